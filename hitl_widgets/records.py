@@ -1,0 +1,275 @@
+"""Which things does the project speak of, and what is true of each?
+
+Frozen records that check themselves once, when made. Read `Decision` and `Seen` first: they are what a
+person did, and what was on the screen when they did it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+
+from .errors import BadInput
+
+Verdict = Literal["accept", "correct", "answer", "unsure", "skip"]
+Flag = Literal["ethics", "bad_data", "not_in_taxonomy", "second_look"]
+CertaintySource = Literal["given", "carried"]
+
+VERDICTS: tuple[str, ...] = get_args(Verdict)
+CLOSING: frozenset[str] = frozenset({"accept", "correct", "answer", "unsure"})
+LABELLING: frozenset[str] = frozenset({"accept", "correct", "answer"})
+FLAGS: tuple[str, ...] = get_args(Flag)
+
+_ID = re.compile(r"[0-9A-Za-z_.:-]{8,80}\Z")
+
+
+def utc_now() -> datetime:
+    """The present instant, UTC-aware."""
+    return datetime.now(timezone.utc)
+
+
+def new_id() -> str:
+    """A fresh id for an event: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+def check_event_id(id: str) -> str:
+    """The id itself, if it can name an event; BadInput otherwise."""
+    if not isinstance(id, str) or not _ID.match(id):
+        raise BadInput(f"event id {id!r} can't be used: 8 to 80 letters, digits or _ . : - are expected. "
+                       "Leave id out to get a fresh one.")
+    return id
+
+
+def check_annotator(name: str) -> str:
+    """The annotator's name without surrounding space; BadInput when empty or over 200 characters."""
+    if not isinstance(name, str) or not name.strip() or len(name) > 200 or "\0" in name:
+        raise BadInput(f"annotator {name!r} can't be used: a name of 1 to 200 characters is expected.")
+    return name.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was on the screen when a decision was made.
+
+    Parameters
+    ----------
+    suggestion : label_id of the top prediction, or None when there was none
+    probs : label_id -> probability, as far as they were shown (or would have been, when hidden)
+    hidden : True when suggestion and map were kept from the person (a blind item)
+    method, target : saliency method and target label_id of the map on screen, None when no map was visible
+    model : version (a content hash) of the model that predicted, None without one
+    taxonomy : version of the taxonomy under which the choices were offered; None is filled in by the project
+    certainty : "given" for this item, "carried" over from an earlier one, None when there was none
+    chosen_by : why this item was on the screen: a strategy's name, "holdout", "gold", "revision" ...
+    shown_ms : milliseconds from paint to key press, None when nobody measured
+    scripted : True when no person looked at a screen
+    """
+
+    suggestion: str | None = None
+    probs: Mapping[str, float] = field(default_factory=dict)
+    hidden: bool = False
+    method: str | None = None
+    target: str | None = None
+    model: str | None = None
+    taxonomy: int | None = None
+    certainty: CertaintySource | None = None
+    chosen_by: str | None = None
+    shown_ms: float | None = None
+    scripted: bool = False
+
+    def __post_init__(self) -> None:
+        if self.certainty not in (None, "given", "carried"):
+            raise BadInput(f"seen.certainty is {self.certainty!r}; 'given', 'carried' or None are expected.")
+        for label_id, p in self.probs.items():
+            if not isinstance(label_id, str) or not isinstance(p, (int, float)) or not -1e-6 <= p <= 1 + 1e-6:
+                raise BadInput(f"seen.probs holds {label_id!r}: {p!r}; a probability from 0 to 1 for each label_id "
+                               "is expected.")
+
+    @property
+    def visible_suggestion(self) -> str | None:
+        """The label_id that the person could see suggested, or None."""
+        return None if self.hidden else self.suggestion
+
+    def as_body(self) -> dict[str, Any]:
+        """The fields that say something, ready for JSON."""
+        empty = Seen()
+        return {f.name: (dict(v) if f.name == "probs" else v) for f in fields(self)
+                if (v := getattr(self, f.name)) != getattr(empty, f.name)}
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Seen:
+        """Read what `as_body` wrote; BadInput names a field that doesn't exist."""
+        if not isinstance(body, Mapping):
+            raise BadInput(f"seen is {type(body).__name__}; a mapping of what was on screen is expected.")
+        known = {f.name for f in fields(cls)}
+        if odd := sorted(set(body) - known):
+            raise BadInput(f"seen has unknown fields {odd}; known are {sorted(known)}.")
+        return cls(**body)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One act of one annotator on one item.
+
+    `label` is the label's name as the annotator knew it and `label_id` what it stands for; both are None for a
+    skip and for an unsure without a best guess. `certainty` runs from 0 to 10. `replaces` names the decision
+    that this one revises.
+    """
+
+    id: str
+    item_id: str
+    annotator: str
+    verdict: Verdict
+    label: str | None = None
+    label_id: str | None = None
+    certainty: float | None = None
+    note: str | None = None
+    flags: tuple[str, ...] = ()
+    seen: Seen = Seen()
+    acted_at: datetime = field(default_factory=utc_now)
+    stored_at: datetime | None = None
+    replaces: str | None = None
+
+    def __post_init__(self) -> None:
+        check_event_id(self.id)
+        check_annotator(self.annotator)
+        if self.verdict not in VERDICTS:
+            raise BadInput(f"verdict {self.verdict!r} is unknown; one of {', '.join(VERDICTS)} is expected.")
+        if self.verdict in LABELLING and self.label_id is None:
+            raise BadInput(f"verdict {self.verdict!r} needs a label; pass label=..., or say 'unsure' or 'skip'.")
+        if self.verdict == "skip" and self.label_id is not None:
+            raise BadInput(f"a skip carries no label, but {self.label!r} was given; say 'unsure' to keep a best guess.")
+        check_certainty(self.certainty)
+        check_flags(self.flags)
+        if self.note is not None and (not isinstance(self.note, str) or len(self.note) > 10_000):
+            raise BadInput("a note is text of at most 10,000 characters.")
+        if self.acted_at.tzinfo is None:
+            raise BadInput(f"acted_at {self.acted_at} has no time zone; an UTC-aware datetime is expected.")
+
+    @property
+    def closes(self) -> bool:
+        """True when the item is done for this annotator."""
+        return self.verdict in CLOSING
+
+
+def check_certainty(certainty: float | None) -> float | None:
+    """The certainty itself when it is None or a number from 0 to 10; BadInput otherwise."""
+    if certainty is None:
+        return None
+    if isinstance(certainty, bool) or not isinstance(certainty, (int, float, np.integer, np.floating)) \
+            or not math.isfinite(certainty) or not 0 <= certainty <= 10:
+        raise BadInput(f"certainty {certainty!r} can't be used: a number from 0 (a guess) to 10 (sure) is expected, "
+                       "or None.")
+    return float(certainty)
+
+
+def check_flags(flags: Sequence[str]) -> tuple[str, ...]:
+    """The flags as a tuple, each once, in their given order; BadInput names an unknown one."""
+    if isinstance(flags, str):
+        raise BadInput(f"flags is the text {flags!r}; a sequence of flags is expected, such as ({flags!r},).")
+    if odd := [f for f in flags if f not in FLAGS]:
+        raise BadInput(f"flag {odd[0]!r} is unknown; known are {', '.join(FLAGS)}.")
+    return tuple(dict.fromkeys(flags))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a queue: what is asked next, and why.
+
+    `position` is its place in the pool. `blind` says that suggestion and map stay hidden.
+    """
+
+    id: str
+    position: int
+    chosen_by: str = "random"
+    blind: bool = False
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Items(Sequence[Item]):
+    """Items in the order in which they would be asked, best first."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = tuple(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: Any) -> Any:
+        got = self._items[index]
+        return Items(got) if isinstance(index, slice) else got
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    @property
+    def ids(self) -> list[str]:
+        """The items' ids, in order."""
+        return [item.id for item in self._items]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(item.id for item in self._items[:5]) + (", ..." if len(self._items) > 5 else "")
+        return f"<{len(self._items)} items: {shown}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's probabilities over today's labels, for one item.
+
+    `probs` has shape (n_labels,) in the order of `label_ids` and sums to 1.
+    """
+
+    item_id: str
+    label_ids: tuple[str, ...]
+    probs: np.ndarray
+    model: str
+
+    @property
+    def suggestion(self) -> str:
+        """The label_id with the largest probability."""
+        return self.label_ids[int(np.argmax(self.probs))]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Signed numbers that say what spoke for a label, for one item.
+
+    `values` is float32, shape (h, w), as the method gave it on the net's own view of the item; `box` says which
+    part of the item (x0, y0, x1, y1, in item pixels) that view covers, so that any size can be drawn from it.
+    `signed` tells whether negative values mean anything (Grad-CAM's don't). `target` is a label_id.
+    """
+
+    item_id: str
+    method: str
+    target: str
+    model: str
+    values: np.ndarray
+    box: tuple[float, float, float, float]
+    signed: bool = False
+
+
+class Predictor(Protocol):
+    """Whatever can say what it thinks of items."""
+
+    version: str
+    label_ids: tuple[str, ...]
+
+    def predict(self, positions: Sequence[int]) -> np.ndarray:
+        """Probabilities, float32, shape (len(positions), n_labels); a row of NaN where an item can't be read."""
+        ...
+
+
+class Explainer(Protocol):
+    """Whatever can say why."""
+
+    def explain(self, position: int, *, method: str, target: str) -> Attribution:
+        """The attribution of one item for one target label_id."""
+        ...
