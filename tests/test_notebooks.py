@@ -1,0 +1,47 @@
+"""Does every notebook run from top to bottom, and is it kept as the project keeps notebooks?"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LIMIT_S = 120
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def test_the_notebook_that_make_lab_opens_is_there():
+    assert FOLDER / "01_first_loop.ipynb" in NOTEBOOKS
+
+
+@each_notebook
+def test_it_runs_from_top_to_bottom_within_two_minutes(path, tmp_path):
+    shutil.copytree(FOLDER, tmp_path / "notebooks", ignore=lambda folder, names: [
+        name for name in names if Path(folder, name).is_dir()])
+    began = time.monotonic()
+    NotebookClient(nbformat.read(path, as_version=4), timeout=LIMIT_S, kernel_name="python3",
+                   resources={"metadata": {"path": str(tmp_path / "notebooks")}}).execute()
+    assert time.monotonic() - began < LIMIT_S
+
+
+@each_notebook
+def test_it_is_kept_without_outputs(path):
+    with_output = [cell.source for cell in code_cells(path) if cell.outputs or cell.execution_count]
+    assert with_output == []
+    assert "widgets" not in nbformat.read(path, as_version=4).metadata
+
+
+@each_notebook
+def test_no_cell_is_longer_than_ten_lines(path):
+    assert [cell.source for cell in code_cells(path) if len(cell.source.splitlines()) > 10] == []
