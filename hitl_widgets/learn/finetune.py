@@ -1,0 +1,474 @@
+"""How does a net learn from what people said?
+
+A loop of small steps in plain torch; each is public, so that a person can write another loop from them. Read `train`
+first: it is the whole loop. `LabelledImages` is what it learns from.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+from ..errors import BadInput, ImageError, ModelError, ShapeError, TrainingStopped, UnknownLabel
+from .predict import Images, pick_device, private_copy, read_logits
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+StoppedBecause = Literal["done", "early", "budget", "interrupted"]
+
+Batches = Iterable[tuple[Tensor, Tensor, Tensor]]
+HISTORY = ("epoch", "step", "loss", "accuracy", "validation_loss", "validation_accuracy", "lr", "elapsed_s")
+
+# A set smaller than this is gone through several times an epoch: short epochs would end before much is learnt.
+SHORTEST_EPOCH = 512
+# With fewer validation items than this, the best epoch would be a matter of luck.
+FEWEST_VALIDATING = 10
+# How much more often than by chance an item of a rare label may come, lest the net learn the item by heart.
+MOST_REPEATS = 10
+# Views that take less memory than this are read once, others anew for each batch.
+RESIDENT_BYTES = 256 * 2**20
+
+
+class LabelledImages(Dataset):
+    """The items that people labelled, as a torch Dataset of (view, target, weight).
+
+    Parameters
+    ----------
+    pool : where the items are
+    positions : of the items in the pool
+    answers : the label_id of each item
+    label_ids : in the order of the net's outputs
+    preprocess : from an item to the net's view of it
+    names : of the labels; their ids when None
+    weights : how much each item counts; 1 when None
+
+    Raises
+    ------
+    ShapeError
+        If positions, answers and weights differ in number.
+    UnknownLabel
+        If an answer is none of `label_ids`.
+
+    Attributes
+    ----------
+    item_ids : list of str
+    targets : int64, shape (n_items,), the index of each answer in `label_ids`
+    weights : float32, shape (n_items,)
+    images : the views alone, `images[i]` of shape (C, h, w); read when asked for
+    draws : float64, shape (n_items,), in [0, 1), from each item's id alone; says which items validate
+    """
+
+    def __init__(self, pool: Images, positions: Sequence[int], answers: Sequence[str], label_ids: Sequence[str], *,
+                 preprocess: Callable[[np.ndarray], Tensor], names: Sequence[str] | None = None,
+                 weights: Sequence[float] | None = None) -> None:
+        if not len(positions) == len(answers) == len(answers if weights is None else weights):
+            raise ShapeError(f"{len(positions)} positions, {len(answers)} answers and "
+                             f"{len(answers if weights is None else weights)} weights were given; one of each for "
+                             "every item is expected.")
+        self.label_ids, self.names = tuple(label_ids), tuple(names or label_ids)
+        column = {label_id: i for i, label_id in enumerate(self.label_ids)}
+        if unknown := sorted({str(answer) for answer in answers if answer not in column}):
+            raise UnknownLabel(f"answers {unknown[:5]} are not among the {len(column)} labels to be learnt.")
+        self.item_ids = [str(pool.ids[position]) for position in positions]
+        self.targets = np.array([column[answer] for answer in answers], dtype=np.int64)
+        self.weights = np.ones(len(answers), np.float32) if weights is None else np.asarray(weights, np.float32)
+        self.images = Views(pool, positions, preprocess)
+        self.draws = np.array([int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=6).digest(), "big")
+                               for item_id in self.item_ids], dtype=np.float64) / 2**48
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int, float]:
+        return self.images[index], int(self.targets[index]), float(self.weights[index])
+
+
+class Views(Sequence[Tensor]):
+    """The net's views of some items of a pool, each made when it is asked for."""
+
+    def __init__(self, pool: Images, positions: Sequence[int], preprocess: Callable[[np.ndarray], Tensor]) -> None:
+        self._pool, self._positions, self._preprocess = pool, [int(position) for position in positions], preprocess
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Views(self._pool, self._positions[index], self._preprocess)
+        return self._preprocess(self._pool.load(self._positions[index]))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training.
+
+    Attributes
+    ----------
+    net : a copy of the net with the best weights, on the CPU, in evaluation mode
+    history : one row an epoch: epoch, step, loss, accuracy, validation_loss, validation_accuracy, lr, elapsed_s
+    stopped_because : "done", "early" (the validation loss only rose), "budget" or "interrupted"
+    best_epoch : whose weights these are: the last whose validation loss was the lowest, give or take a standard error;
+        0 when no epoch was finished and nothing was learnt
+    n_training, n_validation : number of items
+    left_out : rows of the images that couldn't be read
+    """
+
+    net: nn.Module
+    history: pd.DataFrame
+    stopped_because: StoppedBecause
+    best_epoch: int
+    n_training: int
+    n_validation: int
+    left_out: tuple[int, ...] = ()
+
+
+def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, weights: Any = None,
+          draws: Any = None, validation: tuple[Tensor | Sequence[Tensor], Any] | None = None, epochs: int = 20,
+          budget_s: float | None = None, seed: int = 0, lr: float | None = None, weight_decay: float = 0.05,
+          batch_size: int = 16, patience: int = 8, augment: Augment | None = None,
+          progress: Callable[[dict[str, float]], None] | None = None, device: str = "auto") -> Trained:
+    """Train a copy of a net on labelled images, and keep its best weights.
+
+    AdamW with one cycle of the learning rate, on batches in which each label comes equally often. The same call twice
+    on a CPU gives the same weights, unless a budget ends it. Weights that don't require gradients stay as they are.
+
+    Parameters
+    ----------
+    net : gives logits; it isn't changed
+    images : views, shape (n, C, h, w), or a sequence of them such as `LabelledImages.images`
+    targets : for each image the index of its label, or a row of probabilities over the labels
+    weights : how much each image counts; all alike when None
+    draws : numbers in [0, 1) that belong to the images, such as `LabelledImages.draws`: who has the smallest of its
+        label validates. With them an item that once validated hardly ever trains later. By `seed` when None
+    validation : (images, targets) to validate on; when None, 15 % are split off if that makes 10 or more
+    epochs : at most; each draws as many images as there are, and at least 512
+    budget_s : seconds, at most; the learning rate then falls with the time that is left
+    lr : largest learning rate; when None 0.003, and 0.0003 for nets of a million weights or more
+    patience : stop after so many epochs whose validation loss was clearly above the lowest
+    augment : changes a batch, given a generator, such as `jitter`
+    progress : called with each new row of the history
+
+    Returns
+    -------
+    Trained
+        Also after an interrupt from the keyboard, with the best weights until then.
+
+    Raises
+    ------
+    BadInput
+        If there is nothing to tell apart: no image, one label only, or no weight that may change.
+    ModelError
+        If the net raises, or its outputs don't fit the targets.
+    TrainingStopped
+        If the loss is no number any more.
+    """
+    targets = as_targets(targets, len(images))
+    weights = torch.ones(len(images)) if weights is None else torch.as_tensor(np.asarray(weights, np.float32))
+    images, readable = resident(images)
+    if validation is None:
+        rows, validating = split(targets, draws=draws, seed=seed)
+        known, answers, validates = images, targets, readable
+    else:
+        rows, validating = np.arange(len(images)), np.arange(len(validation[0]))
+        (known, validates), answers = resident(validation[0]), as_targets(validation[1], len(validation[0]))
+    rows, validating = rows[readable[rows]], validating[validates[validating]]
+    check_labels(targets[rows])
+    twin, place = trainable_copy(net), pick_device(device)
+    learnt = [weight for weight in twin.to(place).parameters() if weight.requires_grad]
+    lr = lr or (3e-3 if sum(weight.numel() for weight in learnt) < 1_000_000 else 3e-4)
+    optimizer = torch.optim.AdamW(learnt, lr=lr, weight_decay=weight_decay)
+    generator = torch.Generator().manual_seed(seed)
+    n_draws, batch_size = max(len(rows), SHORTEST_EPOCH), max(2, batch_size)  # BatchNorm can't learn from one item
+    pace = Pace(epochs * max(1, n_draws // batch_size), budget_s)
+
+    best, best_epoch, lowest = copy.deepcopy(twin.state_dict()), 0, None
+    history: list[dict[str, float]] = []
+    stopped_because: StoppedBecause = "done"
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(seed)  # for dropout, which draws from torch's own generator
+        try:
+            for epoch in range(1, epochs + 1):
+                order = balanced(targets[rows], n_draws, generator)
+                parts = np.array_split(order, max(1, len(order) // batch_size))  # none is smaller than batch_size
+                batches = take(images, targets, weights, (rows[part] for part in parts))
+                if augment is not None:
+                    batches = ((augment(views, generator), wanted, count) for views, wanted, count in batches)
+                loss, accuracy = train_epoch(twin, optimizer, batches, lr=lr, pace=pace)
+                losses, valid_accuracy = validate(twin, take(known, answers, None, validating))
+                valid_loss = float(losses.mean()) if len(losses) else math.nan
+                # Of two that are alike the later is the better: its learning rate has come further down.
+                if lowest is None or no_worse(losses, lowest):
+                    best, best_epoch = copy.deepcopy(twin.state_dict()), epoch
+                if lowest is None or losses.sum() < lowest.sum():
+                    lowest = losses
+                history.append(dict(zip(HISTORY, (epoch, pace.step, loss, accuracy, valid_loss, valid_accuracy,
+                                                  optimizer.param_groups[0]["lr"], pace.elapsed_s), strict=True)))
+                if progress is not None:
+                    progress(history[-1])
+                if pace.out_of_time:
+                    stopped_because = "budget"
+                    break
+                if epoch - best_epoch >= patience and epoch < epochs:
+                    stopped_because = "early"
+                    break
+        except KeyboardInterrupt:
+            stopped_because = "interrupted"
+    twin.load_state_dict(best)
+    return Trained(net=twin.to("cpu").eval(), history=pd.DataFrame(history, columns=list(HISTORY)),
+                   stopped_because=stopped_because, best_epoch=best_epoch, n_training=len(rows),
+                   n_validation=len(validating), left_out=tuple(np.flatnonzero(~readable).tolist()))
+
+
+class Pace:
+    """How far a training has come, by steps, and by time when there is a budget."""
+
+    def __init__(self, n_steps: int, budget_s: float | None = None) -> None:
+        self.n_steps, self.budget_s, self.step = n_steps, budget_s, 0
+        self._began = time.monotonic()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._began
+
+    @property
+    def out_of_time(self) -> bool:
+        """True when the budget is spent."""
+        return self.budget_s is not None and self.elapsed_s >= self.budget_s
+
+    @property
+    def done(self) -> float:
+        """The share that is done, from 0 to 1."""
+        by_time = self.elapsed_s / self.budget_s if self.budget_s else 0.0
+        return min(1.0, max(self.step / self.n_steps, by_time))
+
+
+def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, lr: float,
+                pace: Pace) -> tuple[float, float]:
+    """One pass over the batches, or as many as the pace has time for: mean loss and accuracy on the way.
+
+    Raises
+    ------
+    TrainingStopped
+        If the loss is no number any more.
+    """
+    set_training(net)
+    place = next(net.parameters()).device
+    losses, hits, n = 0.0, 0, 0
+    for views, targets, weights in batches:
+        if n and pace.out_of_time:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = lr * one_cycle(pace.done)
+        logits = forward(net, views.to(place), targets)
+        loss = loss_of(logits, targets.to(place), weights.to(place))
+        pace.step += 1
+        if not math.isfinite(loss.item()):
+            raise TrainingStopped(f"the loss is {loss.item()} at step {pace.step} of {pace.n_steps}; training "
+                                  f"stopped, and nothing was adopted. Try a smaller lr than {lr:g}, and look for "
+                                  "items whose view holds NaN.")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses += loss.item() * len(views)
+        hits += int((logits.argmax(dim=1).cpu() == hard(targets)).sum())
+        n += len(views)
+    return losses / max(1, n), hits / max(1, n)
+
+
+def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:
+    """The loss of each item, in nats, and the accuracy (NaN without items) of a net that isn't learning."""
+    net.eval()
+    place = next(net.parameters()).device
+    losses, hits = [np.array([], np.float32)], 0
+    with torch.no_grad():
+        for views, targets, _ in batches:
+            logits = forward(net, views.to(place), targets)
+            losses.append(losses_of(logits, targets.to(place)).cpu().numpy())
+            hits += int((logits.argmax(dim=1).cpu() == hard(targets)).sum())
+    found = np.concatenate(losses)
+    return found, hits / len(found) if len(found) else math.nan
+
+
+def no_worse(losses: np.ndarray, lowest: np.ndarray) -> bool:
+    """Whether the losses of some items are no higher than others of the same items, give or take a standard error."""
+    more = losses - lowest
+    return len(more) < 2 or bool(more.mean() <= more.std(ddof=1) / math.sqrt(len(more)))
+
+
+def losses_of(logits: Tensor, targets: Tensor) -> Tensor:
+    """The cross-entropy of each item, in nats, shape (n,).
+
+    Parameters
+    ----------
+    logits : shape (n, n_labels)
+    targets : int64, shape (n,), or probabilities, shape (n, n_labels)
+    """
+    return functional.cross_entropy(logits, targets, reduction="none")
+
+
+def loss_of(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """The mean of `losses_of`, in which each item counts by its weight, not negative, shape (n,)."""
+    return (weights * losses_of(logits, targets)).sum() / weights.sum().clamp_min(1e-8)
+
+
+def forward(net: nn.Module, views: Tensor, targets: Tensor) -> Tensor:
+    """The net's logits for a batch; ModelError when it raises, or has no output for a target."""
+    try:
+        logits = read_logits(net(views.to(next(net.parameters()).dtype)), len(views))
+    except ModelError:
+        raise
+    except Exception as error:  # a user's net, which may raise anything
+        raise ModelError(f"the net raised {type(error).__name__} while it learned from views of shape "
+                         f"{tuple(views.shape)}: {error}. Does preprocess give what the net was made for? A smaller "
+                         "batch_size needs less memory.") from error
+    n_labels = targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1
+    if logits.shape[1] < n_labels or (targets.ndim == 2 and logits.shape[1] != n_labels):
+        raise ModelError(f"the net gives {logits.shape[1]} outputs an item, but the answers need {n_labels} labels. "
+                         "Give it a last layer with one output a label.")
+    return logits
+
+
+def one_cycle(done: float) -> float:
+    """The learning rate's share of its largest, when so much of the training is done: up for a fifth, then down.
+
+    References
+    ----------
+    Smith and Topin (2019), Super-Convergence, doi:10.1117/12.2520589.
+    """
+    return 0.05 + 0.95 * done / 0.2 if done < 0.2 else 0.01 + 0.99 * (1 + math.cos(math.pi * (done - 0.2) / 0.8)) / 2
+
+
+def set_training(net: nn.Module) -> None:
+    """Training mode, but for layers whose weights are all frozen: their BatchNorm keeps its means."""
+    net.train()
+    for layer in net.modules():
+        own = list(layer.parameters(recurse=False))
+        if own and not any(weight.requires_grad for weight in own):
+            layer.eval()
+
+
+def trainable_copy(net: nn.Module) -> nn.Module:
+    """A copy to train, in float32 where the net has halves; BadInput when all its weights are frozen."""
+    twin = private_copy(net)
+    if not any(weight.requires_grad for weight in twin.parameters()):
+        raise BadInput("no weight of the net may change: all have requires_grad=False. Free those that should learn, "
+                       "such as net.fc.requires_grad_(True).")
+    return twin.float() if next(twin.parameters()).dtype in (torch.float16, torch.bfloat16) else twin
+
+
+def split(targets: Tensor, *, share: float = 0.15, draws: Any = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows to validate on: of each label, those with the smallest draws validate.
+
+    With draws that belong to the items, one that validated hardly ever trains later: else a net that learned it
+    by heart would look better than it is, and training on from there worse. If fewer than 10 would, none does.
+    """
+    if draws is None:
+        draws = torch.rand(len(targets), generator=torch.Generator().manual_seed(seed))
+    draws, labels = np.asarray(draws, np.float64), hard(targets).numpy()
+    chosen = [rows[np.argsort(draws[rows], kind="stable")[:round(share * len(rows))]]
+              for rows in (np.flatnonzero(labels == label) for label in np.unique(labels))]
+    validating = np.sort(np.concatenate([np.array([], np.int64), *chosen]))
+    if len(validating) < FEWEST_VALIDATING:
+        validating = validating[:0]
+    return np.setdiff1d(np.arange(len(labels)), validating), validating
+
+
+def balanced(targets: Tensor, n_draws: int, generator: torch.Generator) -> np.ndarray:
+    """Rows in the order in which to learn from them, each label as often as any other.
+
+    A label's rows come round in turn, each time in a new order; those of a rare label at most 10 times as often as by
+    chance.
+    """
+    labels = hard(targets)
+    kinds, counts = labels.unique(return_counts=True)
+    picked = []
+    for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
+        rows = torch.nonzero(labels == kind)[:, 0]
+        quota = math.ceil(min(n_draws / len(kinds), MOST_REPEATS * n_draws * count / len(labels)))
+        turns = [rows[torch.randperm(count, generator=generator)] for _ in range(math.ceil(quota / count))]
+        picked.append(torch.cat(turns)[:quota])
+    order = torch.cat(picked)
+    return order[torch.randperm(len(order), generator=generator)].numpy()
+
+
+def take(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Tensor | None,
+         batches: Iterable[np.ndarray] | np.ndarray) -> Batches:
+    """(views, targets, weights) of each batch of rows; of one long array of rows, 64 at a time."""
+    if isinstance(batches, np.ndarray):
+        batches = [batches[start:start + 64] for start in range(0, len(batches), 64)]
+    for rows in batches:
+        views = images[rows] if isinstance(images, Tensor) else torch.stack([images[row] for row in rows])
+        yield views, targets[rows], torch.ones(len(rows)) if weights is None else weights[rows]
+
+
+def resident(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Tensor], np.ndarray]:
+    """The images as one tensor if they fit into memory, else as they are; and which of them can be read."""
+    if isinstance(images, Tensor):
+        return images.float(), np.ones(len(images), bool)
+    readable = np.ones(len(images), bool)
+    shape, whole = None, None
+    for row in range(len(images)):
+        try:
+            view = images[row]
+        except ImageError:
+            readable[row] = False
+            continue
+        if shape is None:
+            shape = view.shape
+            if view.numel() * 4 * len(images) <= RESIDENT_BYTES:
+                whole = torch.zeros(len(images), *shape)
+        if view.shape != shape:
+            raise BadInput(f"view {row} has shape {tuple(view.shape)} and an earlier one {tuple(shape)}; training "
+                           "needs views of one shape: pass preprocess=hw.Preprocess(size, channels=...).")
+        if whole is not None:
+            whole[row] = view
+    return (images if whole is None else whole), readable
+
+
+def as_targets(targets: Any, n_items: int) -> Tensor:
+    """Targets as int64 (n_items,) or float32 (n_items, n_labels); ShapeError when they are neither."""
+    tensor = torch.as_tensor(targets)
+    tensor = tensor.float() if tensor.is_floating_point() else tensor.long()
+    if len(tensor) != n_items or tensor.ndim != (2 if tensor.is_floating_point() else 1):
+        raise ShapeError(f"targets have shape {tuple(tensor.shape)} and type {tensor.dtype} for {n_items} images; an "
+                         "index of a label each, or a row of probabilities each, is expected.")
+    return tensor
+
+
+def hard(targets: Tensor) -> Tensor:
+    """The most probable label of each target."""
+    return targets if targets.ndim == 1 else targets.argmax(dim=1)
+
+
+def check_labels(targets: Tensor) -> None:
+    """BadInput unless there are two labels to tell apart."""
+    kinds = hard(targets).unique()
+    if not len(targets):
+        raise BadInput("there is no item to learn from: label some first, with images that can be read.")
+    if len(kinds) < 2:
+        raise BadInput(f"all {len(targets)} items to learn from have one label; label some of another first, since "
+                       "there is nothing to tell apart.")
+
+
+def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image a little shifted, turned and scaled, its edge drawn outwards; no mirroring, which changes digits."""
+    def some(most: float) -> Tensor:
+        return (2 * torch.rand(len(images), generator=generator) - 1) * most
+
+    angle, scale = some(0.15), 1 + some(0.1)
+    cosine, sine = scale * angle.cos(), scale * angle.sin()
+    moves = torch.stack([cosine, -sine, some(0.1), sine, cosine, some(0.1)], dim=1).view(-1, 2, 3).to(images)
+    grid = functional.affine_grid(moves, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)

@@ -1,0 +1,353 @@
+"""What does the model say of an item, and which model is it?
+
+A `NetPredictor` holds a private copy of a net, and one lock that whoever uses that copy must hold. Read it first,
+then `weights_version`, which gives a model its name.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from ..errors import BadInput, ImageError, ModelError
+from .preprocess import Preprocess, Probed, as_preprocess
+
+
+class Images(Protocol):
+    """What is asked of a pool: its items as uint8 arrays (H, W) or (H, W, 3), and their ids."""
+
+    @property
+    def ids(self) -> Any:
+        """The items' ids, by position."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of items."""
+        ...
+
+    def load(self, position: int) -> np.ndarray:
+        """The item at a position; ImageError when it can't be read."""
+        ...
+
+
+class NetPredictor:
+    """Says what a net thinks of a pool's items (`records.Predictor`).
+
+    It works on a private copy of the net, in evaluation mode: the net that was passed in is never changed. Several
+    threads may ask at once; the lock is held for one batch at a time, so that a single item needn't wait long.
+
+    Parameters
+    ----------
+    net : gives logits, shape (n, n_labels), or an output with `.logits`
+    pool : where the items are
+    label_ids : of the net's outputs, in order
+    preprocess : a `Preprocess`, any callable from an item to a tensor, or None for one that fits
+    device : "auto" (cuda, mps or cpu, the first there is), or a device's name
+    batch_size : items a forward; fewer are taken when they don't fit into memory
+
+    Raises
+    ------
+    ModelError
+        If the net can't be copied, or takes no usual view of the items.
+
+    Attributes
+    ----------
+    version : what `weights_version` says of the net
+    unreadable : position -> why, for each item that couldn't be read so far
+    lock : to be held by whoever runs or hooks `net`
+    """
+
+    def __init__(self, net: nn.Module, pool: Images, label_ids: Sequence[str], *,
+                 preprocess: Preprocess | Probed | Callable[[Any], Any] | None = None, device: str = "auto",
+                 batch_size: int = 64) -> None:
+        self.version = weights_version(net)
+        self.pool, self.label_ids, self.batch_size = pool, tuple(label_ids), batch_size
+        self.device = pick_device(device)
+        self.net = private_copy(net).to(self.device)
+        self.lock = threading.RLock()
+        self.unreadable: dict[int, str] = {}
+        self.preprocess = preprocess if isinstance(preprocess, (Preprocess, Probed)) \
+            else as_preprocess(preprocess, self.net, sample_images(pool))
+        self._dtype = next((p.dtype for p in self.net.parameters() if p.is_floating_point()), torch.float32)
+
+    def predict(self, positions: Sequence[int]) -> np.ndarray:
+        """Probabilities, float32, shape (len(positions), n_labels); a row of NaN where an item can't be read.
+
+        Raises
+        ------
+        ModelError
+            If the net or its preprocessing raises, or gives anything but one finite number for each label; the
+            message names the item.
+        """
+        return self._each(positions, lambda views: self.logits(views).softmax(dim=1), len(self.label_ids))
+
+    def embed(self, positions: Sequence[int]) -> np.ndarray:
+        """What the last linear layer reads of each item: float32, (len(positions), n_features), NaN rows as above.
+
+        A net without a linear layer gives its logits.
+        """
+        return self._each(positions, self._features, 0)
+
+    def view(self, position: int) -> tuple[Tensor, tuple[int, int]]:
+        """The net's view of an item, and the item's own height and width; ImageError when it can't be read."""
+        try:
+            image = self.pool.load(int(position))
+        except ImageError as error:
+            self.unreadable[int(position)] = str(error)
+            raise
+        try:
+            return self.preprocess(image), image.shape[:2]
+        except ModelError as error:
+            raise ModelError(f"item {str(self.pool.ids[position])!r}: {error}") from error
+
+    def logits(self, views: Tensor) -> Tensor:
+        """The net's logits for a batch of views, float32, shape (n, n_labels), checked. Hold `lock`.
+
+        Gradients flow when the caller lets them.
+        """
+        # A clone, since a net may write into its input, which torch refuses where gradients begin.
+        output = self.net(views.to(self.device, self._dtype).clone())
+        logits = read_logits(output, len(views), len(self.label_ids))
+        if not bool(torch.isfinite(logits).all()):
+            raise ModelError("the net's logits aren't all finite numbers (NaN or infinite). Look for weights that "
+                             "aren't finite, or for a division by zero in preprocess.")
+        return logits
+
+    def _features(self, views: Tensor) -> Tensor:
+        read: list[Tensor] = []
+        hooks = [layer.register_forward_pre_hook(lambda _, given: read.append(given[0]))
+                 for layer in self.net.modules() if isinstance(layer, nn.Linear)]
+        try:
+            logits = self.logits(views)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        features = read[-1].float() if read else logits
+        return features.reshape(len(views), -1, features.shape[-1]).mean(dim=1)
+
+    def _each(self, positions: Sequence[int], ask: Callable[[Tensor], Tensor], width: int) -> np.ndarray:
+        """The answers for all positions, a row each, batch after batch."""
+        answers: list[tuple[list[int], np.ndarray]] = []
+        for start in range(0, len(positions), self.batch_size):
+            views: dict[int, Tensor] = {}
+            for row, position in enumerate(positions[start:start + self.batch_size], start):
+                with suppress(ImageError):
+                    views[row] = self.view(position)[0]
+            if views:
+                answers.append((list(views), self._ask(list(views.values()), [positions[row] for row in views], ask)))
+        table = np.full((len(positions), answers[0][1].shape[1] if answers else width), np.nan, dtype=np.float32)
+        for rows, got in answers:
+            table[rows] = got
+        return table
+
+    def _ask(self, views: list[Tensor], positions: Sequence[int], ask: Callable[[Tensor], Tensor]) -> np.ndarray:
+        """One forward; a batch that fails is halved, until it fits into memory or the broken item is found."""
+        try:
+            # Not inference_mode: what a net caches under it can't be used for gradients later.
+            with self.lock, torch.no_grad():
+                return ask(torch.stack(views)).cpu().numpy()
+        except Exception as error:  # a user's net, which may raise anything
+            if len(views) == 1:
+                raise self.failure(error, positions[0], views[0]) from error
+        middle = len(views) // 2
+        return np.concatenate([self._ask(views[:middle], positions[:middle], ask),
+                               self._ask(views[middle:], positions[middle:], ask)])
+
+    def failure(self, error: Exception, position: int, view: Tensor) -> ModelError:
+        """The error to raise when the net failed on an item."""
+        said = str(error) if isinstance(error, ModelError) else \
+            f"the net raised {type(error).__name__} on a view of shape {tuple(view.shape)}: {error}. " \
+            "Does preprocess give what the net was made for?"
+        return ModelError(f"item {str(self.pool.ids[position])!r}: {said}")
+
+
+def read_logits(output: Any, n_items: int, n_labels: int | None = None) -> Tensor:
+    """The logits in a net's output, float32, shape (n_items, n_labels).
+
+    Taken from a tensor, from `.logits`, from a mapping with "logits", or from the first of a tuple. Of a net that
+    ends in a softmax, the logarithm serves as logits.
+
+    Parameters
+    ----------
+    n_labels : what is expected; None takes what comes
+
+    Raises
+    ------
+    ModelError
+        If there is no such tensor in it.
+    """
+    logits = output
+    if not isinstance(logits, Tensor):
+        logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+        if logits is None and isinstance(output, (tuple, list)) and output:
+            logits = output[0]
+    if not isinstance(logits, Tensor):
+        raise ModelError(f"the net gave {type(output).__name__}; a tensor of logits, or an output with .logits, is "
+                         "expected. Wrap the net in a module that returns them.")
+    logits = logits.float()
+    if logits.ndim > 2 and logits.shape[2:].numel() == 1:
+        logits = logits.flatten(1)
+    if logits.ndim != 2 or logits.shape[0] != n_items:
+        raise ModelError(f"the net gave shape {tuple(logits.shape)} for {n_items} item(s); ({n_items}, "
+                         f"{n_labels or 'n_labels'}) is expected: one row an item, one column a label.")
+    if n_labels is not None and logits.shape[1] != n_labels:
+        raise ModelError(f"the net gives {logits.shape[1]} outputs an item, but the taxonomy has {n_labels} labels. "
+                         f"Give the net a last layer with {n_labels} outputs, or pass a taxonomy with "
+                         f"{logits.shape[1]} labels, in the order of the outputs.")
+    values = logits.detach()
+    if logits.shape[1] > 1 and bool((values >= 0).all()) and bool(((values.sum(dim=1) - 1).abs() < 1e-4).all()):
+        return logits.clamp_min(1e-12).log()
+    return logits
+
+
+def private_copy(net: nn.Module) -> nn.Module:
+    """A copy of a net that shares nothing with it, in evaluation mode, whose modules don't work in place.
+
+    Raises
+    ------
+    ModelError
+        If it isn't a net, or can't be copied.
+    """
+    if not isinstance(net, nn.Module):
+        raise ModelError(f"model is {type(net).__name__}; a torch.nn.Module that gives logits is expected.")
+    try:
+        twin = copy.deepcopy(net).eval()
+    except (RuntimeError, TypeError) as error:
+        raise ModelError(f"the net can't be copied: {error}. Pass one that copy.deepcopy can copy, such as one "
+                         "freshly made with its state_dict loaded.") from error
+    for module in twin.modules():
+        if getattr(module, "inplace", False) is True:
+            module.inplace = False  # type: ignore[assignment]
+    return twin
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" gives cuda, mps or cpu, the first there is. BadInput when it isn't there."""
+    there = ["cpu", *(["mps"] if torch.backends.mps.is_available() else []),
+             *(["cuda"] if torch.cuda.is_available() else [])]
+    if name == "auto":
+        return torch.device(there[-1])
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise BadInput(f"device {name!r} is unknown; 'auto' or one of {there} is expected.") from error
+    if device.type in ("cuda", "mps") and device.type not in there:
+        raise BadInput(f"device {name!r} isn't there; this machine has {there}.")
+    return device
+
+
+def sample_images(pool: Images, *, n: int = 5) -> list[np.ndarray]:
+    """A few of the pool's readable items, spread over it."""
+    images: list[np.ndarray] = []
+    for position in np.unique(np.linspace(0, len(pool) - 1, min(4 * n, len(pool))).astype(int)):
+        try:
+            images.append(pool.load(int(position)))
+        except ImageError:
+            continue
+        if len(images) == n:
+            break
+    return images
+
+
+def weights_version(net: nn.Module) -> str:
+    """A net's name: 16 hexadecimal digits that follow from its weights alone (names, types, shapes and bytes)."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in _weights(net):
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        if tensor.numel():
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _weights(net: nn.Module) -> Iterable[tuple[str, Tensor]]:
+    if not isinstance(net, nn.Module):
+        raise ModelError(f"model is {type(net).__name__}; a torch.nn.Module that gives logits is expected.")
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in net.parameters()):
+        raise ModelError("the net has lazy layers without weights yet. Run it once on an item, then pass it.")
+    return sorted((name, value) for name, value in net.state_dict().items() if isinstance(value, Tensor))
+
+
+def save_weights(net: nn.Module, path: str | Path, *, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a net's weights as safetensors, whole or not at all."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    try:
+        safetensors.torch.save_model(net, str(part), metadata=dict(metadata or {}))
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
+    """A copy of the net with the weights that `save_weights` wrote; the net itself isn't changed.
+
+    Raises
+    ------
+    ModelError
+        If the file can't be read, or holds other weights than the net has; the message names them.
+    """
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            there = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelError(f"the weights in {Path(path).name} can't be read: {error}. Adopt another version, or "
+                         "train again: no label is lost.") from error
+    wanted = {name: tuple(tensor.shape) for name, tensor in _weights(net)}
+    differing = [f"{name} is {there[name]} in the file and {wanted[name]} in the net"
+                 for name in sorted(there.keys() & wanted.keys()) if there[name] != wanted[name]]
+    differing += [f"{name} is only in the file" for name in sorted(there.keys() - wanted.keys())]
+    twin = copy.deepcopy(net)
+    if not differing:
+        try:
+            missing, _ = safetensors.torch.load_model(twin, str(path), strict=False)
+        except RuntimeError as error:
+            raise ModelError(f"the weights in {Path(path).name} don't fit the net: {error}") from error
+        differing = [f"{name} is only in the net" for name in sorted(missing)]
+    if differing:
+        more = f", and {len(differing) - 5} more" if len(differing) > 5 else ""
+        raise ModelError(f"the weights in {Path(path).name} are of another net: {'; '.join(differing[:5])}{more}. "
+                         "Pass the model that this project was begun with.")
+    return twin
+
+
+def small_cnn(n_labels: int, *, channels: int = 1, size: int | tuple[int, int] = 28, seed: int = 0) -> nn.Module:
+    """The workbench's own net, for pools that come without one: a few convolutions, for views of 28 to 128 pixels.
+
+    Parameters
+    ----------
+    n_labels : number of outputs
+    channels : of the view, 1 or 3
+    size : of the view, which decides how often it is halved: the last maps are about 7 pixels wide
+    seed : of the first weights; torch's own generator is left as it was
+    """
+    side = min(size) if isinstance(size, Sequence) else size
+    halvings = max(1, round(math.log2(max(side, 14) / 7)))
+    stride = 2 if halvings > 2 else 1  # at full size, a larger view would cost more than it tells
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layers = _stage(channels, 16, stride=stride)
+        width = 16
+        for _ in range(halvings - stride + 1):
+            layers += [nn.MaxPool2d(2), *_stage(width, min(64, 2 * width))]
+            width = min(64, 2 * width)
+        return nn.Sequential(*layers, *_stage(width, width), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                             nn.Linear(width, n_labels))
+
+
+def _stage(given: int, width: int, *, stride: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(given, width, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]

@@ -1,0 +1,329 @@
+"""What does the net see of an item, and where on the item does it lie?
+
+A `Preprocess` turns an item into the net's view of it and knows the way back. Read `Preprocess` and then
+`as_preprocess`, which takes in anybody's own callable and finds its geometry out.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ..errors import BadInput, ModelError
+
+Fit = Literal["stretch", "crop", "pad"]
+Box = tuple[float, float, float, float]
+
+# What a net of unknown input is tried with, after the items' own size: the usual one first.
+SIZES = (224, 28, 32, 64, 96, 128, 256, 299, 384)
+LARGEST_OWN = 256
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """The net's view of an item: scaled to `size`, divided by 255, and normalised.
+
+    Parameters
+    ----------
+    size : (height, width) of the view in pixels, or one number for both
+    fit : what gives when the shapes differ: "stretch" the item, "crop" what overhangs, or "pad" what is missing
+        (with the mean, or black without one)
+    mean, std : one number, or one for each channel, after division by 255; none are subtracted when None
+    channels : 1 (grey) or 3 (RGB); None leaves each item as it is
+
+    Examples
+    --------
+    >>> view = Preprocess(8, fit="crop", channels=3)
+    >>> view(np.zeros((10, 20), np.uint8)).shape, view.box(10, 20)
+    (torch.Size([3, 8, 8]), (5.0, 0.0, 15.0, 10.0))
+    """
+
+    size: int | tuple[int, int]
+    fit: Fit = "stretch"
+    mean: float | tuple[float, ...] | None = None
+    std: float | tuple[float, ...] | None = None
+    channels: int | None = None
+
+    def __post_init__(self) -> None:
+        size = self.size if isinstance(self.size, Sequence) else (self.size, self.size)
+        if len(size) != 2 or not all(isinstance(side, (int, np.integer)) and 1 <= side <= 10_000 for side in size):
+            raise BadInput(f"size {self.size!r} can't be used: (height, width) or one number of pixels is expected.")
+        if self.fit not in get_args(Fit):
+            raise BadInput(f"fit {self.fit!r} is unknown; one of {', '.join(get_args(Fit))} is expected.")
+        if self.channels not in (None, 1, 3):
+            raise BadInput(f"channels {self.channels!r} can't be used: 1 (grey), 3 (RGB) or None is expected.")
+        object.__setattr__(self, "size", (int(size[0]), int(size[1])))
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, self._numbers(name))
+
+    def _numbers(self, name: str) -> tuple[float, ...] | None:
+        given = getattr(self, name)
+        if given is None:
+            return None
+        numbers = tuple(float(number) for number in np.atleast_1d(np.asarray(given, dtype=np.float64)))
+        fits = (1, 3) if self.channels is None else (1, self.channels)
+        if len(numbers) not in fits or not all(map(math.isfinite, numbers)) or (name == "std" and min(numbers) <= 0):
+            raise BadInput(f"{name} {given!r} can't be used: {' or '.join(map(str, fits))} finite number(s) are "
+                           "expected, and a std above 0.")
+        return numbers
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of the view."""
+        height, width = self.size  # type: ignore[misc]
+        return height, width
+
+    @property
+    def maps_back(self) -> bool:
+        """True: what is found on the view can be shown on the item."""
+        return True
+
+    def __call__(self, image: np.ndarray) -> Tensor:
+        """The view of an item: float32, shape (channels, height, width). `image` is uint8, (H, W) or (H, W, 3)."""
+        picture = Image.fromarray(np.ascontiguousarray(image))
+        if self.channels is not None:
+            picture = picture.convert("L" if self.channels == 1 else "RGB")
+        (height, width), (top, left, inner) = self.shape, self._inner(picture.height, picture.width)
+        box = self.box(picture.height, picture.width) if self.fit == "crop" else None
+        resized = np.asarray(picture.resize(inner[::-1], Image.Resampling.BILINEAR, box=box), dtype=np.float32)
+        scaled = resized.reshape(*inner, -1) / np.float32(255)
+        if self.mean is not None:
+            scaled = scaled - np.asarray(self.mean, dtype=np.float32)
+        if self.std is not None:
+            scaled = scaled / np.asarray(self.std, dtype=np.float32)
+        if inner != (height, width):
+            padded = np.zeros((height, width, scaled.shape[2]), dtype=np.float32)
+            padded[top:top + inner[0], left:left + inner[1]] = scaled
+            scaled = padded
+        return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
+
+    def box(self, height: int, width: int) -> Box:
+        """(x0, y0, x1, y1) of the view, in pixels of an item of this size; with "pad" it reaches beyond the item."""
+        if self.fit == "stretch":
+            return 0.0, 0.0, float(width), float(height)
+        if self.fit == "crop":
+            scale = min(height / self.shape[0], width / self.shape[1])
+            top, left = max(0.0, height - scale * self.shape[0]) / 2, max(0.0, width - scale * self.shape[1]) / 2
+            return left, top, width - left, height - top
+        top, left, (inner_height, inner_width) = self._inner(height, width)
+        down, across = height / inner_height, width / inner_width
+        return -left * across, -top * down, (self.shape[1] - left) * across, (self.shape[0] - top) * down
+
+    def _inner(self, height: int, width: int) -> tuple[int, int, tuple[int, int]]:
+        """Where the item lies in the view: top, left, and (height, width) there."""
+        if self.fit != "pad":
+            return 0, 0, self.shape
+        scale = min(self.shape[0] / height, self.shape[1] / width)
+        inner = max(1, round(height * scale)), max(1, round(width * scale))
+        return (self.shape[0] - inner[0]) // 2, (self.shape[1] - inner[1]) // 2, inner
+
+
+class Probed:
+    """Anybody's own preprocessing, with its geometry found out by showing it patterns.
+
+    Parameters
+    ----------
+    function : takes an item, as a uint8 array (H, W[, 3]) or as a PIL image, and gives the net's view of it: a
+        tensor or array (C, h, w), also as a batch of one, or a mapping with `pixel_values`
+    colour : whether the items are RGB
+    """
+
+    def __init__(self, function: Callable[[Any], Any], *, colour: bool = True) -> None:
+        self.function = function
+        self._colour = colour
+        # torchvision's newer transforms let an array pass through untouched instead of refusing it.
+        self._picture_first = type(function).__module__.partition(".")[0] == "torchvision"
+        self._boxes: dict[tuple[int, int], Box | None] = {}
+
+    def __call__(self, image: np.ndarray) -> Tensor:
+        """The view of an item: float32, shape (channels, height, width)."""
+        attempts = (image, Image.fromarray(np.ascontiguousarray(image)))
+        refusals = []
+        for attempt in reversed(attempts) if self._picture_first else attempts:
+            try:
+                return _as_view(self.function(attempt))
+            except Exception as error:  # a user's own code, which may raise anything
+                refusals.append(f"{type(error).__name__}: {error}")
+        raise ModelError(f"preprocess {_name(self.function)} can't take an item of shape {image.shape}: "
+                         f"{' | '.join(dict.fromkeys(refusals))}. A function from a uint8 array (H, W) or (H, W, 3), "
+                         "or a PIL image, to a tensor (C, h, w) is expected.")
+
+    def box(self, height: int, width: int) -> Box | None:
+        """(x0, y0, x1, y1) of the view, in pixels of an item of this size; None if it isn't an upright rectangle."""
+        if (height, width) not in self._boxes:
+            self._boxes[height, width] = find_box(self, height, width, colour=self._colour)
+        return self._boxes[height, width]
+
+    @property
+    def maps_back(self) -> bool:
+        """False when some item's view was found not to be an upright rectangle of it: show the view itself."""
+        return None not in self._boxes.values()
+
+    def __repr__(self) -> str:
+        return f"Probed({_name(self.function)})"
+
+
+def find_box(preprocess: Callable[[np.ndarray], Tensor], height: int, width: int, *,
+             colour: bool = True) -> Box | None:
+    """The part of an item that a preprocessing shows, as (x0, y0, x1, y1) in the item's pixels.
+
+    Each axis is shown as one period of a wave in four phases, as in structured light: the phase at a pixel of the
+    view tells where on the item it came from, whatever was done to brightness and contrast. Bright squares then prove
+    the answer right.
+
+    Returns
+    -------
+    None when the view isn't an upright rectangle of the item: turned, mirrored, warped or random.
+    """
+    def show(image: np.ndarray) -> np.ndarray:
+        grey = np.round(image).astype(np.uint8)
+        view = preprocess(np.repeat(grey[..., None], 3, axis=2) if colour else grey)
+        return view.numpy().astype(np.float64).mean(axis=0)
+
+    def phasors(wave: np.ndarray) -> np.ndarray:
+        shown = [show(np.broadcast_to(127.5 + 120 * np.cos(wave + k * math.pi / 2), (height, width)))
+                 for k in range(4)]
+        if len({view.shape for view in shown}) > 1:
+            return np.zeros((1, 1), complex)
+        return (shown[0] - shown[2]) + 1j * (shown[3] - shown[1])
+
+    columns = phasors(2 * math.pi * (np.arange(width) + 0.5) / width)
+    rows = phasors(2 * math.pi * (np.arange(height)[:, None] + 0.5) / height)
+    for sign in (1, -1):  # of brightness: some turn dark to bright
+        across, down = _span(sign * columns, width), _span(sign * rows.T, height)
+        if across is None or down is None:
+            continue
+        box = across[0], down[0], across[1], down[1]
+        if _finds_squares(show, sign, box, height, width):
+            return box
+    return None
+
+
+def _span(phasors: np.ndarray, length: int) -> tuple[float, float] | None:
+    """Which stretch of the item's axis the view's columns cover, from the wave's phase at each pixel."""
+    strength = np.abs(phasors)
+    seen = strength > 0.5 * strength.max()
+    lines = np.flatnonzero(seen.any(axis=0) & (strength.max() > 0))
+    if len(lines) < 2 or lines[-1] - lines[0] + 1 != len(lines):
+        return None
+    mean = np.array([phasors[seen[:, j], j].sum() for j in lines])
+    places = np.unwrap(np.angle(mean)) * length / (2 * math.pi)
+    # The outermost pixels of a scaled item average less than the rest, and lean inwards.
+    inner = slice(1, -1) if len(lines) > 5 else slice(None)
+    step, start = np.polyfit(lines[inner] + 0.5, places[inner], 1)
+    start -= length * math.floor((start + step * (lines[0] + lines[-1] + 1) / 2) / length)
+    # A pixel of the view and one of the item are as near as anybody can look.
+    error = np.angle(phasors * np.exp(-2j * math.pi / length * (start + step * (np.arange(phasors.shape[1]) + 0.5))))
+    if step <= 0 or np.quantile(np.abs(error[seen]), 0.98) * length / (2 * math.pi) > max(1.0, step):
+        return None
+    return float(start), float(start + step * phasors.shape[1])
+
+
+def _finds_squares(show: Callable[[np.ndarray], np.ndarray], sign: int, box: Box, height: int, width: int) -> bool:
+    """Whether two bright squares, shown one at a time, turn up where the box says they should."""
+    (x0, x1), (y0, y1) = np.clip(box[::2], 0, width), np.clip(box[1::2], 0, height)
+    images, centres = [], []
+    for right, down in ((0.125, 0.25), (0.625, 0.5)):
+        left, top = round(x0 + right * (x1 - x0)), round(y0 + down * (y1 - y0))
+        end, bottom = left + math.ceil((x1 - x0) / 4), top + math.ceil((y1 - y0) / 4)
+        image = np.full((height, width), 64.0)
+        image[top:bottom, left:end] = 192
+        images.append(sign * show(image))
+        centres.append(((left + end) / 2, (top + bottom) / 2))
+    # Both images are equally bright, so that what a standardisation does to them cancels out.
+    change = images[0] - images[1]
+    across, down = (box[2] - box[0]) / change.shape[1], (box[3] - box[1]) / change.shape[0]
+    for part, (x, y) in zip((change, -change), centres, strict=True):
+        if not part.max() > 0:
+            return False
+        rows, columns = np.nonzero(part > 0.5 * part.max())
+        if abs(box[0] + (columns.mean() + 0.5) * across - x) > max(1.5, across) \
+                or abs(box[1] + (rows.mean() + 0.5) * down - y) > max(1.5, down):
+            return False
+    return True
+
+
+def as_preprocess(preprocess: Preprocess | Callable[[Any], Any] | None, net: nn.Module | None = None,
+                  sample_images: Sequence[np.ndarray] = ()) -> Preprocess | Probed:
+    """A preprocessing with its geometry, whatever was given.
+
+    Parameters
+    ----------
+    preprocess : a `Preprocess` stays as it is, a callable is probed, None gives the first view that the net can take:
+        at the items' own size when they agree on one up to 256 pixels, else at 224, else at another usual size
+    net : whose view it is; None when a net is yet to be made for it
+    sample_images : a few of the items
+
+    Raises
+    ------
+    ModelError
+        If the net takes none of the usual views, or the callable can't take the items.
+    """
+    if isinstance(preprocess, (Preprocess, Probed)):
+        return preprocess
+    colour = any(image.ndim == 3 for image in sample_images)
+    if preprocess is not None:
+        if not callable(preprocess):
+            raise BadInput(f"preprocess is {preprocess!r}; hw.Preprocess(size), a callable or None is expected.")
+        probed = Probed(preprocess, colour=colour)
+        for image in sample_images[:1]:
+            probed(image)
+            probed.box(*image.shape[:2])
+        return probed
+    shapes = {image.shape[:2] for image in sample_images}
+    own = [shape for shape in shapes if len(shapes) == 1 and max(shape) <= LARGEST_OWN]
+    sizes = [*own, *((side, side) for side in SIZES)]
+    channels: tuple[int, ...] = (3, 1) if colour else (1, 3)
+    if net is None:
+        return Preprocess(sizes[0], channels=channels[0])
+    first = next((layer for layer in net.modules() if isinstance(layer, nn.Conv2d)), None)
+    if first is not None and first.in_channels in channels:
+        channels = (first.in_channels,)
+    # Tried on a copy: a forward may leave traces (running means, caches) in the user's own net.
+    trial, refusal = copy.deepcopy(net).eval(), ""
+    weight = next((p for p in trial.parameters() if p.is_floating_point()), torch.zeros(()))
+    for size in sizes:
+        for count in channels:
+            try:
+                with torch.no_grad():
+                    trial(torch.zeros(1, count, *size, dtype=weight.dtype, device=weight.device))
+                return Preprocess(size, channels=count)
+            except Exception as error:  # a user's net, which may raise anything
+                refusal = refusal or f"a view of shape {(count, *size)} gave {type(error).__name__}: {error}"
+    raise ModelError(f"no usual view of the items fits the net: {refusal}. Say which it takes by "
+                     "preprocess=hw.Preprocess(size, channels=...), or pass a callable from an item to a tensor.")
+
+
+def picture(view: Tensor) -> np.ndarray:
+    """The net's view as a person can look at it: uint8, (h, w) or (h, w, 3), darkest black and brightest white."""
+    shown = view.detach().float().cpu().numpy()
+    shown = shown.transpose(1, 2, 0) if len(shown) == 3 else shown.mean(axis=0)
+    low, high = float(shown.min()), float(shown.max())
+    return np.round((shown - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
+
+
+def _as_view(given: Any) -> Tensor:
+    if isinstance(given, Mapping):
+        given = given["pixel_values"]
+    if isinstance(given, (list, tuple)) and len(given) == 1:
+        given = given[0]
+    view = torch.as_tensor(given).detach().float().cpu()
+    if view.ndim == 4 and len(view) == 1:
+        view = view[0]
+    if view.ndim == 2:
+        view = view[None]
+    if view.ndim != 3 or not view.numel():
+        raise BadInput(f"it gave shape {tuple(view.shape)}; (C, h, w) is expected")
+    return view
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__qualname__", None) or type(function).__qualname__
