@@ -1,0 +1,105 @@
+// @ts-check
+// How do acts reach the log for certain? Sends, waits for the answer, sends again, opens a new line.
+
+/** @typedef {import("./types.d.ts").Act} Act */
+/** @typedef {import("./outbox.js").Outbox} Outbox */
+
+export const PATIENCE_MS = 5000;
+const GREETING_MS = 250; // the first greeting may leave before its subshell is there, and then waits for the cell
+const LONGEST_MS = 30_000;
+
+export class Link {
+  /**
+   * @param {Outbox} outbox
+   * @param {{send: (message: any) => void, reopen: () => void, now: () => number}} line
+   */
+  constructor(outbox, { send, reopen, now }) {
+    this.outbox = outbox;
+    this.send = send;
+    this.reopen = reopen;
+    this.now = now;
+    this.ready = false;
+    /** What to greet with, as long as nobody has answered. @type {(() => object) | null} */
+    this.greeting = null;
+    this.greeted_at = 0;
+    this.greetings = 0;
+    this.reopened = 0;
+    /** Since when has nothing been answered? @type {number | null} */
+    this.waiting_since = null;
+  }
+
+  /** @param {() => object} greeting */
+  hello(greeting) {
+    this.greeting = greeting;
+    this.greetings = 0;
+    this.#greet();
+  }
+
+  /** Whatever came back, the line is alive. */
+  answered() {
+    this.reopened = 0;
+    this.waiting_since = null;
+    this.greeting = null;
+  }
+
+  /** Sends what hasn't been sent yet. */
+  flush() {
+    if (!this.ready) return;
+    for (const entry of this.outbox.sendable()) if (entry.sent_at === null) this.#sendEntry(entry);
+  }
+
+  /** The line says `ready`: everything that waits goes out, in the tab's order. */
+  restart() {
+    this.ready = true;
+    for (const entry of this.outbox.entries.values()) entry.sent_at = null;
+    this.flush();
+  }
+
+  /** The server couldn't store it now: it stays here, and goes out again after a while.
+   * @param {string} decision_id @param {string} reason */
+  postpone(decision_id, reason) {
+    const entry = this.outbox.entries.get(decision_id);
+    if (entry) entry.problem = reason;
+  }
+
+  /** Looks after what wasn't answered; to be called a few times a second. */
+  tick() {
+    const now = this.now();
+    if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
+    if (this.ready) {
+      for (const entry of this.outbox.sendable()) {
+        if (entry.sent_at !== null && now - entry.sent_at >= patience(entry.tries)) this.#sendEntry(entry);
+      }
+    }
+    // Nothing for as long as two acts may take: another line is tried, and again after as long.
+    if (this.waiting_since !== null && now - this.waiting_since >= 2 * PATIENCE_MS * (this.reopened + 1)) {
+      this.reopened++;
+      this.reopen();
+    }
+  }
+
+  #greet() {
+    if (!this.greeting) return;
+    this.greetings++;
+    this.greeted_at = this.now();
+    this.waiting_since ??= this.greeted_at;
+    this.#send(this.greeting());
+  }
+
+  /** @param {import("./outbox.js").Entry} entry */
+  #sendEntry(entry) {
+    entry.sent_at = this.now();
+    entry.tries++;
+    this.waiting_since ??= entry.sent_at;
+    this.#send(entry.act);
+  }
+
+  /** @param {object} message */
+  #send(message) {
+    // A line that is closed throws; what wasn't sent stays here and the next tick tries again.
+    try { this.send(message); } catch (error) { console.warn("hitl_widgets: not sent:", error); }
+  }
+}
+
+/** 5, 5, 10, 20, 30, 30 ... seconds. @param {number} tries */
+const patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));

@@ -1,0 +1,74 @@
+// The words on the wire (Python's names, so that a search finds both ends) and of the card's state.
+
+export type Verdict = "accept" | "correct" | "answer" | "unsure" | "skip";
+export type Policy = "keep" | "ask" | "unsure_only";
+
+export interface Label { label_id: string; name: string; path: string; key?: string; definition?: string }
+
+export interface Setup {
+  kind: "ready"; project_id: string; annotator: string; annotator_is_default: boolean;
+  taxonomy: { version: number; labels: Label[] }; certainty: Policy; methods: string[]; progress: Progress;
+}
+export interface Progress { answered?: number; today?: number; items?: number; round?: number }
+
+/** A saliency map: one byte a cell (128 is zero when signed), lying on `box` of the item. */
+export interface Saliency {
+  method: string; target: string; height: number; width: number;
+  box: [number, number, number, number]; signed: boolean; values?: Uint8Array; problem?: string;
+}
+
+export interface Item {
+  item_id: string; chosen_by: string; blind: boolean; height: number; width: number; mime?: string;
+  meta?: Record<string, unknown>; suggestion?: string; probs: [string, number][]; model?: string;
+  broken?: string; problem?: string;
+  bytes?: ArrayBufferView; picture?: Picture; decoding?: Promise<void>;
+  maps: Record<string, Saliency>; shown_at?: number; rejection?: string;
+}
+export type Picture = ImageBitmap | HTMLImageElement;
+
+/** What was on the screen: the fields of records.Seen. */
+export interface Seen {
+  suggestion?: string; probs?: Record<string, number>; hidden?: boolean; method?: string; target?: string;
+  model?: string; taxonomy?: number; certainty?: "given" | "carried"; chosen_by?: string; shown_ms?: number;
+}
+
+export interface Decide {
+  kind: "decide"; decision_id: string; item_id: string; verdict: Verdict; label_id: string | null;
+  certainty: number | null; note: string | null; flags: string[]; seen: Seen; acted_at: string; annotator: string;
+}
+export interface Retract {
+  kind: "retract"; decision_id: string; retracts: string; item_id: string; acted_at: string; annotator: string;
+}
+export type Act = Decide | Retract;
+
+export type Reply =
+  | Setup
+  | { kind: "stored"; decision_id: string }
+  | { kind: "rejected"; decision_id?: string; reason: string; again?: boolean }
+  | { kind: "noted" };
+
+export type Push =
+  | { kind: "item"; item: Omit<Item, "maps" | "bytes"> }
+  | ({ kind: "map"; item_id: string } & Omit<Saliency, "values">)
+  | { kind: "drop"; item_ids: string[]; keep: number; decision_id?: string }
+  | { kind: "progress"; progress: Progress }
+  | { kind: "taxonomy"; taxonomy: Setup["taxonomy"] }
+  | { kind: "end"; reason: "empty" | "enough" }
+  | { kind: "problem"; reason: string | null }
+  | { kind: "closed"; reason: string };
+
+/** The little of an ipywidgets model that the card uses. */
+export interface WidgetModel {
+  get(name: string): any;
+  on(event: string, callback: (...args: any[]) => void): void;
+  off(event: string, callback: (...args: any[]) => void): void;
+  send(content: unknown): void;
+  widget_manager: {
+    get_model(id: string): Promise<WidgetModel> | undefined;
+    _create_comm?(target: string, id: string, data?: unknown): Promise<WidgetComm>;
+  };
+}
+export interface WidgetComm {
+  open(data: unknown): void; send(data: unknown): void; close(): void;
+  on_msg(callback: (message: { content: { data: any } }) => void): void;
+}

@@ -1,0 +1,431 @@
+"""What passes between a project and its decision card? `Review` answers the card's acts and feeds it items.
+
+Acts are answered at once, on whichever thread they arrive; whatever takes longer (pictures, predictions, maps,
+claims) is done by one thread in the background, the person's next items first. Read `Review.receive` and
+`Review._next_job` first.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal, Protocol, get_args
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from ..errors import BadInput, HitlError, StoreError
+from ..overlay import quantise
+from ..records import Attribution, Decision, Item, Items, Prediction, Seen
+from .card import Card, Feed, Message
+
+log = logging.getLogger(__name__)
+
+WINDOW = 20  # items that wait in the browser
+REFILL_BELOW = 16
+KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
+SHOWN = 5  # predictions on the card
+POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
+SETTLE_S = 0.3  # changes that come in a burst are looked at once
+
+Certainty = Literal["keep", "ask", "unsure_only"]
+
+
+class Desk(Protocol):
+    """What a review needs of a project. All of it may be called on any thread."""
+
+    @property
+    def project_id(self) -> str: ...
+    @property
+    def annotator(self) -> str: ...
+    @property
+    def annotator_is_default(self) -> bool: ...
+    @property
+    def taxonomy(self) -> Any: ...
+    @property
+    def pool(self) -> Any: ...
+    def rename_annotator(self, name: str) -> None: ...
+    def claim(self, n: int = 20, *, strategy: Any = None, annotator: str | None = None,
+              showing: Collection[str] = ()) -> Items: ...
+    def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None: ...
+    def prepare(self, items: Iterable[Item]) -> None: ...
+    def prediction(self, position: int) -> Prediction | None: ...
+    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None: ...
+    def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
+               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
+               seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
+               acted_at: datetime | None = None) -> Decision: ...
+    def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
+                acted_at: datetime | None = None) -> Decision: ...
+    def progress(self, annotator: str | None = None) -> Mapping[str, Any]: ...
+    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]: ...
+
+
+@dataclass(eq=False)
+class _Entry:
+    """An item of the window, and how much of it the browser has."""
+
+    item: Item
+    prediction: Prediction | None = None
+    pushed: bool = False
+    mapped: set[str] = field(default_factory=set)
+
+
+_open: WeakValueDictionary[str, Review] = WeakValueDictionary()
+
+
+class Review:
+    """A card on which a person decides the items of a project, best first.
+
+    Parameters
+    ----------
+    desk : the project, as far as a review needs it
+    n : how many items to ask, None for as long as there are any
+    strategy : which items come first; None leaves it to the project
+    explain : saliency method, or several to switch between; None for no map
+    blind : hide every suggestion and map
+    certainty : "keep" carries a certainty over until another is given, "ask" wants one for each decision,
+        "unsure_only" for each unsure
+
+    Opening a review closes the project's former one, which may still deliver the decisions it holds.
+    """
+
+    def __init__(self, desk: Desk, *, n: int | None = None, strategy: Any = None,
+                 explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
+                 certainty: Certainty = "keep") -> None:
+        if certainty not in get_args(Certainty):
+            raise BadInput(f"certainty={certainty!r} is unknown; 'keep', 'ask' or 'unsure_only' is expected.")
+        if n is not None and n < 1:
+            raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
+        self.desk, self.n, self.strategy, self.blind, self.certainty = desk, n, strategy, blind, certainty
+        self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
+        self._changed = threading.Condition(threading.RLock())
+        self._window: list[_Entry] = []
+        self._decided: dict[str, _Entry] = {}  # by decision id, so that an undo finds its item
+        self._closing: dict[str, str] = {}  # by decision id, the item it closed
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._end: str | None = None
+        self._ask_again_at = 0.0
+        self._look_at: float | None = None
+        self._gone: list[tuple[str, str]] = []  # items decided in one tab, to be dropped in the others
+        self._greeted: dict[str, int] = {}  # by tab
+        self._count = True
+        self._taxonomy = desk.taxonomy
+        self._taxonomy_body = _taxonomy_body(desk.taxonomy)
+        if (former := _open.get(desk.project_id)) is not None:
+            former.close()
+        _open[desk.project_id] = self
+        self.feed = Feed()
+        self.card = Card(self.feed, self.receive)
+        self._unsubscribe = desk.subscribe(self._on_change)
+
+    def show(self) -> None:
+        """Display the card in the notebook."""
+        from IPython.display import display
+        display(self.card)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self.card._repr_mimebundle_(**kwargs)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self._window)} items waiting"
+        return f"<Review by {self.desk.annotator}: {len(self._closing)} decided, {state}>"
+
+    def close(self, reason: str = "Another card has taken over.") -> None:
+        """Give the waiting items back. Decisions that are still on their way are stored all the same."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            waiting, self._window = [e.item.id for e in self._window], []
+            self._changed.notify_all()
+        self._unsubscribe()
+        if waiting:
+            self.desk.release(waiting, self.desk.annotator)
+        self.feed.push({"kind": "closed", "reason": reason})
+
+    # -- acts: answered at once
+
+    def receive(self, act: Any) -> Message:
+        """The reply to one act of the card: `ready`, `stored`, `rejected` or `noted`."""
+        if not isinstance(act, Mapping):
+            return {"kind": "rejected", "reason": f"an act is a mapping, not {type(act).__name__}."}
+        handlers: dict[str, Callable[[Mapping[str, Any]], Message]] = {
+            "hello": self._hello, "decide": self._decide, "retract": self._retract, "more": self._more,
+            "name": self._name}
+        try:
+            kind = act.get("kind")
+            if kind not in handlers:
+                raise BadInput(f"an act of kind {kind!r} is unknown; known are {', '.join(handlers)}.")
+            return handlers[kind](act)
+        except StoreError as error:
+            return {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": str(error), "again": True}
+        except HitlError as error:
+            return {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": str(error)}
+
+    def _hello(self, act: Mapping[str, Any]) -> Message:
+        tab, n = str(act.get("tab")), act.get("n")
+        with self._changed:
+            late = isinstance(n, int) and n <= self._greeted.get(tab, 0)
+            if isinstance(n, int) and not late:
+                self._greeted[tab] = n
+        if late:  # it waited for a running cell, while a later one was answered
+            return {"kind": "noted"}
+        self._resend(act.get("have", ()))
+        return self._ready()
+
+    def _more(self, act: Mapping[str, Any]) -> Message:
+        self._resend(act.get("have", ()))
+        return {"kind": "noted"}
+
+    def _name(self, act: Mapping[str, Any]) -> Message:
+        former, name = self.desk.annotator, _needed(act, "annotator")
+        if name == former and not self.desk.annotator_is_default:
+            return self._ready()  # sent twice
+        self.desk.rename_annotator(name)
+        with self._changed:
+            given, self._window = [e.item.id for e in self._window], []
+            self._decided.clear()
+            self._count, self._end, self._ask_again_at = True, None, 0.0
+            self._changed.notify_all()
+        if given:
+            self.desk.release(given, former)
+        return self._ready()
+
+    def _decide(self, act: Mapping[str, Any]) -> Message:
+        decision = self.desk.decide(
+            _needed(act, "item_id"), _needed(act, "verdict"), label=act.get("label_id"),
+            certainty=act.get("certainty"), note=act.get("note"), flags=tuple(act.get("flags") or ()),
+            seen=Seen.from_body(act.get("seen") or {}), id=_needed(act, "decision_id"), acted_at=_instant(act),
+            annotator=act.get("annotator") or self.desk.annotator)
+        with self._changed:
+            entry = next((e for e in self._window if e.item.id == decision.item_id), None)
+            if entry is not None:
+                self._window.remove(entry)
+                self._decided[decision.id] = entry
+                while len(self._decided) > 50:
+                    del self._decided[next(iter(self._decided))]
+            if decision.closes:
+                self._closing[decision.id] = decision.item_id
+            self._gone.append((decision.item_id, decision.id))
+            self._stir()
+        return {"kind": "stored", "decision_id": decision.id}
+
+    def _retract(self, act: Mapping[str, Any]) -> Message:
+        undone = _needed(act, "retracts")
+        self.desk.retract(undone, id=_needed(act, "decision_id"), acted_at=_instant(act),
+                          annotator=act.get("annotator") or self.desk.annotator)
+        with self._changed:
+            self._closing.pop(undone, None)
+            entry = self._decided.pop(undone, None)
+            if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
+                self._window.insert(0, entry)
+            self._stir()
+        return {"kind": "stored", "decision_id": act["decision_id"]}
+
+    def _stir(self) -> None:
+        """The log has grown: progress is due, and an empty queue may have something again."""
+        self._count, self._ask_again_at = True, 0.0
+        self._changed.notify_all()
+
+    def _resend(self, have: Any) -> None:
+        """What the browser doesn't have is pushed again."""
+        held = {str(item_id) for item_id in have} if isinstance(have, (list, tuple)) else set()
+        with self._changed:
+            for entry in self._window:
+                if entry.item.id not in held:
+                    entry.pushed, entry.mapped = False, set()
+            self._count, self._end, self._ask_again_at = True, None, 0.0
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._work, name="hitl-review", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def _ready(self) -> Message:
+        annotator = self.desk.annotator
+        return {"kind": "ready", "project_id": self.desk.project_id, "annotator": annotator,
+                "annotator_is_default": bool(self.desk.annotator_is_default), "taxonomy": self._taxonomy_body,
+                "certainty": self.certainty, "methods": list(self.methods),
+                "progress": dict(self.desk.progress(annotator))}
+
+    # -- pushes: prepared in the background
+
+    def _work(self) -> None:
+        pause = 0.0
+        while (job := self._wait_for_job(pause)) is not None:
+            try:
+                job()
+                if pause:
+                    pause = 0.0
+                    self._push({"kind": "problem", "reason": None})
+            except Exception as error:
+                # The thread that feeds the card must outlive whatever goes wrong with one item.
+                if not isinstance(error, HitlError):
+                    log.exception("preparing items for the card raised")
+                self._push({"kind": "problem", "reason": f"The next items can't be prepared: {error}"})
+                pause = min(30.0, 2 * pause or 1.0)
+
+    def _wait_for_job(self, pause: float) -> Callable[[], None] | None:
+        with self._changed:
+            if pause and not self._closed:
+                self._changed.wait(pause)
+            while not self._closed:
+                if (job := self._next_job()) is not None:
+                    return job
+                due = [at for at in (self._look_at, self._ask_again_at) if at is not None]
+                self._changed.wait(max(0.02, min(due) - time.monotonic()) if due else None)
+            return None
+
+    def _next_job(self) -> Callable[[], None] | None:
+        """What serves the person soonest: the very next items, a fuller window, maps, then the rest."""
+        now = time.monotonic()
+        if self._look_at is not None and now >= self._look_at:
+            return self._look
+        jobs: list[tuple[float, Callable[[], None]]] = [
+            (place, partial(self._push_item, entry)) for place, entry in enumerate(self._window) if not entry.pushed]
+        # A map may come a few items later than its item, a second method's a window later.
+        jobs += [(place + 3.5 + WINDOW * order, partial(self._push_map, entry, method))
+                 for place, entry in enumerate(self._window)
+                 for order, method in enumerate(self.methods) if entry.pushed and method not in entry.mapped]
+        soonest = min(jobs, key=lambda job: job[0], default=None)
+        if (soonest is None or soonest[0] >= 3) and len(self._window) < REFILL_BELOW and now >= self._ask_again_at:
+            return self._refill
+        if soonest is not None:
+            return soonest[1]
+        return self._push_progress if self._count or self._gone else None
+
+    def _refill(self) -> None:
+        with self._changed:
+            room = WINDOW - len(self._window)
+            if self.n is not None:
+                room = min(room, self.n - len(set(self._closing.values())) - len(self._window))
+            held = {e.item.id for e in self._window}
+        annotator = self.desk.annotator
+        items = Items([])
+        if room > 0:
+            items = self.desk.claim(room, annotator=annotator, strategy=self.strategy, showing=held)
+        with suppress(HitlError):  # said again, with its reason, by each item that it concerns
+            self.desk.prepare(items)
+        with self._changed:
+            if self._closed or annotator != self.desk.annotator:
+                return
+            self._window += [_Entry(item) for item in items if item.id not in {e.item.id for e in self._window}]
+            self._ask_again_at = time.monotonic() + POLL_S if len(items) < room or room <= 0 else 0.0
+            end = None if self._window else "enough" if room <= 0 else "empty"
+            if end is not None and end != self._end:
+                self._push({"kind": "end", "reason": end})
+            self._end = end
+
+    def _push_item(self, entry: _Entry) -> None:
+        item, buffers = entry.item, []
+        body: Message = {"item_id": item.id, "chosen_by": item.chosen_by, "blind": item.blind or self.blind,
+                         "meta": dict(item.meta), "height": 0, "width": 0, "probs": []}
+        try:
+            picture = self.desk.pool.picture(item.position)
+            body |= {"mime": picture.mime, "height": picture.height, "width": picture.width}
+            buffers.append(picture.data)
+        except HitlError as error:
+            body["broken"] = str(error)
+        try:
+            entry.prediction = self.desk.prediction(item.position)
+        except HitlError as error:
+            entry.prediction, body["problem"] = None, str(error)
+        if (prediction := entry.prediction) is not None and np.isfinite(prediction.probs).all():
+            best = np.argsort(-prediction.probs, kind="stable")[:SHOWN]
+            body |= {"suggestion": prediction.suggestion, "model": prediction.model,
+                     "probs": [[prediction.label_ids[i], round(float(prediction.probs[i]), 4)] for i in best]}
+        if body["blind"] or "suggestion" not in body or "broken" in body:
+            entry.mapped = set(self.methods)
+        with self._changed:
+            entry.pushed = True
+            # A decision may have come in meanwhile: its item must not come back.
+            if entry in self._window:
+                self._push({"kind": "item", "item": body}, buffers)
+
+    def _push_map(self, entry: _Entry, method: str) -> None:
+        entry.mapped.add(method)
+        prediction = entry.prediction
+        if prediction is None:
+            return
+        body: Message = {"kind": "map", "item_id": entry.item.id, "method": method, "target": prediction.suggestion,
+                         "height": 0, "width": 0, "box": [0, 0, 0, 0], "signed": False}
+        buffers: list[Any] = []
+        try:
+            attribution = self.desk.explanation(entry.item.position, method=method, target=prediction.suggestion)
+            if attribution is None:
+                body["problem"] = f"{method} gave no map for this item."
+            else:
+                values, _ = quantise(attribution.values, signed=attribution.signed)
+                height, width = values.shape
+                body |= {"height": height, "width": width, "box": [float(v) for v in attribution.box],
+                         "signed": attribution.signed, "target": attribution.target}
+                buffers.append(np.ascontiguousarray(values))
+        except HitlError as error:
+            body["problem"] = str(error)
+        self._push(body, buffers)
+
+    def _push_progress(self) -> None:
+        with self._changed:
+            gone, self._gone, self._count = self._gone, [], False
+        for item_id, decision_id in gone:
+            self._push({"kind": "drop", "item_ids": [item_id], "keep": 1, "decision_id": decision_id})
+        self._push({"kind": "progress", "progress": dict(self.desk.progress(self.desk.annotator))})
+
+    def _push(self, message: Message, buffers: list[Any] | None = None) -> None:
+        if not self._closed:
+            self.feed.push(message, buffers)
+
+    # -- the model or the taxonomy may have changed
+
+    def _on_change(self, what: str) -> None:
+        with self._changed:
+            if what == "decisions":
+                self._stir()
+            elif self._look_at is None:
+                self._look_at = time.monotonic() + SETTLE_S
+                self._changed.notify_all()
+
+    def _look(self) -> None:
+        taxonomy = self.desk.taxonomy
+        with self._changed:
+            self._look_at, self._count, self._ask_again_at = None, True, 0.0
+            gone = [e.item.id for e in self._window[KEPT:]]
+            del self._window[KEPT:]
+            if taxonomy is not self._taxonomy:
+                self._taxonomy, self._taxonomy_body = taxonomy, _taxonomy_body(taxonomy)
+                self._push({"kind": "taxonomy", "taxonomy": self._taxonomy_body})
+            self._push({"kind": "drop", "item_ids": gone, "keep": KEPT})
+        if gone:
+            self.desk.release(gone, self.desk.annotator)
+
+
+def _taxonomy_body(taxonomy: Any) -> Message:
+    keys = taxonomy.keys
+    labels = [{"label_id": label.id, "name": label.name, "path": taxonomy.path(label.id),
+               "key": keys.get(label.id), "definition": label.definition} for label in taxonomy]
+    return {"version": taxonomy.version, "labels": labels}
+
+
+def _needed(act: Mapping[str, Any], name: str) -> str:
+    value = act.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadInput(f"an act of kind {act.get('kind')!r} needs {name}, as text; it has {value!r}.")
+    return value
+
+
+def _instant(act: Mapping[str, Any]) -> datetime:
+    text = _needed(act, "acted_at")
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise BadInput(f"acted_at {text!r} can't be read; an instant such as '2026-03-01T09:30:00.250Z' is expected.")
+    return at

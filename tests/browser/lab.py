@@ -1,0 +1,242 @@
+"""A real JupyterLab in Chromium, for tests and screenshots: read `Lab.open` and `Notebook.run_all` first.
+
+    with Lab(folder) as lab:
+        notebook = lab.open("x.ipynb", ["1 + 1"])
+        notebook.run_all()
+        assert notebook.value("1 + 1") == 2
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+TESTS = Path(__file__).parents[1]
+
+# Headless, but with the timers and the rendering that a window in front of a person would have.
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+                  "--disable-background-timer-throttling", "--disable-renderer-backgrounding"]
+
+_EXECUTE = """async ([code, expression]) => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const future = kernel.requestExecute({code, silent: true, store_history: false, allow_stdin: false,
+    user_expressions: expression ? {value: `__import__('json').dumps((${expression}), default=str)`} : {}}, true);
+  const {content} = await future.done;
+  if (content.status !== 'ok') throw new Error(`${content.ename}: ${content.evalue}`);
+  if (!expression) return null;
+  const {value} = content.user_expressions;
+  if (value.status !== 'ok') throw new Error(`${value.ename}: ${value.evalue}`);
+  return value.data['text/plain'];
+}"""
+
+_CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(({model}) => ({
+  type: model.type, source: model.sharedModel.getSource(), count: model.executionCount ?? null,
+  state: model.executionState ?? null, outputs: model.outputs ? model.outputs.toJSON() : []}))"""
+
+_IDLE = "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+
+# From the key event's own time to the frame that shows another item, and to the task after that frame.
+_WATCH_KEYS = """() => {
+  window.painted = [];
+  document.addEventListener('keydown', (event) => {
+    const card = document.activeElement?.closest('.hitl-card');
+    if (!card) return;
+    const before = card.dataset.item, pressed = event.timeStamp;
+    requestAnimationFrame(() => {
+      const other = card.dataset.item !== before;
+      const {port1, port2} = new MessageChannel();
+      port1.onmessage = () => window.painted.push({key: event.key, other, ms: performance.now() - pressed});
+      port2.postMessage(null);
+    });
+  }, true);
+}"""
+
+
+def chromium() -> str | None:
+    """The browser: $CHROMIUM, else one on the PATH, else None for Playwright's own."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Notebook:
+    """A notebook open in a page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.console: list[str] = []
+        page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
+
+    @property
+    def card(self) -> Any:
+        """The decision card on the page."""
+        return self.page.locator(".hitl-card").last
+
+    @property
+    def item(self) -> str:
+        """The id of the item on the card."""
+        return str(self.card.get_attribute("data-item"))
+
+    def cells(self) -> list[dict[str, Any]]:
+        """What the page knows of its cells: type, source, count, state, outputs."""
+        return list(self.page.evaluate(_CELLS))
+
+    def execute(self, code: str) -> None:
+        """Run code in the kernel, behind whatever cell is running, leaving no trace in the notebook."""
+        self.page.evaluate(_EXECUTE, [code, None])
+
+    def value(self, expression: str) -> Any:
+        """The value of an expression in the kernel, through JSON."""
+        return json.loads(ast.literal_eval(self.page.evaluate(_EXECUTE, ["", expression])))
+
+    def start_run_all(self) -> None:
+        """Run every cell, and don't wait for them."""
+        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+
+    def run_all(self, timeout_s: float = 120) -> None:
+        """Run every cell; RuntimeError with the traceback where one fails."""
+        self.start_run_all()
+        self.wait_for_cells(timeout_s)
+
+    def wait_for_cells(self, timeout_s: float = 120) -> None:
+        """Until every code cell has run."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            cells = [c for c in self.cells() if c["type"] == "code" and c["source"].strip()]
+            for output in (o for c in cells for o in c["outputs"] if o.get("output_type") == "error"):
+                raise RuntimeError("\n".join(output["traceback"]))
+            # The kernel's status lies while a cell runs (a subshell's idle overwrites it): ask the cells.
+            if all(c["count"] and c["state"] != "running" for c in cells):
+                return
+            self.page.wait_for_timeout(50)
+        raise TimeoutError(f"cells still running after {timeout_s} s: {[c['state'] for c in self.cells()]}")
+
+    def wait_for_item(self, other_than: str = "", timeout_s: float = 30) -> str:
+        """Until the card shows an item (another one); gives its id."""
+        self.page.wait_for_function(
+            "(before) => { const c = [...document.querySelectorAll('.hitl-card')].pop();"
+            " return c && c.dataset.item && c.dataset.item !== before; }", arg=other_than, timeout=timeout_s * 1000)
+        return self.item
+
+    def wait_until_stored(self, timeout_s: float = 30) -> None:
+        """Until the card has nothing left to be stored."""
+        self.page.wait_for_function(
+            "() => [...document.querySelectorAll('.hitl-card')].pop().dataset.pending === '0'",
+            timeout=timeout_s * 1000)
+
+    def watch_keys(self) -> None:
+        """From here on, measure each key press on the card until its effect is painted."""
+        self.page.evaluate(_WATCH_KEYS)
+
+    def painted_ms(self) -> list[float]:
+        """For each watched key that brought another item: milliseconds from press to paint."""
+        return [row["ms"] for row in self.page.evaluate("() => window.painted") if row["other"]]
+
+
+class Lab:
+    """A JupyterLab server of its own, settings and all, and a browser to see it with."""
+
+    def __init__(self, folder: Path | str, *, viewport: tuple[int, int] = (1280, 900), python: str = sys.executable,
+                 env: Mapping[str, str] | None = None, settings: Mapping[str, Any] | None = None) -> None:
+        self.folder = Path(folder)
+        self.viewport, self.python, self.env = viewport, python, dict(env or {})
+        # The news pop-up would lie over the notebook; only the user's setting stops it.
+        self.settings = {"apputils-extension/notification": {"fetchNews": "false"}, **(settings or {})}
+        self.port, self.token = _free_port(), secrets.token_hex(8)
+
+    def __enter__(self) -> Lab:
+        with ExitStack() as stack:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)))
+            self._start_server(home, stack)
+            playwright = stack.enter_context(sync_playwright())
+            self.browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+            stack.callback(self.browser.close)
+            width, height = self.viewport
+            self.context = self.browser.new_context(viewport={"width": width, "height": height})
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def open(self, name: str, cells: Sequence[str] | None = None, *, timeout_s: float = 60) -> Notebook:
+        """Open a notebook, written first where `cells` are given, and wait until its kernel is idle."""
+        if cells is not None:
+            written = [{"cell_type": "code", "id": f"cell{i}", "metadata": {}, "source": source, "outputs": [],
+                        "execution_count": None} for i, source in enumerate(cells)]
+            spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+            (self.folder / name).write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": written,
+                                                        "metadata": {"kernelspec": spec}}))
+        notebook = Notebook(self.context.new_page())
+        notebook.page.goto(f"http://127.0.0.1:{self.port}/doc/tree/{name}?token={self.token}")
+        self.wait_for_kernel(notebook, timeout_s=timeout_s)
+        return notebook
+
+    def wait_for_kernel(self, notebook: Notebook, *, timeout_s: float = 60) -> None:
+        """Until the page shows a notebook whose kernel is idle."""
+        notebook.page.wait_for_function(_IDLE, timeout=timeout_s * 1000)
+        notebook.page.wait_for_selector(".jp-Notebook .jp-Cell")
+
+    def _start_server(self, home: Path, stack: ExitStack) -> None:
+        places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTER_DATA_DIR": "data",
+                  "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+                  "IPYTHONDIR": "ipython", "MPLCONFIGDIR": "matplotlib"}
+        path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+        own = {name: str(home / place) for name, place in places.items()}
+        env = {**os.environ, "PYTHONPATH": path, **own, **self.env}
+        for plugin, values in self.settings.items():
+            file = home / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(values))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = stack.enter_context((home / "lab.log").open("w+"))
+        server = subprocess.Popen(
+            [self.python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={self.port}",
+             "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}",
+             f"--ServerApp.root_dir={self.folder}",
+             "--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly",
+             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
+            stdout=log, stderr=subprocess.STDOUT, env=env, start_new_session=True)
+        stack.callback(_stop, server)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with suppress(urllib.error.URLError, OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=2).close()
+                return
+            if server.poll() is not None:
+                break
+            time.sleep(0.1)
+        log.seek(0)
+        raise RuntimeError(f"JupyterLab didn't start:\n{log.read()[-4000:]}")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()  # the server shuts its kernels down
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(8)
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait(3)

@@ -1,0 +1,294 @@
+"""The decision card in a real JupyterLab: keys, focus, saliency, and a kernel that is busy."""
+
+from __future__ import annotations
+
+import json
+from statistics import median, quantiles
+
+import pytest
+
+playwright = pytest.importorskip("playwright")
+from browser.lab import Lab, Notebook  # noqa: E402
+
+pytestmark = pytest.mark.browser
+
+SETUP = """
+from browser.desk import MemoryDesk, drawn
+from hitl_widgets.widgets.review import Review
+def rows(desk):
+    return [[d.item_id, d.verdict, d.label, d.certainty] for d in desk.decisions]
+"""
+BUSY = "import time; end = time.monotonic() + 6\nwhile time.monotonic() < end: sum(range(1000))"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory):
+    with Lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def open_card(lab: Lab, request: pytest.FixtureRequest):
+    opened: list[Notebook] = []
+
+    def opening(desk: str = "MemoryDesk()", review: str = "Review(desk)", *then: str, wait: bool = True,
+                item: bool = True) -> Notebook:
+        code = f"{SETUP}\ndesk = {desk}\nreview = {review}\nreview"
+        notebook = lab.open(f"{request.node.name.replace('[', '-').replace(']', '')}.ipynb", [code, *then])
+        opened.append(notebook)
+        notebook.start_run_all()
+        if wait:
+            notebook.wait_for_cells()
+        if item:
+            notebook.wait_for_item()
+        notebook.card.focus()
+        return notebook
+
+    yield opening
+    for notebook in opened:
+        errors = [line for line in notebook.console if line.startswith("pageerror") or "hitl_widgets" in line]
+        notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        notebook.page.close()
+        assert errors == []
+
+
+def press(notebook: Notebook, *keys: str) -> None:
+    for key in keys:
+        notebook.page.keyboard.press(key)
+
+
+def test_keys_decide_and_the_log_tells_what_was_seen(open_card):
+    notebook = open_card()
+    first = notebook.item
+    suggested = notebook.card.locator(".hitl-bar.hitl-suggested .hitl-name").inner_text()
+    press(notebook, "Shift+8", "Enter", "0", "9", "u", "s", "Shift+Backquote", "f")
+    notebook.wait_until_stored()
+    rows = notebook.value("rows(desk)")
+    assert [row[0] for row in rows] == [f"item-{i:04d}" for i in range(6)]
+    assert rows[0] == [first, "accept", suggested, 8]
+    assert rows[3:] == [["item-0003", "unsure", None, 8], ["item-0004", "skip", None, None],
+                        ["item-0005", "unsure", None, 0]]
+    assert {row[2] for row in rows[1:3]} == {"Ankle boot", "Bag"}
+    assert {row[1] for row in rows[1:3]} <= {"correct", "accept"}
+    assert notebook.value("list(desk.decisions[5].flags)") == ["bad_data"]
+    seen = notebook.value("[d.seen.as_body() for d in desk.decisions]")
+    assert seen[0]["certainty"] == "given"
+    assert seen[1]["certainty"] == "carried"
+    assert (seen[0]["method"], seen[0]["target"]) == ("gradcam", seen[0]["suggestion"])
+    assert (seen[0]["model"], seen[0]["taxonomy"], seen[0]["chosen_by"]) == ("a1b2c3", 1, "margin")
+    assert len(seen[0]["probs"]) == 5
+    assert seen[0]["shown_ms"] > 0
+
+
+def test_undo_brings_the_item_back_and_a_held_key_decides_once(open_card):
+    notebook = open_card()
+    first = notebook.item
+    notebook.page.keyboard.down("Enter")
+    notebook.page.keyboard.down("Enter")  # a second `down` without `up` is the key's own repeat
+    notebook.page.keyboard.up("Enter")
+    assert notebook.wait_for_item(first) == "item-0001"
+    press(notebook, "z")
+    assert notebook.item == first
+    press(notebook, "2", "Backspace", "3")
+    notebook.wait_until_stored()
+    kinds = notebook.value("[kind for kind, _ in desk.log]")
+    assert kinds == ["decided", "retracted", "decided", "retracted", "decided"]
+    assert notebook.value("rows(desk)[-1][:3]") == [first, "correct", "Pullover"]
+
+
+def test_jupyterlabs_shortcuts_do_not_reach_the_notebook(open_card):
+    notebook = open_card("MemoryDesk()", "Review(desk)", "'another cell'")
+    before = [(c["type"], c["source"]) for c in notebook.cells()]
+    press(notebook, "m", "x", "d", "d", "a", "b", "0", "0", "z", "Shift+m", "c", "v", "y", "1")
+    notebook.page.wait_for_timeout(200)
+    assert [(c["type"], c["source"]) for c in notebook.cells()] == before
+    notebook.wait_until_stored()
+
+
+def test_keys_act_only_while_the_card_has_the_focus(open_card):
+    notebook = open_card()
+    before = notebook.item
+    assert notebook.card.get_by_text("Keys on").is_visible()
+    press(notebook, "Escape")
+    assert not notebook.card.get_by_text("Keys on").is_visible()
+    press(notebook, "Enter", "5")
+    assert notebook.item == before
+    notebook.page.keyboard.press("Escape")
+    notebook.card.locator(".hitl-stage").click()
+    press(notebook, "5")
+    assert notebook.item != before
+
+
+def test_run_all_straight_into_a_busy_cell_leaves_the_card_alive(open_card):
+    notebook = open_card("MemoryDesk()", "Review(desk)", BUSY, wait=False)
+    assert notebook.cells()[1]["state"] == "running"
+    for _ in range(30):
+        before = notebook.item
+        press(notebook, "Enter")
+        notebook.wait_for_item(before, timeout_s=2)
+    notebook.wait_until_stored(2)
+    assert notebook.cells()[1]["state"] == "running"
+    notebook.wait_for_cells()
+    assert notebook.value("len(desk.decisions)") == 30
+
+
+def test_a_card_whose_comm_is_held_by_the_running_cell_opens_a_line_of_its_own(open_card):
+    # The worst that another library could do: every act would wait for the cell.
+    held = "review.card.comm._reply_subshell_id = None\n" + BUSY.replace("6", "25")
+    notebook = open_card("MemoryDesk()", "Review(desk)", held, wait=False)
+    notebook.page.wait_for_timeout(500)
+    press(notebook, "Enter", "Enter", "Enter")
+    notebook.wait_until_stored(20)
+    assert notebook.cells()[1]["state"] == "running"
+    notebook.wait_for_cells()
+    assert notebook.value("[r[0] for r in rows(desk)]") == ["item-0000", "item-0001", "item-0002"]
+
+
+def test_a_reloaded_page_gets_its_window_again(open_card, lab):
+    notebook = open_card()
+    press(notebook, "Enter", "Enter")
+    notebook.wait_until_stored()
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    notebook.page.wait_for_timeout(500)
+    notebook.page.reload()
+    lab.wait_for_kernel(notebook)
+    assert notebook.wait_for_item() == "item-0002"
+    notebook.card.focus()
+    press(notebook, "Enter")
+    notebook.wait_until_stored()
+    assert notebook.value("len(desk.decisions)") == 3
+
+
+def test_no_item_ends_in_the_saved_notebook(open_card, lab):
+    notebook = open_card()
+    press(notebook, "Enter")
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    notebook.page.wait_for_timeout(500)
+    text = next(lab.folder.glob("test_no_item*.ipynb")).read_text()
+    assert "iVBOR" not in text
+    assert len(text) < 20_000
+
+
+def test_two_views_share_one_cursor(open_card):
+    notebook = open_card("MemoryDesk()", "Review(desk)", "review")
+    cards = notebook.page.locator(".hitl-card")
+    assert cards.count() == 2
+    press(notebook, "Enter")
+    notebook.page.wait_for_timeout(50)
+    assert {cards.nth(i).get_attribute("data-item") for i in range(2)} == {"item-0001"}
+
+
+def test_the_map_lies_over_the_item_and_h_takes_it_away(open_card):
+    notebook = open_card()
+    notebook.card.locator(".hitl-scale").wait_for()
+    image, saliency = notebook.card.locator(".hitl-image"), notebook.card.locator(".hitl-map")
+    assert saliency.bounding_box() == pytest.approx(image.bounding_box(), abs=1)
+    assert saliency.evaluate("c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v > 0)")
+    press(notebook, "h")
+    assert not saliency.is_visible()
+    press(notebook, "Enter")
+    notebook.wait_until_stored()
+    assert "method" not in notebook.value("desk.decisions[0].seen.as_body()")
+
+
+def test_a_blind_item_shows_neither_suggestion_nor_map(open_card):
+    notebook = open_card("MemoryDesk(blind=('item-0000',))")
+    assert notebook.card.locator(".hitl-bar:visible").count() == 0
+    assert "blind" in notebook.card.inner_text()
+    press(notebook, "Enter")
+    assert notebook.item == "item-0000"
+    press(notebook, "1")
+    notebook.wait_until_stored()
+    assert notebook.value("rows(desk)[0][:3]") == ["item-0000", "answer", "T-shirt/top"]
+    seen = notebook.value("desk.decisions[0].seen.as_body()")
+    assert seen["hidden"]
+    assert "suggestion" in seen
+    assert "method" not in seen
+
+
+def test_a_broken_image_and_a_missing_model_have_a_face(open_card):
+    notebook = open_card("MemoryDesk(drawn(2), model=None, broken=('item-0000',))")
+    assert "ends after 12 of 400 bytes" in notebook.card.inner_text()
+    press(notebook, "f")
+    notebook.wait_for_item("item-0000")
+    assert "no model yet" in notebook.card.inner_text()
+    press(notebook, "1")
+    notebook.card.get_by_text("Nothing left to ask").wait_for()
+    assert notebook.item == ""
+    press(notebook, "z")
+    assert notebook.item == "item-0001"
+
+
+def test_the_default_annotator_is_asked_for_a_name(open_card):
+    notebook = open_card("MemoryDesk(annotator='jovyan', annotator_is_default=True)", item=False)
+    box = notebook.card.get_by_label("Your name")
+    box.wait_for()
+    box.fill("grace")
+    box.press("Enter")
+    notebook.wait_for_item()
+    press(notebook, "Enter")
+    notebook.wait_until_stored()
+    assert notebook.value("desk.decisions[0].annotator") == "grace"
+
+
+def test_a_certainty_is_asked_for_where_the_policy_wants_one(open_card):
+    notebook = open_card("MemoryDesk()", "Review(desk, certainty='ask')")
+    press(notebook, "Enter")
+    assert notebook.item == "item-0000"
+    press(notebook, "7")
+    assert notebook.wait_for_item("item-0000") == "item-0001"
+    notebook.wait_until_stored()
+    assert notebook.value("rows(desk)[0][3]") == 7
+
+
+def test_a_label_without_a_key_is_found_by_typing(open_card):
+    notebook = open_card("MemoryDesk(labels=[f'species {i}' for i in range(1000)])")
+    press(notebook, "/", *"es 742", "Enter")
+    notebook.wait_until_stored()
+    assert notebook.value("rows(desk)[0][2]") == "species 742"
+    press(notebook, "1")
+    notebook.wait_until_stored()
+    assert notebook.value("rows(desk)[1][2]") == "species 0"
+
+
+def test_a_rejected_decision_comes_back_with_its_reason(open_card):
+    notebook = open_card()
+    notebook.execute("from hitl_widgets.errors import BadInput; desk.refuse = BadInput('no such luck.')")
+    press(notebook, "Enter")
+    notebook.card.get_by_text("no such luck").wait_for()
+    notebook.execute("desk.refuse = None")
+    press(notebook, "Enter")
+    assert notebook.item == "item-0000"
+    assert "Not stored: no such luck" in notebook.card.inner_text()
+    press(notebook, "Enter")
+    notebook.wait_until_stored()
+    assert [r[0] for r in notebook.value("rows(desk)")] == ["item-0001", "item-0000"]
+
+
+def test_decisions_outlive_a_log_that_cannot_be_written_for_a_while(open_card):
+    notebook = open_card()
+    notebook.execute("from hitl_widgets.errors import DiskFull; desk.refuse = DiskFull('the disk is full.')")
+    press(notebook, "Enter", "Enter", "Enter")
+    notebook.card.get_by_text("the disk is full").wait_for()
+    assert notebook.card.get_attribute("data-pending") == "3"
+    notebook.execute("desk.refuse = None")
+    notebook.wait_until_stored(15)
+    assert [r[0] for r in notebook.value("rows(desk)")] == ["item-0000", "item-0001", "item-0002"]
+
+
+def test_key_to_painted_next_item(open_card, record_property):
+    """Measured and told; benchmarks/ compares it with others. Held here only to a bound that nobody would call fast."""
+    notebook = open_card()
+    notebook.watch_keys()
+    for _ in range(60):
+        before = notebook.item
+        press(notebook, "Enter")
+        notebook.wait_for_item(before)
+        notebook.page.wait_for_timeout(40)
+    notebook.wait_until_stored()
+    times = notebook.painted_ms()
+    figures = {"median_ms": round(median(times), 1), "p95_ms": round(quantiles(times, n=20)[-1], 1), "n": len(times)}
+    record_property("key_to_painted", json.dumps(figures))
+    print("key to painted:", figures)
+    assert len(times) == 60
+    assert figures["median_ms"] < 100

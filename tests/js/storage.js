@@ -1,0 +1,14 @@
+/** The browser's storage, in memory; `limit` entries at most. */
+export function memoryStorage(limit = Infinity) {
+  const map = new Map();
+  return {
+    get length() { return map.size; },
+    key: (i) => [...map.keys()][i] ?? null,
+    getItem: (key) => map.get(key) ?? null,
+    setItem(key, value) {
+      if (!map.has(key) && map.size >= limit) throw new Error("QuotaExceededError");
+      map.set(key, String(value));
+    },
+    removeItem: (key) => map.delete(key),
+  };
+}
