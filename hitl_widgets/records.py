@@ -146,7 +146,7 @@ class Decision:
         if self.verdict in LABELLING and self.label_id is None:
             raise BadInput(f"verdict {self.verdict!r} needs a label; pass label=..., or say 'unsure' or 'skip'.")
         if self.verdict == "skip" and self.label_id is not None:
-            raise BadInput(f"a skip carries no label, but {self.label!r} was given; say 'unsure' to keep a best guess.")
+            raise BadInput(f"a skip carries no label, but {self.label!r} was given; 'unsure' keeps a best guess.")
         check_certainty(self.certainty)
         check_flags(self.flags)
         if self.note is not None and (not isinstance(self.note, str) or len(self.note) > 10_000):
@@ -178,6 +178,37 @@ def check_flags(flags: Sequence[str]) -> tuple[str, ...]:
     if odd := [f for f in flags if f not in FLAGS]:
         raise BadInput(f"flag {odd[0]!r} is unknown; known are {', '.join(FLAGS)}.")
     return tuple(dict.fromkeys(flags))
+
+
+def judge(verdict: str | None, label_id: str | None, seen: Seen) -> tuple[str, str | None]:
+    """The verdict that follows from what was said and seen, and its label_id.
+
+    A label alone: equal to the visible suggestion is an accept, different a correction, and with none visible an
+    answer.
+
+    Raises
+    ------
+    BadInput
+        When verdict, label and what was seen contradict each other.
+    """
+    visible = seen.visible_suggestion
+    if verdict is None:
+        if label_id is None:
+            raise BadInput("neither a verdict nor a label was given; pass label=..., or 'accept', 'unsure' or 'skip'.")
+        return ("answer" if visible is None else "accept" if label_id == visible else "correct"), label_id
+    if verdict == "accept":
+        if visible is None:
+            raise BadInput("there was no visible suggestion to accept; pass label=... instead.")
+        if label_id not in (None, visible):
+            raise BadInput("an accept takes the visible suggestion, but another label was given; leave it out.")
+        return "accept", visible
+    if verdict == "correct":
+        if label_id is not None and label_id == visible:
+            raise BadInput("the label given is the suggestion itself; say 'accept', or leave the verdict out.")
+        return ("answer" if visible is None else "correct"), label_id
+    if verdict == "answer" and visible is not None and not seen.scripted:
+        raise BadInput("a suggestion was visible, so this is no answer without one; leave the verdict out.")
+    return verdict, label_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +267,11 @@ class Prediction:
     def suggestion(self) -> str:
         """The label_id with the largest probability."""
         return self.label_ids[int(np.argmax(self.probs))]
+
+    def top(self, n: int) -> dict[str, float]:
+        """The n largest probabilities, label_id -> probability, largest first."""
+        order = np.argsort(-self.probs, kind="stable")[:n]
+        return {self.label_ids[i]: round(float(self.probs[i]), 6) for i in order}
 
 
 @dataclass(frozen=True, slots=True)

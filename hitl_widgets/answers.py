@@ -1,0 +1,90 @@
+"""What do the answers say, taken together?
+
+Functions on the log's table of current annotations (a mapping of columns, as `Store.annotations` gives it) and the
+taxonomy's lineage. Read `votes` first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .events import Event
+from .lineage import Lineage
+from .records import LABELLING
+
+Table = Mapping[str, Sequence[Any]]
+Votes = dict[str, list[str]]
+
+COLUMNS = ["item_id", "annotator", "label", "label_id", "verdict", "certainty", "flags", "note", "decision_id",
+           "acted_at", "model", "taxonomy", "status"]
+
+HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "label", "certainty", "decision_id",
+                   "acted_at", "stored_at", "body"]
+
+
+def frame(table: Table, lineage: Lineage, *, version: int | None = None) -> pd.DataFrame:
+    """The annotations as a DataFrame of `COLUMNS`, under today's labels or as an older version saw them.
+
+    `status` is "decided" where the label (or its absence) is valid, "to_review" where a later edit left it in doubt;
+    then label and label_id are None.
+    """
+    keep = range(len(table["item_id"]))
+    if version is not None:
+        keep = [i for i in keep if (table["taxonomy"][i] or version) <= version]  # type: ignore[assignment]
+    columns: dict[str, Any] = {name: [table[name][i] for i in keep] for name in table}
+    given, taxonomy = columns["label_id"], lineage.today if version is None else lineage.versions[version]
+    if version is None:
+        columns["label_id"] = [lineage.exactly(g, v) for g, v in zip(given, columns["taxonomy"], strict=True)]
+    names = {label_id: taxonomy.name_of(label_id) for label_id in set(columns["label_id"]) - {None}}
+    columns["label"] = [names.get(label_id) for label_id in columns["label_id"]]
+    columns["status"] = ["to_review" if now is None and then is not None else "decided"
+                         for now, then in zip(columns["label_id"], given, strict=True)]
+    columns["acted_at"] = pd.to_datetime(np.array(columns["acted_at"], np.int64), unit="us", utc=True)
+    columns["certainty"] = np.array(columns["certainty"], float)
+    return pd.DataFrame({name: columns[name] for name in COLUMNS})
+
+
+def votes(table: Table, lineage: Lineage) -> Votes:
+    """The labels that annotators gave each item: item_id -> today's label_ids.
+
+    An unsure is no vote, nor is a label that a later edit left in doubt.
+    """
+    given: Votes = {}
+    for item_id, verdict, label_id, version in zip(table["item_id"], table["verdict"], table["label_id"],
+                                                   table["taxonomy"], strict=True):
+        if verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
+            given.setdefault(item_id, []).append(today)
+    return given
+
+
+def majority(given: Sequence[str]) -> tuple[str, int]:
+    """The label_id given most often, and how often; a tie falls to the smaller id, whatever the order.
+
+    Examples
+    --------
+    >>> majority(["b", "a", "b"])
+    ('b', 2)
+    """
+    return min(Counter(given).items(), key=lambda item: (-item[1], item[0]))
+
+
+def history(log: Iterable[Event]) -> pd.DataFrame:
+    """Every event in the order in which the log got it, one row each; `body` holds all that it says."""
+    rows = [(e.seq, e.id, e.kind, e.item_id, e.annotator, e.body.get("verdict"), e.body.get("label"),
+             e.body.get("certainty"), e.id if e.kind == "decided" else e.body.get("decision_id"), e.acted_at,
+             e.stored_at, dict(e.body)) for e in log]
+    return pd.DataFrame(rows, columns=HISTORY_COLUMNS)
+
+
+def consensus(given: Votes, lineage: Lineage) -> pd.DataFrame:
+    """One row per item: item_id, label, share (of the answers that agree, 0 to 1), n_answers."""
+    rows = []
+    for item_id, labels in given.items():
+        top, count = majority(labels)
+        rows.append((item_id, lineage.today.name_of(top), count / len(labels), len(labels)))
+    return pd.DataFrame(rows, columns=["item_id", "label", "share", "n_answers"])

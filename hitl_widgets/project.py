@@ -1,0 +1,578 @@
+"""What can be done in a project, and what stands in it?
+
+The spine: every act of a person (`decide`, `retract`, `apply`) and every question about them (`next`,
+`annotations`, `consensus`) passes here, whether it comes from a widget or a script. Safe for many threads, and for
+several processes on one folder: each sees the other's decisions. Read `Project.decide` and `Project.next` first.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import answers, edits, events
+from .errors import BadInput, IdReused, ImageError, ItemChanged, LogDamaged, UnknownDecision, WrongPool
+from .lineage import Lineage, taxonomy_event
+from .pool import Pool
+from .predictions import Predictions, Ranking
+from .queue import Queue
+from .records import (
+    Decision,
+    Item,
+    Items,
+    Prediction,
+    Seen,
+    check_annotator,
+    check_certainty,
+    check_flags,
+    judge,
+    new_id,
+    utc_now,
+)
+from .sampling import Strategy
+from .store import Store
+from .taxonomy import Taxonomy
+from .yardstick import Yardstick
+
+CLAIM_S = 900
+CONTENT_BUDGET_S = 0.1
+# Past so many foreign events, reading the table of annotations again is quicker than following them one by one.
+FOLLOW_AT_MOST = 2_000
+SHOWN_PROBS = 5
+
+
+class Project:
+    """A folder with a log, the pool it is about and the taxonomy that holds today.
+
+    Parameters
+    ----------
+    folder : made when it isn't there
+    pool : the items; None opens the log for reading and for taxonomy edits only
+    taxonomy : needed for a new project; later any version that the project ever had, or None
+    annotator : who acts when nobody else is named
+    holdout, seed : fix the hold-out when the project is made; afterwards the folder's own hold
+    answers : how many annotators are asked about each item
+    say : called with a sentence when the folder knows better than the arguments
+
+    Raises
+    ------
+    TaxonomyMismatch, WrongPool, ItemChanged, ReadOnly, LogDamaged, LogBusy
+        When folder and arguments don't belong together, or the folder can't be used.
+    """
+
+    def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
+                 annotator: str, holdout: float = 0.2, answers: int = 1, seed: int = 0,
+                 now: Callable[[], datetime] = utc_now, say: Callable[[str], None] = print) -> None:
+        if isinstance(holdout, bool) or not isinstance(holdout, (int, float)) or not 0 <= holdout < 1:
+            raise BadInput(f"holdout is {holdout!r}; a share of the pool from 0 up to (not including) 1 is expected.")
+        if isinstance(answers, bool) or not isinstance(answers, int) or answers < 1:
+            raise BadInput(f"answers is {answers!r}; a whole number of annotators per item, 1 or more, is expected.")
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise BadInput(f"seed is {seed!r}; a whole number is expected.")
+        self.annotator = check_annotator(annotator)
+        self.folder, self.ranking = Path(folder), Ranking()
+        self.absent: tuple[str, ...] = ()
+        self._seq = 0
+        self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[str], None]] = []
+        self._contents: dict[int, str] = {}
+        self.store = Store(self.folder, now=now)
+        try:
+            self._open(taxonomy, {"holdout": float(holdout), "seed": seed})
+        except BaseException:
+            self.store.close()
+            raise
+
+    @property
+    def id(self) -> str:
+        """The project's own random id, made once."""
+        return self.store.id
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Today's taxonomy."""
+        return self.lineage.today
+
+    @property
+    def pool(self) -> Pool:
+        """The items; BadInput where the project was opened without them."""
+        if self._pool is None:
+            raise BadInput(f"{self.folder} was opened without a pool, for reading; open it with its pool to do this.")
+        return self._pool
+
+    # -- acts: what a person can do --------------------------------------------------------------------------
+
+    def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
+               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
+               seen: Seen | Mapping[str, Any] | None = None, id: str | None = None, annotator: str | None = None,
+               acted_at: datetime | None = None) -> Decision:
+        """Store what one annotator says of one item; it is durable when this returns.
+
+        Parameters
+        ----------
+        verdict : "accept", "correct", "answer", "unsure" or "skip"; with a label alone it follows from what was seen
+        label : a name or a label_id; for "unsure" a best guess
+        certainty : 0 (a guess) to 10 (sure)
+        seen : what was on screen; without it the current prediction is recorded and the decision marked scripted
+        id : made by whoever acts; the same id sent again with the same act changes nothing
+
+        Raises
+        ------
+        UnknownItem, UnknownLabel, BadInput, IdReused, ReadOnly, DiskFull, LogBusy
+            Nothing was stored then.
+        """
+        annotator = check_annotator(annotator or self.annotator)
+        position = self.pool.position(item_id)
+        self.refresh()
+        seen = self._seen(seen, position, verdict)
+        offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
+        verdict, label_id = judge(verdict, None if label is None else offered.answer(label).id, seen)
+        standing = self.store.standing_of(str(self.pool.ids[position]), annotator)
+        decision = Decision(
+            id=id or new_id(), item_id=str(self.pool.ids[position]), annotator=annotator,
+            verdict=verdict,  # type: ignore[arg-type]
+            label=None if label_id is None else offered.label(label_id).name, label_id=label_id,
+            certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
+            acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
+        [event] = self.store.append(events.decided(decision, content=self.content(position)))
+        with self._lock:
+            if event.seq == self._seq + 1:  # nobody else wrote in between: no need to read the log for it
+                self._seq += 1
+                self._take(position, annotator, self.store.standing_of(decision.item_id, annotator))
+            else:
+                self.refresh()
+        self._tell("decisions")
+        return events.decision_of(event)
+
+    def retract(self, decision_id: str, *, id: str | None = None, acted_at: datetime | None = None,
+                annotator: str | None = None) -> Decision:
+        """Take a decision back; what stood before it stands again. Taking it back twice is taking it back once.
+
+        Raises
+        ------
+        UnknownDecision
+            When the log has no such decision.
+        """
+        event = self.store.get(decision_id)
+        if event is None or event.kind != "decided":
+            raise UnknownDecision(f"decision {decision_id!r} isn't in the log; wb.annotations()['decision_id'] has "
+                                  "those that stand.")
+        decision = events.decision_of(event)
+        # Named after its decision, so that an undo sent again stores nothing new.
+        self.store.append(events.retracted(decision, id=id or f"undo-{decision.id}"[:80], annotator=annotator,
+                                           acted_at=acted_at or self._now()))
+        self.refresh()
+        self._tell("decisions")
+        return decision
+
+    def apply(self, edit: Any, *, why: str | None = None) -> Taxonomy:
+        """Change the taxonomy by one edit, or by a list of edits of which all hold or none; give back the new one.
+
+        Raises
+        ------
+        EditError
+            When an edit doesn't fit; then nothing was changed.
+        """
+        steps = list(edit) if isinstance(edit, Sequence) else [edit]
+        for _ in range(20):
+            self.refresh()
+            before = self.taxonomy
+            after, resolution = edits.apply(before, steps)
+            try:
+                # Named after the version it starts from: of two edits of one version, the log takes one.
+                self.store.append(taxonomy_event(
+                    after, id=f"taxonomy-{self.id}-{before.version}", annotator=self.annotator, acted_at=self._now(),
+                    edits=steps, resolution=resolution, why=why))
+            except IdReused:  # somebody else's edit came first: this one is tried on top of it
+                continue
+            self.refresh()
+            self._tell("taxonomy")
+            return self.taxonomy
+        raise BadInput("the taxonomy kept changing while this edit was applied; try again.")
+
+    def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
+        """Keep known answers; give back all of them, item_id -> today's label_id."""
+        if not isinstance(known, Mapping):
+            raise BadInput(f"gold takes a mapping of item id to label, not {type(known).__name__}.")
+        body = {str(self.pool.ids[self.pool.position(item_id)]): self.taxonomy.answer(label).id
+                for item_id, label in known.items()}
+        if body:
+            self.record("gold", {"answers": body, "taxonomy": self.taxonomy.version})
+            self.refresh()
+            self._tell("decisions")
+        return self.gold()
+
+    def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None) -> events.Event:
+        """Append an event that isn't about one item: gold, an adopted model, a training."""
+        [event] = self.store.append(events.Event(id=id or new_id(), kind=kind, annotator=self.annotator,
+                                                 acted_at=self._now(), body=body))
+        return event
+
+    def take_in(self, *acts: events.Event) -> None:
+        """Append acts that were made elsewhere: all of them or none."""
+        if acts:
+            self.store.append(*acts)
+            self.refresh()
+            self._tell("decisions")
+
+    def use_predictions(self, predictions: Predictions | None) -> None:
+        """Order the queue by these from now on."""
+        self.ranking.use(predictions, self.lineage)
+        self._tell("model")
+
+    # -- the queue: what a person is asked -------------------------------------------------------------------
+
+    def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
+             showing: Collection[str] = ()) -> Items:
+        """A look at the next n items for an annotator, best first; nothing is claimed.
+
+        Parameters
+        ----------
+        strategy : "random", a name from sampling.STRATEGIES, or a function from probabilities to scores; None takes
+            margin where there are predictions, else random
+        showing : ids that are on this annotator's screens already
+        """
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+            raise BadInput(f"n is {n!r}; a number of items, 0 or more, is expected.")
+        pool, annotator = self.pool, check_annotator(annotator or self.annotator)
+        with self._lock:
+            self.refresh()
+            name, scores = self.ranking.scores(strategy, self.lineage)
+            asked = self.queue.order(
+                int(n), annotator, scores=scores, name=name, showing=self._places(showing),
+                held=self._places(self.store.claims(exclude=annotator)),
+                ask_holdout=not self.yardstick.is_narrow(self.ranking, self.lineage))
+        return Items([Item(str(pool.ids[ask.position]), ask.position, ask.chosen_by, ask.blind, pool.meta(ask.position))
+                      for ask in asked])
+
+    def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
+              showing: Collection[str] = ()) -> Items:
+        """Like `next`, and hold the items for the annotator for a while, so that two people don't do the same."""
+        annotator = check_annotator(annotator or self.annotator)
+        items = Items([])
+        for _ in range(5):
+            items = self.next(n, strategy=strategy, annotator=annotator, showing=showing)
+            got = set(self.store.claim(items.ids, annotator, seconds=CLAIM_S))
+            if len(got) == len(items):
+                break
+            items = Items([item for item in items if item.id in got])
+        return items
+
+    def holdout_is_narrow(self) -> bool:
+        """True once the hold-out's accuracy is known within 5 points at 95 %; then it is asked for no more."""
+        with self._lock:
+            return self.yardstick.is_narrow(self.ranking, self.lineage)
+
+    def prediction(self, position: int) -> Prediction | None:
+        """What the current model says of one item under today's labels; None where it wasn't asked, or can't tell."""
+        with self._lock:
+            if self.ranking.predictions is None:
+                return None
+            probs = self.ranking.probs(self.lineage, np.array([position]))[0]
+            label_ids, model = self.taxonomy.label_ids, self.ranking.predictions.model
+        return None if np.isnan(probs).any() else Prediction(str(self.pool.ids[position]), label_ids, probs, model)
+
+    # -- what stands -----------------------------------------------------------------------------------------
+
+    def annotations(self, taxonomy: int | None = None) -> pd.DataFrame:
+        """What stands, one row per item and annotator, under today's labels or as an older version saw them."""
+        self.refresh()
+        if taxonomy is not None and taxonomy not in self.lineage.versions:
+            raise BadInput(f"taxonomy version {taxonomy!r} isn't in the log, which has "
+                           f"{sorted(self.lineage.versions)}.")
+        return answers.frame(self.store.annotations(), self.lineage, version=taxonomy)
+
+    def history(self) -> pd.DataFrame:
+        """Every event in the order in which the log got it, one row each."""
+        return answers.history(self.store.events())
+
+    def consensus(self) -> pd.DataFrame:
+        """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
+        self.refresh()
+        return answers.consensus(answers.votes(self.store.annotations(), self.lineage), self.lineage)
+
+    def gold(self) -> dict[str, str]:
+        """The known answers: item_id -> today's label_id, as far as that is certain."""
+        self.refresh()
+        return {item_id: label for item_id, given in self._read_gold().items()
+                if (label := self.lineage.exactly(*given)) is not None}
+
+    def reference(self) -> dict[str, str]:
+        """What measures: item_id -> today's label_id, from gold and from hold-out items answered blind."""
+        with self._lock:
+            self.refresh()
+            return {str(self.pool.ids[place]): label for place, label in self.yardstick.truth(self.lineage).items()}
+
+    def training_answers(self) -> pd.DataFrame:
+        """What teaches: item_id, position, label_id (today's), share, n_answers; never the hold-out, never gold.
+
+        Raises
+        ------
+        ItemChanged
+            When an item isn't what the person saw.
+        """
+        self.refresh()
+        table = self.store.annotations()
+        votes = answers.votes(table, self.lineage)
+        rows = []
+        for (item_id, given), place in zip(votes.items(), self.pool.positions(list(votes)).tolist(), strict=True):
+            if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]:
+                top, count = answers.majority(given)
+                rows.append((item_id, place, top, count / len(given), len(given)))
+        known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
+        self._check_contents(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "share", "n_answers"]) \
+            .sort_values("item_id", ignore_index=True)
+
+    def progress(self, annotator: str | None = None) -> dict[str, Any]:
+        """Where an annotator stands: answered, today, open, items, round, taxonomy, and how many answers measure."""
+        annotator = check_annotator(annotator or self.annotator)
+        with self._lock:
+            self.refresh()
+            midnight = _midnight(self._now())
+            today = sum(acted_at >= midnight for acted_at in self._recent.get(annotator, {}).values())
+            return {"answered": self.queue.n_closed(annotator), "today": today, "open": self.queue.n_open(annotator),
+                    "items": len(self.pool), "round": self.round, "taxonomy": self.taxonomy.version,
+                    "holdout": len(self.yardstick.truth(self.lineage))}
+
+    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came; what
+        comes back ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def close(self) -> None:
+        """Let go of the log."""
+        self.store.close()
+
+    # -- opening: the folder wins ----------------------------------------------------------------------------
+
+    def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any]) -> None:
+        created = next(iter(self.store.events(kind="created")), None)
+        if created is None:
+            if taxonomy is None:
+                raise BadInput(f"{self.folder} is a new project; pass its taxonomy, for instance "
+                               "Workbench(folder, pool, hw.Taxonomy(['cat', 'dog'])).")
+            created = self._create(settings, taxonomy)
+        self.settings: dict[str, Any] = dict(created.body)
+        for name, given in settings.items():
+            if given != self.settings[name]:
+                self.say(f"{self.folder.name} goes on with its own {name}={self.settings[name]} ({given} was given): "
+                          "the hold-out never moves.")
+        self._read_lineage()
+        if taxonomy is not None and (version := self.lineage.recognise(taxonomy)) != self.taxonomy.version:
+            self.say(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with version "
+                      f"{self.taxonomy.version}.")
+        if self._pool is not None:
+            self._pool_belongs(self._pool)
+        self._read_answers(check=True)
+
+    def _create(self, settings: dict[str, Any], taxonomy: Taxonomy) -> events.Event:
+        first = events.Event(id=f"created-{self.id}", kind="created", annotator=self.annotator,
+                             acted_at=self._now(), body=settings)
+        version = taxonomy_event(taxonomy, id=f"taxonomy-{self.id}-0", annotator=self.annotator,
+                                 acted_at=self._now(), why="the project was made")
+        try:
+            return self.store.append(first, version)[0]
+        except IdReused:  # another process made it in the meantime
+            return next(iter(self.store.events(kind="created")))
+
+    def _read_lineage(self) -> None:
+        self.lineage = Lineage(self.store.events(kind="taxonomy"))
+        if not self.lineage.versions:
+            raise LogDamaged(f"{self.folder} has a log without a taxonomy. Go back to one of its copies: "
+                             f"{[str(copy) for copy in self.store.copies()] or 'there is none'}.")
+
+    def _pool_belongs(self, pool: Pool) -> None:
+        """Compare today's ids with those that the folder remembers, which lie beside the log."""
+        kept = self.folder / "pool.ids"
+        try:
+            digest, former = zlib.decompress(kept.read_bytes()).split(b"\0", 1)
+        except (OSError, zlib.error, ValueError):  # losing it costs this comparison only
+            digest, former = b"", b""
+        if digest.decode() == pool.digest:
+            return
+        if former:
+            ids = former.decode().split("\0")
+            found = int((pool.positions(ids) >= 0).sum())
+            if not found:
+                raise WrongPool(f"{self.folder} is about {len(ids)} items such as {ids[0]!r}; none of them is in this "
+                                f"pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool, or choose "
+                                "another folder for this one.")
+            self.say(f"{self.folder.name}: {len(pool) - found} new items joined the pool, {len(ids) - found} are "
+                      "absent.")
+        draft = kept.with_suffix(".new")
+        draft.write_bytes(zlib.compress(pool.digest.encode() + b"\0" + "\0".join(pool.ids).encode(), 1))
+        draft.replace(kept)
+
+    def _read_answers(self, *, check: bool = False) -> None:
+        """Take in the whole table of annotations."""
+        self._seq = self.store.last_seq()
+        self._n_trained = sum(1 for _ in self.store.events(kind="trained"))
+        if self._pool is None:
+            return
+        pool, table = self._pool, self.store.annotations()
+        places = pool.positions(table["item_id"])
+        if len(places) and not (places >= 0).any():
+            raise WrongPool(f"{self.folder} has answers for items such as {table['item_id'][0]!r}; none of them is in "
+                            f"this pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool.")
+        absent = sorted({table["item_id"][i] for i in np.flatnonzero(places < 0)})
+        if absent and check:
+            self.say(f"{self.folder.name}: {len(absent)} answered items, such as {absent[0]!r}, are absent from this "
+                      "pool; their answers are kept.")
+        draws = pool.draws(self.settings["seed"])
+        queue = Queue(draws=draws, holdout=draws < self.settings["holdout"], answers=self._n_answers)
+        yardstick, recent, since = Yardstick(queue.holdout), dict[str, dict[int, int]](), _midnight(self._now())
+        verdicts, annotators = np.array(table["verdict"], object), np.array(table["annotator"], object)
+        acted_at, here = np.array(table["acted_at"], np.int64), places >= 0
+        closed = here & (verdicts != "skip")
+        for annotator in dict.fromkeys(table["annotator"]):
+            mine = closed & (annotators == annotator)
+            queue.close(places[mine], annotator)
+            new = mine & (acted_at >= since)
+            recent[annotator] = dict(zip(places[new].tolist(), acted_at[new].tolist(), strict=True))
+        for i in np.flatnonzero(here & ~closed).tolist():
+            queue.mark(int(places[i]), annotators[i], closed=False, skipped_at=table["acted_at"][i])
+        for i in np.flatnonzero(here & (verdicts == "answer") & queue.holdout[places]).tolist():
+            yardstick.note(int(places[i]), annotators[i], (table["label_id"][i], table["taxonomy"][i]))
+        self.queue, self.yardstick, self._recent, self.absent = queue, yardstick, recent, tuple(absent)
+        self._take_gold(self._read_gold())
+        if check:
+            self._check_contents(zip(places.tolist(), table["content"], table["decision_id"], strict=True),
+                                 budget_s=CONTENT_BUDGET_S)
+
+    def _check_contents(self, known: Iterable[tuple[int, str | None, str]], *, budget_s: float | None) -> None:
+        """Compare what was answered (position, content then, decision) with what the items hold now.
+
+        What the budget leaves over is checked when it is used.
+        """
+        end = None if budget_s is None else time.monotonic() + budget_s
+        for position, then, decision_id in known:
+            if position < 0:
+                continue
+            if end is not None and time.monotonic() > end:
+                return
+            digest, _, stamp = (then or "").partition(" ")
+            if not digest or (stamp and self.pool.stamp(position) == stamp):
+                continue
+            now = (self.content(position) or "").partition(" ")[0]
+            if now and now != digest:  # a broken or missing file is no other content
+                raise ItemChanged(
+                    f"item {self.pool.ids[position]!r} was answered (decision {decision_id}) when its content was "
+                    f"{digest}; now it is {now}. An answer belongs to what the person saw: give the new content an id "
+                    "of its own, or put the old content back.")
+
+    # -- following the log -----------------------------------------------------------------------------------
+
+    @property
+    def round(self) -> int:
+        """1 before the first fine-tuning, 2 after it, and so on."""
+        with self._lock:
+            self.refresh()
+            return 1 + self._n_trained
+
+    def refresh(self) -> None:
+        """Take in what this or another process has stored since the last look."""
+        with self._lock:
+            last = self.store.last_seq()
+            if last == self._seq:
+                return
+            if last - self._seq > FOLLOW_AT_MOST:
+                self._read_lineage()
+                self._read_answers()
+                self.ranking.use(self.ranking.predictions, self.lineage)
+                return
+            touched: dict[tuple[str, str], None] = {}
+            for event in self.store.events(since=self._seq):
+                if event.kind == "decided":
+                    touched[event.item_id or "", event.annotator] = None
+                elif event.kind == "retracted" and (former := self.store.get(event.body["decision_id"])) is not None:
+                    touched[former.item_id or "", former.annotator] = None
+                elif event.kind == "taxonomy":
+                    self._read_lineage()
+                    self.ranking.use(self.ranking.predictions, self.lineage)
+                elif event.kind == "gold":
+                    self._take_gold({item_id: (label_id, event.body["taxonomy"])
+                                     for item_id, label_id in event.body["answers"].items()})
+                elif event.kind == "trained":
+                    self._n_trained += 1
+                self._seq = max(self._seq, event.seq or 0)
+            if self._pool is not None:
+                places = self._pool.positions([item_id for item_id, _ in touched])
+                for (item_id, annotator), place in zip(touched, places.tolist(), strict=True):
+                    if place >= 0:
+                        self._take(place, annotator, self.store.standing_of(item_id, annotator))
+
+    def _take(self, place: int, annotator: str, stands: events.Event | None) -> None:
+        verdict = None if stands is None else stands.body["verdict"]
+        acted_at = None if stands is None else int(stands.acted_at.timestamp() * 1e6)
+        closed = verdict not in (None, "skip")
+        self.queue.mark(place, annotator, closed=closed, skipped_at=acted_at if verdict == "skip" else None)
+        recent = self._recent.setdefault(annotator, {})
+        recent.pop(place, None)
+        if closed and acted_at is not None:
+            recent[place] = acted_at
+        blind = stands is not None and verdict == "answer"
+        self.yardstick.note(place, annotator, (stands.body["label_id"], stands.body.get("seen", {}).get("taxonomy"))
+                            if blind and stands is not None else None)
+
+    def _take_gold(self, known: Mapping[str, tuple[str, int]]) -> None:
+        if self._pool is not None and known:
+            for place, given in zip(self._pool.positions(list(known)).tolist(), known.values(), strict=True):
+                if place >= 0:
+                    self.queue.gold[place] = True
+                    self.yardstick.set_gold(place, given)
+
+    def _read_gold(self) -> dict[str, tuple[str, int]]:
+        return {item_id: (label_id, event.body["taxonomy"]) for event in self.store.events(kind="gold")
+                for item_id, label_id in event.body["answers"].items()}
+
+    def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None) -> Seen:
+        """What was on screen, as the log will keep it; for a script the current prediction."""
+        today = self.taxonomy.version
+        if seen is None:
+            prediction = self.prediction(position)
+            # A script that says neither accept nor correct answers a measuring item as a person would: blind.
+            blind = bool(self.queue.holdout[position] or self.queue.gold[position])
+            return Seen(suggestion=None if prediction is None else prediction.suggestion,
+                        probs={} if prediction is None else prediction.top(SHOWN_PROBS),
+                        hidden=blind and verdict not in ("accept", "correct"), taxonomy=today, scripted=True,
+                        model=None if prediction is None else prediction.model, chosen_by="script")
+        seen = seen if isinstance(seen, Seen) else Seen.from_body(seen)
+        if seen.taxonomy is None:
+            return Seen.from_body({**seen.as_body(), "taxonomy": today})
+        if seen.taxonomy not in self.lineage.versions:
+            raise BadInput(f"seen.taxonomy is version {seen.taxonomy!r}; the log has {sorted(self.lineage.versions)}.")
+        return seen
+
+    def content(self, position: int) -> str | None:
+        """What lies under an item now, as the log keeps it: its hash, and for a file its size and time."""
+        try:
+            stamp, kept = self.pool.stamp(position), self._contents.get(position)
+            if kept is None or (stamp is not None and not kept.endswith(" " + stamp)):
+                kept = self.pool.content(position) + (f" {stamp}" if stamp else "")
+                self._contents[position] = kept
+            return kept
+        except ImageError:  # broken: what people say of it is kept all the same
+            return None
+
+    def _places(self, item_ids: Collection[str]) -> list[int]:
+        return [place for place in self.pool.positions(list(item_ids)).tolist() if place >= 0] if item_ids else []
+
+    def _tell(self, what: str) -> None:
+        for listener in tuple(self._listeners):
+            listener(what)
+
+
+def _midnight(now: datetime) -> int:
+    """The beginning of the day where the person sits, in microseconds since 1970."""
+    return int(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1e6)
