@@ -1,0 +1,216 @@
+"""What did a round of labelling teach the model?
+
+A round ends with a fine-tuning: the answers of the training items become a training set, a copy of the net learns from
+it, and old and new are measured on the same items, which nobody chose. Read `finetune` first, step by step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from .errors import BadInput
+from .events import canonical
+from .learn.evaluate import Figure, Metrics, compare, measure
+from .learn.finetune import LabelledImages, Trained, jitter, train
+from .shelf import Shelf
+from .widgets.live import Live
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+Start = Literal["adopted", "initial"]
+Adopt = Literal["better", "always", "never"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of one fine-tuning.
+
+    Attributes
+    ----------
+    before, after : `Metrics` of the adopted model and of the new one, on the same measuring items
+    gain : after minus before in accuracy, with the paired 95 % interval
+    model : version of the new model
+    adopted : whether it is the project's model now
+    n_training : how many items taught
+    history : one row per epoch
+    stopped_because : "done", "early" or "budget"
+    seconds : how long it took
+    net : the trained net itself; None for a run that was read from the log
+    """
+
+    before: Metrics
+    after: Metrics
+    gain: Figure
+    model: str
+    adopted: bool
+    n_training: int
+    history: pd.DataFrame
+    stopped_because: str
+    seconds: float
+    round: int
+    net: nn.Module | None = field(default=None, repr=False)
+
+    def plot(self) -> Plot:
+        """Before and after, per label and in all, with 95 % intervals."""
+        from .widgets.plots import plot_gain
+        return plot_gain(self.before, self.after, self.gain)
+
+    def table(self) -> pd.DataFrame:
+        """Recall per label before and after: label, n, before, after, gain; the accuracy in the last row."""
+        before, after = self.before.per_label, self.after.per_label
+        frame = pd.DataFrame({"label": after["label"], "n": after["n"],
+                              "before": before["recall"].reindex(after.index), "after": after["recall"]})
+        frame.loc["all"] = ["all", self.after.n, float(self.before["accuracy"]), float(self.after["accuracy"])]
+        return frame.assign(gain=frame["after"] - frame["before"]).reset_index(drop=True)
+
+    def __repr__(self) -> str:
+        verdict = "adopted" if self.adopted else "not adopted: the former model stands"
+        return "\n".join([
+            f"round {self.round}: model {self.model}, {verdict}",
+            f"learned from {self.n_training} items in {len(self.history)} epochs, {self.seconds:.0f} s",
+            f"accuracy before  {self.before['accuracy']}",
+            f"accuracy after   {self.after['accuracy']}",
+            f"gain             {self.gain}"])
+
+    def as_body(self) -> dict[str, Any]:
+        """What the log keeps of it."""
+        return {"model": self.model, "adopted": self.adopted, "n_training": self.n_training, "round": self.round,
+                "before": self.before.as_body(), "after": self.after.as_body(),
+                "gain": None if not self.gain.n else [float(self.gain), self.gain.n, self.gain.low, self.gain.high],
+                "why": self.gain.why, "stopped_because": self.stopped_because, "seconds": self.seconds,
+                "accuracy": None if not self.after.n else float(self.after["accuracy"]), "n": self.after.n,
+                "history": [{name: None if value != value else value for name, value in row.items()}
+                            for row in self.history.to_dict("records")]}
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Run:
+        """Read what `as_body` wrote."""
+        value, n, low, high = body["gain"] or (float("nan"), 0, float("nan"), float("nan"))
+        return cls(before=Metrics.from_body(body["before"]), after=Metrics.from_body(body["after"]),
+                   gain=Figure(value, n=n, low=low, high=high, why=body["why"]), model=body["model"],
+                   adopted=body["adopted"], n_training=body["n_training"], history=pd.DataFrame(body["history"]),
+                   stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"])
+
+
+def training_set(shelf: Shelf) -> LabelledImages:
+    """The current annotations as a torch Dataset: consensus of the training items, as the net will see them."""
+    answers, taxonomy = shelf.project.training_answers(), shelf.project.taxonomy
+    return LabelledImages(shelf.project.pool, answers["position"].tolist(), answers["label_id"].tolist(),
+                          taxonomy.label_ids, preprocess=shelf.view,
+                          names=[taxonomy.name_of(label_id) for label_id in taxonomy.label_ids])
+
+
+def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, start: Start | str = "adopted",
+             adopt: Adopt | str = "better", seed: int | None = None) -> Run:
+    """Train on what people said, measure what it gained, adopt it unless it is worse; see `Workbench.finetune`.
+
+    A run whose answers and arguments are those of a former session's isn't made again: it is read from the log, so
+    that a notebook that is run from the top ends where it ended before.
+    """
+    project = shelf.project
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise BadInput(f"epochs is {epochs!r}; a whole number, 1 or more, is expected.")
+    if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or budget_s <= 0):
+        raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
+    for name, value, known in (("start", start, get_args(Start)), ("adopt", adopt, get_args(Adopt))):
+        if value not in known:
+            raise BadInput(f"{name} is {value!r}; one of {', '.join(known)} is expected.")
+    seed = project.settings["seed"] if seed is None else seed
+    items = training_set(shelf)
+    if not len(items):
+        raise BadInput("there are no annotations to learn from yet; label some items of the queue first, or bring "
+                       "labels with wb.import_annotations(df). Hold-out and gold items measure, they never teach.")
+    truth = project.reference()
+    key = _key(items, truth, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed)
+    former = _former(shelf, key)
+    if former is not None:
+        project.say(f"Nothing was said since round {former.round} that it didn't learn from: this is what it gained. "
+                    "Call finetune again to train on.")
+        return former
+    began = time.monotonic()
+    n_round = project.round
+    before_probs = _before(shelf, list(truth))
+    with Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
+        trained = train(shelf.start(start, seed=seed), items.images, items.targets, weights=items.weights,
+                        draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, augment=jitter,
+                        progress=live, device=shelf.device)
+    if trained.stopped_because == "interrupted":
+        project.say("Interrupted: nothing was adopted, the former model stands.")
+        raise KeyboardInterrupt
+    run = _measured(shelf, trained, truth, before_probs, adopt=adopt, n_round=n_round, began=began)
+    shelf.keep(trained.net, run.model)
+    project.record("trained", {**run.as_body(), "key": key, "start": start, "seed": seed})
+    shelf.made_here.add(key)
+    if run.adopted:
+        shelf.adopt(trained.net, origin="trained")
+    project.store.keep_copy(f"round-{n_round}")
+    return run
+
+
+def _key(items: LabelledImages, truth: Mapping[str, str], **arguments: Any) -> str:
+    """What a run follows from: answers, known answers and arguments, but not the model it starts from."""
+    said = [[item_id, items.label_ids[target]] for item_id, target in zip(items.item_ids, items.targets, strict=True)]
+    text = canonical({"said": said, "truth": dict(truth), "labels": list(items.label_ids), **arguments})
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _former(shelf: Shelf, key: str) -> Run | None:
+    """A former session's run of this key, as long as its outcome still stands."""
+    if key in shelf.made_here:
+        return None
+    for event in reversed(list(shelf.project.store.events(kind="trained"))):
+        if event.body["key"] == key and (not event.body["adopted"] or event.body["model"] == shelf.adopted):
+            return Run.from_body(event.body)
+    return None
+
+
+def _before(shelf: Shelf, item_ids: list[str]) -> np.ndarray | None:
+    """What the adopted model says of the measuring items, under today's labels; None without a model."""
+    if shelf.adopted is None:
+        return None
+    places = shelf.project.pool.positions(item_ids)
+    predictions = shelf.project.ranking.predictions
+    assert predictions is not None
+    if len(missing := predictions.missing(places)):
+        shelf.ask(missing)
+    return shelf.project.ranking.probs(shelf.project.lineage, places)
+
+
+def _measured(shelf: Shelf, trained: Trained, truth: Mapping[str, str], before_probs: np.ndarray | None, *,
+              adopt: str, n_round: int, began: float) -> Run:
+    taxonomy, pool = shelf.project.taxonomy, shelf.project.pool
+    label_ids, names = taxonomy.label_ids, [taxonomy.name_of(label_id) for label_id in taxonomy.label_ids]
+    item_ids, answers = list(truth), list(truth.values())
+    predictor = shelf.predictor_of(trained.net, label_ids)
+    after_probs = predictor.predict(pool.positions(item_ids).tolist())
+    after = measure(after_probs, answers, label_ids, names)
+    if before_probs is None:
+        before = measure(np.empty((0, len(label_ids))), [], label_ids, names)
+        gain = Figure(float("nan"), n=0, why="there was no model before")
+    else:
+        before = measure(before_probs, answers, label_ids, names)
+        both = ~np.isnan(before_probs).any(axis=1) & ~np.isnan(after_probs).any(axis=1)
+        wanted = np.array([label_ids.index(answer) for answer in answers], np.int64)[both]
+        gain = compare(before_probs[both].argmax(axis=1) == wanted, after_probs[both].argmax(axis=1) == wanted)
+        if not gain.n:
+            gain = Figure(float("nan"), n=0, why=_nothing_measures(shelf))
+    worse = gain.n > 0 and gain.high < 0
+    return Run(before=before, after=after, gain=gain, model=predictor.version, n_training=trained.n_training,
+               adopted=adopt == "always" or (adopt == "better" and not worse), history=trained.history,
+               stopped_because=trained.stopped_because, seconds=round(time.monotonic() - began, 1), round=n_round,
+               net=trained.net)
+
+
+def _nothing_measures(shelf: Shelf) -> str:
+    if not shelf.project.settings["holdout"]:
+        return "this project has no hold-out, and no gold"
+    return "no hold-out item has been answered yet; the queue mixes them in"

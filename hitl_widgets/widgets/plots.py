@@ -1,0 +1,52 @@
+"""How does a gain look? Pictures of figures, each with its interval and its n."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .live import BLUE, GREY, ORANGE, new_figure, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+    from ..learn.evaluate import Figure, Metrics
+
+MOST_LABELS = 24
+
+
+def plot_gain(before: Metrics, after: Metrics, gain: Figure) -> Plot:
+    """Accuracy and recall per label, before and after, with 95 % intervals; past 24 labels the rarest are left out.
+
+    Marks differ in shape as well as in colour: hollow circle before, full square after.
+    """
+    shown = after.per_label if after.n else before.per_label
+    shown = shown.sort_values("n", ascending=False).head(MOST_LABELS)
+    rows = [("all", None), *((f"{label}", label_id) for label_id, label in shown["label"].items())]
+    figure = new_figure(7, 1.3 + 0.27 * len(rows))
+    axes = figure.subplots()
+    for metrics, name, colour, marker, shift in ((before, "before", ORANGE, "o", -0.14),
+                                                 (after, "after", BLUE, "s", 0.14)):
+        if not metrics.n:
+            continue
+        accuracy, table = metrics["accuracy"], metrics.per_label
+        points = [(float(accuracy), accuracy.low, accuracy.high)] + [
+            tuple(table.loc[label_id, ["recall", "recall_low", "recall_high"]]) for _, label_id in rows[1:]]
+        value, low, high = np.array(points, float).T
+        places = np.arange(len(rows)) + shift
+        axes.errorbar(value, places, xerr=[value - low, high - value], fmt=marker, color=colour, markersize=5,
+                      markerfacecolor="white" if name == "before" else colour, elinewidth=1.2, capsize=2, label=name)
+    axes.axhline(0.5, color=GREY, linewidth=0.6)
+    counts = [after.n or before.n, *shown["n"]]
+    axes.set_yticks(range(len(rows)), [f"{name}  (n = {n})" for (name, _), n in zip(rows, counts, strict=True)])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(0, 1.02)
+    axes.set_xlabel("accuracy (all) and recall (per label), with 95 % intervals", fontsize=8)
+    tidy(axes)
+    axes.grid(axis="y", visible=False)
+    axes.grid(axis="x", linewidth=0.4, alpha=0.5)
+    if before.n or after.n:
+        axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    axes.set_title(f"Gain: {gain}", fontsize=9, loc="left", pad=22)
+    return figure

@@ -1,0 +1,431 @@
+"""What does a person hold in their hands? One object: `Workbench`.
+
+It wires the project (log, queue, taxonomy) to learning and to the views, importing each when it is first used.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from . import archive as archive_
+from .errors import BadInput, ModelError
+from .imports import import_annotations
+from .pool import Pool
+from .project import SHOWN_PROBS, Project
+from .records import Attribution, Decision, Item, Items, Prediction, Seen, check_annotator
+from .sampling import Strategy
+from .taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from .learn.finetune import LabelledImages
+    from .rounds import Run
+    from .shelf import Shelf
+    from .widgets.review import Review
+
+# The user name of every account on Binder and in Jupyter's own images: it names nobody.
+NOBODY = "jovyan"
+
+
+class Workbench:
+    """A project with its pool, its taxonomy, its model and whoever is labelling.
+
+    Parameters
+    ----------
+    folder : the project's folder; made when it isn't there, gone on with when it is
+    pool : `Pool`; None opens the project for reading and for taxonomy edits
+    taxonomy : `Taxonomy` or a list of names; needed for a new project
+    model : any torch.nn.Module that gives logits, one per label; it is copied, never changed. Without one the
+        workbench labels all the same, and `finetune` trains a small CNN of its own
+    preprocess : `Preprocess`, or a function from an image (uint8, H x W or H x W x 3) to a tensor; None chooses one
+    device : "auto", "cpu", "cuda", "mps", or whatever torch.device takes
+    annotator : who is labelling; None takes JupyterHub's user, else the system's
+    holdout : share of the pool that only measures, never trains; drawn by a hash of seed and id, so it never moves
+    answers : how many annotators are asked about each item
+
+    Raises
+    ------
+    TaxonomyMismatch, WrongPool, ItemChanged, ModelError, ReadOnly, LogDamaged, LogBusy
+        When folder and arguments don't belong together, or the folder can't be used.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, hitl_widgets as hw
+    >>> pool = hw.Pool.from_images(np.zeros((3, 8, 8), np.uint8), ids=["a", "b", "c"])
+    >>> wb = hw.Workbench(tempfile.mkdtemp(), pool, hw.Taxonomy(["cat", "dog"]), holdout=0)
+    >>> wb.decide("a", label="cat").verdict
+    'answer'
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None,
+                 taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
+                 device: str = "auto", annotator: str | None = None, holdout: float = 0.2, answers: int = 1,
+                 seed: int = 0) -> None:
+        if pool is not None and not isinstance(pool, Pool):
+            raise BadInput(f"pool is a {type(pool).__name__}; make one with hw.Pool.from_images(...) or "
+                           "hw.Pool.from_frame(...).")
+        if taxonomy is not None and not isinstance(taxonomy, Taxonomy):
+            taxonomy = Taxonomy(taxonomy)
+        who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
+        self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout, answers=answers,
+                               seed=seed)
+        self.annotator_is_default = annotator is None and who == NOBODY
+        self._model_arguments = {"net": model, "preprocess": preprocess, "device": device}
+        self._shelf: Shelf | None = None
+        self._wiring = threading.RLock()
+        self._review: Review | None = None
+        self._simulations: Counter[tuple[str, int]] = Counter()
+        try:
+            if model is not None or any(self.project.store.events(kind="adopted")):
+                self.shelf.open()
+        except BaseException:
+            self.project.close()
+            raise
+
+    # -- what is there ---------------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder."""
+        return self.project.folder
+
+    @property
+    def pool(self) -> Pool:
+        """All the items."""
+        return self.project.pool
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Today's taxonomy."""
+        return self.project.taxonomy
+
+    @property
+    def annotator(self) -> str:
+        """Who acts when nobody else is named."""
+        return self.project.annotator
+
+    @property
+    def holdout(self) -> list[str]:
+        """Ids of the items that only measure, never train."""
+        return [str(item_id) for item_id in self.pool.ids[self.project.queue.holdout]]
+
+    @property
+    def shelf(self) -> Shelf:
+        """The models of this project: loads torch when first used."""
+        with self._wiring:
+            if self._shelf is None:
+                from .shelf import Shelf
+                self._shelf = Shelf(self.project, **self._model_arguments)
+            return self._shelf
+
+    def __repr__(self) -> str:
+        try:
+            n = f"{len(self.pool)} items"
+        except BadInput:
+            n = "no pool"
+        return f"<Workbench {self.folder.name!r}: {n}, {len(self.taxonomy)} labels (v{self.taxonomy.version}), " \
+               f"{self.annotator!r} labelling>"
+
+    # -- acts ------------------------------------------------------------------------------------------------
+
+    def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
+               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
+               seen: Seen | Mapping[str, Any] | None = None, id: str | None = None, annotator: str | None = None,
+               acted_at: datetime | None = None) -> Decision:
+        """Store what one annotator says of one item; it is durable when this returns.
+
+        Parameters
+        ----------
+        verdict : "accept", "correct", "answer", "unsure" or "skip". With a label alone it follows from what was seen:
+            equal to the visible suggestion is an accept, different a correction, and with none visible an answer
+        label : a label's name or id; for "unsure" a best guess
+        certainty : 0 (a guess) to 10 (sure)
+        flags : of "ethics", "bad_data", "not_in_taxonomy", "second_look"
+        seen : `Seen`, or a mapping of its fields: what was on screen. Without it the current prediction is recorded,
+            and the decision is marked scripted
+        id : made by whoever acts; the same id sent again with the same act changes nothing
+
+        Raises
+        ------
+        UnknownItem, UnknownLabel, BadInput, IdReused, ReadOnly, DiskFull, LogBusy
+            Nothing was stored then.
+        """
+        return self.project.decide(item_id, verdict, label=label, certainty=certainty, note=note, flags=flags,
+                                   seen=seen, id=id, annotator=annotator, acted_at=acted_at)
+
+    def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
+                acted_at: datetime | None = None) -> Decision:
+        """Undo a decision: what stood before it stands again. Undoing twice is undoing once.
+
+        Raises
+        ------
+        UnknownDecision
+            When the log has no such decision.
+        """
+        return self.project.retract(decision_id, id=id, annotator=annotator, acted_at=acted_at)
+
+    def gold(self, known: Mapping[Any, str] | None = None) -> dict[str, str]:
+        """Keep known answers, item id -> label; they measure, and never train. Gives back all of them by name."""
+        gold = self.project.set_gold(known or {})
+        return {item_id: self.taxonomy.name_of(label_id) for item_id, label_id in gold.items()}
+
+    def import_annotations(self, df: pd.DataFrame, annotator: str = "import") -> int:
+        """Store labels that people already have; how many were new. Importing a frame twice is importing it once.
+
+        Parameters
+        ----------
+        df : columns item_id (or id) and label; certainty, note, annotator and acted_at where there are any
+
+        Raises
+        ------
+        BadInput, UnknownItem, UnknownLabel
+            With the number of the first row that can't be used; nothing was stored then.
+        """
+        return import_annotations(self.project, df, annotator=annotator)
+
+    def apply(self, edit: Any, *, why: str | None = None) -> Taxonomy:
+        """Change the taxonomy by an edit of `hitl_widgets.edits`, or a list of them: all or nothing.
+
+        Raises
+        ------
+        EditError
+            When an edit doesn't fit; then nothing was changed.
+        """
+        return self.project.apply(edit, why=why)
+
+    def rename_annotator(self, name: str) -> None:
+        """Say who is labelling; what was decided before keeps its former name."""
+        self.project.annotator = check_annotator(name)
+        self.annotator_is_default = False
+
+    # -- the queue -------------------------------------------------------------------------------------------
+
+    def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None) -> Items:
+        """A look at what the queue would show next, best first; nothing is claimed.
+
+        Parameters
+        ----------
+        strategy : "random", "margin", "entropy", "least_confidence", or a function from probabilities
+            (n_items, n_labels) to scores (n_items,), the larger the sooner; None takes margin once there is a model
+        """
+        return self.project.next(n, strategy=strategy, annotator=annotator)
+
+    def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
+              showing: Collection[str] = ()) -> Items:
+        """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same."""
+        return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing)
+
+    def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
+        """Let go of claimed items."""
+        self.project.store.release(list(item_ids), annotator or self.annotator)
+
+    def review(self, n: int | None = None, strategy: str | Strategy | None = None,
+               explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
+               certainty: Literal["keep", "ask", "unsure_only"] = "keep") -> Review:
+        """The card: label by keyboard, below the cell. Calling it again closes the earlier card and takes over.
+
+        Parameters
+        ----------
+        n : stop after so many items; None goes on to the end of the queue
+        explain : saliency method or methods; None shows none
+        blind : hide suggestion and map for every item
+        certainty : "keep" carries the last certainty on, "ask" wants one for each, "unsure_only" for unsure answers
+        """
+        from .widgets.review import Review
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        with self._wiring:
+            self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty)
+            return self._review
+
+    # -- the model -------------------------------------------------------------------------------------------
+
+    def predict(self, n: int | None = None, budget_s: float | None = None) -> pd.DataFrame:
+        """Ask the adopted model about every item, or about the next n of the queue.
+
+        Parameters
+        ----------
+        budget_s : stop after so many seconds; what was predicted by then comes back, and the next call goes on
+
+        Returns
+        -------
+        DataFrame
+            item_id, label, confidence, margin, model; NaN and None for an item that can't be read.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when it can't be used.
+        """
+        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        self.shelf.predictor  # noqa: B018 - says in words that a model is needed
+        positions = np.argsort(self.project.queue.draws) if n is None else \
+            np.array([item.position for item in self.next(n)], np.int64)
+        self._ask(positions, budget_s=budget_s)
+        predictions = self.project.ranking.predictions
+        assert predictions is not None
+        positions = np.sort(positions) if n is None else positions
+        positions = positions[predictions.tried[positions]]
+        probs = self.project.ranking.probs(self.project.lineage, positions)
+        readable = ~np.isnan(probs).any(axis=1)
+        names = np.array([self.taxonomy.name_of(label_id) for label_id in self.taxonomy.label_ids] + [None], object)
+        top = np.where(readable, np.nan_to_num(probs).argmax(axis=1), -1)
+        ranked = -np.sort(-probs, axis=1)
+        return pd.DataFrame({"item_id": self.pool.ids[positions], "label": names[top], "confidence": ranked[:, 0],
+                             "margin": ranked[:, 0] - ranked[:, 1] if ranked.shape[1] > 1 else ranked[:, 0],
+                             "model": predictions.model})
+
+    def probs(self) -> np.ndarray:
+        """What the adopted model says of every item: the full memory map, float32, shape (n_items, n_labels).
+
+        Rows in the pool's order, columns in the order of `wb.taxonomy.label_ids`; NaN where it wasn't asked yet.
+        """
+        return self.project.ranking.probs(self.project.lineage)
+
+    def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
+                 seed: int | None = None) -> Run:
+        """Train on what people said, measure what it gained on the hold-out, and adopt the result if it isn't worse.
+
+        Parameters
+        ----------
+        epochs : passes over the training set, at most
+        budget_s : seconds for the training, at most
+        start : "adopted" goes on from the adopted model, "initial" from the net as it was passed in
+        adopt : "better" unless the 95 % interval of the gain lies wholly below zero; "always"; "never"
+        seed : None takes the project's; the same run twice on a CPU gives the same model
+
+        Returns
+        -------
+        Run
+            .before, .after (figures with n and interval), .model, .plot()
+
+        Raises
+        ------
+        BadInput
+            Without annotations, or with one label only.
+        TrainingStopped
+            When the loss is no number any more; the adopted model stands.
+        """
+        from .rounds import finetune
+        return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed)
+
+    def training_set(self) -> LabelledImages:
+        """A torch Dataset of the current annotations (consensus, without hold-out and gold)."""
+        from .rounds import training_set
+        return training_set(self.shelf)
+
+    # -- what stands -----------------------------------------------------------------------------------------
+
+    def annotations(self, taxonomy: int | None = None) -> pd.DataFrame:
+        """What stands: one row per item and annotator, the latest decision that wasn't retracted.
+
+        Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
+        taxonomy, status ("decided", or "to_review" where a taxonomy edit left the label in doubt).
+
+        Parameters
+        ----------
+        taxonomy : a version; the answers as that version saw them
+        """
+        return self.project.annotations(taxonomy)
+
+    def history(self) -> pd.DataFrame:
+        """Every event of the log, one row each, in the order in which it was stored."""
+        return self.project.history()
+
+    def consensus(self) -> pd.DataFrame:
+        """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
+        return self.project.consensus()
+
+    def archive(self, path: str | os.PathLike[str]) -> Path:
+        """Write the whole project (log, models, predictions; not the items themselves) into one file."""
+        return archive_.write(self.project, Path(path))
+
+    @classmethod
+    def from_archive(cls, path: str | os.PathLike[str], folder: str | os.PathLike[str], **arguments: Any) -> Workbench:
+        """Unpack an archive into a new folder and open it; `arguments` as for `Workbench`.
+
+        Raises
+        ------
+        BadInput
+            When the file isn't an archive of a project, or the folder isn't empty.
+        """
+        archive_.unpack(Path(path), Path(folder))
+        return cls(folder, **arguments)
+
+    def close(self) -> None:
+        """Close the cards and let go of the log."""
+        if self._review is not None:
+            self._review.close("The project was closed.")
+        self.project.close()
+
+    # -- what views and simulated people need ----------------------------------------------------------------
+
+    @property
+    def project_id(self) -> str:
+        """The project's own random id."""
+        return self.project.id
+
+    def prepare(self, items: Iterable[Item]) -> None:
+        """Have predictions ready for these items, where there is a model."""
+        if self.project.ranking.predictions is not None:
+            self._ask(np.array([item.position for item in items], np.int64))
+
+    def prediction(self, position: int) -> Prediction | None:
+        """What the model says of one item, asking it when needed; None without a model, or for an unreadable item."""
+        if self.project.ranking.predictions is None:
+            return None
+        self._ask(np.array([position], np.int64))
+        return self.project.prediction(position)
+
+    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None:
+        """Why the model would say `target` (a label_id) of one item; None without a model."""
+        return None if self.project.ranking.predictions is None else self.shelf.explain(position, method, target)
+
+    def would_show(self, item: Item) -> Seen:
+        """What a person would see of an item now."""
+        prediction = self.project.prediction(item.position)
+        return Seen(suggestion=None if prediction is None else prediction.suggestion, hidden=item.blind,
+                    probs={} if prediction is None else prediction.top(SHOWN_PROBS), chosen_by=item.chosen_by,
+                    model=None if prediction is None else prediction.model, taxonomy=self.taxonomy.version)
+
+    def progress(self, annotator: str | None = None) -> dict[str, Any]:
+        """Where an annotator stands: answered, today, open, items, round, taxonomy, measuring."""
+        return self.project.progress(annotator)
+
+    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came."""
+        return self.project.subscribe(listener)
+
+    def count_simulation(self, annotator: str, seed: int) -> int:
+        """How many times this session has simulated this annotator before; counts this time."""
+        self._simulations[annotator, seed] += 1
+        return self._simulations[annotator, seed] - 1
+
+    def _ask(self, positions: np.ndarray, *, budget_s: float | None = None, at_once: int = 256) -> None:
+        """Let the model speak of the items it wasn't asked about yet."""
+        end = None if budget_s is None else time.monotonic() + budget_s
+        predictions = self.project.ranking.predictions
+        if predictions is None:
+            raise ModelError("there is no model yet; pass model=... to the workbench, or fine-tune first.")
+        missing = predictions.missing(positions)
+        for start in range(0, len(missing), at_once):
+            if end is not None and time.monotonic() > end:
+                return
+            self.shelf.ask(missing[start:start + at_once])
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return NOBODY

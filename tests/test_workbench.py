@@ -1,0 +1,333 @@
+"""Does the whole loop hold together: label, predict, fine-tune, adopt, and go on after a restart?"""
+
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+import hitl_widgets as hw
+from hitl_widgets import edits
+from hitl_widgets.errors import BadInput, ModelError, StoreError
+
+NAMES = ["dark", "light", "striped"]
+N_ITEMS = 240
+
+
+def shades(n=N_ITEMS, *, seed=0):
+    """Pictures that a net learns in a second: dark, light or striped; and what each is."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(0, 3, n)
+    images = rng.normal(0, 12, (n, 16, 16)) + np.array([60, 190, 125])[kinds][:, None, None]
+    images[kinds == 2, ::4] += 90
+    return images.clip(0, 255).astype(np.uint8), [NAMES[kind] for kind in kinds]
+
+
+IMAGES, KINDS = shades()
+POOL = hw.Pool.from_images(IMAGES)
+TRUTH = dict(zip(POOL.ids, KINDS, strict=True))
+
+
+def small_net(n_outputs=3, seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(1, 12, 4, stride=2), nn.BatchNorm2d(12), nn.ReLU(), nn.AdaptiveAvgPool2d(2),
+                         nn.Flatten(), nn.Linear(48, n_outputs))
+
+
+@pytest.fixture
+def bench(tmp_path):
+    made = []
+
+    def open_(folder="p", *, pool=POOL, taxonomy=NAMES, annotator="ada", **more):
+        wb = hw.Workbench(tmp_path / folder, pool, None if taxonomy is None else hw.Taxonomy(taxonomy),
+                          annotator=annotator, **more)
+        made.append(wb)
+        return wb
+    yield open_
+    for wb in made:
+        wb.close()
+
+
+def label_some(wb, n=60):
+    for item in wb.next(n):
+        wb.decide(item.id, label=TRUTH[item.id])
+
+
+# -- the model -----------------------------------------------------------------------------------------------
+
+def test_without_a_model_it_labels_and_trains_a_net_of_its_own(bench):
+    wb = bench()
+    label_some(wb)
+    run = wb.finetune(epochs=3)
+    assert run.adopted
+    assert run.after["accuracy"] > 0.8
+    assert run.after.n == len(wb.project.reference()) > 0
+    assert np.isnan(run.before["accuracy"])
+    assert "no model before" in repr(run)
+    assert wb.predict()["model"].unique().tolist() == [run.model]
+
+
+def test_the_net_that_was_passed_in_is_never_changed(bench):
+    net = small_net()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    wb = bench(model=net)
+    label_some(wb)
+    wb.finetune(epochs=2)
+    assert net.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+def test_a_gain_is_measured_on_the_same_items_with_its_interval(bench):
+    wb = bench(model=small_net())
+    label_some(wb, 120)
+    wb.gold({item_id: TRUTH[item_id] for item_id in wb.holdout})
+    run = wb.finetune(epochs=4)
+    assert run.before.n == run.after.n == len(wb.holdout) >= 30
+    assert float(run.gain) == pytest.approx(run.after["accuracy"] - run.before["accuracy"])
+    assert run.gain.low < run.gain <= run.gain.high
+    assert run.table()["label"].tolist() == [*NAMES, "all"]
+    assert run.plot().axes
+
+
+def test_few_holdout_answers_say_that_they_are_too_few(bench):
+    wb = bench(model=small_net())
+    label_some(wb, 40)
+    assert 0 < len(wb.project.reference()) < 30
+    assert "too few to tell" in repr(wb.finetune(epochs=1))
+
+
+def test_without_a_holdout_the_figures_say_so(bench):
+    wb = bench(model=small_net(), holdout=0)
+    label_some(wb)
+    run = wb.finetune(epochs=1)
+    assert "no hold-out" in repr(run.gain)
+    assert run.adopted
+
+
+def test_the_same_run_twice_gives_the_same_model(bench):
+    models = []
+    for folder in ("one", "two"):
+        wb = bench(folder, model=small_net())
+        label_some(wb)
+        models.append(wb.finetune(epochs=2, seed=3).model)
+    assert models[0] == models[1]
+
+
+def test_a_worse_model_is_not_adopted(bench):
+    wb = bench(model=small_net())
+    label_some(wb, 120)
+    wb.gold({item_id: TRUTH[item_id] for item_id in wb.holdout})
+    good = wb.finetune(epochs=6)
+    assert good.after["accuracy"] > 0.9
+    for item_id in wb.annotations()["item_id"]:   # people who err all at once
+        wb.decide(item_id, label=NAMES[(NAMES.index(TRUTH[item_id]) + 1) % 3], seen={})
+    bad = wb.finetune(epochs=6)
+    assert bad.gain.high < 0
+    assert not bad.adopted
+    assert wb.shelf.adopted == good.model
+    assert "the former model stands" in repr(bad)
+    assert wb.finetune(epochs=6, adopt="always").adopted
+
+
+def test_opened_again_the_adopted_checkpoint_is_loaded(bench):
+    wb = bench(model=small_net())
+    label_some(wb)
+    run = wb.finetune(epochs=2)
+    expected = wb.predict()
+    wb.close()
+    again = bench(model=small_net(seed=9))
+    assert again.shelf.adopted == run.model
+    pd.testing.assert_frame_equal(again.predict(), expected)
+
+
+def test_restart_and_run_all_ends_where_it_ended_before(bench):
+    def notebook():
+        wb = bench(model=small_net())
+        hw.simulate(wb, TRUTH, n=40)
+        first = wb.finetune(epochs=2)
+        hw.simulate(wb, TRUTH, n=30)
+        second = wb.finetune(epochs=2)
+        state = wb.annotations(), wb.shelf.adopted, repr(second.after), wb.project.round
+        wb.close()
+        return first, state
+    _, once = notebook()
+    first_again, twice = notebook()
+    pd.testing.assert_frame_equal(once[0], twice[0])
+    assert once[1:] == twice[1:]
+    assert first_again.model == once[1]
+
+
+def test_nothing_to_learn_from_is_said(bench):
+    wb = bench()
+    with pytest.raises(BadInput, match="no annotations to learn from"):
+        wb.finetune()
+    label_id = wb.taxonomy.label("dark").id
+    for item in [item for item in wb.next(40) if not item.blind][:12]:
+        wb.decide(item.id, label=label_id)
+    with pytest.raises(BadInput, match="one label"):
+        wb.finetune(epochs=1)
+
+
+@pytest.mark.parametrize("bad", [{"epochs": 0}, {"epochs": 2.5}, {"budget_s": -1}, {"start": "scratch"},
+                                 {"adopt": True}])
+def test_arguments_of_finetune_that_make_no_sense_are_refused(bench, bad):
+    with pytest.raises(BadInput, match=next(iter(bad))):
+        bench().finetune(**bad)
+
+
+class Raises(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.layer, self.how = nn.Linear(256, 3), how
+
+    def forward(self, views):
+        if self.how == "raises" and views.std() > 0:
+            raise RuntimeError("no such thing")
+        logits = self.layer(views.flatten(1))
+        return logits * float("nan") if self.how == "nan" else logits
+
+
+@pytest.mark.parametrize(("net", "words"), [
+    (small_net(4), "4 outputs.*3 labels"),
+    (Raises("raises"), "RuntimeError.*no such thing"),
+    (Raises("nan"), "finite"),
+    ("resnet18", "torch.nn.Module"),
+])
+def test_a_model_that_does_not_fit_is_told_when_it_comes(bench, net, words):
+    with pytest.raises(ModelError, match=words):
+        bench(model=net)
+    assert bench(model=None).annotations().empty   # and nothing was harmed
+
+
+def test_an_output_with_logits_serves(bench):
+    class Output:
+        def __init__(self, logits):
+            self.logits = logits
+
+    class Hugging(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = small_net()
+
+        def forward(self, views):
+            return Output(self.net(views))
+    assert len(bench(model=Hugging()).predict(5)) == 5
+
+
+def test_predictions_come_for_the_next_items_or_within_a_budget(bench):
+    wb = bench(model=small_net())
+    upcoming = wb.next(7).ids
+    frame = wb.predict(7)
+    assert frame["item_id"].tolist() == upcoming
+    assert frame.columns.tolist() == ["item_id", "label", "confidence", "margin", "model"]
+    assert frame["confidence"].between(1 / 3, 1).all()
+    assert np.isnan(wb.probs()).any()
+    assert len(wb.predict(budget_s=60)) == N_ITEMS
+    assert wb.probs().shape == (N_ITEMS, 3)
+    assert wb.probs().sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_predicting_without_a_model_says_what_to_do(bench):
+    with pytest.raises(ModelError, match="pass model="):
+        bench().predict()
+
+
+def test_an_unreadable_image_is_left_out_and_the_work_goes_on(bench, tmp_path):
+    from PIL import Image
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for k, image in enumerate(IMAGES[:40]):
+        Image.fromarray(image).save(folder / f"{k:02d}.png")
+    (folder / "07.png").write_bytes(b"no image at all")
+    wb = bench(pool=hw.Pool.from_images(folder), model=small_net(), holdout=0)
+    frame = wb.predict().set_index("item_id")
+    assert frame.loc["07.png"].isna()[["label", "confidence"]].all()
+    assert frame.drop("07.png").notna().all(axis=None)
+    for k in range(40):
+        wb.decide(f"{k:02d}.png", label=KINDS[k], flags=["bad_data"] if k == 7 else [])
+    assert wb.finetune(epochs=1).n_training < 40
+
+
+def test_after_a_taxonomy_edit_labelling_and_training_go_on(bench):
+    wb = bench(model=small_net())
+    label_some(wb)
+    wb.finetune(epochs=2)
+    wb.apply(edits.merge(["dark", "light"], "plain"))
+    assert len(wb.next(5)) == 5
+    run = wb.finetune(epochs=2)
+    assert wb.probs().shape == (N_ITEMS, 2)
+    assert wb.predict(3)["label"].isin(["plain", "striped"]).all()
+    wb.close()
+    again = bench(model=small_net(), taxonomy=None)
+    assert again.shelf.adopted == run.model
+
+
+# -- the whole project in one file ---------------------------------------------------------------------------
+
+def test_an_archive_holds_the_whole_project(bench, tmp_path):
+    wb = bench(model=small_net())
+    label_some(wb)
+    run = wb.finetune(epochs=2)
+    path = wb.archive(tmp_path / "project.zip")
+    other = hw.Workbench.from_archive(path, tmp_path / "elsewhere", pool=POOL, model=small_net())
+    pd.testing.assert_frame_equal(other.annotations(), wb.annotations())
+    assert other.history()["id"].tolist() == wb.history()["id"].tolist()
+    assert other.shelf.adopted == run.model
+    other.close()
+    reading = hw.Workbench.from_archive(path, tmp_path / "third")
+    assert len(reading.consensus()) == len(wb.consensus())
+    reading.close()
+
+
+def test_an_archive_unpacks_nothing_outside_its_folder(bench, tmp_path):
+    path = bench().archive(tmp_path / "project.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("models/../../evil.txt", "x")
+    with pytest.raises(BadInput, match="no part of a project"):
+        hw.Workbench.from_archive(path, tmp_path / "new")
+    assert not (tmp_path / "evil.txt").exists()
+
+
+def test_what_is_no_archive_is_refused(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"hello")
+    with pytest.raises(BadInput, match="can't be read as an archive"):
+        hw.Workbench.from_archive(tmp_path / "x.zip", tmp_path / "new")
+    with pytest.raises(BadInput, match="isn't empty"):
+        hw.Workbench.from_archive(tmp_path / "x.zip", tmp_path)
+
+
+# -- who and where -------------------------------------------------------------------------------------------
+
+def test_the_default_annotator_is_the_hub_user_else_the_systems(bench, monkeypatch):
+    monkeypatch.setenv("JUPYTERHUB_USER", "grace")
+    assert bench("hub", annotator=None).annotator == "grace"
+    monkeypatch.delenv("JUPYTERHUB_USER")
+    monkeypatch.setattr("getpass.getuser", lambda: "jovyan")
+    wb = bench("binder", annotator=None)
+    assert (wb.annotator, wb.annotator_is_default) == ("jovyan", True)
+    wb.rename_annotator("grace")
+    assert wb.decide("0", label="dark").annotator == "grace"
+
+
+def test_a_pool_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"hw\.Pool\.from_images"):
+        hw.Workbench(tmp_path / "p", IMAGES, NAMES)
+
+
+def test_a_folder_that_is_a_file_is_refused_in_words(tmp_path):
+    (tmp_path / "p").write_text("a file")
+    with pytest.raises(StoreError, match="p"):
+        hw.Workbench(tmp_path / "p", POOL, NAMES)
+
+
+def test_a_damaged_log_names_the_newest_good_copy(bench, tmp_path):
+    wb = bench(model=small_net())
+    label_some(wb)
+    wb.finetune(epochs=1)
+    n = len(wb.annotations())
+    wb.close()
+    (tmp_path / "p" / "log.db").write_bytes(b"not a database" * 1000)
+    with pytest.raises(StoreError, match=rf"copies.*{n}"):
+        bench(model=small_net())
