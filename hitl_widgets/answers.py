@@ -62,6 +62,22 @@ def votes(table: Table, lineage: Lineage) -> Votes:
     return given
 
 
+def trust(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
+    """How much the answers to an item speak for a label: (item_id, label_id) -> the sum over its annotators.
+
+    An answer given with certainty c, from 0 to 10, counts (1 + c) / 11; without one, or with one that was only carried
+    over from an earlier item, it counts 1.
+    """
+    sums: dict[tuple[str, str], float] = {}
+    for item_id, verdict, label_id, version, certainty, source in zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
+            strict=True):
+        if verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
+            counts = 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
+            sums[item_id, today] = sums.get((item_id, today), 0.0) + counts
+    return sums
+
+
 def majority(given: Sequence[str]) -> tuple[str, int]:
     """The label_id given most often, and how often; a tie falls to the smaller id, whatever the order.
 

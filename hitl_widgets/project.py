@@ -47,6 +47,7 @@ CONTENT_BUDGET_S = 0.1
 # Past so many foreign events, reading the table of annotations again is quicker than following them one by one.
 FOLLOW_AT_MOST = 2_000
 SHOWN_PROBS = 5
+OPENING_COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content")
 
 
 class Project:
@@ -313,7 +314,9 @@ class Project:
             return {str(self.pool.ids[place]): label for place, label in self.yardstick.truth(self.lineage).items()}
 
     def training_answers(self) -> pd.DataFrame:
-        """What teaches: item_id, position, label_id (today's), share, n_answers; never the hold-out, never gold.
+        """What teaches: item_id, position, label_id (today's), weight, n_answers; never the hold-out, never gold.
+
+        The weight, above 0 and up to 1, is `answers.trust` in the label over the number of answers.
 
         Raises
         ------
@@ -322,15 +325,15 @@ class Project:
         """
         self.refresh()
         table = self.store.annotations()
-        votes = answers.votes(table, self.lineage)
+        votes, trust = answers.votes(table, self.lineage), answers.trust(table, self.lineage)
         rows = []
         for (item_id, given), place in zip(votes.items(), self.pool.positions(list(votes)).tolist(), strict=True):
             if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]:
-                top, count = answers.majority(given)
-                rows.append((item_id, place, top, count / len(given), len(given)))
+                top, _ = answers.majority(given)
+                rows.append((item_id, place, top, trust[item_id, top] / len(given), len(given)))
         known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
         self._check_contents(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
-        return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "share", "n_answers"]) \
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers"]) \
             .sort_values("item_id", ignore_index=True)
 
     def progress(self, annotator: str | None = None) -> dict[str, Any]:
@@ -420,7 +423,7 @@ class Project:
         self._n_trained = sum(1 for _ in self.store.events(kind="trained"))
         if self._pool is None:
             return
-        pool, table = self._pool, self.store.annotations()
+        pool, table = self._pool, self.store.annotations(columns=OPENING_COLUMNS)
         places = pool.positions(table["item_id"])
         if len(places) and not (places >= 0).any():
             raise WrongPool(f"{self.folder} has answers for items such as {table['item_id'][0]!r}; none of them is in "

@@ -7,13 +7,16 @@ it, and old and new are measured on the same items, which nobody chose. Read `fi
 from __future__ import annotations
 
 import hashlib
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
 from .errors import BadInput
@@ -105,7 +108,7 @@ def training_set(shelf: Shelf) -> LabelledImages:
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them."""
     answers, taxonomy = shelf.project.training_answers(), shelf.project.taxonomy
     return LabelledImages(shelf.project.pool, answers["position"].tolist(), answers["label_id"].tolist(),
-                          taxonomy.label_ids, preprocess=shelf.view,
+                          taxonomy.label_ids, preprocess=shelf.view, weights=answers["weight"].tolist(),
                           names=[taxonomy.name_of(label_id) for label_id in taxonomy.label_ids])
 
 
@@ -139,7 +142,7 @@ def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, s
     began = time.monotonic()
     n_round = project.round
     before_probs = _before(shelf, list(truth))
-    with Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
+    with leaving_a_core(), Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
         trained = train(shelf.start(start, seed=seed), items.images, items.targets, weights=items.weights,
                         draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, augment=jitter,
                         progress=live, device=shelf.device)
@@ -156,9 +159,25 @@ def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, s
     return run
 
 
+@contextmanager
+def leaving_a_core() -> Iterator[None]:
+    """Let torch take all cores but one.
+
+    Its threads spin while they wait for each other. With one on every core, whatever else runs, such as the browser and
+    the card's maps, stops all of them again and again: a training then took eight times as long.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(threads, (os.cpu_count() or 1) - 1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _key(items: LabelledImages, truth: Mapping[str, str], **arguments: Any) -> str:
     """What a run follows from: answers, known answers and arguments, but not the model it starts from."""
-    said = [[item_id, items.label_ids[target]] for item_id, target in zip(items.item_ids, items.targets, strict=True)]
+    said = [[item_id, items.label_ids[target], round(float(weight), 6)]
+            for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
     text = canonical({"said": said, "truth": dict(truth), "labels": list(items.label_ids), **arguments})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

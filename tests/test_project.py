@@ -276,6 +276,20 @@ def test_several_answers_make_a_consensus_with_its_share(opened):
     assert row == {"item_id": "i0", "label": "cat", "share": pytest.approx(2 / 3), "n_answers": 3}
 
 
+def test_an_answer_teaches_by_the_certainty_that_was_given(opened):
+    project = opened(answers=2)
+    project.decide("i0", label="cat")
+    project.decide("i1", label="cat", certainty=0)
+    project.decide("i2", label="cat", certainty=4, seen={"certainty": "given"})
+    project.decide("i3", label="cat", certainty=4, seen={"certainty": "carried"})
+    project.decide("i4", label="cat", certainty=10)
+    project.decide("i4", label="dog", certainty=3, annotator="bob")
+    weights = project.training_answers().set_index("item_id")["weight"]
+    # By hand: 1; 1/11; 5/11; 1; and of cat (11/11) and dog (4/11) the tie falls to the smaller id.
+    cat_first = project.taxonomy.label("cat").id < project.taxonomy.label("dog").id
+    assert weights.tolist() == pytest.approx([1, 1 / 11, 5 / 11, 1, (1 if cat_first else 4 / 11) / 2])
+
+
 # -- opening again -------------------------------------------------------------------------------------------
 
 def test_opened_again_it_goes_on(opened, said):

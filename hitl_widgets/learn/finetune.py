@@ -32,6 +32,8 @@ HISTORY = ("epoch", "step", "loss", "accuracy", "validation_loss", "validation_a
 
 # A set smaller than this is gone through several times an epoch: short epochs would end before much is learnt.
 SHORTEST_EPOCH = 512
+# How much of each answer is doubted.
+SMOOTHING = 0.1
 # With fewer validation items than this, the best epoch would be a matter of luck.
 FEWEST_VALIDATING = 10
 # How much more often than by chance an item of a rare label may come, lest the net learn the item by heart.
@@ -310,12 +312,21 @@ def no_worse(losses: np.ndarray, lowest: np.ndarray) -> bool:
 def losses_of(logits: Tensor, targets: Tensor) -> Tensor:
     """The cross-entropy of each item, in nats, shape (n,).
 
+    An index is taken as right with probability 0.9, and the rest shared among all labels: people err, and a net that
+    believes each answer wholly learns the errors too.
+
     Parameters
     ----------
     logits : shape (n, n_labels)
-    targets : int64, shape (n,), or probabilities, shape (n, n_labels)
+    targets : int64, shape (n,), or probabilities, shape (n, n_labels), which are taken as they are
+
+    References
+    ----------
+    Szegedy et al. (2016), Rethinking the Inception Architecture, doi:10.1109/CVPR.2016.308; for wrong answers, Lukasik et
+    al. (2020), Does label smoothing mitigate label noise?
     """
-    return functional.cross_entropy(logits, targets, reduction="none")
+    smoothing = SMOOTHING if targets.ndim == 1 else 0.0
+    return functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
 
 
 def loss_of(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
