@@ -43,7 +43,7 @@ from .taxonomy import Taxonomy
 from .yardstick import Yardstick
 
 CLAIM_S = 900
-CONTENT_BUDGET_S = 0.1
+CONTENT_BUDGET_S = 0.05
 # Past so many foreign events, reading the table of annotations again is quicker than following them one by one.
 FOLLOW_AT_MOST = 2_000
 SHOWN_PROBS = 5
@@ -445,8 +445,10 @@ class Project:
             recent[annotator] = dict(zip(places[new].tolist(), acted_at[new].tolist(), strict=True))
         for i in np.flatnonzero(here & ~closed).tolist():
             queue.mark(int(places[i]), annotators[i], closed=False, skipped_at=table["acted_at"][i])
-        for i in np.flatnonzero(here & (verdicts == "answer") & queue.holdout[places]).tolist():
-            yardstick.note(int(places[i]), annotators[i], (table["label_id"][i], table["taxonomy"][i]))
+        labels, versions = table["label_id"], table["taxonomy"]
+        measuring = np.flatnonzero(here & (verdicts == "answer") & queue.holdout[places]).tolist()
+        yardstick.note_all((place, annotators[i], (labels[i], versions[i]))
+                           for place, i in zip(places[measuring].tolist(), measuring, strict=True))
         self.queue, self.yardstick, self._recent, self.absent = queue, yardstick, recent, tuple(absent)
         self._take_gold(self._read_gold())
         if check:

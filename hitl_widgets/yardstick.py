@@ -6,6 +6,8 @@ pool. Read `Yardstick.truth` first.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from .answers import majority
@@ -38,6 +40,16 @@ class Yardstick:
             answers.pop(annotator, None)
         else:
             answers[annotator] = given
+        self._revision += 1
+
+    def note_all(self, answers: Iterable[tuple[int, str, Given]]) -> None:
+        """Many blind answers to hold-out items at once: (position, annotator, given)."""
+        for position, annotator, given in answers:
+            known = self._blind.get(position)
+            if known is None:
+                self._blind[position] = {annotator: given}
+            else:
+                known[annotator] = given
         self._revision += 1
 
     def set_gold(self, position: int, given: Given) -> None:

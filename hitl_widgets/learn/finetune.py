@@ -322,8 +322,8 @@ def losses_of(logits: Tensor, targets: Tensor) -> Tensor:
 
     References
     ----------
-    Szegedy et al. (2016), Rethinking the Inception Architecture, doi:10.1109/CVPR.2016.308; for wrong answers, Lukasik et
-    al. (2020), Does label smoothing mitigate label noise?
+    Szegedy et al. (2016), Rethinking the Inception Architecture, doi:10.1109/CVPR.2016.308; for wrong answers,
+    Lukasik et al. (2020), Does label smoothing mitigate label noise?
     """
     smoothing = SMOOTHING if targets.ndim == 1 else 0.0
     return functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)

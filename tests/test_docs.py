@@ -1,0 +1,65 @@
+"""Is what the documents say true of the code?"""
+
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import hitl_widgets
+
+ROOT = Path(__file__).resolve().parent.parent
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+PATH = ARCHITECTURE.split("## The path of one label")[1].split("\n## ")[0]
+NAMES = sorted(set(re.findall(r"`([A-Za-z_]+(?:\.(?!js)[A-Za-z_]+)?)`", PATH)))
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Every module, and every class and function of each, by the last part of its name."""
+    found = defaultdict(list)
+    for info in pkgutil.walk_packages(hitl_widgets.__path__, "hitl_widgets."):
+        module = importlib.import_module(info.name)
+        found[info.name.rpartition(".")[2]].append(module)
+        for name, value in vars(module).items():
+            if getattr(value, "__module__", None) == info.name:
+                found[name].append(value)
+    return found
+
+
+def test_the_path_of_a_label_is_written_down():
+    assert len(NAMES) > 25
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_function_on_the_path_of_a_label_exists(known, name):
+    holder, _, member = name.partition(".")
+    if name == "stored":   # the reply to the browser
+        return
+    assert any(not member or hasattr(value, member) for value in known[holder])
+
+
+@pytest.mark.parametrize("file", re.findall(r"`([a-z]+\.js)", PATH))
+def test_each_script_on_the_path_of_a_label_exists(file):
+    assert (ROOT / "hitl_widgets" / "widgets" / "js" / file).exists()
+
+
+def test_the_readmes_example_runs():
+    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert len(example.strip().splitlines()) <= 16
+    done = subprocess.run([sys.executable, "-W", "error::FutureWarning", "-c", example], capture_output=True, text=True,
+                          timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "accuracy after" in done.stdout
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))],
+                         ids=lambda page: page.name)
+def test_links_in_the_documents_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
