@@ -7,6 +7,7 @@ several processes on one folder: each sees the other's decisions. Read `Project.
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 import zlib
@@ -133,13 +134,13 @@ class Project:
         """
         annotator = check_annotator(annotator or self.annotator)
         position = self.pool.position(item_id)
-        self.refresh()
         seen = self._seen(seen, position, verdict)
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
         verdict, label_id = judge(verdict, None if label is None else offered.answer(label).id, seen)
-        standing = self.store.standing_of(str(self.pool.ids[position]), annotator)
+        item_id = str(self.pool.ids[position])
+        standing = self.store.standing_of(item_id, annotator) if self.queue.knows(position, annotator) else None
         decision = Decision(
-            id=id or new_id(), item_id=str(self.pool.ids[position]), annotator=annotator,
+            id=id or new_id(), item_id=item_id, annotator=annotator,
             verdict=verdict,  # type: ignore[arg-type]
             label=None if label_id is None else offered.label(label_id).name, label_id=label_id,
             certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
@@ -148,7 +149,8 @@ class Project:
         with self._lock:
             if event.seq == self._seq + 1:  # nobody else wrote in between: no need to read the log for it
                 self._seq += 1
-                self._take(position, annotator, self.store.standing_of(decision.item_id, annotator))
+                latest = standing is None or event.acted_at >= standing.acted_at
+                self._take(position, annotator, event if latest else self.store.standing_of(item_id, annotator))
             else:
                 self.refresh()
         self._tell("decisions")
@@ -377,7 +379,14 @@ class Project:
                       f"{self.taxonomy.version}.")
         if self._pool is not None:
             self._pool_belongs(self._pool)
-        self._read_answers(check=True)
+        # A large log makes a million strings; the collector would go through all of them again and again.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            self._read_answers(check=True)
+        finally:
+            if collecting:
+                gc.enable()
 
     def _create(self, settings: dict[str, Any], taxonomy: Taxonomy) -> events.Event:
         first = events.Event(id=f"created-{self.id}", kind="created", annotator=self.annotator,
@@ -543,6 +552,10 @@ class Project:
 
     def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None) -> Seen:
         """What was on screen, as the log will keep it; for a script the current prediction."""
+        if seen is not None:
+            seen = seen if isinstance(seen, Seen) else Seen.from_body(seen)
+        if seen is None or seen.taxonomy not in self.lineage.versions:
+            self.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
         today = self.taxonomy.version
         if seen is None:
             prediction = self.prediction(position)
@@ -552,7 +565,6 @@ class Project:
                         probs={} if prediction is None else prediction.top(SHOWN_PROBS),
                         hidden=blind and verdict not in ("accept", "correct"), taxonomy=today, scripted=True,
                         model=None if prediction is None else prediction.model, chosen_by="script")
-        seen = seen if isinstance(seen, Seen) else Seen.from_body(seen)
         if seen.taxonomy is None:
             return Seen.from_body({**seen.as_body(), "taxonomy": today})
         if seen.taxonomy not in self.lineage.versions:

@@ -58,6 +58,10 @@ class Queue:
         if skipped_at is not None and not closed:
             skipped[position] = skipped_at
 
+    def knows(self, position: int, annotator: str) -> bool:
+        """True when the annotator closed or skipped the item."""
+        return bool(self._closed_by(annotator)[position]) or position in self._skipped.get(annotator, {})
+
     def n_closed(self, annotator: str) -> int:
         """How many items are done for the annotator."""
         return int(self._closed_by(annotator).sum())

@@ -48,7 +48,7 @@ _T = TypeVar("_T")
 # than 999 values in a statement.
 _CHUNK, _VALUES = 2_000, 400
 # Below this, reading every page at opening isn't felt. Larger logs are checked whenever a copy is kept.
-_CHECKED_AT_OPENING = 256 * 2**20
+_CHECKED_AT_OPENING = 64 * 2**20
 
 _SINCE: sa.BindParameter[int] = bindparam("since")
 _ITEMS: sa.BindParameter[str] = bindparam("items", expanding=True)

@@ -91,9 +91,16 @@ class Live:
         return Image(data=png(figure), format="png", width=int(figure.get_figwidth() * 100))
 
 
-def new_figure(width: float, height: float) -> Figure:
+class Drawing(Figure):
+    """A figure that a notebook shows: IPython knows how to show matplotlib's own only once pyplot was imported."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        return png(self), {"width": int(100 * self.get_figwidth()), "height": int(100 * self.get_figheight())}
+
+
+def new_figure(width: float, height: float) -> Drawing:
     """A figure of so many inches, outside pyplot."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Drawing(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
