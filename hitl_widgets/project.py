@@ -241,7 +241,7 @@ class Project:
         Parameters
         ----------
         strategy : "random", a name from sampling.STRATEGIES, or a function from probabilities to scores; None takes
-            margin where there are predictions, else random
+            one item by margin and one by chance in turn where there are predictions, else all by chance
         showing : ids that are on this annotator's screens already
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
@@ -251,7 +251,7 @@ class Project:
             self.refresh()
             name, scores = self.ranking.scores(strategy, self.lineage)
             asked = self.queue.order(
-                int(n), annotator, scores=scores, name=name, showing=self._places(showing),
+                int(n), annotator, scores=scores, name=name, by_chance=strategy is None, showing=self._places(showing),
                 held=self._places(self.store.claims(exclude=annotator)),
                 ask_holdout=not self.yardstick.is_narrow(self.ranking, self.lineage))
         return Items([Item(str(pool.ids[ask.position]), ask.position, ask.chosen_by, ask.blind, pool.meta(ask.position))
@@ -274,6 +274,20 @@ class Project:
         """True once the hold-out's accuracy is known within 5 points at 95 %; then it is asked for no more."""
         with self._lock:
             return self.yardstick.is_narrow(self.ranking, self.lineage)
+
+    def unforeseen(self, n: int, annotator: str | None = None) -> np.ndarray:
+        """Positions that the current model should be asked about next, so that n open items are predicted."""
+        predictions = self.ranking.predictions
+        if predictions is None:
+            return np.empty(0, np.int64)
+        with self._lock:
+            self.refresh()
+            open_ = self.queue.is_learnable(check_annotator(annotator or self.annotator))
+            short = n - int((open_ & predictions.tried).sum())
+            if short <= 0:
+                return np.empty(0, np.int64)
+            unknown = np.flatnonzero(open_ & ~predictions.tried)
+            return unknown[np.argsort(self.queue.draws[unknown])[:short]]
 
     def prediction(self, position: int) -> Prediction | None:
         """What the current model says of one item under today's labels; None where it wasn't asked, or can't tell."""

@@ -58,6 +58,10 @@ class Queue:
         if skipped_at is not None and not closed:
             skipped[position] = skipped_at
 
+    def is_learnable(self, annotator: str) -> npt.NDArray[np.bool_]:
+        """Which items are open for the annotator and teach rather than measure: bool, shape (n_items,)."""
+        return self._open(annotator) & ~self.holdout & ~self.gold
+
     def knows(self, position: int, annotator: str) -> bool:
         """True when the annotator closed or skipped the item."""
         return bool(self._closed_by(annotator)[position]) or position in self._skipped.get(annotator, {})
@@ -75,13 +79,16 @@ class Queue:
         return bool(self._n_closed[position] < self.answers and not self._closed_by(annotator)[position])
 
     def order(self, n: int, annotator: str, *, scores: Scores | None = None, name: str = "random",
-              ask_holdout: bool = True, held: Collection[int] = (), showing: Collection[int] = ()) -> list[Ask]:
+              by_chance: bool = False, ask_holdout: bool = True, held: Collection[int] = (),
+              showing: Collection[int] = ()) -> list[Ask]:
         """The next n items for the annotator, best first.
 
         Parameters
         ----------
         scores : shape (n_items,), the larger the sooner, NaN where unknown; None orders at random
         name : what the scores are called, given back as the reason
+        by_chance : every second item that teaches is drawn by chance: the items that a weak model doubts most are much
+            alike, and may leave out whole labels
         ask_holdout : False once the hold-out has answers enough
         held : items that others are looking at; not asked
         showing : items that this annotator has before them already; not asked, but counted for the shares
@@ -108,6 +115,8 @@ class Queue:
         done["holdout"] = int((mine & self.holdout & ~self.gold).sum()) \
             + sum(bool(self.holdout[p] and not self.gold[p]) for p in showing)
         total = int(mine.sum()) + len(showing)
+        if by_chance and scores is not None:
+            lines["learn"] = _alternated(self._line(learning, n, None, "random"), lines["learn"], turn=total % 2)
 
         asked: list[Ask] = []
         while len(asked) < n:
@@ -138,3 +147,15 @@ class Queue:
 
     def _open(self, annotator: str) -> npt.NDArray[np.bool_]:
         return (self._n_closed < self.answers) & ~self._closed_by(annotator)
+
+
+def _alternated(one: list[Ask], other: list[Ask], *, turn: int) -> list[Ask]:
+    """Two lines, best last, taken from in turn; an item that is in both stands where it comes first."""
+    lines, merged = (list(one), list(other)), dict[int, Ask]()
+    while lines[0] or lines[1]:
+        line = lines[turn] or lines[1 - turn]
+        ask = line.pop()
+        if ask.position not in merged:
+            merged[ask.position] = ask
+            turn = 1 - turn
+    return list(merged.values())[::-1]

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
+# So many open items are predicted before the queue is ordered, unless that takes longer than so many seconds.
+FORESEEN, FORESEEN_S = 1_024, 5.0
 
 
 class Workbench:
@@ -216,13 +218,16 @@ class Workbench:
         Parameters
         ----------
         strategy : "random", "margin", "entropy", "least_confidence", or a function from probabilities
-            (n_items, n_labels) to scores (n_items,), the larger the sooner; None takes margin once there is a model
+            (n_items, n_labels) to scores (n_items,), the larger the sooner; None takes an item by margin and one by
+            chance in turn, once there is a model
         """
+        self._foresee(strategy, annotator)
         return self.project.next(n, strategy=strategy, annotator=annotator)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = ()) -> Items:
         """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same."""
+        self._foresee(strategy, annotator)
         return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing)
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
@@ -410,6 +415,11 @@ class Workbench:
         """How many times this session has simulated this annotator before; counts this time."""
         self._simulations[annotator, seed] += 1
         return self._simulations[annotator, seed] - 1
+
+    def _foresee(self, strategy: str | Strategy | None, annotator: str | None) -> None:
+        """Have enough open items predicted for an order by doubt: a model that was just adopted has spoken of few."""
+        if strategy != "random" and self.project.ranking.predictions is not None:
+            self._ask(self.project.unforeseen(FORESEEN, annotator), budget_s=FORESEEN_S)
 
     def _ask(self, positions: np.ndarray, *, budget_s: float | None = None, at_once: int = 256) -> None:
         """Let the model speak of the items it wasn't asked about yet."""

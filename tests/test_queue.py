@@ -25,6 +25,15 @@ def test_with_scores_the_largest_comes_first_and_the_unknown_last():
     assert [(a.position, a.chosen_by) for a in asked] == [(2, "margin"), (3, "margin"), (0, "margin"), (1, "random")]
 
 
+def test_by_chance_every_second_item_is_drawn():
+    scores = np.linspace(0, 1, 10)
+    asked = queue_of(10).order(6, "ada", scores=scores, name="margin", by_chance=True)
+    assert [(a.position, a.chosen_by) for a in asked] == [
+        (0, "random"), (9, "margin"), (1, "random"), (8, "margin"), (2, "random"), (7, "margin")]
+    everything = queue_of(5).order(9, "ada", scores=scores[:5], name="margin", by_chance=True)
+    assert sorted(positions(everything)) == list(range(5))
+
+
 def test_what_is_closed_is_not_asked_again():
     queue = queue_of(4)
     queue.mark(1, "ada", closed=True)

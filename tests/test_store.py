@@ -555,6 +555,15 @@ def test_an_interrupt_at_any_line_leaves_all_or_nothing_and_holds_nobody_up(stor
     assert store.claim(["a"], "ann", seconds=60) == ["a"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A process that was started in the background ignores interrupts from the keyboard; here they strike."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupts_in_earnest_lose_nothing_that_was_stored(store: Store):
     rng, told, n_interrupted = random.Random(0), [], 0
     tried = [decision(f"{i:04}", item=f"img-{i}") for i in range(60)]

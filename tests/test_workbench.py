@@ -229,6 +229,19 @@ def test_predictions_come_for_the_next_items_or_within_a_budget(bench):
     assert wb.probs().sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
+def test_once_there_is_a_model_the_doubtful_items_come_first(bench):
+    wb = bench(model=small_net())
+    label_some(wb)
+    wb.finetune(epochs=1)
+    items = [item for item in wb.next(20, strategy="margin") if not item.blind]
+    assert {item.chosen_by for item in items} == {"margin"}
+    mixed = [item.chosen_by for item in wb.next(20) if not item.blind]
+    assert abs(mixed.count("margin") - mixed.count("random")) <= 1
+    margins = wb.predict().set_index("item_id")["margin"]
+    left = margins.drop([*wb.annotations()["item_id"], *wb.holdout])
+    assert [item.id for item in items] == left.sort_values().index[:len(items)].tolist()
+
+
 def test_predicting_without_a_model_says_what_to_do(bench):
     with pytest.raises(ModelError, match="pass model="):
         bench().predict()

@@ -22,7 +22,8 @@ def plot_gain(before: Metrics, after: Metrics, gain: Figure) -> Plot:
     Marks differ in shape as well as in colour: hollow circle before, full square after.
     """
     shown = after.per_label if after.n else before.per_label
-    shown = shown.sort_values("n", ascending=False).head(MOST_LABELS)
+    if len(shown) > MOST_LABELS:
+        shown = shown.sort_values("n", ascending=False).head(MOST_LABELS)
     rows = [("all", None), *((f"{label}", label_id) for label_id, label in shown["label"].items())]
     figure = new_figure(7, 1.3 + 0.27 * len(rows))
     axes = figure.subplots()
@@ -32,7 +33,7 @@ def plot_gain(before: Metrics, after: Metrics, gain: Figure) -> Plot:
             continue
         accuracy, table = metrics["accuracy"], metrics.per_label
         points = [(float(accuracy), accuracy.low, accuracy.high)] + [
-            tuple(table.loc[label_id, ["recall", "recall_low", "recall_high"]]) for _, label_id in rows[1:]]
+            tuple(table.loc[[label_id], ["recall", "recall_low", "recall_high"]].iloc[0]) for _, label_id in rows[1:]]
         value, low, high = np.array(points, float).T
         places = np.arange(len(rows)) + shift
         axes.errorbar(value, places, xerr=[value - low, high - value], fmt=marker, color=colour, markersize=5,

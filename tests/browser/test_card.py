@@ -61,6 +61,7 @@ def test_keys_decide_and_the_log_tells_what_was_seen(open_card):
     notebook = open_card()
     first = notebook.item
     suggested = notebook.card.locator(".hitl-bar.hitl-suggested .hitl-name").inner_text()
+    notebook.card.locator(".hitl-scale").wait_for()   # the map comes a moment after its item
     press(notebook, "Shift+8", "Enter", "0", "9", "u", "s", "Shift+Backquote", "f")
     notebook.wait_until_stored()
     rows = notebook.value("rows(desk)")

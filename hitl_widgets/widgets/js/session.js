@@ -42,7 +42,7 @@ export class Session {
     this.asking = null;
     this.map_shown = true;
     this.method = 0;
-    this.opacity = 0.7;
+    this.opacity = 0.55;
     this.answered = 0;
     /** @type {string | null} */
     this.end = null;
@@ -210,8 +210,8 @@ export class Session {
     if (!this.item || !label) return;
     const seen = this.suggestion;
     const verdict = !seen ? "answer" : seen[0] === label_id ? "accept" : "correct";
-    const done = { accept: "accepted", correct: "corrected", answer: "answered" }[verdict];
-    this.#choice({ verdict, label_id, words: `${label.name} ${done}` });
+    const done = { accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict];
+    this.#choice({ verdict, label_id, words: `${done} ${label.name}` });
   }
 
   unsure() { this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" }); }

@@ -398,7 +398,7 @@ var Session = class {
     this.asking = null;
     this.map_shown = true;
     this.method = 0;
-    this.opacity = 0.7;
+    this.opacity = 0.55;
     this.answered = 0;
     this.end = null;
     this.closed = null;
@@ -559,8 +559,8 @@ var Session = class {
     if (!this.item || !label) return;
     const seen = this.suggestion;
     const verdict = !seen ? "answer" : seen[0] === label_id ? "accept" : "correct";
-    const done = { accept: "accepted", correct: "corrected", answer: "answered" }[verdict];
-    this.#choice({ verdict, label_id, words: `${label.name} ${done}` });
+    const done = { accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict];
+    this.#choice({ verdict, label_id, words: `${done} ${label.name}` });
   }
   unsure() {
     this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" });

@@ -1,0 +1,306 @@
+"""The whole loop as a person goes through it: look, decide by keyboard, fine-tune, go on deciding, see the gain."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright")
+from browser.lab import TESTS, Lab, Notebook  # noqa: E402
+
+pytestmark = pytest.mark.browser
+
+NOTEBOOK = TESTS.parent / "notebooks" / "01_first_loop.ipynb"
+SHOTS = os.environ.get("HITL_SHOTS")
+# The machine may be busy with other things; a card that takes this long is frozen all the same.
+FROZEN_S = 20
+ANNOTATOR = "ada"
+
+CLOTHES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+FASHION = [
+    """import numpy as np, pandas as pd, hitl_widgets as hw
+with np.load({path!r}) as file:
+    chosen = np.random.default_rng(0).permutation(len(file["labels"]))[:1500]
+    images, labels = file["images"][chosen], [{names!r}[label] for label in file["labels"][chosen]]
+pool = hw.Pool.from_images(images)
+truth = dict(zip(pool.ids, labels))""",
+    """wb = hw.Workbench("clothes", pool, {names!r}, seed=0)
+wb.gold({{item_id: truth[item_id] for item_id in wb.holdout}})
+wb.import_annotations(pd.DataFrame({{"item_id": pool.ids[:100], "label": labels[:100]}}))""",
+    "weak = wb.finetune(epochs=3)\nweak",
+    "wb.review()",
+    "hw.simulate(wb, truth, n=100)",
+    "run = wb.finetune()\nrun",
+    "run.table().round(2)",
+    "run.plot()",
+]
+
+_LOOK = """() => {
+  const card = [...document.querySelectorAll('.hitl-card')].pop();
+  const chips = [...card.querySelectorAll('.hitl-chip')];
+  return {item: card.dataset.item,
+    suggestion: card.querySelector('.hitl-bar.hitl-suggested:not([hidden]) .hitl-name')?.textContent ?? null,
+    keys: Object.fromEntries(chips.map((c) => [c.querySelector('.hitl-name').textContent, c.ariaKeyShortcuts]))};
+}"""
+_SEEN = """(before) => {
+  const card = [...document.querySelectorAll('.hitl-card')].pop();
+  return card && card.dataset.item && card.dataset.item !== before && !card.querySelector('.hitl-empty');
+}"""
+# A cell that waits for its turn says "running" too; one that shows its curve does run.
+_TRAINS = """(i) => {
+  const {executionState, outputs} = window.jupyterapp.shell.currentWidget.content.widgets[i].model;
+  return executionState === 'running' && outputs.length > 0;
+}"""
+_ACTIVATE = "(i) => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = i; }"
+_COMMAND = "(id) => { window.jupyterapp.commands.execute(id); }"
+
+
+@dataclass(frozen=True)
+class Said:
+    """A decision as it was made on the card."""
+
+    item: str
+    verdict: str
+    label: str | None
+    certainty: float | None
+
+
+class Person:
+    """Somebody who knows the truth, reads the card and presses keys.
+
+    `said` is what should stand in the log when all is stored, `n_acts` how many acts its history should tell.
+    """
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+        self.truth: dict[str, str] = notebook.value("{str(item): str(label) for item, label in truth.items()}")
+        self.said: dict[str, Said] = {}
+        self.n_acts: Counter[str] = Counter()
+        self.certainty: float | None = None
+
+    def look(self, before: str = "") -> dict[str, Any]:
+        """Wait for an item (another one), picture and all, and read the card."""
+        self.notebook.page.wait_for_function(_SEEN, arg=before, timeout=1000 * FROZEN_S)
+        return dict(self.notebook.page.evaluate(_LOOK))
+
+    def rate(self, certainty: int) -> None:
+        """Say how sure; it is carried on to the decisions that follow."""
+        self.notebook.page.keyboard.press(f"Shift+{certainty}")
+        self.certainty = certainty
+
+    def answer(self) -> Said:
+        """Accept a suggestion that is right, correct one that is wrong, name what has none."""
+        card = self.look()
+        label, suggestion = self.truth[card["item"]], card["suggestion"]
+        verdict = "answer" if suggestion is None else "accept" if suggestion == label else "correct"
+        return self._press("Enter" if verdict == "accept" else card["keys"][label],
+                           Said(card["item"], verdict, label, self.certainty))
+
+    def unsure(self) -> Said:
+        return self._press("u", Said(self.look()["item"], "unsure", None, self.certainty))
+
+    def skip(self) -> Said:
+        return self._press("s", Said(self.look()["item"], "skip", None, None))
+
+    def undo(self, last: Said) -> None:
+        """Take the last decision back: its item is on the card again."""
+        self.notebook.page.keyboard.press("z")
+        self.notebook.page.wait_for_function(
+            "(item) => [...document.querySelectorAll('.hitl-card')].pop().dataset.item === item", arg=last.item,
+            timeout=1000 * FROZEN_S)
+        self.said.pop(last.item, None)
+        self.n_acts["retracted"] += 1
+
+    def answer_mostly(self, n: int) -> None:
+        """Answer n items, but of every ten: unsure of one, unsure of another and then not, and one skipped before."""
+        for i in range(n):
+            if i % 10 == 4:
+                self.unsure()
+            elif i % 10 == 5:
+                self.undo(self.unsure())
+                self.answer()
+            elif i % 10 == 6:
+                self.skip()
+                self.answer()
+            else:
+                self.answer()
+
+    def _press(self, key: str, said: Said) -> Said:
+        self.notebook.page.keyboard.press(key)
+        self.look(before=said.item)
+        self.said[said.item] = said
+        self.n_acts["decided"] += 1
+        return said
+
+
+@pytest.fixture
+def open_lab(tmp_path: Path):
+    """A JupyterLab on an empty folder, opened by somebody who has a name."""
+    with Lab(tmp_path, env={"LOGNAME": ANNOTATOR, "JUPYTERHUB_USER": ""}) as lab:
+        yield lab
+
+
+def place_of(notebook: Notebook, source: str) -> int:
+    """Which code cell has this in its source."""
+    return next(i for i, cell in enumerate(notebook.cells()) if cell["type"] == "code" and source in cell["source"])
+
+
+def run_cells_to(notebook: Notebook, last: int, timeout_s: float = 240) -> None:
+    """Run > Run All Above, from the cell below the last one; RuntimeError with the traceback where a cell fails."""
+    notebook.page.evaluate(_ACTIVATE, last + 1)
+    notebook.page.evaluate(_COMMAND, "notebook:run-all-above")
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        cells = [cell for cell in notebook.cells()[:last + 1] if cell["type"] == "code"]
+        for output in (output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"):
+            raise RuntimeError("\n".join(output["traceback"]))
+        if all(cell["count"] and cell["state"] != "running" for cell in cells):
+            return
+        notebook.page.wait_for_timeout(200)
+    raise TimeoutError(f"cells still running after {timeout_s} s")
+
+
+def start_cells_from(notebook: Notebook, first: int) -> None:
+    """Run > Run Selected Cell and All Below, and don't wait for them."""
+    notebook.page.evaluate(_ACTIVATE, first)
+    notebook.page.evaluate(_COMMAND, "notebook:run-all-below")
+
+
+def take_the_card(notebook: Notebook) -> None:
+    """Scroll to the card and click it, as a person does who wants to use its keys."""
+    notebook.card.scroll_into_view_if_needed()
+    notebook.card.locator(".hitl-stage").click()
+
+
+def answer_while_it_trains(person: Person, cell: int, n: int) -> int:
+    """Answer n items from when that cell trains; how many were answered, half of them stored, before it ended."""
+    notebook, n_before = person.notebook, 0
+    notebook.page.wait_for_function(_TRAINS, arg=cell, timeout=120_000)
+    take_the_card(notebook)
+    for i in range(n):
+        person.answer()
+        if i == n // 2:
+            notebook.wait_until_stored(FROZEN_S)
+        n_before += notebook.page.evaluate(_TRAINS, cell)
+    return n_before
+
+
+def assert_the_log_holds(person: Person) -> None:
+    """Exactly what was decided on the card stands in the log, each once, and every act is in its history."""
+    person.notebook.wait_until_stored(FROZEN_S)
+    standing = mine(person, "annotations", "item_id", "verdict", "label", "certainty")
+    assert {row[0]: Said(*row) for row in standing} == person.said
+    assert len(standing) == len(person.said)
+    acts = [(kind, id) for kind, id in mine(person, "history", "kind", "id") if kind in ("decided", "retracted")]
+    assert Counter(kind for kind, _ in acts) == person.n_acts
+    assert len({id for _, id in acts}) == len(acts)
+
+
+def mine(person: Person, table: str, *columns: str) -> list[list[Any]]:
+    """The person's own rows of a table of the workbench; None where it has no value."""
+    query = f"annotator == {ANNOTATOR!r}"
+    rows = person.notebook.value(f"wb.{table}().query({query!r})[{list(columns)}].values.tolist()")
+    return [[value if value == value else None for value in row] for row in rows]
+
+
+def assert_the_gain_is_seen(notebook: Notebook) -> None:
+    """The new model is better on the hold-out, in the kernel and on the page."""
+    before, after, gain, low = notebook.value(
+        "[float(run.before['accuracy']), float(run.after['accuracy']), float(run.gain), run.gain.low]")
+    assert gain == pytest.approx(after - before)
+    assert gain > 0
+    assert low > 0
+    printed, table, plot = (output_of(notebook, source) for source in ("run = wb.finetune", "run.table()",
+                                                                      "run.plot()"))
+    assert f"{after:.3f}" in printed.inner_text()
+    assert "gain" in table.locator("th").all_inner_texts()
+    assert plot.locator("img").evaluate("image => image.naturalWidth") > 300
+
+
+def output_of(notebook: Notebook, source: str) -> Any:
+    output = notebook.page.locator(".jp-Cell").nth(place_of(notebook, source)).locator(".jp-Cell-outputArea")
+    output.scroll_into_view_if_needed()
+    return output
+
+
+def saved(notebook: Notebook, file: Path) -> dict[str, Any]:
+    """The notebook as it is on the disk after File > Save."""
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    return dict(json.loads(file.read_text()))
+
+
+def assert_no_item_is_in(content: dict[str, Any]) -> None:
+    """Plots apart, the saved notebook is small and holds no picture and no widget's state."""
+    for output in (output for cell in content["cells"] for output in cell.get("outputs", [])):
+        output.get("data", {}).pop("image/png", None)
+    text = json.dumps(content)
+    assert "widgets" not in content["metadata"]
+    assert "iVBOR" not in text
+    assert len(text) < 30_000
+
+
+def assert_nothing_went_wrong(notebook: Notebook) -> None:
+    assert [line for line in notebook.console if line.startswith("pageerror") or "hitl_widgets" in line] == []
+
+
+def photograph(notebook: Notebook, name: str, what: str) -> None:
+    """A picture of the page with the cell of this source at its top, where $HITL_SHOTS names a folder."""
+    if SHOTS:
+        cell = notebook.page.locator(".jp-Cell").nth(place_of(notebook, what))
+        cell.evaluate("cell => cell.scrollIntoView({block: 'start'})")
+        notebook.page.wait_for_timeout(500)
+        notebook.page.screenshot(path=Path(SHOTS) / name)
+
+
+def test_a_person_goes_through_notebook_01_and_sees_the_gain(open_lab, tmp_path):
+    shutil.copy(NOTEBOOK, tmp_path)
+    notebook = open_lab.open(NOTEBOOK.name)
+    card, tuning = place_of(notebook, "wb.review()"), place_of(notebook, "run = wb.finetune()")
+    run_cells_to(notebook, card)
+    take_the_card(notebook)
+    person = Person(notebook)
+    person.rate(8)
+    person.answer_mostly(20)
+    person.undo(person.answer())
+    assert {said.verdict for said in person.said.values()} >= {"accept", "correct", "unsure", "skip"}
+    assert person.n_acts == {"decided": 25, "retracted": 3}
+    assert_the_log_holds(person)
+    while person.look()["suggestion"] is None:  # a blind item has no map
+        person.answer()
+    notebook.card.locator(".hitl-scale").wait_for()
+    photograph(notebook, "readme-card.png", "wb.review()")
+
+    start_cells_from(notebook, card + 1)
+    assert answer_while_it_trains(person, tuning, 20) >= 15
+    notebook.wait_for_cells(240)
+    assert_the_log_holds(person)
+    assert_the_gain_is_seen(notebook)
+    photograph(notebook, "readme-plot.png", "run.plot()")
+    assert_no_item_is_in(saved(notebook, tmp_path / NOTEBOOK.name))
+    assert_nothing_went_wrong(notebook)
+
+
+def test_the_same_journey_with_clothes(open_lab, shared_data):
+    path = str(shared_data / "fashion_mnist" / "fashion_dev.npz")
+    notebook = open_lab.open("clothes.ipynb", [cell.format(path=path, names=CLOTHES) for cell in FASHION])
+    card, tuning = place_of(notebook, "wb.review()"), place_of(notebook, "run = wb.finetune()")
+    run_cells_to(notebook, card)
+    take_the_card(notebook)
+    person = Person(notebook)
+    person.answer_mostly(20)
+    assert_the_log_holds(person)
+
+    start_cells_from(notebook, card + 1)
+    assert answer_while_it_trains(person, tuning, 10) >= 8
+    notebook.wait_for_cells(240)
+    assert_the_log_holds(person)
+    assert_the_gain_is_seen(notebook)
+    assert_nothing_went_wrong(notebook)
