@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from . import __version__
@@ -23,6 +25,8 @@ BESIDE = ("pool.ids", "models", "predictions")
 
 def write(project: Project, path: Path) -> Path:
     """Write a project into one zip file and give back its path; an older file is replaced when all is done."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise BadInput(f"{path} can't be written; the path of a zip file, in a folder that is there, is expected.")
     draft = path.with_name(path.name + ".new")
     log = project.folder / f"{LOG}.archive"
     try:
@@ -64,10 +68,17 @@ def unpack(path: Path, folder: Path) -> None:
             parts = PurePosixPath(name).parts
             if name != ABOUT and (parts[0] not in (LOG, *BESIDE) or ".." in parts or "\\" in name or ":" in name):
                 raise BadInput(f"{path} holds {name!r}, which is no part of a project; nothing was unpacked.")
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            if name != ABOUT:
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(name) as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as draft:
+            try:
+                for name in names:
+                    if name != ABOUT:
+                        target = Path(draft, "project", name)
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        with archive.open(name) as source, target.open("wb") as sink:
+                            shutil.copyfileobj(source, sink)
+            except (zipfile.BadZipFile, zlib.error) as error:
+                raise BadInput(f"{path} is damaged: {error}. Nothing was unpacked; fetch the archive again.") from error
+            if folder.exists():
+                folder.rmdir()
+            os.replace(Path(draft, "project"), folder)

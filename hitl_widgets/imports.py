@@ -35,6 +35,7 @@ def import_annotations(project: Project, frame: pd.DataFrame, *, annotator: str 
     pool, taxonomy, now = project.pool, project.taxonomy, utc_now()
     stands: dict[tuple[Any, Any], Any] = {(row.item_id, row.annotator): row
                                           for row in project.annotations().itertuples()}
+    taken_back = _taken_back(project)
     batch: dict[tuple[str, str], events.Event] = {}
     for number, row in enumerate(frame.to_dict("records")):
         value = {name: None if not isinstance(v, str) and pd.isna(v) else v for name, v in row.items()}
@@ -50,6 +51,8 @@ def import_annotations(project: Project, frame: pd.DataFrame, *, annotator: str 
         if former is not None and former.label_id == label.id and former.note == note \
                 and (former.certainty == certainty or (certainty is None and pd.isna(former.certainty))):
             continue  # it stands already: importing the same frame twice is importing it once
+        if (item_id, who, label.id, certainty, note) in taken_back:
+            continue  # somebody undid just this: importing it again doesn't undo the undo
         batch[item_id, who] = events.decided(Decision(
             id=new_id(), item_id=item_id, annotator=who, verdict="answer", label=label.name, label_id=label.id,
             certainty=certainty, note=note, acted_at=_instant(value.get("acted_at"), now),
@@ -58,6 +61,17 @@ def import_annotations(project: Project, frame: pd.DataFrame, *, annotator: str 
             content=project.content(position))
     project.take_in(*batch.values())
     return len(batch)
+
+
+def _taken_back(project: Project) -> set[tuple[Any, ...]]:
+    """What was imported and then retracted: (item_id, annotator, label_id, certainty, note)."""
+    found: set[tuple[Any, ...]] = set()
+    for event in project.store.events(kind="retracted"):
+        decided = project.store.get(event.body["decision_id"])
+        if decided is not None and decided.body.get("seen", {}).get("chosen_by") == "import":
+            body = decided.body
+            found.add((decided.item_id, decided.annotator, body["label_id"], body.get("certainty"), body.get("note")))
+    return found
 
 
 def _instant(value: Any, otherwise: datetime) -> datetime:

@@ -12,6 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,9 @@ class Project:
         self.annotator = check_annotator(annotator)
         self.folder, self.ranking = Path(folder), Ranking()
         self.absent: tuple[str, ...] = ()
+        # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
         self._seq = 0
+        self._ahead: set[int] = set()
         self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
         self._lock = threading.RLock()
         self._listeners: list[Callable[[str], None]] = []
@@ -147,12 +150,13 @@ class Project:
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
         [event] = self.store.append(events.decided(decision, content=self.content(position)))
         with self._lock:
-            if event.seq == self._seq + 1:  # nobody else wrote in between: no need to read the log for it
-                self._seq += 1
+            if (event.seq or 0) > self._seq:  # else somebody's look at the log has taken it in already
                 latest = standing is None or event.acted_at >= standing.acted_at
                 self._take(position, annotator, event if latest else self.store.standing_of(item_id, annotator))
-            else:
-                self.refresh()
+                self._ahead.add(event.seq or 0)
+                while self._seq + 1 in self._ahead:
+                    self._seq += 1
+                    self._ahead.discard(self._seq)
         self._tell("decisions")
         return events.decision_of(event)
 
@@ -208,7 +212,8 @@ class Project:
             raise BadInput(f"gold takes a mapping of item id to label, not {type(known).__name__}.")
         body = {str(self.pool.ids[self.pool.position(item_id)]): self.taxonomy.answer(label).id
                 for item_id, label in known.items()}
-        if body:
+        stands = self._read_gold()
+        if any(stands.get(item_id, ("",))[0] != label_id for item_id, label_id in body.items()):
             self.record("gold", {"answers": body, "taxonomy": self.taxonomy.version})
             self.refresh()
             self._tell("decisions")
@@ -391,13 +396,14 @@ class Project:
         if taxonomy is not None and (version := self.lineage.recognise(taxonomy)) != self.taxonomy.version:
             self.say(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with version "
                       f"{self.taxonomy.version}.")
-        if self._pool is not None:
-            self._pool_belongs(self._pool)
+        if taxonomy is not None and taxonomy.digest == self.taxonomy.digest and taxonomy.names != self.taxonomy.names:
+            self.say(f"{self.folder.name} goes on with its own order of the labels; the outputs of a net follow it.")
+        shares = self._pool is not None and self._pool_belongs(self._pool)
         # A large log makes a million strings; the collector would go through all of them again and again.
         collecting = gc.isenabled()
         gc.disable()
         try:
-            self._read_answers(check=True)
+            self._read_answers(check=True, shares=shares)
         finally:
             if collecting:
                 gc.enable()
@@ -418,15 +424,16 @@ class Project:
             raise LogDamaged(f"{self.folder} has a log without a taxonomy. Go back to one of its copies: "
                              f"{[str(copy) for copy in self.store.copies()] or 'there is none'}.")
 
-    def _pool_belongs(self, pool: Pool) -> None:
-        """Compare today's ids with those that the folder remembers, which lie beside the log."""
+    def _pool_belongs(self, pool: Pool) -> bool:
+        """Compare today's ids with those that the folder remembers, which lie beside the log: True when some are the
+        same, False when it remembers none."""
         kept = self.folder / "pool.ids"
         try:
             digest, former = zlib.decompress(kept.read_bytes()).split(b"\0", 1)
         except (OSError, zlib.error, ValueError):  # losing it costs this comparison only
             digest, former = b"", b""
         if digest.decode() == pool.digest:
-            return
+            return True
         if former:
             ids = former.decode().split("\0")
             found = int((pool.positions(ids) >= 0).sum())
@@ -434,21 +441,24 @@ class Project:
                 raise WrongPool(f"{self.folder} is about {len(ids)} items such as {ids[0]!r}; none of them is in this "
                                 f"pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool, or choose "
                                 "another folder for this one.")
-            self.say(f"{self.folder.name}: {len(pool) - found} new items joined the pool, {len(ids) - found} are "
-                      "absent.")
+            if len(pool) > found or len(ids) > found:
+                self.say(f"{self.folder.name}: {len(pool) - found} new items joined the pool, {len(ids) - found} are "
+                         "absent.")
         draft = kept.with_suffix(".new")
         draft.write_bytes(zlib.compress(pool.digest.encode() + b"\0" + "\0".join(pool.ids).encode(), 1))
         draft.replace(kept)
+        return bool(former)
 
-    def _read_answers(self, *, check: bool = False) -> None:
+    def _read_answers(self, *, check: bool = False, shares: bool = True) -> None:
         """Take in the whole table of annotations."""
         self._seq = self.store.last_seq()
+        self._ahead.clear()
         self._n_trained = sum(1 for _ in self.store.events(kind="trained"))
         if self._pool is None:
             return
         pool, table = self._pool, self.store.annotations(columns=OPENING_COLUMNS)
         places = pool.positions(table["item_id"])
-        if len(places) and not (places >= 0).any():
+        if len(places) and not shares and not (places >= 0).any():
             raise WrongPool(f"{self.folder} has answers for items such as {table['item_id'][0]!r}; none of them is in "
                             f"this pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool.")
         absent = sorted({table["item_id"][i] for i in np.flatnonzero(places < 0)})
@@ -519,10 +529,13 @@ class Project:
                 self._read_answers()
                 self.ranking.use(self.ranking.predictions, self.lineage)
                 return
-            touched: dict[tuple[str, str], None] = {}
+            touched: dict[tuple[str, str], events.Event | None] = {}
             for event in self.store.events(since=self._seq):
-                if event.kind == "decided":
-                    touched[event.item_id or "", event.annotator] = None
+                if event.seq in self._ahead:
+                    self._ahead.discard(event.seq or 0)
+                elif event.kind == "decided":
+                    key = (event.item_id or "", event.annotator)
+                    touched[key] = None if key in touched else event
                 elif event.kind == "retracted" and (former := self.store.get(event.body["decision_id"])) is not None:
                     touched[former.item_id or "", former.annotator] = None
                 elif event.kind == "taxonomy":
@@ -536,9 +549,11 @@ class Project:
                 self._seq = max(self._seq, event.seq or 0)
             if self._pool is not None:
                 places = self._pool.positions([item_id for item_id, _ in touched])
-                for (item_id, annotator), place in zip(touched, places.tolist(), strict=True):
+                for ((item_id, annotator), first), place in zip(touched.items(), places.tolist(), strict=True):
                     if place >= 0:
-                        self._take(place, annotator, self.store.standing_of(item_id, annotator))
+                        # A first decision stands; where there was one before, or a retraction, the log has to say.
+                        known = first is None or self.queue.knows(place, annotator)
+                        self._take(place, annotator, self.store.standing_of(item_id, annotator) if known else first)
 
     def _take(self, place: int, annotator: str, stands: events.Event | None) -> None:
         verdict = None if stands is None else stands.body["verdict"]
@@ -579,11 +594,14 @@ class Project:
                         probs={} if prediction is None else prediction.top(SHOWN_PROBS),
                         hidden=blind and verdict not in ("accept", "correct"), taxonomy=today, scripted=True,
                         model=None if prediction is None else prediction.model, chosen_by="script")
-        if seen.taxonomy is None:
-            return Seen.from_body({**seen.as_body(), "taxonomy": today})
-        if seen.taxonomy not in self.lineage.versions:
+        version = seen.taxonomy or today
+        if version not in self.lineage.versions:
             raise BadInput(f"seen.taxonomy is version {seen.taxonomy!r}; the log has {sorted(self.lineage.versions)}.")
-        return seen
+        shown = self.lineage.versions[version]
+        return replace(seen, taxonomy=version,
+                       suggestion=None if seen.suggestion is None else shown.label(seen.suggestion).id,
+                       target=None if seen.target is None else shown.label(seen.target).id,
+                       probs={shown.label(label).id: p for label, p in seen.probs.items()})
 
     def content(self, position: int) -> str | None:
         """What lies under an item now, as the log keeps it: its hash, and for a file its size and time."""

@@ -43,7 +43,7 @@ class Run:
     gain : after minus before in accuracy, with the paired 95 % interval
     model : version of the new model
     adopted : whether it is the project's model now
-    n_training : how many items taught
+    n_training, n_validation : how many items taught, and how many more chose the best epoch
     history : one row per epoch
     stopped_because : "done", "early" or "budget"
     seconds : how long it took
@@ -60,6 +60,7 @@ class Run:
     stopped_because: str
     seconds: float
     round: int
+    n_validation: int = 0
     net: nn.Module | None = field(default=None, repr=False)
 
     def plot(self) -> Plot:
@@ -79,14 +80,16 @@ class Run:
         verdict = "adopted" if self.adopted else "not adopted: the former model stands"
         return "\n".join([
             f"round {self.round}: model {self.model}, {verdict}",
-            f"learned from {self.n_training} items in {len(self.history)} epochs, {self.seconds:.0f} s",
-            f"accuracy before  {self.before['accuracy']}",
+            f"learned from {self.n_training} items in {len(self.history)} epochs, {self.seconds:.0f} s; "
+            f"{self.n_validation} more chose the epoch",
+            f"accuracy before  {self.before['accuracy'] if self.before.n else f'none ({self.gain.why})'}",
             f"accuracy after   {self.after['accuracy']}",
             f"gain             {self.gain}"])
 
     def as_body(self) -> dict[str, Any]:
         """What the log keeps of it."""
-        return {"model": self.model, "adopted": self.adopted, "n_training": self.n_training, "round": self.round,
+        return {"model": self.model, "adopted": self.adopted, "n_training": self.n_training,
+                "n_validation": self.n_validation, "round": self.round,
                 "before": self.before.as_body(), "after": self.after.as_body(),
                 "gain": None if not self.gain.n else [float(self.gain), self.gain.n, self.gain.low, self.gain.high],
                 "why": self.gain.why, "stopped_because": self.stopped_because, "seconds": self.seconds,
@@ -101,7 +104,8 @@ class Run:
         return cls(before=Metrics.from_body(body["before"]), after=Metrics.from_body(body["after"]),
                    gain=Figure(value, n=n, low=low, high=high, why=body["why"]), model=body["model"],
                    adopted=body["adopted"], n_training=body["n_training"], history=pd.DataFrame(body["history"]),
-                   stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"])
+                   stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
+                   n_validation=body["n_validation"])
 
 
 def training_set(shelf: Shelf) -> LabelledImages:
@@ -119,6 +123,12 @@ def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, s
     A run whose answers and arguments are those of a former session's isn't made again: it is read from the log, so
     that a notebook that is run from the top ends where it ended before.
     """
+    with shelf.training:  # one after the other: each is measured against what is adopted then
+        return _finetune(shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed)
+
+
+def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start | str, adopt: Adopt | str,
+              seed: int | None) -> Run:
     project = shelf.project
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise BadInput(f"epochs is {epochs!r}; a whole number, 1 or more, is expected.")
@@ -128,6 +138,8 @@ def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, s
         if value not in known:
             raise BadInput(f"{name} is {value!r}; one of {', '.join(known)} is expected.")
     seed = project.settings["seed"] if seed is None else seed
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise BadInput(f"seed is {seed!r}; a whole number is expected.")
     items = training_set(shelf)
     if not len(items):
         raise BadInput("there are no annotations to learn from yet; label some items of the queue first, or bring "
@@ -214,7 +226,8 @@ def _measured(shelf: Shelf, trained: Trained, truth: Mapping[str, str], before_p
     after = measure(after_probs, answers, label_ids, names)
     if before_probs is None:
         before = measure(np.empty((0, len(label_ids))), [], label_ids, names)
-        gain = Figure(float("nan"), n=0, why="there was no model before")
+        why = "there was no model before" if truth else _nothing_measures(shelf)
+        gain = Figure(float("nan"), n=0, why=why)
     else:
         before = measure(before_probs, answers, label_ids, names)
         both = ~np.isnan(before_probs).any(axis=1) & ~np.isnan(after_probs).any(axis=1)
@@ -226,7 +239,7 @@ def _measured(shelf: Shelf, trained: Trained, truth: Mapping[str, str], before_p
     return Run(before=before, after=after, gain=gain, model=predictor.version, n_training=trained.n_training,
                adopted=adopt == "always" or (adopt == "better" and not worse), history=trained.history,
                stopped_because=trained.stopped_because, seconds=round(time.monotonic() - began, 1), round=n_round,
-               net=trained.net)
+               n_validation=trained.n_validation, net=trained.net)
 
 
 def _nothing_measures(shelf: Shelf) -> str:

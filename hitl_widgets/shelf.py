@@ -48,6 +48,8 @@ class Shelf:
         self._explainer: NetExplainer | None = None
         self._maps: OrderedDict[tuple[Any, ...], Attribution] = OrderedDict()
         self.made_here: set[str] = set()
+        self.training = threading.Lock()
+        self.missing: str | None = None
 
     # -- which model -----------------------------------------------------------------------------------------
 
@@ -55,7 +57,8 @@ class Shelf:
     def predictor(self) -> NetPredictor:
         """The adopted model's private copy; ModelError where there is none."""
         if self._predictor is None:
-            raise ModelError("there is no model yet; pass model=... to the workbench, or fine-tune first.")
+            raise ModelError(self.missing or
+                             "there is no model yet; pass model=... to the workbench, or fine-tune first.")
         return self._predictor
 
     @property
@@ -77,13 +80,24 @@ class Shelf:
                 self.adopt(self._given, origin="given")
             return
         body = events[-1].body
-        if self._given is None and not body["own"]:
-            self.project.say(f"{self.project.folder.name}: its model {body['model']} needs its net; pass model=... "
-                             "to use it.")
-            return
+        if body["own"] and self._given is not None:
+            raise ModelError(f"{self.project.folder} has a model of the workbench's own, {body['model']}, and goes on "
+                             "with it; leave model= out. For a net of yours choose another folder.")
         label_ids = tuple(body["label_ids"])
-        net = self._fresh(len(label_ids), seed=0)
-        self._take_up(load_weights(net, self.path(body["model"])), label_ids)
+        again = "Or train anew with wb.finetune(start='initial'): no label is lost."
+        if self._given is None and not body["own"]:
+            self.missing = f"the adopted model {body['model']} needs its net; open the project with model=... {again}"
+        elif not self.path(body["model"]).exists():
+            self.missing = f"the weights of the adopted model, {self.path(body['model'])}, are gone. {again}"
+        else:
+            try:
+                self._take_up(load_weights(self._fresh(len(label_ids), seed=0), self.path(body["model"])), label_ids)
+            except ModelError as error:
+                if self._given is not None:
+                    raise
+                self.missing = f"{error} {again}"
+        if self.missing:
+            self.project.say(f"{self.project.folder.name}: {self.missing}")
 
     def adopt(self, net: nn.Module, *, origin: str, label_ids: Sequence[str] | None = None) -> str:
         """Make a net the project's model; its version comes back. The weights are on disk before the log says so.
@@ -127,6 +141,8 @@ class Shelf:
         """
         today = self.project.taxonomy.label_ids
         with self._lock:
+            if self.missing and start != "initial":
+                raise ModelError(self.missing)
             if start == "initial" or self._predictor is None:
                 return self._fresh(len(today), seed=seed)
             predictor = self._predictor
@@ -227,7 +243,7 @@ class Shelf:
         """Let this model speak from now on."""
         pool = self.project.pool
         with self._lock:
-            self._predictor, self._explainer = predictor, NetExplainer(predictor)
+            self._predictor, self._explainer, self.missing = predictor, NetExplainer(predictor), None
             self.project.use_predictions(Predictions(
                 self.project.folder / "predictions", model=predictor.version, label_ids=predictor.label_ids,
                 ids_digest=pool.digest, n_items=len(pool)))

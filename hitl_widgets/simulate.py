@@ -70,6 +70,8 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | Sequence[str], n: int = 200, 
     for name, value, low, high in (("error", error, 0, 1), ("bias", bias, 0, 1), ("auroc", auroc, 0.5, 0.999)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
             raise BadInput(f"{name} is {value!r}; a number from {low} to {high} is expected.")
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise BadInput(f"n is {n!r}; a number of decisions, 0 or more, is expected.")
     annotator = check_annotator(annotator)
     project, taxonomy = wb.project, wb.taxonomy
     if not isinstance(truth, Mapping):
@@ -77,8 +79,8 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | Sequence[str], n: int = 200, 
             raise BadInput(f"truth has {len(truth)} labels for a pool of {len(project.pool)} items; one each is "
                            "expected.")
         truth = dict(zip(project.pool.ids, truth, strict=True))
-    known = {str(item_id): taxonomy.answer(label).id for item_id, label in truth.items()}
-    confusion = _PoolConfusion(wb, known)
+    known = {str(item_id): taxonomy.answer(str(label)).id for item_id, label in truth.items()}
+    confusion, n = _PoolConfusion(wb, known), min(int(n), len(project.pool) + 1)
     call = wb.count_simulation(annotator, seed)
     ids = [uuid.uuid5(uuid.NAMESPACE_OID, f"{project.id}/{annotator}/{seed}/{call}/{k}").hex for k in range(n)]
     open_turns = [k for k in range(n) if project.store.get(ids[k]) is None]
@@ -93,10 +95,10 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | Sequence[str], n: int = 200, 
             print(f"{annotator!r} found nothing more to decide after {len(rows)} items.")
             break
         try:
+            if unknown := [item.id for item in items if item.id not in known]:
+                raise BadInput(f"item {unknown[0]!r} has no truth; pass one for each item of the pool.")
             wb.prepare(items)
             for item in items:
-                if item.id not in known:
-                    raise BadInput(f"item {item.id!r} has no truth; pass one for each item of the pool.")
                 k = open_turns[len(rows)]
                 rng = np.random.default_rng([seed, call, k])
                 seen, prediction = wb.would_show(item), project.prediction(item.position)

@@ -24,7 +24,7 @@ from .imports import import_annotations
 from .pool import Pool
 from .project import SHOWN_PROBS, Project
 from .records import Attribution, Decision, Item, Items, Prediction, Seen, check_annotator
-from .sampling import Strategy
+from .sampling import Strategy, strategy_named
 from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Workbench:
     preprocess : `Preprocess`, or a function from an image (uint8, H x W or H x W x 3) to a tensor; None chooses one
     device : "auto", "cpu", "cuda", "mps", or whatever torch.device takes
     annotator : who is labelling; None takes JupyterHub's user, else the system's
-    holdout : share of the pool that only measures, never trains; drawn by a hash of seed and id, so it never moves
+    holdout, seed : share of the pool that only measures, never trains; drawn by a hash of seed and id: it never moves
     answers : how many annotators are asked about each item
 
     Raises
@@ -73,6 +73,8 @@ class Workbench:
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
                  device: str = "auto", annotator: str | None = None, holdout: float = 0.2, answers: int = 1,
                  seed: int = 0) -> None:
+        if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
+            raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
             raise BadInput(f"pool is a {type(pool).__name__}; make one with hw.Pool.from_images(...) or "
                            "hw.Pool.from_frame(...).")
@@ -92,6 +94,9 @@ class Workbench:
                 self.shelf.open()
         except BaseException:
             self.project.close()
+            if self.project.store.created:  # a project that never began must not stand in the way of the next try
+                for name in ("log.db", "log.db-journal", "pool.ids"):
+                    (self.project.folder / name).unlink(missing_ok=True)
             raise
 
     # -- what is there ---------------------------------------------------------------------------------------
@@ -162,10 +167,11 @@ class Workbench:
         UnknownItem, UnknownLabel, BadInput, IdReused, ReadOnly, DiskFull, LogBusy
             Nothing was stored then.
         """
+        item_id = item_id.id if isinstance(item_id, Item) else item_id
         return self.project.decide(item_id, verdict, label=label, certainty=certainty, note=note, flags=flags,
                                    seen=seen, id=id, annotator=annotator, acted_at=acted_at)
 
-    def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
+    def retract(self, decision_id: str | Decision, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision:
         """Undo a decision: what stood before it stands again. Undoing twice is undoing once.
 
@@ -174,11 +180,12 @@ class Workbench:
         UnknownDecision
             When the log has no such decision.
         """
+        decision_id = decision_id.id if isinstance(decision_id, Decision) else decision_id
         return self.project.retract(decision_id, id=id, annotator=annotator, acted_at=acted_at)
 
-    def gold(self, known: Mapping[Any, str] | None = None) -> dict[str, str]:
+    def gold(self, known: Mapping[Any, str] | pd.Series | None = None) -> dict[str, str]:
         """Keep known answers, item id -> label; they measure, and never train. Gives back all of them by name."""
-        gold = self.project.set_gold(known or {})
+        gold = self.project.set_gold({} if known is None else dict(known))
         return {item_id: self.taxonomy.name_of(label_id) for item_id, label_id in gold.items()}
 
     def import_annotations(self, df: pd.DataFrame, annotator: str = "import") -> int:
@@ -247,6 +254,10 @@ class Workbench:
         certainty : "keep" carries the last certainty on, "ask" wants one for each, "unsure_only" for unsure answers
         """
         from .widgets.review import Review
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        if isinstance(strategy, str) and strategy != "random":
+            strategy_named(strategy)
         self.pool  # noqa: B018 - says in words that a pool is needed
         with self._wiring:
             self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty)
@@ -273,6 +284,8 @@ class Workbench:
         """
         if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        if budget_s is not None and not budget_s > 0:
+            raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
         self.shelf.predictor  # noqa: B018 - says in words that a model is needed
         positions = np.argsort(self.project.queue.draws) if n is None else \
             np.array([item.position for item in self.next(n)], np.int64)

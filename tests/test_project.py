@@ -88,6 +88,15 @@ def test_the_verdict_follows_from_the_visible_suggestion(opened):
     assert project.decide("i2", label="dog", seen=hidden).verdict == "answer"
 
 
+def test_what_was_seen_may_name_labels(opened):
+    project = opened()
+    decision = project.decide("i0", label="dog", seen={"suggestion": "dog", "probs": {"dog": 0.9}})
+    assert decision.verdict == "accept"
+    assert decision.seen.suggestion == project.taxonomy.label("dog").id
+    with pytest.raises(UnknownLabel, match="lynx"):
+        project.decide("i1", label="dog", seen={"suggestion": "lynx"})
+
+
 def test_a_script_that_accepts_takes_the_current_prediction(opened):
     project = opened()
     predicted(project, [[0.1, 0.8, 0.1]])
@@ -348,6 +357,21 @@ def test_new_items_join_and_missing_ones_are_absent(opened, said):
     assert any("'i0'" in line for line in said)
 
 
+def test_a_pool_without_the_answered_items_is_still_the_same_pool(opened):
+    project = opened()
+    project.decide("i0", label="cat")
+    project.close()
+    again = opened(Pool.from_images(pictures(20)[1:], ids=[f"i{k}" for k in range(1, 20)]))
+    assert again.absent == ("i0",)
+    assert again.annotations()["label"].tolist() == ["cat"]
+
+
+def test_another_order_of_the_labels_is_said(opened, said):
+    opened().close()
+    assert opened(taxonomy=Taxonomy(NAMES[::-1])).taxonomy.names == tuple(NAMES)
+    assert any("own order" in line for line in said)
+
+
 def test_another_pool_is_refused(opened):
     opened().close()
     with pytest.raises(WrongPool, match=r"'i0'.*'x0'"):
@@ -498,6 +522,15 @@ def test_importing_a_frame_twice_is_importing_it_once(opened):
     assert import_annotations(project, frame.assign(label="owl")) == 2
     assert project.annotations()["label"].tolist() == ["owl", "owl"]
     assert project.annotations()["annotator"].unique().tolist() == ["import"]
+
+
+def test_importing_again_does_not_undo_an_undo(opened):
+    project = opened()
+    frame = pd.DataFrame({"id": ["i0", "i1"], "label": ["cat", "dog"]})
+    import_annotations(project, frame)
+    project.retract(project.annotations()["decision_id"][0])
+    assert import_annotations(project, frame) == 0
+    assert project.annotations()["item_id"].tolist() == ["i1"]
 
 
 def test_an_import_with_one_bad_row_stores_nothing(opened):

@@ -1,6 +1,7 @@
 """Does the simulated annotator err, follow and hesitate as it was told to?"""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
@@ -139,6 +140,13 @@ TRUTH_OF_FIVE = NAMES
 def test_shares_outside_their_range_are_refused(wb, bad):
     with pytest.raises(BadInput, match=next(iter(bad))):
         hw.simulate(wb, TRUTH, n=1, **bad)
+
+
+def test_more_than_the_pool_holds_ends_with_the_pool(wb):
+    with pytest.raises(BadInput, match="n is -1"):
+        hw.simulate(wb, TRUTH, n=-1)
+    wb.import_annotations(pd.DataFrame({"id": POOL.ids[20:], "label": [TRUTH[i] for i in POOL.ids[20:]]}))
+    assert len(hw.simulate(wb, TRUTH, n=10**9)) == 20
 
 
 def test_a_truth_that_does_not_cover_the_pool_is_refused(wb):

@@ -277,6 +277,70 @@ def test_after_a_taxonomy_edit_labelling_and_training_go_on(bench):
     assert again.shelf.adopted == run.model
 
 
+def test_a_model_that_was_refused_leaves_no_project_behind(bench):
+    with pytest.raises(ModelError):
+        bench(model=small_net(2))
+    assert bench(taxonomy=NAMES[:2], model=small_net(2)).taxonomy.names == ("dark", "light")
+
+
+def test_without_the_adopted_models_net_nothing_is_trained_in_its_place(bench, capsys):
+    wb = bench(model=small_net())
+    label_some(wb)
+    adopted = wb.finetune(epochs=1).model
+    wb.close()
+    without = bench()
+    assert adopted in capsys.readouterr().out
+    for act in (without.finetune, without.predict):
+        with pytest.raises(ModelError, match=r"open the project with model=\.\.\."):
+            act()
+    without.close()
+    assert bench(model=small_net()).shelf.adopted == adopted
+
+
+def test_a_project_with_a_net_of_its_own_says_that_it_goes_on_with_it(bench):
+    wb = bench()
+    label_some(wb)
+    wb.finetune(epochs=1)
+    wb.close()
+    with pytest.raises(ModelError, match="leave model= out"):
+        bench(model=small_net())
+
+
+def test_lost_weights_cost_time_never_labels(bench, tmp_path):
+    wb = bench()
+    label_some(wb)
+    wb.finetune(epochs=1)
+    n = len(wb.annotations())
+    wb.close()
+    for weights in (tmp_path / "p" / "models").iterdir():
+        weights.unlink()
+    again = bench()
+    assert len(again.annotations()) == n
+    with pytest.raises(ModelError, match="start='initial'"):
+        again.finetune(epochs=1)
+    assert again.finetune(epochs=1, start="initial").adopted
+    assert len(again.predict(3)) == 3
+
+
+def test_an_item_and_a_decision_may_stand_for_their_ids(bench):
+    wb = bench()
+    [item] = wb.next(1)
+    wb.retract(wb.decide(item, label="dark"))
+    assert wb.annotations().empty
+
+
+@pytest.mark.parametrize("folder", ["", None, 3])
+def test_a_folder_must_be_named(folder):
+    with pytest.raises(BadInput, match="folder is"):
+        hw.Workbench(folder, POOL, NAMES)
+
+
+@pytest.mark.parametrize("bad", [{"n": "x"}, {"n": 0}, {"strategy": "foo"}, {"certainty": "always"}])
+def test_arguments_of_review_that_make_no_sense_are_refused(bench, bad):
+    with pytest.raises(BadInput):
+        bench().review(**bad)
+
+
 # -- the whole project in one file ---------------------------------------------------------------------------
 
 def test_an_archive_holds_the_whole_project(bench, tmp_path):
@@ -301,6 +365,19 @@ def test_an_archive_unpacks_nothing_outside_its_folder(bench, tmp_path):
     with pytest.raises(BadInput, match="no part of a project"):
         hw.Workbench.from_archive(path, tmp_path / "new")
     assert not (tmp_path / "evil.txt").exists()
+
+
+def test_a_damaged_archive_is_refused_and_leaves_nothing(bench, tmp_path):
+    path = bench().archive(tmp_path / "project.zip")
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("log.db")
+    middle = info.header_offset + info.compress_size // 2
+    data[middle:middle + 40] = bytes(40)
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match="damaged"):
+        hw.Workbench.from_archive(path, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_what_is_no_archive_is_refused(tmp_path):
