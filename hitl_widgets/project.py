@@ -266,14 +266,16 @@ class Project:
               showing: Collection[str] = ()) -> Items:
         """Like `next`, and hold the items for the annotator for a while, so that two people don't do the same."""
         annotator = check_annotator(annotator or self.annotator)
-        items = Items([])
-        for _ in range(5):
-            items = self.next(n, strategy=strategy, annotator=annotator, showing=showing)
-            got = set(self.store.claim(items.ids, annotator, seconds=CLAIM_S))
-            if len(got) == len(items):
+        held: list[Item] = []
+        # Each time that others come first, somebody has got theirs: as many tries as there may be people at once.
+        for _ in range(100):
+            wanted = self.next(n - len(held), strategy=strategy, annotator=annotator,
+                               showing=[*showing, *(item.id for item in held)])
+            got = set(self.store.claim(wanted.ids, annotator, seconds=CLAIM_S))
+            held += [item for item in wanted if item.id in got]
+            if len(got) == len(wanted):
                 break
-            items = Items([item for item in items if item.id in got])
-        return items
+        return Items(held)
 
     def holdout_is_narrow(self) -> bool:
         """True once the hold-out's accuracy is known within 5 points at 95 %; then it is asked for no more."""

@@ -562,3 +562,15 @@ def test_progress_counts_what_was_done_today(opened):
     progress = project.progress()
     assert (progress["answered"], progress["today"], progress["open"], progress["items"], progress["round"]) \
         == (2, 1, 18, 20, 1)
+
+
+def test_whoever_comes_late_seven_times_gets_items_all_the_same(opened, monkeypatch):
+    project, tries = opened(), []
+    claim = project.store.claim
+
+    def others_come_first(item_ids, annotator, *, seconds):
+        tries.append(len(item_ids))
+        return [] if len(tries) <= 7 else claim(item_ids, annotator, seconds=seconds)
+    monkeypatch.setattr(project.store, "claim", others_come_first)
+    assert len(project.claim(8)) == 8
+    assert len(tries) == 8
