@@ -74,10 +74,6 @@ class Queue:
         """How many items could still be asked of the annotator."""
         return int(self._open(annotator).sum())
 
-    def is_open(self, position: int, annotator: str) -> bool:
-        """True when the item could still be asked of the annotator."""
-        return bool(self._n_closed[position] < self.answers and not self._closed_by(annotator)[position])
-
     def order(self, n: int, annotator: str, *, scores: Scores | None = None, name: str = "random",
               by_chance: bool = False, ask_holdout: bool = True, held: Collection[int] = (),
               showing: Collection[int] = ()) -> list[Ask]:

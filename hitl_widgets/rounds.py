@@ -149,7 +149,7 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     former = _former(shelf, key)
     if former is not None:
         project.say(f"Nothing was said since round {former.round} that it didn't learn from: this is what it gained. "
-                    "Call finetune again to train on.")
+                    "To train on all the same, pass another seed.")
         return former
     began = time.monotonic()
     n_round = project.round

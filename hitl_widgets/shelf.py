@@ -91,7 +91,8 @@ class Shelf:
             self.missing = f"the weights of the adopted model, {self.path(body['model'])}, are gone. {again}"
         else:
             try:
-                self._take_up(load_weights(self._fresh(len(label_ids), seed=0), self.path(body["model"])), label_ids)
+                net = load_weights(self._fresh(len(label_ids), seed=0), self.path(body["model"]))
+                self._install(self.predictor_of(net, label_ids))
             except ModelError as error:
                 if self._given is not None:
                     raise
@@ -235,9 +236,6 @@ class Shelf:
         for position in range(min(10, len(self.project.pool))):
             if not np.isnan(predictor.predict([position])).any():
                 return
-
-    def _take_up(self, net: nn.Module, label_ids: Sequence[str]) -> None:
-        self._install(self.predictor_of(net, label_ids))
 
     def _install(self, predictor: NetPredictor) -> None:
         """Let this model speak from now on."""

@@ -90,7 +90,7 @@ class Workbench:
         self._review: Review | None = None
         self._simulations: Counter[tuple[str, int]] = Counter()
         try:
-            if model is not None or any(self.project.store.events(kind="adopted")):
+            if pool is not None and (model is not None or any(self.project.store.events(kind="adopted"))):
                 self.shelf.open()
         except BaseException:
             self.project.close()

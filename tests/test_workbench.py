@@ -322,6 +322,18 @@ def test_lost_weights_cost_time_never_labels(bench, tmp_path):
     assert len(again.predict(3)) == 3
 
 
+def test_a_project_with_a_model_of_its_own_opens_without_its_pool_for_reading(bench):
+    wb = bench()
+    label_some(wb)
+    wb.finetune(epochs=1)
+    n = len(wb.annotations())
+    wb.close()
+    reading = bench(pool=None, taxonomy=None)
+    assert len(reading.annotations()) == n
+    with pytest.raises(BadInput, match="without a pool"):
+        reading.finetune(epochs=1)
+
+
 def test_an_item_and_a_decision_may_stand_for_their_ids(bench):
     wb = bench()
     [item] = wb.next(1)
