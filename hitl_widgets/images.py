@@ -212,6 +212,24 @@ def thumbnail_of(image: Image.Image, side: int) -> bytes:
     return _as_png(_shrink(image, side))
 
 
+def thumbnail_in(folder: Path, name: str, side: int) -> bytes:
+    """A small PNG of an image file inside a folder.
+
+    Raises
+    ------
+    ImageError
+        When the path leads out of the folder, or no image can be read there.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ImageError(f"{name!r} lies outside the project's folder; name an item of the pool, or put the image "
+                         "there.")
+    if not path.is_file():
+        raise ImageError(f"{name!r} is neither an item of the pool nor an image in the project's folder.")
+    with explained(name), path.open("rb") as file, open_image(file) as image:
+        return thumbnail_of(image, side)
+
+
 def _as_png(image: Image.Image) -> bytes:
     data = io.BytesIO()
     image.save(data, "PNG", compress_level=1)  # for speed rather than size

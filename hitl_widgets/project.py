@@ -8,6 +8,7 @@ several processes on one folder: each sees the other's decisions. Read `Project.
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 import zlib
@@ -296,6 +297,11 @@ class Project:
             unknown = np.flatnonzero(open_ & ~predictions.tried)
             return unknown[np.argsort(self.queue.draws[unknown])[:short]]
 
+    def item(self, item_id: str) -> Item:
+        """One item outside the queue, to be looked at again."""
+        position = self.pool.position(item_id)
+        return Item(str(self.pool.ids[position]), position, "revision", meta=self.pool.meta(position))
+
     def prediction(self, position: int) -> Prediction | None:
         """What the current model says of one item under today's labels; None where it wasn't asked, or can't tell."""
         with self._lock:
@@ -323,6 +329,11 @@ class Project:
         """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
         self.refresh()
         return answers.consensus(answers.votes(self.store.annotations(), self.lineage), self.lineage)
+
+    def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
+        """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
+        return [events.decision_of(event) for event in
+                self.store.latest(check_annotator(annotator or self.annotator), n)]
 
     def gold(self) -> dict[str, str]:
         """The known answers: item_id -> today's label_id, as far as that is certain."""
@@ -360,14 +371,18 @@ class Project:
             .sort_values("item_id", ignore_index=True)
 
     def progress(self, annotator: str | None = None) -> dict[str, Any]:
-        """Where an annotator stands: answered, today, open, items, round, taxonomy, and how many answers measure."""
+        """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
+        many answers measure."""
         annotator = check_annotator(annotator or self.annotator)
         with self._lock:
             self.refresh()
             midnight = _midnight(self._now())
-            today = sum(acted_at >= midnight for acted_at in self._recent.get(annotator, {}).values())
-            return {"answered": self.queue.n_closed(annotator), "today": today, "open": self.queue.n_open(annotator),
-                    "items": len(self.pool), "round": self.round, "taxonomy": self.taxonomy.version,
+            acted = self._recent.get(annotator, {}).values()
+            answered = self.queue.n_closed(annotator)
+            return {"answered": answered, "today": sum(at >= midnight for at in acted),
+                    "in_round": sum(at >= self._trained_at for at in acted) if self._trained_at else answered,
+                    "open": self.queue.n_open(annotator), "items": len(self.pool), "round": self.round,
+                    "taxonomy": self.taxonomy.version,
                     "holdout": len(self.yardstick.truth(self.lineage))}
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
@@ -455,7 +470,8 @@ class Project:
         """Take in the whole table of annotations."""
         self._seq = self.store.last_seq()
         self._ahead.clear()
-        self._n_trained = sum(1 for _ in self.store.events(kind="trained"))
+        trained = list(self.store.events(kind="trained"))
+        self._n_trained, self._trained_at = len(trained), _microseconds(trained[-1].acted_at) if trained else 0
         if self._pool is None:
             return
         pool, table = self._pool, self.store.annotations(columns=OPENING_COLUMNS)
@@ -469,7 +485,8 @@ class Project:
                       "pool; their answers are kept.")
         draws = pool.draws(self.settings["seed"])
         queue = Queue(draws=draws, holdout=draws < self.settings["holdout"], answers=self._n_answers)
-        yardstick, recent, since = Yardstick(queue.holdout), dict[str, dict[int, int]](), _midnight(self._now())
+        yardstick, recent = Yardstick(queue.holdout), dict[str, dict[int, int]]()
+        since = min(_midnight(self._now()), self._trained_at or sys.maxsize)
         verdicts, annotators = np.array(table["verdict"], object), np.array(table["annotator"], object)
         acted_at, here = np.array(table["acted_at"], np.int64), places >= 0
         closed = here & (verdicts != "skip")
@@ -547,7 +564,7 @@ class Project:
                     self._take_gold({item_id: (label_id, event.body["taxonomy"])
                                      for item_id, label_id in event.body["answers"].items()})
                 elif event.kind == "trained":
-                    self._n_trained += 1
+                    self._n_trained, self._trained_at = self._n_trained + 1, _microseconds(event.acted_at)
                 self._seq = max(self._seq, event.seq or 0)
             if self._pool is not None:
                 places = self._pool.positions([item_id for item_id, _ in touched])
@@ -559,7 +576,7 @@ class Project:
 
     def _take(self, place: int, annotator: str, stands: events.Event | None) -> None:
         verdict = None if stands is None else stands.body["verdict"]
-        acted_at = None if stands is None else int(stands.acted_at.timestamp() * 1e6)
+        acted_at = None if stands is None else _microseconds(stands.acted_at)
         closed = verdict not in (None, "skip")
         self.queue.mark(place, annotator, closed=closed, skipped_at=acted_at if verdict == "skip" else None)
         recent = self._recent.setdefault(annotator, {})
@@ -626,4 +643,8 @@ class Project:
 
 def _midnight(now: datetime) -> int:
     """The beginning of the day where the person sits, in microseconds since 1970."""
-    return int(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1e6)
+    return _microseconds(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+def _microseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1e6)

@@ -21,6 +21,7 @@ from .errors import BadInput
 Verdict = Literal["accept", "correct", "answer", "unsure", "skip"]
 Flag = Literal["ethics", "bad_data", "not_in_taxonomy", "second_look"]
 CertaintySource = Literal["given", "carried"]
+Display = Literal["overlay", "side_by_side", "hot"]
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
 CLOSING: frozenset[str] = frozenset({"accept", "correct", "answer", "unsure"})
@@ -65,6 +66,7 @@ class Seen:
     probs : label_id -> probability, as far as they were shown (or would have been, when hidden)
     hidden : True when suggestion and map were kept from the person (a blind item)
     method, target : saliency method and target label_id of the map on screen, None when no map was visible
+    display : how the map was shown: "overlay", "side_by_side" or "hot" (the item only where the map is hot)
     model : version (a content hash) of the model that predicted, None without one
     taxonomy : version of the taxonomy under which the choices were offered; None is filled in by the project
     certainty : "given" for this item, "carried" over from an earlier one, None when there was none
@@ -78,6 +80,7 @@ class Seen:
     hidden: bool = False
     method: str | None = None
     target: str | None = None
+    display: Display | None = None
     model: str | None = None
     taxonomy: int | None = None
     certainty: CertaintySource | None = None
@@ -88,6 +91,8 @@ class Seen:
     def __post_init__(self) -> None:
         if self.certainty not in (None, "given", "carried"):
             raise BadInput(f"seen.certainty is {self.certainty!r}; 'given', 'carried' or None are expected.")
+        if self.display not in (None, *get_args(Display)):
+            raise BadInput(f"seen.display is {self.display!r}; {', '.join(get_args(Display))} or None are expected.")
         for label_id, p in self.probs.items():
             if not isinstance(label_id, str) or not isinstance(p, (int, float)) or not -1e-6 <= p <= 1 + 1e-6:
                 raise BadInput(f"seen.probs holds {label_id!r}: {p!r}; a probability from 0 to 1 for each label_id "

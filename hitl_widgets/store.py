@@ -56,6 +56,9 @@ _LAST_SEQ = select(func.max(EVENT.c.seq))
 _KNOWN = select(EVENT).where(EVENT.c.id.in_(bindparam("ids", expanding=True)) | EVENT.c.item_id.in_(_ITEMS))
 _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.item_id == bindparam("item_id"), ANNOTATION.c.annotator == bindparam("annotator"))
+_LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
+    ANNOTATION.c.annotator == bindparam("annotator"), ANNOTATION.c.scripted == 0).order_by(
+    ANNOTATION.c.acted_at.desc(), EVENT.c.seq.desc()).limit(bindparam("n"))
 _CHANGED = select(EVENT.c.item_id).where(EVENT.c.seq > _SINCE, EVENT.c.item_id.is_not(None)).distinct()
 # What every reading of the annotations needs, to tell which row is the last word.
 _WHOSE = ("seq", "item_id", "annotator", "decision_id")
@@ -290,6 +293,11 @@ class Store:
     def standing_of(self, item_id: str, annotator: str) -> Event | None:
         """The decision that stands for an item and an annotator, or None."""
         return self._one(_STANDING, item_id=item_id, annotator=annotator)
+
+    def latest(self, annotator: str, n: int) -> list[Event]:
+        """The last n decisions that an annotator made on a screen and that stand, in the order in which they acted."""
+        rows = self._read(_rows(_LATEST, annotator=annotator, n=n))
+        return [event_of(row) for row in reversed(rows)]
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 when there is none."""

@@ -20,6 +20,7 @@ import pandas as pd
 
 from . import archive as archive_
 from .errors import BadInput, ModelError
+from .images import thumbnail_in
 from .imports import import_annotations
 from .pool import Pool
 from .project import SHOWN_PROBS, Project
@@ -243,7 +244,8 @@ class Workbench:
 
     def review(self, n: int | None = None, strategy: str | Strategy | None = None,
                explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
-               certainty: Literal["keep", "ask", "unsure_only"] = "keep") -> Review:
+               certainty: Literal["keep", "ask", "unsure_only"] = "keep",
+               keys: Mapping[str, str | Sequence[str]] | None = None) -> Review:
         """The card: label by keyboard, below the cell. Calling it again closes the earlier card and takes over.
 
         Parameters
@@ -252,6 +254,8 @@ class Workbench:
         explain : saliency method or methods; None shows none
         blind : hide suggestion and map for every item
         certainty : "keep" carries the last certainty on, "ask" wants one for each, "unsure_only" for unsure answers
+        keys : other keys for what the card does, such as {"skip": "x", "accept": ["Enter", "j"]}; `?` on the card
+            lists what there is. A label's key is set in the taxonomy
         """
         from .widgets.review import Review
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
@@ -260,7 +264,8 @@ class Workbench:
             strategy_named(strategy)
         self.pool  # noqa: B018 - says in words that a pool is needed
         with self._wiring:
-            self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty)
+            self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
+                                  keys=keys)
             return self._review
 
     # -- the model -------------------------------------------------------------------------------------------
@@ -409,6 +414,26 @@ class Workbench:
         """Why the model would say `target` (a label_id) of one item; None without a model."""
         return None if self.project.ranking.predictions is None else self.shelf.explain(position, method, target)
 
+    def item(self, item_id: str) -> Item:
+        """One item outside the queue, to be looked at again."""
+        return self.project.item(item_id)
+
+    def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
+        """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
+        return self.project.latest(n, annotator)
+
+    def example(self, name: str, *, side: int = 96) -> bytes:
+        """A small PNG of a label's example: an item of the pool, or an image file in the project's folder.
+
+        Raises
+        ------
+        ImageError
+            When it is neither, lies outside the folder, or can't be read.
+        """
+        if name in self.pool:
+            return self.pool.thumbnail(self.pool.position(name), side=side)
+        return thumbnail_in(self.folder, name, side)
+
     def would_show(self, item: Item) -> Seen:
         """What a person would see of an item now."""
         prediction = self.project.prediction(item.position)
@@ -417,7 +442,7 @@ class Workbench:
                     model=None if prediction is None else prediction.model, taxonomy=self.taxonomy.version)
 
     def progress(self, annotator: str | None = None) -> dict[str, Any]:
-        """Where an annotator stands: answered, today, open, items, round, taxonomy, measuring."""
+        """Where an annotator stands: answered, today, in_round, open, items, round, taxonomy, holdout."""
         return self.project.progress(annotator)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:

@@ -574,3 +574,46 @@ def test_whoever_comes_late_seven_times_gets_items_all_the_same(opened, monkeypa
     monkeypatch.setattr(project.store, "claim", others_come_first)
     assert len(project.claim(8)) == 8
     assert len(tries) == 8
+
+
+def test_the_last_decisions_made_on_a_screen_are_told_as_they_stand(opened):
+    project = opened(annotator="ada")
+    shown = Seen(suggestion=None, taxonomy=1)
+    first = project.decide("i0", label="cat", seen=shown)
+    project.decide("i1", label="dog", seen=shown)
+    undone = project.decide("i2", label="owl", seen=shown)
+    project.decide("i3", label="cat")  # by a script
+    project.decide("i4", label="cat", seen=shown, annotator="bob")
+    project.decide("i5", "skip", seen=shown)
+    project.retract(undone.id)
+    revision = project.decide("i0", label="owl", seen=shown)
+    assert [(d.item_id, d.verdict) for d in project.latest()] == [("i1", "answer"), ("i5", "skip"), ("i0", "answer")]
+    assert project.latest()[-1].replaces == first.id
+    assert [d.item_id for d in project.latest(1)] == ["i0"]
+    project.retract(revision.id)
+    assert project.latest(annotator="ada")[0].id == first.id
+    assert [d.item_id for d in project.latest(annotator="bob")] == ["i4"]
+
+
+def test_progress_counts_a_round_from_its_fine_tuning_on(opened):
+    clock = [datetime(2026, 3, 1, 23, 50, tzinfo=timezone.utc).astimezone().replace(hour=23)]
+    project = opened(now=lambda: clock[0])
+    project.decide("i0", label="cat")
+    assert [project.progress()[name] for name in ("answered", "today", "in_round")] == [1, 1, 1]
+    clock[0] += timedelta(minutes=1)
+    project.record("trained", {})
+    clock[0] += timedelta(minutes=1)
+    project.decide("i1", label="cat")
+    clock[0] += timedelta(days=1)
+    project.decide("i2", label="cat")
+    for again in (project, opened(now=lambda: clock[0])):
+        figures = again.progress()
+        assert [figures[name] for name in ("answered", "today", "in_round", "round")] == [3, 1, 2, 2]
+
+
+def test_an_item_can_be_looked_at_again(opened):
+    project = opened()
+    item = project.item("i3")
+    assert (item.id, item.position, item.chosen_by) == ("i3", 3, "revision")
+    with pytest.raises(UnknownItem):
+        project.item("i99")

@@ -14,7 +14,7 @@ from browser.desk import MemoryDesk, drawn
 from hitl_widgets import errors
 from hitl_widgets.records import new_id
 from hitl_widgets.widgets.card import Card, Feed
-from hitl_widgets.widgets.review import KEPT, WINDOW, Review
+from hitl_widgets.widgets.review import KEPT, STRIP, WINDOW, Review
 
 
 class Browser:
@@ -381,3 +381,103 @@ def test_closing_a_review_ends_its_thread(open_review):
     review.close()
     review._thread.join(5)
     assert not review._thread.is_alive()
+
+
+def test_the_page_gets_the_last_decisions_that_stand_with_thumbnails_of_the_newest(open_review):
+    desk, _, browser = open_review()
+    for i in range(20):
+        browser.decide(f"item-{i:04d}", "answer", label_id=desk.taxonomy.label_ids[i % 10], note=f"note {i}")
+    desk.retract(desk.decisions[3].id)
+    browser.hello()
+    wait_for(lambda: len(browser.of_kind("thumbnail")) == STRIP)
+    past = browser.of_kind("past")[0]["past"]
+    assert [p["item_id"] for p in past] == [f"item-{i:04d}" for i in range(20) if i != 3]
+    assert (past[0]["label"], past[0]["note"], past[0]["verdict"]) == ("T-shirt/top", "note 0", "answer")
+    assert {m["item_id"] for m in browser.of_kind("thumbnail")} == {f"item-{i:04d}" for i in range(4, 20)}
+
+
+def test_an_item_asked_for_again_comes_with_its_picture_and_maps_though_it_was_decided(open_review):
+    _, _, browser = open_review(explain=["gradcam", "saliency"])
+    browser.hello()
+    browser.decide("item-0150", "unsure")
+    assert browser.review.receive({"kind": "fetch", "item_id": "item-0150"}) == {"kind": "noted"}
+    wait_for(lambda: [m for m in browser.of_kind("map") if m["item_id"] == "item-0150" and m["method"] == "saliency"])
+    [pushed] = [m for m in browser.of_kind("item") if m["item"]["item_id"] == "item-0150"]
+    assert pushed["again"]
+    assert (pushed["item"]["height"], pushed["item"]["blind"]) == (28, False)
+
+
+def test_an_item_that_is_gone_is_refused_by_name(open_review):
+    _, _, browser = open_review()
+    reply = browser.review.receive({"kind": "fetch", "item_id": "nowhere"})
+    assert (reply["kind"], reply["item_id"]) == ("rejected", "nowhere")
+    assert "nowhere" in reply["reason"]
+
+
+def test_undoing_a_revision_tells_the_page_what_stands_again(open_review):
+    desk, _, browser = open_review()
+    first, second = desk.taxonomy.label_ids[:2]
+    browser.hello()
+    browser.decide("item-0000", "answer", label_id=first)
+    browser.decide("item-0000", "answer", label_id=second, seen={"chosen_by": "revision"})
+    before = len(browser.of_kind("past"))
+    browser.review.receive({"kind": "retract", "decision_id": new_id(), "retracts": desk.decisions[1].id,
+                            "acted_at": "2026-03-01T09:31:00Z"})
+    wait_for(lambda: len(browser.of_kind("past")) > before)
+    assert [p["label_id"] for p in browser.of_kind("past")[-1]["past"]] == [first]
+
+
+def test_examples_come_as_small_pictures_for_and_against(open_review):
+    label = {"name": "cat", "examples": ["item-0003", "gone"], "counter_examples": ["item-0005"]}
+    desk, _, browser = open_review(MemoryDesk(labels=[label, "dog"]))
+    assert browser.hello()["taxonomy"]["labels"][0]["n_examples"] == 3
+    browser.review.receive({"kind": "examples", "label_id": desk.taxonomy.label_ids[0]})
+    wait_for(lambda: browser.of_kind("examples"))
+    message, buffers = next(row for row in browser.pushed if row[0]["kind"] == "examples")
+    assert [(e["name"], e["against"]) for e in message["examples"]] == [
+        ("item-0003", False), ("gone", False), ("item-0005", True)]
+    assert [bool(b) for b in buffers] == [True, False, True]
+    assert "gone" in message["examples"][1]["problem"]
+
+
+def test_the_archive_is_handed_to_the_page(open_review, monkeypatch):
+    desk, _, browser = open_review()
+    monkeypatch.setenv("BINDER_LAUNCH_HOST", "https://mybinder.org/")
+    assert browser.hello()["temporary"]
+    browser.review.receive({"kind": "archive"})
+    wait_for(lambda: browser.of_kind("archive"))
+    message, buffers = next(row for row in browser.pushed if row[0]["kind"] == "archive")
+    assert message["name"].endswith(".zip")
+    assert buffers == [b"PK archive of memory"]
+    monkeypatch.setattr(desk, "archive", lambda path: (_ for _ in ()).throw(errors.DiskFull("the disk is full.")))
+    browser.review.receive({"kind": "archive"})
+    wait_for(lambda: len(browser.of_kind("archive")) == 2)
+    assert "the disk is full" in browser.of_kind("archive")[1]["problem"]
+
+
+def test_a_new_model_replaces_what_waits_within_two_seconds(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    began = time.monotonic()
+    desk.adopt("ffffff")
+    wait_for(lambda: sum(m["item"].get("model") == "ffffff" for m in browser.of_kind("item")) == WINDOW - KEPT)
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(("keys", "said"), [
+    ({"jump": "j"}, "'jump' is nothing that the card does"), ({"skip": "5"}, "'5' for 'skip' is no key"),
+    ({"skip": "X"}, "'X' for 'skip' is no key"), ({"skip": "u"}, "wanted for 'unsure' and for 'skip'"),
+    ({"skip": ["x", ""]}, "'' for 'skip' is no key")])
+def test_keys_that_can_not_be_are_refused(open_review, keys, said):
+    with pytest.raises(errors.BadInput, match=said):
+        open_review(keys=keys)
+
+
+def test_keys_of_ones_own_choosing_reach_the_card(open_review):
+    _, _, browser = open_review(keys={"skip": "x", "accept": ["Enter", "Shift+J", "F2"]})
+    table = browser.hello()["keys"]
+    assert table["skip"][0] == ["x"]
+    assert table["accept"][0] == ["Enter", "Shift+J", "F2"]
+    assert table["undo"][0] == ["z", "Backspace"]
+    assert all(words for _, words in table.values())

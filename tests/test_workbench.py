@@ -1,16 +1,18 @@
 """Does the whole loop hold together: label, predict, fine-tune, adopt, and go on after a restart?"""
 
+import io
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets import edits
-from hitl_widgets.errors import BadInput, ModelError, StoreError
+from hitl_widgets.errors import BadInput, ImageError, ModelError, StoreError
 
 NAMES = ["dark", "light", "striped"]
 N_ITEMS = 240
@@ -433,3 +435,18 @@ def test_a_damaged_log_names_the_newest_good_copy(bench, tmp_path):
     (tmp_path / "p" / "log.db").write_bytes(b"not a database" * 1000)
     with pytest.raises(StoreError, match=rf"copies.*{n}"):
         bench(model=small_net())
+
+
+def test_an_example_is_an_item_or_an_image_in_the_projects_folder_and_nothing_outside(bench, tmp_path):
+    wb = bench()
+    for path in (wb.folder / "like.png", tmp_path / "secret.png"):
+        Image.fromarray(np.full((200, 100), 7, np.uint8)).save(path)
+    (wb.folder / "notes.txt").write_text("no image")
+    for name, size in ((str(wb.pool.ids[0]), None), ("like.png", (48, 96))):
+        with Image.open(io.BytesIO(wb.example(name))) as image:
+            assert image.format == "PNG"
+            assert size in (None, image.size)
+    for name, words in (("../secret.png", "outside the project's folder"), (str(tmp_path / "secret.png"), "outside"),
+                        ("nowhere.png", "neither an item"), ("notes.txt", "isn't an image")):
+        with pytest.raises(ImageError, match=words):
+            wb.example(name)

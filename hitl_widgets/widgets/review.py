@@ -7,7 +7,11 @@ claims) is done by one thread in the background, the person's next items first. 
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -15,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 from weakref import WeakValueDictionary
 
@@ -23,15 +28,19 @@ import numpy as np
 from ..errors import BadInput, HitlError, StoreError
 from ..overlay import quantise
 from ..records import Attribution, Decision, Item, Items, Prediction, Seen
-from .card import Card, Feed, Message
+from .card import STATIC, Card, Feed, Message
 
 log = logging.getLogger(__name__)
 
 WINDOW = 20  # items that wait in the browser
 REFILL_BELOW = 16
+STRIP = 16  # thumbnails of past decisions that a page gets when it opens
 KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
 SHOWN = 5  # predictions on the card
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
+EXAMPLES = 6  # of a label, shown for it and as many against
+KEYS = STATIC / "keys.json"
+KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)")
 SETTLE_S = 0.3  # changes that come in a burst are looked at once
 
 Certainty = Literal["keep", "ask", "unsure_only"]
@@ -55,6 +64,10 @@ class Desk(Protocol):
               showing: Collection[str] = ()) -> Items: ...
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None: ...
     def prepare(self, items: Iterable[Item]) -> None: ...
+    def item(self, item_id: str) -> Item: ...
+    def latest(self, n: int = 50, annotator: str | None = None) -> Sequence[Decision]: ...
+    def example(self, name: str) -> bytes: ...
+    def archive(self, path: Path) -> Path: ...
     def prediction(self, position: int) -> Prediction | None: ...
     def explanation(self, position: int, *, method: str, target: str) -> Attribution | None: ...
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
@@ -74,6 +87,7 @@ class _Entry:
     item: Item
     prediction: Prediction | None = None
     pushed: bool = False
+    again: bool = False  # outside the queue: an undone or revised item
     mapped: set[str] = field(default_factory=set)
 
 
@@ -92,18 +106,20 @@ class Review:
     blind : hide every suggestion and map
     certainty : "keep" carries a certainty over until another is given, "ask" wants one for each decision,
         "unsure_only" for each unsure
+    keys : other keys for what the card does, such as {"skip": "x", "accept": ["Enter", "j"]}
 
     Opening a review closes the project's former one, which may still deliver the decisions it holds.
     """
 
     def __init__(self, desk: Desk, *, n: int | None = None, strategy: Any = None,
                  explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
-                 certainty: Certainty = "keep") -> None:
+                 certainty: Certainty = "keep", keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
         if certainty not in get_args(Certainty):
             raise BadInput(f"certainty={certainty!r} is unknown; 'keep', 'ask' or 'unsure_only' is expected.")
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         self.desk, self.n, self.strategy, self.blind, self.certainty = desk, n, strategy, blind, certainty
+        self.keys = configured(keys or {})
         self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
         self._changed = threading.Condition(threading.RLock())
         self._window: list[_Entry] = []
@@ -114,6 +130,7 @@ class Review:
         self._end: str | None = None
         self._ask_again_at = 0.0
         self._look_at: float | None = None
+        self._errands: list[tuple[float, Callable[[], None]]] = []  # asked for by the card: how soon, and what
         self._gone: list[tuple[str, str]] = []  # items decided in one tab, to be dropped in the others
         self._greeted: dict[str, int] = {}  # by tab
         self._count = True
@@ -159,7 +176,7 @@ class Review:
             return {"kind": "rejected", "reason": f"an act is a mapping, not {type(act).__name__}."}
         handlers: dict[str, Callable[[Mapping[str, Any]], Message]] = {
             "hello": self._hello, "decide": self._decide, "retract": self._retract, "more": self._more,
-            "name": self._name}
+            "name": self._name, "fetch": self._fetch, "examples": self._examples, "archive": self._archive}
         try:
             kind = act.get("kind")
             if kind not in handlers:
@@ -179,10 +196,31 @@ class Review:
         if late:  # it waited for a running cell, while a later one was answered
             return {"kind": "noted"}
         self._resend(act.get("have", ()))
+        self._errand(2.5, self._push_past)
         return self._ready()
 
     def _more(self, act: Mapping[str, Any]) -> Message:
         self._resend(act.get("have", ()))
+        return {"kind": "noted"}
+
+    def _fetch(self, act: Mapping[str, Any]) -> Message:
+        item_id = _needed(act, "item_id")
+        try:
+            entry = _Entry(self.desk.item(item_id), again=True)
+        except HitlError as error:
+            return {"kind": "rejected", "item_id": item_id, "reason": str(error)}
+        self._errand(0.0, partial(self._push_item, entry))
+        for order, method in enumerate(self.methods):
+            self._errand(0.5 + order, partial(self._push_map, entry, method))
+        return {"kind": "noted"}
+
+    def _examples(self, act: Mapping[str, Any]) -> Message:
+        label = self.desk.taxonomy.label(_needed(act, "label_id"))
+        self._errand(2.0, partial(self._push_examples, label))
+        return {"kind": "noted"}
+
+    def _archive(self, act: Mapping[str, Any]) -> Message:
+        self._errand(3.0, self._push_archive)
         return {"kind": "noted"}
 
     def _name(self, act: Mapping[str, Any]) -> Message:
@@ -197,6 +235,7 @@ class Review:
             self._changed.notify_all()
         if given:
             self.desk.release(given, former)
+        self._errand(2.5, self._push_past)
         return self._ready()
 
     def _decide(self, act: Mapping[str, Any]) -> Message:
@@ -220,15 +259,23 @@ class Review:
 
     def _retract(self, act: Mapping[str, Any]) -> Message:
         undone = _needed(act, "retracts")
-        self.desk.retract(undone, id=_needed(act, "decision_id"), acted_at=_instant(act),
-                          annotator=act.get("annotator") or self.desk.annotator)
+        decision = self.desk.retract(undone, id=_needed(act, "decision_id"), acted_at=_instant(act),
+                                     annotator=act.get("annotator") or self.desk.annotator)
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
+            if decision.seen.chosen_by == "revision":  # what it revised stands again
+                self._errand(2.5, self._push_past)
             if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
                 self._window.insert(0, entry)
             self._stir()
         return {"kind": "stored", "decision_id": act["decision_id"]}
+
+    def _errand(self, place: float, job: Callable[[], None]) -> None:
+        """Do something in the background that the card asked for; the smaller `place`, the sooner."""
+        with self._changed:
+            self._errands.append((place, job))
+            self._changed.notify_all()
 
     def _stir(self) -> None:
         """The log has grown: progress is due, and an empty queue may have something again."""
@@ -252,7 +299,8 @@ class Review:
         annotator = self.desk.annotator
         return {"kind": "ready", "project_id": self.desk.project_id, "annotator": annotator,
                 "annotator_is_default": bool(self.desk.annotator_is_default), "taxonomy": self._taxonomy_body,
-                "certainty": self.certainty, "methods": list(self.methods),
+                "certainty": self.certainty, "methods": list(self.methods), "keys": self.keys, "n": self.n,
+                "temporary": on_temporary_server(),
                 "progress": dict(self.desk.progress(annotator))}
 
     # -- pushes: prepared in the background
@@ -294,12 +342,18 @@ class Review:
         jobs += [(place + 3.5 + WINDOW * order, partial(self._push_map, entry, method))
                  for place, entry in enumerate(self._window)
                  for order, method in enumerate(self.methods) if entry.pushed and method not in entry.mapped]
+        jobs += [(place, partial(self._run_errand, errand)) for errand in self._errands for place in [errand[0]]]
         soonest = min(jobs, key=lambda job: job[0], default=None)
         if (soonest is None or soonest[0] >= 3) and len(self._window) < REFILL_BELOW and now >= self._ask_again_at:
             return self._refill
         if soonest is not None:
             return soonest[1]
         return self._push_progress if self._count or self._gone else None
+
+    def _run_errand(self, errand: tuple[float, Callable[[], None]]) -> None:
+        with self._changed:
+            self._errands.remove(errand)
+        errand[1]()
 
     def _refill(self) -> None:
         with self._changed:
@@ -346,14 +400,14 @@ class Review:
         with self._changed:
             entry.pushed = True
             # A decision may have come in meanwhile: its item must not come back.
-            if entry in self._window:
-                self._push({"kind": "item", "item": body}, buffers)
+            if entry.again or entry in self._window:
+                self._push({"kind": "item", "item": body, "again": entry.again}, buffers)
 
     def _push_map(self, entry: _Entry, method: str) -> None:
-        entry.mapped.add(method)
         prediction = entry.prediction
-        if prediction is None:
+        if prediction is None or method in entry.mapped:
             return
+        entry.mapped.add(method)
         body: Message = {"kind": "map", "item_id": entry.item.id, "method": method, "target": prediction.suggestion,
                          "height": 0, "width": 0, "box": [0, 0, 0, 0], "signed": False}
         buffers: list[Any] = []
@@ -370,6 +424,42 @@ class Review:
         except HitlError as error:
             body["problem"] = str(error)
         self._push(body, buffers)
+
+    def _push_past(self) -> None:
+        latest = self.desk.latest(50, self.desk.annotator)
+        self._push({"kind": "past", "past": [
+            {"decision_id": d.id, "item_id": d.item_id, "verdict": d.verdict, "label_id": d.label_id, "label": d.label,
+             "certainty": d.certainty, "flags": list(d.flags), "note": d.note, "suggestion": d.seen.suggestion,
+             "hidden": d.seen.hidden, "chosen_by": d.seen.chosen_by} for d in latest]})
+        for item_id in dict.fromkeys(d.item_id for d in reversed(latest[-STRIP:])):
+            self._errand(6.0, partial(self._push_thumbnail, item_id))
+
+    def _push_thumbnail(self, item_id: str) -> None:
+        with suppress(HitlError):  # an item that left the pool, or can't be read, has none
+            self._push({"kind": "thumbnail", "item_id": item_id},
+                       [self.desk.pool.thumbnail(self.desk.item(item_id).position)])
+
+    def _push_examples(self, label: Any) -> None:
+        examples, buffers = [], []
+        for against, names in ((False, label.examples), (True, label.counter_examples)):
+            for name in names[:EXAMPLES]:
+                try:
+                    buffers.append(self.desk.example(name))
+                    examples.append({"name": name, "against": against, "problem": None})
+                except HitlError as error:
+                    buffers.append(b"")
+                    examples.append({"name": name, "against": against, "problem": str(error)})
+        self._push({"kind": "examples", "label_id": label.id, "examples": examples}, buffers)
+
+    def _push_archive(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="hitl-") as folder:
+            name = f"{self.desk.project_id[:8]}-{datetime.now():%Y-%m-%d-%H%M}.zip"
+            try:
+                data = self.desk.archive(Path(folder, name)).read_bytes()
+            except (HitlError, OSError) as error:
+                self._push({"kind": "archive", "name": name, "problem": f"No archive was made: {error}"})
+                return
+        self._push({"kind": "archive", "name": name}, [data])
 
     def _push_progress(self) -> None:
         with self._changed:
@@ -406,10 +496,51 @@ class Review:
             self.desk.release(gone, self.desk.annotator)
 
 
+def configured(keys: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[list[str], str]]:
+    """The card's own keys, action -> keys and what it does in words, with the keys that a person wants instead.
+
+    Parameters
+    ----------
+    keys : action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft"
+
+    Raises
+    ------
+    BadInput
+        When an action is unknown, a key is no key, or two actions share one.
+    """
+    table: dict[str, tuple[list[str], str]] = {
+        action: (default, words) for action, (default, words) in json.loads(KEYS.read_text("utf-8")).items()}
+    for action, given in keys.items():
+        if action not in table:
+            raise BadInput(f"keys: {action!r} is nothing that the card does; known are {', '.join(table)}. A label's "
+                           "key is set in the taxonomy.")
+        table[action] = [given] if isinstance(given, str) else list(given), table[action][1]
+        for key in table[action][0]:
+            if not isinstance(key, str) or not KEY.fullmatch(key):
+                raise BadInput(f"keys: {key!r} for {action!r} is no key; a small letter or sign is expected, a name "
+                               "such as 'Enter', 'Space', 'ArrowLeft' or 'F2', or 'Shift+' and a capital or a name.")
+    owner: dict[str, str] = {}
+    for action, (mine, _) in table.items():
+        for key in mine:
+            if owner.setdefault(key, action) != action:
+                raise BadInput(f"keys: {key!r} is wanted for {owner[key]!r} and for {action!r}; give one of them "
+                               "another.")
+    return table
+
+
+def on_temporary_server() -> bool:
+    """True on Binder, whose machines vanish with all that is on them."""
+    return any(name.startswith(("BINDER_LAUNCH", "BINDER_REPO", "BINDER_REF")) for name in os.environ)
+
+
 def _taxonomy_body(taxonomy: Any) -> Message:
     keys = taxonomy.keys
-    labels = [{"label_id": label.id, "name": label.name, "path": taxonomy.path(label.id),
-               "key": keys.get(label.id), "definition": label.definition} for label in taxonomy]
+    labels = [{"label_id": label.id, "name": label.name, "path": taxonomy.path(label.id), "key": keys.get(label.id),
+               "own_key": label.key is not None,
+               **{name: value for name in ("definition", "link", "colour", "sensitive")
+                  if (value := getattr(label, name))},
+               **({"n_examples": n} if (n := len(label.examples) + len(label.counter_examples)) else {})}
+              for label in taxonomy]
     return {"version": taxonomy.version, "labels": labels}
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import threading
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
 
-from hitl_widgets.errors import ImageError, UnknownDecision
+from hitl_widgets.errors import ImageError, UnknownDecision, UnknownItem
 from hitl_widgets.records import Attribution, Decision, Item, Items, Prediction, Seen
 from hitl_widgets.taxonomy import Taxonomy
 
@@ -42,21 +43,30 @@ class MemoryPool:
         if self.ids[position] in self.broken:
             raise ImageError(f"{self.ids[position]} ends after 12 of 400 bytes. Copy the file again.")
         image = self.images[position]
+        return SimpleNamespace(data=self._png(image), mime="image/png", height=image.shape[0], width=image.shape[1])
+
+    def thumbnail(self, position: int) -> bytes:
+        return self._png(self.images[position])
+
+    @staticmethod
+    def _png(image: np.ndarray) -> bytes:
         png = io.BytesIO()
         Image.fromarray(image).save(png, "PNG")
-        return SimpleNamespace(data=png.getvalue(), mime="image/png", height=image.shape[0], width=image.shape[1])
+        return png.getvalue()
 
 
 class MemoryDesk:
     """A `review.Desk` whose log is a list. Predictions and maps are made up, but always the same."""
 
-    def __init__(self, images: np.ndarray | None = None, labels: list[str] | None = None, *,
+    def __init__(self, images: np.ndarray | None = None, labels: list | None = None, *,
                  model: str | None = "a1b2c3", broken: tuple[str, ...] = (), blind: tuple[str, ...] = (),
-                 annotator: str = "ada", annotator_is_default: bool = False, signed: bool = False) -> None:
+                 annotator: str = "ada", annotator_is_default: bool = False, signed: bool = False,
+                 meta: dict | None = None) -> None:
         self.pool = MemoryPool(drawn(200) if images is None else images, broken=broken)
         self.taxonomy = Taxonomy(labels or CLOTHES)
         self.project_id, self.annotator, self.annotator_is_default = "memory", annotator, annotator_is_default
         self.model, self.blind, self.signed = model, blind, signed
+        self.meta = meta or {}
         self.log: list[tuple[str, object]] = []
         self.released: list[str] = []
         self.refuse: Exception | None = None
@@ -78,13 +88,33 @@ class MemoryDesk:
         with self._lock:
             waiting = [i for i in self.pool.ids if i not in self._skipped] + self._skipped
             free = [i for i in waiting if (i, who) not in self._closed and i not in showing][:n]
-            return Items([Item(i, self.pool.ids.index(i), strategy or "margin", i in self.blind) for i in free])
+            return Items([Item(i, self.pool.ids.index(i), strategy or "margin", i in self.blind, self.meta)
+                          for i in free])
 
     def release(self, item_ids, annotator=None) -> None:
         self.released += item_ids
 
     def prepare(self, items) -> None:
         pass
+
+    def item(self, item_id: str) -> Item:
+        if item_id not in self.pool.ids:
+            raise UnknownItem(f"item {item_id!r} isn't in the pool.")
+        return Item(item_id, self.pool.ids.index(item_id), "revision", meta=self.meta)
+
+    def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
+        with self._lock:
+            undone = {what for kind, what in self.log if kind == "retracted"}
+            live = [d for d in self.decisions if d.id not in undone and d.annotator == (annotator or self.annotator)]
+            replaced = {d.replaces for d in live}
+            return [d for d in live if d.id not in replaced][-n:]
+
+    def example(self, name: str) -> bytes:
+        return self.pool.thumbnail(self.item(name).position)
+
+    def archive(self, path: Path) -> Path:
+        path.write_bytes(b"PK archive of " + self.project_id.encode())
+        return path
 
     def prediction(self, position: int) -> Prediction | None:
         if self.model is None:
@@ -110,8 +140,9 @@ class MemoryDesk:
             if self.refuse is not None:
                 raise self.refuse
             name = None if label is None else self.taxonomy.label(label).name
+            standing = [d.id for d in self.latest(len(self.log), annotator) if d.item_id == item_id and d.id != id]
             decision = Decision(id, item_id, annotator, verdict, name, label, certainty, note, tuple(flags),
-                                seen or Seen(), acted_at)
+                                seen or Seen(), acted_at, replaces=standing[-1] if standing else None)
             if id not in {d.id for d in self.decisions}:
                 self.log.append(("decided", decision))
             if decision.closes:
@@ -132,7 +163,7 @@ class MemoryDesk:
     def progress(self, annotator=None) -> dict:
         with self._lock:
             answered = sum(who == (annotator or self.annotator) for _, who in self._closed)
-            return {"answered": answered, "today": answered, "items": len(self.pool), "round": 1}
+            return {"answered": answered, "today": answered, "in_round": answered, "items": len(self.pool), "round": 1}
 
     def subscribe(self, listener):
         self._listeners.append(listener)

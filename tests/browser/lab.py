@@ -159,9 +159,10 @@ class Lab:
     """A JupyterLab server of its own, settings and all, and a browser to see it with."""
 
     def __init__(self, folder: Path | str, *, viewport: tuple[int, int] = (1280, 900), python: str = sys.executable,
-                 env: Mapping[str, str] | None = None, settings: Mapping[str, Any] | None = None) -> None:
+                 env: Mapping[str, str] | None = None, settings: Mapping[str, Any] | None = None,
+                 scale: float = 1) -> None:
         self.folder = Path(folder)
-        self.viewport, self.python, self.env = viewport, python, dict(env or {})
+        self.viewport, self.python, self.env, self.scale = viewport, python, dict(env or {}), scale
         # The news pop-up would lie over the notebook; only the user's setting stops it.
         self.settings = {"apputils-extension/notification": {"fetchNews": "false"}, **(settings or {})}
         self.port, self.token = _free_port(), secrets.token_hex(8)
@@ -174,7 +175,8 @@ class Lab:
             self.browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
             stack.callback(self.browser.close)
             width, height = self.viewport
-            self.context = self.browser.new_context(viewport={"width": width, "height": height})
+            self.context = self.browser.new_context(viewport={"width": width, "height": height},
+                                                    device_scale_factor=self.scale)
             self._stack = stack.pop_all()
         return self
 

@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assignKeys, read, RESERVED } from "../../hitl_widgets/widgets/js/keys.js";
+import { assignKeys, bind, clashes, keyName, read as readKey } from "../../hitl_widgets/widgets/js/keys.js";
 import { match } from "../../hitl_widgets/widgets/js/labels.js";
 import { basePath, newId, Outbox, probe } from "../../hitl_widgets/widgets/js/outbox.js";
 import { colourise } from "../../hitl_widgets/widgets/js/overlay.js";
 import { decodeAhead } from "../../hitl_widgets/widgets/js/pictures.js";
-import { memoryStorage } from "./storage.js";
+import { KEYS, memoryStorage } from "./storage.js";
 
+const BINDINGS = bind(KEYS);
+const read = (event, state) => readKey(event, BINDINGS, state);
 const key = (key, code = "", more = {}) => ({ key, code, shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, ...more });
 
 test("digits choose labels by their place, so that a French keyboard needs no Shift", () => {
   assert.deepEqual(read(key("&", "Digit1")), { kind: "label", key: "1" });
   assert.deepEqual(read(key("7", "Numpad7")), { kind: "label", key: "7" });
-  assert.equal(read(key("Home", "Numpad7")), null);
+  assert.deepEqual(read(key("Home", "Numpad7")), { kind: "do", action: "fit" }, "without NumLock it is another key");
 });
 
 test("Shift and the number row rate from 0 to 10", () => {
@@ -24,16 +26,55 @@ test("Shift and the number row rate from 0 to 10", () => {
 test("the browser's and the system's own shortcuts are left alone", () => {
   for (const held of ["ctrlKey", "altKey", "metaKey"]) assert.equal(read(key("z", "KeyZ", { [held]: true })), null);
   assert.equal(read(key("Tab", "Tab")), null);
-  assert.equal(read(key("ArrowDown", "ArrowDown")), null);
+  assert.equal(read(key("F5", "F5")), null);
 });
 
 test("labels beyond ten get letters, never one of the card's own", () => {
   const labels = Array.from({ length: 40 }, (_, i) => ({ label_id: `L${i}`, name: `n${i}`, path: `n${i}`, ...(i === 2 ? { key: "z" } : {}) }));
-  const keys = assignKeys(labels);
+  const keys = assignKeys(labels, new Map(), BINDINGS);
   assert.equal(keys.get("L0"), "1");
   assert.equal(keys.get("L10"), "a");
   assert.equal(new Set(keys.values()).size, keys.size);
-  for (const letter of RESERVED) assert.ok(![...keys.values()].includes(letter), letter);
+  for (const letter of BINDINGS.keys()) assert.ok(![...keys.values()].includes(letter), letter);
+});
+
+test("keys are read as they are written in the table", () => {
+  const shifted = { shiftKey: true };
+  assert.deepEqual(read(key("Enter", "Enter")), { kind: "do", action: "accept" });
+  assert.deepEqual(read(key(" ", "Space")), { kind: "do", action: "accept" });
+  assert.deepEqual(read(key("u", "KeyU")), { kind: "do", action: "unsure" });
+  assert.deepEqual(read(key("U", "KeyU")), { kind: "do", action: "unsure" }, "Caps Lock changes nothing");
+  assert.deepEqual(read(key("U", "KeyU", shifted)), { kind: "do", action: "guess" });
+  assert.deepEqual(read(key("?", "Slash", shifted)), { kind: "do", action: "help" });
+  assert.deepEqual(read(key("ArrowLeft", "ArrowLeft", shifted)), { kind: "do", action: "left" });
+  assert.equal(read(key("Enter", "Enter", shifted)), null, "Shift+Enter runs cells elsewhere, and does nothing here");
+  assert.equal(read(key("A", "KeyA", shifted)), null, "a label is chosen by a plain key");
+  assert.equal(keyName("Shift+E"), "⇧E");
+});
+
+test("keys of one's own choosing take the place of the card's", () => {
+  const mine = bind({ ...KEYS, skip: [["x"], ""] });
+  assert.deepEqual(readKey(key("x", "KeyX"), mine), { kind: "do", action: "skip" });
+  assert.deepEqual(readKey(key("s", "KeyS"), mine), { kind: "label", key: "s" });
+});
+
+test("a label that wants one of the card's keys is named", () => {
+  const labels = [{ label_id: "s", name: "sandal", path: "sandal", key: "s", own_key: true }, { label_id: "b", name: "bag", path: "bag", key: "1" }];
+  assert.deepEqual(clashes(labels, BINDINGS).map(({ label, key, action }) => [label.name, key, action]), [["sandal", "s", "skip"]]);
+});
+
+test("what was used lately comes first in the search, before anything is typed too", () => {
+  const labels = ["ant", "bee", "cow"].map((name) => ({ label_id: name, name, path: name }));
+  const hints = { recent: ["cow"], probs: new Map([["bee", 0.9]]) };
+  assert.deepEqual(match(labels, "", hints).map((l) => l.name), ["cow", "bee", "ant"]);
+});
+
+test("a thousand labels are searched between two frames", () => {
+  const labels = Array.from({ length: 1000 }, (_, i) => ({ label_id: `${i}`, name: `espèce ${i}`, path: `genre / espèce ${i}` }));
+  match(labels, "x");
+  const began = performance.now();
+  assert.equal(match(labels, "espece 742")[0].label_id, "742");
+  assert.ok(performance.now() - began < 16);
 });
 
 test("a label's own key is kept", () => {
@@ -43,7 +84,7 @@ test("a label's own key is kept", () => {
 
 test("search takes beginnings first, then words, then any place; likelier ones first among equals", () => {
   const labels = ["wildcat", "house cat", "cattle", "Catfish", "dog"].map((name) => ({ label_id: name, name, path: name }));
-  assert.deepEqual(match(labels, "cat", new Map([["Catfish", 0.9]])).map((l) => l.name), ["Catfish", "cattle", "house cat", "wildcat"]);
+  assert.deepEqual(match(labels, "cat", { probs: new Map([["Catfish", 0.9]]) }).map((l) => l.name), ["Catfish", "cattle", "house cat", "wildcat"]);
   assert.deepEqual(match([{ label_id: "x", name: "Élan", path: "Élan" }], "elan").length, 1);
 });
 
@@ -111,6 +152,12 @@ test("a map is clear where it says nothing and full where it says most", () => {
   const [r, g, b] = colourise(new Uint8Array([1]), true);
   assert.ok(b > r, "against is blue");
   assert.ok(g < b);
+});
+
+test("beside the item a map covers all, and as a window it opens where it is hot", () => {
+  const alpha = (values, cover) => [...colourise(new Uint8Array(values), false, cover)].filter((_, i) => i % 4 === 3);
+  assert.deepEqual(alpha([0, 255], "beside"), [255, 255]);
+  assert.deepEqual(alpha([0, 30, 255], "hot"), [0, 0, 255]);
 });
 
 test("the first few pictures are decoded ahead, each once", async () => {

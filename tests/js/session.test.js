@@ -3,19 +3,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Session } from "../../hitl_widgets/widgets/js/session.js";
 import { PATIENCE_MS } from "../../hitl_widgets/widgets/js/link.js";
-import { memoryStorage } from "./storage.js";
+import { KEYS, memoryStorage } from "./storage.js";
 
 const LABELS = ["cat", "dog", "owl"].map((name, i) => ({ label_id: `L${i}`, name, path: name, key: String(i + 1) }));
 
-function open({ storage = memoryStorage(), certainty = "keep", annotator = "ada" } = {}) {
-  const kernel = { sent: [], reopened: 0, now: 1000 };
+function open({ storage = memoryStorage(), certainty = "keep", annotator = "ada", ...more } = {}) {
+  const kernel = { sent: [], saved: [], reopened: 0, now: 1000 };
   const session = new Session({
     send: (message) => kernel.sent.push(message), reopen: () => { kernel.reopened++; }, now: () => kernel.now,
     instant: () => "2026-03-01T09:30:00.000Z", storage, base: "/", decode: async () => ({ width: 1, height: 1 }),
+    save: (name, bytes) => kernel.saved.push([name, bytes.byteLength]),
   });
   session.hello();
   session.reply({ kind: "ready", project_id: "p", annotator, annotator_is_default: false, certainty, methods: ["gradcam"],
-    taxonomy: { version: 3, labels: LABELS }, progress: { answered: 5, items: 100 } });
+    taxonomy: { version: 3, labels: LABELS }, progress: { answered: 5, today: 2, in_round: 3, round: 1, items: 100 },
+    keys: KEYS, n: null, temporary: false, ...more });
   return { session, kernel, storage };
 }
 
@@ -72,7 +74,7 @@ test("seen names the map only while it is on the screen, and how long the item w
   session.accept();
   const [first, second] = acts(kernel).map((a) => a.seen);
   assert.deepEqual(first, { chosen_by: "margin", taxonomy: 3, suggestion: "L1", probs: { L1: 0.8, L0: 0.2 }, model: "m",
-    method: "gradcam", target: "L1", shown_ms: 640 });
+    method: "gradcam", target: "L1", display: "overlay", shown_ms: 640 });
   assert.equal(second.method, undefined);
 });
 
@@ -241,4 +243,244 @@ test("a label keeps its key when the taxonomy changes", () => {
   session.push({ kind: "taxonomy", taxonomy: { version: 4, labels: [
     { label_id: "L9", name: "ant", path: "ant", key: "1" }, ...LABELS.slice(1)] } }, []);
   assert.deepEqual([...session.keys], [["L1", "2"], ["L2", "3"], ["L9", "4"]]);
+});
+
+const past = (id, more = {}) => ({ decision_id: `d-${id}`, item_id: id, verdict: "correct", label_id: "L0", label: "cat", certainty: 6,
+  flags: [], note: null, suggestion: "L1", hidden: false, chosen_by: "margin", ...more });
+const told = (session) => session.queue.past.map((p) => [p.item_id, session.told(p)]);
+
+test("what was decided before a reload can be undone, and its item is fetched again", () => {
+  const { session, kernel } = open();
+  session.push({ kind: "past", past: [past("x"), past("y")] }, []);
+  fill(session, "a");
+  session.undo();
+  assert.deepEqual(acts(kernel).map((a) => [a.kind, a.retracts]), [["retract", "d-y"]]);
+  assert.deepEqual([session.face, session.item.item_id], ["fetch", "y"]);
+  assert.deepEqual(kernel.sent.at(-1), { kind: "fetch", item_id: "y" });
+  session.accept();
+  assert.equal(acts(kernel).length, 1, "nothing is decided on an item that isn't there");
+  session.push({ ...item("y"), again: true }, [new Uint8Array(4)]);
+  assert.deepEqual([session.face, session.item.item_id, session.queue.items.length], [null, "y", 2]);
+  session.choose("L2");
+  assert.equal(acts(kernel)[1].seen.chosen_by, "margin", "it is asked for the reason it was asked for first");
+  assert.equal(session.item.item_id, "a");
+});
+
+test("an item that can't be fetched lets the others on", () => {
+  const { session } = open();
+  session.push({ kind: "past", past: [past("x")] }, []);
+  fill(session, "a");
+  session.undo();
+  session.reply({ kind: "rejected", item_id: "x", reason: "it left the pool." });
+  assert.deepEqual([session.face, session.item.item_id], [null, "a"]);
+  assert.match(session.notice.text, /left the pool/);
+});
+
+test("a past decision is revised in place: the item on the screen waits, and comes back", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.rate(9);
+  session.toggleFlag("second_look");
+  session.write("odd");
+  session.choose("L0");
+  session.choose("L1");
+  session.toggleFlag("ethics");
+  session.step(-1);
+  session.step(-1);
+  assert.equal(session.item.item_id, "a");
+  assert.deepEqual([[...session.draft.flags], session.draft.note, session.certainty.value], [["second_look"], "odd", 9]);
+  assert.equal(session.focused.label_id, "L0", "Enter would keep what was said");
+  session.choose("L2");
+  const act = acts(kernel).at(-1);
+  assert.deepEqual([act.item_id, act.label_id, act.note, act.flags, act.seen.chosen_by], ["a", "L2", "odd", ["second_look"], "revision"]);
+  assert.deepEqual([session.item.item_id, [...session.draft.flags]], ["c", ["ethics"]], "and so do the flags set there before");
+  assert.deepEqual(told(session), [["b", "dog"], ["a", "owl"]]);
+  assert.equal(session.counts.answered, 7, "a revision isn't another answer");
+});
+
+test("undoing a revision lets the former answer stand again, and leaves the screen alone", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.choose("L0");
+  session.choose("L1");
+  session.revise(session.queue.past[0]);
+  session.choose("L2");
+  storeAll(session, kernel);
+  session.undo();
+  assert.deepEqual(acts(kernel).at(-1).retracts, acts(kernel).at(-2).decision_id);
+  assert.deepEqual(told(session), [["a", "cat"], ["b", "dog"]]);
+  assert.equal(session.item.item_id, "c");
+  assert.match(session.notice.text, /cat stands again/);
+});
+
+test("after a reload too: the log says what stands again", () => {
+  const { session } = open();
+  session.push({ kind: "past", past: [past("b"), past("a", { decision_id: "d-revision", chosen_by: "revision", label_id: "L2" })] }, []);
+  fill(session, "c");
+  session.undo();
+  assert.deepEqual([session.item.item_id, session.face], ["c", null]);
+  session.push({ kind: "past", past: [past("a"), past("b")] }, []);
+  assert.deepEqual(told(session), [["a", "cat"], ["b", "cat"]]);
+});
+
+test("Esc leaves a revision as it was", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  session.rate(3);
+  session.choose("L0");
+  session.rate(8);
+  session.step(-1);
+  assert.deepEqual(session.certainty, { value: 3, source: "carried" });
+  assert.equal(session.escape(), true);
+  assert.deepEqual([session.item.item_id, session.certainty.value, acts(kernel).length], ["b", 8, 1]);
+  assert.equal(session.escape(), false);
+});
+
+test("a blind item's suggestion is told afterwards, and not before the next decision", () => {
+  const { session, kernel } = open();
+  session.push(item("a", { blind: true }), [new Uint8Array(4)]);
+  fill(session, "b", "c");
+  session.choose("L0");
+  storeAll(session, kernel);
+  assert.equal(session.queue.past[0].revealed, undefined);
+  session.undo();
+  storeAll(session, kernel);
+  assert.equal(session.item.blind, true, "taken back at once it is as blind as before");
+  session.choose("L0");
+  session.choose("L0");
+  assert.equal(session.queue.past[0].revealed, true);
+  session.step(-1);
+  session.step(-1);
+  assert.deepEqual([session.item.item_id, session.item.blind], ["a", false]);
+  session.choose("L1");
+  const { seen, verdict } = acts(kernel).at(-1);
+  assert.deepEqual([verdict, seen.hidden, seen.suggestion], ["accept", undefined, "L1"], "the log knows that it was seen");
+});
+
+test("after a reload, what is on its way stands among the past, and what was taken back doesn't", () => {
+  const storage = memoryStorage();
+  const first = open({ storage });
+  fill(first.session, "a", "b", "c");
+  first.session.choose("L0");
+  first.session.choose("L1");
+  first.session.choose("L2");
+  first.session.undo();
+  const { session } = open({ storage });
+  session.push({ kind: "past", past: [past("x")] }, []);
+  assert.deepEqual(session.queue.past.map((p) => [p.item_id, p.label_id]), [["x", "L0"], ["a", "L0"], ["b", "L1"]]);
+});
+
+test("a list of the past that was made a moment ago brings nothing back that was undone since", () => {
+  const { session } = open();
+  session.push({ kind: "past", past: [past("x"), past("y")] }, []);
+  fill(session, "a");
+  session.undo();
+  session.push({ kind: "past", past: [past("x"), past("y")] }, []);
+  assert.deepEqual(session.queue.past.map((p) => p.item_id), ["x"]);
+});
+
+test("unsure may carry a best guess", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.guess();
+  assert.equal(session.escape(), true);
+  session.guess();
+  session.choose("L2");
+  session.unsure();
+  assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.label_id]), [["unsure", "L2"], ["unsure", null]]);
+});
+
+test("flags and a note go with the decision, and not with the next one", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.toggleFlag("ethics");
+  session.toggleFlag("second_look");
+  session.toggleFlag("ethics");
+  session.write("  a scar? ");
+  session.accept();
+  session.accept();
+  session.flag();
+  assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.flags, a.note]),
+    [["accept", ["second_look"], "a scar?"], ["accept", [], null], ["unsure", ["bad_data"], null]]);
+});
+
+test("what was said beside the label is there again after an undo, and the next item keeps its own", () => {
+  const { session } = open();
+  fill(session, "a", "b");
+  session.write("first");
+  session.accept();
+  session.write("second");
+  session.undo();
+  assert.equal(session.draft.note, "first");
+  session.accept();
+  assert.equal(session.draft.note, "second");
+});
+
+test("arrows move the focus through the model's labels, then the others; Enter takes the one in focus", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  assert.equal(session.focused.label_id, "L1");
+  session.point(1);
+  session.point(1);
+  assert.equal(session.focused.label_id, "L2");
+  session.accept();
+  assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.label_id]), [["correct", "L2"]]);
+  assert.equal(session.focused.label_id, "L1", "and the next item begins with its suggestion");
+});
+
+test("the log tells how the map was shown", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  for (const id of ["a", "b"]) {
+    session.push({ kind: "map", item_id: id, method: "gradcam", target: "L1", height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array(1)]);
+  }
+  session.nextDisplay();
+  session.accept();
+  session.nextDisplay();
+  session.accept();
+  assert.deepEqual(acts(kernel).map((a) => a.seen.display), ["side_by_side", "hot"]);
+});
+
+test("what arrives for later items repaints nothing", () => {
+  const { session } = open();
+  fill(session, "a");
+  let painted = 0;
+  session.subscribe(() => { painted++; });
+  fill(session, "b", "c");
+  session.push({ kind: "map", item_id: "c", method: "gradcam", target: "L1", height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array(1)]);
+  assert.equal(painted, 0);
+  session.push({ kind: "map", item_id: "a", method: "gradcam", target: "L1", height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array(1)]);
+  assert.equal(painted, 1);
+});
+
+test("the counts follow the keys, and the pace leaves breaks out", () => {
+  const { session, kernel } = open();
+  fill(session, ..."abcdefgh");
+  for (const ms of [0, 2000, 2000, 3000, 600_000, 3000, 4000]) {
+    kernel.now += ms;
+    session.accept();
+  }
+  assert.deepEqual(session.counts, { answered: 12, today: 9, in_round: 10, here: 7 });
+  assert.equal(session.pace_s, 3);
+  session.undo();
+  assert.equal(session.counts.today, 8);
+});
+
+test("the archive goes to the downloads, or the card says why not", () => {
+  const { session, kernel } = open();
+  session.archive();
+  assert.deepEqual(kernel.sent.at(-1), { kind: "archive" });
+  session.push({ kind: "archive", name: "p.zip" }, [new Uint8Array(2048)]);
+  assert.deepEqual(kernel.saved, [["p.zip", 2048]]);
+  session.push({ kind: "archive", name: "p.zip", problem: "the disk is full." }, []);
+  assert.deepEqual([session.notice.bad, session.notice.text], [true, "the disk is full."]);
+});
+
+test("examples of a label are asked for once", () => {
+  const { session, kernel } = open();
+  const label = { ...LABELS[0], n_examples: 2 };
+  session.wantExamples(label);
+  session.wantExamples(label);
+  session.wantExamples(LABELS[1]);
+  assert.deepEqual(kernel.sent.filter((m) => m.kind === "examples"), [{ kind: "examples", label_id: "L0" }]);
 });

@@ -2,6 +2,7 @@
 // The decision card, as anywidget loads it: `initialize` once for each widget model, `render` for each view of it.
 
 import { basePath, newId, probe } from "./outbox.js";
+import { decode } from "./pictures.js";
 import { Session } from "./session.js";
 import { render } from "./view.js";
 
@@ -19,6 +20,15 @@ async function findFeed(model) {
     } catch { /* not there yet */ }
     await new Promise((done) => setTimeout(done, wait));
   }
+}
+
+/** Hands a file to the browser's downloads. @param {string} name @param {ArrayBufferView} bytes */
+function save(name, bytes) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([/** @type {BlobPart} */ (bytes)], { type: "application/zip" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 /** @param {WidgetModel} model */
@@ -48,6 +58,8 @@ function connect(model) {
     instant: () => new Date().toISOString(),
     storage: probe(() => globalThis.localStorage),
     base: basePath(document, location.pathname),
+    decode,
+    save,
   });
   return session;
 }

@@ -1,6 +1,8 @@
 // @ts-check
 // Elements without innerHTML: text is only ever text.
 
+import { keyName } from "./keys.js";
+
 /**
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
@@ -31,8 +33,24 @@ export function setAttribute(node, name, value) {
   else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-/** @param {string} key */
-export const cap = (key) => h("kbd", { class: "hitl-cap", text: NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key) });
+/** A key that is always the same. @param {string} key */
+export const cap = (key) => h("kbd", { class: "hitl-cap", text: keyName(key) });
 
-/** @type {Record<string, string>} */
-const NAMES = { Enter: "⏎ Enter", Backspace: "⌫", Shift: "⇧ Shift", "`": "`" };
+/** The key of an action, filled in by `nameKeys`. @param {string} action */
+export const capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
+
+/** Writes the keys of actions on their caps, and for screen readers on the buttons around them.
+ * @param {HTMLElement} root @param {import("./types.d.ts").KeyTable} table */
+export function nameKeys(root, table) {
+  for (const kbd of root.querySelectorAll("[data-action]")) {
+    const keys = table[/** @type {HTMLElement} */ (kbd).dataset.action ?? ""]?.[0] ?? [];
+    setText(kbd, keyName(keys[0] ?? ""));
+    kbd.classList.toggle("hitl-nokey", !keys.length);
+    const button = kbd.closest("button");
+    if (button) setAttribute(button, "aria-keyshortcuts", keys.length ? keys.join(" ") : null);
+  }
+}
+
+/** @param {string} action @param {string} text @param {() => void} onclick */
+export const actionButton = (action, text, onclick) => h("button", { class: "hitl-key-button", type: "button", tabindex: "-1", onclick },
+  capOf(action), h("span", { text }));

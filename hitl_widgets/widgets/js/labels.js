@@ -6,26 +6,38 @@
 /** @param {string} text */
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
+/** @type {WeakMap<Label, {name: string, path: string, words: string}>} */
+const known = new WeakMap();
+
+/** @param {Label} label */
+function spelled(label) {
+  let forms = known.get(label);
+  if (!forms) {
+    const path = plain(label.path);
+    forms = { name: plain(label.name), path, words: ` ${path.replace(/[^\p{L}\p{N}]+/gu, " ")}` };
+    known.set(label, forms);
+  }
+  return forms;
+}
+
 /**
  * Labels that match what was typed, best first: names that begin with it, then words that do, then any place in
- * name or path. Among equals the likelier comes first, then the taxonomy's order.
+ * name or path. Among equals those used lately come first, then the likelier, then the taxonomy's order.
  * @param {Label[]} labels
  * @param {string} query
- * @param {Map<string, number>} [probs] label_id -> probability
- * @param {number} [limit]
+ * @param {{probs?: Map<string, number>, recent?: string[], limit?: number}} [hints] probs: label_id -> probability; recent: label_ids, the last used first
  * @returns {Label[]}
  */
-export function match(labels, query, probs = new Map(), limit = 12) {
+export function match(labels, query, { probs = new Map(), recent = [], limit = 12 } = {}) {
   const wanted = plain(query.trim());
-  /** @type {{label: Label, rank: number, p: number, i: number}[]} */
+  const lately = new Map(recent.map((label_id, i) => [label_id, recent.length - i]));
+  /** @type {{label: Label, rank: number, used: number, p: number, i: number}[]} */
   const found = [];
   labels.forEach((label, i) => {
-    const name = plain(label.name);
-    const path = plain(label.path);
-    const rank = !wanted ? 0 : name.startsWith(wanted) ? 0
-      : ` ${path.replace(/[^\p{L}\p{N}]+/gu, " ")}`.includes(` ${wanted}`) ? 1 : path.includes(wanted) ? 2 : -1;
-    if (rank >= 0) found.push({ label, rank, p: probs.get(label.label_id) ?? 0, i });
+    const { name, path, words } = spelled(label);
+    const rank = !wanted || name.startsWith(wanted) ? 0 : words.includes(` ${wanted}`) ? 1 : path.includes(wanted) ? 2 : -1;
+    if (rank >= 0) found.push({ label, rank, used: lately.get(label.label_id) ?? 0, p: probs.get(label.label_id) ?? 0, i });
   });
-  found.sort((a, b) => a.rank - b.rank || b.p - a.p || a.i - b.i);
+  found.sort((a, b) => a.rank - b.rank || b.used - a.used || b.p - a.p || a.i - b.i);
   return found.slice(0, limit).map((f) => f.label);
 }

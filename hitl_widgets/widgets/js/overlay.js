@@ -21,22 +21,37 @@ function table(anchors) {
 
 const TABLES = { rising: table(RISING), signed: table(SIGNED) };
 
+/** From 0 below `from` to 1 above `to`, smoothly. @param {number} x @param {number} from @param {number} to */
+function smoothstep(x, from, to) {
+  const t = Math.max(0, Math.min(1, (x - from) / (to - from)));
+  return t * t * (3 - 2 * t);
+}
+
+/** How opaque a value is. @type {Record<"over" | "beside" | "hot", (strength: number) => number>} */
+const COVERS = {
+  over: (strength) => smoothstep(strength, 0, 0.6), // the item stays visible where nothing counts
+  beside: () => 1,
+  hot: (strength) => smoothstep(strength, 0.15, 0.45), // a mask: only its opacity is used
+};
+
 /**
- * A map as RGBA, clear where it says nothing, so that the item stays visible there.
+ * A map as RGBA.
  * @param {Uint8Array} values one byte a cell; 128 is zero when signed
  * @param {boolean} signed
+ * @param {keyof typeof COVERS} [cover]
  * @returns {Uint8ClampedArray<ArrayBuffer>}
  */
-export function colourise(values, signed) {
+export function colourise(values, signed, cover = "over") {
   const colours = signed ? TABLES.signed : TABLES.rising;
+  const opaque = Uint8ClampedArray.from({ length: 256 }, (_, v) =>
+    255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255));
   const out = new Uint8ClampedArray(values.length * 4);
-  for (let i = 0; i < values.length; i++) {
+  for (let i = 0, at = 0; i < values.length; i++, at += 4) {
     const v = values[i];
-    out.set(colours.subarray(v * 3, v * 3 + 3), i * 4);
-    const strength = signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255;
-    // Full colour from 60 % of the peak on; below it fades out smoothly.
-    const t = Math.min(1, strength / 0.6);
-    out[i * 4 + 3] = 255 * t * t * (3 - 2 * t);
+    out[at] = colours[v * 3];
+    out[at + 1] = colours[v * 3 + 1];
+    out[at + 2] = colours[v * 3 + 2];
+    out[at + 3] = opaque[v];
   }
   return out;
 }

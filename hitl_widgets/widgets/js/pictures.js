@@ -6,9 +6,9 @@
 const AHEAD = 8;
 const MOST_PIXELS = 32_000_000; // decoded ahead at most: 128 MB
 
-/** @param {Item} item @returns {Promise<import("./types.d.ts").Picture>} */
-async function decode(item) {
-  const blob = new Blob([/** @type {BlobPart} */ (item.bytes)], { type: item.mime });
+/** @param {{bytes?: ArrayBufferView, mime?: string}} image @returns {Promise<import("./types.d.ts").Picture>} */
+export async function decode({ bytes, mime }) {
+  const blob = new Blob([/** @type {BlobPart} */ (bytes)], { type: mime });
   if ("createImageBitmap" in globalThis) return createImageBitmap(blob);
   const image = new Image();
   image.src = URL.createObjectURL(blob);
@@ -32,6 +32,22 @@ export function decodeAhead(items, onDone, decoder = decode) {
       (error) => { item.broken = `The browser can't show this picture (${error.message}). Flag it, skip it, or answer all the same.`; },
     ).then(() => { item.decoding = undefined; onDone(item); });
   }
+}
+
+/** A picture's own size. @param {import("./types.d.ts").Picture | HTMLCanvasElement} picture @returns {[number, number]} */
+export const sizeOf = (picture) => ("naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight]
+  : [picture.width, picture.height]);
+
+/** A picture on a canvas, as large as it fits. @param {HTMLCanvasElement} canvas
+ * @param {import("./types.d.ts").Picture | HTMLCanvasElement | null | undefined} picture */
+export function drawSmall(canvas, picture) {
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  if (!picture) return;
+  const [width, height] = sizeOf(picture);
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  context.imageSmoothingEnabled = scale < 1;
+  context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
 }
 
 /** @param {Item} item */

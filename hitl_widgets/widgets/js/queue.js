@@ -1,17 +1,28 @@
 // @ts-check
-// Which item is on the screen, which come next, which were just decided? Plain state, no clock, no DOM.
+// Which item is on the screen, which come next, what was decided last? Plain state, no clock, no DOM.
 
 /** @typedef {import("./types.d.ts").Item} Item */
-/** @typedef {{item: Item, decision_id: string, words: string}} Past */
+/** @typedef {import("./types.d.ts").Past} Past */
+/** @typedef {import("./types.d.ts").Act} Act */
+/** @typedef {import("./types.d.ts").Decide} Decide */
 
 export const KEPT = 50; // decisions that can be undone
+export const REVISION = "revision"; // why an item is on the screen that was decided before
+
+/** @param {Decide} act @returns {Past} */
+export function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, seen }) {
+  return { decision_id, item_id, verdict, label_id, certainty, flags, note, suggestion: seen.suggestion ?? null,
+    hidden: Boolean(seen.hidden), chosen_by: seen.chosen_by };
+}
 
 export class Queue {
   constructor() {
     /** The item on the screen, then the ones after it. @type {Item[]} */
     this.items = [];
-    /** @type {Past[]} */
+    /** What stands of the last decisions, the newest at the end. @type {Past[]} */
     this.past = [];
+    /** Ids of decisions that were taken back here. @type {Set<string>} */
+    this.undone = new Set();
   }
 
   /** @returns {Item | undefined} */
@@ -22,7 +33,7 @@ export class Queue {
   push(item) {
     const at = this.items.findIndex((i) => i.item_id === item.item_id);
     if (at < 0) this.items.push(item);
-    else if (at >= 2) this.items[at] = item;
+    else if (at >= 2 || this.items[at].fetching) this.items[at] = item;
   }
 
   /** @param {string} item_id @returns {Item | undefined} */
@@ -34,31 +45,81 @@ export class Queue {
     this.items = this.items.filter((item, i) => i < keep || !gone.has(item.item_id));
   }
 
-  /** The current item is decided; the next one takes the screen. @param {string} decision_id @param {string} words */
-  decide(decision_id, words) {
+  /** The current item is decided; the next one takes the screen. @param {Past} past */
+  decide(past) {
     const item = this.items.shift();
-    if (!item) return;
-    this.past.push({ item, decision_id, words });
+    if (item) this.#add({ ...past, item });
+  }
+
+  /** A former decision is replaced by a newer one. @param {Past} former @param {Past} past */
+  revise(former, past) {
+    const at = this.past.indexOf(former);
+    if (at >= 0) this.past.splice(at, 1);
+    this.#add({ ...past, item: former.item, thumb: former.thumb, former: { past: former, at: Math.max(0, at) } });
+  }
+
+  /** @param {Past} past */
+  #add(past) {
+    // Only the newest blind answer can be taken back as blind as it was given: what the model said of the others is told.
+    for (const earlier of this.past) earlier.revealed = true;
+    this.past.push(past);
     if (this.past.length > KEPT) this.past.shift();
   }
 
-  /** The last decision is taken back: its item is on the screen again, the others wait. @returns {Past | undefined} */
+  /** The last decision is taken back. Its item is on the screen again and the others wait; where it revised another
+   * decision, that one stands again and the screen stays as it is. @returns {Past | undefined} */
   undo() {
     const last = this.past.pop();
     if (!last) return undefined;
-    this.items = [last.item, ...this.items.filter((i) => i.item_id !== last.item.item_id)];
+    this.undone.add(last.decision_id);
+    if (last.former) this.past.splice(last.former.at, 0, last.former.past);
+    else if (last.chosen_by !== REVISION) {
+      const item = last.item ?? { item_id: last.item_id, chosen_by: last.chosen_by ?? "", blind: false, height: 0, width: 0,
+        probs: [], maps: {}, fetching: true };
+      item.blind = isHidden(last);
+      this.items = [item, ...this.items.filter((i) => i.item_id !== item.item_id)];
+    }
     return last;
   }
 
-  /** A decision was rejected: its item comes next, never under a finger that is about to press.
-   * @param {string} decision_id @returns {Item | undefined} */
+  /** A decision was rejected: its item comes next, never under a finger that is about to press. A revision leaves the
+   * former decision. @param {string} decision_id @returns {Item | undefined} */
   bringBack(decision_id) {
     const at = this.past.findIndex((p) => p.decision_id === decision_id);
     if (at < 0) return undefined;
-    const [{ item }] = this.past.splice(at, 1);
-    if (!this.find(item.item_id)) this.items.splice(1, 0, item);
+    const [{ item, former }] = this.past.splice(at, 1);
+    if (former) this.past.splice(former.at, 0, former.past);
+    else if (item && !this.find(item.item_id)) this.items.splice(1, 0, item);
     return item;
   }
 
-  clear() { this.items = []; this.past = []; }
+  /** What the log knows of the last decisions is brought together with what this page knows: decisions that are on
+   * their way come last, those taken back stay away. @param {Past[]} stored @param {Act[]} waiting */
+  remember(stored, waiting) {
+    const here = new Map(this.past.map((past) => [past.decision_id, past]));
+    for (const act of waiting) {
+      if (act.kind === "retract") this.undone.add(act.retracts);
+      else if (!here.has(act.decision_id)) here.set(act.decision_id, pastOf(act));
+    }
+    const replaced = new Set();
+    for (const { former } of here.values()) for (let f = former; f; f = f.past.former) replaced.add(f.past.decision_id);
+    const known = stored.map((past) => ({ ...past, ...here.get(past.decision_id) }));
+    const ids = new Set(stored.map((past) => past.decision_id));
+    for (const past of here.values()) {
+      if (ids.has(past.decision_id)) continue;
+      const at = known.findIndex((earlier) => earlier.item_id === past.item_id && earlier.verdict !== "skip");
+      if (at >= 0 && !past.former && !here.has(known[at].decision_id)) {
+        const [former] = known.splice(at, 1);
+        past.former = { past: former, at };
+      }
+      known.push(past);
+    }
+    this.past = known.filter((past) => !this.undone.has(past.decision_id) && !replaced.has(past.decision_id)).slice(-KEPT);
+    for (const earlier of this.past.slice(0, -1)) earlier.revealed = true;
+  }
+
+  clear() { this.items = []; this.past = []; this.undone.clear(); }
 }
+
+/** Is the suggestion of this past item still to be hidden? @param {Past} past */
+export const isHidden = (past) => past.hidden && !past.revealed;

@@ -1,27 +1,44 @@
 // @ts-check
 // What does the card know, and what happens on a key? One session a widget model: every view shows the same cursor.
 
-import { assignKeys } from "./keys.js";
+import { assignKeys, bind, clashes } from "./keys.js";
 import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
 import { decodeAhead, release } from "./pictures.js";
-import { Queue } from "./queue.js";
+import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
 
 /** @typedef {import("./types.d.ts").Item} Item */
+/** @typedef {import("./types.d.ts").Past} Past */
 /** @typedef {import("./types.d.ts").Label} Label */
 /** @typedef {import("./types.d.ts").Setup} Setup */
 /** @typedef {import("./types.d.ts").Seen} Seen */
 /** @typedef {import("./types.d.ts").Reply} Reply */
 /** @typedef {import("./types.d.ts").Push} Push */
 /** @typedef {import("./types.d.ts").Saliency} Saliency */
+/** @typedef {import("./types.d.ts").Example} Example */
 /** @typedef {import("./types.d.ts").Verdict} Verdict */
+/** @typedef {import("./types.d.ts").Picture} Picture */
 /** @typedef {{verdict: Verdict, label_id: string | null, words: string}} Choice */
+/** @typedef {{value: number, source: "given" | "carried"}} Certainty */
+/** @typedef {import("./types.d.ts").Draft} Draft */
 /** @typedef {{send: (message: object) => void, reopen: () => void, now: () => number, instant: () => string,
  *             storage: import("./outbox.js").Store | null, base: string,
- *             decode?: (item: Item) => Promise<import("./types.d.ts").Picture>}} Surroundings */
+ *             decode?: (item: {bytes?: ArrayBufferView, mime?: string}) => Promise<Picture>,
+ *             save?: (name: string, bytes: ArrayBufferView) => void}} Surroundings */
 
 const LOW = 6; // items left when more are asked for
 const MORE_MS = 2000;
+const RECENT = 12; // labels used lately
+const PACE = 20; // decisions from which the pace is told
+const BREAK_MS = 60_000; // longer than this between two decisions is a break
+const TOUCHES = 8; // decisions whose pictures stay decoded
+
+export const DISPLAYS = /** @type {const} */ (["overlay", "side_by_side", "hot"]);
+export const FLAGS = /** @type {const} */ ({ ethics: "Ethics or bias", bad_data: "Bad data", not_in_taxonomy: "Not in the taxonomy",
+  second_look: "Second look" });
+
+/** @returns {Draft} */
+const blank = () => ({ flags: new Set(), note: "" });
 
 export class Session {
   /** @param {Surroundings} around */
@@ -36,22 +53,42 @@ export class Session {
     this.labels = new Map();
     /** label_id -> key @type {Map<string, string>} */
     this.keys = new Map();
-    /** @type {{value: number, source: "given" | "carried"} | null} */
+    /** The card's own keys: key -> action @type {Map<string, string>} */
+    this.bindings = new Map();
+    /** @type {Certainty | null} */
     this.certainty = null;
+    this.draft = blank();
     /** A choice that waits for a certainty. @type {Choice | null} */
     this.asking = null;
+    /** The next label is a best guess. */
+    this.guessing = false;
+    /** The label that arrows went to; without one the suggestion is in focus. @type {string | null} */
+    this.pointed = null;
+    /** The past decision that is on the screen, and what the screen held before. @type {{past: Past, item: Item, certainty: Certainty | null, draft: Draft} | null} */
+    this.revising = null;
+    /** label_ids, the last used first @type {string[]} */
+    this.recent = [];
+    /** @type {Map<string, Example[]>} */
+    this.examples = new Map();
     this.map_shown = true;
+    /** @type {typeof DISPLAYS[number]} */
+    this.display = "overlay";
     this.method = 0;
     this.opacity = 0.55;
-    this.answered = 0;
+    this.counts = { answered: 0, today: 0, in_round: 0, here: 0 };
+    /** When the last decisions were made. @type {number[]} */
+    this.times = [];
     /** @type {string | null} */
     this.end = null;
     /** @type {string | null} */
     this.closed = null;
     /** Something is wrong with the next items. @type {string | null} */
     this.problem = null;
+    /** The card's own code failed. @type {string | null} */
+    this.crashed = null;
     /** A word on what just happened. @type {{text: string, bad: boolean} | null} */
     this.notice = null;
+    this.packing = false;
     this.named = false;
     this.naming = false;
     this.tab = newId();
@@ -73,7 +110,7 @@ export class Session {
 
   // What the card shows
 
-  get item() { return this.queue.current; }
+  get item() { return this.revising?.item ?? this.queue.current; }
   get pending() { return this.outbox.pending; }
   get needs_name() { return Boolean(this.setup?.annotator_is_default) && !this.named; }
 
@@ -84,6 +121,9 @@ export class Session {
     return item.probs.find(([id]) => id === item.suggestion) ?? null;
   }
 
+  /** The label whose meaning is shown, and which Enter takes. @returns {Label | undefined} */
+  get focused() { return this.labels.get(this.pointed ?? this.suggestion?.[0] ?? ""); }
+
   get method_name() { return this.setup?.methods[this.method] ?? null; }
 
   /** The map that the person can see. @returns {Saliency | null} */
@@ -93,17 +133,23 @@ export class Session {
     return map?.values ? map : null;
   }
 
-  /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "wait" | "empty" | "enough" | null} */
+  /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
     if (this.closed) return "closed";
     if (!this.setup || this.naming) return "start";
     if (this.needs_name) return "name";
-    if (this.item) return null;
+    if (this.item) return this.item.fetching ? "fetch" : null;
     return this.end === "enough" || this.end === "empty" ? this.end : "wait";
   }
 
   /** Milliseconds for which the kernel hasn't answered. */
   get waited_ms() { return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since; }
+
+  /** Seconds that a decision takes, breaks left out; null before there are enough of them. */
+  get pace_s() {
+    const steps = this.times.slice(1).map((at, i) => at - this.times[i]).filter((ms) => ms < BREAK_MS).sort((a, b) => a - b);
+    return steps.length < 4 ? null : steps[Math.floor(steps.length / 2)] / 1000;
+  }
 
   // What the kernel says
 
@@ -131,27 +177,43 @@ export class Session {
     if (this.setup && (this.setup.annotator !== setup.annotator || this.setup.project_id !== setup.project_id)) {
       for (const item of this.queue.items) release(item);
       this.queue.clear();
+      this.revising = null;
       this.more_at = -Infinity;
     }
     this.setup = setup;
     this.naming = false;
+    this.bindings = bind(setup.keys);
     this.#name(setup.taxonomy);
-    this.answered = setup.progress.answered ?? 0;
+    const [clash] = clashes(setup.taxonomy.labels, this.bindings);
+    if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${
+      clash.action.replaceAll("_", " ")}). wb.review(keys={"${clash.action}": ...}) gives it free.` };
+    this.#count(setup.progress);
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     this.link.restart();
+    if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
 
   /** @param {Setup["taxonomy"]} taxonomy */
   #name(taxonomy) {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
-    this.keys = assignKeys(taxonomy.labels, this.keys);
+    this.keys = assignKeys(taxonomy.labels, this.keys, this.bindings);
+    this.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
   }
 
-  /** @param {{decision_id?: string, reason: string, again?: boolean}} reply */
-  #rejected({ decision_id, reason, again }) {
+  /** @param {import("./types.d.ts").Progress} progress */
+  #count({ answered = 0, today = 0, in_round = 0 }) {
+    this.counts = { answered, today, in_round, here: this.counts.here };
+  }
+
+  /** @param {{decision_id?: string, item_id?: string, reason: string, again?: boolean}} reply */
+  #rejected({ decision_id, item_id, reason, again }) {
     this.notice = { text: reason, bad: true };
+    if (item_id) {
+      if (this.revising?.item.item_id === item_id) this.#leave();
+      this.queue.items = this.queue.items.filter((item) => !(item.fetching && item.item_id === item_id));
+    }
     if (!decision_id) { this.naming = false; return; }
     if (again) return this.link.postpone(decision_id, reason);
     const act = this.outbox.settle(decision_id);
@@ -162,29 +224,81 @@ export class Session {
 
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
   push(push, buffers) {
-    if (push.kind === "item") {
-      const { item } = push;
-      if (!this.outbox.holds(item.item_id)) this.queue.push({ ...item, bytes: buffers[0], maps: {} });
-      this.end = null;
-      this.problem = null;
-    } else if (push.kind === "map") {
-      const item = this.queue.find(push.item_id);
+    const { item } = this;
+    if (push.kind === "item") this.#arrived({ ...push.item, bytes: buffers[0], maps: {} }, Boolean(push.again));
+    else if (push.kind === "map") {
       const bytes = buffers[0];
-      if (item) {
-        item.maps[push.method] = { ...push,
-          values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+      const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+      for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
+        if (of?.item_id === push.item_id) of.maps[push.method] = map;
       }
+      if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "drop") {
       if (!push.decision_id || !this.mine.has(push.decision_id)) this.queue.drop(push.item_ids, push.keep);
     } else if (push.kind === "progress") {
       if (this.setup) this.setup = { ...this.setup, progress: push.progress };
-      if (!this.pending) this.answered = push.progress.answered ?? this.answered;
-    } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+      if (!this.pending) this.#count(push.progress);
+    } else if (push.kind === "past") {
+      this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
+      for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
+    } else if (push.kind === "thumbnail") return this.#thumbnail(push.item_id, buffers[0]);
+    else if (push.kind === "examples") return this.#examples(push.label_id, push.examples, buffers);
+    else if (push.kind === "archive") this.#archived(push.name, push.problem, buffers[0]);
+    else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "end") this.end = push.reason;
     else if (push.kind === "problem") this.problem = push.reason;
     else if (push.kind === "closed") this.closed = push.reason;
     this.#decode();
-    this.#changed();
+    // What comes for later items changes nothing that can be seen.
+    if (push.kind !== "item" || this.item !== item) this.#changed();
+  }
+
+  /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
+  #arrived(item, again) {
+    this.problem = null;
+    if (!again) {
+      if (!this.outbox.holds(item.item_id)) this.queue.push(item);
+      this.end = null;
+      return;
+    }
+    if (this.revising?.item.item_id === item.item_id) {
+      const { past } = this.revising;
+      past.item = this.revising.item = { ...item, blind: isHidden(past) };
+    }
+    const asked = this.queue.find(item.item_id);
+    if (asked?.fetching) this.queue.push({ ...item, blind: asked.blind, chosen_by: asked.chosen_by });
+  }
+
+  /** @param {string} item_id @param {ArrayBufferView} bytes */
+  #thumbnail(item_id, bytes) {
+    const wanting = () => this.queue.past.filter((past) => past.item_id === item_id && !past.thumb);
+    if (!wanting().length) return;
+    this.#picture(bytes).then((picture) => {
+      for (const past of wanting()) past.thumb = picture ?? undefined;
+      this.#changed();
+    });
+  }
+
+  /** @param {string} label_id @param {Omit<Example, "picture">[]} examples @param {ArrayBufferView[]} buffers */
+  #examples(label_id, examples, buffers) {
+    Promise.all(examples.map(async (example, i) => ({ ...example, picture: await this.#picture(buffers[i]) }))).then((all) => {
+      this.examples.set(label_id, all);
+      this.#changed();
+    });
+  }
+
+  /** @param {ArrayBufferView} bytes @returns {Promise<Picture | null>} */
+  async #picture(bytes) {
+    if (!bytes?.byteLength || !this.around.decode) return null;
+    return this.around.decode({ bytes, mime: "image/png" }).catch(() => null);
+  }
+
+  /** @param {string} name @param {string | undefined} problem @param {ArrayBufferView | undefined} bytes */
+  #archived(name, problem, bytes) {
+    this.packing = false;
+    if (problem || !bytes) { this.notice = { text: problem ?? "No archive came.", bad: true }; return; }
+    this.around.save?.(name, bytes);
+    this.notice = { text: `${name}: ${Math.max(1, Math.round(bytes.byteLength / 1024)).toLocaleString("en")} KB handed to the browser's downloads.`, bad: false };
   }
 
   /** To be called a few times a second. */
@@ -194,33 +308,72 @@ export class Session {
     if (this.link.waiting_since !== null) this.#changed();
   }
 
+  /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
+  crash(error) {
+    this.crashed = error instanceof Error ? error.message : String(error);
+    console.error("hitl_widgets:", error);
+  }
+
   // What the person does
 
-  /** Enter: the visible suggestion is right. */
+  /** Enter: the label in focus, which is the visible suggestion unless the person moved on. */
   accept() {
-    const seen = this.suggestion;
     if (!this.item) return;
-    if (!seen) return this.#say("No suggestion is shown for this item: choose a label.", true);
-    this.choose(seen[0]);
+    if (!this.focused) return this.#say("No suggestion is shown for this item: choose a label.", true);
+    this.choose(this.focused.label_id);
   }
 
   /** @param {string} label_id */
   choose(label_id) {
     const label = this.labels.get(label_id);
     if (!this.item || !label) return;
+    if (this.guessing) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}` });
     const seen = this.suggestion;
     const verdict = !seen ? "answer" : seen[0] === label_id ? "accept" : "correct";
     const done = { accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict];
     this.#choice({ verdict, label_id, words: `${done} ${label.name}` });
   }
 
+  /** The label with this key, if there is one. @param {string} key */
+  press(key) {
+    for (const [label_id, of] of this.keys) if (of === key) return this.choose(label_id);
+  }
+
   unsure() { this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" }); }
 
-  skip() { this.#choice({ verdict: "skip", label_id: null, words: "Skipped" }); }
+  /** Unsure, with the label that comes next. */
+  guess() {
+    if (!this.item || this.face) return;
+    this.guessing = !this.guessing;
+    this.#say(this.guessing ? "Unsure: which label is your best guess?" : "Not decided yet.", false);
+  }
 
-  /** The item itself is no good. */
+  skip() {
+    if (this.revising) return this.#say("A decision that is revised can't be skipped: choose, or leave with Esc.", true);
+    this.#choice({ verdict: "skip", label_id: null, words: "Skipped" });
+  }
+
+  /** The item itself is no good, or marked otherwise: on without a label. */
   flag() {
-    if (this.item) this.#decide({ verdict: "unsure", label_id: null, words: "Flagged as bad data" }, ["bad_data"]);
+    if (!this.item || this.face) return;
+    if (!this.draft.flags.size) this.draft.flags.add("bad_data");
+    const flags = [...this.draft.flags].map((flag) => FLAGS[/** @type {keyof typeof FLAGS} */ (flag)].toLowerCase());
+    this.#decide({ verdict: "unsure", label_id: null, words: `Flagged: ${flags.join(", ")}` });
+  }
+
+  /** @param {string} flag */
+  toggleFlag(flag) {
+    if (!this.item || this.face) return;
+    const { flags } = this.draft;
+    if (!flags.delete(flag)) flags.add(flag);
+    const word = FLAGS[/** @type {keyof typeof FLAGS} */ (flag)];
+    this.#say(flags.has(flag) ? `${word}: marked, and stored with your decision` : `${word}: not marked`, false);
+  }
+
+  /** @param {string} note */
+  write(note) {
+    this.draft.note = note;
+    this.#changed();
   }
 
   /** @param {Choice} choice */
@@ -249,24 +402,101 @@ export class Session {
 
   /** @returns {boolean} whether there was something to leave */
   escape() {
-    if (!this.asking) return false;
+    const open = this.asking !== null || this.guessing || this.revising !== null;
+    if (this.asking || this.guessing) this.#say("Not decided yet.", false);
+    else if (this.revising) this.#say("Left as it was.", false);
+    if (!this.asking && !this.guessing) this.#leave();
     this.asking = null;
-    this.#say("Not decided yet.", false);
-    return true;
+    this.guessing = false;
+    if (open) this.#changed();
+    return open;
   }
 
   undo() {
     if (this.closed || this.needs_name) return;
-    if (this.asking) { this.escape(); return; }
+    if (this.asking || this.guessing || this.revising) { this.escape(); return; }
+    const before = this.queue.current;
     const last = this.queue.undo();
     if (!last) return this.#say("Nothing to undo here.", false);
-    const retract = this.#act("retract", last.item.item_id);
+    const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
-    last.item.shown_at = undefined;
-    if (last.words !== "Skipped") this.answered--;
-    this.#say(`Undone: ${last.words}`, false);
+    if (last.verdict !== "skip" && !last.former) this.#answer(-1);
+    this.pointed = null;
+    if (!last.former && last.item) last.item.shown_at = undefined;
+    // What was said beside the label is on the screen again with the item.
+    if (this.queue.current !== before) {
+      if (before) before.draft = this.draft;
+      this.draft = { flags: new Set(last.flags), note: last.note ?? "" };
+    }
+    this.#say(`Undone: ${this.told(last)}${last.former ? `. ${this.told(last.former.past)} stands again` : ""}`, false);
     this.link.flush();
+    if (this.queue.current?.fetching) this.#fetch(last.item_id);
     this.#decode();
+  }
+
+  /** A past decision in words. @param {Past} past */
+  told({ verdict, label_id, label }) {
+    const name = label_id ? this.labels.get(label_id)?.name ?? label ?? label_id : null;
+    return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `unsure, perhaps ${name}` : name;
+  }
+
+  /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
+  step(by) {
+    const { past } = this.queue;
+    const at = this.revising ? past.indexOf(this.revising.past) : past.length;
+    const to = Math.max(0, at + by);
+    if (to < past.length) this.revise(past[to]);
+    else if (this.revising) this.escape();
+  }
+
+  /** Show a past decision, to be revised. @param {Past} past */
+  revise(past) {
+    if (this.closed || this.needs_name || !this.setup || !this.queue.past.includes(past)) return;
+    const before = this.revising ?? { certainty: this.certainty, draft: this.draft };
+    const item = past.item ?? { item_id: past.item_id, chosen_by: REVISION, blind: isHidden(past), height: 0, width: 0, probs: [],
+      maps: {}, fetching: true };
+    item.blind = isHidden(past);
+    item.shown_at = undefined;
+    this.revising = { past, item, certainty: before.certainty, draft: before.draft };
+    this.draft = { flags: new Set(past.flags), note: past.note ?? "" };
+    this.certainty = past.certainty === null ? null : { value: past.certainty, source: "carried" };
+    this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
+    this.asking = null;
+    this.guessing = false;
+    // A blind item came without its map; one from before this page opened must come anew.
+    if (item.fetching || (past.hidden && !item.blind && !Object.keys(item.maps).length)) this.#fetch(item.item_id);
+    this.#decode();
+    this.#say(`You said: ${this.told(past)}. Choose anew to revise it; Esc goes back.`, false);
+  }
+
+  #leave() {
+    if (!this.revising) return;
+    ({ certainty: this.certainty, draft: this.draft } = this.revising);
+    this.revising = null;
+    this.pointed = null;
+  }
+
+  /** The next label comes into focus. @param {1 | -1} by */
+  point(by) {
+    if (!this.item || this.face) return;
+    const order = this.order;
+    if (!order.length) return;
+    const at = order.indexOf(this.focused?.label_id ?? "");
+    this.pointed = order[at < 0 ? (by > 0 ? 0 : order.length - 1) : (at + by + order.length) % order.length];
+    this.#changed();
+  }
+
+  /** @param {string | null} label_id */
+  pointAt(label_id) {
+    if (this.pointed === label_id) return;
+    this.pointed = label_id;
+    this.#changed();
+  }
+
+  /** The labels that arrows go through: the model's first, then those with a key. @returns {string[]} */
+  get order() {
+    const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
+    return [...new Set([...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
 
   toggleMap() {
@@ -284,10 +514,32 @@ export class Session {
     this.#changed();
   }
 
+  nextDisplay() {
+    if (!this.setup?.methods.length || this.item?.blind) return this.toggleMap();
+    if (this.map_shown) this.display = DISPLAYS[(DISPLAYS.indexOf(this.display) + 1) % DISPLAYS.length];
+    this.map_shown = true;
+    this.#changed();
+  }
+
   /** @param {number} opacity 0 to 1 */
   setOpacity(opacity) {
     this.opacity = Math.max(0.1, Math.min(1, opacity));
     this.#changed();
+  }
+
+  /** The examples of a label are wanted on the screen. @param {Label} label */
+  wantExamples({ label_id, n_examples }) {
+    if (!n_examples || this.examples.has(label_id)) return;
+    this.examples.set(label_id, []);
+    this.#send({ kind: "examples", label_id });
+  }
+
+  /** The whole project as a file. */
+  archive() {
+    if (this.packing) return;
+    this.packing = true;
+    this.#say("The archive is being made …", false);
+    this.#send({ kind: "archive" });
   }
 
   /** @param {string | null} name null: go on under the default one */
@@ -308,27 +560,44 @@ export class Session {
 
   // How a decision is made
 
-  /** @param {Choice} choice @param {string[]} [flags] */
-  #decide({ verdict, label_id, words }, flags = []) {
-    const item = this.item;
+  /** @param {Choice} choice */
+  #decide({ verdict, label_id, words }) {
+    const { item, revising } = this;
     if (!item || this.face) return;
     this.asking = null;
+    this.guessing = false;
     const rated = verdict !== "skip" ? this.certainty : null;
-    const act = this.#act("decide", item.item_id);
+    const note = this.draft.note.trim() || null;
+    /** @type {import("./types.d.ts").Decide} */
+    const act = { ...this.#act("decide", item.item_id), kind: "decide", verdict, label_id, note, flags: [...this.draft.flags],
+      certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source) };
     // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
-    this.outbox.put({ ...act, kind: "decide", verdict, label_id, note: null, flags,
-      certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source) });
-    this.queue.decide(act.decision_id, words);
-    if (verdict !== "skip") this.answered++;
-    if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
+    this.outbox.put(act);
+    if (revising) this.queue.revise(revising.past, pastOf(act));
+    else this.queue.decide(pastOf(act));
+    if (revising) this.#leave();
+    else {
+      if (verdict !== "skip") this.#answer(1);
+      this.draft = this.queue.current?.draft ?? blank();
+      this.pointed = null;
+      if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
+    }
+    if (label_id) this.#used(label_id);
     item.rejection = undefined;
-    const oldest = this.queue.past.length > 8 ? this.queue.past[this.queue.past.length - 9].item : null;
-    if (oldest) release(oldest);
     this.#say(words, false);
     this.link.flush();
     this.#ask();
     this.#decode();
   }
+
+  /** @param {1 | -1} by */
+  #answer(by) {
+    for (const name of /** @type {const} */ (["answered", "today", "in_round", "here"])) this.counts[name] += by;
+    if (by > 0) this.times = [...this.times.slice(1 - PACE), this.around.now()];
+  }
+
+  /** @param {string} label_id */
+  #used(label_id) { this.recent = [label_id, ...this.recent.filter((id) => id !== label_id)].slice(0, RECENT); }
 
   /** @template {"decide" | "retract"} K @param {K} kind @param {string} item_id */
   #act(kind, item_id) {
@@ -340,12 +609,12 @@ export class Session {
   /** What is on the screen at this moment. @param {Item} item @param {Seen["certainty"]} certainty @returns {Seen} */
   #seen(item, certainty) {
     /** @type {Seen} */
-    const seen = { chosen_by: item.chosen_by, taxonomy: this.setup?.taxonomy.version };
+    const seen = { chosen_by: this.revising ? REVISION : item.chosen_by, taxonomy: this.setup?.taxonomy.version };
     const suggestion = item.broken ? undefined : item.suggestion;
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(item.probs), model: item.model });
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
-    if (map) Object.assign(seen, { method: map.method, target: map.target });
+    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display });
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== undefined) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return seen;
@@ -356,6 +625,14 @@ export class Session {
     this.notice = { text, bad };
     this.#changed();
   }
+
+  /** Something without which the card goes on: not sent again. @param {object} message */
+  #send(message) {
+    try { this.around.send(message); } catch (error) { console.warn("hitl_widgets: not sent:", error); }
+  }
+
+  /** @param {string} item_id */
+  #fetch(item_id) { this.#send({ kind: "fetch", item_id }); }
 
   #have() {
     const decided = [...this.outbox.entries.values()].map(({ act }) => act.item_id);
@@ -368,8 +645,14 @@ export class Session {
     if (!this.setup || this.closed || this.queue.items.length > LOW || now - this.more_at < MORE_MS) return;
     if (this.end && this.queue.items.length === 0 && now - this.more_at < 5 * MORE_MS) return;
     this.more_at = now;
-    try { this.around.send({ kind: "more", have: this.#have() }); } catch { /* the tick asks again */ }
+    this.#send({ kind: "more", have: this.#have() });
   }
 
-  #decode() { decodeAhead(this.queue.items, () => this.#changed(), this.around.decode); }
+  #decode() {
+    const { past } = this.queue;
+    const items = this.revising ? [this.revising.item, ...this.queue.items] : this.queue.items;
+    const kept = new Set([...past.slice(-TOUCHES).map(({ item }) => item), ...items]);
+    for (const { item } of past.slice(0, -TOUCHES)) if (item?.picture && !kept.has(item)) release(item);
+    decodeAhead(items, (item) => { if (item === this.item) this.#changed(); }, this.around.decode);
+  }
 }

@@ -1,124 +1,225 @@
 // @ts-check
-// How is an item drawn, and its saliency map over it?
+// How is an item drawn, and its saliency map over it, beside it, or as a window on it?
 
-import { h, setAttribute, setText } from "./dom.js";
+import { actionButton, h, setAttribute, setText } from "./dom.js";
 import { colourise, gradient } from "./overlay.js";
+import { sizeOf } from "./pictures.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./types.d.ts").Item} Item */
 /** @typedef {import("./types.d.ts").Saliency} Saliency */
 
 const CRISP_FROM = 2; // a picture enlarged this much or more keeps its pixels' edges
+const MOST = 32; // times closer than the whole item
+const MARGIN = 12;
+const GAP = 10;
 
 /** What people call a method. @type {Record<string, string>} */
 const METHODS = { gradcam: "Grad-CAM", saliency: "Saliency", integrated_gradients: "Integrated gradients",
   occlusion: "Occlusion", kernelshap: "KernelSHAP", lime: "LIME" };
+const SHOWN = { overlay: "over", side_by_side: "beside", hot: "hot only" };
 
 /** @param {string} method */
 export const methodName = (method) => METHODS[method] ?? method;
+
+/** @param {Saliency} map @param {"over" | "beside" | "hot"} cover @param {HTMLCanvasElement} [canvas] */
+function drawn(map, cover, canvas = document.createElement("canvas")) {
+  canvas.width = map.width;
+  canvas.height = map.height;
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.putImageData(new ImageData(colourise(/** @type {Uint8Array} */ (map.values), map.signed, cover), map.width, map.height), 0, 0);
+  return canvas;
+}
+
+/** @param {HTMLElement} canvas @param {Saliency} map @param {Item} item */
+function lay(canvas, { box: [x0, y0, x1, y1] }, item) {
+  Object.assign(canvas.style, { left: `${(100 * x0) / item.width}%`, top: `${(100 * y0) / item.height}%`,
+    width: `${(100 * (x1 - x0)) / item.width}%`, height: `${(100 * (y1 - y0)) / item.height}%` });
+}
 
 /** @param {Session} session */
 export function buildStage(session) {
   const image = h("canvas", { class: "hitl-image", role: "img" });
   const map = h("canvas", { class: "hitl-map", "aria-hidden": "true" });
-  const sheet = h("div", { class: "hitl-sheet" }, image, map);
+  const alone = h("canvas", { class: "hitl-map", "aria-hidden": "true" });
+  const planes = [h("div", { class: "hitl-plane" }, image, map), h("div", { class: "hitl-plane" }, alone)];
+  const sheet = h("div", { class: "hitl-sheet" }, planes[0]);
+  const beside = h("div", { class: "hitl-sheet hitl-beside", hidden: true }, planes[1]);
   const broken = h("div", { class: "hitl-broken", role: "note" });
-  const stage = h("div", { class: "hitl-stage" }, sheet, broken);
-  /** @type {unknown} */
-  let drawn = null;
-  /** @type {Saliency | null} */
-  let mapped = null;
-  /** @type {Item | undefined} */
-  let fitted;
+  const closeness = h("span", { class: "hitl-closeness", hidden: true });
+  const stage = h("div", { class: "hitl-stage" }, h("div", { class: "hitl-sheets" }, sheet, beside), broken, closeness);
+
+  let room = { width: 0, height: 0 };
+  /** How close, and which point of the item is in the middle. */
+  let near = { times: 1, x: 0.5, y: 0.5 };
+  let fitted = "";
+  /** What the canvases hold. @type {unknown[]} */
+  let held = [null, null, null, null];
 
   /** The item as large as it fits. */
   function fit() {
     const item = session.item;
-    if (!item?.width || !stage.clientWidth) return;
-    fitted = item;
-    const scale = Math.min((stage.clientWidth - 24) / item.width, (stage.clientHeight - 24) / item.height);
+    if (!item?.width || !room.width) return;
+    const two = !beside.hidden;
+    const wanted = [item.item_id, item.width, item.height, two, room.width, room.height].join(" ");
+    if (wanted === fitted) return;
+    fitted = wanted;
+    const width = (room.width - 2 * MARGIN - (two ? GAP : 0)) / (two ? 2 : 1);
+    const scale = Math.min(width / item.width, (room.height - 2 * MARGIN) / item.height);
     // Whole steps keep every pixel of a tiny picture the same size.
     const whole = scale >= 4 ? Math.floor(scale) : scale;
-    sheet.style.width = `${item.width * whole}px`;
-    sheet.style.height = `${item.height * whole}px`;
-    sheet.classList.toggle("hitl-crisp", scale >= CRISP_FROM);
+    for (const each of [sheet, beside]) {
+      each.style.width = `${item.width * whole}px`;
+      each.style.height = `${item.height * whole}px`;
+    }
+    place();
   }
 
-  /** @param {Item | undefined} item */
-  function drawImage(item) {
+  function place() {
+    const item = session.item;
+    const { times } = near;
+    near.x = Math.max(0.5 / times, Math.min(1 - 0.5 / times, near.x));
+    near.y = Math.max(0.5 / times, Math.min(1 - 0.5 / times, near.y));
+    for (const plane of planes) {
+      plane.style.transform = times === 1 ? "" : `scale(${times}) translate(${100 * (0.5 / times - near.x)}%, ${100 * (0.5 / times - near.y)}%)`;
+    }
+    stage.classList.toggle("hitl-near", times > 1);
+    closeness.hidden = times === 1;
+    const scale = item?.width ? (parseFloat(sheet.style.width) / item.width) * times : 1;
+    stage.classList.toggle("hitl-crisp", scale >= CRISP_FROM);
+    setText(closeness, `${Math.round(100 * scale)} %`);
+  }
+
+  /** @param {number} factor @param {{x: number, y: number}} [at] the point that stays where it is, as shares of the sheet */
+  function zoom(factor, at = { x: 0.5, y: 0.5 }) {
+    const times = Math.max(1, Math.min(MOST, near.times * factor));
+    const [x, y] = [near.x + (at.x - 0.5) / near.times, near.y + (at.y - 0.5) / near.times];
+    near = { times, x: x - (at.x - 0.5) / times, y: y - (at.y - 0.5) / times };
+    place();
+  }
+
+  /** @param {number} x @param {number} y as shares of what is in view */
+  function move(x, y) {
+    near = { ...near, x: near.x + x / near.times, y: near.y + y / near.times };
+    place();
+  }
+
+  /** @param {MouseEvent} event */
+  const shareAt = (event) => {
+    const { left, top, width, height } = sheet.getBoundingClientRect();
+    return { x: (event.clientX - left) / width, y: (event.clientY - top) / height };
+  };
+  stage.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey) return; // without Ctrl the notebook scrolls
+    event.preventDefault();
+    zoom(2 ** (-event.deltaY / 200), shareAt(event));
+  }, { passive: false });
+  stage.addEventListener("dblclick", (event) => (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
+  stage.addEventListener("pointerdown", (event) => {
+    if (near.times === 1 || event.button !== 0) return;
+    stage.setPointerCapture(event.pointerId);
+    let from = shareAt(event);
+    const drag = (/** @type {PointerEvent} */ e) => {
+      const to = shareAt(e);
+      move(from.x - to.x, from.y - to.y);
+      from = to;
+    };
+    stage.addEventListener("pointermove", drag);
+    stage.addEventListener("lostpointercapture", () => stage.removeEventListener("pointermove", drag), { once: true });
+  });
+
+  /** @param {Item | undefined} item @param {Saliency | null} hot */
+  function drawImage(item, hot) {
     const picture = item?.picture ?? null;
-    if (picture === drawn) return;
-    drawn = picture;
+    if (held[0] === picture && held[1] === hot && picture) return;
     sheet.classList.toggle("hitl-empty", !picture);
-    if (!picture) return;
-    const [width, height] = "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight]
-      : [picture.width, picture.height];
+    if (!picture || !item) { held[0] = null; return; }
+    const another = held[0] !== picture;
+    held[0] = picture;
+    held[1] = hot;
+    const [width, height] = sizeOf(picture);
     if (image.width !== width || image.height !== height) { image.width = width; image.height = height; }
     const context = /** @type {CanvasRenderingContext2D} */ (image.getContext("2d"));
-    context.clearRect(0, 0, width, height);
+    context.globalCompositeOperation = "copy";
     context.drawImage(picture, 0, 0);
-    session.painted();
+    if (hot) {
+      const [x0, y0, x1, y1] = hot.box;
+      const [kx, ky] = [width / item.width, height / item.height];
+      context.globalCompositeOperation = "destination-in";
+      context.imageSmoothingEnabled = true;
+      context.drawImage(drawn(hot, "hot"), x0 * kx, y0 * ky, (x1 - x0) * kx, (y1 - y0) * ky);
+    }
+    if (another) session.painted();
   }
 
-  /** @param {Item | undefined} item */
-  function drawMap(item) {
-    const saliency = session.saliency;
-    map.hidden = !saliency || !item?.picture;
-    map.style.opacity = String(session.opacity);
-    if (!saliency?.values || !item || saliency === mapped) return;
-    mapped = saliency;
-    map.width = saliency.width;
-    map.height = saliency.height;
-    const context = /** @type {CanvasRenderingContext2D} */ (map.getContext("2d"));
-    context.putImageData(new ImageData(colourise(saliency.values, saliency.signed), saliency.width, saliency.height), 0, 0);
-    const [x0, y0, x1, y1] = saliency.box;
-    Object.assign(map.style, { left: `${(100 * x0) / item.width}%`, top: `${(100 * y0) / item.height}%`,
-      width: `${(100 * (x1 - x0)) / item.width}%`, height: `${(100 * (y1 - y0)) / item.height}%` });
+  /** @param {HTMLCanvasElement} canvas @param {Item | undefined} item @param {Saliency | null} saliency @param {"over" | "beside"} cover */
+  function drawMap(canvas, item, saliency, cover) {
+    canvas.hidden = !saliency || !item?.picture;
+    const i = cover === "over" ? 2 : 3;
+    if (!saliency || !item || saliency === held[i]) return;
+    held[i] = saliency;
+    drawn(saliency, cover, canvas);
+    lay(canvas, saliency, item);
   }
 
+  /** @type {string | undefined} */
+  let shown;
   function update() {
-    const item = session.item;
-    if (item !== fitted) fit();
-    drawImage(item);
-    drawMap(item);
+    const { item, saliency, display } = session;
+    const two = display === "side_by_side" && session.map_shown && Boolean(session.method_name) && !item?.blind && !item?.broken
+      && Boolean(item?.suggestion);
+    beside.hidden = !two;
+    if (item?.item_id !== shown) {
+      shown = item?.item_id;
+      if (near.times !== 1) { near = { times: 1, x: 0.5, y: 0.5 }; place(); }
+    }
+    fit();
+    drawImage(item, display === "hot" ? saliency : null);
+    drawMap(map, item, display === "overlay" ? saliency : null, "over");
+    drawMap(alone, item, two ? saliency : null, "beside");
+    map.style.opacity = String(session.opacity);
     stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
     setText(broken, item?.broken ?? "");
     setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");
   }
 
-  const watch = new ResizeObserver(fit);
+  const watch = new ResizeObserver(([{ contentRect }]) => { room = contentRect; fit(); });
   watch.observe(stage);
-  return { stage, update, stop: () => watch.disconnect() };
+  return { stage, update, zoom, move, stop: () => watch.disconnect() };
 }
 
-/** The line under the item: which map is shown, on what scale, how strong. @param {Session} session */
+/** The line under the item: which map is shown, how, on what scale, how strong. @param {Session} session */
 export function buildLegend(session) {
-  const toggle = h("button", { class: "hitl-key-button", type: "button", tabindex: "-1", "aria-keyshortcuts": "h",
-    title: "Saliency map on or off (h)", onclick: () => session.toggleMap() }, h("kbd", { class: "hitl-cap", text: "H" }),
-  h("span", { class: "hitl-map-state" }));
+  const toggle = actionButton("map", "", () => session.toggleMap());
+  toggle.title = "Saliency map on or off";
+  const how = actionButton("display", "", () => session.nextDisplay());
+  how.title = "Over the item, beside it, or the item only where the map is hot";
   const words = h("span", { class: "hitl-map-words" });
   const low = h("span", { text: "less" });
   const bar = h("span", { class: "hitl-scale-bar", role: "img" });
   const high = h("span", { text: "more" });
   const scale = h("span", { class: "hitl-scale" }, low, bar, high);
   const opacity = h("input", { class: "hitl-opacity", type: "range", min: "0.1", max: "1", step: "0.1",
-    "aria-label": "Strength of the map", title: "Strength of the map ( , and . )",
+    "aria-label": "Strength of the map", title: "Strength of the map",
     oninput: (/** @type {any} */ event) => session.setOpacity(Number(event.target.value)) });
-  const legend = h("div", { class: "hitl-legend" }, toggle, words, scale, opacity);
+  const legend = h("div", { class: "hitl-legend" }, toggle, how, words, scale, opacity);
 
   function update() {
-    const { item, method_name } = session;
-    const saliency = session.saliency;
+    const { item, method_name, saliency } = session;
     const pushed = item && method_name ? item.maps[method_name] : null;
     legend.hidden = !item || !session.setup?.methods.length;
+    if (legend.hidden) return;
     setText(/** @type {Node} */ (toggle.lastChild), session.map_shown ? "Map on" : "Map off");
     setAttribute(toggle, "aria-pressed", String(session.map_shown));
+    how.hidden = !session.map_shown || Boolean(item?.blind);
+    setText(/** @type {Node} */ (how.lastChild), SHOWN[session.display]);
     const target = saliency && session.labels.get(saliency.target)?.name;
     setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem
       : saliency ? `${methodName(saliency.method)} for ${target}`
         : !session.map_shown || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
-    scale.hidden = opacity.hidden = !saliency;
+    scale.hidden = !saliency;
+    opacity.hidden = !saliency || session.display !== "overlay";
     if (saliency) {
       bar.style.background = gradient(saliency.signed);
       setText(low, saliency.signed ? "against" : "less");

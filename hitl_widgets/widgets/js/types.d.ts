@@ -3,13 +3,31 @@
 export type Verdict = "accept" | "correct" | "answer" | "unsure" | "skip";
 export type Policy = "keep" | "ask" | "unsure_only";
 
-export interface Label { label_id: string; name: string; path: string; key?: string; definition?: string }
+/** A label; `own_key`: the taxonomy itself names its key. */
+export interface Label {
+  label_id: string; name: string; path: string; key?: string; own_key?: boolean; definition?: string; link?: string;
+  colour?: string; sensitive?: string; n_examples?: number;
+}
+/** action -> its keys, and what it does in words */
+export type KeyTable = Record<string, [string[], string]>;
+export interface Example { name: string; against: boolean; problem: string | null; picture: Picture | null }
+/** What is said beside the label, until the item is decided. */
+export interface Draft { flags: Set<string>; note: string }
+
+/** A decision that stands. `revealed`: what the model said of a blind item is told by now. `former`: the decision that
+ * this one revised, and its place among the past. */
+export interface Past {
+  decision_id: string; item_id: string; verdict: Verdict; label_id: string | null; label?: string | null;
+  certainty: number | null; flags: string[]; note: string | null; suggestion: string | null; hidden: boolean; chosen_by?: string;
+  item?: Item; thumb?: Picture | HTMLCanvasElement; revealed?: boolean; former?: { past: Past; at: number };
+}
 
 export interface Setup {
   kind: "ready"; project_id: string; annotator: string; annotator_is_default: boolean;
   taxonomy: { version: number; labels: Label[] }; certainty: Policy; methods: string[]; progress: Progress;
+  keys: KeyTable; n: number | null; temporary: boolean;
 }
-export interface Progress { answered?: number; today?: number; items?: number; round?: number }
+export interface Progress { answered?: number; today?: number; in_round?: number; items?: number; round?: number }
 
 /** A saliency map: one byte a cell (128 is zero when signed), lying on `box` of the item. */
 export interface Saliency {
@@ -23,13 +41,14 @@ export interface Item {
   broken?: string; problem?: string;
   bytes?: ArrayBufferView; picture?: Picture; decoding?: Promise<void>;
   maps: Record<string, Saliency>; shown_at?: number; rejection?: string;
+  fetching?: boolean; draft?: Draft;
 }
 export type Picture = ImageBitmap | HTMLImageElement;
 
 /** What was on the screen: the fields of records.Seen. */
 export interface Seen {
   suggestion?: string; probs?: Record<string, number>; hidden?: boolean; method?: string; target?: string;
-  model?: string; taxonomy?: number; certainty?: "given" | "carried"; chosen_by?: string; shown_ms?: number;
+  display?: "overlay" | "side_by_side" | "hot"; model?: string; taxonomy?: number; certainty?: "given" | "carried"; chosen_by?: string; shown_ms?: number;
 }
 
 export interface Decide {
@@ -44,13 +63,17 @@ export type Act = Decide | Retract;
 export type Reply =
   | Setup
   | { kind: "stored"; decision_id: string }
-  | { kind: "rejected"; decision_id?: string; reason: string; again?: boolean }
+  | { kind: "rejected"; decision_id?: string; item_id?: string; reason: string; again?: boolean }
   | { kind: "noted" };
 
 export type Push =
-  | { kind: "item"; item: Omit<Item, "maps" | "bytes"> }
+  | { kind: "item"; item: Omit<Item, "maps" | "bytes">; again?: boolean }
   | ({ kind: "map"; item_id: string } & Omit<Saliency, "values">)
   | { kind: "drop"; item_ids: string[]; keep: number; decision_id?: string }
+  | { kind: "past"; past: Past[] }
+  | { kind: "thumbnail"; item_id: string }
+  | { kind: "examples"; label_id: string; examples: Omit<Example, "picture">[] }
+  | { kind: "archive"; name: string; problem?: string }
   | { kind: "progress"; progress: Progress }
   | { kind: "taxonomy"; taxonomy: Setup["taxonomy"] }
   | { kind: "end"; reason: "empty" | "enough" }

@@ -112,27 +112,62 @@ var Outbox = class {
   }
 };
 
+// hitl_widgets/widgets/js/pictures.js
+var AHEAD = 8;
+var MOST_PIXELS = 32e6;
+async function decode({ bytes, mime }) {
+  const blob = new Blob([
+    /** @type {BlobPart} */
+    bytes
+  ], { type: mime });
+  if ("createImageBitmap" in globalThis) return createImageBitmap(blob);
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  try {
+    await image.decode();
+  } finally {
+    URL.revokeObjectURL(image.src);
+  }
+  return image;
+}
+function decodeAhead(items, onDone, decoder = decode) {
+  let pixels = 0;
+  for (const [i, item] of items.entries()) {
+    pixels += item.height * item.width;
+    if (i > 0 && (i >= AHEAD || pixels > MOST_PIXELS)) break;
+    if (item.picture || item.decoding || item.broken || !item.bytes) continue;
+    item.decoding = decoder(item).then(
+      (picture) => {
+        item.picture = picture;
+      },
+      (error) => {
+        item.broken = `The browser can't show this picture (${error.message}). Flag it, skip it, or answer all the same.`;
+      }
+    ).then(() => {
+      item.decoding = void 0;
+      onDone(item);
+    });
+  }
+}
+var sizeOf = (picture) => "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+function drawSmall(canvas, picture) {
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  if (!picture) return;
+  const [width, height] = sizeOf(picture);
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  context.imageSmoothingEnabled = scale < 1;
+  context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
+}
+function release(item) {
+  if (item.picture && "close" in item.picture) item.picture.close();
+  item.picture = void 0;
+}
+
 // hitl_widgets/widgets/js/keys.js
-var COMMANDS = {
-  Enter: { kind: "accept" },
-  " ": { kind: "accept" },
-  u: { kind: "unsure" },
-  s: { kind: "skip" },
-  z: { kind: "undo" },
-  Backspace: { kind: "undo" },
-  f: { kind: "flag" },
-  h: { kind: "map" },
-  v: { kind: "method" },
-  "?": { kind: "help" },
-  "/": { kind: "search" },
-  Escape: { kind: "escape" },
-  "-": { kind: "nudge", by: -1 },
-  "=": { kind: "nudge", by: 1 },
-  "+": { kind: "nudge", by: 1 },
-  ",": { kind: "opacity", by: -1 },
-  ".": { kind: "opacity", by: 1 }
-};
-var RESERVED = /* @__PURE__ */ new Set([...Object.keys(COMMANDS).filter((k) => /^[a-z]$/.test(k)), "n"]);
 var SCALE = [
   "Backquote",
   "Digit1",
@@ -146,28 +181,52 @@ var SCALE = [
   "Digit9",
   "Digit0"
 ];
-function read(event, { asking = false } = {}) {
+var REPEATABLE = /* @__PURE__ */ new Set([
+  "surer",
+  "less_sure",
+  "fainter",
+  "stronger",
+  "zoom_in",
+  "zoom_out",
+  "left",
+  "right",
+  "up",
+  "down",
+  "next_label",
+  "previous_label",
+  "earlier",
+  "later"
+]);
+function bind(table2) {
+  return new Map(Object.entries(table2).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
+}
+function pressed({ key, shiftKey }) {
+  if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
+  return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
+}
+function read(event, bindings, { asking = false } = {}) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return null;
   const step = SCALE.indexOf(event.code);
   if (step >= 0 && (event.shiftKey || asking)) return { kind: "certainty", value: step };
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
   if (digit && (event.code.startsWith("Digit") || event.key === digit[1])) return { kind: "label", key: digit[1] };
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (COMMANDS[key]) return COMMANDS[key];
+  if (event.key === "Escape") return { kind: "escape" };
+  const key = pressed(event);
+  const action = bindings.get(key);
+  if (action) return { kind: "do", action };
   return /^[^\s]$/u.test(key) ? { kind: "label", key } : null;
 }
-var REPEATABLE = /* @__PURE__ */ new Set(["nudge", "opacity"]);
-function assignKeys(labels, before = /* @__PURE__ */ new Map()) {
+function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @__PURE__ */ new Map()) {
   const present = new Set(labels.map((l) => l.label_id));
   const keys = new Map([...before].filter(([id]) => present.has(id)));
   const taken = new Set(before.values());
   for (const { label_id, key } of labels) {
     const wanted = key?.toLowerCase();
-    if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || RESERVED.has(wanted)) continue;
+    if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
     keys.set(label_id, wanted);
     taken.add(wanted);
   }
-  const free = [..."1234567890abcdefghijklmnopqrstuvwxyz"].filter((k) => !taken.has(k) && !RESERVED.has(k));
+  const free = [..."1234567890abcdefghijklmnopqrstuvwxyz"].filter((k) => !taken.has(k) && !bindings.has(k));
   for (const { label_id } of labels) {
     if (!keys.has(label_id) && free.length) keys.set(
       label_id,
@@ -177,22 +236,29 @@ function assignKeys(labels, before = /* @__PURE__ */ new Map()) {
   }
   return keys;
 }
-var HELP = [
-  [["Enter", "Space"], "accept the model's suggestion"],
-  [["1", "…", "0", "letters"], "choose the label with that key"],
-  [["/"], "search a label by typing; Enter takes the marked one"],
-  [["u"], "unsure: closes the item without a label"],
-  [["s"], "skip: the item comes again later"],
-  [["z", "Backspace"], "undo, up to 50 decisions back"],
-  [["Shift", "` 1 … 9 0"], "how sure you are: 0, 1 … 9, 10"],
-  [["-", "="], "one step less sure, one step surer"],
-  [["h"], "saliency map on or off"],
-  [["v"], "next saliency method"],
-  [[",", "."], "map fainter, map stronger"],
-  [["f"], "flag the item as bad data"],
-  [["?"], "these keys"],
-  [["Esc"], "close what is open, or leave the card"]
-];
+function clashes(labels, bindings) {
+  return labels.flatMap((label) => {
+    const key = label.own_key ? label.key?.toLowerCase() ?? "" : "";
+    const action = bindings.get(key);
+    return action ? [{ label, key, action }] : [];
+  });
+}
+var NAMES = {
+  Escape: "Esc",
+  Enter: "⏎ Enter",
+  Backspace: "⌫",
+  Space: "Space",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageUp: "PgUp",
+  PageDown: "PgDn"
+};
+function keyName(key) {
+  if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
+  return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+}
 
 // hitl_widgets/widgets/js/link.js
 var PATIENCE_MS = 5e3;
@@ -283,54 +349,28 @@ var Link = class {
 };
 var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
 
-// hitl_widgets/widgets/js/pictures.js
-var AHEAD = 8;
-var MOST_PIXELS = 32e6;
-async function decode(item) {
-  const blob = new Blob([
-    /** @type {BlobPart} */
-    item.bytes
-  ], { type: item.mime });
-  if ("createImageBitmap" in globalThis) return createImageBitmap(blob);
-  const image = new Image();
-  image.src = URL.createObjectURL(blob);
-  try {
-    await image.decode();
-  } finally {
-    URL.revokeObjectURL(image.src);
-  }
-  return image;
-}
-function decodeAhead(items, onDone, decoder = decode) {
-  let pixels = 0;
-  for (const [i, item] of items.entries()) {
-    pixels += item.height * item.width;
-    if (i > 0 && (i >= AHEAD || pixels > MOST_PIXELS)) break;
-    if (item.picture || item.decoding || item.broken || !item.bytes) continue;
-    item.decoding = decoder(item).then(
-      (picture) => {
-        item.picture = picture;
-      },
-      (error) => {
-        item.broken = `The browser can't show this picture (${error.message}). Flag it, skip it, or answer all the same.`;
-      }
-    ).then(() => {
-      item.decoding = void 0;
-      onDone(item);
-    });
-  }
-}
-function release(item) {
-  if (item.picture && "close" in item.picture) item.picture.close();
-  item.picture = void 0;
-}
-
 // hitl_widgets/widgets/js/queue.js
 var KEPT = 50;
+var REVISION = "revision";
+function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, seen }) {
+  return {
+    decision_id,
+    item_id,
+    verdict,
+    label_id,
+    certainty,
+    flags,
+    note,
+    suggestion: seen.suggestion ?? null,
+    hidden: Boolean(seen.hidden),
+    chosen_by: seen.chosen_by
+  };
+}
 var Queue = class {
   constructor() {
     this.items = [];
     this.past = [];
+    this.undone = /* @__PURE__ */ new Set();
   }
   /** @returns {Item | undefined} */
   get current() {
@@ -341,7 +381,7 @@ var Queue = class {
   push(item) {
     const at = this.items.findIndex((i) => i.item_id === item.item_id);
     if (at < 0) this.items.push(item);
-    else if (at >= 2) this.items[at] = item;
+    else if (at >= 2 || this.items[at].fetching) this.items[at] = item;
   }
   /** @param {string} item_id @returns {Item | undefined} */
   find(item_id) {
@@ -352,38 +392,109 @@ var Queue = class {
     const gone = new Set(item_ids);
     this.items = this.items.filter((item, i) => i < keep || !gone.has(item.item_id));
   }
-  /** The current item is decided; the next one takes the screen. @param {string} decision_id @param {string} words */
-  decide(decision_id, words) {
+  /** The current item is decided; the next one takes the screen. @param {Past} past */
+  decide(past) {
     const item = this.items.shift();
-    if (!item) return;
-    this.past.push({ item, decision_id, words });
+    if (item) this.#add({ ...past, item });
+  }
+  /** A former decision is replaced by a newer one. @param {Past} former @param {Past} past */
+  revise(former, past) {
+    const at = this.past.indexOf(former);
+    if (at >= 0) this.past.splice(at, 1);
+    this.#add({ ...past, item: former.item, thumb: former.thumb, former: { past: former, at: Math.max(0, at) } });
+  }
+  /** @param {Past} past */
+  #add(past) {
+    for (const earlier of this.past) earlier.revealed = true;
+    this.past.push(past);
     if (this.past.length > KEPT) this.past.shift();
   }
-  /** The last decision is taken back: its item is on the screen again, the others wait. @returns {Past | undefined} */
+  /** The last decision is taken back. Its item is on the screen again and the others wait; where it revised another
+   * decision, that one stands again and the screen stays as it is. @returns {Past | undefined} */
   undo() {
     const last = this.past.pop();
     if (!last) return void 0;
-    this.items = [last.item, ...this.items.filter((i) => i.item_id !== last.item.item_id)];
+    this.undone.add(last.decision_id);
+    if (last.former) this.past.splice(last.former.at, 0, last.former.past);
+    else if (last.chosen_by !== REVISION) {
+      const item = last.item ?? {
+        item_id: last.item_id,
+        chosen_by: last.chosen_by ?? "",
+        blind: false,
+        height: 0,
+        width: 0,
+        probs: [],
+        maps: {},
+        fetching: true
+      };
+      item.blind = isHidden(last);
+      this.items = [item, ...this.items.filter((i) => i.item_id !== item.item_id)];
+    }
     return last;
   }
-  /** A decision was rejected: its item comes next, never under a finger that is about to press.
-   * @param {string} decision_id @returns {Item | undefined} */
+  /** A decision was rejected: its item comes next, never under a finger that is about to press. A revision leaves the
+   * former decision. @param {string} decision_id @returns {Item | undefined} */
   bringBack(decision_id) {
     const at = this.past.findIndex((p) => p.decision_id === decision_id);
     if (at < 0) return void 0;
-    const [{ item }] = this.past.splice(at, 1);
-    if (!this.find(item.item_id)) this.items.splice(1, 0, item);
+    const [{ item, former }] = this.past.splice(at, 1);
+    if (former) this.past.splice(former.at, 0, former.past);
+    else if (item && !this.find(item.item_id)) this.items.splice(1, 0, item);
     return item;
+  }
+  /** What the log knows of the last decisions is brought together with what this page knows: decisions that are on
+   * their way come last, those taken back stay away. @param {Past[]} stored @param {Act[]} waiting */
+  remember(stored, waiting) {
+    const here = new Map(this.past.map((past) => [past.decision_id, past]));
+    for (const act of waiting) {
+      if (act.kind === "retract") this.undone.add(act.retracts);
+      else if (!here.has(act.decision_id)) here.set(act.decision_id, pastOf(act));
+    }
+    const replaced = /* @__PURE__ */ new Set();
+    for (const { former } of here.values()) for (let f = former; f; f = f.past.former) replaced.add(f.past.decision_id);
+    const known2 = stored.map((past) => ({ ...past, ...here.get(past.decision_id) }));
+    const ids = new Set(stored.map((past) => past.decision_id));
+    for (const past of here.values()) {
+      if (ids.has(past.decision_id)) continue;
+      const at = known2.findIndex((earlier) => earlier.item_id === past.item_id && earlier.verdict !== "skip");
+      if (at >= 0 && !past.former && !here.has(known2[at].decision_id)) {
+        const [former] = known2.splice(at, 1);
+        past.former = { past: former, at };
+      }
+      known2.push(past);
+    }
+    this.past = known2.filter((past) => !this.undone.has(past.decision_id) && !replaced.has(past.decision_id)).slice(-KEPT);
+    for (const earlier of this.past.slice(0, -1)) earlier.revealed = true;
   }
   clear() {
     this.items = [];
     this.past = [];
+    this.undone.clear();
   }
 };
+var isHidden = (past) => past.hidden && !past.revealed;
 
 // hitl_widgets/widgets/js/session.js
 var LOW = 6;
 var MORE_MS = 2e3;
+var RECENT = 12;
+var PACE = 20;
+var BREAK_MS = 6e4;
+var TOUCHES = 8;
+var DISPLAYS = (
+  /** @type {const} */
+  ["overlay", "side_by_side", "hot"]
+);
+var FLAGS = (
+  /** @type {const} */
+  {
+    ethics: "Ethics or bias",
+    bad_data: "Bad data",
+    not_in_taxonomy: "Not in the taxonomy",
+    second_look: "Second look"
+  }
+);
+var blank = () => ({ flags: /* @__PURE__ */ new Set(), note: "" });
 var Session = class {
   /** @param {Surroundings} around */
   constructor(around) {
@@ -394,16 +505,27 @@ var Session = class {
     this.setup = null;
     this.labels = /* @__PURE__ */ new Map();
     this.keys = /* @__PURE__ */ new Map();
+    this.bindings = /* @__PURE__ */ new Map();
     this.certainty = null;
+    this.draft = blank();
     this.asking = null;
+    this.guessing = false;
+    this.pointed = null;
+    this.revising = null;
+    this.recent = [];
+    this.examples = /* @__PURE__ */ new Map();
     this.map_shown = true;
+    this.display = "overlay";
     this.method = 0;
     this.opacity = 0.55;
-    this.answered = 0;
+    this.counts = { answered: 0, today: 0, in_round: 0, here: 0 };
+    this.times = [];
     this.end = null;
     this.closed = null;
     this.problem = null;
+    this.crashed = null;
     this.notice = null;
+    this.packing = false;
     this.named = false;
     this.naming = false;
     this.tab = newId();
@@ -424,7 +546,7 @@ var Session = class {
   }
   // What the card shows
   get item() {
-    return this.queue.current;
+    return this.revising?.item ?? this.queue.current;
   }
   get pending() {
     return this.outbox.pending;
@@ -438,6 +560,10 @@ var Session = class {
     if (!item?.suggestion || item.blind || item.broken || !this.labels.has(item.suggestion)) return null;
     return item.probs.find(([id]) => id === item.suggestion) ?? null;
   }
+  /** The label whose meaning is shown, and which Enter takes. @returns {Label | undefined} */
+  get focused() {
+    return this.labels.get(this.pointed ?? this.suggestion?.[0] ?? "");
+  }
   get method_name() {
     return this.setup?.methods[this.method] ?? null;
   }
@@ -446,17 +572,22 @@ var Session = class {
     const map = this.map_shown && this.item && !this.item.blind && this.method_name ? this.item.maps[this.method_name] : null;
     return map?.values ? map : null;
   }
-  /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "wait" | "empty" | "enough" | null} */
+  /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
     if (this.closed) return "closed";
     if (!this.setup || this.naming) return "start";
     if (this.needs_name) return "name";
-    if (this.item) return null;
+    if (this.item) return this.item.fetching ? "fetch" : null;
     return this.end === "enough" || this.end === "empty" ? this.end : "wait";
   }
   /** Milliseconds for which the kernel hasn't answered. */
   get waited_ms() {
     return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
+  }
+  /** Seconds that a decision takes, breaks left out; null before there are enough of them. */
+  get pace_s() {
+    const steps = this.times.slice(1).map((at, i) => at - this.times[i]).filter((ms) => ms < BREAK_MS).sort((a, b) => a - b);
+    return steps.length < 4 ? null : steps[Math.floor(steps.length / 2)] / 1e3;
   }
   // What the kernel says
   hello() {
@@ -482,25 +613,39 @@ var Session = class {
     if (this.setup && (this.setup.annotator !== setup.annotator || this.setup.project_id !== setup.project_id)) {
       for (const item of this.queue.items) release(item);
       this.queue.clear();
+      this.revising = null;
       this.more_at = -Infinity;
     }
     this.setup = setup;
     this.naming = false;
+    this.bindings = bind(setup.keys);
     this.#name(setup.taxonomy);
-    this.answered = setup.progress.answered ?? 0;
+    const [clash] = clashes(setup.taxonomy.labels, this.bindings);
+    if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${clash.action.replaceAll("_", " ")}). wb.review(keys={"${clash.action}": ...}) gives it free.` };
+    this.#count(setup.progress);
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     this.link.restart();
+    if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
   /** @param {Setup["taxonomy"]} taxonomy */
   #name(taxonomy) {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
-    this.keys = assignKeys(taxonomy.labels, this.keys);
+    this.keys = assignKeys(taxonomy.labels, this.keys, this.bindings);
+    this.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
   }
-  /** @param {{decision_id?: string, reason: string, again?: boolean}} reply */
-  #rejected({ decision_id, reason, again }) {
+  /** @param {import("./types.d.ts").Progress} progress */
+  #count({ answered = 0, today = 0, in_round = 0 }) {
+    this.counts = { answered, today, in_round, here: this.counts.here };
+  }
+  /** @param {{decision_id?: string, item_id?: string, reason: string, again?: boolean}} reply */
+  #rejected({ decision_id, item_id, reason, again }) {
     this.notice = { text: reason, bad: true };
+    if (item_id) {
+      if (this.revising?.item.item_id === item_id) this.#leave();
+      this.queue.items = this.queue.items.filter((item2) => !(item2.fetching && item2.item_id === item_id));
+    }
     if (!decision_id) {
       this.naming = false;
       return;
@@ -513,31 +658,78 @@ var Session = class {
   }
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
   push(push, buffers) {
-    if (push.kind === "item") {
-      const { item } = push;
-      if (!this.outbox.holds(item.item_id)) this.queue.push({ ...item, bytes: buffers[0], maps: {} });
-      this.end = null;
-      this.problem = null;
-    } else if (push.kind === "map") {
-      const item = this.queue.find(push.item_id);
+    const { item } = this;
+    if (push.kind === "item") this.#arrived({ ...push.item, bytes: buffers[0], maps: {} }, Boolean(push.again));
+    else if (push.kind === "map") {
       const bytes = buffers[0];
-      if (item) {
-        item.maps[push.method] = {
-          ...push,
-          values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-        };
+      const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+      for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
+        if (of?.item_id === push.item_id) of.maps[push.method] = map;
       }
+      if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "drop") {
       if (!push.decision_id || !this.mine.has(push.decision_id)) this.queue.drop(push.item_ids, push.keep);
     } else if (push.kind === "progress") {
       if (this.setup) this.setup = { ...this.setup, progress: push.progress };
-      if (!this.pending) this.answered = push.progress.answered ?? this.answered;
-    } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+      if (!this.pending) this.#count(push.progress);
+    } else if (push.kind === "past") {
+      this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
+      for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
+    } else if (push.kind === "thumbnail") return this.#thumbnail(push.item_id, buffers[0]);
+    else if (push.kind === "examples") return this.#examples(push.label_id, push.examples, buffers);
+    else if (push.kind === "archive") this.#archived(push.name, push.problem, buffers[0]);
+    else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "end") this.end = push.reason;
     else if (push.kind === "problem") this.problem = push.reason;
     else if (push.kind === "closed") this.closed = push.reason;
     this.#decode();
-    this.#changed();
+    if (push.kind !== "item" || this.item !== item) this.#changed();
+  }
+  /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
+  #arrived(item, again) {
+    this.problem = null;
+    if (!again) {
+      if (!this.outbox.holds(item.item_id)) this.queue.push(item);
+      this.end = null;
+      return;
+    }
+    if (this.revising?.item.item_id === item.item_id) {
+      const { past } = this.revising;
+      past.item = this.revising.item = { ...item, blind: isHidden(past) };
+    }
+    const asked = this.queue.find(item.item_id);
+    if (asked?.fetching) this.queue.push({ ...item, blind: asked.blind, chosen_by: asked.chosen_by });
+  }
+  /** @param {string} item_id @param {ArrayBufferView} bytes */
+  #thumbnail(item_id, bytes) {
+    const wanting = () => this.queue.past.filter((past) => past.item_id === item_id && !past.thumb);
+    if (!wanting().length) return;
+    this.#picture(bytes).then((picture) => {
+      for (const past of wanting()) past.thumb = picture ?? void 0;
+      this.#changed();
+    });
+  }
+  /** @param {string} label_id @param {Omit<Example, "picture">[]} examples @param {ArrayBufferView[]} buffers */
+  #examples(label_id, examples, buffers) {
+    Promise.all(examples.map(async (example, i) => ({ ...example, picture: await this.#picture(buffers[i]) }))).then((all) => {
+      this.examples.set(label_id, all);
+      this.#changed();
+    });
+  }
+  /** @param {ArrayBufferView} bytes @returns {Promise<Picture | null>} */
+  async #picture(bytes) {
+    if (!bytes?.byteLength || !this.around.decode) return null;
+    return this.around.decode({ bytes, mime: "image/png" }).catch(() => null);
+  }
+  /** @param {string} name @param {string | undefined} problem @param {ArrayBufferView | undefined} bytes */
+  #archived(name, problem, bytes) {
+    this.packing = false;
+    if (problem || !bytes) {
+      this.notice = { text: problem ?? "No archive came.", bad: true };
+      return;
+    }
+    this.around.save?.(name, bytes);
+    this.notice = { text: `${name}: ${Math.max(1, Math.round(bytes.byteLength / 1024)).toLocaleString("en")} KB handed to the browser's downloads.`, bad: false };
   }
   /** To be called a few times a second. */
   tick() {
@@ -545,32 +737,70 @@ var Session = class {
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed();
   }
+  /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
+  crash(error) {
+    this.crashed = error instanceof Error ? error.message : String(error);
+    console.error("hitl_widgets:", error);
+  }
   // What the person does
-  /** Enter: the visible suggestion is right. */
+  /** Enter: the label in focus, which is the visible suggestion unless the person moved on. */
   accept() {
-    const seen = this.suggestion;
     if (!this.item) return;
-    if (!seen) return this.#say("No suggestion is shown for this item: choose a label.", true);
-    this.choose(seen[0]);
+    if (!this.focused) return this.#say("No suggestion is shown for this item: choose a label.", true);
+    this.choose(this.focused.label_id);
   }
   /** @param {string} label_id */
   choose(label_id) {
     const label = this.labels.get(label_id);
     if (!this.item || !label) return;
+    if (this.guessing) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}` });
     const seen = this.suggestion;
     const verdict = !seen ? "answer" : seen[0] === label_id ? "accept" : "correct";
     const done = { accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict];
     this.#choice({ verdict, label_id, words: `${done} ${label.name}` });
   }
+  /** The label with this key, if there is one. @param {string} key */
+  press(key) {
+    for (const [label_id, of] of this.keys) if (of === key) return this.choose(label_id);
+  }
   unsure() {
     this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" });
   }
+  /** Unsure, with the label that comes next. */
+  guess() {
+    if (!this.item || this.face) return;
+    this.guessing = !this.guessing;
+    this.#say(this.guessing ? "Unsure: which label is your best guess?" : "Not decided yet.", false);
+  }
   skip() {
+    if (this.revising) return this.#say("A decision that is revised can't be skipped: choose, or leave with Esc.", true);
     this.#choice({ verdict: "skip", label_id: null, words: "Skipped" });
   }
-  /** The item itself is no good. */
+  /** The item itself is no good, or marked otherwise: on without a label. */
   flag() {
-    if (this.item) this.#decide({ verdict: "unsure", label_id: null, words: "Flagged as bad data" }, ["bad_data"]);
+    if (!this.item || this.face) return;
+    if (!this.draft.flags.size) this.draft.flags.add("bad_data");
+    const flags = [...this.draft.flags].map((flag) => FLAGS[
+      /** @type {keyof typeof FLAGS} */
+      flag
+    ].toLowerCase());
+    this.#decide({ verdict: "unsure", label_id: null, words: `Flagged: ${flags.join(", ")}` });
+  }
+  /** @param {string} flag */
+  toggleFlag(flag) {
+    if (!this.item || this.face) return;
+    const { flags } = this.draft;
+    if (!flags.delete(flag)) flags.add(flag);
+    const word = FLAGS[
+      /** @type {keyof typeof FLAGS} */
+      flag
+    ];
+    this.#say(flags.has(flag) ? `${word}: marked, and stored with your decision` : `${word}: not marked`, false);
+  }
+  /** @param {string} note */
+  write(note) {
+    this.draft.note = note;
+    this.#changed();
   }
   /** @param {Choice} choice */
   #choice(choice) {
@@ -597,26 +827,102 @@ var Session = class {
   }
   /** @returns {boolean} whether there was something to leave */
   escape() {
-    if (!this.asking) return false;
+    const open = this.asking !== null || this.guessing || this.revising !== null;
+    if (this.asking || this.guessing) this.#say("Not decided yet.", false);
+    else if (this.revising) this.#say("Left as it was.", false);
+    if (!this.asking && !this.guessing) this.#leave();
     this.asking = null;
-    this.#say("Not decided yet.", false);
-    return true;
+    this.guessing = false;
+    if (open) this.#changed();
+    return open;
   }
   undo() {
     if (this.closed || this.needs_name) return;
-    if (this.asking) {
+    if (this.asking || this.guessing || this.revising) {
       this.escape();
       return;
     }
+    const before = this.queue.current;
     const last = this.queue.undo();
     if (!last) return this.#say("Nothing to undo here.", false);
-    const retract = this.#act("retract", last.item.item_id);
+    const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
-    last.item.shown_at = void 0;
-    if (last.words !== "Skipped") this.answered--;
-    this.#say(`Undone: ${last.words}`, false);
+    if (last.verdict !== "skip" && !last.former) this.#answer(-1);
+    this.pointed = null;
+    if (!last.former && last.item) last.item.shown_at = void 0;
+    if (this.queue.current !== before) {
+      if (before) before.draft = this.draft;
+      this.draft = { flags: new Set(last.flags), note: last.note ?? "" };
+    }
+    this.#say(`Undone: ${this.told(last)}${last.former ? `. ${this.told(last.former.past)} stands again` : ""}`, false);
     this.link.flush();
+    if (this.queue.current?.fetching) this.#fetch(last.item_id);
     this.#decode();
+  }
+  /** A past decision in words. @param {Past} past */
+  told({ verdict, label_id, label }) {
+    const name = label_id ? this.labels.get(label_id)?.name ?? label ?? label_id : null;
+    return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `unsure, perhaps ${name}` : name;
+  }
+  /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
+  step(by) {
+    const { past } = this.queue;
+    const at = this.revising ? past.indexOf(this.revising.past) : past.length;
+    const to = Math.max(0, at + by);
+    if (to < past.length) this.revise(past[to]);
+    else if (this.revising) this.escape();
+  }
+  /** Show a past decision, to be revised. @param {Past} past */
+  revise(past) {
+    if (this.closed || this.needs_name || !this.setup || !this.queue.past.includes(past)) return;
+    const before = this.revising ?? { certainty: this.certainty, draft: this.draft };
+    const item = past.item ?? {
+      item_id: past.item_id,
+      chosen_by: REVISION,
+      blind: isHidden(past),
+      height: 0,
+      width: 0,
+      probs: [],
+      maps: {},
+      fetching: true
+    };
+    item.blind = isHidden(past);
+    item.shown_at = void 0;
+    this.revising = { past, item, certainty: before.certainty, draft: before.draft };
+    this.draft = { flags: new Set(past.flags), note: past.note ?? "" };
+    this.certainty = past.certainty === null ? null : { value: past.certainty, source: "carried" };
+    this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
+    this.asking = null;
+    this.guessing = false;
+    if (item.fetching || past.hidden && !item.blind && !Object.keys(item.maps).length) this.#fetch(item.item_id);
+    this.#decode();
+    this.#say(`You said: ${this.told(past)}. Choose anew to revise it; Esc goes back.`, false);
+  }
+  #leave() {
+    if (!this.revising) return;
+    ({ certainty: this.certainty, draft: this.draft } = this.revising);
+    this.revising = null;
+    this.pointed = null;
+  }
+  /** The next label comes into focus. @param {1 | -1} by */
+  point(by) {
+    if (!this.item || this.face) return;
+    const order = this.order;
+    if (!order.length) return;
+    const at = order.indexOf(this.focused?.label_id ?? "");
+    this.pointed = order[at < 0 ? by > 0 ? 0 : order.length - 1 : (at + by + order.length) % order.length];
+    this.#changed();
+  }
+  /** @param {string | null} label_id */
+  pointAt(label_id) {
+    if (this.pointed === label_id) return;
+    this.pointed = label_id;
+    this.#changed();
+  }
+  /** The labels that arrows go through: the model's first, then those with a key. @returns {string[]} */
+  get order() {
+    const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
+    return [.../* @__PURE__ */ new Set([...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
   toggleMap() {
     if (!this.setup?.methods.length) return this.#say("No saliency map was asked for.", false);
@@ -631,10 +937,29 @@ var Session = class {
     this.map_shown = true;
     this.#changed();
   }
+  nextDisplay() {
+    if (!this.setup?.methods.length || this.item?.blind) return this.toggleMap();
+    if (this.map_shown) this.display = DISPLAYS[(DISPLAYS.indexOf(this.display) + 1) % DISPLAYS.length];
+    this.map_shown = true;
+    this.#changed();
+  }
   /** @param {number} opacity 0 to 1 */
   setOpacity(opacity) {
     this.opacity = Math.max(0.1, Math.min(1, opacity));
     this.#changed();
+  }
+  /** The examples of a label are wanted on the screen. @param {Label} label */
+  wantExamples({ label_id, n_examples }) {
+    if (!n_examples || this.examples.has(label_id)) return;
+    this.examples.set(label_id, []);
+    this.#send({ kind: "examples", label_id });
+  }
+  /** The whole project as a file. */
+  archive() {
+    if (this.packing) return;
+    this.packing = true;
+    this.#say("The archive is being made …", false);
+    this.#send({ kind: "archive" });
   }
   /** @param {string | null} name null: go on under the default one */
   name(name) {
@@ -650,33 +975,53 @@ var Session = class {
     if (this.item && this.item.shown_at === void 0) this.item.shown_at = this.around.now();
   }
   // How a decision is made
-  /** @param {Choice} choice @param {string[]} [flags] */
-  #decide({ verdict, label_id, words }, flags = []) {
-    const item = this.item;
+  /** @param {Choice} choice */
+  #decide({ verdict, label_id, words }) {
+    const { item, revising } = this;
     if (!item || this.face) return;
     this.asking = null;
+    this.guessing = false;
     const rated = verdict !== "skip" ? this.certainty : null;
-    const act = this.#act("decide", item.item_id);
-    this.outbox.put({
-      ...act,
+    const note = this.draft.note.trim() || null;
+    const act = {
+      ...this.#act("decide", item.item_id),
       kind: "decide",
       verdict,
       label_id,
-      note: null,
-      flags,
+      note,
+      flags: [...this.draft.flags],
       certainty: rated?.value ?? null,
       seen: this.#seen(item, rated?.source)
-    });
-    this.queue.decide(act.decision_id, words);
-    if (verdict !== "skip") this.answered++;
-    if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
+    };
+    this.outbox.put(act);
+    if (revising) this.queue.revise(revising.past, pastOf(act));
+    else this.queue.decide(pastOf(act));
+    if (revising) this.#leave();
+    else {
+      if (verdict !== "skip") this.#answer(1);
+      this.draft = this.queue.current?.draft ?? blank();
+      this.pointed = null;
+      if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
+    }
+    if (label_id) this.#used(label_id);
     item.rejection = void 0;
-    const oldest = this.queue.past.length > 8 ? this.queue.past[this.queue.past.length - 9].item : null;
-    if (oldest) release(oldest);
     this.#say(words, false);
     this.link.flush();
     this.#ask();
     this.#decode();
+  }
+  /** @param {1 | -1} by */
+  #answer(by) {
+    for (
+      const name of
+      /** @type {const} */
+      ["answered", "today", "in_round", "here"]
+    ) this.counts[name] += by;
+    if (by > 0) this.times = [...this.times.slice(1 - PACE), this.around.now()];
+  }
+  /** @param {string} label_id */
+  #used(label_id) {
+    this.recent = [label_id, ...this.recent.filter((id) => id !== label_id)].slice(0, RECENT);
   }
   /** @template {"decide" | "retract"} K @param {K} kind @param {string} item_id */
   #act(kind, item_id) {
@@ -686,12 +1031,12 @@ var Session = class {
   }
   /** What is on the screen at this moment. @param {Item} item @param {Seen["certainty"]} certainty @returns {Seen} */
   #seen(item, certainty) {
-    const seen = { chosen_by: item.chosen_by, taxonomy: this.setup?.taxonomy.version };
+    const seen = { chosen_by: this.revising ? REVISION : item.chosen_by, taxonomy: this.setup?.taxonomy.version };
     const suggestion = item.broken ? void 0 : item.suggestion;
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(item.probs), model: item.model });
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
-    if (map) Object.assign(seen, { method: map.method, target: map.target });
+    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display });
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return seen;
@@ -700,6 +1045,18 @@ var Session = class {
   #say(text, bad) {
     this.notice = { text, bad };
     this.#changed();
+  }
+  /** Something without which the card goes on: not sent again. @param {object} message */
+  #send(message) {
+    try {
+      this.around.send(message);
+    } catch (error) {
+      console.warn("hitl_widgets: not sent:", error);
+    }
+  }
+  /** @param {string} item_id */
+  #fetch(item_id) {
+    this.#send({ kind: "fetch", item_id });
   }
   #have() {
     const decided = [...this.outbox.entries.values()].map(({ act }) => act.item_id);
@@ -711,13 +1068,16 @@ var Session = class {
     if (!this.setup || this.closed || this.queue.items.length > LOW || now - this.more_at < MORE_MS) return;
     if (this.end && this.queue.items.length === 0 && now - this.more_at < 5 * MORE_MS) return;
     this.more_at = now;
-    try {
-      this.around.send({ kind: "more", have: this.#have() });
-    } catch {
-    }
+    this.#send({ kind: "more", have: this.#have() });
   }
   #decode() {
-    decodeAhead(this.queue.items, () => this.#changed(), this.around.decode);
+    const { past } = this.queue;
+    const items = this.revising ? [this.revising.item, ...this.queue.items] : this.queue.items;
+    const kept = /* @__PURE__ */ new Set([...past.slice(-TOUCHES).map(({ item }) => item), ...items]);
+    for (const { item } of past.slice(0, -TOUCHES)) if (item?.picture && !kept.has(item)) release(item);
+    decodeAhead(items, (item) => {
+      if (item === this.item) this.#changed();
+    }, this.around.decode);
   }
 };
 
@@ -740,472 +1100,323 @@ function setAttribute(node, name, value) {
   if (value === null) node.removeAttribute(name);
   else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
-var cap = (key) => h("kbd", { class: "hitl-cap", text: NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key) });
-var NAMES = { Enter: "⏎ Enter", Backspace: "⌫", Shift: "⇧ Shift", "`": "`" };
+var cap = (key) => h("kbd", { class: "hitl-cap", text: keyName(key) });
+var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
+function nameKeys(root, table2) {
+  for (const kbd of root.querySelectorAll("[data-action]")) {
+    const keys = table2[
+      /** @type {HTMLElement} */
+      kbd.dataset.action ?? ""
+    ]?.[0] ?? [];
+    setText(kbd, keyName(keys[0] ?? ""));
+    kbd.classList.toggle("hitl-nokey", !keys.length);
+    const button = kbd.closest("button");
+    if (button) setAttribute(button, "aria-keyshortcuts", keys.length ? keys.join(" ") : null);
+  }
+}
+var actionButton = (action, text, onclick) => h(
+  "button",
+  { class: "hitl-key-button", type: "button", tabindex: "-1", onclick },
+  capOf(action),
+  h("span", { text })
+);
+
+// hitl_widgets/widgets/js/about.js
+var SIDE = 40;
+var WHY = {
+  random: "drawn by chance",
+  margin: "chosen: two labels are close",
+  entropy: "chosen: many labels are possible",
+  least_confidence: "chosen: the model is in doubt",
+  holdout: "drawn by chance",
+  gold: "drawn by chance",
+  revision: "decided before"
+};
+var whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
+var told = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+function buildAbout(session) {
+  const name = h("strong");
+  const definition = h("span", { class: "hitl-definition" });
+  const sensitive = h("span", { class: "hitl-sensitive" });
+  const link = h("a", { target: "_blank", rel: "noopener noreferrer", tabindex: "0", text: "more" });
+  const examples = h("div", { class: "hitl-examples" });
+  const meaning = h(
+    "section",
+    { class: "hitl-meaning", "aria-label": "The label in focus" },
+    h("p", {}, name, definition, link),
+    sensitive,
+    examples
+  );
+  const facts = h("p", { class: "hitl-facts" });
+  const meta = h("p", { class: "hitl-meta" });
+  const about = h("div", { class: "hitl-about-item" }, meaning, h("section", { "aria-label": "The item" }, facts, meta));
+  let drawn2 = null;
+  let described = null;
+  let read2 = null;
+  function build(example) {
+    const canvas = h("canvas", {
+      class: "hitl-thumb",
+      width: SIDE,
+      height: SIDE,
+      role: "img",
+      "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}`
+    });
+    drawSmall(canvas, example.picture);
+    const words = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}`;
+    return h(
+      "span",
+      { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words },
+      canvas,
+      h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" })
+    );
+  }
+  function update() {
+    const { item, focused, setup } = session;
+    if (setup && setup.taxonomy !== read2) {
+      read2 = setup.taxonomy;
+      meaning.hidden = !setup.taxonomy.labels.some((label) => label.definition || label.link || label.n_examples || label.sensitive);
+    }
+    if (!meaning.hidden) {
+      setText(name, focused ? focused.path : "");
+      setText(definition, focused ? focused.definition ? ` ${focused.definition} ` : " has no definition yet. " : "A label's meaning stands here when it is in focus (arrow keys, or the mouse over it).");
+      const address = /^https?:/.test(focused?.link ?? "") ? focused?.link ?? null : null;
+      link.hidden = !address;
+      setAttribute(link, "href", address);
+      setText(sensitive, focused?.sensitive ? `Sensitive, because ${focused.sensitive}` : "");
+      if (focused) session.wantExamples(focused);
+      const list = focused && session.examples.get(focused.label_id);
+      if (list !== drawn2) {
+        drawn2 = list;
+        examples.replaceChildren(...(list ?? []).map(build));
+      }
+    }
+    const known2 = !item || session.face ? "" : [
+      item.item_id,
+      item.width && `${item.width} × ${item.height}`,
+      session.revising ? whyChosen("revision") : !item.blind && whyChosen(item.chosen_by),
+      item.model && !item.blind && `model ${item.model.slice(0, 7)}`
+    ].filter(Boolean).join(" · ");
+    setText(facts, known2);
+    setAttribute(facts, "title", known2);
+    if (item?.meta !== described) {
+      described = item?.meta;
+      meta.replaceChildren(...Object.entries(item?.meta ?? {}).flatMap(([key, value], i) => [
+        document.createTextNode(i ? " · " : ""),
+        h("b", { text: `${key} ` }),
+        document.createTextNode(told(value))
+      ]));
+    }
+    meta.hidden = !meta.children.length || session.face !== null;
+  }
+  return { about, update };
+}
+
+// hitl_widgets/widgets/js/faces.js
+var FACES = {
+  start: ["…", "Waiting for the kernel", "The card opens as soon as the kernel answers."],
+  name: ["✎", "Who is labelling?", "Decisions carry your name, so that people can be told apart later."],
+  closed: ["✓", "This card is closed", ""],
+  fetch: ["…", "The item is being fetched again", ""],
+  wait: ["…", "The next items are on their way", ""],
+  empty: ["✓", "Nothing left to ask", "Every item of this queue has your answer. Train on them in a cell below, or undo the last one with z."],
+  enough: ["✓", "That's what you asked for", "This review is complete. Train on the answers in a cell below, or undo the last one with z."]
+};
+function buildFace(session, refocus) {
+  const sign = h("div", { class: "hitl-sign", "aria-hidden": "true" });
+  const title = h("h3", { class: "hitl-face-title" });
+  const words = h("p", { class: "hitl-face-words", role: "status" });
+  const box = h("input", { class: "hitl-name-box", type: "text", maxlength: "200", "aria-label": "Your name", placeholder: "Your name" });
+  const form = h(
+    "form",
+    { class: "hitl-name-form", onsubmit: (event) => {
+      event.preventDefault();
+      if (!box.value.trim()) return box.focus();
+      session.name(box.value.trim());
+      refocus();
+    } },
+    box,
+    h("button", { class: "hitl-primary", type: "submit", text: "Start" }),
+    h("button", { class: "hitl-key-button", type: "button", text: "Go on without", onclick: () => {
+      session.name(null);
+      refocus();
+    } })
+  );
+  const face = h("div", { class: "hitl-face" }, sign, title, words, form);
+  function update() {
+    const kind = session.face;
+    face.hidden = kind === null;
+    form.hidden = kind !== "name";
+    if (kind === null) return;
+    const [symbol, head, text] = FACES[kind];
+    setText(sign, symbol);
+    setText(title, head);
+    const s = Math.round(session.waited_ms / 1e3);
+    setText(words, kind === "closed" ? `${session.closed} What you decided here is kept.` : kind === "wait" && session.problem ? session.problem : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. What you decided is kept; the card goes on when it answers.` : text);
+    face.classList.toggle("hitl-calm", ["wait", "start", "fetch"].includes(kind));
+  }
+  return { face, update };
+}
+function buildHelp(session, onClose) {
+  const list = h("dl", {});
+  const help = h(
+    "div",
+    { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
+    h(
+      "div",
+      { class: "hitl-row" },
+      h("h3", { class: "hitl-face-title", text: "Keys" }),
+      h("button", { class: "hitl-key-button", type: "button", onclick: onClose }, cap("Escape"), h("span", { text: "Close" }))
+    ),
+    list
+  );
+  let drawn2 = null;
+  function update() {
+    const { setup } = session;
+    if (!setup || setup.keys === drawn2) return;
+    drawn2 = setup.keys;
+    const rows = [
+      [["1", "…", "0", "letters"], "choose the label with that key"],
+      [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"],
+      ...Object.values(setup.keys),
+      [["Escape"], "close what is open, or leave the card"]
+    ];
+    list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
+      "div",
+      {},
+      h("dt", {}, ...keys.map((key) => key === "…" || key === "letters" ? h("span", { text: key }) : cap(key))),
+      h("dd", { text: words })
+    )));
+  }
+  return { help, update };
+}
+
+// hitl_widgets/widgets/js/marks.js
+function buildCertainty(session) {
+  const state = h("span", { class: "hitl-quiet" });
+  const steps = [..."`1234567890"].map((key, value) => h("button", {
+    class: "hitl-step",
+    type: "button",
+    tabindex: "-1",
+    role: "radio",
+    "aria-checked": "false",
+    "aria-label": `certainty ${value} of 10`,
+    title: `⇧ ${key}`,
+    "aria-keyshortcuts": `Shift+${key}`,
+    text: value,
+    onclick: () => session.rate(value)
+  }));
+  const element = h(
+    "section",
+    { class: "hitl-certainty" },
+    h(
+      "div",
+      { class: "hitl-row" },
+      h("h3", { class: "hitl-title", text: "How sure are you?" }),
+      state,
+      h("span", { class: "hitl-caps" }, cap("⇧"), cap("`"), h("span", { text: "…" }), cap("0"), h("span", { text: "or" }), capOf("less_sure"), capOf("surer"))
+    ),
+    h("div", { class: "hitl-steps", role: "radiogroup", "aria-label": "Certainty, from a guess (0) to certain (10)" }, ...steps)
+  );
+  function update() {
+    const { certainty, asking } = session;
+    steps.forEach((step, value) => {
+      step.classList.toggle("hitl-below", certainty !== null && value < certainty.value);
+      setAttribute(step, "aria-checked", String(certainty?.value === value));
+    });
+    element.classList.toggle("hitl-asking", asking !== null);
+    element.classList.toggle("hitl-carried", certainty?.source === "carried");
+    setText(state, asking ? `${asking.words}: rate it to decide, or Esc` : !certainty ? "not given" : certainty.source === "given" ? `${certainty.value}, for this item` : `${certainty.value}, carried over`);
+  }
+  return { element, update };
+}
+function buildMarks(session, refocus) {
+  const flags = Object.entries(FLAGS).map(([flag, words]) => {
+    const button = actionButton(`flag_${flag}`, words, () => session.toggleFlag(flag));
+    button.classList.add("hitl-flag");
+    return { flag, button };
+  });
+  const note = h("input", {
+    class: "hitl-note",
+    type: "text",
+    maxlength: "10000",
+    "aria-label": "Note on this item",
+    placeholder: "Note",
+    autocomplete: "off"
+  });
+  const field = h("label", { class: "hitl-note-field" }, capOf("note"), note);
+  note.addEventListener("input", () => session.write(note.value));
+  note.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) {
+      event.preventDefault();
+      refocus();
+    }
+  });
+  const element = h(
+    "section",
+    { class: "hitl-marks", role: "group", "aria-label": "Flags and note" },
+    ...flags.map(({ button }) => button),
+    field
+  );
+  function update() {
+    for (const { flag, button } of flags) setAttribute(button, "aria-pressed", String(session.draft.flags.has(flag)));
+    if (note.value !== session.draft.note) note.value = session.draft.note;
+  }
+  return { element, update, write: () => note.focus({ preventScroll: true }) };
+}
+function buildActions(session) {
+  const guess = actionButton("guess", "Guess", () => session.guess());
+  guess.title = "Unsure, with a best guess";
+  const flag = actionButton("flag", "Flag", () => session.flag());
+  flag.title = "Flag the item (as bad data, unless another flag is on) and go on";
+  const element = h(
+    "div",
+    { class: "hitl-actions" },
+    actionButton("unsure", "Unsure", () => session.unsure()),
+    guess,
+    actionButton("skip", "Skip", () => session.skip()),
+    flag,
+    actionButton("undo", "Undo", () => session.undo())
+  );
+  return { element, update() {
+    setAttribute(guess, "aria-pressed", String(session.guessing));
+  } };
+}
 
 // hitl_widgets/widgets/js/labels.js
 var plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-function match(labels, query, probs = /* @__PURE__ */ new Map(), limit = 12) {
+var known = /* @__PURE__ */ new WeakMap();
+function spelled(label) {
+  let forms = known.get(label);
+  if (!forms) {
+    const path = plain(label.path);
+    forms = { name: plain(label.name), path, words: ` ${path.replace(/[^\p{L}\p{N}]+/gu, " ")}` };
+    known.set(label, forms);
+  }
+  return forms;
+}
+function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], limit = 12 } = {}) {
   const wanted = plain(query.trim());
+  const lately = new Map(recent.map((label_id, i) => [label_id, recent.length - i]));
   const found = [];
   labels.forEach((label, i) => {
-    const name = plain(label.name);
-    const path = plain(label.path);
-    const rank = !wanted ? 0 : name.startsWith(wanted) ? 0 : ` ${path.replace(/[^\p{L}\p{N}]+/gu, " ")}`.includes(` ${wanted}`) ? 1 : path.includes(wanted) ? 2 : -1;
-    if (rank >= 0) found.push({ label, rank, p: probs.get(label.label_id) ?? 0, i });
+    const { name, path, words } = spelled(label);
+    const rank = !wanted || name.startsWith(wanted) ? 0 : words.includes(` ${wanted}`) ? 1 : path.includes(wanted) ? 2 : -1;
+    if (rank >= 0) found.push({ label, rank, used: lately.get(label.label_id) ?? 0, p: probs.get(label.label_id) ?? 0, i });
   });
-  found.sort((a, b) => a.rank - b.rank || b.p - a.p || a.i - b.i);
+  found.sort((a, b) => a.rank - b.rank || b.used - a.used || b.p - a.p || a.i - b.i);
   return found.slice(0, limit).map((f) => f.label);
 }
 
-// hitl_widgets/widgets/js/overlay.js
-var RISING = [
-  "#000004",
-  "#1b0c41",
-  "#4a0c6b",
-  "#781c6d",
-  "#a52c60",
-  "#cf4446",
-  "#ed6925",
-  "#fb9b06",
-  "#f7d13d",
-  "#fcffa4"
-];
-var SIGNED = ["#0b3c8c", "#2f6fc4", "#86b3e0", "#f7f7f7", "#f9b26b", "#e0701f", "#99400b"];
-function table(anchors) {
-  const rgb = anchors.map((c) => [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16)));
-  const out = new Uint8ClampedArray(256 * 3);
-  for (let v = 0; v < 256; v++) {
-    const at = v / 255 * (rgb.length - 1);
-    const low = Math.min(Math.floor(at), rgb.length - 2);
-    for (let c = 0; c < 3; c++) out[v * 3 + c] = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
-  }
-  return out;
-}
-var TABLES = { rising: table(RISING), signed: table(SIGNED) };
-function colourise(values, signed) {
-  const colours = signed ? TABLES.signed : TABLES.rising;
-  const out = new Uint8ClampedArray(values.length * 4);
-  for (let i = 0; i < values.length; i++) {
-    const v = values[i];
-    out.set(colours.subarray(v * 3, v * 3 + 3), i * 4);
-    const strength = signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255;
-    const t = Math.min(1, strength / 0.6);
-    out[i * 4 + 3] = 255 * t * t * (3 - 2 * t);
-  }
-  return out;
-}
-function gradient(signed) {
-  return `linear-gradient(90deg, ${(signed ? SIGNED : RISING).join(", ")})`;
-}
-
-// hitl_widgets/widgets/js/stage.js
-var CRISP_FROM = 2;
-var METHODS = {
-  gradcam: "Grad-CAM",
-  saliency: "Saliency",
-  integrated_gradients: "Integrated gradients",
-  occlusion: "Occlusion",
-  kernelshap: "KernelSHAP",
-  lime: "LIME"
-};
-var methodName = (method) => METHODS[method] ?? method;
-function buildStage(session) {
-  const image = h("canvas", { class: "hitl-image", role: "img" });
-  const map = h("canvas", { class: "hitl-map", "aria-hidden": "true" });
-  const sheet = h("div", { class: "hitl-sheet" }, image, map);
-  const broken = h("div", { class: "hitl-broken", role: "note" });
-  const stage = h("div", { class: "hitl-stage" }, sheet, broken);
-  let drawn = null;
-  let mapped = null;
-  let fitted;
-  function fit() {
-    const item = session.item;
-    if (!item?.width || !stage.clientWidth) return;
-    fitted = item;
-    const scale = Math.min((stage.clientWidth - 24) / item.width, (stage.clientHeight - 24) / item.height);
-    const whole = scale >= 4 ? Math.floor(scale) : scale;
-    sheet.style.width = `${item.width * whole}px`;
-    sheet.style.height = `${item.height * whole}px`;
-    sheet.classList.toggle("hitl-crisp", scale >= CRISP_FROM);
-  }
-  function drawImage(item) {
-    const picture = item?.picture ?? null;
-    if (picture === drawn) return;
-    drawn = picture;
-    sheet.classList.toggle("hitl-empty", !picture);
-    if (!picture) return;
-    const [width, height] = "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
-    if (image.width !== width || image.height !== height) {
-      image.width = width;
-      image.height = height;
-    }
-    const context = (
-      /** @type {CanvasRenderingContext2D} */
-      image.getContext("2d")
-    );
-    context.clearRect(0, 0, width, height);
-    context.drawImage(picture, 0, 0);
-    session.painted();
-  }
-  function drawMap(item) {
-    const saliency = session.saliency;
-    map.hidden = !saliency || !item?.picture;
-    map.style.opacity = String(session.opacity);
-    if (!saliency?.values || !item || saliency === mapped) return;
-    mapped = saliency;
-    map.width = saliency.width;
-    map.height = saliency.height;
-    const context = (
-      /** @type {CanvasRenderingContext2D} */
-      map.getContext("2d")
-    );
-    context.putImageData(new ImageData(colourise(saliency.values, saliency.signed), saliency.width, saliency.height), 0, 0);
-    const [x0, y0, x1, y1] = saliency.box;
-    Object.assign(map.style, {
-      left: `${100 * x0 / item.width}%`,
-      top: `${100 * y0 / item.height}%`,
-      width: `${100 * (x1 - x0) / item.width}%`,
-      height: `${100 * (y1 - y0) / item.height}%`
-    });
-  }
-  function update() {
-    const item = session.item;
-    if (item !== fitted) fit();
-    drawImage(item);
-    drawMap(item);
-    stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
-    setText(broken, item?.broken ?? "");
-    setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");
-  }
-  const watch = new ResizeObserver(fit);
-  watch.observe(stage);
-  return { stage, update, stop: () => watch.disconnect() };
-}
-function buildLegend(session) {
-  const toggle = h(
-    "button",
-    {
-      class: "hitl-key-button",
-      type: "button",
-      tabindex: "-1",
-      "aria-keyshortcuts": "h",
-      title: "Saliency map on or off (h)",
-      onclick: () => session.toggleMap()
-    },
-    h("kbd", { class: "hitl-cap", text: "H" }),
-    h("span", { class: "hitl-map-state" })
-  );
-  const words = h("span", { class: "hitl-map-words" });
-  const low = h("span", { text: "less" });
-  const bar = h("span", { class: "hitl-scale-bar", role: "img" });
-  const high = h("span", { text: "more" });
-  const scale = h("span", { class: "hitl-scale" }, low, bar, high);
-  const opacity = h("input", {
-    class: "hitl-opacity",
-    type: "range",
-    min: "0.1",
-    max: "1",
-    step: "0.1",
-    "aria-label": "Strength of the map",
-    title: "Strength of the map ( , and . )",
-    oninput: (event) => session.setOpacity(Number(event.target.value))
-  });
-  const legend = h("div", { class: "hitl-legend" }, toggle, words, scale, opacity);
-  function update() {
-    const { item, method_name } = session;
-    const saliency = session.saliency;
-    const pushed = item && method_name ? item.maps[method_name] : null;
-    legend.hidden = !item || !session.setup?.methods.length;
-    setText(
-      /** @type {Node} */
-      toggle.lastChild,
-      session.map_shown ? "Map on" : "Map off"
-    );
-    setAttribute(toggle, "aria-pressed", String(session.map_shown));
-    const target = saliency && session.labels.get(saliency.target)?.name;
-    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}` : !session.map_shown || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
-    setAttribute(words, "title", words.textContent);
-    scale.hidden = opacity.hidden = !saliency;
-    if (saliency) {
-      bar.style.background = gradient(saliency.signed);
-      setText(low, saliency.signed ? "against" : "less");
-      setText(high, saliency.signed ? "for" : "more");
-      setAttribute(bar, "aria-label", saliency.signed ? "Scale: blue speaks against the label, orange for it" : "Scale: dark counted a little, bright counted most");
-    }
-    if (opacity.value !== String(session.opacity)) opacity.value = String(session.opacity);
-  }
-  return { legend, update };
-}
-
-// hitl_widgets/widgets/js/view.js
+// hitl_widgets/widgets/js/panel.js
 var MOST_CHIPS = 30;
 var percent = (p) => p > 0 && p < 5e-3 ? "<1 %" : `${Math.round(100 * p)} %`;
-var count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
-function render(el, session) {
-  const stage = buildStage(session);
-  const legend = buildLegend(session);
-  const header = buildHeader(session, () => toggleHelp());
-  const panel = buildPanel(session);
-  const footer = buildFooter(session);
-  const face = buildFace(session, () => root.focus({ preventScroll: true }));
-  const help = buildHelp(() => toggleHelp(false));
-  const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
-  const body = h(
-    "div",
-    { class: "hitl-body" },
-    h("div", { class: "hitl-left" }, stage.stage, legend.legend),
-    panel.panel,
-    face.face,
-    help
-  );
-  const root = h(
-    "div",
-    {
-      class: "hitl-card",
-      tabindex: "0",
-      role: "application",
-      "aria-label": "Decision card",
-      "aria-roledescription": "decision card",
-      "data-lm-suppress-shortcuts": "true",
-      "data-item": "",
-      "data-pending": "0"
-    },
-    header.header,
-    body,
-    footer.footer,
-    live
-  );
-  function toggleHelp(open = help.hidden) {
-    help.hidden = !open;
-    if (!open) root.focus({ preventScroll: true });
-  }
-  function act(action) {
-    switch (action.kind) {
-      case "accept":
-        return session.accept();
-      case "label": {
-        const found = [...session.keys].find(([, key]) => key === action.key);
-        return found && session.choose(found[0]);
-      }
-      case "unsure":
-        return session.unsure();
-      case "skip":
-        return session.skip();
-      case "undo":
-        return session.undo();
-      case "flag":
-        return session.flag();
-      case "certainty":
-        return session.rate(action.value);
-      case "nudge":
-        return session.nudge(action.by);
-      case "map":
-        return session.toggleMap();
-      case "method":
-        return session.nextMethod();
-      case "opacity":
-        return session.setOpacity(session.opacity + action.by * 0.1);
-      case "search":
-        return panel.search();
-      case "help":
-        return toggleHelp();
-      case "escape":
-        if (!help.hidden) toggleHelp(false);
-        else if (!session.escape()) root.blur();
-    }
-  }
-  root.addEventListener("keydown", (event) => {
-    event.stopPropagation();
-    const target = (
-      /** @type {HTMLElement} */
-      event.target
-    );
-    if (target.closest("input")) {
-      if (event.key === "Escape") root.focus({ preventScroll: true });
-      return;
-    }
-    if (target.closest("button") && (event.key === "Enter" || event.key === " ")) return;
-    const action = read(event, { asking: session.asking !== null });
-    if (!action) return;
-    event.preventDefault();
-    if (event.repeat && !REPEATABLE.has(action.kind)) return;
-    if (!help.hidden && action.kind !== "help" && action.kind !== "escape") return;
-    act(action);
-  });
-  for (const name of ["keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
-  root.addEventListener("click", (event) => {
-    const target = (
-      /** @type {HTMLElement} */
-      event.target
-    );
-    if (!target.closest("input, a") && !help.contains(target)) root.focus({ preventScroll: true });
-  });
-  let spoken = null;
-  function update() {
-    const { item } = session;
-    setAttribute(root, "data-item", item && !session.face ? item.item_id : "");
-    setAttribute(root, "data-pending", String(session.pending));
-    setAttribute(root, "data-face", session.face ?? "");
-    stage.update();
-    legend.update();
-    panel.update();
-    header.update();
-    footer.update();
-    face.update();
-    if (item && item !== spoken) {
-      spoken = item;
-      const seen = session.suggestion;
-      setText(live, seen ? `Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : item.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
-    }
-  }
-  const stop = session.subscribe(update);
-  el.append(root);
-  update();
-  return () => {
-    stop();
-    stage.stop();
-    root.remove();
-  };
-}
-function buildHeader(session, onHelp) {
-  const focus = h(
-    "span",
-    { class: "hitl-focus" },
-    h("span", { class: "hitl-dot", "aria-hidden": "true" }),
-    h("span", { class: "hitl-focus-on", text: "Keys on" }),
-    h(
-      "span",
-      { class: "hitl-focus-off" },
-      document.createTextNode("Click "),
-      h("span", { class: "hitl-wide", text: "the card " }),
-      document.createTextNode("to use the keys")
-    )
-  );
-  const done = h("span", { class: "hitl-done" });
-  const meter = h("span", { class: "hitl-meter", "aria-hidden": "true" }, h("span"));
-  const pending = h("span", { class: "hitl-pending", role: "status" });
-  const who = h("span", { class: "hitl-who" });
-  const help = h(
-    "button",
-    { class: "hitl-key-button", type: "button", "aria-keyshortcuts": "?", title: "All keys (?)", onclick: onHelp },
-    cap("?"),
-    h("span", { text: "Keys" })
-  );
-  const header = h(
-    "div",
-    { class: "hitl-header" },
-    focus,
-    h("span", { class: "hitl-progress" }, done, meter, pending),
-    h("span", { class: "hitl-about" }, who, help)
-  );
-  function update() {
-    const { setup } = session;
-    const items = setup?.progress.items;
-    setText(done, setup ? `${session.answered.toLocaleString("en")}${items ? ` of ${items.toLocaleString("en")}` : ""} answered` : "");
-    meter.hidden = !items;
-    if (items) meter.firstChild.style.width = `${Math.min(100, 100 * session.answered / items)}%`;
-    const late = session.pending > 0 && session.waited_ms > 2e3;
-    setText(pending, session.pending ? `${session.pending} to be stored` : setup ? "all stored" : "");
-    pending.classList.toggle("hitl-late", late);
-    setText(who, setup ? `${setup.annotator} · taxonomy v${setup.taxonomy.version}` : "");
-  }
-  return { header, update };
-}
-function buildPanel(session) {
+function buildBars(session) {
   const title = h("h3", { class: "hitl-title" });
-  const accept = h("span", { class: "hitl-accept" }, cap("Enter"), h("span", { text: "accept" }));
+  const margin = h("span", { class: "hitl-quiet hitl-margin" });
+  const accept = h("span", { class: "hitl-accept" }, capOf("accept"), h("span"));
   const plain2 = h("div", { class: "hitl-plain" }, h("strong"), h("span"));
   const bars = h("div", { class: "hitl-bars" });
-  const labelsTitle = h("h3", { class: "hitl-title", text: "Labels" });
-  const box = h("input", {
-    class: "hitl-search",
-    type: "search",
-    placeholder: "Search labels",
-    "aria-label": "Search labels",
-    autocomplete: "off",
-    spellcheck: "false"
-  });
-  const find = h("label", { class: "hitl-find" }, cap("/"), box);
-  const chips = h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" });
-  const certainty = buildCertainty(session);
-  const actions = h(
-    "div",
-    { class: "hitl-actions" },
-    button("u", "Unsure", () => session.unsure()),
-    button("s", "Skip", () => session.skip()),
-    button("f", "Bad data", () => session.flag()),
-    button("z", "Undo", () => session.undo())
-  );
-  const panel = h(
-    "div",
-    { class: "hitl-panel" },
-    h("section", { class: "hitl-says" }, h("div", { class: "hitl-row" }, title, accept), plain2, bars),
-    h("section", {}, h("div", { class: "hitl-row" }, labelsTitle, find), chips),
-    h("section", {}, certainty.element),
-    actions
-  );
-  let marked = 0;
-  let query = "";
-  let drawn = null;
-  function shown() {
-    const labels = session.setup?.taxonomy.labels ?? [];
-    if (query) return match(labels, query, new Map(session.item?.probs ?? []));
-    return labels.filter((label) => session.keys.has(label.label_id)).slice(0, MOST_CHIPS);
-  }
-  function drawChips() {
-    const labels = shown();
-    const columns = query || labels.length <= 14 ? 2 : 3;
-    chips.style.gridTemplate = `repeat(${Math.ceil(labels.length / columns)}, auto) / repeat(${columns}, minmax(0, 1fr))`;
-    chips.replaceChildren(...labels.map((label, i) => {
-      const key = session.keys.get(label.label_id);
-      return h(
-        "button",
-        {
-          class: `hitl-chip${query && i === marked ? " hitl-marked" : ""}`,
-          type: "button",
-          tabindex: "-1",
-          "data-label": label.label_id,
-          title: label.definition ? `${label.path}: ${label.definition}` : label.path,
-          ...key ? { "aria-keyshortcuts": key } : {},
-          onclick: () => {
-            leave();
-            session.choose(label.label_id);
-          }
-        },
-        key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }),
-        h("span", { class: "hitl-name", text: query ? label.path : label.name })
-      );
-    }), ...query && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []);
-  }
-  function leave() {
-    query = box.value = "";
-    marked = 0;
-    drawn = null;
-  }
-  box.addEventListener("input", () => {
-    query = box.value;
-    marked = 0;
-    drawChips();
-  });
-  box.addEventListener("blur", () => {
-    leave();
-    update();
-  });
-  box.addEventListener("keydown", (event) => {
-    const labels = shown();
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && labels.length) {
-      event.preventDefault();
-      marked = (marked + step + labels.length) % labels.length;
-      drawChips();
-    } else if (event.key === "Enter" && !event.isComposing && query && labels[marked]) {
-      event.preventDefault();
-      const { label_id } = labels[marked];
-      panel.closest(".hitl-card").focus({ preventScroll: true });
-      session.choose(label_id);
-    }
-  });
+  const element = h("section", { class: "hitl-says" }, h("div", { class: "hitl-row" }, title, margin, accept), plain2, bars);
   const rows = [];
   function row(i) {
     while (rows.length <= i) {
@@ -1233,27 +1444,38 @@ function buildPanel(session) {
     }
     return rows[i];
   }
-  function drawBars() {
-    const { item } = session;
+  function words() {
+    const { item, suggestion, setup } = session;
+    if (!item || suggestion) return ["", ""];
+    if (item.blind) return ["What do you see?", "This item is asked blind: what the model says of it, and why, stays hidden."];
+    if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
+    if (item.problem) return ["The model failed on this item", item.problem];
+    return ["What do you see?", "There is no model yet: the first answers are yours alone."];
+  }
+  function update() {
+    const { item, focused } = session;
     const seen = session.suggestion;
     const probs = seen ? (item?.probs ?? []).filter(([id]) => session.labels.has(id)) : [];
     probs.forEach(([label_id, p], i) => {
       const line = row(i);
       const name = session.labels.get(label_id)?.name ?? label_id;
       const key = session.keys.get(label_id) ?? "";
+      const suggested = label_id === seen?.[0];
       line.row.hidden = false;
       line.row.dataset.label = label_id;
-      line.row.classList.toggle("hitl-suggested", label_id === seen?.[0]);
+      line.row.classList.toggle("hitl-suggested", suggested);
+      line.row.classList.toggle("hitl-focused", label_id === focused?.label_id);
       setText(line.cap, key.toUpperCase());
       line.cap.classList.toggle("hitl-nokey", !key);
       setText(line.name, name);
       line.fill.style.width = `${100 * p}%`;
       setText(line.p, percent(p));
-      setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${label_id === seen?.[0] ? ", suggested" : ""}`);
-      setAttribute(line.row, "aria-keyshortcuts", (label_id === seen?.[0] ? "Enter " : "") + key);
+      setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${suggested ? ", suggested" : ""}`);
+      setAttribute(line.row, "aria-keyshortcuts", key || null);
     });
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
-    const [head, words] = !item || seen ? ["", ""] : item.blind ? ["What do you see?", "This item is asked blind: what the model says of it, and why, stays hidden."] : item.broken ? ["This item can't be shown", "F flags it as bad data and goes on. You may also skip it, or answer all the same."] : item.problem ? ["The model failed on this item", item.problem] : ["What do you see?", "There is no model yet: the first answers are yours alone."];
+    setText(margin, probs.length > 1 ? `${Math.round(100 * (probs[0][1] - probs[1][1]))} points ahead` : "");
+    const [head, text] = words();
     setText(title, seen ? "The model suggests" : "Your answer");
     setText(
       /** @type {Node} */
@@ -1263,171 +1485,747 @@ function buildPanel(session) {
     setText(
       /** @type {Node} */
       plain2.lastChild,
-      words
+      text
     );
     plain2.hidden = !head;
-  }
-  function update() {
-    const { setup } = session;
-    find.hidden = !setup || setup.taxonomy.labels.length <= 10;
-    if (setup && setup.taxonomy !== drawn) {
-      drawn = setup.taxonomy;
-      setText(labelsTitle, setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
-      drawChips();
-    }
-    drawBars();
-    accept.hidden = !session.suggestion;
-    const chosen = session.suggestion?.[0];
-    for (const chip of chips.children) chip.classList.toggle(
-      "hitl-suggested",
-      /** @type {HTMLElement} */
-      chip.dataset.label === chosen
+    accept.hidden = !focused;
+    setText(
+      /** @type {Node} */
+      accept.lastChild,
+      session.guessing ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept"
     );
-    certainty.update();
-  }
-  return { panel, update, search() {
-    if (!find.hidden) box.focus({ preventScroll: true });
-  } };
-}
-function button(key, text, onclick) {
-  return h(
-    "button",
-    { class: "hitl-key-button", type: "button", tabindex: "-1", "aria-keyshortcuts": key, onclick },
-    cap(key),
-    h("span", { text })
-  );
-}
-function buildCertainty(session) {
-  const state = h("span", { class: "hitl-quiet" });
-  const steps = [..."`1234567890"].map((key, value) => h("button", {
-    class: "hitl-step",
-    type: "button",
-    tabindex: "-1",
-    role: "radio",
-    "aria-checked": "false",
-    "aria-label": `certainty ${value} of 10`,
-    title: `⇧ ${key}`,
-    "aria-keyshortcuts": `Shift+${key}`,
-    text: value,
-    onclick: () => session.rate(value)
-  }));
-  const element = h(
-    "div",
-    { class: "hitl-certainty" },
-    h("div", { class: "hitl-row" }, h("h3", { class: "hitl-title", text: "How sure are you?" }), state),
-    h("div", { class: "hitl-steps", role: "radiogroup", "aria-label": "Certainty" }, ...steps),
-    h(
-      "div",
-      { class: "hitl-row hitl-hint" },
-      h("span", { text: "a guess" }),
-      h(
-        "span",
-        { class: "hitl-caps" },
-        cap("⇧"),
-        document.createTextNode(" + "),
-        cap("`"),
-        cap("1"),
-        document.createTextNode(" … "),
-        cap("9"),
-        cap("0"),
-        document.createTextNode("  or  "),
-        cap("-"),
-        cap("=")
-      ),
-      h("span", { text: "certain" })
-    )
-  );
-  function update() {
-    const { certainty, asking } = session;
-    steps.forEach((step, value) => {
-      const on = certainty?.value === value;
-      step.classList.toggle("hitl-below", certainty !== null && value < certainty.value);
-      setAttribute(step, "aria-checked", String(on));
-    });
-    element.classList.toggle("hitl-asking", asking !== null);
-    element.classList.toggle("hitl-carried", certainty?.source === "carried");
-    setText(state, asking ? `${asking.words.replace(/ \w+$/, "")}: rate it to decide · Esc` : !certainty ? "not given" : certainty.source === "given" ? `${certainty.value}, for this item` : `${certainty.value}, carried over`);
   }
   return { element, update };
 }
+function buildLabels(session, refocus) {
+  const title = h("h3", { class: "hitl-title", text: "Labels" });
+  const box = h("input", {
+    class: "hitl-search",
+    type: "search",
+    placeholder: "Search labels",
+    "aria-label": "Search labels",
+    autocomplete: "off",
+    spellcheck: "false"
+  });
+  const find = h("label", { class: "hitl-find" }, capOf("search"), box);
+  const chips = h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" });
+  const element = h("section", {}, h("div", { class: "hitl-row" }, title, find), chips);
+  let marked = 0;
+  let searching = false;
+  let drawn2 = null;
+  function shown() {
+    const labels = session.setup?.taxonomy.labels ?? [];
+    if (!searching) return labels.filter((label) => session.keys.has(label.label_id)).slice(0, MOST_CHIPS);
+    return match(labels, box.value, { probs: new Map(session.suggestion ? session.item?.probs : []), recent: session.recent });
+  }
+  function draw() {
+    const labels = shown();
+    const columns = searching || labels.length <= 14 ? 2 : 3;
+    chips.style.gridTemplate = `repeat(${Math.ceil(labels.length / columns)}, auto) / repeat(${columns}, minmax(0, 1fr))`;
+    chips.replaceChildren(...labels.map((label, i) => {
+      const key = session.keys.get(label.label_id);
+      return h(
+        "button",
+        {
+          class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}`,
+          type: "button",
+          tabindex: "-1",
+          "data-label": label.label_id,
+          title: label.definition ? `${label.path}: ${label.definition}` : label.path,
+          ...key ? { "aria-keyshortcuts": key } : {},
+          onclick: () => {
+            leave();
+            session.choose(label.label_id);
+          },
+          onpointerenter: () => session.pointAt(label.label_id),
+          onpointerleave: () => session.pointAt(null)
+        },
+        key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }),
+        h("span", { class: "hitl-name", text: searching ? label.path : label.name })
+      );
+    }), ...searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []);
+    if (searching) session.pointAt(labels[marked]?.label_id ?? null);
+  }
+  function leave() {
+    if (!searching) return;
+    searching = false;
+    box.value = "";
+    marked = 0;
+    drawn2 = null;
+    session.pointAt(null);
+  }
+  box.addEventListener("focus", () => {
+    searching = true;
+    marked = 0;
+    draw();
+  });
+  box.addEventListener("input", () => {
+    marked = 0;
+    draw();
+  });
+  chips.addEventListener("pointerdown", (event) => event.preventDefault());
+  box.addEventListener("blur", () => {
+    leave();
+    update();
+  });
+  box.addEventListener("keydown", (event) => {
+    const labels = shown();
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && labels.length) {
+      event.preventDefault();
+      marked = (marked + step + labels.length) % labels.length;
+      draw();
+    } else if (event.key === "Enter" && !event.isComposing && labels[marked]) {
+      event.preventDefault();
+      const { label_id } = labels[marked];
+      refocus();
+      session.choose(label_id);
+    }
+  });
+  function update() {
+    const { setup, focused } = session;
+    find.hidden = !setup || setup.taxonomy.labels.length <= 10;
+    if (setup && setup.taxonomy !== drawn2) {
+      drawn2 = setup.taxonomy;
+      setText(title, setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
+      draw();
+    }
+    const suggested = session.suggestion?.[0];
+    for (const chip of chips.children) {
+      const { label } = (
+        /** @type {HTMLElement} */
+        chip.dataset
+      );
+      chip.classList.toggle("hitl-suggested", label !== void 0 && label === suggested);
+      chip.classList.toggle("hitl-focused", label !== void 0 && label === focused?.label_id && !searching);
+    }
+  }
+  return { element, update, search() {
+    if (!find.hidden) box.focus({ preventScroll: true });
+  } };
+}
+
+// hitl_widgets/widgets/js/overlay.js
+var RISING = [
+  "#000004",
+  "#1b0c41",
+  "#4a0c6b",
+  "#781c6d",
+  "#a52c60",
+  "#cf4446",
+  "#ed6925",
+  "#fb9b06",
+  "#f7d13d",
+  "#fcffa4"
+];
+var SIGNED = ["#0b3c8c", "#2f6fc4", "#86b3e0", "#f7f7f7", "#f9b26b", "#e0701f", "#99400b"];
+function table(anchors) {
+  const rgb = anchors.map((c) => [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16)));
+  const out = new Uint8ClampedArray(256 * 3);
+  for (let v = 0; v < 256; v++) {
+    const at = v / 255 * (rgb.length - 1);
+    const low = Math.min(Math.floor(at), rgb.length - 2);
+    for (let c = 0; c < 3; c++) out[v * 3 + c] = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
+  }
+  return out;
+}
+var TABLES = { rising: table(RISING), signed: table(SIGNED) };
+function smoothstep(x, from, to) {
+  const t = Math.max(0, Math.min(1, (x - from) / (to - from)));
+  return t * t * (3 - 2 * t);
+}
+var COVERS = {
+  over: (strength) => smoothstep(strength, 0, 0.6),
+  // the item stays visible where nothing counts
+  beside: () => 1,
+  hot: (strength) => smoothstep(strength, 0.15, 0.45)
+  // a mask: only its opacity is used
+};
+function colourise(values, signed, cover = "over") {
+  const colours = signed ? TABLES.signed : TABLES.rising;
+  const opaque = Uint8ClampedArray.from({ length: 256 }, (_, v) => 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255));
+  const out = new Uint8ClampedArray(values.length * 4);
+  for (let i = 0, at = 0; i < values.length; i++, at += 4) {
+    const v = values[i];
+    out[at] = colours[v * 3];
+    out[at + 1] = colours[v * 3 + 1];
+    out[at + 2] = colours[v * 3 + 2];
+    out[at + 3] = opaque[v];
+  }
+  return out;
+}
+function gradient(signed) {
+  return `linear-gradient(90deg, ${(signed ? SIGNED : RISING).join(", ")})`;
+}
+
+// hitl_widgets/widgets/js/stage.js
+var CRISP_FROM = 2;
+var MOST = 32;
+var MARGIN = 12;
+var GAP = 10;
+var METHODS = {
+  gradcam: "Grad-CAM",
+  saliency: "Saliency",
+  integrated_gradients: "Integrated gradients",
+  occlusion: "Occlusion",
+  kernelshap: "KernelSHAP",
+  lime: "LIME"
+};
+var SHOWN = { overlay: "over", side_by_side: "beside", hot: "hot only" };
+var methodName = (method) => METHODS[method] ?? method;
+function drawn(map, cover, canvas = document.createElement("canvas")) {
+  canvas.width = map.width;
+  canvas.height = map.height;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  context.putImageData(new ImageData(colourise(
+    /** @type {Uint8Array} */
+    map.values,
+    map.signed,
+    cover
+  ), map.width, map.height), 0, 0);
+  return canvas;
+}
+function lay(canvas, { box: [x0, y0, x1, y1] }, item) {
+  Object.assign(canvas.style, {
+    left: `${100 * x0 / item.width}%`,
+    top: `${100 * y0 / item.height}%`,
+    width: `${100 * (x1 - x0) / item.width}%`,
+    height: `${100 * (y1 - y0) / item.height}%`
+  });
+}
+function buildStage(session) {
+  const image = h("canvas", { class: "hitl-image", role: "img" });
+  const map = h("canvas", { class: "hitl-map", "aria-hidden": "true" });
+  const alone = h("canvas", { class: "hitl-map", "aria-hidden": "true" });
+  const planes = [h("div", { class: "hitl-plane" }, image, map), h("div", { class: "hitl-plane" }, alone)];
+  const sheet = h("div", { class: "hitl-sheet" }, planes[0]);
+  const beside = h("div", { class: "hitl-sheet hitl-beside", hidden: true }, planes[1]);
+  const broken = h("div", { class: "hitl-broken", role: "note" });
+  const closeness = h("span", { class: "hitl-closeness", hidden: true });
+  const stage = h("div", { class: "hitl-stage" }, h("div", { class: "hitl-sheets" }, sheet, beside), broken, closeness);
+  let room = { width: 0, height: 0 };
+  let near = { times: 1, x: 0.5, y: 0.5 };
+  let fitted = "";
+  let held = [null, null, null, null];
+  function fit() {
+    const item = session.item;
+    if (!item?.width || !room.width) return;
+    const two = !beside.hidden;
+    const wanted = [item.item_id, item.width, item.height, two, room.width, room.height].join(" ");
+    if (wanted === fitted) return;
+    fitted = wanted;
+    const width = (room.width - 2 * MARGIN - (two ? GAP : 0)) / (two ? 2 : 1);
+    const scale = Math.min(width / item.width, (room.height - 2 * MARGIN) / item.height);
+    const whole = scale >= 4 ? Math.floor(scale) : scale;
+    for (const each of [sheet, beside]) {
+      each.style.width = `${item.width * whole}px`;
+      each.style.height = `${item.height * whole}px`;
+    }
+    place();
+  }
+  function place() {
+    const item = session.item;
+    const { times } = near;
+    near.x = Math.max(0.5 / times, Math.min(1 - 0.5 / times, near.x));
+    near.y = Math.max(0.5 / times, Math.min(1 - 0.5 / times, near.y));
+    for (const plane of planes) {
+      plane.style.transform = times === 1 ? "" : `scale(${times}) translate(${100 * (0.5 / times - near.x)}%, ${100 * (0.5 / times - near.y)}%)`;
+    }
+    stage.classList.toggle("hitl-near", times > 1);
+    closeness.hidden = times === 1;
+    const scale = item?.width ? parseFloat(sheet.style.width) / item.width * times : 1;
+    stage.classList.toggle("hitl-crisp", scale >= CRISP_FROM);
+    setText(closeness, `${Math.round(100 * scale)} %`);
+  }
+  function zoom(factor, at = { x: 0.5, y: 0.5 }) {
+    const times = Math.max(1, Math.min(MOST, near.times * factor));
+    const [x, y] = [near.x + (at.x - 0.5) / near.times, near.y + (at.y - 0.5) / near.times];
+    near = { times, x: x - (at.x - 0.5) / times, y: y - (at.y - 0.5) / times };
+    place();
+  }
+  function move(x, y) {
+    near = { ...near, x: near.x + x / near.times, y: near.y + y / near.times };
+    place();
+  }
+  const shareAt = (event) => {
+    const { left, top, width, height } = sheet.getBoundingClientRect();
+    return { x: (event.clientX - left) / width, y: (event.clientY - top) / height };
+  };
+  stage.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    zoom(2 ** (-event.deltaY / 200), shareAt(event));
+  }, { passive: false });
+  stage.addEventListener("dblclick", (event) => near.times > 1 ? zoom(0) : zoom(4, shareAt(event)));
+  stage.addEventListener("pointerdown", (event) => {
+    if (near.times === 1 || event.button !== 0) return;
+    stage.setPointerCapture(event.pointerId);
+    let from = shareAt(event);
+    const drag = (e) => {
+      const to = shareAt(e);
+      move(from.x - to.x, from.y - to.y);
+      from = to;
+    };
+    stage.addEventListener("pointermove", drag);
+    stage.addEventListener("lostpointercapture", () => stage.removeEventListener("pointermove", drag), { once: true });
+  });
+  function drawImage(item, hot) {
+    const picture = item?.picture ?? null;
+    if (held[0] === picture && held[1] === hot && picture) return;
+    sheet.classList.toggle("hitl-empty", !picture);
+    if (!picture || !item) {
+      held[0] = null;
+      return;
+    }
+    const another = held[0] !== picture;
+    held[0] = picture;
+    held[1] = hot;
+    const [width, height] = sizeOf(picture);
+    if (image.width !== width || image.height !== height) {
+      image.width = width;
+      image.height = height;
+    }
+    const context = (
+      /** @type {CanvasRenderingContext2D} */
+      image.getContext("2d")
+    );
+    context.globalCompositeOperation = "copy";
+    context.drawImage(picture, 0, 0);
+    if (hot) {
+      const [x0, y0, x1, y1] = hot.box;
+      const [kx, ky] = [width / item.width, height / item.height];
+      context.globalCompositeOperation = "destination-in";
+      context.imageSmoothingEnabled = true;
+      context.drawImage(drawn(hot, "hot"), x0 * kx, y0 * ky, (x1 - x0) * kx, (y1 - y0) * ky);
+    }
+    if (another) session.painted();
+  }
+  function drawMap(canvas, item, saliency, cover) {
+    canvas.hidden = !saliency || !item?.picture;
+    const i = cover === "over" ? 2 : 3;
+    if (!saliency || !item || saliency === held[i]) return;
+    held[i] = saliency;
+    drawn(saliency, cover, canvas);
+    lay(canvas, saliency, item);
+  }
+  let shown;
+  function update() {
+    const { item, saliency, display } = session;
+    const two = display === "side_by_side" && session.map_shown && Boolean(session.method_name) && !item?.blind && !item?.broken && Boolean(item?.suggestion);
+    beside.hidden = !two;
+    if (item?.item_id !== shown) {
+      shown = item?.item_id;
+      if (near.times !== 1) {
+        near = { times: 1, x: 0.5, y: 0.5 };
+        place();
+      }
+    }
+    fit();
+    drawImage(item, display === "hot" ? saliency : null);
+    drawMap(map, item, display === "overlay" ? saliency : null, "over");
+    drawMap(alone, item, two ? saliency : null, "beside");
+    map.style.opacity = String(session.opacity);
+    stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
+    setText(broken, item?.broken ?? "");
+    setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");
+  }
+  const watch = new ResizeObserver(([{ contentRect }]) => {
+    room = contentRect;
+    fit();
+  });
+  watch.observe(stage);
+  return { stage, update, zoom, move, stop: () => watch.disconnect() };
+}
+function buildLegend(session) {
+  const toggle = actionButton("map", "", () => session.toggleMap());
+  toggle.title = "Saliency map on or off";
+  const how = actionButton("display", "", () => session.nextDisplay());
+  how.title = "Over the item, beside it, or the item only where the map is hot";
+  const words = h("span", { class: "hitl-map-words" });
+  const low = h("span", { text: "less" });
+  const bar = h("span", { class: "hitl-scale-bar", role: "img" });
+  const high = h("span", { text: "more" });
+  const scale = h("span", { class: "hitl-scale" }, low, bar, high);
+  const opacity = h("input", {
+    class: "hitl-opacity",
+    type: "range",
+    min: "0.1",
+    max: "1",
+    step: "0.1",
+    "aria-label": "Strength of the map",
+    title: "Strength of the map",
+    oninput: (event) => session.setOpacity(Number(event.target.value))
+  });
+  const legend = h("div", { class: "hitl-legend" }, toggle, how, words, scale, opacity);
+  function update() {
+    const { item, method_name, saliency } = session;
+    const pushed = item && method_name ? item.maps[method_name] : null;
+    legend.hidden = !item || !session.setup?.methods.length;
+    if (legend.hidden) return;
+    setText(
+      /** @type {Node} */
+      toggle.lastChild,
+      session.map_shown ? "Map on" : "Map off"
+    );
+    setAttribute(toggle, "aria-pressed", String(session.map_shown));
+    how.hidden = !session.map_shown || Boolean(item?.blind);
+    setText(
+      /** @type {Node} */
+      how.lastChild,
+      SHOWN[session.display]
+    );
+    const target = saliency && session.labels.get(saliency.target)?.name;
+    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}` : !session.map_shown || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+    setAttribute(words, "title", words.textContent);
+    scale.hidden = !saliency;
+    opacity.hidden = !saliency || session.display !== "overlay";
+    if (saliency) {
+      bar.style.background = gradient(saliency.signed);
+      setText(low, saliency.signed ? "against" : "less");
+      setText(high, saliency.signed ? "for" : "more");
+      setAttribute(bar, "aria-label", saliency.signed ? "Scale: blue speaks against the label, orange for it" : "Scale: dark counted a little, bright counted most");
+    }
+    if (opacity.value !== String(session.opacity)) opacity.value = String(session.opacity);
+  }
+  return { legend, update };
+}
+
+// hitl_widgets/widgets/js/strip.js
+var SHOWN2 = 16;
+var SIDE2 = 44;
+var SIGNS = { accept: "✓", correct: "✎", answer: "●", unsure: "?", skip: "↷" };
+function buildStrip(session) {
+  const row = h("div", { class: "hitl-past", role: "list" });
+  const hint = h("span", { class: "hitl-strip-keys", "aria-hidden": "true" }, capOf("earlier"), capOf("later"));
+  const empty = h("span", { class: "hitl-quiet", text: "Your last decisions will stand here, to be revised." });
+  const strip = h("nav", { class: "hitl-strip", "aria-label": "Last decisions" }, hint, empty, row);
+  let entries = /* @__PURE__ */ new Map();
+  function build(past) {
+    const canvas = h("canvas", { class: "hitl-thumb", width: SIDE2, height: SIDE2, "aria-hidden": "true" });
+    const caption = h("span", { class: "hitl-caption" });
+    const said = h("span", { class: "hitl-caption hitl-model-said" });
+    const button = h(
+      "button",
+      { class: "hitl-past-item", type: "button", tabindex: "-1", onclick: () => session.revise(past) },
+      canvas,
+      h("span", { class: `hitl-sign-${past.verdict}`, "aria-hidden": "true", text: SIGNS[past.verdict] }),
+      caption,
+      said
+    );
+    return { entry: h("div", { role: "listitem" }, button), canvas, caption, said, drawn: null };
+  }
+  function update() {
+    const past = session.queue.past.slice(-SHOWN2);
+    strip.hidden = !session.setup;
+    empty.hidden = past.length > 0;
+    hint.hidden = !past.length;
+    const before = entries;
+    entries = new Map(past.map((one) => [one, before.get(one) ?? build(one)]));
+    const wanted = [...entries.values()].map(({ entry }) => entry);
+    if (wanted.length !== row.children.length || wanted.some((entry, i) => row.children[i] !== entry)) row.replaceChildren(...wanted);
+    for (const [one, parts] of entries) {
+      if (!one.thumb && one.item?.picture) {
+        drawSmall(parts.canvas, one.item.picture);
+        one.thumb = parts.canvas;
+        parts.drawn = one.thumb;
+      } else if (one.thumb && parts.drawn !== one.thumb) {
+        if (one.thumb !== parts.canvas) drawSmall(parts.canvas, one.thumb);
+        parts.drawn = one.thumb;
+      }
+      const told2 = session.told(one);
+      setText(parts.caption, told2);
+      const model = one.hidden && !isHidden(one) && one.suggestion ? session.labels.get(one.suggestion)?.name : void 0;
+      setText(parts.said, model ? `model: ${model}` : "");
+      parts.said.classList.toggle("hitl-differs", Boolean(model) && one.suggestion !== one.label_id);
+      const flags = one.flags.map((flag) => FLAGS[
+        /** @type {keyof typeof FLAGS} */
+        flag
+      ] ?? flag);
+      const words = [
+        `${one.item_id}: ${told2}`,
+        model && `the model said ${model}`,
+        one.certainty !== null && `certainty ${one.certainty}`,
+        ...flags,
+        one.note && `“${one.note}”`
+      ].filter(Boolean).join(", ");
+      const button = (
+        /** @type {HTMLElement} */
+        parts.entry.firstChild
+      );
+      setAttribute(button, "title", words);
+      setAttribute(button, "aria-label", `Revise ${words}`);
+      setAttribute(button, "aria-current", session.revising?.past === one ? "true" : null);
+    }
+  }
+  return { strip, update };
+}
+
+// hitl_widgets/widgets/js/top.js
+var count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+function buildHeader(session, onHelp) {
+  const focus = h(
+    "span",
+    { class: "hitl-focus" },
+    h("span", { class: "hitl-dot", "aria-hidden": "true" }),
+    h("span", { class: "hitl-focus-on", text: "Keys on" }),
+    h(
+      "span",
+      { class: "hitl-focus-off" },
+      document.createTextNode("Click "),
+      h("span", { class: "hitl-wide", text: "the card " }),
+      document.createTextNode("to use the keys")
+    )
+  );
+  const done = h("span", { class: "hitl-done" });
+  const meter = h("span", { class: "hitl-meter", "aria-hidden": "true" }, h("span"));
+  const pace = h("span", { class: "hitl-quiet hitl-pace" });
+  const pending = h("span", { class: "hitl-pending", role: "status" });
+  const who = h("span", { class: "hitl-who" });
+  const help = h("button", { class: "hitl-key-button", type: "button", title: "All keys", onclick: onHelp }, capOf("help"), h("span", { text: "Keys" }));
+  const header = h(
+    "div",
+    { class: "hitl-header" },
+    focus,
+    h("span", { class: "hitl-progress" }, done, meter, pace, pending),
+    h("span", { class: "hitl-about" }, who, help)
+  );
+  function update() {
+    const { setup, counts, pace_s } = session;
+    const { round, items } = setup?.progress ?? {};
+    const [n, of] = setup?.n ? [counts.here, setup.n] : [counts.answered, items];
+    const number = (x) => x.toLocaleString("en");
+    setText(done, !setup ? "" : [
+      `${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : ""}`,
+      round && `${number(counts.in_round)} in round ${round}`,
+      `${number(counts.today)} today`
+    ].filter(Boolean).join(" · "));
+    done.title = "Items that have your answer: in all, since the last fine-tuning, today";
+    meter.hidden = !of;
+    if (of) meter.firstChild.style.width = `${Math.min(100, 100 * n / of)}%`;
+    setText(pace, pace_s === null ? "" : `${pace_s < 10 ? pace_s.toFixed(1) : Math.round(pace_s)} s each`);
+    setText(pending, session.pending ? `${session.pending} to be stored` : setup ? "all stored" : "");
+    pending.classList.toggle("hitl-late", session.pending > 0 && session.waited_ms > 2e3);
+    setText(who, setup ? `${setup.annotator} · taxonomy v${setup.taxonomy.version}` : "");
+  }
+  return { header, update };
+}
+function buildTemporary(session) {
+  const button = h("button", { class: "hitl-primary", type: "button", text: "Download the archive", onclick: () => session.archive() });
+  const bar = h(
+    "div",
+    { class: "hitl-temporary", role: "note", hidden: true },
+    h("span", { text: "This server is temporary: what you decide lives only here, until you take it with you." }),
+    button
+  );
+  return { bar, update() {
+    bar.hidden = !session.setup?.temporary;
+    button.disabled = session.packing;
+  } };
+}
 function buildFooter(session) {
   const notice = h("span", { class: "hitl-notice", role: "status" });
-  const about = h("span", { class: "hitl-item" });
-  const footer = h("div", { class: "hitl-footer" }, notice, about);
+  const footer = h("div", { class: "hitl-footer" }, notice);
+  function wrong() {
+    const { item, pending, waited_ms } = session;
+    if (session.crashed) return `The card itself failed: ${session.crashed}. What you decided is kept; run the cell again, or reload the page.`;
+    if (item?.rejection) return `Not stored: ${item.rejection}`;
+    if (waited_ms > 4e3 && pending) {
+      return `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s. ${count(pending, "decision is", "decisions are")} kept ${session.outbox.durable ? "in this browser" : "in this tab only"} and sent again.`;
+    }
+    return session.problem ?? (session.notice?.bad ? session.notice.text : null);
+  }
   function update() {
-    const { item, setup } = session;
-    const s = Math.round(session.waited_ms / 1e3);
-    const problem = item?.rejection ? `Not stored: ${item.rejection}` : session.waited_ms > 4e3 && session.pending ? `The kernel hasn't answered for ${s} s. ${count(session.pending, "decision is", "decisions are")} kept ${session.outbox.durable ? "in this browser" : "in this tab only"} and sent again.` : session.problem ?? (session.notice?.bad ? session.notice.text : null);
-    setText(notice, problem ?? (!setup ? "" : !session.outbox.durable ? `${session.notice?.text ?? ""} (this browser keeps nothing: unstored decisions live in this tab only)` : session.outbox.others ? `${count(session.outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card` : session.notice?.text ?? ""));
-    notice.classList.toggle("hitl-bad", problem !== null);
-    setText(about, !item || session.face ? "" : [
-      item.item_id,
-      item.width && `${item.width}×${item.height}`,
-      !item.blind && item.chosen_by && `chosen by ${item.chosen_by.replaceAll("_", " ")}`,
-      item.model && !item.blind && `model ${item.model.slice(0, 7)}`
-    ].filter(Boolean).join("  ·  "));
-    setAttribute(about, "title", about.textContent);
+    const { setup, outbox, notice: said } = session;
+    const bad = wrong();
+    setText(notice, bad ?? (!setup ? "" : !outbox.durable ? `${said?.text ?? ""} (this browser keeps nothing: unstored decisions live in this tab only)` : outbox.others ? `${said?.text ?? ""} (${count(outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card)` : said?.text ?? ""));
+    notice.classList.toggle("hitl-bad", bad !== null);
   }
   return { footer, update };
 }
-function buildFace(session, refocus) {
-  const sign = h("div", { class: "hitl-sign", "aria-hidden": "true" });
-  const title = h("h3", { class: "hitl-face-title" });
-  const words = h("p", { class: "hitl-face-words" });
-  const box = h("input", { class: "hitl-name-box", type: "text", maxlength: "200", "aria-label": "Your name", placeholder: "Your name" });
-  const form = h(
-    "form",
-    { class: "hitl-name-form", onsubmit: (event) => {
-      event.preventDefault();
-      if (!box.value.trim()) return box.focus();
-      session.name(box.value.trim());
-      refocus();
-    } },
-    box,
-    h("button", { class: "hitl-primary", type: "submit", text: "Start" }),
-    h("button", { class: "hitl-key-button", type: "button", text: "Go on without", onclick: () => {
-      session.name(null);
-      refocus();
-    } })
-  );
-  const face = h("div", { class: "hitl-face" }, sign, title, words, form);
-  const FACES = {
-    start: ["…", "Waiting for the kernel", "The card opens as soon as the kernel answers."],
-    name: ["✎", "Who is labelling?", "Decisions carry your name, so that people can be told apart later."],
-    closed: ["✓", "This card is closed", ""],
-    wait: ["…", "The next items are on their way", ""],
-    empty: ["✓", "Nothing left to ask", "Every item of this queue has your answer. Train on them in a cell below, or undo the last one with z."],
-    enough: ["✓", "That's what you asked for", "This review is complete. Train on the answers in a cell below, or undo the last one with z."]
-  };
-  function update() {
-    const kind = session.face;
-    face.hidden = kind === null;
-    form.hidden = kind !== "name";
-    if (kind === null) return;
-    const [symbol, head, text] = FACES[kind];
-    setText(sign, symbol);
-    setText(title, head);
-    const s = Math.round(session.waited_ms / 1e3);
-    setText(words, kind === "closed" ? `${session.closed} What you decided here is kept.` : kind === "wait" && session.problem ? session.problem : (kind === "wait" || kind === "start") && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. What you decided is kept; the card goes on when it answers.` : text);
-    face.classList.toggle("hitl-calm", kind === "wait" || kind === "start");
-  }
-  return { face, update };
-}
-function buildHelp(onClose) {
-  return h(
+
+// hitl_widgets/widgets/js/view.js
+function render(el, session) {
+  const refocus = () => root.focus({ preventScroll: true });
+  const stage = buildStage(session);
+  const legend = buildLegend(session);
+  const about = buildAbout(session);
+  const header = buildHeader(session, () => toggleHelp());
+  const temporary = buildTemporary(session);
+  const bars = buildBars(session);
+  const labels = buildLabels(session, refocus);
+  const certainty = buildCertainty(session);
+  const marks = buildMarks(session, refocus);
+  const actions = buildActions(session);
+  const strip = buildStrip(session);
+  const footer = buildFooter(session);
+  const face = buildFace(session, refocus);
+  const help = buildHelp(session, () => toggleHelp(false));
+  const revising = h("div", { class: "hitl-revising", hidden: true });
+  const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
+  stage.stage.append(revising);
+  const body = h(
     "div",
-    { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
-    h(
-      "div",
-      { class: "hitl-row" },
-      h("h3", { class: "hitl-face-title", text: "Keys" }),
-      h("button", { class: "hitl-key-button", type: "button", onclick: onClose }, cap("Esc"), h("span", { text: "Close" }))
-    ),
-    h("dl", {}, ...HELP.flatMap(([keys, words]) => [
-      h("dt", {}, ...keys.map((key) => key === "…" || key === "letters" ? h("span", { text: key }) : cap(key))),
-      h("dd", { text: words })
-    ]))
+    { class: "hitl-body" },
+    h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
+    h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, marks.element, actions.element),
+    face.face,
+    help.help
   );
+  const root = h(
+    "div",
+    {
+      class: "hitl-card",
+      tabindex: "0",
+      role: "application",
+      "aria-label": "Decision card",
+      "aria-roledescription": "decision card",
+      "data-lm-suppress-shortcuts": "true",
+      "data-item": "",
+      "data-pending": "0"
+    },
+    header.header,
+    temporary.bar,
+    body,
+    strip.strip,
+    footer.footer,
+    live
+  );
+  function toggleHelp(open = help.help.hidden) {
+    help.help.hidden = !open;
+    if (!open) refocus();
+  }
+  const actionsByName = {
+    accept: () => session.accept(),
+    search: () => labels.search(),
+    next_label: () => session.point(1),
+    previous_label: () => session.point(-1),
+    unsure: () => session.unsure(),
+    guess: () => session.guess(),
+    skip: () => session.skip(),
+    undo: () => session.undo(),
+    earlier: () => session.step(-1),
+    later: () => session.step(1),
+    surer: () => session.nudge(1),
+    less_sure: () => session.nudge(-1),
+    flag: () => session.flag(),
+    flag_ethics: () => session.toggleFlag("ethics"),
+    flag_bad_data: () => session.toggleFlag("bad_data"),
+    flag_not_in_taxonomy: () => session.toggleFlag("not_in_taxonomy"),
+    flag_second_look: () => session.toggleFlag("second_look"),
+    note: () => marks.write(),
+    map: () => session.toggleMap(),
+    display: () => session.nextDisplay(),
+    method: () => session.nextMethod(),
+    fainter: () => session.setOpacity(session.opacity - 0.1),
+    stronger: () => session.setOpacity(session.opacity + 0.1),
+    zoom_in: () => stage.zoom(1.5),
+    zoom_out: () => stage.zoom(1 / 1.5),
+    fit: () => stage.zoom(0),
+    left: () => stage.move(-0.1, 0),
+    right: () => stage.move(0.1, 0),
+    up: () => stage.move(0, -0.1),
+    down: () => stage.move(0, 0.1),
+    help: () => toggleHelp()
+  };
+  function act(action) {
+    if (action.kind === "label") session.press(action.key);
+    else if (action.kind === "certainty") session.rate(action.value);
+    else if (action.kind === "do") actionsByName[action.action]?.();
+    else if (!help.help.hidden) toggleHelp(false);
+    else if (!session.escape()) root.blur();
+  }
+  function onKey(event) {
+    const target = (
+      /** @type {HTMLElement} */
+      event.target
+    );
+    if (target.closest("input")) {
+      if (event.key === "Escape") refocus();
+      return;
+    }
+    if (target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
+    const action = read(event, session.bindings, { asking: session.asking !== null });
+    if (!action) return;
+    event.preventDefault();
+    const name = action.kind === "do" ? action.action : action.kind;
+    if (event.repeat && !REPEATABLE.has(name)) return;
+    if (!help.help.hidden && name !== "help" && name !== "escape") return;
+    act(action);
+  }
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    guard(() => onKey(event));
+  });
+  for (const name of ["keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
+  root.addEventListener("click", (event) => {
+    const target = (
+      /** @type {HTMLElement} */
+      event.target
+    );
+    if (!target.closest("input, a") && !help.help.contains(target)) refocus();
+  });
+  function guard(step) {
+    try {
+      step();
+    } catch (error) {
+      session.crash(error);
+      footer.update();
+    }
+  }
+  let spoken = null;
+  let named = null;
+  let later = false;
+  function update() {
+    const { item } = session;
+    if (session.setup && session.setup.keys !== named) {
+      named = session.setup.keys;
+      nameKeys(root, session.setup.keys);
+    }
+    setAttribute(root, "data-item", item && !session.face ? item.item_id : "");
+    setAttribute(root, "data-pending", String(session.pending));
+    setAttribute(root, "data-face", session.face ?? "");
+    revising.hidden = !session.revising;
+    if (session.revising) setText(revising, `Decided before: ${session.told(session.revising.past)}. Choose anew, or Esc.`);
+    stage.update();
+    legend.update();
+    bars.update();
+    labels.update();
+    certainty.update();
+    marks.update();
+    actions.update();
+    face.update();
+    footer.update();
+    if (later) return;
+    later = true;
+    requestAnimationFrame(() => setTimeout(() => {
+      later = false;
+      guard(updateLater);
+    }));
+  }
+  function updateLater() {
+    const { item } = session;
+    header.update();
+    temporary.update();
+    about.update();
+    strip.update();
+    help.update();
+    if (item && item !== spoken) {
+      spoken = item;
+      const seen = session.suggestion;
+      setText(live, seen ? `Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : item.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
+    }
+  }
+  const stop = session.subscribe(() => guard(update));
+  el.append(root);
+  guard(update);
+  return () => {
+    stop();
+    stage.stop();
+    root.remove();
+  };
 }
 
 // hitl_widgets/widgets/js/card.js
@@ -1442,6 +2240,16 @@ async function findFeed(model) {
     }
     await new Promise((done) => setTimeout(done, wait));
   }
+}
+function save(name, bytes) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([
+    /** @type {BlobPart} */
+    bytes
+  ], { type: "application/zip" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 6e4);
 }
 function connect(model) {
   let send = (message) => model.send(message);
@@ -1469,7 +2277,9 @@ function connect(model) {
     now: () => performance.timeOrigin + performance.now(),
     instant: () => (/* @__PURE__ */ new Date()).toISOString(),
     storage: probe(() => globalThis.localStorage),
-    base: basePath(document, location.pathname)
+    base: basePath(document, location.pathname),
+    decode,
+    save
   });
   return session;
 }

@@ -1,0 +1,86 @@
+// @ts-check
+// What does the label in focus mean, and what is known of the item?
+
+import { h, setAttribute, setText } from "./dom.js";
+import { drawSmall } from "./pictures.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./types.d.ts").Example} Example */
+
+const SIDE = 40;
+
+/** Why an item was chosen, in words. @type {Record<string, string>} */
+const WHY = { random: "drawn by chance", margin: "chosen: two labels are close",
+  entropy: "chosen: many labels are possible", least_confidence: "chosen: the model is in doubt",
+  holdout: "drawn by chance", gold: "drawn by chance", revision: "decided before" };
+
+/** @param {string} chosen_by */
+export const whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
+
+/** @param {unknown} value */
+const told = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+
+/** @param {Session} session */
+export function buildAbout(session) {
+  const name = h("strong");
+  const definition = h("span", { class: "hitl-definition" });
+  const sensitive = h("span", { class: "hitl-sensitive" });
+  const link = h("a", { target: "_blank", rel: "noopener noreferrer", tabindex: "0", text: "more" });
+  const examples = h("div", { class: "hitl-examples" });
+  const meaning = h("section", { class: "hitl-meaning", "aria-label": "The label in focus" },
+    h("p", {}, name, definition, link), sensitive, examples);
+  const facts = h("p", { class: "hitl-facts" });
+  const meta = h("p", { class: "hitl-meta" });
+  const about = h("div", { class: "hitl-about-item" }, meaning, h("section", { "aria-label": "The item" }, facts, meta));
+  /** @type {unknown} */
+  let drawn = null;
+  /** @type {unknown} */
+  let described = null;
+  /** @type {unknown} */
+  let read = null;
+
+  /** @param {Example} example */
+  function build(example) {
+    const canvas = h("canvas", { class: "hitl-thumb", width: SIDE, height: SIDE, role: "img",
+      "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}` });
+    drawSmall(canvas, example.picture);
+    const words = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}`;
+    return h("span", { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words }, canvas,
+      h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" }));
+  }
+
+  function update() {
+    const { item, focused, setup } = session;
+    if (setup && setup.taxonomy !== read) {
+      read = setup.taxonomy;
+      meaning.hidden = !setup.taxonomy.labels.some((label) => label.definition || label.link || label.n_examples || label.sensitive);
+    }
+    if (!meaning.hidden) {
+      setText(name, focused ? focused.path : "");
+      setText(definition, focused ? (focused.definition ? ` ${focused.definition} ` : " has no definition yet. ")
+        : "A label's meaning stands here when it is in focus (arrow keys, or the mouse over it).");
+      const address = /^https?:/.test(focused?.link ?? "") ? focused?.link ?? null : null;
+      link.hidden = !address;
+      setAttribute(link, "href", address);
+      setText(sensitive, focused?.sensitive ? `Sensitive, because ${focused.sensitive}` : "");
+      if (focused) session.wantExamples(focused);
+      const list = focused && session.examples.get(focused.label_id);
+      if (list !== drawn) {
+        drawn = list;
+        examples.replaceChildren(...(list ?? []).map(build));
+      }
+    }
+    const known = !item || session.face ? "" : [item.item_id, item.width && `${item.width} × ${item.height}`,
+      session.revising ? whyChosen("revision") : !item.blind && whyChosen(item.chosen_by),
+      item.model && !item.blind && `model ${item.model.slice(0, 7)}`].filter(Boolean).join(" · ");
+    setText(facts, known);
+    setAttribute(facts, "title", known);
+    if (item?.meta !== described) {
+      described = item?.meta;
+      meta.replaceChildren(...Object.entries(item?.meta ?? {}).flatMap(([key, value], i) => [
+        document.createTextNode(i ? " · " : ""), h("b", { text: `${key} ` }), document.createTextNode(told(value))]));
+    }
+    meta.hidden = !meta.children.length || session.face !== null;
+  }
+  return { about, update };
+}

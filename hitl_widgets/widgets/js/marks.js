@@ -1,0 +1,69 @@
+// @ts-check
+// What is said beside the label: how sure, which flags, a note.
+
+import { actionButton, cap, capOf, h, setAttribute, setText } from "./dom.js";
+import { FLAGS } from "./session.js";
+
+/** @typedef {import("./session.js").Session} Session */
+
+/** Eleven steps, as on the number row. @param {Session} session */
+export function buildCertainty(session) {
+  const state = h("span", { class: "hitl-quiet" });
+  const steps = [..."`1234567890"].map((key, value) => h("button", { class: "hitl-step", type: "button", tabindex: "-1",
+    role: "radio", "aria-checked": "false", "aria-label": `certainty ${value} of 10`, title: `⇧ ${key}`,
+    "aria-keyshortcuts": `Shift+${key}`, text: value, onclick: () => session.rate(value) }));
+  const element = h("section", { class: "hitl-certainty" },
+    h("div", { class: "hitl-row" }, h("h3", { class: "hitl-title", text: "How sure are you?" }), state,
+      h("span", { class: "hitl-caps" }, cap("⇧"), cap("`"), h("span", { text: "…" }), cap("0"), h("span", { text: "or" }), capOf("less_sure"), capOf("surer"))),
+    h("div", { class: "hitl-steps", role: "radiogroup", "aria-label": "Certainty, from a guess (0) to certain (10)" }, ...steps));
+
+  function update() {
+    const { certainty, asking } = session;
+    steps.forEach((step, value) => {
+      step.classList.toggle("hitl-below", certainty !== null && value < certainty.value);
+      setAttribute(step, "aria-checked", String(certainty?.value === value));
+    });
+    element.classList.toggle("hitl-asking", asking !== null);
+    element.classList.toggle("hitl-carried", certainty?.source === "carried");
+    setText(state, asking ? `${asking.words}: rate it to decide, or Esc`
+      : !certainty ? "not given" : certainty.source === "given" ? `${certainty.value}, for this item` : `${certainty.value}, carried over`);
+  }
+  return { element, update };
+}
+
+/** Flags and a note. @param {Session} session @param {() => void} refocus */
+export function buildMarks(session, refocus) {
+  const flags = Object.entries(FLAGS).map(([flag, words]) => {
+    const button = actionButton(`flag_${flag}`, words, () => session.toggleFlag(flag));
+    button.classList.add("hitl-flag");
+    return { flag, button };
+  });
+  const note = h("input", { class: "hitl-note", type: "text", maxlength: "10000", "aria-label": "Note on this item",
+    placeholder: "Note", autocomplete: "off" });
+  const field = h("label", { class: "hitl-note-field" }, capOf("note"), note);
+  note.addEventListener("input", () => session.write(note.value));
+  note.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); refocus(); }
+  });
+  const element = h("section", { class: "hitl-marks", role: "group", "aria-label": "Flags and note" },
+    ...flags.map(({ button }) => button), field);
+
+  function update() {
+    for (const { flag, button } of flags) setAttribute(button, "aria-pressed", String(session.draft.flags.has(flag)));
+    if (note.value !== session.draft.note) note.value = session.draft.note;
+  }
+  return { element, update, write: () => note.focus({ preventScroll: true }) };
+}
+
+/** What can be done beside choosing a label. @param {Session} session */
+export function buildActions(session) {
+  const guess = actionButton("guess", "Guess", () => session.guess());
+  guess.title = "Unsure, with a best guess";
+  const flag = actionButton("flag", "Flag", () => session.flag());
+  flag.title = "Flag the item (as bad data, unless another flag is on) and go on";
+  const element = h("div", { class: "hitl-actions" },
+    actionButton("unsure", "Unsure", () => session.unsure()), guess, actionButton("skip", "Skip", () => session.skip()),
+    flag,
+    actionButton("undo", "Undo", () => session.undo()));
+  return { element, update() { setAttribute(guess, "aria-pressed", String(session.guessing)); } };
+}

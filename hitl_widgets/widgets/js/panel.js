@@ -1,0 +1,165 @@
+// @ts-check
+// What does the model say, and which labels are there? Bars, labels with their keys, and a search.
+
+import { cap, capOf, h, setAttribute, setText } from "./dom.js";
+import { keyName } from "./keys.js";
+import { match } from "./labels.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./types.d.ts").Label} Label */
+
+const MOST_CHIPS = 30;
+
+/** @param {number} p */
+export const percent = (p) => (p > 0 && p < 0.005 ? "<1 %" : `${Math.round(100 * p)} %`);
+
+/** What the model says, as bars. @param {Session} session */
+export function buildBars(session) {
+  const title = h("h3", { class: "hitl-title" });
+  const margin = h("span", { class: "hitl-quiet hitl-margin" });
+  const accept = h("span", { class: "hitl-accept" }, capOf("accept"), h("span"));
+  const plain = h("div", { class: "hitl-plain" }, h("strong"), h("span"));
+  const bars = h("div", { class: "hitl-bars" });
+  const element = h("section", { class: "hitl-says" }, h("div", { class: "hitl-row" }, title, margin, accept), plain, bars);
+  /** @type {{row: HTMLElement, cap: HTMLElement, name: HTMLElement, fill: HTMLElement, p: HTMLElement}[]} */
+  const rows = [];
+
+  /** @param {number} i */
+  function row(i) {
+    while (rows.length <= i) {
+      const parts = { cap: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }),
+        fill: h("span", { class: "hitl-fill" }), p: h("span", { class: "hitl-p" }) };
+      const line = h("button", { class: "hitl-bar", type: "button", tabindex: "-1",
+        onclick: (/** @type {any} */ event) => session.choose(event.currentTarget.dataset.label) },
+      parts.cap, parts.name, h("span", { class: "hitl-track" }, parts.fill), parts.p);
+      bars.append(line);
+      rows.push({ row: line, ...parts });
+    }
+    return rows[i];
+  }
+
+  /** What stands in place of the bars. @returns {[string, string]} */
+  function words() {
+    const { item, suggestion, setup } = session;
+    if (!item || suggestion) return ["", ""];
+    if (item.blind) return ["What do you see?", "This item is asked blind: what the model says of it, and why, stays hidden."];
+    if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
+    if (item.problem) return ["The model failed on this item", item.problem];
+    return ["What do you see?", "There is no model yet: the first answers are yours alone."];
+  }
+
+  function update() {
+    const { item, focused } = session;
+    const seen = session.suggestion;
+    const probs = seen ? (item?.probs ?? []).filter(([id]) => session.labels.has(id)) : [];
+    probs.forEach(([label_id, p], i) => {
+      const line = row(i);
+      const name = session.labels.get(label_id)?.name ?? label_id;
+      const key = session.keys.get(label_id) ?? "";
+      const suggested = label_id === seen?.[0];
+      line.row.hidden = false;
+      line.row.dataset.label = label_id;
+      line.row.classList.toggle("hitl-suggested", suggested);
+      line.row.classList.toggle("hitl-focused", label_id === focused?.label_id);
+      setText(line.cap, key.toUpperCase());
+      line.cap.classList.toggle("hitl-nokey", !key);
+      setText(line.name, name);
+      line.fill.style.width = `${100 * p}%`;
+      setText(line.p, percent(p));
+      setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${suggested ? ", suggested" : ""}`);
+      setAttribute(line.row, "aria-keyshortcuts", key || null);
+    });
+    for (const line of rows.slice(probs.length)) line.row.hidden = true;
+    setText(margin, probs.length > 1 ? `${Math.round(100 * (probs[0][1] - probs[1][1]))} points ahead` : "");
+    const [head, text] = words();
+    setText(title, seen ? "The model suggests" : "Your answer");
+    setText(/** @type {Node} */ (plain.firstChild), head);
+    setText(/** @type {Node} */ (plain.lastChild), text);
+    plain.hidden = !head;
+    accept.hidden = !focused;
+    setText(/** @type {Node} */ (accept.lastChild), session.guessing ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept");
+  }
+  return { element, update };
+}
+
+/** The labels with their keys, and a search over all of them. @param {Session} session @param {() => void} refocus */
+export function buildLabels(session, refocus) {
+  const title = h("h3", { class: "hitl-title", text: "Labels" });
+  const box = h("input", { class: "hitl-search", type: "search", placeholder: "Search labels", "aria-label": "Search labels",
+    autocomplete: "off", spellcheck: "false" });
+  const find = h("label", { class: "hitl-find" }, capOf("search"), box);
+  const chips = h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" });
+  const element = h("section", {}, h("div", { class: "hitl-row" }, title, find), chips);
+  let marked = 0;
+  let searching = false;
+  /** @type {unknown} */
+  let drawn = null;
+
+  function shown() {
+    const labels = session.setup?.taxonomy.labels ?? [];
+    if (!searching) return labels.filter((label) => session.keys.has(label.label_id)).slice(0, MOST_CHIPS);
+    return match(labels, box.value, { probs: new Map(session.suggestion ? session.item?.probs : []), recent: session.recent });
+  }
+
+  function draw() {
+    const labels = shown();
+    const columns = searching || labels.length <= 14 ? 2 : 3;
+    chips.style.gridTemplate = `repeat(${Math.ceil(labels.length / columns)}, auto) / repeat(${columns}, minmax(0, 1fr))`;
+    chips.replaceChildren(...labels.map((label, i) => {
+      const key = session.keys.get(label.label_id);
+      return h("button", { class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}`, type: "button", tabindex: "-1",
+        "data-label": label.label_id, title: label.definition ? `${label.path}: ${label.definition}` : label.path,
+        ...(key ? { "aria-keyshortcuts": key } : {}), onclick: () => { leave(); session.choose(label.label_id); },
+        onpointerenter: () => session.pointAt(label.label_id), onpointerleave: () => session.pointAt(null) },
+      key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: searching ? label.path : label.name }));
+    }), ...(searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []));
+    if (searching) session.pointAt(labels[marked]?.label_id ?? null);
+  }
+
+  function leave() {
+    if (!searching) return;
+    searching = false;
+    box.value = "";
+    marked = 0;
+    drawn = null;
+    session.pointAt(null);
+  }
+
+  box.addEventListener("focus", () => { searching = true; marked = 0; draw(); });
+  box.addEventListener("input", () => { marked = 0; draw(); });
+  // A click on a label must reach it before the search closes under the pointer.
+  chips.addEventListener("pointerdown", (event) => event.preventDefault());
+  box.addEventListener("blur", () => { leave(); update(); });
+  box.addEventListener("keydown", (event) => {
+    const labels = shown();
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && labels.length) {
+      event.preventDefault();
+      marked = (marked + step + labels.length) % labels.length;
+      draw();
+    } else if (event.key === "Enter" && !event.isComposing && labels[marked]) {
+      event.preventDefault();
+      const { label_id } = labels[marked];
+      refocus();
+      session.choose(label_id);
+    }
+  });
+
+  function update() {
+    const { setup, focused } = session;
+    find.hidden = !setup || setup.taxonomy.labels.length <= 10;
+    if (setup && setup.taxonomy !== drawn) {
+      drawn = setup.taxonomy;
+      setText(title, setup.taxonomy.labels.length > MOST_CHIPS
+        ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
+      draw();
+    }
+    const suggested = session.suggestion?.[0];
+    for (const chip of chips.children) {
+      const { label } = /** @type {HTMLElement} */ (chip).dataset;
+      chip.classList.toggle("hitl-suggested", label !== undefined && label === suggested);
+      chip.classList.toggle("hitl-focused", label !== undefined && label === focused?.label_id && !searching);
+    }
+  }
+  return { element, update, search() { if (!find.hidden) box.focus({ preventScroll: true }); } };
+}

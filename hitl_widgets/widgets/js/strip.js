@@ -1,0 +1,70 @@
+// @ts-check
+// What was decided last? Thumbnails in a row, the newest at the right; a click revises one.
+
+import { capOf, h, setAttribute, setText } from "./dom.js";
+import { drawSmall } from "./pictures.js";
+import { isHidden } from "./queue.js";
+import { FLAGS } from "./session.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./types.d.ts").Past} Past */
+
+const SHOWN = 16;
+const SIDE = 44;
+const SIGNS = { accept: "✓", correct: "✎", answer: "●", unsure: "?", skip: "↷" };
+
+/** @param {Session} session */
+export function buildStrip(session) {
+  const row = h("div", { class: "hitl-past", role: "list" });
+  const hint = h("span", { class: "hitl-strip-keys", "aria-hidden": "true" }, capOf("earlier"), capOf("later"));
+  const empty = h("span", { class: "hitl-quiet", text: "Your last decisions will stand here, to be revised." });
+  const strip = h("nav", { class: "hitl-strip", "aria-label": "Last decisions" }, hint, empty, row);
+  /** @type {Map<Past, {entry: HTMLElement, canvas: HTMLCanvasElement, caption: HTMLElement, said: HTMLElement, drawn: unknown}>} */
+  let entries = new Map();
+
+  /** @param {Past} past */
+  function build(past) {
+    const canvas = h("canvas", { class: "hitl-thumb", width: SIDE, height: SIDE, "aria-hidden": "true" });
+    const caption = h("span", { class: "hitl-caption" });
+    const said = h("span", { class: "hitl-caption hitl-model-said" });
+    const button = h("button", { class: "hitl-past-item", type: "button", tabindex: "-1", onclick: () => session.revise(past) },
+      canvas, h("span", { class: `hitl-sign-${past.verdict}`, "aria-hidden": "true", text: SIGNS[past.verdict] }), caption, said);
+    return { entry: h("div", { role: "listitem" }, button), canvas, caption, said, drawn: null };
+  }
+
+  function update() {
+    const past = session.queue.past.slice(-SHOWN);
+    strip.hidden = !session.setup;
+    empty.hidden = past.length > 0;
+    hint.hidden = !past.length;
+    const before = entries;
+    entries = new Map(past.map((one) => [one, before.get(one) ?? build(one)]));
+    const wanted = [...entries.values()].map(({ entry }) => entry);
+    if (wanted.length !== row.children.length || wanted.some((entry, i) => row.children[i] !== entry)) row.replaceChildren(...wanted);
+    for (const [one, parts] of entries) {
+      if (!one.thumb && one.item?.picture) {
+        // Drawn small once: the picture itself is let go of after a while.
+        drawSmall(parts.canvas, one.item.picture);
+        one.thumb = parts.canvas;
+        parts.drawn = one.thumb;
+      } else if (one.thumb && parts.drawn !== one.thumb) {
+        if (one.thumb !== parts.canvas) drawSmall(parts.canvas, one.thumb);
+        parts.drawn = one.thumb;
+      }
+      const told = session.told(one);
+      setText(parts.caption, told);
+      // What the model said of a blind item is told afterwards.
+      const model = one.hidden && !isHidden(one) && one.suggestion ? session.labels.get(one.suggestion)?.name : undefined;
+      setText(parts.said, model ? `model: ${model}` : "");
+      parts.said.classList.toggle("hitl-differs", Boolean(model) && one.suggestion !== one.label_id);
+      const flags = one.flags.map((flag) => FLAGS[/** @type {keyof typeof FLAGS} */ (flag)] ?? flag);
+      const words = [`${one.item_id}: ${told}`, model && `the model said ${model}`, one.certainty !== null && `certainty ${one.certainty}`,
+        ...flags, one.note && `“${one.note}”`].filter(Boolean).join(", ");
+      const button = /** @type {HTMLElement} */ (parts.entry.firstChild);
+      setAttribute(button, "title", words);
+      setAttribute(button, "aria-label", `Revise ${words}`);
+      setAttribute(button, "aria-current", session.revising?.past === one ? "true" : null);
+    }
+  }
+  return { strip, update };
+}

@@ -1,0 +1,77 @@
+// @ts-check
+// Where does the person stand? The line above the item, the warning of a server that vanishes, the line below.
+
+import { capOf, h, setText } from "./dom.js";
+
+/** @typedef {import("./session.js").Session} Session */
+
+/** @param {number} n @param {string} one @param {string} many */
+const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+/** @param {Session} session @param {() => void} onHelp */
+export function buildHeader(session, onHelp) {
+  const focus = h("span", { class: "hitl-focus" }, h("span", { class: "hitl-dot", "aria-hidden": "true" }),
+    h("span", { class: "hitl-focus-on", text: "Keys on" }), h("span", { class: "hitl-focus-off" }, document.createTextNode("Click "),
+      h("span", { class: "hitl-wide", text: "the card " }), document.createTextNode("to use the keys")));
+  const done = h("span", { class: "hitl-done" });
+  const meter = h("span", { class: "hitl-meter", "aria-hidden": "true" }, h("span"));
+  const pace = h("span", { class: "hitl-quiet hitl-pace" });
+  const pending = h("span", { class: "hitl-pending", role: "status" });
+  const who = h("span", { class: "hitl-who" });
+  const help = h("button", { class: "hitl-key-button", type: "button", title: "All keys", onclick: onHelp }, capOf("help"), h("span", { text: "Keys" }));
+  const header = h("div", { class: "hitl-header" }, focus,
+    h("span", { class: "hitl-progress" }, done, meter, pace, pending), h("span", { class: "hitl-about" }, who, help));
+
+  function update() {
+    const { setup, counts, pace_s } = session;
+    const { round, items } = setup?.progress ?? {};
+    const [n, of] = setup?.n ? [counts.here, setup.n] : [counts.answered, items];
+    const number = (/** @type {number} */ x) => x.toLocaleString("en");
+    setText(done, !setup ? "" : [`${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : ""}`,
+      round && `${number(counts.in_round)} in round ${round}`, `${number(counts.today)} today`].filter(Boolean).join(" · "));
+    done.title = "Items that have your answer: in all, since the last fine-tuning, today";
+    meter.hidden = !of;
+    if (of) /** @type {HTMLElement} */ (meter.firstChild).style.width = `${Math.min(100, (100 * n) / of)}%`;
+    setText(pace, pace_s === null ? "" : `${pace_s < 10 ? pace_s.toFixed(1) : Math.round(pace_s)} s each`);
+    setText(pending, session.pending ? `${session.pending} to be stored` : setup ? "all stored" : "");
+    pending.classList.toggle("hitl-late", session.pending > 0 && session.waited_ms > 2000);
+    setText(who, setup ? `${setup.annotator} · taxonomy v${setup.taxonomy.version}` : "");
+  }
+  return { header, update };
+}
+
+/** On Binder: the work lives only there. @param {Session} session */
+export function buildTemporary(session) {
+  const button = h("button", { class: "hitl-primary", type: "button", text: "Download the archive", onclick: () => session.archive() });
+  const bar = h("div", { class: "hitl-temporary", role: "note", hidden: true },
+    h("span", { text: "This server is temporary: what you decide lives only here, until you take it with you." }), button);
+  return { bar, update() { bar.hidden = !session.setup?.temporary; button.disabled = session.packing; } };
+}
+
+/** @param {Session} session */
+export function buildFooter(session) {
+  const notice = h("span", { class: "hitl-notice", role: "status" });
+  const footer = h("div", { class: "hitl-footer" }, notice);
+
+  /** @returns {string | null} */
+  function wrong() {
+    const { item, pending, waited_ms } = session;
+    if (session.crashed) return `The card itself failed: ${session.crashed}. What you decided is kept; run the cell again, or reload the page.`;
+    if (item?.rejection) return `Not stored: ${item.rejection}`;
+    if (waited_ms > 4000 && pending) {
+      return `The kernel hasn't answered for ${Math.round(waited_ms / 1000)} s. ${count(pending, "decision is", "decisions are")} kept ${
+        session.outbox.durable ? "in this browser" : "in this tab only"} and sent again.`;
+    }
+    return session.problem ?? (session.notice?.bad ? session.notice.text : null);
+  }
+
+  function update() {
+    const { setup, outbox, notice: said } = session;
+    const bad = wrong();
+    setText(notice, bad ?? (!setup ? "" : !outbox.durable ? `${said?.text ?? ""} (this browser keeps nothing: unstored decisions live in this tab only)`
+      : outbox.others ? `${said?.text ?? ""} (${count(outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card)`
+        : said?.text ?? ""));
+    notice.classList.toggle("hitl-bad", bad !== null);
+  }
+  return { footer, update };
+}
