@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
-# So many open items are predicted before the queue is ordered, unless that takes longer than so many seconds.
-FORESEEN, FORESEEN_S = 1_024, 5.0
+# So many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
+# where somebody sits before the card. The next time goes on from there.
+FORESEEN, FORESEEN_S, WAITED_FOR_S = 1_024, 5.0, 0.8
 
 
 class Workbench:
@@ -235,7 +236,7 @@ class Workbench:
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = ()) -> Items:
         """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same."""
-        self._foresee(strategy, annotator)
+        self._foresee(strategy, annotator, budget_s=WAITED_FOR_S)
         return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing)
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
@@ -454,22 +455,28 @@ class Workbench:
         self._simulations[annotator, seed] += 1
         return self._simulations[annotator, seed] - 1
 
-    def _foresee(self, strategy: str | Strategy | None, annotator: str | None) -> None:
+    def _foresee(self, strategy: str | Strategy | None, annotator: str | None, budget_s: float = FORESEEN_S) -> None:
         """Have enough open items predicted for an order by doubt: a model that was just adopted has spoken of few."""
         if strategy != "random" and self.project.ranking.predictions is not None:
-            self._ask(self.project.unforeseen(FORESEEN, annotator), budget_s=FORESEEN_S)
+            self._ask(self.project.unforeseen(FORESEEN, annotator), budget_s=budget_s)
 
     def _ask(self, positions: np.ndarray, *, budget_s: float | None = None, at_once: int = 256) -> None:
         """Let the model speak of the items it wasn't asked about yet."""
-        end = None if budget_s is None else time.monotonic() + budget_s
+        began = time.monotonic()
         predictions = self.project.ranking.predictions
         if predictions is None:
             raise ModelError("there is no model yet; pass model=... to the workbench, or fine-tune first.")
         missing = predictions.missing(positions)
-        for start in range(0, len(missing), at_once):
-            if end is not None and time.monotonic() > end:
-                return
-            self.shelf.ask(missing[start:start + at_once])
+        # How long one item takes is found on a few, so that a large net keeps to its budget too.
+        n, done = (at_once if budget_s is None else 8), 0
+        while done < len(missing):
+            self.shelf.ask(missing[done:done + n])
+            done += n
+            if budget_s is not None:
+                spent = time.monotonic() - began
+                if spent >= budget_s:
+                    return
+                n = int(min(at_once, max(8, done * (budget_s - spent) / spent)))
 
 
 def _system_user() -> str:

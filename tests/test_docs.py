@@ -1,6 +1,7 @@
 """Is what the documents say true of the code?"""
 
 import importlib
+import json
 import pkgutil
 import re
 import subprocess
@@ -63,3 +64,9 @@ def test_links_in_the_documents_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_the_page_about_the_card_names_every_action_that_a_key_can_do():
+    actions = json.loads((ROOT / "hitl_widgets" / "widgets" / "static" / "keys.json").read_text("utf-8"))
+    [said] = re.findall(r"The actions are (.*?)\. A label's", (ROOT / "docs" / "card.md").read_text("utf-8"), re.DOTALL)
+    assert re.findall(r"`(\w+)`", said) == list(actions)

@@ -366,7 +366,7 @@ class Review:
         if room > 0:
             items = self.desk.claim(room, annotator=annotator, strategy=self.strategy, showing=held)
         with suppress(HitlError):  # said again, with its reason, by each item that it concerns
-            self.desk.prepare(items)
+            self.desk.prepare(items[:REFILL_BELOW // 2])
         with self._changed:
             if self._closed or annotator != self.desk.annotator:
                 return

@@ -295,7 +295,7 @@ test("a past decision is revised in place: the item on the screen waits, and com
   assert.deepEqual([act.item_id, act.label_id, act.note, act.flags, act.seen.chosen_by], ["a", "L2", "odd", ["second_look"], "revision"]);
   assert.deepEqual([session.item.item_id, [...session.draft.flags]], ["c", ["ethics"]], "and so do the flags set there before");
   assert.deepEqual(told(session), [["b", "dog"], ["a", "owl"]]);
-  assert.equal(session.counts.answered, 7, "a revision isn't another answer");
+  assert.equal(session.tally.answered, 7, "a revision isn't another answer");
 });
 
 test("undoing a revision lets the former answer stand again, and leaves the screen alone", () => {
@@ -434,9 +434,9 @@ test("the log tells how the map was shown", () => {
   for (const id of ["a", "b"]) {
     session.push({ kind: "map", item_id: id, method: "gradcam", target: "L1", height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array(1)]);
   }
-  session.nextDisplay();
+  session.nextMap("display");
   session.accept();
-  session.nextDisplay();
+  session.nextMap("display");
   session.accept();
   assert.deepEqual(acts(kernel).map((a) => a.seen.display), ["side_by_side", "hot"]);
 });
@@ -460,10 +460,11 @@ test("the counts follow the keys, and the pace leaves breaks out", () => {
     kernel.now += ms;
     session.accept();
   }
-  assert.deepEqual(session.counts, { answered: 12, today: 9, in_round: 10, here: 7 });
-  assert.equal(session.pace_s, 3);
+  const { answered, today, in_round, here } = session.tally;
+  assert.deepEqual({ answered, today, in_round, here }, { answered: 12, today: 9, in_round: 10, here: 7 });
+  assert.equal(session.tally.pace_s, 3);
   session.undo();
-  assert.equal(session.counts.today, 8);
+  assert.equal(session.tally.today, 8);
 });
 
 test("the archive goes to the downloads, or the card says why not", () => {

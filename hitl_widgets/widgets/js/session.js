@@ -6,6 +6,8 @@ import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
 import { decodeAhead, release } from "./pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
+import { Sight } from "./sight.js";
+import { Tally } from "./tally.js";
 
 /** @typedef {import("./types.d.ts").Item} Item */
 /** @typedef {import("./types.d.ts").Past} Past */
@@ -29,11 +31,8 @@ import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
 const LOW = 6; // items left when more are asked for
 const MORE_MS = 2000;
 const RECENT = 12; // labels used lately
-const PACE = 20; // decisions from which the pace is told
-const BREAK_MS = 60_000; // longer than this between two decisions is a break
 const TOUCHES = 8; // decisions whose pictures stay decoded
 
-export const DISPLAYS = /** @type {const} */ (["overlay", "side_by_side", "hot"]);
 export const FLAGS = /** @type {const} */ ({ ethics: "Ethics or bias", bad_data: "Bad data", not_in_taxonomy: "Not in the taxonomy",
   second_look: "Second look" });
 
@@ -70,14 +69,8 @@ export class Session {
     this.recent = [];
     /** @type {Map<string, Example[]>} */
     this.examples = new Map();
-    this.map_shown = true;
-    /** @type {typeof DISPLAYS[number]} */
-    this.display = "overlay";
-    this.method = 0;
-    this.opacity = 0.55;
-    this.counts = { answered: 0, today: 0, in_round: 0, here: 0 };
-    /** When the last decisions were made. @type {number[]} */
-    this.times = [];
+    this.sight = new Sight();
+    this.tally = new Tally();
     /** @type {string | null} */
     this.end = null;
     /** @type {string | null} */
@@ -124,14 +117,8 @@ export class Session {
   /** The label whose meaning is shown, and which Enter takes. @returns {Label | undefined} */
   get focused() { return this.labels.get(this.pointed ?? this.suggestion?.[0] ?? ""); }
 
-  get method_name() { return this.setup?.methods[this.method] ?? null; }
-
   /** The map that the person can see. @returns {Saliency | null} */
-  get saliency() {
-    const map = this.map_shown && this.item && !this.item.blind && this.method_name
-      ? this.item.maps[this.method_name] : null;
-    return map?.values ? map : null;
-  }
+  get saliency() { return this.sight.of(this.item); }
 
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -144,12 +131,6 @@ export class Session {
 
   /** Milliseconds for which the kernel hasn't answered. */
   get waited_ms() { return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since; }
-
-  /** Seconds that a decision takes, breaks left out; null before there are enough of them. */
-  get pace_s() {
-    const steps = this.times.slice(1).map((at, i) => at - this.times[i]).filter((ms) => ms < BREAK_MS).sort((a, b) => a - b);
-    return steps.length < 4 ? null : steps[Math.floor(steps.length / 2)] / 1000;
-  }
 
   // What the kernel says
 
@@ -187,7 +168,8 @@ export class Session {
     const [clash] = clashes(setup.taxonomy.labels, this.bindings);
     if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${
       clash.action.replaceAll("_", " ")}). wb.review(keys={"${clash.action}": ...}) gives it free.` };
-    this.#count(setup.progress);
+    this.tally.take(setup.progress);
+    this.sight.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     this.link.restart();
@@ -200,11 +182,6 @@ export class Session {
     this.keys = assignKeys(taxonomy.labels, this.keys, this.bindings);
     this.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
-  }
-
-  /** @param {import("./types.d.ts").Progress} progress */
-  #count({ answered = 0, today = 0, in_round = 0 }) {
-    this.counts = { answered, today, in_round, here: this.counts.here };
   }
 
   /** @param {{decision_id?: string, item_id?: string, reason: string, again?: boolean}} reply */
@@ -237,7 +214,7 @@ export class Session {
       if (!push.decision_id || !this.mine.has(push.decision_id)) this.queue.drop(push.item_ids, push.keep);
     } else if (push.kind === "progress") {
       if (this.setup) this.setup = { ...this.setup, progress: push.progress };
-      if (!this.pending) this.#count(push.progress);
+      if (!this.pending) this.tally.take(push.progress);
     } else if (push.kind === "past") {
       this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
@@ -420,7 +397,7 @@ export class Session {
     if (!last) return this.#say("Nothing to undo here.", false);
     const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
-    if (last.verdict !== "skip" && !last.former) this.#answer(-1);
+    if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
     this.pointed = null;
     if (!last.former && last.item) last.item.shown_at = undefined;
     // What was said beside the label is on the screen again with the item.
@@ -499,33 +476,21 @@ export class Session {
     return [...new Set([...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
 
-  toggleMap() {
-    if (!this.setup?.methods.length) return this.#say("No saliency map was asked for.", false);
+  /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
+  #look(change) {
+    if (!this.sight.methods.length) return this.#say("No saliency map was asked for.", false);
     if (this.item?.blind) return this.#say("This item is shown blind: its map is hidden too.", false);
-    this.map_shown = !this.map_shown;
+    change();
     this.#changed();
   }
 
-  nextMethod() {
-    const n = this.setup?.methods.length ?? 0;
-    if (n < 2) return this.toggleMap();
-    if (this.map_shown) this.method = (this.method + 1) % n;
-    this.map_shown = true;
-    this.#changed();
-  }
+  toggleMap() { this.#look(() => this.sight.toggle()); }
 
-  nextDisplay() {
-    if (!this.setup?.methods.length || this.item?.blind) return this.toggleMap();
-    if (this.map_shown) this.display = DISPLAYS[(DISPLAYS.indexOf(this.display) + 1) % DISPLAYS.length];
-    this.map_shown = true;
-    this.#changed();
-  }
+  /** @param {"method" | "display"} what */
+  nextMap(what) { this.#look(() => this.sight.next(what)); }
 
-  /** @param {number} opacity 0 to 1 */
-  setOpacity(opacity) {
-    this.opacity = Math.max(0.1, Math.min(1, opacity));
-    this.#changed();
-  }
+  /** @param {number} by */
+  fade(by) { this.#look(() => this.sight.fade(by)); }
 
   /** The examples of a label are wanted on the screen. @param {Label} label */
   wantExamples({ label_id, n_examples }) {
@@ -577,7 +542,7 @@ export class Session {
     else this.queue.decide(pastOf(act));
     if (revising) this.#leave();
     else {
-      if (verdict !== "skip") this.#answer(1);
+      if (verdict !== "skip") this.tally.add(1, this.around.now());
       this.draft = this.queue.current?.draft ?? blank();
       this.pointed = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
@@ -588,12 +553,6 @@ export class Session {
     this.link.flush();
     this.#ask();
     this.#decode();
-  }
-
-  /** @param {1 | -1} by */
-  #answer(by) {
-    for (const name of /** @type {const} */ (["answered", "today", "in_round", "here"])) this.counts[name] += by;
-    if (by > 0) this.times = [...this.times.slice(1 - PACE), this.around.now()];
   }
 
   /** @param {string} label_id */
@@ -614,7 +573,7 @@ export class Session {
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(item.probs), model: item.model });
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
-    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display });
+    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.sight.display });
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== undefined) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return seen;

@@ -165,8 +165,9 @@ export function buildStage(session) {
   /** @type {string | undefined} */
   let shown;
   function update() {
-    const { item, saliency, display } = session;
-    const two = display === "side_by_side" && session.map_shown && Boolean(session.method_name) && !item?.blind && !item?.broken
+    const { item, saliency } = session;
+    const { display, on, method } = session.sight;
+    const two = display === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.broken
       && Boolean(item?.suggestion);
     beside.hidden = !two;
     if (item?.item_id !== shown) {
@@ -177,7 +178,7 @@ export function buildStage(session) {
     drawImage(item, display === "hot" ? saliency : null);
     drawMap(map, item, display === "overlay" ? saliency : null, "over");
     drawMap(alone, item, two ? saliency : null, "beside");
-    map.style.opacity = String(session.opacity);
+    map.style.opacity = String(session.sight.opacity);
     stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
     setText(broken, item?.broken ?? "");
     setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");
@@ -192,7 +193,7 @@ export function buildStage(session) {
 export function buildLegend(session) {
   const toggle = actionButton("map", "", () => session.toggleMap());
   toggle.title = "Saliency map on or off";
-  const how = actionButton("display", "", () => session.nextDisplay());
+  const how = actionButton("display", "", () => session.nextMap("display"));
   how.title = "Over the item, beside it, or the item only where the map is hot";
   const words = h("span", { class: "hitl-map-words" });
   const low = h("span", { text: "less" });
@@ -201,25 +202,26 @@ export function buildLegend(session) {
   const scale = h("span", { class: "hitl-scale" }, low, bar, high);
   const opacity = h("input", { class: "hitl-opacity", type: "range", min: "0.1", max: "1", step: "0.1",
     "aria-label": "Strength of the map", title: "Strength of the map",
-    oninput: (/** @type {any} */ event) => session.setOpacity(Number(event.target.value)) });
+    oninput: (/** @type {any} */ event) => session.fade(Number(event.target.value) - session.sight.opacity) });
   const legend = h("div", { class: "hitl-legend" }, toggle, how, words, scale, opacity);
 
   function update() {
-    const { item, method_name, saliency } = session;
-    const pushed = item && method_name ? item.maps[method_name] : null;
-    legend.hidden = !item || !session.setup?.methods.length;
+    const { item, saliency } = session;
+    const { on, method, display, opacity: strength } = session.sight;
+    const pushed = item && method ? item.maps[method] : null;
+    legend.hidden = !item || !session.sight.methods.length;
     if (legend.hidden) return;
-    setText(/** @type {Node} */ (toggle.lastChild), session.map_shown ? "Map on" : "Map off");
-    setAttribute(toggle, "aria-pressed", String(session.map_shown));
-    how.hidden = !session.map_shown || Boolean(item?.blind);
-    setText(/** @type {Node} */ (how.lastChild), SHOWN[session.display]);
+    setText(/** @type {Node} */ (toggle.lastChild), on ? "Map on" : "Map off");
+    setAttribute(toggle, "aria-pressed", String(on));
+    how.hidden = !on || Boolean(item?.blind);
+    setText(/** @type {Node} */ (how.lastChild), SHOWN[display]);
     const target = saliency && session.labels.get(saliency.target)?.name;
     setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem
       : saliency ? `${methodName(saliency.method)} for ${target}`
-        : !session.map_shown || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+        : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
-    opacity.hidden = !saliency || session.display !== "overlay";
+    opacity.hidden = !saliency || display !== "overlay";
     if (saliency) {
       bar.style.background = gradient(saliency.signed);
       setText(low, saliency.signed ? "against" : "less");
@@ -227,7 +229,7 @@ export function buildLegend(session) {
       setAttribute(bar, "aria-label", saliency.signed ? "Scale: blue speaks against the label, orange for it"
         : "Scale: dark counted a little, bright counted most");
     }
-    if (opacity.value !== String(session.opacity)) opacity.value = String(session.opacity);
+    if (opacity.value !== String(strength)) opacity.value = String(strength);
   }
   return { legend, update };
 }

@@ -23,12 +23,13 @@ export function buildHeader(session, onHelp) {
     h("span", { class: "hitl-progress" }, done, meter, pace, pending), h("span", { class: "hitl-about" }, who, help));
 
   function update() {
-    const { setup, counts, pace_s } = session;
+    const { setup, tally } = session;
+    const { pace_s } = tally;
     const { round, items } = setup?.progress ?? {};
-    const [n, of] = setup?.n ? [counts.here, setup.n] : [counts.answered, items];
+    const [n, of] = setup?.n ? [tally.here, setup.n] : [tally.answered, items];
     const number = (/** @type {number} */ x) => x.toLocaleString("en");
     setText(done, !setup ? "" : [`${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : ""}`,
-      round && `${number(counts.in_round)} in round ${round}`, `${number(counts.today)} today`].filter(Boolean).join(" · "));
+      round && `${number(tally.in_round)} in round ${round}`, `${number(tally.today)} today`].filter(Boolean).join(" · "));
     done.title = "Items that have your answer: in all, since the last fine-tuning, today";
     meter.hidden = !of;
     if (of) /** @type {HTMLElement} */ (meter.firstChild).style.width = `${Math.min(100, (100 * n) / of)}%`;

@@ -474,17 +474,78 @@ var Queue = class {
 };
 var isHidden = (past) => past.hidden && !past.revealed;
 
-// hitl_widgets/widgets/js/session.js
-var LOW = 6;
-var MORE_MS = 2e3;
-var RECENT = 12;
-var PACE = 20;
-var BREAK_MS = 6e4;
-var TOUCHES = 8;
+// hitl_widgets/widgets/js/sight.js
 var DISPLAYS = (
   /** @type {const} */
   ["overlay", "side_by_side", "hot"]
 );
+var Sight = class {
+  constructor() {
+    this.on = true;
+    this.display = "overlay";
+    this.opacity = 0.55;
+    this.at = 0;
+    this.methods = [];
+  }
+  get method() {
+    return this.methods[this.at] ?? null;
+  }
+  /** The map that a person sees of an item. @param {Item | undefined} item @returns {Saliency | null} */
+  of(item) {
+    const map = this.on && item && !item.blind && this.method ? item.maps[this.method] : null;
+    return map?.values ? map : null;
+  }
+  toggle() {
+    this.on = !this.on;
+  }
+  /** The next method, or the next display; a map that was off comes on as it was. @param {"method" | "display"} what */
+  next(what) {
+    if (this.on && what === "method") this.at = (this.at + 1) % this.methods.length;
+    if (this.on && what === "display") this.display = DISPLAYS[(DISPLAYS.indexOf(this.display) + 1) % DISPLAYS.length];
+    this.on = true;
+  }
+  /** @param {number} by */
+  fade(by) {
+    this.opacity = Math.max(0.1, Math.min(1, this.opacity + by));
+  }
+};
+
+// hitl_widgets/widgets/js/tally.js
+var PACE = 20;
+var BREAK_MS = 6e4;
+var Tally = class {
+  constructor() {
+    this.answered = 0;
+    this.today = 0;
+    this.in_round = 0;
+    this.here = 0;
+    this.times = [];
+  }
+  /** What the log has. @param {Progress} progress */
+  take({ answered = 0, today = 0, in_round = 0 }) {
+    Object.assign(this, { answered, today, in_round });
+  }
+  /** @param {1 | -1} by @param {number} now */
+  add(by, now) {
+    for (
+      const name of
+      /** @type {const} */
+      ["answered", "today", "in_round", "here"]
+    ) this[name] += by;
+    if (by > 0) this.times = [...this.times.slice(1 - PACE), now];
+  }
+  /** Seconds that a decision takes, breaks left out; null before there are enough of them. */
+  get pace_s() {
+    const steps = this.times.slice(1).map((at, i) => at - this.times[i]).filter((ms) => ms < BREAK_MS).sort((a, b) => a - b);
+    return steps.length < 4 ? null : steps[Math.floor(steps.length / 2)] / 1e3;
+  }
+};
+
+// hitl_widgets/widgets/js/session.js
+var LOW = 6;
+var MORE_MS = 2e3;
+var RECENT = 12;
+var TOUCHES = 8;
 var FLAGS = (
   /** @type {const} */
   {
@@ -514,12 +575,8 @@ var Session = class {
     this.revising = null;
     this.recent = [];
     this.examples = /* @__PURE__ */ new Map();
-    this.map_shown = true;
-    this.display = "overlay";
-    this.method = 0;
-    this.opacity = 0.55;
-    this.counts = { answered: 0, today: 0, in_round: 0, here: 0 };
-    this.times = [];
+    this.sight = new Sight();
+    this.tally = new Tally();
     this.end = null;
     this.closed = null;
     this.problem = null;
@@ -564,13 +621,9 @@ var Session = class {
   get focused() {
     return this.labels.get(this.pointed ?? this.suggestion?.[0] ?? "");
   }
-  get method_name() {
-    return this.setup?.methods[this.method] ?? null;
-  }
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.map_shown && this.item && !this.item.blind && this.method_name ? this.item.maps[this.method_name] : null;
-    return map?.values ? map : null;
+    return this.sight.of(this.item);
   }
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -583,11 +636,6 @@ var Session = class {
   /** Milliseconds for which the kernel hasn't answered. */
   get waited_ms() {
     return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
-  }
-  /** Seconds that a decision takes, breaks left out; null before there are enough of them. */
-  get pace_s() {
-    const steps = this.times.slice(1).map((at, i) => at - this.times[i]).filter((ms) => ms < BREAK_MS).sort((a, b) => a - b);
-    return steps.length < 4 ? null : steps[Math.floor(steps.length / 2)] / 1e3;
   }
   // What the kernel says
   hello() {
@@ -622,7 +670,8 @@ var Session = class {
     this.#name(setup.taxonomy);
     const [clash] = clashes(setup.taxonomy.labels, this.bindings);
     if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${clash.action.replaceAll("_", " ")}). wb.review(keys={"${clash.action}": ...}) gives it free.` };
-    this.#count(setup.progress);
+    this.tally.take(setup.progress);
+    this.sight.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     this.link.restart();
@@ -634,10 +683,6 @@ var Session = class {
     this.keys = assignKeys(taxonomy.labels, this.keys, this.bindings);
     this.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
-  }
-  /** @param {import("./types.d.ts").Progress} progress */
-  #count({ answered = 0, today = 0, in_round = 0 }) {
-    this.counts = { answered, today, in_round, here: this.counts.here };
   }
   /** @param {{decision_id?: string, item_id?: string, reason: string, again?: boolean}} reply */
   #rejected({ decision_id, item_id, reason, again }) {
@@ -671,7 +716,7 @@ var Session = class {
       if (!push.decision_id || !this.mine.has(push.decision_id)) this.queue.drop(push.item_ids, push.keep);
     } else if (push.kind === "progress") {
       if (this.setup) this.setup = { ...this.setup, progress: push.progress };
-      if (!this.pending) this.#count(push.progress);
+      if (!this.pending) this.tally.take(push.progress);
     } else if (push.kind === "past") {
       this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
@@ -847,7 +892,7 @@ var Session = class {
     if (!last) return this.#say("Nothing to undo here.", false);
     const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
-    if (last.verdict !== "skip" && !last.former) this.#answer(-1);
+    if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
     this.pointed = null;
     if (!last.former && last.item) last.item.shown_at = void 0;
     if (this.queue.current !== before) {
@@ -924,29 +969,23 @@ var Session = class {
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
     return [.../* @__PURE__ */ new Set([...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
-  toggleMap() {
-    if (!this.setup?.methods.length) return this.#say("No saliency map was asked for.", false);
+  /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
+  #look(change) {
+    if (!this.sight.methods.length) return this.#say("No saliency map was asked for.", false);
     if (this.item?.blind) return this.#say("This item is shown blind: its map is hidden too.", false);
-    this.map_shown = !this.map_shown;
+    change();
     this.#changed();
   }
-  nextMethod() {
-    const n = this.setup?.methods.length ?? 0;
-    if (n < 2) return this.toggleMap();
-    if (this.map_shown) this.method = (this.method + 1) % n;
-    this.map_shown = true;
-    this.#changed();
+  toggleMap() {
+    this.#look(() => this.sight.toggle());
   }
-  nextDisplay() {
-    if (!this.setup?.methods.length || this.item?.blind) return this.toggleMap();
-    if (this.map_shown) this.display = DISPLAYS[(DISPLAYS.indexOf(this.display) + 1) % DISPLAYS.length];
-    this.map_shown = true;
-    this.#changed();
+  /** @param {"method" | "display"} what */
+  nextMap(what) {
+    this.#look(() => this.sight.next(what));
   }
-  /** @param {number} opacity 0 to 1 */
-  setOpacity(opacity) {
-    this.opacity = Math.max(0.1, Math.min(1, opacity));
-    this.#changed();
+  /** @param {number} by */
+  fade(by) {
+    this.#look(() => this.sight.fade(by));
   }
   /** The examples of a label are wanted on the screen. @param {Label} label */
   wantExamples({ label_id, n_examples }) {
@@ -998,7 +1037,7 @@ var Session = class {
     else this.queue.decide(pastOf(act));
     if (revising) this.#leave();
     else {
-      if (verdict !== "skip") this.#answer(1);
+      if (verdict !== "skip") this.tally.add(1, this.around.now());
       this.draft = this.queue.current?.draft ?? blank();
       this.pointed = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
@@ -1009,15 +1048,6 @@ var Session = class {
     this.link.flush();
     this.#ask();
     this.#decode();
-  }
-  /** @param {1 | -1} by */
-  #answer(by) {
-    for (
-      const name of
-      /** @type {const} */
-      ["answered", "today", "in_round", "here"]
-    ) this.counts[name] += by;
-    if (by > 0) this.times = [...this.times.slice(1 - PACE), this.around.now()];
   }
   /** @param {string} label_id */
   #used(label_id) {
@@ -1036,7 +1066,7 @@ var Session = class {
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(item.probs), model: item.model });
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
-    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display });
+    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.sight.display });
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return seen;
@@ -1813,8 +1843,9 @@ function buildStage(session) {
   }
   let shown;
   function update() {
-    const { item, saliency, display } = session;
-    const two = display === "side_by_side" && session.map_shown && Boolean(session.method_name) && !item?.blind && !item?.broken && Boolean(item?.suggestion);
+    const { item, saliency } = session;
+    const { display, on, method } = session.sight;
+    const two = display === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.broken && Boolean(item?.suggestion);
     beside.hidden = !two;
     if (item?.item_id !== shown) {
       shown = item?.item_id;
@@ -1827,7 +1858,7 @@ function buildStage(session) {
     drawImage(item, display === "hot" ? saliency : null);
     drawMap(map, item, display === "overlay" ? saliency : null, "over");
     drawMap(alone, item, two ? saliency : null, "beside");
-    map.style.opacity = String(session.opacity);
+    map.style.opacity = String(session.sight.opacity);
     stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
     setText(broken, item?.broken ?? "");
     setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");
@@ -1842,7 +1873,7 @@ function buildStage(session) {
 function buildLegend(session) {
   const toggle = actionButton("map", "", () => session.toggleMap());
   toggle.title = "Saliency map on or off";
-  const how = actionButton("display", "", () => session.nextDisplay());
+  const how = actionButton("display", "", () => session.nextMap("display"));
   how.title = "Over the item, beside it, or the item only where the map is hot";
   const words = h("span", { class: "hitl-map-words" });
   const low = h("span", { text: "less" });
@@ -1857,38 +1888,39 @@ function buildLegend(session) {
     step: "0.1",
     "aria-label": "Strength of the map",
     title: "Strength of the map",
-    oninput: (event) => session.setOpacity(Number(event.target.value))
+    oninput: (event) => session.fade(Number(event.target.value) - session.sight.opacity)
   });
   const legend = h("div", { class: "hitl-legend" }, toggle, how, words, scale, opacity);
   function update() {
-    const { item, method_name, saliency } = session;
-    const pushed = item && method_name ? item.maps[method_name] : null;
-    legend.hidden = !item || !session.setup?.methods.length;
+    const { item, saliency } = session;
+    const { on, method, display, opacity: strength } = session.sight;
+    const pushed = item && method ? item.maps[method] : null;
+    legend.hidden = !item || !session.sight.methods.length;
     if (legend.hidden) return;
     setText(
       /** @type {Node} */
       toggle.lastChild,
-      session.map_shown ? "Map on" : "Map off"
+      on ? "Map on" : "Map off"
     );
-    setAttribute(toggle, "aria-pressed", String(session.map_shown));
-    how.hidden = !session.map_shown || Boolean(item?.blind);
+    setAttribute(toggle, "aria-pressed", String(on));
+    how.hidden = !on || Boolean(item?.blind);
     setText(
       /** @type {Node} */
       how.lastChild,
-      SHOWN[session.display]
+      SHOWN[display]
     );
     const target = saliency && session.labels.get(saliency.target)?.name;
-    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}` : !session.map_shown || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
-    opacity.hidden = !saliency || session.display !== "overlay";
+    opacity.hidden = !saliency || display !== "overlay";
     if (saliency) {
       bar.style.background = gradient(saliency.signed);
       setText(low, saliency.signed ? "against" : "less");
       setText(high, saliency.signed ? "for" : "more");
       setAttribute(bar, "aria-label", saliency.signed ? "Scale: blue speaks against the label, orange for it" : "Scale: dark counted a little, bright counted most");
     }
-    if (opacity.value !== String(session.opacity)) opacity.value = String(session.opacity);
+    if (opacity.value !== String(strength)) opacity.value = String(strength);
   }
   return { legend, update };
 }
@@ -1993,14 +2025,15 @@ function buildHeader(session, onHelp) {
     h("span", { class: "hitl-about" }, who, help)
   );
   function update() {
-    const { setup, counts, pace_s } = session;
+    const { setup, tally } = session;
+    const { pace_s } = tally;
     const { round, items } = setup?.progress ?? {};
-    const [n, of] = setup?.n ? [counts.here, setup.n] : [counts.answered, items];
+    const [n, of] = setup?.n ? [tally.here, setup.n] : [tally.answered, items];
     const number = (x) => x.toLocaleString("en");
     setText(done, !setup ? "" : [
       `${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : ""}`,
-      round && `${number(counts.in_round)} in round ${round}`,
-      `${number(counts.today)} today`
+      round && `${number(tally.in_round)} in round ${round}`,
+      `${number(tally.today)} today`
     ].filter(Boolean).join(" · "));
     done.title = "Items that have your answer: in all, since the last fine-tuning, today";
     meter.hidden = !of;
@@ -2117,10 +2150,10 @@ function render(el, session) {
     flag_second_look: () => session.toggleFlag("second_look"),
     note: () => marks.write(),
     map: () => session.toggleMap(),
-    display: () => session.nextDisplay(),
-    method: () => session.nextMethod(),
-    fainter: () => session.setOpacity(session.opacity - 0.1),
-    stronger: () => session.setOpacity(session.opacity + 0.1),
+    display: () => session.nextMap("display"),
+    method: () => session.nextMap("method"),
+    fainter: () => session.fade(-0.1),
+    stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5),
     zoom_out: () => stage.zoom(1 / 1.5),
     fit: () => stage.zoom(0),
