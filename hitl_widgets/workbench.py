@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .learn.finetune import LabelledImages
     from .rounds import Run
     from .shelf import Shelf
+    from .widgets.labeller import LabellerReview
     from .widgets.review import Review
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
@@ -89,7 +90,7 @@ class Workbench:
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device}
         self._shelf: Shelf | None = None
         self._wiring = threading.RLock()
-        self._review: Review | None = None
+        self._review: Review | LabellerReview | None = None
         self._simulations: Counter[tuple[str, int]] = Counter()
         try:
             if pool is not None and (model is not None or any(self.project.store.events(kind="adopted"))):
@@ -246,7 +247,7 @@ class Workbench:
     def review(self, n: int | None = None, strategy: str | Strategy | None = None,
                explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
                certainty: Literal["keep", "ask", "unsure_only"] = "keep",
-               keys: Mapping[str, str | Sequence[str]] | None = None) -> Review:
+               keys: Mapping[str, str | Sequence[str]] | None = None, view: Any = None) -> Review | LabellerReview:
         """The card: label by keyboard, below the cell. Calling it again closes the earlier card and takes over.
 
         Parameters
@@ -257,13 +258,29 @@ class Workbench:
         certainty : "keep" carries the last certainty on, "ask" wants one for each, "unsure_only" for unsure answers
         keys : other keys for what the card does, such as {"skip": "x", "accept": ["Enter", "j"]}; `?` on the card
             lists what there is. A label's key is set in the taxonomy
+        view : an ipyannotations labeller of your own that gives one label an item, such as
+            ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``, instead of the card. It shows every item
+            blind, without map or certainty
+
+        Raises
+        ------
+        BadInput
+            When an argument can't be used, or the labeller gives something else, such as boxes.
         """
-        from .widgets.review import Review
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         if isinstance(strategy, str) and strategy != "random":
             strategy_named(strategy)
         self.pool  # noqa: B018 - says in words that a pool is needed
+        if view is not None:
+            if certainty != "keep" or keys is not None:
+                raise BadInput("certainty and keys are the card's; a labeller of ipyannotations has no scale, and keys "
+                               "of its own. Leave them out, or leave view out to get the card.")
+            from .widgets.labeller import LabellerReview
+            with self._wiring:
+                self._review = LabellerReview(self, view, n=n, strategy=strategy)
+                return self._review
+        from .widgets.review import Review
         with self._wiring:
             self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
                                   keys=keys)

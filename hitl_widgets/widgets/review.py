@@ -91,7 +91,14 @@ class _Entry:
     mapped: set[str] = field(default_factory=set)
 
 
-_open: WeakValueDictionary[str, Review] = WeakValueDictionary()
+_open: WeakValueDictionary[str, Any] = WeakValueDictionary()
+
+
+def take_over(desk: Desk, review: Any) -> None:
+    """One review is open in a project: whichever was before is closed, and gives its items back."""
+    if (former := _open.get(desk.project_id)) is not None:
+        former.close()
+    _open[desk.project_id] = review
 
 
 class Review:
@@ -136,9 +143,7 @@ class Review:
         self._count = True
         self._taxonomy = desk.taxonomy
         self._taxonomy_body = _taxonomy_body(desk.taxonomy)
-        if (former := _open.get(desk.project_id)) is not None:
-            former.close()
-        _open[desk.project_id] = self
+        take_over(desk, self)
         self.feed = Feed()
         self.card = Card(self.feed, self.receive)
         self._unsubscribe = desk.subscribe(self._on_change)
