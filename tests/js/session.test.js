@@ -428,6 +428,15 @@ test("arrows move the focus through the model's labels, then the others; Enter t
   assert.equal(session.focused.label_id, "L1", "and the next item begins with its suggestion");
 });
 
+test("a mouse that rests on a label explains it, and changes nothing that Enter does", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  session.peek("L2");
+  assert.deepEqual([session.explained.label_id, session.focused.label_id], ["L2", "L1"]);
+  session.accept();
+  assert.deepEqual(acts(kernel).map((a) => a.label_id), ["L1"]);
+});
+
 test("the log tells how the map was shown", () => {
   const { session, kernel } = open();
   fill(session, "a", "b");

@@ -50,21 +50,21 @@ export function buildAbout(session) {
   }
 
   function update() {
-    const { item, focused, setup } = session;
+    const { item, explained, setup } = session;
     if (setup && setup.taxonomy !== read) {
       read = setup.taxonomy;
       meaning.hidden = !setup.taxonomy.labels.some((label) => label.definition || label.link || label.n_examples || label.sensitive);
     }
     if (!meaning.hidden) {
-      setText(name, focused ? focused.path : "");
-      setText(definition, focused ? (focused.definition ? ` ${focused.definition} ` : " has no definition yet. ")
+      setText(name, explained ? explained.path : "");
+      setText(definition, explained ? (explained.definition ? ` ${explained.definition} ` : " has no definition yet. ")
         : "A label's meaning stands here when it is in focus (arrow keys, or the mouse over it).");
-      const address = /^https?:/.test(focused?.link ?? "") ? focused?.link ?? null : null;
+      const address = /^https?:/.test(explained?.link ?? "") ? explained?.link ?? null : null;
       link.hidden = !address;
       setAttribute(link, "href", address);
-      setText(sensitive, focused?.sensitive ? `Sensitive, because ${focused.sensitive}` : "");
-      if (focused) session.wantExamples(focused);
-      const list = focused && session.examples.get(focused.label_id);
+      setText(sensitive, explained?.sensitive ? `Sensitive, because ${explained.sensitive}` : "");
+      if (explained) session.wantExamples(explained);
+      const list = explained && session.examples.get(explained.label_id);
       if (list !== drawn) {
         drawn = list;
         examples.replaceChildren(...(list ?? []).map(build));

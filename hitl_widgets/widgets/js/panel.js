@@ -13,6 +13,9 @@ const MOST_CHIPS = 30;
 /** @param {number} p */
 export const percent = (p) => (p > 0 && p < 0.005 ? "<1 %" : `${Math.round(100 * p)} %`);
 
+/** @param {number} points */
+const ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} ahead`;
+
 /** What the model says, as bars. @param {Session} session */
 export function buildBars(session) {
   const title = h("h3", { class: "hitl-title" });
@@ -70,7 +73,7 @@ export function buildBars(session) {
       setAttribute(line.row, "aria-keyshortcuts", key || null);
     });
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
-    setText(margin, probs.length > 1 ? `${Math.round(100 * (probs[0][1] - probs[1][1]))} points ahead` : "");
+    setText(margin, probs.length > 1 ? ahead(100 * (probs[0][1] - probs[1][1])) : "");
     const [head, text] = words();
     setText(title, seen ? "The model suggests" : "Your answer");
     setText(/** @type {Node} */ (plain.firstChild), head);
@@ -110,10 +113,10 @@ export function buildLabels(session, refocus) {
       return h("button", { class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}`, type: "button", tabindex: "-1",
         "data-label": label.label_id, title: label.definition ? `${label.path}: ${label.definition}` : label.path,
         ...(key ? { "aria-keyshortcuts": key } : {}), onclick: () => { leave(); session.choose(label.label_id); },
-        onpointerenter: () => session.pointAt(label.label_id), onpointerleave: () => session.pointAt(null) },
+        onpointerenter: () => session.peek(label.label_id), onpointerleave: () => session.peek(null) },
       key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: searching ? label.path : label.name }));
     }), ...(searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []));
-    if (searching) session.pointAt(labels[marked]?.label_id ?? null);
+    if (searching) session.peek(labels[marked]?.label_id ?? null);
   }
 
   function leave() {
@@ -122,7 +125,7 @@ export function buildLabels(session, refocus) {
     box.value = "";
     marked = 0;
     drawn = null;
-    session.pointAt(null);
+    session.peek(null);
   }
 
   box.addEventListener("focus", () => { searching = true; marked = 0; draw(); });

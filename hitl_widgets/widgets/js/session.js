@@ -63,6 +63,8 @@ export class Session {
     this.guessing = false;
     /** The label that arrows went to; without one the suggestion is in focus. @type {string | null} */
     this.pointed = null;
+    /** The label that the mouse is over, or that a search has marked: explained, but not what Enter takes. @type {string | null} */
+    this.peeked = null;
     /** The past decision that is on the screen, and what the screen held before. @type {{past: Past, item: Item, certainty: Certainty | null, draft: Draft} | null} */
     this.revising = null;
     /** label_ids, the last used first @type {string[]} */
@@ -114,8 +116,11 @@ export class Session {
     return item.probs.find(([id]) => id === item.suggestion) ?? null;
   }
 
-  /** The label whose meaning is shown, and which Enter takes. @returns {Label | undefined} */
+  /** The label that Enter takes. @returns {Label | undefined} */
   get focused() { return this.labels.get(this.pointed ?? this.suggestion?.[0] ?? ""); }
+
+  /** The label whose meaning is shown. @returns {Label | undefined} */
+  get explained() { return this.labels.get(this.peeked ?? "") ?? this.focused; }
 
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() { return this.sight.of(this.item); }
@@ -464,9 +469,9 @@ export class Session {
   }
 
   /** @param {string | null} label_id */
-  pointAt(label_id) {
-    if (this.pointed === label_id) return;
-    this.pointed = label_id;
+  peek(label_id) {
+    if (this.peeked === label_id) return;
+    this.peeked = label_id;
     this.#changed();
   }
 

@@ -572,6 +572,7 @@ var Session = class {
     this.asking = null;
     this.guessing = false;
     this.pointed = null;
+    this.peeked = null;
     this.revising = null;
     this.recent = [];
     this.examples = /* @__PURE__ */ new Map();
@@ -617,9 +618,13 @@ var Session = class {
     if (!item?.suggestion || item.blind || item.broken || !this.labels.has(item.suggestion)) return null;
     return item.probs.find(([id]) => id === item.suggestion) ?? null;
   }
-  /** The label whose meaning is shown, and which Enter takes. @returns {Label | undefined} */
+  /** The label that Enter takes. @returns {Label | undefined} */
   get focused() {
     return this.labels.get(this.pointed ?? this.suggestion?.[0] ?? "");
+  }
+  /** The label whose meaning is shown. @returns {Label | undefined} */
+  get explained() {
+    return this.labels.get(this.peeked ?? "") ?? this.focused;
   }
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
@@ -959,9 +964,9 @@ var Session = class {
     this.#changed();
   }
   /** @param {string | null} label_id */
-  pointAt(label_id) {
-    if (this.pointed === label_id) return;
-    this.pointed = label_id;
+  peek(label_id) {
+    if (this.peeked === label_id) return;
+    this.peeked = label_id;
     this.#changed();
   }
   /** The labels that arrows go through: the model's first, then those with a key. @returns {string[]} */
@@ -1201,20 +1206,20 @@ function buildAbout(session) {
     );
   }
   function update() {
-    const { item, focused, setup } = session;
+    const { item, explained, setup } = session;
     if (setup && setup.taxonomy !== read2) {
       read2 = setup.taxonomy;
       meaning.hidden = !setup.taxonomy.labels.some((label) => label.definition || label.link || label.n_examples || label.sensitive);
     }
     if (!meaning.hidden) {
-      setText(name, focused ? focused.path : "");
-      setText(definition, focused ? focused.definition ? ` ${focused.definition} ` : " has no definition yet. " : "A label's meaning stands here when it is in focus (arrow keys, or the mouse over it).");
-      const address = /^https?:/.test(focused?.link ?? "") ? focused?.link ?? null : null;
+      setText(name, explained ? explained.path : "");
+      setText(definition, explained ? explained.definition ? ` ${explained.definition} ` : " has no definition yet. " : "A label's meaning stands here when it is in focus (arrow keys, or the mouse over it).");
+      const address = /^https?:/.test(explained?.link ?? "") ? explained?.link ?? null : null;
       link.hidden = !address;
       setAttribute(link, "href", address);
-      setText(sensitive, focused?.sensitive ? `Sensitive, because ${focused.sensitive}` : "");
-      if (focused) session.wantExamples(focused);
-      const list = focused && session.examples.get(focused.label_id);
+      setText(sensitive, explained?.sensitive ? `Sensitive, because ${explained.sensitive}` : "");
+      if (explained) session.wantExamples(explained);
+      const list = explained && session.examples.get(explained.label_id);
       if (list !== drawn2) {
         drawn2 = list;
         examples.replaceChildren(...(list ?? []).map(build));
@@ -1440,6 +1445,7 @@ function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], 
 // hitl_widgets/widgets/js/panel.js
 var MOST_CHIPS = 30;
 var percent = (p) => p > 0 && p < 5e-3 ? "<1 %" : `${Math.round(100 * p)} %`;
+var ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} ahead`;
 function buildBars(session) {
   const title = h("h3", { class: "hitl-title" });
   const margin = h("span", { class: "hitl-quiet hitl-margin" });
@@ -1504,7 +1510,7 @@ function buildBars(session) {
       setAttribute(line.row, "aria-keyshortcuts", key || null);
     });
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
-    setText(margin, probs.length > 1 ? `${Math.round(100 * (probs[0][1] - probs[1][1]))} points ahead` : "");
+    setText(margin, probs.length > 1 ? ahead(100 * (probs[0][1] - probs[1][1])) : "");
     const [head, text] = words();
     setText(title, seen ? "The model suggests" : "Your answer");
     setText(
@@ -1567,14 +1573,14 @@ function buildLabels(session, refocus) {
             leave();
             session.choose(label.label_id);
           },
-          onpointerenter: () => session.pointAt(label.label_id),
-          onpointerleave: () => session.pointAt(null)
+          onpointerenter: () => session.peek(label.label_id),
+          onpointerleave: () => session.peek(null)
         },
         key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }),
         h("span", { class: "hitl-name", text: searching ? label.path : label.name })
       );
     }), ...searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []);
-    if (searching) session.pointAt(labels[marked]?.label_id ?? null);
+    if (searching) session.peek(labels[marked]?.label_id ?? null);
   }
   function leave() {
     if (!searching) return;
@@ -1582,7 +1588,7 @@ function buildLabels(session, refocus) {
     box.value = "";
     marked = 0;
     drawn2 = null;
-    session.pointAt(null);
+    session.peek(null);
   }
   box.addEventListener("focus", () => {
     searching = true;
