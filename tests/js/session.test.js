@@ -7,13 +7,14 @@ import { memoryStorage } from "./storage.js";
 
 const LABELS = ["cat", "dog", "owl"].map((name, i) => ({ label_id: `L${i}`, name, path: name, key: String(i + 1) }));
 
-function open({ storage = memoryStorage(), certainty = "keep", annotator = "ada" } = {}) {
+function open({ storage = memoryStorage(), certainty = "keep", annotator = "ada", before = (_) => {} } = {}) {
   const kernel = { sent: [], reopened: 0, now: 1000 };
   const session = new Session({
     send: (message) => kernel.sent.push(message), reopen: () => { kernel.reopened++; }, now: () => kernel.now,
     instant: () => "2026-03-01T09:30:00.000Z", storage, base: "/", decode: async () => ({ width: 1, height: 1 }),
   });
   session.hello();
+  before(session);
   session.reply({ kind: "ready", project_id: "p", annotator, annotator_is_default: false, certainty, methods: ["gradcam"],
     taxonomy: { version: 3, labels: LABELS }, progress: { answered: 5, items: 100 } });
   return { session, kernel, storage };
@@ -76,17 +77,17 @@ test("seen names the map only while it is on the screen, and how long the item w
   assert.equal(second.method, undefined);
 });
 
-test("an undo waits for its decision, and what follows waits for the undo", () => {
+test("an undo goes out behind its decision, and what follows behind the undo", () => {
   const { session, kernel } = open();
   fill(session, "a", "b");
   session.accept();
   session.undo();
   assert.equal(session.item.item_id, "a");
   session.choose("L2");
-  assert.equal(acts(kernel).length, 1);
-  session.reply({ kind: "stored", decision_id: acts(kernel)[0].decision_id });
+  const [decided, undone, again] = acts(kernel);
   assert.deepEqual(acts(kernel).map((a) => a.kind), ["decide", "retract", "decide"]);
-  assert.equal(acts(kernel)[1].retracts, acts(kernel)[0].decision_id);
+  assert.equal(undone.retracts, decided.decision_id);
+  assert.deepEqual([decided.after, undone.after, again.after], [undefined, decided.decision_id, undone.decision_id]);
   storeAll(session, kernel);
   assert.equal(session.pending, 0);
 });
@@ -143,6 +144,16 @@ test("after a reload the decisions go out again, in the tab's order, under the s
   assert.equal(second.storage.length, 0);
 });
 
+test("an item that is pushed before `ready` doesn't come back either, when its answer is on its way", () => {
+  const first = open();
+  fill(first.session, "a", "b");
+  first.session.accept();
+  const { session, kernel, storage } = open({ storage: first.storage, before: (s) => fill(s, "a", "b") });
+  assert.deepEqual(session.queue.items.map((i) => i.item_id), ["b"]);
+  storeAll(session, kernel);
+  assert.equal(storage.length, 0);
+});
+
 test("another annotator's decisions are counted, never sent as mine", () => {
   const first = open({ annotator: "ada" });
   fill(first.session, "a", "b");
@@ -173,6 +184,44 @@ test("what couldn't be stored just now stays, and is sent again", () => {
   kernel.now += PATIENCE_MS;
   session.tick();
   assert.equal(acts(kernel).length, 2);
+});
+
+const refuse = (session, act) => session.reply({ kind: "rejected", decision_id: act.decision_id, reason: "busy", again: true });
+
+test("what waits behind a refused act goes out again as soon as that one is stored, in the tab's order", () => {
+  const { session, kernel } = open();
+  fill(session, ..."abcd");
+  for (let i = 0; i < 4; i++) session.accept();
+  const first = acts(kernel);
+  for (const act of first) refuse(session, act);
+  kernel.sent.length = 0;
+  kernel.now += PATIENCE_MS - 1;
+  session.tick();
+  assert.equal(acts(kernel).length, 0, "a log that refuses isn't hurried");
+  kernel.now += 1;
+  session.tick();
+  assert.deepEqual(acts(kernel).map((a) => a.item_id), ["a", "b", "c", "d"]);
+  assert.deepEqual(acts(kernel).map((a) => a.after), [undefined, ...first.slice(0, 3).map((a) => a.decision_id)]);
+  for (const act of first) refuse(session, act);
+  kernel.sent.length = 0;
+  session.reply({ kind: "stored", decision_id: first[0].decision_id });
+  assert.deepEqual(acts(kernel).map((a) => a.item_id), ["b", "c", "d"]);
+  storeAll(session, kernel);
+  assert.equal(session.pending, 0);
+});
+
+test("an act that got lost is sent again together with those that were refused because of it", () => {
+  const { session, kernel } = open();
+  fill(session, ..."abc");
+  session.accept();
+  kernel.now += 1000;
+  session.accept();
+  session.accept();
+  for (const act of acts(kernel).slice(1)) refuse(session, act);
+  kernel.sent.length = 0;
+  kernel.now += PATIENCE_MS - 1000;
+  session.tick();
+  assert.deepEqual(acts(kernel).map((a) => a.item_id), ["a", "b", "c"]);
 });
 
 test("certainty is carried over under `keep`, and says so", () => {

@@ -139,6 +139,8 @@ export class Session {
     this.answered = setup.progress.answered ?? 0;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
+    // What was pushed before it was known which answers are on their way.
+    this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
   }
 

@@ -94,18 +94,6 @@ var Outbox = class {
     for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
     return held;
   }
-  /** Acts that may be sent now: an undo waits until its decision is stored, and what was done after it waits with
-   * it, so that the log tells the same story. (It doesn't wait for a decision that can't be stored just now.)
-   * @returns {Entry[]} */
-  sendable() {
-    const acts = [];
-    for (const entry of this.entries.values()) {
-      const undone = entry.act.kind === "retract" ? this.entries.get(entry.act.retracts) : void 0;
-      if (!undone) acts.push(entry);
-      else if (!undone.problem) break;
-    }
-    return acts;
-  }
   /** @param {Act} act */
   #key(act) {
     return join([...this.owner.slice(0, 2), act.annotator, act.decision_id]);
@@ -227,10 +215,9 @@ var Link = class {
     this.waiting_since = null;
     this.greeting = null;
   }
-  /** Sends what hasn't been sent yet. */
+  /** Sends what hasn't been sent yet, and what was refused only because it waited for an act that is stored by now. */
   flush() {
-    if (!this.ready) return;
-    for (const entry of this.outbox.sendable()) if (entry.sent_at === null) this.#sendEntry(entry);
+    this.#sendWhere((entry) => entry.sent_at === null);
   }
   /** The line says `ready`: everything that waits goes out, in the tab's order. */
   restart() {
@@ -248,11 +235,7 @@ var Link = class {
   tick() {
     const now = this.now();
     if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
-    if (this.ready) {
-      for (const entry of this.outbox.sendable()) {
-        if (entry.sent_at !== null && now - entry.sent_at >= patience(entry.tries)) this.#sendEntry(entry);
-      }
-    }
+    this.#sendWhere((entry, waits) => !waits && (entry.sent_at === null || now - entry.sent_at >= patience(entry.tries)));
     if (this.waiting_since !== null && now - this.waiting_since >= 2 * PATIENCE_MS * (this.reopened + 1)) {
       this.reopened++;
       this.reopen();
@@ -265,12 +248,33 @@ var Link = class {
     this.waiting_since ??= this.greeted_at;
     this.#send(this.greeting());
   }
-  /** @param {import("./outbox.js").Entry} entry */
-  #sendEntry(entry) {
+  /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
+   * the log tells the tab's order whatever is lost, refused or sent again.
+   * @param {(entry: import("./outbox.js").Entry, waits: boolean) => boolean} due */
+  #sendWhere(due) {
+    if (!this.ready) return;
+    const { entries } = this.outbox;
+    let after;
+    let going = false;
+    for (const [id, entry] of entries) {
+      const refused = entry.problem !== void 0;
+      const waits = refused && entry.after !== void 0 && entries.has(entry.after);
+      const freed = refused && entry.after !== void 0 && !waits;
+      if (freed || going && refused || due(entry, waits)) {
+        going = true;
+        this.#sendEntry(entry, after);
+      }
+      after = id;
+    }
+  }
+  /** @param {import("./outbox.js").Entry} entry @param {string | undefined} after */
+  #sendEntry(entry, after) {
     entry.sent_at = this.now();
     entry.tries++;
+    entry.after = after;
+    entry.problem = void 0;
     this.waiting_since ??= entry.sent_at;
-    this.#send(entry.act);
+    this.#send(after === void 0 ? entry.act : { ...entry.act, after });
   }
   /** @param {object} message */
   #send(message) {
@@ -490,6 +494,7 @@ var Session = class {
     this.answered = setup.progress.answered ?? 0;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
+    this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
   }
   /** @param {Setup["taxonomy"]} taxonomy */
