@@ -267,12 +267,21 @@ test("a new model replaces what waits, but not the item on the screen and the ne
   assert.deepEqual(session.queue.items.map((i) => [i.item_id, i.model]), [["a", "m"], ["b", "m"], ["e", "new"]]);
 });
 
-test("an item decided in another tab leaves this one's queue, unless it is on the screen", () => {
-  const { session } = open();
-  fill(session, "a", "b", "c");
-  session.push({ kind: "drop", item_ids: ["a"], keep: 1, decision_id: "theirs" }, []);
-  session.push({ kind: "drop", item_ids: ["c"], keep: 1, decision_id: "theirs too" }, []);
-  assert.deepEqual(session.queue.items.map((i) => i.item_id), ["a", "b"]);
+test("an item decided in another tab leaves this one's queue, and the screen once no finger is about to press", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c", "d");
+  const ids = () => session.queue.items.map((i) => i.item_id);
+  const decideElsewhere = (item_id) => session.push({ kind: "drop", item_ids: [item_id], keep: 1, decision_id: `theirs ${item_id}` }, []);
+  decideElsewhere("c");
+  assert.deepEqual(ids(), ["a", "b", "d"]);
+  session.accept();
+  decideElsewhere("b");
+  assert.deepEqual(ids(), ["b", "d"]);
+  kernel.now += 1000;
+  session.tick();
+  assert.deepEqual(ids(), ["d"]);
+  decideElsewhere("d");
+  assert.deepEqual(ids(), []);
 });
 
 test("more items are asked for before they run out, and not at every key", () => {

@@ -22,6 +22,7 @@ import { Queue } from "./queue.js";
 
 const LOW = 6; // items left when more are asked for
 const MORE_MS = 2000;
+const QUIET_MS = 1000; // without a key for so long, no finger is about to press
 
 export class Session {
   /** @param {Surroundings} around */
@@ -61,6 +62,9 @@ export class Session {
     this.mine = new Set();
     /** @type {Set<() => void>} */
     this.views = new Set();
+    /** The item on the screen, where it was decided in another tab. @type {string | null} */
+    this.elsewhere = null;
+    this.touched_at = -Infinity;
   }
 
   /** @param {() => void} view @returns {() => void} */
@@ -166,6 +170,7 @@ export class Session {
   push(push, buffers) {
     if (push.kind === "item") {
       const { item } = push;
+      if (item.item_id === this.elsewhere) this.elsewhere = null; // asked again
       if (!this.outbox.holds(item.item_id)) this.queue.push({ ...item, bytes: buffers[0], maps: {} });
       this.end = null;
       this.problem = null;
@@ -177,7 +182,11 @@ export class Session {
           values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
       }
     } else if (push.kind === "drop") {
-      if (!push.decision_id || !this.mine.has(push.decision_id)) this.queue.drop(push.item_ids, push.keep);
+      if (!push.decision_id || !this.mine.has(push.decision_id)) {
+        this.queue.drop(push.item_ids, push.keep);
+        if (push.decision_id && this.item && push.item_ids.includes(this.item.item_id)) this.elsewhere = this.item.item_id;
+        this.#leaveToOthers();
+      }
     } else if (push.kind === "progress") {
       if (this.setup) this.setup = { ...this.setup, progress: push.progress };
       if (!this.pending) this.answered = push.progress.answered ?? this.answered;
@@ -189,9 +198,21 @@ export class Session {
     this.#changed();
   }
 
+  /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
+  #leaveToOthers() {
+    if (!this.elsewhere || this.asking || this.around.now() - this.touched_at < QUIET_MS) return;
+    if (this.item?.item_id === this.elsewhere) {
+      this.queue.drop([this.elsewhere], 0);
+      this.#decode();
+      this.#say("The last item was decided in another tab.", false);
+    }
+    this.elsewhere = null;
+  }
+
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    this.#leaveToOthers();
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed();
   }
@@ -228,6 +249,7 @@ export class Session {
   /** @param {Choice} choice */
   #choice(choice) {
     if (!this.item || this.face) return;
+    this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
     const asks = policy === "ask" ? choice.verdict !== "skip" : policy === "unsure_only" && choice.verdict === "unsure";
@@ -241,6 +263,7 @@ export class Session {
   /** @param {number} value 0 to 10 */
   rate(value) {
     if (!this.item || this.face) return;
+    this.touched_at = this.around.now();
     this.certainty = { value, source: "given" };
     if (this.asking) return this.#decide(this.asking);
     this.#say(`Certainty ${value}`, false);
@@ -335,6 +358,7 @@ export class Session {
   /** @template {"decide" | "retract"} K @param {K} kind @param {string} item_id */
   #act(kind, item_id) {
     const decision_id = newId();
+    this.touched_at = this.around.now();
     this.mine.add(decision_id);
     return { kind, decision_id, item_id, acted_at: this.around.instant(), annotator: this.setup?.annotator ?? "" };
   }

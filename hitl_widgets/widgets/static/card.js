@@ -388,6 +388,7 @@ var Queue = class {
 // hitl_widgets/widgets/js/session.js
 var LOW = 6;
 var MORE_MS = 2e3;
+var QUIET_MS = 1e3;
 var Session = class {
   /** @param {Surroundings} around */
   constructor(around) {
@@ -415,6 +416,8 @@ var Session = class {
     this.more_at = -Infinity;
     this.mine = /* @__PURE__ */ new Set();
     this.views = /* @__PURE__ */ new Set();
+    this.elsewhere = null;
+    this.touched_at = -Infinity;
   }
   /** @param {() => void} view @returns {() => void} */
   subscribe(view) {
@@ -520,6 +523,7 @@ var Session = class {
   push(push, buffers) {
     if (push.kind === "item") {
       const { item } = push;
+      if (item.item_id === this.elsewhere) this.elsewhere = null;
       if (!this.outbox.holds(item.item_id)) this.queue.push({ ...item, bytes: buffers[0], maps: {} });
       this.end = null;
       this.problem = null;
@@ -533,7 +537,11 @@ var Session = class {
         };
       }
     } else if (push.kind === "drop") {
-      if (!push.decision_id || !this.mine.has(push.decision_id)) this.queue.drop(push.item_ids, push.keep);
+      if (!push.decision_id || !this.mine.has(push.decision_id)) {
+        this.queue.drop(push.item_ids, push.keep);
+        if (push.decision_id && this.item && push.item_ids.includes(this.item.item_id)) this.elsewhere = this.item.item_id;
+        this.#leaveToOthers();
+      }
     } else if (push.kind === "progress") {
       if (this.setup) this.setup = { ...this.setup, progress: push.progress };
       if (!this.pending) this.answered = push.progress.answered ?? this.answered;
@@ -544,9 +552,20 @@ var Session = class {
     this.#decode();
     this.#changed();
   }
+  /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
+  #leaveToOthers() {
+    if (!this.elsewhere || this.asking || this.around.now() - this.touched_at < QUIET_MS) return;
+    if (this.item?.item_id === this.elsewhere) {
+      this.queue.drop([this.elsewhere], 0);
+      this.#decode();
+      this.#say("The last item was decided in another tab.", false);
+    }
+    this.elsewhere = null;
+  }
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    this.#leaveToOthers();
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed();
   }
@@ -580,6 +599,7 @@ var Session = class {
   /** @param {Choice} choice */
   #choice(choice) {
     if (!this.item || this.face) return;
+    this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
     const asks = policy === "ask" ? choice.verdict !== "skip" : policy === "unsure_only" && choice.verdict === "unsure";
@@ -592,6 +612,7 @@ var Session = class {
   /** @param {number} value 0 to 10 */
   rate(value) {
     if (!this.item || this.face) return;
+    this.touched_at = this.around.now();
     this.certainty = { value, source: "given" };
     if (this.asking) return this.#decide(this.asking);
     this.#say(`Certainty ${value}`, false);
@@ -686,6 +707,7 @@ var Session = class {
   /** @template {"decide" | "retract"} K @param {K} kind @param {string} item_id */
   #act(kind, item_id) {
     const decision_id = newId();
+    this.touched_at = this.around.now();
     this.mine.add(decision_id);
     return { kind, decision_id, item_id, acted_at: this.around.instant(), annotator: this.setup?.annotator ?? "" };
   }
