@@ -58,7 +58,7 @@ _SOCKETS = """() => {
   const sockets = window.hitlSockets = [];
   window.WebSocket = class extends WebSocket { constructor(...address) { super(...address); sockets.push(this); } };
 }"""
-_LEFT = "() => Object.keys(localStorage).filter((key) => key.startsWith('hitl_widgets/outbox/')).length"
+_NOTHING_LEFT = "() => !Object.keys(localStorage).some((key) => key.startsWith('hitl_widgets/outbox/'))"
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,8 @@ class Desk:
 
     def agree(self, notebook: Notebook, *, within_s: float = 30) -> list[list[Any]]:
         """Every key did what it should, and the log tells just that: id by id, in each page's order. Gives the log."""
-        notebook.wait_until_stored(within_s)
+        notebook.page.wait_for_function(_NOTHING_LEFT, timeout=1000 * within_s)
+        notebook.wait_until_stored()
         log, recorder = notebook.value("acts()"), self.recorder
         assert Counter(row[0] for row in log) == Counter(recorder.ids())
         assert recorder.expected()
@@ -121,7 +122,6 @@ class Desk:
             assert [row[0] for row in rows] == recorder.ids(page)
             assert [(row[1], row[2], row[4]) for row in rows] == \
                 [({"decide": "decided", "retract": "retracted"}[act.kind], *act[1:]) for act in recorder.kept(page)]
-        assert notebook.page.evaluate(_LEFT) == 0
         return list(log)
 
     def close(self) -> None:
@@ -130,6 +130,7 @@ class Desk:
                   if line.startswith("pageerror") and "blob:" in line]
         for notebook in self.notebooks:
             if not notebook.page.is_closed():
+                notebook.page.evaluate("() => localStorage.clear()")
                 notebook.page.evaluate("() => window.jupyterapp?.shell.currentWidget?.sessionContext.shutdown()")
                 notebook.page.close()
         self.recorder.forget()
@@ -299,7 +300,7 @@ def test_a_log_that_refuses_writes_in_a_burst(desk):
         press(notebook, BURST[:60], faults={20: lambda: other.execute("BEGIN EXCLUSIVE").close()})
         n_stored = len(desk.recorder.ids()) - pending(notebook)
         assert n_stored < 25
-        notebook.card.get_by_text("was held by another program").wait_for(timeout=15_000)
+        notebook.card.get_by_text("was held by another program").first.wait_for(timeout=15_000)
         press(notebook, ["z"])
         other.rollback()
     log = desk.agree(notebook)
