@@ -481,3 +481,35 @@ def test_keys_of_ones_own_choosing_reach_the_card(open_review):
     assert table["accept"][0] == ["Enter", "Shift+J", "F2"]
     assert table["undo"][0] == ["z", "Backspace"]
     assert all(words for _, words in table.values())
+
+
+def test_an_act_is_taken_after_the_one_it_names_or_not_at_all(open_review):
+    desk, _, browser = open_review()
+    desk.refuse = errors.LogBusy("the log is held.")
+    ids = a, b, c = [new_id() for _ in range(3)]
+    refused = [browser.decide("item-0000", decision_id=a), browser.decide("item-0001", decision_id=b, after=a)]
+    desk.refuse = None
+    refused.append(browser.decide("item-0002", decision_id=c, after=b))
+    assert [(reply["again"], reply["reason"]) for reply in refused] == [(True, "the log is held.")] * 3
+    assert desk.log == []
+    for decision_id, after in [(a, None), (b, a), (c, b), (a, None)]:
+        stored = browser.decide(f"item-000{ids.index(decision_id)}", decision_id=decision_id, after=after)
+        assert stored["kind"] == "stored"
+    assert [decision.id for decision in desk.decisions] == ids
+
+
+def test_what_follows_a_malformed_act_or_one_that_fails_for_a_reason_of_its_own_does_not_wait(open_review):
+    desk, review, browser = open_review()
+    assert "again" not in browser.decide("item-0000", "correct", decision_id="malformed", label_id="no such label")
+    assert browser.decide("item-0001", decision_id="thenext1", after="malformed")["kind"] == "stored"
+    desk.refuse = RuntimeError("a fault of ours")
+    act = {"kind": "decide", "decision_id": "troubled", "item_id": "item-0002", "verdict": "skip", "annotator": "ada",
+           "acted_at": "2026-03-01T09:30:00Z", "after": "thenext1"}
+    assert review.card.answer(act)["again"]
+    desk.refuse = None
+    assert browser.decide("item-0003", decision_id="thelast1", after="troubled")["kind"] == "stored"
+    undo = {"kind": "retract", "decision_id": "the-undo", "retracts": "troubled", "acted_at": "2026-03-01T09:30:00Z",
+            "annotator": "ada", "after": "thelast1"}
+    assert review.receive(undo)["again"]
+    assert review.receive(act)["kind"] == "stored"
+    assert review.receive(undo)["kind"] == "stored"

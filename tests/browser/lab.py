@@ -26,7 +26,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 TESTS = Path(__file__).parents[1]
 
@@ -87,7 +87,7 @@ class Notebook:
         self.page = page
         self.console: list[str] = []
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
+        page.on("pageerror", lambda error: self.console.append(f"pageerror: {error.stack or error}"))
 
     @property
     def card(self) -> Any:
@@ -170,6 +170,9 @@ class Lab:
     def __enter__(self) -> Lab:
         with ExitStack() as stack:
             home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)))
+            self._settings_folder = home / "settings" / "@jupyterlab"
+            for plugin, values in self.settings.items():
+                self.set(plugin, values)
             self._start_server(home, stack)
             playwright = stack.enter_context(sync_playwright())
             self.browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
@@ -183,16 +186,30 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def open(self, name: str, cells: Sequence[str] | None = None, *, timeout_s: float = 60) -> Notebook:
-        """Open a notebook, written first where `cells` are given, and wait until its kernel is idle."""
+    def set(self, plugin: str, values: Mapping[str, Any]) -> None:
+        """The user's settings of a plugin, for the pages that are opened from here on."""
+        file = self._settings_folder / f"{plugin}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+
+    def open(self, name: str, cells: Sequence[str] | None = None, *, in_notebook_7: bool = False,
+             context: BrowserContext | None = None, timeout_s: float = 60) -> Notebook:
+        """Open a notebook, written first where `cells` are given, and wait until its kernel is idle.
+
+        Parameters
+        ----------
+        in_notebook_7 : in Notebook 7, which the same server serves, rather than in JupyterLab
+        context : a browser profile of one's own
+        """
         if cells is not None:
             written = [{"cell_type": "code", "id": f"cell{i}", "metadata": {}, "source": source, "outputs": [],
                         "execution_count": None} for i, source in enumerate(cells)]
             spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
             (self.folder / name).write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": written,
                                                         "metadata": {"kernelspec": spec}}))
-        notebook = Notebook(self.context.new_page())
-        notebook.page.goto(f"http://127.0.0.1:{self.port}/doc/tree/{name}?token={self.token}")
+        notebook = Notebook((context or self.context).new_page())
+        place = "notebooks" if in_notebook_7 else "doc/tree"
+        notebook.page.goto(f"http://127.0.0.1:{self.port}/{place}/{name}?token={self.token}")
         self.wait_for_kernel(notebook, timeout_s=timeout_s)
         return notebook
 
@@ -208,17 +225,14 @@ class Lab:
         path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
         own = {name: str(home / place) for name, place in places.items()}
         env = {**os.environ, "PYTHONPATH": path, **own, **self.env}
-        for plugin, values in self.settings.items():
-            file = home / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(values))
         self.folder.mkdir(parents=True, exist_ok=True)
         log = stack.enter_context((home / "lab.log").open("w+"))
         server = subprocess.Popen(
             [self.python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={self.port}",
              "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}",
              f"--ServerApp.root_dir={self.folder}",
-             "--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly",
+             "--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True",
+             "--LabApp.extension_manager=readonly",
              "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
             stdout=log, stderr=subprocess.STDOUT, env=env, start_new_session=True)
         stack.callback(_stop, server)

@@ -7,7 +7,7 @@ import { KEYS, memoryStorage } from "./storage.js";
 
 const LABELS = ["cat", "dog", "owl"].map((name, i) => ({ label_id: `L${i}`, name, path: name, key: String(i + 1) }));
 
-function open({ storage = memoryStorage(), certainty = "keep", annotator = "ada", ...more } = {}) {
+function open({ storage = memoryStorage(), certainty = "keep", annotator = "ada", before = (_) => {}, ...more } = {}) {
   const kernel = { sent: [], saved: [], reopened: 0, now: 1000 };
   const session = new Session({
     send: (message) => kernel.sent.push(message), reopen: () => { kernel.reopened++; }, now: () => kernel.now,
@@ -15,6 +15,7 @@ function open({ storage = memoryStorage(), certainty = "keep", annotator = "ada"
     save: (name, bytes) => kernel.saved.push([name, bytes.byteLength]),
   });
   session.hello();
+  before(session);
   session.reply({ kind: "ready", project_id: "p", annotator, annotator_is_default: false, certainty, methods: ["gradcam"],
     taxonomy: { version: 3, labels: LABELS }, progress: { answered: 5, today: 2, in_round: 3, round: 1, items: 100 },
     keys: KEYS, n: null, temporary: false, ...more });
@@ -78,17 +79,17 @@ test("seen names the map only while it is on the screen, and how long the item w
   assert.equal(second.method, undefined);
 });
 
-test("an undo waits for its decision, and what follows waits for the undo", () => {
+test("an undo goes out behind its decision, and what follows behind the undo", () => {
   const { session, kernel } = open();
   fill(session, "a", "b");
   session.accept();
   session.undo();
   assert.equal(session.item.item_id, "a");
   session.choose("L2");
-  assert.equal(acts(kernel).length, 1);
-  session.reply({ kind: "stored", decision_id: acts(kernel)[0].decision_id });
+  const [decided, undone, again] = acts(kernel);
   assert.deepEqual(acts(kernel).map((a) => a.kind), ["decide", "retract", "decide"]);
-  assert.equal(acts(kernel)[1].retracts, acts(kernel)[0].decision_id);
+  assert.equal(undone.retracts, decided.decision_id);
+  assert.deepEqual([decided.after, undone.after, again.after], [undefined, decided.decision_id, undone.decision_id]);
   storeAll(session, kernel);
   assert.equal(session.pending, 0);
 });
@@ -145,6 +146,16 @@ test("after a reload the decisions go out again, in the tab's order, under the s
   assert.equal(second.storage.length, 0);
 });
 
+test("an item that is pushed before `ready` doesn't come back either, when its answer is on its way", () => {
+  const first = open();
+  fill(first.session, "a", "b");
+  first.session.accept();
+  const { session, kernel, storage } = open({ storage: first.storage, before: (s) => fill(s, "a", "b") });
+  assert.deepEqual(session.queue.items.map((i) => i.item_id), ["b"]);
+  storeAll(session, kernel);
+  assert.equal(storage.length, 0);
+});
+
 test("another annotator's decisions are counted, never sent as mine", () => {
   const first = open({ annotator: "ada" });
   fill(first.session, "a", "b");
@@ -175,6 +186,44 @@ test("what couldn't be stored just now stays, and is sent again", () => {
   kernel.now += PATIENCE_MS;
   session.tick();
   assert.equal(acts(kernel).length, 2);
+});
+
+const refuse = (session, act) => session.reply({ kind: "rejected", decision_id: act.decision_id, reason: "busy", again: true });
+
+test("what waits behind a refused act goes out again as soon as that one is stored, in the tab's order", () => {
+  const { session, kernel } = open();
+  fill(session, ..."abcd");
+  for (let i = 0; i < 4; i++) session.accept();
+  const first = acts(kernel);
+  for (const act of first) refuse(session, act);
+  kernel.sent.length = 0;
+  kernel.now += PATIENCE_MS - 1;
+  session.tick();
+  assert.equal(acts(kernel).length, 0, "a log that refuses isn't hurried");
+  kernel.now += 1;
+  session.tick();
+  assert.deepEqual(acts(kernel).map((a) => a.item_id), ["a", "b", "c", "d"]);
+  assert.deepEqual(acts(kernel).map((a) => a.after), [undefined, ...first.slice(0, 3).map((a) => a.decision_id)]);
+  for (const act of first) refuse(session, act);
+  kernel.sent.length = 0;
+  session.reply({ kind: "stored", decision_id: first[0].decision_id });
+  assert.deepEqual(acts(kernel).map((a) => a.item_id), ["b", "c", "d"]);
+  storeAll(session, kernel);
+  assert.equal(session.pending, 0);
+});
+
+test("an act that got lost is sent again together with those that were refused because of it", () => {
+  const { session, kernel } = open();
+  fill(session, ..."abc");
+  session.accept();
+  kernel.now += 1000;
+  session.accept();
+  session.accept();
+  for (const act of acts(kernel).slice(1)) refuse(session, act);
+  kernel.sent.length = 0;
+  kernel.now += PATIENCE_MS - 1000;
+  session.tick();
+  assert.deepEqual(acts(kernel).map((a) => a.item_id), ["a", "b", "c"]);
 });
 
 test("certainty is carried over under `keep`, and says so", () => {
@@ -220,12 +269,21 @@ test("a new model replaces what waits, but not the item on the screen and the ne
   assert.deepEqual(session.queue.items.map((i) => [i.item_id, i.model]), [["a", "m"], ["b", "m"], ["e", "new"]]);
 });
 
-test("an item decided in another tab leaves this one's queue, unless it is on the screen", () => {
-  const { session } = open();
-  fill(session, "a", "b", "c");
-  session.push({ kind: "drop", item_ids: ["a"], keep: 1, decision_id: "theirs" }, []);
-  session.push({ kind: "drop", item_ids: ["c"], keep: 1, decision_id: "theirs too" }, []);
-  assert.deepEqual(session.queue.items.map((i) => i.item_id), ["a", "b"]);
+test("an item decided in another tab leaves this one's queue, and the screen once no finger is about to press", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c", "d");
+  const ids = () => session.queue.items.map((i) => i.item_id);
+  const decideElsewhere = (item_id) => session.push({ kind: "drop", item_ids: [item_id], keep: 1, decision_id: `theirs ${item_id}` }, []);
+  decideElsewhere("c");
+  assert.deepEqual(ids(), ["a", "b", "d"]);
+  session.accept();
+  decideElsewhere("b");
+  assert.deepEqual(ids(), ["b", "d"]);
+  kernel.now += 1000;
+  session.tick();
+  assert.deepEqual(ids(), ["d"]);
+  decideElsewhere("d");
+  assert.deepEqual(ids(), []);
 });
 
 test("more items are asked for before they run out, and not at every key", () => {

@@ -42,11 +42,8 @@ export class Link {
     this.greeting = null;
   }
 
-  /** Sends what hasn't been sent yet. */
-  flush() {
-    if (!this.ready) return;
-    for (const entry of this.outbox.sendable()) if (entry.sent_at === null) this.#sendEntry(entry);
-  }
+  /** Sends what hasn't been sent yet, and what was refused only because it waited for an act that is stored by now. */
+  flush() { this.#sendWhere((entry) => entry.sent_at === null); }
 
   /** The line says `ready`: everything that waits goes out, in the tab's order. */
   restart() {
@@ -66,11 +63,7 @@ export class Link {
   tick() {
     const now = this.now();
     if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
-    if (this.ready) {
-      for (const entry of this.outbox.sendable()) {
-        if (entry.sent_at !== null && now - entry.sent_at >= patience(entry.tries)) this.#sendEntry(entry);
-      }
-    }
+    this.#sendWhere((entry, waits) => !waits && (entry.sent_at === null || now - entry.sent_at >= patience(entry.tries)));
     // Nothing for as long as two acts may take: another line is tried, and again after as long.
     if (this.waiting_since !== null && now - this.waiting_since >= 2 * PATIENCE_MS * (this.reopened + 1)) {
       this.reopened++;
@@ -86,12 +79,35 @@ export class Link {
     this.#send(this.greeting());
   }
 
-  /** @param {import("./outbox.js").Entry} entry */
-  #sendEntry(entry) {
+  /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
+   * the log tells the tab's order whatever is lost, refused or sent again.
+   * @param {(entry: import("./outbox.js").Entry, waits: boolean) => boolean} due */
+  #sendWhere(due) {
+    if (!this.ready) return;
+    const { entries } = this.outbox;
+    /** @type {string | undefined} */
+    let after;
+    let going = false;
+    for (const [id, entry] of entries) {
+      const refused = entry.problem !== undefined;
+      const waits = refused && entry.after !== undefined && entries.has(entry.after);
+      const freed = refused && entry.after !== undefined && !waits;
+      if (freed || (going && refused) || due(entry, waits)) {
+        going = true;
+        this.#sendEntry(entry, after);
+      }
+      after = id;
+    }
+  }
+
+  /** @param {import("./outbox.js").Entry} entry @param {string | undefined} after */
+  #sendEntry(entry, after) {
     entry.sent_at = this.now();
     entry.tries++;
+    entry.after = after;
+    entry.problem = undefined;
     this.waiting_since ??= entry.sent_at;
-    this.#send(entry.act);
+    this.#send(after === undefined ? entry.act : { ...entry.act, after });
   }
 
   /** @param {object} message */

@@ -2,7 +2,7 @@
 // Which acts hasn't the log confirmed yet? One entry of the browser's storage for each, deleted when it is stored.
 
 /** @typedef {import("./types.d.ts").Act} Act */
-/** @typedef {{act: Act, n: number, sent_at: number | null, tries: number, problem?: string}} Entry */
+/** @typedef {{act: Act, n: number, sent_at: number | null, tries: number, problem?: string, after?: string}} Entry */
 /** @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">} Store */
 
 const ROOT = "hitl_widgets/outbox/";
@@ -107,19 +107,6 @@ export class Outbox {
     let held = false;
     for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
     return held;
-  }
-
-  /** Acts that may be sent now: an undo waits until its decision is stored, and what was done after it waits with
-   * it, so that the log tells the same story. (It doesn't wait for a decision that can't be stored just now.)
-   * @returns {Entry[]} */
-  sendable() {
-    const acts = [];
-    for (const entry of this.entries.values()) {
-      const undone = entry.act.kind === "retract" ? this.entries.get(entry.act.retracts) : undefined;
-      if (!undone) acts.push(entry);
-      else if (!undone.problem) break;
-    }
-    return acts;
   }
 
   /** @param {Act} act */

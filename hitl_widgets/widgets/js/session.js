@@ -30,6 +30,7 @@ import { Tally } from "./tally.js";
 
 const LOW = 6; // items left when more are asked for
 const MORE_MS = 2000;
+const QUIET_MS = 1000; // without a key for so long, no finger is about to press
 const RECENT = 12; // labels used lately
 const TOUCHES = 8; // decisions whose pictures stay decoded
 
@@ -93,6 +94,9 @@ export class Session {
     this.mine = new Set();
     /** @type {Set<() => void>} */
     this.views = new Set();
+    /** The item on the screen, where it was decided in another tab. @type {string | null} */
+    this.elsewhere = null;
+    this.touched_at = -Infinity;
   }
 
   /** @param {() => void} view @returns {() => void} */
@@ -177,6 +181,8 @@ export class Session {
     this.sight.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
+    // What was pushed before it was known which answers are on their way.
+    this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
@@ -216,7 +222,12 @@ export class Session {
       }
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "drop") {
-      if (!push.decision_id || !this.mine.has(push.decision_id)) this.queue.drop(push.item_ids, push.keep);
+      if (!push.decision_id || !this.mine.has(push.decision_id)) {
+        this.queue.drop(push.item_ids, push.keep);
+        const { current } = this.queue;
+        if (push.decision_id && current && push.item_ids.includes(current.item_id)) this.elsewhere = current.item_id;
+        this.#leaveToOthers();
+      }
     } else if (push.kind === "progress") {
       if (this.setup) this.setup = { ...this.setup, progress: push.progress };
       if (!this.pending) this.tally.take(push.progress);
@@ -238,6 +249,7 @@ export class Session {
   /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
   #arrived(item, again) {
     this.problem = null;
+    if (item.item_id === this.elsewhere) this.elsewhere = null; // asked again
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
       this.end = null;
@@ -283,9 +295,21 @@ export class Session {
     this.notice = { text: `${name}: ${Math.max(1, Math.round(bytes.byteLength / 1024)).toLocaleString("en")} KB handed to the browser's downloads.`, bad: false };
   }
 
+  /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
+  #leaveToOthers() {
+    if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
+    if (this.queue.current?.item_id === this.elsewhere) {
+      this.queue.drop([this.elsewhere], 0);
+      this.#decode();
+      this.#say("The last item was decided in another tab.", false);
+    }
+    this.elsewhere = null;
+  }
+
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    this.#leaveToOthers();
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed();
   }
@@ -361,6 +385,7 @@ export class Session {
   /** @param {Choice} choice */
   #choice(choice) {
     if (!this.item || this.face) return;
+    this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
     const asks = policy === "ask" ? choice.verdict !== "skip" : policy === "unsure_only" && choice.verdict === "unsure";
@@ -374,6 +399,7 @@ export class Session {
   /** @param {number} value 0 to 10 */
   rate(value) {
     if (!this.item || this.face) return;
+    this.touched_at = this.around.now();
     this.certainty = { value, source: "given" };
     if (this.asking) return this.#decide(this.asking);
     this.#say(`Certainty ${value}`, false);
@@ -566,6 +592,7 @@ export class Session {
   /** @template {"decide" | "retract"} K @param {K} kind @param {string} item_id */
   #act(kind, item_id) {
     const decision_id = newId();
+    this.touched_at = this.around.now();
     this.mine.add(decision_id);
     return { kind, decision_id, item_id, acted_at: this.around.instant(), annotator: this.setup?.annotator ?? "" };
   }

@@ -58,7 +58,8 @@ export interface Decide {
 export interface Retract {
   kind: "retract"; decision_id: string; retracts: string; item_id: string; acted_at: string; annotator: string;
 }
-export type Act = Decide | Retract;
+/** On the wire an act may name the one `after` which it comes: the kernel refuses it until that one is stored. */
+export type Act = (Decide | Retract) & { after?: string };
 
 export type Reply =
   | Setup

@@ -94,18 +94,6 @@ var Outbox = class {
     for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
     return held;
   }
-  /** Acts that may be sent now: an undo waits until its decision is stored, and what was done after it waits with
-   * it, so that the log tells the same story. (It doesn't wait for a decision that can't be stored just now.)
-   * @returns {Entry[]} */
-  sendable() {
-    const acts = [];
-    for (const entry of this.entries.values()) {
-      const undone = entry.act.kind === "retract" ? this.entries.get(entry.act.retracts) : void 0;
-      if (!undone) acts.push(entry);
-      else if (!undone.problem) break;
-    }
-    return acts;
-  }
   /** @param {Act} act */
   #key(act) {
     return join([...this.owner.slice(0, 2), act.annotator, act.decision_id]);
@@ -293,10 +281,9 @@ var Link = class {
     this.waiting_since = null;
     this.greeting = null;
   }
-  /** Sends what hasn't been sent yet. */
+  /** Sends what hasn't been sent yet, and what was refused only because it waited for an act that is stored by now. */
   flush() {
-    if (!this.ready) return;
-    for (const entry of this.outbox.sendable()) if (entry.sent_at === null) this.#sendEntry(entry);
+    this.#sendWhere((entry) => entry.sent_at === null);
   }
   /** The line says `ready`: everything that waits goes out, in the tab's order. */
   restart() {
@@ -314,11 +301,7 @@ var Link = class {
   tick() {
     const now = this.now();
     if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
-    if (this.ready) {
-      for (const entry of this.outbox.sendable()) {
-        if (entry.sent_at !== null && now - entry.sent_at >= patience(entry.tries)) this.#sendEntry(entry);
-      }
-    }
+    this.#sendWhere((entry, waits) => !waits && (entry.sent_at === null || now - entry.sent_at >= patience(entry.tries)));
     if (this.waiting_since !== null && now - this.waiting_since >= 2 * PATIENCE_MS * (this.reopened + 1)) {
       this.reopened++;
       this.reopen();
@@ -331,12 +314,33 @@ var Link = class {
     this.waiting_since ??= this.greeted_at;
     this.#send(this.greeting());
   }
-  /** @param {import("./outbox.js").Entry} entry */
-  #sendEntry(entry) {
+  /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
+   * the log tells the tab's order whatever is lost, refused or sent again.
+   * @param {(entry: import("./outbox.js").Entry, waits: boolean) => boolean} due */
+  #sendWhere(due) {
+    if (!this.ready) return;
+    const { entries } = this.outbox;
+    let after;
+    let going = false;
+    for (const [id, entry] of entries) {
+      const refused = entry.problem !== void 0;
+      const waits = refused && entry.after !== void 0 && entries.has(entry.after);
+      const freed = refused && entry.after !== void 0 && !waits;
+      if (freed || going && refused || due(entry, waits)) {
+        going = true;
+        this.#sendEntry(entry, after);
+      }
+      after = id;
+    }
+  }
+  /** @param {import("./outbox.js").Entry} entry @param {string | undefined} after */
+  #sendEntry(entry, after) {
     entry.sent_at = this.now();
     entry.tries++;
+    entry.after = after;
+    entry.problem = void 0;
     this.waiting_since ??= entry.sent_at;
-    this.#send(entry.act);
+    this.#send(after === void 0 ? entry.act : { ...entry.act, after });
   }
   /** @param {object} message */
   #send(message) {
@@ -544,6 +548,7 @@ var Tally = class {
 // hitl_widgets/widgets/js/session.js
 var LOW = 6;
 var MORE_MS = 2e3;
+var QUIET_MS = 1e3;
 var RECENT = 12;
 var TOUCHES = 8;
 var FLAGS = (
@@ -591,6 +596,8 @@ var Session = class {
     this.more_at = -Infinity;
     this.mine = /* @__PURE__ */ new Set();
     this.views = /* @__PURE__ */ new Set();
+    this.elsewhere = null;
+    this.touched_at = -Infinity;
   }
   /** @param {() => void} view @returns {() => void} */
   subscribe(view) {
@@ -679,6 +686,7 @@ var Session = class {
     this.sight.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
+    this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
@@ -718,7 +726,12 @@ var Session = class {
       }
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "drop") {
-      if (!push.decision_id || !this.mine.has(push.decision_id)) this.queue.drop(push.item_ids, push.keep);
+      if (!push.decision_id || !this.mine.has(push.decision_id)) {
+        this.queue.drop(push.item_ids, push.keep);
+        const { current } = this.queue;
+        if (push.decision_id && current && push.item_ids.includes(current.item_id)) this.elsewhere = current.item_id;
+        this.#leaveToOthers();
+      }
     } else if (push.kind === "progress") {
       if (this.setup) this.setup = { ...this.setup, progress: push.progress };
       if (!this.pending) this.tally.take(push.progress);
@@ -738,6 +751,7 @@ var Session = class {
   /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
   #arrived(item, again) {
     this.problem = null;
+    if (item.item_id === this.elsewhere) this.elsewhere = null;
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
       this.end = null;
@@ -781,9 +795,20 @@ var Session = class {
     this.around.save?.(name, bytes);
     this.notice = { text: `${name}: ${Math.max(1, Math.round(bytes.byteLength / 1024)).toLocaleString("en")} KB handed to the browser's downloads.`, bad: false };
   }
+  /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
+  #leaveToOthers() {
+    if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
+    if (this.queue.current?.item_id === this.elsewhere) {
+      this.queue.drop([this.elsewhere], 0);
+      this.#decode();
+      this.#say("The last item was decided in another tab.", false);
+    }
+    this.elsewhere = null;
+  }
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    this.#leaveToOthers();
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed();
   }
@@ -855,6 +880,7 @@ var Session = class {
   /** @param {Choice} choice */
   #choice(choice) {
     if (!this.item || this.face) return;
+    this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
     const asks = policy === "ask" ? choice.verdict !== "skip" : policy === "unsure_only" && choice.verdict === "unsure";
@@ -867,6 +893,7 @@ var Session = class {
   /** @param {number} value 0 to 10 */
   rate(value) {
     if (!this.item || this.face) return;
+    this.touched_at = this.around.now();
     this.certainty = { value, source: "given" };
     if (this.asking) return this.#decide(this.asking);
     this.#say(`Certainty ${value}`, false);
@@ -1061,6 +1088,7 @@ var Session = class {
   /** @template {"decide" | "retract"} K @param {K} kind @param {string} item_id */
   #act(kind, item_id) {
     const decision_id = newId();
+    this.touched_at = this.around.now();
     this.mine.add(decision_id);
     return { kind, decision_id, item_id, acted_at: this.around.instant(), annotator: this.setup?.annotator ?? "" };
   }

@@ -1,0 +1,379 @@
+"""Nothing is lost: kernels die, pages reload, networks drop and logs refuse, in the middle of a burst of keys.
+
+The yardstick is a key recorder of its own (`browser.recorder`). After each fault `agree` holds its list against
+`wb.history()`, id by id.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright")
+from browser.lab import Lab, Notebook  # noqa: E402
+from browser.recorder import Recorder  # noqa: E402
+from playwright.sync_api import Error  # noqa: E402
+
+pytestmark = pytest.mark.browser
+
+PROJECT = """
+import os, numpy as np, hitl_widgets as hw
+pool = hw.Pool.from_images(np.random.default_rng(0).integers(0, 255, ({n_items}, 8, 8), np.uint8))
+wb = hw.Workbench({folder!r}, pool, ["cat", "dog", "owl"], annotator={annotator!r})
+def acts():
+    history = wb.history().query("kind in ('decided', 'retracted')")
+    return [[e.id, e.kind, e.item_id, e.annotator, e.body.get("label_id") or e.body.get("verdict")]
+            for e in history.itertuples()]
+"""
+BUSY = "import time; end = time.monotonic() + {seconds}\nwhile time.monotonic() < end: sum(range(1000))"
+DIES_ONCE_IT_HAS_STORED = """
+import signal
+append, left = wb.project.store.append, iter(range({n} - 1))
+def append_and_die(*events):
+    stored = append(*events)
+    if next(left, None) is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return stored
+wb.project.store.append = append_and_die
+"""
+KEYS_A_SECOND = 30
+# Mostly answers, some unsure, a skip; three in twenty are undone.
+BURST = [*"1231u2z312s312z13uz1"] * 10
+
+_ASK = """async (expression) => {
+  const {kernel} = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({code: '', silent: true, user_expressions: {it: expression}}, true);
+  const late = new Promise((done) => setTimeout(done, 1000, null));
+  return (await Promise.race([future.done, late]))?.content?.user_expressions?.it?.data?.['text/plain'] ?? null;
+}"""
+_SOCKETS = """() => {
+  const sockets = window.hitlSockets = [];
+  window.WebSocket = class extends WebSocket { constructor(...address) { super(...address); sockets.push(this); } };
+}"""
+_NOTHING_LEFT = "() => !Object.keys(localStorage).some((key) => key.startsWith('hitl_widgets/outbox/'))"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with Lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+class Desk:
+    """A project of its own for one test, the pages in which people label it, and the yardstick."""
+
+    def __init__(self, lab: Lab, recorder: Recorder, name: str) -> None:
+        self.lab, self.recorder, self.name = lab, recorder, name
+        self.log = lab.folder / name / "log.db"
+        self.notebooks: list[Notebook] = []
+
+    def open(self, *then: str, annotator: str = "ada", n_items: int = 400, in_notebook_7: bool = False) -> Notebook:
+        """A notebook with the project, its card, which has the keys, and other cells below."""
+        code = PROJECT.format(folder=self.name, annotator=annotator, n_items=n_items)
+        notebook = self._opened(f"{self.name}-{annotator}.ipynb", [code, "wb.review()", *then],
+                                in_notebook_7=in_notebook_7)
+        run_first(notebook, 2)
+        self.recorder.said |= dict(zip("123", notebook.value("list(wb.taxonomy.label_ids)"), strict=True))
+        self.take_up(notebook)
+        return notebook
+
+    def open_again(self, annotator: str = "ada") -> Notebook:
+        """The notebook that was opened and saved before, in another page."""
+        return self._opened(f"{self.name}-{annotator}.ipynb")
+
+    def _opened(self, name: str, cells: Sequence[str] | None = None, **where: Any) -> Notebook:
+        notebook = self.lab.open(name, cells, **where)
+        self.notebooks.append(notebook)
+        return notebook
+
+    def take_up(self, notebook: Notebook) -> None:
+        """Wait for an item and give the card the keys."""
+        notebook.wait_for_item()
+        notebook.card.focus()
+
+    def cut(self, notebook: Notebook) -> None:
+        """The network is gone: sockets close, and none opens."""
+        self.lab.context.set_offline(True)
+        notebook.page.evaluate("() => { for (const socket of window.hitlSockets) socket.close(); }")
+
+    def mend(self) -> None:
+        """The network is there again."""
+        self.lab.context.set_offline(False)
+
+    def agree(self, notebook: Notebook, *, within_s: float = 30) -> list[list[Any]]:
+        """Every key did what it should, and the log tells just that: id by id, in each page's order. Gives the log."""
+        notebook.page.wait_for_function(_NOTHING_LEFT, timeout=1000 * within_s)
+        notebook.wait_until_stored()
+        log, recorder = notebook.value("acts()"), self.recorder
+        assert Counter(row[0] for row in log) == Counter(recorder.ids())
+        assert recorder.expected()
+        for page in dict.fromkeys(page for page, _ in recorder.notes):
+            assert recorder.kept(page) == recorder.expected(page)
+            mine = set(recorder.ids(page))
+            rows = [row for row in log if row[0] in mine]
+            assert [row[0] for row in rows] == recorder.ids(page)
+            assert [(row[1], row[2], row[4]) for row in rows] == \
+                [({"decide": "decided", "retract": "retracted"}[act.kind], *act[1:]) for act in recorder.kept(page)]
+        return list(log)
+
+    def close(self) -> None:
+        # The card's code comes from a blob; what the applications themselves raise isn't its affair.
+        errors = [line for notebook in self.notebooks for line in notebook.console
+                  if line.startswith("pageerror") and "blob:" in line]
+        for notebook in self.notebooks:
+            if not notebook.page.is_closed():
+                notebook.page.evaluate("() => localStorage.clear()")
+                notebook.page.evaluate("() => window.jupyterapp?.shell.currentWidget?.sessionContext.shutdown()")
+                notebook.page.close()
+        self.recorder.forget()
+        assert errors == []
+
+
+@pytest.fixture(scope="module")
+def recorder(lab: Lab) -> Recorder:
+    lab.context.add_init_script(f"({_SOCKETS})()")
+    return Recorder(lab.context)
+
+
+@pytest.fixture
+def desk(lab: Lab, recorder: Recorder, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    desk = Desk(lab, recorder, request.node.name.removeprefix("test_").replace("[", "-").replace("]", ""))
+    yield desk
+    desk.close()
+
+
+def run_later(notebook: Notebook, cell: int) -> None:
+    """Run a cell, and leave the keys with the card."""
+    notebook.page.evaluate("(i) => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = i; }", cell)
+    notebook.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell'); }")
+    notebook.page.wait_for_timeout(300)
+    notebook.card.focus()
+
+
+def run_first(notebook: Notebook, n: int, timeout_s: float = 60) -> None:
+    """Run the first n cells."""
+    notebook.page.evaluate("(i) => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = i; }", n - 1)
+    notebook.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-above'); }")
+    notebook.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell'); }")
+    deadline = time.monotonic() + timeout_s
+    while not all(cell["count"] and cell["state"] == "idle" for cell in notebook.cells()[:n]):
+        assert time.monotonic() < deadline, notebook.cells()
+        notebook.page.wait_for_timeout(50)
+    assert not any(output["output_type"] == "error" for cell in notebook.cells()[:n] for output in cell["outputs"])
+
+
+def press(notebook: Notebook, keys: Sequence[str], *, faults: Mapping[int, Callable[[], None]] | None = None,
+          a_second: float = KEYS_A_SECOND) -> None:
+    """Press keys at an even pace; `faults` happen before the key with that number."""
+    began = time.monotonic()
+    for i, key in enumerate(keys):
+        if faults and i in faults:
+            faults[i]()
+        notebook.page.wait_for_timeout(max(0.0, 1000 * (began + i / a_second - time.monotonic())))
+        notebook.page.keyboard.press(key)
+
+
+def wait_until(true: Callable[[], bool], notebook: Notebook, timeout_s: float = 10) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline
+        notebook.page.wait_for_timeout(50)
+
+
+def press_in_turn(notebooks: Sequence[Notebook], keys: Sequence[str]) -> None:
+    """Press each key in one page and at once in the others."""
+    for key in keys:
+        for notebook in notebooks:
+            notebook.page.keyboard.press(key)
+
+
+def pid_of(notebook: Notebook) -> int:
+    """The kernel's process; waits for one that answers."""
+    for _ in range(60):
+        with suppress(Error):  # a question that the dying kernel took with it
+            if (said := notebook.page.evaluate(_ASK, "__import__('os').getpid()")) is not None:
+                return int(said)
+        notebook.page.wait_for_timeout(250)
+    raise TimeoutError("no kernel answers")
+
+
+def wait_for_another_kernel(notebook: Notebook, former: int) -> None:
+    """The server starts another one by itself, and JupyterLab says so in a dialog."""
+    deadline = time.monotonic() + 30
+    while pid_of(notebook) == former:
+        assert time.monotonic() < deadline, "the kernel wasn't started again"
+        notebook.page.wait_for_timeout(100)
+    for button in notebook.page.locator(".jp-Dialog button.jp-mod-accept").all():
+        button.click()
+
+
+def save(notebook: Notebook) -> None:
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+
+def pending(notebook: Notebook) -> int:
+    return int(notebook.card.get_attribute("data-pending") or 0)
+
+
+def decided_twice(log: Sequence[Sequence[Any]], annotator: str = "ada") -> list[str]:
+    """The items that a person was asked about again, though they had neither skipped them nor taken their word back."""
+    stands: dict[str, str] = {}
+    twice = []
+    for _, kind, item, who, said in log:
+        if who != annotator:
+            continue
+        if kind == "retracted":
+            stands.pop(item, None)
+        else:
+            twice += [item] if stands.get(item, "skip") != "skip" else []
+            stands[item] = said
+    return twice
+
+
+def test_a_kernel_that_is_killed_in_a_burst(desk):
+    notebook = desk.open()
+    pid = pid_of(notebook)
+    press(notebook, [*BURST[:100], "z", "z", *BURST[100:]], faults={100: lambda: os.kill(pid, signal.SIGKILL)})
+    assert pending(notebook) > 10
+    wait_for_another_kernel(notebook, pid)
+    run_first(notebook, 2)
+    log = desk.agree(notebook)
+    assert len(log) > 100
+    assert {row[1] for row in log} == {"decided", "retracted"}
+
+
+def test_a_kernel_that_dies_between_storing_and_answering(desk):
+    notebook = desk.open()
+    pid = pid_of(notebook)
+    notebook.execute(DIES_ONCE_IT_HAS_STORED.format(n=15))
+    press(notebook, BURST[:40])
+    wait_for_another_kernel(notebook, pid)
+    run_first(notebook, 1)
+    stored = notebook.value("[row[0] for row in acts()]")
+    assert stored == desk.recorder.ids()[:15]
+    run_first(notebook, 2)
+    assert len(desk.agree(notebook)) > 20
+
+
+def test_a_page_that_is_reloaded_in_a_burst(desk):
+    notebook = desk.open()
+    pid = pid_of(notebook)
+    save(notebook)
+    press(notebook, BURST[:100], faults={92: lambda: os.kill(pid, signal.SIGSTOP)})
+    assert pending(notebook) >= 5
+    notebook.page.reload(wait_until="commit")
+    os.kill(pid, signal.SIGCONT)
+    desk.lab.wait_for_kernel(notebook)
+    notebook.wait_for_item()
+    desk.agree(notebook)  # nobody has touched anything
+    desk.take_up(notebook)
+    press(notebook, BURST[100:140])
+    assert len(desk.agree(notebook)) > 100
+
+
+def test_a_tab_that_is_closed_in_a_burst_and_opened_again(desk):
+    notebook = desk.open()
+    pid = pid_of(notebook)
+    save(notebook)
+    press(notebook, BURST[:60], faults={52: lambda: os.kill(pid, signal.SIGSTOP)})
+    notebook.page.close()
+    os.kill(pid, signal.SIGCONT)
+    notebook = desk.open_again()
+    notebook.wait_for_item()
+    desk.agree(notebook)
+    desk.take_up(notebook)
+    press(notebook, BURST[:20])
+    assert len(desk.agree(notebook)) > 60
+
+
+def test_a_log_that_refuses_writes_in_a_burst(desk):
+    notebook = desk.open()
+    with closing(sqlite3.connect(desk.log, isolation_level=None)) as other:
+        press(notebook, BURST[:60], faults={20: lambda: other.execute("BEGIN EXCLUSIVE").close()})
+        n_stored = len(desk.recorder.ids()) - pending(notebook)
+        assert n_stored < 25
+        notebook.card.get_by_text("was held by another program").first.wait_for(timeout=15_000)
+        press(notebook, ["z"])
+        other.rollback()
+    log = desk.agree(notebook)
+    assert len(log) > n_stored + 10
+
+
+def test_a_network_that_is_gone_for_a_while_in_a_burst(desk):
+    notebook = desk.open()
+    press(notebook, BURST[:90], faults={40: lambda: desk.cut(notebook), 80: desk.mend})
+    assert pending(notebook) > 10
+    notebook.wait_for_item()
+    desk.take_up(notebook)
+    press(notebook, BURST[90:120])
+    assert len(desk.agree(notebook)) > 60
+
+
+def test_two_tabs_of_one_person(desk):
+    tabs = [desk.open()]
+    save(tabs[0])
+    tabs.append(desk.open_again())
+    desk.take_up(tabs[1])
+    for tab in tabs * 2:
+        press(tab, BURST[:20])
+        tab.wait_until_stored()
+        wait_until(lambda: tabs[0].item == tabs[1].item, tab)  # then the person turns to the other
+    assert decided_twice(desk.agree(tabs[0])) == []
+    # At once: both show the same item, and the later answer says which one it replaces.
+    press_in_turn(tabs, BURST[:30])
+    desk.agree(tabs[1])
+    wb = "wb.annotations().groupby(['item_id', 'annotator']).size().max()"
+    assert tabs[0].value(f"int({wb})") == 1
+
+
+def test_two_people_with_two_kernels_on_one_project(desk):
+    people = {"ada": desk.open(), "bob": desk.open(annotator="bob")}
+    press_in_turn(list(people.values()), BURST[:60])
+    for name, notebook in people.items():
+        notebook.wait_until_stored()
+        log = desk.agree(notebook)
+        assert {row[3] for row in log if row[0] in desk.recorder.ids(notebook.page)} == {name}
+    theirs = [{row[2] for row in log if row[3] == name} for name in people]
+    assert min(map(len, theirs)) > 25
+    assert theirs[0].isdisjoint(theirs[1])
+    seen = [desk.recorder.screens([notebook.page]) for notebook in people.values()]
+    assert [(a, b) for a in seen[0] for b in seen[1] if a[2] == b[2] and a[0] < b[1] and b[0] < a[1]] == []
+
+
+@pytest.mark.parametrize("in_notebook_7", [False, True], ids=["JupyterLab", "Notebook 7"])
+def test_the_keys_of_the_card_leave_the_notebook_as_it_was(desk, in_notebook_7):
+    notebook = desk.open("'another cell'", in_notebook_7=in_notebook_7)
+    before = [(cell["type"], cell["source"]) for cell in notebook.cells()]
+    press(notebook, [*"mxddabz012z3"])
+    press(notebook, BURST[:20])
+    assert [(cell["type"], cell["source"]) for cell in notebook.cells()] == before
+    assert len(desk.agree(notebook)) > 20
+
+
+@pytest.fixture
+def no_subshells(lab: Lab) -> Iterator[None]:
+    """For the pages that are opened meanwhile, a host that knows no subshells."""
+    lab.set("apputils-extension/kernels-settings", {"commsOverSubshells": "disabled"})
+    yield
+    lab.set("apputils-extension/kernels-settings", {})
+
+
+def test_a_host_without_subshells_goes_on_with_what_it_has(no_subshells, desk):
+    notebook = desk.open(BUSY.format(seconds=6))
+    run_later(notebook, 2)
+    press(notebook, ["1"] * 40)
+    assert notebook.item == ""
+    notebook.card.get_by_text("it may be running a cell").wait_for(timeout=5_000)
+    n_decided = pending(notebook)
+    assert n_decided >= 15
+    assert notebook.cells()[2]["state"] == "running"
+    notebook.wait_for_cells()
+    assert len(desk.agree(notebook)) == n_decided
