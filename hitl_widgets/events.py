@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from .errors import BadInput
-from .records import Decision, Seen, check_annotator, check_event_id
+from .records import Decision, Region, Seen, check_annotator, check_event_id
 
 KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold")
 
@@ -72,9 +72,12 @@ def canonical(body: Mapping[str, Any]) -> str:
 def decided(decision: Decision, *, content: str | None = None) -> Event:
     """The event of a decision. `content` is the hash of what the item looked like when it was decided."""
     body: dict[str, Any] = {"verdict": decision.verdict}
-    for name in ("label", "label_id", "certainty", "note", "replaces"):
+    for name in ("label", "label_id", "certainty", "note", "replaces", "reason"):
         if (value := getattr(decision, name)) is not None:
             body[name] = value
+    for name in ("wrong", "missing"):
+        if (region := getattr(decision, name)) is not None:
+            body[name] = region.as_body()
     if decision.flags:
         body["flags"] = list(decision.flags)
     if seen := decision.seen.as_body():
@@ -91,7 +94,9 @@ def decision_of(event: Event) -> Decision:
     return Decision(id=event.id, item_id=event.item_id or "", annotator=event.annotator, verdict=body["verdict"],
                     label=body.get("label"), label_id=body.get("label_id"), certainty=body.get("certainty"),
                     note=body.get("note"), flags=tuple(body.get("flags", ())), replaces=body.get("replaces"),
-                    seen=Seen.from_body(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at)
+                    seen=Seen.from_body(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at,
+                    reason=body.get("reason"), **{name: Region.from_body(body[name]) for name in ("wrong", "missing")
+                                                  if name in body})
 
 
 def retracted(decision: Decision, *, id: str, acted_at: datetime, annotator: str | None = None) -> Event:

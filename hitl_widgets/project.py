@@ -32,6 +32,7 @@ from .records import (
     Item,
     Items,
     Prediction,
+    Region,
     Seen,
     check_annotator,
     check_certainty,
@@ -119,8 +120,9 @@ class Project:
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
-               seen: Seen | Mapping[str, Any] | None = None, id: str | None = None, annotator: str | None = None,
-               acted_at: datetime | None = None) -> Decision:
+               reason: str | None = None, wrong: np.ndarray | Region | None = None,
+               missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
+               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
         """Store what one annotator says of one item; it is durable when this returns.
 
         Parameters
@@ -128,6 +130,8 @@ class Project:
         verdict : "accept", "correct", "answer", "unsure" or "skip"; with a label alone it follows from what was seen
         label : a name or a label_id; for "unsure" a best guess
         certainty : 0 (a guess) to 10 (sure)
+        reason : "right" or "wrong", of the explanation; a wrong or missing region says "wrong" by itself
+        wrong, missing : bool masks (H, W) at the item's size: what should not have counted, and what should have
         seen : what was on screen; without it the current prediction is recorded and the decision marked scripted
         id : made by whoever acts; the same id sent again with the same act changes nothing
 
@@ -148,6 +152,7 @@ class Project:
             verdict=verdict,  # type: ignore[arg-type]
             label=None if label_id is None else offered.label(label_id).name, label_id=label_id,
             certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
+            **self._reason(position, reason, wrong, missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
         [event] = self.store.append(events.decided(decision, content=self.content(position)))
         with self._lock:
@@ -334,6 +339,13 @@ class Project:
         """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
         return [events.decision_of(event) for event in
                 self.store.latest(check_annotator(annotator or self.annotator), n)]
+
+    def reasons(self) -> dict[str, list[Decision]]:
+        """What stands and marks a region of its item: item_id -> decisions, one an annotator."""
+        marked: dict[str, list[Decision]] = {}
+        for event in self.store.marking():
+            marked.setdefault(event.item_id or "", []).append(events.decision_of(event))
+        return marked
 
     def gold(self) -> dict[str, str]:
         """The known answers: item_id -> today's label_id, as far as that is certain."""
@@ -621,6 +633,23 @@ class Project:
                        suggestion=None if seen.suggestion is None else shown.label(seen.suggestion).id,
                        target=None if seen.target is None else shown.label(seen.target).id,
                        probs={shown.label(label).id: p for label, p in seen.probs.items()})
+
+    def _reason(self, position: int, reason: str | None, wrong: np.ndarray | Region | None,
+                missing: np.ndarray | Region | None) -> dict[str, Any]:
+        """What was said of an explanation, ready for a decision; empty regions are none."""
+        regions = {}
+        for name, given in (("wrong", wrong), ("missing", missing)):
+            if given is None:
+                continue
+            region = given if isinstance(given, Region) else Region.of(given)
+            if region.size != (size := self.pool.size(position)):
+                raise BadInput(f"the {name} region has the size {region.size}; item {self.pool.ids[position]!r} is "
+                               f"{size} (height, width), and the mask must be as large.")
+            if region.n_pixels == size[0] * size[1]:
+                raise BadInput(f"the {name} region covers the whole item, which says nothing of where; mark a part.")
+            if region.n_pixels:
+                regions[name] = region
+        return {"reason": reason or ("wrong" if regions else None), **regions}
 
     def content(self, position: int) -> str | None:
         """What lies under an item now, as the log keeps it: its hash, and for a file its size and time."""

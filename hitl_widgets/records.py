@@ -21,6 +21,7 @@ from .errors import BadInput
 Verdict = Literal["accept", "correct", "answer", "unsure", "skip"]
 Flag = Literal["ethics", "bad_data", "not_in_taxonomy", "second_look"]
 CertaintySource = Literal["given", "carried"]
+Reason = Literal["right", "wrong"]
 Display = Literal["overlay", "side_by_side", "hot"]
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
@@ -121,12 +122,79 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """Some pixels of an item, at the item's own size, as run lengths.
+
+    Parameters
+    ----------
+    size : height and width of the item
+    runs : lengths of the runs along the rows, from the top left on; the first run is outside, and may be 0 long
+
+    Raises
+    ------
+    BadInput
+        If the runs don't add up to the size.
+
+    Examples
+    --------
+    >>> Region.of(np.array([[False, True], [True, False]]))
+    Region(size=(2, 2), runs=(1, 2, 1))
+    """
+
+    size: tuple[int, int]
+    runs: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        whole = [*self.size, *self.runs]
+        if len(self.size) != 2 or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in whole) \
+                or 0 in (*self.size, *self.runs[1:]) or sum(self.runs) != self.size[0] * self.size[1]:
+            raise BadInput(f"a region of size {self.size} can't have the runs {self.runs[:12]}: whole numbers above 0 "
+                           "that add up to height x width are expected; only the first may be 0.")
+
+    @classmethod
+    def of(cls, mask: np.ndarray) -> Region:
+        """The region of a mask, bool, shape (H, W)."""
+        mask = np.asarray(mask)
+        if mask.ndim != 2 or mask.dtype != bool or not mask.size:
+            raise BadInput(f"a region is a mask of {mask.dtype} and shape {mask.shape}; bool, (H, W), at the item's "
+                           "size, is expected.")
+        flat = mask.ravel()
+        edges = np.flatnonzero(np.diff(flat)) + 1
+        runs = np.diff([0, *edges.tolist(), flat.size]).tolist()
+        height, width = mask.shape
+        return cls((height, width), tuple([0, *runs] if flat[0] else runs))
+
+    def mask(self) -> np.ndarray:
+        """The pixels, bool, shape (H, W)."""
+        inside = np.arange(len(self.runs)) % 2 == 1
+        return np.repeat(inside, self.runs).reshape(self.size)
+
+    @property
+    def n_pixels(self) -> int:
+        """How many pixels lie inside."""
+        return sum(self.runs[1::2])
+
+    def as_body(self) -> dict[str, list[int]]:
+        """Ready for JSON."""
+        return {"size": list(self.size), "runs": list(self.runs)}
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Region:
+        """Read what `as_body` wrote; BadInput when it is no region."""
+        try:
+            return cls(tuple(body["size"]), tuple(body["runs"]))
+        except (KeyError, TypeError) as error:
+            raise BadInput("a region is told by its size and runs; something else was given.") from error
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """One act of one annotator on one item.
 
     `label` is the label's name as the annotator knew it and `label_id` what it stands for; both are None for a
     skip and for an unsure without a best guess. `certainty` runs from 0 to 10. `replaces` names the decision
-    that this one revises.
+    that this one revises. `reason` is the annotator's word on the explanation; `wrong` the region that should not have
+    counted, `missing` the one that should have.
     """
 
     id: str
@@ -142,6 +210,9 @@ class Decision:
     acted_at: datetime = field(default_factory=utc_now)
     stored_at: datetime | None = None
     replaces: str | None = None
+    reason: Reason | None = None
+    wrong: Region | None = None
+    missing: Region | None = None
 
     def __post_init__(self) -> None:
         check_event_id(self.id)
@@ -152,6 +223,10 @@ class Decision:
             raise BadInput(f"verdict {self.verdict!r} needs a label; pass label=..., or say 'unsure' or 'skip'.")
         if self.verdict == "skip" and self.label_id is not None:
             raise BadInput(f"a skip carries no label, but {self.label!r} was given; 'unsure' keeps a best guess.")
+        if self.reason not in (None, *get_args(Reason)):
+            raise BadInput(f"reason {self.reason!r} is unknown; 'right', 'wrong' or None is expected.")
+        if self.reason == "right" and self.wrong is not None:
+            raise BadInput("a reason that is right has no wrong region; say reason='wrong', or leave the region out.")
         check_certainty(self.certainty)
         check_flags(self.flags)
         if self.note is not None and (not isinstance(self.note, str) or len(self.note) > 10_000):

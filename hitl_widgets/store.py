@@ -59,6 +59,10 @@ _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_i
 _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.annotator == bindparam("annotator"), ANNOTATION.c.scripted == 0).order_by(
     ANNOTATION.c.acted_at.desc(), EVENT.c.seq.desc()).limit(bindparam("n"))
+# Nothing else in a body is called so; and what a note says has its quotes escaped.
+_MARKING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
+    EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
+).order_by(EVENT.c.seq)
 _CHANGED = select(EVENT.c.item_id).where(EVENT.c.seq > _SINCE, EVENT.c.item_id.is_not(None)).distinct()
 # What every reading of the annotations needs, to tell which row is the last word.
 _WHOSE = ("seq", "item_id", "annotator", "decision_id")
@@ -298,6 +302,10 @@ class Store:
         """The last n decisions that an annotator made on a screen and that stand, in the order in which they acted."""
         rows = self._read(_rows(_LATEST, annotator=annotator, n=n))
         return [event_of(row) for row in reversed(rows)]
+
+    def marking(self) -> list[Event]:
+        """The decisions that stand and mark a region of their item, in the order in which they were stored."""
+        return list(map(event_of, self._read(_rows(_MARKING))))
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 when there is none."""

@@ -24,7 +24,7 @@ from .images import thumbnail_in
 from .imports import import_annotations
 from .pool import Pool
 from .project import SHOWN_PROBS, Project
-from .records import Attribution, Decision, Item, Items, Prediction, Seen, check_annotator
+from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, check_annotator
 from .sampling import Strategy, strategy_named
 from .taxonomy import Taxonomy
 
@@ -150,8 +150,9 @@ class Workbench:
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
-               seen: Seen | Mapping[str, Any] | None = None, id: str | None = None, annotator: str | None = None,
-               acted_at: datetime | None = None) -> Decision:
+               reason: str | None = None, wrong: np.ndarray | Region | None = None,
+               missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
+               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
         """Store what one annotator says of one item; it is durable when this returns.
 
         Parameters
@@ -161,6 +162,8 @@ class Workbench:
         label : a label's name or id; for "unsure" a best guess
         certainty : 0 (a guess) to 10 (sure)
         flags : of "ethics", "bad_data", "not_in_taxonomy", "second_look"
+        reason : "right" or "wrong", of the explanation; a wrong or missing region says "wrong" by itself
+        wrong, missing : bool masks (H, W) at the item's size: what should not have counted, and what should have
         seen : `Seen`, or a mapping of its fields: what was on screen. Without it the current prediction is recorded,
             and the decision is marked scripted
         id : made by whoever acts; the same id sent again with the same act changes nothing
@@ -172,7 +175,8 @@ class Workbench:
         """
         item_id = item_id.id if isinstance(item_id, Item) else item_id
         return self.project.decide(item_id, verdict, label=label, certainty=certainty, note=note, flags=flags,
-                                   seen=seen, id=id, annotator=annotator, acted_at=acted_at)
+                                   reason=reason, wrong=wrong, missing=missing, seen=seen, id=id, annotator=annotator,
+                                   acted_at=acted_at)
 
     def retract(self, decision_id: str | Decision, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision:

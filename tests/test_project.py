@@ -1,5 +1,6 @@
 """Does a project keep what people said, ask what is left, and go on where it stopped?"""
 
+import json
 import multiprocessing
 import threading
 from datetime import datetime, timedelta, timezone
@@ -7,6 +8,8 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from hitl_widgets import edits
 from hitl_widgets.errors import (
@@ -24,7 +27,7 @@ from hitl_widgets.imports import import_annotations
 from hitl_widgets.pool import Pool
 from hitl_widgets.predictions import Predictions
 from hitl_widgets.project import Project
-from hitl_widgets.records import Seen
+from hitl_widgets.records import Region, Seen
 from hitl_widgets.taxonomy import Taxonomy
 
 NAMES = ["cat", "dog", "owl"]
@@ -617,3 +620,58 @@ def test_an_item_can_be_looked_at_again(opened):
     assert (item.id, item.position, item.chosen_by) == ("i3", 3, "revision")
     with pytest.raises(UnknownItem):
         project.item("i99")
+
+
+# -- what people say of an explanation -----------------------------------------------------------------------
+
+def corner(size=(4, 4), *, rows=2, columns=1):
+    mask = np.zeros(size, bool)
+    mask[:rows, :columns] = True
+    return mask
+
+
+@given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=9)))
+def test_a_region_gives_its_mask_back(mask):
+    region = Region.of(mask)
+    assert np.array_equal(region.mask(), mask)
+    assert region.n_pixels == mask.sum()
+    assert Region.from_body(json.loads(json.dumps(region.as_body()))) == region
+
+
+@pytest.mark.parametrize("body", [{"size": [2, 2], "runs": [1, 2]}, {"size": [2, 2], "runs": [4, 0]}, {"runs": [4]},
+                                  {"size": [2, 2], "runs": [-1, 5]}, {"size": [2, 2], "runs": "4"}, None])
+def test_what_is_no_region_is_refused(body):
+    with pytest.raises(BadInput, match="region"):
+        Region.from_body(body)
+
+
+def test_regions_are_kept_with_the_decision_and_told_as_they_stand(opened):
+    project = opened()
+    first = project.decide("i0", label="cat", wrong=corner(), note='"wrong":{')
+    project.decide("i1", label="cat", note='"wrong":{ and "missing":{')
+    undone = project.decide("i2", label="cat", missing=corner(columns=2))
+    project.retract(undone.id)
+    project.decide("i3", label="cat", reason="right")
+    assert (first.reason, first.wrong.n_pixels, first.missing) == ("wrong", 2, None)
+    for again in (project, opened()):
+        [[kept]] = again.reasons().values()
+        assert (kept.item_id, kept.reason) == ("i0", "wrong")
+        assert np.array_equal(kept.wrong.mask(), corner())
+    project.decide("i0", label="cat")  # revised, without a region
+    assert project.reasons() == {}
+
+
+@pytest.mark.parametrize(("claim", "words"), [
+    ({"wrong": corner((4, 5))}, r"has the size \(4, 5\); item 'i0' is \(4, 4\)"),
+    ({"wrong": np.ones((4, 4), bool)}, "covers the whole item"), ({"missing": np.ones((4, 4))}, "bool, .H, W."),
+    ({"reason": "perhaps"}, "'right', 'wrong' or None"), ({"reason": "right", "wrong": corner()}, "no wrong region")])
+def test_what_can_not_be_said_of_an_explanation_is_refused(opened, claim, words):
+    project = opened()
+    with pytest.raises(BadInput, match=words):
+        project.decide("i0", label="cat", **claim)
+    assert project.annotations().empty
+
+
+def test_an_empty_region_says_nothing(opened):
+    decision = opened().decide("i0", label="cat", wrong=np.zeros((4, 4), bool))
+    assert (decision.reason, decision.wrong) == (None, None)
