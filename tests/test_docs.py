@@ -68,5 +68,6 @@ def test_links_in_the_documents_lead_somewhere(page):
 
 def test_the_page_about_the_card_names_every_action_that_a_key_can_do():
     actions = json.loads((ROOT / "hitl_widgets" / "widgets" / "static" / "keys.json").read_text("utf-8"))
-    [said] = re.findall(r"The actions are (.*?)\. A label's", (ROOT / "docs" / "card.md").read_text("utf-8"), re.DOTALL)
+    page = (ROOT / "docs" / "card.md").read_text("utf-8")
+    [said] = re.findall(r"The actions are (.*?)\.\sA\slabel's", page, re.DOTALL)
     assert re.findall(r"`(\w+)`", said) == list(actions)

@@ -513,3 +513,20 @@ def test_what_follows_a_malformed_act_or_one_that_fails_for_a_reason_of_its_own_
     assert review.receive(undo)["again"]
     assert review.receive(act)["kind"] == "stored"
     assert review.receive(undo)["kind"] == "stored"
+
+
+def test_a_reason_and_its_regions_are_stored_and_told_again(open_review):
+    desk, _, browser = open_review()
+    wrong = {"size": [28, 28], "runs": [30, 4, 750]}
+    label_id = desk.taxonomy.label_ids[0]
+    browser.decide("item-0000", "answer", label_id=label_id, reason="wrong", wrong=wrong, missing=None)
+    [decision] = desk.decisions
+    assert (decision.reason, decision.missing) == ("wrong", None)
+    assert np.argwhere(decision.wrong.mask()).tolist() == [[1, 2], [1, 3], [1, 4], [1, 5]]
+    refused = browser.decide("item-0001", "answer", label_id=label_id, wrong={"size": [28, 28], "runs": [3]})
+    assert "runs" in refused["reason"]
+    assert "again" not in refused
+    browser.hello()
+    wait_for(lambda: browser.of_kind("past"))
+    [past] = browser.of_kind("past")[0]["past"]
+    assert (past["reason"], past["wrong"], past["missing"]) == ("wrong", wrong, None)

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..errors import BadInput, HitlError, StoreError
 from ..overlay import quantise
-from ..records import Attribution, Decision, Item, Items, Prediction, Seen
+from ..records import Attribution, Decision, Item, Items, Prediction, Region, Seen
 from .card import STATIC, Card, Feed, Message
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ class Desk(Protocol):
     def explanation(self, position: int, *, method: str, target: str) -> Attribution | None: ...
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
+               reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
                seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
                acted_at: datetime | None = None) -> Decision: ...
     def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
@@ -272,6 +273,8 @@ class Review:
         decision = self.desk.decide(
             _needed(act, "item_id"), _needed(act, "verdict"), label=act.get("label_id"),
             certainty=act.get("certainty"), note=act.get("note"), flags=tuple(act.get("flags") or ()),
+            reason=act.get("reason"), **{kind: Region.from_body(act[kind]) for kind in ("wrong", "missing")
+                                         if act.get(kind) is not None},
             seen=Seen.from_body(act.get("seen") or {}), id=_needed(act, "decision_id"), acted_at=_instant(act),
             annotator=act.get("annotator") or self.desk.annotator)
         with self._changed:
@@ -460,6 +463,8 @@ class Review:
         self._push({"kind": "past", "past": [
             {"decision_id": d.id, "item_id": d.item_id, "verdict": d.verdict, "label_id": d.label_id, "label": d.label,
              "certainty": d.certainty, "flags": list(d.flags), "note": d.note, "suggestion": d.seen.suggestion,
+             "reason": d.reason, **{kind: None if region is None else region.as_body()
+                                    for kind, region in (("wrong", d.wrong), ("missing", d.missing))},
              "hidden": d.seen.hidden, "chosen_by": d.seen.chosen_by} for d in latest]})
         for item_id in dict.fromkeys(d.item_id for d in reversed(latest[-STRIP:])):
             self._errand(6.0, partial(self._push_thumbnail, item_id))

@@ -134,15 +134,16 @@ class MemoryDesk:
         return Attribution(self.pool.ids[position], method, target, self.model or "", values.astype(np.float32),
                            (0, 0, width, height), self.signed)
 
-    def decide(self, item_id, verdict=None, *, label=None, certainty=None, note=None, flags=(), seen=None, id=None,
-               annotator=None, acted_at=None) -> Decision:
+    def decide(self, item_id, verdict=None, *, label=None, certainty=None, note=None, flags=(), reason=None,
+               wrong=None, missing=None, seen=None, id=None, annotator=None, acted_at=None) -> Decision:
         with self._lock:
             if self.refuse is not None:
                 raise self.refuse
             name = None if label is None else self.taxonomy.label(label).name
             standing = [d.id for d in self.latest(len(self.log), annotator) if d.item_id == item_id and d.id != id]
             decision = Decision(id, item_id, annotator, verdict, name, label, certainty, note, tuple(flags),
-                                seen or Seen(), acted_at, replaces=standing[-1] if standing else None)
+                                seen or Seen(), acted_at, replaces=standing[-1] if standing else None,
+                                reason=reason, wrong=wrong, missing=missing)
             if id not in {d.id for d in self.decisions}:
                 self.log.append(("decided", decision))
             if decision.closes:

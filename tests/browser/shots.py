@@ -82,6 +82,8 @@ SCENES: dict[str, Scene] = {
     "signed": Scene([REAL, 'wb.review(explain=["integrated_gradients", "gradcam"])'], [*DECIDED[:3], "m"]),
     "hot": Scene([REAL, "wb.review()"], [*DECIDED[:5], "m", "m", "PageUp"]),
     "revised": Scene([REAL, "wb.review()"], [*DECIDED, "Shift+E", "ArrowLeft", "ArrowLeft", "ArrowLeft"]),
+    "reason": Scene([REAL, "wb.review()"], [*DECIDED[:3], "b", *["ArrowLeft"] * 4, *["ArrowDown", "Space"] * 4, "b",
+                                            *["ArrowUp", "Space"] * 2]),
     "keys": Scene([MADE_UP.format(arguments="drawn(60)")], ["?"]),
     "temporary": Scene([MADE_UP.format(arguments="drawn(60)")], ["Enter"],
                        env={"BINDER_LAUNCH_HOST": "https://mybinder.org/"}),

@@ -359,6 +359,30 @@ def test_the_map_is_shown_over_the_item_beside_it_or_the_item_only_where_it_is_h
     assert notebook.value("[d.seen.display for d in desk.decisions]") == ["hot", "overlay"]
 
 
+def test_a_wrong_reason_is_painted_by_mouse_and_by_keys(open_card):
+    notebook = open_card()
+    notebook.card.locator(".hitl-scale").wait_for()
+    sheet = notebook.card.locator(".hitl-sheet").first.bounding_box()
+    press(notebook, "b")
+    notebook.page.mouse.move(sheet["x"] + sheet["width"] * .25, sheet["y"] + sheet["height"] * .25)
+    notebook.page.mouse.down()
+    notebook.page.mouse.move(sheet["x"] + sheet["width"] * .25, sheet["y"] + sheet["height"] * .75, steps=4)
+    notebook.page.mouse.up()
+    assert "what should not count" in notebook.card.locator(".hitl-reason").inner_text()
+    press(notebook, "b", *["ArrowRight"] * 8, "Space", "Escape", "Enter")
+    notebook.wait_until_stored()
+    reason, wrong, missing = notebook.value("(lambda d: [d.reason, d.wrong.mask().tolist(), d.missing.n_pixels])"
+                                            "(desk.decisions[0])")
+    painted = [(x, y) for y, row in enumerate(wrong) for x, inside in enumerate(row) if inside]
+    assert reason == "wrong"
+    assert {y for x, y in painted if x == 7} >= set(range(7, 21))
+    assert {x for x, _ in painted} <= set(range(5, 10))
+    assert 0 < missing < 20
+    press(notebook, "ArrowLeft")
+    assert "wrong" in notebook.card.locator(".hitl-reason").inner_text()
+    assert notebook.card.locator(".hitl-marked-region").is_visible()
+
+
 def test_zoom_brings_an_item_closer_and_the_next_one_begins_whole(open_card):
     notebook = open_card()
     plane = notebook.card.locator(".hitl-plane").first

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decode, encode, Marks } from "../../hitl_widgets/widgets/js/brush.js";
 import { assignKeys, bind, clashes, keyName, read as readKey } from "../../hitl_widgets/widgets/js/keys.js";
 import { match } from "../../hitl_widgets/widgets/js/labels.js";
 import { basePath, newId, Outbox, probe } from "../../hitl_widgets/widgets/js/outbox.js";
@@ -175,4 +176,46 @@ test("a picture that the browser can't read is a broken item, not an endless wai
   const items = [{ item_id: "a", height: 1, width: 1, bytes: new Uint8Array(1), maps: {}, probs: [] }];
   await new Promise((done) => decodeAhead(items, done, async () => { throw new Error("not a png"); }));
   assert.match(items[0].broken, /not a png/);
+});
+
+test("marks become run lengths and come back", () => {
+  assert.deepEqual(encode(Uint8Array.from([0, 1, 1, 0])), [1, 2, 1]);
+  assert.deepEqual(encode(Uint8Array.from([1, 0, 0, 1])), [0, 1, 2, 1]);
+  assert.deepEqual(encode(Uint8Array.from([0, 0])), [2]);
+  const mask = Uint8Array.from({ length: 60 }, (_, i) => Number((i * 7) % 5 < 2));
+  assert.deepEqual(decode(encode(mask), 60), mask);
+});
+
+test("a pixel is wrong or missing, never both, and the eraser takes either", () => {
+  const marks = new Marks(6, 4);
+  marks.spot("wrong", 2.5, 1.5, 0.1);
+  assert.deepEqual([marks.count("wrong"), marks.region("wrong")], [1, { size: [4, 6], runs: [8, 1, 15] }]);
+  marks.spot("missing", 2.5, 1.5, 0.1);
+  assert.deepEqual([marks.count("wrong"), marks.count("missing")], [0, 1]);
+  marks.spot("wrong", 2.5, 1.5, 3, { erase: true });
+  assert.deepEqual([marks.region("wrong"), marks.region("missing")], [null, null]);
+  marks.spot("wrong", 100, 100, 2);
+  assert.equal(marks.count("wrong"), 0, "nothing lies outside");
+});
+
+test("a stroke leaves no gaps, and is taken back as one", () => {
+  const marks = new Marks(20, 5);
+  marks.begin();
+  marks.spot("wrong", 1.5, 2.5, 1);
+  marks.spot("wrong", 18.5, 2.5, 1, { from: { x: 1.5, y: 2.5 } });
+  assert.deepEqual(marks.masks.wrong.slice(41, 59), new Uint8Array(18).fill(1));
+  assert.equal(marks.undo(), true);
+  assert.equal(marks.count("wrong"), 0);
+  assert.equal(marks.undo(), false);
+});
+
+test("what is wrong has stripes and what is missing has dots: no colour is the only sign", () => {
+  const marks = new Marks(16, 16);
+  marks.spot("wrong", 4, 8, 3);
+  marks.spot("missing", 12, 8, 3);
+  const { width, pixels } = marks.drawn(2);
+  const alpha = (x, y) => pixels[(y * width + x) * 4 + 3];
+  assert.notEqual(alpha(8, 16), alpha(12, 16));
+  assert.notEqual(alpha(24, 16), alpha(28, 16));
+  assert.equal(alpha(0, 0), 0);
 });

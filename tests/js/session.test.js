@@ -552,3 +552,58 @@ test("examples of a label are asked for once", () => {
   session.wantExamples(LABELS[1]);
   assert.deepEqual(kernel.sent.filter((m) => m.kind === "examples"), [{ kind: "examples", label_id: "L0" }]);
 });
+
+const shown = (session, id) => session.push({ kind: "map", item_id: id, method: "gradcam", target: "L1", height: 1, width: 1,
+  box: [0, 0, 8, 8], signed: false }, [new Uint8Array(1)]);
+
+test("a wrong reason and its region go with the decision, and are there again when it is revised", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  shown(session, "a");
+  session.nextTool();
+  session.radius = 1 / 8;
+  session.paint({ x: 2.5, y: 1.5 });
+  session.paint({ x: 4.5, y: 1.5 }, { x: 2.5, y: 1.5 });
+  assert.equal(session.draft.reason, "wrong");
+  session.accept();
+  const [act] = acts(kernel);
+  assert.deepEqual([act.reason, act.wrong.size, act.missing], ["wrong", [8, 8], null]);
+  assert.equal(act.wrong.runs.reduce((a, b) => a + b), 64);
+  assert.deepEqual([session.draft.reason, session.draft.marks, session.tool], [null, null, null], "the next item begins without");
+  session.step(-1);
+  assert.equal(session.draft.marks.count("wrong"), act.wrong.runs.filter((_, i) => i % 2).reduce((a, b) => a + b));
+  session.choose("L0");
+  assert.deepEqual(acts(kernel)[1].wrong, act.wrong);
+});
+
+test("Undo takes back strokes while the brush is in hand, then puts it away, and only then decisions", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  session.accept();
+  session.nextTool();
+  session.paint({ x: 1, y: 1 });
+  session.undo();
+  assert.deepEqual([session.draft.marks.region("wrong"), session.tool], [null, "wrong"]);
+  session.undo();
+  assert.equal(session.tool, null);
+  assert.equal(session.pending, 1, "nothing was undone");
+  session.undo();
+  assert.equal(session.item.item_id, "a");
+  assert.equal(acts(kernel).length, 2);
+});
+
+test("a reason is judged only where one is shown", () => {
+  const { session } = open();
+  fill(session, "a");
+  session.judge("right");
+  assert.equal(session.draft.reason, null);
+  shown(session, "a");
+  session.judge("right");
+  assert.equal(session.draft.reason, "right");
+  session.judge("right");
+  assert.equal(session.draft.reason, null);
+  session.nextTool();
+  session.paint({ x: 1, y: 1 });
+  session.judge("right");
+  assert.equal(session.draft.reason, "wrong");
+});

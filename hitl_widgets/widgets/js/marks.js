@@ -2,6 +2,7 @@
 // What is said beside the label: how sure, which flags, a note.
 
 import { actionButton, cap, capOf, h, setAttribute, setText } from "./dom.js";
+import { KINDS } from "./brush.js";
 import { FLAGS } from "./session.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -53,6 +54,27 @@ export function buildMarks(session, refocus) {
     if (note.value !== session.draft.note) note.value = session.draft.note;
   }
   return { element, update, write: () => note.focus({ preventScroll: true }) };
+}
+
+/** What is said of the reason that the map shows. @param {Session} session */
+export function buildReason(session) {
+  const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
+  const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
+  const brush = actionButton("brush", "Mark where", () => session.nextTool());
+  const words = h("span", { class: "hitl-quiet" });
+  const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush, words);
+
+  function update() {
+    const { draft, item, tool, erasing } = session;
+    element.hidden = !item || item.blind || Boolean(item.broken) || !session.sight.methods.length || !item.suggestion;
+    setAttribute(right, "aria-pressed", String(draft.reason === "right"));
+    setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
+    setAttribute(brush, "aria-pressed", String(tool !== null));
+    const marked = KINDS.filter((kind) => draft.marks?.region(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
+    setText(words, tool ? `${erasing ? "erase" : tool === "wrong" ? "what should not count" : "what should count"} · Space, E, [ ], Z` : marked.join(", "));
+    words.title = "Paint with the mouse, or with the arrows and Space; E erases, [ and ] change the size, Z takes a stroke back";
+  }
+  return { element, update };
 }
 
 /** What can be done beside choosing a label. @param {Session} session */

@@ -1,6 +1,7 @@
 // @ts-check
 // What does the card know, and what happens on a key? One session a widget model: every view shows the same cursor.
 
+import { KINDS, Marks } from "./brush.js";
 import { assignKeys, bind, clashes } from "./keys.js";
 import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
@@ -38,7 +39,14 @@ export const FLAGS = /** @type {const} */ ({ ethics: "Ethics or bias", bad_data:
   second_look: "Second look" });
 
 /** @returns {Draft} */
-const blank = () => ({ flags: new Set(), note: "" });
+const blank = () => ({ flags: new Set(), note: "", reason: null, marks: null });
+
+/** What was said beside the label of a past decision. @param {Past} past @returns {Draft} */
+const draftOf = ({ flags, note, reason, wrong, missing }) => {
+  const [height, width] = (wrong ?? missing)?.size ?? [0, 0];
+  return { flags: new Set(flags), note: note ?? "", reason: reason ?? null,
+    marks: width ? new Marks(width, height, { wrong, missing }) : null };
+};
 
 export class Session {
   /** @param {Surroundings} around */
@@ -62,6 +70,13 @@ export class Session {
     this.asking = null;
     /** The next label is a best guess. */
     this.guessing = false;
+    /** What the brush marks, where it is in hand. @type {import("./brush.js").Kind | null} */
+    this.tool = null;
+    this.erasing = false;
+    /** Of the brush, as a share of the item's longer side. */
+    this.radius = 0.06;
+    /** Where the keyboard's brush stands, in item pixels. */
+    this.cursor = { x: 0, y: 0 };
     /** The label that arrows went to; without one the suggestion is in focus. @type {string | null} */
     this.pointed = null;
     /** The label that the mouse is over, or that a search has marked: explained, but not what Enter takes. @type {string | null} */
@@ -376,6 +391,62 @@ export class Session {
     this.#say(flags.has(flag) ? `${word}: marked, and stored with your decision` : `${word}: not marked`, false);
   }
 
+  /** The reason that the map shows is right, or wrong; said again, it is taken back. @param {"right" | "wrong"} reason */
+  judge(reason) {
+    if (!this.item || this.face) return;
+    if (!this.saliency && this.draft.reason !== reason) return this.#say("No map is shown, so there is no reason to judge.", false);
+    if (reason === "right" && this.draft.marks?.region("wrong")) return this.#say("A region is marked as wrong: the reason can't be right.", true);
+    this.draft.reason = this.draft.reason === reason ? null : reason;
+    this.#say(this.draft.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "Nothing said of the reason", false);
+  }
+
+  /** The brush in hand: for what is wrong, for what is missing, or none. */
+  nextTool() {
+    const { item } = this;
+    if (!item?.width || this.face || item.broken) return;
+    if (item.blind) return this.#say("This item is shown blind: there is no reason to mark.", false);
+    this.tool = this.tool === null ? "wrong" : this.tool === "wrong" ? "missing" : null;
+    this.erasing = false;
+    if (!this.draft.marks) this.draft.marks = new Marks(item.width, item.height);
+    if (this.tool === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
+    this.#say(this.tool === "wrong" ? "Mark what should not have counted" : this.tool === "missing" ? "Mark what should have counted" : "The brush is put away", false);
+  }
+
+  toggleEraser() {
+    if (!this.tool) return;
+    this.erasing = !this.erasing;
+    this.#say(this.erasing ? "The brush erases" : "The brush marks", false);
+  }
+
+  /** @param {number} factor */
+  resizeBrush(factor) {
+    this.radius = Math.max(0.004, Math.min(0.3, this.radius * factor));
+    this.#changed();
+  }
+
+  /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
+   * @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
+  paint(at, from) {
+    const { item, tool } = this;
+    const { marks } = this.draft;
+    if (!item || !tool || !marks) return;
+    if (!from) marks.begin();
+    marks.spot(tool, at.x, at.y, this.radius * Math.max(item.width, item.height), { erase: this.erasing, from });
+    this.cursor = at;
+    if (KINDS.some((kind) => marks.region(kind))) this.draft.reason = "wrong";
+    this.#changed();
+  }
+
+  /** The keyboard's brush moves by half its width. @param {number} dx @param {number} dy */
+  moveBrush(dx, dy) {
+    const { item } = this;
+    if (!item) return;
+    const step = this.radius * Math.max(item.width, item.height);
+    this.cursor = { x: Math.max(0, Math.min(item.width - 1, this.cursor.x + dx * step)),
+      y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step)) };
+    this.#changed();
+  }
+
   /** @param {string} note */
   write(note) {
     this.draft.note = note;
@@ -410,6 +481,11 @@ export class Session {
 
   /** @returns {boolean} whether there was something to leave */
   escape() {
+    if (this.tool) {
+      this.tool = null;
+      this.#say("The brush is put away", false);
+      return true;
+    }
     const open = this.asking !== null || this.guessing || this.revising !== null;
     if (this.asking || this.guessing) this.#say("Not decided yet.", false);
     else if (this.revising) this.#say("Left as it was.", false);
@@ -422,7 +498,8 @@ export class Session {
 
   undo() {
     if (this.closed || this.needs_name) return;
-    if (this.asking || this.guessing || this.revising) { this.escape(); return; }
+    if (this.tool && this.draft.marks?.undo()) return this.#say("The last stroke is taken back", false);
+    if (this.tool || this.asking || this.guessing || this.revising) { this.escape(); return; }
     const before = this.queue.current;
     const last = this.queue.undo();
     if (!last) return this.#say("Nothing to undo here.", false);
@@ -434,7 +511,7 @@ export class Session {
     // What was said beside the label is on the screen again with the item.
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
-      this.draft = { flags: new Set(last.flags), note: last.note ?? "" };
+      this.draft = draftOf(last);
     }
     this.#say(`Undone: ${this.told(last)}${last.former ? `. ${this.told(last.former.past)} stands again` : ""}`, false);
     this.link.flush();
@@ -466,11 +543,12 @@ export class Session {
     item.blind = isHidden(past);
     item.shown_at = undefined;
     this.revising = { past, item, certainty: before.certainty, draft: before.draft };
-    this.draft = { flags: new Set(past.flags), note: past.note ?? "" };
+    this.draft = draftOf(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
     this.asking = null;
     this.guessing = false;
+    this.tool = null;
     // A blind item came without its map; one from before this page opened must come anew.
     if (item.fetching || (past.hidden && !item.blind && !Object.keys(item.maps).length)) this.#fetch(item.item_id);
     this.#decode();
@@ -562,10 +640,12 @@ export class Session {
     if (!item || this.face) return;
     this.asking = null;
     this.guessing = false;
+    this.tool = null;
     const rated = verdict !== "skip" ? this.certainty : null;
     const note = this.draft.note.trim() || null;
     /** @type {import("./types.d.ts").Decide} */
     const act = { ...this.#act("decide", item.item_id), kind: "decide", verdict, label_id, note, flags: [...this.draft.flags],
+      reason: this.draft.reason, wrong: this.draft.marks?.region("wrong") ?? null, missing: this.draft.marks?.region("missing") ?? null,
       certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source) };
     // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
     this.outbox.put(act);

@@ -13,6 +13,7 @@ const CRISP_FROM = 2; // a picture enlarged this much or more keeps its pixels' 
 const MOST = 32; // times closer than the whole item
 const MARGIN = 12;
 const GAP = 10;
+const MARKED_SIDE = 448; // pixels along the longer side of what is drawn of a marked region
 
 /** What people call a method. @type {Record<string, string>} */
 const METHODS = { gradcam: "Grad-CAM", saliency: "Saliency", integrated_gradients: "Integrated gradients",
@@ -43,6 +44,9 @@ export function buildStage(session) {
   const map = h("canvas", { class: "hitl-map", "aria-hidden": "true" });
   const alone = h("canvas", { class: "hitl-map", "aria-hidden": "true" });
   const planes = [h("div", { class: "hitl-plane" }, image, map), h("div", { class: "hitl-plane" }, alone)];
+  const marked = h("canvas", { class: "hitl-marked-region", "aria-hidden": "true" });
+  const brush = h("div", { class: "hitl-brush", hidden: true, "aria-hidden": "true" });
+  planes[0].append(marked, brush);
   const sheet = h("div", { class: "hitl-sheet" }, planes[0]);
   const beside = h("div", { class: "hitl-sheet hitl-beside", hidden: true }, planes[1]);
   const broken = h("div", { class: "hitl-broken", role: "note" });
@@ -114,14 +118,27 @@ export function buildStage(session) {
     event.preventDefault();
     zoom(2 ** (-event.deltaY / 200), shareAt(event));
   }, { passive: false });
-  stage.addEventListener("dblclick", (event) => (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
+  stage.addEventListener("dblclick", (event) => session.tool || (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
+  /** The point of the item that is under the pointer. @param {MouseEvent} event */
+  const pixelAt = (event) => {
+    const { x, y } = shareAt(event);
+    const { width = 0, height = 0 } = session.item ?? {};
+    return { x: (near.x + (x - 0.5) / near.times) * width, y: (near.y + (y - 0.5) / near.times) * height };
+  };
   stage.addEventListener("pointerdown", (event) => {
-    if (near.times === 1 || event.button !== 0) return;
+    if (event.button !== 0 || (near.times === 1 && !session.tool)) return;
     stage.setPointerCapture(event.pointerId);
     let from = shareAt(event);
+    let point = pixelAt(event);
+    const painting = session.tool !== null;
+    if (painting) session.paint(point);
     const drag = (/** @type {PointerEvent} */ e) => {
       const to = shareAt(e);
-      move(from.x - to.x, from.y - to.y);
+      if (painting) {
+        const next = pixelAt(e);
+        session.paint(next, point);
+        point = next;
+      } else move(from.x - to.x, from.y - to.y);
       from = to;
     };
     stage.addEventListener("pointermove", drag);
@@ -162,8 +179,30 @@ export function buildStage(session) {
     lay(canvas, saliency, item);
   }
 
+  /** @param {Item | undefined} item */
+  function drawMarks(item) {
+    const { draft: { marks }, tool, erasing, radius, cursor } = session;
+    const visible = Boolean(marks && item?.picture && marks.width === item.width && marks.height === item.height);
+    marked.hidden = !visible;
+    brush.hidden = !visible || !tool;
+    if (!marks || !item || !visible) return;
+    const state = `${marks.version} ${marks.width} ${item.item_id}`;
+    if (state !== painted) {
+      painted = state;
+      const { width, height, pixels } = marks.drawn(MARKED_SIDE / Math.max(item.width, item.height));
+      marked.width = width;
+      marked.height = height;
+      /** @type {CanvasRenderingContext2D} */ (marked.getContext("2d")).putImageData(new ImageData(pixels, width, height), 0, 0);
+    }
+    const across = 2 * radius * Math.max(item.width, item.height);
+    Object.assign(brush.style, { left: `${(100 * cursor.x) / item.width}%`, top: `${(100 * cursor.y) / item.height}%`,
+      width: `${(100 * across) / item.width}%`, height: `${(100 * across) / item.height}%` });
+    brush.classList.toggle("hitl-erasing", erasing);
+  }
+
   /** @type {string | undefined} */
   let shown;
+  let painted = "";
   function update() {
     const { item, saliency } = session;
     const { display, on, method } = session.sight;
@@ -179,6 +218,8 @@ export function buildStage(session) {
     drawMap(map, item, display === "overlay" ? saliency : null, "over");
     drawMap(alone, item, two ? saliency : null, "beside");
     map.style.opacity = String(session.sight.opacity);
+    drawMarks(item);
+    stage.classList.toggle("hitl-painting", session.tool !== null);
     stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
     setText(broken, item?.broken ?? "");
     setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");

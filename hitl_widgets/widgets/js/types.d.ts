@@ -12,11 +12,16 @@ export interface Label {
 export type KeyTable = Record<string, [string[], string]>;
 export interface Example { name: string; against: boolean; problem: string | null; picture: Picture | null }
 /** What is said beside the label, until the item is decided. */
-export interface Draft { flags: Set<string>; note: string }
+export interface Draft { flags: Set<string>; note: string; reason: Reason | null; marks: import("./brush.js").Marks | null }
+export type Reason = "right" | "wrong";
+/** Pixels of an item at its own size [height, width], as run lengths along the rows; the first run is outside. */
+export interface RegionBody { size: [number, number]; runs: number[] }
+/** What a decision says of the explanation. */
+export interface Reasoned { reason: Reason | null; wrong: RegionBody | null; missing: RegionBody | null }
 
 /** A decision that stands. `revealed`: what the model said of a blind item is told by now. `former`: the decision that
  * this one revised, and its place among the past. */
-export interface Past {
+export interface Past extends Reasoned {
   decision_id: string; item_id: string; verdict: Verdict; label_id: string | null; label?: string | null;
   certainty: number | null; flags: string[]; note: string | null; suggestion: string | null; hidden: boolean; chosen_by?: string;
   item?: Item; thumb?: Picture | HTMLCanvasElement; revealed?: boolean; former?: { past: Past; at: number };
@@ -51,7 +56,7 @@ export interface Seen {
   display?: "overlay" | "side_by_side" | "hot"; model?: string; taxonomy?: number; certainty?: "given" | "carried"; chosen_by?: string; shown_ms?: number;
 }
 
-export interface Decide {
+export interface Decide extends Reasoned {
   kind: "decide"; decision_id: string; item_id: string; verdict: Verdict; label_id: string | null;
   certainty: number | null; note: string | null; flags: string[]; seen: Seen; acted_at: string; annotator: string;
 }

@@ -5,7 +5,7 @@ import { buildAbout } from "./about.js";
 import { h, nameKeys, setAttribute, setText } from "./dom.js";
 import { buildFace, buildHelp } from "./faces.js";
 import { read, REPEATABLE } from "./keys.js";
-import { buildActions, buildCertainty, buildMarks } from "./marks.js";
+import { buildActions, buildCertainty, buildMarks, buildReason } from "./marks.js";
 import { buildBars, buildLabels, percent } from "./panel.js";
 import { buildLegend, buildStage } from "./stage.js";
 import { buildStrip } from "./strip.js";
@@ -18,6 +18,7 @@ export function render(el, session) {
   const refocus = () => root.focus({ preventScroll: true });
   const stage = buildStage(session);
   const legend = buildLegend(session);
+  const reason = buildReason(session);
   const about = buildAbout(session);
   const header = buildHeader(session, () => toggleHelp());
   const temporary = buildTemporary(session);
@@ -34,7 +35,7 @@ export function render(el, session) {
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
   stage.stage.append(revising);
   const body = h("div", { class: "hitl-body" },
-    h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
+    h("div", { class: "hitl-left" }, stage.stage, legend.legend, reason.element, about.about),
     h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, marks.element, actions.element),
     face.face, help.help);
   const root = h("div", { class: "hitl-card", tabindex: "0", role: "application", "aria-label": "Decision card",
@@ -54,7 +55,8 @@ export function render(el, session) {
     surer: () => session.nudge(1), less_sure: () => session.nudge(-1), flag: () => session.flag(),
     flag_ethics: () => session.toggleFlag("ethics"), flag_bad_data: () => session.toggleFlag("bad_data"),
     flag_not_in_taxonomy: () => session.toggleFlag("not_in_taxonomy"), flag_second_look: () => session.toggleFlag("second_look"),
-    note: () => marks.write(), map: () => session.toggleMap(), display: () => session.nextMap("display"), method: () => session.nextMap("method"),
+    note: () => marks.write(), right_reason: () => session.judge("right"),
+    wrong_reason: () => session.judge("wrong"), brush: () => session.nextTool(), map: () => session.toggleMap(), display: () => session.nextMap("display"), method: () => session.nextMap("method"),
     fainter: () => session.fade(-0.1), stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5), zoom_out: () => stage.zoom(1 / 1.5), fit: () => stage.zoom(0),
     left: () => stage.move(-0.1, 0), right: () => stage.move(0.1, 0), up: () => stage.move(0, -0.1), down: () => stage.move(0, 0.1),
@@ -70,6 +72,14 @@ export function render(el, session) {
     else if (!session.escape()) root.blur();
   }
 
+  /** What keys do while the brush is in hand. @type {Record<string, () => void>} */
+  const brushKeys = {
+    ArrowLeft: () => session.moveBrush(-1, 0), ArrowRight: () => session.moveBrush(1, 0), ArrowUp: () => session.moveBrush(0, -1),
+    ArrowDown: () => session.moveBrush(0, 1), " ": () => session.paint(session.cursor), e: () => session.toggleEraser(),
+    "]": () => session.resizeBrush(1.3), "[": () => session.resizeBrush(1 / 1.3), PageUp: () => session.resizeBrush(1.3),
+    PageDown: () => session.resizeBrush(1 / 1.3),
+  };
+
   /** @param {KeyboardEvent} event */
   function onKey(event) {
     const target = /** @type {HTMLElement} */ (event.target);
@@ -78,6 +88,10 @@ export function render(el, session) {
       return;
     }
     if (target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
+    if (session.tool && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
+      event.preventDefault();
+      return brushKeys[event.key]();
+    }
     const action = read(event, session.bindings, { asking: session.asking !== null });
     if (!action) return;
     event.preventDefault();
@@ -127,6 +141,7 @@ export function render(el, session) {
     if (session.revising) setText(revising, `Decided before: ${session.told(session.revising.past)}. Choose anew, or Esc.`);
     stage.update();
     legend.update();
+    reason.update();
     bars.update();
     labels.update();
     certainty.update();

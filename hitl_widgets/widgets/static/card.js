@@ -155,6 +155,109 @@ function release(item) {
   item.picture = void 0;
 }
 
+// hitl_widgets/widgets/js/brush.js
+var KINDS = (
+  /** @type {const} */
+  ["wrong", "missing"]
+);
+var STROKES = 50;
+function encode(mask) {
+  const runs = [];
+  let value = 0;
+  let from = 0;
+  for (let i = 0; i <= mask.length; i++) {
+    if (i < mask.length && mask[i] === value) continue;
+    runs.push(i - from);
+    from = i;
+    value = 1 - value;
+  }
+  return runs;
+}
+function decode2(runs, n_pixels) {
+  const mask = new Uint8Array(n_pixels);
+  let at = 0;
+  runs.forEach((run, i) => {
+    if (i % 2) mask.fill(1, at, at + run);
+    at += run;
+  });
+  return mask;
+}
+var Marks = class {
+  /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionBody | null>>} [before] what was marked earlier */
+  constructor(width, height, before = {}) {
+    this.width = width;
+    this.height = height;
+    this.masks = { wrong: new Uint8Array(width * height), missing: new Uint8Array(width * height) };
+    for (const kind of KINDS) {
+      const region = before[kind];
+      if (region && region.size[0] === height && region.size[1] === width) this.masks[kind] = decode2(region.runs, width * height);
+    }
+    this.strokes = [];
+    this.version = 0;
+  }
+  /** From here on a stroke is drawn, which can be taken back as one. */
+  begin() {
+    this.strokes.push({ wrong: this.masks.wrong.slice(), missing: this.masks.missing.slice() });
+    if (this.strokes.length > STROKES) this.strokes.shift();
+  }
+  /** A round spot, or the way to it from the last one. A pixel is of one kind only.
+   * @param {Kind} kind @param {number} x @param {number} y in item pixels @param {number} radius
+   * @param {{erase?: boolean, from?: {x: number, y: number}}} [how] */
+  spot(kind, x, y, radius, { erase = false, from = { x, y } } = {}) {
+    const other = this.masks[kind === "wrong" ? "missing" : "wrong"];
+    const [dx, dy] = [x - from.x, y - from.y];
+    const length2 = dx * dx + dy * dy;
+    const top = Math.max(0, Math.floor(Math.min(y, from.y) - radius));
+    const bottom = Math.min(this.height - 1, Math.ceil(Math.max(y, from.y) + radius));
+    const left = Math.max(0, Math.floor(Math.min(x, from.x) - radius));
+    const right = Math.min(this.width - 1, Math.ceil(Math.max(x, from.x) + radius));
+    for (let row = top; row <= bottom; row++) {
+      for (let column = left; column <= right; column++) {
+        const [px, py] = [column + 0.5 - from.x, row + 0.5 - from.y];
+        const t = length2 ? Math.max(0, Math.min(1, (px * dx + py * dy) / length2)) : 0;
+        const under = column === Math.floor(x) && row === Math.floor(y);
+        if (!under && (px - t * dx) ** 2 + (py - t * dy) ** 2 > radius * radius) continue;
+        const at = row * this.width + column;
+        this.masks[kind][at] = erase ? 0 : 1;
+        other[at] = 0;
+      }
+    }
+    this.version++;
+  }
+  /** @returns {boolean} whether there was a stroke to take back */
+  undo() {
+    const before = this.strokes.pop();
+    if (!before) return false;
+    this.masks = before;
+    this.version++;
+    return true;
+  }
+  /** How many pixels are marked. @param {Kind} kind */
+  count(kind) {
+    return this.masks[kind].reduce((sum, value) => sum + value, 0);
+  }
+  /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionBody | null} */
+  region(kind) {
+    const runs = encode(this.masks[kind]);
+    return runs.length > 1 ? { size: [this.height, this.width], runs } : null;
+  }
+  /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that no eye takes one for
+   * the other. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
+  drawn(times) {
+    const [width, height] = [Math.max(1, Math.round(this.width * times)), Math.max(1, Math.round(this.height * times))];
+    const pixels = new Uint8ClampedArray(width * height * 4);
+    for (let y = 0, at = 0; y < height; y++) {
+      const row = Math.min(this.height - 1, Math.floor(y / times)) * this.width;
+      for (let x = 0; x < width; x++, at += 4) {
+        const i = row + Math.min(this.width - 1, Math.floor(x / times));
+        if (this.masks.wrong[i]) pixels.set((x + y) % 8 < 4 ? [230, 0, 126, 215] : [255, 255, 255, 120], at);
+        else if (this.masks.missing[i]) pixels.set(x % 8 < 4 && y % 8 < 4 ? [0, 150, 200, 230] : [255, 255, 255, 120], at);
+      }
+    }
+    return { width, height, pixels };
+  }
+};
+
 // hitl_widgets/widgets/js/keys.js
 var SCALE = [
   "Backquote",
@@ -356,7 +459,7 @@ var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tr
 // hitl_widgets/widgets/js/queue.js
 var KEPT = 50;
 var REVISION = "revision";
-function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, seen }) {
+function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, seen }) {
   return {
     decision_id,
     item_id,
@@ -365,6 +468,9 @@ function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, not
     certainty,
     flags,
     note,
+    reason,
+    wrong,
+    missing,
     suggestion: seen.suggestion ?? null,
     hidden: Boolean(seen.hidden),
     chosen_by: seen.chosen_by
@@ -560,7 +666,16 @@ var FLAGS = (
     second_look: "Second look"
   }
 );
-var blank = () => ({ flags: /* @__PURE__ */ new Set(), note: "" });
+var blank = () => ({ flags: /* @__PURE__ */ new Set(), note: "", reason: null, marks: null });
+var draftOf = ({ flags, note, reason, wrong, missing }) => {
+  const [height, width] = (wrong ?? missing)?.size ?? [0, 0];
+  return {
+    flags: new Set(flags),
+    note: note ?? "",
+    reason: reason ?? null,
+    marks: width ? new Marks(width, height, { wrong, missing }) : null
+  };
+};
 var Session = class {
   /** @param {Surroundings} around */
   constructor(around) {
@@ -576,6 +691,10 @@ var Session = class {
     this.draft = blank();
     this.asking = null;
     this.guessing = false;
+    this.tool = null;
+    this.erasing = false;
+    this.radius = 0.06;
+    this.cursor = { x: 0, y: 0 };
     this.pointed = null;
     this.peeked = null;
     this.revising = null;
@@ -872,6 +991,58 @@ var Session = class {
     ];
     this.#say(flags.has(flag) ? `${word}: marked, and stored with your decision` : `${word}: not marked`, false);
   }
+  /** The reason that the map shows is right, or wrong; said again, it is taken back. @param {"right" | "wrong"} reason */
+  judge(reason) {
+    if (!this.item || this.face) return;
+    if (!this.saliency && this.draft.reason !== reason) return this.#say("No map is shown, so there is no reason to judge.", false);
+    if (reason === "right" && this.draft.marks?.region("wrong")) return this.#say("A region is marked as wrong: the reason can't be right.", true);
+    this.draft.reason = this.draft.reason === reason ? null : reason;
+    this.#say(this.draft.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "Nothing said of the reason", false);
+  }
+  /** The brush in hand: for what is wrong, for what is missing, or none. */
+  nextTool() {
+    const { item } = this;
+    if (!item?.width || this.face || item.broken) return;
+    if (item.blind) return this.#say("This item is shown blind: there is no reason to mark.", false);
+    this.tool = this.tool === null ? "wrong" : this.tool === "wrong" ? "missing" : null;
+    this.erasing = false;
+    if (!this.draft.marks) this.draft.marks = new Marks(item.width, item.height);
+    if (this.tool === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
+    this.#say(this.tool === "wrong" ? "Mark what should not have counted" : this.tool === "missing" ? "Mark what should have counted" : "The brush is put away", false);
+  }
+  toggleEraser() {
+    if (!this.tool) return;
+    this.erasing = !this.erasing;
+    this.#say(this.erasing ? "The brush erases" : "The brush marks", false);
+  }
+  /** @param {number} factor */
+  resizeBrush(factor) {
+    this.radius = Math.max(4e-3, Math.min(0.3, this.radius * factor));
+    this.#changed();
+  }
+  /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
+   * @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
+  paint(at, from) {
+    const { item, tool } = this;
+    const { marks } = this.draft;
+    if (!item || !tool || !marks) return;
+    if (!from) marks.begin();
+    marks.spot(tool, at.x, at.y, this.radius * Math.max(item.width, item.height), { erase: this.erasing, from });
+    this.cursor = at;
+    if (KINDS.some((kind) => marks.region(kind))) this.draft.reason = "wrong";
+    this.#changed();
+  }
+  /** The keyboard's brush moves by half its width. @param {number} dx @param {number} dy */
+  moveBrush(dx, dy) {
+    const { item } = this;
+    if (!item) return;
+    const step = this.radius * Math.max(item.width, item.height);
+    this.cursor = {
+      x: Math.max(0, Math.min(item.width - 1, this.cursor.x + dx * step)),
+      y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step))
+    };
+    this.#changed();
+  }
   /** @param {string} note */
   write(note) {
     this.draft.note = note;
@@ -904,6 +1075,11 @@ var Session = class {
   }
   /** @returns {boolean} whether there was something to leave */
   escape() {
+    if (this.tool) {
+      this.tool = null;
+      this.#say("The brush is put away", false);
+      return true;
+    }
     const open = this.asking !== null || this.guessing || this.revising !== null;
     if (this.asking || this.guessing) this.#say("Not decided yet.", false);
     else if (this.revising) this.#say("Left as it was.", false);
@@ -915,7 +1091,8 @@ var Session = class {
   }
   undo() {
     if (this.closed || this.needs_name) return;
-    if (this.asking || this.guessing || this.revising) {
+    if (this.tool && this.draft.marks?.undo()) return this.#say("The last stroke is taken back", false);
+    if (this.tool || this.asking || this.guessing || this.revising) {
       this.escape();
       return;
     }
@@ -929,7 +1106,7 @@ var Session = class {
     if (!last.former && last.item) last.item.shown_at = void 0;
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
-      this.draft = { flags: new Set(last.flags), note: last.note ?? "" };
+      this.draft = draftOf(last);
     }
     this.#say(`Undone: ${this.told(last)}${last.former ? `. ${this.told(last.former.past)} stands again` : ""}`, false);
     this.link.flush();
@@ -966,11 +1143,12 @@ var Session = class {
     item.blind = isHidden(past);
     item.shown_at = void 0;
     this.revising = { past, item, certainty: before.certainty, draft: before.draft };
-    this.draft = { flags: new Set(past.flags), note: past.note ?? "" };
+    this.draft = draftOf(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
     this.asking = null;
     this.guessing = false;
+    this.tool = null;
     if (item.fetching || past.hidden && !item.blind && !Object.keys(item.maps).length) this.#fetch(item.item_id);
     this.#decode();
     this.#say(`You said: ${this.told(past)}. Choose anew to revise it; Esc goes back.`, false);
@@ -1052,6 +1230,7 @@ var Session = class {
     if (!item || this.face) return;
     this.asking = null;
     this.guessing = false;
+    this.tool = null;
     const rated = verdict !== "skip" ? this.certainty : null;
     const note = this.draft.note.trim() || null;
     const act = {
@@ -1061,6 +1240,9 @@ var Session = class {
       label_id,
       note,
       flags: [...this.draft.flags],
+      reason: this.draft.reason,
+      wrong: this.draft.marks?.region("wrong") ?? null,
+      missing: this.draft.marks?.region("missing") ?? null,
       certainty: rated?.value ?? null,
       seen: this.#seen(item, rated?.source)
     };
@@ -1426,6 +1608,24 @@ function buildMarks(session, refocus) {
   }
   return { element, update, write: () => note.focus({ preventScroll: true }) };
 }
+function buildReason(session) {
+  const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
+  const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
+  const brush = actionButton("brush", "Mark where", () => session.nextTool());
+  const words = h("span", { class: "hitl-quiet" });
+  const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush, words);
+  function update() {
+    const { draft, item, tool, erasing } = session;
+    element.hidden = !item || item.blind || Boolean(item.broken) || !session.sight.methods.length || !item.suggestion;
+    setAttribute(right, "aria-pressed", String(draft.reason === "right"));
+    setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
+    setAttribute(brush, "aria-pressed", String(tool !== null));
+    const marked = KINDS.filter((kind) => draft.marks?.region(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
+    setText(words, tool ? `${erasing ? "erase" : tool === "wrong" ? "what should not count" : "what should count"} · Space, E, [ ], Z` : marked.join(", "));
+    words.title = "Paint with the mouse, or with the arrows and Space; E erases, [ and ] change the size, Z takes a stroke back";
+  }
+  return { element, update };
+}
 function buildActions(session) {
   const guess = actionButton("guess", "Guess", () => session.guess());
   guess.title = "Unsure, with a best guess";
@@ -1727,6 +1927,7 @@ var CRISP_FROM = 2;
 var MOST = 32;
 var MARGIN = 12;
 var GAP = 10;
+var MARKED_SIDE = 448;
 var METHODS = {
   gradcam: "Grad-CAM",
   saliency: "Saliency",
@@ -1765,6 +1966,9 @@ function buildStage(session) {
   const map = h("canvas", { class: "hitl-map", "aria-hidden": "true" });
   const alone = h("canvas", { class: "hitl-map", "aria-hidden": "true" });
   const planes = [h("div", { class: "hitl-plane" }, image, map), h("div", { class: "hitl-plane" }, alone)];
+  const marked = h("canvas", { class: "hitl-marked-region", "aria-hidden": "true" });
+  const brush = h("div", { class: "hitl-brush", hidden: true, "aria-hidden": "true" });
+  planes[0].append(marked, brush);
   const sheet = h("div", { class: "hitl-sheet" }, planes[0]);
   const beside = h("div", { class: "hitl-sheet hitl-beside", hidden: true }, planes[1]);
   const broken = h("div", { class: "hitl-broken", role: "note" });
@@ -1823,14 +2027,26 @@ function buildStage(session) {
     event.preventDefault();
     zoom(2 ** (-event.deltaY / 200), shareAt(event));
   }, { passive: false });
-  stage.addEventListener("dblclick", (event) => near.times > 1 ? zoom(0) : zoom(4, shareAt(event)));
+  stage.addEventListener("dblclick", (event) => session.tool || (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
+  const pixelAt = (event) => {
+    const { x, y } = shareAt(event);
+    const { width = 0, height = 0 } = session.item ?? {};
+    return { x: (near.x + (x - 0.5) / near.times) * width, y: (near.y + (y - 0.5) / near.times) * height };
+  };
   stage.addEventListener("pointerdown", (event) => {
-    if (near.times === 1 || event.button !== 0) return;
+    if (event.button !== 0 || near.times === 1 && !session.tool) return;
     stage.setPointerCapture(event.pointerId);
     let from = shareAt(event);
+    let point = pixelAt(event);
+    const painting = session.tool !== null;
+    if (painting) session.paint(point);
     const drag = (e) => {
       const to = shareAt(e);
-      move(from.x - to.x, from.y - to.y);
+      if (painting) {
+        const next = pixelAt(e);
+        session.paint(next, point);
+        point = next;
+      } else move(from.x - to.x, from.y - to.y);
       from = to;
     };
     stage.addEventListener("pointermove", drag);
@@ -1875,7 +2091,31 @@ function buildStage(session) {
     drawn(saliency, cover, canvas);
     lay(canvas, saliency, item);
   }
+  function drawMarks(item) {
+    const { draft: { marks }, tool, erasing, radius, cursor } = session;
+    const visible = Boolean(marks && item?.picture && marks.width === item.width && marks.height === item.height);
+    marked.hidden = !visible;
+    brush.hidden = !visible || !tool;
+    if (!marks || !item || !visible) return;
+    const state = `${marks.version} ${marks.width} ${item.item_id}`;
+    if (state !== painted) {
+      painted = state;
+      const { width, height, pixels } = marks.drawn(MARKED_SIDE / Math.max(item.width, item.height));
+      marked.width = width;
+      marked.height = height;
+      marked.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
+    }
+    const across = 2 * radius * Math.max(item.width, item.height);
+    Object.assign(brush.style, {
+      left: `${100 * cursor.x / item.width}%`,
+      top: `${100 * cursor.y / item.height}%`,
+      width: `${100 * across / item.width}%`,
+      height: `${100 * across / item.height}%`
+    });
+    brush.classList.toggle("hitl-erasing", erasing);
+  }
   let shown;
+  let painted = "";
   function update() {
     const { item, saliency } = session;
     const { display, on, method } = session.sight;
@@ -1893,6 +2133,8 @@ function buildStage(session) {
     drawMap(map, item, display === "overlay" ? saliency : null, "over");
     drawMap(alone, item, two ? saliency : null, "beside");
     map.style.opacity = String(session.sight.opacity);
+    drawMarks(item);
+    stage.classList.toggle("hitl-painting", session.tool !== null);
     stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
     setText(broken, item?.broken ?? "");
     setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");
@@ -2118,6 +2360,7 @@ function render(el, session) {
   const refocus = () => root.focus({ preventScroll: true });
   const stage = buildStage(session);
   const legend = buildLegend(session);
+  const reason = buildReason(session);
   const about = buildAbout(session);
   const header = buildHeader(session, () => toggleHelp());
   const temporary = buildTemporary(session);
@@ -2136,7 +2379,7 @@ function render(el, session) {
   const body = h(
     "div",
     { class: "hitl-body" },
-    h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
+    h("div", { class: "hitl-left" }, stage.stage, legend.legend, reason.element, about.about),
     h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, marks.element, actions.element),
     face.face,
     help.help
@@ -2183,6 +2426,9 @@ function render(el, session) {
     flag_not_in_taxonomy: () => session.toggleFlag("not_in_taxonomy"),
     flag_second_look: () => session.toggleFlag("second_look"),
     note: () => marks.write(),
+    right_reason: () => session.judge("right"),
+    wrong_reason: () => session.judge("wrong"),
+    brush: () => session.nextTool(),
     map: () => session.toggleMap(),
     display: () => session.nextMap("display"),
     method: () => session.nextMap("method"),
@@ -2204,6 +2450,18 @@ function render(el, session) {
     else if (!help.help.hidden) toggleHelp(false);
     else if (!session.escape()) root.blur();
   }
+  const brushKeys = {
+    ArrowLeft: () => session.moveBrush(-1, 0),
+    ArrowRight: () => session.moveBrush(1, 0),
+    ArrowUp: () => session.moveBrush(0, -1),
+    ArrowDown: () => session.moveBrush(0, 1),
+    " ": () => session.paint(session.cursor),
+    e: () => session.toggleEraser(),
+    "]": () => session.resizeBrush(1.3),
+    "[": () => session.resizeBrush(1 / 1.3),
+    PageUp: () => session.resizeBrush(1.3),
+    PageDown: () => session.resizeBrush(1 / 1.3)
+  };
   function onKey(event) {
     const target = (
       /** @type {HTMLElement} */
@@ -2214,6 +2472,10 @@ function render(el, session) {
       return;
     }
     if (target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
+    if (session.tool && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
+      event.preventDefault();
+      return brushKeys[event.key]();
+    }
     const action = read(event, session.bindings, { asking: session.asking !== null });
     if (!action) return;
     event.preventDefault();
@@ -2258,6 +2520,7 @@ function render(el, session) {
     if (session.revising) setText(revising, `Decided before: ${session.told(session.revising.past)}. Choose anew, or Esc.`);
     stage.update();
     legend.update();
+    reason.update();
     bars.update();
     labels.update();
     certainty.update();

@@ -1,0 +1,113 @@
+// @ts-check
+// Which pixels of an item did a person mark, as wrong or as missing? Pure state at the item's own size, no DOM.
+
+/** @typedef {import("./types.d.ts").RegionBody} RegionBody */
+/** @typedef {"wrong" | "missing"} Kind */
+
+export const KINDS = /** @type {const} */ (["wrong", "missing"]);
+const STROKES = 50; // that can be taken back
+
+/** Run lengths along the rows, the first one outside. @param {Uint8Array} mask @returns {number[]} */
+export function encode(mask) {
+  const runs = [];
+  let value = 0;
+  let from = 0;
+  for (let i = 0; i <= mask.length; i++) {
+    if (i < mask.length && mask[i] === value) continue;
+    runs.push(i - from);
+    from = i;
+    value = 1 - value;
+  }
+  return runs;
+}
+
+/** @param {number[]} runs @param {number} n_pixels @returns {Uint8Array} */
+export function decode(runs, n_pixels) {
+  const mask = new Uint8Array(n_pixels);
+  let at = 0;
+  runs.forEach((run, i) => { if (i % 2) mask.fill(1, at, at + run); at += run; });
+  return mask;
+}
+
+export class Marks {
+  /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionBody | null>>} [before] what was marked earlier */
+  constructor(width, height, before = {}) {
+    this.width = width;
+    this.height = height;
+    /** @type {Record<Kind, Uint8Array>} */
+    this.masks = { wrong: new Uint8Array(width * height), missing: new Uint8Array(width * height) };
+    for (const kind of KINDS) {
+      const region = before[kind];
+      if (region && region.size[0] === height && region.size[1] === width) this.masks[kind] = decode(region.runs, width * height);
+    }
+    /** The masks before each stroke. @type {Record<Kind, Uint8Array>[]} */
+    this.strokes = [];
+    this.version = 0;
+  }
+
+  /** From here on a stroke is drawn, which can be taken back as one. */
+  begin() {
+    this.strokes.push({ wrong: this.masks.wrong.slice(), missing: this.masks.missing.slice() });
+    if (this.strokes.length > STROKES) this.strokes.shift();
+  }
+
+  /** A round spot, or the way to it from the last one. A pixel is of one kind only.
+   * @param {Kind} kind @param {number} x @param {number} y in item pixels @param {number} radius
+   * @param {{erase?: boolean, from?: {x: number, y: number}}} [how] */
+  spot(kind, x, y, radius, { erase = false, from = { x, y } } = {}) {
+    const other = this.masks[kind === "wrong" ? "missing" : "wrong"];
+    const [dx, dy] = [x - from.x, y - from.y];
+    const length2 = dx * dx + dy * dy;
+    const top = Math.max(0, Math.floor(Math.min(y, from.y) - radius));
+    const bottom = Math.min(this.height - 1, Math.ceil(Math.max(y, from.y) + radius));
+    const left = Math.max(0, Math.floor(Math.min(x, from.x) - radius));
+    const right = Math.min(this.width - 1, Math.ceil(Math.max(x, from.x) + radius));
+    for (let row = top; row <= bottom; row++) {
+      for (let column = left; column <= right; column++) {
+        const [px, py] = [column + 0.5 - from.x, row + 0.5 - from.y];
+        const t = length2 ? Math.max(0, Math.min(1, (px * dx + py * dy) / length2)) : 0;
+        // The pixel under the point is always of the spot, however small that is.
+        const under = column === Math.floor(x) && row === Math.floor(y);
+        if (!under && (px - t * dx) ** 2 + (py - t * dy) ** 2 > radius * radius) continue;
+        const at = row * this.width + column;
+        this.masks[kind][at] = erase ? 0 : 1;
+        other[at] = 0;
+      }
+    }
+    this.version++;
+  }
+
+  /** @returns {boolean} whether there was a stroke to take back */
+  undo() {
+    const before = this.strokes.pop();
+    if (!before) return false;
+    this.masks = before;
+    this.version++;
+    return true;
+  }
+
+  /** How many pixels are marked. @param {Kind} kind */
+  count(kind) { return this.masks[kind].reduce((sum, value) => sum + value, 0); }
+
+  /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionBody | null} */
+  region(kind) {
+    const runs = encode(this.masks[kind]);
+    return runs.length > 1 ? { size: [this.height, this.width], runs } : null;
+  }
+
+  /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that no eye takes one for
+   * the other. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
+  drawn(times) {
+    const [width, height] = [Math.max(1, Math.round(this.width * times)), Math.max(1, Math.round(this.height * times))];
+    const pixels = new Uint8ClampedArray(width * height * 4);
+    for (let y = 0, at = 0; y < height; y++) {
+      const row = Math.min(this.height - 1, Math.floor(y / times)) * this.width;
+      for (let x = 0; x < width; x++, at += 4) {
+        const i = row + Math.min(this.width - 1, Math.floor(x / times));
+        if (this.masks.wrong[i]) pixels.set((x + y) % 8 < 4 ? [230, 0, 126, 215] : [255, 255, 255, 120], at);
+        else if (this.masks.missing[i]) pixels.set(x % 8 < 4 && y % 8 < 4 ? [0, 150, 200, 230] : [255, 255, 255, 120], at);
+      }
+    }
+    return { width, height, pixels };
+  }
+}
