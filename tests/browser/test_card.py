@@ -368,7 +368,7 @@ def test_a_wrong_reason_is_painted_by_mouse_and_by_keys(open_card):
     notebook.page.mouse.down()
     notebook.page.mouse.move(sheet["x"] + sheet["width"] * .25, sheet["y"] + sheet["height"] * .75, steps=4)
     notebook.page.mouse.up()
-    assert "what should not count" in notebook.card.locator(".hitl-reason").inner_text()
+    assert "what should not count" in notebook.card.locator(".hitl-brush-words").inner_text()
     press(notebook, "b", *["ArrowRight"] * 8, "Space", "Escape", "Enter")
     notebook.wait_until_stored()
     reason, wrong, missing = notebook.value("(lambda d: [d.reason, d.wrong.mask().tolist(), d.missing.n_pixels])"
@@ -379,7 +379,7 @@ def test_a_wrong_reason_is_painted_by_mouse_and_by_keys(open_card):
     assert {x for x, _ in painted} <= set(range(5, 10))
     assert 0 < missing < 20
     press(notebook, "ArrowLeft")
-    assert "wrong" in notebook.card.locator(".hitl-reason").inner_text()
+    assert "Marked as wrong" in notebook.card.locator(".hitl-brush-words").inner_text()
     assert notebook.card.locator(".hitl-marked-region").is_visible()
 
 

@@ -61,20 +61,22 @@ export function buildReason(session) {
   const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
   const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
   const brush = actionButton("brush", "Mark where", () => session.nextTool());
-  const words = h("span", { class: "hitl-quiet" });
-  const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush, words);
+  const words = h("div", { class: "hitl-revising hitl-brush-words", hidden: true });
+  const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
 
   function update() {
     const { draft, item, tool, erasing } = session;
-    element.hidden = !item || item.blind || Boolean(item.broken) || !session.sight.methods.length || !item.suggestion;
+    element.hidden = !session.sight.methods.length;
+    element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
     const marked = KINDS.filter((kind) => draft.marks?.region(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
-    setText(words, tool ? `${erasing ? "erase" : tool === "wrong" ? "what should not count" : "what should count"} · Space, E, [ ], Z` : marked.join(", "));
-    words.title = "Paint with the mouse, or with the arrows and Space; E erases, [ and ] change the size, Z takes a stroke back";
+    words.hidden = !tool && !marked.length;
+    setText(words, tool ? `${erasing ? "Erase" : tool === "wrong" ? "Mark what should not count" : "Mark what should count"
+    }: mouse, or arrows and Space · E erases · [ ] size · Z undoes` : `Marked as ${marked.join(", ")}`);
   }
-  return { element, update };
+  return { element, words, update };
 }
 
 /** What can be done beside choosing a label. @param {Session} session */

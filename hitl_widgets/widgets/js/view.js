@@ -33,10 +33,10 @@ export function render(el, session) {
   const help = buildHelp(session, () => toggleHelp(false));
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
-  stage.stage.append(revising);
+  stage.stage.append(revising, reason.words);
   const body = h("div", { class: "hitl-body" },
-    h("div", { class: "hitl-left" }, stage.stage, legend.legend, reason.element, about.about),
-    h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, marks.element, actions.element),
+    h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
+    h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, reason.element, marks.element, actions.element),
     face.face, help.help);
   const root = h("div", { class: "hitl-card", tabindex: "0", role: "application", "aria-label": "Decision card",
     "aria-roledescription": "decision card", "data-lm-suppress-shortcuts": "true", "data-item": "", "data-pending": "0" },
