@@ -352,6 +352,8 @@ def test_two_people_with_two_kernels_on_one_project(desk):
 def test_the_keys_of_the_card_leave_the_notebook_as_it_was(desk, in_notebook_7):
     notebook = desk.open("'another cell'", in_notebook_7=in_notebook_7)
     before = [(cell["type"], cell["source"]) for cell in notebook.cells()]
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('notebook:enter-command-mode')")
+    notebook.card.locator(".hitl-stage").click()
     press(notebook, [*"mxddabz012z3"])
     press(notebook, BURST[:20])
     assert [(cell["type"], cell["source"]) for cell in notebook.cells()] == before
