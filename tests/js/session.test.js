@@ -176,6 +176,13 @@ test("a rejected decision brings its item back as the next one, with the reason"
   assert.equal(session.pending, 0);
 });
 
+test("what another tab's act is told is nothing to this one", () => {
+  const { session } = open();
+  fill(session, "a");
+  session.reply({ kind: "rejected", decision_id: "f".repeat(32), reason: "no such label" });
+  assert.equal(session.notice, null);
+});
+
 test("what couldn't be stored just now stays, and is sent again", () => {
   const { session, kernel } = open();
   fill(session, "a", "b");

@@ -212,6 +212,8 @@ export class Session {
 
   /** @param {{decision_id?: string, item_id?: string, reason: string, again?: boolean}} reply */
   #rejected({ decision_id, item_id, reason, again }) {
+    // Replies reach every tab; this one is about another's act.
+    if (decision_id && !this.mine.has(decision_id)) return;
     this.notice = { text: reason, bad: true };
     if (item_id) {
       if (this.revising?.item.item_id === item_id) this.#leave();

@@ -818,6 +818,7 @@ var Session = class {
   }
   /** @param {{decision_id?: string, item_id?: string, reason: string, again?: boolean}} reply */
   #rejected({ decision_id, item_id, reason, again }) {
+    if (decision_id && !this.mine.has(decision_id)) return;
     this.notice = { text: reason, bad: true };
     if (item_id) {
       if (this.revising?.item.item_id === item_id) this.#leave();
