@@ -22,6 +22,20 @@ async function findFeed(model) {
   }
 }
 
+/** Once the next frame is painted; soon all the same where none is, as in a tab that nobody looks at. @param {() => void} step */
+function afterFrame(step) {
+  let done = false;
+  const once = () => {
+    if (done) return;
+    done = true;
+    step();
+  };
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => { port1.close(); once(); };
+  requestAnimationFrame(() => port2.postMessage(null));
+  setTimeout(once, 100);
+}
+
 /** Hands a file to the browser's downloads. @param {string} name @param {ArrayBufferView} bytes */
 function save(name, bytes) {
   const link = document.createElement("a");
@@ -60,6 +74,7 @@ function connect(model) {
     base: basePath(document, location.pathname),
     decode,
     save,
+    soon: afterFrame,
   });
   return session;
 }

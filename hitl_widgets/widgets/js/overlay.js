@@ -42,18 +42,30 @@ const COVERS = {
  * @returns {Uint8ClampedArray<ArrayBuffer>}
  */
 export function colourise(values, signed, cover = "over") {
-  const colours = signed ? TABLES.signed : TABLES.rising;
-  const opaque = Uint8ClampedArray.from({ length: 256 }, (_, v) =>
-    255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255));
-  const out = new Uint8ClampedArray(values.length * 4);
-  for (let i = 0, at = 0; i < values.length; i++, at += 4) {
-    const v = values[i];
-    out[at] = colours[v * 3];
-    out[at + 1] = colours[v * 3 + 1];
-    out[at + 2] = colours[v * 3 + 2];
-    out[at + 3] = opaque[v];
+  const words = wordsOf(signed, cover);
+  const out = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) out[i] = words[values[i]];
+  return new Uint8ClampedArray(out.buffer);
+}
+
+/** @type {Map<string, Uint32Array>} */
+const WORDS = new Map();
+
+/** The RGBA of each of the 256 values as one word, made once: colouring a map lies between a key and a frame.
+ * @param {boolean} signed @param {keyof typeof COVERS} cover */
+function wordsOf(signed, cover) {
+  const name = `${cover} ${signed}`;
+  let words = WORDS.get(name);
+  if (!words) {
+    const rgba = new Uint8ClampedArray(256 * 4);
+    for (let v = 0; v < 256; v++) {
+      rgba.set((signed ? TABLES.signed : TABLES.rising).subarray(v * 3, v * 3 + 3), v * 4);
+      rgba[v * 4 + 3] = 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255);
+    }
+    words = new Uint32Array(rgba.buffer);
+    WORDS.set(name, words);
   }
-  return out;
+  return words;
 }
 
 /** The scale that is drawn beside the map, as a CSS gradient. @param {boolean} signed */

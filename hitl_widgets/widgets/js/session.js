@@ -27,7 +27,8 @@ import { Tally } from "./tally.js";
 /** @typedef {{send: (message: object) => void, reopen: () => void, now: () => number, instant: () => string,
  *             storage: import("./outbox.js").Store | null, base: string,
  *             decode?: (item: {bytes?: ArrayBufferView, mime?: string}) => Promise<Picture>,
- *             save?: (name: string, bytes: ArrayBufferView) => void}} Surroundings */
+ *             save?: (name: string, bytes: ArrayBufferView) => void,
+ *             soon?: (step: () => void) => void}} Surroundings `soon`: when the next frame is painted */
 
 const LOW = 6; // items left when more are asked for
 const MORE_MS = 2000;
@@ -662,10 +663,20 @@ export class Session {
     }
     if (label_id) this.#used(label_id);
     item.rejection = undefined;
+    if (!this.item?.picture) this.#decode();
     this.#say(words, false);
-    this.link.flush();
-    this.#ask();
-    this.#decode();
+    // The next item is on the screen first. (What was decided is in the storage already.)
+    this.#soon(() => {
+      this.link.flush();
+      this.#ask();
+      this.#decode();
+    });
+  }
+
+  /** @param {() => void} step */
+  #soon(step) {
+    if (this.around.soon) this.around.soon(step);
+    else step();
   }
 
   /** @param {string} label_id */

@@ -140,15 +140,10 @@ export function render(el, session) {
     revising.hidden = !session.revising;
     if (session.revising) setText(revising, `Decided before: ${session.told(session.revising.past)}. Choose anew, or Esc.`);
     stage.update();
-    legend.update();
-    reason.update();
     bars.update();
     labels.update();
     certainty.update();
-    marks.update();
-    actions.update();
     face.update();
-    footer.update();
     if (later) return;
     later = true;
     // The rest may come a moment after the picture.
@@ -157,6 +152,11 @@ export function render(el, session) {
 
   function updateLater() {
     const { item } = session;
+    legend.update();
+    reason.update();
+    marks.update();
+    actions.update();
+    footer.update();
     header.update();
     temporary.update();
     about.update();

@@ -1259,10 +1259,18 @@ var Session = class {
     }
     if (label_id) this.#used(label_id);
     item.rejection = void 0;
+    if (!this.item?.picture) this.#decode();
     this.#say(words, false);
-    this.link.flush();
-    this.#ask();
-    this.#decode();
+    this.#soon(() => {
+      this.link.flush();
+      this.#ask();
+      this.#decode();
+    });
+  }
+  /** @param {() => void} step */
+  #soon(step) {
+    if (this.around.soon) this.around.soon(step);
+    else step();
   }
   /** @param {string} label_id */
   #used(label_id) {
@@ -1908,17 +1916,25 @@ var COVERS = {
   // a mask: only its opacity is used
 };
 function colourise(values, signed, cover = "over") {
-  const colours = signed ? TABLES.signed : TABLES.rising;
-  const opaque = Uint8ClampedArray.from({ length: 256 }, (_, v) => 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255));
-  const out = new Uint8ClampedArray(values.length * 4);
-  for (let i = 0, at = 0; i < values.length; i++, at += 4) {
-    const v = values[i];
-    out[at] = colours[v * 3];
-    out[at + 1] = colours[v * 3 + 1];
-    out[at + 2] = colours[v * 3 + 2];
-    out[at + 3] = opaque[v];
+  const words = wordsOf(signed, cover);
+  const out = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) out[i] = words[values[i]];
+  return new Uint8ClampedArray(out.buffer);
+}
+var WORDS = /* @__PURE__ */ new Map();
+function wordsOf(signed, cover) {
+  const name = `${cover} ${signed}`;
+  let words = WORDS.get(name);
+  if (!words) {
+    const rgba = new Uint8ClampedArray(256 * 4);
+    for (let v = 0; v < 256; v++) {
+      rgba.set((signed ? TABLES.signed : TABLES.rising).subarray(v * 3, v * 3 + 3), v * 4);
+      rgba[v * 4 + 3] = 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255);
+    }
+    words = new Uint32Array(rgba.buffer);
+    WORDS.set(name, words);
   }
-  return out;
+  return words;
 }
 function gradient(signed) {
   return `linear-gradient(90deg, ${(signed ? SIGNED : RISING).join(", ")})`;
@@ -2521,15 +2537,10 @@ function render(el, session) {
     revising.hidden = !session.revising;
     if (session.revising) setText(revising, `Decided before: ${session.told(session.revising.past)}. Choose anew, or Esc.`);
     stage.update();
-    legend.update();
-    reason.update();
     bars.update();
     labels.update();
     certainty.update();
-    marks.update();
-    actions.update();
     face.update();
-    footer.update();
     if (later) return;
     later = true;
     requestAnimationFrame(() => setTimeout(() => {
@@ -2539,6 +2550,11 @@ function render(el, session) {
   }
   function updateLater() {
     const { item } = session;
+    legend.update();
+    reason.update();
+    marks.update();
+    actions.update();
+    footer.update();
     header.update();
     temporary.update();
     about.update();
@@ -2572,6 +2588,21 @@ async function findFeed(model) {
     }
     await new Promise((done) => setTimeout(done, wait));
   }
+}
+function afterFrame(step) {
+  let done = false;
+  const once = () => {
+    if (done) return;
+    done = true;
+    step();
+  };
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    once();
+  };
+  requestAnimationFrame(() => port2.postMessage(null));
+  setTimeout(once, 100);
 }
 function save(name, bytes) {
   const link = document.createElement("a");
@@ -2611,7 +2642,8 @@ function connect(model) {
     storage: probe(() => globalThis.localStorage),
     base: basePath(document, location.pathname),
     decode,
-    save
+    save,
+    soon: afterFrame
   });
   return session;
 }
