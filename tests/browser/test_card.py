@@ -402,6 +402,17 @@ def test_zoom_brings_an_item_closer_and_the_next_one_begins_whole(open_card):
     assert plane.bounding_box()["width"] == pytest.approx(whole["width"], abs=1)
 
 
+def test_a_large_item_is_drawn_as_large_as_the_screen_shows_it_and_in_full_when_it_is_looked_at_closely(open_card):
+    notebook = open_card("MemoryDesk(drawn(4, 1500))")
+    width = "() => [...document.querySelectorAll('.hitl-image')].pop().width"
+    notebook.page.wait_for_function(f"() => ({width})() > 0")
+    press(notebook, "1")
+    notebook.page.wait_for_timeout(300)
+    assert 300 < notebook.page.evaluate(width) < 1000
+    press(notebook, "PageUp")
+    notebook.page.wait_for_function(f"() => ({width})() === 1500")
+
+
 def test_the_label_in_focus_is_explained_and_text_is_only_text(open_card):
     hostile = "<img src=x onerror=\\'window.hacked=1\\'><b>bold</b>"
     label = (f"{{'name': 'cat {hostile}', 'definition': 'purrs {hostile}', 'examples': ['item-0003'], "

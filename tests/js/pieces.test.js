@@ -5,7 +5,7 @@ import { assignKeys, bind, clashes, keyName, read as readKey } from "../../hitl_
 import { match } from "../../hitl_widgets/widgets/js/labels.js";
 import { basePath, newId, Outbox, probe } from "../../hitl_widgets/widgets/js/outbox.js";
 import { colourise } from "../../hitl_widgets/widgets/js/overlay.js";
-import { decodeAhead } from "../../hitl_widgets/widgets/js/pictures.js";
+import { decodeAhead, shrunk } from "../../hitl_widgets/widgets/js/pictures.js";
 import { KEYS, memoryStorage } from "./storage.js";
 
 const BINDINGS = bind(KEYS);
@@ -218,4 +218,11 @@ test("what is wrong has stripes and what is missing has dots: no colour is the o
   assert.notEqual(alpha(8, 16), alpha(12, 16));
   assert.notEqual(alpha(24, 16), alpha(28, 16));
   assert.equal(alpha(0, 0), 0);
+});
+
+test("a picture much larger than the screen is decoded smaller, one a little larger isn't", () => {
+  assert.equal(shrunk(1024, 512, 512), 0.5);
+  assert.equal(shrunk(600, 500, 512), 1);
+  assert.equal(shrunk(28, 28, 512), 1);
+  assert.equal(shrunk(4000, 3000, Infinity), 1);
 });

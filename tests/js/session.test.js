@@ -614,3 +614,16 @@ test("a reason is judged only where one is shown", () => {
   session.judge("right");
   assert.equal(session.draft.reason, "wrong");
 });
+
+test("an item looked at closely comes in full, once", async () => {
+  const asked = [];
+  const { session } = open();
+  session.around.decode = async (image, side) => { asked.push(side); return { width: 1, height: 1 }; };
+  session.side = 100;
+  session.push(item("a", { width: 1000, height: 500 }), [new Uint8Array(4)]);
+  await new Promise((done) => setTimeout(done, 1));
+  session.sharpen();
+  session.sharpen();
+  await new Promise((done) => setTimeout(done, 1));
+  assert.deepEqual(asked, [100, undefined]);
+});

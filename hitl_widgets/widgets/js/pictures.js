@@ -6,28 +6,40 @@
 const AHEAD = 8;
 const MOST_PIXELS = 32_000_000; // decoded ahead at most: 128 MB
 
-/** @param {{bytes?: ArrayBufferView, mime?: string}} image @returns {Promise<import("./types.d.ts").Picture>} */
-export async function decode({ bytes, mime }) {
+/** Its bytes as a picture; where the screen shows it much smaller, only as large as that: a key would wait for the rest.
+ * @param {{bytes?: ArrayBufferView, mime?: string, width?: number, height?: number}} image @param {number} [side] of the screen
+ * @returns {Promise<import("./types.d.ts").Picture>} */
+export async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
   const blob = new Blob([/** @type {BlobPart} */ (bytes)], { type: mime });
-  if ("createImageBitmap" in globalThis) return createImageBitmap(blob);
+  const scale = shrunk(width, height, side);
+  if ("createImageBitmap" in globalThis) {
+    return scale === 1 ? createImageBitmap(blob) : createImageBitmap(blob, { resizeWidth: Math.round(width * scale),
+      resizeHeight: Math.round(height * scale), resizeQuality: "high" });
+  }
   const image = new Image();
   image.src = URL.createObjectURL(blob);
   try { await image.decode(); } finally { URL.revokeObjectURL(image.src); }
   return image;
 }
 
+/** How much smaller a picture is decoded; 1 where that would gain little. @param {number} width @param {number} height @param {number} side */
+export const shrunk = (width, height, side) => (Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1);
+
 /**
  * Starts decoding the first few items' pictures, and lets go of what the queue has left behind.
  * @param {Item[]} items
  * @param {(item: Item) => void} onDone called for each item whose picture is ready, or can't be
+ * @param {typeof decode} [decoder]
+ * @param {number} [side] pixels of the screen for the longer side
  */
-export function decodeAhead(items, onDone, decoder = decode) {
+export function decodeAhead(items, onDone, decoder = decode, side = Infinity) {
   let pixels = 0;
   for (const [i, item] of items.entries()) {
     pixels += item.height * item.width;
     if (i > 0 && (i >= AHEAD || pixels > MOST_PIXELS)) break;
     if (item.picture || item.decoding || item.broken || !item.bytes) continue;
-    item.decoding = decoder(item).then(
+    item.small = shrunk(item.width, item.height, side) < 1;
+    item.decoding = decoder(item, side).then(
       (picture) => { item.picture = picture; },
       (error) => { item.broken = `The browser can't show this picture (${error.message}). Flag it, skip it, or answer all the same.`; },
     ).then(() => { item.decoding = undefined; onDone(item); });

@@ -26,7 +26,7 @@ import { Tally } from "./tally.js";
 /** @typedef {import("./types.d.ts").Draft} Draft */
 /** @typedef {{send: (message: object) => void, reopen: () => void, now: () => number, instant: () => string,
  *             storage: import("./outbox.js").Store | null, base: string,
- *             decode?: (item: {bytes?: ArrayBufferView, mime?: string}) => Promise<Picture>,
+ *             decode?: (item: {bytes?: ArrayBufferView, mime?: string, width?: number, height?: number}, side?: number) => Promise<Picture>,
  *             save?: (name: string, bytes: ArrayBufferView) => void,
  *             soon?: (step: () => void) => void}} Surroundings `soon`: when the next frame is painted */
 
@@ -108,20 +108,22 @@ export class Session {
     this.more_at = -Infinity;
     /** @type {Set<string>} */
     this.mine = new Set();
-    /** @type {Set<() => void>} */
+    /** @type {Set<(at_once: boolean) => void>} */
     this.views = new Set();
+    /** How many pixels of the screen an item's longer side can have. */
+    this.side = Infinity;
     /** The item on the screen, where it was decided in another tab. @type {string | null} */
     this.elsewhere = null;
     this.touched_at = -Infinity;
   }
 
-  /** @param {() => void} view @returns {() => void} */
+  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
   subscribe(view) {
     this.views.add(view);
     return () => { this.views.delete(view); };
   }
 
-  #changed() { for (const view of this.views) view(); }
+  #changed(at_once = true) { for (const view of this.views) view(at_once); }
 
   // What the card shows
 
@@ -175,7 +177,7 @@ export class Session {
     else if (reply.kind === "rejected") this.#rejected(reply);
     this.link.flush();
     this.#ask();
-    this.#changed();
+    this.#changed(false);
   }
 
   /** @param {Setup} setup */
@@ -261,7 +263,7 @@ export class Session {
     else if (push.kind === "closed") this.closed = push.reason;
     this.#decode();
     // What comes for later items changes nothing that can be seen.
-    if (push.kind !== "item" || this.item !== item) this.#changed();
+    if (push.kind !== "item" || this.item !== item) this.#changed(false);
   }
 
   /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
@@ -287,7 +289,7 @@ export class Session {
     if (!wanting().length) return;
     this.#picture(bytes).then((picture) => {
       for (const past of wanting()) past.thumb = picture ?? undefined;
-      this.#changed();
+      this.#changed(false);
     });
   }
 
@@ -295,7 +297,7 @@ export class Session {
   #examples(label_id, examples, buffers) {
     Promise.all(examples.map(async (example, i) => ({ ...example, picture: await this.#picture(buffers[i]) }))).then((all) => {
       this.examples.set(label_id, all);
-      this.#changed();
+      this.#changed(false);
     });
   }
 
@@ -329,7 +331,7 @@ export class Session {
     this.link.tick();
     this.#leaveToOthers();
     this.#ask();
-    if (this.link.waiting_since !== null) this.#changed();
+    if (this.link.waiting_since !== null) this.#changed(false);
   }
 
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
@@ -630,6 +632,19 @@ export class Session {
     this.#changed();
   }
 
+  /** The item is looked at more closely than its picture allows: it comes in full. */
+  sharpen() {
+    const { item } = this;
+    if (!item?.small || !this.around.decode) return;
+    item.small = false;
+    this.around.decode(item).then((picture) => {
+      if (!item.picture) return;
+      release(item);
+      item.picture = picture;
+      this.#changed(false);
+    }, () => { /* it stays as it is */ });
+  }
+
   /** A picture of the current item is on the screen. */
   painted() {
     if (this.item && this.item.shown_at === undefined) this.item.shown_at = this.around.now();
@@ -737,6 +752,6 @@ export class Session {
     const items = this.revising ? [this.revising.item, ...this.queue.items] : this.queue.items;
     const kept = new Set([...past.slice(-TOUCHES).map(({ item }) => item), ...items]);
     for (const { item } of past.slice(0, -TOUCHES)) if (item?.picture && !kept.has(item)) release(item);
-    decodeAhead(items, (item) => { if (item === this.item) this.#changed(); }, this.around.decode);
+    decodeAhead(items, (item) => { if (item === this.item) this.#changed(false); }, this.around.decode, this.side);
   }
 }

@@ -92,6 +92,7 @@ export function buildStage(session) {
     const scale = item?.width ? (parseFloat(sheet.style.width) / item.width) * times : 1;
     stage.classList.toggle("hitl-crisp", scale >= CRISP_FROM);
     setText(closeness, `${Math.round(100 * scale)} %`);
+    if (times > 1) session.sharpen();
   }
 
   /** @param {number} factor @param {{x: number, y: number}} [at] the point that stays where it is, as shares of the sheet */
@@ -225,7 +226,11 @@ export function buildStage(session) {
     setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");
   }
 
-  const watch = new ResizeObserver(([{ contentRect }]) => { room = contentRect; fit(); });
+  const watch = new ResizeObserver(([{ contentRect }]) => {
+    room = contentRect;
+    session.side = Math.ceil(Math.max(room.width, room.height) * devicePixelRatio);
+    fit();
+  });
   watch.observe(stage);
   return { stage, update, zoom, move, stop: () => watch.disconnect() };
 }

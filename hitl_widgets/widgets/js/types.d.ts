@@ -46,7 +46,7 @@ export interface Item {
   broken?: string; problem?: string;
   bytes?: ArrayBufferView; picture?: Picture; decoding?: Promise<void>;
   maps: Record<string, Saliency>; shown_at?: number; rejection?: string;
-  fetching?: boolean; draft?: Draft;
+  fetching?: boolean; draft?: Draft; small?: boolean;
 }
 export type Picture = ImageBitmap | HTMLImageElement;
 

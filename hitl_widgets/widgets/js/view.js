@@ -126,9 +126,12 @@ export function render(el, session) {
   /** @type {unknown} */
   let named = null;
   let later = false;
+  let frame = 0;
 
   // What a key changes at once: it is painted in the very next frame.
   function update() {
+    cancelAnimationFrame(frame);
+    frame = 0;
     const { item } = session;
     if (session.setup && session.setup.keys !== named) {
       named = session.setup.keys;
@@ -170,8 +173,12 @@ export function render(el, session) {
     }
   }
 
-  const stop = session.subscribe(() => guard(update));
+  const stop = session.subscribe((at_once) => {
+    // What comes from the kernel waits for the next frame, all of it together: keys go first.
+    if (!at_once) frame ||= requestAnimationFrame(() => guard(update));
+    else guard(update);
+  });
   el.append(root);
   guard(update);
-  return () => { stop(); stage.stop(); root.remove(); };
+  return () => { stop(); cancelAnimationFrame(frame); stage.stop(); root.remove(); };
 }

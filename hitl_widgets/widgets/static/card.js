@@ -103,12 +103,19 @@ var Outbox = class {
 // hitl_widgets/widgets/js/pictures.js
 var AHEAD = 8;
 var MOST_PIXELS = 32e6;
-async function decode({ bytes, mime }) {
+async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
   const blob = new Blob([
     /** @type {BlobPart} */
     bytes
   ], { type: mime });
-  if ("createImageBitmap" in globalThis) return createImageBitmap(blob);
+  const scale = shrunk(width, height, side);
+  if ("createImageBitmap" in globalThis) {
+    return scale === 1 ? createImageBitmap(blob) : createImageBitmap(blob, {
+      resizeWidth: Math.round(width * scale),
+      resizeHeight: Math.round(height * scale),
+      resizeQuality: "high"
+    });
+  }
   const image = new Image();
   image.src = URL.createObjectURL(blob);
   try {
@@ -118,13 +125,15 @@ async function decode({ bytes, mime }) {
   }
   return image;
 }
-function decodeAhead(items, onDone, decoder = decode) {
+var shrunk = (width, height, side) => Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
+function decodeAhead(items, onDone, decoder = decode, side = Infinity) {
   let pixels = 0;
   for (const [i, item] of items.entries()) {
     pixels += item.height * item.width;
     if (i > 0 && (i >= AHEAD || pixels > MOST_PIXELS)) break;
     if (item.picture || item.decoding || item.broken || !item.bytes) continue;
-    item.decoding = decoder(item).then(
+    item.small = shrunk(item.width, item.height, side) < 1;
+    item.decoding = decoder(item, side).then(
       (picture) => {
         item.picture = picture;
       },
@@ -715,18 +724,19 @@ var Session = class {
     this.more_at = -Infinity;
     this.mine = /* @__PURE__ */ new Set();
     this.views = /* @__PURE__ */ new Set();
+    this.side = Infinity;
     this.elsewhere = null;
     this.touched_at = -Infinity;
   }
-  /** @param {() => void} view @returns {() => void} */
+  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
   subscribe(view) {
     this.views.add(view);
     return () => {
       this.views.delete(view);
     };
   }
-  #changed() {
-    for (const view of this.views) view();
+  #changed(at_once = true) {
+    for (const view of this.views) view(at_once);
   }
   // What the card shows
   get item() {
@@ -785,7 +795,7 @@ var Session = class {
     else if (reply.kind === "rejected") this.#rejected(reply);
     this.link.flush();
     this.#ask();
-    this.#changed();
+    this.#changed(false);
   }
   /** @param {Setup} setup */
   #ready(setup) {
@@ -866,7 +876,7 @@ var Session = class {
     else if (push.kind === "problem") this.problem = push.reason;
     else if (push.kind === "closed") this.closed = push.reason;
     this.#decode();
-    if (push.kind !== "item" || this.item !== item) this.#changed();
+    if (push.kind !== "item" || this.item !== item) this.#changed(false);
   }
   /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
   #arrived(item, again) {
@@ -890,14 +900,14 @@ var Session = class {
     if (!wanting().length) return;
     this.#picture(bytes).then((picture) => {
       for (const past of wanting()) past.thumb = picture ?? void 0;
-      this.#changed();
+      this.#changed(false);
     });
   }
   /** @param {string} label_id @param {Omit<Example, "picture">[]} examples @param {ArrayBufferView[]} buffers */
   #examples(label_id, examples, buffers) {
     Promise.all(examples.map(async (example, i) => ({ ...example, picture: await this.#picture(buffers[i]) }))).then((all) => {
       this.examples.set(label_id, all);
-      this.#changed();
+      this.#changed(false);
     });
   }
   /** @param {ArrayBufferView} bytes @returns {Promise<Picture | null>} */
@@ -930,7 +940,7 @@ var Session = class {
     this.link.tick();
     this.#leaveToOthers();
     this.#ask();
-    if (this.link.waiting_since !== null) this.#changed();
+    if (this.link.waiting_since !== null) this.#changed(false);
   }
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
   crash(error) {
@@ -1220,6 +1230,19 @@ var Session = class {
     }
     this.#changed();
   }
+  /** The item is looked at more closely than its picture allows: it comes in full. */
+  sharpen() {
+    const { item } = this;
+    if (!item?.small || !this.around.decode) return;
+    item.small = false;
+    this.around.decode(item).then((picture) => {
+      if (!item.picture) return;
+      release(item);
+      item.picture = picture;
+      this.#changed(false);
+    }, () => {
+    });
+  }
   /** A picture of the current item is on the screen. */
   painted() {
     if (this.item && this.item.shown_at === void 0) this.item.shown_at = this.around.now();
@@ -1330,8 +1353,8 @@ var Session = class {
     const kept = /* @__PURE__ */ new Set([...past.slice(-TOUCHES).map(({ item }) => item), ...items]);
     for (const { item } of past.slice(0, -TOUCHES)) if (item?.picture && !kept.has(item)) release(item);
     decodeAhead(items, (item) => {
-      if (item === this.item) this.#changed();
-    }, this.around.decode);
+      if (item === this.item) this.#changed(false);
+    }, this.around.decode, this.side);
   }
 };
 
@@ -2025,6 +2048,7 @@ function buildStage(session) {
     const scale = item?.width ? parseFloat(sheet.style.width) / item.width * times : 1;
     stage.classList.toggle("hitl-crisp", scale >= CRISP_FROM);
     setText(closeness, `${Math.round(100 * scale)} %`);
+    if (times > 1) session.sharpen();
   }
   function zoom(factor, at = { x: 0.5, y: 0.5 }) {
     const times = Math.max(1, Math.min(MOST, near.times * factor));
@@ -2159,6 +2183,7 @@ function buildStage(session) {
   }
   const watch = new ResizeObserver(([{ contentRect }]) => {
     room = contentRect;
+    session.side = Math.ceil(Math.max(room.width, room.height) * devicePixelRatio);
     fit();
   });
   watch.observe(stage);
@@ -2525,7 +2550,10 @@ function render(el, session) {
   let spoken = null;
   let named = null;
   let later = false;
+  let frame = 0;
   function update() {
+    cancelAnimationFrame(frame);
+    frame = 0;
     const { item } = session;
     if (session.setup && session.setup.keys !== named) {
       named = session.setup.keys;
@@ -2566,11 +2594,15 @@ function render(el, session) {
       setText(live, seen ? `Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : item.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
     }
   }
-  const stop = session.subscribe(() => guard(update));
+  const stop = session.subscribe((at_once) => {
+    if (!at_once) frame ||= requestAnimationFrame(() => guard(update));
+    else guard(update);
+  });
   el.append(root);
   guard(update);
   return () => {
     stop();
+    cancelAnimationFrame(frame);
     stage.stop();
     root.remove();
   };
