@@ -36,6 +36,8 @@ def open_card(lab: Lab, request: pytest.FixtureRequest):
         code = f"{SETUP}\ndesk = {desk}\nreview = {review}\nreview"
         notebook = lab.open(f"{request.node.name.replace('[', '-').replace(']', '')}.ipynb", [code, *then])
         opened.append(notebook)
+        # Every desk here is called "memory": what another test's page left unstored would arrive at this one's.
+        notebook.page.evaluate("() => localStorage.clear()")
         notebook.start_run_all()
         if wait:
             notebook.wait_for_cells()
