@@ -7,10 +7,8 @@ claims) is done by one thread in the background, the person's next items first. 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import tempfile
 import threading
 import time
@@ -28,7 +26,9 @@ import numpy as np
 from ..errors import BadInput, HitlError, StoreError
 from ..overlay import quantise
 from ..records import Attribution, Decision, Item, Items, Prediction, Region, Seen
-from .card import STATIC, Card, Feed, Message
+from .card import Card, Feed, Message
+from .keys import configured
+from .messages import instant, needed, past_body, regions_of, taxonomy_body
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,6 @@ KEPT = 2  # the item on the screen and the next one stay when the model or the t
 SHOWN = 5  # predictions on the card
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
 EXAMPLES = 6  # of a label, shown for it and as many against
-KEYS = STATIC / "keys.json"
-KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)")
 SETTLE_S = 0.3  # changes that come in a burst are looked at once
 
 Certainty = Literal["keep", "ask", "unsure_only"]
@@ -147,7 +145,7 @@ class Review:
         self._refusal = ""
         self._count = True
         self._taxonomy = desk.taxonomy
-        self._taxonomy_body = _taxonomy_body(desk.taxonomy)
+        self._taxonomy_body = taxonomy_body(desk.taxonomy)
         take_over(desk, self)
         self.feed = Feed()
         self.card = Card(self.feed, self.receive)
@@ -235,7 +233,7 @@ class Review:
         return {"kind": "noted"}
 
     def _fetch(self, act: Mapping[str, Any]) -> Message:
-        item_id = _needed(act, "item_id")
+        item_id = needed(act, "item_id")
         try:
             entry = _Entry(self.desk.item(item_id), again=True)
         except HitlError as error:
@@ -246,7 +244,7 @@ class Review:
         return {"kind": "noted"}
 
     def _examples(self, act: Mapping[str, Any]) -> Message:
-        label = self.desk.taxonomy.label(_needed(act, "label_id"))
+        label = self.desk.taxonomy.label(needed(act, "label_id"))
         self._errand(2.0, partial(self._push_examples, label))
         return {"kind": "noted"}
 
@@ -255,7 +253,7 @@ class Review:
         return {"kind": "noted"}
 
     def _name(self, act: Mapping[str, Any]) -> Message:
-        former, name = self.desk.annotator, _needed(act, "annotator")
+        former, name = self.desk.annotator, needed(act, "annotator")
         if name == former and not self.desk.annotator_is_default:
             return self._ready()  # sent twice
         self.desk.rename_annotator(name)
@@ -271,11 +269,10 @@ class Review:
 
     def _decide(self, act: Mapping[str, Any]) -> Message:
         decision = self.desk.decide(
-            _needed(act, "item_id"), _needed(act, "verdict"), label=act.get("label_id"),
+            needed(act, "item_id"), needed(act, "verdict"), label=act.get("label_id"),
             certainty=act.get("certainty"), note=act.get("note"), flags=tuple(act.get("flags") or ()),
-            reason=act.get("reason"), **{kind: Region.from_body(act[kind]) for kind in ("wrong", "missing")
-                                         if act.get(kind) is not None},
-            seen=Seen.from_body(act.get("seen") or {}), id=_needed(act, "decision_id"), acted_at=_instant(act),
+            reason=act.get("reason"), **regions_of(act),
+            seen=Seen.from_body(act.get("seen") or {}), id=needed(act, "decision_id"), acted_at=instant(act),
             annotator=act.get("annotator") or self.desk.annotator)
         with self._changed:
             entry = next((e for e in self._window if e.item.id == decision.item_id), None)
@@ -291,8 +288,8 @@ class Review:
         return {"kind": "stored", "decision_id": decision.id}
 
     def _retract(self, act: Mapping[str, Any]) -> Message:
-        undone = _needed(act, "retracts")
-        decision = self.desk.retract(undone, id=_needed(act, "decision_id"), acted_at=_instant(act),
+        undone = needed(act, "retracts")
+        decision = self.desk.retract(undone, id=needed(act, "decision_id"), acted_at=instant(act),
                                      annotator=act.get("annotator") or self.desk.annotator)
         with self._changed:
             self._closing.pop(undone, None)
@@ -460,12 +457,7 @@ class Review:
 
     def _push_past(self) -> None:
         latest = self.desk.latest(50, self.desk.annotator)
-        self._push({"kind": "past", "past": [
-            {"decision_id": d.id, "item_id": d.item_id, "verdict": d.verdict, "label_id": d.label_id, "label": d.label,
-             "certainty": d.certainty, "flags": list(d.flags), "note": d.note, "suggestion": d.seen.suggestion,
-             "reason": d.reason, **{kind: None if region is None else region.as_body()
-                                    for kind, region in (("wrong", d.wrong), ("missing", d.missing))},
-             "hidden": d.seen.hidden, "chosen_by": d.seen.chosen_by} for d in latest]})
+        self._push({"kind": "past", "past": list(map(past_body, latest))})
         for item_id in dict.fromkeys(d.item_id for d in reversed(latest[-STRIP:])):
             self._errand(6.0, partial(self._push_thumbnail, item_id))
 
@@ -524,74 +516,13 @@ class Review:
             gone = [e.item.id for e in self._window[KEPT:]]
             del self._window[KEPT:]
             if taxonomy is not self._taxonomy:
-                self._taxonomy, self._taxonomy_body = taxonomy, _taxonomy_body(taxonomy)
+                self._taxonomy, self._taxonomy_body = taxonomy, taxonomy_body(taxonomy)
                 self._push({"kind": "taxonomy", "taxonomy": self._taxonomy_body})
             self._push({"kind": "drop", "item_ids": gone, "keep": KEPT})
         if gone:
             self.desk.release(gone, self.desk.annotator)
 
 
-def configured(keys: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[list[str], str]]:
-    """The card's own keys, action -> keys and what it does in words, with the keys that a person wants instead.
-
-    Parameters
-    ----------
-    keys : action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft"
-
-    Raises
-    ------
-    BadInput
-        When an action is unknown, a key is no key, or two actions share one.
-    """
-    table: dict[str, tuple[list[str], str]] = {
-        action: (default, words) for action, (default, words) in json.loads(KEYS.read_text("utf-8")).items()}
-    for action, given in keys.items():
-        if action not in table:
-            raise BadInput(f"keys: {action!r} is nothing that the card does; known are {', '.join(table)}. A label's "
-                           "key is set in the taxonomy.")
-        table[action] = [given] if isinstance(given, str) else list(given), table[action][1]
-        for key in table[action][0]:
-            if not isinstance(key, str) or not KEY.fullmatch(key):
-                raise BadInput(f"keys: {key!r} for {action!r} is no key; a small letter or sign is expected, a name "
-                               "such as 'Enter', 'Space', 'ArrowLeft' or 'F2', or 'Shift+' and a capital or a name.")
-    owner: dict[str, str] = {}
-    for action, (mine, _) in table.items():
-        for key in mine:
-            if owner.setdefault(key, action) != action:
-                raise BadInput(f"keys: {key!r} is wanted for {owner[key]!r} and for {action!r}; give one of them "
-                               "another.")
-    return table
-
-
 def on_temporary_server() -> bool:
     """True on Binder, whose machines vanish with all that is on them."""
     return any(name.startswith(("BINDER_LAUNCH", "BINDER_REPO", "BINDER_REF")) for name in os.environ)
-
-
-def _taxonomy_body(taxonomy: Any) -> Message:
-    keys = taxonomy.keys
-    labels = [{"label_id": label.id, "name": label.name, "path": taxonomy.path(label.id), "key": keys.get(label.id),
-               "own_key": label.key is not None,
-               **{name: value for name in ("definition", "link", "colour", "sensitive")
-                  if (value := getattr(label, name))},
-               **({"n_examples": n} if (n := len(label.examples) + len(label.counter_examples)) else {})}
-              for label in taxonomy]
-    return {"version": taxonomy.version, "labels": labels}
-
-
-def _needed(act: Mapping[str, Any], name: str) -> str:
-    value = act.get(name)
-    if not isinstance(value, str) or not value:
-        raise BadInput(f"an act of kind {act.get('kind')!r} needs {name}, as text; it has {value!r}.")
-    return value
-
-
-def _instant(act: Mapping[str, Any]) -> datetime:
-    text = _needed(act, "acted_at")
-    try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise BadInput(f"acted_at {text!r} can't be read; an instant such as '2026-03-01T09:30:00.250Z' is expected.")
-    return at

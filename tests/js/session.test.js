@@ -543,7 +543,7 @@ test("the counts follow the keys, and the pace leaves breaks out", () => {
 
 test("the archive goes to the downloads, or the card says why not", () => {
   const { session, kernel } = open();
-  session.archive();
+  session.extras.wantArchive();
   assert.deepEqual(kernel.sent.at(-1), { kind: "archive" });
   session.push({ kind: "archive", name: "p.zip" }, [new Uint8Array(2048)]);
   assert.deepEqual(kernel.saved, [["p.zip", 2048]]);
@@ -554,12 +554,13 @@ test("the archive goes to the downloads, or the card says why not", () => {
 test("examples of a label are asked for once", () => {
   const { session, kernel } = open();
   const label = { ...LABELS[0], n_examples: 2 };
-  session.wantExamples(label);
-  session.wantExamples(label);
-  session.wantExamples(LABELS[1]);
+  session.extras.wantExamples(label);
+  session.extras.wantExamples(label);
+  session.extras.wantExamples(LABELS[1]);
   assert.deepEqual(kernel.sent.filter((m) => m.kind === "examples"), [{ kind: "examples", label_id: "L0" }]);
 });
 
+const paint = (session, at, from) => session.withBrush((brush, item, draft) => brush.paint(item, draft, at, from));
 const shown = (session, id) => session.push({ kind: "map", item_id: id, method: "gradcam", target: "L1", height: 1, width: 1,
   box: [0, 0, 8, 8], signed: false }, [new Uint8Array(1)]);
 
@@ -567,16 +568,16 @@ test("a wrong reason and its region go with the decision, and are there again wh
   const { session, kernel } = open();
   fill(session, "a", "b");
   shown(session, "a");
-  session.nextTool();
-  session.radius = 1 / 8;
-  session.paint({ x: 2.5, y: 1.5 });
-  session.paint({ x: 4.5, y: 1.5 }, { x: 2.5, y: 1.5 });
+  session.nextBrush();
+  session.brush.radius = 1 / 8;
+  paint(session, { x: 2.5, y: 1.5 });
+  paint(session, { x: 4.5, y: 1.5 }, { x: 2.5, y: 1.5 });
   assert.equal(session.draft.reason, "wrong");
   session.accept();
   const [act] = acts(kernel);
   assert.deepEqual([act.reason, act.wrong.size, act.missing], ["wrong", [8, 8], null]);
   assert.equal(act.wrong.runs.reduce((a, b) => a + b), 64);
-  assert.deepEqual([session.draft.reason, session.draft.marks, session.tool], [null, null, null], "the next item begins without");
+  assert.deepEqual([session.draft.reason, session.draft.marks, session.brush.kind], [null, null, null], "the next item begins without");
   session.step(-1);
   assert.equal(session.draft.marks.count("wrong"), act.wrong.runs.filter((_, i) => i % 2).reduce((a, b) => a + b));
   session.choose("L0");
@@ -587,12 +588,12 @@ test("Undo takes back strokes while the brush is in hand, then puts it away, and
   const { session, kernel } = open();
   fill(session, "a", "b");
   session.accept();
-  session.nextTool();
-  session.paint({ x: 1, y: 1 });
+  session.nextBrush();
+  paint(session, { x: 1, y: 1 });
   session.undo();
-  assert.deepEqual([session.draft.marks.region("wrong"), session.tool], [null, "wrong"]);
+  assert.deepEqual([session.draft.marks.region("wrong"), session.brush.kind], [null, "wrong"]);
   session.undo();
-  assert.equal(session.tool, null);
+  assert.equal(session.brush.kind, null);
   assert.equal(session.pending, 1, "nothing was undone");
   session.undo();
   assert.equal(session.item.item_id, "a");
@@ -609,8 +610,8 @@ test("a reason is judged only where one is shown", () => {
   assert.equal(session.draft.reason, "right");
   session.judge("right");
   assert.equal(session.draft.reason, null);
-  session.nextTool();
-  session.paint({ x: 1, y: 1 });
+  session.nextBrush();
+  paint(session, { x: 1, y: 1 });
   session.judge("right");
   assert.equal(session.draft.reason, "wrong");
 });

@@ -63,8 +63,8 @@ export function buildAbout(session) {
       link.hidden = !address;
       setAttribute(link, "href", address);
       setText(sensitive, explained?.sensitive ? `Sensitive, because ${explained.sensitive}` : "");
-      if (explained) session.wantExamples(explained);
-      const list = explained && session.examples.get(explained.label_id);
+      if (explained) session.extras.wantExamples(explained);
+      const list = explained && session.extras.examples.get(explained.label_id);
       if (list !== drawn) {
         drawn = list;
         examples.replaceChildren(...(list ?? []).map(build));

@@ -3,7 +3,7 @@
 
 import { actionButton, cap, capOf, h, setAttribute, setText } from "./dom.js";
 import { KINDS } from "./brush.js";
-import { FLAGS } from "./session.js";
+import { FLAGS } from "./draft.js";
 
 /** @typedef {import("./session.js").Session} Session */
 
@@ -60,12 +60,12 @@ export function buildMarks(session, refocus) {
 export function buildReason(session) {
   const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
   const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
-  const brush = actionButton("brush", "Mark where", () => session.nextTool());
+  const brush = actionButton("brush", "Mark where", () => session.nextBrush());
   const words = h("div", { class: "hitl-revising hitl-brush-words", hidden: true });
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
 
   function update() {
-    const { draft, item, tool, erasing } = session;
+    const { draft, item, brush: { kind: tool, erasing } } = session;
     element.hidden = !session.sight.methods.length;
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));

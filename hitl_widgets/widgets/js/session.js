@@ -1,8 +1,9 @@
 // @ts-check
 // What does the card know, and what happens on a key? One session a widget model: every view shows the same cursor.
 
-import { KINDS, Marks } from "./brush.js";
 import { assignKeys, bind, clashes } from "./keys.js";
+import { Brush, Draft, flagName } from "./draft.js";
+import { Extras } from "./extras.js";
 import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
 import { decodeAhead, release } from "./pictures.js";
@@ -18,12 +19,10 @@ import { Tally } from "./tally.js";
 /** @typedef {import("./types.d.ts").Reply} Reply */
 /** @typedef {import("./types.d.ts").Push} Push */
 /** @typedef {import("./types.d.ts").Saliency} Saliency */
-/** @typedef {import("./types.d.ts").Example} Example */
 /** @typedef {import("./types.d.ts").Verdict} Verdict */
 /** @typedef {import("./types.d.ts").Picture} Picture */
 /** @typedef {{verdict: Verdict, label_id: string | null, words: string}} Choice */
 /** @typedef {{value: number, source: "given" | "carried"}} Certainty */
-/** @typedef {import("./types.d.ts").Draft} Draft */
 /** @typedef {{send: (message: object) => void, reopen: () => void, now: () => number, instant: () => string,
  *             storage: import("./outbox.js").Store | null, base: string,
  *             decode?: (item: {bytes?: ArrayBufferView, mime?: string, width?: number, height?: number}, side?: number) => Promise<Picture>,
@@ -36,19 +35,6 @@ const QUIET_MS = 1000; // without a key for so long, no finger is about to press
 const RECENT = 12; // labels used lately
 const TOUCHES = 8; // decisions whose pictures stay decoded
 
-export const FLAGS = /** @type {const} */ ({ ethics: "Ethics or bias", bad_data: "Bad data", not_in_taxonomy: "Not in the taxonomy",
-  second_look: "Second look" });
-
-/** @returns {Draft} */
-const blank = () => ({ flags: new Set(), note: "", reason: null, marks: null });
-
-/** What was said beside the label of a past decision. @param {Past} past @returns {Draft} */
-const draftOf = ({ flags, note, reason, wrong, missing }) => {
-  const [height, width] = (wrong ?? missing)?.size ?? [0, 0];
-  return { flags: new Set(flags), note: note ?? "", reason: reason ?? null,
-    marks: width ? new Marks(width, height, { wrong, missing }) : null };
-};
-
 export class Session {
   /** @param {Surroundings} around */
   constructor(around) {
@@ -56,6 +42,7 @@ export class Session {
     this.queue = new Queue();
     this.outbox = new Outbox(around.storage, around.now);
     this.link = new Link(this.outbox, around);
+    this.extras = new Extras(around, { queue: this.queue, changed: () => this.#changed(false), say: (text, bad) => this.#say(text, bad) });
     /** @type {Setup | null} */
     this.setup = null;
     /** @type {Map<string, Label>} */
@@ -66,18 +53,12 @@ export class Session {
     this.bindings = new Map();
     /** @type {Certainty | null} */
     this.certainty = null;
-    this.draft = blank();
+    this.draft = new Draft();
+    this.brush = new Brush();
     /** A choice that waits for a certainty. @type {Choice | null} */
     this.asking = null;
     /** The next label is a best guess. */
     this.guessing = false;
-    /** What the brush marks, where it is in hand. @type {import("./brush.js").Kind | null} */
-    this.tool = null;
-    this.erasing = false;
-    /** Of the brush, as a share of the item's longer side. */
-    this.radius = 0.06;
-    /** Where the keyboard's brush stands, in item pixels. */
-    this.cursor = { x: 0, y: 0 };
     /** The label that arrows went to; without one the suggestion is in focus. @type {string | null} */
     this.pointed = null;
     /** The label that the mouse is over, or that a search has marked: explained, but not what Enter takes. @type {string | null} */
@@ -86,8 +67,6 @@ export class Session {
     this.revising = null;
     /** label_ids, the last used first @type {string[]} */
     this.recent = [];
-    /** @type {Map<string, Example[]>} */
-    this.examples = new Map();
     this.sight = new Sight();
     this.tally = new Tally();
     /** @type {string | null} */
@@ -100,7 +79,6 @@ export class Session {
     this.crashed = null;
     /** A word on what just happened. @type {{text: string, bad: boolean} | null} */
     this.notice = null;
-    this.packing = false;
     this.named = false;
     this.naming = false;
     this.tab = newId();
@@ -209,7 +187,7 @@ export class Session {
   #name(taxonomy) {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
     this.keys = assignKeys(taxonomy.labels, this.keys, this.bindings);
-    this.examples.clear();
+    this.extras.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
   }
 
@@ -232,6 +210,7 @@ export class Session {
 
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
   push(push, buffers) {
+    if (this.extras.take(push, buffers)) return;
     const { item } = this;
     if (push.kind === "item") this.#arrived({ ...push.item, bytes: buffers[0], maps: {} }, Boolean(push.again));
     else if (push.kind === "map") {
@@ -254,10 +233,7 @@ export class Session {
     } else if (push.kind === "past") {
       this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
-    } else if (push.kind === "thumbnail") return this.#thumbnail(push.item_id, buffers[0]);
-    else if (push.kind === "examples") return this.#examples(push.label_id, push.examples, buffers);
-    else if (push.kind === "archive") this.#archived(push.name, push.problem, buffers[0]);
-    else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+    } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "end") this.end = push.reason;
     else if (push.kind === "problem") this.problem = push.reason;
     else if (push.kind === "closed") this.closed = push.reason;
@@ -281,38 +257,6 @@ export class Session {
     }
     const asked = this.queue.find(item.item_id);
     if (asked?.fetching) this.queue.push({ ...item, blind: asked.blind, chosen_by: asked.chosen_by });
-  }
-
-  /** @param {string} item_id @param {ArrayBufferView} bytes */
-  #thumbnail(item_id, bytes) {
-    const wanting = () => this.queue.past.filter((past) => past.item_id === item_id && !past.thumb);
-    if (!wanting().length) return;
-    this.#picture(bytes).then((picture) => {
-      for (const past of wanting()) past.thumb = picture ?? undefined;
-      this.#changed(false);
-    });
-  }
-
-  /** @param {string} label_id @param {Omit<Example, "picture">[]} examples @param {ArrayBufferView[]} buffers */
-  #examples(label_id, examples, buffers) {
-    Promise.all(examples.map(async (example, i) => ({ ...example, picture: await this.#picture(buffers[i]) }))).then((all) => {
-      this.examples.set(label_id, all);
-      this.#changed(false);
-    });
-  }
-
-  /** @param {ArrayBufferView} bytes @returns {Promise<Picture | null>} */
-  async #picture(bytes) {
-    if (!bytes?.byteLength || !this.around.decode) return null;
-    return this.around.decode({ bytes, mime: "image/png" }).catch(() => null);
-  }
-
-  /** @param {string} name @param {string | undefined} problem @param {ArrayBufferView | undefined} bytes */
-  #archived(name, problem, bytes) {
-    this.packing = false;
-    if (problem || !bytes) { this.notice = { text: problem ?? "No archive came.", bad: true }; return; }
-    this.around.save?.(name, bytes);
-    this.notice = { text: `${name}: ${Math.max(1, Math.round(bytes.byteLength / 1024)).toLocaleString("en")} KB handed to the browser's downloads.`, bad: false };
   }
 
   /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
@@ -383,72 +327,33 @@ export class Session {
   flag() {
     if (!this.item || this.face) return;
     if (!this.draft.flags.size) this.draft.flags.add("bad_data");
-    const flags = [...this.draft.flags].map((flag) => FLAGS[/** @type {keyof typeof FLAGS} */ (flag)].toLowerCase());
-    this.#decide({ verdict: "unsure", label_id: null, words: `Flagged: ${flags.join(", ")}` });
+    this.#decide({ verdict: "unsure", label_id: null, words: `Flagged: ${[...this.draft.flags].map(flagName).join(", ").toLowerCase()}` });
   }
 
   /** @param {string} flag */
   toggleFlag(flag) {
-    if (!this.item || this.face) return;
-    const { flags } = this.draft;
-    if (!flags.delete(flag)) flags.add(flag);
-    const word = FLAGS[/** @type {keyof typeof FLAGS} */ (flag)];
-    this.#say(flags.has(flag) ? `${word}: marked, and stored with your decision` : `${word}: not marked`, false);
+    if (this.item && !this.face) this.#say(this.draft.flag(flag), false);
   }
 
-  /** The reason that the map shows is right, or wrong; said again, it is taken back. @param {"right" | "wrong"} reason */
+  /** @param {import("./types.d.ts").Reason} reason */
   judge(reason) {
     if (!this.item || this.face) return;
     if (!this.saliency && this.draft.reason !== reason) return this.#say("No map is shown, so there is no reason to judge.", false);
-    if (reason === "right" && this.draft.marks?.region("wrong")) return this.#say("A region is marked as wrong: the reason can't be right.", true);
-    this.draft.reason = this.draft.reason === reason ? null : reason;
-    this.#say(this.draft.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "Nothing said of the reason", false);
+    this.#say(this.draft.judge(reason), false);
   }
 
   /** The brush in hand: for what is wrong, for what is missing, or none. */
-  nextTool() {
+  nextBrush() {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.#say("This item is shown blind: there is no reason to mark.", false);
-    this.tool = this.tool === null ? "wrong" : this.tool === "wrong" ? "missing" : null;
-    this.erasing = false;
-    if (!this.draft.marks) this.draft.marks = new Marks(item.width, item.height);
-    if (this.tool === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
-    this.#say(this.tool === "wrong" ? "Mark what should not have counted" : this.tool === "missing" ? "Mark what should have counted" : "The brush is put away", false);
+    this.#say(this.brush.next(item, this.draft), false);
   }
 
-  toggleEraser() {
-    if (!this.tool) return;
-    this.erasing = !this.erasing;
-    this.#say(this.erasing ? "The brush erases" : "The brush marks", false);
-  }
-
-  /** @param {number} factor */
-  resizeBrush(factor) {
-    this.radius = Math.max(0.004, Math.min(0.3, this.radius * factor));
-    this.#changed();
-  }
-
-  /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
-   * @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
-  paint(at, from) {
-    const { item, tool } = this;
-    const { marks } = this.draft;
-    if (!item || !tool || !marks) return;
-    if (!from) marks.begin();
-    marks.spot(tool, at.x, at.y, this.radius * Math.max(item.width, item.height), { erase: this.erasing, from });
-    this.cursor = at;
-    if (KINDS.some((kind) => marks.region(kind))) this.draft.reason = "wrong";
-    this.#changed();
-  }
-
-  /** The keyboard's brush moves by half its width. @param {number} dx @param {number} dy */
-  moveBrush(dx, dy) {
-    const { item } = this;
-    if (!item) return;
-    const step = this.radius * Math.max(item.width, item.height);
-    this.cursor = { x: Math.max(0, Math.min(item.width - 1, this.cursor.x + dx * step)),
-      y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step)) };
+  /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
+  withBrush(step) {
+    if (!this.item || !this.brush.kind) return;
+    step(this.brush, this.item, this.draft);
     this.#changed();
   }
 
@@ -486,8 +391,8 @@ export class Session {
 
   /** @returns {boolean} whether there was something to leave */
   escape() {
-    if (this.tool) {
-      this.tool = null;
+    if (this.brush.kind) {
+      this.brush.kind = null;
       this.#say("The brush is put away", false);
       return true;
     }
@@ -503,8 +408,8 @@ export class Session {
 
   undo() {
     if (this.closed || this.needs_name) return;
-    if (this.tool && this.draft.marks?.undo()) return this.#say("The last stroke is taken back", false);
-    if (this.tool || this.asking || this.guessing || this.revising) { this.escape(); return; }
+    if (this.brush.kind && this.draft.marks?.undo()) return this.#say("The last stroke is taken back", false);
+    if (this.brush.kind || this.asking || this.guessing || this.revising) { this.escape(); return; }
     const before = this.queue.current;
     const last = this.queue.undo();
     if (!last) return this.#say("Nothing to undo here.", false);
@@ -516,7 +421,7 @@ export class Session {
     // What was said beside the label is on the screen again with the item.
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
-      this.draft = draftOf(last);
+      this.draft = new Draft(last);
     }
     this.#say(`Undone: ${this.told(last)}${last.former ? `. ${this.told(last.former.past)} stands again` : ""}`, false);
     this.link.flush();
@@ -548,12 +453,12 @@ export class Session {
     item.blind = isHidden(past);
     item.shown_at = undefined;
     this.revising = { past, item, certainty: before.certainty, draft: before.draft };
-    this.draft = draftOf(past);
+    this.draft = new Draft(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
     this.asking = null;
     this.guessing = false;
-    this.tool = null;
+    this.brush.kind = null;
     // A blind item came without its map; one from before this page opened must come anew.
     if (item.fetching || (past.hidden && !item.blind && !Object.keys(item.maps).length)) this.#fetch(item.item_id);
     this.#decode();
@@ -606,21 +511,6 @@ export class Session {
   /** @param {number} by */
   fade(by) { this.#look(() => this.sight.fade(by)); }
 
-  /** The examples of a label are wanted on the screen. @param {Label} label */
-  wantExamples({ label_id, n_examples }) {
-    if (!n_examples || this.examples.has(label_id)) return;
-    this.examples.set(label_id, []);
-    this.#send({ kind: "examples", label_id });
-  }
-
-  /** The whole project as a file. */
-  archive() {
-    if (this.packing) return;
-    this.packing = true;
-    this.#say("The archive is being made …", false);
-    this.#send({ kind: "archive" });
-  }
-
   /** @param {string | null} name null: go on under the default one */
   name(name) {
     if (name === null) this.named = true;
@@ -658,12 +548,10 @@ export class Session {
     if (!item || this.face) return;
     this.asking = null;
     this.guessing = false;
-    this.tool = null;
+    this.brush.kind = null;
     const rated = verdict !== "skip" ? this.certainty : null;
-    const note = this.draft.note.trim() || null;
     /** @type {import("./types.d.ts").Decide} */
-    const act = { ...this.#act("decide", item.item_id), kind: "decide", verdict, label_id, note, flags: [...this.draft.flags],
-      reason: this.draft.reason, wrong: this.draft.marks?.region("wrong") ?? null, missing: this.draft.marks?.region("missing") ?? null,
+    const act = { ...this.#act("decide", item.item_id), kind: "decide", verdict, label_id, ...this.draft.said,
       certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source) };
     // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
     this.outbox.put(act);
@@ -672,7 +560,7 @@ export class Session {
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
-      this.draft = this.queue.current?.draft ?? blank();
+      this.draft = this.queue.current?.draft ?? new Draft();
       this.pointed = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
@@ -725,13 +613,8 @@ export class Session {
     this.#changed();
   }
 
-  /** Something without which the card goes on: not sent again. @param {object} message */
-  #send(message) {
-    try { this.around.send(message); } catch (error) { console.warn("hitl_widgets: not sent:", error); }
-  }
-
   /** @param {string} item_id */
-  #fetch(item_id) { this.#send({ kind: "fetch", item_id }); }
+  #fetch(item_id) { this.extras.ask({ kind: "fetch", item_id }); }
 
   #have() {
     const decided = [...this.outbox.entries.values()].map(({ act }) => act.item_id);
@@ -744,7 +627,7 @@ export class Session {
     if (!this.setup || this.closed || this.queue.items.length > LOW || now - this.more_at < MORE_MS) return;
     if (this.end && this.queue.items.length === 0 && now - this.more_at < 5 * MORE_MS) return;
     this.more_at = now;
-    this.#send({ kind: "more", have: this.#have() });
+    this.extras.ask({ kind: "more", have: this.#have() });
   }
 
   #decode() {

@@ -119,7 +119,7 @@ export function buildStage(session) {
     event.preventDefault();
     zoom(2 ** (-event.deltaY / 200), shareAt(event));
   }, { passive: false });
-  stage.addEventListener("dblclick", (event) => session.tool || (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
+  stage.addEventListener("dblclick", (event) => session.brush.kind || (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
   /** The point of the item that is under the pointer. @param {MouseEvent} event */
   const pixelAt = (event) => {
     const { x, y } = shareAt(event);
@@ -127,18 +127,20 @@ export function buildStage(session) {
     return { x: (near.x + (x - 0.5) / near.times) * width, y: (near.y + (y - 0.5) / near.times) * height };
   };
   stage.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || (near.times === 1 && !session.tool)) return;
+    if (event.button !== 0 || (near.times === 1 && !session.brush.kind)) return;
     stage.setPointerCapture(event.pointerId);
     let from = shareAt(event);
     let point = pixelAt(event);
-    const painting = session.tool !== null;
-    if (painting) session.paint(point);
+    const painting = session.brush.kind !== null;
+    /** @param {{x: number, y: number}} [before] */
+    const paint = (before) => session.withBrush((tool, item, draft) => tool.paint(item, draft, point, before));
+    if (painting) paint();
     const drag = (/** @type {PointerEvent} */ e) => {
       const to = shareAt(e);
       if (painting) {
-        const next = pixelAt(e);
-        session.paint(next, point);
-        point = next;
+        const before = point;
+        point = pixelAt(e);
+        paint(before);
       } else move(from.x - to.x, from.y - to.y);
       from = to;
     };
@@ -182,10 +184,10 @@ export function buildStage(session) {
 
   /** @param {Item | undefined} item */
   function drawMarks(item) {
-    const { draft: { marks }, tool, erasing, radius, cursor } = session;
+    const { draft: { marks }, brush: { kind, erasing, cursor } } = session;
     const visible = Boolean(marks && item?.picture && marks.width === item.width && marks.height === item.height);
     marked.hidden = !visible;
-    brush.hidden = !visible || !tool;
+    brush.hidden = !visible || !kind;
     if (!marks || !item || !visible) return;
     const state = `${marks.version} ${marks.width} ${item.item_id}`;
     if (state !== painted) {
@@ -195,7 +197,7 @@ export function buildStage(session) {
       marked.height = height;
       /** @type {CanvasRenderingContext2D} */ (marked.getContext("2d")).putImageData(new ImageData(pixels, width, height), 0, 0);
     }
-    const across = 2 * radius * Math.max(item.width, item.height);
+    const across = 2 * session.brush.size(item);
     Object.assign(brush.style, { left: `${(100 * cursor.x) / item.width}%`, top: `${(100 * cursor.y) / item.height}%`,
       width: `${(100 * across) / item.width}%`, height: `${(100 * across) / item.height}%` });
     brush.classList.toggle("hitl-erasing", erasing);
@@ -220,7 +222,7 @@ export function buildStage(session) {
     drawMap(alone, item, two ? saliency : null, "beside");
     map.style.opacity = String(session.sight.opacity);
     drawMarks(item);
-    stage.classList.toggle("hitl-painting", session.tool !== null);
+    stage.classList.toggle("hitl-painting", session.brush.kind !== null);
     stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
     setText(broken, item?.broken ?? "");
     setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");

@@ -4,7 +4,7 @@
 import { capOf, h, setAttribute, setText } from "./dom.js";
 import { drawSmall } from "./pictures.js";
 import { isHidden } from "./queue.js";
-import { FLAGS } from "./session.js";
+import { flagName } from "./draft.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./types.d.ts").Past} Past */
@@ -57,9 +57,8 @@ export function buildStrip(session) {
       const model = one.hidden && !isHidden(one) && one.suggestion ? session.labels.get(one.suggestion)?.name : undefined;
       setText(parts.said, model ? `model: ${model}` : "");
       parts.said.classList.toggle("hitl-differs", Boolean(model) && one.suggestion !== one.label_id);
-      const flags = one.flags.map((flag) => FLAGS[/** @type {keyof typeof FLAGS} */ (flag)] ?? flag);
       const words = [`${one.item_id}: ${told}`, model && `the model said ${model}`, one.certainty !== null && `certainty ${one.certainty}`,
-        ...flags, one.note && `“${one.note}”`].filter(Boolean).join(", ");
+        ...one.flags.map(flagName), one.note && `“${one.note}”`].filter(Boolean).join(", ");
       const button = /** @type {HTMLElement} */ (parts.entry.firstChild);
       setAttribute(button, "title", words);
       setAttribute(button, "aria-label", `Revise ${words}`);

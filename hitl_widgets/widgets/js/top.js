@@ -43,10 +43,10 @@ export function buildHeader(session, onHelp) {
 
 /** On Binder: the work lives only there. @param {Session} session */
 export function buildTemporary(session) {
-  const button = h("button", { class: "hitl-primary", type: "button", text: "Download the archive", onclick: () => session.archive() });
+  const button = h("button", { class: "hitl-primary", type: "button", text: "Download the archive", onclick: () => session.extras.wantArchive() });
   const bar = h("div", { class: "hitl-temporary", role: "note", hidden: true },
     h("span", { text: "This server is temporary: what you decide lives only here, until you take it with you." }), button);
-  return { bar, update() { bar.hidden = !session.setup?.temporary; button.disabled = session.packing; } };
+  return { bar, update() { bar.hidden = !session.setup?.temporary; button.disabled = session.extras.packing; } };
 }
 
 /** @param {Session} session */

@@ -11,8 +11,6 @@ export interface Label {
 /** action -> its keys, and what it does in words */
 export type KeyTable = Record<string, [string[], string]>;
 export interface Example { name: string; against: boolean; problem: string | null; picture: Picture | null }
-/** What is said beside the label, until the item is decided. */
-export interface Draft { flags: Set<string>; note: string; reason: Reason | null; marks: import("./brush.js").Marks | null }
 export type Reason = "right" | "wrong";
 /** Pixels of an item at its own size [height, width], as run lengths along the rows; the first run is outside. */
 export interface RegionBody { size: [number, number]; runs: number[] }
@@ -46,7 +44,7 @@ export interface Item {
   broken?: string; problem?: string;
   bytes?: ArrayBufferView; picture?: Picture; decoding?: Promise<void>;
   maps: Record<string, Saliency>; shown_at?: number; rejection?: string;
-  fetching?: boolean; draft?: Draft; small?: boolean;
+  fetching?: boolean; draft?: import("./draft.js").Draft; small?: boolean;
 }
 export type Picture = ImageBitmap | HTMLImageElement;
 

@@ -56,7 +56,7 @@ export function render(el, session) {
     flag_ethics: () => session.toggleFlag("ethics"), flag_bad_data: () => session.toggleFlag("bad_data"),
     flag_not_in_taxonomy: () => session.toggleFlag("not_in_taxonomy"), flag_second_look: () => session.toggleFlag("second_look"),
     note: () => marks.write(), right_reason: () => session.judge("right"),
-    wrong_reason: () => session.judge("wrong"), brush: () => session.nextTool(), map: () => session.toggleMap(), display: () => session.nextMap("display"), method: () => session.nextMap("method"),
+    wrong_reason: () => session.judge("wrong"), brush: () => session.nextBrush(), map: () => session.toggleMap(), display: () => session.nextMap("display"), method: () => session.nextMap("method"),
     fainter: () => session.fade(-0.1), stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5), zoom_out: () => stage.zoom(1 / 1.5), fit: () => stage.zoom(0),
     left: () => stage.move(-0.1, 0), right: () => stage.move(0.1, 0), up: () => stage.move(0, -0.1), down: () => stage.move(0, 0.1),
@@ -72,12 +72,13 @@ export function render(el, session) {
     else if (!session.escape()) root.blur();
   }
 
-  /** What keys do while the brush is in hand. @type {Record<string, () => void>} */
+  /** What keys do while the brush is in hand. @type {Record<string, Parameters<Session["withBrush"]>[0]>} */
   const brushKeys = {
-    ArrowLeft: () => session.moveBrush(-1, 0), ArrowRight: () => session.moveBrush(1, 0), ArrowUp: () => session.moveBrush(0, -1),
-    ArrowDown: () => session.moveBrush(0, 1), " ": () => session.paint(session.cursor), e: () => session.toggleEraser(),
-    "]": () => session.resizeBrush(1.3), "[": () => session.resizeBrush(1 / 1.3), PageUp: () => session.resizeBrush(1.3),
-    PageDown: () => session.resizeBrush(1 / 1.3),
+    ArrowLeft: (brush, item) => brush.move(item, -1, 0), ArrowRight: (brush, item) => brush.move(item, 1, 0),
+    ArrowUp: (brush, item) => brush.move(item, 0, -1), ArrowDown: (brush, item) => brush.move(item, 0, 1),
+    " ": (brush, item, draft) => brush.paint(item, draft, brush.cursor), e: (brush) => { brush.erasing = !brush.erasing; },
+    "]": (brush) => brush.resize(1.3), "[": (brush) => brush.resize(1 / 1.3), PageUp: (brush) => brush.resize(1.3),
+    PageDown: (brush) => brush.resize(1 / 1.3),
   };
 
   /** @param {KeyboardEvent} event */
@@ -88,9 +89,9 @@ export function render(el, session) {
       return;
     }
     if (target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
-    if (session.tool && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
+    if (session.brush.kind && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
       event.preventDefault();
-      return brushKeys[event.key]();
+      return session.withBrush(brushKeys[event.key]);
     }
     const action = read(event, session.bindings, { asking: session.asking !== null });
     if (!action) return;

@@ -164,6 +164,99 @@ function release(item) {
   item.picture = void 0;
 }
 
+// hitl_widgets/widgets/js/keys.js
+var SCALE = [
+  "Backquote",
+  "Digit1",
+  "Digit2",
+  "Digit3",
+  "Digit4",
+  "Digit5",
+  "Digit6",
+  "Digit7",
+  "Digit8",
+  "Digit9",
+  "Digit0"
+];
+var REPEATABLE = /* @__PURE__ */ new Set([
+  "surer",
+  "less_sure",
+  "fainter",
+  "stronger",
+  "zoom_in",
+  "zoom_out",
+  "left",
+  "right",
+  "up",
+  "down",
+  "next_label",
+  "previous_label",
+  "earlier",
+  "later"
+]);
+function bind(table2) {
+  return new Map(Object.entries(table2).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
+}
+function pressed({ key, shiftKey }) {
+  if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
+  return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
+}
+function read(event, bindings, { asking = false } = {}) {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return null;
+  const step = SCALE.indexOf(event.code);
+  if (step >= 0 && (event.shiftKey || asking)) return { kind: "certainty", value: step };
+  const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
+  if (digit && (event.code.startsWith("Digit") || event.key === digit[1])) return { kind: "label", key: digit[1] };
+  if (event.key === "Escape") return { kind: "escape" };
+  const key = pressed(event);
+  const action = bindings.get(key);
+  if (action) return { kind: "do", action };
+  return /^[^\s]$/u.test(key) ? { kind: "label", key } : null;
+}
+function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @__PURE__ */ new Map()) {
+  const present = new Set(labels.map((l) => l.label_id));
+  const keys = new Map([...before].filter(([id]) => present.has(id)));
+  const taken = new Set(before.values());
+  for (const { label_id, key } of labels) {
+    const wanted = key?.toLowerCase();
+    if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
+    keys.set(label_id, wanted);
+    taken.add(wanted);
+  }
+  const free = [..."1234567890abcdefghijklmnopqrstuvwxyz"].filter((k) => !taken.has(k) && !bindings.has(k));
+  for (const { label_id } of labels) {
+    if (!keys.has(label_id) && free.length) keys.set(
+      label_id,
+      /** @type {string} */
+      free.shift()
+    );
+  }
+  return keys;
+}
+function clashes(labels, bindings) {
+  return labels.flatMap((label) => {
+    const key = label.own_key ? label.key?.toLowerCase() ?? "" : "";
+    const action = bindings.get(key);
+    return action ? [{ label, key, action }] : [];
+  });
+}
+var NAMES = {
+  Escape: "Esc",
+  Enter: "⏎ Enter",
+  Backspace: "⌫",
+  Space: "Space",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageUp: "PgUp",
+  PageDown: "PgDn"
+};
+function keyName(key) {
+  if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
+  return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+}
+
 // hitl_widgets/widgets/js/brush.js
 var KINDS = (
   /** @type {const} */
@@ -267,98 +360,166 @@ var Marks = class {
   }
 };
 
-// hitl_widgets/widgets/js/keys.js
-var SCALE = [
-  "Backquote",
-  "Digit1",
-  "Digit2",
-  "Digit3",
-  "Digit4",
-  "Digit5",
-  "Digit6",
-  "Digit7",
-  "Digit8",
-  "Digit9",
-  "Digit0"
-];
-var REPEATABLE = /* @__PURE__ */ new Set([
-  "surer",
-  "less_sure",
-  "fainter",
-  "stronger",
-  "zoom_in",
-  "zoom_out",
-  "left",
-  "right",
-  "up",
-  "down",
-  "next_label",
-  "previous_label",
-  "earlier",
-  "later"
-]);
-function bind(table2) {
-  return new Map(Object.entries(table2).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
-}
-function pressed({ key, shiftKey }) {
-  if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
-  return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
-}
-function read(event, bindings, { asking = false } = {}) {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return null;
-  const step = SCALE.indexOf(event.code);
-  if (step >= 0 && (event.shiftKey || asking)) return { kind: "certainty", value: step };
-  const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
-  if (digit && (event.code.startsWith("Digit") || event.key === digit[1])) return { kind: "label", key: digit[1] };
-  if (event.key === "Escape") return { kind: "escape" };
-  const key = pressed(event);
-  const action = bindings.get(key);
-  if (action) return { kind: "do", action };
-  return /^[^\s]$/u.test(key) ? { kind: "label", key } : null;
-}
-function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @__PURE__ */ new Map()) {
-  const present = new Set(labels.map((l) => l.label_id));
-  const keys = new Map([...before].filter(([id]) => present.has(id)));
-  const taken = new Set(before.values());
-  for (const { label_id, key } of labels) {
-    const wanted = key?.toLowerCase();
-    if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
-    keys.set(label_id, wanted);
-    taken.add(wanted);
+// hitl_widgets/widgets/js/draft.js
+var FLAGS = (
+  /** @type {const} */
+  {
+    ethics: "Ethics or bias",
+    bad_data: "Bad data",
+    not_in_taxonomy: "Not in the taxonomy",
+    second_look: "Second look"
   }
-  const free = [..."1234567890abcdefghijklmnopqrstuvwxyz"].filter((k) => !taken.has(k) && !bindings.has(k));
-  for (const { label_id } of labels) {
-    if (!keys.has(label_id) && free.length) keys.set(
-      label_id,
-      /** @type {string} */
-      free.shift()
-    );
+);
+var flagName = (flag) => FLAGS[
+  /** @type {keyof typeof FLAGS} */
+  flag
+] ?? flag;
+var Draft = class {
+  /** @param {Past} [past] what was said of a decision that is looked at again */
+  constructor(past) {
+    this.flags = new Set(past?.flags);
+    this.note = past?.note ?? "";
+    this.reason = past?.reason ?? null;
+    const [height, width] = (past?.wrong ?? past?.missing)?.size ?? [0, 0];
+    this.marks = past && width ? new Marks(width, height, past) : null;
   }
-  return keys;
-}
-function clashes(labels, bindings) {
-  return labels.flatMap((label) => {
-    const key = label.own_key ? label.key?.toLowerCase() ?? "" : "";
-    const action = bindings.get(key);
-    return action ? [{ label, key, action }] : [];
-  });
-}
-var NAMES = {
-  Escape: "Esc",
-  Enter: "⏎ Enter",
-  Backspace: "⌫",
-  Space: "Space",
-  ArrowLeft: "←",
-  ArrowRight: "→",
-  ArrowUp: "↑",
-  ArrowDown: "↓",
-  PageUp: "PgUp",
-  PageDown: "PgDn"
+  /** As a decision has it. */
+  get said() {
+    return {
+      note: this.note.trim() || null,
+      flags: [...this.flags],
+      reason: this.reason,
+      wrong: this.marks?.region("wrong") ?? null,
+      missing: this.marks?.region("missing") ?? null
+    };
+  }
+  /** @param {string} flag @returns {string} what happened, in words */
+  flag(flag) {
+    if (!this.flags.delete(flag)) this.flags.add(flag);
+    return this.flags.has(flag) ? `${flagName(flag)}: marked, and stored with your decision` : `${flagName(flag)}: not marked`;
+  }
+  /** The reason that the map shows is right, or wrong; said again, it is taken back.
+   * @param {Reason} reason @returns {string} what happened, in words */
+  judge(reason) {
+    if (reason === "right" && this.marks?.region("wrong")) return "A region is marked as wrong: the reason can't be right.";
+    this.reason = this.reason === reason ? null : reason;
+    return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "Nothing said of the reason";
+  }
 };
-function keyName(key) {
-  if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
-  return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
-}
+var Brush = class {
+  constructor() {
+    this.kind = null;
+    this.erasing = false;
+    this.radius = 0.06;
+    this.cursor = { x: 0, y: 0 };
+  }
+  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft @returns {string} in words */
+  next(item, draft) {
+    this.kind = this.kind === null ? "wrong" : this.kind === "wrong" ? "missing" : null;
+    this.erasing = false;
+    draft.marks ??= new Marks(item.width, item.height);
+    if (this.kind === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
+    return this.kind === "wrong" ? "Mark what should not have counted" : this.kind === "missing" ? "Mark what should have counted" : "The brush is put away";
+  }
+  /** @param {number} factor */
+  resize(factor) {
+    this.radius = Math.max(4e-3, Math.min(0.3, this.radius * factor));
+  }
+  /** In item pixels. @param {Item} item */
+  size(item) {
+    return this.radius * Math.max(item.width, item.height);
+  }
+  /** By half its width. @param {Item} item @param {number} dx @param {number} dy */
+  move(item, dx, dy) {
+    const step = this.size(item);
+    this.cursor = {
+      x: Math.max(0, Math.min(item.width - 1, this.cursor.x + dx * step)),
+      y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step))
+    };
+  }
+  /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
+   * @param {Item} item @param {Draft} draft @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
+  paint(item, draft, at, from) {
+    const { marks } = draft;
+    if (!this.kind || !marks) return;
+    if (!from) marks.begin();
+    marks.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
+    this.cursor = at;
+    if (KINDS.some((kind) => marks.region(kind))) draft.reason = "wrong";
+  }
+};
+
+// hitl_widgets/widgets/js/extras.js
+var Extras = class {
+  /**
+   * @param {Pick<import("./session.js").Surroundings, "decode" | "save" | "send">} around
+   * @param {{queue: Queue, changed: () => void, say: (text: string, bad: boolean) => void}} card
+   */
+  constructor(around, card) {
+    this.around = around;
+    this.card = card;
+    this.examples = /* @__PURE__ */ new Map();
+    this.packing = false;
+  }
+  /** The examples of a label are wanted on the screen. @param {Label} label */
+  wantExamples({ label_id, n_examples }) {
+    if (!n_examples || this.examples.has(label_id)) return;
+    this.examples.set(label_id, []);
+    this.ask({ kind: "examples", label_id });
+  }
+  /** The whole project as a file. */
+  wantArchive() {
+    if (this.packing) return;
+    this.packing = true;
+    this.card.say("The archive is being made …", false);
+    this.ask({ kind: "archive" });
+  }
+  /** Something without which the card goes on: not sent again. @param {object} message */
+  ask(message) {
+    try {
+      this.around.send(message);
+    } catch (error) {
+      console.warn("hitl_widgets: not sent:", error);
+    }
+  }
+  /** @param {Push} push @param {ArrayBufferView[]} buffers @returns {boolean} whether it was one of these */
+  take(push, buffers) {
+    if (push.kind === "thumbnail") this.#thumbnail(push.item_id, buffers[0]);
+    else if (push.kind === "examples") this.#examples(push.label_id, push.examples, buffers);
+    else if (push.kind === "archive") this.#archive(push.name, push.problem, buffers[0]);
+    else return false;
+    return true;
+  }
+  /** @param {string} item_id @param {ArrayBufferView} bytes */
+  #thumbnail(item_id, bytes) {
+    const wanting = () => this.card.queue.past.filter((past) => past.item_id === item_id && !past.thumb);
+    if (!wanting().length) return;
+    this.#picture(bytes).then((picture) => {
+      for (const past of wanting()) past.thumb = picture ?? void 0;
+      this.card.changed();
+    });
+  }
+  /** @param {string} label_id @param {Omit<Example, "picture">[]} examples @param {ArrayBufferView[]} buffers */
+  #examples(label_id, examples, buffers) {
+    Promise.all(examples.map(async (example, i) => ({ ...example, picture: await this.#picture(buffers[i]) }))).then((all) => {
+      this.examples.set(label_id, all);
+      this.card.changed();
+    });
+  }
+  /** @param {ArrayBufferView} bytes @returns {Promise<Picture | null>} */
+  async #picture(bytes) {
+    if (!bytes?.byteLength || !this.around.decode) return null;
+    return this.around.decode({ bytes, mime: "image/png" }).catch(() => null);
+  }
+  /** @param {string} name @param {string | undefined} problem @param {ArrayBufferView | undefined} bytes */
+  #archive(name, problem, bytes) {
+    this.packing = false;
+    if (problem || !bytes) return this.card.say(problem ?? "No archive came.", true);
+    this.around.save?.(name, bytes);
+    const size = Math.max(1, Math.round(bytes.byteLength / 1024)).toLocaleString("en");
+    this.card.say(`${name}: ${size} KB handed to the browser's downloads.`, false);
+  }
+};
 
 // hitl_widgets/widgets/js/link.js
 var PATIENCE_MS = 5e3;
@@ -666,25 +827,6 @@ var MORE_MS = 2e3;
 var QUIET_MS = 1e3;
 var RECENT = 12;
 var TOUCHES = 8;
-var FLAGS = (
-  /** @type {const} */
-  {
-    ethics: "Ethics or bias",
-    bad_data: "Bad data",
-    not_in_taxonomy: "Not in the taxonomy",
-    second_look: "Second look"
-  }
-);
-var blank = () => ({ flags: /* @__PURE__ */ new Set(), note: "", reason: null, marks: null });
-var draftOf = ({ flags, note, reason, wrong, missing }) => {
-  const [height, width] = (wrong ?? missing)?.size ?? [0, 0];
-  return {
-    flags: new Set(flags),
-    note: note ?? "",
-    reason: reason ?? null,
-    marks: width ? new Marks(width, height, { wrong, missing }) : null
-  };
-};
 var Session = class {
   /** @param {Surroundings} around */
   constructor(around) {
@@ -692,23 +834,20 @@ var Session = class {
     this.queue = new Queue();
     this.outbox = new Outbox(around.storage, around.now);
     this.link = new Link(this.outbox, around);
+    this.extras = new Extras(around, { queue: this.queue, changed: () => this.#changed(false), say: (text, bad) => this.#say(text, bad) });
     this.setup = null;
     this.labels = /* @__PURE__ */ new Map();
     this.keys = /* @__PURE__ */ new Map();
     this.bindings = /* @__PURE__ */ new Map();
     this.certainty = null;
-    this.draft = blank();
+    this.draft = new Draft();
+    this.brush = new Brush();
     this.asking = null;
     this.guessing = false;
-    this.tool = null;
-    this.erasing = false;
-    this.radius = 0.06;
-    this.cursor = { x: 0, y: 0 };
     this.pointed = null;
     this.peeked = null;
     this.revising = null;
     this.recent = [];
-    this.examples = /* @__PURE__ */ new Map();
     this.sight = new Sight();
     this.tally = new Tally();
     this.end = null;
@@ -716,7 +855,6 @@ var Session = class {
     this.problem = null;
     this.crashed = null;
     this.notice = null;
-    this.packing = false;
     this.named = false;
     this.naming = false;
     this.tab = newId();
@@ -823,7 +961,7 @@ var Session = class {
   #name(taxonomy) {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
     this.keys = assignKeys(taxonomy.labels, this.keys, this.bindings);
-    this.examples.clear();
+    this.extras.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
   }
   /** @param {{decision_id?: string, item_id?: string, reason: string, again?: boolean}} reply */
@@ -846,6 +984,7 @@ var Session = class {
   }
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
   push(push, buffers) {
+    if (this.extras.take(push, buffers)) return;
     const { item } = this;
     if (push.kind === "item") this.#arrived({ ...push.item, bytes: buffers[0], maps: {} }, Boolean(push.again));
     else if (push.kind === "map") {
@@ -868,10 +1007,7 @@ var Session = class {
     } else if (push.kind === "past") {
       this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
-    } else if (push.kind === "thumbnail") return this.#thumbnail(push.item_id, buffers[0]);
-    else if (push.kind === "examples") return this.#examples(push.label_id, push.examples, buffers);
-    else if (push.kind === "archive") this.#archived(push.name, push.problem, buffers[0]);
-    else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+    } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "end") this.end = push.reason;
     else if (push.kind === "problem") this.problem = push.reason;
     else if (push.kind === "closed") this.closed = push.reason;
@@ -893,37 +1029,6 @@ var Session = class {
     }
     const asked = this.queue.find(item.item_id);
     if (asked?.fetching) this.queue.push({ ...item, blind: asked.blind, chosen_by: asked.chosen_by });
-  }
-  /** @param {string} item_id @param {ArrayBufferView} bytes */
-  #thumbnail(item_id, bytes) {
-    const wanting = () => this.queue.past.filter((past) => past.item_id === item_id && !past.thumb);
-    if (!wanting().length) return;
-    this.#picture(bytes).then((picture) => {
-      for (const past of wanting()) past.thumb = picture ?? void 0;
-      this.#changed(false);
-    });
-  }
-  /** @param {string} label_id @param {Omit<Example, "picture">[]} examples @param {ArrayBufferView[]} buffers */
-  #examples(label_id, examples, buffers) {
-    Promise.all(examples.map(async (example, i) => ({ ...example, picture: await this.#picture(buffers[i]) }))).then((all) => {
-      this.examples.set(label_id, all);
-      this.#changed(false);
-    });
-  }
-  /** @param {ArrayBufferView} bytes @returns {Promise<Picture | null>} */
-  async #picture(bytes) {
-    if (!bytes?.byteLength || !this.around.decode) return null;
-    return this.around.decode({ bytes, mime: "image/png" }).catch(() => null);
-  }
-  /** @param {string} name @param {string | undefined} problem @param {ArrayBufferView | undefined} bytes */
-  #archived(name, problem, bytes) {
-    this.packing = false;
-    if (problem || !bytes) {
-      this.notice = { text: problem ?? "No archive came.", bad: true };
-      return;
-    }
-    this.around.save?.(name, bytes);
-    this.notice = { text: `${name}: ${Math.max(1, Math.round(bytes.byteLength / 1024)).toLocaleString("en")} KB handed to the browser's downloads.`, bad: false };
   }
   /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
   #leaveToOthers() {
@@ -985,73 +1090,29 @@ var Session = class {
   flag() {
     if (!this.item || this.face) return;
     if (!this.draft.flags.size) this.draft.flags.add("bad_data");
-    const flags = [...this.draft.flags].map((flag) => FLAGS[
-      /** @type {keyof typeof FLAGS} */
-      flag
-    ].toLowerCase());
-    this.#decide({ verdict: "unsure", label_id: null, words: `Flagged: ${flags.join(", ")}` });
+    this.#decide({ verdict: "unsure", label_id: null, words: `Flagged: ${[...this.draft.flags].map(flagName).join(", ").toLowerCase()}` });
   }
   /** @param {string} flag */
   toggleFlag(flag) {
-    if (!this.item || this.face) return;
-    const { flags } = this.draft;
-    if (!flags.delete(flag)) flags.add(flag);
-    const word = FLAGS[
-      /** @type {keyof typeof FLAGS} */
-      flag
-    ];
-    this.#say(flags.has(flag) ? `${word}: marked, and stored with your decision` : `${word}: not marked`, false);
+    if (this.item && !this.face) this.#say(this.draft.flag(flag), false);
   }
-  /** The reason that the map shows is right, or wrong; said again, it is taken back. @param {"right" | "wrong"} reason */
+  /** @param {import("./types.d.ts").Reason} reason */
   judge(reason) {
     if (!this.item || this.face) return;
     if (!this.saliency && this.draft.reason !== reason) return this.#say("No map is shown, so there is no reason to judge.", false);
-    if (reason === "right" && this.draft.marks?.region("wrong")) return this.#say("A region is marked as wrong: the reason can't be right.", true);
-    this.draft.reason = this.draft.reason === reason ? null : reason;
-    this.#say(this.draft.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "Nothing said of the reason", false);
+    this.#say(this.draft.judge(reason), false);
   }
   /** The brush in hand: for what is wrong, for what is missing, or none. */
-  nextTool() {
+  nextBrush() {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.#say("This item is shown blind: there is no reason to mark.", false);
-    this.tool = this.tool === null ? "wrong" : this.tool === "wrong" ? "missing" : null;
-    this.erasing = false;
-    if (!this.draft.marks) this.draft.marks = new Marks(item.width, item.height);
-    if (this.tool === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
-    this.#say(this.tool === "wrong" ? "Mark what should not have counted" : this.tool === "missing" ? "Mark what should have counted" : "The brush is put away", false);
+    this.#say(this.brush.next(item, this.draft), false);
   }
-  toggleEraser() {
-    if (!this.tool) return;
-    this.erasing = !this.erasing;
-    this.#say(this.erasing ? "The brush erases" : "The brush marks", false);
-  }
-  /** @param {number} factor */
-  resizeBrush(factor) {
-    this.radius = Math.max(4e-3, Math.min(0.3, this.radius * factor));
-    this.#changed();
-  }
-  /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
-   * @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
-  paint(at, from) {
-    const { item, tool } = this;
-    const { marks } = this.draft;
-    if (!item || !tool || !marks) return;
-    if (!from) marks.begin();
-    marks.spot(tool, at.x, at.y, this.radius * Math.max(item.width, item.height), { erase: this.erasing, from });
-    this.cursor = at;
-    if (KINDS.some((kind) => marks.region(kind))) this.draft.reason = "wrong";
-    this.#changed();
-  }
-  /** The keyboard's brush moves by half its width. @param {number} dx @param {number} dy */
-  moveBrush(dx, dy) {
-    const { item } = this;
-    if (!item) return;
-    const step = this.radius * Math.max(item.width, item.height);
-    this.cursor = {
-      x: Math.max(0, Math.min(item.width - 1, this.cursor.x + dx * step)),
-      y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step))
-    };
+  /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
+  withBrush(step) {
+    if (!this.item || !this.brush.kind) return;
+    step(this.brush, this.item, this.draft);
     this.#changed();
   }
   /** @param {string} note */
@@ -1086,8 +1147,8 @@ var Session = class {
   }
   /** @returns {boolean} whether there was something to leave */
   escape() {
-    if (this.tool) {
-      this.tool = null;
+    if (this.brush.kind) {
+      this.brush.kind = null;
       this.#say("The brush is put away", false);
       return true;
     }
@@ -1102,8 +1163,8 @@ var Session = class {
   }
   undo() {
     if (this.closed || this.needs_name) return;
-    if (this.tool && this.draft.marks?.undo()) return this.#say("The last stroke is taken back", false);
-    if (this.tool || this.asking || this.guessing || this.revising) {
+    if (this.brush.kind && this.draft.marks?.undo()) return this.#say("The last stroke is taken back", false);
+    if (this.brush.kind || this.asking || this.guessing || this.revising) {
       this.escape();
       return;
     }
@@ -1117,7 +1178,7 @@ var Session = class {
     if (!last.former && last.item) last.item.shown_at = void 0;
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
-      this.draft = draftOf(last);
+      this.draft = new Draft(last);
     }
     this.#say(`Undone: ${this.told(last)}${last.former ? `. ${this.told(last.former.past)} stands again` : ""}`, false);
     this.link.flush();
@@ -1154,12 +1215,12 @@ var Session = class {
     item.blind = isHidden(past);
     item.shown_at = void 0;
     this.revising = { past, item, certainty: before.certainty, draft: before.draft };
-    this.draft = draftOf(past);
+    this.draft = new Draft(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
     this.asking = null;
     this.guessing = false;
-    this.tool = null;
+    this.brush.kind = null;
     if (item.fetching || past.hidden && !item.blind && !Object.keys(item.maps).length) this.#fetch(item.item_id);
     this.#decode();
     this.#say(`You said: ${this.told(past)}. Choose anew to revise it; Esc goes back.`, false);
@@ -1208,19 +1269,6 @@ var Session = class {
   fade(by) {
     this.#look(() => this.sight.fade(by));
   }
-  /** The examples of a label are wanted on the screen. @param {Label} label */
-  wantExamples({ label_id, n_examples }) {
-    if (!n_examples || this.examples.has(label_id)) return;
-    this.examples.set(label_id, []);
-    this.#send({ kind: "examples", label_id });
-  }
-  /** The whole project as a file. */
-  archive() {
-    if (this.packing) return;
-    this.packing = true;
-    this.#say("The archive is being made …", false);
-    this.#send({ kind: "archive" });
-  }
   /** @param {string | null} name null: go on under the default one */
   name(name) {
     if (name === null) this.named = true;
@@ -1254,19 +1302,14 @@ var Session = class {
     if (!item || this.face) return;
     this.asking = null;
     this.guessing = false;
-    this.tool = null;
+    this.brush.kind = null;
     const rated = verdict !== "skip" ? this.certainty : null;
-    const note = this.draft.note.trim() || null;
     const act = {
       ...this.#act("decide", item.item_id),
       kind: "decide",
       verdict,
       label_id,
-      note,
-      flags: [...this.draft.flags],
-      reason: this.draft.reason,
-      wrong: this.draft.marks?.region("wrong") ?? null,
-      missing: this.draft.marks?.region("missing") ?? null,
+      ...this.draft.said,
       certainty: rated?.value ?? null,
       seen: this.#seen(item, rated?.source)
     };
@@ -1276,7 +1319,7 @@ var Session = class {
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
-      this.draft = this.queue.current?.draft ?? blank();
+      this.draft = this.queue.current?.draft ?? new Draft();
       this.pointed = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
@@ -1323,17 +1366,9 @@ var Session = class {
     this.notice = { text, bad };
     this.#changed();
   }
-  /** Something without which the card goes on: not sent again. @param {object} message */
-  #send(message) {
-    try {
-      this.around.send(message);
-    } catch (error) {
-      console.warn("hitl_widgets: not sent:", error);
-    }
-  }
   /** @param {string} item_id */
   #fetch(item_id) {
-    this.#send({ kind: "fetch", item_id });
+    this.extras.ask({ kind: "fetch", item_id });
   }
   #have() {
     const decided = [...this.outbox.entries.values()].map(({ act }) => act.item_id);
@@ -1345,7 +1380,7 @@ var Session = class {
     if (!this.setup || this.closed || this.queue.items.length > LOW || now - this.more_at < MORE_MS) return;
     if (this.end && this.queue.items.length === 0 && now - this.more_at < 5 * MORE_MS) return;
     this.more_at = now;
-    this.#send({ kind: "more", have: this.#have() });
+    this.extras.ask({ kind: "more", have: this.#have() });
   }
   #decode() {
     const { past } = this.queue;
@@ -1460,8 +1495,8 @@ function buildAbout(session) {
       link.hidden = !address;
       setAttribute(link, "href", address);
       setText(sensitive, explained?.sensitive ? `Sensitive, because ${explained.sensitive}` : "");
-      if (explained) session.wantExamples(explained);
-      const list = explained && session.examples.get(explained.label_id);
+      if (explained) session.extras.wantExamples(explained);
+      const list = explained && session.extras.examples.get(explained.label_id);
       if (list !== drawn2) {
         drawn2 = list;
         examples.replaceChildren(...(list ?? []).map(build));
@@ -1643,11 +1678,11 @@ function buildMarks(session, refocus) {
 function buildReason(session) {
   const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
   const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
-  const brush = actionButton("brush", "Mark where", () => session.nextTool());
+  const brush = actionButton("brush", "Mark where", () => session.nextBrush());
   const words = h("div", { class: "hitl-revising hitl-brush-words", hidden: true });
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
   function update() {
-    const { draft, item, tool, erasing } = session;
+    const { draft, item, brush: { kind: tool, erasing } } = session;
     element.hidden = !session.sight.methods.length;
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
@@ -2069,25 +2104,26 @@ function buildStage(session) {
     event.preventDefault();
     zoom(2 ** (-event.deltaY / 200), shareAt(event));
   }, { passive: false });
-  stage.addEventListener("dblclick", (event) => session.tool || (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
+  stage.addEventListener("dblclick", (event) => session.brush.kind || (near.times > 1 ? zoom(0) : zoom(4, shareAt(event))));
   const pixelAt = (event) => {
     const { x, y } = shareAt(event);
     const { width = 0, height = 0 } = session.item ?? {};
     return { x: (near.x + (x - 0.5) / near.times) * width, y: (near.y + (y - 0.5) / near.times) * height };
   };
   stage.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || near.times === 1 && !session.tool) return;
+    if (event.button !== 0 || near.times === 1 && !session.brush.kind) return;
     stage.setPointerCapture(event.pointerId);
     let from = shareAt(event);
     let point = pixelAt(event);
-    const painting = session.tool !== null;
-    if (painting) session.paint(point);
+    const painting = session.brush.kind !== null;
+    const paint = (before) => session.withBrush((tool, item, draft) => tool.paint(item, draft, point, before));
+    if (painting) paint();
     const drag = (e) => {
       const to = shareAt(e);
       if (painting) {
-        const next = pixelAt(e);
-        session.paint(next, point);
-        point = next;
+        const before = point;
+        point = pixelAt(e);
+        paint(before);
       } else move(from.x - to.x, from.y - to.y);
       from = to;
     };
@@ -2134,10 +2170,10 @@ function buildStage(session) {
     lay(canvas, saliency, item);
   }
   function drawMarks(item) {
-    const { draft: { marks }, tool, erasing, radius, cursor } = session;
+    const { draft: { marks }, brush: { kind, erasing, cursor } } = session;
     const visible = Boolean(marks && item?.picture && marks.width === item.width && marks.height === item.height);
     marked.hidden = !visible;
-    brush.hidden = !visible || !tool;
+    brush.hidden = !visible || !kind;
     if (!marks || !item || !visible) return;
     const state = `${marks.version} ${marks.width} ${item.item_id}`;
     if (state !== painted) {
@@ -2147,7 +2183,7 @@ function buildStage(session) {
       marked.height = height;
       marked.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
     }
-    const across = 2 * radius * Math.max(item.width, item.height);
+    const across = 2 * session.brush.size(item);
     Object.assign(brush.style, {
       left: `${100 * cursor.x / item.width}%`,
       top: `${100 * cursor.y / item.height}%`,
@@ -2176,7 +2212,7 @@ function buildStage(session) {
     drawMap(alone, item, two ? saliency : null, "beside");
     map.style.opacity = String(session.sight.opacity);
     drawMarks(item);
-    stage.classList.toggle("hitl-painting", session.tool !== null);
+    stage.classList.toggle("hitl-painting", session.brush.kind !== null);
     stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
     setText(broken, item?.broken ?? "");
     setAttribute(image, "aria-label", item ? `Item ${item.item_id}, ${item.width} by ${item.height} pixels` : "No item");
@@ -2291,15 +2327,11 @@ function buildStrip(session) {
       const model = one.hidden && !isHidden(one) && one.suggestion ? session.labels.get(one.suggestion)?.name : void 0;
       setText(parts.said, model ? `model: ${model}` : "");
       parts.said.classList.toggle("hitl-differs", Boolean(model) && one.suggestion !== one.label_id);
-      const flags = one.flags.map((flag) => FLAGS[
-        /** @type {keyof typeof FLAGS} */
-        flag
-      ] ?? flag);
       const words = [
         `${one.item_id}: ${told2}`,
         model && `the model said ${model}`,
         one.certainty !== null && `certainty ${one.certainty}`,
-        ...flags,
+        ...one.flags.map(flagName),
         one.note && `“${one.note}”`
       ].filter(Boolean).join(", ");
       const button = (
@@ -2365,7 +2397,7 @@ function buildHeader(session, onHelp) {
   return { header, update };
 }
 function buildTemporary(session) {
-  const button = h("button", { class: "hitl-primary", type: "button", text: "Download the archive", onclick: () => session.archive() });
+  const button = h("button", { class: "hitl-primary", type: "button", text: "Download the archive", onclick: () => session.extras.wantArchive() });
   const bar = h(
     "div",
     { class: "hitl-temporary", role: "note", hidden: true },
@@ -2374,7 +2406,7 @@ function buildTemporary(session) {
   );
   return { bar, update() {
     bar.hidden = !session.setup?.temporary;
-    button.disabled = session.packing;
+    button.disabled = session.extras.packing;
   } };
 }
 function buildFooter(session) {
@@ -2471,7 +2503,7 @@ function render(el, session) {
     note: () => marks.write(),
     right_reason: () => session.judge("right"),
     wrong_reason: () => session.judge("wrong"),
-    brush: () => session.nextTool(),
+    brush: () => session.nextBrush(),
     map: () => session.toggleMap(),
     display: () => session.nextMap("display"),
     method: () => session.nextMap("method"),
@@ -2494,16 +2526,18 @@ function render(el, session) {
     else if (!session.escape()) root.blur();
   }
   const brushKeys = {
-    ArrowLeft: () => session.moveBrush(-1, 0),
-    ArrowRight: () => session.moveBrush(1, 0),
-    ArrowUp: () => session.moveBrush(0, -1),
-    ArrowDown: () => session.moveBrush(0, 1),
-    " ": () => session.paint(session.cursor),
-    e: () => session.toggleEraser(),
-    "]": () => session.resizeBrush(1.3),
-    "[": () => session.resizeBrush(1 / 1.3),
-    PageUp: () => session.resizeBrush(1.3),
-    PageDown: () => session.resizeBrush(1 / 1.3)
+    ArrowLeft: (brush, item) => brush.move(item, -1, 0),
+    ArrowRight: (brush, item) => brush.move(item, 1, 0),
+    ArrowUp: (brush, item) => brush.move(item, 0, -1),
+    ArrowDown: (brush, item) => brush.move(item, 0, 1),
+    " ": (brush, item, draft) => brush.paint(item, draft, brush.cursor),
+    e: (brush) => {
+      brush.erasing = !brush.erasing;
+    },
+    "]": (brush) => brush.resize(1.3),
+    "[": (brush) => brush.resize(1 / 1.3),
+    PageUp: (brush) => brush.resize(1.3),
+    PageDown: (brush) => brush.resize(1 / 1.3)
   };
   function onKey(event) {
     const target = (
@@ -2515,9 +2549,9 @@ function render(el, session) {
       return;
     }
     if (target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
-    if (session.tool && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
+    if (session.brush.kind && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
       event.preventDefault();
-      return brushKeys[event.key]();
+      return session.withBrush(brushKeys[event.key]);
     }
     const action = read(event, session.bindings, { asking: session.asking !== null });
     if (!action) return;

@@ -1,0 +1,94 @@
+// @ts-check
+// What is said beside the label, until the item is decided: flags, a note, a word on the reason and where.
+
+import { KINDS, Marks } from "./brush.js";
+
+/** @typedef {import("./types.d.ts").Past} Past */
+/** @typedef {import("./types.d.ts").Item} Item */
+/** @typedef {import("./types.d.ts").Reason} Reason */
+
+export const FLAGS = /** @type {const} */ ({ ethics: "Ethics or bias", bad_data: "Bad data", not_in_taxonomy: "Not in the taxonomy",
+  second_look: "Second look" });
+
+/** @param {string} flag */
+export const flagName = (flag) => FLAGS[/** @type {keyof typeof FLAGS} */ (flag)] ?? flag;
+
+export class Draft {
+  /** @param {Past} [past] what was said of a decision that is looked at again */
+  constructor(past) {
+    /** @type {Set<string>} */
+    this.flags = new Set(past?.flags);
+    this.note = past?.note ?? "";
+    /** @type {Reason | null} */
+    this.reason = past?.reason ?? null;
+    const [height, width] = (past?.wrong ?? past?.missing)?.size ?? [0, 0];
+    /** @type {Marks | null} */
+    this.marks = past && width ? new Marks(width, height, past) : null;
+  }
+
+  /** As a decision has it. */
+  get said() {
+    return { note: this.note.trim() || null, flags: [...this.flags], reason: this.reason,
+      wrong: this.marks?.region("wrong") ?? null, missing: this.marks?.region("missing") ?? null };
+  }
+
+  /** @param {string} flag @returns {string} what happened, in words */
+  flag(flag) {
+    if (!this.flags.delete(flag)) this.flags.add(flag);
+    return this.flags.has(flag) ? `${flagName(flag)}: marked, and stored with your decision` : `${flagName(flag)}: not marked`;
+  }
+
+  /** The reason that the map shows is right, or wrong; said again, it is taken back.
+   * @param {Reason} reason @returns {string} what happened, in words */
+  judge(reason) {
+    if (reason === "right" && this.marks?.region("wrong")) return "A region is marked as wrong: the reason can't be right.";
+    this.reason = this.reason === reason ? null : reason;
+    return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "Nothing said of the reason";
+  }
+}
+
+/** What paints the marks, by mouse or by keys. */
+export class Brush {
+  constructor() {
+    /** What it marks; null while it is put away. @type {import("./brush.js").Kind | null} */
+    this.kind = null;
+    this.erasing = false;
+    /** As a share of the item's longer side. */
+    this.radius = 0.06;
+    /** Where the keys' brush stands, in item pixels. */
+    this.cursor = { x: 0, y: 0 };
+  }
+
+  /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft @returns {string} in words */
+  next(item, draft) {
+    this.kind = this.kind === null ? "wrong" : this.kind === "wrong" ? "missing" : null;
+    this.erasing = false;
+    draft.marks ??= new Marks(item.width, item.height);
+    if (this.kind === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
+    return this.kind === "wrong" ? "Mark what should not have counted" : this.kind === "missing" ? "Mark what should have counted" : "The brush is put away";
+  }
+
+  /** @param {number} factor */
+  resize(factor) { this.radius = Math.max(0.004, Math.min(0.3, this.radius * factor)); }
+
+  /** In item pixels. @param {Item} item */
+  size(item) { return this.radius * Math.max(item.width, item.height); }
+
+  /** By half its width. @param {Item} item @param {number} dx @param {number} dy */
+  move(item, dx, dy) {
+    const step = this.size(item);
+    this.cursor = { x: Math.max(0, Math.min(item.width - 1, this.cursor.x + dx * step)),
+      y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step)) };
+  }
+
+  /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
+   * @param {Item} item @param {Draft} draft @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
+  paint(item, draft, at, from) {
+    const { marks } = draft;
+    if (!this.kind || !marks) return;
+    if (!from) marks.begin();
+    marks.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
+    this.cursor = at;
+    if (KINDS.some((kind) => marks.region(kind))) draft.reason = "wrong";
+  }
+}

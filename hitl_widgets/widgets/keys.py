@@ -1,0 +1,49 @@
+"""Which key does what on the card?
+
+The table lies in ``static/keys.json``, action -> keys and what it does in words; the browser reads keys by it, and
+shows it as help. Read `configured` first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from ..errors import BadInput
+from .card import STATIC
+
+KEYS = STATIC / "keys.json"
+KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)")
+
+
+def configured(keys: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[list[str], str]]:
+    """The card's own keys, action -> keys and what it does in words, with the keys that a person wants instead.
+
+    Parameters
+    ----------
+    keys : action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft"
+
+    Raises
+    ------
+    BadInput
+        When an action is unknown, a key is no key, or two actions share one.
+    """
+    table: dict[str, tuple[list[str], str]] = {
+        action: (default, words) for action, (default, words) in json.loads(KEYS.read_text("utf-8")).items()}
+    for action, given in keys.items():
+        if action not in table:
+            raise BadInput(f"keys: {action!r} is nothing that the card does; known are {', '.join(table)}. A label's "
+                           "key is set in the taxonomy.")
+        table[action] = [given] if isinstance(given, str) else list(given), table[action][1]
+        for key in table[action][0]:
+            if not isinstance(key, str) or not KEY.fullmatch(key):
+                raise BadInput(f"keys: {key!r} for {action!r} is no key; a small letter or sign is expected, a name "
+                               "such as 'Enter', 'Space', 'ArrowLeft' or 'F2', or 'Shift+' and a capital or a name.")
+    owner: dict[str, str] = {}
+    for action, (mine, _) in table.items():
+        for key in mine:
+            if owner.setdefault(key, action) != action:
+                raise BadInput(f"keys: {key!r} is wanted for {owner[key]!r} and for {action!r}; give one of them "
+                               "another.")
+    return table
