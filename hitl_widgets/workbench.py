@@ -29,6 +29,7 @@ from .sampling import Strategy, strategy_named
 from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from .explanations import Explanations
     from .learn.finetune import LabelledImages
     from .rounds import Run
     from .shelf import Shelf
@@ -363,6 +364,64 @@ class Workbench:
         """
         from .rounds import finetune
         return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed)
+
+    def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
+                ) -> Explanations:
+        """Why the adopted model says what it says of some items, or would say something else.
+
+        Parameters
+        ----------
+        item_ids : one id or several
+        method : "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion" or "kernelshap"
+        target : a label's name or id; (label, against) for what speaks for the one rather than the other; None for the
+            model's suggestion, item by item
+
+        Returns
+        -------
+        Explanations
+            .maps, float32 arrays at each item's own size, None where it failed; .errors, item id -> why; .plot()
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when the method doesn't serve it; the message says which do.
+        BadInput, UnknownItem, UnknownLabel
+            When there is no such method, item or label.
+        """
+        from .explanations import explain, ids_of
+        self.shelf.predictor  # noqa: B018 - says in words that a model is needed
+        item_ids = ids_of(item_ids)
+        if target is None or (isinstance(target, (tuple, list)) and target[0] is None):
+            self._ask(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64))
+        return explain(self.shelf, item_ids, method=method, target=target)
+
+    def models(self) -> pd.DataFrame:
+        """Every model that was adopted or trained, oldest first.
+
+        Columns: model (its version), origin ("given", "trained" or "rolled back"), adopted_at (NaT where it never was),
+        accuracy on the hold-out with n items when it was trained, adopted (True for today's).
+        """
+        return self.shelf.models()
+
+    def adopt(self, version_or_net: Any) -> str:
+        """Go back to a former model, or go on with a net that you trained yourself; its version comes back.
+
+        Predictions and maps follow as they are asked for. The log has it.
+
+        Parameters
+        ----------
+        version_or_net : a version of `models()`, or its beginning; or a torch.nn.Module that gives one logit for each
+            of today's labels, in the order of ``wb.taxonomy.label_ids``. It is copied, never changed
+
+        Raises
+        ------
+        BadInput
+            When there is no such version; the message names those there are.
+        ModelError
+            When the version's weights are gone, or the net doesn't fit.
+        """
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        return self.shelf.take_up(version_or_net)
 
     def training_set(self) -> LabelledImages:
         """A torch Dataset of the current annotations (consensus, without hold-out and gold)."""

@@ -129,8 +129,8 @@ class NetExplainer:
         Parameters
         ----------
         targets, against : one a position; no `against` for any when None
-        parts : which of the predictor's labels a target that is none of them was merged from. Its logit is then the
-            logarithm of the sum of their exponentials, as its probability is their sum
+        parts : which of the predictor's labels a label is made of, where it was merged from several. Its logit is then
+            the logarithm of the sum of their exponentials, as its probability is their sum
         """
         against = [None] * len(targets) if against is None else against
         if not len(positions) == len(targets) == len(against):
