@@ -300,6 +300,17 @@ class Shelf:
                     self._keep_map(keys[row], answer)
         return [answers[row] for row in range(len(positions))]
 
+    def check_explanations(self, methods: Sequence[str] | None, n: int, *, budget_s: float) -> pd.DataFrame:
+        """See `Workbench.check_explanations`."""
+        from .learn.check import check
+        with self._lock:
+            explainer = self._explainer
+        if explainer is None:
+            raise ModelError("there is no model to explain; pass model=... to the workbench, or fine-tune first.")
+        positions = np.argsort(self.project.pool.draws(self.project.settings["seed"] + 1))[:n]
+        found = check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
+        return pd.DataFrame([one.as_row() for one in found])
+
     def _parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
         """The model's labels that make up one of today's; ModelError where the model can't tell it from others."""
         lineage = self.project.lineage

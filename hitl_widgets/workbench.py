@@ -395,6 +395,39 @@ class Workbench:
             self._ask(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64))
         return explain(self.shelf, item_ids, method=method, target=target)
 
+    def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
+                           budget_s: float = 60.0) -> pd.DataFrame:
+        """Are the maps to be trusted? Asked of each method on items drawn by chance, for what the model suggests.
+
+        Parameters
+        ----------
+        methods : one or several; None for all that serve the model
+        n : items to ask about, at most
+        budget_s : seconds in all, about; fewer items are taken when they wouldn't fit
+
+        Returns
+        -------
+        DataFrame
+            One row per method: trusted (True, False, or None when undecided) and the verdict in words;
+            randomised, the rank correlation with the map of a net whose upper layers were randomised (near 1: the map
+            isn't about the model); deletion and insertion with 95 % intervals, what hiding and showing in the map's
+            order gains over a random order, in probability (above 0: it finds what counts); infidelity, the share of
+            what hiding squares does that the map doesn't foretell (0 to 1); sensitivity, how much of the map noise
+            too small to see changes; n and seconds.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when a method doesn't serve it.
+        BadInput
+            When there is no such method, or n or budget_s can't be used.
+        """
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected.")
+        if isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or not budget_s > 0:
+            raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected.")
+        return self.shelf.check_explanations([methods] if isinstance(methods, str) else methods, n, budget_s=budget_s)
+
     def models(self) -> pd.DataFrame:
         """Every model that was adopted or trained, oldest first.
 

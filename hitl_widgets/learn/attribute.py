@@ -74,7 +74,7 @@ class NetExplainer:
     """
 
     def __init__(self, predictor: NetPredictor, *, layer: str | None = None) -> None:
-        self.predictor = predictor
+        self.predictor, self.layer = predictor, layer
         self._layer: nn.Module | None = None
         if layer is not None:
             layers = dict(predictor.net.named_modules())
@@ -136,7 +136,8 @@ class NetExplainer:
         if not len(positions) == len(targets) == len(against):
             raise BadInput(f"{len(positions)} items and {len(targets)} targets were given; one target an item is "
                            "expected.")
-        asked = self._asked(method, targets, against, parts or {})
+        self.check(method)
+        asked = self.ask(targets, against, parts)
         answers: dict[int, Attribution | HitlError] = {}
         for start in range(0, len(positions), self.predictor.batch_size):
             seen: dict[int, tuple[Tensor, tuple[int, int]]] = {}
@@ -150,17 +151,22 @@ class NetExplainer:
                 answers[row] = self._as_answer(positions[row], method, (targets[row], against[row]), values, *seen[row])
         return [answers[row] for row in range(len(positions))]
 
-    def _asked(self, method: str, targets: Sequence[str], against: Sequence[str | None],
-               parts: Mapping[str, Sequence[str]]) -> Asked:
+    def check(self, method: str) -> None:
+        """BadInput when there is no such method, ModelError when it doesn't serve this net; both say which do."""
         if method not in METHODS:
             raise BadInput(f"saliency method {method!r} is unknown; known are {', '.join(METHODS)}.")
         if method not in self.methods:
             *most, last = self.methods
             raise ModelError(f"{method!r} reads the maps of a convolution, and this net has none. "
                              f"{', '.join(most)} and {last} serve it; or name a layer that gives maps.")
+
+    def ask(self, targets: Sequence[str], against: Sequence[str | None],
+            parts: Mapping[str, Sequence[str]] | None = None) -> Asked:
+        """What is asked of the net for these targets; UnknownLabel, or BadInput where one is held against itself."""
         known = self.predictor.label_ids
         columns = {label_id: [column] for column, label_id in enumerate(known)}
-        columns |= {label_id: [known.index(part) for part in made_of] for label_id, made_of in parts.items() if made_of}
+        columns |= {label_id: [known.index(part) for part in made_of] for label_id, made_of in (parts or {}).items()
+                    if made_of}
         if unknown := [label for label in (*targets, *against) if label is not None and label not in columns]:
             raise UnknownLabel(f"label_id {unknown[0]!r} is none of the model's: {', '.join(known[:10])}.")
         if same := [one for one, other in zip(targets, against, strict=True) if one == other]:
