@@ -139,14 +139,14 @@ def test_what_the_right_order_gains_is_computed_by_hand(monkeypatch):
     nn.init.zeros_(net[1].weight)
     with torch.no_grad():
         net[1].weight[1, 15] = 3
-    predictor = NetPredictor(net, Gallery([np.full((4, 4), 255, np.uint8)]), ("La", "Lb"))
+    why = NetExplainer(NetPredictor(net, Gallery([np.full((4, 4), 255, np.uint8)]), ("La", "Lb")))
     views = torch.ones(1, 1, 4, 4)
     asked = Asked(torch.tensor([[False, True]]), torch.ones(1, 2, dtype=torch.bool), torch.zeros(1))
     values = np.zeros((1, 4, 4), np.float32)
     values[0, 3, 3] = 1
     p, q = 1 / (1 + np.exp(-3)), 1 / 2
     for sign in (1, -1):
-        gains = check._curves(predictor, sign * values, views, asked, np.random.default_rng(0))
+        gains = check._curves(why, sign * values, views, asked, np.random.default_rng(0))
         np.testing.assert_allclose(gains, [[sign * (p - q) * 3 / 8]] * 2, atol=0.02)
 
 

@@ -29,8 +29,8 @@ STEPS = 50
 # Occlusion hides a window of a seventh of the view's sides, and moves it by half of that.
 WINDOWS = 7
 SEGMENTS, SAMPLES = 30, 160
-# Values in one pass through the net: larger passes are slower on a CPU, and take more memory.
-PASS, LARGEST = 1_500_000, 256
+# Values in one pass through the net, and views: larger passes take more memory, and on a CPU leave its caches.
+PASS, LARGEST = 1_500_000, {"cpu": 32}
 
 
 class Asked(NamedTuple):
@@ -191,7 +191,7 @@ class NetExplainer:
         for row, view in enumerate(views):
             alike.setdefault(view.shape, []).append(row)
         for shape, rows in alike.items():
-            at_once = max(1, min(LARGEST, PASS // shape.numel()))
+            at_once = self.at_once(shape)
             for start in range(0, len(rows), at_once):
                 some = rows[start:start + at_once]
                 answers |= zip(some, self._halved(method, [views[row] for row in some], asked.rows(some)), strict=True)
@@ -222,6 +222,10 @@ class NetExplainer:
                            against=labels[1], model=self.predictor.version, values=values, box=box,
                            signed=METHODS[method].signed)
 
+    def at_once(self, shape: torch.Size) -> int:
+        """How many views of a shape (C, h, w) go through the net in one pass."""
+        return max(1, min(LARGEST.get(self.predictor.device.type, 256), PASS // shape.numel()))
+
     def speaks(self, views: Tensor, target: Tensor, against: Tensor, held: Tensor) -> Tensor:
         """How much the net speaks for what is asked, shape (n,): the target's logit, less the other's where there is
         one. Hold the predictor's lock."""
@@ -251,7 +255,7 @@ class NetExplainer:
 
     def _integrated_gradients(self, views: Tensor, asked: Asked) -> Tensor:
         # At least 10 steps a pass: fewer take far longer, and even of large views 10 fit.
-        at_once = max(10, len(views), min(LARGEST, PASS // views[0].numel()))
+        at_once = max(10, self.at_once(views[0].shape))
         return IntegratedGradients(self.speaks).attribute(views, additional_forward_args=asked, n_steps=STEPS,
                                                           internal_batch_size=at_once).sum(dim=1)
 
@@ -262,7 +266,7 @@ class NetExplainer:
         return Occlusion(self.speaks).attribute(
             views.detach(), (channels, *window), strides=(channels, *(ceil(side / 2) for side in window)),
             additional_forward_args=asked,
-            perturbations_per_eval=max(1, min(LARGEST, PASS // views[0].numel()) // len(views)))[:, 0]
+            perturbations_per_eval=max(1, self.at_once(views[0].shape) // len(views)))[:, 0]
 
     def _kernelshap(self, views: Tensor, asked: Asked) -> Tensor:
         return torch.stack([self._shares(views[row:row + 1].detach(), asked.rows(slice(row, row + 1)))
@@ -277,7 +281,7 @@ class NetExplainer:
         LimeBase(self.speaks, solver, lambda *_, **__: torch.ones(1), lambda *_, **__: next(rows), True,
                  lambda row, view, **_: view * row[0][segments], None).attribute(
             view, additional_forward_args=asked, n_samples=len(shown),
-            perturbations_per_eval=max(1, min(LARGEST, PASS // view.numel())))
+            perturbations_per_eval=self.at_once(view[0].shape))
         return torch.from_numpy(solver.found)[segments.cpu()]
 
 

@@ -23,8 +23,8 @@ from scipy.stats import t as student
 from torch import Tensor, nn
 
 from ..errors import BadInput, HitlError
-from .attribute import LARGEST, PASS, Asked, NetExplainer
-from .predict import NetPredictor, private_copy
+from .attribute import Asked, NetExplainer
+from .predict import private_copy
 
 # A map is cut into so many cells a side, which are hidden or shown in so many steps.
 CELLS, STEPS, ORDERS = 14, 20, 3
@@ -152,7 +152,7 @@ def check(explainer: NetExplainer, positions: Sequence[int], *, methods: Sequenc
     methods = tuple(methods if methods is not None else explainer.methods)
     for method in methods:
         explainer.check(method)
-    views, asked = _sample(explainer.predictor, positions)
+    views, asked = _sample(explainer, positions)
     rng = np.random.default_rng(seed)
     nets = [_with_random_top(explainer, views, rng) for _ in range(NETS)]
     done: list[Checked] = []
@@ -162,28 +162,27 @@ def check(explainer: NetExplainer, positions: Sequence[int], *, methods: Sequenc
     return done
 
 
-def _sample(predictor: NetPredictor, positions: Sequence[int]) -> tuple[Tensor, Asked]:
+def _sample(explainer: NetExplainer, positions: Sequence[int]) -> tuple[Tensor, Asked]:
     """Views of one shape, and the question why the model says what it says of them."""
     alike: dict[torch.Size, list[Tensor]] = {}
     for position in positions:
         try:
-            view = predictor.view(int(position))[0]
+            view = explainer.predictor.view(int(position))[0]
         except HitlError:
             continue
         alike.setdefault(view.shape, []).append(view)
     if not alike:
         raise BadInput("none of the items can be read, so there is nothing to check the maps on.")
     views = torch.stack(max(alike.values(), key=len))
-    logits = _in_passes(predictor, views)
+    logits = _in_passes(explainer, views)
     target = torch.nn.functional.one_hot(logits.argmax(dim=1), logits.shape[1]).bool()
     return views, Asked(target, torch.ones_like(target), torch.zeros(len(views)))
 
 
-def _in_passes(predictor: NetPredictor, views: Tensor) -> Tensor:
+def _in_passes(explainer: NetExplainer, views: Tensor) -> Tensor:
     """The net's logits for any number of views, within the memory of one pass at a time."""
-    at_once = max(1, min(LARGEST, PASS // views[0].numel()))
-    found = []
-    for part in views.split(at_once):
+    predictor, found = explainer.predictor, []
+    for part in views.split(explainer.at_once(views[0].shape)):
         with predictor.lock, torch.no_grad():
             found.append(predictor.logits(part).cpu())
     return torch.cat(found)
@@ -204,7 +203,7 @@ def _check_one(explainer: NetExplainer, nets: Sequence[NetExplainer], method: st
     _maps(explainer, method, views[:2], asked.rows(slice(2)))
     a_map = (time.monotonic() - warm) / len(views[:2])
     warm = time.monotonic()
-    _in_passes(explainer.predictor, views[:1].repeat(16, 1, 1, 1))
+    _in_passes(explainer, views[:1].repeat(16, 1, 1, 1))
     a_pass = (time.monotonic() - warm) / 16
     an_item = a_map * (1 + NETS) + a_pass * (2 * (STEPS + 1) * (1 + ORDERS) + 2 * HIDDEN)
     shaking = min(SHAKEN, len(views)) * a_map * (1 + NOISES)
@@ -220,7 +219,7 @@ def _check_one(explainer: NetExplainer, nets: Sequence[NetExplainer], method: st
     told = np.isfinite(alike).sum(axis=0)
     same = np.where(told, np.nansum(alike, axis=0) / np.maximum(told, 1), np.nan)
     rng = np.random.default_rng(seed)
-    deletion, insertion = _curves(explainer.predictor, maps, views, asked, rng)
+    deletion, insertion = _curves(explainer, maps, views, asked, rng)
     missed = _unforetold(explainer, maps, views, asked, seed=seed)
     few = min(SHAKEN, len(views))
     in_time = time.monotonic() - began + few * a_map * (1 + NOISES) < 1.2 * budget_s
@@ -241,7 +240,7 @@ def _alike(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return found
 
 
-def _curves(predictor: NetPredictor, maps: np.ndarray, views: Tensor, asked: Asked,
+def _curves(explainer: NetExplainer, maps: np.ndarray, views: Tensor, asked: Asked,
             rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """What the map's order gains over a random one, item by item: when its cells are hidden, and when shown."""
     n, height, width = maps.shape
@@ -262,7 +261,7 @@ def _curves(predictor: NetPredictor, maps: np.ndarray, views: Tensor, asked: Ask
             for row in range(n):
                 begun = first[row][None] < reached[:, None, None]
                 shown = views[row][None] * (~begun if hide else begun)[:, None]
-                probs = _in_passes(predictor, shown).softmax(dim=1)[:, columns_asked[row]].double().numpy()
+                probs = _in_passes(explainer, shown).softmax(dim=1)[:, columns_asked[row]].double().numpy()
                 areas[row] = (probs[1:] + probs[:-1]).mean() / 2
             curves.append(areas)
     (hidden, *hidden_by_chance), (shown_, *shown_by_chance) = found[True], found[False]
@@ -272,7 +271,7 @@ def _curves(predictor: NetPredictor, maps: np.ndarray, views: Tensor, asked: Ask
 def _unforetold(explainer: NetExplainer, maps: np.ndarray, views: Tensor, asked: Asked, *, seed: int) -> np.ndarray:
     """Captum's infidelity, as the share of what hiding squares does: 0 foretells all of it up to a scale, 1 nothing."""
     predictor = explainer.predictor
-    at_once = max(1, min(LARGEST, PASS // views[0].numel()))
+    at_once = explainer.at_once(views[0].shape)
     missed = []
     for start in range(0, len(views), at_once):
         some = slice(start, start + at_once)
