@@ -61,7 +61,7 @@ def superpixels(image: np.ndarray, *, n: int = 30) -> np.ndarray:
 
 
 def _squares(height: int, width: int, n: int) -> np.ndarray:
-    side = max(1.0, (height * width / n) ** 0.5)
-    down, across = max(1, min(height, round(height / side))), max(1, min(width, round(width / side)))
+    down = min(height, max(1, round((n * height / width) ** 0.5)))
+    across = min(width, max(1, round(n / down)))
     rows, columns = np.arange(height) * down // height, np.arange(width) * across // width
     return rows[:, None] * across + columns

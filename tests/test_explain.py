@@ -59,6 +59,16 @@ def test_a_target_is_a_label_or_one_rather_than_another(bench):
                                                                         for name in ("dark", "light"))]
 
 
+def test_what_is_suggested_can_be_held_against_one_label(bench):
+    wb = bench(model=small_net())
+    said = wb.predict().set_index("item_id")["label"]
+    against = said.iloc[0]
+    a = wb.explain(list(POOL.ids[:40]), target=(None, against))
+    assert list(a.errors) == [item_id for item_id in POOL.ids[:40] if said[item_id] == against]
+    assert "name a target" in a.errors[POOL.ids[0]]
+    assert all((one is None) == (item_id in a.errors) for item_id, one in zip(a.item_ids, a.maps, strict=True))
+
+
 def test_an_item_that_fails_leaves_the_others_their_maps(bench, tmp_path):
     (tmp_path / "files").mkdir()
     pool = as_files(tmp_path / "files")

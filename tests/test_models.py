@@ -142,6 +142,8 @@ def test_a_net_that_does_not_fit_changes_nothing(bench):
             wb.adopt(net)
     assert (wb.shelf.adopted, len(wb.history())) == (before, events)
     assert not wb.predict(5)["confidence"].isna().any()
+    assert wb.shelf.view.shape == (16, 16)
+    assert wb.shelf.start("initial", seed=0)[0].in_channels == 1
 
 
 def test_adopting_what_is_adopted_says_nothing_twice(bench):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
+from skimage.segmentation import slic
 
 from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.superpixels import superpixels
@@ -33,6 +34,13 @@ def test_a_part_hangs_together_and_keeps_to_what_is_seen():
 def test_a_flat_image_falls_into_squares(value):
     parts = superpixels(np.full((30, 60), value, np.uint8), n=8)
     assert np.bincount(parts.ravel()).tolist() == [225] * 8
+
+
+def test_an_image_in_which_slic_finds_one_part_only_falls_into_squares():
+    image = np.zeros((28, 28), np.uint8)
+    image[14, 14] = 20
+    assert slic(image / 255, n_segments=2, compactness=0.1, channel_axis=None, start_label=0).max() == 0
+    assert superpixels(image, n=2).max() > 0
 
 
 def test_a_pixel_is_one_part():
