@@ -360,7 +360,8 @@ class Attribution:
 
     `values` is float32, shape (h, w), as the method gave it on the net's own view of the item; `box` says which
     part of the item (x0, y0, x1, y1, in item pixels) that view covers, so that any size can be drawn from it.
-    `signed` tells whether negative values mean anything (Grad-CAM's don't). `target` is a label_id.
+    `signed` tells whether negative values mean anything (Grad-CAM's don't). `target` is a label_id, and so is
+    `against`: where there is one, the map says what speaks for the target rather than for that label.
     """
 
     item_id: str
@@ -370,6 +371,7 @@ class Attribution:
     values: np.ndarray
     box: tuple[float, float, float, float]
     signed: bool = False
+    against: str | None = None
 
 
 class Predictor(Protocol):

@@ -9,20 +9,23 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
-from .errors import ModelError
+from . import __version__
+from .errors import BadInput, HitlError, ModelError
 from .learn.attribute import NetExplainer
 from .learn.head import n_outputs, with_outputs
 from .learn.predict import NetPredictor, load_weights, private_copy, sample_images, save_weights, small_cnn
 from .learn.preprocess import Preprocess, Probed, as_preprocess
+from .maps import Maps
 from .predictions import Predictions
 from .project import Project
-from .records import Attribution
+from .records import Attribution, new_id
 
 KEPT_MAPS = 512
 OWN_SIDE = 96
@@ -46,7 +49,9 @@ class Shelf:
         self._lock = threading.RLock()
         self._predictor: NetPredictor | None = None
         self._explainer: NetExplainer | None = None
-        self._maps: OrderedDict[tuple[Any, ...], Attribution] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], Attribution] = OrderedDict()
+        self._maps = Maps(project.folder / "maps")
+        self._recipe = ""
         self.made_here: set[str] = set()
         self.training = threading.Lock()
         self.missing: str | None = None
@@ -105,7 +110,7 @@ class Shelf:
 
         Parameters
         ----------
-        origin : "given" or "trained"
+        origin : "given", "trained" or "rolled back"
         label_ids : of its outputs; today's labels when None
 
         Raises
@@ -157,16 +162,80 @@ class Shelf:
     def models(self) -> pd.DataFrame:
         """One row per model that was adopted or trained: model, origin, adopted_at, accuracy, n, adopted (today's)."""
         rows: dict[str, dict[str, Any]] = {}
+        today = self.adopted
         for event in self.project.store.events():
             if event.kind == "adopted":
-                row = rows.setdefault(event.body["model"], {"model": event.body["model"]})
-                row |= {"origin": event.body["origin"], "adopted_at": event.acted_at}
+                row = rows.setdefault(event.body["model"], {"model": event.body["model"],
+                                                            "origin": event.body["origin"]})
+                row["adopted_at"] = event.acted_at
+                today = self.adopted or event.body["model"]
             elif event.kind == "trained":
                 row = rows.setdefault(event.body["model"], {"model": event.body["model"], "origin": "trained"})
                 row |= {"accuracy": event.body["accuracy"], "n": event.body["n"]}
         frame = pd.DataFrame(list(rows.values()), columns=["model", "origin", "adopted_at", "accuracy", "n"])
-        frame["adopted"] = frame["model"] == self.adopted
+        frame["adopted"] = frame["model"] == today
         return frame
+
+    def take_up(self, model: str | nn.Module) -> str:
+        """Go back to a former version, or on with a net that a person trained; see `Workbench.adopt`."""
+        with self.training:
+            if isinstance(model, nn.Module):
+                return self._take_in(model)
+            if not isinstance(model, str):
+                raise BadInput(f"a model of type {type(model).__name__} was given; a version of wb.models(), or a "
+                               "torch.nn.Module, is expected.")
+            return self._go_back(model)
+
+    def _take_in(self, net: nn.Module) -> str:
+        label_ids = self.project.taxonomy.label_ids
+        twin = private_copy(net)
+        former = self._given, self._view
+        if not self._is_of_our_build(twin, len(label_ids)):
+            self._given, self._view = twin, None
+        try:
+            version = self.adopt(twin, origin="given", label_ids=label_ids)
+        except BaseException:
+            self._given, self._view = former
+            raise
+        if self._given is not former[0]:
+            self.project.say(f"The net given is of another build than the project's former one: from now on open "
+                             f"{self.project.folder.name} with model=... a net of this build.")
+        return version
+
+    def _is_of_our_build(self, net: nn.Module, n_labels: int) -> bool:
+        """Whether the net that this project is opened with can take this one's weights, and does the same with them."""
+        try:
+            ours = private_copy(self._fresh(n_labels, seed=0))
+        except ModelError:
+            return False
+
+        def build(net: nn.Module) -> tuple[object, ...]:
+            return repr(net), {name: (value.shape, value.dtype) for name, value in net.state_dict().items()}
+        return build(ours) == build(net)
+
+    def _go_back(self, wanted: str) -> str:
+        known: dict[str, tuple[str, ...]] = {}
+        shown: tuple[str, ...] = ()
+        for event in self.project.store.events():
+            if event.kind == "taxonomy":
+                shown = self.project.lineage.versions[event.body["taxonomy"]["version"]].label_ids
+            elif event.kind == "adopted":
+                known[event.body["model"]] = tuple(event.body["label_ids"])
+            elif event.kind == "trained":
+                known.setdefault(event.body["model"], shown)
+        fitting = [version for version in known if version.startswith(wanted)] if len(wanted) >= 4 else []
+        if len(fitting) != 1:
+            there = ", ".join(list(known)[-8:]) or "none yet"
+            raise BadInput(f"model version {wanted!r} {'is unknown' if not fitting else 'fits more than one'}; there "
+                           f"are: {there}. See wb.models().")
+        [version] = fitting
+        if version == self.adopted:
+            return version
+        if not self.path(version).exists():
+            raise ModelError(f"the weights of {version} are gone from {self.path(version).parent}. Choose another "
+                             "version of wb.models(), or train anew: no label is lost.")
+        net = load_weights(self._fresh(len(known[version]), seed=0), self.path(version))
+        return self.adopt(net, origin="rolled back", label_ids=known[version])
 
     # -- what it says ----------------------------------------------------------------------------------------
 
@@ -181,21 +250,100 @@ class Shelf:
             elif predictions is not None:  # another model was adopted meanwhile: its answers aren't these
                 predictions.put(positions, probs)
 
-    def explain(self, position: int, method: str, target: str) -> Attribution:
-        """Why the adopted model would say `target` of an item."""
+    def explain(self, position: int, method: str, target: str, against: str | None = None) -> Attribution:
+        """Why the adopted model would say `target` of an item, or would say it rather than `against`: today's
+        label_ids."""
+        [answer] = self.explain_many([position], method, [target], against=against)
+        if isinstance(answer, HitlError):
+            raise answer
+        return answer
+
+    def explain_many(self, positions: Sequence[int], method: str, targets: Sequence[str], *,
+                     against: str | None = None) -> list[Attribution | HitlError]:
+        """The same for some items, a target each; an error stands in the place of one that failed.
+
+        A map that was worked out before comes from the disk, as long as the item's content, the model and the way to
+        explain are what they were.
+        """
         with self._lock:
-            explainer, version = self._explainer, self.adopted
+            explainer, recipe = self._explainer, self._recipe
         if explainer is None:
             raise ModelError("there is no model to explain; pass model=... to the workbench, or fine-tune first.")
-        key = (version, position, method, target)
-        if key not in self._maps:
-            attribution = explainer.explain(position, method=method, target=target)
-            with self._lock:
-                self._maps[key] = attribution
-                while len(self._maps) > KEPT_MAPS:
-                    self._maps.popitem(last=False)
-            return attribution
-        return self._maps[key]
+        answers: dict[int, Attribution | HitlError] = {}
+        keys: dict[int, tuple[str, ...]] = {}
+        parts: dict[str, tuple[str, ...]] = {}
+        for row, (position, target) in enumerate(zip(positions, targets, strict=True)):
+            try:
+                parts |= {label: self._parts(label, explainer.predictor) for label in (target, against)
+                          if label is not None and label not in parts}
+            except ModelError as error:
+                answers[row] = error
+                continue
+            content = self.project.content(position)
+            if content is not None:
+                key = (explainer.predictor.version, str(self.project.pool.ids[position]), content.partition(" ")[0],
+                       method, target, " ".join(parts[target]), against or "", " ".join(parts.get(against or "", ())),
+                       recipe)
+                if (kept := self._recall(key)) is not None:
+                    answers[row] = kept
+                    continue
+                keys[row] = key
+        missing = [row for row in range(len(positions)) if row not in answers]
+        # A method that doesn't exist is refused even when nothing is left to be explained.
+        n = explainer.predictor.batch_size
+        for some in [missing[start:start + n] for start in range(0, len(missing), n)] or [[]]:
+            fresh = explainer.explain_many([positions[row] for row in some], method=method, parts=parts,
+                                           targets=[targets[row] for row in some], against=[against] * len(some))
+            for row, answer in zip(some, fresh, strict=True):
+                answers[row] = answer
+                if row in keys and isinstance(answer, Attribution):
+                    self._keep_map(keys[row], answer)
+        return [answers[row] for row in range(len(positions))]
+
+    def check_explanations(self, methods: Sequence[str] | None, n: int, *, budget_s: float) -> pd.DataFrame:
+        """See `Workbench.check_explanations`."""
+        from .learn.check import check
+        with self._lock:
+            explainer = self._explainer
+        if explainer is None:
+            raise ModelError("there is no model to explain; pass model=... to the workbench, or fine-tune first.")
+        positions = np.argsort(self.project.pool.draws(self.project.settings["seed"] + 1))[:n]
+        found = check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
+        return pd.DataFrame([one.as_row() for one in found])
+
+    def _parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
+        """The model's labels that make up one of today's; ModelError where the model can't tell it from others."""
+        lineage = self.project.lineage
+        if predictor.label_ids == lineage.today.label_ids:
+            return (label_id,) if label_id in predictor.label_ids else ()
+        if label_id not in lineage.today.label_ids:
+            return ()
+        shares = lineage.columns(predictor.label_ids)[:, lineage.today.label_ids.index(label_id)]
+        name = lineage.today.name_of(label_id)
+        if not shares.any():
+            raise ModelError(f"label {name!r} is newer than the model {predictor.version}, which knows nothing of it. "
+                             "Fine-tune, then ask again.")
+        if (shares[shares > 0] != 1).any():
+            raise ModelError(f"the model {predictor.version} is older than the split that made label {name!r}, and "
+                             "can't tell it from the others. Fine-tune, then ask again.")
+        return tuple(label for label, share in zip(predictor.label_ids, shares, strict=True) if share)
+
+    def _recall(self, key: tuple[str, ...]) -> Attribution | None:
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is None and (kept := self._maps.get(key)) is not None:
+            self._remember(key, kept)
+        return kept
+
+    def _keep_map(self, key: tuple[str, ...], attribution: Attribution) -> None:
+        self._remember(key, attribution)
+        self._maps.put(key, attribution)
+
+    def _remember(self, key: tuple[str, ...], attribution: Attribution) -> None:
+        with self._lock:
+            self._kept[key] = attribution
+            while len(self._kept) > KEPT_MAPS:
+                self._kept.popitem(last=False)
 
     # -- taking up -------------------------------------------------------------------------------------------
 
@@ -242,6 +390,19 @@ class Shelf:
         pool = self.project.pool
         with self._lock:
             self._predictor, self._explainer, self.missing = predictor, NetExplainer(predictor), None
+            self._recipe = _recipe(predictor)
             self.project.use_predictions(Predictions(
                 self.project.folder / "predictions", model=predictor.version, label_ids=predictor.label_ids,
                 ids_digest=pool.digest, n_items=len(pool)))
+
+
+def _recipe(predictor: NetPredictor) -> str:
+    """What a map follows from beside weights, item and target: the net's build, its view of an item, this package."""
+    view = repr(predictor.preprocess)
+    if isinstance(predictor.preprocess, Probed):  # a function may change and keep its name: what it does tells
+        pattern = (np.arange(64 * 64 * 3) * 40_503 // 7 % 256).astype(np.uint8).reshape(64, 64, 3)
+        try:
+            view += predictor.preprocess(pattern).numpy().tobytes().hex()
+        except ModelError:
+            view += new_id()
+    return blake2b(f"{__version__} {view} {predictor.net!r}".encode(), digest_size=8).hexdigest()

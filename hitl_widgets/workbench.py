@@ -29,6 +29,7 @@ from .sampling import Strategy, strategy_named
 from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from .explanations import Explanations
     from .learn.finetune import LabelledImages
     from .rounds import Run
     from .shelf import Shelf
@@ -363,6 +364,97 @@ class Workbench:
         """
         from .rounds import finetune
         return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed)
+
+    def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
+                ) -> Explanations:
+        """Why the adopted model says what it says of some items, or would say something else.
+
+        Parameters
+        ----------
+        item_ids : one id or several
+        method : "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion" or "kernelshap"
+        target : a label's name or id; (label, against) for what speaks for the one rather than the other; None for the
+            model's suggestion, item by item
+
+        Returns
+        -------
+        Explanations
+            .maps, float32 arrays at each item's own size, None where it failed; .errors, item id -> why; .plot()
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when the method doesn't serve it; the message says which do.
+        BadInput, UnknownItem, UnknownLabel
+            When there is no such method, item or label.
+        """
+        from .explanations import explain, ids_of
+        self.shelf.predictor  # noqa: B018 - says in words that a model is needed
+        item_ids = ids_of(item_ids)
+        if target is None or (isinstance(target, (tuple, list)) and target[0] is None):
+            self._ask(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64))
+        return explain(self.shelf, item_ids, method=method, target=target)
+
+    def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
+                           budget_s: float = 60.0) -> pd.DataFrame:
+        """Are the maps to be trusted? Asked of each method on items drawn by chance, for what the model suggests.
+
+        Parameters
+        ----------
+        methods : one or several; None for all that serve the model
+        n : items to ask about, at most
+        budget_s : seconds in all, about; fewer items are taken when they wouldn't fit
+
+        Returns
+        -------
+        DataFrame
+            One row per method: trusted (True, False, or None when undecided) and the verdict in words;
+            randomised, the rank correlation with the map of a net whose upper layers were randomised (near 1: the map
+            isn't about the model); deletion and insertion with 95 % intervals, what hiding and showing in the map's
+            order gains over a random order, in probability (above 0: it finds what counts); infidelity, the share of
+            what hiding squares does that the map doesn't foretell (0 to 1); sensitivity, how much of the map noise
+            too small to see changes; n and seconds.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when a method doesn't serve it.
+        BadInput
+            When there is no such method, or n or budget_s can't be used.
+        """
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected.")
+        if isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or not budget_s > 0:
+            raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected.")
+        return self.shelf.check_explanations([methods] if isinstance(methods, str) else methods, n, budget_s=budget_s)
+
+    def models(self) -> pd.DataFrame:
+        """Every model that was adopted or trained, oldest first.
+
+        Columns: model (its version), origin ("given", "trained" or "rolled back"), adopted_at (NaT where it never was),
+        accuracy on the hold-out with n items when it was trained, adopted (True for today's).
+        """
+        return self.shelf.models()
+
+    def adopt(self, version_or_net: Any) -> str:
+        """Go back to a former model, or go on with a net that you trained yourself; its version comes back.
+
+        Predictions and maps follow as they are asked for. The log has it.
+
+        Parameters
+        ----------
+        version_or_net : a version of `models()`, or its beginning; or a torch.nn.Module that gives one logit for each
+            of today's labels, in the order of ``wb.taxonomy.label_ids``. It is copied, never changed
+
+        Raises
+        ------
+        BadInput
+            When there is no such version; the message names those there are.
+        ModelError
+            When the version's weights are gone, or the net doesn't fit.
+        """
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        return self.shelf.take_up(version_or_net)
 
     def training_set(self) -> LabelledImages:
         """A torch Dataset of the current annotations (consensus, without hold-out and gold)."""

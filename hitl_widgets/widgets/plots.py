@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..overlay import blend
 from .live import BLUE, GREY, ORANGE, new_figure, tidy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.figure import Figure as Plot
 
     from ..learn.evaluate import Figure, Metrics
+    from ..records import Attribution
 
 MOST_LABELS = 24
 
@@ -50,4 +54,19 @@ def plot_gain(before: Metrics, after: Metrics, gain: Figure) -> Plot:
     if before.n or after.n:
         axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     axes.set_title(f"Gain: {gain}", fontsize=9, loc="left", pad=22)
+    return figure
+
+
+def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str) -> Plot:
+    """Items (uint8 images) beside their maps, three to a row, each under its title."""
+    n_rows = max(1, -(-len(shown) // 3))
+    figure = new_figure(9, 0.4 + 1.8 * n_rows)
+    grid = figure.subplots(n_rows, 6, squeeze=False).ravel()
+    for axes in grid:
+        axes.axis("off")
+    for place, (image, attribution, title) in enumerate(shown):
+        for axes, picture in zip(grid[2 * place:2 * place + 2], (image, blend(image, attribution)), strict=True):
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        grid[2 * place].set_title(title, fontsize=7, loc="left")
+    figure.suptitle(method, fontsize=9, x=0.01, ha="left")
     return figure

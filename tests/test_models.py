@@ -1,0 +1,153 @@
+"""A former model can be had again, and a net that a person trained can take over."""
+
+# ruff: noqa: F811 - a fixture that is imported and a parameter of its name
+
+import numpy as np
+import pytest
+import torch
+from test_workbench import POOL, TRUTH, bench, label_some, small_net  # noqa: F401 - bench is a fixture
+from torch import nn
+
+from hitl_widgets import edits
+from hitl_widgets.errors import BadInput, ModelError
+
+
+def test_models_are_listed_with_their_figures(bench):
+    wb = bench(model=small_net())
+    label_some(wb)
+    run = wb.finetune(epochs=2, adopt="always")
+    frame = wb.models()
+    assert frame["origin"].tolist() == ["given", "trained"]
+    assert frame["model"][1] == run.model
+    assert frame["adopted"].tolist() == [False, True]
+    assert frame["accuracy"].tolist()[1] == pytest.approx(float(run.after["accuracy"]))
+
+
+def test_a_project_without_a_model_lists_none(bench):
+    assert bench().models().empty
+
+
+def test_a_former_version_comes_back_with_its_predictions_and_maps(bench):
+    wb = bench(model=small_net())
+    probs, maps = wb.predict()["confidence"].to_numpy(), np.asarray(wb.explain(POOL.ids[:3], target="dark"))
+    first = wb.shelf.adopted
+    label_some(wb)
+    wb.finetune(epochs=2, adopt="always")
+    assert wb.adopt(first) == first
+    np.testing.assert_array_equal(wb.predict()["confidence"].to_numpy(), probs)
+    np.testing.assert_array_equal(np.asarray(wb.explain(POOL.ids[:3], target="dark")), maps)
+    assert wb.models().set_index("model")["adopted"][first]
+    assert wb.models()["origin"].tolist() == ["given", "trained"]
+    assert wb.history()["kind"].tolist()[-1] == "adopted"
+    wb.close()
+    again = bench(model=small_net())
+    assert again.shelf.adopted == first
+
+
+def test_a_model_that_was_trained_and_not_adopted_can_be(bench):
+    wb = bench(model=small_net())
+    label_some(wb)
+    run = wb.finetune(epochs=1, adopt="never")
+    assert wb.adopt(run.model[:6]) == run.model == wb.shelf.adopted
+
+
+def test_a_version_that_is_older_than_the_taxonomy_comes_back_under_todays(bench):
+    wb = bench()
+    label_some(wb)
+    first = wb.finetune(epochs=1).model
+    wb.apply(edits.merge(["dark", "light"], "plain"))
+    wb.finetune(epochs=1, adopt="always", seed=3)
+    assert wb.shelf.predictor.net[-1].out_features == 2
+    wb.adopt(first)
+    assert wb.shelf.predictor.net[-1].out_features == 3
+    assert set(wb.predict()["label"]) <= {"plain", "striped"}
+
+
+def test_an_unknown_version_is_told_which_there_are(bench):
+    wb = bench(model=small_net())
+    there = wb.shelf.adopted
+    with pytest.raises(BadInput, match=f"'deadbeef' is unknown; there are: {there}"):
+        wb.adopt("deadbeef")
+    with pytest.raises(BadInput, match="is unknown"):
+        wb.adopt("")
+    with pytest.raises(BadInput, match=r"type int.*wb\.models\(\)"):
+        wb.adopt(3)
+
+
+def test_a_version_whose_weights_are_gone_is_told_and_the_adopted_one_stands(bench):
+    wb = bench(model=small_net())
+    first = wb.shelf.adopted
+    label_some(wb)
+    run = wb.finetune(epochs=1, adopt="always")
+    wb.shelf.path(first).unlink()
+    with pytest.raises(ModelError, match=f"weights of {first} are gone"):
+        wb.adopt(first)
+    assert wb.shelf.adopted == run.model
+
+
+def test_a_net_from_a_loop_of_ones_own_takes_over(bench):
+    wb = bench(model=small_net())
+    label_some(wb)
+    items = wb.training_set()
+    net = small_net()
+    optimiser = torch.optim.Adam(net.parameters(), 0.01)
+    views, targets = torch.stack([items[i][0] for i in range(len(items))]), torch.as_tensor(items.targets)
+    for _ in range(30):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(net(views), targets).backward()
+        optimiser.step()
+    kept = {name: value.clone() for name, value in net.state_dict().items()}
+    version = wb.adopt(net)
+    assert net.training
+    assert all(torch.equal(value, kept[name]) for name, value in net.state_dict().items())
+    said = wb.predict().set_index("item_id")["label"]
+    assert np.mean([said[item_id] == TRUTH[item_id] for item_id in POOL.ids]) > 0.8
+    wb.close()
+    assert bench(model=small_net(seed=5)).shelf.adopted == version
+
+
+class Other(nn.Module):
+    """Of another build, for larger views in colour."""
+
+    def __init__(self, n_labels=3):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 5, stride=2), nn.Linear(4 * 14 * 14, n_labels)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).relu().flatten(1))
+
+
+@pytest.mark.parametrize("model", [None, small_net()])
+def test_a_net_of_another_build_takes_over_and_is_asked_for_from_then_on(bench, capsys, model):
+    wb = bench(model=model)
+    label_some(wb)
+    wb.finetune(epochs=1)
+    version = wb.adopt(Other())
+    assert "of another build" in capsys.readouterr().out
+    assert wb.predict()["model"].unique().tolist() == [version]
+    assert wb.explain("0").errors == {}
+    wb.close()
+    again = bench(model=Other())
+    assert again.shelf.adopted == version
+    again.close()
+    bench(model=None)
+    assert "needs its net" in capsys.readouterr().out
+
+
+def test_a_net_that_does_not_fit_changes_nothing(bench):
+    wb = bench(model=small_net())
+    before, events = wb.shelf.adopted, len(wb.history())
+    for net in (small_net(7), Other(7), nn.Linear(5, 3)):
+        with pytest.raises(ModelError):
+            wb.adopt(net)
+    assert (wb.shelf.adopted, len(wb.history())) == (before, events)
+    assert not wb.predict(5)["confidence"].isna().any()
+    assert wb.shelf.view.shape == (16, 16)
+    assert wb.shelf.start("initial", seed=0)[0].in_channels == 1
+
+
+def test_adopting_what_is_adopted_says_nothing_twice(bench):
+    wb = bench(model=small_net())
+    n = len(wb.history())
+    wb.adopt(wb.shelf.adopted)
+    assert len(wb.history()) == n
