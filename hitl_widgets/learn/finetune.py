@@ -23,6 +23,7 @@ from torch.utils.data import Dataset
 
 from ..errors import BadInput, ImageError, ModelError, ShapeError, TrainingStopped, UnknownLabel
 from .predict import Images, pick_device, private_copy, read_logits
+from .reasons import Heed, How, Marks
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 StoppedBecause = Literal["done", "early", "budget", "interrupted"]
@@ -138,7 +139,8 @@ class Trained:
 def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, weights: Any = None,
           draws: Any = None, validation: tuple[Tensor | Sequence[Tensor], Any] | None = None, epochs: int = 20,
           budget_s: float | None = None, seed: int = 0, lr: float | None = None, weight_decay: float = 0.05,
-          batch_size: int = 16, patience: int = 8, augment: Augment | None = None,
+          batch_size: int = 16, patience: int = 8, augment: Augment | None = None, marks: Marks | None = None,
+          reasons: How = "invariance",
           progress: Callable[[dict[str, float]], None] | None = None, device: str = "auto") -> Trained:
     """Train a copy of a net on labelled images, and keep its best weights.
 
@@ -159,6 +161,9 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     lr : largest learning rate; when None 0.003, and 0.0003 for nets of a million weights or more
     patience : stop after so many epochs whose validation loss was clearly above the lowest
     augment : changes a batch, given a generator, such as `jitter`
+    marks : regions on some of the images that should not, or should, have counted; they train, and the last epoch
+        stands: those who validate hold the same false hints as the others, and would choose the net that trusts them
+    reasons : how the loss hears the marks, see `reasons.Heed`
     progress : called with each new row of the history
 
     Returns
@@ -184,6 +189,8 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     else:
         rows, validating = np.arange(len(images)), np.arange(len(validation[0]))
         (known, validates), answers = resident(validation[0]), as_targets(validation[1], len(validation[0]))
+    if marks is not None and validation is None:
+        rows, validating = np.union1d(rows, marks.rows), np.setdiff1d(validating, marks.rows)
     rows, validating = rows[readable[rows]], validating[validates[validating]]
     check_labels(targets[rows])
     twin, place = trainable_copy(net), pick_device(device)
@@ -192,6 +199,7 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     optimizer = torch.optim.AdamW(learnt, lr=lr, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
     n_draws, batch_size = max(len(rows), SHORTEST_EPOCH), max(2, batch_size)  # BatchNorm can't learn from one item
+    besides = heeding(images, targets, marks, readable, how=reasons, augment=augment, seed=seed)
     pace = Pace(epochs * max(1, n_draws // batch_size), budget_s)
 
     best, best_epoch, lowest = copy.deepcopy(twin.state_dict()), 0, None
@@ -206,11 +214,11 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
                 batches = take(images, targets, weights, (rows[part] for part in parts))
                 if augment is not None:
                     batches = ((augment(views, generator), wanted, count) for views, wanted, count in batches)
-                loss, accuracy = train_epoch(twin, optimizer, batches, lr=lr, pace=pace)
+                loss, accuracy = train_epoch(twin, optimizer, batches, lr=lr, pace=pace, besides=besides)
                 losses, valid_accuracy = validate(twin, take(known, answers, None, validating))
                 valid_loss = float(losses.mean()) if len(losses) else math.nan
                 # Of two that are alike the later is the better: its learning rate has come further down.
-                if lowest is None or no_worse(losses, lowest):
+                if lowest is None or besides is not None or no_worse(losses, lowest):
                     best, best_epoch = copy.deepcopy(twin.state_dict()), epoch
                 if lowest is None or losses.sum() < lowest.sum():
                     lowest = losses
@@ -256,9 +264,11 @@ class Pace:
         return min(1.0, max(self.step / self.n_steps, by_time))
 
 
-def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, lr: float,
-                pace: Pace) -> tuple[float, float]:
+def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, lr: float, pace: Pace,
+                besides: Callable[[nn.Module], Tensor] | None = None) -> tuple[float, float]:
     """One pass over the batches, or as many as the pace has time for: mean loss and accuracy on the way.
+
+    `besides` gives a loss to add at each step, such as `reasons.Heed`.
 
     Raises
     ------
@@ -275,6 +285,8 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
             group["lr"] = lr * one_cycle(pace.done)
         logits = forward(net, views.to(place), targets)
         loss = loss_of(logits, targets.to(place), weights.to(place))
+        if besides is not None:
+            loss = loss + besides(net)
         pace.step += 1
         if not math.isfinite(loss.item()):
             raise TrainingStopped(f"the loss is {loss.item()} at step {pace.step} of {pace.n_steps}; training "
@@ -287,6 +299,17 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
         hits += int((logits.argmax(dim=1).cpu() == hard(targets)).sum())
         n += len(views)
     return losses / max(1, n), hits / max(1, n)
+
+
+def heeding(images: Tensor | Sequence[Tensor], targets: Tensor, marks: Marks | None, readable: np.ndarray, *,
+            how: How, augment: Augment | None, seed: int) -> Heed | None:
+    """What makes the loss of the marked images that can be read; None where there are none."""
+    if marks is None or not len(marks := marks.among(readable)):
+        return None
+    views = torch.stack([images[row] for row in marks.rows.tolist()])
+    others = images if isinstance(images, Tensor) else views
+    return Heed(views, hard(targets)[marks.rows], marks, how=how, others=others, augment=augment,
+                generator=torch.Generator().manual_seed(seed + 1))
 
 
 def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:
