@@ -47,7 +47,7 @@ LAYERS = [
     # The spine knows predictors and explainers by their protocols in `records`, so that fakes serve in tests.
     Layer(4, {"project", "predictions", "yardstick", "imports", "simulate", "report"}, MATHEMATICS, below=3),
     Layer(5, {"widgets"}, VIEWS),
-    Layer(6, {"workbench", "archive", "rounds", "shelf"}, LEARNING | VIEWS),
+    Layer(6, {"workbench", "archive", "rounds", "shelf", "marks"}, LEARNING | VIEWS),
 ]
 
 # One module each, whatever the row of others allows.

@@ -23,7 +23,7 @@ from torch.utils.data import Dataset
 
 from ..errors import BadInput, ImageError, ModelError, ShapeError, TrainingStopped, UnknownLabel
 from .predict import Images, pick_device, private_copy, read_logits
-from .reasons import Heed, How, Marks
+from .reasons import How, Marks, heeding
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 StoppedBecause = Literal["done", "early", "budget", "interrupted"]
@@ -199,7 +199,7 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     optimizer = torch.optim.AdamW(learnt, lr=lr, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
     n_draws, batch_size = max(len(rows), SHORTEST_EPOCH), max(2, batch_size)  # BatchNorm can't learn from one item
-    besides = heeding(images, targets, marks, readable, how=reasons, augment=augment, seed=seed)
+    besides = heeding(images, hard(targets), marks, readable, how=reasons, augment=augment, seed=seed)
     pace = Pace(epochs * max(1, n_draws // batch_size), budget_s)
 
     best, best_epoch, lowest = copy.deepcopy(twin.state_dict()), 0, None
@@ -299,17 +299,6 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
         hits += int((logits.argmax(dim=1).cpu() == hard(targets)).sum())
         n += len(views)
     return losses / max(1, n), hits / max(1, n)
-
-
-def heeding(images: Tensor | Sequence[Tensor], targets: Tensor, marks: Marks | None, readable: np.ndarray, *,
-            how: How, augment: Augment | None, seed: int) -> Heed | None:
-    """What makes the loss of the marked images that can be read; None where there are none."""
-    if marks is None or not len(marks := marks.among(readable)):
-        return None
-    views = torch.stack([images[row] for row in marks.rows.tolist()])
-    others = images if isinstance(images, Tensor) else views
-    return Heed(views, hard(targets)[marks.rows], marks, how=how, others=others, augment=augment,
-                generator=torch.Generator().manual_seed(seed + 1))
 
 
 def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:

@@ -23,6 +23,7 @@ from .predict import read_logits
 from .preprocess import Box
 
 How = Literal["penalty", "invariance"]
+Augment = Callable[[Tensor, torch.Generator], Tensor]
 Masks = tuple[np.ndarray | None, np.ndarray | None]
 
 # Marked items beside each batch: more teach little more, and cost what as many ordinary items cost, twice.
@@ -30,8 +31,6 @@ AT_ONCE = 8
 WEIGHTS = {"penalty": 1.0, "invariance": 5.0}
 # How much of a pixel of the view must be marked, so that the pixel is; a probed box is right to a few hundredths.
 MARKED_SHARE = 0.1
-# The Jacobian is summed label by label up to so many; beyond, its size is estimated from random directions.
-MOST_LABELS = 12
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class Marks:
 
     def __post_init__(self) -> None:
         if not len(self.rows) == len(self.wrong) == len(self.missing) or self.wrong.shape != self.missing.shape:
-            raise ShapeError(f"{len(self.rows)} rows, wrong regions of shape {tuple(self.wrong.shape)} and missing ones "
-                             f"of {tuple(self.missing.shape)} were given; (n_rows, h, w) is expected of both.")
+            raise ShapeError(f"{len(self.rows)} rows, wrong regions of shape {tuple(self.wrong.shape)} and missing "
+                             f"ones of {tuple(self.missing.shape)} were given; (n_rows, h, w) is expected of both.")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -134,17 +133,17 @@ def _overlaps(n_pixels: int, low: float, high: float, length: int) -> np.ndarray
 
 def penalty(net: nn.Module, views: Tensor, wrong: Tensor, *, directions: int | None = None,
             generator: torch.Generator | None = None) -> Tensor:
-    r"""How steeply the prediction depends on what should not have counted, in nats squared per unit of the view squared.
+    r"""How steeply the prediction depends on what should not have counted: nats squared per squared unit of the view.
 
     The squared gradients of the log-probabilities, of every label k, over the pixels i of the wrong region A, as a mean
     over the items:
 
     .. math:: \frac{1}{n} \sum_x \sum_{k} \sum_{i \in A(x)} \left(\frac{\partial \log p_k(x)}{\partial x_i}\right)^2
 
-    Ross, Hughes and Doshi-Velez take the gradient of the sum over k before they square it, in which slopes of two labels
-    may cancel; squared one by one none can hide, and where the net is sure of one label, the others still tell. It costs
-    one pass back for each label. With `directions`, random signs v instead: since E[(sum_k v_k J_ki)^2] is
-    sum_k J_ki^2, few of them give the same on average.
+    Ross, Hughes and Doshi-Velez take the gradient of the sum over k before they square it, in which slopes of two
+    labels may cancel; squared one by one none can hide, and where the net is sure of one label, the others still tell.
+    It costs one pass back for each label. With `directions`, random signs v instead: since the slopes J of different
+    labels then cancel on average, E[(sum_k v_k J_ki)^2] is sum_k J_ki^2, and few of them do.
 
     Parameters
     ----------
@@ -268,7 +267,7 @@ class Heed:
 
     def __init__(self, views: Tensor, answers: Tensor, marks: Marks, *, how: How, generator: torch.Generator,
                  weight: float | None = None, others: Tensor | None = None,
-                 augment: Callable[[Tensor, torch.Generator], Tensor] | None = None) -> None:
+                 augment: Augment | None = None) -> None:
         self._views, self._answers, self._marks, self._how = views, answers, marks, how
         self._generator, self._augment = generator, augment
         self._others = views if others is None else others
@@ -314,7 +313,21 @@ class Heed:
             yield rows
 
 
-def moved(views: Tensor, regions: Sequence[Tensor], augment: Callable[[Tensor, torch.Generator], Tensor],
+def heeding(images: Tensor | Sequence[Tensor], targets: Tensor, marks: Marks | None, readable: np.ndarray, *,
+            how: How, augment: Augment | None, seed: int) -> Heed | None:
+    """What makes the loss of those marked images that can be read; None where there are none.
+
+    `targets` holds the index of each image's label; the rest is as for `finetune.train`.
+    """
+    if marks is None or not len(marks := marks.among(readable)):
+        return None
+    views = torch.stack([images[row] for row in marks.rows.tolist()])
+    others = images if isinstance(images, Tensor) else views
+    return Heed(views, targets[marks.rows], marks, how=how, others=others, augment=augment,
+                generator=torch.Generator().manual_seed(seed + 1))
+
+
+def moved(views: Tensor, regions: Sequence[Tensor], augment: Augment,
           generator: torch.Generator) -> tuple[Tensor, list[Tensor]]:
     """Views and their regions after the same augmentation: what lay under a mark lies under it still.
 
