@@ -27,7 +27,7 @@ Augment = Callable[[Tensor, torch.Generator], Tensor]
 Masks = tuple[np.ndarray | None, np.ndarray | None]
 
 # Marked items beside each batch: more teach little more, and cost what as many ordinary items cost, twice.
-AT_ONCE = 8
+AT_ONCE = 6
 WEIGHTS = {"penalty": 1.0, "invariance": 5.0}
 # How much of a pixel of the view must be marked, so that the pixel is; a probed box is right to a few hundredths.
 MARKED_SHARE = 0.1
