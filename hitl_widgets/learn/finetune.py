@@ -22,6 +22,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from ..errors import BadInput, ImageError, ModelError, ShapeError, TrainingStopped, UnknownLabel
+from .memory import Parts
 from .predict import Images, pick_device, private_copy, read_logits
 from .reasons import How, Marks, heeding
 
@@ -276,29 +277,44 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
         If the loss is no number any more.
     """
     set_training(net)
-    place = next(net.parameters()).device
-    losses, hits, n = 0.0, 0, 0
+    losses, hits, n, parts = 0.0, 0, 0, Parts()
     for views, targets, weights in batches:
         if n and pace.out_of_time:
             break
         for group in optimizer.param_groups:
             group["lr"] = lr * one_cycle(pace.done)
-        logits = forward(net, views.to(place), targets)
-        loss = loss_of(logits, targets.to(place), weights.to(place))
+        loss, right = backward(net, views, targets, weights, parts=parts)
+        extra = 0.0
         if besides is not None:
-            loss = loss + besides(net)
+            said = besides(net)
+            if said.requires_grad:  # not when all regions were moved out of the view
+                said.backward()
+            extra = said.item()
         pace.step += 1
-        if not math.isfinite(loss.item()):
-            raise TrainingStopped(f"the loss is {loss.item()} at step {pace.step} of {pace.n_steps}; training "
+        if not math.isfinite(loss + extra):
+            raise TrainingStopped(f"the loss is {loss + extra} at step {pace.step} of {pace.n_steps}; training "
                                   f"stopped, and nothing was adopted. Try a smaller lr than {lr:g}, and look for "
                                   "items whose view holds NaN.")
-        optimizer.zero_grad()
-        loss.backward()
         optimizer.step()
-        losses += loss.item() * len(views)
-        hits += int((logits.argmax(dim=1).cpu() == hard(targets)).sum())
+        losses += (loss + extra) * len(views)
+        hits += right
         n += len(views)
     return losses / max(1, n), hits / max(1, n)
+
+
+def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *, parts: Parts) -> tuple[float, int]:
+    """Lay the gradients of a batch's loss on the weights, in parts where memory is short: loss, number right."""
+    place = next(net.parameters()).device
+
+    def one(rows: np.ndarray) -> tuple[float, int]:
+        logits = forward(net, views[rows].to(place), targets[rows])
+        share = weights[rows].sum() / weights.sum().clamp_min(1e-8)
+        loss = share.to(place) * loss_of(logits, targets[rows].to(place), weights[rows].to(place))
+        loss.backward()
+        return loss.item(), int((logits.argmax(dim=1).cpu() == hard(targets[rows])).sum())
+
+    found = parts.each(one, len(views), afresh=net.zero_grad)
+    return sum(loss for loss, _ in found), sum(right for _, right in found)
 
 
 def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:

@@ -28,7 +28,7 @@ Masks = tuple[np.ndarray | None, np.ndarray | None]
 
 # Marked items beside each batch: more teach little more, and cost what as many ordinary items cost, twice.
 AT_ONCE = 6
-WEIGHTS = {"penalty": 1.0, "invariance": 5.0}
+WEIGHTS = {"penalty": 1.0, "invariance": 20.0}
 # How much of a pixel of the view must be marked, so that the pixel is; a probed box is right to a few hundredths.
 MARKED_SHARE = 0.1
 
@@ -252,7 +252,7 @@ class Heed:
     answers : int64, shape (n_marked,), the index of each item's label
     marks : their regions, in the same order
     how : "penalty" or "invariance" for wrong regions; missing ones always take `fall`
-    weight : of the loss; 1 for the penalty and 5 for the others when None
+    weight : of the loss; of `WEIGHTS` when None; missing regions count 1
     others : views to repaint with; the marked ones when None
     augment : moves images, such as `finetune.jitter`; called again on the regions with the generator as it was
     generator : where chance comes from
