@@ -285,6 +285,24 @@ def test_a_missing_region_is_heard_without_a_wrong_one():
     assert value(heed(net)) == pytest.approx(math.log(2))  # it ignores all there is
 
 
+def test_marked_items_that_do_not_fit_into_memory_are_halved():
+    class Narrow(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net, self.seen = reader(), []
+
+        def forward(self, views):
+            self.seen.append(len(views))
+            if len(views) > 6:
+                raise RuntimeError("CUDA out of memory. Tried to allocate 9 bytes.")
+            return self.net(views)
+    images, targets, regions = decoyed(12)
+    net, heed = Narrow(), Heed(images, targets, marks_of(regions, range(12)), how="invariance", generator=chance())
+    heed(net)
+    heed(net)
+    assert net.seen == [12, 6, 6]
+
+
 def test_the_reasons_leave_running_means_and_modes_alone():
     net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2)).train()
     net[1].eval()

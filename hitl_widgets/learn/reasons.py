@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import ModelError, ShapeError
+from .memory import out_of_memory
 from .predict import read_logits
 from .preprocess import Box
 
@@ -26,8 +27,9 @@ How = Literal["penalty", "invariance"]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 Masks = tuple[np.ndarray | None, np.ndarray | None]
 
-# Marked items beside each batch: more teach little more, and cost what as many ordinary items cost, twice.
+# Marked items beside each batch of 16: with 8, a fine-tuning took 2.1 times as long as a plain one.
 AT_ONCE = 6
+# On Decoy Fashion-MNIST; docs/benchmarks.md says how they were found.
 WEIGHTS = {"penalty": 1.0, "invariance": 20.0}
 # How much of a pixel of the view must be marked, so that the pixel is; a probed box is right to a few hundredths.
 MARKED_SHARE = 0.1
@@ -223,24 +225,31 @@ def fall(net: nn.Module, views: Tensor, repainted: Tensor, answers: Tensor) -> T
     return (logs[len(views):] - logs[:len(views)] + math.log(2)).clamp_min(0).mean()
 
 
-def repaint(views: Tensor, regions: Tensor, generator: torch.Generator, *, others: Tensor | None = None) -> Tensor:
+def repaint(views: Tensor, regions: Tensor, generator: torch.Generator, *, others: Tensor | None = None,
+            span: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """The views with their regions painted over: by one shade, by noise, or by what another item has there, at random.
 
     Parameters
     ----------
     views : shape (n, C, h, w)
     regions : bool, shape (n, h, w)
-    others : views to take patches and the range of brightness from, shape (m, C, h, w); these themselves when None
+    others : views to take patches from, shape (m, C, h, w); these themselves when None
+    span : what `span_of` gives for others, to save the looking; found when None
     """
     others = views if others is None else others
     n, channels, height, width = views.shape
-    low, high = others.amin(dim=(0, 2, 3)).view(1, -1, 1, 1), others.amax(dim=(0, 2, 3)).view(1, -1, 1, 1)
+    low, high = span_of(others) if span is None else span
     shade = torch.rand(n, 1, 1, 1, generator=generator).expand(n, channels, height, width)
     noise = torch.rand(n, channels, height, width, generator=generator)
     patch = others[torch.randint(len(others), (n,), generator=generator)]
     way = torch.randint(4, (n, 1, 1, 1), generator=generator)  # a shade half of the time
     paint = torch.where(way == 0, patch, low + (high - low) * torch.where(way == 1, noise, shade))
     return torch.where(regions[:, None], paint, views)
+
+
+def span_of(views: Tensor) -> tuple[Tensor, Tensor]:
+    """The least and the largest value of each channel, each of shape (1, C, 1, 1)."""
+    return views.amin(dim=(0, 2, 3), keepdim=True), views.amax(dim=(0, 2, 3), keepdim=True)
 
 
 class Heed:
@@ -271,12 +280,26 @@ class Heed:
         self._views, self._answers, self._marks, self._how = views, answers, marks, how
         self._generator, self._augment = generator, augment
         self._others = views if others is None else others
+        self._span = span_of(self._others)
         self._weight = WEIGHTS[how] if weight is None else weight
-        self._turns = self._take_turns()
+        self._at_once, self._turns = AT_ONCE, self._take_turns()
 
     def __call__(self, net: nn.Module) -> Tensor:
-        """The next mini-batch's loss. The net is asked as it would predict: no dropout, running means untouched."""
+        """The next mini-batch's loss. The net is asked as it would predict: no dropout, running means untouched.
+
+        A mini-batch that doesn't fit into memory is halved, and so are those that follow.
+        """
         rows = next(self._turns)
+        while True:
+            try:
+                return self._loss(net, rows)
+            except (ModelError, RuntimeError, MemoryError) as error:
+                if len(rows) < 2 or not out_of_memory(error):
+                    raise
+            self._at_once = len(rows) // 2
+            rows = rows[:self._at_once]
+
+    def _loss(self, net: nn.Module, rows: Tensor) -> Tensor:
         views, (wrong, missing) = self._views[rows], (self._marks.wrong[rows], self._marks.missing[rows])
         if self._augment is not None:
             views, (wrong, missing) = moved(views, (wrong, missing), self._augment, self._generator)
@@ -295,21 +318,21 @@ class Heed:
         if self._how == "penalty":
             return self._weight * penalty(net, views.to(device), wrong.to(device), generator=self._generator,
                                           directions=1)
-        painted = repaint(views, wrong, self._generator, others=self._others)
+        painted = repaint(views, wrong, self._generator, others=self._others, span=self._span)
         return self._weight * invariance(net, views.to(device), painted.to(device))
 
     def _hear_missing(self, net: nn.Module, views: Tensor, missing: Tensor, answers: Tensor,
                       device: torch.device) -> Tensor:
-        painted = repaint(views, missing, self._generator, others=self._others)
+        painted = repaint(views, missing, self._generator, others=self._others, span=self._span)
         return fall(net, views.to(device), painted.to(device), answers.to(device))
 
     def _take_turns(self) -> Iterator[Tensor]:
-        """Rows of the marked items, `AT_ONCE` at a time, all in turn, each time in a new order."""
+        """Rows of the marked items, a few at a time, all in turn, each time in a new order."""
         waiting = torch.zeros(0, dtype=torch.int64)
         while True:
-            while len(waiting) < min(AT_ONCE, len(self._views)):
+            while len(waiting) < min(self._at_once, len(self._views)):
                 waiting = torch.cat([waiting, torch.randperm(len(self._views), generator=self._generator)])
-            rows, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+            rows, waiting = waiting[:self._at_once], waiting[self._at_once:]
             yield rows
 
 
