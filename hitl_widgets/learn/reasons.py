@@ -29,8 +29,8 @@ Masks = tuple[np.ndarray | None, np.ndarray | None]
 
 # Marked items beside each batch of 16: with 8, a fine-tuning took 2.1 times as long as a plain one.
 AT_ONCE = 6
-# On Decoy Fashion-MNIST; docs/benchmarks.md says how they were found.
-WEIGHTS = {"penalty": 1.0, "invariance": 20.0}
+# Invariance at 20 mends more of Decoy Fashion-MNIST, but makes small nets on few items say the same of everything.
+WEIGHTS = {"penalty": 1.0, "invariance": 5.0}
 # How much of a pixel of the view must be marked, so that the pixel is; a probed box is right to a few hundredths.
 MARKED_SHARE = 0.1
 
