@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .records import Item as Item
     from .records import Items as Items
     from .records import Seen as Seen
-    from .simulate import simulate as simulate
+    from .simulation import simulate as simulate
     from .taxonomy import Label as Label
     from .taxonomy import Taxonomy as Taxonomy
     from .workbench import Workbench as Workbench
@@ -26,7 +26,7 @@ __version__ = "0.1.0.dev0"
 
 _HOME = {"Decision": "records", "Item": "records", "Items": "records", "Label": "taxonomy", "Pool": "pool",
          "Preprocess": "learn.preprocess", "Seen": "records", "Taxonomy": "taxonomy", "Workbench": "workbench",
-         "simulate": "simulate"}
+         "simulate": "simulation"}
 _MODULES = ("edits", "errors")
 
 __all__ = ["Decision", "Item", "Items", "Label", "Pool", "Preprocess", "Seen", "Taxonomy", "Workbench",

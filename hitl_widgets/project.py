@@ -360,9 +360,10 @@ class Project:
             return {str(self.pool.ids[place]): label for place, label in self.yardstick.truth(self.lineage).items()}
 
     def training_answers(self) -> pd.DataFrame:
-        """What teaches: item_id, position, label_id (today's), weight, n_answers; never the hold-out, never gold.
+        """What teaches: item_id, position, label_id (today's), weight, n_answers, share; never hold-out, never gold.
 
-        The weight, above 0 and up to 1, is `answers.trust` in the label over the number of answers.
+        The weight, above 0 and up to 1, is `answers.trust` in the label over the number of answers; the share is
+        that of the answers that agree, whatever their certainty.
 
         Raises
         ------
@@ -375,11 +376,11 @@ class Project:
         rows = []
         for (item_id, given), place in zip(votes.items(), self.pool.positions(list(votes)).tolist(), strict=True):
             if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]:
-                top, _ = answers.majority(given)
-                rows.append((item_id, place, top, trust[item_id, top] / len(given), len(given)))
+                top, count = answers.majority(given)
+                rows.append((item_id, place, top, trust[item_id, top] / len(given), len(given), count / len(given)))
         known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
         self._check_contents(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
-        return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers"]) \
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
             .sort_values("item_id", ignore_index=True)
 
     def progress(self, annotator: str | None = None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -23,6 +23,9 @@ from .errors import BadInput
 from .events import canonical
 from .learn.evaluate import Figure, Metrics, compare, measure
 from .learn.finetune import LabelledImages, Trained, jitter, train
+from .learn.reasons import How, Marks
+from .learn.reliance import Reliance
+from .marks import Marked, marked_items
 from .shelf import Shelf
 from .widgets.live import Live
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 Start = Literal["adopted", "initial"]
 Adopt = Literal["better", "always", "never"]
+Reasons = Literal["auto", "penalty", "invariance", "off"]
+Certainty = Literal["weight", "off"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,9 @@ class Run:
     stopped_because : "done", "early" or "budget"
     seconds : how long it took
     net : the trained net itself; None for a run that was read from the log
+    relies_before, relies_after : how much each model leans on what people marked as wrong; None where nobody marked
+        anything, or there was no model before
+    reasons : how the loss heard what people marked: "penalty", "invariance" or "off"
     """
 
     before: Metrics
@@ -62,6 +70,9 @@ class Run:
     round: int
     n_validation: int = 0
     net: nn.Module | None = field(default=None, repr=False)
+    relies_before: Reliance | None = None
+    relies_after: Reliance | None = None
+    reasons: str = "off"
 
     def plot(self) -> Plot:
         """Before and after, per label and in all, with 95 % intervals."""
@@ -69,11 +80,15 @@ class Run:
         return plot_gain(self.before, self.after, self.gain)
 
     def table(self) -> pd.DataFrame:
-        """Recall per label before and after: label, n, before, after, gain; the accuracy in the last row."""
+        """Recall per label before and after: label, n, before, after, gain; then the accuracy in a row "all",
+        and where people marked regions, what the models' reliance on them was: the smaller the better."""
         before, after = self.before.per_label, self.after.per_label
         frame = pd.DataFrame({"label": after["label"], "n": after["n"],
                               "before": before["recall"].reindex(after.index), "after": after["recall"]})
         frame.loc["all"] = ["all", self.after.n, float(self.before["accuracy"]), float(self.after["accuracy"])]
+        for name, figure in (self.relies_after.rows() if self.relies_after else {}).items():
+            former = self.relies_before.rows()[name] if self.relies_before else float("nan")
+            frame.loc[name] = [name, figure.n, float(former), float(figure)]
         return frame.assign(gain=frame["after"] - frame["before"]).reset_index(drop=True)
 
     def __repr__(self) -> str:
@@ -84,7 +99,16 @@ class Run:
             f"{self.n_validation} more chose the epoch",
             f"accuracy before  {self.before['accuracy'] if self.before.n else f'none ({self.gain.why})'}",
             f"accuracy after   {self.after['accuracy']}",
-            f"gain             {self.gain}"])
+            f"gain             {self.gain}", *self._reliance()])
+
+    def _reliance(self) -> list[str]:
+        if self.relies_after is None:
+            return []
+        lines = [f"reasons: {self.reasons}; regions marked as wrong cover {self.relies_after.area:.1%} of their views"]
+        for name, figure in self.relies_after.rows().items():
+            lines.append(f"{name}: {self.relies_before.rows()[name] if self.relies_before else 'none'} before, "
+                         f"{figure} after")
+        return lines
 
     def as_body(self) -> dict[str, Any]:
         """What the log keeps of it."""
@@ -95,7 +119,10 @@ class Run:
                 "why": self.gain.why, "stopped_because": self.stopped_because, "seconds": self.seconds,
                 "accuracy": None if not self.after.n else float(self.after["accuracy"]), "n": self.after.n,
                 "history": [{name: None if value != value else value for name, value in row.items()}
-                            for row in self.history.to_dict("records")]}
+                            for row in self.history.to_dict("records")],
+                **({} if self.relies_after is None else {
+                    "reasons": self.reasons, "relies_after": self.relies_after.as_body(),
+                    "relies_before": None if self.relies_before is None else self.relies_before.as_body()})}
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Run:
@@ -105,47 +132,66 @@ class Run:
                    gain=Figure(value, n=n, low=low, high=high, why=body["why"]), model=body["model"],
                    adopted=body["adopted"], n_training=body["n_training"], history=pd.DataFrame(body["history"]),
                    stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
-                   n_validation=body["n_validation"])
+                   n_validation=body["n_validation"], reasons=body.get("reasons", "off"),
+                   relies_before=_reliance_of(body.get("relies_before")),
+                   relies_after=_reliance_of(body.get("relies_after")))
 
 
-def training_set(shelf: Shelf) -> LabelledImages:
-    """The current annotations as a torch Dataset: consensus of the training items, as the net will see them."""
+def _reliance_of(body: Mapping[str, Any] | None) -> Reliance | None:
+    return None if body is None else Reliance.from_body(body)
+
+
+def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> LabelledImages:
+    """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
+
+    With "weight" an item counts by its annotators' certainty (`answers.trust`), with "off" by the share of them that
+    agree, whatever their certainty.
+    """
     answers, taxonomy = shelf.project.training_answers(), shelf.project.taxonomy
     return LabelledImages(shelf.project.pool, answers["position"].tolist(), answers["label_id"].tolist(),
-                          taxonomy.label_ids, preprocess=shelf.view, weights=answers["weight"].tolist(),
+                          taxonomy.label_ids, preprocess=shelf.view,
+                          weights=answers["share" if certainty == "off" else "weight"].tolist(),
                           names=[taxonomy.name_of(label_id) for label_id in taxonomy.label_ids])
 
 
 def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, start: Start | str = "adopted",
-             adopt: Adopt | str = "better", seed: int | None = None) -> Run:
+             adopt: Adopt | str = "better", seed: int | None = None, reasons: Reasons | str = "auto",
+             certainty: Certainty | str = "weight") -> Run:
     """Train on what people said, measure what it gained, adopt it unless it is worse; see `Workbench.finetune`.
 
     A run whose answers and arguments are those of a former session's isn't made again: it is read from the log, so
     that a notebook that is run from the top ends where it ended before.
     """
     with shelf.training:  # one after the other: each is measured against what is adopted then
-        return _finetune(shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed)
+        return _finetune(shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
+                         reasons=reasons, certainty=certainty)
 
 
 def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start | str, adopt: Adopt | str,
-              seed: int | None) -> Run:
+              seed: int | None, reasons: Reasons | str, certainty: Certainty | str) -> Run:
     project = shelf.project
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise BadInput(f"epochs is {epochs!r}; a whole number, 1 or more, is expected.")
     if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or budget_s <= 0):
         raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
-    for name, value, known in (("start", start, get_args(Start)), ("adopt", adopt, get_args(Adopt))):
+    for name, value, known in (("start", start, get_args(Start)), ("adopt", adopt, get_args(Adopt)),
+                               ("reasons", reasons, get_args(Reasons)),
+                               ("certainty", certainty, get_args(Certainty))):
         if value not in known:
             raise BadInput(f"{name} is {value!r}; one of {', '.join(known)} is expected.")
     seed = project.settings["seed"] if seed is None else seed
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise BadInput(f"seed is {seed!r}; a whole number is expected.")
-    items = training_set(shelf)
+    items = training_set(shelf, certainty=certainty)
     if not len(items):
         raise BadInput("there are no annotations to learn from yet; label some items of the queue first, or bring "
                        "labels with wb.import_annotations(df). Hold-out and gold items measure, they never teach.")
     truth = project.reference()
-    key = _key(items, truth, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed)
+    marked = marked_items(shelf, items)
+    how = heard(reasons, start=start if shelf.adopted else "initial", marked=marked)
+    key = _key(items, truth, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
+               **({} if marked is None else {"reasons": how, "marks": marked.said}),
+               **({} if certainty == "weight" else {"certainty": certainty}))
     former = _former(shelf, key)
     if former is not None:
         project.say(f"Nothing was said since round {former.round} that it didn't learn from: this is what it gained. "
@@ -154,14 +200,21 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     began = time.monotonic()
     n_round = project.round
     before_probs = _before(shelf, list(truth))
+    relies_before = None if marked is None or shelf.adopted is None else marked.rely(shelf.predictor, seed=seed)
+    marks: Marks | None = None if marked is None or how == "off" else marked.marks
     with leaving_a_core(), Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
         trained = train(shelf.start(start, seed=seed), items.images, items.targets, weights=items.weights,
                         draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, augment=jitter,
-                        progress=live, device=shelf.device)
+                        marks=marks, reasons="penalty" if how == "penalty" else "invariance", progress=live,
+                        device=shelf.device)
     if trained.stopped_because == "interrupted":
         project.say("Interrupted: nothing was adopted, the former model stands.")
         raise KeyboardInterrupt
     run = _measured(shelf, trained, truth, before_probs, adopt=adopt, n_round=n_round, began=began)
+    if marked is not None:
+        relies_after = marked.rely(shelf.predictor_of(trained.net, project.taxonomy.label_ids), seed=seed)
+        run = replace(run, reasons=how, relies_before=relies_before, relies_after=relies_after,
+                      seconds=round(time.monotonic() - began, 1))
     shelf.keep(trained.net, run.model)
     project.record("trained", {**run.as_body(), "key": key, "start": start, "seed": seed})
     shelf.made_here.add(key)
@@ -169,6 +222,16 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
         shelf.adopt(trained.net, origin="trained")
     project.store.keep_copy(f"round-{n_round}")
     return run
+
+
+def heard(reasons: Reasons | str, *, start: Start | str, marked: Marked | None) -> How | Literal["off"]:
+    """How the loss hears what was marked: "auto" takes the penalty for a net that learns from the start, invariance for
+    one that learnt before, since a short fine-tuning with the penalty makes a wrong reason flat, not weak."""
+    if marked is None or not len(marked.marks) or reasons == "off":
+        return "off"
+    if reasons == "auto":
+        return "penalty" if start == "initial" else "invariance"
+    return "penalty" if reasons == "penalty" else "invariance"
 
 
 @contextmanager

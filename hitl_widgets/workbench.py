@@ -339,7 +339,7 @@ class Workbench:
         return self.project.ranking.probs(self.project.lineage)
 
     def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
-                 seed: int | None = None) -> Run:
+                 seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight") -> Run:
         """Train on what people said, measure what it gained on the hold-out, and adopt the result if it isn't worse.
 
         Parameters
@@ -349,11 +349,15 @@ class Workbench:
         start : "adopted" goes on from the adopted model, "initial" from the net as it was passed in
         adopt : "better" unless the 95 % interval of the gain lies wholly below zero; "always"; "never"
         seed : None takes the project's; the same run twice on a CPU gives the same model
+        reasons : how the loss hears the regions that were marked: "penalty" (on the gradient there), "invariance" (when
+            they are repainted), "off", or "auto": the penalty with start="initial", invariance else
+        certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't
 
         Returns
         -------
         Run
-            .before, .after (figures with n and interval), .model, .plot()
+            .before, .after (figures with n and interval), .model, .plot(); with marked regions also .relies_before and
+            .relies_after
 
         Raises
         ------
@@ -363,7 +367,8 @@ class Workbench:
             When the loss is no number any more; the adopted model stands.
         """
         from .rounds import finetune
-        return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed)
+        return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
+                        reasons=reasons, certainty=certainty)
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
                 ) -> Explanations:

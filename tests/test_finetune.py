@@ -18,6 +18,7 @@ from hitl_widgets.errors import BadInput, ModelError, ShapeError, TrainingStoppe
 from hitl_widgets.learn import finetune
 from hitl_widgets.learn.finetune import (
     LabelledImages,
+    backward,
     balanced,
     jitter,
     loss_of,
@@ -27,6 +28,7 @@ from hitl_widgets.learn.finetune import (
     split,
     train,
 )
+from hitl_widgets.learn.memory import Parts
 from hitl_widgets.learn.predict import small_cnn, weights_version
 from hitl_widgets.learn.preprocess import Preprocess
 
@@ -129,6 +131,46 @@ def test_a_budget_ends_training_with_the_learning_rate_down(digits):
     assert trained.stopped_because == "budget"
     assert trained.history["elapsed_s"].iloc[-1] < 10
     assert trained.history["lr"].iloc[-1] < 0.2 * trained.history["lr"].max()
+
+
+class Narrow(nn.Module):
+    """A net whose memory holds so many views at once."""
+
+    def __init__(self, at_most):
+        super().__init__()
+        self.net, self.at_most, self.seen = tiny(), at_most, []
+
+    def forward(self, views):
+        self.seen += [len(views)] if self.training else []
+        if self.training and len(views) > self.at_most:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
+        return self.net(views)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_halved(digits):
+    images, targets = digits
+    trained = train(Narrow(4), images[:60], targets[:60], epochs=1, device="cpu")
+    assert trained.stopped_because == "done"
+    assert trained.net.seen[:4] == [17, 9, 5, 3]
+    assert 17 not in trained.net.seen[1:]  # it isn't tried again
+
+
+def test_halves_give_the_gradient_of_the_whole(digits):
+    images, targets = digits
+    weights, nets = torch.linspace(0.1, 1, 16), [nn.Sequential(nn.Flatten(), nn.Linear(64, 3)) for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    halves = Parts()
+    halves.n_parts = 2
+    whole, split_up = (backward(net, images[:16], targets[:16], weights, parts=parts)
+                       for net, parts in zip(nets, (Parts(), halves), strict=True))
+    assert split_up == pytest.approx(whole)
+    torch.testing.assert_close(nets[0][1].weight.grad, nets[1][1].weight.grad)
+
+
+def test_what_never_fits_into_memory_is_told(digits):
+    images, targets = digits
+    with pytest.raises(ModelError, match=r"not enough memory.*smaller batch_size"):
+        train(Narrow(1), images[:60], targets[:60], epochs=1, device="cpu")
 
 
 def test_an_interrupt_gives_the_best_until_then(digits):

@@ -46,9 +46,9 @@ LAYERS = [
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
     Layer(3, {"learn"}, LEARNING),
     # The spine knows predictors and explainers by their protocols in `records`, so that fakes serve in tests.
-    Layer(4, {"project", "predictions", "maps", "yardstick", "imports", "simulate", "report"}, MATHEMATICS, below=3),
+    Layer(4, {"project", "predictions", "maps", "yardstick", "imports", "simulation", "report"}, MATHEMATICS, below=3),
     Layer(5, {"widgets"}, VIEWS),
-    Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations"}, LEARNING | VIEWS),
+    Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "marks"}, LEARNING | VIEWS),
 ]
 
 # In these modules only, whatever the row of others allows.

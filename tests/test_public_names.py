@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import types
 from dataclasses import fields
@@ -36,7 +37,8 @@ class Workbench:
                view=None): ...
     def predict(self, n=None, budget_s=None): ...
     def probs(self): ...
-    def finetune(self, epochs=20, budget_s=None, start="adopted", adopt="better", seed=None): ...
+    def finetune(self, epochs=20, budget_s=None, start="adopted", adopt="better", seed=None, *,
+                 reasons="auto", certainty="weight"): ...
     def explain(self, item_ids, method="gradcam", target=None): ...
     def check_explanations(self, methods=None, n=24): ...
     def models(self): ...
@@ -111,3 +113,8 @@ def test_an_item_of_a_queue_has_an_id():
 @pytest.mark.parametrize("name", hw.__all__)
 def test_every_name_that_the_package_lists_is_there(name):
     assert getattr(hw, name) is not None
+
+
+@pytest.mark.parametrize("name", sorted(set(hw.__all__) - {"__version__", "edits", "errors"}))
+def test_no_module_takes_the_place_of_a_public_name_once_it_is_imported(name):
+    assert importlib.util.find_spec(f"hitl_widgets.{name}") is None

@@ -22,7 +22,9 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from ..errors import BadInput, ImageError, ModelError, ShapeError, TrainingStopped, UnknownLabel
+from .memory import Parts
 from .predict import Images, pick_device, private_copy, read_logits
+from .reasons import How, Marks, heeding
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 StoppedBecause = Literal["done", "early", "budget", "interrupted"]
@@ -138,7 +140,8 @@ class Trained:
 def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, weights: Any = None,
           draws: Any = None, validation: tuple[Tensor | Sequence[Tensor], Any] | None = None, epochs: int = 20,
           budget_s: float | None = None, seed: int = 0, lr: float | None = None, weight_decay: float = 0.05,
-          batch_size: int = 16, patience: int = 8, augment: Augment | None = None,
+          batch_size: int = 16, patience: int = 8, augment: Augment | None = None, marks: Marks | None = None,
+          reasons: How = "invariance",
           progress: Callable[[dict[str, float]], None] | None = None, device: str = "auto") -> Trained:
     """Train a copy of a net on labelled images, and keep its best weights.
 
@@ -159,6 +162,9 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     lr : largest learning rate; when None 0.003, and 0.0003 for nets of a million weights or more
     patience : stop after so many epochs whose validation loss was clearly above the lowest
     augment : changes a batch, given a generator, such as `jitter`
+    marks : regions on some of the images that should not, or should, have counted; they train, and the last epoch
+        stands: those who validate hold the same false hints as the others, and would choose the net that trusts them
+    reasons : how the loss hears the marks, see `reasons.Heed`
     progress : called with each new row of the history
 
     Returns
@@ -184,6 +190,8 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     else:
         rows, validating = np.arange(len(images)), np.arange(len(validation[0]))
         (known, validates), answers = resident(validation[0]), as_targets(validation[1], len(validation[0]))
+    if marks is not None and validation is None:
+        rows, validating = np.union1d(rows, marks.rows), np.setdiff1d(validating, marks.rows)
     rows, validating = rows[readable[rows]], validating[validates[validating]]
     check_labels(targets[rows])
     twin, place = trainable_copy(net), pick_device(device)
@@ -192,6 +200,7 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     optimizer = torch.optim.AdamW(learnt, lr=lr, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
     n_draws, batch_size = max(len(rows), SHORTEST_EPOCH), max(2, batch_size)  # BatchNorm can't learn from one item
+    besides = heeding(images, hard(targets), marks, readable, how=reasons, augment=augment, seed=seed)
     pace = Pace(epochs * max(1, n_draws // batch_size), budget_s)
 
     best, best_epoch, lowest = copy.deepcopy(twin.state_dict()), 0, None
@@ -206,11 +215,11 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
                 batches = take(images, targets, weights, (rows[part] for part in parts))
                 if augment is not None:
                     batches = ((augment(views, generator), wanted, count) for views, wanted, count in batches)
-                loss, accuracy = train_epoch(twin, optimizer, batches, lr=lr, pace=pace)
+                loss, accuracy = train_epoch(twin, optimizer, batches, lr=lr, pace=pace, besides=besides)
                 losses, valid_accuracy = validate(twin, take(known, answers, None, validating))
                 valid_loss = float(losses.mean()) if len(losses) else math.nan
                 # Of two that are alike the later is the better: its learning rate has come further down.
-                if lowest is None or no_worse(losses, lowest):
+                if lowest is None or besides is not None or no_worse(losses, lowest):
                     best, best_epoch = copy.deepcopy(twin.state_dict()), epoch
                 if lowest is None or losses.sum() < lowest.sum():
                     lowest = losses
@@ -256,9 +265,11 @@ class Pace:
         return min(1.0, max(self.step / self.n_steps, by_time))
 
 
-def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, lr: float,
-                pace: Pace) -> tuple[float, float]:
+def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, lr: float, pace: Pace,
+                besides: Callable[[nn.Module], Tensor] | None = None) -> tuple[float, float]:
     """One pass over the batches, or as many as the pace has time for: mean loss and accuracy on the way.
+
+    `besides` gives a loss to add at each step, such as `reasons.Heed`.
 
     Raises
     ------
@@ -266,27 +277,44 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
         If the loss is no number any more.
     """
     set_training(net)
-    place = next(net.parameters()).device
-    losses, hits, n = 0.0, 0, 0
+    losses, hits, n, parts = 0.0, 0, 0, Parts()
     for views, targets, weights in batches:
         if n and pace.out_of_time:
             break
         for group in optimizer.param_groups:
             group["lr"] = lr * one_cycle(pace.done)
-        logits = forward(net, views.to(place), targets)
-        loss = loss_of(logits, targets.to(place), weights.to(place))
+        loss, right = backward(net, views, targets, weights, parts=parts)
+        extra = 0.0
+        if besides is not None:
+            said = besides(net)
+            if said.requires_grad:  # not when all regions were moved out of the view
+                said.backward()
+            extra = said.item()
         pace.step += 1
-        if not math.isfinite(loss.item()):
-            raise TrainingStopped(f"the loss is {loss.item()} at step {pace.step} of {pace.n_steps}; training "
+        if not math.isfinite(loss + extra):
+            raise TrainingStopped(f"the loss is {loss + extra} at step {pace.step} of {pace.n_steps}; training "
                                   f"stopped, and nothing was adopted. Try a smaller lr than {lr:g}, and look for "
                                   "items whose view holds NaN.")
-        optimizer.zero_grad()
-        loss.backward()
         optimizer.step()
-        losses += loss.item() * len(views)
-        hits += int((logits.argmax(dim=1).cpu() == hard(targets)).sum())
+        losses += (loss + extra) * len(views)
+        hits += right
         n += len(views)
     return losses / max(1, n), hits / max(1, n)
+
+
+def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *, parts: Parts) -> tuple[float, int]:
+    """Lay the gradients of a batch's loss on the weights, in parts where memory is short: loss, number right."""
+    place = next(net.parameters()).device
+
+    def one(rows: np.ndarray) -> tuple[float, int]:
+        logits = forward(net, views[rows].to(place), targets[rows])
+        share = weights[rows].sum() / weights.sum().clamp_min(1e-8)
+        loss = share.to(place) * loss_of(logits, targets[rows].to(place), weights[rows].to(place))
+        loss.backward()
+        return loss.item(), int((logits.argmax(dim=1).cpu() == hard(targets[rows])).sum())
+
+    found = parts.each(one, len(views), afresh=net.zero_grad)
+    return sum(loss for loss, _ in found), sum(right for _, right in found)
 
 
 def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:
