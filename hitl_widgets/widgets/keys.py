@@ -14,6 +14,7 @@ from ..errors import BadInput
 from .card import STATIC
 
 KEYS = STATIC / "keys.json"
+OTHERS = ("Escape", "Tab", "Shift+Tab")  # the first always leaves, the others lead through the page
 KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)")
 
 
@@ -37,7 +38,7 @@ def configured(keys: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[list[
                            "key is set in the taxonomy.")
         table[action] = [given] if isinstance(given, str) else list(given), table[action][1]
         for key in table[action][0]:
-            if not isinstance(key, str) or not KEY.fullmatch(key):
+            if not isinstance(key, str) or not KEY.fullmatch(key) or key in OTHERS:
                 raise BadInput(f"keys: {key!r} for {action!r} is no key; a small letter or sign is expected, a name "
                                "such as 'Enter', 'Space', 'ArrowLeft' or 'F2', or 'Shift+' and a capital or a name.")
     owner: dict[str, str] = {}

@@ -18,8 +18,8 @@ from .card import Message
 def taxonomy_body(taxonomy: Any) -> Message:
     """A taxonomy as the card has it: its version, and its answers with their keys and meanings."""
     keys = taxonomy.keys
-    labels = [{"label_id": label.id, "name": label.name, "path": taxonomy.path(label.id), "key": keys.get(label.id),
-               "own_key": label.key is not None,
+    labels = [{"label_id": label.id, "name": taxonomy.name_of(label.id), "path": taxonomy.path(label.id),
+               "key": keys.get(label.id), "own_key": label.key is not None,
                **{name: value for name in ("definition", "link", "colour", "sensitive")
                   if (value := getattr(label, name))},
                **({"n_examples": n} if (n := len(label.examples) + len(label.counter_examples)) else {})}
@@ -33,6 +33,7 @@ def past_body(decision: Decision) -> Message:
                for name, region in (("wrong", decision.wrong), ("missing", decision.missing))}
     return {"decision_id": decision.id, "item_id": decision.item_id, "verdict": decision.verdict,
             "label_id": decision.label_id, "label": decision.label, "certainty": decision.certainty,
+            "certainty_source": decision.seen.certainty,
             "flags": list(decision.flags), "note": decision.note, "reason": decision.reason, **regions,
             "suggestion": decision.seen.suggestion, "hidden": decision.seen.hidden,
             "chosen_by": decision.seen.chosen_by}

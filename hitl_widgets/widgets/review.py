@@ -331,7 +331,7 @@ class Review:
                 "annotator_is_default": bool(self.desk.annotator_is_default), "taxonomy": self._taxonomy_body,
                 "certainty": self.certainty, "methods": list(self.methods), "keys": self.keys, "n": self.n,
                 "temporary": on_temporary_server(),
-                "progress": dict(self.desk.progress(annotator))}
+                "progress": self._progress(annotator)}
 
     # -- pushes: prepared in the background
 
@@ -493,7 +493,12 @@ class Review:
             gone, self._gone, self._count = self._gone, [], False
         for item_id, decision_id in gone:
             self._push({"kind": "drop", "item_ids": [item_id], "keep": 1, "decision_id": decision_id})
-        self._push({"kind": "progress", "progress": dict(self.desk.progress(self.desk.annotator))})
+        self._push({"kind": "progress", "progress": self._progress(self.desk.annotator)})
+
+    def _progress(self, annotator: str) -> Message:
+        with self._changed:
+            here = len(set(self._closing.values()))
+        return {**self.desk.progress(annotator), "here": here}
 
     def _push(self, message: Message, buffers: list[Any] | None = None) -> None:
         if not self._closed:

@@ -164,7 +164,8 @@ class MemoryDesk:
     def progress(self, annotator=None) -> dict:
         with self._lock:
             answered = sum(who == (annotator or self.annotator) for _, who in self._closed)
-            return {"answered": answered, "today": answered, "in_round": answered, "items": len(self.pool), "round": 1}
+            return {"answered": answered, "today": answered, "in_round": answered, "items": len(self.pool), "round": 1,
+                    "open": len(self.pool) - answered}
 
     def subscribe(self, listener):
         self._listeners.append(listener)

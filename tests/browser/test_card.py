@@ -467,6 +467,39 @@ def test_a_fault_in_the_cards_own_code_is_said_on_the_card(open_card):
     notebook.console.clear()  # it was said there too
 
 
+def test_a_restarted_kernel_is_told_on_the_card_with_what_to_do(open_card, lab):
+    notebook = open_card()
+    notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    notebook.card.get_by_text("The kernel was restarted or has died: run the cell again.").wait_for()
+    press(notebook, "Enter", "2")
+    notebook.card.get_by_text("2 decisions are kept").wait_for()
+    lab.wait_for_kernel(notebook)
+    notebook.run_all()
+    notebook.wait_for_item()
+    notebook.wait_until_stored()
+    assert [row[0] for row in notebook.value("rows(desk)")] == ["item-0000", "item-0001"]
+    notebook.console.clear()  # it said there that nothing could be sent
+
+
+def test_saving_the_notebook_works_from_the_card_and_escape_hands_the_keyboard_back(open_card):
+    notebook = open_card("MemoryDesk()", "Review(desk)", "1 + 1")
+    dirty = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
+    assert notebook.page.evaluate(dirty)
+    press(notebook, "Control+s")
+    notebook.page.wait_for_function(f"() => !({dirty})()")
+    active = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    press(notebook, "Escape", "ArrowDown")
+    assert notebook.page.evaluate(active) == 1
+
+
+def test_a_face_takes_no_keys_that_need_an_item(open_card):
+    notebook = open_card("MemoryDesk(drawn(1))")
+    press(notebook, "1")
+    notebook.card.get_by_text("Nothing left to ask").wait_for()
+    press(notebook, "n", "/", "z")
+    assert notebook.item == "item-0000"
+
+
 def test_axe_finds_nothing_serious(open_card):
     script = TESTS.parent / "node_modules" / "axe-core" / "axe.min.js"
     if not script.exists():

@@ -22,6 +22,9 @@ test("Shift and the number row rate from 0 to 10", () => {
   const row = ["Backquote", ..."1234567890"].map((c) => (c.length > 1 ? c : `Digit${c}`));
   assert.deepEqual(row.map((code) => read(key("?", code, { shiftKey: true })).value), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   assert.deepEqual(read(key("3", "Digit3"), { asking: true }), { kind: "certainty", value: 3 });
+  assert.deepEqual(read(key("3", "Numpad3"), { asking: true }), { kind: "certainty", value: 3 });
+  assert.deepEqual(read(key("/", "Digit7", { shiftKey: true })), { kind: "certainty", value: 7 }, "on a German keyboard too");
+  assert.deepEqual(read(key("S", "KeyS", { shiftKey: true })), { kind: "do", action: "search" }, "where / needs Shift and a digit");
 });
 
 test("the browser's and the system's own shortcuts are left alone", () => {
@@ -86,6 +89,9 @@ test("a label's own key is kept", () => {
 test("search takes beginnings first, then words, then any place; likelier ones first among equals", () => {
   const labels = ["wildcat", "house cat", "cattle", "Catfish", "dog"].map((name) => ({ label_id: name, name, path: name }));
   assert.deepEqual(match(labels, "cat", { probs: new Map([["Catfish", 0.9]]) }).map((l) => l.name), ["Catfish", "cattle", "house cat", "wildcat"]);
+  const bees = ["Apis 012", "Osmia 012", "Osmia 120"].map((name) => ({ label_id: name, name, path: name }));
+  assert.deepEqual(match(bees, "osm 12").map((l) => l.name), ["Osmia 120", "Osmia 012"]);
+  assert.deepEqual(match(bees, "012 osm").map((l) => l.name), ["Osmia 012"]);
   assert.deepEqual(match([{ label_id: "x", name: "Élan", path: "Élan" }], "elan").length, 1);
 });
 

@@ -395,7 +395,7 @@ test("Esc leaves a revision as it was", () => {
   session.choose("L0");
   session.rate(8);
   session.step(-1);
-  assert.deepEqual(session.certainty, { value: 3, source: "carried" });
+  assert.deepEqual(session.certainty, { value: 3, source: "given" }, "as it was said of this item");
   assert.equal(session.escape(), true);
   assert.deepEqual([session.item.item_id, session.certainty.value, acts(kernel).length], ["b", 8, 1]);
   assert.equal(session.escape(), false);
@@ -627,4 +627,69 @@ test("an item looked at closely comes in full, once", async () => {
   session.sharpen();
   await new Promise((done) => setTimeout(done, 1));
   assert.deepEqual(asked, [100, undefined]);
+});
+
+const retire = (session, label_id, version = 4) => session.push({ kind: "taxonomy",
+  taxonomy: { version, labels: LABELS.filter((label) => label.label_id !== label_id) } }, []);
+
+test("a suggestion whose label was retired meanwhile is no suggestion, and isn't told to the log", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  shown(session, "a");
+  retire(session, "L1");
+  assert.deepEqual([session.suggestion, session.saliency], [null, null]);
+  session.choose("L0");
+  const { verdict, seen } = acts(kernel)[0];
+  assert.equal(verdict, "answer");
+  assert.deepEqual(seen, { chosen_by: "margin", taxonomy: 4 });
+});
+
+test("a retired label's key goes to no other, and is its own again when it comes back", () => {
+  const { session } = open();
+  retire(session, "L1");
+  const owl2 = { label_id: "L9", name: "eagle", path: "eagle" };
+  session.push({ kind: "taxonomy", taxonomy: { version: 5, labels: [LABELS[0], LABELS[2], owl2] } }, []);
+  assert.notEqual(session.keys.get("L9"), "2");
+  session.push({ kind: "taxonomy", taxonomy: { version: 6, labels: [...LABELS, owl2] } }, []);
+  assert.equal(session.keys.get("L1"), "2");
+});
+
+test("a trouble that is over is not told any more", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  session.accept();
+  const { decision_id } = acts(kernel)[0];
+  session.reply({ kind: "rejected", decision_id, reason: "the disk is full.", again: true });
+  assert.match(session.notice.text, /disk is full/);
+  session.reply({ kind: "stored", decision_id });
+  assert.equal(session.notice, null);
+});
+
+test("while a certainty is asked for, steps go up and down and Enter decides", () => {
+  const { session, kernel } = open({ certainty: "ask" });
+  fill(session, "a", "b");
+  session.choose("L0");
+  session.nudge(1);
+  session.nudge(1);
+  assert.equal(acts(kernel).length, 0);
+  session.accept();
+  assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.label_id, a.certainty]), [["correct", "L0", 7]]);
+  session.flag();
+  assert.equal(acts(kernel).length, 1, "a flag alone is a decision too, and asks");
+});
+
+test("an unsure with a guess that is looked at again stays unsure on Enter", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  session.guess();
+  session.choose("L0");
+  session.step(-1);
+  session.toggleFlag("ethics");
+  session.accept();
+  assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.label_id, a.flags]), [["unsure", "L0", []], ["unsure", "L0", ["ethics"]]]);
+});
+
+test("how many were answered in this review is the kernel's to know", () => {
+  const { session } = open({ n: 4, progress: { answered: 9, today: 3, in_round: 3, here: 3, items: 100 } });
+  assert.equal(session.tally.here, 3);
 });

@@ -92,11 +92,13 @@ export default () => {
       const onPush = (content, buffers) => opened.push(content, buffers);
       /** @type {WidgetModel | undefined} */
       let feed;
+      const onLine = () => opened.line(feed?.comm_live !== false);
       model.on("msg:custom", onReply);
       // Not awaited: the model counts as ready at once, whatever the kernel is doing.
       findFeed(model).then((found) => {
         feed = found;
         feed.on("msg:custom", onPush);
+        feed.on("comm_live_update", onLine);
         opened.hello();
       });
       const clock = setInterval(() => opened.tick(), 250);
@@ -104,6 +106,7 @@ export default () => {
         clearInterval(clock);
         model.off("msg:custom", onReply);
         feed?.off("msg:custom", onPush);
+        feed?.off("comm_live_update", onLine);
       };
     },
     /** @param {{el: HTMLElement}} context */

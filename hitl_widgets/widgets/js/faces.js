@@ -40,7 +40,8 @@ export function buildFace(session, refocus) {
     setText(sign, symbol);
     setText(title, head);
     const s = Math.round(session.waited_ms / 1000);
-    setText(words, kind === "closed" ? `${session.closed} What you decided here is kept.`
+    setText(words, session.gone && kind !== "closed" && kind !== "name" ? "The kernel was restarted or has died. Run the cell again: what you decided is kept."
+      : kind === "closed" ? `${session.closed} What you decided here is kept.`
       : kind === "wait" && session.problem ? session.problem
         : ["wait", "start", "fetch"].includes(kind) && s >= 3
           ? `The kernel hasn't answered for ${s} s: it may be running a cell. What you decided is kept; the card goes on when it answers.` : text);

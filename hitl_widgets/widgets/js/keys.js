@@ -41,6 +41,7 @@ export function read(event, bindings, { asking = false } = {}) {
   const step = SCALE.indexOf(event.code);
   if (step >= 0 && (event.shiftKey || asking)) return { kind: "certainty", value: step };
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
+  if (asking && digit && event.key === digit[1]) return { kind: "certainty", value: Number(digit[1]) };
   if (digit && (event.code.startsWith("Digit") || event.key === digit[1])) return { kind: "label", key: digit[1] };
   if (event.key === "Escape") return { kind: "escape" };
   const key = pressed(event);

@@ -29,13 +29,14 @@ function spelled(label) {
  * @returns {Label[]}
  */
 export function match(labels, query, { probs = new Map(), recent = [], limit = 12 } = {}) {
-  const wanted = plain(query.trim());
+  const parts = plain(query.trim()).split(/\s+/).filter(Boolean);
+  const wanted = parts.join(" ");
   const lately = new Map(recent.map((label_id, i) => [label_id, recent.length - i]));
   /** @type {{label: Label, rank: number, used: number, p: number, i: number}[]} */
   const found = [];
   labels.forEach((label, i) => {
     const { name, path, words } = spelled(label);
-    const rank = !wanted || name.startsWith(wanted) ? 0 : words.includes(` ${wanted}`) ? 1 : path.includes(wanted) ? 2 : -1;
+    const rank = !wanted || name.startsWith(wanted) ? 0 : parts.every((part) => words.includes(` ${part}`)) ? 1 : parts.every((part) => path.includes(part)) ? 2 : -1;
     if (rank >= 0) found.push({ label, rank, used: lately.get(label.label_id) ?? 0, p: probs.get(label.label_id) ?? 0, i });
   });
   found.sort((a, b) => a.rank - b.rank || b.used - a.used || b.p - a.p || a.i - b.i);

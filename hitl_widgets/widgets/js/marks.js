@@ -73,6 +73,7 @@ export function buildReason(session) {
     setAttribute(brush, "aria-pressed", String(tool !== null));
     const marked = KINDS.filter((kind) => draft.marks?.region(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
     words.hidden = !tool && !marked.length;
+    words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
     setText(words, tool ? `${erasing ? "Erase" : tool === "wrong" ? "Mark what should not count" : "Mark what should count"
     }: mouse, or arrows and Space · E erases · [ ] size · Z undoes` : `Marked as ${marked.join(", ")}`);
   }

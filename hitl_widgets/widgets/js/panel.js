@@ -48,6 +48,7 @@ export function buildBars(session) {
     if (item.blind) return ["What do you see?", "This item is asked blind: what the model says of it, and why, stays hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
+    if (item.model) return ["What do you see?", "The label that the model suggested isn't in the taxonomy any more."];
     return ["What do you see?", "There is no model yet: the first answers are yours alone."];
   }
 
@@ -116,7 +117,10 @@ export function buildLabels(session, refocus) {
         onpointerenter: () => session.peek(label.label_id), onpointerleave: () => session.peek(null) },
       key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: searching ? label.path : label.name }));
     }), ...(searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []));
-    if (searching) session.peek(labels[marked]?.label_id ?? null);
+    chips.classList.toggle("hitl-many", labels.length > 18);
+    if (!searching) return;
+    setText(title, labels.length < 12 ? `${labels.length} ${labels.length === 1 ? "label matches" : "labels match"}` : "The best 12");
+    session.peek(labels[marked]?.label_id ?? null);
   }
 
   function leave() {

@@ -11,7 +11,7 @@ export const REVISION = "revision"; // why an item is on the screen that was dec
 
 /** @param {Decide} act @returns {Past} */
 export function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, seen }) {
-  return { decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, suggestion: seen.suggestion ?? null,
+  return { decision_id, item_id, verdict, label_id, certainty, certainty_source: seen.certainty, flags, note, reason, wrong, missing, suggestion: seen.suggestion ?? null,
     hidden: Boolean(seen.hidden), chosen_by: seen.chosen_by };
 }
 

@@ -49,6 +49,8 @@ export class Session {
     this.labels = new Map();
     /** label_id -> key @type {Map<string, string>} */
     this.keys = new Map();
+    /** Every key that a label ever had here: none goes to another label. @type {Map<string, string>} */
+    this.given = new Map();
     /** The card's own keys: key -> action @type {Map<string, string>} */
     this.bindings = new Map();
     /** @type {Certainty | null} */
@@ -75,10 +77,14 @@ export class Session {
     this.closed = null;
     /** Something is wrong with the next items. @type {string | null} */
     this.problem = null;
+    /** The kernel was restarted, or has died. */
+    this.gone = false;
     /** The card's own code failed. @type {string | null} */
     this.crashed = null;
     /** A word on what just happened. @type {{text: string, bad: boolean} | null} */
     this.notice = null;
+    /** The notice tells of something that couldn't be stored for a while. */
+    this.troubled = false;
     this.named = false;
     this.naming = false;
     this.tab = newId();
@@ -123,7 +129,10 @@ export class Session {
   get explained() { return this.labels.get(this.peeked ?? "") ?? this.focused; }
 
   /** The map that the person can see. @returns {Saliency | null} */
-  get saliency() { return this.sight.of(this.item); }
+  get saliency() {
+    const map = this.sight.of(this.item);
+    return map && this.labels.has(map.target) ? map : null; // else its label was retired meanwhile
+  }
 
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -151,11 +160,17 @@ export class Session {
   reply(reply) {
     this.link.answered();
     if (reply.kind === "ready") this.#ready(reply);
-    else if (reply.kind === "stored") this.outbox.settle(reply.decision_id);
+    else if (reply.kind === "stored") this.#stored(reply.decision_id);
     else if (reply.kind === "rejected") this.#rejected(reply);
     this.link.flush();
     this.#ask();
     this.#changed(false);
+  }
+
+  /** @param {string} decision_id */
+  #stored(decision_id) {
+    this.outbox.settle(decision_id);
+    if (this.troubled && !this.pending) { this.notice = null; this.troubled = false; }
   }
 
   /** @param {Setup} setup */
@@ -186,7 +201,8 @@ export class Session {
   /** @param {Setup["taxonomy"]} taxonomy */
   #name(taxonomy) {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
-    this.keys = assignKeys(taxonomy.labels, this.keys, this.bindings);
+    this.keys = assignKeys(taxonomy.labels, this.given, this.bindings);
+    for (const [label_id, key] of this.keys) this.given.set(label_id, key);
     this.extras.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
   }
@@ -201,7 +217,10 @@ export class Session {
       this.queue.items = this.queue.items.filter((item) => !(item.fetching && item.item_id === item_id));
     }
     if (!decision_id) { this.naming = false; return; }
-    if (again) return this.link.postpone(decision_id, reason);
+    if (again) {
+      this.troubled = true;
+      return this.link.postpone(decision_id, reason);
+    }
     const act = this.outbox.settle(decision_id);
     if (act?.kind !== "decide") return;
     const item = this.queue.bringBack(decision_id);
@@ -270,6 +289,12 @@ export class Session {
     this.elsewhere = null;
   }
 
+  /** The kernel that this card talked to is there, or is gone. @param {boolean} live */
+  line(live) {
+    this.gone = !live;
+    this.#changed(false);
+  }
+
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
@@ -289,6 +314,7 @@ export class Session {
   /** Enter: the label in focus, which is the visible suggestion unless the person moved on. */
   accept() {
     if (!this.item) return;
+    if (this.asking && this.certainty?.source === "given") return this.#decide(this.asking);
     if (!this.focused) return this.#say("No suggestion is shown for this item: choose a label.", true);
     this.choose(this.focused.label_id);
   }
@@ -327,7 +353,7 @@ export class Session {
   flag() {
     if (!this.item || this.face) return;
     if (!this.draft.flags.size) this.draft.flags.add("bad_data");
-    this.#decide({ verdict: "unsure", label_id: null, words: `Flagged: ${[...this.draft.flags].map(flagName).join(", ").toLowerCase()}` });
+    this.#choice({ verdict: "unsure", label_id: null, words: `Flagged: ${[...this.draft.flags].map(flagName).join(", ").toLowerCase()}` });
   }
 
   /** @param {string} flag */
@@ -387,7 +413,12 @@ export class Session {
   }
 
   /** @param {1 | -1} by */
-  nudge(by) { this.rate(Math.max(0, Math.min(10, (this.certainty?.value ?? 5) + by))); }
+  nudge(by) {
+    if (!this.item || this.face) return;
+    const value = Math.max(0, Math.min(10, (this.certainty?.value ?? 5) + by));
+    this.certainty = { value, source: "given" };
+    this.#say(this.asking ? `${this.asking.words}: certainty ${value}, Enter decides` : `Certainty ${value}`, false);
+  }
 
   /** @returns {boolean} whether there was something to leave */
   escape() {
@@ -397,9 +428,9 @@ export class Session {
       return true;
     }
     const open = this.asking !== null || this.guessing || this.revising !== null;
-    if (this.asking || this.guessing) this.#say("Not decided yet.", false);
-    else if (this.revising) this.#say("Left as it was.", false);
-    if (!this.asking && !this.guessing) this.#leave();
+    if (this.revising) this.#say("Left as it was.", false);
+    else if (this.asking || this.guessing) this.#say("Not decided yet.", false);
+    this.#leave();
     this.asking = null;
     this.guessing = false;
     if (open) this.#changed();
@@ -432,7 +463,7 @@ export class Session {
   /** A past decision in words. @param {Past} past */
   told({ verdict, label_id, label }) {
     const name = label_id ? this.labels.get(label_id)?.name ?? label ?? label_id : null;
-    return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `unsure, perhaps ${name}` : name;
+    return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `perhaps ${name}` : name;
   }
 
   /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
@@ -454,10 +485,10 @@ export class Session {
     item.shown_at = undefined;
     this.revising = { past, item, certainty: before.certainty, draft: before.draft };
     this.draft = new Draft(past);
-    this.certainty = past.certainty === null ? null : { value: past.certainty, source: "carried" };
+    this.certainty = past.certainty === null ? null : { value: past.certainty, source: past.certainty_source ?? "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
     this.asking = null;
-    this.guessing = false;
+    this.guessing = past.verdict === "unsure" && this.pointed !== null;
     this.brush.kind = null;
     // A blind item came without its map; one from before this page opened must come anew.
     if (item.fetching || (past.hidden && !item.blind && !Object.keys(item.maps).length)) this.#fetch(item.item_id);
@@ -555,8 +586,9 @@ export class Session {
       certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source) };
     // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
     this.outbox.put(act);
-    if (revising) this.queue.revise(revising.past, pastOf(act));
-    else this.queue.decide(pastOf(act));
+    const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
+    if (revising) this.queue.revise(revising.past, past);
+    else this.queue.decide(past);
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
@@ -597,8 +629,9 @@ export class Session {
   #seen(item, certainty) {
     /** @type {Seen} */
     const seen = { chosen_by: this.revising ? REVISION : item.chosen_by, taxonomy: this.setup?.taxonomy.version };
-    const suggestion = item.broken ? undefined : item.suggestion;
-    if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(item.probs), model: item.model });
+    const suggestion = item.broken || !this.labels.has(item.suggestion ?? "") ? undefined : item.suggestion;
+    const probs = item.probs.filter(([id]) => this.labels.has(id));
+    if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(probs), model: item.model });
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.sight.display });

@@ -11,14 +11,14 @@ export class Tally {
     this.answered = 0;
     this.today = 0;
     this.in_round = 0;
-    /** In this page. */
+    /** In this review. */
     this.here = 0;
     /** When the last decisions were made. @type {number[]} */
     this.times = [];
   }
 
   /** What the log has. @param {Progress} progress */
-  take({ answered = 0, today = 0, in_round = 0 }) { Object.assign(this, { answered, today, in_round }); }
+  take({ answered = 0, today = 0, in_round = 0, here = this.here }) { Object.assign(this, { answered, today, in_round, here }); }
 
   /** @param {1 | -1} by @param {number} now */
   add(by, now) {

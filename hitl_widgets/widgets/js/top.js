@@ -25,8 +25,8 @@ export function buildHeader(session, onHelp) {
   function update() {
     const { setup, tally } = session;
     const { pace_s } = tally;
-    const { round, items } = setup?.progress ?? {};
-    const [n, of] = setup?.n ? [tally.here, setup.n] : [tally.answered, items];
+    const { round, answered = 0, open } = setup?.progress ?? {};
+    const [n, of] = setup?.n ? [tally.here, setup.n] : [tally.answered, open === undefined ? undefined : answered + open];
     const number = (/** @type {number} */ x) => x.toLocaleString("en");
     setText(done, !setup ? "" : [`${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : ""}`,
       round && `${number(tally.in_round)} in round ${round}`, `${number(tally.today)} today`].filter(Boolean).join(" · "));
@@ -58,6 +58,10 @@ export function buildFooter(session) {
   function wrong() {
     const { item, pending, waited_ms } = session;
     if (session.crashed) return `The card itself failed: ${session.crashed}. What you decided is kept; run the cell again, or reload the page.`;
+    if (session.gone && !session.closed) {
+      return `The kernel was restarted or has died: run the cell again. ${session.pending ? `${count(session.pending, "decision is", "decisions are")} kept ${
+        session.outbox.durable ? "in this browser" : "in this tab only"} until then.` : "All that you decided is stored."}`;
+    }
     if (item?.rejection) return `Not stored: ${item.rejection}`;
     if (waited_ms > 4000 && pending) {
       return `The kernel hasn't answered for ${Math.round(waited_ms / 1000)} s. ${count(pending, "decision is", "decisions are")} kept ${

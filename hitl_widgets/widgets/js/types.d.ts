@@ -21,7 +21,7 @@ export interface Reasoned { reason: Reason | null; wrong: RegionBody | null; mis
  * this one revised, and its place among the past. */
 export interface Past extends Reasoned {
   decision_id: string; item_id: string; verdict: Verdict; label_id: string | null; label?: string | null;
-  certainty: number | null; flags: string[]; note: string | null; suggestion: string | null; hidden: boolean; chosen_by?: string;
+  certainty: number | null; certainty_source?: "given" | "carried" | null; flags: string[]; note: string | null; suggestion: string | null; hidden: boolean; chosen_by?: string;
   item?: Item; thumb?: Picture | HTMLCanvasElement; revealed?: boolean; former?: { past: Past; at: number };
 }
 
@@ -30,7 +30,7 @@ export interface Setup {
   taxonomy: { version: number; labels: Label[] }; certainty: Policy; methods: string[]; progress: Progress;
   keys: KeyTable; n: number | null; temporary: boolean;
 }
-export interface Progress { answered?: number; today?: number; in_round?: number; items?: number; round?: number }
+export interface Progress { answered?: number; today?: number; in_round?: number; here?: number; open?: number; items?: number; round?: number }
 
 /** A saliency map: one byte a cell (128 is zero when signed), lying on `box` of the item. */
 export interface Saliency {
@@ -90,6 +90,7 @@ export interface WidgetModel {
   on(event: string, callback: (...args: any[]) => void): void;
   off(event: string, callback: (...args: any[]) => void): void;
   send(content: unknown): void;
+  comm_live: boolean;
   widget_manager: {
     get_model(id: string): Promise<WidgetModel> | undefined;
     _create_comm?(target: string, id: string, data?: unknown): Promise<WidgetComm>;

@@ -13,6 +13,11 @@ import { buildFooter, buildHeader, buildTemporary } from "./top.js";
 
 /** @typedef {import("./session.js").Session} Session */
 
+/** What can be done while no item is on the screen. */
+const WITHOUT_ITEM = new Set(["undo", "earlier", "later", "help"]);
+/** How far a key scrolls the list of keys. @type {Record<string, number>} */
+const SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9, " ": 0.9 };
+
 /** @param {HTMLElement} el @param {Session} session @returns {() => void} */
 export function render(el, session) {
   const refocus = () => root.focus({ preventScroll: true });
@@ -47,6 +52,13 @@ export function render(el, session) {
     if (!open) refocus();
   }
 
+  /** The keyboard goes back to the notebook, where there is one. */
+  function handBack() {
+    const cell = /** @type {HTMLElement | null} */ (root.closest(".jp-Cell"));
+    cell?.focus({ preventScroll: true });
+    if (root.contains(document.activeElement)) root.blur();
+  }
+
   /** @type {Record<string, () => void>} */
   const actionsByName = {
     accept: () => session.accept(), search: () => labels.search(), next_label: () => session.point(1),
@@ -65,11 +77,12 @@ export function render(el, session) {
 
   /** @param {import("./keys.js").Action} action */
   function act(action) {
+    if (session.face && action.kind === "do" && !WITHOUT_ITEM.has(action.action)) return;
     if (action.kind === "label") session.press(action.key);
     else if (action.kind === "certainty") session.rate(action.value);
     else if (action.kind === "do") actionsByName[action.action]?.();
     else if (!help.help.hidden) toggleHelp(false);
-    else if (!session.escape()) root.blur();
+    else if (!session.escape()) handBack();
   }
 
   /** What keys do while the brush is in hand. @type {Record<string, Parameters<Session["withBrush"]>[0]>} */
@@ -84,7 +97,12 @@ export function render(el, session) {
   /** @param {KeyboardEvent} event */
   function onKey(event) {
     const target = /** @type {HTMLElement} */ (event.target);
-    if (target.closest("input")) {
+    if (!help.help.hidden && SCROLLS[event.key]) {
+      event.preventDefault();
+      help.help.scrollBy(0, SCROLLS[event.key] * help.help.clientHeight);
+      return;
+    }
+    if (target.closest("input:not([type=range])")) {
       if (event.key === "Escape") refocus();
       return;
     }
@@ -105,13 +123,19 @@ export function render(el, session) {
   root.addEventListener("keydown", (event) => {
     // JupyterLab's own shortcuts would cut cells and change their kind.
     event.stopPropagation();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      // Saving the notebook is JupyterLab's; the browser would save the page.
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
     guard(() => onKey(event));
   });
   for (const name of ["keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
   root.addEventListener("click", (event) => {
     // A click anywhere on the card gives it the keys; a button hands them back once it has done its work.
     const target = /** @type {HTMLElement} */ (event.target);
-    if (!target.closest("input, a") && !help.help.contains(target)) refocus();
+    if (!target.closest("input:not([type=range]), a") && !help.help.contains(target)) refocus();
   });
 
   /** What goes wrong here is said on the card. @param {() => void} step */
@@ -142,6 +166,7 @@ export function render(el, session) {
     setAttribute(root, "data-pending", String(session.pending));
     setAttribute(root, "data-face", session.face ?? "");
     revising.hidden = !session.revising;
+    stage.stage.classList.toggle("hitl-has-top", session.revising !== null);
     if (session.revising) setText(revising, `Decided before: ${session.told(session.revising.past)}. Choose anew, or Esc.`);
     stage.update();
     bars.update();

@@ -206,6 +206,7 @@ function read(event, bindings, { asking = false } = {}) {
   const step = SCALE.indexOf(event.code);
   if (step >= 0 && (event.shiftKey || asking)) return { kind: "certainty", value: step };
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
+  if (asking && digit && event.key === digit[1]) return { kind: "certainty", value: Number(digit[1]) };
   if (digit && (event.code.startsWith("Digit") || event.key === digit[1])) return { kind: "label", key: digit[1] };
   if (event.key === "Escape") return { kind: "escape" };
   const key = pressed(event);
@@ -636,6 +637,7 @@ function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, not
     verdict,
     label_id,
     certainty,
+    certainty_source: seen.certainty,
     flags,
     note,
     reason,
@@ -802,8 +804,8 @@ var Tally = class {
     this.times = [];
   }
   /** What the log has. @param {Progress} progress */
-  take({ answered = 0, today = 0, in_round = 0 }) {
-    Object.assign(this, { answered, today, in_round });
+  take({ answered = 0, today = 0, in_round = 0, here = this.here }) {
+    Object.assign(this, { answered, today, in_round, here });
   }
   /** @param {1 | -1} by @param {number} now */
   add(by, now) {
@@ -838,6 +840,7 @@ var Session = class {
     this.setup = null;
     this.labels = /* @__PURE__ */ new Map();
     this.keys = /* @__PURE__ */ new Map();
+    this.given = /* @__PURE__ */ new Map();
     this.bindings = /* @__PURE__ */ new Map();
     this.certainty = null;
     this.draft = new Draft();
@@ -853,8 +856,10 @@ var Session = class {
     this.end = null;
     this.closed = null;
     this.problem = null;
+    this.gone = false;
     this.crashed = null;
     this.notice = null;
+    this.troubled = false;
     this.named = false;
     this.naming = false;
     this.tab = newId();
@@ -902,7 +907,8 @@ var Session = class {
   }
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    return this.sight.of(this.item);
+    const map = this.sight.of(this.item);
+    return map && this.labels.has(map.target) ? map : null;
   }
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -929,11 +935,19 @@ var Session = class {
   reply(reply) {
     this.link.answered();
     if (reply.kind === "ready") this.#ready(reply);
-    else if (reply.kind === "stored") this.outbox.settle(reply.decision_id);
+    else if (reply.kind === "stored") this.#stored(reply.decision_id);
     else if (reply.kind === "rejected") this.#rejected(reply);
     this.link.flush();
     this.#ask();
     this.#changed(false);
+  }
+  /** @param {string} decision_id */
+  #stored(decision_id) {
+    this.outbox.settle(decision_id);
+    if (this.troubled && !this.pending) {
+      this.notice = null;
+      this.troubled = false;
+    }
   }
   /** @param {Setup} setup */
   #ready(setup) {
@@ -960,7 +974,8 @@ var Session = class {
   /** @param {Setup["taxonomy"]} taxonomy */
   #name(taxonomy) {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
-    this.keys = assignKeys(taxonomy.labels, this.keys, this.bindings);
+    this.keys = assignKeys(taxonomy.labels, this.given, this.bindings);
+    for (const [label_id, key] of this.keys) this.given.set(label_id, key);
     this.extras.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
   }
@@ -976,7 +991,10 @@ var Session = class {
       this.naming = false;
       return;
     }
-    if (again) return this.link.postpone(decision_id, reason);
+    if (again) {
+      this.troubled = true;
+      return this.link.postpone(decision_id, reason);
+    }
     const act = this.outbox.settle(decision_id);
     if (act?.kind !== "decide") return;
     const item = this.queue.bringBack(decision_id);
@@ -1040,6 +1058,11 @@ var Session = class {
     }
     this.elsewhere = null;
   }
+  /** The kernel that this card talked to is there, or is gone. @param {boolean} live */
+  line(live) {
+    this.gone = !live;
+    this.#changed(false);
+  }
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
@@ -1056,6 +1079,7 @@ var Session = class {
   /** Enter: the label in focus, which is the visible suggestion unless the person moved on. */
   accept() {
     if (!this.item) return;
+    if (this.asking && this.certainty?.source === "given") return this.#decide(this.asking);
     if (!this.focused) return this.#say("No suggestion is shown for this item: choose a label.", true);
     this.choose(this.focused.label_id);
   }
@@ -1090,7 +1114,7 @@ var Session = class {
   flag() {
     if (!this.item || this.face) return;
     if (!this.draft.flags.size) this.draft.flags.add("bad_data");
-    this.#decide({ verdict: "unsure", label_id: null, words: `Flagged: ${[...this.draft.flags].map(flagName).join(", ").toLowerCase()}` });
+    this.#choice({ verdict: "unsure", label_id: null, words: `Flagged: ${[...this.draft.flags].map(flagName).join(", ").toLowerCase()}` });
   }
   /** @param {string} flag */
   toggleFlag(flag) {
@@ -1143,7 +1167,10 @@ var Session = class {
   }
   /** @param {1 | -1} by */
   nudge(by) {
-    this.rate(Math.max(0, Math.min(10, (this.certainty?.value ?? 5) + by)));
+    if (!this.item || this.face) return;
+    const value = Math.max(0, Math.min(10, (this.certainty?.value ?? 5) + by));
+    this.certainty = { value, source: "given" };
+    this.#say(this.asking ? `${this.asking.words}: certainty ${value}, Enter decides` : `Certainty ${value}`, false);
   }
   /** @returns {boolean} whether there was something to leave */
   escape() {
@@ -1153,9 +1180,9 @@ var Session = class {
       return true;
     }
     const open = this.asking !== null || this.guessing || this.revising !== null;
-    if (this.asking || this.guessing) this.#say("Not decided yet.", false);
-    else if (this.revising) this.#say("Left as it was.", false);
-    if (!this.asking && !this.guessing) this.#leave();
+    if (this.revising) this.#say("Left as it was.", false);
+    else if (this.asking || this.guessing) this.#say("Not decided yet.", false);
+    this.#leave();
     this.asking = null;
     this.guessing = false;
     if (open) this.#changed();
@@ -1188,7 +1215,7 @@ var Session = class {
   /** A past decision in words. @param {Past} past */
   told({ verdict, label_id, label }) {
     const name = label_id ? this.labels.get(label_id)?.name ?? label ?? label_id : null;
-    return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `unsure, perhaps ${name}` : name;
+    return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `perhaps ${name}` : name;
   }
   /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
   step(by) {
@@ -1216,10 +1243,10 @@ var Session = class {
     item.shown_at = void 0;
     this.revising = { past, item, certainty: before.certainty, draft: before.draft };
     this.draft = new Draft(past);
-    this.certainty = past.certainty === null ? null : { value: past.certainty, source: "carried" };
+    this.certainty = past.certainty === null ? null : { value: past.certainty, source: past.certainty_source ?? "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
     this.asking = null;
-    this.guessing = false;
+    this.guessing = past.verdict === "unsure" && this.pointed !== null;
     this.brush.kind = null;
     if (item.fetching || past.hidden && !item.blind && !Object.keys(item.maps).length) this.#fetch(item.item_id);
     this.#decode();
@@ -1314,8 +1341,9 @@ var Session = class {
       seen: this.#seen(item, rated?.source)
     };
     this.outbox.put(act);
-    if (revising) this.queue.revise(revising.past, pastOf(act));
-    else this.queue.decide(pastOf(act));
+    const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
+    if (revising) this.queue.revise(revising.past, past);
+    else this.queue.decide(past);
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
@@ -1352,8 +1380,9 @@ var Session = class {
   /** What is on the screen at this moment. @param {Item} item @param {Seen["certainty"]} certainty @returns {Seen} */
   #seen(item, certainty) {
     const seen = { chosen_by: this.revising ? REVISION : item.chosen_by, taxonomy: this.setup?.taxonomy.version };
-    const suggestion = item.broken ? void 0 : item.suggestion;
-    if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(item.probs), model: item.model });
+    const suggestion = item.broken || !this.labels.has(item.suggestion ?? "") ? void 0 : item.suggestion;
+    const probs = item.probs.filter(([id]) => this.labels.has(id));
+    if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(probs), model: item.model });
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.sight.display });
@@ -1563,7 +1592,7 @@ function buildFace(session, refocus) {
     setText(sign, symbol);
     setText(title, head);
     const s = Math.round(session.waited_ms / 1e3);
-    setText(words, kind === "closed" ? `${session.closed} What you decided here is kept.` : kind === "wait" && session.problem ? session.problem : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. What you decided is kept; the card goes on when it answers.` : text);
+    setText(words, session.gone && kind !== "closed" && kind !== "name" ? "The kernel was restarted or has died. Run the cell again: what you decided is kept." : kind === "closed" ? `${session.closed} What you decided here is kept.` : kind === "wait" && session.problem ? session.problem : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. What you decided is kept; the card goes on when it answers.` : text);
     face.classList.toggle("hitl-calm", ["wait", "start", "fetch"].includes(kind));
   }
   return { face, update };
@@ -1690,6 +1719,7 @@ function buildReason(session) {
     setAttribute(brush, "aria-pressed", String(tool !== null));
     const marked = KINDS.filter((kind) => draft.marks?.region(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
     words.hidden = !tool && !marked.length;
+    words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
     setText(words, tool ? `${erasing ? "Erase" : tool === "wrong" ? "Mark what should not count" : "Mark what should count"}: mouse, or arrows and Space · E erases · [ ] size · Z undoes` : `Marked as ${marked.join(", ")}`);
   }
   return { element, words, update };
@@ -1726,12 +1756,13 @@ function spelled(label) {
   return forms;
 }
 function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], limit = 12 } = {}) {
-  const wanted = plain(query.trim());
+  const parts = plain(query.trim()).split(/\s+/).filter(Boolean);
+  const wanted = parts.join(" ");
   const lately = new Map(recent.map((label_id, i) => [label_id, recent.length - i]));
   const found = [];
   labels.forEach((label, i) => {
     const { name, path, words } = spelled(label);
-    const rank = !wanted || name.startsWith(wanted) ? 0 : words.includes(` ${wanted}`) ? 1 : path.includes(wanted) ? 2 : -1;
+    const rank = !wanted || name.startsWith(wanted) ? 0 : parts.every((part) => words.includes(` ${part}`)) ? 1 : parts.every((part) => path.includes(part)) ? 2 : -1;
     if (rank >= 0) found.push({ label, rank, used: lately.get(label.label_id) ?? 0, p: probs.get(label.label_id) ?? 0, i });
   });
   found.sort((a, b) => a.rank - b.rank || b.used - a.used || b.p - a.p || a.i - b.i);
@@ -1782,6 +1813,7 @@ function buildBars(session) {
     if (item.blind) return ["What do you see?", "This item is asked blind: what the model says of it, and why, stays hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
+    if (item.model) return ["What do you see?", "The label that the model suggested isn't in the taxonomy any more."];
     return ["What do you see?", "There is no model yet: the first answers are yours alone."];
   }
   function update() {
@@ -1876,7 +1908,10 @@ function buildLabels(session, refocus) {
         h("span", { class: "hitl-name", text: searching ? label.path : label.name })
       );
     }), ...searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []);
-    if (searching) session.peek(labels[marked]?.label_id ?? null);
+    chips.classList.toggle("hitl-many", labels.length > 18);
+    if (!searching) return;
+    setText(title, labels.length < 12 ? `${labels.length} ${labels.length === 1 ? "label matches" : "labels match"}` : "The best 12");
+    session.peek(labels[marked]?.label_id ?? null);
   }
   function leave() {
     if (!searching) return;
@@ -2378,8 +2413,8 @@ function buildHeader(session, onHelp) {
   function update() {
     const { setup, tally } = session;
     const { pace_s } = tally;
-    const { round, items } = setup?.progress ?? {};
-    const [n, of] = setup?.n ? [tally.here, setup.n] : [tally.answered, items];
+    const { round, answered = 0, open } = setup?.progress ?? {};
+    const [n, of] = setup?.n ? [tally.here, setup.n] : [tally.answered, open === void 0 ? void 0 : answered + open];
     const number = (x) => x.toLocaleString("en");
     setText(done, !setup ? "" : [
       `${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : ""}`,
@@ -2415,6 +2450,9 @@ function buildFooter(session) {
   function wrong() {
     const { item, pending, waited_ms } = session;
     if (session.crashed) return `The card itself failed: ${session.crashed}. What you decided is kept; run the cell again, or reload the page.`;
+    if (session.gone && !session.closed) {
+      return `The kernel was restarted or has died: run the cell again. ${session.pending ? `${count(session.pending, "decision is", "decisions are")} kept ${session.outbox.durable ? "in this browser" : "in this tab only"} until then.` : "All that you decided is stored."}`;
+    }
     if (item?.rejection) return `Not stored: ${item.rejection}`;
     if (waited_ms > 4e3 && pending) {
       return `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s. ${count(pending, "decision is", "decisions are")} kept ${session.outbox.durable ? "in this browser" : "in this tab only"} and sent again.`;
@@ -2431,6 +2469,8 @@ function buildFooter(session) {
 }
 
 // hitl_widgets/widgets/js/view.js
+var WITHOUT_ITEM = /* @__PURE__ */ new Set(["undo", "earlier", "later", "help"]);
+var SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9, " ": 0.9 };
 function render(el, session) {
   const refocus = () => root.focus({ preventScroll: true });
   const stage = buildStage(session);
@@ -2482,6 +2522,14 @@ function render(el, session) {
     help.help.hidden = !open;
     if (!open) refocus();
   }
+  function handBack() {
+    const cell = (
+      /** @type {HTMLElement | null} */
+      root.closest(".jp-Cell")
+    );
+    cell?.focus({ preventScroll: true });
+    if (root.contains(document.activeElement)) root.blur();
+  }
   const actionsByName = {
     accept: () => session.accept(),
     search: () => labels.search(),
@@ -2519,11 +2567,12 @@ function render(el, session) {
     help: () => toggleHelp()
   };
   function act(action) {
+    if (session.face && action.kind === "do" && !WITHOUT_ITEM.has(action.action)) return;
     if (action.kind === "label") session.press(action.key);
     else if (action.kind === "certainty") session.rate(action.value);
     else if (action.kind === "do") actionsByName[action.action]?.();
     else if (!help.help.hidden) toggleHelp(false);
-    else if (!session.escape()) root.blur();
+    else if (!session.escape()) handBack();
   }
   const brushKeys = {
     ArrowLeft: (brush, item) => brush.move(item, -1, 0),
@@ -2544,7 +2593,12 @@ function render(el, session) {
       /** @type {HTMLElement} */
       event.target
     );
-    if (target.closest("input")) {
+    if (!help.help.hidden && SCROLLS[event.key]) {
+      event.preventDefault();
+      help.help.scrollBy(0, SCROLLS[event.key] * help.help.clientHeight);
+      return;
+    }
+    if (target.closest("input:not([type=range])")) {
       if (event.key === "Escape") refocus();
       return;
     }
@@ -2563,6 +2617,11 @@ function render(el, session) {
   }
   root.addEventListener("keydown", (event) => {
     event.stopPropagation();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
     guard(() => onKey(event));
   });
   for (const name of ["keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
@@ -2571,7 +2630,7 @@ function render(el, session) {
       /** @type {HTMLElement} */
       event.target
     );
-    if (!target.closest("input, a") && !help.help.contains(target)) refocus();
+    if (!target.closest("input:not([type=range]), a") && !help.help.contains(target)) refocus();
   });
   function guard(step) {
     try {
@@ -2597,6 +2656,7 @@ function render(el, session) {
     setAttribute(root, "data-pending", String(session.pending));
     setAttribute(root, "data-face", session.face ?? "");
     revising.hidden = !session.revising;
+    stage.stage.classList.toggle("hitl-has-top", session.revising !== null);
     if (session.revising) setText(revising, `Decided before: ${session.told(session.revising.past)}. Choose anew, or Esc.`);
     stage.update();
     bars.update();
@@ -2722,10 +2782,12 @@ var card_default = () => {
       const onReply = (content) => opened.reply(content);
       const onPush = (content, buffers) => opened.push(content, buffers);
       let feed;
+      const onLine = () => opened.line(feed?.comm_live !== false);
       model.on("msg:custom", onReply);
       findFeed(model).then((found) => {
         feed = found;
         feed.on("msg:custom", onPush);
+        feed.on("comm_live_update", onLine);
         opened.hello();
       });
       const clock = setInterval(() => opened.tick(), 250);
@@ -2733,6 +2795,7 @@ var card_default = () => {
         clearInterval(clock);
         model.off("msg:custom", onReply);
         feed?.off("msg:custom", onPush);
+        feed?.off("comm_live_update", onLine);
       };
     },
     /** @param {{el: HTMLElement}} context */
