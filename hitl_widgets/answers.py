@@ -21,7 +21,7 @@ Table = Mapping[str, Sequence[Any]]
 Votes = dict[str, list[str]]
 
 COLUMNS = ["item_id", "annotator", "label", "label_id", "verdict", "certainty", "flags", "note", "decision_id",
-           "acted_at", "model", "taxonomy", "status"]
+           "acted_at", "model", "taxonomy", "status", "certainty_source"]
 
 HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "label", "certainty", "decision_id",
                    "acted_at", "stored_at", "body"]

@@ -472,7 +472,8 @@ class Workbench:
         """What stands: one row per item and annotator, the latest decision that wasn't retracted.
 
         Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
-        taxonomy, status ("decided", or "to_review" where a taxonomy edit left the label in doubt).
+        taxonomy, status ("decided", or "to_review" where a taxonomy edit left the label in doubt), certainty_source
+        ("given" or "carried"). Beside the verdict "unsure" the label is a best guess.
 
         Parameters
         ----------

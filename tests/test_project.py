@@ -675,3 +675,12 @@ def test_what_can_not_be_said_of_an_explanation_is_refused(opened, claim, words)
 def test_an_empty_region_says_nothing(opened):
     decision = opened().decide("i0", label="cat", wrong=np.zeros((4, 4), bool))
     assert (decision.reason, decision.wrong) == (None, None)
+
+
+def test_a_certainty_that_was_given_is_told_from_one_that_was_carried_over(opened):
+    project = opened()
+    project.decide("i0", label="cat", certainty=8, seen={"certainty": "given"})
+    project.decide("i1", label="cat", certainty=8, seen={"certainty": "carried"})
+    project.decide("i2", label="cat")
+    table = project.annotations().set_index("item_id")["certainty_source"]
+    assert table.dropna().to_dict() == {"i0": "given", "i1": "carried"}
