@@ -285,6 +285,10 @@ class Workbench:
             with self._wiring:
                 self._review = LabellerReview(self, view, n=n, strategy=strategy)
                 return self._review
+        if explain is not None and self.project.ranking.predictions is not None:
+            from .learn.attribute import METHODS
+            if odd := [name for name in ([explain] if isinstance(explain, str) else explain) if name not in METHODS]:
+                raise BadInput(f"saliency method {odd[0]!r} is unknown; known are {', '.join(METHODS)}.")
         from .widgets.review import Review
         with self._wiring:
             self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,

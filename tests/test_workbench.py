@@ -450,3 +450,9 @@ def test_an_example_is_an_item_or_an_image_in_the_projects_folder_and_nothing_ou
                         ("nowhere.png", "neither an item"), ("notes.txt", "isn't an image")):
         with pytest.raises(ImageError, match=words):
             wb.example(name)
+
+
+def test_a_saliency_method_that_does_not_exist_is_named_before_the_card_opens(bench):
+    wb = bench(model=small_net())
+    with pytest.raises(BadInput, match="'nope' is unknown; known are gradcam"):
+        wb.review(explain=["gradcam", "nope"])
