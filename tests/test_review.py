@@ -530,3 +530,13 @@ def test_a_reason_and_its_regions_are_stored_and_told_again(open_review):
     wait_for(lambda: browser.of_kind("past"))
     [past] = browser.of_kind("past")[0]["past"]
     assert (past["reason"], past["wrong"], past["missing"]) == ("wrong", wrong, None)
+
+
+def test_a_map_for_another_label_is_pushed_when_it_is_asked_for(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    other = desk.taxonomy.label_ids[7]
+    ask = {"kind": "map", "item_id": "item-0000", "method": "gradcam", "target": other}
+    assert browser.review.receive(ask) == {"kind": "noted"}
+    wait_for(lambda: [m for m in browser.of_kind("map") if m["target"] == other])
+    assert "isn't shown here" in browser.review.receive({**ask, "method": "lime"})["reason"]

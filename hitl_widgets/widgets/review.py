@@ -184,7 +184,8 @@ class Review:
             return {"kind": "rejected", "reason": f"an act is a mapping, not {type(act).__name__}."}
         handlers: dict[str, Callable[[Mapping[str, Any]], Message]] = {
             "hello": self._hello, "decide": self._decide, "retract": self._retract, "more": self._more,
-            "name": self._name, "fetch": self._fetch, "examples": self._examples, "archive": self._archive}
+            "name": self._name, "fetch": self._fetch, "map": self._map, "examples": self._examples,
+            "archive": self._archive}
         try:
             kind = act.get("kind")
             if kind not in handlers:
@@ -241,6 +242,14 @@ class Review:
         self._errand(0.0, partial(self._push_item, entry))
         for order, method in enumerate(self.methods):
             self._errand(0.5 + order, partial(self._push_map, entry, method))
+        return {"kind": "noted"}
+
+    def _map(self, act: Mapping[str, Any]) -> Message:
+        method, target = needed(act, "method"), needed(act, "target")
+        if method not in self.methods:
+            raise BadInput(f"saliency method {method!r} isn't shown here; {', '.join(self.methods) or 'none'} is.")
+        item = self.desk.item(needed(act, "item_id"))
+        self._errand(1.0, partial(self._push_map_of, item, method, target))
         return {"kind": "noted"}
 
     def _examples(self, act: Mapping[str, Any]) -> Message:
@@ -438,11 +447,14 @@ class Review:
         if prediction is None or method in entry.mapped:
             return
         entry.mapped.add(method)
-        body: Message = {"kind": "map", "item_id": entry.item.id, "method": method, "target": prediction.suggestion,
+        self._push_map_of(entry.item, method, prediction.suggestion)
+
+    def _push_map_of(self, item: Item, method: str, target: str) -> None:
+        body: Message = {"kind": "map", "item_id": item.id, "method": method, "target": target,
                          "height": 0, "width": 0, "box": [0, 0, 0, 0], "signed": False}
         buffers: list[Any] = []
         try:
-            attribution = self.desk.explanation(entry.item.position, method=method, target=prediction.suggestion)
+            attribution = self.desk.explanation(item.position, method=method, target=target)
             if attribution is None:
                 body["problem"] = f"{method} gave no map for this item."
             else:

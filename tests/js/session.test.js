@@ -693,3 +693,18 @@ test("how many were answered in this review is the kernel's to know", () => {
   const { session } = open({ n: 4, progress: { answered: 9, today: 3, in_round: 3, here: 3, items: 100 } });
   assert.equal(session.tally.here, 3);
 });
+
+test("the map follows the label in focus, once it has come, and the log tells whose it was", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  shown(session, "a");
+  session.point(1);
+  session.point(-1);
+  session.point(1);
+  assert.deepEqual(kernel.sent.filter((m) => m.kind === "map"), [{ kind: "map", item_id: "a", method: "gradcam", target: "L0" }]);
+  assert.equal(session.saliency.target, "L1", "until then the suggestion's stays");
+  session.push({ kind: "map", item_id: "a", method: "gradcam", target: "L0", height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array(1)]);
+  assert.equal(session.saliency.target, "L0");
+  session.accept();
+  assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.seen.target]), [["correct", "L0"]]);
+});

@@ -8,7 +8,7 @@ import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
 import { decodeAhead, release } from "./pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
-import { Sight } from "./sight.js";
+import { mapKey, Sight } from "./sight.js";
 import { Tally } from "./tally.js";
 
 /** @typedef {import("./types.d.ts").Item} Item */
@@ -130,7 +130,7 @@ export class Session {
 
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.sight.of(this.item);
+    const map = this.sight.of(this.item, this.pointed);
     return map && this.labels.has(map.target) ? map : null; // else its label was retired meanwhile
   }
 
@@ -236,7 +236,7 @@ export class Session {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
       for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
-        if (of?.item_id === push.item_id) of.maps[push.method] = map;
+        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target)] = map;
       }
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "drop") {
@@ -510,7 +510,18 @@ export class Session {
     if (!order.length) return;
     const at = order.indexOf(this.focused?.label_id ?? "");
     this.pointed = order[at < 0 ? (by > 0 ? 0 : order.length - 1) : (at + by + order.length) % order.length];
+    this.#wantMap();
     this.#changed();
+  }
+
+  /** What speaks for the label in focus? */
+  #wantMap() {
+    const { item, pointed, sight: { on, method } } = this;
+    if (!on || !method || !pointed || !item?.suggestion || item.blind || item.broken) return;
+    const key = mapKey(item, method, pointed);
+    if (item.maps[key]) return;
+    item.maps[key] = { method, target: pointed, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
+    this.extras.ask({ kind: "map", item_id: item.item_id, method, target: pointed });
   }
 
   /** @param {string | null} label_id */

@@ -6,6 +6,9 @@
 
 export const DISPLAYS = /** @type {const} */ (["overlay", "side_by_side", "hot"]);
 
+/** Where an item keeps a map: the suggestion's under the method alone. @param {Item} item @param {string} method @param {string | null} target */
+export const mapKey = (item, method, target) => (target === null || target === item.suggestion ? method : `${method} ${target}`);
+
 export class Sight {
   constructor() {
     this.on = true;
@@ -19,10 +22,13 @@ export class Sight {
 
   get method() { return this.methods[this.at] ?? null; }
 
-  /** The map that a person sees of an item. @param {Item | undefined} item @returns {Saliency | null} */
-  of(item) {
-    const map = this.on && item && !item.blind && this.method ? item.maps[this.method] : null;
-    return map?.values ? map : null;
+  /** The map that a person sees of an item: for the label that they pointed at, where it is there, else for the suggestion.
+   * @param {Item | undefined} item @param {string | null} [target] @returns {Saliency | null} */
+  of(item, target = null) {
+    if (!this.on || !item || item.blind || !this.method) return null;
+    const map = item.maps[mapKey(item, this.method, target)];
+    const shown = map?.values ? map : item.maps[this.method];
+    return shown?.values ? shown : null;
   }
 
   toggle() { this.on = !this.on; }

@@ -761,6 +761,7 @@ var DISPLAYS = (
   /** @type {const} */
   ["overlay", "side_by_side", "hot"]
 );
+var mapKey = (item, method, target) => target === null || target === item.suggestion ? method : `${method} ${target}`;
 var Sight = class {
   constructor() {
     this.on = true;
@@ -772,10 +773,13 @@ var Sight = class {
   get method() {
     return this.methods[this.at] ?? null;
   }
-  /** The map that a person sees of an item. @param {Item | undefined} item @returns {Saliency | null} */
-  of(item) {
-    const map = this.on && item && !item.blind && this.method ? item.maps[this.method] : null;
-    return map?.values ? map : null;
+  /** The map that a person sees of an item: for the label that they pointed at, where it is there, else for the suggestion.
+   * @param {Item | undefined} item @param {string | null} [target] @returns {Saliency | null} */
+  of(item, target = null) {
+    if (!this.on || !item || item.blind || !this.method) return null;
+    const map = item.maps[mapKey(item, this.method, target)];
+    const shown = map?.values ? map : item.maps[this.method];
+    return shown?.values ? shown : null;
   }
   toggle() {
     this.on = !this.on;
@@ -907,7 +911,7 @@ var Session = class {
   }
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.sight.of(this.item);
+    const map = this.sight.of(this.item, this.pointed);
     return map && this.labels.has(map.target) ? map : null;
   }
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
@@ -1009,7 +1013,7 @@ var Session = class {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
       for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
-        if (of?.item_id === push.item_id) of.maps[push.method] = map;
+        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target)] = map;
       }
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "drop") {
@@ -1265,7 +1269,17 @@ var Session = class {
     if (!order.length) return;
     const at = order.indexOf(this.focused?.label_id ?? "");
     this.pointed = order[at < 0 ? by > 0 ? 0 : order.length - 1 : (at + by + order.length) % order.length];
+    this.#wantMap();
     this.#changed();
+  }
+  /** What speaks for the label in focus? */
+  #wantMap() {
+    const { item, pointed, sight: { on, method } } = this;
+    if (!on || !method || !pointed || !item?.suggestion || item.blind || item.broken) return;
+    const key = mapKey(item, method, pointed);
+    if (item.maps[key]) return;
+    item.maps[key] = { method, target: pointed, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
+    this.extras.ask({ kind: "map", item_id: item.item_id, method, target: pointed });
   }
   /** @param {string | null} label_id */
   peek(label_id) {
