@@ -381,7 +381,7 @@ def test_a_wrong_reason_is_painted_by_mouse_and_by_keys(open_card):
     assert {x for x, _ in painted} <= set(range(5, 10))
     assert 0 < missing < 20
     press(notebook, "ArrowLeft")
-    assert "Marked as wrong" in notebook.card.locator(".hitl-brush-words").inner_text()
+    notebook.card.get_by_text("Marked as wrong").wait_for()
     assert notebook.card.locator(".hitl-marked-region").is_visible()
 
 

@@ -220,8 +220,8 @@ def assert_the_gain_is_seen(notebook: Notebook) -> None:
     assert low > 0
     printed, table, plot = (output_of(notebook, source) for source in ("run = wb.finetune", "run.table()",
                                                                       "run.plot()"))
-    assert f"{after:.3f}" in printed.inner_text()
-    assert "gain" in table.locator("th").all_inner_texts()
+    assert f"{after:.3f}" in printed.text_content()
+    assert "gain" in table.locator("th").all_text_contents()
     assert plot.locator("img").evaluate("image => image.naturalWidth") > 300
 
 

@@ -129,7 +129,13 @@ export function render(el, session) {
       el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
       return;
     }
-    guard(() => onKey(event));
+    guard(() => {
+      // A key is meant for what is on the screen: not for an item that came since the last frame.
+      const { item } = root.dataset;
+      if (frame) update();
+      if (root.dataset.item !== item) event.preventDefault();
+      else onKey(event);
+    });
   });
   for (const name of ["keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
   root.addEventListener("click", (event) => {

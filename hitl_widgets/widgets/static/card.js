@@ -2636,7 +2636,12 @@ function render(el, session) {
       el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
       return;
     }
-    guard(() => onKey(event));
+    guard(() => {
+      const { item } = root.dataset;
+      if (frame) update();
+      if (root.dataset.item !== item) event.preventDefault();
+      else onKey(event);
+    });
   });
   for (const name of ["keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
   root.addEventListener("click", (event) => {
