@@ -59,7 +59,7 @@ class Scene:
 
 def go_offline(notebook: Notebook) -> None:
     """The network goes, and a few keys later the card says so."""
-    notebook.page.add_style_tag(content=".jp-Dialog { display: none }")  # JupyterLab's own word on it
+    notebook.page.add_style_tag(content=".jp-Dialog { display: none !important }")  # JupyterLab's own word on it
     notebook.page.context.set_offline(True)
     for key in ("Enter", "3", "Enter"):
         notebook.page.keyboard.press(key)
