@@ -43,6 +43,7 @@ from .records import (
 )
 from .sampling import Strategy
 from .store import Store
+from .tables import microseconds
 from .taxonomy import Taxonomy
 from .yardstick import Yardstick
 
@@ -484,7 +485,7 @@ class Project:
         self._seq = self.store.last_seq()
         self._ahead.clear()
         trained = list(self.store.events(kind="trained"))
-        self._n_trained, self._trained_at = len(trained), _microseconds(trained[-1].acted_at) if trained else 0
+        self._n_trained, self._trained_at = len(trained), microseconds(trained[-1].acted_at) if trained else 0
         if self._pool is None:
             return
         pool, table = self._pool, self.store.annotations(columns=OPENING_COLUMNS)
@@ -577,7 +578,7 @@ class Project:
                     self._take_gold({item_id: (label_id, event.body["taxonomy"])
                                      for item_id, label_id in event.body["answers"].items()})
                 elif event.kind == "trained":
-                    self._n_trained, self._trained_at = self._n_trained + 1, _microseconds(event.acted_at)
+                    self._n_trained, self._trained_at = self._n_trained + 1, microseconds(event.acted_at)
                 self._seq = max(self._seq, event.seq or 0)
             if self._pool is not None:
                 places = self._pool.positions([item_id for item_id, _ in touched])
@@ -589,7 +590,7 @@ class Project:
 
     def _take(self, place: int, annotator: str, stands: events.Event | None) -> None:
         verdict = None if stands is None else stands.body["verdict"]
-        acted_at = None if stands is None else _microseconds(stands.acted_at)
+        acted_at = None if stands is None else microseconds(stands.acted_at)
         closed = verdict not in (None, "skip")
         self.queue.mark(place, annotator, closed=closed, skipped_at=acted_at if verdict == "skip" else None)
         recent = self._recent.setdefault(annotator, {})
@@ -673,8 +674,4 @@ class Project:
 
 def _midnight(now: datetime) -> int:
     """The beginning of the day where the person sits, in microseconds since 1970."""
-    return _microseconds(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
-
-
-def _microseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1e6)
+    return microseconds(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0))

@@ -30,7 +30,7 @@ from ..records import Item, Prediction, Seen, judge, new_id, utc_now
 from ..taxonomy import Taxonomy
 from .card import STATIC
 from .ipyannotations import Repairs, check_is_served, is_a_caption
-from .review import Desk, take_over
+from .review import SHOWN, Desk, take_over
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,6 @@ UNDOABLE = 50
 # Nobody sees, judges and presses within this time of an item being sent to the browser: such a press was the second of
 # two, meant for the item before.
 UNSEEN_S = 0.25
-SHOWN = 5  # predictions that the log keeps of an item, as the card does
 WIDTH = 110  # characters; a Label doesn't break its line
 
 _behind: WeakValueDictionary[int, LabellerReview] = WeakValueDictionary()  # by id() of the labeller

@@ -381,7 +381,7 @@ class Review:
         jobs += [(place + 3.5 + WINDOW * order, partial(self._push_map, entry, method))
                  for place, entry in enumerate(self._window)
                  for order, method in enumerate(self.methods) if entry.pushed and method not in entry.mapped]
-        jobs += [(place, partial(self._run_errand, errand)) for errand in self._errands for place in [errand[0]]]
+        jobs += [(errand[0], partial(self._run_errand, errand)) for errand in self._errands]
         soonest = min(jobs, key=lambda job: job[0], default=None)
         if (soonest is None or soonest[0] >= 3) and len(self._window) < REFILL_BELOW and now >= self._ask_again_at:
             return self._refill

@@ -36,18 +36,26 @@ export class Marks {
     this.height = height;
     /** @type {Record<Kind, Uint8Array>} */
     this.masks = { wrong: new Uint8Array(width * height), missing: new Uint8Array(width * height) };
+    /** How many pixels are marked: counted as they change, for a photograph has millions. @type {Record<Kind, number>} */
+    this.counts = { wrong: 0, missing: 0 };
     for (const kind of KINDS) {
       const region = before[kind];
-      if (region && region.size[0] === height && region.size[1] === width) this.masks[kind] = decode(region.runs, width * height);
+      if (region && region.size[0] === height && region.size[1] === width) this.#put(kind, region.runs);
     }
-    /** The masks before each stroke. @type {Record<Kind, Uint8Array>[]} */
+    /** The masks before each stroke, as run lengths. @type {Record<Kind, number[]>[]} */
     this.strokes = [];
     this.version = 0;
   }
 
+  /** @param {Kind} kind @param {number[]} runs */
+  #put(kind, runs) {
+    this.masks[kind] = decode(runs, this.width * this.height);
+    this.counts[kind] = runs.reduce((sum, run, i) => (i % 2 ? sum + run : sum), 0);
+  }
+
   /** From here on a stroke is drawn, which can be taken back as one. */
   begin() {
-    this.strokes.push({ wrong: this.masks.wrong.slice(), missing: this.masks.missing.slice() });
+    this.strokes.push({ wrong: encode(this.masks.wrong), missing: encode(this.masks.missing) });
     if (this.strokes.length > STROKES) this.strokes.shift();
   }
 
@@ -55,7 +63,8 @@ export class Marks {
    * @param {Kind} kind @param {number} x @param {number} y in item pixels @param {number} radius
    * @param {{erase?: boolean, from?: {x: number, y: number}}} [how] */
   spot(kind, x, y, radius, { erase = false, from = { x, y } } = {}) {
-    const other = this.masks[kind === "wrong" ? "missing" : "wrong"];
+    const value = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
     const [dx, dy] = [x - from.x, y - from.y];
     const length2 = dx * dx + dy * dy;
     const top = Math.max(0, Math.floor(Math.min(y, from.y) - radius));
@@ -70,8 +79,10 @@ export class Marks {
         const under = column === Math.floor(x) && row === Math.floor(y);
         if (!under && (px - t * dx) ** 2 + (py - t * dy) ** 2 > radius * radius) continue;
         const at = row * this.width + column;
-        this.masks[kind][at] = erase ? 0 : 1;
-        other[at] = 0;
+        this.counts[kind] += value - this.masks[kind][at];
+        this.counts[other] -= this.masks[other][at];
+        this.masks[kind][at] = value;
+        this.masks[other][at] = 0;
       }
     }
     this.version++;
@@ -81,18 +92,17 @@ export class Marks {
   undo() {
     const before = this.strokes.pop();
     if (!before) return false;
-    this.masks = before;
+    for (const kind of KINDS) this.#put(kind, before[kind]);
     this.version++;
     return true;
   }
 
   /** How many pixels are marked. @param {Kind} kind */
-  count(kind) { return this.masks[kind].reduce((sum, value) => sum + value, 0); }
+  count(kind) { return this.counts[kind]; }
 
   /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionBody | null} */
   region(kind) {
-    const runs = encode(this.masks[kind]);
-    return runs.length > 1 ? { size: [this.height, this.width], runs } : null;
+    return this.counts[kind] ? { size: [this.height, this.width], runs: encode(this.masks[kind]) } : null;
   }
 
   /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that no eye takes one for

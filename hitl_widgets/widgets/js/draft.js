@@ -41,7 +41,7 @@ export class Draft {
   /** The reason that the map shows is right, or wrong; said again, it is taken back.
    * @param {Reason} reason @returns {string} what happened, in words */
   judge(reason) {
-    if (reason === "right" && this.marks?.region("wrong")) return "A region is marked as wrong: the reason can't be right.";
+    if (reason === "right" && this.marks?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";
     this.reason = this.reason === reason ? null : reason;
     return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "Nothing said of the reason";
   }
@@ -89,6 +89,6 @@ export class Brush {
     if (!from) marks.begin();
     marks.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
     this.cursor = at;
-    if (KINDS.some((kind) => marks.region(kind))) draft.reason = "wrong";
+    if (KINDS.some((kind) => marks.count(kind))) draft.reason = "wrong";
   }
 }

@@ -16,7 +16,7 @@ import { buildFooter, buildHeader, buildTemporary } from "./top.js";
 /** What can be done while no item is on the screen. */
 const WITHOUT_ITEM = new Set(["undo", "earlier", "later", "help"]);
 /** How far a key scrolls the list of keys. @type {Record<string, number>} */
-const SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9, " ": 0.9 };
+const SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };
 
 /** @param {HTMLElement} el @param {Session} session @returns {() => void} */
 export function render(el, session) {
@@ -67,8 +67,9 @@ export function render(el, session) {
     surer: () => session.nudge(1), less_sure: () => session.nudge(-1), flag: () => session.flag(),
     flag_ethics: () => session.toggleFlag("ethics"), flag_bad_data: () => session.toggleFlag("bad_data"),
     flag_not_in_taxonomy: () => session.toggleFlag("not_in_taxonomy"), flag_second_look: () => session.toggleFlag("second_look"),
-    note: () => marks.write(), right_reason: () => session.judge("right"),
-    wrong_reason: () => session.judge("wrong"), brush: () => session.nextBrush(), map: () => session.toggleMap(), display: () => session.nextMap("display"), method: () => session.nextMap("method"),
+    note: () => marks.write(), right_reason: () => session.judge("right"), wrong_reason: () => session.judge("wrong"),
+    brush: () => session.nextBrush(), map: () => session.toggleMap(), display: () => session.nextMap("display"),
+    method: () => session.nextMap("method"),
     fainter: () => session.fade(-0.1), stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5), zoom_out: () => stage.zoom(1 / 1.5), fit: () => stage.zoom(0),
     left: () => stage.move(-0.1, 0), right: () => stage.move(0.1, 0), up: () => stage.move(0, -0.1), down: () => stage.move(0, 0.1),

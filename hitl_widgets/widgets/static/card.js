@@ -291,23 +291,30 @@ var Marks = class {
     this.width = width;
     this.height = height;
     this.masks = { wrong: new Uint8Array(width * height), missing: new Uint8Array(width * height) };
+    this.counts = { wrong: 0, missing: 0 };
     for (const kind of KINDS) {
       const region = before[kind];
-      if (region && region.size[0] === height && region.size[1] === width) this.masks[kind] = decode2(region.runs, width * height);
+      if (region && region.size[0] === height && region.size[1] === width) this.#put(kind, region.runs);
     }
     this.strokes = [];
     this.version = 0;
   }
+  /** @param {Kind} kind @param {number[]} runs */
+  #put(kind, runs) {
+    this.masks[kind] = decode2(runs, this.width * this.height);
+    this.counts[kind] = runs.reduce((sum, run, i) => i % 2 ? sum + run : sum, 0);
+  }
   /** From here on a stroke is drawn, which can be taken back as one. */
   begin() {
-    this.strokes.push({ wrong: this.masks.wrong.slice(), missing: this.masks.missing.slice() });
+    this.strokes.push({ wrong: encode(this.masks.wrong), missing: encode(this.masks.missing) });
     if (this.strokes.length > STROKES) this.strokes.shift();
   }
   /** A round spot, or the way to it from the last one. A pixel is of one kind only.
    * @param {Kind} kind @param {number} x @param {number} y in item pixels @param {number} radius
    * @param {{erase?: boolean, from?: {x: number, y: number}}} [how] */
   spot(kind, x, y, radius, { erase = false, from = { x, y } } = {}) {
-    const other = this.masks[kind === "wrong" ? "missing" : "wrong"];
+    const value = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
     const [dx, dy] = [x - from.x, y - from.y];
     const length2 = dx * dx + dy * dy;
     const top = Math.max(0, Math.floor(Math.min(y, from.y) - radius));
@@ -321,8 +328,10 @@ var Marks = class {
         const under = column === Math.floor(x) && row === Math.floor(y);
         if (!under && (px - t * dx) ** 2 + (py - t * dy) ** 2 > radius * radius) continue;
         const at = row * this.width + column;
-        this.masks[kind][at] = erase ? 0 : 1;
-        other[at] = 0;
+        this.counts[kind] += value - this.masks[kind][at];
+        this.counts[other] -= this.masks[other][at];
+        this.masks[kind][at] = value;
+        this.masks[other][at] = 0;
       }
     }
     this.version++;
@@ -331,18 +340,17 @@ var Marks = class {
   undo() {
     const before = this.strokes.pop();
     if (!before) return false;
-    this.masks = before;
+    for (const kind of KINDS) this.#put(kind, before[kind]);
     this.version++;
     return true;
   }
   /** How many pixels are marked. @param {Kind} kind */
   count(kind) {
-    return this.masks[kind].reduce((sum, value) => sum + value, 0);
+    return this.counts[kind];
   }
   /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionBody | null} */
   region(kind) {
-    const runs = encode(this.masks[kind]);
-    return runs.length > 1 ? { size: [this.height, this.width], runs } : null;
+    return this.counts[kind] ? { size: [this.height, this.width], runs: encode(this.masks[kind]) } : null;
   }
   /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that no eye takes one for
    * the other. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
@@ -402,7 +410,7 @@ var Draft = class {
   /** The reason that the map shows is right, or wrong; said again, it is taken back.
    * @param {Reason} reason @returns {string} what happened, in words */
   judge(reason) {
-    if (reason === "right" && this.marks?.region("wrong")) return "A region is marked as wrong: the reason can't be right.";
+    if (reason === "right" && this.marks?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";
     this.reason = this.reason === reason ? null : reason;
     return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "Nothing said of the reason";
   }
@@ -446,7 +454,7 @@ var Brush = class {
     if (!from) marks.begin();
     marks.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
     this.cursor = at;
-    if (KINDS.some((kind) => marks.region(kind))) draft.reason = "wrong";
+    if (KINDS.some((kind) => marks.count(kind))) draft.reason = "wrong";
   }
 };
 
@@ -1731,7 +1739,7 @@ function buildReason(session) {
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
-    const marked = KINDS.filter((kind) => draft.marks?.region(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
+    const marked = KINDS.filter((kind) => draft.marks?.count(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
     words.hidden = !tool && !marked.length;
     words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
     setText(words, tool ? `${erasing ? "Erase" : tool === "wrong" ? "Mark what should not count" : "Mark what should count"}: mouse, or arrows and Space · E erases · [ ] size · Z undoes` : `Marked as ${marked.join(", ")}`);
@@ -2484,7 +2492,7 @@ function buildFooter(session) {
 
 // hitl_widgets/widgets/js/view.js
 var WITHOUT_ITEM = /* @__PURE__ */ new Set(["undo", "earlier", "later", "help"]);
-var SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9, " ": 0.9 };
+var SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };
 function render(el, session) {
   const refocus = () => root.focus({ preventScroll: true });
   const stage = buildStage(session);
