@@ -13,6 +13,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -384,6 +385,20 @@ class Project:
         return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
             .sort_values("item_id", ignore_index=True)
 
+    def spoken_answers(self) -> pd.DataFrame:
+        """All that was said of training and gold items, as `answers.spoken`, by item and annotator, with position and
+        known (the label_id that gold says; None elsewhere). ItemChanged as for `training_answers`."""
+        self.refresh()
+        spoken = answers.spoken(self.store.annotations(), self.lineage)
+        places = self.pool.positions(spoken["item_id"].tolist())
+        spoken = spoken.assign(position=places)[(places >= 0) & (self.queue.gold | ~self.queue.holdout)[places]]
+        self._check_contents(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
+                             budget_s=None)
+        gold = self.gold()
+        known = [gold.get(item_id) for item_id in spoken["item_id"]]
+        return spoken.assign(known=pd.Series(known, spoken.index, dtype=object)).drop(columns="content") \
+            .sort_values(["item_id", "annotator"], ignore_index=True)
+
     def progress(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
         many answers measure."""
@@ -533,8 +548,11 @@ class Project:
             if end is not None and time.monotonic() > end:
                 return
             digest, _, stamp = (then or "").partition(" ")
-            if not digest or (stamp and self.pool.stamp(position) == stamp):
+            if not digest:
                 continue
+            with suppress(ImageError):
+                if stamp and self.pool.stamp(position) == stamp:
+                    continue
             now = (self.content(position) or "").partition(" ")[0]
             if now and now != digest:  # a broken or missing file is no other content
                 raise ItemChanged(

@@ -19,10 +19,11 @@ import pandas as pd
 import torch
 from torch import nn
 
+from .believing import believe
 from .errors import BadInput
 from .events import canonical
 from .learn.evaluate import Figure, Metrics, compare, measure
-from .learn.finetune import LabelledImages, Trained, jitter, train
+from .learn.finetune import SMOOTHING, LabelledImages, Trained, jitter, train
 from .learn.reasons import How, Marks
 from .learn.reliance import Reliance
 from .marks import Marked, marked_items
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 Start = Literal["adopted", "initial"]
 Adopt = Literal["better", "always", "never"]
 Reasons = Literal["auto", "penalty", "invariance", "off"]
-Certainty = Literal["weight", "off"]
+Certainty = Literal["weight", "soft", "off"]
 
 
 @dataclass(frozen=True)
@@ -145,13 +146,20 @@ def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> Labe
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
 
     With "weight" an item counts by its annotators' certainty (`answers.trust`), with "off" by the share of them that
-    agree, whatever their certainty.
+    agree, whatever their certainty. With "soft" its target is what `believe` makes of everything that was said of it.
     """
-    answers, taxonomy = shelf.project.training_answers(), shelf.project.taxonomy
-    return LabelledImages(shelf.project.pool, answers["position"].tolist(), answers["label_id"].tolist(),
-                          taxonomy.label_ids, preprocess=shelf.view,
-                          weights=answers["share" if certainty == "off" else "weight"].tolist(),
-                          names=[taxonomy.name_of(label_id) for label_id in taxonomy.label_ids])
+    if certainty not in get_args(Certainty):
+        raise BadInput(f"certainty is {certainty!r}; one of {', '.join(get_args(Certainty))} is expected.")
+    pool, taxonomy = shelf.project.pool, shelf.project.taxonomy
+    names = [taxonomy.name_of(label_id) for label_id in taxonomy.label_ids]
+    if certainty == "soft":
+        believed = believe(shelf)
+        rows = (1 - SMOOTHING) * believed.probs + SMOOTHING / len(names)  # doubted as any answer is
+        return LabelledImages(pool, believed.positions, rows, taxonomy.label_ids, preprocess=shelf.view, names=names)
+    answers = shelf.project.training_answers()
+    return LabelledImages(pool, answers["position"].tolist(), answers["label_id"].tolist(), taxonomy.label_ids,
+                          preprocess=shelf.view, names=names,
+                          weights=answers["share" if certainty == "off" else "weight"].tolist())
 
 
 def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, start: Start | str = "adopted",
@@ -251,7 +259,9 @@ def leaving_a_core() -> Iterator[None]:
 
 def _key(items: LabelledImages, truth: Mapping[str, str], **arguments: Any) -> str:
     """What a run follows from: answers, known answers and arguments, but not the model it starts from."""
-    said = [[item_id, items.label_ids[target], round(float(weight), 6)]
+    by_degrees = items.targets.ndim == 2
+    said = [[item_id, [round(float(p), 3) for p in target] if by_degrees else items.label_ids[target],
+             round(float(weight), 6)]
             for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
     text = canonical({"said": said, "truth": dict(truth), "labels": list(items.label_ids), **arguments})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
