@@ -48,7 +48,7 @@ LAYERS = [
     # The spine knows predictors and explainers by their protocols in `records`, so that fakes serve in tests.
     Layer(4, {"project", "predictions", "maps", "yardstick", "imports", "simulation", "report"}, MATHEMATICS, below=3),
     Layer(5, {"widgets"}, VIEWS),
-    Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "marks"}, LEARNING | VIEWS),
+    Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "flips", "marks"}, LEARNING | VIEWS),
 ]
 
 # In these modules only, whatever the row of others allows.
