@@ -290,6 +290,12 @@ class Shelf:
             rows[np.isin(positions, missing)] = fresh
         return rows
 
+    def embedded(self, positions: np.ndarray) -> np.ndarray | None:
+        """The same as far as it is known already, NaN elsewhere; None where nothing is."""
+        with self._lock:
+            kept = self._embeddings
+        return None if kept is None or not kept.n_features else kept.get(positions)
+
     def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
         """What is known of some items' looks: the model's embedding, where there is one, beside the pixels' own
         components (`hitl_widgets.features`): float32, shape (n, n_features); NaN where an item can't be read."""
