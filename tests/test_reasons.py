@@ -111,12 +111,14 @@ def test_invariance_is_zero_for_a_net_that_ignores_the_region_and_not_for_one_th
     assert value(invariance(Reads(slice(0, 4)), views, painted)) > 1e-4
 
 
-def test_invariance_is_the_mean_of_both_divergences():
+def test_invariance_is_the_root_of_the_mean_of_both_divergences():
     # Logits of 0 and of (log 3, 0): (1/2, 1/2) against (3/4, 1/4). Half of (1/4)(log 3/2) + (-1/4)(log 1/2).
     net = linear([[1.0, 0.0], [0.0, 0.0]])
     views = torch.zeros(1, 1, 1, 2, dtype=torch.float64)
     painted = torch.tensor([[[[math.log(3), 0.0]]]], dtype=torch.float64)
-    assert value(invariance(net, views, painted)) == pytest.approx(math.log(3) / 8)
+    assert value(invariance(net, views, painted)) == pytest.approx(math.sqrt(math.log(3) / 8), abs=2e-3)
+    two = torch.cat([views, views]), torch.cat([painted, views])  # the mean is over the roots
+    assert value(invariance(net, *two)) == pytest.approx(math.sqrt(math.log(3) / 8) / 2, abs=2e-3)
 
 
 def test_the_answer_must_fall_to_half_when_what_was_missing_is_repainted():
