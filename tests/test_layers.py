@@ -40,7 +40,7 @@ VIEWS = {"numpy", "pandas", "PIL", "tqdm", "ipywidgets", "traitlets", "comm", "a
 LAYERS = [
     Layer(0, {"errors", "records"}, {"numpy"}),
     Layer(1, {"taxonomy", "reading", "edits", "differences", "events", "lineage"}, {"numpy", "yaml"}),
-    Layer(2, {"sampling", "queue", "answers", "intervals", "overlay", "superpixels", "examples",
+    Layer(2, {"sampling", "queue", "answers", "intervals", "overlay", "superpixels", "examples", "features",
               "quality"}, MATHEMATICS),
     Layer(2, {"store", "tables", "copies", "lock"}, {"sqlalchemy"}),
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
