@@ -185,8 +185,8 @@ def penalty(net: nn.Module, views: Tensor, wrong: Tensor, *, directions: int | N
 def invariance(net: nn.Module, views: Tensor, repainted: Tensor) -> Tensor:
     r"""How far the prediction moves when what should not have counted is painted over, in roots of a nat.
 
-    The root of the symmetric Kullback-Leibler divergence between the predictions p of an item as it is and q of the item
-    repainted, as a mean over the items:
+    The root of the symmetric Kullback-Leibler divergence between the predictions p of an item as it is and q of the
+    item repainted, as a mean over the items:
 
     .. math:: \frac{1}{n} \sum_x \sqrt{\frac{1}{2} \sum_k (p_k - q_k) (\log p_k - \log q_k)}
 
