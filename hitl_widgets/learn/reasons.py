@@ -286,14 +286,14 @@ class Heed:
         self._others = views if others is None else others
         self._span = span_of(self._others)
         self._weight = WEIGHTS[how] if weight is None else weight
-        self._at_once, self._turns = AT_ONCE, self._take_turns()
+        self._at_once, self._waiting = AT_ONCE, torch.zeros(0, dtype=torch.int64)
 
     def __call__(self, net: nn.Module) -> Tensor:
         """The next mini-batch's loss. The net is asked as it would predict: no dropout, running means untouched.
 
         A mini-batch that doesn't fit into memory is halved, and so are those that follow.
         """
-        rows = next(self._turns)
+        rows = self._next_rows()
         while True:
             try:
                 return self._loss(net, rows)
@@ -330,14 +330,22 @@ class Heed:
         painted = repaint(views, missing, self._generator, others=self._others, span=self._span)
         return fall(net, views.to(device), painted.to(device), answers.to(device))
 
-    def _take_turns(self) -> Iterator[Tensor]:
+    def _next_rows(self) -> Tensor:
         """Rows of the marked items, a few at a time, all in turn, each time in a new order."""
-        waiting = torch.zeros(0, dtype=torch.int64)
-        while True:
-            while len(waiting) < min(self._at_once, len(self._views)):
-                waiting = torch.cat([waiting, torch.randperm(len(self._views), generator=self._generator)])
-            rows, waiting = waiting[:self._at_once], waiting[self._at_once:]
-            yield rows
+        while len(self._waiting) < min(self._at_once, len(self._views)):
+            self._waiting = torch.cat([self._waiting, torch.randperm(len(self._views), generator=self._generator)])
+        rows, self._waiting = self._waiting[:self._at_once], self._waiting[self._at_once:]
+        return rows
+
+    def state(self) -> dict[str, Tensor]:
+        """What the next mini-batches depend on, beside the net."""
+        return {"generator": self._generator.get_state(), "waiting": self._waiting,
+                "at_once": torch.tensor(self._at_once)}
+
+    def go_on(self, state: Mapping[str, Tensor]) -> None:
+        """Take up what `state` gave: the mini-batches that would have followed follow."""
+        self._generator.set_state(state["generator"])
+        self._waiting, self._at_once = state["waiting"], int(state["at_once"])
 
 
 def heeding(images: Tensor | Sequence[Tensor], targets: Tensor, marks: Marks | None, readable: np.ndarray, *,
