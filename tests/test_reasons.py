@@ -18,6 +18,7 @@ from hitl_widgets.learn.reasons import (
     Heed,
     Marks,
     fall,
+    heeding,
     in_view,
     invariance,
     log_probs,
@@ -285,6 +286,21 @@ def test_a_missing_region_is_heard_without_a_wrong_one():
         for weight in net.parameters():
             weight.zero_()
     assert value(heed(net)) == pytest.approx(math.log(2))  # it ignores all there is
+
+
+def test_a_wrong_region_needs_no_answer():
+    images, targets, regions = decoyed(60)
+    nobody = np.zeros(0, np.int64)
+    marks = Marks(nobody, regions[nobody], regions[nobody], {}, (images[:5], regions[:5]))
+    assert len(marks) == 5
+    heed = heeding(images[5:], targets[5:], marks, np.ones(55, bool), how="penalty", augment=None, seed=0)
+    net = reader()
+    heed(net).backward()
+    assert float(net[0].weight.grad.abs().sum()) > 0
+    asked = Heed(images[:5], targets[:5], marks_of(regions, range(5)), how="penalty", others=images[5:],
+                 generator=chance(1))
+    heed = heeding(images[5:], targets[5:], marks, np.ones(55, bool), how="penalty", augment=None, seed=0)
+    assert value(heed(net)) == pytest.approx(value(asked(net)))  # as if they had been answered
 
 
 def test_marked_items_that_do_not_fit_into_memory_are_halved():

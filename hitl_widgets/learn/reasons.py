@@ -46,12 +46,15 @@ class Marks:
     wrong, missing : bool, shape (n_marked, h, w): what should not have counted, and what should have; either may be
         empty for an item
     left_out : row -> why its region says nothing to the net
+    unanswered : views, shape (n, C, h, w), and wrong regions, bool, shape (n, h, w), of further items that nobody gave a
+        label: what should not count can be heard without one
     """
 
     rows: np.ndarray
     wrong: Tensor
     missing: Tensor
     left_out: Mapping[int, str]
+    unanswered: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.rows) == len(self.wrong) == len(self.missing) or self.wrong.shape != self.missing.shape:
@@ -59,13 +62,13 @@ class Marks:
                              f"ones of {tuple(self.missing.shape)} were given; (n_rows, h, w) is expected of both.")
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.rows) + (0 if self.unanswered is None else len(self.unanswered[0]))
 
     def among(self, readable: np.ndarray) -> Marks:
         """Those of the rows that are True in `readable`."""
         keep = readable[self.rows]
         return Marks(self.rows[keep], self.wrong[torch.from_numpy(keep)], self.missing[torch.from_numpy(keep)],
-                     self.left_out)
+                     self.left_out, self.unanswered)
 
 
 def place(masks: Mapping[int, Masks], box_of: Callable[[int, int], Box | None], size: tuple[int, int]) -> Marks:
@@ -356,9 +359,15 @@ def heeding(images: Tensor | Sequence[Tensor], targets: Tensor, marks: Marks | N
     """
     if marks is None or not len(marks := marks.among(readable)):
         return None
-    views = torch.stack([images[row] for row in marks.rows.tolist()])
-    others = images if isinstance(images, Tensor) else views
-    return Heed(views, targets[marks.rows], marks, how=how, others=others, augment=augment,
+    shown, wrong, missing = [images[row] for row in marks.rows.tolist()], marks.wrong, marks.missing
+    answers = targets[marks.rows]
+    if marks.unanswered is not None:
+        more, regions = marks.unanswered
+        shown, wrong, missing = [*shown, *more], torch.cat([wrong, regions]), torch.cat([missing, 0 * regions])
+        answers = torch.cat([answers, answers.new_zeros(len(more))])  # which `fall` alone reads, for missing regions
+    views = torch.stack(shown)
+    return Heed(views, answers, Marks(np.arange(len(views)), wrong, missing, {}), how=how, augment=augment,
+                others=images if isinstance(images, Tensor) else views,
                 generator=torch.Generator().manual_seed(seed + 1))
 
 
