@@ -214,6 +214,28 @@ class Shelf:
         return build(ours) == build(net)
 
     def _go_back(self, wanted: str) -> str:
+        known = self._known()
+        fitting = [version for version in known if version.startswith(wanted)] if len(wanted) >= 4 else []
+        if len(fitting) != 1:
+            there = ", ".join(list(known)[-8:]) or "none yet"
+            raise BadInput(f"model version {wanted!r} {'is unknown' if not fitting else 'fits more than one'}; there "
+                           f"are: {there}. See wb.models().")
+        [version] = fitting
+        if version == self.adopted:
+            return version
+        former = self.former(version)
+        return self.adopt(former.net, origin="rolled back", label_ids=former.label_ids)
+
+    def former(self, version: str) -> NetPredictor:
+        """Something to ask a version by, adopted or not; ModelError where its weights are gone or fit no more."""
+        label_ids = self._known()[version]
+        if not self.path(version).exists():
+            raise ModelError(f"the weights of {version} are gone from {self.path(version).parent}. Choose another "
+                             "version of wb.models(), or train anew: no label is lost.")
+        return self.predictor_of(load_weights(self._fresh(len(label_ids), seed=0), self.path(version)), label_ids)
+
+    def _known(self) -> dict[str, tuple[str, ...]]:
+        """Every version that the log names, with the labels of its outputs."""
         known: dict[str, tuple[str, ...]] = {}
         shown: tuple[str, ...] = ()
         for event in self.project.store.events():
@@ -223,19 +245,7 @@ class Shelf:
                 known[event.body["model"]] = tuple(event.body["label_ids"])
             elif event.kind == "trained":
                 known.setdefault(event.body["model"], shown)
-        fitting = [version for version in known if version.startswith(wanted)] if len(wanted) >= 4 else []
-        if len(fitting) != 1:
-            there = ", ".join(list(known)[-8:]) or "none yet"
-            raise BadInput(f"model version {wanted!r} {'is unknown' if not fitting else 'fits more than one'}; there "
-                           f"are: {there}. See wb.models().")
-        [version] = fitting
-        if version == self.adopted:
-            return version
-        if not self.path(version).exists():
-            raise ModelError(f"the weights of {version} are gone from {self.path(version).parent}. Choose another "
-                             "version of wb.models(), or train anew: no label is lost.")
-        net = load_weights(self._fresh(len(known[version]), seed=0), self.path(version))
-        return self.adopt(net, origin="rolled back", label_ids=known[version])
+        return known
 
     # -- what it says ----------------------------------------------------------------------------------------
 
@@ -274,7 +284,7 @@ class Shelf:
         parts: dict[str, tuple[str, ...]] = {}
         for row, (position, target) in enumerate(zip(positions, targets, strict=True)):
             try:
-                parts |= {label: self._parts(label, explainer.predictor) for label in (target, against)
+                parts |= {label: self.parts(label, explainer.predictor) for label in (target, against)
                           if label is not None and label not in parts}
             except ModelError as error:
                 answers[row] = error
@@ -311,7 +321,7 @@ class Shelf:
         found = check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
         return pd.DataFrame([one.as_row() for one in found])
 
-    def _parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
+    def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
         """The model's labels that make up one of today's; ModelError where the model can't tell it from others."""
         lineage = self.project.lineage
         if predictor.label_ids == lineage.today.label_ids:
