@@ -336,7 +336,7 @@ class Shelf:
         parts: dict[str, tuple[str, ...]] = {}
         for row, (position, target) in enumerate(zip(positions, targets, strict=True)):
             try:
-                parts |= {label: self._parts(label, explainer.predictor) for label in (target, against)
+                parts |= {label: self.parts(label, explainer.predictor) for label in (target, against)
                           if label is not None and label not in parts}
             except ModelError as error:
                 answers[row] = error
@@ -373,7 +373,7 @@ class Shelf:
         found = check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
         return pd.DataFrame([one.as_row() for one in found])
 
-    def _parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
+    def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
         """The model's labels that make up one of today's; ModelError where the model can't tell it from others."""
         lineage = self.project.lineage
         if predictor.label_ids == lineage.today.label_ids:
