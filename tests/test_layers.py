@@ -41,7 +41,7 @@ LAYERS = [
     Layer(0, {"errors", "records"}, {"numpy"}),
     Layer(1, {"taxonomy", "reading", "edits", "differences", "events", "lineage"}, {"numpy", "yaml"}),
     Layer(2, {"sampling", "queue", "answers", "intervals", "overlay", "superpixels", "examples", "features",
-              "quality"}, MATHEMATICS),
+              "relabelling", "quality"}, MATHEMATICS),
     Layer(2, {"store", "tables", "copies", "lock"}, {"sqlalchemy"}),
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
     Layer(3, {"learn"}, LEARNING),
