@@ -217,6 +217,12 @@ class Shelf:
         return build(ours) == build(net)
 
     def _go_back(self, wanted: str) -> str:
+        version, label_ids = self.version(wanted)
+        return version if version == self.adopted else \
+            self.adopt(self.load(version, label_ids), origin="rolled back", label_ids=label_ids)
+
+    def version(self, wanted: str) -> tuple[str, tuple[str, ...]]:
+        """A version of `models`, found by its beginning, and its outputs' labels; BadInput where there is none."""
         known: dict[str, tuple[str, ...]] = {}
         shown: tuple[str, ...] = ()
         for event in self.project.store.events():
@@ -231,14 +237,14 @@ class Shelf:
             there = ", ".join(list(known)[-8:]) or "none yet"
             raise BadInput(f"model version {wanted!r} {'is unknown' if not fitting else 'fits more than one'}; there "
                            f"are: {there}. See wb.models().")
-        [version] = fitting
-        if version == self.adopted:
-            return version
+        return fitting[0], known[fitting[0]]
+
+    def load(self, version: str, label_ids: Sequence[str]) -> nn.Module:
+        """The net of a version; ModelError when its weights are gone, or are of another net."""
         if not self.path(version).exists():
             raise ModelError(f"the weights of {version} are gone from {self.path(version).parent}. Choose another "
                              "version of wb.models(), or train anew: no label is lost.")
-        net = load_weights(self._fresh(len(known[version]), seed=0), self.path(version))
-        return self.adopt(net, origin="rolled back", label_ids=known[version])
+        return load_weights(self._fresh(len(label_ids), seed=0), self.path(version))
 
     # -- what it says ----------------------------------------------------------------------------------------
 
@@ -445,8 +451,9 @@ class Shelf:
         with self._lock:
             self._predictor, self._explainer, self.missing = predictor, NetExplainer(predictor), None
             self._recipe = _recipe(predictor)
-            predictions = Predictions(self.project.folder / "predictions", model=predictor.version,
-                                      label_ids=predictor.label_ids, ids_digest=pool.digest, n_items=len(pool))
+            predictions = Predictions(
+                self.project.folder / "predictions", model=predictor.version, label_ids=predictor.label_ids,
+                ids_digest=pool.digest, n_items=len(pool), recipe=self._recipe)
             self._embeddings = None if predictor.head is None else Embeddings(predictions, head=predictor.head)
             self.project.use_predictions(predictions)
 

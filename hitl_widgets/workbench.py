@@ -30,6 +30,7 @@ from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from .explanations import Explanations
+    from .flips import Flips
     from .learn.finetune import LabelledImages
     from .rounds import Run
     from .shelf import Shelf
@@ -484,6 +485,37 @@ class Workbench:
         """
         self.pool  # noqa: B018 - says in words that a pool is needed
         return self.shelf.take_up(version_or_net)
+
+    def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
+        """The items of which two models say different labels: what a new model won, and what it lost.
+
+        Parameters
+        ----------
+        before, after : versions of `models()`, or their beginnings. Without `after` the adopted model; without `before`
+            the adopted one too, or where that is `after`, the one adopted before it
+        n : ask about so many items, drawn by chance; None asks about all
+
+        Returns
+        -------
+        Flips
+            .items, a DataFrame: item_id, before, before_confidence, after, after_confidence, moved, answer, right
+            ("before", "after", "neither"), role ("measures", "teaches"); .plot(), thumbnails
+
+        Raises
+        ------
+        BadInput
+            When there is no such version, or only one.
+        ModelError
+            Without a model, or when a version's weights are gone.
+        """
+        for name, version in (("before", before), ("after", after)):
+            if version is not None and not isinstance(version, str):
+                raise BadInput(f"{name} is a {type(version).__name__}; a version of wb.models() is expected, or None.")
+        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        from .flips import flips
+        return flips(self.shelf, before, after, n=n)
 
     def training_set(self) -> LabelledImages:
         """A torch Dataset of the current annotations (consensus, without hold-out and gold)."""

@@ -23,9 +23,10 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from ..errors import BadInput, HitlError, StoreError
+from ..errors import BadInput, HitlError
 from ..overlay import quantise
 from ..records import Attribution, Decision, Item, Items, Prediction, Region, Seen
+from .acts import Acts
 from .card import Card, Feed, Message
 from .keys import configured
 from .messages import instant, needed, past_body, regions_of, taxonomy_body
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 WINDOW = 20  # items that wait in the browser
 REFILL_BELOW = 16
 STRIP = 16  # thumbnails of past decisions that a page gets when it opens
-KNOWN = 4_096  # acts whose answer is remembered
 KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
 SHOWN = 5  # predictions on the card
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
@@ -140,9 +140,10 @@ class Review:
         self._errands: list[tuple[float, Callable[[], None]]] = []  # asked for by the card: how soon, and what
         self._gone: list[tuple[str, str]] = []  # items decided in one tab, to be dropped in the others
         self._greeted: dict[str, int] = {}  # by tab
-        self._answered: dict[str, None] = {}  # ids of the acts that needn't come again
-        self._troubled: set[str] = set()  # ids of acts that raised what nobody foresaw
-        self._refusal = ""
+        self._acts = Acts({
+            "hello": self._hello, "decide": self._decide, "retract": self._retract, "more": self._more,
+            "name": self._name, "fetch": self._fetch, "map": self._map, "examples": self._examples,
+            "archive": self._archive})
         self._count = True
         self._taxonomy = desk.taxonomy
         self._taxonomy_body = taxonomy_body(desk.taxonomy)
@@ -180,42 +181,7 @@ class Review:
 
     def receive(self, act: Any) -> Message:
         """The reply to one act of the card: `ready`, `stored`, `rejected` or `noted`."""
-        if not isinstance(act, Mapping):
-            return {"kind": "rejected", "reason": f"an act is a mapping, not {type(act).__name__}."}
-        handlers: dict[str, Callable[[Mapping[str, Any]], Message]] = {
-            "hello": self._hello, "decide": self._decide, "retract": self._retract, "more": self._more,
-            "name": self._name, "fetch": self._fetch, "map": self._map, "examples": self._examples,
-            "archive": self._archive}
-        try:
-            kind = act.get("kind")
-            if kind not in handlers:
-                raise BadInput(f"an act of kind {kind!r} is unknown; known are {', '.join(handlers)}.")
-            if self._comes_too_early(act):
-                reason = self._refusal or "an earlier decision of this tab isn't stored yet; this one waits for it."
-                return {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": reason, "again": True}
-            reply = handlers[kind](act)
-        except StoreError as error:
-            self._refusal = str(error)
-            return {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": str(error), "again": True}
-        except HitlError as error:
-            reply = {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": str(error)}
-        except Exception:
-            self._troubled.add(str(act.get("decision_id")))
-            raise
-        if "decision_id" in act:
-            self._refusal = ""
-            self._answered[str(act["decision_id"])] = None
-            while len(self._answered) > KNOWN:
-                self._answered.pop(next(iter(self._answered)), None)
-        return reply
-
-    def _comes_too_early(self, act: Mapping[str, Any]) -> bool:
-        """Whether an act that this one follows in its tab must be stored first. It will come, or come again."""
-        after, undone = act.get("after"), str(act.get("retracts"))
-        # What fails for a reason of its own keeps nothing waiting but its own undo.
-        if undone in self._troubled and undone not in self._answered:
-            return True
-        return after is not None and str(after) not in self._answered and str(after) not in self._troubled
+        return self._acts.receive(act)
 
     def _hello(self, act: Mapping[str, Any]) -> Message:
         tab, n = str(act.get("tab")), act.get("n")
