@@ -21,8 +21,10 @@ from torch import nn
 
 from .errors import BadInput
 from .events import canonical
+from .learn.course import Checkpoint
 from .learn.evaluate import Figure, Metrics, compare, measure
 from .learn.finetune import LabelledImages, Trained, jitter, train
+from .learn.predict import weights_version
 from .learn.reasons import How, Marks
 from .learn.reliance import Reliance
 from .marks import Marked, marked_items
@@ -202,13 +204,16 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     before_probs = _before(shelf, list(truth))
     relies_before = None if marked is None or shelf.adopted is None else marked.rely(shelf.predictor, seed=seed)
     marks: Marks | None = None if marked is None or how == "off" else marked.marks
+    net = shelf.start(start, seed=seed)
+    checkpoint = _checkpoint(shelf, key, net)
     with leaving_a_core(), Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
-        trained = train(shelf.start(start, seed=seed), items.images, items.targets, weights=items.weights,
+        trained = train(net, items.images, items.targets, weights=items.weights,
                         draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, augment=jitter,
                         marks=marks, reasons="penalty" if how == "penalty" else "invariance", progress=live,
-                        device=shelf.device)
+                        checkpoint=checkpoint, device=shelf.device)
     if trained.stopped_because == "interrupted":
-        project.say("Interrupted: nothing was adopted, the former model stands.")
+        project.say("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
+                    "epoch that was finished.")
         raise KeyboardInterrupt
     run = _measured(shelf, trained, truth, before_probs, adopt=adopt, n_round=n_round, began=began)
     if marked is not None:
@@ -220,6 +225,7 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     shelf.made_here.add(key)
     if run.adopted:
         shelf.adopt(trained.net, origin="trained")
+    checkpoint.remove()
     project.store.keep_copy(f"round-{n_round}")
     return run
 
@@ -255,6 +261,17 @@ def _key(items: LabelledImages, truth: Mapping[str, str], **arguments: Any) -> s
             for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
     text = canonical({"said": said, "truth": dict(truth), "labels": list(items.label_ids), **arguments})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _checkpoint(shelf: Shelf, key: str, net: nn.Module) -> Checkpoint:
+    """Where this run's state is kept until it is done; other runs that were stopped are given up."""
+    checkpoint = Checkpoint(shelf.project.folder / "training" / f"{key}.safetensors", of=weights_version(net))
+    if checkpoint.path.parent.exists():
+        for other in set(checkpoint.path.parent.iterdir()) - {checkpoint.path}:
+            other.unlink(missing_ok=True)
+    if checkpoint.n_epochs:
+        shelf.project.say(f"This training was stopped after epoch {checkpoint.n_epochs}; it goes on from there.")
+    return checkpoint
 
 
 def _former(shelf: Shelf, key: str) -> Run | None:

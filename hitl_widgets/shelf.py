@@ -439,6 +439,12 @@ class Shelf:
         return NetPredictor(net, self.project.pool, label_ids, preprocess=self.view, device=self.device,
                             head=self.head)
 
+    def predictions_of(self, predictor: NetPredictor) -> Predictions:
+        """What this model said so far."""
+        pool = self.project.pool
+        return Predictions(self.project.folder / "predictions", model=predictor.version, label_ids=predictor.label_ids,
+                           ids_digest=pool.digest, n_items=len(pool), recipe=_recipe(predictor))
+
     def _try(self, predictor: NetPredictor) -> None:
         """Ask about a few items, so that a net that doesn't fit is told before anything is stored."""
         for position in range(min(10, len(self.project.pool))):
@@ -447,13 +453,10 @@ class Shelf:
 
     def _install(self, predictor: NetPredictor) -> None:
         """Let this model speak from now on."""
-        pool = self.project.pool
         with self._lock:
             self._predictor, self._explainer, self.missing = predictor, NetExplainer(predictor), None
             self._recipe = _recipe(predictor)
-            predictions = Predictions(
-                self.project.folder / "predictions", model=predictor.version, label_ids=predictor.label_ids,
-                ids_digest=pool.digest, n_items=len(pool), recipe=self._recipe)
+            predictions = self.predictions_of(predictor)
             self._embeddings = None if predictor.head is None else Embeddings(predictions, head=predictor.head)
             self.project.use_predictions(predictions)
 

@@ -127,6 +127,29 @@ def test_a_region_that_covers_the_whole_view_is_left_out_and_said(labelled, caps
 def test_what_people_marked_on_measuring_items_never_teaches(labelled):
     wb = labelled(0)
     wb.decide(wb.holdout[0], label=KINDS[wb.pool.position(wb.holdout[0])], wrong=CORNER)
+    wb.decide(wb.holdout[1], "unsure", wrong=CORNER)
+    assert wb.finetune(epochs=1).reasons == "off"
+
+
+@pytest.mark.parametrize("verdict", ["unsure", "skip"])
+def test_a_wrong_region_is_heard_where_nobody_knew_the_label(labelled, verdict):
+    wb = labelled(0)
+    wb.finetune(epochs=4)
+    teaching = sorted(set(wb.pool.ids) - set(wb.holdout))
+    for item_id in teaching[:10]:
+        wb.decide(item_id, verdict, wrong=CORNER)
+    run = wb.finetune(epochs=4, adopt="never")
+    assert run.reasons == "invariance"
+    assert run.relies_after.marked.n == 10
+    assert run.n_training + run.n_validation == len(teaching) - 10
+    assert run.relies_before.marked.low > run.relies_after.marked.high
+    assert run.relies_before.unmarked.low > run.relies_after.unmarked.high
+
+
+def test_a_missing_region_is_not_heard_without_an_answer(labelled):
+    wb = labelled(0)
+    item_id = sorted(set(wb.pool.ids) - set(wb.holdout))[0]
+    wb.decide(item_id, "unsure", missing=CORNER)
     assert wb.finetune(epochs=1).reasons == "off"
 
 
