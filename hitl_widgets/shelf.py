@@ -18,7 +18,7 @@ from torch import nn
 
 from . import __version__
 from .errors import BadInput, HitlError, ModelError
-from .features import Pixels, features
+from .features import COMPONENTS, OF_EDGES, Pixels, features
 from .learn.attribute import NetExplainer
 from .learn.head import n_outputs, with_outputs
 from .learn.predict import NetPredictor, load_weights, private_copy, sample_images, save_weights, small_cnn
@@ -51,7 +51,7 @@ class Shelf:
         self._predictor: NetPredictor | None = None
         self._explainer: NetExplainer | None = None
         self._embeddings: Embeddings | None = None
-        self._pixels: Pixels | None = None
+        self._pixels: dict[bool, Pixels] = {}
         self._kept: OrderedDict[tuple[str, ...], Attribution] = OrderedDict()
         self._maps = Maps(project.folder / "maps")
         self._recipe = ""
@@ -297,20 +297,22 @@ class Shelf:
         return None if kept is None or not kept.n_features else kept.get(positions)
 
     def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """What is known of some items' looks: the model's embedding, where there is one, beside the pixels' own
-        components (`hitl_widgets.features`): float32, shape (n, n_features); NaN where an item can't be read."""
-        blocks = [self.pixels(positions)]
+        """What is known of some items' looks: the model's embedding, where there is one, beside the components of the
+        pixels and of their edges (`hitl_widgets.features`): float32, shape (n, n_features); NaN where an item can't be
+        read."""
+        blocks = [self.pixels(positions), self.pixels(positions, edges=True)]
         if self._embeddings is not None:
             blocks.insert(0, self.embeddings(positions))
         return features(*blocks)
 
-    def pixels(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """The components of some items' pixels, no model needed: float32, shape (n, at most 50); NaN as above."""
+    def pixels(self, positions: Sequence[int] | np.ndarray, *, edges: bool = False) -> np.ndarray:
+        """The components of some items' pixels, no model needed: float32, shape (n, at most 50), or of their edges, at
+        most 100; NaN as above."""
         with self._lock:
-            if self._pixels is None:
-                self._pixels = Pixels(self.project.pool, seed=self.project.settings["seed"])
-            kept = self._pixels
-        return kept.of(positions)
+            if edges not in self._pixels:
+                self._pixels[edges] = Pixels(self.project.pool, n=OF_EDGES if edges else COMPONENTS, edges=edges,
+                                             seed=self.project.settings["seed"])
+        return self._pixels[edges].of(positions)
 
     def explain(self, position: int, method: str, target: str, against: str | None = None) -> Attribution:
         """Why the adopted model would say `target` of an item, or would say it rather than `against`: today's

@@ -42,7 +42,7 @@ LAYERS = [
     Layer(1, {"taxonomy", "reading", "edits", "changes", "differences", "events", "lineage", "undo", "rebase"},
           {"numpy", "yaml"}),
     Layer(2, {"sampling", "coverage", "strategies", "queue", "given", "answers", "intervals", "overlay", "superpixels",
-              "examples", "features", "quality"}, MATHEMATICS),
+              "examples", "features","relabelling", "quality"}, MATHEMATICS),
     Layer(2, {"store", "tables", "copies", "lock"}, {"sqlalchemy"}),
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
     Layer(3, {"learn"}, LEARNING),
