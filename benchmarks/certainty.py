@@ -7,7 +7,7 @@ by an AUROC of 0.85; so are 50 gold items. Each condition trains the workbench's
 true labels gain over ``certainty="off"`` with the same loss. That loss has a label smoothing of 0.1 built in, so off
 and true labels are also trained without any.
 
-    python benchmarks/certainty.py [--seeds 5] [--first 0]
+    python benchmarks/certainty.py [--seeds 5] [--first 0] [--jobs 1]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -121,9 +122,10 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--first", type=int, default=0)
+    arguments.add_argument("--jobs", type=int, default=1)
     given = arguments.parse_args()
-    torch.set_num_threads(1)
-    table = pd.DataFrame([one_seed(given.first + seed) for seed in range(given.seeds)]).T
+    with ProcessPoolExecutor(given.jobs, initializer=torch.set_num_threads, initargs=(1,)) as jobs:
+        table = pd.DataFrame(jobs.map(one_seed, range(given.first, given.first + given.seeds))).T
     gain = table.loc[CLEAN].mean() - table.loc[OFF].mean()
     bare = table.loc[CLEAN_BARE].mean() - table.loc[OFF_BARE].mean()
     print(f"\n{given.seeds} seeds from {given.first} on; true labels gain {gain:.3f} over off, "

@@ -11,17 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
-from torch.nn import functional
 
-from .folds import edges, out_of_fold
-from .learn.finetune import Views, item_draws, resident, take
+from .features import Pixels
+from .folds import out_of_fold
+from .learn.finetune import item_draws
 from .shelf import Shelf
 from .trust import Answers, Trust, beliefs, calibrate
-
-# Views are shrunk to these sides before their pixels and edges are looked at.
-PIXELS, EDGES = 32, 64
 
 
 @dataclass(frozen=True)
@@ -71,23 +66,12 @@ def believe(shelf: Shelf) -> Believed:
 
 
 def features(shelf: Shelf, positions: list[int]) -> list[np.ndarray]:
-    """What quick models see of items: the pixels of their views, the edges, and what the net as it was passed in,
-    before it learned from anybody's answers, makes of them. Zeros where an item can't be read."""
-    if not positions:
-        return []
-    images, readable = resident(Views(shelf.project.pool, positions, shelf.view))
-    pixels, outlines = [], []
-    rows = np.flatnonzero(readable)
-    for views, _, _ in take(images, torch.zeros(len(positions)), None, rows):
-        pixels.append(_shrunk(views, PIXELS).flatten(1).numpy())
-        outlines.append(edges(_shrunk(views, EDGES).mean(dim=1).numpy()))
-    fresh = shelf.predictor_of(shelf.start("initial", seed=shelf.project.settings["seed"]),
-                               shelf.project.taxonomy.label_ids)
-    kinds = [np.nan_to_num(fresh.embed(positions))]
-    for seen in (pixels, outlines) if len(rows) else ():
-        kinds.append(np.zeros((len(positions), seen[0].shape[1]), np.float32))
-        kinds[-1][rows] = np.concatenate(seen)
-    return kinds
+    """What quick models see of items: main components of their pixels and of their edges, and what the net as it was
+    passed in, before it learned from anybody's answers, makes of them. Zeros where an item can't be read."""
+    project = shelf.project
+    fresh = shelf.predictor_of(shelf.start("initial", seed=project.settings["seed"]), project.taxonomy.label_ids)
+    kinds = [Pixels(project.pool).of(positions), Pixels(project.pool, edges=True).of(positions), fresh.embed(positions)]
+    return [np.nan_to_num(kind) for kind in kinds] if positions else []
 
 
 def _heard(said: Answers, n_items: int, n_labels: int) -> np.ndarray:
@@ -96,8 +80,3 @@ def _heard(said: Answers, n_items: int, n_labels: int) -> np.ndarray:
     named = said.label >= 0
     np.add.at(votes, (said.item[named], said.label[named]), np.where(said.unsure[named], 1e-3, 1.0))
     return np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
-
-
-def _shrunk(views: Tensor, side: int) -> Tensor:
-    height, width = views.shape[2:]
-    return functional.adaptive_avg_pool2d(views, (min(side, height), min(side, width)))

@@ -1,7 +1,7 @@
 """What would a model say of an item, had it never heard an answer to it?
 
 A net that learned from an answer agrees with it, right or wrong. So quick models learn from all but a fifth of the
-items and speak of that fifth, in turn. Read `out_of_fold` first, then `edges`, which is what they see of a picture.
+items and speak of that fifth, in turn. Read `out_of_fold`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ Features = npt.NDArray[np.floating]
 N_FOLDS = 5
 # Directions that a head looks along, and how far it may follow each: few labels and many wrong ones want both small.
 N_DIRECTIONS, STRENGTH = 60, 0.1
-CELLS, ANGLES = 7, 8
 
 
 def out_of_fold(features: Sequence[Features], targets: npt.NDArray[np.int64], n_labels: int, *,
@@ -52,52 +51,18 @@ def out_of_fold(features: Sequence[Features], targets: npt.NDArray[np.int64], n_
     if any(len(kind) != n_items for kind in features) or len(draws) != n_items:
         raise ShapeError(f"features of {[len(kind) for kind in features]} items, {n_items} targets and {len(draws)} "
                          "draws were given; one of each for every item is expected.")
-    fold = _folds(targets, draws)
+    fold, told = _folds(targets, draws), [kind for kind in features if kind.shape[1]]
     probs = np.full((n_items, n_labels), 1 / n_labels)
     for number in range(N_FOLDS):
         asked = np.flatnonzero(fold == number)
         learnt = np.flatnonzero((fold != number) & (targets >= 0))
-        if len(asked) and len(learnt) >= 2 and len(np.unique(targets[learnt])) >= 2:
-            logs = np.mean([_head(kind[learnt], targets[learnt], kind[asked], n_labels) for kind in features], axis=0)
+        if told and len(asked) and len(np.unique(targets[learnt])) >= 2:
+            logs = np.mean([_head(kind[learnt], targets[learnt], kind[asked], n_labels) for kind in told], axis=0)
             found = np.exp(logs - logs.max(axis=1, keepdims=True))
             found /= found.sum(axis=1, keepdims=True)
             found = np.maximum(found, 1 / (np.bincount(targets[learnt], minlength=n_labels) + 2))
             probs[asked] = found / found.sum(axis=1, keepdims=True)
     return probs
-
-
-def edges(pictures: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """How strongly the edges in each part of a picture run in each of 8 directions, over a grid of 7 x 7 parts.
-
-    Parameters
-    ----------
-    pictures : shape (n, h, w), grey
-
-    Returns
-    -------
-    float32, shape (n, n_parts * 8); each part's eight lie between 0 and 1
-
-    References
-    ----------
-    Dalal and Triggs (2005), Histograms of Oriented Gradients for Human Detection, doi:10.1109/CVPR.2005.177.
-    """
-    n, height, width = pictures.shape
-    if min(height, width) < 2:
-        return np.zeros((n, ANGLES), np.float32)
-    down, across = np.gradient(pictures.astype(np.float32), axis=(1, 2))
-    strength, angle = np.hypot(across, down), (np.arctan2(down, across) % np.pi) / np.pi * ANGLES
-    lower = np.floor(angle)
-    upper_share = angle - lower
-    rows, columns = (np.array_split(np.arange(side), min(CELLS, side)) for side in (height, width))
-    found = np.zeros((n, len(rows), len(columns), ANGLES), np.float32)
-    for number in range(ANGLES):
-        layer = np.where(lower % ANGLES == number, strength * (1 - upper_share), 0) \
-            + np.where((lower + 1) % ANGLES == number, strength * upper_share, 0)
-        layer = np.add.reduceat(np.add.reduceat(layer, [part[0] for part in rows], axis=1),
-                                [part[0] for part in columns], axis=2)
-        found[..., number] = layer
-    length = np.sqrt((found ** 2).sum(axis=3, keepdims=True))
-    return (found / (length + 0.2 * length.mean(axis=(1, 2), keepdims=True) + 1e-6)).reshape(n, -1)
 
 
 def _head(known: Features, targets: npt.NDArray[np.int64], asked: Features, n_labels: int) -> npt.NDArray[np.float64]:

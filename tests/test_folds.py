@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hitl_widgets.errors import ShapeError
-from hitl_widgets.folds import edges, out_of_fold
+from hitl_widgets.folds import out_of_fold
 
 
 def blobs(n=200, n_labels=4, seed=0):
@@ -67,23 +67,3 @@ def test_the_same_items_in_another_order_are_spoken_of_alike():
 def test_columns_of_other_lengths_are_refused():
     with pytest.raises(ShapeError, match="3 draws"):
         out_of_fold([np.zeros((4, 2))], np.zeros(4, np.int64), 2, draws=np.zeros(3))
-
-
-def test_an_upright_edge_and_a_level_one_are_told_apart():
-    upright = np.zeros((1, 28, 28))
-    upright[:, :, 14:] = 1
-    level = upright.transpose(0, 2, 1)
-    of = [edges(picture).reshape(-1, 8).sum(axis=0).argmax() for picture in (upright, level)]
-    assert of == [0, 4]   # across by 0 eighths of half a turn, and by four
-
-
-def test_edges_do_not_hang_on_light():
-    picture = np.random.default_rng(0).random((1, 28, 28))
-    assert edges(0.3 * picture + 0.5) == pytest.approx(edges(picture), abs=1e-3)
-
-
-@pytest.mark.parametrize("shape", [(2, 1, 1), (2, 3, 2), (2, 5, 40)])
-def test_pictures_of_any_size_have_edges(shape):
-    found = edges(np.ones(shape))
-    assert len(found) == 2
-    assert np.isfinite(found).all()
