@@ -667,9 +667,13 @@ class Workbench:
         self._ask(np.array([position], np.int64))
         return self.project.prediction(position)
 
-    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None:
-        """Why the model would say `target` (a label_id) of one item; None without a model."""
-        return None if self.project.ranking.predictions is None else self.shelf.explain(position, method, target)
+    def explanation(self, position: int, *, method: str, target: str, against: str | None = None
+                    ) -> Attribution | None:
+        """Why the model would say `target` (a label_id) of one item, or say it rather than `against`; None without a
+        model."""
+        if self.project.ranking.predictions is None:
+            return None
+        return self.shelf.explain(position, method, target, against)
 
     def item(self, item_id: str) -> Item:
         """One item outside the queue, to be looked at again."""

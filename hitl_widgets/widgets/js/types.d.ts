@@ -34,7 +34,7 @@ export interface Progress { answered?: number; today?: number; in_round?: number
 
 /** A saliency map: one byte a cell (128 is zero when signed), lying on `box` of the item. */
 export interface Saliency {
-  method: string; target: string; height: number; width: number;
+  method: string; target: string; against?: string | null; height: number; width: number;
   box: [number, number, number, number]; signed: boolean; values?: Uint8Array; problem?: string;
 }
 
@@ -50,7 +50,7 @@ export type Picture = ImageBitmap | HTMLImageElement;
 
 /** What was on the screen: the fields of records.Seen. */
 export interface Seen {
-  suggestion?: string; probs?: Record<string, number>; hidden?: boolean; method?: string; target?: string;
+  suggestion?: string; probs?: Record<string, number>; hidden?: boolean; method?: string; target?: string; against?: string;
   display?: "overlay" | "side_by_side" | "hot"; model?: string; taxonomy?: number; certainty?: "given" | "carried"; chosen_by?: string; shown_ms?: number;
 }
 
