@@ -118,17 +118,15 @@ def _former(shelf: Shelf, version: str) -> str:
 
 def _probs(shelf: Shelf, version: str, label_ids: tuple[str, ...], positions: np.ndarray) -> np.ndarray:
     """What a model says of some items under today's labels, float32, shape (n, n_labels); kept by its version."""
-    project = shelf.project
-    predictions, ask = project.ranking.predictions, shelf.ask
+    predictions, ask = shelf.project.ranking.predictions, shelf.ask
     if predictions is None or version != predictions.model:
-        predictions = Predictions(project.folder / "predictions", model=version, label_ids=label_ids,
-                                  ids_digest=project.pool.digest, n_items=len(project.pool))
-        if len(predictions.missing(positions)):
-            ask = partial(_ask, shelf.predictor_of(shelf.load(version, label_ids), label_ids), predictions)
+        predictor = shelf.predictor_of(shelf.load(version, label_ids), label_ids)
+        predictions = shelf.predictions_of(predictor)
+        ask = partial(_ask, predictor, predictions)
     missing = predictions.missing(positions)
     for start in range(0, len(missing), AT_ONCE):
         ask(missing[start:start + AT_ONCE])
-    return under_today(predictions.probs[positions], predictions.label_ids, project.lineage)
+    return under_today(predictions.probs[positions], predictions.label_ids, shelf.project.lineage)
 
 
 def _ask(predictor: NetPredictor, predictions: Predictions, positions: np.ndarray) -> None:

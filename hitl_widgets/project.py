@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 
 from . import answers, edits, events, iteration
+from .choosing import Chooser, check_strategy
 from .contents import belongs
 from .errors import BadInput, EditError, IdReused, UnknownDecision
 from .iteration import Applied, Change, Preview, foreseen
 from .lineage import Lineage, taxonomy_event
 from .pool import Pool
 from .predictions import Predictions, Ranking
-from .queue import Queue
+from .queue import AUDIT_SHARE, Queue
 from .rebase import explained, rebased
 from .records import (
     Decision,
@@ -64,6 +65,7 @@ class Project:
     annotator : who acts when nobody else is named
     holdout, seed : fix the hold-out when the project is made; afterwards the folder's own hold
     answers : how many annotators are asked about each item
+    audit : share of the items asked, hold-out aside, that are drawn by chance whatever the strategy
     say : called with a sentence when the folder knows better than the arguments
 
     Raises
@@ -73,7 +75,7 @@ class Project:
     """
 
     def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
-                 annotator: str, holdout: float = 0.2, answers: int = 1, seed: int = 0,
+                 annotator: str, holdout: float = 0.2, answers: int = 1, seed: int = 0, audit: float = AUDIT_SHARE,
                  now: Callable[[], datetime] = utc_now, say: Callable[[str], None] = print) -> None:
         if isinstance(holdout, bool) or not isinstance(holdout, (int, float)) or not 0 <= holdout < 1:
             raise BadInput(f"holdout is {holdout!r}; a share of the pool from 0 up to (not including) 1 is expected.")
@@ -81,8 +83,11 @@ class Project:
             raise BadInput(f"answers is {answers!r}; a whole number of annotators per item, 1 or more, is expected.")
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise BadInput(f"seed is {seed!r}; a whole number is expected.")
+        if isinstance(audit, bool) or not isinstance(audit, (int, float)) or not 0 <= audit <= 1:
+            raise BadInput(f"audit is {audit!r}; a share of what is asked, from 0 to 1, is expected.")
         self.annotator = check_annotator(annotator)
         self.folder, self.ranking = Path(folder), Ranking()
+        self.chooser, self._audit = Chooser(self.ranking, say), float(audit)
         self.ordering: Ordering | None = None
         self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
         self._listeners: list[Callable[[str], None]] = []
@@ -366,31 +371,34 @@ class Project:
     # -- the queue: what a person is asked -------------------------------------------------------------------
 
     def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
-             showing: Collection[str] = (), queue: str | None = None) -> Items:
+             showing: Collection[str] = (), queue: str | None = None, claiming: bool = False) -> Items:
         """A look at the next n items for an annotator, best first; nothing is claimed.
 
         Parameters
         ----------
-        strategy : "random", a name from sampling.STRATEGIES, or a function from probabilities to scores; None takes
-            one item by margin and one by chance in turn where there are predictions, else all by chance
+        strategy : "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.SIGHTS` lists; None
+            begins with typical items and goes over to doubtful ones, and draws the audit's share by chance
         showing : ids that are on this annotator's screens already
+        claiming : the audit's share is drawn beside a named strategy too, as it is for whoever is about to answer
         queue : "relabel" for what taxonomy edits left in doubt; None for what is open
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
             raise BadInput(f"n is {n!r}; a number of items, 0 or more, is expected.")
         pool, annotator = self.pool, check_annotator(annotator or self.annotator)
+        check_strategy(strategy)
+        self.refresh()
+        held, shown = self._places(self.store.claims(exclude=annotator)), self._places(showing)
         if queue is not None:
             if queue not in QUEUES:
                 raise BadInput(f"queue is {queue!r}; one of {', '.join(QUEUES)} is expected, or None for what is open.")
-            self.refresh()
-            held = self._places([*showing, *self.store.claims(exclude=annotator)])
-            return QUEUES[queue](self, int(n), annotator, held)
+            return QUEUES[queue](self, int(n), annotator, [*shown, *held])
+        # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
+        choice = self.chooser.choose(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=int(n),
+                                     taken=[*held, *shown], answered=self._answered, seed=self.settings["seed"])
         with self.stands.lock:
-            self.refresh()
-            name, scores = self.ranking.scores(strategy, self.lineage)
             asked = self.queue.order(
-                int(n), annotator, scores=scores, name=name, by_chance=strategy is None, showing=self._places(showing),
-                held=self._places(self.store.claims(exclude=annotator)),
+                int(n), annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
+                audit=self._audit if strategy is None or claiming else 0.0, held=held,
                 ask_holdout=not self.yardstick.is_narrow(self.ranking, self.lineage))
         return Items([Item(str(pool.ids[ask.position]), ask.position, ask.chosen_by, ask.blind, pool.meta(ask.position))
                       for ask in asked])
@@ -402,8 +410,8 @@ class Project:
         held: list[Item] = []
         # Each time that others come first, somebody has got theirs: as many tries as there may be people at once.
         for _ in range(100):
-            wanted = self.next(n - len(held), strategy=strategy, annotator=annotator,
-                               showing=[*showing, *(item.id for item in held)], queue=queue)
+            wanted = self.next(n - len(held), strategy=strategy, annotator=annotator, queue=queue, claiming=True,
+                               showing=[*showing, *(item.id for item in held)])
             got = set(self.store.claim(wanted.ids, annotator, seconds=CLAIM_S))
             held += [item for item in wanted if item.id in got]
             if len(got) == len(wanted):
@@ -631,6 +639,14 @@ class Project:
         """What lies under an item now, as the log keeps it: its hash, and for a file its size and time."""
         self.pool  # noqa: B018 - says in words that a pool is needed
         return self.stands.contents.of(position)
+
+    def _answered(self) -> list[tuple[int, int]]:
+        """Position and label (its index among today's) of every answer that stands."""
+        given = answers.votes(self.store.annotations(), self.lineage)
+        column = {label_id: k for k, label_id in enumerate(self.taxonomy.label_ids)}
+        places = self.pool.positions(list(given)).tolist()
+        return [(place, column[label]) for place, labels in zip(places, given.values(), strict=True) if place >= 0
+                for label in labels if label in column]
 
     def _places(self, item_ids: Collection[str]) -> list[int]:
         return [place for place in self.pool.positions(list(item_ids)).tolist() if place >= 0] if item_ids else []

@@ -19,13 +19,16 @@ import numpy as np
 import pandas as pd
 
 from . import archive as archive_
+from .choosing import check_strategy
 from .errors import BadInput, ModelError
 from .images import thumbnail_in
 from .imports import import_annotations
+from .looks import Looks
 from .pool import Pool
 from .project import SHOWN_PROBS, Project
+from .queue import AUDIT_SHARE
 from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, check_annotator
-from .sampling import Strategy, strategy_named
+from .sampling import Strategy
 from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -43,6 +46,10 @@ NOBODY = "jovyan"
 # So many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
 # where somebody sits before the card. The next time goes on from there.
 FORESEEN, FORESEEN_S, WAITED_FOR_S = 1_024, 5.0, 0.8
+# What a strategy over embeddings sees of the answered items: so many of them, at most.
+RECALLED = 2_048
+# Without a model typical items are worth a longer wait, once: the first answers of all.
+LOOKED_FOR_S = 3.0
 
 
 class Workbench:
@@ -62,6 +69,8 @@ class Workbench:
     annotator : who is labelling; None takes JupyterHub's user, else the system's
     holdout, seed : share of the pool that only measures, never trains; drawn by a hash of seed and id: it never moves
     answers : how many annotators are asked about each item
+    audit : share of what people are asked, hold-out aside, that is drawn by chance whatever the strategy, so that error
+        rates are those of the pool
 
     Raises
     ------
@@ -80,7 +89,7 @@ class Workbench:
     def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None,
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
                  device: str = "auto", annotator: str | None = None, holdout: float = 0.2, answers: int = 1,
-                 seed: int = 0, head: str | None = None) -> None:
+                 seed: int = 0, head: str | None = None, audit: float = AUDIT_SHARE) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
             raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
@@ -90,13 +99,16 @@ class Workbench:
             taxonomy = Taxonomy(taxonomy)
         who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
         self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout, answers=answers,
-                               seed=seed)
+                               seed=seed, audit=audit)
         self.annotator_is_default = annotator is None and who == NOBODY
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._shelf: Shelf | None = None
         self._wiring = threading.RLock()
         self._review: Review | LabellerReview | None = None
         self._simulations: Counter[tuple[str, int]] = Counter()
+        if pool is not None:
+            self._looks = Looks(pool, embedded=self._embedded, seed=self.project.settings["seed"])
+            self.project.chooser.look = self._looks.at_hand
         try:
             if pool is not None and (model is not None or any(self.project.store.events(kind="adopted"))):
                 self.shelf.open()
@@ -291,9 +303,11 @@ class Workbench:
 
         Parameters
         ----------
-        strategy : "random", "margin", "entropy", "least_confidence", or a function from probabilities
-            (n_items, n_labels) to scores (n_items,), the larger the sooner; None takes an item by margin and one by
-            chance in turn, once there is a model
+        strategy : "random", "least_confidence", "margin", "entropy", "balanced_margin", "balanced_entropy",
+            "typiclust", "k_centre", "disagreement", or a function that gives scores (n_items,), the larger the sooner,
+            from probabilities (n_items, n_labels) or whatever else of `hitl_widgets.strategies.SIGHTS` its parameters
+            name. None begins with typical items, goes over to doubtful ones once a model has learnt enough, and says
+            so; a tenth is drawn by chance all the same (the audit)
         queue : "relabel" for what taxonomy edits left in doubt; None for what is open
         """
         self._foresee("random" if queue else strategy, annotator)
@@ -344,8 +358,7 @@ class Workbench:
         """
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        if isinstance(strategy, str) and strategy != "random":
-            strategy_named(strategy)
+        check_strategy(strategy)
         self.project.next(0, queue=queue)  # says in words that a pool is needed, or that there is no such queue
         if view is not None:
             if certainty != "keep" or keys is not None:
@@ -700,8 +713,22 @@ class Workbench:
 
     def _foresee(self, strategy: str | Strategy | None, annotator: str | None, budget_s: float = FORESEEN_S) -> None:
         """Have enough open items predicted for an order by doubt: a model that was just adopted has spoken of few."""
-        if strategy != "random" and self.project.ranking.predictions is not None:
-            self._ask(self.project.unforeseen(FORESEEN, annotator), budget_s=budget_s)
+        check_strategy(strategy)
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        project, modelled = self.project, self.project.ranking.predictions is not None
+        if strategy != "random" and modelled:
+            self._ask(project.unforeseen(FORESEEN, annotator), budget_s=budget_s)
+        if project.chooser.sees_embeddings(strategy, project.queue, project.lineage):
+            known = project.queue.taught()[-RECALLED:]
+            among = project.queue.foremost(FORESEEN, annotator or self.annotator)
+            if modelled:
+                self._ask(known, budget_s=budget_s)
+            if self._embedded(among) is None:
+                self._looks.prepare(np.union1d(known, among), budget_s=max(budget_s, LOOKED_FOR_S))
+
+    def _embedded(self, positions: np.ndarray) -> np.ndarray | None:
+        """What the model's last layer read of some items, as far as it was asked; None without a model."""
+        return None if self._shelf is None or self._shelf.adopted is None else self._shelf.embedded(positions)
 
     def _ask(self, positions: np.ndarray, *, budget_s: float | None = None, at_once: int = 256) -> None:
         """Let the model speak of the items it wasn't asked about yet."""

@@ -11,6 +11,7 @@ from torch import nn
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, ModelError
+from hitl_widgets.learn.predict import NetPredictor
 
 
 class Says(nn.Module):
@@ -102,12 +103,18 @@ def test_a_model_that_was_not_adopted_is_held_against_the_one_that_is(bench):
 
 
 def test_what_a_former_model_said_is_kept_and_not_asked_again(two, monkeypatch):
-    wb, former, _ = two
+    wb, former, new = two
     wb.flips()
+    monkeypatch.setattr(NetPredictor, "predict", lambda self, positions: pytest.fail("asked again"))
+    monkeypatch.setattr(NetPredictor, "predict_and_embed", lambda self, positions: pytest.fail("asked again"))
+    assert len(wb.flips()) == len(wb.flips(new, former)) == 4
+
+
+def test_a_model_whose_weights_are_gone_is_told(two):
+    wb, former, _ = two
     wb.shelf.path(former).unlink()
-    assert len(wb.flips()) == 4  # it said all it was asked about already
-    with pytest.raises(ModelError, match="weights of"):
-        wb.adopt(former)
+    with pytest.raises(ModelError, match=f"weights of {former} are gone"):
+        wb.flips()
 
 
 def test_only_so_many_items_are_asked_about(two):
