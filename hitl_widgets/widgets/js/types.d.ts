@@ -40,6 +40,8 @@ export interface Saliency {
 
 export interface Item {
   item_id: string; chosen_by: string; blind: boolean; height: number; width: number; mime?: string;
+  /** label_ids that an earlier answer leaves as likely, where the item is asked again */
+  candidates?: string[];
   meta?: Record<string, unknown>; suggestion?: string; probs: [string, number][]; model?: string;
   broken?: string; problem?: string;
   bytes?: ArrayBufferView; picture?: Picture; decoding?: Promise<void>;

@@ -1393,10 +1393,14 @@ var Session = class {
     this.peeked = label_id;
     this.#changed();
   }
-  /** The labels that arrows go through: the model's first, then those with a key. @returns {string[]} */
+  /** What an earlier answer to this item may mean now. @returns {string[]} */
+  get candidates() {
+    return this.item?.candidates?.filter((id) => this.labels.has(id)) ?? [];
+  }
+  /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
   get order() {
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
-    return [.../* @__PURE__ */ new Set([...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
+    return [.../* @__PURE__ */ new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
   /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
   #look(change) {
@@ -1605,7 +1609,8 @@ var WHY = {
   holdout: "drawn by chance",
   gold: "drawn by chance",
   audit: "drawn by chance",
-  revision: "decided before"
+  revision: "decided before",
+  relabel: "asked again: the labels changed"
 };
 var whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var told = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -1888,6 +1893,10 @@ function spelled(label) {
   }
   return forms;
 }
+function likelyFirst(labels, candidates) {
+  const likely = candidates.flatMap((label_id) => labels.filter((label) => label.label_id === label_id));
+  return [...likely, ...labels.filter((label) => !likely.includes(label))];
+}
 function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], limit = 12 } = {}) {
   const parts = plain(query.trim()).split(/\s+/).filter(Boolean);
   const wanted = parts.join(" ");
@@ -2010,9 +2019,11 @@ function buildLabels(session, refocus) {
   let marked = 0;
   let searching = false;
   let drawn2 = null;
+  let likely = "";
   function shown() {
     const labels = session.setup?.taxonomy.labels ?? [];
-    if (!searching) return labels.filter((label) => session.keys.has(label.label_id)).slice(0, MOST_CHIPS);
+    const likely2 = session.candidates;
+    if (!searching) return likelyFirst(labels, likely2).filter((label) => session.keys.has(label.label_id) || likely2.includes(label.label_id)).slice(0, MOST_CHIPS);
     return match(labels, box.value, { probs: new Map(session.suggestion ? session.item?.probs : []), recent: session.recent });
   }
   function draw() {
@@ -2021,10 +2032,11 @@ function buildLabels(session, refocus) {
     chips.style.gridTemplate = `repeat(${Math.ceil(labels.length / columns)}, auto) / repeat(${columns}, minmax(0, 1fr))`;
     chips.replaceChildren(...labels.map((label, i) => {
       const key = session.keys.get(label.label_id);
+      const likely2 = !searching && session.candidates.includes(label.label_id);
       return h(
         "button",
         {
-          class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}`,
+          class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely2 ? " hitl-likely" : ""}`,
           type: "button",
           tabindex: "-1",
           "data-label": label.label_id,
@@ -2085,9 +2097,10 @@ function buildLabels(session, refocus) {
   function update() {
     const { setup, focused } = session;
     find.hidden = !setup || setup.taxonomy.labels.length <= 10;
-    if (setup && setup.taxonomy !== drawn2) {
+    if (setup && (setup.taxonomy !== drawn2 || !searching && likely !== session.candidates.join())) {
       drawn2 = setup.taxonomy;
-      setText(title, setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
+      likely = session.candidates.join();
+      setText(title, likely ? "Labels, the likely ones first" : setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
       draw();
     }
     const suggested = session.suggestion?.[0];
