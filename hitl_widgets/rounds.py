@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from .errors import BadInput
+from .errors import BadInput, TrainingStopped
 from .events import canonical
 from .learn.course import Checkpoint
 from .learn.doubt import OPEN
@@ -219,7 +219,8 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     marks: Marks | None = None if marked is None or how == "off" else marked.marks
     net = shelf.start(start, seed=seed)
     checkpoint = _checkpoint(shelf, key, net)
-    with leaving_a_core(), Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
+    with checkpoint.forgotten_after(TrainingStopped), leaving_a_core(), \
+            Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
         trained = train(net, items.images, items.targets, weights=items.weights, choices=items.choices,
                         draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, augment=jitter,
                         marks=marks, reasons="penalty" if how == "penalty" else "invariance", progress=live,

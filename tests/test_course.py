@@ -16,6 +16,7 @@ from test_finetune import digits, tiny  # noqa: F401 - digits is a fixture
 from torch import nn
 
 import hitl_widgets as hw
+from hitl_widgets.errors import TrainingStopped
 from hitl_widgets.learn.course import Checkpoint, Pace, groups, one_cycle
 from hitl_widgets.learn.finetune import jitter, train
 from hitl_widgets.learn.predict import weights_version
@@ -178,6 +179,21 @@ def test_after_an_interrupt_the_same_call_goes_on_and_another_begins_anew(tmp_pa
     wb.finetune(epochs=3, seed=8)
     assert "goes on from there" not in capsys.readouterr().out
     assert not list((tmp_path / "p" / "training").iterdir())  # what was stopped is given up
+
+
+def test_weights_that_led_to_a_loss_that_is_no_number_are_not_gone_on_with(tmp_path, monkeypatch):
+    from hitl_widgets.learn import finetune
+    wb, loss_of = project(tmp_path / "p"), finetune.loss_of
+    there = []
+
+    def diverging(logits, targets, weights):
+        there.extend((tmp_path / "p" / "training").glob("*"))
+        return loss_of(logits, targets, weights) * (float("nan") if there else 1)
+    monkeypatch.setattr(finetune, "loss_of", diverging)
+    with pytest.raises(TrainingStopped, match="at step 33 "):
+        wb.finetune(epochs=3)
+    assert there
+    assert not list((tmp_path / "p" / "training").iterdir())
 
 
 # -- the last layer first ------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import copy
 import json
 import math
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -144,6 +144,15 @@ class Checkpoint:
         """How many epochs it has behind it; 0 where there is nothing to go on from."""
         kept = self.read(facts_only=True)
         return 0 if kept is None else len(kept[1]["history"])
+
+    @contextmanager
+    def forgotten_after(self, kind: type[Exception]) -> Iterator[None]:
+        """Remove it when such an error ends what is done: its weights led there."""
+        try:
+            yield
+        except kind:
+            self.remove()
+            raise
 
     def remove(self) -> None:
         """Forget it: the training is done."""

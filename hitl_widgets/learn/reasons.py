@@ -46,8 +46,8 @@ class Marks:
     wrong, missing : bool, shape (n_marked, h, w): what should not have counted, and what should have; either may be
         empty for an item
     left_out : row -> why its region says nothing to the net
-    unanswered : views, shape (n, C, h, w), and wrong regions, bool, shape (n, h, w), of further items that nobody gave a
-        label: what should not count can be heard without one
+    unanswered : views, shape (n, C, h, w), and wrong regions, bool, shape (n, h, w), of further items that nobody gave
+        a label: what should not count can be heard without one
     """
 
     rows: np.ndarray
