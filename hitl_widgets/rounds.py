@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import nn
 
 from .errors import BadInput, TrainingStopped
 from .events import canonical
+from .explanations import before_and_after
 from .learn.course import Checkpoint
 from .learn.doubt import OPEN
 from .learn.evaluate import Figure, Metrics, compare, measure
@@ -60,6 +62,7 @@ class Run:
     relies_before, relies_after : how much each model leans on what people marked as wrong; None where nobody marked
         anything, or there was no model before
     reasons : how the loss heard what people marked: "penalty", "invariance" or "off"
+    witness : draws what `plot_reasons` shows; None where nobody marked anything
     """
 
     before: Metrics
@@ -77,11 +80,32 @@ class Run:
     relies_before: Reliance | None = None
     relies_after: Reliance | None = None
     reasons: str = "off"
+    witness: Callable[..., Plot] | None = field(default=None, repr=False, compare=False)
 
     def plot(self) -> Plot:
         """Before and after, per label and in all, with 95 % intervals."""
         from .widgets.plots import plot_gain
         return plot_gain(self.before, self.after, self.gain)
+
+    def plot_reasons(self, n: int = 4, *, method: str = "saliency") -> Plot:
+        """Some of the items on which a wrong region was marked: where, and the maps of the models before and after.
+
+        Parameters
+        ----------
+        n : of so many items, drawn evenly from all that are marked
+        method : as for `Workbench.explain`; each map is for the label that people gave the item
+
+        Raises
+        ------
+        BadInput
+            When no wrong region was marked, or there was no model before.
+        ModelError
+            When a model's weights are gone, or the method doesn't serve it.
+        """
+        if self.witness is None:
+            raise BadInput("nobody had marked a region when this run was made; mark some on the card, or with "
+                           "wb.decide(..., wrong=mask), and fine-tune again.")
+        return self.witness(n=n, method=method)
 
     def table(self) -> pd.DataFrame:
         """Recall per label before and after: label, n, before, after, gain; then the accuracy in a row "all",
@@ -211,7 +235,8 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     if former is not None:
         project.say(f"Nothing was said since round {former.round} that it didn't learn from: this is what it gained. "
                     "To train on all the same, pass another seed.")
-        return former
+        return former if marked is None else replace(
+            former, witness=partial(before_and_after, shelf, marked.said, former.round))
     began = time.monotonic()
     n_round = project.round
     before_probs = _before(shelf, list(truth))
@@ -233,6 +258,7 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     if marked is not None:
         relies_after = marked.rely(shelf.predictor_of(trained.net, project.taxonomy.label_ids), seed=seed)
         run = replace(run, reasons=how, relies_before=relies_before, relies_after=relies_after,
+                      witness=partial(before_and_after, shelf, marked.said, n_round),
                       seconds=round(time.monotonic() - began, 1))
     shelf.keep(trained.net, run.model)
     project.record("trained", {**run.as_body(), "key": key, "start": start, "seed": seed})

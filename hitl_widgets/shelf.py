@@ -293,6 +293,12 @@ class Shelf:
             rows[np.isin(positions, missing)] = fresh
         return rows
 
+    def embedded(self, positions: np.ndarray) -> np.ndarray | None:
+        """The same as far as it is known already, NaN elsewhere; None where nothing is."""
+        with self._lock:
+            kept = self._embeddings
+        return None if kept is None or not kept.n_features else kept.get(positions)
+
     def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
         """What is known of some items' looks: the model's embedding, where there is one, beside the components of the
         pixels and of their edges (`hitl_widgets.features`): float32, shape (n, n_features); NaN where an item can't be
@@ -335,7 +341,7 @@ class Shelf:
         parts: dict[str, tuple[str, ...]] = {}
         for row, (position, target) in enumerate(zip(positions, targets, strict=True)):
             try:
-                parts |= {label: self._parts(label, explainer.predictor) for label in (target, against)
+                parts |= {label: self.parts(label, explainer.predictor) for label in (target, against)
                           if label is not None and label not in parts}
             except ModelError as error:
                 answers[row] = error
@@ -372,7 +378,7 @@ class Shelf:
         found = check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
         return pd.DataFrame([one.as_row() for one in found])
 
-    def _parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
+    def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
         """The model's labels that make up one of today's; ModelError where the model can't tell it from others."""
         lineage = self.project.lineage
         if predictor.label_ids == lineage.today.label_ids:
