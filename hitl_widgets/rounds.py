@@ -24,6 +24,7 @@ from .errors import BadInput, TrainingStopped
 from .events import canonical
 from .explanations import before_and_after
 from .learn.course import Checkpoint
+from .learn.doubt import OPEN
 from .learn.evaluate import Figure, Metrics, compare, measure
 from .learn.finetune import LabelledImages, Trained, jitter, train
 from .learn.predict import weights_version
@@ -31,6 +32,7 @@ from .learn.reasons import How, Marks
 from .learn.reliance import Reliance
 from .marks import Marked, marked_items
 from .shelf import Shelf
+from .taxonomy import Taxonomy
 from .widgets.live import Live
 
 if TYPE_CHECKING:
@@ -171,13 +173,24 @@ def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> Labe
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
 
     With "weight" an item counts by its annotators' certainty (`answers.trust`), with "off" by the share of them that
-    agree, whatever their certainty.
+    agree, whatever their certainty. An answer that an edit left in doubt, and one that is an inner node, is learnt as
+    one of several (`LabelledImages.choices`).
     """
     answers, taxonomy = shelf.project.training_answers(), shelf.project.taxonomy
-    return LabelledImages(shelf.project.pool, answers["position"].tolist(), answers["label_id"].tolist(),
-                          taxonomy.label_ids, preprocess=shelf.view,
-                          weights=answers["share" if certainty == "off" else "weight"].tolist(),
+    narrowed = shelf.project.narrowed_answers()
+    open_to = {label_id: _open_to(taxonomy, label_id) for label_id in taxonomy.label_ids}
+    choices = [open_to[label_id] for label_id in answers["label_id"]] + narrowed["label_ids"].tolist()
+    weights = answers["share" if certainty == "off" else "weight"].tolist() + \
+        ([1.0] * len(narrowed) if certainty == "off" else narrowed["weight"].tolist())
+    return LabelledImages(shelf.project.pool, answers["position"].tolist() + narrowed["position"].tolist(),
+                          answers["label_id"].tolist() + [some[0] for some in narrowed["label_ids"]],
+                          taxonomy.label_ids, preprocess=shelf.view, weights=weights, choices=choices,
                           names=[taxonomy.name_of(label_id) for label_id in taxonomy.label_ids])
+
+
+def _open_to(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
+    """The labels of which an answer may be: itself and, of an inner node, those below it."""
+    return (label_id, *(label.id for label in taxonomy.below(label_id)))
 
 
 def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, start: Start | str = "adopted",
@@ -233,7 +246,7 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     checkpoint = _checkpoint(shelf, key, net)
     with checkpoint.forgotten_after(TrainingStopped), leaving_a_core(), \
             Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
-        trained = train(net, items.images, items.targets, weights=items.weights,
+        trained = train(net, items.images, items.targets, weights=items.weights, choices=items.choices,
                         draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, augment=jitter,
                         marks=marks, reasons="penalty" if how == "penalty" else "invariance", progress=live,
                         checkpoint=checkpoint, device=shelf.device)
@@ -284,8 +297,10 @@ def leaving_a_core() -> Iterator[None]:
 
 def _key(items: LabelledImages, truth: Mapping[str, str], **arguments: Any) -> str:
     """What a run follows from: answers, known answers and arguments, but not the model it starts from."""
-    said = [[item_id, items.label_ids[target], round(float(weight), 6)]
-            for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
+    said: list[Any] = [[item_id, None if target == OPEN else items.label_ids[target], round(float(weight), 6)]
+                       for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
+    if items.choices is not None:
+        said = [*said, np.packbits(items.choices, axis=1).tolist()]
     text = canonical({"said": said, "truth": dict(truth), "labels": list(items.label_ids), **arguments})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
