@@ -195,7 +195,7 @@ def _open_to(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
 
 def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, start: Start | str = "adopted",
              adopt: Adopt | str = "better", seed: int | None = None, reasons: Reasons | str = "auto",
-             certainty: Certainty | str = "weight") -> Run:
+             certainty: Certainty | str = "weight", body: float = 1.0) -> Run:
     """Train on what people said, measure what it gained, adopt it unless it is worse; see `Workbench.finetune`.
 
     A run whose answers and arguments are those of a former session's isn't made again: it is read from the log, so
@@ -203,16 +203,19 @@ def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, s
     """
     with shelf.training:  # one after the other: each is measured against what is adopted then
         return _finetune(shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
-                         reasons=reasons, certainty=certainty)
+                         reasons=reasons, certainty=certainty, body=body)
 
 
 def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start | str, adopt: Adopt | str,
-              seed: int | None, reasons: Reasons | str, certainty: Certainty | str) -> Run:
+              seed: int | None, reasons: Reasons | str, certainty: Certainty | str, body: float) -> Run:
     project = shelf.project
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise BadInput(f"epochs is {epochs!r}; a whole number, 1 or more, is expected.")
     if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or budget_s <= 0):
         raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
+    if isinstance(body, bool) or not isinstance(body, (int, float)) or not 0 < body <= 1:
+        raise BadInput(f"body is {body!r}; a share of the last layer's rate is expected, above 0 and up to 1. To leave "
+                       "layers as they are, pass a net whose weights there have requires_grad=False.")
     for name, value, known in (("start", start, get_args(Start)), ("adopt", adopt, get_args(Adopt)),
                                ("reasons", reasons, get_args(Reasons)),
                                ("certainty", certainty, get_args(Certainty))):
@@ -230,7 +233,7 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     how = heard(reasons, start=start if shelf.adopted else "initial", marked=marked)
     key = _key(items, truth, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
                **({} if marked is None else {"reasons": how, "marks": marked.said}),
-               **({} if certainty == "weight" else {"certainty": certainty}))
+               **({} if certainty == "weight" else {"certainty": certainty}), **({} if body == 1 else {"body": body}))
     former = _former(shelf, key)
     if former is not None:
         project.say(f"Nothing was said since round {former.round} that it didn't learn from: this is what it gained. "
@@ -249,7 +252,7 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
         trained = train(net, items.images, items.targets, weights=items.weights, choices=items.choices,
                         draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, augment=jitter,
                         marks=marks, reasons="penalty" if how == "penalty" else "invariance", progress=live,
-                        checkpoint=checkpoint, device=shelf.device)
+                        body=body, head=shelf.head, checkpoint=checkpoint, device=shelf.device)
     if trained.stopped_because == "interrupted":
         project.say("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
                     "epoch that was finished.")

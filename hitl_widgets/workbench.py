@@ -444,7 +444,8 @@ class Workbench:
         return self.shelf.embeddings([self.pool.position(item_id) for item_id in ids_of(item_ids)])
 
     def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
-                 seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight") -> Run:
+                 seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight",
+                 body: float = 1.0) -> Run:
         """Train on what people said, measure what it gained on the hold-out, and adopt the result if it isn't worse.
 
         Parameters
@@ -457,6 +458,11 @@ class Workbench:
         reasons : how the loss hears the regions that were marked: "penalty" (on the gradient there), "invariance" (when
             they are repainted), "off", or "auto": the penalty with start="initial", invariance else
         certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't
+        body : how fast all but the last layer learns, as a share of the last one's rate, above 0 and up to 1. Below 1
+            the last layer learns alone for the first fifth: for a large net that was trained elsewhere
+
+        The state is kept after each epoch. The same call goes on from there when this one was interrupted, or its
+        process ended.
 
         Returns
         -------
@@ -473,7 +479,7 @@ class Workbench:
         """
         from .rounds import finetune
         return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
-                        reasons=reasons, certainty=certainty)
+                        reasons=reasons, certainty=certainty, body=body)
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
                 ) -> Explanations:
