@@ -394,7 +394,7 @@ class Project:
         return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
             .sort_values("item_id", ignore_index=True)
 
-    def progress(self, annotator: str | None = None) -> dict[str, Any]:
+    def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
         many answers measure."""
         annotator = check_annotator(annotator or self.annotator)
