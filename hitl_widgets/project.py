@@ -540,7 +540,7 @@ class Project:
         self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
         return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
 
-    def progress(self, annotator: str | None = None) -> dict[str, Any]:
+    def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
         many answers measure."""
         annotator = check_annotator(annotator or self.annotator)

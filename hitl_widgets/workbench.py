@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .shelf import Shelf
     from .widgets.labeller import LabellerReview
     from .widgets.review import Review
+    from .worth import Progress
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
@@ -632,6 +633,28 @@ class Workbench:
         """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
         return self.project.consensus()
 
+    def progress(self, answers: int = 50) -> Progress:
+        """What the rounds so far came to, and what the next answers are likely to gain: when is it enough?
+
+        Parameters
+        ----------
+        answers : how many answers back, and how many ahead
+
+        Returns
+        -------
+        Progress
+            .accuracy, .labels, .suggestions, .times, .people, .difficulty (DataFrames, every share with its n and 95 %
+            interval), .gained, .likely, .plot()
+
+        Raises
+        ------
+        BadInput
+            When answers isn't a whole number, 1 or more, or the project was opened without its pool.
+        """
+        from .worth import progress
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        return progress(self.project, more=answers)
+
     def archive(self, path: str | os.PathLike[str]) -> Path:
         """Write the whole project (log, models, predictions; not the items themselves) into one file."""
         return archive_.write(self.project, Path(path))
@@ -708,9 +731,9 @@ class Workbench:
                     probs={} if prediction is None else prediction.top(SHOWN_PROBS), chosen_by=item.chosen_by,
                     model=None if prediction is None else prediction.model, taxonomy=self.taxonomy.version)
 
-    def progress(self, annotator: str | None = None) -> dict[str, Any]:
+    def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered, today, in_round, open, items, round, taxonomy, holdout."""
-        return self.project.progress(annotator)
+        return self.project.tally(annotator)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came."""

@@ -77,7 +77,7 @@ class Desk(Protocol):
                acted_at: datetime | None = None) -> Decision: ...
     def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision: ...
-    def progress(self, annotator: str | None = None) -> Mapping[str, Any]: ...
+    def tally(self, annotator: str | None = None) -> Mapping[str, Any]: ...
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]: ...
 
 
@@ -483,7 +483,7 @@ class Review:
     def _progress(self, annotator: str) -> Message:
         with self._changed:
             here = len(set(self._closing.values()))
-        return {**self.desk.progress(annotator), "here": here}
+        return {**self.desk.tally(annotator), "here": here}
 
     def _push(self, message: Message, buffers: list[Any] | None = None) -> None:
         if not self._closed:
