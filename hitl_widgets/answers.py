@@ -119,6 +119,24 @@ def trust(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
     return sums
 
 
+def spoken(table: Table, lineage: Lineage) -> pd.DataFrame:
+    """All that was said of items, unsure included: item_id, annotator, decision_id, content, label_id (today's; None
+    for an unsure without a best guess), certainty (NaN unless it was given for this very item), unsure.
+
+    A skip says nothing, nor does a label that a later edit left in doubt.
+    """
+    rows = []
+    for item_id, annotator, decision_id, content, verdict, label_id, version, certainty, source in zip(
+            *(table[name] for name in ("item_id", "annotator", "decision_id", "content", "verdict", "label_id",
+                                       "taxonomy", "certainty", "certainty_source")), strict=True):
+        today = None if label_id is None else lineage.exactly(label_id, version)
+        if verdict == "unsure" or (verdict in LABELLING and today is not None):
+            given = np.nan if certainty is None or source == "carried" else float(certainty)
+            rows.append((item_id, annotator, decision_id, content, today, given, verdict == "unsure"))
+    return pd.DataFrame(rows, columns=["item_id", "annotator", "decision_id", "content", "label_id", "certainty",
+                                       "unsure"])
+
+
 def majority(given: Sequence[str]) -> tuple[str, int]:
     """The label_id given most often, and how often; a tie falls to the smaller id, whatever the order.
 

@@ -540,6 +540,20 @@ class Project:
         self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
         return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
 
+    def spoken_answers(self) -> pd.DataFrame:
+        """All that was said of training and gold items, as `answers.spoken`, by item and annotator, with position and
+        known (the label_id that gold says; None elsewhere). ItemChanged as for `training_answers`."""
+        self.refresh()
+        spoken = answers.spoken(self.store.annotations(), self.lineage)
+        places = self.pool.positions(spoken["item_id"].tolist())
+        spoken = spoken.assign(position=places)[(places >= 0) & (self.queue.gold | ~self.queue.holdout)[places]]
+        self.stands.contents.check(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
+                                   budget_s=None)
+        gold = self.gold()
+        known = [gold.get(item_id) for item_id in spoken["item_id"]]
+        return spoken.assign(known=pd.Series(known, spoken.index, dtype=object)).drop(columns="content") \
+            .sort_values(["item_id", "annotator"], ignore_index=True)
+
     def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
         many answers measure."""

@@ -458,7 +458,9 @@ class Workbench:
         seed : None takes the project's; the same run twice on a CPU gives the same model
         reasons : how the loss hears the regions that were marked: "penalty" (on the gradient there), "invariance" (when
             they are repainted), "off", or "auto": the penalty with start="initial", invariance else
-        certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't
+        certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't; "soft" learns from
+            probabilities: all answers to an item, their certainty and a model that never heard them are weighed by
+            what gold shows each to be worth (docs/certainty.md), and what was answered unsure teaches too
         body : how fast all but the last layer learns, as a share of the last one's rate, above 0 and up to 1. Below 1
             the last layer learns alone for the first fifth: for a large net that was trained elsewhere
 
@@ -604,10 +606,15 @@ class Workbench:
         from .flips import flips
         return flips(self.shelf, before, after, n=n)
 
-    def training_set(self) -> LabelledImages:
-        """A torch Dataset of the current annotations (consensus, without hold-out and gold)."""
+    def training_set(self, *, certainty: str = "weight") -> LabelledImages:
+        """A torch Dataset of the current annotations (consensus, without hold-out and gold), as `finetune` takes it.
+
+        Parameters
+        ----------
+        certainty : as for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels)
+        """
         from .rounds import training_set
-        return training_set(self.shelf)
+        return training_set(self.shelf, certainty=certainty)
 
     # -- what stands -----------------------------------------------------------------------------------------
 
