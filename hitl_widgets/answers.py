@@ -74,6 +74,35 @@ def votes(table: Table, lineage: Lineage) -> Votes:
     return given
 
 
+def narrowed(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[str, ...], float]]:
+    """What is left of answers that a later edit left in doubt: item_id -> the label_ids that it may be, and how much
+    its annotators' answers count on average, as in `trust`.
+
+    Of items that no answer decides. Several annotators' choices narrow each other, unless nothing is common to them. An
+    answer that may be any label says nothing.
+    """
+    found: dict[str, list[tuple[set[str], float]]] = {}
+    decided: set[str] = set()
+    for item_id, verdict, label_id, version, certainty, source in zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
+            strict=True):
+        if verdict in LABELLING and label_id is not None:
+            stands = lineage.resolve(label_id, version)
+            if len(stands) == 1:
+                decided.add(item_id)
+            elif stands:
+                counts = 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
+                found.setdefault(item_id, []).append((set(stands), counts))
+    rows = {}
+    for item_id in sorted(found.keys() - decided):
+        sets = [some for some, _ in found[item_id]]
+        left = set.intersection(*sets) or set.union(*sets)
+        if len(left) < len(lineage.today.label_ids):
+            in_order = tuple(label_id for label_id in lineage.today.label_ids if label_id in left)
+            rows[item_id] = in_order, sum(counts for _, counts in found[item_id]) / len(sets)
+    return rows
+
+
 def trust(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
     """How much the answers to an item speak for a label: (item_id, label_id) -> the sum over its annotators.
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .shelf import Shelf
     from .widgets.labeller import LabellerReview
     from .widgets.review import Review
+    from .worth import Progress
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
@@ -444,7 +445,8 @@ class Workbench:
         return self.shelf.embeddings([self.pool.position(item_id) for item_id in ids_of(item_ids)])
 
     def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
-                 seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight") -> Run:
+                 seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight",
+                 body: float = 1.0) -> Run:
         """Train on what people said, measure what it gained on the hold-out, and adopt the result if it isn't worse.
 
         Parameters
@@ -459,6 +461,11 @@ class Workbench:
         certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't; "soft" learns from
             probabilities: all answers to an item, their certainty and a model that never heard them are weighed by
             what gold shows each to be worth (docs/certainty.md), and what was answered unsure teaches too
+        body : how fast all but the last layer learns, as a share of the last one's rate, above 0 and up to 1. Below 1
+            the last layer learns alone for the first fifth: for a large net that was trained elsewhere
+
+        The state is kept after each epoch. The same call goes on from there when this one was interrupted, or its
+        process ended.
 
         Returns
         -------
@@ -475,7 +482,7 @@ class Workbench:
         """
         from .rounds import finetune
         return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
-                        reasons=reasons, certainty=certainty)
+                        reasons=reasons, certainty=certainty, body=body)
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
                 ) -> Explanations:
@@ -633,6 +640,28 @@ class Workbench:
         """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
         return self.project.consensus()
 
+    def progress(self, answers: int = 50) -> Progress:
+        """What the rounds so far came to, and what the next answers are likely to gain: when is it enough?
+
+        Parameters
+        ----------
+        answers : how many answers back, and how many ahead
+
+        Returns
+        -------
+        Progress
+            .accuracy, .labels, .suggestions, .times, .people, .difficulty (DataFrames, every share with its n and 95 %
+            interval), .gained, .likely, .plot()
+
+        Raises
+        ------
+        BadInput
+            When answers isn't a whole number, 1 or more, or the project was opened without its pool.
+        """
+        from .worth import progress
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        return progress(self.project, more=answers)
+
     def archive(self, path: str | os.PathLike[str]) -> Path:
         """Write the whole project (log, models, predictions; not the items themselves) into one file."""
         return archive_.write(self.project, Path(path))
@@ -674,9 +703,13 @@ class Workbench:
         self._ask(np.array([position], np.int64))
         return self.project.prediction(position)
 
-    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None:
-        """Why the model would say `target` (a label_id) of one item; None without a model."""
-        return None if self.project.ranking.predictions is None else self.shelf.explain(position, method, target)
+    def explanation(self, position: int, *, method: str, target: str, against: str | None = None
+                    ) -> Attribution | None:
+        """Why the model would say `target` (a label_id) of one item, or say it rather than `against`; None without a
+        model."""
+        if self.project.ranking.predictions is None:
+            return None
+        return self.shelf.explain(position, method, target, against)
 
     def item(self, item_id: str) -> Item:
         """One item outside the queue, to be looked at again."""
@@ -705,9 +738,9 @@ class Workbench:
                     probs={} if prediction is None else prediction.top(SHOWN_PROBS), chosen_by=item.chosen_by,
                     model=None if prediction is None else prediction.model, taxonomy=self.taxonomy.version)
 
-    def progress(self, annotator: str | None = None) -> dict[str, Any]:
+    def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered, today, in_round, open, items, round, taxonomy, holdout."""
-        return self.project.progress(annotator)
+        return self.project.tally(annotator)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came."""
