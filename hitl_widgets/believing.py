@@ -15,8 +15,9 @@ import pandas as pd
 from .features import Pixels
 from .folds import out_of_fold
 from .learn.finetune import item_draws
+from .project import Project
 from .shelf import Shelf
-from .trust import Answers, Trust, beliefs, calibrate
+from .trust import Answers, Trust, agreed, beliefs, calibrate
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,22 @@ def believe(shelf: Shelf) -> Believed:
     answers = spoken[named].drop(columns="known").assign(right=found[row[named], labels[named]])
     return Believed(item_ids[teaches].tolist(), positions[teaches].tolist(), found[teaches],
                     answers.reset_index(drop=True), trust, annotators.tolist())
+
+
+def judged(project: Project) -> pd.DataFrame:
+    """The answers whose truth is known: annotator, certainty, right, judged_by ("gold", or "others" where most of two
+    or more other annotators of the item agree), for `calibration`."""
+    spoken, label_ids = project.spoken_answers(), project.taxonomy.label_ids
+    column = {label_id: i for i, label_id in enumerate(label_ids)}
+    item_ids, row = np.unique(spoken["item_id"].to_numpy(str), return_inverse=True)
+    labels = np.array([column.get(label_id, -1) for label_id in spoken["label_id"]], np.int64)
+    truth = np.array([column.get(label_id, -1) for label_id in spoken["known"]], np.int64)
+    rows, verdicts = agreed(Answers.of(row, labels, unsure=spoken["unsure"].to_numpy(bool)), len(item_ids),
+                            len(label_ids))
+    by_others = np.isin(np.arange(len(spoken)), rows[truth[rows] < 0])
+    truth[rows] = np.where(truth[rows] < 0, verdicts, truth[rows])
+    known = spoken.assign(right=labels == truth, judged_by=np.where(by_others, "others", "gold"))
+    return known.loc[(labels >= 0) & (truth >= 0), ["annotator", "certainty", "right", "judged_by"]]
 
 
 def features(shelf: Shelf, positions: list[int]) -> list[np.ndarray]:
