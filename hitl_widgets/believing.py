@@ -15,6 +15,7 @@ import pandas as pd
 from .features import Pixels
 from .folds import out_of_fold
 from .learn.finetune import item_draws
+from .pool import Pool
 from .project import Project
 from .shelf import Shelf
 from .trust import Answers, Trust, agreed, beliefs, calibrate
@@ -85,10 +86,25 @@ def judged(project: Project) -> pd.DataFrame:
 def features(shelf: Shelf, positions: list[int]) -> list[np.ndarray]:
     """What quick models see of items: main components of their pixels and of their edges, and what the net as it was
     passed in, before it learned from anybody's answers, makes of them. Zeros where an item can't be read."""
-    project = shelf.project
+    if not positions:
+        return []
+    project, some = shelf.project, _Some(shelf.project.pool, positions)
     fresh = shelf.predictor_of(shelf.start("initial", seed=project.settings["seed"]), project.taxonomy.label_ids)
-    kinds = [Pixels(project.pool).of(positions), Pixels(project.pool, edges=True).of(positions), fresh.embed(positions)]
-    return [np.nan_to_num(kind) for kind in kinds] if positions else []
+    kinds = [*(Pixels(some, edges=edges).of(range(len(some))) for edges in (False, True)), fresh.embed(positions)]
+    return [np.nan_to_num(kind) for kind in kinds]
+
+
+class _Some:
+    """Some items of a pool, so that what is kept of each grows with the answers and not with the pool."""
+
+    def __init__(self, pool: Pool, positions: list[int]) -> None:
+        self._pool, self._positions = pool, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def load(self, row: int) -> np.ndarray:
+        return self._pool.load(self._positions[row])
 
 
 def _heard(said: Answers, n_items: int, n_labels: int) -> np.ndarray:

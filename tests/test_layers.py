@@ -42,8 +42,8 @@ LAYERS = [
     Layer(1, {"taxonomy", "reading", "edits", "changes", "differences", "events", "lineage", "undo", "rebase"},
           {"numpy", "yaml"}),
     Layer(2, {"sampling", "coverage", "strategies", "queue", "given", "answers", "trust", "folds", "second_looks",
-              "calibration", "intervals", "curves", "overlay", "superpixels", "examples", "features", "relabelling",
-              "quality"}, MATHEMATICS),
+              "intervals", "curves", "overlay", "superpixels", "examples", "features", "relabelling", "quality"},
+          MATHEMATICS),
     Layer(2, {"store", "tables", "copies", "lock"}, {"sqlalchemy"}),
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
     Layer(3, {"learn"}, LEARNING),
@@ -52,7 +52,7 @@ LAYERS = [
               "imports", "simulation", "ledger", "report"}, MATHEMATICS, below=3),
     Layer(5, {"widgets"}, VIEWS),
     Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "flips", "marks", "believing", "looks",
-              "worth"}, LEARNING | VIEWS),
+              "worth", "calibration"}, LEARNING | VIEWS),
 ]
 
 # In these modules only, whatever the row of others allows.
