@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from . import edits as edits_
+from .changes import compose
+from .differences import between
 from .errors import TaxonomyMismatch
 from .events import Event
 from .taxonomy import Taxonomy
@@ -53,7 +54,7 @@ class Lineage:
             stands: tuple[str, ...] = (label_id,)
             for later in sorted(v for v in self._steps if v > key[1]):
                 step = self._steps[later]
-                stands = edits_.compose({label_id: stands}, {old: step.get(old, (old,)) for old in stands})[label_id]
+                stands = compose({label_id: stands}, {old: step.get(old, (old,)) for old in stands})[label_id]
             # A label of which a part is no answer any more is certain of nothing.
             self._resolved[key] = stands if set(stands) <= set(self.today.label_ids) else ()
         return self._resolved[key]
@@ -93,7 +94,7 @@ class Lineage:
             return max(former)
         today, names = self.today, list(self.today.names)
         has = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-        steps = [str(edit) for edit in edits_.between(today, given)]
+        steps = [str(edit) for edit in between(today, given)]
         more = ", ..." if len(steps) > 8 else ""
         raise TaxonomyMismatch(
             f"the project is at taxonomy v{today.version}, which has: {has}. The taxonomy given was never one of its "

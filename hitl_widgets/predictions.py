@@ -30,6 +30,7 @@ class Predictions:
     label_ids : which label each column stands for
     ids_digest : digest of the pool's ids; rows made for other ids are thrown away
     n_items : how many rows
+    recipe : what the rows follow from beside weights and items, such as the preprocessing; others are thrown away
 
     Attributes
     ----------
@@ -37,11 +38,13 @@ class Predictions:
     tried : memory map, bool, shape (n_items,); True where the model was asked, even if the item was unreadable
     """
 
-    def __init__(self, folder: Path, *, model: str, label_ids: Sequence[str], ids_digest: str, n_items: int) -> None:
+    def __init__(self, folder: Path, *, model: str, label_ids: Sequence[str], ids_digest: str, n_items: int,
+                 recipe: str = "") -> None:
         self.model, self.label_ids = model, tuple(label_ids)
         self._home = Path(folder) / model
         self._lock = threading.Lock()
-        about = {"model": model, "label_ids": list(label_ids), "ids_digest": ids_digest, "n_items": n_items}
+        about = {"model": model, "label_ids": list(label_ids), "ids_digest": ids_digest, "n_items": n_items,
+                 "recipe": recipe}
         if not self._made_for(about):
             shutil.rmtree(self._home, ignore_errors=True)
             self._make(about)

@@ -393,7 +393,7 @@ class Shelf:
             self._recipe = _recipe(predictor)
             self.project.use_predictions(Predictions(
                 self.project.folder / "predictions", model=predictor.version, label_ids=predictor.label_ids,
-                ids_digest=pool.digest, n_items=len(pool)))
+                ids_digest=pool.digest, n_items=len(pool), recipe=self._recipe))
 
 
 def _recipe(predictor: NetPredictor) -> str:
