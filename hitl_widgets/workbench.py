@@ -30,6 +30,7 @@ from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from .explanations import Explanations
+    from .flips import Flips
     from .learn.finetune import LabelledImages
     from .rounds import Run
     from .shelf import Shelf
@@ -55,6 +56,8 @@ class Workbench:
         workbench labels all the same, and `finetune` trains a small CNN of its own
     preprocess : `Preprocess`, or a function from an image (uint8, H x W or H x W x 3) to a tensor; None chooses one
     device : "auto", "cpu", "cuda", "mps", or whatever torch.device takes
+    head : name of the model's last layer among ``model.named_modules()``, where the last nn.Linear isn't it: what it
+        reads is an item's embedding, and when the taxonomy changes it is given other outputs
     annotator : who is labelling; None takes JupyterHub's user, else the system's
     holdout, seed : share of the pool that only measures, never trains; drawn by a hash of seed and id: it never moves
     answers : how many annotators are asked about each item
@@ -76,7 +79,7 @@ class Workbench:
     def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None,
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
                  device: str = "auto", annotator: str | None = None, holdout: float = 0.2, answers: int = 1,
-                 seed: int = 0) -> None:
+                 seed: int = 0, head: str | None = None) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
             raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
@@ -88,7 +91,7 @@ class Workbench:
         self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout, answers=answers,
                                seed=seed)
         self.annotator_is_default = annotator is None and who == NOBODY
-        self._model_arguments = {"net": model, "preprocess": preprocess, "device": device}
+        self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._shelf: Shelf | None = None
         self._wiring = threading.RLock()
         self._review: Review | LabellerReview | None = None
@@ -342,6 +345,24 @@ class Workbench:
         """
         return self.project.ranking.probs(self.project.lineage)
 
+    def embeddings(self, item_ids: Any = None) -> np.ndarray:
+        """What the adopted model's last layer reads of items: float32, shape (n, n_features).
+
+        Parameters
+        ----------
+        item_ids : one id or several, a row each, NaN where an item can't be read; None for all of the pool in its
+            order, NaN where the model wasn't asked yet (`predict` asks)
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when its last layer isn't found; the message says how to name it.
+        """
+        from .explanations import ids_of
+        if item_ids is None:
+            return self.shelf.embeddings()
+        return self.shelf.embeddings([self.pool.position(item_id) for item_id in ids_of(item_ids)])
+
     def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
                  seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight") -> Run:
         """Train on what people said, measure what it gained on the hold-out, and adopt the result if it isn't worse.
@@ -464,6 +485,37 @@ class Workbench:
         """
         self.pool  # noqa: B018 - says in words that a pool is needed
         return self.shelf.take_up(version_or_net)
+
+    def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
+        """The items of which two models say different labels: what a new model won, and what it lost.
+
+        Parameters
+        ----------
+        before, after : versions of `models()`, or their beginnings. Without `after` the adopted model; without `before`
+            the adopted one too, or where that is `after`, the one adopted before it
+        n : ask about so many items, drawn by chance; None asks about all
+
+        Returns
+        -------
+        Flips
+            .items, a DataFrame: item_id, before, before_confidence, after, after_confidence, moved, answer, right
+            ("before", "after", "neither"), role ("measures", "teaches"); .plot(), thumbnails
+
+        Raises
+        ------
+        BadInput
+            When there is no such version, or only one.
+        ModelError
+            Without a model, or when a version's weights are gone.
+        """
+        for name, version in (("before", before), ("after", after)):
+            if version is not None and not isinstance(version, str):
+                raise BadInput(f"{name} is a {type(version).__name__}; a version of wb.models() is expected, or None.")
+        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        from .flips import flips
+        return flips(self.shelf, before, after, n=n)
 
     def training_set(self) -> LabelledImages:
         """A torch Dataset of the current annotations (consensus, without hold-out and gold)."""

@@ -40,7 +40,7 @@ VIEWS = {"numpy", "pandas", "PIL", "tqdm", "ipywidgets", "traitlets", "comm", "a
 LAYERS = [
     Layer(0, {"errors", "records"}, {"numpy"}),
     Layer(1, {"taxonomy", "reading", "edits", "changes", "differences", "events", "lineage"}, {"numpy", "yaml"}),
-    Layer(2, {"sampling", "queue", "answers", "intervals", "overlay", "superpixels", "examples",
+    Layer(2, {"sampling", "queue", "answers", "intervals", "overlay", "superpixels", "examples", "features",
               "quality"}, MATHEMATICS),
     Layer(2, {"store", "tables", "copies", "lock"}, {"sqlalchemy"}),
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
@@ -49,7 +49,7 @@ LAYERS = [
     Layer(4, {"project", "standing", "contents", "predictions", "maps", "yardstick", "imports", "simulation", "report"},
           MATHEMATICS, below=3),
     Layer(5, {"widgets"}, VIEWS),
-    Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "marks"}, LEARNING | VIEWS),
+    Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "flips", "marks"}, LEARNING | VIEWS),
 ]
 
 # In these modules only, whatever the row of others allows.

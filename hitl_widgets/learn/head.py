@@ -1,4 +1,7 @@
-"""How does a net get other outputs, when the taxonomy changes under it?"""
+"""Which layer gives the labels' outputs, and how does a net get others when the taxonomy changes under it?
+
+`find_head` finds the last layer, whose input is an item's embedding; `with_outputs` gives it other outputs.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,41 @@ from torch import nn
 from ..errors import ModelError
 
 _HEADS = (nn.Linear, nn.Conv2d)
+# How a person names the layer that isn't found.
+NAME_IT = "Name it: hw.Workbench(..., head='fc'), a name of net.named_modules()"
 
 
-def n_outputs(net: nn.Module) -> int | None:
-    """How many outputs the last linear or convolutional layer has; None where there is no such layer."""
-    heads = [layer for layer in net.modules() if isinstance(layer, _HEADS)]
-    if not heads:
-        return None
-    return heads[-1].out_features if isinstance(heads[-1], nn.Linear) else heads[-1].out_channels
+def n_outputs(net: nn.Module, *, name: str | None = None) -> int | None:
+    """How many outputs the last linear or convolutional layer has, or the named one; None where there is no such."""
+    heads = [layer for layer in ([_named(net, name)] if name else net.modules()) if isinstance(layer, _HEADS)]
+    return _width(heads[-1]) if heads else None
 
 
-def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray | None = None,
-                 seed: int = 0) -> nn.Module:
+def find_head(net: nn.Module, n_outputs: int, *, name: str | None = None) -> tuple[str, nn.Module]:
+    """The name of the layer that gives a net's outputs, and the layer.
+
+    Parameters
+    ----------
+    n_outputs : of the net
+    name : of the layer, among ``net.named_modules()``; None takes the last `nn.Linear` with so many outputs
+
+    Raises
+    ------
+    ModelError
+        When there is none; the message says how to name it.
+    """
+    if name is not None:
+        return name, _named(net, name)
+    found = [(name, layer) for name, layer in net.named_modules()
+             if isinstance(layer, nn.Linear) and layer.out_features == n_outputs]
+    if not found:
+        raise ModelError(f"the net has no nn.Linear with {n_outputs} outputs, whose input would be an item's "
+                         f"embedding. {NAME_IT}, whose input is to be taken.")
+    return found[-1]
+
+
+def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray | None = None, seed: int = 0,
+                 name: str | None = None) -> nn.Module:
     """The same net with another number of outputs; it is changed in place and given back.
 
     Parameters
@@ -30,19 +56,20 @@ def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray |
         that one old one became keeps its row, one that several became starts from their mean, any other from fresh
         weights; None makes all of them fresh
     seed : of the fresh weights; torch's own generator is left as it was
+    name : of the last layer; None takes the last linear or convolutional one with `old` outputs
 
     Raises
     ------
     ModelError
         When no last layer with `old` outputs is found.
     """
-    found = [(name, layer) for name, layer in net.named_modules()
-             if isinstance(layer, _HEADS) and (layer.out_features if isinstance(layer, nn.Linear)
-                                               else layer.out_channels) == old]
+    found = [(place, layer) for place, layer in ([(name, _named(net, name))] if name else net.named_modules())
+             if isinstance(layer, _HEADS) and _width(layer) == old]
     if not found:
-        raise ModelError(f"no layer with {old} outputs was found that could be given {n_outputs}. Pass a net with "
-                         f"{n_outputs} outputs, one per label, whose last layer is an nn.Linear or nn.Conv2d.")
-    name, head = found[-1]
+        raise ModelError(f"no {'layer' if name is None else f'nn.Linear or nn.Conv2d {name!r}'} with {old} outputs was "
+                         f"found that could be given {n_outputs}. {NAME_IT}; or pass a net with {n_outputs} outputs, "
+                         "one per label, whose last layer is an nn.Linear or nn.Conv2d.")
+    place, head = found[-1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         bias = head.bias is not None
@@ -62,6 +89,18 @@ def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray |
                     fresh.weight[column] = head.weight[whole].mean(dim=0)
                     if head.bias is not None and fresh.bias is not None:
                         fresh.bias[column] = head.bias[whole].mean()
-    parent = net.get_submodule(name.rpartition(".")[0])
-    setattr(parent, name.rpartition(".")[2], fresh)
+    parent = net.get_submodule(place.rpartition(".")[0])
+    setattr(parent, place.rpartition(".")[2], fresh)
     return net
+
+
+def _named(net: nn.Module, name: str) -> nn.Module:
+    layers = dict(net.named_modules())
+    if not name or name not in layers:
+        last = [layer for layer in layers if layer][-8:]
+        raise ModelError(f"the net has no layer {name!r}; its last ones are {', '.join(last) or 'none'}. {NAME_IT}.")
+    return layers[name]
+
+
+def _width(layer: nn.Linear | nn.Conv2d) -> int:
+    return layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels

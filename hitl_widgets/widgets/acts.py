@@ -34,7 +34,7 @@ class Acts:
         if not isinstance(act, Mapping):
             return {"kind": "rejected", "reason": f"an act is a mapping, not {type(act).__name__}."}
         try:
-            kind = act.get("kind")
+            kind = str(act.get("kind"))
             if kind not in self._handlers:
                 raise BadInput(f"an act of kind {kind!r} is unknown; known are {', '.join(self._handlers)}.")
             if self._comes_too_early(act):

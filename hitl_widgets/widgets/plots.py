@@ -67,6 +67,27 @@ def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str)
     for place, (image, attribution, title) in enumerate(shown):
         for axes, picture in zip(grid[2 * place:2 * place + 2], (image, blend(image, attribution)), strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-        grid[2 * place].set_title(title, fontsize=7, loc="left")
+        grid[2 * place].set_title(title, fontsize=7, loc="left", parse_math=False)
     figure.suptitle(method, fontsize=9, x=0.01, ha="left")
+    return figure
+
+
+def plot_flips(shown: Sequence[tuple[np.ndarray, str, str | None]], title: str) -> Plot:
+    """Thumbnails (uint8, H x W x 3) under what was said of them, four to a row; the frame says which model was right:
+    full and thick the new one, dotted the former, thin neither or unknown."""
+    styles = {"after": (BLUE, 2.5, "-"), "before": (ORANGE, 2.5, ":")}
+    n_rows = max(1, -(-len(shown) // 4))
+    figure = new_figure(8, 0.4 + 2.3 * n_rows)
+    grid = figure.subplots(n_rows, 4, squeeze=False).ravel()
+    for axes in grid[len(shown):]:
+        axes.axis("off")
+    for axes, (image, said, right) in zip(grid, shown, strict=False):
+        axes.imshow(image)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_title(said, fontsize=7, loc="left", parse_math=False)  # a $ in a name is a dollar
+        colour, width, line = styles.get(right or "", (GREY, 0.8, "-"))
+        for spine in axes.spines.values():
+            spine.set(color=colour, linewidth=width, linestyle=line)
+    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     return figure
