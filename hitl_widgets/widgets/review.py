@@ -60,7 +60,7 @@ class Desk(Protocol):
     def pool(self) -> Any: ...
     def rename_annotator(self, name: str) -> None: ...
     def claim(self, n: int = 20, *, strategy: Any = None, annotator: str | None = None,
-              showing: Collection[str] = ()) -> Items: ...
+              showing: Collection[str] = (), queue: str | None = None) -> Items: ...
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None: ...
     def prepare(self, items: Iterable[Item]) -> None: ...
     def item(self, item_id: str) -> Item: ...
@@ -114,19 +114,21 @@ class Review:
     certainty : "keep" carries a certainty over until another is given, "ask" wants one for each decision,
         "unsure_only" for each unsure
     keys : other keys for what the card does, such as {"skip": "x", "accept": ["Enter", "j"]}
+    queue : another queue than what is open, such as "relabel"
 
     Opening a review closes the project's former one, which may still deliver the decisions it holds.
     """
 
     def __init__(self, desk: Desk, *, n: int | None = None, strategy: Any = None,
                  explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
-                 certainty: Certainty = "keep", keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
+                 certainty: Certainty = "keep", keys: Mapping[str, str | Sequence[str]] | None = None,
+                 queue: str | None = None) -> None:
         if certainty not in get_args(Certainty):
             raise BadInput(f"certainty={certainty!r} is unknown; 'keep', 'ask' or 'unsure_only' is expected.")
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         self.desk, self.n, self.strategy, self.blind, self.certainty = desk, n, strategy, blind, certainty
-        self.keys = configured(keys or {})
+        self.queue, self.keys = queue, configured(keys or {})
         self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
         self._changed = threading.Condition(threading.RLock())
         self._window: list[_Entry] = []
@@ -269,7 +271,7 @@ class Review:
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
-            if decision.seen.chosen_by == "revision":  # what it revised stands again
+            if decision.seen.chosen_by in ("revision", "relabel"):  # what it revised stands again
                 self._errand(2.5, self._push_past)
             if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
                 self._window.insert(0, entry)
@@ -369,7 +371,8 @@ class Review:
         annotator = self.desk.annotator
         items = Items([])
         if room > 0:
-            items = self.desk.claim(room, annotator=annotator, strategy=self.strategy, showing=held)
+            items = self.desk.claim(room, annotator=annotator, strategy=self.strategy, showing=held,
+                                    **({} if self.queue is None else {"queue": self.queue}))
         with suppress(HitlError):  # said again, with its reason, by each item that it concerns
             self.desk.prepare(items[:REFILL_BELOW // 2])
         with self._changed:
@@ -396,6 +399,8 @@ class Review:
             entry.prediction = self.desk.prediction(item.position)
         except HitlError as error:
             entry.prediction, body["problem"] = None, str(error)
+        if item.candidates:
+            body["candidates"] = list(item.candidates)
         if (prediction := entry.prediction) is not None and np.isfinite(prediction.probs).all():
             best = np.argsort(-prediction.probs, kind="stable")[:SHOWN]
             body |= {"suggestion": prediction.suggestion, "model": prediction.model,
