@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import answers, edits, events, iteration
+from . import answers, census, edits, events, iteration
 from .choosing import Chooser, check_strategy
 from .contents import belongs
 from .errors import BadInput, EditError, IdReused, UnknownDecision
@@ -286,6 +286,12 @@ class Project:
         with self.stands.lock:
             self.refresh()
             return iteration.counts(self.lineage, self.stands.given, self.stands.presumed)
+
+    def census(self) -> census.Census:
+        """The answers of every label today, those with others under them included; none without a pool."""
+        with self.stands.lock:
+            self.refresh()
+            return census.count({} if self._pool is None else self.stands.given.counts(), self.lineage)
 
     def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Take items in doubt for one of the labels that they may be, without asking; ids of those taken.
