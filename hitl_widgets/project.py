@@ -331,17 +331,15 @@ class Project:
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """The items in doubt, in the order in which an annotator would be asked about them."""
         annotator = check_annotator(annotator or self.annotator)
-        with self.stands.lock:
-            self.refresh()
-            return self._relabel().frame(annotator)
+        self.refresh()
+        return self._relabel().frame(annotator)
 
     def _relabel(self) -> Relabel:
         return Relabel(self.stands, self.pool, ordering=self.ordering)
 
     def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
-        with self.stands.lock:
-            relabel = self._relabel()
-            return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
+        relabel = self._relabel()
+        return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
 
     def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
         """Keep known answers; give back all of them, item_id -> today's label_id."""

@@ -28,6 +28,7 @@ from .pool import Pool
 from .project import SHOWN_PROBS, Project
 from .queue import AUDIT_SHARE
 from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, check_annotator
+from .relabel import by_doubt
 from .sampling import Strategy
 from .taxonomy import Taxonomy
 
@@ -115,6 +116,8 @@ class Workbench:
         if pool is not None:
             self._looks = Looks(pool, embedded=self._embedded, seed=self.project.settings["seed"])
             self.project.chooser.look = self._looks.at_hand
+            self.project.ordering = by_doubt(lambda positions: self.shelf.features(positions),
+                                             seed=self.project.settings["seed"])
         try:
             if pool is not None and (model is not None or any(self.project.store.events(kind="adopted"))):
                 self.shelf.open()
