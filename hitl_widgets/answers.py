@@ -124,22 +124,23 @@ def trust(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
 
 def spoken(table: Table, lineage: Lineage) -> pd.DataFrame:
     """All that was said of items, unsure included: item_id, annotator, decision_id, content, label_id (today's; None
-    for an unsure without a best guess), certainty (NaN unless it was given for this very item), unsure.
+    for an unsure without a best guess), certainty (NaN unless it was given for this very item), unsure, chosen_by.
 
     A skip says nothing, nor does a label that a later edit left in doubt, nor what was answered anew at the desk.
     """
     rows, overruled = [], _overruled(table)
-    for row, (item_id, annotator, decision_id, content, verdict, label_id, version, certainty, source) in enumerate(zip(
+    for row, (item_id, annotator, decision_id, content, verdict, label_id, version, certainty, source,
+              chosen_by) in enumerate(zip(
             *(table[name] for name in ("item_id", "annotator", "decision_id", "content", "verdict", "label_id",
-                                       "taxonomy", "certainty", "certainty_source")), strict=True)):
+                                       "taxonomy", "certainty", "certainty_source", "chosen_by")), strict=True)):
         if row in overruled:
             continue
         today = None if label_id is None else lineage.exactly(label_id, version)
         if verdict == "unsure" or (verdict in LABELLING and today is not None):
             given = np.nan if certainty is None or source == "carried" else float(certainty)
-            rows.append((item_id, annotator, decision_id, content, today, given, verdict == "unsure"))
+            rows.append((item_id, annotator, decision_id, content, today, given, verdict == "unsure", chosen_by))
     return pd.DataFrame(rows, columns=["item_id", "annotator", "decision_id", "content", "label_id", "certainty",
-                                       "unsure"])
+                                       "unsure", "chosen_by"])
 
 
 def _overruled(table: Table) -> frozenset[int]:

@@ -28,7 +28,7 @@ class Believed:
     item_ids, positions : of the items, in the order of their ids
     probs : float64, shape (n_items, n_labels), rows sum to 1, columns in the order of today's labels
     answers : one row per answer that names a label: item_id, position, annotator, decision_id, label_id, certainty,
-        unsure and right, the probability that it is
+        unsure, chosen_by and right, the probability that it is
     trust : what model, people and certainty were found to be worth; its annotators in the order of `annotators`
     annotators : who answered
     """

@@ -42,6 +42,7 @@ from .records import (
 )
 from .relabel import Ordering, Relabel
 from .sampling import Strategy
+from .second_looks import SECOND_LOOK, SecondLooks
 from .standing import Standing, as_of, midnight
 from .store import Store
 from .taxonomy import Taxonomy
@@ -89,6 +90,7 @@ class Project:
         self.folder, self.ranking = Path(folder), Ranking()
         self.chooser, self._audit = Chooser(self.ranking, say), float(audit)
         self.ordering: Ordering | None = None
+        self.second_looks: SecondLooks | None = None
         self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
         self._listeners: list[Callable[[str], None]] = []
         self.store = Store(self.folder, now=now)
@@ -341,6 +343,11 @@ class Project:
         relabel = self._relabel()
         return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
 
+    def _next_second_look(self, n: int, annotator: str, leave: Collection[int]) -> Items:
+        looks, pool = self.second_looks, self.pool
+        places = [] if looks is None else looks.order(n, annotator, knows=self.queue.knows, leave=leave)
+        return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
+
     def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
         """Keep known answers; give back all of them, item_id -> today's label_id."""
         if not isinstance(known, Mapping):
@@ -384,7 +391,8 @@ class Project:
             begins with typical items and goes over to doubtful ones, and draws the audit's share by chance
         showing : ids that are on this annotator's screens already
         claiming : the audit's share is drawn beside a named strategy too, as it is for whoever is about to answer
-        queue : "relabel" for what taxonomy edits left in doubt; None for what is open
+        queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as they
+            were last weighed; None for what is open
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
             raise BadInput(f"n is {n!r}; a number of items, 0 or more, is expected.")
@@ -688,4 +696,5 @@ class Project:
 
 
 # What may be asked beside what is open: (project, n, annotator, positions to leave out) -> items.
-QUEUES: dict[str, Callable[[Project, int, str, Collection[int]], Items]] = {"relabel": Project._next_in_doubt}
+QUEUES: dict[str, Callable[[Project, int, str, Collection[int]], Items]] = {"relabel": Project._next_in_doubt,
+                                                                        "second_look": Project._next_second_look}

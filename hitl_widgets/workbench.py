@@ -30,6 +30,7 @@ from .queue import AUDIT_SHARE
 from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, check_annotator
 from .relabel import by_doubt
 from .sampling import Strategy
+from .second_looks import SECOND_LOOK, SecondLooks
 from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -317,14 +318,22 @@ class Workbench:
             from probabilities (n_items, n_labels) or whatever else of `hitl_widgets.strategies.SIGHTS` its parameters
             name. None begins with typical items, goes over to doubtful ones once a model has learnt enough, and says
             so; a tenth is drawn by chance all the same (the audit)
-        queue : "relabel" for what taxonomy edits left in doubt; None for what is open
+        queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that are likely to be wrong;
+            None for what is open
         """
+        if queue == "second_look":
+            self._weigh()
         self._foresee("random" if queue else strategy, annotator)
         return self.project.next(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
-        """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same."""
+        """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same.
+
+        Answers that are likely to be wrong come as `next`, `review` or `second_looks` last weighed them.
+        """
+        if queue == "second_look" and self.project.second_looks is None:
+            self._weigh()
         self._foresee("random" if queue else strategy, annotator, budget_s=WAITED_FOR_S)
         return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
@@ -335,6 +344,23 @@ class Workbench:
         (the id of the one that left it in doubt), prose and why of that edit.
         """
         return self.project.relabel_queue(annotator)
+
+    def second_looks(self) -> pd.DataFrame:
+        """The answers that may be wrong, the least believed first: worth a second look.
+
+        Columns: item_id, annotator, label, certainty, right (the probability that it is), looked (whether its author
+        stood by it at a second look already). Weighed as for `finetune(certainty="soft")`, docs/certainty.md.
+        """
+        frame = self._weigh().frame
+        return pd.DataFrame({"item_id": frame["item_id"], "annotator": frame["annotator"],
+                             "label": [self.taxonomy.name_of(label_id) for label_id in frame["label_id"]],
+                             "certainty": frame["certainty"], "right": frame["right"],
+                             "looked": frame["chosen_by"] == SECOND_LOOK})
+
+    def _weigh(self) -> SecondLooks:
+        from .believing import believe
+        looks = self.project.second_looks = SecondLooks(believe(self.shelf).answers, self.project.store.standing_of)
+        return looks
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
         """Let go of claimed items."""
@@ -358,7 +384,8 @@ class Workbench:
         view : an ipyannotations labeller of your own that gives one label an item, such as
             ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``, instead of the card. It shows every item
             blind, without map or certainty
-        queue : "relabel" for what taxonomy edits left in doubt, the likely labels first; None for what is open
+        queue : "relabel" for what taxonomy edits left in doubt, the likely labels first; "second_look" for answers that
+            are likely to be wrong, first to who gave them, without saying what the model thinks; None for what is open
 
         Raises
         ------
@@ -368,6 +395,8 @@ class Workbench:
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         check_strategy(strategy)
+        if queue == "second_look":
+            self._weigh()
         self.project.next(0, queue=queue)  # says in words that a pool is needed, or that there is no such queue
         if view is not None:
             if certainty != "keep" or keys is not None:

@@ -110,7 +110,7 @@ def test_what_was_answered_unsure_teaches_too(opened):
     assert len(rows) == 202
     column = items.names.index(NAMES[TRUTH[300]])
     assert rows[guessed].argmax() == column
-    assert 0.3 < rows[without].max() < 0.99
+    assert 0.15 < rows[without].max() < 0.9
     assert {guessed, without}.isdisjoint(wb.training_set().item_ids)
 
 

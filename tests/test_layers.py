@@ -43,7 +43,7 @@ LAYERS = [
           {"numpy", "yaml"}),
     Layer(2, {"sampling", "coverage", "strategies", "queue", "given", "answers", "trust", "folds", "intervals",
              "curves", "overlay", "superpixels", "examples", "features", "relabelling", "quality", "clusters",
-             "census"}, MATHEMATICS),
+             "census", "second_looks", "calibration"}, MATHEMATICS),
     Layer(2, {"store", "tables", "copies", "lock"}, {"sqlalchemy"}),
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
     Layer(3, {"learn"}, LEARNING),
