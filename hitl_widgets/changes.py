@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from .errors import EditError, TaxonomyError, UnknownLabel
 from .reading import SEPARATOR
@@ -32,6 +32,9 @@ class Edit:
 
     Labels are called by their names, by path where a name alone is ambiguous, or by id.
     """
+
+    # The fields that call labels of the taxonomy as it was before.
+    calling: ClassVar[tuple[str, ...]] = ("label",)
 
     def apply(self, taxonomy: Taxonomy) -> tuple[Taxonomy, Resolution]:
         """The taxonomy one version on, and what becomes of each former answer.
@@ -61,6 +64,14 @@ class Edit:
         """The edit as a sentence."""
         raise NotImplementedError
 
+    def called_anew(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+        """The same edit with its labels called otherwise: those that it means in `before`, by what `call` gives."""
+        def anew(value: Any) -> Any:
+            return value if value is None else call(before.label(value)) if isinstance(value, str) \
+                else tuple(map(anew, value))
+
+        return replace(self, **{name: anew(getattr(self, name)) for name in self.calling})
+
     def as_body(self) -> dict[str, Any]:
         """The edit, ready for JSON; `from_body` reads it."""
         return {"edit": type(self).__name__, **self._arguments()}
@@ -77,7 +88,7 @@ class Edit:
         """The arguments that make this edit, but for those at their default."""
         values = {f.name: getattr(self, f.name) for f in fields(self)
                   if f.default is MISSING or getattr(self, f.name) != f.default}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {name: _plain(value) for name, value in values.items()}
 
     def _keep(self, **values: Any) -> None:
         for name, value in values.items():
@@ -114,6 +125,7 @@ class merge(Edit):
 
     labels: Sequence[str]
     into: str
+    calling = ("labels",)
 
     def __post_init__(self) -> None:
         self._keep(labels=_all(self.labels, _called, "merge"), into=_called(self.into))
@@ -139,6 +151,11 @@ class merge(Edit):
         return _Change([replace(label, parent=one.id) if label.parent in merged else label for label in labels],
                        dict.fromkeys(merged, (one.id,)))
 
+    def called_anew(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+        one = next((label for label in map(before.label, self.labels)
+                    if self.into in (label.id, label.name, before.path(label.id))), None)
+        return merge([call(before.label(name)) for name in self.labels], self.into if one is None else call(one))
+
     def prose(self) -> str:
         return f"Merge {_quoted(*self.labels)} into {_quoted(self.into)}."
 
@@ -147,16 +164,21 @@ class merge(Edit):
 class split(Edit):
     """Make several labels of one. Its answers are in doubt among them.
 
-    The new labels take the place of the old one, or lie under it with `keep_parent`.
+    The new labels take the place of the old one, or lie under it with `keep_parent`. `into` is their names, or a
+    mapping from each name to its examples, ids of items that show it: the items in doubt are asked from these on.
     """
 
     label: str
-    into: Sequence[str]
+    into: Sequence[str] | Mapping[str, Sequence[str]] = field(hash=False)
     keep_parent: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._keep(label=_called(self.label), into=_all(self.into, _new_name, "split's into"))
-        if len(set(self.into)) < max(2, len(self.into)):
+        if isinstance(self.into, list) and self.into and all(isinstance(pair, list) for pair in self.into):
+            self._keep(into=dict(self.into))  # from a log, whose mappings have no order
+        names = _all(list(self.into) if isinstance(self.into, Mapping) else self.into, _new_name, "split's into")
+        self._keep(label=_called(self.label), into=names if not isinstance(self.into, Mapping) else
+                   dict(zip(names, map(_examples, names, self.into.values()), strict=True)))
+        if len(set(names)) < max(2, len(names)):
             raise EditError(f"split into {list(self.into)} can't be done; two different names or more are expected. "
                             "To give a label another name, use edits.rename.")
         _check_bool(self.keep_parent, "keep_parent")
@@ -166,15 +188,23 @@ class split(Edit):
         if taxonomy.below(label.id):
             raise EditError(f"{_quoted(label.name)} has labels under it already. Use edits.add(..., "
                             f"under={label.name!r}) for more.")
-        children = [_made(taxonomy, name, label.id if self.keep_parent else label.parent) for name in self.into]
+        named = self.into if isinstance(self.into, Mapping) else {}
+        children = [_made(taxonomy, name, label.id if self.keep_parent else label.parent, named.get(name, ()))
+                    for name in self.into]
         choices = tuple(child.id for child in children)
         if self.keep_parent and taxonomy.inner_answers:
             choices = (label.id, *choices)
         return _Change(_replaced(taxonomy, {label.id: [label, *children] if self.keep_parent else children}),
                        {label.id: choices})
 
+    def as_body(self) -> dict[str, Any]:
+        pairs = [[name, list(of)] for name, of in self.into.items()] if isinstance(self.into, Mapping) else self.into
+        return {**super().as_body(), "into": list(pairs)}
+
     def prose(self) -> str:
-        return f"Split {_quoted(self.label)} into {_quoted(*self.into)}{' under it' if self.keep_parent else ''}."
+        examples = list(chain(*self.into.values())) if isinstance(self.into, Mapping) else []
+        return f"Split {_quoted(self.label)} into {_quoted(*self.into)}{' under it' if self.keep_parent else ''}" \
+               f"{f', with {len(examples)} examples' if len(examples) > 1 else ', with one example' * len(examples)}."
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,19 +212,21 @@ class add(Edit):
     """Add a label, at the top or under another.
 
     `like` calls the labels among whose answers it may hide: these are then in doubt between what they were and the new
-    one. All other answers stand.
+    one. All other answers stand. `examples` are ids of items that show it.
     """
 
     label: str
     under: str | None = None
     like: Sequence[str] = field(default=(), kw_only=True)
+    examples: Sequence[str] = field(default=(), kw_only=True)
+    calling = ("under", "like")
 
     def __post_init__(self) -> None:
         self._keep(label=_new_name(self.label), under=None if self.under is None else _called(self.under),
-                   like=_all(self.like, _called, "like"))
+                   like=_all(self.like, _called, "like"), examples=_examples(self.label, self.examples))
 
     def _change(self, taxonomy: Taxonomy) -> _Change:
-        new = _made(taxonomy, self.label, None if self.under is None else taxonomy.label(self.under).id)
+        new = _made(taxonomy, self.label, None if self.under is None else taxonomy.label(self.under).id, self.examples)
         alike = [label for name in self.like for label in (taxonomy.label(name), *taxonomy.below(name))]
         return _Change([*taxonomy.labels, new], {label.id: (label.id, new.id) for label in alike})
 
@@ -209,6 +241,7 @@ class retire(Edit):
 
     label: str
     to: str | None = None
+    calling = ("label", "to")
 
     def __post_init__(self) -> None:
         self._keep(label=_called(self.label), to=None if self.to is None else _called(self.to))
@@ -235,6 +268,7 @@ class move(Edit):
 
     label: str
     under: str | None
+    calling = ("label", "under")
 
     def __post_init__(self) -> None:
         self._keep(label=_called(self.label), under=None if self.under is None else _called(self.under))
@@ -275,9 +309,11 @@ class describe(Edit):
         label = taxonomy.label(self.label)
         return _Change(_replaced(taxonomy, {label.id: [replace(label, **self.said)]}))
 
+    def called_anew(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+        return describe(call(before.label(self.label)), **self.said)
+
     def _arguments(self) -> dict[str, Any]:
-        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in self.said.items()}
-        return {"label": self.label, **plain}
+        return {"label": self.label, **{name: _plain(value) for name, value in self.said.items()}}
 
     def prose(self) -> str:
         said = [f"{name.replace('_', '-')} {_said(value)}" for name, value in self.said.items()]
@@ -289,6 +325,7 @@ class answers(Edit):
     """Let labels with others under them be answers too (`inner=True`), or no longer: theirs are then asked again."""
 
     inner: bool = field(kw_only=True)
+    calling = ()
 
     def __post_init__(self) -> None:
         _check_bool(self.inner, "inner")
@@ -366,6 +403,19 @@ def _all(names: Iterable[str], check: Callable[[str], str], what: str) -> tuple[
     return tuple(map(check, names))
 
 
+def _plain(value: Any) -> Any:
+    """Ready for JSON."""
+    return list(value) if isinstance(value, tuple) \
+        else {name: _plain(of) for name, of in value.items()} if isinstance(value, Mapping) else value
+
+
+def _examples(name: str, examples: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return Label("-", name, examples=examples).examples  # type: ignore[arg-type]
+    except TaxonomyError as error:
+        raise EditError(str(error)) from error
+
+
 def _check_bool(value: bool, what: str) -> None:
     if not isinstance(value, bool):
         raise EditError(f"{what} is {value!r}; True or False is expected.")
@@ -376,9 +426,9 @@ def _replaced(taxonomy: Taxonomy, by: Mapping[str, Sequence[Label]]) -> list[Lab
     return [new for label in taxonomy.labels for new in by.get(label.id, (label,))]
 
 
-def _made(taxonomy: Taxonomy, name: str, parent: str | None) -> Label:
+def _made(taxonomy: Taxonomy, name: str, parent: str | None, examples: Sequence[str] = ()) -> Label:
     name = check_name(name)
-    return Label(taxonomy.new_id(name, under=parent), name, parent=parent)
+    return Label(taxonomy.new_id(name, under=parent), name, parent=parent, examples=tuple(examples))
 
 
 def _quoted(*names: str) -> str:

@@ -14,7 +14,7 @@ from .errors import BadInput
 N_DIGITS = 1_797
 # Ten colours that stay apart, the digits' in order.
 STICKERS = np.array([[230, 25, 75], [60, 180, 75], [67, 99, 216], [245, 130, 49], [145, 30, 180], [66, 212, 244],
-                     [240, 50, 230], [191, 239, 69], [70, 153, 144], [255, 225, 25]], np.uint8)
+                     [240, 50, 230], [191, 239, 69], [70, 153, 144], [150, 95, 35]], np.uint8)
 
 
 def digits_on_photographs(n: int = N_DIGITS, *, size: int = 64, mislead: float = 0.0,

@@ -19,7 +19,7 @@ import numpy as np
 
 from .errors import BadInput, ShapeError
 from .lineage import Lineage
-from .sampling import STRATEGIES, Scores, Strategy, strategy_named
+from .sampling import BY_ROW, Scores, Strategy
 
 EMBEDDINGS_LIMIT = 2**30
 
@@ -145,6 +145,11 @@ class Embeddings:
                 return np.full((len(positions), 0), np.nan, np.float32)
             return np.where(self._known[positions, None], self._rows[positions], np.float32(np.nan))
 
+    def some(self, n: int) -> np.ndarray:
+        """Up to n of the rows that are known, spread over the pool."""
+        known = np.flatnonzero(self._known)
+        return self.get(known[np.linspace(0, len(known) - 1, min(n, len(known))).astype(int)])
+
     def missing(self, positions: np.ndarray) -> np.ndarray:
         """Those of the positions whose rows aren't here, in their order."""
         positions = np.asarray(positions, dtype=np.int64)
@@ -171,7 +176,7 @@ class Ranking:
             self.predictions, former = predictions, self._scores
             self._scores = {}
             for name, old in former.items():
-                fresh = self._score(STRATEGIES[name], lineage)
+                fresh = self._score(BY_ROW[name], lineage)
                 self._scores[name] = np.where(np.isnan(fresh), old, fresh)
 
     def put(self, positions: np.ndarray, probs: np.ndarray, lineage: Lineage) -> None:
@@ -188,7 +193,7 @@ class Ranking:
             self.predictions.put(positions, probs)
             self.revision += 1
             for name, scores in self._scores.items():
-                scores[positions] = STRATEGIES[name](self.probs(lineage, positions))
+                scores[positions] = BY_ROW[name](self.probs(lineage, positions))
 
     def probs(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Probabilities over today's labels, float32, shape (n, n_labels); NaN where nothing is known.
@@ -200,21 +205,20 @@ class Ranking:
             raise BadInput("there is no model; pass model=... to the workbench, or fine-tune first.")
         return under_today(predictions.probs[positions], predictions.label_ids, lineage)
 
-    def scores(self, strategy: str | Strategy | None, lineage: Lineage) -> tuple[str, Scores | None]:
-        """A strategy's name and its scores, shape (n_items,), NaN where unknown; None orders at random."""
+    def scores(self, strategy: str | Strategy, lineage: Lineage) -> tuple[str, Scores | None]:
+        """A strategy's name and its scores, shape (n_items,), NaN where unknown; without a model "random" and None.
+
+        Parameters
+        ----------
+        strategy : a name of `sampling.BY_ROW`, whose scores are kept, or any function from probabilities to scores
+        """
         with self._lock:
-            if strategy is None:
-                strategy = "random" if self.predictions is None else "margin"
-            if strategy == "random":
+            if self.predictions is None:
                 return "random", None
             if not isinstance(strategy, str):
-                name = getattr(strategy, "__name__", "custom")
-                return name, None if self.predictions is None else self._score(strategy, lineage)
-            function = strategy_named(strategy)
-            if self.predictions is None:
-                return strategy, None
+                return getattr(strategy, "__name__", "custom"), self._score(strategy, lineage)
             if strategy not in self._scores:
-                self._scores[strategy] = self._score(function, lineage)
+                self._scores[strategy] = self._score(BY_ROW[strategy], lineage)
             return strategy, self._scores[strategy]
 
     def _score(self, function: Strategy, lineage: Lineage) -> Scores:

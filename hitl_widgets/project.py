@@ -16,13 +16,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import answers, edits, events
+from . import answers, edits, events, iteration
+from .choosing import Chooser, check_strategy
 from .contents import belongs
-from .errors import BadInput, IdReused, UnknownDecision
+from .errors import BadInput, EditError, IdReused, UnknownDecision
+from .iteration import Applied, Change, Preview, foreseen
 from .lineage import Lineage, taxonomy_event
 from .pool import Pool
 from .predictions import Predictions, Ranking
-from .queue import Queue
+from .queue import AUDIT_SHARE, Queue
+from .rebase import explained, rebased
 from .records import (
     Decision,
     Item,
@@ -37,14 +40,18 @@ from .records import (
     new_id,
     utc_now,
 )
+from .relabel import Ordering, Relabel
 from .sampling import Strategy
-from .standing import Standing, midnight
+from .standing import Standing, as_of, midnight
 from .store import Store
 from .taxonomy import Taxonomy
+from .undo import taken_back
 from .yardstick import Yardstick
 
 CLAIM_S = 900
 SHOWN_PROBS = 5
+# So many of the latest decisions tell how long one takes.
+PACES = 500
 
 
 class Project:
@@ -58,6 +65,7 @@ class Project:
     annotator : who acts when nobody else is named
     holdout, seed : fix the hold-out when the project is made; afterwards the folder's own hold
     answers : how many annotators are asked about each item
+    audit : share of the items asked, hold-out aside, that are drawn by chance whatever the strategy
     say : called with a sentence when the folder knows better than the arguments
 
     Raises
@@ -67,7 +75,7 @@ class Project:
     """
 
     def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
-                 annotator: str, holdout: float = 0.2, answers: int = 1, seed: int = 0,
+                 annotator: str, holdout: float = 0.2, answers: int = 1, seed: int = 0, audit: float = AUDIT_SHARE,
                  now: Callable[[], datetime] = utc_now, say: Callable[[str], None] = print) -> None:
         if isinstance(holdout, bool) or not isinstance(holdout, (int, float)) or not 0 <= holdout < 1:
             raise BadInput(f"holdout is {holdout!r}; a share of the pool from 0 up to (not including) 1 is expected.")
@@ -75,8 +83,12 @@ class Project:
             raise BadInput(f"answers is {answers!r}; a whole number of annotators per item, 1 or more, is expected.")
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise BadInput(f"seed is {seed!r}; a whole number is expected.")
+        if isinstance(audit, bool) or not isinstance(audit, (int, float)) or not 0 <= audit <= 1:
+            raise BadInput(f"audit is {audit!r}; a share of what is asked, from 0 to 1, is expected.")
         self.annotator = check_annotator(annotator)
         self.folder, self.ranking = Path(folder), Ranking()
+        self.chooser, self._audit = Chooser(self.ranking, say), float(audit)
+        self.ordering: Ordering | None = None
         self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
         self._listeners: list[Callable[[str], None]] = []
         self.store = Store(self.folder, now=now)
@@ -187,30 +199,143 @@ class Project:
         self._tell("decisions")
         return decision
 
-    def apply(self, edit: Any, *, why: str | None = None) -> Taxonomy:
-        """Change the taxonomy by one edit, or by a list of edits of which all hold or none; give back the new one.
+    def apply(self, edit: Any, *, why: str | None = None, base: int | Preview | None = None) -> Applied:
+        """Change the taxonomy by one edit, or by a list of edits of which all hold or none.
+
+        Parameters
+        ----------
+        why : what the team should know of it
+        base : the version that the edit was made for, as previewed; its labels are found under their names of today
 
         Raises
         ------
         EditError
             When an edit doesn't fit; then nothing was changed.
         """
+        self.refresh()
+        made_for = base.version if isinstance(base, Preview) else self.taxonomy.version if base is None else base
+        return self._change(lambda lineage: self._edited(edit, lineage, made_for), why)
+
+    def revert(self, edit_id: str, *, why: str | None = None) -> Applied:
+        """Take one edit back by a new one: what was answered before it means again what it meant.
+
+        Raises
+        ------
+        EditError
+            When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
+        """
+        self.refresh()
+        return self._change(lambda lineage: Change(*taken_back(lineage, edit_id), reverts=edit_id), why)
+
+    def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
+        """What `apply` or `revert` would do; nothing changes."""
+        self.refresh()
+        lineage = self.lineage
+        change = self._edited(edit, lineage, lineage.today.version) if revert is None else \
+            Change(*taken_back(lineage, revert), reverts=revert)
+        return self._foreseen(change, lineage)
+
+    def _edited(self, edit: Any, lineage: Lineage, base: int) -> Change:
         steps = list(edit) if isinstance(edit, Sequence) else [edit]
+        if odd := [step for step in steps if not isinstance(step, edits.Edit)]:
+            raise EditError(f"{odd[0]!r} is no edit; one of hitl_widgets.edits is expected, or a list of them.")
+        if not steps:
+            raise EditError("no edit was given; one of hitl_widgets.edits is expected, or a list of them.")
+        steps = rebased(steps, base, lineage)
+        try:
+            return Change(*edits.apply(lineage.today, steps), edits=steps)
+        except EditError as error:
+            raise explained(error, steps, lineage) from error
+
+    def _foreseen(self, change: Change, lineage: Lineage) -> Preview:
+        seconds, predictions = self.store.paces(PACES), self.ranking.predictions
+        with self.stands.lock:
+            return foreseen(change, lineage, None if self._pool is None else self.stands.given, seconds=seconds,
+                            label_ids=() if predictions is None else predictions.label_ids)
+
+    def _change(self, make: Callable[[Lineage], Change], why: str | None) -> Applied:
+        if why is not None and not isinstance(why, str):
+            raise BadInput(f"why is {why!r}; text is expected.")
         for _ in range(20):
-            self.refresh()
-            before = self.taxonomy
-            after, resolution = edits.apply(before, steps)
+            lineage = self.lineage
+            change = make(lineage)
+            preview = self._foreseen(change, lineage)
             try:
                 # Named after the version it starts from: of two edits of one version, the log takes one.
-                self.store.append(taxonomy_event(
-                    after, id=f"taxonomy-{self.id}-{before.version}", annotator=self.annotator, acted_at=self._now(),
-                    edits=steps, resolution=resolution, why=why))
+                [event] = self.store.append(taxonomy_event(
+                    change.taxonomy, id=f"taxonomy-{self.id}-{lineage.today.version}", annotator=self.annotator,
+                    acted_at=self._now(), edits=change.edits, resolution=change.resolution, why=why,
+                    reverts=change.reverts))
             except IdReused:  # somebody else's edit came first: this one is tried on top of it
+                self.refresh()
                 continue
             self.refresh()
             self._tell("taxonomy")
-            return self.taxonomy
+            return Applied(event.id, change.taxonomy.version, change.taxonomy, tuple(change.edits), preview.prose, why,
+                           event.annotator, event.acted_at, preview)
         raise BadInput("the taxonomy kept changing while this edit was applied; try again.")
+
+    def edits(self) -> pd.DataFrame:
+        """Every edit of the taxonomy, one row each, the oldest first."""
+        self.refresh()
+        return iteration.history(self.lineage)
+
+    def counts(self) -> pd.DataFrame:
+        """How many answers mean each label, are presumed to, or may: quick, however many there are."""
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        with self.stands.lock:
+            self.refresh()
+            return iteration.counts(self.lineage, self.stands.given, self.stands.presumed)
+
+    def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
+        """Take items in doubt for one of the labels that they may be, without asking; ids of those taken.
+
+        Presumed labels are marked so and never count as a person's answer: they don't vote, teach or measure. One falls
+        when a person speaks of the item, or an edit leaves it in doubt again. What is no longer in doubt is left out.
+
+        Parameters
+        ----------
+        labels : item id -> one of its candidates
+        estimate : what the presumption rests on, plain JSON, such as the error with its interval and number of checks
+
+        Raises
+        ------
+        UnknownItem, UnknownLabel, BadInput
+            When a label isn't among an item's candidates; nothing was stored then.
+        """
+        places = {self.pool.position(item_id): self.taxonomy.answer(label).id for item_id, label in labels.items()}
+        with self.stands.lock:
+            self.refresh()
+            relabel = self._relabel()
+            own, others = relabel.asked(self.annotator)
+            open_ = {place: label_id for place, label_id in places.items() if own[place] or others[place]}
+            for place, label_id in open_.items():
+                if label_id not in (candidates := relabel.candidates(place)):
+                    names = ", ".join(map(self.taxonomy.name_of, candidates)) or "nothing"
+                    raise BadInput(f"item {self.pool.ids[place]!r} can't be presumed to be "
+                                   f"{self.taxonomy.name_of(label_id)!r}; it may be: {names}.")
+        taken = {str(self.pool.ids[place]): label_id for place, label_id in open_.items()}
+        if taken:
+            self.record("presumed", {"labels": taken, "taxonomy": self.taxonomy.version, "estimate": dict(estimate),
+                                     "why": why})
+            self.refresh()
+            self._tell("decisions")
+        return list(taken)
+
+    def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
+        """The items in doubt, in the order in which an annotator would be asked about them."""
+        annotator = check_annotator(annotator or self.annotator)
+        with self.stands.lock:
+            self.refresh()
+            return self._relabel().frame(annotator)
+
+    def _relabel(self) -> Relabel:
+        return Relabel(self.stands, self.pool, ordering=self.ordering)
+
+    def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
+        with self.stands.lock:
+            relabel = self._relabel()
+            return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
 
     def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
         """Keep known answers; give back all of them, item_id -> today's label_id."""
@@ -246,36 +371,46 @@ class Project:
     # -- the queue: what a person is asked -------------------------------------------------------------------
 
     def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
-             showing: Collection[str] = ()) -> Items:
+             showing: Collection[str] = (), queue: str | None = None, claiming: bool = False) -> Items:
         """A look at the next n items for an annotator, best first; nothing is claimed.
 
         Parameters
         ----------
-        strategy : "random", a name from sampling.STRATEGIES, or a function from probabilities to scores; None takes
-            one item by margin and one by chance in turn where there are predictions, else all by chance
+        strategy : "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.SIGHTS` lists; None
+            begins with typical items and goes over to doubtful ones, and draws the audit's share by chance
         showing : ids that are on this annotator's screens already
+        claiming : the audit's share is drawn beside a named strategy too, as it is for whoever is about to answer
+        queue : "relabel" for what taxonomy edits left in doubt; None for what is open
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
             raise BadInput(f"n is {n!r}; a number of items, 0 or more, is expected.")
         pool, annotator = self.pool, check_annotator(annotator or self.annotator)
+        check_strategy(strategy)
+        self.refresh()
+        held, shown = self._places(self.store.claims(exclude=annotator)), self._places(showing)
+        if queue is not None:
+            if queue not in QUEUES:
+                raise BadInput(f"queue is {queue!r}; one of {', '.join(QUEUES)} is expected, or None for what is open.")
+            return QUEUES[queue](self, int(n), annotator, [*shown, *held])
+        # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
+        choice = self.chooser.choose(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=int(n),
+                                     taken=[*held, *shown], answered=self._answered, seed=self.settings["seed"])
         with self.stands.lock:
-            self.refresh()
-            name, scores = self.ranking.scores(strategy, self.lineage)
             asked = self.queue.order(
-                int(n), annotator, scores=scores, name=name, by_chance=strategy is None, showing=self._places(showing),
-                held=self._places(self.store.claims(exclude=annotator)),
+                int(n), annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
+                audit=self._audit if strategy is None or claiming else 0.0, held=held,
                 ask_holdout=not self.yardstick.is_narrow(self.ranking, self.lineage))
         return Items([Item(str(pool.ids[ask.position]), ask.position, ask.chosen_by, ask.blind, pool.meta(ask.position))
                       for ask in asked])
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
-              showing: Collection[str] = ()) -> Items:
+              showing: Collection[str] = (), queue: str | None = None) -> Items:
         """Like `next`, and hold the items for the annotator for a while, so that two people don't do the same."""
         annotator = check_annotator(annotator or self.annotator)
         held: list[Item] = []
         # Each time that others come first, somebody has got theirs: as many tries as there may be people at once.
         for _ in range(100):
-            wanted = self.next(n - len(held), strategy=strategy, annotator=annotator,
+            wanted = self.next(n - len(held), strategy=strategy, annotator=annotator, queue=queue, claiming=True,
                                showing=[*showing, *(item.id for item in held)])
             got = set(self.store.claim(wanted.ids, annotator, seconds=CLAIM_S))
             held += [item for item in wanted if item.id in got]
@@ -324,7 +459,16 @@ class Project:
         if taxonomy is not None and taxonomy not in self.lineage.versions:
             raise BadInput(f"taxonomy version {taxonomy!r} isn't in the log, which has "
                            f"{sorted(self.lineage.versions)}.")
-        return answers.frame(self.store.annotations(), self.lineage, version=taxonomy)
+        if taxonomy is not None:
+            return answers.frame(as_of(self.store, taxonomy), self.lineage, version=taxonomy)
+        table = self.store.annotations()
+        return answers.frame(table, self.lineage, presumed=self.presumed())
+
+    def presumed(self) -> dict[str, str]:
+        """The items whose label is presumed: item_id -> today's label_id."""
+        with self.stands.lock:
+            return {item_id: label_id for item_id, pair in self.stands.presumed.items()
+                    if (label_id := self.lineage.exactly(*pair)) is not None}
 
     def history(self) -> pd.DataFrame:
         """Every event in the order in which the log got it, one row each."""
@@ -382,6 +526,19 @@ class Project:
         self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
         return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
             .sort_values("item_id", ignore_index=True)
+
+    def narrowed_answers(self) -> pd.DataFrame:
+        """What teaches although an edit left it in doubt: item_id, position, label_ids (those that it may be, today's),
+        weight; never hold-out, never gold. See `answers.narrowed`; ItemChanged as for `training_answers`."""
+        self.refresh()
+        table = self.store.annotations()
+        found = answers.narrowed(table, self.lineage)
+        rows = [(item_id, place, *found[item_id])
+                for item_id, place in zip(found, self.pool.positions(list(found)).tolist(), strict=True)
+                if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]]
+        known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
+        self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
 
     def progress(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
@@ -496,9 +653,21 @@ class Project:
         self.pool  # noqa: B018 - says in words that a pool is needed
         return self.stands.contents.of(position)
 
+    def _answered(self) -> list[tuple[int, int]]:
+        """Position and label (its index among today's) of every answer that stands."""
+        given = answers.votes(self.store.annotations(), self.lineage)
+        column = {label_id: k for k, label_id in enumerate(self.taxonomy.label_ids)}
+        places = self.pool.positions(list(given)).tolist()
+        return [(place, column[label]) for place, labels in zip(places, given.values(), strict=True) if place >= 0
+                for label in labels if label in column]
+
     def _places(self, item_ids: Collection[str]) -> list[int]:
         return [place for place in self.pool.positions(list(item_ids)).tolist() if place >= 0] if item_ids else []
 
     def _tell(self, what: str) -> None:
         for listener in tuple(self._listeners):
             listener(what)
+
+
+# What may be asked beside what is open: (project, n, annotator, positions to leave out) -> items.
+QUEUES: dict[str, Callable[[Project, int, str, Collection[int]], Items]] = {"relabel": Project._next_in_doubt}

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -21,7 +22,9 @@ from torch import nn
 
 from .errors import BadInput, TrainingStopped
 from .events import canonical
+from .explanations import before_and_after
 from .learn.course import Checkpoint
+from .learn.doubt import OPEN
 from .learn.evaluate import Figure, Metrics, compare, measure
 from .learn.finetune import LabelledImages, Trained, jitter, train
 from .learn.predict import weights_version
@@ -29,6 +32,7 @@ from .learn.reasons import How, Marks
 from .learn.reliance import Reliance
 from .marks import Marked, marked_items
 from .shelf import Shelf
+from .taxonomy import Taxonomy
 from .widgets.live import Live
 
 if TYPE_CHECKING:
@@ -58,6 +62,7 @@ class Run:
     relies_before, relies_after : how much each model leans on what people marked as wrong; None where nobody marked
         anything, or there was no model before
     reasons : how the loss heard what people marked: "penalty", "invariance" or "off"
+    witness : draws what `plot_reasons` shows; None where nobody marked anything
     """
 
     before: Metrics
@@ -75,11 +80,32 @@ class Run:
     relies_before: Reliance | None = None
     relies_after: Reliance | None = None
     reasons: str = "off"
+    witness: Callable[..., Plot] | None = field(default=None, repr=False, compare=False)
 
     def plot(self) -> Plot:
         """Before and after, per label and in all, with 95 % intervals."""
         from .widgets.plots import plot_gain
         return plot_gain(self.before, self.after, self.gain)
+
+    def plot_reasons(self, n: int = 4, *, method: str = "saliency") -> Plot:
+        """Some of the items on which a wrong region was marked: where, and the maps of the models before and after.
+
+        Parameters
+        ----------
+        n : of so many items, drawn evenly from all that are marked
+        method : as for `Workbench.explain`; each map is for the label that people gave the item
+
+        Raises
+        ------
+        BadInput
+            When no wrong region was marked, or there was no model before.
+        ModelError
+            When a model's weights are gone, or the method doesn't serve it.
+        """
+        if self.witness is None:
+            raise BadInput("nobody had marked a region when this run was made; mark some on the card, or with "
+                           "wb.decide(..., wrong=mask), and fine-tune again.")
+        return self.witness(n=n, method=method)
 
     def table(self) -> pd.DataFrame:
         """Recall per label before and after: label, n, before, after, gain; then the accuracy in a row "all",
@@ -147,13 +173,24 @@ def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> Labe
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
 
     With "weight" an item counts by its annotators' certainty (`answers.trust`), with "off" by the share of them that
-    agree, whatever their certainty.
+    agree, whatever their certainty. An answer that an edit left in doubt, and one that is an inner node, is learnt as
+    one of several (`LabelledImages.choices`).
     """
     answers, taxonomy = shelf.project.training_answers(), shelf.project.taxonomy
-    return LabelledImages(shelf.project.pool, answers["position"].tolist(), answers["label_id"].tolist(),
-                          taxonomy.label_ids, preprocess=shelf.view,
-                          weights=answers["share" if certainty == "off" else "weight"].tolist(),
+    narrowed = shelf.project.narrowed_answers()
+    open_to = {label_id: _open_to(taxonomy, label_id) for label_id in taxonomy.label_ids}
+    choices = [open_to[label_id] for label_id in answers["label_id"]] + narrowed["label_ids"].tolist()
+    weights = answers["share" if certainty == "off" else "weight"].tolist() + \
+        ([1.0] * len(narrowed) if certainty == "off" else narrowed["weight"].tolist())
+    return LabelledImages(shelf.project.pool, answers["position"].tolist() + narrowed["position"].tolist(),
+                          answers["label_id"].tolist() + [some[0] for some in narrowed["label_ids"]],
+                          taxonomy.label_ids, preprocess=shelf.view, weights=weights, choices=choices,
                           names=[taxonomy.name_of(label_id) for label_id in taxonomy.label_ids])
+
+
+def _open_to(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
+    """The labels of which an answer may be: itself and, of an inner node, those below it."""
+    return (label_id, *(label.id for label in taxonomy.below(label_id)))
 
 
 def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, start: Start | str = "adopted",
@@ -201,7 +238,8 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     if former is not None:
         project.say(f"Nothing was said since round {former.round} that it didn't learn from: this is what it gained. "
                     "To train on all the same, pass another seed.")
-        return former
+        return former if marked is None else replace(
+            former, witness=partial(before_and_after, shelf, marked.said, former.round))
     began = time.monotonic()
     n_round = project.round
     before_probs = _before(shelf, list(truth))
@@ -211,7 +249,7 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     checkpoint = _checkpoint(shelf, key, net)
     with checkpoint.forgotten_after(TrainingStopped), leaving_a_core(), \
             Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
-        trained = train(net, items.images, items.targets, weights=items.weights,
+        trained = train(net, items.images, items.targets, weights=items.weights, choices=items.choices,
                         draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, augment=jitter,
                         marks=marks, reasons="penalty" if how == "penalty" else "invariance", progress=live,
                         body=body, head=shelf.head, checkpoint=checkpoint, device=shelf.device)
@@ -223,6 +261,7 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     if marked is not None:
         relies_after = marked.rely(shelf.predictor_of(trained.net, project.taxonomy.label_ids), seed=seed)
         run = replace(run, reasons=how, relies_before=relies_before, relies_after=relies_after,
+                      witness=partial(before_and_after, shelf, marked.said, n_round),
                       seconds=round(time.monotonic() - began, 1))
     shelf.keep(trained.net, run.model)
     project.record("trained", {**run.as_body(), "key": key, "start": start, "seed": seed})
@@ -261,8 +300,10 @@ def leaving_a_core() -> Iterator[None]:
 
 def _key(items: LabelledImages, truth: Mapping[str, str], **arguments: Any) -> str:
     """What a run follows from: answers, known answers and arguments, but not the model it starts from."""
-    said = [[item_id, items.label_ids[target], round(float(weight), 6)]
-            for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
+    said: list[Any] = [[item_id, None if target == OPEN else items.label_ids[target], round(float(weight), 6)]
+                       for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
+    if items.choices is not None:
+        said = [*said, np.packbits(items.choices, axis=1).tolist()]
     text = canonical({"said": said, "truth": dict(truth), "labels": list(items.label_ids), **arguments})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

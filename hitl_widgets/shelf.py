@@ -18,7 +18,7 @@ from torch import nn
 
 from . import __version__
 from .errors import BadInput, HitlError, ModelError
-from .features import Pixels, features
+from .features import COMPONENTS, OF_EDGES, Pixels, features
 from .learn.attribute import NetExplainer
 from .learn.head import n_outputs, with_outputs
 from .learn.predict import NetPredictor, load_weights, private_copy, sample_images, save_weights, small_cnn
@@ -30,6 +30,8 @@ from .records import Attribution, new_id
 
 KEPT_MAPS = 512
 OWN_SIDE = 96
+# Items by which the row of a merged label is chosen.
+FOLDED_BY = 2_000
 
 
 class Shelf:
@@ -51,7 +53,7 @@ class Shelf:
         self._predictor: NetPredictor | None = None
         self._explainer: NetExplainer | None = None
         self._embeddings: Embeddings | None = None
-        self._pixels: Pixels | None = None
+        self._pixels: dict[bool, Pixels] = {}
         self._kept: OrderedDict[tuple[str, ...], Attribution] = OrderedDict()
         self._maps = Maps(project.folder / "maps")
         self._recipe = ""
@@ -145,8 +147,8 @@ class Shelf:
     def start(self, start: str, *, seed: int) -> nn.Module:
         """A copy to train from: the adopted net, or the first weights; its outputs are today's labels.
 
-        A label that was there before keeps its row, a merged one starts from the mean of its parts, a new one from
-        fresh weights.
+        A label that was there before keeps its row; a merged one gets the row whose probability comes nearest to its
+        parts' sum on items that the model was asked about; a new one, or a child of a split, starts from fresh weights.
         """
         today = self.project.taxonomy.label_ids
         with self._lock:
@@ -154,12 +156,13 @@ class Shelf:
                 raise ModelError(self.missing)
             if start == "initial" or self._predictor is None:
                 return self._fresh(len(today), seed=seed)
-            predictor = self._predictor
+            predictor, kept = self._predictor, self._embeddings
             with predictor.lock:
                 net = private_copy(predictor.net)
         if predictor.label_ids == today:
             return net
         return with_outputs(net, len(today), old=len(predictor.label_ids), seed=seed, name=self.head,
+                            seen=None if kept is None else kept.some(FOLDED_BY),
                             rows=self.project.lineage.columns(predictor.label_ids))
 
     def models(self) -> pd.DataFrame:
@@ -290,21 +293,29 @@ class Shelf:
             rows[np.isin(positions, missing)] = fresh
         return rows
 
+    def embedded(self, positions: np.ndarray) -> np.ndarray | None:
+        """The same as far as it is known already, NaN elsewhere; None where nothing is."""
+        with self._lock:
+            kept = self._embeddings
+        return None if kept is None or not kept.n_features else kept.get(positions)
+
     def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """What is known of some items' looks: the model's embedding, where there is one, beside the pixels' own
-        components (`hitl_widgets.features`): float32, shape (n, n_features); NaN where an item can't be read."""
-        blocks = [self.pixels(positions)]
+        """What is known of some items' looks: the model's embedding, where there is one, beside the components of the
+        pixels and of their edges (`hitl_widgets.features`): float32, shape (n, n_features); NaN where an item can't be
+        read."""
+        blocks = [self.pixels(positions), self.pixels(positions, edges=True)]
         if self._embeddings is not None:
             blocks.insert(0, self.embeddings(positions))
         return features(*blocks)
 
-    def pixels(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """The components of some items' pixels, no model needed: float32, shape (n, at most 50); NaN as above."""
+    def pixels(self, positions: Sequence[int] | np.ndarray, *, edges: bool = False) -> np.ndarray:
+        """The components of some items' pixels, no model needed: float32, shape (n, at most 50), or of their edges, at
+        most 100; NaN as above."""
         with self._lock:
-            if self._pixels is None:
-                self._pixels = Pixels(self.project.pool, seed=self.project.settings["seed"])
-            kept = self._pixels
-        return kept.of(positions)
+            if edges not in self._pixels:
+                self._pixels[edges] = Pixels(self.project.pool, n=OF_EDGES if edges else COMPONENTS, edges=edges,
+                                             seed=self.project.settings["seed"])
+        return self._pixels[edges].of(positions)
 
     def explain(self, position: int, method: str, target: str, against: str | None = None) -> Attribution:
         """Why the adopted model would say `target` of an item, or would say it rather than `against`: today's
@@ -330,7 +341,7 @@ class Shelf:
         parts: dict[str, tuple[str, ...]] = {}
         for row, (position, target) in enumerate(zip(positions, targets, strict=True)):
             try:
-                parts |= {label: self._parts(label, explainer.predictor) for label in (target, against)
+                parts |= {label: self.parts(label, explainer.predictor) for label in (target, against)
                           if label is not None and label not in parts}
             except ModelError as error:
                 answers[row] = error
@@ -367,7 +378,7 @@ class Shelf:
         found = check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
         return pd.DataFrame([one.as_row() for one in found])
 
-    def _parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
+    def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
         """The model's labels that make up one of today's; ModelError where the model can't tell it from others."""
         lineage = self.project.lineage
         if predictor.label_ids == lineage.today.label_ids:

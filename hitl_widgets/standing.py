@@ -18,18 +18,20 @@ import numpy as np
 from .contents import Contents
 from .errors import LogDamaged, WrongPool
 from .events import Event
+from .given import Given, Pair
 from .lineage import Lineage
 from .pool import Pool
 from .predictions import Ranking
 from .queue import Queue
-from .store import Store
-from .tables import microseconds
+from .records import LABELLING
+from .store import Store, standing
+from .tables import annotation_of, microseconds
 from .yardstick import Yardstick
 
 CONTENT_BUDGET_S = 0.05
 # Past so many foreign events, reading the table of annotations again is quicker than following them one by one.
 FOLLOW_AT_MOST = 2_000
-OPENING_COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content")
+OPENING_COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags")
 
 
 class Standing:
@@ -47,7 +49,8 @@ class Standing:
     ----------
     lock : one for all that is held here; whoever looks at more than one thing holds it
     lineage : every version of the taxonomy
-    contents, queue, yardstick : only with a pool
+    contents, queue, yardstick, given : only with a pool
+    presumed : item_id -> (label_id, taxonomy version) of items that nobody spoke of since they were presumed
     absent : ids of answered items that aren't in the pool
     n_trained, trained_at : how many trainings there were, and when the last was, in microseconds since 1970
     """
@@ -58,6 +61,7 @@ class Standing:
         if pool is not None:
             self.contents = Contents(pool)
         self.absent: tuple[str, ...] = ()
+        self.presumed: dict[str, tuple[str, int]] = {}
         self._store, self._pool, self._ranking, self._n_answers = store, pool, ranking, answers
         self._now, self._say = now, say
         # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
@@ -67,10 +71,11 @@ class Standing:
 
     def read_lineage(self) -> None:
         """Take in every version of the taxonomy."""
-        self.lineage = Lineage(self._store.events(kind="taxonomy"))
-        if not self.lineage.versions:
+        lineage = Lineage(self._store.events(kind="taxonomy"))
+        if not lineage.steps:
             raise LogDamaged(f"{self._store.folder} has a log without a taxonomy. Go back to one of its copies: "
                              f"{[str(copy) for copy in self._store.copies()] or 'there is none'}.")
+        self.lineage = lineage
 
     def open(self, settings: Mapping[str, Any], *, shares: bool) -> None:
         """Take in the whole log for the first time.
@@ -101,6 +106,11 @@ class Standing:
         self._ahead.clear()
         trained = list(self._store.events(kind="trained"))
         self.n_trained, self.trained_at = len(trained), microseconds(trained[-1].acted_at) if trained else 0
+        self.presumed = {}
+        for event in self._store.events(kind="presumed"):
+            spoken_of = set(self._store.changed_items(event.seq or 0))
+            self._take_presumed({item_id: label_id for item_id, label_id in event.body["labels"].items()
+                                 if item_id not in spoken_of}, event.body["taxonomy"])
         if self._pool is None:
             return
         pool, table = self._pool, self._store.annotations(columns=OPENING_COLUMNS)
@@ -114,7 +124,8 @@ class Standing:
                       "from this pool; their answers are kept.")
         draws = pool.draws(self._settings["seed"])
         queue = Queue(draws=draws, holdout=draws < self._settings["holdout"], answers=self._n_answers)
-        yardstick, recent = Yardstick(queue.holdout), dict[str, dict[int, int]]()
+        yardstick, given, recent = Yardstick(queue.holdout), Given(len(pool)), dict[str, dict[int, int]]()
+        labels, versions = np.array(table["label_id"], object), np.array(table["taxonomy"], object)
         since = min(midnight(self._now()), self.trained_at or sys.maxsize)
         verdicts, annotators = np.array(table["verdict"], object), np.array(table["annotator"], object)
         acted_at, here = np.array(table["acted_at"], np.int64), places >= 0
@@ -122,15 +133,22 @@ class Standing:
         for annotator in dict.fromkeys(table["annotator"]):
             mine = closed & (annotators == annotator)
             queue.close(places[mine], annotator)
+            labelled = np.flatnonzero(mine & (verdicts != "unsure"))
+            given.note_all(places[labelled], annotator, labels[labelled].tolist(), versions[labelled].tolist())
             new = mine & (acted_at >= since)
             recent[annotator] = dict(zip(places[new].tolist(), acted_at[new].tolist(), strict=True))
         for i in np.flatnonzero(here & ~closed).tolist():
             queue.mark(int(places[i]), annotators[i], closed=False, skipped_at=table["acted_at"][i])
-        labels, versions = table["label_id"], table["taxonomy"]
+            if len(self.lineage.steps) > 1 and (skip := self._store.get(table["decision_id"][i])) is not None:
+                given.note(int(places[i]), annotators[i], self._passed_over(skip))
+        for i in [i for i, flags in enumerate(table["flags"]) if "not_in_taxonomy" in flags or verdicts[i] == "unsure"]:
+            if closed[i]:
+                given.astray.setdefault(annotators[i], {})[int(places[i])] = versions[i] or 1
         measuring = np.flatnonzero(here & (verdicts == "answer") & queue.holdout[places]).tolist()
         yardstick.note_all((place, annotators[i], (labels[i], versions[i]))
                            for place, i in zip(places[measuring].tolist(), measuring, strict=True))
         self.queue, self.yardstick, self._recent, self.absent = queue, yardstick, recent, tuple(absent)
+        self.given = given
         self._take_gold(self.read_gold())
         if check:
             self.contents.check(zip(places.tolist(), table["content"], table["decision_id"], strict=True),
@@ -149,6 +167,8 @@ class Standing:
                 return
             touched: dict[tuple[str, str], Event | None] = {}
             for event in self._store.events(since=self._seq):
+                if event.item_id is not None:
+                    self.presumed.pop(event.item_id, None)
                 if event.seq in self._ahead:
                     self._ahead.discard(event.seq or 0)
                 elif event.kind == "decided":
@@ -157,11 +177,13 @@ class Standing:
                 elif event.kind == "retracted" and (former := self._store.get(event.body["decision_id"])) is not None:
                     touched[former.item_id or "", former.annotator] = None
                 elif event.kind == "taxonomy":
-                    self.read_lineage()
+                    self.lineage = self.lineage.then(event)
                     self._ranking.use(self._ranking.predictions, self.lineage)
                 elif event.kind == "gold":
                     self._take_gold({item_id: (label_id, event.body["taxonomy"])
                                      for item_id, label_id in event.body["answers"].items()})
+                elif event.kind == "presumed":
+                    self._take_presumed(event.body["labels"], event.body["taxonomy"])
                 elif event.kind == "trained":
                     self.n_trained, self.trained_at = self.n_trained + 1, microseconds(event.acted_at)
                 self._seq = max(self._seq, event.seq or 0)
@@ -178,6 +200,7 @@ class Standing:
         with self.lock:
             if (event.seq or 0) <= self._seq:  # somebody's look at the log has taken it in already
                 return
+            self.presumed.pop(event.item_id or "", None)
             latest = before is None or event.acted_at >= before.acted_at
             self._take(position, event.annotator,
                        event if latest else self._store.standing_of(event.item_id or "", event.annotator))
@@ -204,9 +227,26 @@ class Standing:
         recent.pop(place, None)
         if closed and acted_at is not None:
             recent[place] = acted_at
+        body = {} if stands is None else stands.body
+        astray = verdict == "unsure" or (closed and "not_in_taxonomy" in body.get("flags", ()))
+        self.given.note(place, annotator, None if stands is None else self._passed_over(stands),
+                        astray=(body.get("seen", {}).get("taxonomy") or 1) if astray else None)
         blind = stands is not None and verdict == "answer"
         self.yardstick.note(place, annotator, (stands.body["label_id"], stands.body.get("seen", {}).get("taxonomy"))
                             if blind and stands is not None else None)
+
+    def _passed_over(self, event: Event) -> Pair | None:
+        """The label that a decision gives. A skip gives that of the answer which it put off: it still narrows the
+        choices."""
+        former: Event | None = event
+        while former is not None and former.body["verdict"] == "skip":
+            former = self._store.get(former.body["replaces"]) if former.body.get("replaces") else None
+        if former is None or former.body["verdict"] not in LABELLING:
+            return None
+        return former.body["label_id"], former.body.get("seen", {}).get("taxonomy")
+
+    def _take_presumed(self, labels: Mapping[str, str], version: int) -> None:
+        self.presumed |= {item_id: (label_id, version) for item_id, label_id in labels.items()}
 
     def _take_gold(self, known: Mapping[str, tuple[str, int]]) -> None:
         if self._pool is not None and known:
@@ -214,6 +254,31 @@ class Standing:
                 if place >= 0:
                     self.queue.gold[place] = True
                     self.yardstick.set_gold(place, given)
+
+
+def as_of(store: Store, version: int) -> dict[str, list[Any]]:
+    """The annotations that stood under an older version of the taxonomy: decisions made under later ones left out, with
+    what they replaced in their place.
+    """
+    table = store.annotations()
+    then = [row for row, given in enumerate(table["taxonomy"]) if (given or version) <= version]
+    found = {name: [column[row] for row in then] for name, column in table.items()}
+    kept = set(then)
+    later = {(item_id, annotator) for row, (item_id, annotator) in enumerate(
+        zip(table["item_id"], table["annotator"], strict=True)) if row not in kept}
+    told: dict[tuple[str, str], list[Event]] = {}
+    undone: dict[str, list[Event]] = {}
+    for event in store.events_of(sorted({item_id for item_id, _ in later})):
+        if event.kind == "retracted":
+            undone.setdefault(event.item_id or "", []).append(event)
+        elif (event.body.get("seen", {}).get("taxonomy") or 1) <= version:
+            told.setdefault((event.item_id or "", event.annotator), []).append(event)
+    for (item_id, annotator), events in told.items():
+        if (item_id, annotator) in later and (stands := standing([*events, *undone.get(item_id, ())])) is not None:
+            row = {**annotation_of(stands), "item_id": item_id, "annotator": annotator, "seq": stands.seq}
+            for name, column in found.items():
+                column.append(tuple(row[name].split()) if name == "flags" else row[name])
+    return found
 
 
 def midnight(now: datetime) -> int:

@@ -19,18 +19,22 @@ import numpy as np
 import pandas as pd
 
 from . import archive as archive_
+from .choosing import check_strategy
 from .errors import BadInput, ModelError
 from .images import thumbnail_in
 from .imports import import_annotations
+from .looks import Looks
 from .pool import Pool
 from .project import SHOWN_PROBS, Project
+from .queue import AUDIT_SHARE
 from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, check_annotator
-from .sampling import Strategy, strategy_named
+from .sampling import Strategy
 from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from .explanations import Explanations
     from .flips import Flips
+    from .iteration import Applied, Preview
     from .learn.finetune import LabelledImages
     from .rounds import Run
     from .shelf import Shelf
@@ -42,6 +46,10 @@ NOBODY = "jovyan"
 # So many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
 # where somebody sits before the card. The next time goes on from there.
 FORESEEN, FORESEEN_S, WAITED_FOR_S = 1_024, 5.0, 0.8
+# What a strategy over embeddings sees of the answered items: so many of them, at most.
+RECALLED = 2_048
+# Without a model typical items are worth a longer wait, once: the first answers of all.
+LOOKED_FOR_S = 3.0
 
 
 class Workbench:
@@ -61,6 +69,8 @@ class Workbench:
     annotator : who is labelling; None takes JupyterHub's user, else the system's
     holdout, seed : share of the pool that only measures, never trains; drawn by a hash of seed and id: it never moves
     answers : how many annotators are asked about each item
+    audit : share of what people are asked, hold-out aside, that is drawn by chance whatever the strategy, so that error
+        rates are those of the pool
 
     Raises
     ------
@@ -79,7 +89,7 @@ class Workbench:
     def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None,
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
                  device: str = "auto", annotator: str | None = None, holdout: float = 0.2, answers: int = 1,
-                 seed: int = 0, head: str | None = None) -> None:
+                 seed: int = 0, head: str | None = None, audit: float = AUDIT_SHARE) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
             raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
@@ -89,13 +99,16 @@ class Workbench:
             taxonomy = Taxonomy(taxonomy)
         who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
         self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout, answers=answers,
-                               seed=seed)
+                               seed=seed, audit=audit)
         self.annotator_is_default = annotator is None and who == NOBODY
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._shelf: Shelf | None = None
         self._wiring = threading.RLock()
         self._review: Review | LabellerReview | None = None
         self._simulations: Counter[tuple[str, int]] = Counter()
+        if pool is not None:
+            self._looks = Looks(pool, embedded=self._embedded, seed=self.project.settings["seed"])
+            self.project.chooser.look = self._looks.at_hand
         try:
             if pool is not None and (model is not None or any(self.project.store.events(kind="adopted"))):
                 self.shelf.open()
@@ -213,15 +226,69 @@ class Workbench:
         """
         return import_annotations(self.project, df, annotator=annotator)
 
-    def apply(self, edit: Any, *, why: str | None = None) -> Taxonomy:
-        """Change the taxonomy by an edit of `hitl_widgets.edits`, or a list of them: all or nothing.
+    def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
+        """What an edit of `hitl_widgets.edits`, or a list of them, would do; nothing changes.
+
+        Parameters
+        ----------
+        revert : the id of an edit that was made, in place of an edit: what taking it back would do
+
+        Returns
+        -------
+        Preview
+            .kept and .to_review (label -> number of answers), .n_items, .minutes, .model (what it keeps), .prose,
+            .taxonomy (as it would be), .version
 
         Raises
         ------
         EditError
-            When an edit doesn't fit; then nothing was changed.
+            When an edit doesn't fit; the message says why.
         """
-        return self.project.apply(edit, why=why)
+        return self.project.preview(edit, revert=revert)
+
+    def apply(self, edit: Any, why: str | None = None, base: int | Preview | None = None) -> Applied:
+        """Change the taxonomy by an edit of `hitl_widgets.edits`, or a list of them: all or nothing.
+
+        Parameters
+        ----------
+        why : what the team should know of it; the log keeps it
+        base : the version that was previewed (or the `Preview`). The edit means the labels of that version, whatever
+            they are called by now
+
+        Returns
+        -------
+        Applied
+            .id (for `revert`), .version, .taxonomy, .edits, .prose, .n_items (to look at again), .preview
+
+        Raises
+        ------
+        EditError
+            When an edit doesn't fit, or a label that it means is gone by now; then nothing was changed.
+        """
+        return self.project.apply(edit, why=why, base=base)
+
+    def revert(self, edit_id: str | Applied, why: str | None = None) -> Applied:
+        """Take back one edit of the taxonomy by a new one, under whatever came later.
+
+        What was answered before it means again what it meant, exactly. What was answered since under its labels is
+        mapped where that is certain, and asked again where it isn't.
+
+        Raises
+        ------
+        EditError
+            When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
+        """
+        return self.project.revert(edit_id if isinstance(edit_id, str) else edit_id.id, why=why)
+
+    def edits(self) -> pd.DataFrame:
+        """Every edit of the taxonomy, one row each, the oldest first: id, version (that it led to), prose, annotator,
+        acted_at, why, reverts (the edit that it takes back) and reverted_by (the one that takes it back now)."""
+        return self.project.edits()
+
+    def counts(self) -> pd.DataFrame:
+        """One row per label that may be an answer: label_id, label, decided (answers that mean it), presumed (items),
+        in_doubt (answers that may mean it). Quick, however many answers there are."""
+        return self.project.counts()
 
     def rename_annotator(self, name: str) -> None:
         """Say who is labelling; what was decided before keeps its former name."""
@@ -230,23 +297,35 @@ class Workbench:
 
     # -- the queue -------------------------------------------------------------------------------------------
 
-    def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None) -> Items:
+    def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
+             queue: str | None = None) -> Items:
         """A look at what the queue would show next, best first; nothing is claimed.
 
         Parameters
         ----------
-        strategy : "random", "margin", "entropy", "least_confidence", or a function from probabilities
-            (n_items, n_labels) to scores (n_items,), the larger the sooner; None takes an item by margin and one by
-            chance in turn, once there is a model
+        strategy : "random", "least_confidence", "margin", "entropy", "balanced_margin", "balanced_entropy",
+            "typiclust", "k_centre", "disagreement", or a function that gives scores (n_items,), the larger the sooner,
+            from probabilities (n_items, n_labels) or whatever else of `hitl_widgets.strategies.SIGHTS` its parameters
+            name. None begins with typical items, goes over to doubtful ones once a model has learnt enough, and says
+            so; a tenth is drawn by chance all the same (the audit)
+        queue : "relabel" for what taxonomy edits left in doubt; None for what is open
         """
-        self._foresee(strategy, annotator)
-        return self.project.next(n, strategy=strategy, annotator=annotator)
+        self._foresee("random" if queue else strategy, annotator)
+        return self.project.next(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
-              showing: Collection[str] = ()) -> Items:
+              showing: Collection[str] = (), queue: str | None = None) -> Items:
         """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same."""
-        self._foresee(strategy, annotator, budget_s=WAITED_FOR_S)
-        return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing)
+        self._foresee("random" if queue else strategy, annotator, budget_s=WAITED_FOR_S)
+        return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
+
+    def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
+        """The items that taxonomy edits left in doubt, in the order in which an annotator would be asked about them.
+
+        Columns: item_id, annotator (whose answer), label (as it was given), candidates (what it may mean now), edit
+        (the id of the one that left it in doubt), prose and why of that edit.
+        """
+        return self.project.relabel_queue(annotator)
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
         """Let go of claimed items."""
@@ -255,7 +334,8 @@ class Workbench:
     def review(self, n: int | None = None, strategy: str | Strategy | None = None,
                explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
                certainty: Literal["keep", "ask", "unsure_only"] = "keep",
-               keys: Mapping[str, str | Sequence[str]] | None = None, view: Any = None) -> Review | LabellerReview:
+               keys: Mapping[str, str | Sequence[str]] | None = None, view: Any = None,
+               queue: str | None = None) -> Review | LabellerReview:
         """The card: label by keyboard, below the cell. Calling it again closes the earlier card and takes over.
 
         Parameters
@@ -269,6 +349,7 @@ class Workbench:
         view : an ipyannotations labeller of your own that gives one label an item, such as
             ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``, instead of the card. It shows every item
             blind, without map or certainty
+        queue : "relabel" for what taxonomy edits left in doubt, the likely labels first; None for what is open
 
         Raises
         ------
@@ -277,16 +358,15 @@ class Workbench:
         """
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        if isinstance(strategy, str) and strategy != "random":
-            strategy_named(strategy)
-        self.pool  # noqa: B018 - says in words that a pool is needed
+        check_strategy(strategy)
+        self.project.next(0, queue=queue)  # says in words that a pool is needed, or that there is no such queue
         if view is not None:
             if certainty != "keep" or keys is not None:
                 raise BadInput("certainty and keys are the card's; a labeller of ipyannotations has no scale, and keys "
                                "of its own. Leave them out, or leave view out to get the card.")
             from .widgets.labeller import LabellerReview
             with self._wiring:
-                self._review = LabellerReview(self, view, n=n, strategy=strategy)
+                self._review = LabellerReview(self, view, n=n, strategy=strategy, queue=queue)
                 return self._review
         if explain is not None and self.project.ranking.predictions is not None:
             from .learn.attribute import METHODS
@@ -295,7 +375,7 @@ class Workbench:
         from .widgets.review import Review
         with self._wiring:
             self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
-                                  keys=keys)
+                                  keys=keys, queue=queue)
             return self._review
 
     # -- the model -------------------------------------------------------------------------------------------
@@ -534,8 +614,9 @@ class Workbench:
         """What stands: one row per item and annotator, the latest decision that wasn't retracted.
 
         Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
-        taxonomy, status ("decided", or "to_review" where a taxonomy edit left the label in doubt), certainty_source
-        ("given" or "carried"). Beside the verdict "unsure" the label is a best guess.
+        taxonomy, status, certainty_source ("given" or "carried"). The status is "decided" (by a person, and valid under
+        today's labels), "to_review" where a taxonomy edit left the label in doubt, or "presumed" where such an item is
+        taken for one of the labels it may be, without asking. Beside the verdict "unsure" the label is a best guess.
 
         Parameters
         ----------
@@ -592,9 +673,13 @@ class Workbench:
         self._ask(np.array([position], np.int64))
         return self.project.prediction(position)
 
-    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None:
-        """Why the model would say `target` (a label_id) of one item; None without a model."""
-        return None if self.project.ranking.predictions is None else self.shelf.explain(position, method, target)
+    def explanation(self, position: int, *, method: str, target: str, against: str | None = None
+                    ) -> Attribution | None:
+        """Why the model would say `target` (a label_id) of one item, or say it rather than `against`; None without a
+        model."""
+        if self.project.ranking.predictions is None:
+            return None
+        return self.shelf.explain(position, method, target, against)
 
     def item(self, item_id: str) -> Item:
         """One item outside the queue, to be looked at again."""
@@ -638,8 +723,22 @@ class Workbench:
 
     def _foresee(self, strategy: str | Strategy | None, annotator: str | None, budget_s: float = FORESEEN_S) -> None:
         """Have enough open items predicted for an order by doubt: a model that was just adopted has spoken of few."""
-        if strategy != "random" and self.project.ranking.predictions is not None:
-            self._ask(self.project.unforeseen(FORESEEN, annotator), budget_s=budget_s)
+        check_strategy(strategy)
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        project, modelled = self.project, self.project.ranking.predictions is not None
+        if strategy != "random" and modelled:
+            self._ask(project.unforeseen(FORESEEN, annotator), budget_s=budget_s)
+        if project.chooser.sees_embeddings(strategy, project.queue, project.lineage):
+            known = project.queue.taught()[-RECALLED:]
+            among = project.queue.foremost(FORESEEN, annotator or self.annotator)
+            if modelled:
+                self._ask(known, budget_s=budget_s)
+            if self._embedded(among) is None:
+                self._looks.prepare(np.union1d(known, among), budget_s=max(budget_s, LOOKED_FOR_S))
+
+    def _embedded(self, positions: np.ndarray) -> np.ndarray | None:
+        """What the model's last layer read of some items, as far as it was asked; None without a model."""
+        return None if self._shelf is None or self._shelf.adopted is None else self._shelf.embedded(positions)
 
     def _ask(self, positions: np.ndarray, *, budget_s: float | None = None, at_once: int = 256) -> None:
         """Let the model speak of the items it wasn't asked about yet."""

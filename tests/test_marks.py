@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 import hitl_widgets as hw
-from hitl_widgets.errors import BadInput, TrainingStopped
+from hitl_widgets.errors import BadInput, ModelError, TrainingStopped
+from hitl_widgets.explanations import before_and_after
 from hitl_widgets.marks import marked_items
 from hitl_widgets.rounds import Run
 
@@ -213,3 +214,48 @@ def test_a_run_of_an_older_log_has_no_reliance(labelled):
     body = labelled(0).finetune(epochs=1).as_body()
     assert not {"reasons", "relies_before", "relies_after"} & set(body)
     assert Run.from_body(body).relies_after is None
+
+
+def test_the_maps_of_both_models_stand_below_what_was_marked(labelled):
+    first = labelled()
+    first.finetune(epochs=4, reasons="off")
+    spoken = first.finetune(epochs=4, seed=1)
+    shares = shares_in(spoken.plot_reasons(3))
+    assert [len(row) for row in shares] == [3, 3]
+    assert np.mean(shares[0]) > np.mean(shares[1])
+    first.close()
+    again = labelled()
+    again.finetune(epochs=4, reasons="off")
+    assert shares_in(again.finetune(epochs=4, seed=1).plot_reasons(3)) == shares  # both models come from their files
+
+
+def shares_in(plot):
+    """What each map of a plot of reasons says lies in the region, in percent: before, after."""
+    rows = [[axes for axes in plot.axes if axes.get_subplotspec().rowspan.start == row] for row in range(3)]
+    assert [row[0].get_ylabel() for row in rows] == ["marked as wrong", "why, before", "why, after"]
+    return [[int(axes.get_title(loc="left").split("%")[0]) for axes in row] for row in rows[1:]]
+
+
+@pytest.mark.parametrize("case", ["nothing marked", "only missing", "no former model", "weights are gone"])
+def test_reasons_that_cannot_be_compared_are_refused_in_words(labelled, case):
+    if case == "nothing marked":
+        with pytest.raises(BadInput, match="nobody had marked a region"):
+            labelled(0).finetune(epochs=1).plot_reasons()
+        return
+    if case == "only missing":
+        wb = labelled(0)
+        wb.decide(sorted(set(wb.pool.ids) - set(wb.holdout))[0], label="dark", missing=CORNER)
+        with pytest.raises(BadInput, match="marked as wrong"):
+            wb.finetune(epochs=1).plot_reasons()
+        return
+    wb = labelled()
+    run = wb.finetune(epochs=1, adopt="always")
+    with pytest.raises(BadInput, match="n is 0"):
+        run.plot_reasons(0)
+    if case == "weights are gone":
+        wb.shelf.path(run.model).unlink()
+        with pytest.raises(ModelError, match="are gone"):
+            run.plot_reasons()
+    else:
+        with pytest.raises(BadInput, match="no model before round 7"):
+            before_and_after(wb.shelf, [["0", [[None, None]]]] + run.witness.args[1], 7, n=1, method="saliency")

@@ -207,7 +207,7 @@ def test_doubtful_items_come_first_once_there_are_predictions(opened):
     predicted(project, [[1, 0, 0]] * 19 + [[0.5, 0.5, 0]])
     [first] = project.next(1, strategy="margin")
     assert (first.id, first.chosen_by) == ("i19", "margin")
-    assert {item.chosen_by for item in project.next(10)} == {"margin", "random"}
+    assert {item.chosen_by for item in project.next(10)} == {"margin", "random", "audit"}
     assert len(set(project.next(20).ids)) == 20
     assert project.next(1, strategy=lambda probs: probs[:, 1] * 0 - np.arange(len(probs)))[0].id == "i0"
 

@@ -540,3 +540,18 @@ def test_a_map_for_another_label_is_pushed_when_it_is_asked_for(open_review):
     assert browser.review.receive(ask) == {"kind": "noted"}
     wait_for(lambda: [m for m in browser.of_kind("map") if m["target"] == other])
     assert "isn't shown here" in browser.review.receive({**ask, "method": "lime"})["reason"]
+
+
+def test_a_map_of_one_label_against_another_is_pushed_and_the_log_tells_that_it_was_seen(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    one, other = desk.taxonomy.label_ids[2:4]
+    ask = {"kind": "map", "item_id": "item-0000", "method": "gradcam", "target": one, "against": other}
+    assert browser.review.receive(ask) == {"kind": "noted"}
+    wait_for(lambda: [m for m in browser.of_kind("map") if (m["target"], m["against"]) == (one, other)])
+    assert "needs against" in browser.review.receive({**ask, "against": 3})["reason"]
+    seen = {"suggestion": one, "method": "gradcam", "target": one, "against": other}
+    assert browser.decide("item-0000", "accept", label_id=one, seen=seen)["kind"] == "stored"
+    assert desk.decisions[0].seen.as_body() == seen
+    refused = browser.decide("item-0001", "accept", label_id=one, seen={**seen, "against": one})
+    assert "held against another" in refused["reason"]

@@ -60,7 +60,7 @@ class Desk(Protocol):
     def pool(self) -> Any: ...
     def rename_annotator(self, name: str) -> None: ...
     def claim(self, n: int = 20, *, strategy: Any = None, annotator: str | None = None,
-              showing: Collection[str] = ()) -> Items: ...
+              showing: Collection[str] = (), queue: str | None = None) -> Items: ...
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None: ...
     def prepare(self, items: Iterable[Item]) -> None: ...
     def item(self, item_id: str) -> Item: ...
@@ -68,7 +68,8 @@ class Desk(Protocol):
     def example(self, name: str) -> bytes: ...
     def archive(self, path: Path) -> Path: ...
     def prediction(self, position: int) -> Prediction | None: ...
-    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None: ...
+    def explanation(self, position: int, *, method: str, target: str,
+                    against: str | None = None) -> Attribution | None: ...
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
@@ -114,19 +115,21 @@ class Review:
     certainty : "keep" carries a certainty over until another is given, "ask" wants one for each decision,
         "unsure_only" for each unsure
     keys : other keys for what the card does, such as {"skip": "x", "accept": ["Enter", "j"]}
+    queue : another queue than what is open, such as "relabel"
 
     Opening a review closes the project's former one, which may still deliver the decisions it holds.
     """
 
     def __init__(self, desk: Desk, *, n: int | None = None, strategy: Any = None,
                  explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
-                 certainty: Certainty = "keep", keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
+                 certainty: Certainty = "keep", keys: Mapping[str, str | Sequence[str]] | None = None,
+                 queue: str | None = None) -> None:
         if certainty not in get_args(Certainty):
             raise BadInput(f"certainty={certainty!r} is unknown; 'keep', 'ask' or 'unsure_only' is expected.")
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         self.desk, self.n, self.strategy, self.blind, self.certainty = desk, n, strategy, blind, certainty
-        self.keys = configured(keys or {})
+        self.queue, self.keys = queue, configured(keys or {})
         self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
         self._changed = threading.Condition(threading.RLock())
         self._window: list[_Entry] = []
@@ -211,11 +214,12 @@ class Review:
         return {"kind": "noted"}
 
     def _map(self, act: Mapping[str, Any]) -> Message:
-        method, target = needed(act, "method"), needed(act, "target")
+        method, target, against = needed(act, "method"), needed(act, "target"), act.get("against")
         if method not in self.methods:
             raise BadInput(f"saliency method {method!r} isn't shown here; {', '.join(self.methods) or 'none'} is.")
         item = self.desk.item(needed(act, "item_id"))
-        self._errand(1.0, partial(self._push_map_of, item, method, target))
+        against = None if against is None else needed(act, "against")
+        self._errand(1.0, partial(self._push_map_of, item, method, target, against))
         return {"kind": "noted"}
 
     def _examples(self, act: Mapping[str, Any]) -> Message:
@@ -269,7 +273,7 @@ class Review:
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
-            if decision.seen.chosen_by == "revision":  # what it revised stands again
+            if decision.seen.chosen_by in ("revision", "relabel"):  # what it revised stands again
                 self._errand(2.5, self._push_past)
             if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
                 self._window.insert(0, entry)
@@ -369,7 +373,8 @@ class Review:
         annotator = self.desk.annotator
         items = Items([])
         if room > 0:
-            items = self.desk.claim(room, annotator=annotator, strategy=self.strategy, showing=held)
+            items = self.desk.claim(room, annotator=annotator, strategy=self.strategy, showing=held,
+                                    **({} if self.queue is None else {"queue": self.queue}))
         with suppress(HitlError):  # said again, with its reason, by each item that it concerns
             self.desk.prepare(items[:REFILL_BELOW // 2])
         with self._changed:
@@ -396,6 +401,8 @@ class Review:
             entry.prediction = self.desk.prediction(item.position)
         except HitlError as error:
             entry.prediction, body["problem"] = None, str(error)
+        if item.candidates:
+            body["candidates"] = list(item.candidates)
         if (prediction := entry.prediction) is not None and np.isfinite(prediction.probs).all():
             best = np.argsort(-prediction.probs, kind="stable")[:SHOWN]
             body |= {"suggestion": prediction.suggestion, "model": prediction.model,
@@ -415,12 +422,12 @@ class Review:
         entry.mapped.add(method)
         self._push_map_of(entry.item, method, prediction.suggestion)
 
-    def _push_map_of(self, item: Item, method: str, target: str) -> None:
-        body: Message = {"kind": "map", "item_id": item.id, "method": method, "target": target,
+    def _push_map_of(self, item: Item, method: str, target: str, against: str | None = None) -> None:
+        body: Message = {"kind": "map", "item_id": item.id, "method": method, "target": target, "against": against,
                          "height": 0, "width": 0, "box": [0, 0, 0, 0], "signed": False}
         buffers: list[Any] = []
         try:
-            attribution = self.desk.explanation(item.position, method=method, target=target)
+            attribution = self.desk.explanation(item.position, method=method, target=target, against=against)
             if attribution is None:
                 body["problem"] = f"{method} gave no map for this item."
             else:
