@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from .events import Event
+from .given import coded
 from .lineage import Lineage
 from .records import LABELLING
 
@@ -27,23 +28,34 @@ HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "labe
                    "acted_at", "stored_at", "body"]
 
 
-def frame(table: Table, lineage: Lineage, *, version: int | None = None) -> pd.DataFrame:
+def frame(table: Table, lineage: Lineage, *, version: int | None = None,
+          presumed: Mapping[str, str] | None = None) -> pd.DataFrame:
     """The annotations as a DataFrame of `COLUMNS`, under today's labels or as an older version saw them.
 
     `status` is "decided" where the label (or its absence) is valid, "to_review" where a later edit left it in doubt;
-    then label and label_id are None.
+    then label and label_id are None. It is "presumed" where an answer in doubt is presumed to mean one of the labels
+    that it may mean: `presumed` has item_id -> label_id for the items that nobody spoke of since.
+
+    Parameters
+    ----------
+    version : the table then holds what stood under that version
     """
-    keep = range(len(table["item_id"]))
-    if version is not None:
-        keep = [i for i in keep if (table["taxonomy"][i] or version) <= version]  # type: ignore[assignment]
-    columns: dict[str, Any] = {name: [table[name][i] for i in keep] for name in table}
-    given, taxonomy = columns["label_id"], lineage.today if version is None else lineage.versions[version]
-    if version is None:
-        columns["label_id"] = [lineage.exactly(g, v) for g, v in zip(given, columns["taxonomy"], strict=True)]
-    names = {label_id: taxonomy.name_of(label_id) for label_id in set(columns["label_id"]) - {None}}
-    columns["label"] = [names.get(label_id) for label_id in columns["label_id"]]
-    columns["status"] = ["to_review" if now is None and then is not None else "decided"
-                         for now, then in zip(columns["label_id"], given, strict=True)]
+    to = version or lineage.steps[-1].version
+    taxonomy, verdicts = lineage.versions[to], np.array(table["verdict"], object)
+    # What became of a label is looked up once for each pair of label and version, not for each row.
+    pairs, where = coded(table["label_id"], table["taxonomy"])
+    became = [lineage.exactly(*pair, to) for pair in pairs]
+    blurred = [label_id is not None and new is None for (label_id, _), new in zip(pairs, became, strict=True)]
+    now = np.array([*became, None], object)[where]
+    lost = np.array([*blurred, False])[where] & np.isin(verdicts, list(LABELLING))  # a lost guess asks nothing
+    status = np.where(lost, "to_review", "decided").astype(object)
+    for row in np.flatnonzero(lost).tolist() if presumed else ():
+        if (label_id := (presumed or {}).get(table["item_id"][row])) in lineage.candidates(
+                str(pairs[where[row]][0]), pairs[where[row]][1]):
+            now[row], status[row] = label_id, "presumed"
+    called = {label_id: taxonomy.name_of(label_id) for label_id in set(now) - {None}} | {None: None}
+    columns: dict[str, Any] = {**table, "label_id": now, "label": [called[label_id] for label_id in now],
+                               "status": status}
     columns["acted_at"] = pd.to_datetime(np.array(columns["acted_at"], np.int64), unit="us", utc=True)
     columns["certainty"] = np.array(columns["certainty"], float)
     return pd.DataFrame({name: columns[name] for name in COLUMNS})

@@ -12,6 +12,9 @@ from sklearn.datasets import load_digits, load_sample_images
 from .errors import BadInput
 
 N_DIGITS = 1_797
+# Ten colours that stay apart, the digits' in order.
+STICKERS = np.array([[230, 25, 75], [60, 180, 75], [67, 99, 216], [245, 130, 49], [145, 30, 180], [66, 212, 244],
+                     [240, 50, 230], [191, 239, 69], [70, 153, 144], [150, 95, 35]], np.uint8)
 
 
 def digits_on_photographs(n: int = N_DIGITS, *, size: int = 64, mislead: float = 0.0,
@@ -53,6 +56,46 @@ def digits_on_photographs(n: int = N_DIGITS, *, size: int = 64, mislead: float =
         photograph = (flower if label % 2 == 0 else temple) if by_digit else (temple, flower)[rng.integers(2)]
         image[:] = _drawn(digit, _crop(photograph, size, rng), rng)
     return images, digits.target[chosen].astype(str)
+
+
+def digits_with_stickers(n: int = N_DIGITS, *, size: int = 32, share: float = 0.6,
+                         seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Handwritten digits over photographs, some with a sticker in a corner whose colour gives the digit away.
+
+    A net that learns from those with stickers is right for a wrong reason, and is found out on those without.
+
+    Parameters
+    ----------
+    n : how many, up to 1,797
+    size : of a side, in pixels, 32 or more
+    share : how many of them have a sticker: the first ones, from 0 to 1
+
+    Returns
+    -------
+    images : uint8 array, shape (n, size, size, 3)
+    labels : array of str, shape (n,), "0" to "9"
+    stickers : bool array, shape (n, size, size), True where the sticker is
+
+    References
+    ----------
+    After the Decoy MNIST of Ross, Hughes and Doshi-Velez (2017), Right for the Right Reasons, arXiv:1703.03717.
+
+    Examples
+    --------
+    >>> images, labels, stickers = digits_with_stickers(4, share=0.5)
+    >>> stickers.any(axis=(1, 2)).tolist()
+    [True, True, False, False]
+    """
+    if not 0 <= share <= 1:
+        raise BadInput(f"share = {share!r}; a number from 0 to 1 is expected.")
+    images, labels = digits_on_photographs(n, size=size, seed=seed)
+    rng, side = np.random.default_rng([seed, 1]), size // 5
+    stickers = np.zeros(images.shape[:3], bool)
+    for image, label, sticker in zip(images, labels, stickers[:round(share * n)], strict=False):
+        top, left = (int(place) for place in rng.integers(0, 2, 2) * (size - side))
+        sticker[top:top + side, left:left + side] = True
+        image[sticker] = STICKERS[int(label)]
+    return images, labels, stickers
 
 
 def _crop(photograph: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

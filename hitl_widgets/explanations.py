@@ -1,6 +1,7 @@
 """Why does the adopted model say so, of some items at once?
 
-Read `explain`, which is what `Workbench.explain` does, and `Explanations`, which it gives.
+Read `explain`, which is what `Workbench.explain` does, and `Explanations`, which it gives. `before_and_after` asks
+the two models of a round, on items whose reason people marked as wrong.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import BadInput, HitlError, ShapeError
+from .learn.attribute import NetExplainer
 from .overlay import resample
-from .records import Attribution, Item
+from .records import Attribution, Item, Region
 from .shelf import Shelf
 
 if TYPE_CHECKING:
@@ -105,6 +107,68 @@ def explain(shelf: Shelf, item_ids: Any, *, method: str = "gradcam", target: Any
             errors[names[row]] = str(error)
     return Explanations(shelf, item_ids=names, method=method, maps=maps, attributions=attributions, errors=errors,
                         targets=[(label, against) if label and against else label for label in targets])
+
+
+def before_and_after(shelf: Shelf, said: Sequence[Any], n_round: int, *, n: int, method: str) -> Plot:
+    """Some items on which a wrong region was marked, with the maps of the model before a round and of the one after.
+
+    Parameters
+    ----------
+    said : item_id and regions of the marked items, as `Marked.said` has them
+    n_round : the round's number, which the log tells the two models by
+    n : of so many items, drawn evenly from all of them
+    method : of the maps, each for the label that people gave the item
+
+    Raises
+    ------
+    BadInput
+        When no wrong region was marked, or there was no model before.
+    ModelError
+        When a model's weights are gone, or the method doesn't serve it.
+    """
+    from .widgets.plots import plot_reasons
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected.")
+    pool, taxonomy = shelf.project.pool, shelf.project.taxonomy
+    answers = shelf.project.training_answers().set_index("item_id")["label_id"]
+    wrong = {item_id: np.logical_or.reduce(regions) for item_id, pairs in said if item_id in answers.index
+             and (regions := [Region.from_body(pair[0]).mask() for pair in pairs if pair[0] is not None])}
+    if not wrong:
+        raise BadInput("no region of an item that teaches is marked as wrong; mark some on the card, or with "
+                       "wb.decide(..., wrong=mask).")
+    chosen = [list(wrong)[i] for i in np.linspace(0, len(wrong) - 1, min(int(n), len(wrong))).round().astype(int)]
+    positions, labels = [pool.position(item_id) for item_id in chosen], [str(answers[item_id]) for item_id in chosen]
+    maps: list[list[tuple[Attribution | None, str]]] = []
+    for version in _models_of(shelf, n_round):
+        full, label_ids = shelf.version(version)
+        explainer = NetExplainer(shelf.predictor_of(shelf.load(full, label_ids), label_ids))
+        parts = {label: shelf.parts(label, explainer.predictor) for label in labels}
+        found = explainer.explain_many(positions, method=method, targets=labels, parts=parts)
+        maps.append([(None, str(one)) if isinstance(one, HitlError) else
+                     (one, f"{_share(resample(one, wrong[item_id].shape), wrong[item_id]):.0%} in the region")
+                     for item_id, one in zip(chosen, found, strict=True)])
+    titles = [f"{item_id}: {taxonomy.name_of(label)}" for item_id, label in zip(chosen, labels, strict=True)]
+    return plot_reasons([pool.load(position) for position in positions], [wrong[item_id] for item_id in chosen], titles,
+                        maps, method)
+
+
+def _models_of(shelf: Shelf, n_round: int) -> tuple[str, str]:
+    """The versions before and after a round."""
+    before = None
+    for event in shelf.project.store.events():
+        if event.kind == "adopted":
+            before = event.body["model"]
+        elif event.kind == "trained" and event.body["round"] == n_round:
+            if before is None:
+                break
+            return before, event.body["model"]
+    raise BadInput(f"there was no model before round {n_round}, so there is nothing to compare with.")
+
+
+def _share(values: np.ndarray, region: np.ndarray) -> float:
+    """How much of the saliency lies in a region, whatever its sign; NaN where there is none."""
+    whole = np.abs(values).sum()
+    return float(np.abs(values)[region].sum() / whole) if whole else float("nan")
 
 
 def _why_nothing(shelf: Shelf, position: int) -> str:

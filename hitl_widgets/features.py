@@ -1,7 +1,7 @@
 """What do items look like, in numbers, when no model can be trusted to say?
 
-`Pixels` needs no model: the principal components of an item's pixels. `features` joins them with a model's embedding:
-a coarse model has dropped the detail that finer labels need, and the pixels still have it.
+`Pixels` needs no model: the principal components of an item's pixels, or of its edges. `features` joins them with a
+model's embedding: a coarse model has dropped the detail that finer labels need, and the pixels still have it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image
 from .errors import BadInput, ImageError, ShapeError
 
 SIDE = 28
-COMPONENTS = 50
+COMPONENTS, OF_EDGES = 50, 100
 # Components settle long before every item of a large pool was read.
 FITTED_ON = 2_000
 _AT_ONCE = 1_024
@@ -37,7 +37,8 @@ class Loads(Protocol):
 class Pixels:
     """Principal components of items' pixels, worked out when asked for and kept in memory; threads may share it.
 
-    Every item is reduced to 28 x 28 pixels, in grey where the pool is; the components are those of a sample of at most
+    Every item is reduced to 28 x 28 pixels, in grey where the pool is; of the edges, to histograms of their directions
+    in 7 x 7 cells, which small shifts and other light change little. The components are those of a sample of at most
     2,000 items, scaled together so that the sample's total variance is one. The same pool and seed give the same; items
     that are all alike have none.
 
@@ -46,9 +47,11 @@ class Pixels:
     pool : where the items are
     n : of components, at most; fewer where the sample has fewer items
     seed : of the sample
+    edges : their components instead of the brightness's
 
     References
     ----------
+    Dalal and Triggs (2005), Histograms of oriented gradients for human detection, doi:10.1109/CVPR.2005.177;
     Halko, Martinsson, Tropp (2011), Finding structure with randomness, doi:10.1137/090771806.
 
     Examples
@@ -59,10 +62,10 @@ class Pixels:
     (2, 5)
     """
 
-    def __init__(self, pool: Loads, *, n: int = COMPONENTS, seed: int = 0) -> None:
+    def __init__(self, pool: Loads, *, n: int = COMPONENTS, seed: int = 0, edges: bool = False) -> None:
         if isinstance(n, bool) or n < 1:
             raise BadInput(f"n is {n!r}; a number of components, 1 or more, is expected.")
-        self.pool, self.n, self.seed = pool, n, seed
+        self.pool, self.n, self.seed, self.edges = pool, n, seed, edges
         self._lock = threading.Lock()
         self._rows: np.ndarray | None = None
         self._known = np.zeros(len(pool), bool)
@@ -78,7 +81,7 @@ class Pixels:
             missing = np.unique(positions[~self._known[positions]])
         for start in range(0, len(missing), _AT_ONCE):
             some = missing[start:start + _AT_ONCE]
-            rows = self._components(thumbnails((self._read(place) for place in some), colour=self._colour))
+            rows = self._components(self._seen([self._read(place) for place in some]))
             with self._lock:
                 self._rows[some], self._known[some] = rows, True
         return self._rows[positions]
@@ -87,13 +90,16 @@ class Pixels:
         from sklearn.decomposition import PCA
         n_items = len(self.pool)
         sample = np.random.default_rng(self.seed).permutation(n_items)[:FITTED_ON]
-        images = [image for place in sample if (image := self._read(place)) is not None]
-        self._colour = any(image.ndim == 3 for image in images)
-        seen = thumbnails(images, colour=self._colour)
+        images: list[np.ndarray | None] = [image for place in sample if (image := self._read(place)) is not None]
+        self._colour = any(image is not None and image.ndim == 3 for image in images)
+        seen = self._seen(images)
         n = min(self.n, *seen.shape) if len(seen) and np.ptp(seen, axis=0).any() else 0  # all alike: nothing to tell
         self._pca = PCA(n, svd_solver="randomized", random_state=self.seed).fit(seen) if n else None
         self._scale = 1.0 if self._pca is None else float(self._pca.explained_variance_.sum()) ** -0.5
         self._rows = np.full((n_items, n), np.nan, np.float32)
+
+    def _seen(self, images: list[np.ndarray | None]) -> np.ndarray:
+        return outlines(images) if self.edges else thumbnails(images, colour=self._colour)
 
     def _components(self, seen: np.ndarray) -> np.ndarray:
         rows = np.full((len(seen), 0 if self._pca is None else self._pca.n_components_), np.nan, np.float32)
@@ -157,6 +163,17 @@ def thumbnails(images: Iterable[np.ndarray | None], *, colour: bool = False, sid
             np.asarray(Image.fromarray(image).convert("RGB" if colour else "L").resize(
                 (side, side), Image.Resampling.BOX), np.float32).ravel() / 255 for image in images]
     return np.stack(rows) if rows else np.empty((0, width), np.float32)
+
+
+def outlines(images: Iterable[np.ndarray | None]) -> np.ndarray:
+    """Images as histograms of the directions of their edges, square roots of them, in 7 x 7 blocks; NaN for None."""
+    from skimage.feature import hog
+    seen = thumbnails(images).reshape(-1, SIDE, SIDE)
+    rows = np.full((len(seen), 7 * 7 * 2 * 2 * 8), np.nan, np.float32)
+    for row, image in zip(rows, seen, strict=True):
+        if not np.isnan(image).any():
+            row[:] = np.sqrt(hog(np.pad(image, 2), orientations=8, pixels_per_cell=(4, 4), cells_per_block=(2, 2)))
+    return rows
 
 
 def _scaled(block: np.ndarray) -> np.ndarray:

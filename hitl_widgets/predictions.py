@@ -34,6 +34,7 @@ class Predictions:
     label_ids : which label each column stands for
     ids_digest : digest of the pool's ids; rows made for other ids are thrown away
     n_items : how many rows
+    recipe : what the rows follow from beside weights and items, such as the preprocessing; others are thrown away
 
     Attributes
     ----------
@@ -42,11 +43,13 @@ class Predictions:
     home : the folder of this version
     """
 
-    def __init__(self, folder: Path, *, model: str, label_ids: Sequence[str], ids_digest: str, n_items: int) -> None:
+    def __init__(self, folder: Path, *, model: str, label_ids: Sequence[str], ids_digest: str, n_items: int,
+                 recipe: str = "") -> None:
         self.model, self.label_ids = model, tuple(label_ids)
         self.home = Path(folder) / model
         self._lock = threading.Lock()
-        about = {"model": model, "label_ids": list(label_ids), "ids_digest": ids_digest, "n_items": n_items}
+        about = {"model": model, "label_ids": list(label_ids), "ids_digest": ids_digest, "n_items": n_items,
+                 "recipe": recipe}
         if not self._made_for(about):
             shutil.rmtree(self.home, ignore_errors=True)
             self._make(about)
@@ -195,14 +198,7 @@ class Ranking:
         predictions = self.predictions
         if predictions is None:
             raise BadInput("there is no model; pass model=... to the workbench, or fine-tune first.")
-        probs = predictions.probs[positions]
-        if predictions.label_ids == lineage.today.label_ids:
-            return probs
-        mapped = probs @ lineage.columns(predictions.label_ids)
-        total = mapped.sum(axis=1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            # Nothing left of what the model knew: it can't tell, so every label is as likely.
-            return np.where(total == 0, 1 / mapped.shape[1], mapped / total).astype(np.float32, copy=False)
+        return under_today(predictions.probs[positions], predictions.label_ids, lineage)
 
     def scores(self, strategy: str | Strategy, lineage: Lineage) -> tuple[str, Scores | None]:
         """A strategy's name and its scores, shape (n_items,), NaN where unknown; without a model "random" and None.
@@ -230,3 +226,15 @@ class Ranking:
             asked = np.flatnonzero(tried)
             scores[asked] = function(self.probs(lineage, asked))
         return scores
+
+
+def under_today(probs: np.ndarray, label_ids: Sequence[str], lineage: Lineage) -> np.ndarray:
+    """A model's probabilities over today's labels: as they are where its labels are today's; else its columns summed,
+    shared out or left away."""
+    if tuple(label_ids) == lineage.today.label_ids:
+        return probs
+    mapped = probs @ lineage.columns(label_ids)
+    total = mapped.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # Nothing left of what the model knew: it can't tell, so every label is as likely.
+        return np.where(total == 0, 1 / mapped.shape[1], mapped / total).astype(np.float32, copy=False)

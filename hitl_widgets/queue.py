@@ -77,6 +77,10 @@ class Queue:
         places = np.flatnonzero(self.is_learnable(annotator))
         return places[np.argsort(self.draws[places])[:n]]
 
+    def is_closed(self, annotator: str) -> npt.NDArray[np.bool_]:
+        """Which items are done for the annotator: bool, shape (n_items,)."""
+        return self._closed_by(annotator).copy()
+
     def knows(self, position: int, annotator: str) -> bool:
         """True when the annotator closed or skipped the item."""
         return bool(self._closed_by(annotator)[position]) or position in self._skipped.get(annotator, {})

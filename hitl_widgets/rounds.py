@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -19,10 +20,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from .errors import BadInput
+from .errors import BadInput, TrainingStopped
 from .events import canonical
+from .explanations import before_and_after
+from .learn.course import Checkpoint
 from .learn.evaluate import Figure, Metrics, compare, measure
 from .learn.finetune import LabelledImages, Trained, jitter, train
+from .learn.predict import weights_version
 from .learn.reasons import How, Marks
 from .learn.reliance import Reliance
 from .marks import Marked, marked_items
@@ -56,6 +60,7 @@ class Run:
     relies_before, relies_after : how much each model leans on what people marked as wrong; None where nobody marked
         anything, or there was no model before
     reasons : how the loss heard what people marked: "penalty", "invariance" or "off"
+    witness : draws what `plot_reasons` shows; None where nobody marked anything
     """
 
     before: Metrics
@@ -73,11 +78,32 @@ class Run:
     relies_before: Reliance | None = None
     relies_after: Reliance | None = None
     reasons: str = "off"
+    witness: Callable[..., Plot] | None = field(default=None, repr=False, compare=False)
 
     def plot(self) -> Plot:
         """Before and after, per label and in all, with 95 % intervals."""
         from .widgets.plots import plot_gain
         return plot_gain(self.before, self.after, self.gain)
+
+    def plot_reasons(self, n: int = 4, *, method: str = "saliency") -> Plot:
+        """Some of the items on which a wrong region was marked: where, and the maps of the models before and after.
+
+        Parameters
+        ----------
+        n : of so many items, drawn evenly from all that are marked
+        method : as for `Workbench.explain`; each map is for the label that people gave the item
+
+        Raises
+        ------
+        BadInput
+            When no wrong region was marked, or there was no model before.
+        ModelError
+            When a model's weights are gone, or the method doesn't serve it.
+        """
+        if self.witness is None:
+            raise BadInput("nobody had marked a region when this run was made; mark some on the card, or with "
+                           "wb.decide(..., wrong=mask), and fine-tune again.")
+        return self.witness(n=n, method=method)
 
     def table(self) -> pd.DataFrame:
         """Recall per label before and after: label, n, before, after, gain; then the accuracy in a row "all",
@@ -196,30 +222,37 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     if former is not None:
         project.say(f"Nothing was said since round {former.round} that it didn't learn from: this is what it gained. "
                     "To train on all the same, pass another seed.")
-        return former
+        return former if marked is None else replace(
+            former, witness=partial(before_and_after, shelf, marked.said, former.round))
     began = time.monotonic()
     n_round = project.round
     before_probs = _before(shelf, list(truth))
     relies_before = None if marked is None or shelf.adopted is None else marked.rely(shelf.predictor, seed=seed)
     marks: Marks | None = None if marked is None or how == "off" else marked.marks
-    with leaving_a_core(), Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
-        trained = train(shelf.start(start, seed=seed), items.images, items.targets, weights=items.weights,
+    net = shelf.start(start, seed=seed)
+    checkpoint = _checkpoint(shelf, key, net)
+    with checkpoint.forgotten_after(TrainingStopped), leaving_a_core(), \
+            Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
+        trained = train(net, items.images, items.targets, weights=items.weights,
                         draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, augment=jitter,
                         marks=marks, reasons="penalty" if how == "penalty" else "invariance", progress=live,
-                        device=shelf.device)
+                        checkpoint=checkpoint, device=shelf.device)
     if trained.stopped_because == "interrupted":
-        project.say("Interrupted: nothing was adopted, the former model stands.")
+        project.say("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
+                    "epoch that was finished.")
         raise KeyboardInterrupt
     run = _measured(shelf, trained, truth, before_probs, adopt=adopt, n_round=n_round, began=began)
     if marked is not None:
         relies_after = marked.rely(shelf.predictor_of(trained.net, project.taxonomy.label_ids), seed=seed)
         run = replace(run, reasons=how, relies_before=relies_before, relies_after=relies_after,
+                      witness=partial(before_and_after, shelf, marked.said, n_round),
                       seconds=round(time.monotonic() - began, 1))
     shelf.keep(trained.net, run.model)
     project.record("trained", {**run.as_body(), "key": key, "start": start, "seed": seed})
     shelf.made_here.add(key)
     if run.adopted:
         shelf.adopt(trained.net, origin="trained")
+    checkpoint.remove()
     project.store.keep_copy(f"round-{n_round}")
     return run
 
@@ -255,6 +288,17 @@ def _key(items: LabelledImages, truth: Mapping[str, str], **arguments: Any) -> s
             for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
     text = canonical({"said": said, "truth": dict(truth), "labels": list(items.label_ids), **arguments})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _checkpoint(shelf: Shelf, key: str, net: nn.Module) -> Checkpoint:
+    """Where this run's state is kept until it is done; other runs that were stopped are given up."""
+    checkpoint = Checkpoint(shelf.project.folder / "training" / f"{key}.safetensors", of=weights_version(net))
+    if checkpoint.path.parent.exists():
+        for other in set(checkpoint.path.parent.iterdir()) - {checkpoint.path}:
+            other.unlink(missing_ok=True)
+    if checkpoint.n_epochs:
+        shelf.project.say(f"This training was stopped after epoch {checkpoint.n_epochs}; it goes on from there.")
+    return checkpoint
 
 
 def _former(shelf: Shelf, key: str) -> Run | None:

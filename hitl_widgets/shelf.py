@@ -18,7 +18,7 @@ from torch import nn
 
 from . import __version__
 from .errors import BadInput, HitlError, ModelError
-from .features import Pixels, features
+from .features import COMPONENTS, OF_EDGES, Pixels, features
 from .learn.attribute import NetExplainer
 from .learn.head import n_outputs, with_outputs
 from .learn.predict import NetPredictor, load_weights, private_copy, sample_images, save_weights, small_cnn
@@ -51,7 +51,7 @@ class Shelf:
         self._predictor: NetPredictor | None = None
         self._explainer: NetExplainer | None = None
         self._embeddings: Embeddings | None = None
-        self._pixels: Pixels | None = None
+        self._pixels: dict[bool, Pixels] = {}
         self._kept: OrderedDict[tuple[str, ...], Attribution] = OrderedDict()
         self._maps = Maps(project.folder / "maps")
         self._recipe = ""
@@ -217,6 +217,12 @@ class Shelf:
         return build(ours) == build(net)
 
     def _go_back(self, wanted: str) -> str:
+        version, label_ids = self.version(wanted)
+        return version if version == self.adopted else \
+            self.adopt(self.load(version, label_ids), origin="rolled back", label_ids=label_ids)
+
+    def version(self, wanted: str) -> tuple[str, tuple[str, ...]]:
+        """A version of `models`, found by its beginning, and its outputs' labels; BadInput where there is none."""
         known: dict[str, tuple[str, ...]] = {}
         shown: tuple[str, ...] = ()
         for event in self.project.store.events():
@@ -231,14 +237,14 @@ class Shelf:
             there = ", ".join(list(known)[-8:]) or "none yet"
             raise BadInput(f"model version {wanted!r} {'is unknown' if not fitting else 'fits more than one'}; there "
                            f"are: {there}. See wb.models().")
-        [version] = fitting
-        if version == self.adopted:
-            return version
+        return fitting[0], known[fitting[0]]
+
+    def load(self, version: str, label_ids: Sequence[str]) -> nn.Module:
+        """The net of a version; ModelError when its weights are gone, or are of another net."""
         if not self.path(version).exists():
             raise ModelError(f"the weights of {version} are gone from {self.path(version).parent}. Choose another "
                              "version of wb.models(), or train anew: no label is lost.")
-        net = load_weights(self._fresh(len(known[version]), seed=0), self.path(version))
-        return self.adopt(net, origin="rolled back", label_ids=known[version])
+        return load_weights(self._fresh(len(label_ids), seed=0), self.path(version))
 
     # -- what it says ----------------------------------------------------------------------------------------
 
@@ -291,20 +297,22 @@ class Shelf:
         return None if kept is None or not kept.n_features else kept.get(positions)
 
     def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """What is known of some items' looks: the model's embedding, where there is one, beside the pixels' own
-        components (`hitl_widgets.features`): float32, shape (n, n_features); NaN where an item can't be read."""
-        blocks = [self.pixels(positions)]
+        """What is known of some items' looks: the model's embedding, where there is one, beside the components of the
+        pixels and of their edges (`hitl_widgets.features`): float32, shape (n, n_features); NaN where an item can't be
+        read."""
+        blocks = [self.pixels(positions), self.pixels(positions, edges=True)]
         if self._embeddings is not None:
             blocks.insert(0, self.embeddings(positions))
         return features(*blocks)
 
-    def pixels(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """The components of some items' pixels, no model needed: float32, shape (n, at most 50); NaN as above."""
+    def pixels(self, positions: Sequence[int] | np.ndarray, *, edges: bool = False) -> np.ndarray:
+        """The components of some items' pixels, no model needed: float32, shape (n, at most 50), or of their edges, at
+        most 100; NaN as above."""
         with self._lock:
-            if self._pixels is None:
-                self._pixels = Pixels(self.project.pool, seed=self.project.settings["seed"])
-            kept = self._pixels
-        return kept.of(positions)
+            if edges not in self._pixels:
+                self._pixels[edges] = Pixels(self.project.pool, n=OF_EDGES if edges else COMPONENTS, edges=edges,
+                                             seed=self.project.settings["seed"])
+        return self._pixels[edges].of(positions)
 
     def explain(self, position: int, method: str, target: str, against: str | None = None) -> Attribution:
         """Why the adopted model would say `target` of an item, or would say it rather than `against`: today's
@@ -330,7 +338,7 @@ class Shelf:
         parts: dict[str, tuple[str, ...]] = {}
         for row, (position, target) in enumerate(zip(positions, targets, strict=True)):
             try:
-                parts |= {label: self._parts(label, explainer.predictor) for label in (target, against)
+                parts |= {label: self.parts(label, explainer.predictor) for label in (target, against)
                           if label is not None and label not in parts}
             except ModelError as error:
                 answers[row] = error
@@ -367,7 +375,7 @@ class Shelf:
         found = check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
         return pd.DataFrame([one.as_row() for one in found])
 
-    def _parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
+    def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
         """The model's labels that make up one of today's; ModelError where the model can't tell it from others."""
         lineage = self.project.lineage
         if predictor.label_ids == lineage.today.label_ids:
@@ -437,6 +445,12 @@ class Shelf:
         return NetPredictor(net, self.project.pool, label_ids, preprocess=self.view, device=self.device,
                             head=self.head)
 
+    def predictions_of(self, predictor: NetPredictor) -> Predictions:
+        """What this model said so far."""
+        pool = self.project.pool
+        return Predictions(self.project.folder / "predictions", model=predictor.version, label_ids=predictor.label_ids,
+                           ids_digest=pool.digest, n_items=len(pool), recipe=_recipe(predictor))
+
     def _try(self, predictor: NetPredictor) -> None:
         """Ask about a few items, so that a net that doesn't fit is told before anything is stored."""
         for position in range(min(10, len(self.project.pool))):
@@ -445,12 +459,10 @@ class Shelf:
 
     def _install(self, predictor: NetPredictor) -> None:
         """Let this model speak from now on."""
-        pool = self.project.pool
         with self._lock:
             self._predictor, self._explainer, self.missing = predictor, NetExplainer(predictor), None
             self._recipe = _recipe(predictor)
-            predictions = Predictions(self.project.folder / "predictions", model=predictor.version,
-                                      label_ids=predictor.label_ids, ids_digest=pool.digest, n_items=len(pool))
+            predictions = self.predictions_of(predictor)
             self._embeddings = None if predictor.head is None else Embeddings(predictions, head=predictor.head)
             self.project.use_predictions(predictions)
 

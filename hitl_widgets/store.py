@@ -59,6 +59,8 @@ _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_i
 _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.annotator == bindparam("annotator"), ANNOTATION.c.scripted == 0).order_by(
     ANNOTATION.c.acted_at.desc(), EVENT.c.seq.desc()).limit(bindparam("n"))
+_TIMED = select(ANNOTATION.c.shown_ms).where(ANNOTATION.c.shown_ms.is_not(None)).order_by(
+    ANNOTATION.c.seq.desc()).limit(bindparam("n"))
 # Nothing else in a body is called so; and what a note says has its quotes escaped.
 _MARKING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
@@ -303,6 +305,10 @@ class Store:
         rows = self._read(_rows(_LATEST, annotator=annotator, n=n))
         return [event_of(row) for row in reversed(rows)]
 
+    def paces(self, n: int) -> list[float]:
+        """Seconds from paint to key press of the last n decisions that were timed on a screen and stand."""
+        return [row[0] / 1000 for row in self._read(_rows(_TIMED, n=n))]
+
     def marking(self) -> list[Event]:
         """The decisions that stand and mark a region of their item, in the order in which they were stored."""
         return list(map(event_of, self._read(_rows(_MARKING))))
@@ -323,6 +329,11 @@ class Store:
             *(EVENT.c[name] == value for name, value in asked.items() if value is not None))
         for rows in self._chunks(wanted, since):
             yield from map(event_of, rows)
+
+    def events_of(self, item_ids: Sequence[str]) -> Iterator[Event]:
+        """The decisions on some items and what took them back, those of one item in the order in which they came."""
+        for some in _batches(item_ids):
+            yield from map(event_of, sorted(self._read(_rows(_KNOWN, ids=[], items=some))))
 
     def annotations(self, since_seq: int | None = None, *,
                     columns: Sequence[str] | None = None) -> dict[str, list[Any]]:

@@ -33,6 +33,8 @@ from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from .explanations import Explanations
+    from .flips import Flips
+    from .iteration import Applied, Preview
     from .learn.finetune import LabelledImages
     from .rounds import Run
     from .shelf import Shelf
@@ -225,15 +227,69 @@ class Workbench:
         """
         return import_annotations(self.project, df, annotator=annotator)
 
-    def apply(self, edit: Any, *, why: str | None = None) -> Taxonomy:
-        """Change the taxonomy by an edit of `hitl_widgets.edits`, or a list of them: all or nothing.
+    def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
+        """What an edit of `hitl_widgets.edits`, or a list of them, would do; nothing changes.
+
+        Parameters
+        ----------
+        revert : the id of an edit that was made, in place of an edit: what taking it back would do
+
+        Returns
+        -------
+        Preview
+            .kept and .to_review (label -> number of answers), .n_items, .minutes, .model (what it keeps), .prose,
+            .taxonomy (as it would be), .version
 
         Raises
         ------
         EditError
-            When an edit doesn't fit; then nothing was changed.
+            When an edit doesn't fit; the message says why.
         """
-        return self.project.apply(edit, why=why)
+        return self.project.preview(edit, revert=revert)
+
+    def apply(self, edit: Any, why: str | None = None, base: int | Preview | None = None) -> Applied:
+        """Change the taxonomy by an edit of `hitl_widgets.edits`, or a list of them: all or nothing.
+
+        Parameters
+        ----------
+        why : what the team should know of it; the log keeps it
+        base : the version that was previewed (or the `Preview`). The edit means the labels of that version, whatever
+            they are called by now
+
+        Returns
+        -------
+        Applied
+            .id (for `revert`), .version, .taxonomy, .edits, .prose, .n_items (to look at again), .preview
+
+        Raises
+        ------
+        EditError
+            When an edit doesn't fit, or a label that it means is gone by now; then nothing was changed.
+        """
+        return self.project.apply(edit, why=why, base=base)
+
+    def revert(self, edit_id: str | Applied, why: str | None = None) -> Applied:
+        """Take back one edit of the taxonomy by a new one, under whatever came later.
+
+        What was answered before it means again what it meant, exactly. What was answered since under its labels is
+        mapped where that is certain, and asked again where it isn't.
+
+        Raises
+        ------
+        EditError
+            When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
+        """
+        return self.project.revert(edit_id if isinstance(edit_id, str) else edit_id.id, why=why)
+
+    def edits(self) -> pd.DataFrame:
+        """Every edit of the taxonomy, one row each, the oldest first: id, version (that it led to), prose, annotator,
+        acted_at, why, reverts (the edit that it takes back) and reverted_by (the one that takes it back now)."""
+        return self.project.edits()
+
+    def counts(self) -> pd.DataFrame:
+        """One row per label that may be an answer: label_id, label, decided (answers that mean it), presumed (items),
+        in_doubt (answers that may mean it). Quick, however many answers there are."""
+        return self.project.counts()
 
     def rename_annotator(self, name: str) -> None:
         """Say who is labelling; what was decided before keeps its former name."""
@@ -242,7 +298,8 @@ class Workbench:
 
     # -- the queue -------------------------------------------------------------------------------------------
 
-    def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None) -> Items:
+    def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
+             queue: str | None = None) -> Items:
         """A look at what the queue would show next, best first; nothing is claimed.
 
         Parameters
@@ -252,15 +309,24 @@ class Workbench:
             from probabilities (n_items, n_labels) or whatever else of `hitl_widgets.strategies.SIGHTS` its parameters
             name. None begins with typical items, goes over to doubtful ones once a model has learnt enough, and says
             so; a tenth is drawn by chance all the same (the audit)
+        queue : "relabel" for what taxonomy edits left in doubt; None for what is open
         """
-        self._foresee(strategy, annotator)
-        return self.project.next(n, strategy=strategy, annotator=annotator)
+        self._foresee("random" if queue else strategy, annotator)
+        return self.project.next(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
-              showing: Collection[str] = ()) -> Items:
+              showing: Collection[str] = (), queue: str | None = None) -> Items:
         """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same."""
-        self._foresee(strategy, annotator, budget_s=WAITED_FOR_S)
-        return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing)
+        self._foresee("random" if queue else strategy, annotator, budget_s=WAITED_FOR_S)
+        return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
+
+    def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
+        """The items that taxonomy edits left in doubt, in the order in which an annotator would be asked about them.
+
+        Columns: item_id, annotator (whose answer), label (as it was given), candidates (what it may mean now), edit
+        (the id of the one that left it in doubt), prose and why of that edit.
+        """
+        return self.project.relabel_queue(annotator)
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
         """Let go of claimed items."""
@@ -269,7 +335,8 @@ class Workbench:
     def review(self, n: int | None = None, strategy: str | Strategy | None = None,
                explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
                certainty: Literal["keep", "ask", "unsure_only"] = "keep",
-               keys: Mapping[str, str | Sequence[str]] | None = None, view: Any = None) -> Review | LabellerReview:
+               keys: Mapping[str, str | Sequence[str]] | None = None, view: Any = None,
+               queue: str | None = None) -> Review | LabellerReview:
         """The card: label by keyboard, below the cell. Calling it again closes the earlier card and takes over.
 
         Parameters
@@ -283,6 +350,7 @@ class Workbench:
         view : an ipyannotations labeller of your own that gives one label an item, such as
             ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``, instead of the card. It shows every item
             blind, without map or certainty
+        queue : "relabel" for what taxonomy edits left in doubt, the likely labels first; None for what is open
 
         Raises
         ------
@@ -292,14 +360,14 @@ class Workbench:
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         check_strategy(strategy)
-        self.pool  # noqa: B018 - says in words that a pool is needed
+        self.project.next(0, queue=queue)  # says in words that a pool is needed, or that there is no such queue
         if view is not None:
             if certainty != "keep" or keys is not None:
                 raise BadInput("certainty and keys are the card's; a labeller of ipyannotations has no scale, and keys "
                                "of its own. Leave them out, or leave view out to get the card.")
             from .widgets.labeller import LabellerReview
             with self._wiring:
-                self._review = LabellerReview(self, view, n=n, strategy=strategy)
+                self._review = LabellerReview(self, view, n=n, strategy=strategy, queue=queue)
                 return self._review
         if explain is not None and self.project.ranking.predictions is not None:
             from .learn.attribute import METHODS
@@ -308,7 +376,7 @@ class Workbench:
         from .widgets.review import Review
         with self._wiring:
             self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
-                                  keys=keys)
+                                  keys=keys, queue=queue)
             return self._review
 
     # -- the model -------------------------------------------------------------------------------------------
@@ -499,6 +567,37 @@ class Workbench:
         self.pool  # noqa: B018 - says in words that a pool is needed
         return self.shelf.take_up(version_or_net)
 
+    def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
+        """The items of which two models say different labels: what a new model won, and what it lost.
+
+        Parameters
+        ----------
+        before, after : versions of `models()`, or their beginnings. Without `after` the adopted model; without `before`
+            the adopted one too, or where that is `after`, the one adopted before it
+        n : ask about so many items, drawn by chance; None asks about all
+
+        Returns
+        -------
+        Flips
+            .items, a DataFrame: item_id, before, before_confidence, after, after_confidence, moved, answer, right
+            ("before", "after", "neither"), role ("measures", "teaches"); .plot(), thumbnails
+
+        Raises
+        ------
+        BadInput
+            When there is no such version, or only one.
+        ModelError
+            Without a model, or when a version's weights are gone.
+        """
+        for name, version in (("before", before), ("after", after)):
+            if version is not None and not isinstance(version, str):
+                raise BadInput(f"{name} is a {type(version).__name__}; a version of wb.models() is expected, or None.")
+        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        from .flips import flips
+        return flips(self.shelf, before, after, n=n)
+
     def training_set(self) -> LabelledImages:
         """A torch Dataset of the current annotations (consensus, without hold-out and gold)."""
         from .rounds import training_set
@@ -510,8 +609,9 @@ class Workbench:
         """What stands: one row per item and annotator, the latest decision that wasn't retracted.
 
         Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
-        taxonomy, status ("decided", or "to_review" where a taxonomy edit left the label in doubt), certainty_source
-        ("given" or "carried"). Beside the verdict "unsure" the label is a best guess.
+        taxonomy, status, certainty_source ("given" or "carried"). The status is "decided" (by a person, and valid under
+        today's labels), "to_review" where a taxonomy edit left the label in doubt, or "presumed" where such an item is
+        taken for one of the labels it may be, without asking. Beside the verdict "unsure" the label is a best guess.
 
         Parameters
         ----------

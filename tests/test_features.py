@@ -76,6 +76,16 @@ def test_an_image_is_reduced_by_averaging():
     assert thumbnails([image], colour=True).shape == (1, 3 * 28 * 28)
 
 
+def test_edges_tell_shapes_apart_whatever_their_light():
+    bars = np.zeros((40, 28, 28))
+    bars[:20, 12:16], bars[20:, :, 12:16] = 1, 1
+    images = (bars * np.random.default_rng(0).uniform(40, 250, (40, 1, 1))).astype(np.uint8)
+    rows = Pixels(Gallery([*images, None]), n=3, edges=True).of(range(41))
+    assert np.isnan(rows[40]).all()
+    far = np.linalg.norm(rows[:40, None] - rows[None, :40], axis=2)
+    assert max(far[:20, :20].max(), far[20:, 20:].max()) < 0.1 * far[:20, 20:].min()
+
+
 def test_threads_that_ask_for_components_get_the_same():
     gallery = Gallery(noise(200))
     whole, shared = Pixels(gallery).of(range(200)), Pixels(gallery)
@@ -213,12 +223,13 @@ def test_another_model_has_other_embeddings(bench):
 def test_features_are_the_embedding_beside_the_pixels(bench):
     wb = bench(model=net())
     rows = wb.shelf.features(range(30))
-    np.testing.assert_allclose(rows, features(expected(net()), pixels(IMAGES)), atol=1e-4)
+    edges = Pixels(wb.pool, n=100, edges=True).of(range(30))
+    np.testing.assert_allclose(rows, features(expected(net()), pixels(IMAGES), edges), atol=1e-4)
 
 
 def test_without_a_model_features_are_the_pixels_alone(bench):
     wb = bench()
-    np.testing.assert_allclose(wb.shelf.features(range(30)), features(pixels(IMAGES)), atol=1e-5)
+    np.testing.assert_allclose(wb.shelf.features(range(30))[:, :30], features(pixels(IMAGES)), atol=1e-5)
     with pytest.raises(ModelError, match="no model yet"):
         wb.embeddings()
 

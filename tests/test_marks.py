@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 import hitl_widgets as hw
-from hitl_widgets.errors import BadInput, TrainingStopped
+from hitl_widgets.errors import BadInput, ModelError, TrainingStopped
+from hitl_widgets.explanations import before_and_after
 from hitl_widgets.rounds import Run
 
 NAMES = ["dark", "light"]
@@ -127,6 +128,29 @@ def test_a_region_that_covers_the_whole_view_is_left_out_and_said(labelled, caps
 def test_what_people_marked_on_measuring_items_never_teaches(labelled):
     wb = labelled(0)
     wb.decide(wb.holdout[0], label=KINDS[wb.pool.position(wb.holdout[0])], wrong=CORNER)
+    wb.decide(wb.holdout[1], "unsure", wrong=CORNER)
+    assert wb.finetune(epochs=1).reasons == "off"
+
+
+@pytest.mark.parametrize("verdict", ["unsure", "skip"])
+def test_a_wrong_region_is_heard_where_nobody_knew_the_label(labelled, verdict):
+    wb = labelled(0)
+    wb.finetune(epochs=4)
+    teaching = sorted(set(wb.pool.ids) - set(wb.holdout))
+    for item_id in teaching[:10]:
+        wb.decide(item_id, verdict, wrong=CORNER)
+    run = wb.finetune(epochs=4, adopt="never")
+    assert run.reasons == "invariance"
+    assert run.relies_after.marked.n == 10
+    assert run.n_training + run.n_validation == len(teaching) - 10
+    assert run.relies_before.marked.low > run.relies_after.marked.high
+    assert run.relies_before.unmarked.low > run.relies_after.unmarked.high
+
+
+def test_a_missing_region_is_not_heard_without_an_answer(labelled):
+    wb = labelled(0)
+    item_id = sorted(set(wb.pool.ids) - set(wb.holdout))[0]
+    wb.decide(item_id, "unsure", missing=CORNER)
     assert wb.finetune(epochs=1).reasons == "off"
 
 
@@ -159,3 +183,48 @@ def test_a_run_of_an_older_log_has_no_reliance(labelled):
     body = labelled(0).finetune(epochs=1).as_body()
     assert not {"reasons", "relies_before", "relies_after"} & set(body)
     assert Run.from_body(body).relies_after is None
+
+
+def test_the_maps_of_both_models_stand_below_what_was_marked(labelled):
+    first = labelled()
+    first.finetune(epochs=4, reasons="off")
+    spoken = first.finetune(epochs=4, seed=1)
+    shares = shares_in(spoken.plot_reasons(3))
+    assert [len(row) for row in shares] == [3, 3]
+    assert np.mean(shares[0]) > np.mean(shares[1])
+    first.close()
+    again = labelled()
+    again.finetune(epochs=4, reasons="off")
+    assert shares_in(again.finetune(epochs=4, seed=1).plot_reasons(3)) == shares  # both models come from their files
+
+
+def shares_in(plot):
+    """What each map of a plot of reasons says lies in the region, in percent: before, after."""
+    rows = [[axes for axes in plot.axes if axes.get_subplotspec().rowspan.start == row] for row in range(3)]
+    assert [row[0].get_ylabel() for row in rows] == ["marked as wrong", "why, before", "why, after"]
+    return [[int(axes.get_title(loc="left").split("%")[0]) for axes in row] for row in rows[1:]]
+
+
+@pytest.mark.parametrize("case", ["nothing marked", "only missing", "no former model", "weights are gone"])
+def test_reasons_that_cannot_be_compared_are_refused_in_words(labelled, case):
+    if case == "nothing marked":
+        with pytest.raises(BadInput, match="nobody had marked a region"):
+            labelled(0).finetune(epochs=1).plot_reasons()
+        return
+    if case == "only missing":
+        wb = labelled(0)
+        wb.decide(sorted(set(wb.pool.ids) - set(wb.holdout))[0], label="dark", missing=CORNER)
+        with pytest.raises(BadInput, match="marked as wrong"):
+            wb.finetune(epochs=1).plot_reasons()
+        return
+    wb = labelled()
+    run = wb.finetune(epochs=1, adopt="always")
+    with pytest.raises(BadInput, match="n is 0"):
+        run.plot_reasons(0)
+    if case == "weights are gone":
+        wb.shelf.path(run.model).unlink()
+        with pytest.raises(ModelError, match="are gone"):
+            run.plot_reasons()
+    else:
+        with pytest.raises(BadInput, match="no model before round 7"):
+            before_and_after(wb.shelf, [["0", [[None, None]]]] + run.witness.args[1], 7, n=1, method="saliency")

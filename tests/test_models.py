@@ -151,3 +151,11 @@ def test_adopting_what_is_adopted_says_nothing_twice(bench):
     n = len(wb.history())
     wb.adopt(wb.shelf.adopted)
     assert len(wb.history()) == n
+
+
+def test_predictions_made_with_another_preprocessing_are_made_anew(bench):
+    net = small_net()
+    before = bench(model=net).predict()["confidence"].to_numpy()
+    inverted = bench(model=net, preprocess=lambda image: torch.from_numpy(255 - image).float()[None] / 255)
+    after = inverted.predict()["confidence"].to_numpy()
+    assert not np.allclose(before, after)

@@ -18,6 +18,7 @@ from hitl_widgets.learn.reasons import (
     Heed,
     Marks,
     fall,
+    heeding,
     in_view,
     invariance,
     log_probs,
@@ -111,12 +112,14 @@ def test_invariance_is_zero_for_a_net_that_ignores_the_region_and_not_for_one_th
     assert value(invariance(Reads(slice(0, 4)), views, painted)) > 1e-4
 
 
-def test_invariance_is_the_mean_of_both_divergences():
+def test_invariance_is_the_root_of_the_mean_of_both_divergences():
     # Logits of 0 and of (log 3, 0): (1/2, 1/2) against (3/4, 1/4). Half of (1/4)(log 3/2) + (-1/4)(log 1/2).
     net = linear([[1.0, 0.0], [0.0, 0.0]])
     views = torch.zeros(1, 1, 1, 2, dtype=torch.float64)
     painted = torch.tensor([[[[math.log(3), 0.0]]]], dtype=torch.float64)
-    assert value(invariance(net, views, painted)) == pytest.approx(math.log(3) / 8)
+    assert value(invariance(net, views, painted)) == pytest.approx(math.sqrt(math.log(3) / 8), abs=2e-3)
+    two = torch.cat([views, views]), torch.cat([painted, views])  # the mean is over the roots
+    assert value(invariance(net, *two)) == pytest.approx(math.sqrt(math.log(3) / 8) / 2, abs=2e-3)
 
 
 def test_the_answer_must_fall_to_half_when_what_was_missing_is_repainted():
@@ -283,6 +286,21 @@ def test_a_missing_region_is_heard_without_a_wrong_one():
         for weight in net.parameters():
             weight.zero_()
     assert value(heed(net)) == pytest.approx(math.log(2))  # it ignores all there is
+
+
+def test_a_wrong_region_needs_no_answer():
+    images, targets, regions = decoyed(60)
+    nobody = np.zeros(0, np.int64)
+    marks = Marks(nobody, regions[nobody], regions[nobody], {}, (images[:5], regions[:5]))
+    assert len(marks) == 5
+    heed = heeding(images[5:], targets[5:], marks, np.ones(55, bool), how="penalty", augment=None, seed=0)
+    net = reader()
+    heed(net).backward()
+    assert float(net[0].weight.grad.abs().sum()) > 0
+    asked = Heed(images[:5], targets[:5], marks_of(regions, range(5)), how="penalty", others=images[5:],
+                 generator=chance(1))
+    heed = heeding(images[5:], targets[5:], marks, np.ones(55, bool), how="penalty", augment=None, seed=0)
+    assert value(heed(net)) == pytest.approx(value(asked(net)))  # as if they had been answered
 
 
 def test_marked_items_that_do_not_fit_into_memory_are_halved():

@@ -6,13 +6,11 @@ first: it is the whole loop. `LabelledImages` is what it learns from.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,12 +20,12 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from ..errors import BadInput, ImageError, ModelError, ShapeError, TrainingStopped, UnknownLabel
+from .course import Checkpoint, Course, Pace, StoppedBecause, groups
 from .memory import Parts
 from .predict import Images, pick_device, private_copy, read_logits
 from .reasons import How, Marks, heeding
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-StoppedBecause = Literal["done", "early", "budget", "interrupted"]
 
 Batches = Iterable[tuple[Tensor, Tensor, Tensor]]
 HISTORY = ("epoch", "step", "loss", "accuracy", "validation_loss", "validation_accuracy", "lr", "elapsed_s")
@@ -141,7 +139,8 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
           draws: Any = None, validation: tuple[Tensor | Sequence[Tensor], Any] | None = None, epochs: int = 20,
           budget_s: float | None = None, seed: int = 0, lr: float | None = None, weight_decay: float = 0.05,
           batch_size: int = 16, patience: int = 8, augment: Augment | None = None, marks: Marks | None = None,
-          reasons: How = "invariance",
+          reasons: How = "invariance", body: float = 1.0, head: str | None = None,
+          checkpoint: Checkpoint | None = None,
           progress: Callable[[dict[str, float]], None] | None = None, device: str = "auto") -> Trained:
     """Train a copy of a net on labelled images, and keep its best weights.
 
@@ -165,6 +164,10 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     marks : regions on some of the images that should not, or should, have counted; they train, and the last epoch
         stands: those who validate hold the same false hints as the others, and would choose the net that trusts them
     reasons : how the loss hears the marks, see `reasons.Heed`
+    body : how fast all but the last layer learns, as a share of `lr`; below 1 the last layer learns alone at first
+    head : name of the last layer; found when None
+    checkpoint : where the state is kept after each epoch. A training that was stopped goes on from there, and on a CPU
+        ends with the weights that it would have had
     progress : called with each new row of the history
 
     Returns
@@ -195,21 +198,24 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     rows, validating = rows[readable[rows]], validating[validates[validating]]
     check_labels(targets[rows])
     twin, place = trainable_copy(net), pick_device(device)
-    learnt = [weight for weight in twin.to(place).parameters() if weight.requires_grad]
-    lr = lr or (3e-3 if sum(weight.numel() for weight in learnt) < 1_000_000 else 3e-4)
+    learnt = groups(twin.to(place), body=body, head=head)
+    lr = lr or (3e-3 if sum(weight.numel() for group in learnt for weight in group["params"]) < 1_000_000 else 3e-4)
     optimizer = torch.optim.AdamW(learnt, lr=lr, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
     n_draws, batch_size = max(len(rows), SHORTEST_EPOCH), max(2, batch_size)  # BatchNorm can't learn from one item
     besides = heeding(images, hard(targets), marks, readable, how=reasons, augment=augment, seed=seed)
     pace = Pace(epochs * max(1, n_draws // batch_size), budget_s)
-
-    best, best_epoch, lowest = copy.deepcopy(twin.state_dict()), 0, None
-    history: list[dict[str, float]] = []
-    stopped_because: StoppedBecause = "done"
+    course = Course(twin, optimizer, generator, pace, besides)
+    stopped_because: StoppedBecause | None = None
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(seed)  # for dropout, which draws from torch's own generator
+        if checkpoint is not None:
+            course.go_on(checkpoint)
         try:
-            for epoch in range(1, epochs + 1):
+            if progress is not None:
+                for row in course.history:
+                    progress(row)
+            while (stopped_because := course.ended(epochs=epochs, patience=patience)) is None:
                 order = balanced(targets[rows], n_draws, generator)
                 parts = np.array_split(order, max(1, len(order) // batch_size))  # none is smaller than batch_size
                 batches = take(images, targets, weights, (rows[part] for part in parts))
@@ -218,51 +224,19 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
                 loss, accuracy = train_epoch(twin, optimizer, batches, lr=lr, pace=pace, besides=besides)
                 losses, valid_accuracy = validate(twin, take(known, answers, None, validating))
                 valid_loss = float(losses.mean()) if len(losses) else math.nan
-                # Of two that are alike the later is the better: its learning rate has come further down.
-                if lowest is None or besides is not None or no_worse(losses, lowest):
-                    best, best_epoch = copy.deepcopy(twin.state_dict()), epoch
-                if lowest is None or losses.sum() < lowest.sum():
-                    lowest = losses
-                history.append(dict(zip(HISTORY, (epoch, pace.step, loss, accuracy, valid_loss, valid_accuracy,
-                                                  optimizer.param_groups[0]["lr"], pace.elapsed_s), strict=True)))
+                course.note(losses, dict(zip(HISTORY, (
+                    len(course.history) + 1, pace.step, loss, accuracy, valid_loss, valid_accuracy,
+                    optimizer.param_groups[0]["lr"], pace.elapsed_s), strict=True)))
+                if checkpoint is not None:
+                    course.keep(checkpoint)
                 if progress is not None:
-                    progress(history[-1])
-                if pace.out_of_time:
-                    stopped_because = "budget"
-                    break
-                if epoch - best_epoch >= patience and epoch < epochs:
-                    stopped_because = "early"
-                    break
+                    progress(course.history[-1])
         except KeyboardInterrupt:
             stopped_because = "interrupted"
-    twin.load_state_dict(best)
-    return Trained(net=twin.to("cpu").eval(), history=pd.DataFrame(history, columns=list(HISTORY)),
-                   stopped_because=stopped_because, best_epoch=best_epoch, n_training=len(rows),
+    twin.load_state_dict(course.best)
+    return Trained(net=twin.to("cpu").eval(), history=pd.DataFrame(course.history, columns=list(HISTORY)),
+                   stopped_because=stopped_because, best_epoch=course.best_epoch, n_training=len(rows),
                    n_validation=len(validating), left_out=tuple(np.flatnonzero(~readable).tolist()))
-
-
-class Pace:
-    """How far a training has come, by steps, and by time when there is a budget."""
-
-    def __init__(self, n_steps: int, budget_s: float | None = None) -> None:
-        self.n_steps, self.budget_s, self.step = n_steps, budget_s, 0
-        self._began = time.monotonic()
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since it began."""
-        return time.monotonic() - self._began
-
-    @property
-    def out_of_time(self) -> bool:
-        """True when the budget is spent."""
-        return self.budget_s is not None and self.elapsed_s >= self.budget_s
-
-    @property
-    def done(self) -> float:
-        """The share that is done, from 0 to 1."""
-        by_time = self.elapsed_s / self.budget_s if self.budget_s else 0.0
-        return min(1.0, max(self.step / self.n_steps, by_time))
 
 
 def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, lr: float, pace: Pace,
@@ -282,7 +256,7 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
         if n and pace.out_of_time:
             break
         for group in optimizer.param_groups:
-            group["lr"] = lr * one_cycle(pace.done)
+            group["lr"] = lr * pace.rate(group.get("share", 1.0))
         loss, right = backward(net, views, targets, weights, parts=parts)
         extra = 0.0
         if besides is not None:
@@ -331,12 +305,6 @@ def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:
     return found, hits / len(found) if len(found) else math.nan
 
 
-def no_worse(losses: np.ndarray, lowest: np.ndarray) -> bool:
-    """Whether the losses of some items are no higher than others of the same items, give or take a standard error."""
-    more = losses - lowest
-    return len(more) < 2 or bool(more.mean() <= more.std(ddof=1) / math.sqrt(len(more)))
-
-
 def losses_of(logits: Tensor, targets: Tensor) -> Tensor:
     """The cross-entropy of each item, in nats, shape (n,).
 
@@ -377,16 +345,6 @@ def forward(net: nn.Module, views: Tensor, targets: Tensor) -> Tensor:
         raise ModelError(f"the net gives {logits.shape[1]} outputs an item, but the answers need {n_labels} labels. "
                          "Give it a last layer with one output a label.")
     return logits
-
-
-def one_cycle(done: float) -> float:
-    """The learning rate's share of its largest, when so much of the training is done: up for a fifth, then down.
-
-    References
-    ----------
-    Smith and Topin (2019), Super-Convergence, doi:10.1117/12.2520589.
-    """
-    return 0.05 + 0.95 * done / 0.2 if done < 0.2 else 0.01 + 0.99 * (1 + math.cos(math.pi * (done - 0.2) / 0.8)) / 2
 
 
 def set_training(net: nn.Module) -> None:

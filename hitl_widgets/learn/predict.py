@@ -11,8 +11,8 @@ import hashlib
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -314,10 +314,16 @@ def _weights(net: nn.Module) -> Iterable[tuple[str, Tensor]]:
 
 def save_weights(net: nn.Module, path: str | Path, *, metadata: Mapping[str, str] | None = None) -> None:
     """Write a net's weights as safetensors, whole or not at all."""
-    path = Path(path)
+    with written_whole(Path(path)) as part:
+        safetensors.torch.save_model(net, str(part), metadata=dict(metadata or {}))
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A path to write to, whose file takes the place of `path` at the end, if all went well."""
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
-        safetensors.torch.save_model(net, str(part), metadata=dict(metadata or {}))
+        yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)

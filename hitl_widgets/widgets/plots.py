@@ -13,6 +13,7 @@ from .live import BLUE, GREY, ORANGE, new_figure, tidy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Plot
 
     from ..learn.evaluate import Figure, Metrics
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MOST_LABELS = 24
 MARKERS = "soD^v<>P"
 COLOURS = (BLUE, ORANGE, GREY, "#228833", "#aa3377", "#66ccee", "#ccbb44", "#4477aa")
+MARKED = "#e6007e"
 
 
 def plot_gain(before: Metrics, after: Metrics, gain: Figure) -> Plot:
@@ -129,6 +131,74 @@ def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str)
     for place, (image, attribution, title) in enumerate(shown):
         for axes, picture in zip(grid[2 * place:2 * place + 2], (image, blend(image, attribution)), strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-        grid[2 * place].set_title(title, fontsize=7, loc="left")
+        grid[2 * place].set_title(title, fontsize=7, loc="left", parse_math=False)
     figure.suptitle(method, fontsize=9, x=0.01, ha="left")
     return figure
+
+
+def plot_flips(shown: Sequence[tuple[np.ndarray, str, str | None]], title: str) -> Plot:
+    """Thumbnails (uint8, H x W x 3) under what was said of them, four to a row; the frame says which model was right:
+    full and thick the new one, dotted the former, thin neither or unknown."""
+    styles = {"after": (BLUE, 2.5, "-"), "before": (ORANGE, 2.5, ":")}
+    n_rows = max(1, -(-len(shown) // 4))
+    figure = new_figure(8, 0.4 + 2.3 * n_rows)
+    grid = figure.subplots(n_rows, 4, squeeze=False).ravel()
+    for axes in grid[len(shown):]:
+        axes.axis("off")
+    for axes, (image, said, right) in zip(grid, shown, strict=False):
+        axes.imshow(image)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_title(said, fontsize=7, loc="left", parse_math=False)  # a $ in a name is a dollar
+        colour, width, line = styles.get(right or "", (GREY, 0.8, "-"))
+        for spine in axes.spines.values():
+            spine.set(color=colour, linewidth=width, linestyle=line)
+    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+    return figure
+
+
+def plot_reasons(images: Sequence[np.ndarray], regions: Sequence[np.ndarray], titles: Sequence[str],
+                 maps: Sequence[Sequence[tuple[Attribution | None, str]]], method: str) -> Plot:
+    """Items with what was marked on them as wrong, and below each the maps of the model before and of the one after.
+
+    Parameters
+    ----------
+    images : uint8, shape (H, W) or (H, W, 3)
+    regions : bool, shape (H, W), outlined on item and maps
+    maps : of the model before, then of the one after: each item's map and a word on it. A map is scaled by its own
+        largest value
+    """
+    figure = new_figure(1.1 + 1.9 * len(images), 6.3)
+    grid = figure.subplots(3, len(images), squeeze=False)
+    for column, (image, region, title) in enumerate(zip(images, regions, titles, strict=True)):
+        shown: list[tuple[np.ndarray, str]] = [(image, title)]
+        for row in maps:
+            attribution, words = row[column]
+            shown.append((_pale(image) if attribution is None else blend(_pale(image), attribution, opacity=0.9),
+                          words))
+        for axes, (picture, words) in zip(grid[:, column], shown, strict=True):
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+            _outline(axes, region)
+            axes.set_title(words, fontsize=8, loc="left", wrap=True)
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+    for axes, name in zip(grid[:, 0], ("marked as wrong", "why, before", "why, after"), strict=True):
+        axes.set_ylabel(name, fontsize=9)
+    figure.suptitle(f"{method}; each map on a scale of its own", fontsize=9, x=0.01, ha="left")
+    return figure
+
+
+def _pale(image: np.ndarray) -> np.ndarray:
+    """The item in light grey, so that what has a colour on it is the map's."""
+    grey = image if image.ndim == 2 else image.mean(axis=2)
+    return (130 + 0.45 * grey).astype(np.uint8)
+
+
+def _outline(axes: Axes, region: np.ndarray) -> None:
+    """A line around the marked pixels, in the card's colour for what is wrong; over white, it shows anywhere."""
+    inside = np.pad(region, 1).astype(np.int8)
+    across, down = np.diff(inside, axis=1)[1:-1], np.diff(inside, axis=0)[:, 1:-1].T
+    for change, lines in ((across, axes.vlines), (down, axes.hlines)):
+        rows, places = np.nonzero(change)
+        for colour, width in (("white", 3.0), (MARKED, 1.5)):
+            lines(places - 0.5, rows - 0.5, rows + 0.5, colors=colour, linewidth=width)

@@ -263,7 +263,7 @@ def photograph(notebook: Notebook, name: str, what: str) -> None:
 def test_a_person_goes_through_notebook_01_and_sees_the_gain(open_lab, tmp_path):
     shutil.copy(NOTEBOOK, tmp_path)
     notebook = open_lab.open(NOTEBOOK.name)
-    card, tuning = place_of(notebook, "wb.review()"), place_of(notebook, "run = wb.finetune()")
+    card, tuning = place_of(notebook, "review = wb.review("), place_of(notebook, "run = wb.finetune()")
     run_cells_to(notebook, card)
     take_the_card(notebook)
     person = Person(notebook)
@@ -276,7 +276,11 @@ def test_a_person_goes_through_notebook_01_and_sees_the_gain(open_lab, tmp_path)
     while person.look()["suggestion"] is None:  # a blind item has no map
         person.answer()
     notebook.card.locator(".hitl-scale").wait_for()
-    photograph(notebook, "readme-card.png", "wb.review()")
+    assert "Grad-CAM for" in notebook.card.locator(".hitl-map-words").inner_text()
+    photograph(notebook, "readme-card.png", "review = wb.review(")
+    notebook.page.keyboard.press("v")
+    notebook.card.locator(".hitl-map-words", has_text="Integrated gradients for").wait_for()
+    notebook.page.keyboard.press("v")
 
     start_cells_from(notebook, card + 1)
     assert answer_while_it_trains(person, tuning, 20) >= 15

@@ -4,7 +4,7 @@
 /** @typedef {import("./types.d.ts").Label} Label */
 
 /** @param {string} text */
-const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+export const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 /** @type {WeakMap<Label, {name: string, path: string, words: string}>} */
 const known = new WeakMap();

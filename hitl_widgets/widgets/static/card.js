@@ -100,6 +100,79 @@ var Outbox = class {
   }
 };
 
+// hitl_widgets/widgets/js/comms.js
+var TARGET = "hitl_widgets.acts";
+var SETTLE_MS = 400;
+async function findFeed(model) {
+  for (let wait = 50; ; wait = Math.min(2e3, wait * 2)) {
+    try {
+      const feed = await model.widget_manager.get_model(model.get("feed"));
+      if (feed) return feed;
+    } catch {
+    }
+    await new Promise((done) => setTimeout(done, wait));
+  }
+}
+function connect(model, make) {
+  let send = (message) => model.send(message);
+  let line = null;
+  async function reopen() {
+    const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => void 0);
+    if (!comm) return;
+    await new Promise((done) => setTimeout(done, SETTLE_MS));
+    comm.open({ feed: model.get("feed") });
+    comm.on_msg((message) => {
+      if (line !== comm) {
+        line?.close();
+        line = comm;
+        send = (m) => comm.send(m);
+      }
+      state.reply(message.content.data);
+    });
+    comm.send(state.greeting());
+  }
+  const state = make({
+    send: (message) => send(message),
+    reopen: () => {
+      reopen().catch((error) => console.warn("hitl_widgets: no new line:", error));
+    }
+  });
+  const onReply = (content) => state.reply(content);
+  const onPush = (content, buffers) => state.push(content, buffers);
+  let feed;
+  const onLine = () => state.line(feed?.comm_live !== false);
+  model.on("msg:custom", onReply);
+  findFeed(model).then((found) => {
+    feed = found;
+    feed.on("msg:custom", onPush);
+    feed.on("comm_live_update", onLine);
+    state.hello();
+  });
+  const clock = setInterval(() => state.tick(), 250);
+  const close = () => {
+    clearInterval(clock);
+    model.off("msg:custom", onReply);
+    feed?.off("msg:custom", onPush);
+    feed?.off("comm_live_update", onLine);
+  };
+  return { state, close };
+}
+var widget = (make, render2) => () => {
+  let state;
+  return {
+    /** @param {{model: WidgetModel}} context */
+    initialize({ model }) {
+      const connected = connect(model, make);
+      state = connected.state;
+      return connected.close;
+    },
+    /** @param {{el: HTMLElement}} context */
+    render({ el }) {
+      return state ? render2(el, state) : void 0;
+    }
+  };
+};
+
 // hitl_widgets/widgets/js/pictures.js
 var AHEAD = 8;
 var MOST_PIXELS = 32e6;
@@ -1626,7 +1699,11 @@ function buildFace(session, refocus) {
   }
   return { face, update };
 }
-function buildHelp(session, onClose) {
+var LABEL_KEYS = [
+  [["1", "…", "0", "letters"], "choose the label with that key"],
+  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]
+];
+function buildHelp(session, onClose, first = LABEL_KEYS) {
   const list = h("dl", {});
   const help = h(
     "div",
@@ -1644,12 +1721,7 @@ function buildHelp(session, onClose) {
     const { setup } = session;
     if (!setup || setup.keys === drawn2) return;
     drawn2 = setup.keys;
-    const rows = [
-      [["1", "…", "0", "letters"], "choose the label with that key"],
-      [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"],
-      ...Object.values(setup.keys),
-      [["Escape"], "close what is open, or leave the card"]
-    ];
+    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the card"]];
     list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
       "div",
       {},
@@ -2737,18 +2809,6 @@ function render(el, session) {
 }
 
 // hitl_widgets/widgets/js/card.js
-var TARGET = "hitl_widgets.acts";
-var SETTLE_MS = 400;
-async function findFeed(model) {
-  for (let wait = 50; ; wait = Math.min(2e3, wait * 2)) {
-    try {
-      const feed = await model.widget_manager.get_model(model.get("feed"));
-      if (feed) return feed;
-    } catch {
-    }
-    await new Promise((done) => setTimeout(done, wait));
-  }
-}
 function afterFrame(step) {
   let done = false;
   const once = () => {
@@ -2774,70 +2834,16 @@ function save(name, bytes) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 6e4);
 }
-function connect(model) {
-  let send = (message) => model.send(message);
-  let line = null;
-  async function reopen() {
-    const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => void 0);
-    if (!comm) return;
-    await new Promise((done) => setTimeout(done, SETTLE_MS));
-    comm.open({ feed: model.get("feed") });
-    comm.on_msg((message) => {
-      if (line !== comm) {
-        line?.close();
-        line = comm;
-        send = (m) => comm.send(m);
-      }
-      session.reply(message.content.data);
-    });
-    comm.send(session.greeting());
-  }
-  const session = new Session({
-    send: (message) => send(message),
-    reopen: () => {
-      reopen().catch((error) => console.warn("hitl_widgets: no new line:", error));
-    },
-    now: () => performance.timeOrigin + performance.now(),
-    instant: () => (/* @__PURE__ */ new Date()).toISOString(),
-    storage: probe(() => globalThis.localStorage),
-    base: basePath(document, location.pathname),
-    decode,
-    save,
-    soon: afterFrame
-  });
-  return session;
-}
-var card_default = () => {
-  let session;
-  return {
-    /** @param {{model: WidgetModel}} context */
-    initialize({ model }) {
-      const opened = session = connect(model);
-      const onReply = (content) => opened.reply(content);
-      const onPush = (content, buffers) => opened.push(content, buffers);
-      let feed;
-      const onLine = () => opened.line(feed?.comm_live !== false);
-      model.on("msg:custom", onReply);
-      findFeed(model).then((found) => {
-        feed = found;
-        feed.on("msg:custom", onPush);
-        feed.on("comm_live_update", onLine);
-        opened.hello();
-      });
-      const clock = setInterval(() => opened.tick(), 250);
-      return () => {
-        clearInterval(clock);
-        model.off("msg:custom", onReply);
-        feed?.off("msg:custom", onPush);
-        feed?.off("comm_live_update", onLine);
-      };
-    },
-    /** @param {{el: HTMLElement}} context */
-    render({ el }) {
-      return session ? render(el, session) : void 0;
-    }
-  };
-};
+var card_default = widget((line) => new Session({
+  ...line,
+  now: () => performance.timeOrigin + performance.now(),
+  instant: () => (/* @__PURE__ */ new Date()).toISOString(),
+  storage: probe(() => globalThis.localStorage),
+  base: basePath(document, location.pathname),
+  decode,
+  save,
+  soon: afterFrame
+}), render);
 export {
   card_default as default
 };

@@ -1,0 +1,146 @@
+"""Which items did an edit leave in doubt, and in which order are they asked again?
+
+Only answers that mean nothing certain under today's labels are asked again, each with the labels that the old answer
+leaves as likely. Read `Relabel.order` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .given import Pair
+from .lineage import Lineage, Step
+from .pool import Pool
+from .records import Item
+from .standing import Standing
+
+COLUMNS = ["item_id", "annotator", "label", "candidates", "edit", "prose", "why"]
+
+
+class Doubt(NamedTuple):
+    """An item to be asked again: the step that left it in doubt, and the label_ids that are likely now."""
+
+    position: int
+    step: Step
+    candidates: tuple[str, ...]
+
+
+# Puts the items that one step left in doubt into the order in which they are best asked: the step, positions, and what
+# gives the candidates of one of them, to the same positions, the first to be asked first.
+Ordering = Callable[[Step, np.ndarray, Callable[[int], tuple[str, ...]]], np.ndarray]
+
+
+class Relabel:
+    """The queue of what edits left in doubt, read off what stands. Whoever uses it holds `Standing.lock`.
+
+    Parameters
+    ----------
+    stands : what stands now
+    pool : the items
+    ordering : the order within one step; None takes the examples of the labels concerned first, then a fixed chance
+    """
+
+    def __init__(self, stands: Standing, pool: Pool, *, ordering: Ordering | None = None) -> None:
+        self._stands, self._pool = stands, pool
+        self._ordering = self._by_example if ordering is None else ordering
+
+    def order(self, n: int, annotator: str, *, leave: Collection[int] = ()) -> list[Doubt]:
+        """The next n items for an annotator: what the newest edit left in doubt first, and of that the annotator's own
+        answers; those of others where one answer an item is enough.
+
+        Parameters
+        ----------
+        leave : positions that are before somebody already
+        """
+        own, others = self.asked(annotator)
+        found: list[Doubt] = []
+        for version in sorted({*own[own > 0].tolist(), *others[others > 0].tolist()}, reverse=True):
+            for steps in (own, others):
+                places = np.flatnonzero(steps == version)
+                if len(places) and len(found) < n:
+                    found += self._of_step(version, places[~np.isin(places, list(leave))], n - len(found))
+        return found
+
+    def asked(self, annotator: str) -> tuple[np.ndarray, np.ndarray]:
+        """For each item the version of the step for which an annotator is asked about it again, 0 for none: because of
+        an answer of their own, and of somebody else's; int, shape (n_items,) each."""
+        stands, lineage = self._stands, self._stands.lineage
+        short = stands.given.n_certain(lineage) < stands.queue.answers
+        presumed = [item_id for item_id, pair in stands.presumed.items() if lineage.exactly(*pair) is not None]
+        places = self._pool.positions(presumed) if presumed else np.empty(0, np.int64)
+        short[places[places >= 0]] = False
+        own = np.where(short, stands.given.doubtful(lineage, annotator), 0)
+        others = np.zeros_like(own)
+        if stands.queue.answers == 1:
+            free = short & (own == 0) & ~stands.queue.is_closed(annotator)
+            others = np.where(free, stands.given.doubtful(lineage), 0)
+        for step in lineage.steps:
+            if step.reverted_by is None and self._looked_for(step):
+                for name, astray in stands.given.astray.items():
+                    mine = own if name == annotator else others
+                    if name == annotator or stands.queue.answers == 1:
+                        at = [place for place, version in astray.items() if version < step.version
+                              and not own[place] and not others[place]]
+                        mine[at] = step.version
+        return own, others
+
+    def candidates(self, position: int) -> tuple[str, ...]:
+        """The label_ids that the answers to an item leave as likely, and those that a later edit looks for there."""
+        stands, lineage = self._stands, self._stands.lineage
+        left = [label_id for pair in stands.given.of(position).values() if lineage.exactly(*pair) is None
+                for label_id in lineage.candidates(*pair)]
+        oldest = min((places[position] for places in stands.given.astray.values() if position in places), default=None)
+        if oldest is not None:
+            left += [label_id for step in lineage.steps if step.version > oldest and step.reverted_by is None
+                     for label_id in self._looked_for(step)]
+        return tuple(dict.fromkeys(left))
+
+    def frame(self, annotator: str) -> pd.DataFrame:
+        """The whole queue of an annotator as a table of `COLUMNS`, in the order in which it would be asked."""
+        lineage, rows = self._stands.lineage, []
+        for doubt in self.order(len(self._pool), annotator):
+            given = self._stands.given.of(doubt.position)
+            whose, pair = next(((name, pair) for name, pair in sorted(given.items(), key=lambda of: of[0] != annotator)
+                                if lineage.exactly(*pair) is None), (None, None))
+            rows.append((str(self._pool.ids[doubt.position]), whose, self._name_then(pair),
+                         tuple(map(lineage.today.name_of, doubt.candidates)), doubt.step.id, doubt.step.prose,
+                         doubt.step.why))
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def items(self, doubts: Sequence[Doubt]) -> list[Item]:
+        """The doubts as the queue gives them out; what measures stays blind."""
+        queue = self._stands.queue
+        return [Item(str(self._pool.ids[place]), place, "relabel", bool(queue.holdout[place] or queue.gold[place]),
+                     self._pool.meta(place), candidates) for place, _, candidates in doubts]
+
+    def _of_step(self, version: int, places: np.ndarray, n: int) -> list[Doubt]:
+        step = next(step for step in self._stands.lineage.steps if step.version == version)
+        order = self._ordering(step, places, self.candidates)[:n]
+        return [Doubt(place, step, self.candidates(place)) for place in order.tolist()]
+
+    def _by_example(self, step: Step, places: np.ndarray, _: Callable[[int], tuple[str, ...]]) -> np.ndarray:
+        lineage = self._stands.lineage
+        named = [name for label in lineage.versions[step.version].labels for name in label.examples
+                 if step.before is not None and label.id not in lineage.versions[step.before]]
+        first = np.isin(places, self._pool.positions(named)) if named else np.zeros(len(places), np.bool_)
+        return places[np.lexsort((self._stands.queue.draws[places], ~first))]
+
+    def _looked_for(self, step: Step) -> tuple[str, ...]:
+        """The labels of today that a step added to be looked for among others' answers."""
+        if not any(edit["edit"] == "add" and edit.get("like") for edit in step.edits):
+            return ()
+        lineage = self._stands.lineage
+        before = lineage.versions[step.before] if step.before is not None else lineage.today
+        return tuple(label_id for label_id in lineage.versions[step.version].label_ids
+                     if label_id not in before and label_id in lineage.today.label_ids)
+
+    def _name_then(self, pair: Pair | None) -> str | None:
+        """What a label was called when it was given."""
+        if pair is None:
+            return None
+        lineage: Lineage = self._stands.lineage
+        return lineage.versions[pair[1] or lineage.steps[0].version].name_of(pair[0])
