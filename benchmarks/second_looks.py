@@ -1,8 +1,8 @@
 """Of 100 answers that come back for a second look, how many are wrong?
 
 The answers of `certainty.py`: 1,000 with errors in 17 of 100 and a certainty of AUROC 0.85, and 50 gold items. The
-first 100 items of ``wb.next(queue="second_look")``, beside the 100 lowest certainties, the 100 answers that the out-of-fold
-models find least probable, the queue where no certainty was given or where it says nothing, and chance.
+first 100 items of ``wb.next(queue="second_look")``, beside the 100 lowest certainties, the 100 answers that the
+out-of-fold models find least probable, the queue where no certainty was given or where it says nothing, and chance.
 
     python benchmarks/second_looks.py [--seeds 5] [--first 0]
 """
