@@ -34,6 +34,7 @@ from .second_looks import SECOND_LOOK, SecondLooks
 from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from .calibration import Calibration
     from .explanations import Explanations
     from .flips import Flips
     from .iteration import Applied, Preview
@@ -715,6 +716,36 @@ class Workbench:
     def consensus(self) -> pd.DataFrame:
         """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
         return self.project.consensus()
+
+    def calibration(self, annotator: str | None = None) -> Calibration:
+        """Whether people's certainty means anything: how often answers are right at each step of it.
+
+        Judged by gold, elsewhere by what two or more other annotators of the item agree on; hold-out aside.
+
+        Parameters
+        ----------
+        annotator : of whom; None takes everybody, and all together
+
+        Returns
+        -------
+        Calibration
+            .table (n, Brier score, AUROC with its interval, a verdict in words, a flag for who rates everything 10),
+            .curve, .plot()
+
+        Raises
+        ------
+        BadInput
+            When the annotator has answered nothing.
+        """
+        from .believing import judged
+        from .calibration import calibration
+        answers = judged(self.project)
+        if annotator is not None:
+            if annotator not in (known := sorted(set(self.annotations()["annotator"]))):
+                raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
+                               f"{', '.join(known) or 'nobody'}.")
+            answers = answers[answers["annotator"] == annotator]
+        return calibration(answers)
 
     def progress(self, answers: int = 50) -> Progress:
         """What the rounds so far came to, and what the next answers are likely to gain: when is it enough?

@@ -43,7 +43,7 @@ LAYERS = [
           {"numpy", "yaml"}),
     Layer(2, {"sampling", "coverage", "strategies", "queue", "given", "answers", "trust", "folds", "intervals",
              "curves", "overlay", "superpixels", "examples", "features", "relabelling", "quality", "clusters",
-             "census", "second_looks", "calibration"}, MATHEMATICS),
+             "census", "second_looks"}, MATHEMATICS),
     Layer(2, {"store", "tables", "copies", "lock"}, {"sqlalchemy"}),
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
     Layer(3, {"learn"}, LEARNING),
@@ -52,7 +52,7 @@ LAYERS = [
              "yardstick", "imports", "simulation", "ledger", "report", "others"}, MATHEMATICS, below=3),
     Layer(5, {"widgets"}, VIEWS),
     Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "flips", "marks", "believing", "looks",
-             "worth"}, LEARNING | VIEWS),
+             "worth", "calibration"}, LEARNING | VIEWS),
 ]
 
 # In these modules only, whatever the row of others allows.
