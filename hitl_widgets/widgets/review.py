@@ -29,7 +29,7 @@ from ..records import Attribution, Decision, Item, Items, Prediction, Region, Se
 from .acts import Acts
 from .card import Card, Feed, Message
 from .keys import configured
-from .messages import instant, needed, past_body, regions_of, taxonomy_body
+from .messages import examples_body, instant, needed, past_body, regions_of, taxonomy_body
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Desk(Protocol):
                acted_at: datetime | None = None) -> Decision: ...
     def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision: ...
-    def progress(self, annotator: str | None = None) -> Mapping[str, Any]: ...
+    def tally(self, annotator: str | None = None) -> Mapping[str, Any]: ...
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]: ...
 
 
@@ -273,7 +273,7 @@ class Review:
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
-            if decision.seen.chosen_by in ("revision", "relabel"):  # what it revised stands again
+            if decision.seen.chosen_by in ("revision", "relabel", "second look"):  # what it revised stands again
                 self._errand(2.5, self._push_past)
             if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
                 self._window.insert(0, entry)
@@ -452,15 +452,9 @@ class Review:
                        [self.desk.pool.thumbnail(self.desk.item(item_id).position)])
 
     def _push_examples(self, label: Any) -> None:
-        examples, buffers = [], []
-        for against, names in ((False, label.examples), (True, label.counter_examples)):
-            for name in names[:EXAMPLES]:
-                try:
-                    buffers.append(self.desk.example(name))
-                    examples.append({"name": name, "against": against, "problem": None})
-                except HitlError as error:
-                    buffers.append(b"")
-                    examples.append({"name": name, "against": against, "problem": str(error)})
+        named = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))
+                 for name in names]
+        examples, buffers = examples_body(named, self.desk.example, EXAMPLES)
         self._push({"kind": "examples", "label_id": label.id, "examples": examples}, buffers)
 
     def _push_archive(self) -> None:
@@ -483,7 +477,7 @@ class Review:
     def _progress(self, annotator: str) -> Message:
         with self._changed:
             here = len(set(self._closing.values()))
-        return {**self.desk.progress(annotator), "here": here}
+        return {**self.desk.tally(annotator), "here": here}
 
     def _push(self, message: Message, buffers: list[Any] | None = None) -> None:
         if not self._closed:

@@ -369,8 +369,8 @@ def test_a_key_asks_why_this_label_and_not_the_next_best(open_card):
     notebook.card.get_by_text(f"Grad-CAM for {first} and not {second}").wait_for()
     press(notebook, "Enter")
     notebook.wait_until_stored()
-    names = notebook.value("[desk.taxonomy.name_of(getattr(desk.decisions[0].seen, of)) for of in ('target', 'against')]")
-    assert names == [first, second]
+    seen = "[desk.taxonomy.name_of(getattr(desk.decisions[0].seen, of)) for of in ('target', 'against')]"
+    assert notebook.value(seen) == [first, second]
 
 
 def test_a_wrong_reason_is_painted_by_mouse_and_by_keys(open_card):
