@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import answers, edits, events, iteration
+from . import answers, census, edits, events, iteration
 from .choosing import Chooser, check_strategy
 from .contents import belongs
 from .errors import BadInput, EditError, IdReused, UnknownDecision
@@ -289,6 +289,12 @@ class Project:
             self.refresh()
             return iteration.counts(self.lineage, self.stands.given, self.stands.presumed)
 
+    def census(self) -> census.Census:
+        """The answers of every label today, those with others under them included; none without a pool."""
+        with self.stands.lock:
+            self.refresh()
+            return census.count({} if self._pool is None else self.stands.given.counts(), self.lineage)
+
     def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Take items in doubt for one of the labels that they may be, without asking; ids of those taken.
 
@@ -327,17 +333,15 @@ class Project:
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """The items in doubt, in the order in which an annotator would be asked about them."""
         annotator = check_annotator(annotator or self.annotator)
-        with self.stands.lock:
-            self.refresh()
-            return self._relabel().frame(annotator)
+        self.refresh()
+        return self._relabel().frame(annotator)
 
     def _relabel(self) -> Relabel:
         return Relabel(self.stands, self.pool, ordering=self.ordering)
 
     def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
-        with self.stands.lock:
-            relabel = self._relabel()
-            return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
+        relabel = self._relabel()
+        return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
 
     def _next_second_look(self, n: int, annotator: str, leave: Collection[int]) -> Items:
         looks, pool = self.second_looks, self.pool

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from .pool import Pool
 from .project import SHOWN_PROBS, Project
 from .queue import AUDIT_SHARE
 from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, check_annotator
+from .relabel import by_doubt
 from .sampling import Strategy
 from .second_looks import SECOND_LOOK, SecondLooks
 from .taxonomy import Taxonomy
@@ -40,9 +41,13 @@ if TYPE_CHECKING:
     from .learn.finetune import LabelledImages
     from .rounds import Run
     from .shelf import Shelf
+    from .widgets.desk import OtherDesk
+    from .widgets.editor import TaxonomyEditor
     from .widgets.labeller import LabellerReview
     from .widgets.review import Review
     from .worth import Progress
+
+W = TypeVar("W", "TaxonomyEditor", "OtherDesk")
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
@@ -108,10 +113,13 @@ class Workbench:
         self._shelf: Shelf | None = None
         self._wiring = threading.RLock()
         self._review: Review | LabellerReview | None = None
+        self._open: dict[type, TaxonomyEditor | OtherDesk] = {}
         self._simulations: Counter[tuple[str, int]] = Counter()
         if pool is not None:
             self._looks = Looks(pool, embedded=self._embedded, seed=self.project.settings["seed"])
             self.project.chooser.look = self._looks.at_hand
+            self.project.ordering = by_doubt(lambda positions: self.shelf.features(positions),
+                                             seed=self.project.settings["seed"])
         try:
             if pool is not None and (model is not None or any(self.project.store.events(kind="adopted"))):
                 self.shelf.open()
@@ -408,6 +416,45 @@ class Workbench:
             self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
                                   keys=keys, queue=queue)
             return self._review
+
+    def edit_taxonomy(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
+        """A tree of the labels, in which edits are previewed, applied and undone, below the cell. Calling it again
+        closes the earlier one.
+
+        Parameters
+        ----------
+        keys : other keys for what the editor does, such as {"split": "Shift+Y"}; `?` lists what there is
+
+        Raises
+        ------
+        BadInput
+            When a key can't be used.
+        """
+        from .widgets.editor import TaxonomyEditor
+        return self._opened(TaxonomyEditor(self.project, self.example, keys=keys))
+
+    def other_desk(self, label: str | None = None, size: int = 16,
+                   keys: Mapping[str, str | Sequence[str]] | None = None) -> OtherDesk:
+        """What was answered "other", unsure or flagged "not in the taxonomy", to be sorted by the handful, below the
+        cell. Calling it again closes the earlier one.
+
+        Parameters
+        ----------
+        label : the answer that means "something else"; None finds one called other, others, something else, none of
+            these, miscellaneous or misc
+        size : of a cluster of items that look alike, about
+        keys : other keys for what the desk does, such as {"leave_out": "o"}; `?` lists what there is
+
+        Raises
+        ------
+        BadInput, UnknownLabel
+            When an argument can't be used.
+        """
+        from .others import Others
+        from .widgets.desk import OtherDesk
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        return self._opened(OtherDesk(Others(self.project, label), lambda positions: self.shelf.features(positions),
+                                      size=size, keys=keys))
 
     # -- the model -------------------------------------------------------------------------------------------
 
@@ -742,6 +789,8 @@ class Workbench:
         """Close the cards and let go of the log."""
         if self._review is not None:
             self._review.close("The project was closed.")
+        for widget in self._open.values():
+            widget.close("The project was closed.")
         self.project.close()
 
     # -- what views and simulated people need ----------------------------------------------------------------
@@ -805,6 +854,14 @@ class Workbench:
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came."""
         return self.project.subscribe(listener)
+
+    def _opened(self, widget: W) -> W:
+        """The widget, which takes the place of the one of its kind that was opened before."""
+        with self._wiring:
+            if (former := self._open.get(type(widget))) is not None:
+                former.close("Another one has taken over.")
+            self._open[type(widget)] = widget
+        return widget
 
     def count_simulation(self, annotator: str, seed: int) -> int:
         """How many times this session has simulated this annotator before; counts this time."""

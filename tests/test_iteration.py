@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 from collections import Counter
 
 import numpy as np
@@ -19,6 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, EditError
 from hitl_widgets.pool import Pool
@@ -243,6 +245,14 @@ def test_an_edit_is_taken_back_under_later_ones_that_left_its_labels_alone(proje
     assert set(labels(project).values()) == {"top", "shoe", "handbag"}
 
 
+def test_what_an_edit_meant_for_an_answer_is_forgotten_with_it_whatever_came_between(project):
+    move = project.apply(edits.move("shoe", under="bag"))
+    project.apply(edits.rename("shoe", "boot"))
+    project.revert(move.id)
+    assert labels(project)["i2"] == "bag"
+    assert project.relabel_queue().empty
+
+
 @pytest.mark.parametrize("later", [
     edits.rename("Shirt", "blouse"), edits.merge(["Shirt", "bag"], "bag"), edits.retire("shoe", to="Shirt"),
     edits.add("polo", under="Shirt"), edits.move("bag", under="Shirt"), edits.add("top"),
@@ -311,7 +321,9 @@ def test_a_skip_keeps_the_item_and_what_narrows_its_choices(project, opened):
     project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
     project.decide("i0", "skip")
     for one in (project, opened()):
-        assert next(item for item in one.next(12, queue="relabel") if item.id == "i0").candidates != ()
+        asked = one.next(12, queue="relabel")
+        assert len(asked) == 4
+        assert (asked[-1].id, len(asked[-1].candidates)) == ("i0", 2)
 
 
 def test_somebody_else_is_asked_about_my_doubt_where_one_answer_is_enough(project):
@@ -382,6 +394,78 @@ def test_items_that_measure_stay_blind_when_they_are_asked_again(tmp_path):
     assert [item.blind for item in asked] == [bool(project.queue.holdout[item.position]) for item in asked]
     assert {item.blind for item in asked} == {True, False}
     project.close()
+
+
+@pytest.fixture
+def greys(tmp_path):
+    """Dark, bright and five grey pictures, all answered "top", which is then split by how bright they are."""
+    rng = np.random.default_rng(0)
+    shade = np.r_[np.full(30, 40), np.full(30, 200), np.full(5, 120)][:, None, None]
+    pictures = np.clip(shade + rng.normal(0, 12, (65, 8, 8)), 0, 255).astype(np.uint8)
+    wb = hw.Workbench(tmp_path / "w", Pool.from_images(pictures, ids=[f"g{k:02}" for k in range(65)]),
+                      Taxonomy(["top", "bag"]), annotator="ann", holdout=0)
+    for k in range(65):
+        wb.decide(f"g{k:02}", label="top")
+    wb.apply(edits.split("top", into={"dark": ["g07"], "bright": []}))
+    yield wb
+    wb.close()
+
+
+def shade_of(item_id):
+    return "dark" if int(item_id[1:]) < 30 else "bright"
+
+
+def test_a_split_begins_with_its_examples_and_typical_items_and_goes_on_with_what_a_light_head_doubts(greys):
+    begun = greys.next(10, queue="relabel").ids
+    assert begun[0] == "g07"
+    assert {shade_of(item_id) for item_id in begun} == {"dark", "bright"}
+    for k in (*range(5), *range(30, 35)):
+        greys.decide(f"g{k:02}", label=shade_of(f"g{k:02}"))
+    asked = greys.next(55, queue="relabel").ids
+    assert set(asked[1:6]) == {f"g{k}" for k in range(60, 65)}  # after the example
+    assert len(set(asked)) == 55
+
+
+def test_a_simulated_annotator_works_the_queue_off(greys):
+    truth = {f"g{k:02}": shade_of(f"g{k:02}") for k in range(65)}
+    frame = hw.simulate(greys, truth, n=100, error=0, queue="relabel")
+    assert len(frame) == 65
+    assert greys.relabel_queue().empty
+    assert set(greys.consensus()["label"]) == {"dark", "bright"}
+
+
+def test_the_card_asks_about_the_items_in_doubt_and_stores_a_revision(greys):
+    review = greys.review(queue="relabel")
+    pushed = []
+    review.feed.push = lambda message, buffers=None: pushed.append(message)
+    review.receive({"kind": "hello"})
+    deadline = time.monotonic() + 20
+    while not (items := [message["item"] for message in pushed if message["kind"] == "item"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    dark, bright = greys.taxonomy.label_ids[:2]
+    assert (items[0]["item_id"], items[0]["candidates"], items[0]["chosen_by"]) == ("g07", [dark, bright], "relabel")
+    before = greys.annotations().set_index("item_id").loc["g07", "decision_id"]
+    act = {"kind": "decide", "decision_id": "decision-one", "item_id": "g07", "verdict": "answer", "label_id": dark,
+           "acted_at": "2100-01-01T00:00:00Z", "seen": {"taxonomy": 2, "chosen_by": "relabel"}}
+    assert review.receive(act)["kind"] == "stored"
+    row = greys.annotations().set_index("item_id").loc["g07"]
+    assert (row["label"], row["status"], row["taxonomy"]) == ("dark", "decided", 2)
+    assert greys.project.store.get("decision-one").body["replaces"] == before
+
+
+def test_a_stale_tabs_decision_is_stored_under_the_version_that_it_showed(greys):
+    review = greys.review()
+    act = {"kind": "decide", "item_id": "g01", "verdict": "answer", "acted_at": "2100-01-01T00:00:00Z",
+           "seen": {"taxonomy": 1}}
+    top, bag = (greys.project.lineage.versions[1].label(name).id for name in ("top", "bag"))
+    for decision_id, label_id in (("stale-bag", bag), ("stale-top", top)):
+        reply = review.receive({**act, "decision_id": decision_id, "label_id": label_id})
+        assert reply == {"kind": "stored", "decision_id": decision_id}
+        row = greys.annotations().set_index("item_id").loc["g01"]
+        assert row["taxonomy"] == 1
+        assert (row["status"], row["label"]) == (("decided", "bag") if label_id == bag else ("to_review", row["label"]))
+    assert "g01" in greys.relabel_queue()["item_id"].tolist()
 
 
 # A decision that lands after the taxonomy changed.

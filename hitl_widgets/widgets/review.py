@@ -29,7 +29,7 @@ from ..records import Attribution, Decision, Item, Items, Prediction, Region, Se
 from .acts import Acts
 from .card import Card, Feed, Message
 from .keys import configured
-from .messages import instant, needed, past_body, regions_of, taxonomy_body
+from .messages import examples_body, instant, needed, past_body, regions_of, taxonomy_body
 
 log = logging.getLogger(__name__)
 
@@ -452,15 +452,9 @@ class Review:
                        [self.desk.pool.thumbnail(self.desk.item(item_id).position)])
 
     def _push_examples(self, label: Any) -> None:
-        examples, buffers = [], []
-        for against, names in ((False, label.examples), (True, label.counter_examples)):
-            for name in names[:EXAMPLES]:
-                try:
-                    buffers.append(self.desk.example(name))
-                    examples.append({"name": name, "against": against, "problem": None})
-                except HitlError as error:
-                    buffers.append(b"")
-                    examples.append({"name": name, "against": against, "problem": str(error)})
+        named = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))
+                 for name in names]
+        examples, buffers = examples_body(named, self.desk.example, EXAMPLES)
         self._push({"kind": "examples", "label_id": label.id, "examples": examples}, buffers)
 
     def _push_archive(self) -> None:
