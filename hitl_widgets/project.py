@@ -43,15 +43,15 @@ from .records import (
 from .relabel import Ordering, Relabel
 from .sampling import Strategy
 from .standing import Standing, as_of, midnight
-from .store import Store
+from .store import Store, uncollected
 from .taxonomy import Taxonomy
 from .undo import taken_back
 from .yardstick import Yardstick
 
 CLAIM_S = 900
 SHOWN_PROBS = 5
-# So many of the latest decisions tell how long one takes.
-PACES = 500
+# Of so many of the latest decisions, those that were timed tell how long one takes.
+PACES = 2_000
 
 
 class Project:
@@ -363,7 +363,7 @@ class Project:
 
     def use_predictions(self, predictions: Predictions | None) -> None:
         """Order the queue by these from now on."""
-        self.ranking.use(predictions, self.lineage)
+        self.ranking.use(predictions)
         self._tell("model")
 
     # -- the queue: what a person is asked -------------------------------------------------------------------
@@ -459,8 +459,9 @@ class Project:
                            f"{sorted(self.lineage.versions)}.")
         if taxonomy is not None:
             return answers.frame(as_of(self.store, taxonomy), self.lineage, version=taxonomy)
-        table = self.store.annotations()
-        return answers.frame(table, self.lineage, presumed=self.presumed())
+        with uncollected():
+            table = self.store.annotations(columns=answers.READ)
+            return answers.frame(table, self.lineage, presumed=self.presumed())
 
     def presumed(self) -> dict[str, str]:
         """The items whose label is presumed: item_id -> today's label_id."""

@@ -6,7 +6,6 @@ taken in at the next look. Read `Standing.read` and `Standing.refresh` first.
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from .pool import Pool
 from .predictions import Ranking
 from .queue import Queue
 from .records import LABELLING
-from .store import Store, standing
+from .store import Store, standing, uncollected
 from .tables import annotation_of, microseconds
 from .yardstick import Yardstick
 
@@ -91,14 +90,8 @@ class Standing:
             When the pool doesn't fit the answers.
         """
         self._settings = settings
-        # A large log makes a million strings; the collector would go through all of them again and again.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
+        with uncollected():
             self.read(check=True, shares=shares)
-        finally:
-            if collecting:
-                gc.enable()
 
     def read(self, *, check: bool = False, shares: bool = True) -> None:
         """Take in the whole table of annotations."""
@@ -163,7 +156,7 @@ class Standing:
             if last - self._seq > FOLLOW_AT_MOST:
                 self.read_lineage()
                 self.read()
-                self._ranking.use(self._ranking.predictions, self.lineage)
+                self._ranking.use(self._ranking.predictions)
                 return
             touched: dict[tuple[str, str], Event | None] = {}
             for event in self._store.events(since=self._seq):
@@ -178,7 +171,7 @@ class Standing:
                     touched[former.item_id or "", former.annotator] = None
                 elif event.kind == "taxonomy":
                     self.lineage = self.lineage.then(event)
-                    self._ranking.use(self._ranking.predictions, self.lineage)
+                    self._ranking.use(self._ranking.predictions)
                 elif event.kind == "gold":
                     self._take_gold({item_id: (label_id, event.body["taxonomy"])
                                      for item_id, label_id in event.body["answers"].items()})
