@@ -306,7 +306,7 @@ class Project:
         places = {self.pool.position(item_id): self.taxonomy.answer(label).id for item_id, label in labels.items()}
         with self.stands.lock:
             self.refresh()
-            relabel = self._relabel()
+            relabel = self.relabel()
             own, others = relabel.asked(self.annotator)
             open_ = {place: label_id for place, label_id in places.items() if own[place] or others[place]}
             for place, label_id in open_.items():
@@ -316,23 +316,28 @@ class Project:
                                    f"{self.taxonomy.name_of(label_id)!r}; it may be: {names}.")
         taken = {str(self.pool.ids[place]): label_id for place, label_id in open_.items()}
         if taken:
-            self.record("presumed", {"labels": taken, "taxonomy": self.taxonomy.version, "estimate": dict(estimate),
-                                     "why": why})
-            self.refresh()
-            self._tell("decisions")
+            self.note_presumed({"labels": taken, "taxonomy": self.taxonomy.version, "estimate": dict(estimate),
+                                "why": why})
         return list(taken)
+
+    def note_presumed(self, body: Mapping[str, Any]) -> None:
+        """Write down what is presumed, or proposed to be."""
+        self.record("presumed", body)
+        self.refresh()
+        self._tell("decisions")
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """The items in doubt, in the order in which an annotator would be asked about them."""
         annotator = check_annotator(annotator or self.annotator)
         self.refresh()
-        return self._relabel().frame(annotator)
+        return self.relabel().frame(annotator)
 
-    def _relabel(self) -> Relabel:
+    def relabel(self) -> Relabel:
+        """The queue of what edits left in doubt."""
         return Relabel(self.stands, self.pool, ordering=self.ordering)
 
     def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
-        relabel = self._relabel()
+        relabel = self.relabel()
         return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
 
     def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:

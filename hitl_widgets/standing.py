@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +51,7 @@ class Standing:
     contents, queue, yardstick, given : only with a pool
     presumed : item_id -> (label_id, taxonomy version) of items that nobody spoke of since they were presumed
     absent : ids of answered items that aren't in the pool
+    proposal, n_proposed : the last proposal of what to presume that isn't concluded, and how many there were
     n_trained, trained_at : how many trainings there were, and when the last was, in microseconds since 1970
     """
 
@@ -61,6 +62,8 @@ class Standing:
             self.contents = Contents(pool)
         self.absent: tuple[str, ...] = ()
         self.presumed: dict[str, tuple[str, int]] = {}
+        self.proposal: Event | None = None
+        self.n_proposed = 0
         self._store, self._pool, self._ranking, self._n_answers = store, pool, ranking, answers
         self._now, self._say = now, say
         # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
@@ -99,11 +102,9 @@ class Standing:
         self._ahead.clear()
         trained = list(self._store.events(kind="trained"))
         self.n_trained, self.trained_at = len(trained), microseconds(trained[-1].acted_at) if trained else 0
-        self.presumed = {}
+        self.presumed, self.proposal, self.n_proposed = {}, None, 0
         for event in self._store.events(kind="presumed"):
-            spoken_of = set(self._store.changed_items(event.seq or 0))
-            self._take_presumed({item_id: label_id for item_id, label_id in event.body["labels"].items()
-                                 if item_id not in spoken_of}, event.body["taxonomy"])
+            self._take_presumed(event, spoken_of=self._store.changed_items(event.seq or 0))
         if self._pool is None:
             return
         pool, table = self._pool, self._store.annotations(columns=OPENING_COLUMNS)
@@ -176,7 +177,7 @@ class Standing:
                     self._take_gold({item_id: (label_id, event.body["taxonomy"])
                                      for item_id, label_id in event.body["answers"].items()})
                 elif event.kind == "presumed":
-                    self._take_presumed(event.body["labels"], event.body["taxonomy"])
+                    self._take_presumed(event)
                 elif event.kind == "trained":
                     self.n_trained, self.trained_at = self.n_trained + 1, microseconds(event.acted_at)
                 self._seq = max(self._seq, event.seq or 0)
@@ -238,8 +239,14 @@ class Standing:
             return None
         return former.body["label_id"], former.body.get("seen", {}).get("taxonomy")
 
-    def _take_presumed(self, labels: Mapping[str, str], version: int) -> None:
-        self.presumed |= {item_id: (label_id, version) for item_id, label_id in labels.items()}
+    def _take_presumed(self, event: Event, *, spoken_of: Collection[str] = ()) -> None:
+        body, later = event.body, set(spoken_of)
+        self.presumed |= {item_id: (label_id, body["taxonomy"]) for item_id, label_id in body["labels"].items()
+                          if item_id not in later}
+        if "proposed" in body:
+            self.proposal, self.n_proposed = event, self.n_proposed + 1
+        elif self.proposal is not None and body.get("concludes") == self.proposal.id:
+            self.proposal = None
 
     def _take_gold(self, known: Mapping[str, tuple[str, int]]) -> None:
         if self._pool is not None and known:

@@ -47,8 +47,8 @@ LAYERS = [
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
     Layer(3, {"learn"}, LEARNING),
     # The spine knows predictors and explainers by their protocols in `records`, so that fakes serve in tests.
-    Layer(4, {"project", "standing", "contents", "choosing", "iteration", "relabel", "predictions", "maps",
-              "yardstick", "imports", "simulation", "report"}, MATHEMATICS, below=3),
+    Layer(4, {"project", "standing", "contents", "choosing", "iteration", "relabel", "proposal", "presuming",
+              "predictions", "maps", "yardstick", "imports", "simulation", "report"}, MATHEMATICS, below=3),
     Layer(5, {"widgets"}, VIEWS),
     Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "flips", "marks", "looks"},
           LEARNING | VIEWS),
