@@ -1772,7 +1772,8 @@ var WHY = {
   gold: "drawn by chance",
   audit: "drawn by chance",
   revision: "decided before",
-  relabel: "asked again: the labels changed"
+  relabel: "asked again: the labels changed",
+  check: "drawn by chance"
 };
 var whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var told = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
