@@ -278,7 +278,8 @@ class Review:
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
-            if decision.seen.chosen_by in ("revision", "relabel", "check", "second look"):  # what it revised stands again
+            # What it revised stands again.
+            if decision.seen.chosen_by in ("revision", "relabel", "check", "second look"):
                 self._errand(2.5, self._push_past)
             if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
                 self._window.insert(0, entry)
