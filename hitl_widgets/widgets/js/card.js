@@ -102,8 +102,11 @@ export default () => {
         opened.hello();
       });
       const clock = setInterval(() => opened.tick(), 250);
+      const onLeave = () => opened.keepDraft();
+      addEventListener("pagehide", onLeave);
       return () => {
         clearInterval(clock);
+        removeEventListener("pagehide", onLeave);
         model.off("msg:custom", onReply);
         feed?.off("msg:custom", onPush);
         feed?.off("comm_live_update", onLine);
