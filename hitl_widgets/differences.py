@@ -1,7 +1,7 @@
 """Which edits lead from one taxonomy to another?
 
-Read `edits_between` first, whose public name is `edits.between`: it finds the labels that are in both, then walks down
-the new taxonomy and puts each of its labels in place.
+Read `between` first: it finds the labels that are in both, then walks down the new taxonomy and puts each of its labels
+in place.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from collections.abc import Callable
 from itertools import chain, count
 from typing import Any
 
-from .edits import Edit, add, answers, describe, move, rename, retire
+from .changes import Edit, add, answers, describe, move, rename, retire
 from .reading import SEPARATOR
 from .taxonomy import DESCRIPTION, Label, Taxonomy
 
 
-def edits_between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
-    """Edits that lead from `old` to a taxonomy with the digest of `new`."""
+def between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
+    """Edits that lead from `old` to a taxonomy that says what `new` says: one with the same digest.
+
+    A label that stayed is known by its place, its id, what lies under it or is said of it, its name elsewhere, or a
+    name much like its own. Merges and splits leave no trace in the two: they are given as labels that come and go.
+    """
     partner = _partners(old, new)
     tree = _Tree(old)
     found: list[Edit] = []
@@ -72,6 +76,16 @@ def edits_between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
         if changed := {name: getattr(label, name) for name in DESCRIPTION if known.get(name) != now.get(name)}:
             found.append(describe(tree.call(label_id), **changed))
     return found if old.inner_answers == new.inner_answers else [*found, answers(inner=new.inner_answers)]
+
+
+def told(old: Taxonomy, new: Taxonomy) -> str:
+    """What is different in `new`, as prose: a sentence a line.
+
+    >>> print(told(Taxonomy(["T-shirt/top", "Bag"]), Taxonomy([{"name": "T-shirt", "definition": "no collar"}, "Bag"])))
+    Rename “T-shirt/top” to “T-shirt”.
+    Describe “T-shirt”: definition “no collar”.
+    """
+    return "\n".join(edit.prose() for edit in between(old, new)) or "Both say the same."
 
 
 class _Tree:

@@ -140,7 +140,8 @@ def before_and_after(shelf: Shelf, said: Sequence[Any], n_round: int, *, n: int,
     positions, labels = [pool.position(item_id) for item_id in chosen], [str(answers[item_id]) for item_id in chosen]
     maps: list[list[tuple[Attribution | None, str]]] = []
     for version in _models_of(shelf, n_round):
-        explainer = NetExplainer(shelf.former(version))
+        full, label_ids = shelf.version(version)
+        explainer = NetExplainer(shelf.predictor_of(shelf.load(full, label_ids), label_ids))
         parts = {label: shelf.parts(label, explainer.predictor) for label in labels}
         found = explainer.explain_many(positions, method=method, targets=labels, parts=parts)
         maps.append([(None, str(one)) if isinstance(one, HitlError) else

@@ -7,12 +7,7 @@ several processes on one folder: each sees the other's decisions. Read `Project.
 
 from __future__ import annotations
 
-import gc
-import sys
-import threading
-import time
-import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,12 +16,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import answers, edits, events
-from .errors import BadInput, IdReused, ImageError, ItemChanged, LogDamaged, UnknownDecision, WrongPool
+from . import answers, census, edits, events, iteration
+from .choosing import Chooser, check_strategy
+from .contents import belongs
+from .errors import BadInput, EditError, IdReused, UnknownDecision
+from .iteration import Applied, Change, Preview, foreseen
 from .lineage import Lineage, taxonomy_event
 from .pool import Pool
 from .predictions import Predictions, Ranking
-from .queue import Queue
+from .queue import AUDIT_SHARE, Queue
+from .rebase import explained, rebased
 from .records import (
     Decision,
     Item,
@@ -41,18 +40,19 @@ from .records import (
     new_id,
     utc_now,
 )
+from .relabel import Ordering, Relabel
 from .sampling import Strategy
-from .store import Store
-from .tables import microseconds
+from .second_looks import SECOND_LOOK, SecondLooks
+from .standing import Standing, as_of, midnight
+from .store import Store, uncollected
 from .taxonomy import Taxonomy
+from .undo import taken_back
 from .yardstick import Yardstick
 
 CLAIM_S = 900
-CONTENT_BUDGET_S = 0.05
-# Past so many foreign events, reading the table of annotations again is quicker than following them one by one.
-FOLLOW_AT_MOST = 2_000
 SHOWN_PROBS = 5
-OPENING_COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content")
+# Of so many of the latest decisions, those that were timed tell how long one takes.
+PACES = 2_000
 
 
 class Project:
@@ -66,6 +66,7 @@ class Project:
     annotator : who acts when nobody else is named
     holdout, seed : fix the hold-out when the project is made; afterwards the folder's own hold
     answers : how many annotators are asked about each item
+    audit : share of the items asked, hold-out aside, that are drawn by chance whatever the strategy
     say : called with a sentence when the folder knows better than the arguments
 
     Raises
@@ -75,7 +76,7 @@ class Project:
     """
 
     def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
-                 annotator: str, holdout: float = 0.2, answers: int = 1, seed: int = 0,
+                 annotator: str, holdout: float = 0.2, answers: int = 1, seed: int = 0, audit: float = AUDIT_SHARE,
                  now: Callable[[], datetime] = utc_now, say: Callable[[str], None] = print) -> None:
         if isinstance(holdout, bool) or not isinstance(holdout, (int, float)) or not 0 <= holdout < 1:
             raise BadInput(f"holdout is {holdout!r}; a share of the pool from 0 up to (not including) 1 is expected.")
@@ -83,16 +84,15 @@ class Project:
             raise BadInput(f"answers is {answers!r}; a whole number of annotators per item, 1 or more, is expected.")
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise BadInput(f"seed is {seed!r}; a whole number is expected.")
+        if isinstance(audit, bool) or not isinstance(audit, (int, float)) or not 0 <= audit <= 1:
+            raise BadInput(f"audit is {audit!r}; a share of what is asked, from 0 to 1, is expected.")
         self.annotator = check_annotator(annotator)
         self.folder, self.ranking = Path(folder), Ranking()
-        self.absent: tuple[str, ...] = ()
-        # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
-        self._seq = 0
-        self._ahead: set[int] = set()
+        self.chooser, self._audit = Chooser(self.ranking, say), float(audit)
+        self.ordering: Ordering | None = None
+        self.second_looks: SecondLooks | None = None
         self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
-        self._lock = threading.RLock()
         self._listeners: list[Callable[[str], None]] = []
-        self._contents: dict[int, str] = {}
         self.store = Store(self.folder, now=now)
         try:
             self._open(taxonomy, {"holdout": float(holdout), "seed": seed})
@@ -109,6 +109,26 @@ class Project:
     def taxonomy(self) -> Taxonomy:
         """Today's taxonomy."""
         return self.lineage.today
+
+    @property
+    def lineage(self) -> Lineage:
+        """Every version of the taxonomy."""
+        return self.stands.lineage
+
+    @property
+    def queue(self) -> Queue:
+        """Who answered what."""
+        return self.stands.queue
+
+    @property
+    def yardstick(self) -> Yardstick:
+        """What measures."""
+        return self.stands.yardstick
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Ids of answered items that aren't in the pool."""
+        return self.stands.absent
 
     @property
     def pool(self) -> Pool:
@@ -156,14 +176,7 @@ class Project:
             **self._reason(position, reason, wrong, missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
         [event] = self.store.append(events.decided(decision, content=self.content(position)))
-        with self._lock:
-            if (event.seq or 0) > self._seq:  # else somebody's look at the log has taken it in already
-                latest = standing is None or event.acted_at >= standing.acted_at
-                self._take(position, annotator, event if latest else self.store.standing_of(item_id, annotator))
-                self._ahead.add(event.seq or 0)
-                while self._seq + 1 in self._ahead:
-                    self._seq += 1
-                    self._ahead.discard(self._seq)
+        self.stands.took(position, event, standing)
         self._tell("decisions")
         return events.decision_of(event)
 
@@ -188,30 +201,157 @@ class Project:
         self._tell("decisions")
         return decision
 
-    def apply(self, edit: Any, *, why: str | None = None) -> Taxonomy:
-        """Change the taxonomy by one edit, or by a list of edits of which all hold or none; give back the new one.
+    def apply(self, edit: Any, *, why: str | None = None, base: int | Preview | None = None) -> Applied:
+        """Change the taxonomy by one edit, or by a list of edits of which all hold or none.
+
+        Parameters
+        ----------
+        why : what the team should know of it
+        base : the version that the edit was made for, as previewed; its labels are found under their names of today
 
         Raises
         ------
         EditError
             When an edit doesn't fit; then nothing was changed.
         """
+        self.refresh()
+        made_for = base.version if isinstance(base, Preview) else self.taxonomy.version if base is None else base
+        return self._change(lambda lineage: self._edited(edit, lineage, made_for), why)
+
+    def revert(self, edit_id: str, *, why: str | None = None) -> Applied:
+        """Take one edit back by a new one: what was answered before it means again what it meant.
+
+        Raises
+        ------
+        EditError
+            When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
+        """
+        self.refresh()
+        return self._change(lambda lineage: Change(*taken_back(lineage, edit_id), reverts=edit_id), why)
+
+    def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
+        """What `apply` or `revert` would do; nothing changes."""
+        self.refresh()
+        lineage = self.lineage
+        change = self._edited(edit, lineage, lineage.today.version) if revert is None else \
+            Change(*taken_back(lineage, revert), reverts=revert)
+        return self._foreseen(change, lineage)
+
+    def _edited(self, edit: Any, lineage: Lineage, base: int) -> Change:
         steps = list(edit) if isinstance(edit, Sequence) else [edit]
+        if odd := [step for step in steps if not isinstance(step, edits.Edit)]:
+            raise EditError(f"{odd[0]!r} is no edit; one of hitl_widgets.edits is expected, or a list of them.")
+        if not steps:
+            raise EditError("no edit was given; one of hitl_widgets.edits is expected, or a list of them.")
+        steps = rebased(steps, base, lineage)
+        try:
+            return Change(*edits.apply(lineage.today, steps), edits=steps)
+        except EditError as error:
+            raise explained(error, steps, lineage) from error
+
+    def _foreseen(self, change: Change, lineage: Lineage) -> Preview:
+        seconds, predictions = self.store.paces(PACES), self.ranking.predictions
+        with self.stands.lock:
+            return foreseen(change, lineage, None if self._pool is None else self.stands.given, seconds=seconds,
+                            label_ids=() if predictions is None else predictions.label_ids)
+
+    def _change(self, make: Callable[[Lineage], Change], why: str | None) -> Applied:
+        if why is not None and not isinstance(why, str):
+            raise BadInput(f"why is {why!r}; text is expected.")
         for _ in range(20):
-            self.refresh()
-            before = self.taxonomy
-            after, resolution = edits.apply(before, steps)
+            lineage = self.lineage
+            change = make(lineage)
+            preview = self._foreseen(change, lineage)
             try:
                 # Named after the version it starts from: of two edits of one version, the log takes one.
-                self.store.append(taxonomy_event(
-                    after, id=f"taxonomy-{self.id}-{before.version}", annotator=self.annotator, acted_at=self._now(),
-                    edits=steps, resolution=resolution, why=why))
+                [event] = self.store.append(taxonomy_event(
+                    change.taxonomy, id=f"taxonomy-{self.id}-{lineage.today.version}", annotator=self.annotator,
+                    acted_at=self._now(), edits=change.edits, resolution=change.resolution, why=why,
+                    reverts=change.reverts))
             except IdReused:  # somebody else's edit came first: this one is tried on top of it
+                self.refresh()
                 continue
             self.refresh()
             self._tell("taxonomy")
-            return self.taxonomy
+            return Applied(event.id, change.taxonomy.version, change.taxonomy, tuple(change.edits), preview.prose, why,
+                           event.annotator, event.acted_at, preview)
         raise BadInput("the taxonomy kept changing while this edit was applied; try again.")
+
+    def edits(self) -> pd.DataFrame:
+        """Every edit of the taxonomy, one row each, the oldest first."""
+        self.refresh()
+        return iteration.history(self.lineage)
+
+    def counts(self) -> pd.DataFrame:
+        """How many answers mean each label, are presumed to, or may: quick, however many there are."""
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        with self.stands.lock:
+            self.refresh()
+            return iteration.counts(self.lineage, self.stands.given, self.stands.presumed)
+
+    def census(self) -> census.Census:
+        """The answers of every label today, those with others under them included; none without a pool."""
+        with self.stands.lock:
+            self.refresh()
+            return census.count({} if self._pool is None else self.stands.given.counts(), self.lineage)
+
+    def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
+        """Take items in doubt for one of the labels that they may be, without asking; ids of those taken.
+
+        Presumed labels are marked so and never count as a person's answer: they don't vote, teach or measure. One falls
+        when a person speaks of the item, or an edit leaves it in doubt again. What is no longer in doubt is left out.
+
+        Parameters
+        ----------
+        labels : item id -> one of its candidates
+        estimate : what the presumption rests on, plain JSON, such as the error with its interval and number of checks
+
+        Raises
+        ------
+        UnknownItem, UnknownLabel, BadInput
+            When a label isn't among an item's candidates; nothing was stored then.
+        """
+        places = {self.pool.position(item_id): self.taxonomy.answer(label).id for item_id, label in labels.items()}
+        with self.stands.lock:
+            self.refresh()
+            relabel = self.relabel()
+            own, others = relabel.asked(self.annotator)
+            open_ = {place: label_id for place, label_id in places.items() if own[place] or others[place]}
+            for place, label_id in open_.items():
+                if label_id not in (candidates := relabel.candidates(place)):
+                    names = ", ".join(map(self.taxonomy.name_of, candidates)) or "nothing"
+                    raise BadInput(f"item {self.pool.ids[place]!r} can't be presumed to be "
+                                   f"{self.taxonomy.name_of(label_id)!r}; it may be: {names}.")
+        taken = {str(self.pool.ids[place]): label_id for place, label_id in open_.items()}
+        if taken:
+            self.note_presumed({"labels": taken, "taxonomy": self.taxonomy.version, "estimate": dict(estimate),
+                                "why": why})
+        return list(taken)
+
+    def note_presumed(self, body: Mapping[str, Any]) -> None:
+        """Write down what is presumed, or proposed to be."""
+        self.record("presumed", body)
+        self.refresh()
+        self._tell("decisions")
+
+    def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
+        """The items in doubt, in the order in which an annotator would be asked about them."""
+        annotator = check_annotator(annotator or self.annotator)
+        self.refresh()
+        return self.relabel().frame(annotator)
+
+    def relabel(self) -> Relabel:
+        """The queue of what edits left in doubt."""
+        return Relabel(self.stands, self.pool, ordering=self.ordering)
+
+    def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
+        relabel = self.relabel()
+        return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
+
+    def _next_second_look(self, n: int, annotator: str, leave: Collection[int]) -> Items:
+        looks, pool = self.second_looks, self.pool
+        places = [] if looks is None else looks.order(n, annotator, knows=self.queue.knows, leave=leave)
+        return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
 
     def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
         """Keep known answers; give back all of them, item_id -> today's label_id."""
@@ -219,7 +359,7 @@ class Project:
             raise BadInput(f"gold takes a mapping of item id to label, not {type(known).__name__}.")
         body = {str(self.pool.ids[self.pool.position(item_id)]): self.taxonomy.answer(label).id
                 for item_id, label in known.items()}
-        stands = self._read_gold()
+        stands = self.stands.read_gold()
         if any(stands.get(item_id, ("",))[0] != label_id for item_id, label_id in body.items()):
             self.record("gold", {"answers": body, "taxonomy": self.taxonomy.version})
             self.refresh()
@@ -241,42 +381,53 @@ class Project:
 
     def use_predictions(self, predictions: Predictions | None) -> None:
         """Order the queue by these from now on."""
-        self.ranking.use(predictions, self.lineage)
+        self.ranking.use(predictions)
         self._tell("model")
 
     # -- the queue: what a person is asked -------------------------------------------------------------------
 
     def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
-             showing: Collection[str] = ()) -> Items:
+             showing: Collection[str] = (), queue: str | None = None, claiming: bool = False) -> Items:
         """A look at the next n items for an annotator, best first; nothing is claimed.
 
         Parameters
         ----------
-        strategy : "random", a name from sampling.STRATEGIES, or a function from probabilities to scores; None takes
-            one item by margin and one by chance in turn where there are predictions, else all by chance
+        strategy : "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.SIGHTS` lists; None
+            begins with typical items and goes over to doubtful ones, and draws the audit's share by chance
         showing : ids that are on this annotator's screens already
+        claiming : the audit's share is drawn beside a named strategy too, as it is for whoever is about to answer
+        queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as they
+            were last weighed; None for what is open
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
             raise BadInput(f"n is {n!r}; a number of items, 0 or more, is expected.")
         pool, annotator = self.pool, check_annotator(annotator or self.annotator)
-        with self._lock:
-            self.refresh()
-            name, scores = self.ranking.scores(strategy, self.lineage)
+        check_strategy(strategy)
+        self.refresh()
+        held, shown = self._places(self.store.claims(exclude=annotator)), self._places(showing)
+        if queue is not None:
+            if queue not in QUEUES:
+                raise BadInput(f"queue is {queue!r}; one of {', '.join(QUEUES)} is expected, or None for what is open.")
+            return QUEUES[queue](self, int(n), annotator, [*shown, *held])
+        # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
+        choice = self.chooser.choose(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=int(n),
+                                     taken=[*held, *shown], answered=self._answered, seed=self.settings["seed"])
+        with self.stands.lock:
             asked = self.queue.order(
-                int(n), annotator, scores=scores, name=name, by_chance=strategy is None, showing=self._places(showing),
-                held=self._places(self.store.claims(exclude=annotator)),
+                int(n), annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
+                audit=self._audit if strategy is None or claiming else 0.0, held=held,
                 ask_holdout=not self.yardstick.is_narrow(self.ranking, self.lineage))
         return Items([Item(str(pool.ids[ask.position]), ask.position, ask.chosen_by, ask.blind, pool.meta(ask.position))
                       for ask in asked])
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
-              showing: Collection[str] = ()) -> Items:
+              showing: Collection[str] = (), queue: str | None = None) -> Items:
         """Like `next`, and hold the items for the annotator for a while, so that two people don't do the same."""
         annotator = check_annotator(annotator or self.annotator)
         held: list[Item] = []
         # Each time that others come first, somebody has got theirs: as many tries as there may be people at once.
         for _ in range(100):
-            wanted = self.next(n - len(held), strategy=strategy, annotator=annotator,
+            wanted = self.next(n - len(held), strategy=strategy, annotator=annotator, queue=queue, claiming=True,
                                showing=[*showing, *(item.id for item in held)])
             got = set(self.store.claim(wanted.ids, annotator, seconds=CLAIM_S))
             held += [item for item in wanted if item.id in got]
@@ -286,7 +437,7 @@ class Project:
 
     def holdout_is_narrow(self) -> bool:
         """True once the hold-out's accuracy is known within 5 points at 95 %; then it is asked for no more."""
-        with self._lock:
+        with self.stands.lock:
             return self.yardstick.is_narrow(self.ranking, self.lineage)
 
     def unforeseen(self, n: int, annotator: str | None = None) -> np.ndarray:
@@ -294,7 +445,7 @@ class Project:
         predictions = self.ranking.predictions
         if predictions is None:
             return np.empty(0, np.int64)
-        with self._lock:
+        with self.stands.lock:
             self.refresh()
             open_ = self.queue.is_learnable(check_annotator(annotator or self.annotator))
             short = n - int((open_ & predictions.tried).sum())
@@ -310,7 +461,7 @@ class Project:
 
     def prediction(self, position: int) -> Prediction | None:
         """What the current model says of one item under today's labels; None where it wasn't asked, or can't tell."""
-        with self._lock:
+        with self.stands.lock:
             if self.ranking.predictions is None:
                 return None
             probs = self.ranking.probs(self.lineage, np.array([position]))[0]
@@ -325,7 +476,17 @@ class Project:
         if taxonomy is not None and taxonomy not in self.lineage.versions:
             raise BadInput(f"taxonomy version {taxonomy!r} isn't in the log, which has "
                            f"{sorted(self.lineage.versions)}.")
-        return answers.frame(self.store.annotations(), self.lineage, version=taxonomy)
+        if taxonomy is not None:
+            return answers.frame(as_of(self.store, taxonomy), self.lineage, version=taxonomy)
+        with uncollected():
+            table = self.store.annotations(columns=answers.READ)
+            return answers.frame(table, self.lineage, presumed=self.presumed())
+
+    def presumed(self) -> dict[str, str]:
+        """The items whose label is presumed: item_id -> today's label_id."""
+        with self.stands.lock:
+            return {item_id: label_id for item_id, pair in self.stands.presumed.items()
+                    if (label_id := self.lineage.exactly(*pair)) is not None}
 
     def history(self) -> pd.DataFrame:
         """Every event in the order in which the log got it, one row each."""
@@ -351,12 +512,12 @@ class Project:
     def gold(self) -> dict[str, str]:
         """The known answers: item_id -> today's label_id, as far as that is certain."""
         self.refresh()
-        return {item_id: label for item_id, given in self._read_gold().items()
+        return {item_id: label for item_id, given in self.stands.read_gold().items()
                 if (label := self.lineage.exactly(*given)) is not None}
 
     def reference(self) -> dict[str, str]:
         """What measures: item_id -> today's label_id, from gold and from hold-out items answered blind."""
-        with self._lock:
+        with self.stands.lock:
             self.refresh()
             return {str(self.pool.ids[place]): label for place, label in self.yardstick.truth(self.lineage).items()}
 
@@ -380,21 +541,46 @@ class Project:
                 top, count = answers.majority(given)
                 rows.append((item_id, place, top, trust[item_id, top] / len(given), len(given), count / len(given)))
         known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
-        self._check_contents(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
+        self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
         return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
             .sort_values("item_id", ignore_index=True)
 
-    def progress(self, annotator: str | None = None) -> dict[str, Any]:
+    def narrowed_answers(self) -> pd.DataFrame:
+        """What teaches although an edit left it in doubt: item_id, position, label_ids (those that it may be, today's),
+        weight; never hold-out, never gold. See `answers.narrowed`; ItemChanged as for `training_answers`."""
+        self.refresh()
+        table = self.store.annotations()
+        found = answers.narrowed(table, self.lineage)
+        rows = [(item_id, place, *found[item_id])
+                for item_id, place in zip(found, self.pool.positions(list(found)).tolist(), strict=True)
+                if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]]
+        known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
+        self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
+
+    def spoken_answers(self) -> pd.DataFrame:
+        """All that was said of training and gold items, as `answers.spoken`, by item and annotator, with position and
+        known (the label_id that gold says; None elsewhere). ItemChanged as for `training_answers`."""
+        self.refresh()
+        spoken = answers.spoken(self.store.annotations(), self.lineage)
+        places = self.pool.positions(spoken["item_id"].tolist())
+        spoken = spoken.assign(position=places)[(places >= 0) & (self.queue.gold | ~self.queue.holdout)[places]]
+        self.stands.contents.check(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
+                                   budget_s=None)
+        gold = self.gold()
+        known = [gold.get(item_id) for item_id in spoken["item_id"]]
+        return spoken.assign(known=pd.Series(known, spoken.index, dtype=object)).drop(columns="content") \
+            .sort_values(["item_id", "annotator"], ignore_index=True)
+
+    def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
         many answers measure."""
         annotator = check_annotator(annotator or self.annotator)
-        with self._lock:
+        with self.stands.lock:
             self.refresh()
-            midnight = _midnight(self._now())
-            acted = self._recent.get(annotator, {}).values()
-            answered = self.queue.n_closed(annotator)
-            return {"answered": answered, "today": sum(at >= midnight for at in acted),
-                    "in_round": sum(at >= self._trained_at for at in acted) if self._trained_at else answered,
+            answered, began = self.queue.n_closed(annotator), self.stands.trained_at
+            return {"answered": answered, "today": self.stands.n_acted(annotator, midnight(self._now())),
+                    "in_round": self.stands.n_acted(annotator, began) if began else answered,
                     "open": self.queue.n_open(annotator), "items": len(self.pool), "round": self.round,
                     "taxonomy": self.taxonomy.version,
                     "holdout": len(self.yardstick.truth(self.lineage))}
@@ -423,21 +609,14 @@ class Project:
             if given != self.settings[name]:
                 self.say(f"{self.folder.name} goes on with its own {name}={self.settings[name]} ({given} was given): "
                           "the hold-out never moves.")
-        self._read_lineage()
+        self.stands = Standing(self.store, self._pool, self.ranking, answers=self._n_answers, now=self._now,
+                               say=self.say)
         if taxonomy is not None and (version := self.lineage.recognise(taxonomy)) != self.taxonomy.version:
             self.say(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with version "
                       f"{self.taxonomy.version}.")
         if taxonomy is not None and taxonomy.digest == self.taxonomy.digest and taxonomy.names != self.taxonomy.names:
             self.say(f"{self.folder.name} goes on with its own order of the labels; the outputs of a net follow it.")
-        shares = self._pool is not None and self._pool_belongs(self._pool)
-        # A large log makes a million strings; the collector would go through all of them again and again.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            self._read_answers(check=True, shares=shares)
-        finally:
-            if collecting:
-                gc.enable()
+        self.stands.open(self.settings, shares=self._pool is not None and belongs(self._pool, self.folder, self.say))
 
     def _create(self, settings: dict[str, Any], taxonomy: Taxonomy) -> events.Event:
         first = events.Event(id=f"created-{self.id}", kind="created", annotator=self.annotator,
@@ -449,168 +628,16 @@ class Project:
         except IdReused:  # another process made it in the meantime
             return next(iter(self.store.events(kind="created")))
 
-    def _read_lineage(self) -> None:
-        self.lineage = Lineage(self.store.events(kind="taxonomy"))
-        if not self.lineage.versions:
-            raise LogDamaged(f"{self.folder} has a log without a taxonomy. Go back to one of its copies: "
-                             f"{[str(copy) for copy in self.store.copies()] or 'there is none'}.")
-
-    def _pool_belongs(self, pool: Pool) -> bool:
-        """Compare today's ids with those that the folder remembers, which lie beside the log: True when some are the
-        same, False when it remembers none."""
-        kept = self.folder / "pool.ids"
-        try:
-            digest, former = zlib.decompress(kept.read_bytes()).split(b"\0", 1)
-        except (OSError, zlib.error, ValueError):  # losing it costs this comparison only
-            digest, former = b"", b""
-        if digest.decode() == pool.digest:
-            return True
-        if former:
-            ids = former.decode().split("\0")
-            found = int((pool.positions(ids) >= 0).sum())
-            if not found:
-                raise WrongPool(f"{self.folder} is about {len(ids)} items such as {ids[0]!r}; none of them is in this "
-                                f"pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool, or choose "
-                                "another folder for this one.")
-            if len(pool) > found or len(ids) > found:
-                self.say(f"{self.folder.name}: {len(pool) - found} new items joined the pool, {len(ids) - found} are "
-                         "absent.")
-        draft = kept.with_suffix(".new")
-        draft.write_bytes(zlib.compress(pool.digest.encode() + b"\0" + "\0".join(pool.ids).encode(), 1))
-        draft.replace(kept)
-        return bool(former)
-
-    def _read_answers(self, *, check: bool = False, shares: bool = True) -> None:
-        """Take in the whole table of annotations."""
-        self._seq = self.store.last_seq()
-        self._ahead.clear()
-        trained = list(self.store.events(kind="trained"))
-        self._n_trained, self._trained_at = len(trained), microseconds(trained[-1].acted_at) if trained else 0
-        if self._pool is None:
-            return
-        pool, table = self._pool, self.store.annotations(columns=OPENING_COLUMNS)
-        places = pool.positions(table["item_id"])
-        if len(places) and not shares and not (places >= 0).any():
-            raise WrongPool(f"{self.folder} has answers for items such as {table['item_id'][0]!r}; none of them is in "
-                            f"this pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool.")
-        absent = sorted({table["item_id"][i] for i in np.flatnonzero(places < 0)})
-        if absent and check:
-            self.say(f"{self.folder.name}: {len(absent)} answered items, such as {absent[0]!r}, are absent from this "
-                      "pool; their answers are kept.")
-        draws = pool.draws(self.settings["seed"])
-        queue = Queue(draws=draws, holdout=draws < self.settings["holdout"], answers=self._n_answers)
-        yardstick, recent = Yardstick(queue.holdout), dict[str, dict[int, int]]()
-        since = min(_midnight(self._now()), self._trained_at or sys.maxsize)
-        verdicts, annotators = np.array(table["verdict"], object), np.array(table["annotator"], object)
-        acted_at, here = np.array(table["acted_at"], np.int64), places >= 0
-        closed = here & (verdicts != "skip")
-        for annotator in dict.fromkeys(table["annotator"]):
-            mine = closed & (annotators == annotator)
-            queue.close(places[mine], annotator)
-            new = mine & (acted_at >= since)
-            recent[annotator] = dict(zip(places[new].tolist(), acted_at[new].tolist(), strict=True))
-        for i in np.flatnonzero(here & ~closed).tolist():
-            queue.mark(int(places[i]), annotators[i], closed=False, skipped_at=table["acted_at"][i])
-        labels, versions = table["label_id"], table["taxonomy"]
-        measuring = np.flatnonzero(here & (verdicts == "answer") & queue.holdout[places]).tolist()
-        yardstick.note_all((place, annotators[i], (labels[i], versions[i]))
-                           for place, i in zip(places[measuring].tolist(), measuring, strict=True))
-        self.queue, self.yardstick, self._recent, self.absent = queue, yardstick, recent, tuple(absent)
-        self._take_gold(self._read_gold())
-        if check:
-            self._check_contents(zip(places.tolist(), table["content"], table["decision_id"], strict=True),
-                                 budget_s=CONTENT_BUDGET_S)
-
-    def _check_contents(self, known: Iterable[tuple[int, str | None, str]], *, budget_s: float | None) -> None:
-        """Compare what was answered (position, content then, decision) with what the items hold now.
-
-        What the budget leaves over is checked when it is used.
-        """
-        end = None if budget_s is None else time.monotonic() + budget_s
-        for position, then, decision_id in known:
-            if position < 0:
-                continue
-            if end is not None and time.monotonic() > end:
-                return
-            digest, _, stamp = (then or "").partition(" ")
-            if not digest or (stamp and self.pool.stamp(position) == stamp):
-                continue
-            now = (self.content(position) or "").partition(" ")[0]
-            if now and now != digest:  # a broken or missing file is no other content
-                raise ItemChanged(
-                    f"item {self.pool.ids[position]!r} was answered (decision {decision_id}) when its content was "
-                    f"{digest}; now it is {now}. An answer belongs to what the person saw: give the new content an id "
-                    "of its own, or put the old content back.")
-
-    # -- following the log -----------------------------------------------------------------------------------
-
     @property
     def round(self) -> int:
         """1 before the first fine-tuning, 2 after it, and so on."""
-        with self._lock:
+        with self.stands.lock:
             self.refresh()
-            return 1 + self._n_trained
+            return 1 + self.stands.n_trained
 
     def refresh(self) -> None:
         """Take in what this or another process has stored since the last look."""
-        with self._lock:
-            last = self.store.last_seq()
-            if last == self._seq:
-                return
-            if last - self._seq > FOLLOW_AT_MOST:
-                self._read_lineage()
-                self._read_answers()
-                self.ranking.use(self.ranking.predictions, self.lineage)
-                return
-            touched: dict[tuple[str, str], events.Event | None] = {}
-            for event in self.store.events(since=self._seq):
-                if event.seq in self._ahead:
-                    self._ahead.discard(event.seq or 0)
-                elif event.kind == "decided":
-                    key = (event.item_id or "", event.annotator)
-                    touched[key] = None if key in touched else event
-                elif event.kind == "retracted" and (former := self.store.get(event.body["decision_id"])) is not None:
-                    touched[former.item_id or "", former.annotator] = None
-                elif event.kind == "taxonomy":
-                    self._read_lineage()
-                    self.ranking.use(self.ranking.predictions, self.lineage)
-                elif event.kind == "gold":
-                    self._take_gold({item_id: (label_id, event.body["taxonomy"])
-                                     for item_id, label_id in event.body["answers"].items()})
-                elif event.kind == "trained":
-                    self._n_trained, self._trained_at = self._n_trained + 1, microseconds(event.acted_at)
-                self._seq = max(self._seq, event.seq or 0)
-            if self._pool is not None:
-                places = self._pool.positions([item_id for item_id, _ in touched])
-                for ((item_id, annotator), first), place in zip(touched.items(), places.tolist(), strict=True):
-                    if place >= 0:
-                        # A first decision stands; where there was one before, or a retraction, the log has to say.
-                        known = first is None or self.queue.knows(place, annotator)
-                        self._take(place, annotator, self.store.standing_of(item_id, annotator) if known else first)
-
-    def _take(self, place: int, annotator: str, stands: events.Event | None) -> None:
-        verdict = None if stands is None else stands.body["verdict"]
-        acted_at = None if stands is None else microseconds(stands.acted_at)
-        closed = verdict not in (None, "skip")
-        self.queue.mark(place, annotator, closed=closed, skipped_at=acted_at if verdict == "skip" else None)
-        recent = self._recent.setdefault(annotator, {})
-        recent.pop(place, None)
-        if closed and acted_at is not None:
-            recent[place] = acted_at
-        blind = stands is not None and verdict == "answer"
-        self.yardstick.note(place, annotator, (stands.body["label_id"], stands.body.get("seen", {}).get("taxonomy"))
-                            if blind and stands is not None else None)
-
-    def _take_gold(self, known: Mapping[str, tuple[str, int]]) -> None:
-        if self._pool is not None and known:
-            for place, given in zip(self._pool.positions(list(known)).tolist(), known.values(), strict=True):
-                if place >= 0:
-                    self.queue.gold[place] = True
-                    self.yardstick.set_gold(place, given)
-
-    def _read_gold(self) -> dict[str, tuple[str, int]]:
-        return {item_id: (label_id, event.body["taxonomy"]) for event in self.store.events(kind="gold")
-                for item_id, label_id in event.body["answers"].items()}
+        self.stands.refresh()
 
     def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None) -> Seen:
         """What was on screen, as the log will keep it; for a script the current prediction."""
@@ -655,14 +682,16 @@ class Project:
 
     def content(self, position: int) -> str | None:
         """What lies under an item now, as the log keeps it: its hash, and for a file its size and time."""
-        try:
-            stamp, kept = self.pool.stamp(position), self._contents.get(position)
-            if kept is None or (stamp is not None and not kept.endswith(" " + stamp)):
-                kept = self.pool.content(position) + (f" {stamp}" if stamp else "")
-                self._contents[position] = kept
-            return kept
-        except ImageError:  # broken: what people say of it is kept all the same
-            return None
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        return self.stands.contents.of(position)
+
+    def _answered(self) -> list[tuple[int, int]]:
+        """Position and label (its index among today's) of every answer that stands."""
+        given = answers.votes(self.store.annotations(), self.lineage)
+        column = {label_id: k for k, label_id in enumerate(self.taxonomy.label_ids)}
+        places = self.pool.positions(list(given)).tolist()
+        return [(place, column[label]) for place, labels in zip(places, given.values(), strict=True) if place >= 0
+                for label in labels if label in column]
 
     def _places(self, item_ids: Collection[str]) -> list[int]:
         return [place for place in self.pool.positions(list(item_ids)).tolist() if place >= 0] if item_ids else []
@@ -672,6 +701,6 @@ class Project:
             listener(what)
 
 
-def _midnight(now: datetime) -> int:
-    """The beginning of the day where the person sits, in microseconds since 1970."""
-    return microseconds(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
+# What may be asked beside what is open: (project, n, annotator, positions to leave out) -> items.
+QUEUES: dict[str, Callable[[Project, int, str, Collection[int]], Items]] = {"relabel": Project._next_in_doubt,
+                                                                        "second_look": Project._next_second_look}

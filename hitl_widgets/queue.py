@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from .sampling import Scores, best
 
-# Of what a person is asked, this much measures (hold-out) and this much tests (gold), until there is enough.
+# Of what a person is asked, this much measures (hold-out) and this much tests (gold), until there is enough; and this
+# much of the rest is drawn by chance, so that error rates are those of the pool, not of what a strategy picked.
 HOLDOUT_SHARE = 0.25
 GOLD_SHARE = 0.05
+AUDIT_SHARE = 0.1
 
 
 class Ask(NamedTuple):
@@ -62,6 +64,32 @@ class Queue:
         """Which items are open for the annotator and teach rather than measure: bool, shape (n_items,)."""
         return self._open(annotator) & ~self.holdout & ~self.gold
 
+    def taught(self) -> npt.NDArray[np.intp]:
+        """Positions of the items that somebody closed and that teach."""
+        return np.flatnonzero((self._n_closed > 0) & ~self.holdout & ~self.gold)
+
+    def n_taught(self) -> int:
+        """How many items somebody closed that teach."""
+        return len(self.taught())
+
+    def foremost(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
+        """Positions of n of the items that are open for the annotator and teach, drawn by chance."""
+        places = np.flatnonzero(self.is_learnable(annotator))
+        return places[np.argsort(self.draws[places])[:n]]
+
+    def skipped(self, annotator: str) -> list[int]:
+        """What the annotator skipped and didn't come back to, the first skipped first."""
+        put_off = self._skipped.get(annotator, {})
+        return sorted(put_off, key=put_off.__getitem__)
+
+    def is_skipped(self, position: int) -> bool:
+        """True when somebody skipped the item and didn't come back to it."""
+        return any(position in put_off for put_off in self._skipped.values())
+
+    def is_closed(self, annotator: str) -> npt.NDArray[np.bool_]:
+        """Which items are done for the annotator: bool, shape (n_items,)."""
+        return self._closed_by(annotator).copy()
+
     def knows(self, position: int, annotator: str) -> bool:
         """True when the annotator closed or skipped the item."""
         return bool(self._closed_by(annotator)[position]) or position in self._skipped.get(annotator, {})
@@ -75,7 +103,7 @@ class Queue:
         return int(self._open(annotator).sum())
 
     def order(self, n: int, annotator: str, *, scores: Scores | None = None, name: str = "random",
-              by_chance: bool = False, ask_holdout: bool = True, held: Collection[int] = (),
+              by_chance: bool = False, ask_holdout: bool = True, audit: float = 0.0, held: Collection[int] = (),
               showing: Collection[int] = ()) -> list[Ask]:
         """The next n items for the annotator, best first.
 
@@ -86,6 +114,7 @@ class Queue:
         by_chance : every second item that teaches is drawn by chance: the items that a weak model doubts most are much
             alike, and may leave out whole labels
         ask_holdout : False once the hold-out has answers enough
+        audit : share of the items that teach which are drawn by chance from all that are open, whatever their scores
         held : items that others are looking at; not asked
         showing : items that this annotator has before them already; not asked, but counted for the shares
         """
@@ -114,19 +143,23 @@ class Queue:
         if by_chance and scores is not None:
             lines["learn"] = _alternated(self._line(learning, n, None, "random"), lines["learn"], turn=total % 2)
 
-        asked: list[Ask] = []
+        lines["audit"] = self._line(learning, n if audit else 0, None, "audit")
+        asked: dict[int, Ask] = {}
         while len(asked) < n:
             kind = next((k for k in ("gold", "holdout") if lines[k] and done[k] < share[k] * total), "learn")
             if not lines[kind]:
                 kind = next((k for k in ("learn", "holdout") if lines[k]), "")
                 if not kind:
                     break
-            asked.append(lines[kind].pop())
-            done[kind] += 1
-            total += 1
-        for position in skipped[:n - len(asked)]:
-            asked.append(Ask(position, "skipped", bool(self.holdout[position] or self.gold[position])))
-        return asked
+            n_learning = total - done["holdout"] - done["gold"]
+            due = kind == "learn" and int((n_learning + 1) * audit) > int(n_learning * audit)
+            ask = (due and _first_new(lines["audit"], asked)) or _first_new(lines[kind], asked)
+            if ask:
+                asked[ask.position] = ask
+                done[kind] += 1
+                total += 1
+        return [*asked.values(), *(Ask(position, "skipped", bool(self.holdout[position] or self.gold[position]))
+                                   for position in skipped[:n - len(asked)])]
 
     def _line(self, mask: npt.NDArray[np.bool_], n: int, scores: Scores | None, name: str) -> list[Ask]:
         """The n best of a mask, best last, so that pop() takes the next."""
@@ -143,6 +176,14 @@ class Queue:
 
     def _open(self, annotator: str) -> npt.NDArray[np.bool_]:
         return (self._n_closed < self.answers) & ~self._closed_by(annotator)
+
+
+def _first_new(line: list[Ask], asked: Collection[int]) -> Ask | None:
+    """The next of a line, best last, that wasn't taken from another one; what comes before it leaves the line."""
+    while line:
+        if (ask := line.pop()).position not in asked:
+            return ask
+    return None
 
 
 def _alternated(one: list[Ask], other: list[Ask], *, turn: int) -> list[Ask]:

@@ -300,7 +300,8 @@ def judge(verdict: str | None, label_id: str | None, seen: Seen) -> tuple[str, s
 class Item:
     """One item of a queue: what is asked next, and why.
 
-    `position` is its place in the pool. `blind` says that suggestion and map stay hidden.
+    `position` is its place in the pool. `blind` says that suggestion and map stay hidden. `candidates` are the
+    label_ids that an earlier answer leaves as likely, for an item that is asked again.
     """
 
     id: str
@@ -308,6 +309,7 @@ class Item:
     chosen_by: str = "random"
     blind: bool = False
     meta: Mapping[str, Any] = field(default_factory=dict)
+    candidates: tuple[str, ...] = ()
 
 
 class Items(Sequence[Item]):

@@ -18,17 +18,20 @@ from torch import nn
 
 from . import __version__
 from .errors import BadInput, HitlError, ModelError
+from .features import COMPONENTS, OF_EDGES, Pixels, features
 from .learn.attribute import NetExplainer
 from .learn.head import n_outputs, with_outputs
 from .learn.predict import NetPredictor, load_weights, private_copy, sample_images, save_weights, small_cnn
 from .learn.preprocess import Preprocess, Probed, as_preprocess
 from .maps import Maps
-from .predictions import Predictions
+from .predictions import Embeddings, Predictions
 from .project import Project
 from .records import Attribution, new_id
 
 KEPT_MAPS = 512
 OWN_SIDE = 96
+# Items by which the row of a merged label is chosen.
+FOLDED_BY = 2_000
 
 
 class Shelf:
@@ -37,18 +40,20 @@ class Shelf:
     Parameters
     ----------
     net : the architecture, and the first weights; None for the workbench's own small CNN
-    preprocess, device : as for `Workbench`
+    preprocess, device, head : as for `Workbench`
     """
 
     def __init__(self, project: Project, *, net: nn.Module | None = None, preprocess: Any = None,
-                 device: str = "auto") -> None:
-        self.project, self.device = project, device
+                 device: str = "auto", head: str | None = None) -> None:
+        self.project, self.device, self.head = project, device, None if net is None else head
         self._given = None if net is None else private_copy(net)
         self._preprocess = preprocess
         self._view: Preprocess | Probed | None = None
         self._lock = threading.RLock()
         self._predictor: NetPredictor | None = None
         self._explainer: NetExplainer | None = None
+        self._embeddings: Embeddings | None = None
+        self._pixels: dict[bool, Pixels] = {}
         self._kept: OrderedDict[tuple[str, ...], Attribution] = OrderedDict()
         self._maps = Maps(project.folder / "maps")
         self._recipe = ""
@@ -142,8 +147,8 @@ class Shelf:
     def start(self, start: str, *, seed: int) -> nn.Module:
         """A copy to train from: the adopted net, or the first weights; its outputs are today's labels.
 
-        A label that was there before keeps its row, a merged one starts from the mean of its parts, a new one from
-        fresh weights.
+        A label that was there before keeps its row; a merged one gets the row whose probability comes nearest to its
+        parts' sum on items that the model was asked about; a new one, or a child of a split, starts from fresh weights.
         """
         today = self.project.taxonomy.label_ids
         with self._lock:
@@ -151,12 +156,13 @@ class Shelf:
                 raise ModelError(self.missing)
             if start == "initial" or self._predictor is None:
                 return self._fresh(len(today), seed=seed)
-            predictor = self._predictor
+            predictor, kept = self._predictor, self._embeddings
             with predictor.lock:
                 net = private_copy(predictor.net)
         if predictor.label_ids == today:
             return net
-        return with_outputs(net, len(today), old=len(predictor.label_ids), seed=seed,
+        return with_outputs(net, len(today), old=len(predictor.label_ids), seed=seed, name=self.head,
+                            seen=None if kept is None else kept.some(FOLDED_BY),
                             rows=self.project.lineage.columns(predictor.label_ids))
 
     def models(self) -> pd.DataFrame:
@@ -214,28 +220,12 @@ class Shelf:
         return build(ours) == build(net)
 
     def _go_back(self, wanted: str) -> str:
-        known = self._known()
-        fitting = [version for version in known if version.startswith(wanted)] if len(wanted) >= 4 else []
-        if len(fitting) != 1:
-            there = ", ".join(list(known)[-8:]) or "none yet"
-            raise BadInput(f"model version {wanted!r} {'is unknown' if not fitting else 'fits more than one'}; there "
-                           f"are: {there}. See wb.models().")
-        [version] = fitting
-        if version == self.adopted:
-            return version
-        former = self.former(version)
-        return self.adopt(former.net, origin="rolled back", label_ids=former.label_ids)
+        version, label_ids = self.version(wanted)
+        return version if version == self.adopted else \
+            self.adopt(self.load(version, label_ids), origin="rolled back", label_ids=label_ids)
 
-    def former(self, version: str) -> NetPredictor:
-        """Something to ask a version by, adopted or not; ModelError where its weights are gone or fit no more."""
-        label_ids = self._known()[version]
-        if not self.path(version).exists():
-            raise ModelError(f"the weights of {version} are gone from {self.path(version).parent}. Choose another "
-                             "version of wb.models(), or train anew: no label is lost.")
-        return self.predictor_of(load_weights(self._fresh(len(label_ids), seed=0), self.path(version)), label_ids)
-
-    def _known(self) -> dict[str, tuple[str, ...]]:
-        """Every version that the log names, with the labels of its outputs."""
+    def version(self, wanted: str) -> tuple[str, tuple[str, ...]]:
+        """A version of `models`, found by its beginning, and its outputs' labels; BadInput where there is none."""
         known: dict[str, tuple[str, ...]] = {}
         shown: tuple[str, ...] = ()
         for event in self.project.store.events():
@@ -245,7 +235,19 @@ class Shelf:
                 known[event.body["model"]] = tuple(event.body["label_ids"])
             elif event.kind == "trained":
                 known.setdefault(event.body["model"], shown)
-        return known
+        fitting = [version for version in known if version.startswith(wanted)] if len(wanted) >= 4 else []
+        if len(fitting) != 1:
+            there = ", ".join(list(known)[-8:]) or "none yet"
+            raise BadInput(f"model version {wanted!r} {'is unknown' if not fitting else 'fits more than one'}; there "
+                           f"are: {there}. See wb.models().")
+        return fitting[0], known[fitting[0]]
+
+    def load(self, version: str, label_ids: Sequence[str]) -> nn.Module:
+        """The net of a version; ModelError when its weights are gone, or are of another net."""
+        if not self.path(version).exists():
+            raise ModelError(f"the weights of {version} are gone from {self.path(version).parent}. Choose another "
+                             "version of wb.models(), or train anew: no label is lost.")
+        return load_weights(self._fresh(len(label_ids), seed=0), self.path(version))
 
     # -- what it says ----------------------------------------------------------------------------------------
 
@@ -253,12 +255,67 @@ class Shelf:
         """Let the adopted model speak of some items, and keep what it says."""
         with self._lock:
             predictor, predictions = self.predictor, self.project.ranking.predictions
-        probs = predictor.predict(positions.tolist())
+            embeddings = self._embeddings
+        probs, embedded = predictor.predict_and_embed(positions.tolist())
+        if embeddings is not None:
+            embeddings.put(positions, embedded)
         with self._lock:
             if self.project.ranking.predictions is predictions:
                 self.project.ranking.put(positions, probs, self.project.lineage)
             elif predictions is not None:  # another model was adopted meanwhile: its answers aren't these
                 predictions.put(positions, probs)
+
+    def embeddings(self, positions: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """What the adopted model's last layer reads of some items: float32, shape (n, n_features); NaN where an item
+        can't be read. Without positions, all the pool's as far as the model was asked, NaN elsewhere.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when its last layer has to be named.
+        """
+        with self._lock:
+            predictor, kept = self.predictor, self._embeddings
+        if kept is None:
+            return predictor.embed([])  # says how to name the layer
+        if positions is None:
+            if not kept.n_features and (first := predictor.embed(range(min(10, len(self.project.pool))))).shape[1]:
+                kept.put(range(len(first)), first)
+            return kept.get()
+        positions = np.asarray(positions, np.int64)
+        missing = kept.missing(positions)
+        rows = kept.get(positions)
+        fresh = predictor.embed(missing.tolist())
+        if fresh.shape[1]:
+            kept.put(missing, fresh)
+            if rows.shape[1] != fresh.shape[1]:
+                rows = np.full((len(positions), fresh.shape[1]), np.nan, np.float32)
+            rows[np.isin(positions, missing)] = fresh
+        return rows
+
+    def embedded(self, positions: np.ndarray) -> np.ndarray | None:
+        """The same as far as it is known already, NaN elsewhere; None where nothing is."""
+        with self._lock:
+            kept = self._embeddings
+        return None if kept is None or not kept.n_features else kept.get(positions)
+
+    def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
+        """What is known of some items' looks: the model's embedding, where there is one, beside the components of the
+        pixels and of their edges (`hitl_widgets.features`): float32, shape (n, n_features); NaN where an item can't be
+        read."""
+        blocks = [self.pixels(positions), self.pixels(positions, edges=True)]
+        if self._embeddings is not None:
+            blocks.insert(0, self.embeddings(positions))
+        return features(*blocks)
+
+    def pixels(self, positions: Sequence[int] | np.ndarray, *, edges: bool = False) -> np.ndarray:
+        """The components of some items' pixels, no model needed: float32, shape (n, at most 50), or of their edges, at
+        most 100; NaN as above."""
+        with self._lock:
+            if edges not in self._pixels:
+                self._pixels[edges] = Pixels(self.project.pool, n=OF_EDGES if edges else COMPONENTS, edges=edges,
+                                             seed=self.project.settings["seed"])
+        return self._pixels[edges].of(positions)
 
     def explain(self, position: int, method: str, target: str, against: str | None = None) -> Attribution:
         """Why the adopted model would say `target` of an item, or would say it rather than `against`: today's
@@ -361,8 +418,9 @@ class Shelf:
         """The net as it was before any training, with so many outputs."""
         if self._given is not None:
             net = private_copy(self._given)
-            given = n_outputs(net)
-            return net if given in (None, n_labels) else with_outputs(net, n_labels, old=given, seed=seed)
+            given = n_outputs(net, name=self.head)
+            return net if given in (None, n_labels) else with_outputs(net, n_labels, old=given, seed=seed,
+                                                                      name=self.head)
         view = self.view(self._sample())
         return small_cnn(n_labels, channels=view.shape[0], size=(view.shape[1], view.shape[2]), seed=seed)
 
@@ -387,7 +445,14 @@ class Shelf:
 
     def predictor_of(self, net: nn.Module, label_ids: Sequence[str]) -> NetPredictor:
         """Something to ask a net by, on this project's pool."""
-        return NetPredictor(net, self.project.pool, label_ids, preprocess=self.view, device=self.device)
+        return NetPredictor(net, self.project.pool, label_ids, preprocess=self.view, device=self.device,
+                            head=self.head)
+
+    def predictions_of(self, predictor: NetPredictor) -> Predictions:
+        """What this model said so far."""
+        pool = self.project.pool
+        return Predictions(self.project.folder / "predictions", model=predictor.version, label_ids=predictor.label_ids,
+                           ids_digest=pool.digest, n_items=len(pool), recipe=_recipe(predictor))
 
     def _try(self, predictor: NetPredictor) -> None:
         """Ask about a few items, so that a net that doesn't fit is told before anything is stored."""
@@ -397,13 +462,12 @@ class Shelf:
 
     def _install(self, predictor: NetPredictor) -> None:
         """Let this model speak from now on."""
-        pool = self.project.pool
         with self._lock:
             self._predictor, self._explainer, self.missing = predictor, NetExplainer(predictor), None
             self._recipe = _recipe(predictor)
-            self.project.use_predictions(Predictions(
-                self.project.folder / "predictions", model=predictor.version, label_ids=predictor.label_ids,
-                ids_digest=pool.digest, n_items=len(pool), recipe=self._recipe))
+            predictions = self.predictions_of(predictor)
+            self._embeddings = None if predictor.head is None else Embeddings(predictions, head=predictor.head)
+            self.project.use_predictions(predictions)
 
 
 def _recipe(predictor: NetPredictor) -> str:

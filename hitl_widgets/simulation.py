@@ -35,7 +35,7 @@ class Bench(Protocol):
     def pool(self) -> Pool: ...
     @property
     def taxonomy(self) -> Taxonomy: ...
-    def claim(self, n: int, *, annotator: str) -> Items: ...
+    def claim(self, n: int, *, annotator: str, queue: str | None = None) -> Items: ...
     def prepare(self, items: Items) -> None: ...
     def would_show(self, item: Item) -> Seen: ...
     def decide(self, item_id: str, **what: Any) -> Decision: ...
@@ -43,7 +43,8 @@ class Bench(Protocol):
 
 
 def simulate(wb: Bench, truth: Mapping[Any, str] | Sequence[str], n: int = 200, error: float = 0.05,
-             bias: float = 0.0, annotator: str = "sim", seed: int = 0, *, auroc: float = 0.85) -> pd.DataFrame:
+             bias: float = 0.0, annotator: str = "sim", seed: int = 0, *, auroc: float = 0.85,
+             queue: str | None = None) -> pd.DataFrame:
     """Let an annotator made of numbers decide the next n items of the queue.
 
     The k-th decision of the j-th call in a session has an id of its own, made from annotator, seed, j and k. So a
@@ -56,6 +57,7 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | Sequence[str], n: int = 200, 
     error : probability of an error of its own, towards labels that the model (or, without one, the pool) confuses
     bias : probability of following a visible suggestion that is wrong
     auroc : how well its certainty tells its right answers from its wrong ones, from 0.5 (not at all) to below 1
+    queue : "relabel" for what taxonomy edits left in doubt; None for what is open
 
     Returns
     -------
@@ -90,7 +92,7 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | Sequence[str], n: int = 200, 
     clock = utc_now() - timedelta(seconds=2.5 * float(np.sum(paces)))
     rows: list[dict[str, Any]] = []
     while len(rows) < len(open_turns):
-        items = wb.claim(min(AT_ONCE, len(open_turns) - len(rows)), annotator=annotator)
+        items = wb.claim(min(AT_ONCE, len(open_turns) - len(rows)), annotator=annotator, queue=queue)
         if not items:
             print(f"{annotator!r} found nothing more to decide after {len(rows)} items.")
             break

@@ -13,34 +13,52 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from . import archive as archive_
+from .choosing import check_strategy
 from .errors import BadInput, ModelError
 from .images import thumbnail_in
 from .imports import import_annotations
+from .looks import Looks
 from .pool import Pool
 from .project import SHOWN_PROBS, Project
+from .queue import AUDIT_SHARE
 from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, check_annotator
-from .sampling import Strategy, strategy_named
+from .relabel import by_doubt
+from .sampling import Strategy
+from .second_looks import SECOND_LOOK, SecondLooks
 from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from .calibration import Calibration
     from .explanations import Explanations
+    from .flips import Flips
+    from .iteration import Applied, Preview
     from .learn.finetune import LabelledImages
+    from .presuming import Presumption
     from .rounds import Run
     from .shelf import Shelf
+    from .widgets.desk import OtherDesk
+    from .widgets.editor import TaxonomyEditor
     from .widgets.labeller import LabellerReview
     from .widgets.review import Review
+    from .worth import Progress
+
+W = TypeVar("W", "TaxonomyEditor", "OtherDesk")
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
 # So many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
 # where somebody sits before the card. The next time goes on from there.
 FORESEEN, FORESEEN_S, WAITED_FOR_S = 1_024, 5.0, 0.8
+# What a strategy over embeddings sees of the answered items: so many of them, at most.
+RECALLED = 2_048
+# Without a model typical items are worth a longer wait, once: the first answers of all.
+LOOKED_FOR_S = 3.0
 
 
 class Workbench:
@@ -55,9 +73,13 @@ class Workbench:
         workbench labels all the same, and `finetune` trains a small CNN of its own
     preprocess : `Preprocess`, or a function from an image (uint8, H x W or H x W x 3) to a tensor; None chooses one
     device : "auto", "cpu", "cuda", "mps", or whatever torch.device takes
+    head : name of the model's last layer among ``model.named_modules()``, where the last nn.Linear isn't it: what it
+        reads is an item's embedding, and when the taxonomy changes it is given other outputs
     annotator : who is labelling; None takes JupyterHub's user, else the system's
     holdout, seed : share of the pool that only measures, never trains; drawn by a hash of seed and id: it never moves
     answers : how many annotators are asked about each item
+    audit : share of what people are asked, hold-out aside, that is drawn by chance whatever the strategy, so that error
+        rates are those of the pool
 
     Raises
     ------
@@ -76,7 +98,7 @@ class Workbench:
     def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None,
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
                  device: str = "auto", annotator: str | None = None, holdout: float = 0.2, answers: int = 1,
-                 seed: int = 0) -> None:
+                 seed: int = 0, head: str | None = None, audit: float = AUDIT_SHARE) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
             raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
@@ -86,13 +108,19 @@ class Workbench:
             taxonomy = Taxonomy(taxonomy)
         who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
         self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout, answers=answers,
-                               seed=seed)
+                               seed=seed, audit=audit)
         self.annotator_is_default = annotator is None and who == NOBODY
-        self._model_arguments = {"net": model, "preprocess": preprocess, "device": device}
+        self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._shelf: Shelf | None = None
         self._wiring = threading.RLock()
         self._review: Review | LabellerReview | None = None
+        self._open: dict[type, TaxonomyEditor | OtherDesk] = {}
         self._simulations: Counter[tuple[str, int]] = Counter()
+        if pool is not None:
+            self._looks = Looks(pool, embedded=self._embedded, seed=self.project.settings["seed"])
+            self.project.chooser.look = self._looks.at_hand
+            self.project.ordering = by_doubt(lambda positions: self.shelf.features(positions),
+                                             seed=self.project.settings["seed"])
         try:
             if pool is not None and (model is not None or any(self.project.store.events(kind="adopted"))):
                 self.shelf.open()
@@ -210,15 +238,69 @@ class Workbench:
         """
         return import_annotations(self.project, df, annotator=annotator)
 
-    def apply(self, edit: Any, *, why: str | None = None) -> Taxonomy:
-        """Change the taxonomy by an edit of `hitl_widgets.edits`, or a list of them: all or nothing.
+    def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
+        """What an edit of `hitl_widgets.edits`, or a list of them, would do; nothing changes.
+
+        Parameters
+        ----------
+        revert : the id of an edit that was made, in place of an edit: what taking it back would do
+
+        Returns
+        -------
+        Preview
+            .kept and .to_review (label -> number of answers), .n_items, .minutes, .model (what it keeps), .prose,
+            .taxonomy (as it would be), .version
 
         Raises
         ------
         EditError
-            When an edit doesn't fit; then nothing was changed.
+            When an edit doesn't fit; the message says why.
         """
-        return self.project.apply(edit, why=why)
+        return self.project.preview(edit, revert=revert)
+
+    def apply(self, edit: Any, why: str | None = None, base: int | Preview | None = None) -> Applied:
+        """Change the taxonomy by an edit of `hitl_widgets.edits`, or a list of them: all or nothing.
+
+        Parameters
+        ----------
+        why : what the team should know of it; the log keeps it
+        base : the version that was previewed (or the `Preview`). The edit means the labels of that version, whatever
+            they are called by now
+
+        Returns
+        -------
+        Applied
+            .id (for `revert`), .version, .taxonomy, .edits, .prose, .n_items (to look at again), .preview
+
+        Raises
+        ------
+        EditError
+            When an edit doesn't fit, or a label that it means is gone by now; then nothing was changed.
+        """
+        return self.project.apply(edit, why=why, base=base)
+
+    def revert(self, edit_id: str | Applied, why: str | None = None) -> Applied:
+        """Take back one edit of the taxonomy by a new one, under whatever came later.
+
+        What was answered before it means again what it meant, exactly. What was answered since under its labels is
+        mapped where that is certain, and asked again where it isn't.
+
+        Raises
+        ------
+        EditError
+            When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
+        """
+        return self.project.revert(edit_id if isinstance(edit_id, str) else edit_id.id, why=why)
+
+    def edits(self) -> pd.DataFrame:
+        """Every edit of the taxonomy, one row each, the oldest first: id, version (that it led to), prose, annotator,
+        acted_at, why, reverts (the edit that it takes back) and reverted_by (the one that takes it back now)."""
+        return self.project.edits()
+
+    def counts(self) -> pd.DataFrame:
+        """One row per label that may be an answer: label_id, label, decided (answers that mean it), presumed (items),
+        in_doubt (answers that may mean it). Quick, however many answers there are."""
+        return self.project.counts()
 
     def rename_annotator(self, name: str) -> None:
         """Say who is labelling; what was decided before keeps its former name."""
@@ -227,23 +309,83 @@ class Workbench:
 
     # -- the queue -------------------------------------------------------------------------------------------
 
-    def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None) -> Items:
+    def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
+             queue: str | None = None) -> Items:
         """A look at what the queue would show next, best first; nothing is claimed.
 
         Parameters
         ----------
-        strategy : "random", "margin", "entropy", "least_confidence", or a function from probabilities
-            (n_items, n_labels) to scores (n_items,), the larger the sooner; None takes an item by margin and one by
-            chance in turn, once there is a model
+        strategy : "random", "least_confidence", "margin", "entropy", "balanced_margin", "balanced_entropy",
+            "typiclust", "k_centre", "disagreement", or a function that gives scores (n_items,), the larger the sooner,
+            from probabilities (n_items, n_labels) or whatever else of `hitl_widgets.strategies.SIGHTS` its parameters
+            name. None begins with typical items, goes over to doubtful ones once a model has learnt enough, and says
+            so; a tenth is drawn by chance all the same (the audit)
+        queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that are likely to be wrong;
+            None for what is open
         """
-        self._foresee(strategy, annotator)
-        return self.project.next(n, strategy=strategy, annotator=annotator)
+        if queue == "second_look":
+            self._weigh()
+        self._foresee("random" if queue else strategy, annotator)
+        return self.project.next(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
-              showing: Collection[str] = ()) -> Items:
-        """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same."""
-        self._foresee(strategy, annotator, budget_s=WAITED_FOR_S)
-        return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing)
+              showing: Collection[str] = (), queue: str | None = None) -> Items:
+        """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same.
+
+        Answers that are likely to be wrong come as `next`, `review` or `second_looks` last weighed them.
+        """
+        if queue == "second_look" and self.project.second_looks is None:
+            self._weigh()
+        self._foresee("random" if queue else strategy, annotator, budget_s=WAITED_FOR_S)
+        return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
+
+    def presume(self, tolerance: float = 0.05) -> Presumption:
+        """Take items in doubt, of which a light head is sure, for what it says, once enough of them were checked.
+
+        Call it again and again: first it proposes labels and draws items to be checked, which
+        ``wb.review(queue="relabel")`` then asks about first, blind; then it tells how many are missing; and at 30, 60
+        and 120 checks whether the rest is good enough, and is presumed, or not, and is left in the queue. The status of
+        presumed items is "presumed": they never count as a person's answer.
+
+        Parameters
+        ----------
+        tolerance : largest share of wrong labels to be put up with, with 95 % confidence
+
+        Returns
+        -------
+        Presumption
+            .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
+        """
+        from .presuming import go_on
+        project = self.project
+        project.refresh()
+        return go_on(project.stands, self.pool, project.relabel(), annotator=self.annotator, tolerance=tolerance,
+                     seed=project.settings["seed"], features=self.shelf.features, record=project.note_presumed)
+
+    def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
+        """The items that taxonomy edits left in doubt, in the order in which an annotator would be asked about them.
+
+        Columns: item_id, annotator (whose answer), label (as it was given), candidates (what it may mean now), edit
+        (the id of the one that left it in doubt), prose and why of that edit.
+        """
+        return self.project.relabel_queue(annotator)
+
+    def second_looks(self) -> pd.DataFrame:
+        """The answers that may be wrong, the least believed first: worth a second look.
+
+        Columns: item_id, annotator, label, certainty, right (the probability that it is), looked (whether its author
+        stood by it at a second look already). Weighed as for `finetune(certainty="soft")`, docs/certainty.md.
+        """
+        frame = self._weigh().frame
+        return pd.DataFrame({"item_id": frame["item_id"], "annotator": frame["annotator"],
+                             "label": [self.taxonomy.name_of(label_id) for label_id in frame["label_id"]],
+                             "certainty": frame["certainty"], "right": frame["right"],
+                             "looked": frame["chosen_by"] == SECOND_LOOK})
+
+    def _weigh(self) -> SecondLooks:
+        from .believing import believe
+        looks = self.project.second_looks = SecondLooks(believe(self.shelf).answers, self.project.store.standing_of)
+        return looks
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
         """Let go of claimed items."""
@@ -252,7 +394,8 @@ class Workbench:
     def review(self, n: int | None = None, strategy: str | Strategy | None = None,
                explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
                certainty: Literal["keep", "ask", "unsure_only"] = "keep",
-               keys: Mapping[str, str | Sequence[str]] | None = None, view: Any = None) -> Review | LabellerReview:
+               keys: Mapping[str, str | Sequence[str]] | None = None, view: Any = None,
+               queue: str | None = None) -> Review | LabellerReview:
         """The card: label by keyboard, below the cell. Calling it again closes the earlier card and takes over.
 
         Parameters
@@ -266,6 +409,8 @@ class Workbench:
         view : an ipyannotations labeller of your own that gives one label an item, such as
             ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``, instead of the card. It shows every item
             blind, without map or certainty
+        queue : "relabel" for what taxonomy edits left in doubt, the likely labels first; "second_look" for answers that
+            are likely to be wrong, first to who gave them, without saying what the model thinks; None for what is open
 
         Raises
         ------
@@ -274,16 +419,17 @@ class Workbench:
         """
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        if isinstance(strategy, str) and strategy != "random":
-            strategy_named(strategy)
-        self.pool  # noqa: B018 - says in words that a pool is needed
+        check_strategy(strategy)
+        if queue == "second_look":
+            self._weigh()
+        self.project.next(0, queue=queue)  # says in words that a pool is needed, or that there is no such queue
         if view is not None:
             if certainty != "keep" or keys is not None:
                 raise BadInput("certainty and keys are the card's; a labeller of ipyannotations has no scale, and keys "
                                "of its own. Leave them out, or leave view out to get the card.")
             from .widgets.labeller import LabellerReview
             with self._wiring:
-                self._review = LabellerReview(self, view, n=n, strategy=strategy)
+                self._review = LabellerReview(self, view, n=n, strategy=strategy, queue=queue)
                 return self._review
         if explain is not None and self.project.ranking.predictions is not None:
             from .learn.attribute import METHODS
@@ -292,8 +438,47 @@ class Workbench:
         from .widgets.review import Review
         with self._wiring:
             self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
-                                  keys=keys)
+                                  keys=keys, queue=queue)
             return self._review
+
+    def edit_taxonomy(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
+        """A tree of the labels, in which edits are previewed, applied and undone, below the cell. Calling it again
+        closes the earlier one.
+
+        Parameters
+        ----------
+        keys : other keys for what the editor does, such as {"split": "Shift+Y"}; `?` lists what there is
+
+        Raises
+        ------
+        BadInput
+            When a key can't be used.
+        """
+        from .widgets.editor import TaxonomyEditor
+        return self._opened(TaxonomyEditor(self.project, self.example, keys=keys))
+
+    def other_desk(self, label: str | None = None, size: int = 16,
+                   keys: Mapping[str, str | Sequence[str]] | None = None) -> OtherDesk:
+        """What was answered "other", unsure or flagged "not in the taxonomy", to be sorted by the handful, below the
+        cell. Calling it again closes the earlier one.
+
+        Parameters
+        ----------
+        label : the answer that means "something else"; None finds one called other, others, something else, none of
+            these, miscellaneous or misc
+        size : of a cluster of items that look alike, about
+        keys : other keys for what the desk does, such as {"leave_out": "o"}; `?` lists what there is
+
+        Raises
+        ------
+        BadInput, UnknownLabel
+            When an argument can't be used.
+        """
+        from .others import Others
+        from .widgets.desk import OtherDesk
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        return self._opened(OtherDesk(Others(self.project, label), lambda positions: self.shelf.features(positions),
+                                      size=size, keys=keys))
 
     # -- the model -------------------------------------------------------------------------------------------
 
@@ -342,8 +527,27 @@ class Workbench:
         """
         return self.project.ranking.probs(self.project.lineage)
 
+    def embeddings(self, item_ids: Any = None) -> np.ndarray:
+        """What the adopted model's last layer reads of items: float32, shape (n, n_features).
+
+        Parameters
+        ----------
+        item_ids : one id or several, a row each, NaN where an item can't be read; None for all of the pool in its
+            order, NaN where the model wasn't asked yet (`predict` asks)
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when its last layer isn't found; the message says how to name it.
+        """
+        from .explanations import ids_of
+        if item_ids is None:
+            return self.shelf.embeddings()
+        return self.shelf.embeddings([self.pool.position(item_id) for item_id in ids_of(item_ids)])
+
     def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
-                 seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight") -> Run:
+                 seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight",
+                 body: float = 1.0) -> Run:
         """Train on what people said, measure what it gained on the hold-out, and adopt the result if it isn't worse.
 
         Parameters
@@ -355,7 +559,14 @@ class Workbench:
         seed : None takes the project's; the same run twice on a CPU gives the same model
         reasons : how the loss hears the regions that were marked: "penalty" (on the gradient there), "invariance" (when
             they are repainted), "off", or "auto": the penalty with start="initial", invariance else
-        certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't
+        certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't; "soft" learns from
+            probabilities: all answers to an item, their certainty and a model that never heard them are weighed by
+            what gold shows each to be worth (docs/certainty.md), and what was answered unsure teaches too
+        body : how fast all but the last layer learns, as a share of the last one's rate, above 0 and up to 1. Below 1
+            the last layer learns alone for the first fifth: for a large net that was trained elsewhere
+
+        The state is kept after each epoch. The same call goes on from there when this one was interrupted, or its
+        process ended.
 
         Returns
         -------
@@ -372,7 +583,7 @@ class Workbench:
         """
         from .rounds import finetune
         return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
-                        reasons=reasons, certainty=certainty)
+                        reasons=reasons, certainty=certainty, body=body)
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
                 ) -> Explanations:
@@ -465,10 +676,46 @@ class Workbench:
         self.pool  # noqa: B018 - says in words that a pool is needed
         return self.shelf.take_up(version_or_net)
 
-    def training_set(self) -> LabelledImages:
-        """A torch Dataset of the current annotations (consensus, without hold-out and gold)."""
+    def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
+        """The items of which two models say different labels: what a new model won, and what it lost.
+
+        Parameters
+        ----------
+        before, after : versions of `models()`, or their beginnings. Without `after` the adopted model; without `before`
+            the adopted one too, or where that is `after`, the one adopted before it
+        n : ask about so many items, drawn by chance; None asks about all
+
+        Returns
+        -------
+        Flips
+            .items, a DataFrame: item_id, before, before_confidence, after, after_confidence, moved, answer, right
+            ("before", "after", "neither"), role ("measures", "teaches"); .plot(), thumbnails
+
+        Raises
+        ------
+        BadInput
+            When there is no such version, or only one.
+        ModelError
+            Without a model, or when a version's weights are gone.
+        """
+        for name, version in (("before", before), ("after", after)):
+            if version is not None and not isinstance(version, str):
+                raise BadInput(f"{name} is a {type(version).__name__}; a version of wb.models() is expected, or None.")
+        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        from .flips import flips
+        return flips(self.shelf, before, after, n=n)
+
+    def training_set(self, *, certainty: str = "weight") -> LabelledImages:
+        """A torch Dataset of the current annotations (consensus, without hold-out and gold), as `finetune` takes it.
+
+        Parameters
+        ----------
+        certainty : as for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels)
+        """
         from .rounds import training_set
-        return training_set(self.shelf)
+        return training_set(self.shelf, certainty=certainty)
 
     # -- what stands -----------------------------------------------------------------------------------------
 
@@ -476,8 +723,9 @@ class Workbench:
         """What stands: one row per item and annotator, the latest decision that wasn't retracted.
 
         Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
-        taxonomy, status ("decided", or "to_review" where a taxonomy edit left the label in doubt), certainty_source
-        ("given" or "carried"). Beside the verdict "unsure" the label is a best guess.
+        taxonomy, status, certainty_source ("given" or "carried"). The status is "decided" (by a person, and valid under
+        today's labels), "to_review" where a taxonomy edit left the label in doubt, or "presumed" where such an item is
+        taken for one of the labels it may be, without asking. Beside the verdict "unsure" the label is a best guess.
 
         Parameters
         ----------
@@ -492,6 +740,58 @@ class Workbench:
     def consensus(self) -> pd.DataFrame:
         """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
         return self.project.consensus()
+
+    def calibration(self, annotator: str | None = None) -> Calibration:
+        """Whether people's certainty means anything: how often answers are right at each step of it.
+
+        Judged by gold, elsewhere by what two or more other annotators of the item agree on; hold-out aside.
+
+        Parameters
+        ----------
+        annotator : of whom; None takes everybody, and all together
+
+        Returns
+        -------
+        Calibration
+            .table (n, Brier score, AUROC with its interval, a verdict in words, a flag for who rates everything 10),
+            .curve, .plot()
+
+        Raises
+        ------
+        BadInput
+            When the annotator has answered nothing.
+        """
+        from .believing import judged
+        from .calibration import calibration
+        answers = judged(self.project)
+        if annotator is not None:
+            if annotator not in (known := sorted(set(self.annotations()["annotator"]))):
+                raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
+                               f"{', '.join(known) or 'nobody'}.")
+            answers = answers[answers["annotator"] == annotator]
+        return calibration(answers)
+
+    def progress(self, answers: int = 50) -> Progress:
+        """What the rounds so far came to, and what the next answers are likely to gain: when is it enough?
+
+        Parameters
+        ----------
+        answers : how many answers back, and how many ahead
+
+        Returns
+        -------
+        Progress
+            .accuracy, .labels, .suggestions, .times, .people, .difficulty (DataFrames, every share with its n and 95 %
+            interval), .gained, .likely, .plot()
+
+        Raises
+        ------
+        BadInput
+            When answers isn't a whole number, 1 or more, or the project was opened without its pool.
+        """
+        from .worth import progress
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        return progress(self.project, more=answers)
 
     def archive(self, path: str | os.PathLike[str]) -> Path:
         """Write the whole project (log, models, predictions; not the items themselves) into one file."""
@@ -513,6 +813,8 @@ class Workbench:
         """Close the cards and let go of the log."""
         if self._review is not None:
             self._review.close("The project was closed.")
+        for widget in self._open.values():
+            widget.close("The project was closed.")
         self.project.close()
 
     # -- what views and simulated people need ----------------------------------------------------------------
@@ -569,13 +871,21 @@ class Workbench:
                     probs={} if prediction is None else prediction.top(SHOWN_PROBS), chosen_by=item.chosen_by,
                     model=None if prediction is None else prediction.model, taxonomy=self.taxonomy.version)
 
-    def progress(self, annotator: str | None = None) -> dict[str, Any]:
+    def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered, today, in_round, open, items, round, taxonomy, holdout."""
-        return self.project.progress(annotator)
+        return self.project.tally(annotator)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came."""
         return self.project.subscribe(listener)
+
+    def _opened(self, widget: W) -> W:
+        """The widget, which takes the place of the one of its kind that was opened before."""
+        with self._wiring:
+            if (former := self._open.get(type(widget))) is not None:
+                former.close("Another one has taken over.")
+            self._open[type(widget)] = widget
+        return widget
 
     def count_simulation(self, annotator: str, seed: int) -> int:
         """How many times this session has simulated this annotator before; counts this time."""
@@ -584,8 +894,22 @@ class Workbench:
 
     def _foresee(self, strategy: str | Strategy | None, annotator: str | None, budget_s: float = FORESEEN_S) -> None:
         """Have enough open items predicted for an order by doubt: a model that was just adopted has spoken of few."""
-        if strategy != "random" and self.project.ranking.predictions is not None:
-            self._ask(self.project.unforeseen(FORESEEN, annotator), budget_s=budget_s)
+        check_strategy(strategy)
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        project, modelled = self.project, self.project.ranking.predictions is not None
+        if strategy != "random" and modelled:
+            self._ask(project.unforeseen(FORESEEN, annotator), budget_s=budget_s)
+        if project.chooser.sees_embeddings(strategy, project.queue, project.lineage):
+            known = project.queue.taught()[-RECALLED:]
+            among = project.queue.foremost(FORESEEN, annotator or self.annotator)
+            if modelled:
+                self._ask(known, budget_s=budget_s)
+            if self._embedded(among) is None:
+                self._looks.prepare(np.union1d(known, among), budget_s=max(budget_s, LOOKED_FOR_S))
+
+    def _embedded(self, positions: np.ndarray) -> np.ndarray | None:
+        """What the model's last layer read of some items, as far as it was asked; None without a model."""
+        return None if self._shelf is None or self._shelf.adopted is None else self._shelf.embedded(positions)
 
     def _ask(self, positions: np.ndarray, *, budget_s: float | None = None, at_once: int = 256) -> None:
         """Let the model speak of the items it wasn't asked about yet."""

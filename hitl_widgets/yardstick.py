@@ -59,7 +59,7 @@ class Yardstick:
 
     def truth(self, lineage: Lineage) -> dict[int, str]:
         """position -> today's label_id of every item whose answer measures."""
-        key = (self._revision, id(lineage))
+        key = (self._revision, lineage.today.version)
         if self._known[0] != key:
             truth = {}
             for position, answers in self._blind.items():
@@ -78,7 +78,7 @@ class Yardstick:
         While the model hasn't spoken of all these items, an accuracy of one half is taken: no interval is wider.
         """
         predictions = ranking.predictions
-        key = (self._revision, id(lineage), id(predictions), ranking.revision)
+        key = (self._revision, lineage.today.version, id(predictions), ranking.revision)
         if self._narrow[0] != key:
             truth = self.truth(lineage)
             n = len(truth)

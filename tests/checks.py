@@ -99,8 +99,8 @@ def bundle() -> str:
     try:
         npm("check")
     except Failed as error:
-        raise Failed("widgets/static/card.js is not what its sources give: npm run build, and commit it") from error
-    return "widgets/static/card.js is what its sources give"
+        raise Failed("a script in widgets/static is not what its sources give: npm run build, and commit it") from error
+    return "the scripts in widgets/static are what their sources give"
 
 
 def tsc() -> str:

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from hitl_widgets.errors import BadInput, ModelError, ShapeError, TrainingStopped, UnknownLabel
 from hitl_widgets.learn import finetune
+from hitl_widgets.learn.course import no_worse, one_cycle
 from hitl_widgets.learn.finetune import (
     LabelledImages,
     backward,
@@ -23,8 +24,6 @@ from hitl_widgets.learn.finetune import (
     jitter,
     loss_of,
     losses_of,
-    no_worse,
-    one_cycle,
     split,
     train,
 )

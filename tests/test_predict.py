@@ -146,11 +146,70 @@ def test_embeddings_are_what_the_last_linear_layer_reads(kind):
     np.testing.assert_allclose(logits.softmax(dim=1), predictor.predict(range(5)), atol=1e-5)
 
 
-def test_a_net_without_a_linear_layer_embeds_by_its_logits():
+@pytest.mark.parametrize("halved", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_embeddings_are_what_a_hook_would_see_in_evaluation_mode(kind, halved):
+    net, images = seeded(KINDS[kind], 3).eval(), noise(5)
+    net = net.to(torch.bfloat16) if halved else net
+    head = [layer for layer in net.modules() if isinstance(layer, nn.Linear)][-1]
+    seen = []
+    hook = head.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach().clone()))
+    views = torch.from_numpy(images[:, None] / np.float32(255)).to(next(net.parameters()).dtype)
+    with torch.no_grad():
+        net(views.clone())
+    hook.remove()
+    embedded = NetPredictor(net.train(), Gallery(images), LABELS).embed(range(5))
+    assert embedded.dtype == np.float32
+    np.testing.assert_allclose(embedded, seen[0].float(), atol=1e-5)
+
+
+def test_probabilities_and_embeddings_of_one_pass_are_those_of_two():
+    images = list(noise(9))
+    images[4] = None
+    predictor = NetPredictor(seeded(ResNet, 3), Gallery(images), LABELS, batch_size=4)
+    probs, embedded = predictor.predict_and_embed(range(9))
+    np.testing.assert_allclose(probs, predictor.predict(range(9)), atol=1e-6)
+    assert embedded.shape == (9, 16)
+    assert np.flatnonzero(np.isnan(embedded).any(axis=1)).tolist() == [4]
+
+
+def test_the_embedding_of_a_named_layer_is_what_it_reads():
+    net, images = seeded(Perceptron, 3).eval(), noise(4)
+    embedded = NetPredictor(net, Gallery(images), LABELS, head="1").embed(range(4))
+    np.testing.assert_allclose(embedded, images.reshape(4, -1) / np.float32(255), atol=1e-6)
+
+
+def test_the_maps_that_a_named_convolution_reads_are_averaged_over_their_places():
+    net = nn.Sequential(nn.Conv2d(1, 4, 5), nn.Conv2d(4, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    images = noise(3)
+    predictor = NetPredictor(net, Gallery(images), LABELS, head="1")
+    with torch.no_grad():
+        maps = net[0](torch.from_numpy(images[:, None] / np.float32(255)))
+    np.testing.assert_allclose(predictor.embed(range(3)), maps.mean(dim=(2, 3)), atol=1e-5)
+
+
+def test_a_net_whose_last_layer_is_not_found_predicts_and_says_how_to_name_it():
     net = nn.Sequential(nn.Conv2d(1, 3, 5), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     predictor = NetPredictor(net, Gallery(noise(5)), LABELS)
-    np.testing.assert_allclose(torch.from_numpy(predictor.embed(range(5))).softmax(dim=1), predictor.predict(range(5)),
-                               rtol=1e-5)
+    with pytest.raises(ModelError, match=r"no nn.Linear with 3 outputs.*head='fc'"):
+        predictor.embed(range(5))
+    assert np.isfinite(predictor.predict(range(5))).all()
+    with pytest.raises(ModelError, match="no layer 'fc'; its last ones are 0, 1, 2"):
+        NetPredictor(net, Gallery(noise(5)), LABELS, head="fc")
+
+
+def test_a_last_layer_that_the_net_never_calls_is_told_of():
+    class Aside(Perceptron):
+        def __init__(self, n_labels):
+            super().__init__(n_labels)
+            self.aside = nn.Linear(7, n_labels)
+
+        def forward(self, x):
+            return self[3](self[2](self[1](self[0](x))))
+    predictor = NetPredictor(Aside(3), Gallery(noise(5)), LABELS)
+    with pytest.raises(ModelError, match="doesn't call its layer 'aside'"):
+        predictor.embed(range(5))
+    assert predictor.predict_and_embed(range(5))[1].shape == (5, 0)
 
 
 def test_threads_that_predict_and_embed_on_one_net_do_not_disturb_each_other():

@@ -466,7 +466,7 @@ def test_a_new_model_replaces_what_waits_within_two_seconds(open_review):
 
 
 @pytest.mark.parametrize(("keys", "said"), [
-    ({"jump": "j"}, "'jump' is nothing that the card does"), ({"skip": "5"}, "'5' for 'skip' is no key"),
+    ({"jump": "j"}, "'jump' is nothing that a key does"), ({"skip": "5"}, "'5' for 'skip' is no key"),
     ({"skip": "X"}, "'X' for 'skip' is no key"), ({"skip": "u"}, "wanted for 'unsure' and for 'skip'"),
     ({"skip": ["x", ""]}, "'' for 'skip' is no key")])
 def test_keys_that_can_not_be_are_refused(open_review, keys, said):

@@ -11,8 +11,8 @@ import hashlib
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BadInput, ImageError, ModelError
+from .head import NAME_IT, find_head
 from .preprocess import Preprocess, Probed, as_preprocess
 
 
@@ -57,22 +58,24 @@ class NetPredictor:
     preprocess : a `Preprocess`, any callable from an item to a tensor, or None for one that fits
     device : "auto" (cuda, mps or cpu, the first there is), or a device's name
     batch_size : items a forward; fewer are taken when they don't fit into memory
+    head : name of the net's last layer; None finds the last linear one. Its input is an item's embedding
 
     Raises
     ------
     ModelError
-        If the net can't be copied, or takes no usual view of the items.
+        If the net can't be copied, takes no usual view of the items, or has no layer of that name.
 
     Attributes
     ----------
     version : what `weights_version` says of the net
+    head : name of the last layer, or None where it has to be named
     unreadable : position -> why, for each item that couldn't be read so far
     lock : to be held by whoever runs or hooks `net`
     """
 
     def __init__(self, net: nn.Module, pool: Images, label_ids: Sequence[str], *,
                  preprocess: Preprocess | Probed | Callable[[Any], Any] | None = None, device: str = "auto",
-                 batch_size: int = 64) -> None:
+                 batch_size: int = 64, head: str | None = None) -> None:
         self.version = weights_version(net)
         self.pool, self.label_ids, self.batch_size = pool, tuple(label_ids), batch_size
         self.device = pick_device(device)
@@ -82,6 +85,9 @@ class NetPredictor:
         self.preprocess = preprocess if isinstance(preprocess, (Preprocess, Probed)) \
             else as_preprocess(preprocess, self.net, sample_images(pool))
         self._dtype = next((p.dtype for p in self.net.parameters() if p.is_floating_point()), torch.float32)
+        self.head: str | None = None
+        with suppress(ModelError) if head is None else nullcontext():
+            self.head = find_head(self.net, len(self.label_ids), name=head)[0]
 
     def predict(self, positions: Sequence[int]) -> np.ndarray:
         """Probabilities, float32, shape (len(positions), n_labels); a row of NaN where an item can't be read.
@@ -95,11 +101,26 @@ class NetPredictor:
         return self._each(positions, lambda views: self.logits(views).softmax(dim=1), len(self.label_ids))
 
     def embed(self, positions: Sequence[int]) -> np.ndarray:
-        """What the last linear layer reads of each item: float32, (len(positions), n_features), NaN rows as above.
+        """What the last layer reads of each item: float32, shape (len(positions), n_features), NaN rows as above.
 
-        A net without a linear layer gives its logits.
+        What has places or tokens is averaged over them.
+
+        Raises
+        ------
+        ModelError
+            As `predict` does, and if the last layer isn't known; the message says how to name it.
         """
-        return self._each(positions, self._features, 0)
+        head, _ = find_head(self.net, len(self.label_ids), name=self.head)
+        probs, features = self.predict_and_embed(positions)
+        if not features.shape[1] and np.isfinite(probs).any():
+            raise ModelError(f"the net doesn't call its layer {head!r} with a row an item, so that what it reads is no "
+                             f"embedding. {NAME_IT}.")
+        return features
+
+    def predict_and_embed(self, positions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Both in one pass through the net; where the last layer isn't known, embeddings without columns."""
+        both = self._each(positions, lambda views: torch.cat(self._with_features(views), dim=1), len(self.label_ids))
+        return both[:, :len(self.label_ids)], both[:, len(self.label_ids):]
 
     def view(self, position: int) -> tuple[Tensor, tuple[int, int]]:
         """The net's view of an item, and the item's own height and width; ImageError when it can't be read."""
@@ -126,17 +147,21 @@ class NetPredictor:
                              "aren't finite, or for a division by zero in preprocess.")
         return logits
 
-    def _features(self, views: Tensor) -> Tensor:
+    def _with_features(self, views: Tensor) -> list[Tensor]:
+        """Probabilities, and a vector of what the head read on the way, if it was called with a row an item."""
+        if self.head is None:
+            return [self.logits(views).softmax(dim=1)]
         read: list[Tensor] = []
-        hooks = [layer.register_forward_pre_hook(lambda _, given: read.append(given[0]))
-                 for layer in self.net.modules() if isinstance(layer, nn.Linear)]
+
+        def keep(layer: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+            # A clone, since what follows may write into it.
+            read.append(next(value for value in (*given, *named.values()) if isinstance(value, Tensor)).clone())
+        hook = self.net.get_submodule(self.head).register_forward_pre_hook(keep, with_kwargs=True)
         try:
-            logits = self.logits(views)
+            probs = self.logits(views).softmax(dim=1)
         finally:
-            for hook in hooks:
-                hook.remove()
-        features = read[-1].float() if read else logits
-        return features.reshape(len(views), -1, features.shape[-1]).mean(dim=1)
+            hook.remove()
+        return [probs, pooled(read[-1].float())] if read and len(read[-1]) == len(views) else [probs]
 
     def _each(self, positions: Sequence[int], ask: Callable[[Tensor], Tensor], width: int) -> np.ndarray:
         """The answers for all positions, a row each, batch after batch."""
@@ -213,6 +238,13 @@ def read_logits(output: Any, n_items: int, n_labels: int | None = None) -> Tenso
     return logits
 
 
+def pooled(features: Tensor) -> Tensor:
+    """One vector an item: a map (n, C, h, w) is averaged over its places, a sequence (n, tokens, d) over its tokens."""
+    if features.ndim == 4:
+        return features.mean(dim=(2, 3))
+    return features.reshape(len(features), -1, features.shape[-1]).mean(dim=1)
+
+
 def private_copy(net: nn.Module) -> nn.Module:
     """A copy of a net that shares nothing with it, in evaluation mode, whose modules don't work in place.
 
@@ -282,10 +314,16 @@ def _weights(net: nn.Module) -> Iterable[tuple[str, Tensor]]:
 
 def save_weights(net: nn.Module, path: str | Path, *, metadata: Mapping[str, str] | None = None) -> None:
     """Write a net's weights as safetensors, whole or not at all."""
-    path = Path(path)
+    with written_whole(Path(path)) as part:
+        safetensors.torch.save_model(net, str(part), metadata=dict(metadata or {}))
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A path to write to, whose file takes the place of `path` at the end, if all went well."""
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
-        safetensors.torch.save_model(net, str(part), metadata=dict(metadata or {}))
+        yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)

@@ -76,6 +76,7 @@ class LabellerReview:
         and `ipyannotations.generic` are; of several labels chosen at once none is stored, and the view says so
     n : how many items to ask, None for as long as there are any
     strategy : which items come first; None leaves it to the project
+    queue : another queue than what is open, such as "relabel"
 
     Raises
     ------
@@ -88,11 +89,12 @@ class LabellerReview:
     within `UNSEEN_S` of a new item was meant for the one before, and isn't counted.
     """
 
-    def __init__(self, desk: Desk, widget: Any, *, n: int | None = None, strategy: Any = None) -> None:
+    def __init__(self, desk: Desk, widget: Any, *, n: int | None = None, strategy: Any = None,
+                 queue: str | None = None) -> None:
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         check_is_served(widget)
-        self.desk, self.widget, self.n, self.strategy = desk, widget, n, strategy
+        self.desk, self.widget, self.n, self.strategy, self.queue = desk, widget, n, strategy, queue
         # The choices were made for this taxonomy: a name that a later edit changes still means what it meant.
         self._taxonomy: Taxonomy = desk.taxonomy
         notices = _notices(desk, self._taxonomy, widget)
@@ -324,7 +326,8 @@ class LabellerReview:
                 if self._closed or room <= 0:
                     return
             annotator = self.desk.annotator
-            items = self.desk.claim(room, strategy=self.strategy, annotator=annotator, showing=showing)
+            items = self.desk.claim(room, strategy=self.strategy, annotator=annotator, showing=showing,
+                                    **({} if self.queue is None else {"queue": self.queue}))
             with suppress(HitlError):  # an item without a prediction is labelled all the same
                 self.desk.prepare(items)
             ready = [self._ready(item, annotator) for item in items]
@@ -358,7 +361,7 @@ class LabellerReview:
 
     def _count(self) -> str:
         try:
-            annotator, progress = self.desk.annotator, self.desk.progress(self.desk.annotator)
+            annotator, progress = self.desk.annotator, self.desk.tally(self.desk.annotator)
         except HitlError as error:  # what was just stored is stored
             return f"The progress can't be read: {error}"
         item = "" if self._current is None else f"Item {self._current.item.id} · "

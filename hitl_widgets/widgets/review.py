@@ -23,20 +23,20 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from ..errors import BadInput, HitlError, StoreError
+from ..errors import BadInput, HitlError
 from ..overlay import quantise
 from ..records import Attribution, Decision, Item, Items, Prediction, Region, Seen
 from ..superpixels import clickable
+from .acts import Acts
 from .card import Card, Feed, Message
 from .keys import configured
-from .messages import instant, needed, past_body, regions_of, taxonomy_body
+from .messages import examples_body, instant, needed, past_body, regions_of, taxonomy_body
 
 log = logging.getLogger(__name__)
 
 WINDOW = 20  # items that wait in the browser
 REFILL_BELOW = 16
 STRIP = 16  # thumbnails of past decisions that a page gets when it opens
-KNOWN = 4_096  # acts whose answer is remembered
 KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
 SHOWN = 5  # predictions on the card
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
@@ -61,7 +61,7 @@ class Desk(Protocol):
     def pool(self) -> Any: ...
     def rename_annotator(self, name: str) -> None: ...
     def claim(self, n: int = 20, *, strategy: Any = None, annotator: str | None = None,
-              showing: Collection[str] = ()) -> Items: ...
+              showing: Collection[str] = (), queue: str | None = None) -> Items: ...
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None: ...
     def prepare(self, items: Iterable[Item]) -> None: ...
     def item(self, item_id: str) -> Item: ...
@@ -78,7 +78,7 @@ class Desk(Protocol):
                acted_at: datetime | None = None) -> Decision: ...
     def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision: ...
-    def progress(self, annotator: str | None = None) -> Mapping[str, Any]: ...
+    def tally(self, annotator: str | None = None) -> Mapping[str, Any]: ...
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]: ...
 
 
@@ -116,19 +116,21 @@ class Review:
     certainty : "keep" carries a certainty over until another is given, "ask" wants one for each decision,
         "unsure_only" for each unsure
     keys : other keys for what the card does, such as {"skip": "x", "accept": ["Enter", "j"]}
+    queue : another queue than what is open, such as "relabel"
 
     Opening a review closes the project's former one, which may still deliver the decisions it holds.
     """
 
     def __init__(self, desk: Desk, *, n: int | None = None, strategy: Any = None,
                  explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
-                 certainty: Certainty = "keep", keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
+                 certainty: Certainty = "keep", keys: Mapping[str, str | Sequence[str]] | None = None,
+                 queue: str | None = None) -> None:
         if certainty not in get_args(Certainty):
             raise BadInput(f"certainty={certainty!r} is unknown; 'keep', 'ask' or 'unsure_only' is expected.")
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         self.desk, self.n, self.strategy, self.blind, self.certainty = desk, n, strategy, blind, certainty
-        self.keys = configured(keys or {})
+        self.queue, self.keys = queue, configured(keys or {})
         self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
         self._changed = threading.Condition(threading.RLock())
         self._window: list[_Entry] = []
@@ -142,9 +144,10 @@ class Review:
         self._errands: list[tuple[float, Callable[[], None]]] = []  # asked for by the card: how soon, and what
         self._gone: list[tuple[str, str]] = []  # items decided in one tab, to be dropped in the others
         self._greeted: dict[str, int] = {}  # by tab
-        self._answered: dict[str, None] = {}  # ids of the acts that needn't come again
-        self._troubled: set[str] = set()  # ids of acts that raised what nobody foresaw
-        self._refusal = ""
+        self._acts = Acts({
+            "hello": self._hello, "decide": self._decide, "retract": self._retract, "more": self._more,
+            "name": self._name, "fetch": self._fetch, "map": self._map, "examples": self._examples,
+            "archive": self._archive, "segments": self._segments})
         self._count = True
         self._taxonomy = desk.taxonomy
         self._taxonomy_body = taxonomy_body(desk.taxonomy)
@@ -182,42 +185,7 @@ class Review:
 
     def receive(self, act: Any) -> Message:
         """The reply to one act of the card: `ready`, `stored`, `rejected` or `noted`."""
-        if not isinstance(act, Mapping):
-            return {"kind": "rejected", "reason": f"an act is a mapping, not {type(act).__name__}."}
-        handlers: dict[str, Callable[[Mapping[str, Any]], Message]] = {
-            "hello": self._hello, "decide": self._decide, "retract": self._retract, "more": self._more,
-            "name": self._name, "fetch": self._fetch, "map": self._map, "examples": self._examples,
-            "archive": self._archive, "segments": self._segments}
-        try:
-            kind = act.get("kind")
-            if kind not in handlers:
-                raise BadInput(f"an act of kind {kind!r} is unknown; known are {', '.join(handlers)}.")
-            if self._comes_too_early(act):
-                reason = self._refusal or "an earlier decision of this tab isn't stored yet; this one waits for it."
-                return {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": reason, "again": True}
-            reply = handlers[kind](act)
-        except StoreError as error:
-            self._refusal = str(error)
-            return {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": str(error), "again": True}
-        except HitlError as error:
-            reply = {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": str(error)}
-        except Exception:
-            self._troubled.add(str(act.get("decision_id")))
-            raise
-        if "decision_id" in act:
-            self._refusal = ""
-            self._answered[str(act["decision_id"])] = None
-            while len(self._answered) > KNOWN:
-                self._answered.pop(next(iter(self._answered)), None)
-        return reply
-
-    def _comes_too_early(self, act: Mapping[str, Any]) -> bool:
-        """Whether an act that this one follows in its tab must be stored first. It will come, or come again."""
-        after, undone = act.get("after"), str(act.get("retracts"))
-        # What fails for a reason of its own keeps nothing waiting but its own undo.
-        if undone in self._troubled and undone not in self._answered:
-            return True
-        return after is not None and str(after) not in self._answered and str(after) not in self._troubled
+        return self._acts.receive(act)
 
     def _hello(self, act: Mapping[str, Any]) -> Message:
         tab, n = str(act.get("tab")), act.get("n")
@@ -310,7 +278,7 @@ class Review:
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
-            if decision.seen.chosen_by == "revision":  # what it revised stands again
+            if decision.seen.chosen_by in ("revision", "relabel", "check", "second look"):  # what it revised stands again
                 self._errand(2.5, self._push_past)
             if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
                 self._window.insert(0, entry)
@@ -410,7 +378,8 @@ class Review:
         annotator = self.desk.annotator
         items = Items([])
         if room > 0:
-            items = self.desk.claim(room, annotator=annotator, strategy=self.strategy, showing=held)
+            items = self.desk.claim(room, annotator=annotator, strategy=self.strategy, showing=held,
+                                    **({} if self.queue is None else {"queue": self.queue}))
         with suppress(HitlError):  # said again, with its reason, by each item that it concerns
             self.desk.prepare(items[:REFILL_BELOW // 2])
         with self._changed:
@@ -437,6 +406,8 @@ class Review:
             entry.prediction = self.desk.prediction(item.position)
         except HitlError as error:
             entry.prediction, body["problem"] = None, str(error)
+        if item.candidates:
+            body["candidates"] = list(item.candidates)
         if (prediction := entry.prediction) is not None and np.isfinite(prediction.probs).all():
             best = np.argsort(-prediction.probs, kind="stable")[:SHOWN]
             body |= {"suggestion": prediction.suggestion, "model": prediction.model,
@@ -497,15 +468,9 @@ class Review:
                        [self.desk.pool.thumbnail(self.desk.item(item_id).position)])
 
     def _push_examples(self, label: Any) -> None:
-        examples, buffers = [], []
-        for against, names in ((False, label.examples), (True, label.counter_examples)):
-            for name in names[:EXAMPLES]:
-                try:
-                    buffers.append(self.desk.example(name))
-                    examples.append({"name": name, "against": against, "problem": None})
-                except HitlError as error:
-                    buffers.append(b"")
-                    examples.append({"name": name, "against": against, "problem": str(error)})
+        named = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))
+                 for name in names]
+        examples, buffers = examples_body(named, self.desk.example, EXAMPLES)
         self._push({"kind": "examples", "label_id": label.id, "examples": examples}, buffers)
 
     def _push_archive(self) -> None:
@@ -528,7 +493,7 @@ class Review:
     def _progress(self, annotator: str) -> Message:
         with self._changed:
             here = len(set(self._closing.values()))
-        return {**self.desk.progress(annotator), "here": here}
+        return {**self.desk.tally(annotator), "here": here}
 
     def _push(self, message: Message, buffers: list[Any] | None = None) -> None:
         if not self._closed:

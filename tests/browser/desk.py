@@ -164,7 +164,7 @@ class MemoryDesk:
             self._closed.discard((decision.item_id, decision.annotator))
             return decision
 
-    def progress(self, annotator=None) -> dict:
+    def tally(self, annotator=None) -> dict:
         with self._lock:
             answered = sum(who == (annotator or self.annotator) for _, who in self._closed)
             return {"answered": answered, "today": answered, "in_round": answered, "items": len(self.pool), "round": 1,

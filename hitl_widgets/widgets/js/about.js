@@ -12,7 +12,12 @@ const SIDE = 40;
 /** Why an item was chosen, in words. @type {Record<string, string>} */
 const WHY = { random: "drawn by chance", margin: "chosen: two labels are close",
   entropy: "chosen: many labels are possible", least_confidence: "chosen: the model is in doubt",
-  holdout: "drawn by chance", gold: "drawn by chance", revision: "decided before" };
+  balanced_margin: "chosen: two labels are close, one of them has few answers",
+  balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
+  typiclust: "chosen: typical of many others", k_centre: "chosen: unlike all that was answered",
+  disagreement: "chosen: answers differ", skipped: "skipped before",
+  holdout: "drawn by chance", gold: "drawn by chance", audit: "drawn by chance", revision: "decided before",
+  relabel: "asked again: the labels changed", check: "drawn by chance" };
 
 /** @param {string} chosen_by */
 export const whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;

@@ -50,8 +50,13 @@ export function buildFace(session, refocus) {
   return { face, update };
 }
 
-/** @param {Session} session @param {() => void} onClose */
-export function buildHelp(session, onClose) {
+/** @type {[string[], string][]} */
+const LABEL_KEYS = [[["1", "…", "0", "letters"], "choose the label with that key"],
+  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]];
+
+/** @param {{setup: {keys: import("./types.d.ts").KeyTable} | null}} session @param {() => void} onClose
+ * @param {[string[], string][]} first what keys do that aren't in the table */
+export function buildHelp(session, onClose, first = LABEL_KEYS) {
   const list = h("dl", {});
   const help = h("div", { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
     h("div", { class: "hitl-row" }, h("h3", { class: "hitl-face-title", text: "Keys" }),
@@ -64,9 +69,7 @@ export function buildHelp(session, onClose) {
     if (!setup || setup.keys === drawn) return;
     drawn = setup.keys;
     /** @type {[string[], string][]} */
-    const rows = [[["1", "…", "0", "letters"], "choose the label with that key"],
-      [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"],
-      ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the card"]];
+    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the card"]];
     list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h("div", {},
       h("dt", {}, ...keys.map((key) => (key === "…" || key === "letters" ? h("span", { text: key }) : cap(key)))),
       h("dd", { text: words }))));

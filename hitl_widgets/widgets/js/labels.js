@@ -4,7 +4,7 @@
 /** @typedef {import("./types.d.ts").Label} Label */
 
 /** @param {string} text */
-const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+export const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 /** @type {WeakMap<Label, {name: string, path: string, words: string}>} */
 const known = new WeakMap();
@@ -18,6 +18,17 @@ function spelled(label) {
     known.set(label, forms);
   }
   return forms;
+}
+
+/**
+ * The labels with those first that an earlier answer leaves as likely, in its order. Their keys stay what they are.
+ * @template {{label_id: string}} T
+ * @param {T[]} labels
+ * @param {string[]} candidates label_ids
+ */
+export function likelyFirst(labels, candidates) {
+  const likely = candidates.flatMap((label_id) => labels.filter((label) => label.label_id === label_id));
+  return [...likely, ...labels.filter((label) => !likely.includes(label))];
 }
 
 /**

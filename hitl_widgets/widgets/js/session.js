@@ -325,6 +325,9 @@ export class Session {
     if (item && !this.face && !this.revising) this.kept.put(item.item_id, this.draft);
   }
 
+  /** The page goes. */
+  leave() { this.keepDraft(); }
+
   /** What was said of the item on the screen before the page was reloaded is there again. */
   #takeUpDraft() {
     const { current } = this.queue;
@@ -614,10 +617,13 @@ export class Session {
     this.#changed();
   }
 
-  /** The labels that arrows go through: the model's first, then those with a key. @returns {string[]} */
+  /** What an earlier answer to this item may mean now. @returns {string[]} */
+  get candidates() { return this.item?.candidates?.filter((id) => this.labels.has(id)) ?? []; }
+
+  /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
   get order() {
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
-    return [...new Set([...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
+    return [...new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
 
   /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */

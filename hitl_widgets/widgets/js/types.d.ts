@@ -10,7 +10,8 @@ export interface Label {
 }
 /** action -> its keys, and what it does in words */
 export type KeyTable = Record<string, [string[], string]>;
-export interface Example { name: string; against: boolean; problem: string | null; picture: Picture | null }
+/** `answered`: nobody named it as an example, it was answered so. */
+export interface Example { name: string; against: boolean; problem: string | null; picture: Picture | null; answered?: boolean }
 export type Reason = "right" | "wrong";
 /** Pixels of an item at its own size [height, width], as run lengths along the rows; the first run is outside. */
 export interface RegionBody { size: [number, number]; runs: number[] }
@@ -40,6 +41,8 @@ export interface Saliency {
 
 export interface Item {
   item_id: string; chosen_by: string; blind: boolean; height: number; width: number; mime?: string;
+  /** label_ids that an earlier answer leaves as likely, where the item is asked again */
+  candidates?: string[];
   meta?: Record<string, unknown>; suggestion?: string; probs: [string, number][]; model?: string;
   broken?: string; problem?: string;
   bytes?: ArrayBufferView; picture?: Picture; decoding?: Promise<void>;

@@ -100,6 +100,82 @@ var Outbox = class {
   }
 };
 
+// hitl_widgets/widgets/js/comms.js
+var TARGET = "hitl_widgets.acts";
+var SETTLE_MS = 400;
+async function findFeed(model) {
+  for (let wait = 50; ; wait = Math.min(2e3, wait * 2)) {
+    try {
+      const feed = await model.widget_manager.get_model(model.get("feed"));
+      if (feed) return feed;
+    } catch {
+    }
+    await new Promise((done) => setTimeout(done, wait));
+  }
+}
+function connect(model, make) {
+  let send = (message) => model.send(message);
+  let line = null;
+  async function reopen() {
+    const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => void 0);
+    if (!comm) return;
+    await new Promise((done) => setTimeout(done, SETTLE_MS));
+    comm.open({ feed: model.get("feed") });
+    comm.on_msg((message) => {
+      if (line !== comm) {
+        line?.close();
+        line = comm;
+        send = (m) => comm.send(m);
+      }
+      state.reply(message.content.data);
+    });
+    comm.send(state.greeting());
+  }
+  const state = make({
+    send: (message) => send(message),
+    reopen: () => {
+      reopen().catch((error) => console.warn("hitl_widgets: no new line:", error));
+    }
+  });
+  const onReply = (content) => state.reply(content);
+  const onPush = (content, buffers) => state.push(content, buffers);
+  let feed;
+  const onLine = () => state.line(feed?.comm_live !== false);
+  model.on("msg:custom", onReply);
+  findFeed(model).then((found) => {
+    feed = found;
+    feed.on("msg:custom", onPush);
+    feed.on("comm_live_update", onLine);
+    state.hello();
+  });
+  const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => state.leave?.();
+  addEventListener("pagehide", onLeave);
+  const close = () => {
+    clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
+    model.off("msg:custom", onReply);
+    feed?.off("msg:custom", onPush);
+    feed?.off("comm_live_update", onLine);
+  };
+  return { state, close };
+}
+var widget = (make, render2) => () => {
+  let state;
+  return {
+    /** @param {{model: WidgetModel}} context */
+    initialize({ model }) {
+      const connected = connect(model, make);
+      state = connected.state;
+      return connected.close;
+    },
+    /** @param {{el: HTMLElement}} context */
+    render({ el }) {
+      return state ? render2(el, state) : void 0;
+    }
+  };
+};
+
 // hitl_widgets/widgets/js/pictures.js
 var AHEAD = 8;
 var MOST_PIXELS = 32e6;
@@ -1303,6 +1379,10 @@ var Session = class {
     const { item } = this;
     if (item && !this.face && !this.revising) this.kept.put(item.item_id, this.draft);
   }
+  /** The page goes. */
+  leave() {
+    this.keepDraft();
+  }
   /** What was said of the item on the screen before the page was reloaded is there again. */
   #takeUpDraft() {
     const { current } = this.queue;
@@ -1571,10 +1651,14 @@ var Session = class {
     this.peeked = label_id;
     this.#changed();
   }
-  /** The labels that arrows go through: the model's first, then those with a key. @returns {string[]} */
+  /** What an earlier answer to this item may mean now. @returns {string[]} */
+  get candidates() {
+    return this.item?.candidates?.filter((id) => this.labels.has(id)) ?? [];
+  }
+  /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
   get order() {
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
-    return [.../* @__PURE__ */ new Set([...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
+    return [.../* @__PURE__ */ new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
   /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
   #look(change) {
@@ -1776,9 +1860,18 @@ var WHY = {
   margin: "chosen: two labels are close",
   entropy: "chosen: many labels are possible",
   least_confidence: "chosen: the model is in doubt",
+  balanced_margin: "chosen: two labels are close, one of them has few answers",
+  balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
+  typiclust: "chosen: typical of many others",
+  k_centre: "chosen: unlike all that was answered",
+  disagreement: "chosen: answers differ",
+  skipped: "skipped before",
   holdout: "drawn by chance",
   gold: "drawn by chance",
-  revision: "decided before"
+  audit: "drawn by chance",
+  revision: "decided before",
+  relabel: "asked again: the labels changed",
+  check: "drawn by chance"
 };
 var whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var told = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -1904,7 +1997,11 @@ function buildFace(session, refocus) {
   }
   return { face, update };
 }
-function buildHelp(session, onClose) {
+var LABEL_KEYS = [
+  [["1", "…", "0", "letters"], "choose the label with that key"],
+  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]
+];
+function buildHelp(session, onClose, first = LABEL_KEYS) {
   const list = h("dl", {});
   const help = h(
     "div",
@@ -1922,12 +2019,7 @@ function buildHelp(session, onClose) {
     const { setup } = session;
     if (!setup || setup.keys === drawn2) return;
     drawn2 = setup.keys;
-    const rows = [
-      [["1", "…", "0", "letters"], "choose the label with that key"],
-      [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"],
-      ...Object.values(setup.keys),
-      [["Escape"], "close what is open, or leave the card"]
-    ];
+    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the card"]];
     list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
       "div",
       {},
@@ -2079,6 +2171,10 @@ function spelled(label) {
   }
   return forms;
 }
+function likelyFirst(labels, candidates) {
+  const likely = candidates.flatMap((label_id) => labels.filter((label) => label.label_id === label_id));
+  return [...likely, ...labels.filter((label) => !likely.includes(label))];
+}
 function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], limit = 12 } = {}) {
   const parts = plain(query.trim()).split(/\s+/).filter(Boolean);
   const wanted = parts.join(" ");
@@ -2201,9 +2297,11 @@ function buildLabels(session, refocus) {
   let marked = 0;
   let searching = false;
   let drawn2 = null;
+  let likely = "";
   function shown() {
     const labels = session.setup?.taxonomy.labels ?? [];
-    if (!searching) return labels.filter((label) => session.keys.has(label.label_id)).slice(0, MOST_CHIPS);
+    const likely2 = session.candidates;
+    if (!searching) return likelyFirst(labels, likely2).filter((label) => session.keys.has(label.label_id) || likely2.includes(label.label_id)).slice(0, MOST_CHIPS);
     return match(labels, box.value, { probs: new Map(session.suggestion ? session.item?.probs : []), recent: session.recent });
   }
   function draw() {
@@ -2212,10 +2310,11 @@ function buildLabels(session, refocus) {
     chips.style.gridTemplate = `repeat(${Math.ceil(labels.length / columns)}, auto) / repeat(${columns}, minmax(0, 1fr))`;
     chips.replaceChildren(...labels.map((label, i) => {
       const key = session.keys.get(label.label_id);
+      const likely2 = !searching && session.candidates.includes(label.label_id);
       return h(
         "button",
         {
-          class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}`,
+          class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely2 ? " hitl-likely" : ""}`,
           type: "button",
           tabindex: "-1",
           "data-label": label.label_id,
@@ -2276,9 +2375,10 @@ function buildLabels(session, refocus) {
   function update() {
     const { setup, focused } = session;
     find.hidden = !setup || setup.taxonomy.labels.length <= 10;
-    if (setup && setup.taxonomy !== drawn2) {
+    if (setup && (setup.taxonomy !== drawn2 || !searching && likely !== session.candidates.join())) {
       drawn2 = setup.taxonomy;
-      setText(title, setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
+      likely = session.candidates.join();
+      setText(title, likely ? "Labels, the likely ones first" : setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
       draw();
     }
     const suggested = session.suggestion?.[0];
@@ -3056,18 +3156,6 @@ function render(el, session) {
 }
 
 // hitl_widgets/widgets/js/card.js
-var TARGET = "hitl_widgets.acts";
-var SETTLE_MS = 400;
-async function findFeed(model) {
-  for (let wait = 50; ; wait = Math.min(2e3, wait * 2)) {
-    try {
-      const feed = await model.widget_manager.get_model(model.get("feed"));
-      if (feed) return feed;
-    } catch {
-    }
-    await new Promise((done) => setTimeout(done, wait));
-  }
-}
 function afterFrame(step) {
   let done = false;
   const once = () => {
@@ -3093,73 +3181,16 @@ function save(name, bytes) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 6e4);
 }
-function connect(model) {
-  let send = (message) => model.send(message);
-  let line = null;
-  async function reopen() {
-    const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => void 0);
-    if (!comm) return;
-    await new Promise((done) => setTimeout(done, SETTLE_MS));
-    comm.open({ feed: model.get("feed") });
-    comm.on_msg((message) => {
-      if (line !== comm) {
-        line?.close();
-        line = comm;
-        send = (m) => comm.send(m);
-      }
-      session.reply(message.content.data);
-    });
-    comm.send(session.greeting());
-  }
-  const session = new Session({
-    send: (message) => send(message),
-    reopen: () => {
-      reopen().catch((error) => console.warn("hitl_widgets: no new line:", error));
-    },
-    now: () => performance.timeOrigin + performance.now(),
-    instant: () => (/* @__PURE__ */ new Date()).toISOString(),
-    storage: probe(() => globalThis.localStorage),
-    base: basePath(document, location.pathname),
-    decode,
-    save,
-    soon: afterFrame
-  });
-  return session;
-}
-var card_default = () => {
-  let session;
-  return {
-    /** @param {{model: WidgetModel}} context */
-    initialize({ model }) {
-      const opened = session = connect(model);
-      const onReply = (content) => opened.reply(content);
-      const onPush = (content, buffers) => opened.push(content, buffers);
-      let feed;
-      const onLine = () => opened.line(feed?.comm_live !== false);
-      model.on("msg:custom", onReply);
-      findFeed(model).then((found) => {
-        feed = found;
-        feed.on("msg:custom", onPush);
-        feed.on("comm_live_update", onLine);
-        opened.hello();
-      });
-      const clock = setInterval(() => opened.tick(), 250);
-      const onLeave = () => opened.keepDraft();
-      addEventListener("pagehide", onLeave);
-      return () => {
-        clearInterval(clock);
-        removeEventListener("pagehide", onLeave);
-        model.off("msg:custom", onReply);
-        feed?.off("msg:custom", onPush);
-        feed?.off("comm_live_update", onLine);
-      };
-    },
-    /** @param {{el: HTMLElement}} context */
-    render({ el }) {
-      return session ? render(el, session) : void 0;
-    }
-  };
-};
+var card_default = widget((line) => new Session({
+  ...line,
+  now: () => performance.timeOrigin + performance.now(),
+  instant: () => (/* @__PURE__ */ new Date()).toISOString(),
+  storage: probe(() => globalThis.localStorage),
+  base: basePath(document, location.pathname),
+  decode,
+  save,
+  soon: afterFrame
+}), render);
 export {
   card_default as default
 };

@@ -1,0 +1,96 @@
+// @ts-check
+// The two comms of a widget: acts go out and are answered on the widget's own, pushes come on the feed's. Read `widget`.
+
+import { newId } from "./outbox.js";
+
+/** @typedef {import("./types.d.ts").WidgetModel} WidgetModel */
+/** What a widget's state does with what comes; `line` hears whether the kernel is there, `leave` that the page goes.
+ * @typedef {{reply: (content: any) => void, push: (content: any, buffers: ArrayBufferView[]) => void,
+ *            line: (live: boolean) => void, hello: () => void, greeting: () => object, tick: () => void, leave?: () => void}} Talker */
+/** @typedef {{send: (message: object) => void, reopen: () => void}} Line */
+
+const TARGET = "hitl_widgets.acts";
+const SETTLE_MS = 400; // a new comm needs this long to get a subshell of its own
+
+/** Pushes come on the feed's comm, which may be made a moment after the card's. @param {WidgetModel} model */
+async function findFeed(model) {
+  for (let wait = 50; ; wait = Math.min(2000, wait * 2)) {
+    try {
+      const feed = await model.widget_manager.get_model(model.get("feed"));
+      if (feed) return feed;
+    } catch { /* not there yet */ }
+    await new Promise((done) => setTimeout(done, wait));
+  }
+}
+
+/** The state of a widget model, made once it has its line, and what ends it.
+ * @template {Talker} T
+ * @param {WidgetModel} model @param {(line: Line) => T} make @returns {{state: T, close: () => void}} */
+function connect(model, make) {
+  let send = (/** @type {object} */ message) => model.send(message);
+  /** @type {import("./types.d.ts").WidgetComm | null} */
+  let line = null;
+
+  // Two acts in a row weren't answered: whatever holds the card's comm, a fresh one may get through.
+  async function reopen() {
+    const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => undefined);
+    if (!comm) return;
+    await new Promise((done) => setTimeout(done, SETTLE_MS));
+    comm.open({ feed: model.get("feed") });
+    comm.on_msg((message) => {
+      // The first answer on the new line makes it the line.
+      if (line !== comm) { line?.close(); line = comm; send = (m) => comm.send(m); }
+      state.reply(message.content.data);
+    });
+    comm.send(state.greeting());
+  }
+
+  const state = make({
+    send: (message) => send(message),
+    reopen: () => { reopen().catch((error) => console.warn("hitl_widgets: no new line:", error)); },
+  });
+  /** @param {any} content */
+  const onReply = (content) => state.reply(content);
+  /** @param {any} content @param {ArrayBufferView[]} buffers */
+  const onPush = (content, buffers) => state.push(content, buffers);
+  /** @type {WidgetModel | undefined} */
+  let feed;
+  const onLine = () => state.line(feed?.comm_live !== false);
+  model.on("msg:custom", onReply);
+  // Not awaited: the model counts as ready at once, whatever the kernel is doing.
+  findFeed(model).then((found) => {
+    feed = found;
+    feed.on("msg:custom", onPush);
+    feed.on("comm_live_update", onLine);
+    state.hello();
+  });
+  const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => state.leave?.();
+  addEventListener("pagehide", onLeave);
+  const close = () => {
+    clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
+    model.off("msg:custom", onReply);
+    feed?.off("msg:custom", onPush);
+    feed?.off("comm_live_update", onLine);
+  };
+  return { state, close };
+}
+
+/** What anywidget loads: `initialize` once for each widget model, `render` for each view of it.
+ * @template {Talker} T
+ * @param {(line: Line) => T} make @param {(el: HTMLElement, state: T) => (() => void) | undefined | void} render */
+export const widget = (make, render) => () => {
+  /** @type {T | undefined} */
+  let state;
+  return {
+    /** @param {{model: WidgetModel}} context */
+    initialize({ model }) {
+      const connected = connect(model, make);
+      state = connected.state;
+      return connected.close;
+    },
+    /** @param {{el: HTMLElement}} context */
+    render({ el }) { return state ? render(el, state) : undefined; },
+  };
+};
