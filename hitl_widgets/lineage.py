@@ -165,13 +165,18 @@ class Lineage:
         return tuple(label_id for label_id in left if label_id in self.today.label_ids)
 
     def blurred(self, label_id: str, version: int | None) -> Step | None:
-        """The step that left an answer in doubt; None when none did."""
+        """The step that left an answer in doubt; None when it is carried over exactly."""
+        if self.exactly(label_id, version) is not None:
+            return None
         stands: tuple[str, ...] = (label_id,)
         for step in self.stages(version):
             stands = compose({label_id: stands}, step.resolution)[label_id]
-            if len(stands) != 1 or stands[0] not in self.versions[step.version].label_ids:
+            if len(stands) != 1:
                 return step
-        return None
+        # Exact, but no answer today: by a step that cancelled out, under which another was made.
+        return next((step for step in reversed(self.steps) if step.before is not None
+                     and stands[0] in self.versions[step.before].label_ids
+                     and stands[0] not in self.versions[step.version].label_ids), self.steps[-1])
 
     def _leaves(self, taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
         """The label itself while it isn't an answer's parent only, else the answers under it."""

@@ -211,10 +211,10 @@ def estimate(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: 
 
     Each look takes the interval of the unchecked labels' number of wrong ones, under Jeffreys' prior: beta-binomial,
     since there are only so many labels, and a number at its end counts by half (mid-P), since whole numbers would make
-    it wider than it says. For the same reason the risk at each end is 2.75 %, not 2.5: so the interval at which one stops
-    holds the truth in 97 of 100 times over errors from 1 to 5 %, in 95 from 1 to 10 and in 94 from 0.5 to 20 %, all
-    looks included; Clopper and Pearson's in 98 to 99. Of one and the same small error it may be 85 or 100: counts of 30
-    leave no choice between.
+    it wider than it says. For the same reason the risk at each end is 2.75 %, not 2.5: so the interval at which one
+    stops holds the truth in 97 of 100 times over errors from 1 to 5 %, in 95 from 1 to 10 and in 94 from 0.5 to 20 %,
+    all looks included; Clopper and Pearson's in 98 to 99. Of one and the same small error it may be 85 or 100: counts
+    of 30 leave no choice between.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class LabelledImages(Dataset):
     ----------
     pool : where the items are
     positions : of the items in the pool
-    answers : the label_id of each item
+    answers : the label_id of each item; or probabilities, shape (n_items, n_labels), where it isn't certain
     label_ids : in the order of the net's outputs
     preprocess : from an item to the net's view of it
     names : of the labels; their ids when None
@@ -68,32 +68,42 @@ class LabelledImages(Dataset):
     ----------
     item_ids : list of str
     targets : int64, shape (n_items,), the index of each answer in `label_ids`; -100 where it is in doubt, which torch's
-        cross-entropy leaves out
+        cross-entropy leaves out; or float32, (n_items, n_labels)
     choices : bool, shape (n_items, n_labels), what the answers leave open; None where none is in doubt
     weights : float32, shape (n_items,)
     images : the views alone, `images[i]` of shape (C, h, w); read when asked for
     draws : float64, shape (n_items,), in [0, 1), from each item's id alone; says which items validate
     """
 
-    def __init__(self, pool: Images, positions: Sequence[int], answers: Sequence[str], label_ids: Sequence[str], *,
-                 preprocess: Callable[[np.ndarray], Tensor], names: Sequence[str] | None = None,
-                 weights: Sequence[float] | None = None,
+    def __init__(self, pool: Images, positions: Sequence[int], answers: Sequence[str] | np.ndarray,
+                 label_ids: Sequence[str], *, preprocess: Callable[[np.ndarray], Tensor],
+                 names: Sequence[str] | None = None, weights: Sequence[float] | None = None,
                  choices: Sequence[Sequence[str] | None] | None = None) -> None:
         if not len(positions) == len(answers) == len(answers if weights is None else weights):
             raise ShapeError(f"{len(positions)} positions, {len(answers)} answers and "
                              f"{len(answers if weights is None else weights)} weights were given; one of each for "
                              "every item is expected.")
         self.label_ids, self.names = tuple(label_ids), tuple(names or label_ids)
-        column = {label_id: i for i, label_id in enumerate(self.label_ids)}
-        if unknown := sorted({str(answer) for answer in answers if answer not in column}):
-            raise UnknownLabel(f"answers {unknown[:5]} are not among the {len(column)} labels to be learnt.")
         self.item_ids = [str(pool.ids[position]) for position in positions]
-        self.targets = np.array([column[answer] for answer in answers], dtype=np.int64)
+        self.targets = self._rows(answers) if np.ndim(answers) == 2 else self._columns(answers)
         self.choices = None if choices is None else self._open(choices)
         self.weights = np.ones(len(answers), np.float32) if weights is None else np.asarray(weights, np.float32)
         self.images = Views(pool, positions, preprocess)
-        self.draws = np.array([int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=6).digest(), "big")
-                               for item_id in self.item_ids], dtype=np.float64) / 2**48
+        self.draws = item_draws(self.item_ids)
+
+    def _columns(self, answers: Sequence[str] | np.ndarray) -> np.ndarray:
+        column = {label_id: i for i, label_id in enumerate(self.label_ids)}
+        if unknown := sorted({str(answer) for answer in answers if answer not in column}):
+            raise UnknownLabel(f"answers {unknown[:5]} are not among the {len(column)} labels to be learnt.")
+        return np.array([column[answer] for answer in answers], dtype=np.int64)
+
+    def _rows(self, answers: Any) -> np.ndarray:
+        rows = np.asarray(answers, np.float32)
+        if rows.shape[1] != len(self.label_ids) or (rows < 0).any() \
+                or not np.allclose(rows.sum(axis=1), 1, atol=1e-3):
+            raise ShapeError(f"answers have shape {rows.shape}; a row of {len(self.label_ids)} probabilities, of which "
+                             "the sum is 1, is expected for each item.")
+        return rows
 
     def _open(self, choices: Sequence[Sequence[str] | None]) -> np.ndarray | None:
         """What the answers leave open; those in doubt have no target."""
@@ -105,19 +115,29 @@ class LabelledImages(Dataset):
         if not several:
             return None
         open_ = np.zeros((len(choices), len(self.label_ids)), bool)
-        open_[np.arange(len(choices)), self.targets] = True
+        answered = self.targets if self.targets.ndim == 1 else self.targets.argmax(axis=1)
+        open_[np.arange(len(choices)), answered] = True
         for row, some in several.items():
             if unknown := sorted(set(some) - set(column)):
                 raise UnknownLabel(f"choices {unknown[:5]} are not among the {len(column)} labels to be learnt.")
             open_[row] = [label_id in some for label_id in self.label_ids]
-        self.targets[list(several)] = OPEN
+        if self.targets.ndim == 1:
+            self.targets[list(several)] = OPEN
         return open_
 
     def __len__(self) -> int:
         return len(self.item_ids)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int, float]:
-        return self.images[index], int(self.targets[index]), float(self.weights[index])
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor, float]:
+        target = self.targets[index]
+        return (self.images[index], int(target) if self.targets.ndim == 1 else torch.from_numpy(target.copy()),
+                float(self.weights[index]))
+
+
+def item_draws(item_ids: Iterable[str]) -> np.ndarray:
+    """A number in [0, 1) for each item, float64, that follows from its id alone."""
+    return np.array([int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=6).digest(), "big")
+                     for item_id in item_ids], dtype=np.float64) / 2**48
 
 
 class Views(Sequence[Tensor]):

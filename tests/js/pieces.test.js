@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, encode, Marks } from "../../hitl_widgets/widgets/js/brush.js";
 import { assignKeys, bind, clashes, keyName, read as readKey } from "../../hitl_widgets/widgets/js/keys.js";
-import { match } from "../../hitl_widgets/widgets/js/labels.js";
+import { likelyFirst, match } from "../../hitl_widgets/widgets/js/labels.js";
 import { basePath, newId, Outbox, probe } from "../../hitl_widgets/widgets/js/outbox.js";
 import { colourise } from "../../hitl_widgets/widgets/js/overlay.js";
 import { decodeAhead, shrunk } from "../../hitl_widgets/widgets/js/pictures.js";
@@ -79,6 +79,13 @@ test("a thousand labels are searched between two frames", () => {
   const began = performance.now();
   assert.equal(match(labels, "espece 742")[0].label_id, "742");
   assert.ok(performance.now() - began < 16);
+});
+
+test("what an earlier answer leaves as likely comes first, in its order, and keeps its key", () => {
+  const labels = ["ant", "bee", "cow", "dog"].map((name) => ({ label_id: name, name, path: name }));
+  assert.deepEqual(likelyFirst(labels, ["dog", "gone", "bee"]).map((l) => l.name), ["dog", "bee", "ant", "cow"]);
+  assert.deepEqual(likelyFirst(labels, []), labels);
+  assert.equal(assignKeys(labels).get("dog"), "4");
 });
 
 test("a label's own key is kept", () => {

@@ -842,7 +842,11 @@ var DISPLAYS = (
   /** @type {const} */
   ["overlay", "side_by_side", "hot"]
 );
-var mapKey = (item, method, target) => target === null || target === item.suggestion ? method : `${method} ${target}`;
+var mapKey = (item, method, target, against = null) => [
+  method,
+  ...target === null || target === item.suggestion ? [] : [target],
+  ...against === null ? [] : ["against", against]
+].join(" ");
 var Sight = class {
   constructor() {
     this.on = true;
@@ -854,13 +858,14 @@ var Sight = class {
   get method() {
     return this.methods[this.at] ?? null;
   }
-  /** The map that a person sees of an item: for the label that they pointed at, where it is there, else for the suggestion.
-   * @param {Item | undefined} item @param {string | null} [target] @returns {Saliency | null} */
-  of(item, target = null) {
-    if (!this.on || !item || item.blind || !this.method) return null;
-    const map = item.maps[mapKey(item, this.method, target)];
-    const shown = map?.values ? map : item.maps[this.method];
-    return shown?.values ? shown : null;
+  /** The map that a person sees of an item: for the label that they pointed at, held against another, as far as it is
+   * there, else for the label alone, else for the suggestion.
+   * @param {Item | undefined} item @param {string | null} [target] @param {string | null} [against] @returns {Saliency | null} */
+  of(item, target = null, against = null) {
+    const { method } = this;
+    if (!this.on || !item || item.blind || !method) return null;
+    const wanted = [mapKey(item, method, target, against), mapKey(item, method, target), method];
+    return wanted.map((key) => item.maps[key]).find((map) => map?.values) ?? null;
   }
   toggle() {
     this.on = !this.on;
@@ -933,6 +938,7 @@ var Session = class {
     this.asking = null;
     this.guessing = false;
     this.pointed = null;
+    this.rival = null;
     this.peeked = null;
     this.revising = null;
     this.recent = [];
@@ -992,8 +998,12 @@ var Session = class {
   }
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.sight.of(this.item, this.pointed);
-    return map && this.labels.has(map.target) ? map : null;
+    const map = this.sight.of(this.item, this.pointed, this.against);
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id)) ? map : null;
+  }
+  /** The label that the map holds the one in focus against. @returns {string | null} */
+  get against() {
+    return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null;
   }
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -1094,7 +1104,7 @@ var Session = class {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
       for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
-        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target)] = map;
+        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
       }
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "drop") {
@@ -1286,7 +1296,7 @@ var Session = class {
     const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
     if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
-    this.pointed = null;
+    this.pointed = this.rival = null;
     if (!last.former && last.item) last.item.shown_at = void 0;
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
@@ -1330,6 +1340,7 @@ var Session = class {
     this.draft = new Draft(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: past.certainty_source ?? "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
+    this.rival = null;
     this.asking = null;
     this.guessing = past.verdict === "unsure" && this.pointed !== null;
     this.brush.kind = null;
@@ -1341,7 +1352,7 @@ var Session = class {
     if (!this.revising) return;
     ({ certainty: this.certainty, draft: this.draft } = this.revising);
     this.revising = null;
-    this.pointed = null;
+    this.pointed = this.rival = null;
   }
   /** The next label comes into focus. @param {1 | -1} by */
   point(by) {
@@ -1353,14 +1364,28 @@ var Session = class {
     this.#wantMap();
     this.#changed();
   }
+  /** Why this label and not that one? The label in focus is held against the suggestion, and the suggestion against the
+   * next best; said again, the map is for the label in focus alone. */
+  oppose() {
+    this.#look(() => {
+      const { focused, suggestion } = this;
+      const other = focused?.label_id === suggestion?.[0] ? this.order.find((id) => id !== focused?.label_id) : suggestion?.[0];
+      const rival = this.rival === null ? this.labels.get(other ?? "") : void 0;
+      this.rival = rival?.label_id ?? null;
+      this.notice = { bad: false, text: !focused || !suggestion || !other ? "There is nothing to hold a label against." : rival ? `Why ${focused.name}, and not ${rival.name}?` : `Why ${focused.name}?` };
+      this.#wantMap();
+    });
+  }
   /** What speaks for the label in focus? */
   #wantMap() {
-    const { item, pointed, sight: { on, method } } = this;
-    if (!on || !method || !pointed || !item?.suggestion || item.blind || item.broken) return;
-    const key = mapKey(item, method, pointed);
-    if (item.maps[key]) return;
-    item.maps[key] = { method, target: pointed, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
-    this.extras.ask({ kind: "map", item_id: item.item_id, method, target: pointed });
+    const { item, against, sight: { on, method } } = this;
+    const target = this.pointed ?? item?.suggestion;
+    if (!on || !method || !target || !item?.suggestion || item.blind || item.broken) return;
+    const key = mapKey(item, method, target, against);
+    if (key === method || item.maps[key]) return;
+    const asked = { method, target, ...against === null ? {} : { against } };
+    item.maps[key] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
+    this.extras.ask({ kind: "map", item_id: item.item_id, ...asked });
   }
   /** @param {string | null} label_id */
   peek(label_id) {
@@ -1368,10 +1393,14 @@ var Session = class {
     this.peeked = label_id;
     this.#changed();
   }
-  /** The labels that arrows go through: the model's first, then those with a key. @returns {string[]} */
+  /** What an earlier answer to this item may mean now. @returns {string[]} */
+  get candidates() {
+    return this.item?.candidates?.filter((id) => this.labels.has(id)) ?? [];
+  }
+  /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
   get order() {
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
-    return [.../* @__PURE__ */ new Set([...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
+    return [.../* @__PURE__ */ new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
   /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
   #look(change) {
@@ -1381,11 +1410,17 @@ var Session = class {
     this.#changed();
   }
   toggleMap() {
-    this.#look(() => this.sight.toggle());
+    this.#look(() => {
+      this.sight.toggle();
+      this.#wantMap();
+    });
   }
   /** @param {"method" | "display"} what */
   nextMap(what) {
-    this.#look(() => this.sight.next(what));
+    this.#look(() => {
+      this.sight.next(what);
+      this.#wantMap();
+    });
   }
   /** @param {number} by */
   fade(by) {
@@ -1443,7 +1478,7 @@ var Session = class {
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
       this.draft = this.queue.current?.draft ?? new Draft();
-      this.pointed = null;
+      this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
     if (label_id) this.#used(label_id);
@@ -1481,6 +1516,7 @@ var Session = class {
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.sight.display });
+    if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return seen;
@@ -1573,7 +1609,8 @@ var WHY = {
   holdout: "drawn by chance",
   gold: "drawn by chance",
   audit: "drawn by chance",
-  revision: "decided before"
+  revision: "decided before",
+  relabel: "asked again: the labels changed"
 };
 var whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var told = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -1856,6 +1893,10 @@ function spelled(label) {
   }
   return forms;
 }
+function likelyFirst(labels, candidates) {
+  const likely = candidates.flatMap((label_id) => labels.filter((label) => label.label_id === label_id));
+  return [...likely, ...labels.filter((label) => !likely.includes(label))];
+}
 function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], limit = 12 } = {}) {
   const parts = plain(query.trim()).split(/\s+/).filter(Boolean);
   const wanted = parts.join(" ");
@@ -1978,9 +2019,11 @@ function buildLabels(session, refocus) {
   let marked = 0;
   let searching = false;
   let drawn2 = null;
+  let likely = "";
   function shown() {
     const labels = session.setup?.taxonomy.labels ?? [];
-    if (!searching) return labels.filter((label) => session.keys.has(label.label_id)).slice(0, MOST_CHIPS);
+    const likely2 = session.candidates;
+    if (!searching) return likelyFirst(labels, likely2).filter((label) => session.keys.has(label.label_id) || likely2.includes(label.label_id)).slice(0, MOST_CHIPS);
     return match(labels, box.value, { probs: new Map(session.suggestion ? session.item?.probs : []), recent: session.recent });
   }
   function draw() {
@@ -1989,10 +2032,11 @@ function buildLabels(session, refocus) {
     chips.style.gridTemplate = `repeat(${Math.ceil(labels.length / columns)}, auto) / repeat(${columns}, minmax(0, 1fr))`;
     chips.replaceChildren(...labels.map((label, i) => {
       const key = session.keys.get(label.label_id);
+      const likely2 = !searching && session.candidates.includes(label.label_id);
       return h(
         "button",
         {
-          class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}`,
+          class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely2 ? " hitl-likely" : ""}`,
           type: "button",
           tabindex: "-1",
           "data-label": label.label_id,
@@ -2053,9 +2097,10 @@ function buildLabels(session, refocus) {
   function update() {
     const { setup, focused } = session;
     find.hidden = !setup || setup.taxonomy.labels.length <= 10;
-    if (setup && setup.taxonomy !== drawn2) {
+    if (setup && (setup.taxonomy !== drawn2 || !searching && likely !== session.candidates.join())) {
       drawn2 = setup.taxonomy;
-      setText(title, setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
+      likely = session.candidates.join();
+      setText(title, likely ? "Labels, the likely ones first" : setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
       draw();
     }
     const suggested = session.suggestion?.[0];
@@ -2385,7 +2430,7 @@ function buildLegend(session) {
   function update() {
     const { item, saliency } = session;
     const { on, method, display, opacity: strength } = session.sight;
-    const pushed = item && method ? item.maps[method] : null;
+    const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
     legend.hidden = !item || !session.sight.methods.length;
     if (legend.hidden) return;
     setText(
@@ -2400,8 +2445,8 @@ function buildLegend(session) {
       how.lastChild,
       SHOWN[display]
     );
-    const target = saliency && session.labels.get(saliency.target)?.name;
-    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+    const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
+    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || display !== "overlay";
@@ -2656,6 +2701,7 @@ function render(el, session) {
     map: () => session.toggleMap(),
     display: () => session.nextMap("display"),
     method: () => session.nextMap("method"),
+    against: () => session.oppose(),
     fainter: () => session.fade(-0.1),
     stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5),
