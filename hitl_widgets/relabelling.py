@@ -235,7 +235,7 @@ def estimate(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: 
     Examples
     --------
     >>> estimate([False] * 30, 400, tolerance=0.1)
-    1.6% of 370 labels wrong (0.0% to 8.1%; 0 of 30 checks): good enough for 10%
+    1.6% of 370 labels wrong (0.0% to 7.8%; 0 of 30 checks): good enough for 10%
     """
     wrong = np.asarray(wrong, bool)
     if len(wrong) > n_presumed:
