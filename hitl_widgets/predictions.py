@@ -145,6 +145,11 @@ class Embeddings:
                 return np.full((len(positions), 0), np.nan, np.float32)
             return np.where(self._known[positions, None], self._rows[positions], np.float32(np.nan))
 
+    def some(self, n: int) -> np.ndarray:
+        """Up to n of the rows that are known, spread over the pool."""
+        known = np.flatnonzero(self._known)
+        return self.get(known[np.linspace(0, len(known) - 1, min(n, len(known))).astype(int)])
+
     def missing(self, positions: np.ndarray) -> np.ndarray:
         """Those of the positions whose rows aren't here, in their order."""
         positions = np.asarray(positions, dtype=np.int64)

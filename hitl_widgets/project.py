@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import answers, edits, events, iteration
+from . import answers, census, edits, events, iteration
 from .choosing import Chooser, check_strategy
 from .contents import belongs
 from .errors import BadInput, EditError, IdReused, UnknownDecision
@@ -42,6 +42,7 @@ from .records import (
 )
 from .relabel import Ordering, Relabel
 from .sampling import Strategy
+from .second_looks import SECOND_LOOK, SecondLooks
 from .standing import Standing, as_of, midnight
 from .store import Store, uncollected
 from .taxonomy import Taxonomy
@@ -89,6 +90,7 @@ class Project:
         self.folder, self.ranking = Path(folder), Ranking()
         self.chooser, self._audit = Chooser(self.ranking, say), float(audit)
         self.ordering: Ordering | None = None
+        self.second_looks: SecondLooks | None = None
         self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
         self._listeners: list[Callable[[str], None]] = []
         self.store = Store(self.folder, now=now)
@@ -287,6 +289,12 @@ class Project:
             self.refresh()
             return iteration.counts(self.lineage, self.stands.given, self.stands.presumed)
 
+    def census(self) -> census.Census:
+        """The answers of every label today, those with others under them included; none without a pool."""
+        with self.stands.lock:
+            self.refresh()
+            return census.count({} if self._pool is None else self.stands.given.counts(), self.lineage)
+
     def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Take items in doubt for one of the labels that they may be, without asking; ids of those taken.
 
@@ -340,6 +348,11 @@ class Project:
         relabel = self.relabel()
         return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
 
+    def _next_second_look(self, n: int, annotator: str, leave: Collection[int]) -> Items:
+        looks, pool = self.second_looks, self.pool
+        places = [] if looks is None else looks.order(n, annotator, knows=self.queue.knows, leave=leave)
+        return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
+
     def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
         """Keep known answers; give back all of them, item_id -> today's label_id."""
         if not isinstance(known, Mapping):
@@ -383,7 +396,8 @@ class Project:
             begins with typical items and goes over to doubtful ones, and draws the audit's share by chance
         showing : ids that are on this annotator's screens already
         claiming : the audit's share is drawn beside a named strategy too, as it is for whoever is about to answer
-        queue : "relabel" for what taxonomy edits left in doubt; None for what is open
+        queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as they
+            were last weighed; None for what is open
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
             raise BadInput(f"n is {n!r}; a number of items, 0 or more, is expected.")
@@ -531,7 +545,34 @@ class Project:
         return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
             .sort_values("item_id", ignore_index=True)
 
-    def progress(self, annotator: str | None = None) -> dict[str, Any]:
+    def narrowed_answers(self) -> pd.DataFrame:
+        """What teaches although an edit left it in doubt: item_id, position, label_ids (those that it may be, today's),
+        weight; never hold-out, never gold. See `answers.narrowed`; ItemChanged as for `training_answers`."""
+        self.refresh()
+        table = self.store.annotations()
+        found = answers.narrowed(table, self.lineage)
+        rows = [(item_id, place, *found[item_id])
+                for item_id, place in zip(found, self.pool.positions(list(found)).tolist(), strict=True)
+                if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]]
+        known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
+        self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
+
+    def spoken_answers(self) -> pd.DataFrame:
+        """All that was said of training and gold items, as `answers.spoken`, by item and annotator, with position and
+        known (the label_id that gold says; None elsewhere). ItemChanged as for `training_answers`."""
+        self.refresh()
+        spoken = answers.spoken(self.store.annotations(), self.lineage)
+        places = self.pool.positions(spoken["item_id"].tolist())
+        spoken = spoken.assign(position=places)[(places >= 0) & (self.queue.gold | ~self.queue.holdout)[places]]
+        self.stands.contents.check(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
+                                   budget_s=None)
+        gold = self.gold()
+        known = [gold.get(item_id) for item_id in spoken["item_id"]]
+        return spoken.assign(known=pd.Series(known, spoken.index, dtype=object)).drop(columns="content") \
+            .sort_values(["item_id", "annotator"], ignore_index=True)
+
+    def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
         many answers measure."""
         annotator = check_annotator(annotator or self.annotator)
@@ -661,4 +702,5 @@ class Project:
 
 
 # What may be asked beside what is open: (project, n, annotator, positions to leave out) -> items.
-QUEUES: dict[str, Callable[[Project, int, str, Collection[int]], Items]] = {"relabel": Project._next_in_doubt}
+QUEUES: dict[str, Callable[[Project, int, str, Collection[int]], Items]] = {"relabel": Project._next_in_doubt,
+                                                                        "second_look": Project._next_second_look}

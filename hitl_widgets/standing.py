@@ -19,6 +19,7 @@ from .errors import LogDamaged, WrongPool
 from .events import Event
 from .given import Given, Pair
 from .lineage import Lineage
+from .others import sent_back
 from .pool import Pool
 from .predictions import Ranking
 from .queue import Queue
@@ -123,10 +124,14 @@ class Standing:
         since = min(midnight(self._now()), self.trained_at or sys.maxsize)
         verdicts, annotators = np.array(table["verdict"], object), np.array(table["annotator"], object)
         acted_at, here = np.array(table["acted_at"], np.int64), places >= 0
+        self._sent_back, asked_again = self._read_sent_back(), np.zeros(len(places), np.bool_)
+        for i in np.flatnonzero(np.isin(places, list(self._sent_back))).tolist():
+            decision = self._store.get(table["decision_id"][i])
+            asked_again[i] = decision is not None and (decision.seq or 0) <= self._sent_back[int(places[i])]
         closed = here & (verdicts != "skip")
         for annotator in dict.fromkeys(table["annotator"]):
             mine = closed & (annotators == annotator)
-            queue.close(places[mine], annotator)
+            queue.close(places[mine & ~asked_again], annotator)
             labelled = np.flatnonzero(mine & (verdicts != "unsure"))
             given.note_all(places[labelled], annotator, labels[labelled].tolist(), versions[labelled].tolist())
             new = mine & (acted_at >= since)
@@ -178,6 +183,9 @@ class Standing:
                                      for item_id, label_id in event.body["answers"].items()})
                 elif event.kind == "presumed":
                     self._take_presumed(event)
+                elif event.kind == "sorted" and self._pool is not None:
+                    self._sent_back = self._read_sent_back()
+                    touched.update(dict.fromkeys(self._store.standing_for(event.body["item_ids"])))
                 elif event.kind == "trained":
                     self.n_trained, self.trained_at = self.n_trained + 1, microseconds(event.acted_at)
                 self._seq = max(self._seq, event.seq or 0)
@@ -215,8 +223,10 @@ class Standing:
     def _take(self, place: int, annotator: str, stands: Event | None) -> None:
         verdict = None if stands is None else stands.body["verdict"]
         acted_at = None if stands is None else microseconds(stands.acted_at)
+        asked_again = stands is not None and (stands.seq or 0) <= self._sent_back.get(place, 0)
         closed = verdict not in (None, "skip")
-        self.queue.mark(place, annotator, closed=closed, skipped_at=acted_at if verdict == "skip" else None)
+        self.queue.mark(place, annotator, closed=closed and not asked_again,
+                        skipped_at=acted_at if verdict == "skip" else None)
         recent = self._recent.setdefault(annotator, {})
         recent.pop(place, None)
         if closed and acted_at is not None:
@@ -247,6 +257,13 @@ class Standing:
             self.proposal, self.n_proposed = event, self.n_proposed + 1
         elif self.proposal is not None and body.get("concludes") == self.proposal.id:
             self.proposal = None
+
+    def _read_sent_back(self) -> dict[int, int]:
+        """Items that were sent back to the queue: position -> number of the event; what was answered before it closes
+        them no longer."""
+        sent = sent_back(self._store.events(kind="sorted"))
+        places = () if self._pool is None else self._pool.positions(list(sent)).tolist()
+        return {place: seq for place, seq in zip(places, sent.values(), strict=True) if place >= 0}
 
     def _take_gold(self, known: Mapping[str, tuple[str, int]]) -> None:
         if self._pool is not None and known:

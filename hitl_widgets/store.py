@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam, delete, func, select
@@ -26,7 +26,7 @@ from .copies import Copy
 from .errors import BadInput, DiskFull, HitlError, IdReused, LogBusy, LogDamaged, ReadOnly, StoreError
 from .events import Event, canonical, stored
 from .lock import is_local, take
-from .records import utc_now
+from .records import LABELLING, utc_now
 from .tables import (
     ANNOTATION,
     BUSY_S,
@@ -45,6 +45,22 @@ from .tables import (
 )
 
 _T = TypeVar("_T")
+
+
+class Unplaced(NamedTuple):
+    """An annotation that says that an item has no place in the taxonomy yet, or none that was found;
+    `seq` is that of its decision."""
+
+    seq: int
+    item_id: str
+    annotator: str
+    verdict: str
+    label_id: str | None
+    taxonomy: int | None
+    flags: str | None
+    note: str | None
+
+
 
 # A reader keeps writers waiting for one chunk, which is tens of milliseconds; older SQLites compare with no more
 # than 999 values in a statement.
@@ -69,6 +85,14 @@ _MARKING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id
     EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
 ).order_by(EVENT.c.seq)
 _CHANGED = select(EVENT.c.item_id).where(EVENT.c.seq > _SINCE, EVENT.c.item_id.is_not(None)).distinct()
+_ANSWERS = ANNOTATION.c.verdict.in_(sorted(LABELLING)) & ANNOTATION.c.label_id.is_not(None)
+_NEWEST = select(ANNOTATION.c.item_id, ANNOTATION.c.label_id, ANNOTATION.c.taxonomy).where(_ANSWERS).order_by(
+    ANNOTATION.c.seq.desc()).limit(bindparam("n"))
+# By the number of the decision itself: an undo makes it stand anew, not say it anew.
+_UNPLACED = select(EVENT.c.seq, *(ANNOTATION.c[name] for name in Unplaced._fields[1:])).join(
+    EVENT, EVENT.c.id == ANNOTATION.c.decision_id).where(
+    (ANNOTATION.c.verdict == "unsure") | ANNOTATION.c.flags.contains("not_in_taxonomy", autoescape=True)
+    | (_ANSWERS & ANNOTATION.c.label_id.in_(bindparam("labels", expanding=True)))).order_by(EVENT.c.seq)
 # What every reading of the annotations needs, to tell which row is the last word.
 _WHOSE = ("seq", "item_id", "annotator", "decision_id")
 _FORGET = delete(ANNOTATION).where(ANNOTATION.c.item_id == bindparam("of_item"),
@@ -311,6 +335,21 @@ class Store:
     def paces(self, n: int) -> list[float]:
         """Seconds from paint to key press, of those of the last n decisions that were timed on a screen and stand."""
         return [row[0] / 1000 for row in self._read(_rows(_TIMED, n=n))]
+
+    def newest(self, n: int) -> list[tuple[str, str, int | None]]:
+        """The last n answers that stand, the newest first: item_id, label_id and the taxonomy's version as decided."""
+        return [tuple(row) for row in self._read(_rows(_NEWEST, n=n))]
+
+    def standing_for(self, item_ids: Iterable[str]) -> list[tuple[str, str]]:
+        """(item_id, annotator) of every annotation of these items."""
+        wanted = select(ANNOTATION.c.item_id, ANNOTATION.c.annotator).where(ANNOTATION.c.item_id.in_(_ITEMS),
+                                                                            ANNOTATION.c.decision_id.is_not(None))
+        return [tuple(row) for some in _batches(list(item_ids)) for row in self._read(_rows(wanted, items=some))]
+
+    def unplaced(self, label_ids: Iterable[str]) -> list[Unplaced]:
+        """What stands as unsure, flagged "not_in_taxonomy", or answered with one of these labels as decided; in the
+        order in which it was stored."""
+        return list(map(Unplaced._make, self._read(_rows(_UNPLACED, labels=list(label_ids)))))
 
     def marking(self) -> list[Event]:
         """The decisions that stand and mark a region of their item, in the order in which they were stored."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
 from hitl_widgets.errors import BadInput
-from hitl_widgets.intervals import jeffreys, newcombe_paired, wilson
+from hitl_widgets.intervals import across, jeffreys, newcombe, newcombe_paired, of_median, wilson
 
 
 def test_wilson_agrees_with_newcombes_published_example():
@@ -82,3 +82,63 @@ def test_counts_that_contradict_each_other_are_refused():
                   lambda: jeffreys(1, 2, level=95)):
         with pytest.raises(BadInput):
             wrong()
+
+
+def test_a_difference_agrees_with_newcombes_published_examples():
+    # Newcombe (1998), Statist. Med. 17:873, table II, method 10.
+    assert newcombe(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert newcombe(9, 10, 3, 10) == pytest.approx((0.1705, 0.8090), abs=5e-5)
+    assert newcombe(10, 10, 0, 20) == pytest.approx((0.6791, 1.0), abs=5e-5)
+    assert newcombe(3, 4, 0, 0) == (-1, 1)
+
+
+@pytest.mark.parametrize(("n_1", "n_2"), [(20, 20), (50, 25), (200, 100)])
+def test_a_difference_is_held_as_often_as_promised(n_1, n_2):
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0.1, 0.95, (2_000, 2))
+    counts = zip(rng.binomial(n_1, truth[:, 0]), rng.binomial(n_2, truth[:, 1]), truth[:, 0] - truth[:, 1],
+                 strict=True)
+    held = np.mean([low <= difference <= high for k_1, k_2, difference in counts
+                    for low, high in [newcombe(int(k_1), n_1, int(k_2), n_2)]])
+    assert 0.93 <= held <= 0.97
+
+
+@pytest.mark.parametrize("n_people", [2, 3, 5, 12])
+def test_a_share_over_people_who_differ_is_held_as_often_as_promised(n_people):
+    rng, hits = np.random.default_rng(1), []
+    for _ in range(2_000):
+        mean, alike = rng.uniform(0.1, 0.95), rng.choice([0.003, 0.01, 0.03, 0.06, 0.1, 0.2])
+        size = 1 / alike - 1
+        n = rng.integers(20, 80, n_people)
+        low, high = across(rng.binomial(n, rng.beta(mean * size, (1 - mean) * size, n_people)), n)
+        hits.append(low <= mean <= high)
+    assert 0.93 <= np.mean(hits) <= 0.97
+
+
+def test_taking_people_who_differ_for_one_promises_too_much():
+    rng, hits = np.random.default_rng(2), []
+    for _ in range(500):
+        k = rng.binomial(50, rng.beta(0.8 * 9, 0.2 * 9, 4))
+        low, high = jeffreys(int(k.sum()), 200)
+        hits.append(low <= 0.8 <= high)
+    assert np.mean(hits) < 0.8
+
+
+def test_people_who_differ_make_it_wider_and_one_person_stands_alone():
+    alike, apart = across([40, 40, 40], [50, 50, 50]), across([50, 40, 30], [50, 50, 50])
+    assert apart[1] - apart[0] > 1.3 * (alike[1] - alike[0])
+    assert across([40], [50]) == across([40, 0], [50, 0]) == jeffreys(40, 50)
+    assert across([0, 0], [9, 9])[0] == 0
+    assert across([9, 9], [9, 9])[1] == 1
+
+
+@pytest.mark.parametrize("n", [6, 9, 20, 100])
+def test_a_median_is_held_as_often_as_promised(n):
+    values = np.random.default_rng(0).lognormal(0, 0.7, (2_000, n))
+    held = np.mean([low <= 1 <= high for low, high in map(of_median, values)])
+    assert 0.93 <= held <= 0.97
+
+
+def test_the_median_of_few_values_is_anything():
+    assert of_median([1, 2, 3, 4, 5]) == (-np.inf, np.inf)
+    assert of_median([]) == (-np.inf, np.inf)

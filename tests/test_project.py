@@ -562,7 +562,7 @@ def test_progress_counts_what_was_done_today(opened):
     project.decide("i0", label="cat", acted_at=now - timedelta(days=3))
     project.decide("i1", label="cat", acted_at=now)
     project.decide("i2", "skip")
-    progress = project.progress()
+    progress = project.tally()
     assert (progress["answered"], progress["today"], progress["open"], progress["items"], progress["round"]) \
         == (2, 1, 18, 20, 1)
 
@@ -602,7 +602,7 @@ def test_progress_counts_a_round_from_its_fine_tuning_on(opened):
     clock = [datetime(2026, 3, 1, 23, 50, tzinfo=timezone.utc).astimezone().replace(hour=23)]
     project = opened(now=lambda: clock[0])
     project.decide("i0", label="cat")
-    assert [project.progress()[name] for name in ("answered", "today", "in_round")] == [1, 1, 1]
+    assert [project.tally()[name] for name in ("answered", "today", "in_round")] == [1, 1, 1]
     clock[0] += timedelta(minutes=1)
     project.record("trained", {})
     clock[0] += timedelta(minutes=1)
@@ -610,7 +610,7 @@ def test_progress_counts_a_round_from_its_fine_tuning_on(opened):
     clock[0] += timedelta(days=1)
     project.decide("i2", label="cat")
     for again in (project, opened(now=lambda: clock[0])):
-        figures = again.progress()
+        figures = again.tally()
         assert [figures[name] for name in ("answered", "today", "in_round", "round")] == [3, 1, 2, 2]
 
 

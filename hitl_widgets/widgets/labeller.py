@@ -361,7 +361,7 @@ class LabellerReview:
 
     def _count(self) -> str:
         try:
-            annotator, progress = self.desk.annotator, self.desk.progress(self.desk.annotator)
+            annotator, progress = self.desk.annotator, self.desk.tally(self.desk.annotator)
         except HitlError as error:  # what was just stored is stored
             return f"The progress can't be read: {error}"
         item = "" if self._current is None else f"Item {self._current.item.id} · "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from ..overlay import blend
 from .live import BLUE, GREY, ORANGE, new_figure, tidy
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_LABELS = 24
 MARKED = "#e6007e"
+MARKERS = "soD^v<>P"
+COLOURS = (BLUE, ORANGE, GREY, "#228833", "#aa3377", "#66ccee", "#ccbb44", "#4477aa")
 
 
 def plot_gain(before: Metrics, after: Metrics, gain: Figure) -> Plot:
@@ -57,6 +60,65 @@ def plot_gain(before: Metrics, after: Metrics, gain: Figure) -> Plot:
         axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     axes.set_title(f"Gain: {gain}", fontsize=9, loc="left", pad=22)
     return figure
+
+
+class Rounds(Protocol):
+    """What is pictured of a `hitl_widgets.worth.Progress`."""
+
+    @property
+    def accuracy(self) -> pd.DataFrame: ...
+    @property
+    def labels(self) -> pd.DataFrame: ...
+    @property
+    def suggestions(self) -> pd.DataFrame: ...
+    @property
+    def times(self) -> pd.DataFrame: ...
+    @property
+    def likely(self) -> Figure: ...
+    @property
+    def more(self) -> int: ...
+
+
+def plot_progress(progress: Rounds) -> Plot:
+    """Four pictures: accuracy, with what the next answers are likely to gain; recall of the labels with the most
+    answers; suggestions that stood by round; and time per decision, by verdict."""
+    figure = new_figure(9, 6)
+    (accuracy, labels), (stood, times) = figure.subplots(2, 2)
+    for source, colour, marker in (("holdout", BLUE, "s"), ("audit", ORANGE, "o")):
+        table = progress.accuracy[progress.accuracy["source"] == source]
+        _points(accuracy, table, "answers", "share", colour=colour, marker=marker, name=source)
+    held = progress.accuracy[progress.accuracy["source"] == "holdout"]
+    if len(held) and not np.isnan(progress.likely):
+        last, gain = held.iloc[-1], progress.likely
+        place, base = last["answers"] + progress.more, last["share"]
+        accuracy.plot([last["answers"], place], [base, base + gain], linestyle=":", color=GREY)
+        accuracy.errorbar([place], [base + gain], yerr=[[gain - gain.low], [gain.high - gain]], fmt="D", color=GREY,
+                          markersize=5, capsize=2, label="likely")
+    often = progress.labels.groupby("label")["answers"].max().sort_values(ascending=False).index[:len(MARKERS)]
+    for marker, label in zip(MARKERS, often, strict=False):
+        table = progress.labels[progress.labels["label"] == label]
+        labels.plot(table["answers"], table["recall"], marker=marker, markersize=4, linewidth=1, label=str(label))
+    share = progress.suggestions[progress.suggestions["label"] == "all"]
+    _points(stood, share, "round", "share", colour=BLUE, marker="s", name="suggestions that stood")
+    for (verdict, table), marker, colour in zip(progress.times.groupby("verdict"), MARKERS, COLOURS, strict=False):
+        _points(times, table, "round", "median_s", colour=colour, marker=marker, name=str(verdict))
+    for axes, across, up in ((accuracy, "answers", "accuracy"), (labels, "answers with the label", "recall"),
+                             (stood, "round", "share"), (times, "round", "seconds, median")):
+        axes.set_xlabel(across, fontsize=8)
+        axes.set_ylabel(up, fontsize=8)
+        axes.set_ylim(0, None if axes is times else 1.02)
+        tidy(axes)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=7, frameon=False)
+    return figure
+
+
+def _points(axes: Any, table: pd.DataFrame, across: str, value: str, *, colour: str, marker: str, name: str) -> None:
+    """A column with its interval; an end that isn't known is left out."""
+    if len(table):
+        low, high = (np.where(np.isfinite(table[end]), np.abs(table[end] - table[value]), 0) for end in ("low", "high"))
+        axes.errorbar(table[across], table[value], yerr=[low, high], fmt=f"{marker}-", color=colour, markersize=5,
+                      linewidth=1, elinewidth=1, capsize=2, label=name)
 
 
 def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str) -> Plot:
@@ -123,6 +185,31 @@ def plot_reasons(images: Sequence[np.ndarray], regions: Sequence[np.ndarray], ti
     for axes, name in zip(grid[:, 0], ("marked as wrong", "why, before", "why, after"), strict=True):
         axes.set_ylabel(name, fontsize=9)
     figure.suptitle(f"{method}; each map on a scale of its own", fontsize=9, x=0.01, ha="left")
+    return figure
+
+
+def plot_calibration(curve: pd.DataFrame, table: pd.DataFrame) -> Plot:
+    """How often answers are right at each step of certainty, a panel for each annotator.
+
+    Parameters
+    ----------
+    curve, table : as `Calibration` has them
+    """
+    names = table["annotator"].tolist()
+    figure = new_figure(1.0 + 2.6 * max(1, len(names)), 3.2)
+    for axes, name in zip(figure.subplots(1, max(1, len(names)), squeeze=False, sharey=True)[0], names, strict=False):
+        rows = curve[curve["annotator"] == name]
+        axes.plot([0, 10], [0, 1], linestyle=":", color="grey", linewidth=1)
+        if len(rows):
+            ends = [rows["share"] - rows["low"], rows["high"] - rows["share"]]
+            axes.errorbar(rows["mean"], rows["share"], yerr=ends, marker="o", linewidth=1, capsize=2)
+            for row in rows.itertuples(index=False):
+                axes.annotate(f"{row.n}", (row.mean, row.low), xytext=(0, -9), textcoords="offset points", fontsize=7,
+                              ha="center")
+        axes.set(xlim=(-0.5, 10.5), ylim=(-0.12, 1.05), xlabel="certainty")
+        axes.set_title(name, fontsize=9, loc="left")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("right")
     return figure
 
 

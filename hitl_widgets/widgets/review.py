@@ -29,13 +29,14 @@ from ..records import Attribution, Decision, Item, Items, Prediction, Region, Se
 from .acts import Acts
 from .card import Card, Feed, Message
 from .keys import configured
-from .messages import instant, needed, past_body, regions_of, taxonomy_body
+from .messages import examples_body, instant, needed, past_body, regions_of, taxonomy_body
 
 log = logging.getLogger(__name__)
 
 WINDOW = 20  # items that wait in the browser
 REFILL_BELOW = 16
 STRIP = 16  # thumbnails of past decisions that a page gets when it opens
+AGAIN = ("revision", "relabel", "check", "second look")  # why an item is asked that was answered before
 KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
 SHOWN = 5  # predictions on the card
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
@@ -68,7 +69,8 @@ class Desk(Protocol):
     def example(self, name: str) -> bytes: ...
     def archive(self, path: Path) -> Path: ...
     def prediction(self, position: int) -> Prediction | None: ...
-    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None: ...
+    def explanation(self, position: int, *, method: str, target: str,
+                    against: str | None = None) -> Attribution | None: ...
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
@@ -76,7 +78,7 @@ class Desk(Protocol):
                acted_at: datetime | None = None) -> Decision: ...
     def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision: ...
-    def progress(self, annotator: str | None = None) -> Mapping[str, Any]: ...
+    def tally(self, annotator: str | None = None) -> Mapping[str, Any]: ...
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]: ...
 
 
@@ -213,11 +215,12 @@ class Review:
         return {"kind": "noted"}
 
     def _map(self, act: Mapping[str, Any]) -> Message:
-        method, target = needed(act, "method"), needed(act, "target")
+        method, target, against = needed(act, "method"), needed(act, "target"), act.get("against")
         if method not in self.methods:
             raise BadInput(f"saliency method {method!r} isn't shown here; {', '.join(self.methods) or 'none'} is.")
         item = self.desk.item(needed(act, "item_id"))
-        self._errand(1.0, partial(self._push_map_of, item, method, target))
+        against = None if against is None else needed(act, "against")
+        self._errand(1.0, partial(self._push_map_of, item, method, target, against))
         return {"kind": "noted"}
 
     def _examples(self, act: Mapping[str, Any]) -> Message:
@@ -271,7 +274,7 @@ class Review:
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
-            if decision.seen.chosen_by in ("revision", "relabel", "check"):  # what it revised stands again
+            if decision.seen.chosen_by in AGAIN:  # what it revised stands again
                 self._errand(2.5, self._push_past)
             if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
                 self._window.insert(0, entry)
@@ -420,12 +423,12 @@ class Review:
         entry.mapped.add(method)
         self._push_map_of(entry.item, method, prediction.suggestion)
 
-    def _push_map_of(self, item: Item, method: str, target: str) -> None:
-        body: Message = {"kind": "map", "item_id": item.id, "method": method, "target": target,
+    def _push_map_of(self, item: Item, method: str, target: str, against: str | None = None) -> None:
+        body: Message = {"kind": "map", "item_id": item.id, "method": method, "target": target, "against": against,
                          "height": 0, "width": 0, "box": [0, 0, 0, 0], "signed": False}
         buffers: list[Any] = []
         try:
-            attribution = self.desk.explanation(item.position, method=method, target=target)
+            attribution = self.desk.explanation(item.position, method=method, target=target, against=against)
             if attribution is None:
                 body["problem"] = f"{method} gave no map for this item."
             else:
@@ -450,15 +453,9 @@ class Review:
                        [self.desk.pool.thumbnail(self.desk.item(item_id).position)])
 
     def _push_examples(self, label: Any) -> None:
-        examples, buffers = [], []
-        for against, names in ((False, label.examples), (True, label.counter_examples)):
-            for name in names[:EXAMPLES]:
-                try:
-                    buffers.append(self.desk.example(name))
-                    examples.append({"name": name, "against": against, "problem": None})
-                except HitlError as error:
-                    buffers.append(b"")
-                    examples.append({"name": name, "against": against, "problem": str(error)})
+        named = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))
+                 for name in names]
+        examples, buffers = examples_body(named, self.desk.example, EXAMPLES)
         self._push({"kind": "examples", "label_id": label.id, "examples": examples}, buffers)
 
     def _push_archive(self) -> None:
@@ -481,7 +478,7 @@ class Review:
     def _progress(self, annotator: str) -> Message:
         with self._changed:
             here = len(set(self._closing.values()))
-        return {**self.desk.progress(annotator), "here": here}
+        return {**self.desk.tally(annotator), "here": here}
 
     def _push(self, message: Message, buffers: list[Any] | None = None) -> None:
         if not self._closed:

@@ -124,7 +124,7 @@ class MemoryDesk:
         probs = np.exp(logits - logits.max())
         return Prediction(self.pool.ids[position], self.taxonomy.label_ids, probs / probs.sum(), self.model)
 
-    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None:
+    def explanation(self, position: int, *, method: str, target: str, against: str | None = None) -> Attribution | None:
         height, width = self.pool.images[position].shape[:2]
         y, x = np.mgrid[:14, :14] / 14
         cx, cy = np.random.default_rng(position).uniform(.35, .65, 2)
@@ -132,7 +132,7 @@ class MemoryDesk:
         if self.signed:
             values = values - np.exp(-((x - cy) ** 2 + (y - cx - .2) ** 2) / .03)
         return Attribution(self.pool.ids[position], method, target, self.model or "", values.astype(np.float32),
-                           (0, 0, width, height), self.signed)
+                           (0, 0, width, height), self.signed, against)
 
     def decide(self, item_id, verdict=None, *, label=None, certainty=None, note=None, flags=(), reason=None,
                wrong=None, missing=None, seen=None, id=None, annotator=None, acted_at=None) -> Decision:
@@ -161,7 +161,7 @@ class MemoryDesk:
             self._closed.discard((decision.item_id, decision.annotator))
             return decision
 
-    def progress(self, annotator=None) -> dict:
+    def tally(self, annotator=None) -> dict:
         with self._lock:
             answered = sum(who == (annotator or self.annotator) for _, who in self._closed)
             return {"answered": answered, "today": answered, "in_round": answered, "items": len(self.pool), "round": 1,

@@ -361,6 +361,18 @@ def test_the_map_is_shown_over_the_item_beside_it_or_the_item_only_where_it_is_h
     assert notebook.value("[d.seen.display for d in desk.decisions]") == ["hot", "overlay"]
 
 
+def test_a_key_asks_why_this_label_and_not_the_next_best(open_card):
+    notebook = open_card()
+    notebook.card.locator(".hitl-scale").wait_for()
+    first, second = notebook.card.locator(".hitl-bar .hitl-name").all_inner_texts()[:2]
+    press(notebook, "y")
+    notebook.card.get_by_text(f"Grad-CAM for {first} and not {second}").wait_for()
+    press(notebook, "Enter")
+    notebook.wait_until_stored()
+    seen = "[desk.taxonomy.name_of(getattr(desk.decisions[0].seen, of)) for of in ('target', 'against')]"
+    assert notebook.value(seen) == [first, second]
+
+
 def test_a_wrong_reason_is_painted_by_mouse_and_by_keys(open_card):
     notebook = open_card()
     notebook.card.locator(".hitl-scale").wait_for()

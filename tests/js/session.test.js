@@ -708,3 +708,40 @@ test("the map follows the label in focus, once it has come, and the log tells wh
   session.accept();
   assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.seen.target]), [["correct", "L0"]]);
 });
+
+const mapFor = (session, id, target, against) => session.push({ kind: "map", item_id: id, method: "gradcam", target,
+  ...(against ? { against } : {}), height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array(1)]);
+
+test("why this label and not that one: the pair is asked for once, follows the focus, and the log tells it", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  mapFor(session, "a", "L1");
+  session.oppose();
+  assert.equal(session.notice.text, "Why dog, and not cat?");
+  assert.equal(session.saliency.against, undefined, "until it has come, the suggestion's own stays");
+  mapFor(session, "a", "L1", "L0");
+  assert.deepEqual([session.saliency.target, session.saliency.against], ["L1", "L0"]);
+  session.point(1); // to the rival itself: there is nothing to hold it against
+  assert.deepEqual([session.focused.label_id, session.against], ["L0", null]);
+  session.oppose();
+  session.oppose();
+  assert.equal(session.notice.text, "Why cat, and not dog?");
+  mapFor(session, "a", "L0", "L1");
+  session.accept();
+  assert.deepEqual([session.item.item_id, session.rival], ["b", null], "the next item begins without");
+  session.accept();
+  assert.deepEqual(kernel.sent.filter((m) => m.kind === "map").map((m) => [m.target, m.against]), [["L1", "L0"], ["L0", undefined], ["L0", "L1"]]);
+  assert.deepEqual(acts(kernel).map(({ seen }) => [seen.target, seen.against]), [["L0", "L1"], [undefined, undefined]]);
+});
+
+test("a blind item is held against nothing, nor one of which only one label is known", () => {
+  const { session, kernel } = open({ taxonomy: { version: 1, labels: LABELS.slice(1, 2) } });
+  session.push(item("a", { blind: true }), [new Uint8Array(4)]);
+  session.oppose();
+  assert.equal(session.rival, null);
+  session.choose("L1");
+  fill(session, "b");
+  session.oppose();
+  assert.match(session.notice.text, /nothing to hold/);
+  assert.deepEqual([session.rival, kernel.sent.filter((m) => m.kind === "map")], [null, []]);
+});

@@ -63,6 +63,8 @@ export class Session {
     this.guessing = false;
     /** The label that arrows went to; without one the suggestion is in focus. @type {string | null} */
     this.pointed = null;
+    /** The label that the one in focus is held against: why this one and not that? @type {string | null} */
+    this.rival = null;
     /** The label that the mouse is over, or that a search has marked: explained, but not what Enter takes. @type {string | null} */
     this.peeked = null;
     /** The past decision that is on the screen, and what the screen held before. @type {{past: Past, item: Item, certainty: Certainty | null, draft: Draft} | null} */
@@ -130,9 +132,12 @@ export class Session {
 
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.sight.of(this.item, this.pointed);
-    return map && this.labels.has(map.target) ? map : null; // else its label was retired meanwhile
+    const map = this.sight.of(this.item, this.pointed, this.against);
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id)) ? map : null; // else its label was retired meanwhile
   }
+
+  /** The label that the map holds the one in focus against. @returns {string | null} */
+  get against() { return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null; }
 
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -236,7 +241,7 @@ export class Session {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
       for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
-        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target)] = map;
+        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
       }
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "drop") {
@@ -447,7 +452,7 @@ export class Session {
     const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
     if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
-    this.pointed = null;
+    this.pointed = this.rival = null;
     if (!last.former && last.item) last.item.shown_at = undefined;
     // What was said beside the label is on the screen again with the item.
     if (this.queue.current !== before) {
@@ -487,6 +492,7 @@ export class Session {
     this.draft = new Draft(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: past.certainty_source ?? "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
+    this.rival = null;
     this.asking = null;
     this.guessing = past.verdict === "unsure" && this.pointed !== null;
     this.brush.kind = null;
@@ -500,7 +506,7 @@ export class Session {
     if (!this.revising) return;
     ({ certainty: this.certainty, draft: this.draft } = this.revising);
     this.revising = null;
-    this.pointed = null;
+    this.pointed = this.rival = null;
   }
 
   /** The next label comes into focus. @param {1 | -1} by */
@@ -514,14 +520,30 @@ export class Session {
     this.#changed();
   }
 
+  /** Why this label and not that one? The label in focus is held against the suggestion, and the suggestion against the
+   * next best; said again, the map is for the label in focus alone. */
+  oppose() {
+    this.#look(() => {
+      const { focused, suggestion } = this;
+      const other = focused?.label_id === suggestion?.[0] ? this.order.find((id) => id !== focused?.label_id) : suggestion?.[0];
+      const rival = this.rival === null ? this.labels.get(other ?? "") : undefined;
+      this.rival = rival?.label_id ?? null;
+      this.notice = { bad: false, text: !focused || !suggestion || !other ? "There is nothing to hold a label against."
+        : rival ? `Why ${focused.name}, and not ${rival.name}?` : `Why ${focused.name}?` };
+      this.#wantMap();
+    });
+  }
+
   /** What speaks for the label in focus? */
   #wantMap() {
-    const { item, pointed, sight: { on, method } } = this;
-    if (!on || !method || !pointed || !item?.suggestion || item.blind || item.broken) return;
-    const key = mapKey(item, method, pointed);
-    if (item.maps[key]) return;
-    item.maps[key] = { method, target: pointed, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
-    this.extras.ask({ kind: "map", item_id: item.item_id, method, target: pointed });
+    const { item, against, sight: { on, method } } = this;
+    const target = this.pointed ?? item?.suggestion;
+    if (!on || !method || !target || !item?.suggestion || item.blind || item.broken) return;
+    const key = mapKey(item, method, target, against);
+    if (key === method || item.maps[key]) return; // the suggestion's own maps come by themselves
+    const asked = { method, target, ...(against === null ? {} : { against }) };
+    item.maps[key] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
+    this.extras.ask({ kind: "map", item_id: item.item_id, ...asked });
   }
 
   /** @param {string | null} label_id */
@@ -548,10 +570,10 @@ export class Session {
     this.#changed();
   }
 
-  toggleMap() { this.#look(() => this.sight.toggle()); }
+  toggleMap() { this.#look(() => { this.sight.toggle(); this.#wantMap(); }); }
 
   /** @param {"method" | "display"} what */
-  nextMap(what) { this.#look(() => this.sight.next(what)); }
+  nextMap(what) { this.#look(() => { this.sight.next(what); this.#wantMap(); }); }
 
   /** @param {number} by */
   fade(by) { this.#look(() => this.sight.fade(by)); }
@@ -607,7 +629,7 @@ export class Session {
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
       this.draft = this.queue.current?.draft ?? new Draft();
-      this.pointed = null;
+      this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
     if (label_id) this.#used(label_id);
@@ -649,6 +671,7 @@ export class Session {
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.sight.display });
+    if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== undefined) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return seen;

@@ -4,6 +4,7 @@
 import { actionButton, h, setAttribute, setText } from "./dom.js";
 import { colourise, gradient } from "./overlay.js";
 import { sizeOf } from "./pictures.js";
+import { mapKey } from "./sight.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./types.d.ts").Item} Item */
@@ -256,16 +257,16 @@ export function buildLegend(session) {
   function update() {
     const { item, saliency } = session;
     const { on, method, display, opacity: strength } = session.sight;
-    const pushed = item && method ? item.maps[method] : null;
+    const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
     legend.hidden = !item || !session.sight.methods.length;
     if (legend.hidden) return;
     setText(/** @type {Node} */ (toggle.lastChild), on ? "Map on" : "Map off");
     setAttribute(toggle, "aria-pressed", String(on));
     how.hidden = !on || Boolean(item?.blind);
     setText(/** @type {Node} */ (how.lastChild), SHOWN[display]);
-    const target = saliency && session.labels.get(saliency.target)?.name;
+    const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
     setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem
-      : saliency ? `${methodName(saliency.method)} for ${target}`
+      : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`
         : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;

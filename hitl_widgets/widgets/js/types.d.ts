@@ -10,7 +10,8 @@ export interface Label {
 }
 /** action -> its keys, and what it does in words */
 export type KeyTable = Record<string, [string[], string]>;
-export interface Example { name: string; against: boolean; problem: string | null; picture: Picture | null }
+/** `answered`: nobody named it as an example, it was answered so. */
+export interface Example { name: string; against: boolean; problem: string | null; picture: Picture | null; answered?: boolean }
 export type Reason = "right" | "wrong";
 /** Pixels of an item at its own size [height, width], as run lengths along the rows; the first run is outside. */
 export interface RegionBody { size: [number, number]; runs: number[] }
@@ -34,7 +35,7 @@ export interface Progress { answered?: number; today?: number; in_round?: number
 
 /** A saliency map: one byte a cell (128 is zero when signed), lying on `box` of the item. */
 export interface Saliency {
-  method: string; target: string; height: number; width: number;
+  method: string; target: string; against?: string | null; height: number; width: number;
   box: [number, number, number, number]; signed: boolean; values?: Uint8Array; problem?: string;
 }
 
@@ -52,7 +53,7 @@ export type Picture = ImageBitmap | HTMLImageElement;
 
 /** What was on the screen: the fields of records.Seen. */
 export interface Seen {
-  suggestion?: string; probs?: Record<string, number>; hidden?: boolean; method?: string; target?: string;
+  suggestion?: string; probs?: Record<string, number>; hidden?: boolean; method?: string; target?: string; against?: string;
   display?: "overlay" | "side_by_side" | "hot"; model?: string; taxonomy?: number; certainty?: "given" | "carried"; chosen_by?: string; shown_ms?: number;
 }
 

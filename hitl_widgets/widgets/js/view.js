@@ -69,7 +69,7 @@ export function render(el, session) {
     flag_not_in_taxonomy: () => session.toggleFlag("not_in_taxonomy"), flag_second_look: () => session.toggleFlag("second_look"),
     note: () => marks.write(), right_reason: () => session.judge("right"), wrong_reason: () => session.judge("wrong"),
     brush: () => session.nextBrush(), map: () => session.toggleMap(), display: () => session.nextMap("display"),
-    method: () => session.nextMap("method"),
+    method: () => session.nextMap("method"), against: () => session.oppose(),
     fainter: () => session.fade(-0.1), stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5), zoom_out: () => stage.zoom(1 / 1.5), fit: () => stage.zoom(0),
     left: () => stage.move(-0.1, 0), right: () => stage.move(0.1, 0), up: () => stage.move(0, -0.1), down: () => stage.move(0, 0.1),

@@ -842,7 +842,11 @@ var DISPLAYS = (
   /** @type {const} */
   ["overlay", "side_by_side", "hot"]
 );
-var mapKey = (item, method, target) => target === null || target === item.suggestion ? method : `${method} ${target}`;
+var mapKey = (item, method, target, against = null) => [
+  method,
+  ...target === null || target === item.suggestion ? [] : [target],
+  ...against === null ? [] : ["against", against]
+].join(" ");
 var Sight = class {
   constructor() {
     this.on = true;
@@ -854,13 +858,14 @@ var Sight = class {
   get method() {
     return this.methods[this.at] ?? null;
   }
-  /** The map that a person sees of an item: for the label that they pointed at, where it is there, else for the suggestion.
-   * @param {Item | undefined} item @param {string | null} [target] @returns {Saliency | null} */
-  of(item, target = null) {
-    if (!this.on || !item || item.blind || !this.method) return null;
-    const map = item.maps[mapKey(item, this.method, target)];
-    const shown = map?.values ? map : item.maps[this.method];
-    return shown?.values ? shown : null;
+  /** The map that a person sees of an item: for the label that they pointed at, held against another, as far as it is
+   * there, else for the label alone, else for the suggestion.
+   * @param {Item | undefined} item @param {string | null} [target] @param {string | null} [against] @returns {Saliency | null} */
+  of(item, target = null, against = null) {
+    const { method } = this;
+    if (!this.on || !item || item.blind || !method) return null;
+    const wanted = [mapKey(item, method, target, against), mapKey(item, method, target), method];
+    return wanted.map((key) => item.maps[key]).find((map) => map?.values) ?? null;
   }
   toggle() {
     this.on = !this.on;
@@ -933,6 +938,7 @@ var Session = class {
     this.asking = null;
     this.guessing = false;
     this.pointed = null;
+    this.rival = null;
     this.peeked = null;
     this.revising = null;
     this.recent = [];
@@ -992,8 +998,12 @@ var Session = class {
   }
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.sight.of(this.item, this.pointed);
-    return map && this.labels.has(map.target) ? map : null;
+    const map = this.sight.of(this.item, this.pointed, this.against);
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id)) ? map : null;
+  }
+  /** The label that the map holds the one in focus against. @returns {string | null} */
+  get against() {
+    return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null;
   }
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -1094,7 +1104,7 @@ var Session = class {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
       for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
-        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target)] = map;
+        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
       }
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "drop") {
@@ -1286,7 +1296,7 @@ var Session = class {
     const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
     if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
-    this.pointed = null;
+    this.pointed = this.rival = null;
     if (!last.former && last.item) last.item.shown_at = void 0;
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
@@ -1330,6 +1340,7 @@ var Session = class {
     this.draft = new Draft(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: past.certainty_source ?? "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
+    this.rival = null;
     this.asking = null;
     this.guessing = past.verdict === "unsure" && this.pointed !== null;
     this.brush.kind = null;
@@ -1341,7 +1352,7 @@ var Session = class {
     if (!this.revising) return;
     ({ certainty: this.certainty, draft: this.draft } = this.revising);
     this.revising = null;
-    this.pointed = null;
+    this.pointed = this.rival = null;
   }
   /** The next label comes into focus. @param {1 | -1} by */
   point(by) {
@@ -1353,14 +1364,28 @@ var Session = class {
     this.#wantMap();
     this.#changed();
   }
+  /** Why this label and not that one? The label in focus is held against the suggestion, and the suggestion against the
+   * next best; said again, the map is for the label in focus alone. */
+  oppose() {
+    this.#look(() => {
+      const { focused, suggestion } = this;
+      const other = focused?.label_id === suggestion?.[0] ? this.order.find((id) => id !== focused?.label_id) : suggestion?.[0];
+      const rival = this.rival === null ? this.labels.get(other ?? "") : void 0;
+      this.rival = rival?.label_id ?? null;
+      this.notice = { bad: false, text: !focused || !suggestion || !other ? "There is nothing to hold a label against." : rival ? `Why ${focused.name}, and not ${rival.name}?` : `Why ${focused.name}?` };
+      this.#wantMap();
+    });
+  }
   /** What speaks for the label in focus? */
   #wantMap() {
-    const { item, pointed, sight: { on, method } } = this;
-    if (!on || !method || !pointed || !item?.suggestion || item.blind || item.broken) return;
-    const key = mapKey(item, method, pointed);
-    if (item.maps[key]) return;
-    item.maps[key] = { method, target: pointed, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
-    this.extras.ask({ kind: "map", item_id: item.item_id, method, target: pointed });
+    const { item, against, sight: { on, method } } = this;
+    const target = this.pointed ?? item?.suggestion;
+    if (!on || !method || !target || !item?.suggestion || item.blind || item.broken) return;
+    const key = mapKey(item, method, target, against);
+    if (key === method || item.maps[key]) return;
+    const asked = { method, target, ...against === null ? {} : { against } };
+    item.maps[key] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
+    this.extras.ask({ kind: "map", item_id: item.item_id, ...asked });
   }
   /** @param {string | null} label_id */
   peek(label_id) {
@@ -1385,11 +1410,17 @@ var Session = class {
     this.#changed();
   }
   toggleMap() {
-    this.#look(() => this.sight.toggle());
+    this.#look(() => {
+      this.sight.toggle();
+      this.#wantMap();
+    });
   }
   /** @param {"method" | "display"} what */
   nextMap(what) {
-    this.#look(() => this.sight.next(what));
+    this.#look(() => {
+      this.sight.next(what);
+      this.#wantMap();
+    });
   }
   /** @param {number} by */
   fade(by) {
@@ -1447,7 +1478,7 @@ var Session = class {
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
       this.draft = this.queue.current?.draft ?? new Draft();
-      this.pointed = null;
+      this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
     if (label_id) this.#used(label_id);
@@ -1485,6 +1516,7 @@ var Session = class {
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.sight.display });
+    if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return seen;
@@ -2399,7 +2431,7 @@ function buildLegend(session) {
   function update() {
     const { item, saliency } = session;
     const { on, method, display, opacity: strength } = session.sight;
-    const pushed = item && method ? item.maps[method] : null;
+    const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
     legend.hidden = !item || !session.sight.methods.length;
     if (legend.hidden) return;
     setText(
@@ -2414,8 +2446,8 @@ function buildLegend(session) {
       how.lastChild,
       SHOWN[display]
     );
-    const target = saliency && session.labels.get(saliency.target)?.name;
-    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+    const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
+    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || display !== "overlay";
@@ -2670,6 +2702,7 @@ function render(el, session) {
     map: () => session.toggleMap(),
     display: () => session.nextMap("display"),
     method: () => session.nextMap("method"),
+    against: () => session.oppose(),
     fainter: () => session.fade(-0.1),
     stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5),
