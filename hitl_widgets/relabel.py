@@ -38,13 +38,15 @@ class Doubt(NamedTuple):
 @dataclass(frozen=True)
 class Sight:
     """What is known of the items that one step left in doubt: their positions, examples first and then by chance, for
-    each its candidates, which are examples, and the answers that teach, position -> label_id."""
+    each its candidates, the positions of the examples that the step named, the answers that teach, position ->
+    label_id, and the positions of what fitted nowhere: answered unsure, or flagged so."""
 
     step: Step
     positions: np.ndarray
     candidates: tuple[tuple[str, ...], ...]
     examples: np.ndarray
     taught: dict[int, str]
+    astray: frozenset[int]
 
 
 # Puts a sight's positions into the order in which they are best asked.
@@ -173,7 +175,8 @@ class Relabel:
         step = next(step for step in lineage.steps if step.version == version)
         named = [name for label in lineage.versions[version].labels for name in label.examples
                  if step.before is not None and label.id not in lineage.versions[step.before]]
-        first = np.isin(places, self._pool.positions(named)) if named else np.zeros(len(places), np.bool_)
+        examples = self._pool.positions(named) if named else np.empty(0, np.int64)
+        first = np.isin(places, examples)
         places = places[np.lexsort((stands.queue.draws[places], ~first))]
         candidates = tuple(map(self.candidates, places[:among].tolist()))
         family = {label_id: column for column, label_id in enumerate(sorted(set().union(*candidates)), 1)}
@@ -181,7 +184,8 @@ class Relabel:
         teach = np.flatnonzero(labels)
         teach = teach[np.argsort(stands.queue.draws[teach])[:TAUGHT]]
         taught = dict(zip(teach.tolist(), [list(family)[label - 1] for label in labels[teach]], strict=True))
-        return Sight(step, places[:among], candidates, places[:int(first.sum())], taught), places[among:]
+        return Sight(step, places[:among], candidates, examples[examples >= 0], taught,
+                     frozenset().union(*stands.given.astray.values())), places[among:]
 
     def _looked_for(self, step: Step) -> tuple[str, ...]:
         """The labels of today that a step added to be looked for among others' answers."""
@@ -213,9 +217,28 @@ def by_doubt(features: Callable[[np.ndarray], np.ndarray], *, seed: int) -> Orde
         if (known := told(sight, features, seed=seed)) is None:
             return sight.positions
         positions, _, said = known
-        return np.concatenate([positions[said.rows], sight.positions[[not some for some in sight.candidates]]])
+        first = np.empty(0, np.int64) if said.told.any() else _alike(sight, features)
+        rest = np.concatenate([positions[said.rows], sight.positions[[not some for some in sight.candidates]]])
+        return np.concatenate([first, rest[~np.isin(rest, first)]])
 
     return ordered
+
+
+def _alike(sight: Sight, features: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Where an added label may hide, as long as no head knows: what fitted nowhere, then the neighbours of its examples
+    and answers; empty when none was added."""
+    from . import relabelling
+    if not any(edit["edit"] == "add" for edit in sight.step.edits):
+        return np.empty(0, np.int64)
+    new = set.intersection(*(set(some) for some in sight.candidates if some))
+    shown = list(dict.fromkeys([*sight.examples.tolist(),
+                                *(place for place, label_id in sight.taught.items() if label_id in new)]))
+    asked = [place for place, some in zip(sight.positions.tolist(), sight.candidates, strict=True)
+             if some and place not in set(shown)]
+    positions = np.array([*shown, *asked], np.int64)
+    nowhere = [row for row, place in enumerate(asked, len(shown)) if place in sight.astray]
+    found = positions[relabelling.alike(features(positions), range(len(shown)), first=nowhere)]
+    return np.concatenate([sight.positions[np.isin(sight.positions, sight.examples)], found])
 
 
 def told(sight: Sight, features: Callable[[np.ndarray], np.ndarray], *, seed: int

@@ -426,6 +426,18 @@ def test_a_split_begins_with_its_examples_and_typical_items_and_goes_on_with_wha
     assert len(set(asked)) == 55
 
 
+def test_an_added_label_is_looked_for_among_what_fitted_nowhere_and_the_neighbours_of_its_examples(greys):
+    greys.revert(greys.edits()["id"].iloc[-1])
+    greys.decide("g03", label="top", flags=("not_in_taxonomy",))
+    greys.decide("g05", "unsure")
+    greys.apply(edits.add("grey", like=["top"], examples=["g62"]))
+    asked = greys.next(65, queue="relabel").ids
+    assert asked[0] == "g62"
+    assert set(asked[1:3]) == {"g03", "g05"}
+    assert set(asked[3:7]) == {"g60", "g61", "g63", "g64"}
+    assert len(set(asked)) == 65
+
+
 def test_a_simulated_annotator_works_the_queue_off(greys):
     truth = {f"g{k:02}": shade_of(f"g{k:02}") for k in range(65)}
     frame = hw.simulate(greys, truth, n=100, error=0, queue="relabel")

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 WINDOW = 20  # items that wait in the browser
 REFILL_BELOW = 16
 STRIP = 16  # thumbnails of past decisions that a page gets when it opens
+AGAIN = ("revision", "relabel", "check", "second look")  # why an item is asked that was answered before
 KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
 SHOWN = 5  # predictions on the card
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
@@ -278,8 +279,7 @@ class Review:
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
-            # What it revised stands again.
-            if decision.seen.chosen_by in ("revision", "relabel", "check", "second look"):
+            if decision.seen.chosen_by in AGAIN:  # what it revised stands again
                 self._errand(2.5, self._push_past)
             if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
                 self._window.insert(0, entry)
