@@ -49,7 +49,8 @@ LAYERS = [
     Layer(3, {"learn"}, LEARNING),
     # The spine knows predictors and explainers by their protocols in `records`, so that fakes serve in tests.
     Layer(4, {"project", "standing", "contents", "choosing", "iteration", "relabel", "predictions", "maps",
-             "yardstick", "imports", "simulation", "ledger", "report", "others"}, MATHEMATICS, below=3),
+             "yardstick", "imports", "simulation", "ledger", "report", "others",
+             "proposal", "presuming"}, MATHEMATICS, below=3),
     Layer(5, {"widgets"}, VIEWS),
     Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "flips", "marks", "believing", "looks",
              "worth", "calibration"}, LEARNING | VIEWS),
