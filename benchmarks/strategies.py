@@ -21,8 +21,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from hitl_widgets.features import pixels
-from hitl_widgets.learn.filters import filter_net
 from hitl_widgets.imports import import_annotations
+from hitl_widgets.learn.filters import filter_net
 from hitl_widgets.pool import Pool
 from hitl_widgets.predictions import Predictions
 from hitl_widgets.project import Project
