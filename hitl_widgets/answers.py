@@ -24,6 +24,9 @@ Votes = dict[str, list[str]]
 COLUMNS = ["item_id", "annotator", "label", "label_id", "verdict", "certainty", "flags", "note", "decision_id",
            "acted_at", "model", "taxonomy", "status", "certainty_source"]
 
+# What of the log's table goes into them.
+READ = [name for name in COLUMNS if name not in ("label", "status")]
+
 HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "label", "certainty", "decision_id",
                    "acted_at", "stored_at", "body"]
 
@@ -44,18 +47,22 @@ def frame(table: Table, lineage: Lineage, *, version: int | None = None,
     taxonomy, verdicts = lineage.versions[to], np.array(table["verdict"], object)
     # What became of a label is looked up once for each pair of label and version, not for each row.
     pairs, where = coded(table["label_id"], table["taxonomy"])
-    became = [lineage.exactly(*pair, to) for pair in pairs]
+    became: list[str | None] = [lineage.exactly(*pair, to) for pair in pairs]
     blurred = [label_id is not None and new is None for (label_id, _), new in zip(pairs, became, strict=True)]
-    now = np.array([*became, None], object)[where]
     lost = np.array([*blurred, False])[where] & np.isin(verdicts, list(LABELLING))  # a lost guess asks nothing
-    status = np.where(lost, "to_review", "decided").astype(object)
+    status = lost.astype(np.int64)
     for row in np.flatnonzero(lost).tolist() if presumed else ():
-        if (label_id := (presumed or {}).get(table["item_id"][row])) in lineage.candidates(
-                str(pairs[where[row]][0]), pairs[where[row]][1]):
-            now[row], status[row] = label_id, "presumed"
-    called = {label_id: taxonomy.name_of(label_id) for label_id in set(now) - {None}} | {None: None}
-    columns: dict[str, Any] = {**table, "label_id": now, "label": [called[label_id] for label_id in now],
-                               "status": status}
+        label_id, given = (presumed or {}).get(table["item_id"][row]), pairs[where[row]]
+        if label_id in lineage.candidates(str(given[0]), given[1]):
+            became.append(label_id)
+            where[row], status[row] = len(became) - 1, 2
+
+    def told(values: list[Any], code: np.ndarray) -> Any:
+        return pd.Series([*values, None], dtype=None if any(values) else object).array.take(code)
+
+    names = [None if label_id is None else taxonomy.name_of(label_id) for label_id in became]
+    columns: dict[str, Any] = {**table, "label_id": told(became, where), "label": told(names, where),
+                               "status": told(["decided", "to_review", "presumed"], status)}
     columns["acted_at"] = pd.to_datetime(np.array(columns["acted_at"], np.int64), unit="us", utc=True)
     columns["certainty"] = np.array(columns["certainty"], float)
     return pd.DataFrame({name: columns[name] for name in COLUMNS})

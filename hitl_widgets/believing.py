@@ -15,8 +15,10 @@ import pandas as pd
 from .features import Pixels
 from .folds import out_of_fold
 from .learn.finetune import item_draws
+from .pool import Pool
+from .project import Project
 from .shelf import Shelf
-from .trust import Answers, Trust, beliefs, calibrate
+from .trust import Answers, Trust, agreed, beliefs, calibrate
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,44 @@ def believe(shelf: Shelf) -> Believed:
                     answers.reset_index(drop=True), trust, annotators.tolist())
 
 
+def judged(project: Project) -> pd.DataFrame:
+    """The answers whose truth is known: annotator, certainty, right, judged_by ("gold", or "others" where most of two
+    or more other annotators of the item agree), for `calibration`."""
+    spoken, label_ids = project.spoken_answers(), project.taxonomy.label_ids
+    column = {label_id: i for i, label_id in enumerate(label_ids)}
+    item_ids, row = np.unique(spoken["item_id"].to_numpy(str), return_inverse=True)
+    labels = np.array([column.get(label_id, -1) for label_id in spoken["label_id"]], np.int64)
+    truth = np.array([column.get(label_id, -1) for label_id in spoken["known"]], np.int64)
+    rows, verdicts = agreed(Answers.of(row, labels, unsure=spoken["unsure"].to_numpy(bool)), len(item_ids),
+                            len(label_ids))
+    by_others = np.isin(np.arange(len(spoken)), rows[truth[rows] < 0])
+    truth[rows] = np.where(truth[rows] < 0, verdicts, truth[rows])
+    known = spoken.assign(right=labels == truth, judged_by=np.where(by_others, "others", "gold"))
+    return known.loc[(labels >= 0) & (truth >= 0), ["annotator", "certainty", "right", "judged_by"]]
+
+
 def features(shelf: Shelf, positions: list[int]) -> list[np.ndarray]:
     """What quick models see of items: main components of their pixels and of their edges, and what the net as it was
     passed in, before it learned from anybody's answers, makes of them. Zeros where an item can't be read."""
-    project = shelf.project
+    if not positions:
+        return []
+    project, some = shelf.project, _Some(shelf.project.pool, positions)
     fresh = shelf.predictor_of(shelf.start("initial", seed=project.settings["seed"]), project.taxonomy.label_ids)
-    kinds = [Pixels(project.pool).of(positions), Pixels(project.pool, edges=True).of(positions), fresh.embed(positions)]
-    return [np.nan_to_num(kind) for kind in kinds] if positions else []
+    kinds = [*(Pixels(some, edges=edges).of(range(len(some))) for edges in (False, True)), fresh.embed(positions)]
+    return [np.nan_to_num(kind) for kind in kinds]
+
+
+class _Some:
+    """Some items of a pool, so that what is kept of each grows with the answers and not with the pool."""
+
+    def __init__(self, pool: Pool, positions: list[int]) -> None:
+        self._pool, self._positions = pool, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def load(self, row: int) -> np.ndarray:
+        return self._pool.load(self._positions[row])
 
 
 def _heard(said: Answers, n_items: int, n_labels: int) -> np.ndarray:

@@ -44,15 +44,15 @@ from .relabel import Ordering, Relabel
 from .sampling import Strategy
 from .second_looks import SECOND_LOOK, SecondLooks
 from .standing import Standing, as_of, midnight
-from .store import Store
+from .store import Store, uncollected
 from .taxonomy import Taxonomy
 from .undo import taken_back
 from .yardstick import Yardstick
 
 CLAIM_S = 900
 SHOWN_PROBS = 5
-# So many of the latest decisions tell how long one takes.
-PACES = 500
+# Of so many of the latest decisions, those that were timed tell how long one takes.
+PACES = 2_000
 
 
 class Project:
@@ -314,7 +314,7 @@ class Project:
         places = {self.pool.position(item_id): self.taxonomy.answer(label).id for item_id, label in labels.items()}
         with self.stands.lock:
             self.refresh()
-            relabel = self._relabel()
+            relabel = self.relabel()
             own, others = relabel.asked(self.annotator)
             open_ = {place: label_id for place, label_id in places.items() if own[place] or others[place]}
             for place, label_id in open_.items():
@@ -324,23 +324,28 @@ class Project:
                                    f"{self.taxonomy.name_of(label_id)!r}; it may be: {names}.")
         taken = {str(self.pool.ids[place]): label_id for place, label_id in open_.items()}
         if taken:
-            self.record("presumed", {"labels": taken, "taxonomy": self.taxonomy.version, "estimate": dict(estimate),
-                                     "why": why})
-            self.refresh()
-            self._tell("decisions")
+            self.note_presumed({"labels": taken, "taxonomy": self.taxonomy.version, "estimate": dict(estimate),
+                                "why": why})
         return list(taken)
+
+    def note_presumed(self, body: Mapping[str, Any]) -> None:
+        """Write down what is presumed, or proposed to be."""
+        self.record("presumed", body)
+        self.refresh()
+        self._tell("decisions")
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """The items in doubt, in the order in which an annotator would be asked about them."""
         annotator = check_annotator(annotator or self.annotator)
         self.refresh()
-        return self._relabel().frame(annotator)
+        return self.relabel().frame(annotator)
 
-    def _relabel(self) -> Relabel:
+    def relabel(self) -> Relabel:
+        """The queue of what edits left in doubt."""
         return Relabel(self.stands, self.pool, ordering=self.ordering)
 
     def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
-        relabel = self._relabel()
+        relabel = self.relabel()
         return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
 
     def _next_second_look(self, n: int, annotator: str, leave: Collection[int]) -> Items:
@@ -376,7 +381,7 @@ class Project:
 
     def use_predictions(self, predictions: Predictions | None) -> None:
         """Order the queue by these from now on."""
-        self.ranking.use(predictions, self.lineage)
+        self.ranking.use(predictions)
         self._tell("model")
 
     # -- the queue: what a person is asked -------------------------------------------------------------------
@@ -473,8 +478,9 @@ class Project:
                            f"{sorted(self.lineage.versions)}.")
         if taxonomy is not None:
             return answers.frame(as_of(self.store, taxonomy), self.lineage, version=taxonomy)
-        table = self.store.annotations()
-        return answers.frame(table, self.lineage, presumed=self.presumed())
+        with uncollected():
+            table = self.store.annotations(columns=answers.READ)
+            return answers.frame(table, self.lineage, presumed=self.presumed())
 
     def presumed(self) -> dict[str, str]:
         """The items whose label is presumed: item_id -> today's label_id."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,12 @@ import pandas as pd
 from .given import Pair
 from .lineage import Lineage, Step
 from .pool import Pool
+from .proposal import Proposal
 from .records import Item
 from .standing import Standing
+
+if TYPE_CHECKING:
+    from . import relabelling
 
 COLUMNS = ["item_id", "annotator", "label", "candidates", "edit", "prose", "why"]
 
@@ -28,6 +32,7 @@ class Doubt(NamedTuple):
     position: int
     step: Step
     candidates: tuple[str, ...]
+    check: bool = False  # of what is proposed to be presumed
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ class Relabel:
 
     def order(self, n: int, annotator: str, *, leave: Collection[int] = ()) -> list[Doubt]:
         """The next n items for an annotator: what the newest edit left in doubt first, and of that the annotator's own
-        answers; those of others where one answer an item is enough. What they skipped comes last.
+        answers; those of others where one answer an item is enough. Checks of what is proposed to be presumed come
+        first of all, what they skipped last.
 
         Parameters
         ----------
@@ -74,19 +80,26 @@ class Relabel:
         with self._stands.lock:
             own, others = self.asked(annotator)
             skipped = [place for place in self._stands.queue.skipped(annotator) if own[place] or others[place]]
-        later = np.maximum(own, others)[skipped].tolist()
-        own[skipped] = others[skipped] = 0
-        found: list[Doubt] = []
+            versions, steps_of = np.maximum(own, others), {step.version: step for step in self._stands.lineage.steps}
+            checks = [place for place in self._checks() if versions[place] and place not in {*leave, *skipped}][:n]
+            found = [Doubt(place, steps_of[versions[place]], self.candidates(place), True) for place in checks]
+        own[[*skipped, *checks]] = others[[*skipped, *checks]] = 0
         for version in sorted({*own[own > 0].tolist(), *others[others > 0].tolist()}, reverse=True):
             for steps in (own, others):
                 places = np.flatnonzero(steps == version)
                 if len(places) and len(found) < n:
                     found += self._of_step(version, places[~np.isin(places, list(leave))], n - len(found))
-        steps_of = {step.version: step for step in self._stands.lineage.steps}
         with self._stands.lock:
-            found += [Doubt(place, steps_of[version], self.candidates(place))
-                      for place, version in zip(skipped, later, strict=True) if place not in leave][:n - len(found)]
+            found += [Doubt(place, steps_of[versions[place]], self.candidates(place))
+                      for place in skipped if place not in leave][:n - len(found)]
         return found
+
+    def newest(self, annotator: str, among: int) -> Sight | None:
+        """What is known of so many of the items that the newest edit left in doubt; None where none is in doubt."""
+        with self._stands.lock:
+            versions = np.maximum(*self.asked(annotator))
+            newest = int(versions.max(initial=0))
+            return self._sight(newest, np.flatnonzero(versions == newest), among)[0] if newest else None
 
     def asked(self, annotator: str) -> tuple[np.ndarray, np.ndarray]:
         """For each item the version of the step for which an annotator is asked about it again, 0 for none: because of
@@ -138,17 +151,23 @@ class Relabel:
     def items(self, doubts: Sequence[Doubt]) -> list[Item]:
         """The doubts as the queue gives them out; what measures stays blind."""
         queue = self._stands.queue
-        return [Item(str(self._pool.ids[place]), place, "relabel", bool(queue.holdout[place] or queue.gold[place]),
-                     self._pool.meta(place), candidates) for place, _, candidates in doubts]
+        return [Item(str(self._pool.ids[place]), place, "check" if check else "relabel",
+                     bool(check or queue.holdout[place] or queue.gold[place]), self._pool.meta(place), candidates)
+                for place, _, candidates, check in doubts]
+
+    def _checks(self) -> list[int]:
+        proposal = Proposal.of(self._stands, self._pool)
+        due = [] if proposal is None else proposal.due()
+        return [place for place in self._pool.positions(due).tolist() if place >= 0] if due else []
 
     def _of_step(self, version: int, places: np.ndarray, n: int) -> list[Doubt]:
         with self._stands.lock:
-            sight, rest = self._sight(version, places)
+            sight, rest = self._sight(version, places, AMONG)
         order = (sight.positions if self._ordering is None else self._ordering(sight)).tolist() + rest.tolist()
         with self._stands.lock:
             return [Doubt(place, sight.step, self.candidates(place)) for place in order[:n]]
 
-    def _sight(self, version: int, places: np.ndarray) -> tuple[Sight, np.ndarray]:
+    def _sight(self, version: int, places: np.ndarray, among: int) -> tuple[Sight, np.ndarray]:
         """What is known of the items that a step left in doubt, and the positions that are too many to be looked at."""
         stands, lineage = self._stands, self._stands.lineage
         step = next(step for step in lineage.steps if step.version == version)
@@ -156,13 +175,13 @@ class Relabel:
                  if step.before is not None and label.id not in lineage.versions[step.before]]
         first = np.isin(places, self._pool.positions(named)) if named else np.zeros(len(places), np.bool_)
         places = places[np.lexsort((stands.queue.draws[places], ~first))]
-        candidates = tuple(map(self.candidates, places[:AMONG].tolist()))
+        candidates = tuple(map(self.candidates, places[:among].tolist()))
         family = {label_id: column for column, label_id in enumerate(sorted(set().union(*candidates)), 1)}
         labels = stands.given.look(lambda pair: family.get(lineage.exactly(*pair) or "", 0))
         teach = np.flatnonzero(labels)
         teach = teach[np.argsort(stands.queue.draws[teach])[:TAUGHT]]
         taught = dict(zip(teach.tolist(), [list(family)[label - 1] for label in labels[teach]], strict=True))
-        return Sight(step, places[:AMONG], candidates, places[:int(first.sum())], taught), places[AMONG:]
+        return Sight(step, places[:among], candidates, places[:int(first.sum())], taught), places[among:]
 
     def _looked_for(self, step: Step) -> tuple[str, ...]:
         """The labels of today that a step added to be looked for among others' answers."""
@@ -191,23 +210,31 @@ def by_doubt(features: Callable[[np.ndarray], np.ndarray], *, seed: int) -> Orde
     seed : of the clusters
     """
     def ordered(sight: Sight) -> np.ndarray:
-        from . import relabelling  # loads scipy, which opening a project doesn't need
-        family = sorted(set().union(*sight.candidates))
-        narrowed = np.array([bool(some) for some in sight.candidates], np.bool_)
-        asked = sight.positions[narrowed]
-        if len(family) < 2 or len(asked) < 2:
+        if (known := told(sight, features, seed=seed)) is None:
             return sight.positions
-        column = {label_id: place for place, label_id in enumerate(family)}
-        taught = {place: label_id for place, label_id in sight.taught.items() if place not in set(asked.tolist())}
-        positions = np.concatenate([asked, np.fromiter(taught, np.int64, len(taught))])
-        likely = np.zeros((len(positions), len(family)), np.bool_)
-        for row, some in enumerate(candidates for candidates in sight.candidates if candidates):
-            likely[row, [column[label_id] for label_id in some]] = True
-        likely[len(asked):] = True
-        answers = np.full(len(positions), -1, np.int64)
-        answers[len(asked):] = [column[label_id] for label_id in taught.values()]
-        said = relabelling.order(features(positions), likely, answers, seed=seed,
-                                 examples=np.flatnonzero(np.isin(asked, sight.examples)).tolist())
-        return np.concatenate([positions[said.rows], sight.positions[~narrowed]])
+        positions, _, said = known
+        return np.concatenate([positions[said.rows], sight.positions[[not some for some in sight.candidates]]])
 
     return ordered
+
+
+def told(sight: Sight, features: Callable[[np.ndarray], np.ndarray], *, seed: int
+         ) -> tuple[np.ndarray, list[str], relabelling.Order] | None:
+    """What can be told of a sight's items that have candidates, and of the answers that teach: their positions, the
+    label_ids of the columns, and the order. None where there is nothing to choose."""
+    from . import relabelling  # loads scipy, which opening a project doesn't need
+    family = sorted(set().union(*sight.candidates))
+    asked = sight.positions[[bool(some) for some in sight.candidates]]
+    if len(family) < 2 or len(asked) < 2:
+        return None
+    column, open_ = {label_id: place for place, label_id in enumerate(family)}, set(asked.tolist())
+    taught = {place: label_id for place, label_id in sight.taught.items() if place not in open_}
+    positions = np.concatenate([asked, np.fromiter(taught, np.int64, len(taught))])
+    likely = np.zeros((len(positions), len(family)), np.bool_)
+    for row, some in enumerate(candidates for candidates in sight.candidates if candidates):
+        likely[row, [column[label_id] for label_id in some]] = True
+    likely[len(asked):] = True
+    answers = np.full(len(positions), -1, np.int64)
+    answers[len(asked):] = [column[label_id] for label_id in taught.values()]
+    examples = np.flatnonzero(np.isin(asked, sight.examples)).tolist()
+    return positions, family, relabelling.order(features(positions), likely, answers, seed=seed, examples=examples)

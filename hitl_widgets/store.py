@@ -6,12 +6,14 @@ an item holds. Everything else here is a way to read the log, or to keep a copy 
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -75,8 +77,9 @@ _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_i
 _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.annotator == bindparam("annotator"), ANNOTATION.c.scripted == 0).order_by(
     ANNOTATION.c.acted_at.desc(), EVENT.c.seq.desc()).limit(bindparam("n"))
-_TIMED = select(ANNOTATION.c.shown_ms).where(ANNOTATION.c.shown_ms.is_not(None)).order_by(
-    ANNOTATION.c.seq.desc()).limit(bindparam("n"))
+# Among the latest only: where nobody was timed, a million rows would be gone through to find that out.
+_LATELY = select(ANNOTATION.c.shown_ms).order_by(ANNOTATION.c.seq.desc()).limit(bindparam("n")).subquery()
+_TIMED = select(_LATELY).where(_LATELY.c.shown_ms.is_not(None))
 # Nothing else in a body is called so; and what a note says has its quotes escaped.
 _MARKING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
@@ -330,7 +333,7 @@ class Store:
         return [event_of(row) for row in reversed(rows)]
 
     def paces(self, n: int) -> list[float]:
-        """Seconds from paint to key press of the last n decisions that were timed on a screen and stand."""
+        """Seconds from paint to key press, of those of the last n decisions that were timed on a screen and stand."""
         return [row[0] / 1000 for row in self._read(_rows(_TIMED, n=n))]
 
     def newest(self, n: int) -> list[tuple[str, str, int | None]]:
@@ -392,10 +395,11 @@ class Store:
         names = ANNOTATION.c.keys() if columns is None else list(dict.fromkeys((*_WHOSE, *columns)))
         wanted = select(*(ANNOTATION.c[name] for name in names))
         table: dict[str, list[Any]] = {name: [] for name in names}
-        for rows in self._chunks(wanted.where(ANNOTATION.c.seq > _SINCE).order_by(ANNOTATION.c.seq).limit(_CHUNK), 0) \
-                if since_seq is None else self._of_changed(wanted, since_seq):
-            for name, values in zip(names, zip(*rows, strict=True), strict=True):
-                table[name].extend(values)
+        with uncollected():
+            everything = wanted.where(ANNOTATION.c.seq > _SINCE).order_by(ANNOTATION.c.seq).limit(_CHUNK)
+            for rows in self._chunks(everything, 0) if since_seq is None else self._of_changed(wanted, since_seq):
+                for name, values in zip(names, zip(*rows, strict=True), strict=True):
+                    table[name].extend(values)
         n_rows = len(table["seq"])
         if n_rows and (table["seq"][-1] > start or None in table["decision_id"]):
             # Where somebody wrote meanwhile, what changed came again, further on, and the last word counts.
@@ -498,6 +502,19 @@ class Store:
         if "malformed" in said or "not a database" in said:
             return self._damaged(said)
         return StoreError(f"the log {self._log} refused: {said}.")
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """For reading a large log: it makes a million strings, and the collector would go through all of them again and
+    again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Act:

@@ -34,10 +34,12 @@ from .second_looks import SECOND_LOOK, SecondLooks
 from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from .calibration import Calibration
     from .explanations import Explanations
     from .flips import Flips
     from .iteration import Applied, Preview
     from .learn.finetune import LabelledImages
+    from .presuming import Presumption
     from .rounds import Run
     from .shelf import Shelf
     from .widgets.desk import OtherDesk
@@ -336,6 +338,29 @@ class Workbench:
             self._weigh()
         self._foresee("random" if queue else strategy, annotator, budget_s=WAITED_FOR_S)
         return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
+
+    def presume(self, tolerance: float = 0.05) -> Presumption:
+        """Take items in doubt, of which a light head is sure, for what it says, once enough of them were checked.
+
+        Call it again and again: first it proposes labels and draws items to be checked, which
+        ``wb.review(queue="relabel")`` then asks about first, blind; then it tells how many are missing; and at 30, 60
+        and 120 checks whether the rest is good enough, and is presumed, or not, and is left in the queue. The status of
+        presumed items is "presumed": they never count as a person's answer.
+
+        Parameters
+        ----------
+        tolerance : largest share of wrong labels to be put up with, with 95 % confidence
+
+        Returns
+        -------
+        Presumption
+            .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
+        """
+        from .presuming import go_on
+        project = self.project
+        project.refresh()
+        return go_on(project.stands, self.pool, project.relabel(), annotator=self.annotator, tolerance=tolerance,
+                     seed=project.settings["seed"], features=self.shelf.features, record=project.note_presumed)
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """The items that taxonomy edits left in doubt, in the order in which an annotator would be asked about them.
@@ -715,6 +740,36 @@ class Workbench:
     def consensus(self) -> pd.DataFrame:
         """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
         return self.project.consensus()
+
+    def calibration(self, annotator: str | None = None) -> Calibration:
+        """Whether people's certainty means anything: how often answers are right at each step of it.
+
+        Judged by gold, elsewhere by what two or more other annotators of the item agree on; hold-out aside.
+
+        Parameters
+        ----------
+        annotator : of whom; None takes everybody, and all together
+
+        Returns
+        -------
+        Calibration
+            .table (n, Brier score, AUROC with its interval, a verdict in words, a flag for who rates everything 10),
+            .curve, .plot()
+
+        Raises
+        ------
+        BadInput
+            When the annotator has answered nothing.
+        """
+        from .believing import judged
+        from .calibration import calibration
+        answers = judged(self.project)
+        if annotator is not None:
+            if annotator not in (known := sorted(set(self.annotations()["annotator"]))):
+                raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
+                               f"{', '.join(known) or 'nobody'}.")
+            answers = answers[answers["annotator"] == annotator]
+        return calibration(answers)
 
     def progress(self, answers: int = 50) -> Progress:
         """What the rounds so far came to, and what the next answers are likely to gain: when is it enough?

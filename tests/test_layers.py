@@ -43,16 +43,17 @@ LAYERS = [
           {"numpy", "yaml"}),
     Layer(2, {"sampling", "coverage", "strategies", "queue", "given", "answers", "trust", "folds", "intervals",
              "curves", "overlay", "superpixels", "examples", "features", "relabelling", "quality", "clusters",
-             "census", "second_looks", "calibration"}, MATHEMATICS),
+             "census", "second_looks"}, MATHEMATICS),
     Layer(2, {"store", "tables", "copies", "lock"}, {"sqlalchemy"}),
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
     Layer(3, {"learn"}, LEARNING),
     # The spine knows predictors and explainers by their protocols in `records`, so that fakes serve in tests.
     Layer(4, {"project", "standing", "contents", "choosing", "iteration", "relabel", "predictions", "maps",
-             "yardstick", "imports", "simulation", "ledger", "report", "others"}, MATHEMATICS, below=3),
+             "yardstick", "imports", "simulation", "ledger", "report", "others",
+             "proposal", "presuming"}, MATHEMATICS, below=3),
     Layer(5, {"widgets"}, VIEWS),
     Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "flips", "marks", "believing", "looks",
-             "worth"}, LEARNING | VIEWS),
+             "worth", "calibration"}, LEARNING | VIEWS),
 ]
 
 # In these modules only, whatever the row of others allows.

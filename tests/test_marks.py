@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from nets import VisionTransformer, seeded
 from torch import nn
 
 import hitl_widgets as hw
@@ -219,14 +220,15 @@ def test_a_run_of_an_older_log_has_no_reliance(labelled):
 def test_the_maps_of_both_models_stand_below_what_was_marked(labelled):
     first = labelled()
     first.finetune(epochs=4, reasons="off")
-    spoken = first.finetune(epochs=4, seed=1)
+    spoken = first.finetune(epochs=4, seed=1, reasons="penalty", adopt="never")
     shares = shares_in(spoken.plot_reasons(3))
     assert [len(row) for row in shares] == [3, 3]
     assert np.mean(shares[0]) > np.mean(shares[1])
     first.close()
     again = labelled()
     again.finetune(epochs=4, reasons="off")
-    assert shares_in(again.finetune(epochs=4, seed=1).plot_reasons(3)) == shares  # both models come from their files
+    once_more = again.finetune(epochs=4, seed=1, reasons="penalty", adopt="never")
+    assert shares_in(once_more.plot_reasons(3)) == shares  # both models come from their files
 
 
 def shares_in(plot):
@@ -259,3 +261,16 @@ def test_reasons_that_cannot_be_compared_are_refused_in_words(labelled, case):
     else:
         with pytest.raises(BadInput, match="no model before round 7"):
             before_and_after(wb.shelf, [["0", [[None, None]]]] + run.witness.args[1], 7, n=1, method="saliency")
+
+
+def test_a_vision_transformer_is_explained_and_hears_what_was_marked_by_both_ways(labelled):
+    wb = labelled(model=seeded(VisionTransformer, 2, 1, 14), preprocess=hw.Preprocess(14, channels=1))
+    shown = wb.explain(wb.holdout[:2], method="integrated_gradients", target=("light", "dark"))
+    assert shown.errors == {}
+    assert np.asarray(shown).any(axis=(1, 2)).all()
+    with pytest.raises(ModelError, match="saliency"):  # one that does serve is named
+        wb.explain(wb.holdout[:2], method="gradcam")
+    for how in ("penalty", "invariance"):
+        run = wb.finetune(epochs=1, reasons=how, adopt="never")
+        assert (run.reasons, run.relies_after.marked.n) == (how, 10)
+        assert np.isfinite(run.history["loss"]).all()

@@ -233,7 +233,7 @@ def right(net, images, targets):
         return float((net(images).argmax(dim=1) == targets).float().mean())
 
 
-def leaning(net, views, regions):
+def asking(net):
     class Pool:
         ids = ("a",)
 
@@ -242,8 +242,11 @@ def leaning(net, views, regions):
 
         def load(self, position):
             return noise(1, (12, 12))[0]
-    predictor = NetPredictor(net, Pool(), ["La", "Lb"], preprocess=Preprocess(12), device="cpu")
-    return rely(predictor, views[:60], regions[:60], views[60:120])
+    return NetPredictor(net, Pool(), ["La", "Lb"], preprocess=Preprocess(12), device="cpu")
+
+
+def leaning(net, views, regions):
+    return rely(asking(net), views[:60], regions[:60], views[60:120])
 
 
 def marks_of(regions, rows):
@@ -443,6 +446,50 @@ def test_a_net_that_fails_on_marked_views_is_told():
 
 
 # -- the figures ---------------------------------------------------------------------------------------------------
+
+class Reader(nn.Module):
+    """A bright place anywhere in some columns at the top tells the label; a weight, since nets have some."""
+
+    def __init__(self, columns):
+        super().__init__()
+        self.scale, self.columns = nn.Parameter(torch.tensor(1e4)), columns
+
+    def forward(self, views):
+        bright = self.scale * (views[:, 0, :3, self.columns].amax(dim=(1, 2)) - 1e-3)
+        return torch.stack([bright, -bright], dim=1)
+
+
+def test_reliance_is_how_much_of_the_probability_moves_when_others_patches_are_painted_in():
+    # The others are white, so that every painting is; a marked item is black there, and all of its probability moves.
+    black, white, regions = torch.zeros(3, 1, 12, 12), torch.ones(5, 1, 12, 12), corner(3, 3, 12)
+    told = rely(asking(Reader(slice(0, 3))), black, regions, white)
+    assert (float(told.marked), told.marked.n) == (pytest.approx(1), 3)
+    assert (float(told.unmarked), told.unmarked.n) == (0, 5)
+    assert told.area == pytest.approx(9 / 144)
+
+
+def test_unmarked_items_take_the_marked_regions_in_turn():
+    right = torch.zeros(1, 12, 12, dtype=torch.bool)
+    right[:, :3, 9:] = True
+    others = torch.zeros(2, 1, 12, 12)
+    others[:, :, 11] = 1  # paint may have any shade
+    told = rely(asking(Reader(slice(9, 12))), torch.zeros(2, 1, 12, 12), torch.cat([corner(1, 3, 12), right]), others)
+    assert 0.2 < float(told.unmarked) <= 0.5  # the first takes a region where the net doesn't look
+
+
+def test_the_share_of_attribution_is_of_the_predicted_label_whatever_its_sign():
+    class Weighs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = nn.Parameter(torch.tensor([3.0, -1.0, 5.0]))
+
+        def forward(self, views):
+            first, second, third = (views[:, 0, at, at] for at in (0, 5, 9))
+            return torch.stack([9 + self.weights[0] * first + self.weights[1] * second, self.weights[2] * third], dim=1)
+    views = torch.rand(4, 1, 12, 12, generator=chance())
+    told = rely(asking(Weighs()), views, corner(4, 3, 12), views)
+    assert float(told.share) == pytest.approx(3 / 4)
+
 
 def test_a_mean_has_students_interval():
     # Of 0.2, 0.4, 0.6: mean 0.4, standard error 0.2 / sqrt(3), t(2) = 4.3027, so 0.4 -+ 0.4968, cut off at 0.

@@ -745,3 +745,44 @@ test("a blind item is held against nothing, nor one of which only one label is k
   assert.match(session.notice.text, /nothing to hold/);
   assert.deepEqual([session.rival, kernel.sent.filter((m) => m.kind === "map")], [null, []]);
 });
+
+const HALVES = () => new Uint8Array(new Uint16Array([0, 1]).buffer);
+
+test("parts come when they are first wanted; a click marks one, another takes it back, a drag goes on as it began", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  session.nextTool();
+  assert.equal(session.brush.in_parts, false, "nothing without the brush in hand");
+  session.nextBrush();
+  session.nextTool();
+  paint(session, { x: 1, y: 1 });
+  assert.equal(session.draft.marks.region("wrong"), null, "nothing before they are there");
+  assert.deepEqual(kernel.sent.filter((m) => m.kind === "segments"), [{ kind: "segments", item_id: "a" }]);
+  session.push({ kind: "segments", item_id: "a", width: 2, height: 1 }, [HALVES()]);
+  paint(session, { x: 1, y: 1 });
+  assert.deepEqual([session.draft.marks.count("wrong"), session.draft.reason], [32, "wrong"]);
+  paint(session, { x: 1, y: 1 });
+  assert.equal(session.draft.marks.count("wrong"), 0);
+  paint(session, { x: 1, y: 1 });
+  paint(session, { x: 7, y: 1 }, { x: 1, y: 1 });
+  assert.equal(session.draft.marks.count("wrong"), 64);
+  paint(session, { x: 9, y: 1 });
+  session.undo();
+  assert.equal(session.draft.marks.count("wrong"), 0, "a drag is one stroke");
+  session.withBrush((brush, item, draft) => { brush.move(item, -1, 0); brush.step(item, 1); brush.press(item, draft); });
+  assert.deepEqual(session.draft.marks.region("wrong"), { size: [8, 8], runs: [4, ...Array(15).fill(4)] });
+  session.accept();
+  assert.deepEqual(acts(kernel)[0].wrong.runs.length, 16);
+  session.nextBrush();
+  assert.deepEqual(kernel.sent.filter((m) => m.kind === "segments").map((m) => m.item_id), ["a", "b"], "the next item's too");
+});
+
+test("an item that falls into no parts is marked by spots, and says so", () => {
+  const { session } = open();
+  fill(session, "a");
+  session.nextBrush();
+  session.nextTool();
+  session.push({ kind: "segments", item_id: "a", width: 0, height: 0, problem: "it ends too early." }, []);
+  assert.match(session.notice.text, /ends too early/);
+  assert.equal(session.brush.in_parts, false);
+});

@@ -6,6 +6,7 @@ import { Brush, Draft, flagName } from "./draft.js";
 import { Extras } from "./extras.js";
 import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
+import { Parts } from "./parts.js";
 import { decodeAhead, release } from "./pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
 import { mapKey, Sight } from "./sight.js";
@@ -244,7 +245,8 @@ export class Session {
         if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
       }
       if (push.item_id !== item?.item_id) return;
-    } else if (push.kind === "drop") {
+    } else if (push.kind === "segments") this.#split(push, buffers[0]);
+    else if (push.kind === "drop") {
       if (!push.decision_id || !this.mine.has(push.decision_id)) {
         this.queue.drop(push.item_ids, push.keep);
         const { current } = this.queue;
@@ -379,6 +381,40 @@ export class Session {
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.#say("This item is shown blind: there is no reason to mark.", false);
     this.#say(this.brush.next(item, this.draft), false);
+    this.#wantParts();
+  }
+
+  /** The brush marks whole parts of the item, or spots again. */
+  nextTool() {
+    const { brush, item } = this;
+    if (!brush.kind || !item) return;
+    brush.in_parts = !brush.in_parts;
+    if (item.parts === null) item.parts = undefined; // they never came: asked for again
+    this.#say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots", false);
+    this.#wantParts();
+  }
+
+  /** The parts of the item come from the kernel when they are first wanted. */
+  #wantParts() {
+    const { item, brush } = this;
+    if (!item || !brush.kind || !brush.in_parts) return;
+    if (item.parts) brush.part = item.parts.at(0.5, 0.5);
+    if (item.parts !== undefined) return;
+    item.parts = null;
+    this.extras.ask({ kind: "segments", item_id: item.item_id });
+  }
+
+  /** @param {Extract<Push, {kind: "segments"}>} push @param {ArrayBufferView | undefined} bytes */
+  #split({ item_id, width, height, problem }, bytes) {
+    const cells = bytes && new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    const parts = cells && cells.length === width * height ? new Parts(width, height, cells) : undefined;
+    for (const of of [this.queue.find(item_id), this.revising?.item]) if (of?.item_id === item_id) of.parts = parts;
+    if (this.item?.item_id !== item_id || !this.brush.in_parts) return;
+    if (parts) this.brush.part = parts.at(0.5, 0.5);
+    else {
+      this.brush.in_parts = false;
+      this.notice = { bad: true, text: `The item falls into no parts: ${problem ?? "none came"}` };
+    }
   }
 
   /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
