@@ -307,13 +307,13 @@ def test_a_label_is_made_of_a_cluster_and_unmade(opened):
 
 def test_leaving_out_and_sending_back(opened):
     notebook = open_desk(opened)
-    n_open = notebook.value("wb.progress()['open']")
+    n_open = notebook.value("wb.project.queue.n_open('ann')")
     press(notebook, "Space", "x")
     notebook.wait_until_stored()
     press(notebook, "Space", "b")
     notebook.wait_until_stored()
     assert lying(notebook) == 28
-    assert notebook.value("wb.progress()['open']") == n_open + 1
+    assert notebook.value("wb.project.queue.n_open('ann')") == n_open + 1
     assert notebook.value("list(wb.history().query(\"kind == 'sorted'\")['body'].map(lambda b: b['act']))") == \
         ["left_out", "sent_back"]
     press(notebook, "z", "z")
