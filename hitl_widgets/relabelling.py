@@ -212,9 +212,9 @@ def estimate(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: 
     Each look takes the interval of the unchecked labels' number of wrong ones, under Jeffreys' prior: beta-binomial,
     since there are only so many labels, and a number at its end counts by half (mid-P), since whole numbers would make
     it wider than it says. For the same reason the risk at each end is 2.75 %, not 2.5: so the interval at which one
-    stops holds the truth in 97 of 100 times over errors from 1 to 5 %, in 95 from 1 to 10 and in 94 from 0.5 to 20 %, all
-    looks included; Clopper and Pearson's in 98 to 99. Of one and the same small error it may be 85 or 100: counts of 30
-    leave no choice between.
+    stops holds the truth in 97 of 100 times over errors from 1 to 5 %, in 95 from 1 to 10 and in 94 from 0.5 to 20 %,
+    all looks included; Clopper and Pearson's in 98 to 99. Of one and the same small error it may be 85 or 100: counts
+    of 30 leave no choice between.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def estimate(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: 
     Examples
     --------
     >>> estimate([False] * 30, 400, tolerance=0.1)
-    1.6% of 370 labels wrong (0.0% to 8.1%; 0 of 30 checks): good enough for 10%
+    1.6% of 370 labels wrong (0.0% to 7.8%; 0 of 30 checks): good enough for 10%
     """
     wrong = np.asarray(wrong, bool)
     if len(wrong) > n_presumed:

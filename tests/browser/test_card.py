@@ -164,6 +164,25 @@ def test_a_reloaded_page_gets_its_window_again(open_card, lab):
     assert notebook.value("len(desk.decisions)") == 3
 
 
+def test_a_note_a_flag_and_a_mark_outlive_a_reload(open_card, lab):
+    notebook = open_card()
+    press(notebook, "Enter", "Shift+E", "n", *"hem", "Enter", "b")
+    notebook.card.locator(".hitl-brush").wait_for()
+    press(notebook, "Space")
+    notebook.wait_until_stored()
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    notebook.page.wait_for_timeout(500)
+    notebook.page.reload()
+    lab.wait_for_kernel(notebook)
+    assert notebook.wait_for_item() == "item-0001"
+    notebook.card.get_by_text("Marked as wrong").wait_for()
+    notebook.card.focus()
+    press(notebook, "1", "1")
+    notebook.wait_until_stored()
+    said = "[[list(d.flags), d.note, d.wrong is not None] for d in desk.decisions]"
+    assert notebook.value(said) == [[[], None, False], [["ethics"], "hem", True], [[], None, False]]
+
+
 def test_no_item_ends_in_the_saved_notebook(open_card, lab):
     notebook = open_card()
     press(notebook, "Enter")

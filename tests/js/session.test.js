@@ -786,3 +786,58 @@ test("an item that falls into no parts is marked by spots, and says so", () => {
   assert.match(session.notice.text, /ends too early/);
   assert.equal(session.brush.in_parts, false);
 });
+
+const drafts = (storage) => Array.from({ length: storage.length }, (_, i) => storage.key(i)).filter((key) => key.includes("/draft/"));
+
+test("what was said beside the label outlives a reload, for that item and person, until it is decided", () => {
+  const storage = memoryStorage();
+  const { session } = open({ storage });
+  fill(session, "a", "b");
+  session.toggleFlag("ethics");
+  session.write("odd hem");
+  session.nextBrush();
+  paint(session, { x: 2, y: 2 });
+  session.tick();
+
+  const other = open({ storage, annotator: "grace" }).session;
+  fill(other, "a");
+  assert.equal(other.draft.note, "", "not another person's");
+
+  const { session: again, kernel } = open({ storage, before: (early) => fill(early, "a", "b") });
+  assert.deepEqual([[...again.draft.flags], again.draft.note, again.draft.reason], [["ethics"], "odd hem", "wrong"]);
+  assert.deepEqual(again.draft.marks.region("wrong"), session.draft.marks.region("wrong"));
+  assert.match(again.notice.text, /here again/);
+  again.accept();
+  assert.deepEqual([acts(kernel)[0].note, acts(kernel)[0].flags], ["odd hem", ["ethics"]]);
+  assert.deepEqual([again.draft.note, again.item.item_id], ["", "b"], "the next item begins without");
+  again.tick();
+  assert.deepEqual(drafts(storage), []);
+});
+
+test("a draft that was taken back, or has grown old, isn't kept", () => {
+  const storage = memoryStorage();
+  const { session } = open({ storage });
+  fill(session, "a");
+  session.toggleFlag("ethics");
+  session.tick();
+  assert.equal(drafts(storage).length, 1);
+  session.toggleFlag("ethics");
+  session.tick();
+  assert.equal(drafts(storage).length, 0);
+  session.write("later");
+  session.tick();
+  const late = open({ storage, before: (early) => { early.around.now = () => 1000 + 31 * 86_400_000; early.kept.now = early.around.now; } });
+  assert.equal(drafts(storage).length, 0);
+  fill(late.session, "a");
+  assert.equal(late.session.draft.note, "");
+});
+
+test("an item that was decided in another tab takes what was said of it along", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  session.write("mine");
+  session.push({ kind: "drop", item_ids: ["a"], keep: 1, decision_id: "another" });
+  kernel.now += 2000;
+  session.tick();
+  assert.deepEqual([session.item.item_id, session.draft.note], ["b", ""]);
+});

@@ -32,6 +32,9 @@ export class Draft {
       wrong: this.marks?.region("wrong") ?? null, missing: this.marks?.region("missing") ?? null };
   }
 
+  /** Nothing is said. */
+  get empty() { return !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.marks?.count(kind)); }
+
   /** @param {string} flag @returns {string} what happened, in words */
   flag(flag) {
     if (!this.flags.delete(flag)) this.flags.add(flag);

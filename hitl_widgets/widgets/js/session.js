@@ -4,6 +4,7 @@
 import { assignKeys, bind, clashes } from "./keys.js";
 import { Brush, Draft, flagName } from "./draft.js";
 import { Extras } from "./extras.js";
+import { Kept } from "./kept.js";
 import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
 import { Parts } from "./parts.js";
@@ -43,6 +44,7 @@ export class Session {
     this.queue = new Queue();
     this.outbox = new Outbox(around.storage, around.now);
     this.link = new Link(this.outbox, around);
+    this.kept = new Kept(around.storage, around.now);
     this.extras = new Extras(around, { queue: this.queue, changed: () => this.#changed(false), say: (text, bad) => this.#say(text, bad) });
     /** @type {Setup | null} */
     this.setup = null;
@@ -197,10 +199,12 @@ export class Session {
     this.tally.take(setup.progress);
     this.sight.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
+    this.kept.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     // What was pushed before it was known which answers are on their way.
     this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
+    this.#takeUpDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
 
@@ -274,6 +278,7 @@ export class Session {
     if (item.item_id === this.elsewhere) this.elsewhere = null; // asked again
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
+      if (this.queue.current === item) this.#takeUpDraft();
       this.end = null;
       return;
     }
@@ -290,6 +295,9 @@ export class Session {
     if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
     if (this.queue.current?.item_id === this.elsewhere) {
       this.queue.drop([this.elsewhere], 0);
+      this.kept.drop(this.elsewhere);
+      this.draft = new Draft();
+      this.#takeUpDraft();
       this.#decode();
       this.#say("The last item was decided in another tab.", false);
     }
@@ -305,9 +313,29 @@ export class Session {
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    this.keepDraft();
     this.#leaveToOthers();
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed(false);
+  }
+
+  /** What is said beside the label outlives a reload, until the item is decided. */
+  keepDraft() {
+    const { item } = this;
+    if (item && !this.face && !this.revising) this.kept.put(item.item_id, this.draft);
+  }
+
+  /** The page goes. */
+  leave() { this.keepDraft(); }
+
+  /** What was said of the item on the screen before the page was reloaded is there again. */
+  #takeUpDraft() {
+    const { current } = this.queue;
+    if (!current || this.revising || !this.setup || !this.draft.empty) return;
+    const draft = current.draft ?? this.kept.draft(current.item_id);
+    if (!draft) return;
+    this.draft = draft;
+    this.notice = { bad: false, text: "What you had said of this item is here again." };
   }
 
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
@@ -664,7 +692,9 @@ export class Session {
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
-      this.draft = this.queue.current?.draft ?? new Draft();
+      this.kept.drop(item.item_id);
+      this.draft = new Draft();
+      this.#takeUpDraft();
       this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }

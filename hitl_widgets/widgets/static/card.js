@@ -149,8 +149,11 @@ function connect(model, make) {
     state.hello();
   });
   const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => state.leave?.();
+  addEventListener("pagehide", onLeave);
   const close = () => {
     clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
     model.off("msg:custom", onReply);
     feed?.off("msg:custom", onPush);
     feed?.off("comm_live_update", onLine);
@@ -502,6 +505,10 @@ var Draft = class {
       missing: this.marks?.region("missing") ?? null
     };
   }
+  /** Nothing is said. */
+  get empty() {
+    return !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.marks?.count(kind));
+  }
   /** @param {string} flag @returns {string} what happened, in words */
   flag(flag) {
     if (!this.flags.delete(flag)) this.flags.add(flag);
@@ -670,6 +677,69 @@ var Extras = class {
     this.around.save?.(name, bytes);
     const size = Math.max(1, Math.round(bytes.byteLength / 1024)).toLocaleString("en");
     this.card.say(`${name}: ${size} KB handed to the browser's downloads.`, false);
+  }
+};
+
+// hitl_widgets/widgets/js/kept.js
+var ROOT2 = "hitl_widgets/draft/";
+var DAYS = 30;
+var Kept = class {
+  /** @param {Store | null} storage @param {() => number} now */
+  constructor(storage, now) {
+    this.storage = storage;
+    this.now = now;
+    this.place = "";
+    this.written = /* @__PURE__ */ new Map();
+  }
+  /** Whose drafts. @param {string} project_id @param {string} base @param {string} annotator */
+  open(project_id, base, annotator) {
+    this.place = ROOT2 + [project_id, base, annotator].map(encodeURIComponent).join("/") + "/";
+    this.written.clear();
+    const { storage } = this;
+    const keys = Array.from({ length: storage?.length ?? 0 }, (_, i) => storage?.key(i) ?? "").filter((key) => key.startsWith(ROOT2));
+    for (const key of keys) if (!(this.now() - (this.#read(key)?.at ?? 0) < DAYS * 864e5)) this.#remove(key);
+  }
+  /** @param {string} item_id @param {Draft} draft */
+  put(item_id, draft) {
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.marks?.version]);
+    if (!this.place || looks === this.written.get(item_id)) return;
+    if (draft.empty) this.drop(item_id);
+    else {
+      try {
+        this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said }));
+      } catch {
+      }
+    }
+    this.written.set(item_id, looks);
+  }
+  /** @param {string} item_id @returns {Draft | null} */
+  draft(item_id) {
+    const said = this.place ? this.#read(this.#key(item_id))?.said : void 0;
+    return said ? new Draft(said) : null;
+  }
+  /** It is decided. @param {string} item_id */
+  drop(item_id) {
+    this.written.delete(item_id);
+    this.#remove(this.#key(item_id));
+  }
+  /** @param {string} item_id */
+  #key(item_id) {
+    return this.place + encodeURIComponent(item_id);
+  }
+  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past} | null} */
+  #read(key) {
+    try {
+      return JSON.parse(this.storage?.getItem(key) ?? "null");
+    } catch {
+      return null;
+    }
+  }
+  /** @param {string} key */
+  #remove(key) {
+    try {
+      this.storage?.removeItem(key);
+    } catch {
+    }
   }
 };
 
@@ -1056,6 +1126,7 @@ var Session = class {
     this.queue = new Queue();
     this.outbox = new Outbox(around.storage, around.now);
     this.link = new Link(this.outbox, around);
+    this.kept = new Kept(around.storage, around.now);
     this.extras = new Extras(around, { queue: this.queue, changed: () => this.#changed(false), say: (text, bad) => this.#say(text, bad) });
     this.setup = null;
     this.labels = /* @__PURE__ */ new Map();
@@ -1191,9 +1262,11 @@ var Session = class {
     this.tally.take(setup.progress);
     this.sight.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
+    this.kept.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
+    this.#takeUpDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
   /** @param {Setup["taxonomy"]} taxonomy */
@@ -1264,6 +1337,7 @@ var Session = class {
     if (item.item_id === this.elsewhere) this.elsewhere = null;
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
+      if (this.queue.current === item) this.#takeUpDraft();
       this.end = null;
       return;
     }
@@ -1279,6 +1353,9 @@ var Session = class {
     if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
     if (this.queue.current?.item_id === this.elsewhere) {
       this.queue.drop([this.elsewhere], 0);
+      this.kept.drop(this.elsewhere);
+      this.draft = new Draft();
+      this.#takeUpDraft();
       this.#decode();
       this.#say("The last item was decided in another tab.", false);
     }
@@ -1292,9 +1369,28 @@ var Session = class {
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    this.keepDraft();
     this.#leaveToOthers();
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed(false);
+  }
+  /** What is said beside the label outlives a reload, until the item is decided. */
+  keepDraft() {
+    const { item } = this;
+    if (item && !this.face && !this.revising) this.kept.put(item.item_id, this.draft);
+  }
+  /** The page goes. */
+  leave() {
+    this.keepDraft();
+  }
+  /** What was said of the item on the screen before the page was reloaded is there again. */
+  #takeUpDraft() {
+    const { current } = this.queue;
+    if (!current || this.revising || !this.setup || !this.draft.empty) return;
+    const draft = current.draft ?? this.kept.draft(current.item_id);
+    if (!draft) return;
+    this.draft = draft;
+    this.notice = { bad: false, text: "What you had said of this item is here again." };
   }
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
   crash(error) {
@@ -1639,7 +1735,9 @@ var Session = class {
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
-      this.draft = this.queue.current?.draft ?? new Draft();
+      this.kept.drop(item.item_id);
+      this.draft = new Draft();
+      this.#takeUpDraft();
       this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
