@@ -10,7 +10,7 @@ sum of the children's probabilities) and on children, both on items that nobody 
 Merge: a net that learned ten labels, of which several become one: how far is the probability of the folded row from the
 sum before anything is trained, beside the mean of the rows.
 
-    python benchmarks/fine.py [--seeds 3]
+    python benchmarks/fine.py [--seeds 0 1 2]
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def after_split(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> pd.Dat
         for name, net in nets.items():
             row[f"parents {name}"], row[f"children {name}"] = right(net, views[measured], labels[measured])
         rows.append(row)
-        print(pd.DataFrame([row]).round(3).to_string(index=False, header=seed == 0 and n == FINE[0]), flush=True)
+        print(pd.DataFrame([row]).round(3).to_string(index=False, header=n == FINE[0]), flush=True)
     return pd.DataFrame(rows)
 
 
@@ -110,19 +110,19 @@ def after_merge(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> list[d
 
 def main() -> None:
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     seeds, data, began = arguments.parse_args().seeds, np.load(DATA), time.perf_counter()
     views, labels = torch.from_numpy(data["images"][:, None] / np.float32(255)), data["labels"].astype(int)
-    merges = pd.DataFrame([row for seed in range(seeds) for row in after_merge(views, labels, seed=seed)])
-    print("mean difference in probability from the sum, and share of items with the same suggestion")
-    print(merges.drop(columns="seed").groupby("merge", sort=False).mean().round(4).to_string(), "\n", flush=True)
-    table = pd.concat([after_split(views, labels, seed=seed) for seed in range(seeds)])
+    table = pd.concat([after_split(views, labels, seed=seed) for seed in seeds])
     print("\nmean over seeds")
     print(table.drop(columns="seed").groupby("fine answers").mean().round(3).to_string())
     lost = (table["parents before"] - table["parents with the sum"]).max()
     ahead = (table["children with the sum"] - table["children from scratch"]).min()
     print(f"\nat worst {100 * lost:.1f} points lost on the parents, and {100 * ahead:+.1f} points to the net from "
           f"scratch on the children; {time.perf_counter() - began:.0f} s")
+    merges = pd.DataFrame([row for seed in seeds for row in after_merge(views, labels, seed=seed)])
+    print("\nmean difference in probability from the sum, and share of items with the same suggestion")
+    print(merges.drop(columns="seed").groupby("merge", sort=False).mean().round(4).to_string())
 
 
 if __name__ == "__main__":

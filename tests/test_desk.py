@@ -202,16 +202,16 @@ def test_what_is_left_out_keeps_its_answer_and_comes_again_with_a_new_one(laid):
 def test_what_is_sent_back_is_asked_again_also_after_a_restart_and_in_another_process(laid, bench):
     wb, others = laid
     beside = bench(None, annotator="bob")
-    n_open = wb.progress()["open"]
+    n_open = wb.tally()["open"]
     act = others.send_back([IDS[0], IDS[6]])
-    assert wb.progress()["open"] == beside.progress()["open"] == n_open + 2
+    assert wb.tally()["open"] == beside.tally()["open"] == n_open + 2
     assert {IDS[0], IDS[6]} <= {item.id for item in wb.next(30)}
     assert answers(wb)[IDS[0]] == "Other"   # until it is answered anew
-    assert bench(None).progress()["open"] == n_open + 2
+    assert bench(None).tally()["open"] == n_open + 2
     wb.decide(IDS[0], label="dog")
-    assert wb.progress()["open"] == beside.progress()["open"] == n_open + 1
+    assert wb.tally()["open"] == beside.tally()["open"] == n_open + 1
     others.undo(act.id)
-    assert wb.progress()["open"] == beside.progress()["open"] == n_open
+    assert wb.tally()["open"] == beside.tally()["open"] == n_open
     assert answers(wb)[IDS[0]] == "dog"
 
 

@@ -75,6 +75,14 @@ def test_doubts_of_one_kind_are_drawn_as_one_label_is_and_validate_by_their_shar
     assert len(training) + len(validating) == 320
 
 
+def test_few_answers_come_often_beside_many_in_doubt():
+    choices = np.zeros((1_022, 4), bool)
+    choices[:2, 0] = choices[2:22, 1] = choices[22:, 2:] = True
+    rows = among(torch.tensor([0] * 2 + [1] * 20 + [OPEN] * 1_000), choices, smoothing=SMOOTHING)
+    drawn = np.bincount(kinds(rows)[balanced(rows, 900, torch.Generator().manual_seed(0))])
+    assert drawn[drawn > 0].tolist() == [300, 300, 300]
+
+
 @pytest.mark.parametrize(("targets", "choices"), [
     ([0, 1], [[True, True]]), ([0, 5], [[True, False], [False, True]]), ([0, OPEN], [[True, False], [False, True]]),
     ([[0.5, 0.5]], [[True, False, True]])])

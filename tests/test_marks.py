@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from nets import VisionTransformer, seeded
 from torch import nn
 
 import hitl_widgets as hw
@@ -260,3 +261,16 @@ def test_reasons_that_cannot_be_compared_are_refused_in_words(labelled, case):
     else:
         with pytest.raises(BadInput, match="no model before round 7"):
             before_and_after(wb.shelf, [["0", [[None, None]]]] + run.witness.args[1], 7, n=1, method="saliency")
+
+
+def test_a_vision_transformer_is_explained_and_hears_what_was_marked_by_both_ways(labelled):
+    wb = labelled(model=seeded(VisionTransformer, 2, 1, 14), preprocess=hw.Preprocess(14, channels=1))
+    shown = wb.explain(wb.holdout[:2], method="integrated_gradients", target=("light", "dark"))
+    assert shown.errors == {}
+    assert np.asarray(shown).any(axis=(1, 2)).all()
+    with pytest.raises(ModelError, match="saliency"):  # one that does serve is named
+        wb.explain(wb.holdout[:2], method="gradcam")
+    for how in ("penalty", "invariance"):
+        run = wb.finetune(epochs=1, reasons=how, adopt="never")
+        assert (run.reasons, run.relies_after.marked.n) == (how, 10)
+        assert np.isfinite(run.history["loss"]).all()

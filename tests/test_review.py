@@ -555,3 +555,18 @@ def test_a_map_of_one_label_against_another_is_pushed_and_the_log_tells_that_it_
     assert desk.decisions[0].seen.as_body() == seen
     refused = browser.decide("item-0001", "accept", label_id=one, seen={**seen, "against": one})
     assert "held against another" in refused["reason"]
+
+
+def test_the_parts_of_an_item_are_pushed_when_they_are_asked_for(open_review):
+    _, _, browser = open_review(MemoryDesk(drawn(2, 700), broken=("item-0001",)))
+    browser.hello()
+    for item_id in ("item-0000", "item-0001"):
+        assert browser.review.receive({"kind": "segments", "item_id": item_id}) == {"kind": "noted"}
+    wait_for(lambda: len(browser.of_kind("segments")) == 2)
+    (said, [numbers]), (broken, nothing) = (row for row in browser.pushed if row[0]["kind"] == "segments")
+    assert (said["height"], said["width"]) == numbers.shape == (320, 320)
+    assert numbers.dtype == "<u2"
+    assert 20 < numbers.max() < 200
+    assert "ends after 12" in broken["problem"]
+    assert nothing == []
+    assert browser.review.receive({"kind": "segments", "item_id": "nowhere"})["kind"] == "rejected"

@@ -46,16 +46,21 @@ def test_model_and_answer_multiply_their_odds():
     assert found[0, 1] / found[0, 0] == pytest.approx(9 / 3)
 
 
-def test_two_annotators_who_agree_square_the_odds_and_two_who_differ_cancel_out():
+def test_two_annotators_who_agree_count_as_one_and_three_fifths_and_two_who_differ_cancel_out():
     agree = beliefs(worth(np.log(3)), EVEN, Answers.of([0, 0], [1, 1]))
-    assert agree == pytest.approx(np.array([[0.1, 0.9]]))
+    assert agree[0, 1] / agree[0, 0] == pytest.approx(3 ** (2 / 1.25))
     assert beliefs(worth(np.log(3)), EVEN, Answers.of([0, 0], [0, 1])) == pytest.approx(EVEN)
 
 
 def test_a_better_annotator_counts_for_more():
     two = worth(0.0, annotators=np.array([[np.log(9), 0], [np.log(3), 0]]))
     found = beliefs(two, EVEN, Answers.of([0, 0], [0, 1], annotator=[0, 1]))
-    assert found == pytest.approx(np.array([[0.75, 0.25]]))
+    assert found[0, 0] / found[0, 1] == pytest.approx(3 ** (1 / 1.25))
+
+
+def test_however_many_agree_they_never_count_as_more_than_four():
+    found = beliefs(worth(np.log(3)), EVEN, Answers.of([0] * 1000, [1] * 1000))
+    assert 3 ** 3.9 < found[0, 1] / found[0, 0] < 3 ** 4
 
 
 def test_an_item_without_an_answer_gets_the_models_word():

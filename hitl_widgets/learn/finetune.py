@@ -437,14 +437,16 @@ def balanced(targets: Tensor, n_draws: int, generator: torch.Generator) -> np.nd
     """Rows in the order in which to learn from them, each label as often as any other.
 
     A label's rows come round in turn, each time in a new order; those of a rare label at most 10 times as often as by
-    chance.
+    chance among the answers that are known. All that leave the same labels open count as one label's.
     """
     labels = kinds(targets)
     found, counts = labels.unique(return_counts=True)
+    # A few fine answers among many that are in doubt would hardly ever come, if these were counted too.
+    n_known = len(labels) if targets.ndim == 1 else int((labels < targets.shape[1]).sum())
     picked = []
     for kind, count in zip(found.tolist(), counts.tolist(), strict=True):
         rows = torch.nonzero(labels == kind)[:, 0]
-        quota = math.ceil(min(n_draws / len(found), MOST_REPEATS * n_draws * count / len(labels)))
+        quota = math.ceil(min(n_draws / len(found), MOST_REPEATS * n_draws * count / max(1, n_known)))
         turns = [rows[torch.randperm(count, generator=generator)] for _ in range(math.ceil(quota / count))]
         picked.append(torch.cat(turns)[:quota])
     order = torch.cat(picked)

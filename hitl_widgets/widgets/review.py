@@ -26,6 +26,7 @@ import numpy as np
 from ..errors import BadInput, HitlError
 from ..overlay import quantise
 from ..records import Attribution, Decision, Item, Items, Prediction, Region, Seen
+from ..superpixels import clickable
 from .acts import Acts
 from .card import Card, Feed, Message
 from .keys import configured
@@ -36,7 +37,6 @@ log = logging.getLogger(__name__)
 WINDOW = 20  # items that wait in the browser
 REFILL_BELOW = 16
 STRIP = 16  # thumbnails of past decisions that a page gets when it opens
-AGAIN = ("revision", "relabel", "check", "second look")  # why an item is asked that was answered before
 KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
 SHOWN = 5  # predictions on the card
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
@@ -147,7 +147,7 @@ class Review:
         self._acts = Acts({
             "hello": self._hello, "decide": self._decide, "retract": self._retract, "more": self._more,
             "name": self._name, "fetch": self._fetch, "map": self._map, "examples": self._examples,
-            "archive": self._archive})
+            "archive": self._archive, "segments": self._segments})
         self._count = True
         self._taxonomy = desk.taxonomy
         self._taxonomy_body = taxonomy_body(desk.taxonomy)
@@ -223,6 +223,10 @@ class Review:
         self._errand(1.0, partial(self._push_map_of, item, method, target, against))
         return {"kind": "noted"}
 
+    def _segments(self, act: Mapping[str, Any]) -> Message:
+        self._errand(0.5, partial(self._push_segments, self.desk.item(needed(act, "item_id"))))
+        return {"kind": "noted"}
+
     def _examples(self, act: Mapping[str, Any]) -> Message:
         label = self.desk.taxonomy.label(needed(act, "label_id"))
         self._errand(2.0, partial(self._push_examples, label))
@@ -274,7 +278,8 @@ class Review:
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
-            if decision.seen.chosen_by in AGAIN:  # what it revised stands again
+            # What it revised stands again.
+            if decision.seen.chosen_by in ("revision", "relabel", "check", "second look"):
                 self._errand(2.5, self._push_past)
             if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
                 self._window.insert(0, entry)
@@ -437,6 +442,17 @@ class Review:
                 body |= {"height": height, "width": width, "box": [float(v) for v in attribution.box],
                          "signed": attribution.signed, "target": attribution.target}
                 buffers.append(np.ascontiguousarray(values))
+        except HitlError as error:
+            body["problem"] = str(error)
+        self._push(body, buffers)
+
+    def _push_segments(self, item: Item) -> None:
+        body: Message = {"kind": "segments", "item_id": item.id, "height": 0, "width": 0}
+        buffers: list[Any] = []
+        try:
+            numbers = clickable(self.desk.pool.load(item.position))
+            body |= {"height": numbers.shape[0], "width": numbers.shape[1]}
+            buffers.append(np.ascontiguousarray(numbers, "<u2"))
         except HitlError as error:
             body["problem"] = str(error)
         self._push(body, buffers)

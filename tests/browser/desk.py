@@ -40,10 +40,13 @@ class MemoryPool:
         return len(self.ids)
 
     def picture(self, position: int) -> SimpleNamespace:
+        image = self.load(position)
+        return SimpleNamespace(data=self._png(image), mime="image/png", height=image.shape[0], width=image.shape[1])
+
+    def load(self, position: int) -> np.ndarray:
         if self.ids[position] in self.broken:
             raise ImageError(f"{self.ids[position]} ends after 12 of 400 bytes. Copy the file again.")
-        image = self.images[position]
-        return SimpleNamespace(data=self._png(image), mime="image/png", height=image.shape[0], width=image.shape[1])
+        return self.images[position]
 
     def thumbnail(self, position: int) -> bytes:
         return self._png(self.images[position])

@@ -4,8 +4,10 @@
 import { assignKeys, bind, clashes } from "./keys.js";
 import { Brush, Draft, flagName } from "./draft.js";
 import { Extras } from "./extras.js";
+import { Kept } from "./kept.js";
 import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
+import { Parts } from "./parts.js";
 import { decodeAhead, release } from "./pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
 import { mapKey, Sight } from "./sight.js";
@@ -42,6 +44,7 @@ export class Session {
     this.queue = new Queue();
     this.outbox = new Outbox(around.storage, around.now);
     this.link = new Link(this.outbox, around);
+    this.kept = new Kept(around.storage, around.now);
     this.extras = new Extras(around, { queue: this.queue, changed: () => this.#changed(false), say: (text, bad) => this.#say(text, bad) });
     /** @type {Setup | null} */
     this.setup = null;
@@ -196,10 +199,12 @@ export class Session {
     this.tally.take(setup.progress);
     this.sight.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
+    this.kept.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     // What was pushed before it was known which answers are on their way.
     this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
+    this.#takeUpDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
 
@@ -244,7 +249,8 @@ export class Session {
         if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
       }
       if (push.item_id !== item?.item_id) return;
-    } else if (push.kind === "drop") {
+    } else if (push.kind === "segments") this.#split(push, buffers[0]);
+    else if (push.kind === "drop") {
       if (!push.decision_id || !this.mine.has(push.decision_id)) {
         this.queue.drop(push.item_ids, push.keep);
         const { current } = this.queue;
@@ -272,6 +278,7 @@ export class Session {
     if (item.item_id === this.elsewhere) this.elsewhere = null; // asked again
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
+      if (this.queue.current === item) this.#takeUpDraft();
       this.end = null;
       return;
     }
@@ -288,6 +295,9 @@ export class Session {
     if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
     if (this.queue.current?.item_id === this.elsewhere) {
       this.queue.drop([this.elsewhere], 0);
+      this.kept.drop(this.elsewhere);
+      this.draft = new Draft();
+      this.#takeUpDraft();
       this.#decode();
       this.#say("The last item was decided in another tab.", false);
     }
@@ -303,9 +313,29 @@ export class Session {
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    this.keepDraft();
     this.#leaveToOthers();
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed(false);
+  }
+
+  /** What is said beside the label outlives a reload, until the item is decided. */
+  keepDraft() {
+    const { item } = this;
+    if (item && !this.face && !this.revising) this.kept.put(item.item_id, this.draft);
+  }
+
+  /** The page goes. */
+  leave() { this.keepDraft(); }
+
+  /** What was said of the item on the screen before the page was reloaded is there again. */
+  #takeUpDraft() {
+    const { current } = this.queue;
+    if (!current || this.revising || !this.setup || !this.draft.empty) return;
+    const draft = current.draft ?? this.kept.draft(current.item_id);
+    if (!draft) return;
+    this.draft = draft;
+    this.notice = { bad: false, text: "What you had said of this item is here again." };
   }
 
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
@@ -379,6 +409,40 @@ export class Session {
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.#say("This item is shown blind: there is no reason to mark.", false);
     this.#say(this.brush.next(item, this.draft), false);
+    this.#wantParts();
+  }
+
+  /** The brush marks whole parts of the item, or spots again. */
+  nextTool() {
+    const { brush, item } = this;
+    if (!brush.kind || !item) return;
+    brush.in_parts = !brush.in_parts;
+    if (item.parts === null) item.parts = undefined; // they never came: asked for again
+    this.#say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots", false);
+    this.#wantParts();
+  }
+
+  /** The parts of the item come from the kernel when they are first wanted. */
+  #wantParts() {
+    const { item, brush } = this;
+    if (!item || !brush.kind || !brush.in_parts) return;
+    if (item.parts) brush.part = item.parts.at(0.5, 0.5);
+    if (item.parts !== undefined) return;
+    item.parts = null;
+    this.extras.ask({ kind: "segments", item_id: item.item_id });
+  }
+
+  /** @param {Extract<Push, {kind: "segments"}>} push @param {ArrayBufferView | undefined} bytes */
+  #split({ item_id, width, height, problem }, bytes) {
+    const cells = bytes && new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    const parts = cells && cells.length === width * height ? new Parts(width, height, cells) : undefined;
+    for (const of of [this.queue.find(item_id), this.revising?.item]) if (of?.item_id === item_id) of.parts = parts;
+    if (this.item?.item_id !== item_id || !this.brush.in_parts) return;
+    if (parts) this.brush.part = parts.at(0.5, 0.5);
+    else {
+      this.brush.in_parts = false;
+      this.notice = { bad: true, text: `The item falls into no parts: ${problem ?? "none came"}` };
+    }
   }
 
   /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
@@ -628,7 +692,9 @@ export class Session {
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
-      this.draft = this.queue.current?.draft ?? new Draft();
+      this.kept.drop(item.item_id);
+      this.draft = new Draft();
+      this.#takeUpDraft();
       this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }

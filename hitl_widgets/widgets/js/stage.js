@@ -47,7 +47,8 @@ export function buildStage(session) {
   const planes = [h("div", { class: "hitl-plane" }, image, map), h("div", { class: "hitl-plane" }, alone)];
   const marked = h("canvas", { class: "hitl-marked-region", "aria-hidden": "true" });
   const brush = h("div", { class: "hitl-brush", hidden: true, "aria-hidden": "true" });
-  planes[0].append(marked, brush);
+  const parts = h("canvas", { class: "hitl-parts", "aria-hidden": "true" });
+  planes[0].append(marked, parts, brush);
   const sheet = h("div", { class: "hitl-sheet" }, planes[0]);
   const beside = h("div", { class: "hitl-sheet hitl-beside", hidden: true }, planes[1]);
   const broken = h("div", { class: "hitl-broken", role: "note" });
@@ -149,6 +150,12 @@ export function buildStage(session) {
     stage.addEventListener("lostpointercapture", () => stage.removeEventListener("pointermove", drag), { once: true });
   });
 
+  // The part under the pointer is the one in hand.
+  stage.addEventListener("pointermove", (event) => {
+    const { item, brush: tool } = session;
+    if (item && tool.kind && tool.in_parts && !event.buttons && tool.over(item, pixelAt(event))) session.withBrush(() => {});
+  });
+
   /** @param {Item | undefined} item @param {Saliency | null} hot */
   function drawImage(item, hot) {
     const picture = item?.picture ?? null;
@@ -185,10 +192,11 @@ export function buildStage(session) {
 
   /** @param {Item | undefined} item */
   function drawMarks(item) {
-    const { draft: { marks }, brush: { kind, erasing, cursor } } = session;
+    const { draft: { marks }, brush: { kind, erasing, cursor, in_parts } } = session;
     const visible = Boolean(marks && item?.picture && marks.width === item.width && marks.height === item.height);
     marked.hidden = !visible;
-    brush.hidden = !visible || !kind;
+    brush.hidden = !visible || !kind || in_parts;
+    drawParts(visible && kind && in_parts ? item : undefined);
     if (!marks || !item || !visible) return;
     const state = `${marks.version} ${marks.width} ${item.item_id}`;
     if (state !== painted) {
@@ -204,9 +212,24 @@ export function buildStage(session) {
     brush.classList.toggle("hitl-erasing", erasing);
   }
 
+  /** @param {Item | undefined} item whose parts are to be seen */
+  function drawParts(item) {
+    parts.hidden = !item?.parts;
+    if (!item?.parts) return;
+    const state = `${item.item_id} ${session.brush.part}`;
+    if (state === split) return;
+    split = state;
+    const times = MARKED_SIDE / Math.max(item.width, item.height);
+    const { width, height, pixels } = item.parts.drawn(Math.max(1, Math.round(item.width * times)), Math.max(1, Math.round(item.height * times)), session.brush.part);
+    parts.width = width;
+    parts.height = height;
+    /** @type {CanvasRenderingContext2D} */ (parts.getContext("2d")).putImageData(new ImageData(pixels, width, height), 0, 0);
+  }
+
   /** @type {string | undefined} */
   let shown;
   let painted = "";
+  let split = "";
   function update() {
     const { item, saliency } = session;
     const { display, on, method } = session.sight;

@@ -48,6 +48,8 @@ export interface Item {
   bytes?: ArrayBufferView; picture?: Picture; decoding?: Promise<void>;
   maps: Record<string, Saliency>; shown_at?: number; rejection?: string;
   fetching?: boolean; draft?: import("./draft.js").Draft; small?: boolean;
+  /** What clicks mark; null while it is on its way. */
+  parts?: import("./parts.js").Parts | null;
 }
 export type Picture = ImageBitmap | HTMLImageElement;
 
@@ -76,6 +78,7 @@ export type Reply =
 export type Push =
   | { kind: "item"; item: Omit<Item, "maps" | "bytes">; again?: boolean }
   | ({ kind: "map"; item_id: string } & Omit<Saliency, "values">)
+  | { kind: "segments"; item_id: string; height: number; width: number; problem?: string }
   | { kind: "drop"; item_ids: string[]; keep: number; decision_id?: string }
   | { kind: "past"; past: Past[] }
   | { kind: "thumbnail"; item_id: string }

@@ -90,7 +90,8 @@ export function render(el, session) {
   const brushKeys = {
     ArrowLeft: (brush, item) => brush.move(item, -1, 0), ArrowRight: (brush, item) => brush.move(item, 1, 0),
     ArrowUp: (brush, item) => brush.move(item, 0, -1), ArrowDown: (brush, item) => brush.move(item, 0, 1),
-    " ": (brush, item, draft) => brush.paint(item, draft, brush.cursor), e: (brush) => { brush.erasing = !brush.erasing; },
+    " ": (brush, item, draft) => brush.press(item, draft), p: () => session.nextTool(),
+    ",": (brush, item) => brush.step(item, -1), ".": (brush, item) => brush.step(item, 1), e: (brush) => { brush.erasing = !brush.erasing; },
     "]": (brush) => brush.resize(1.3), "[": (brush) => brush.resize(1 / 1.3), PageUp: (brush) => brush.resize(1.3),
     PageDown: (brush) => brush.resize(1 / 1.3),
   };

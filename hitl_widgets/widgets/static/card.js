@@ -149,8 +149,11 @@ function connect(model, make) {
     state.hello();
   });
   const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => state.leave?.();
+  addEventListener("pagehide", onLeave);
   const close = () => {
     clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
     model.off("msg:custom", onReply);
     feed?.off("msg:custom", onPush);
     feed?.off("comm_live_update", onLine);
@@ -409,6 +412,33 @@ var Marks = class {
     }
     this.version++;
   }
+  /** A whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
+  fill(kind, parts, part, { erase = false } = {}) {
+    const value = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
+    for (const at of this.#pixels(parts, part)) {
+      this.counts[kind] += value - this.masks[kind][at];
+      this.counts[other] -= this.masks[other][at];
+      this.masks[kind][at] = value;
+      this.masks[other][at] = 0;
+    }
+    this.version++;
+  }
+  /** Whether all of a part is marked. @param {Kind} kind @param {Parts} parts @param {number} part */
+  covers(kind, parts, part) {
+    for (const at of this.#pixels(parts, part)) if (!this.masks[kind][at]) return false;
+    return true;
+  }
+  /** The item's pixels that lie in a part. @param {Parts} parts @param {number} part */
+  *#pixels(parts, part) {
+    const { left, top, right, bottom } = parts.bounds[part];
+    const [across, down] = [this.width / parts.width, this.height / parts.height];
+    for (let row = Math.floor(top * down); row < Math.min(this.height, (bottom + 1) * down); row++) {
+      for (let column = Math.floor(left * across); column < Math.min(this.width, (right + 1) * across); column++) {
+        if (parts.at((column + 0.5) / this.width, (row + 0.5) / this.height) === part) yield row * this.width + column;
+      }
+    }
+  }
   /** @returns {boolean} whether there was a stroke to take back */
   undo() {
     const before = this.strokes.pop();
@@ -475,6 +505,10 @@ var Draft = class {
       missing: this.marks?.region("missing") ?? null
     };
   }
+  /** Nothing is said. */
+  get empty() {
+    return !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.marks?.count(kind));
+  }
   /** @param {string} flag @returns {string} what happened, in words */
   flag(flag) {
     if (!this.flags.delete(flag)) this.flags.add(flag);
@@ -494,6 +528,9 @@ var Brush = class {
     this.erasing = false;
     this.radius = 0.06;
     this.cursor = { x: 0, y: 0 };
+    this.in_parts = false;
+    this.part = 0;
+    this.clearing = null;
   }
   /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft @returns {string} in words */
   next(item, draft) {
@@ -511,23 +548,63 @@ var Brush = class {
   size(item) {
     return this.radius * Math.max(item.width, item.height);
   }
-  /** By half its width. @param {Item} item @param {number} dx @param {number} dy */
+  /** By half its width, or to the next part. @param {Item} item @param {number} dx @param {number} dy */
   move(item, dx, dy) {
+    if (this.in_parts) {
+      this.part = item.parts?.next(this.part, dx, dy) ?? 0;
+      return;
+    }
     const step = this.size(item);
     this.cursor = {
       x: Math.max(0, Math.min(item.width - 1, this.cursor.x + dx * step)),
       y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step))
     };
   }
+  /** To the next part by number, so that none is out of reach. @param {Item} item @param {1 | -1} by */
+  step(item, by) {
+    if (this.in_parts && item.parts) this.part = (this.part + by + item.parts.n) % item.parts.n;
+  }
+  /** The pointer is over a point of the item, in its pixels. @param {Item} item @param {{x: number, y: number}} at
+   * @returns {boolean} whether that is another part */
+  over(item, at) {
+    const part = this.in_parts && item.parts ? item.parts.at(at.x / item.width, at.y / item.height) : this.part;
+    const other = part !== this.part;
+    this.part = part;
+    return other;
+  }
+  /** Marks the part in hand, or clears it where it was marked; the further parts of a stroke follow the first.
+   * @param {Item} item @param {Draft} draft @param {boolean} begins */
+  fill({ parts }, draft, begins) {
+    const { marks } = draft;
+    if (!this.kind || !marks || !parts) return;
+    if (begins) marks.begin();
+    if (begins || this.clearing === null) this.clearing = this.erasing || marks.covers(this.kind, parts, this.part);
+    marks.fill(this.kind, parts, this.part, { erase: this.clearing });
+    this.#judge(draft);
+  }
+  /** What the keys' brush does where it stands. @param {Item} item @param {Draft} draft */
+  press(item, draft) {
+    if (this.in_parts) this.fill(item, draft, true);
+    else this.paint(item, draft, this.cursor);
+  }
+  /** A region says by itself that the reason is wrong. @param {Draft} draft */
+  #judge(draft) {
+    if (KINDS.some((kind) => draft.marks?.count(kind))) draft.reason = "wrong";
+  }
   /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
    * @param {Item} item @param {Draft} draft @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
   paint(item, draft, at, from) {
     const { marks } = draft;
     if (!this.kind || !marks) return;
+    if (this.in_parts) {
+      if (at.x < 0 || at.y < 0 || at.x >= item.width || at.y >= item.height) return;
+      if (this.over(item, at) || !from) this.fill(item, draft, !from);
+      return;
+    }
     if (!from) marks.begin();
     marks.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
     this.cursor = at;
-    if (KINDS.some((kind) => marks.count(kind))) draft.reason = "wrong";
+    this.#judge(draft);
   }
 };
 
@@ -600,6 +677,69 @@ var Extras = class {
     this.around.save?.(name, bytes);
     const size = Math.max(1, Math.round(bytes.byteLength / 1024)).toLocaleString("en");
     this.card.say(`${name}: ${size} KB handed to the browser's downloads.`, false);
+  }
+};
+
+// hitl_widgets/widgets/js/kept.js
+var ROOT2 = "hitl_widgets/draft/";
+var DAYS = 30;
+var Kept = class {
+  /** @param {Store | null} storage @param {() => number} now */
+  constructor(storage, now) {
+    this.storage = storage;
+    this.now = now;
+    this.place = "";
+    this.written = /* @__PURE__ */ new Map();
+  }
+  /** Whose drafts. @param {string} project_id @param {string} base @param {string} annotator */
+  open(project_id, base, annotator) {
+    this.place = ROOT2 + [project_id, base, annotator].map(encodeURIComponent).join("/") + "/";
+    this.written.clear();
+    const { storage } = this;
+    const keys = Array.from({ length: storage?.length ?? 0 }, (_, i) => storage?.key(i) ?? "").filter((key) => key.startsWith(ROOT2));
+    for (const key of keys) if (!(this.now() - (this.#read(key)?.at ?? 0) < DAYS * 864e5)) this.#remove(key);
+  }
+  /** @param {string} item_id @param {Draft} draft */
+  put(item_id, draft) {
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.marks?.version]);
+    if (!this.place || looks === this.written.get(item_id)) return;
+    if (draft.empty) this.drop(item_id);
+    else {
+      try {
+        this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said }));
+      } catch {
+      }
+    }
+    this.written.set(item_id, looks);
+  }
+  /** @param {string} item_id @returns {Draft | null} */
+  draft(item_id) {
+    const said = this.place ? this.#read(this.#key(item_id))?.said : void 0;
+    return said ? new Draft(said) : null;
+  }
+  /** It is decided. @param {string} item_id */
+  drop(item_id) {
+    this.written.delete(item_id);
+    this.#remove(this.#key(item_id));
+  }
+  /** @param {string} item_id */
+  #key(item_id) {
+    return this.place + encodeURIComponent(item_id);
+  }
+  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past} | null} */
+  #read(key) {
+    try {
+      return JSON.parse(this.storage?.getItem(key) ?? "null");
+    } catch {
+      return null;
+    }
+  }
+  /** @param {string} key */
+  #remove(key) {
+    try {
+      this.storage?.removeItem(key);
+    } catch {
+    }
   }
 };
 
@@ -707,6 +847,66 @@ var Link = class {
   }
 };
 var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
+
+// hitl_widgets/widgets/js/parts.js
+var Parts = class {
+  /** @param {number} width @param {number} height of the cells, which may be larger than the item's pixels
+   * @param {Uint16Array} numbers of each cell's part, along the rows, from 0 on without gaps */
+  constructor(width, height, numbers) {
+    this.width = width;
+    this.height = height;
+    this.numbers = numbers;
+    this.bounds = [];
+    this.middles = [];
+    for (let i = 0; i < numbers.length; i++) {
+      const [x, y, part] = [i % width, Math.floor(i / width), numbers[i]];
+      const bounds = this.bounds[part] ??= { left: x, top: y, right: x, bottom: y };
+      Object.assign(bounds, { left: Math.min(bounds.left, x), right: Math.max(bounds.right, x), bottom: y });
+      const middle = this.middles[part] ??= { x: 0, y: 0, n: 0 };
+      middle.n++;
+      middle.x += (x - middle.x) / middle.n;
+      middle.y += (y - middle.y) / middle.n;
+    }
+  }
+  get n() {
+    return this.middles.length;
+  }
+  /** The part under a point, in shares of the item. @param {number} x @param {number} y */
+  at(x, y) {
+    const cell = (share, n) => Math.max(0, Math.min(n - 1, Math.floor(share * n)));
+    return this.numbers[cell(y, this.height) * this.width + cell(x, this.width)];
+  }
+  /** The part next to one in a direction: the nearest whose middle lies that way, rather ahead than aside.
+   * @param {number} part @param {number} dx @param {number} dy one of them 1 or -1, the other 0 */
+  next(part, dx, dy) {
+    const from = this.middles[part];
+    let [best, least] = [part, Infinity];
+    this.middles.forEach(({ x, y }, i) => {
+      const ahead2 = (x - from.x) * dx + (y - from.y) * dy;
+      const aside = Math.abs((x - from.x) * dy) + Math.abs((y - from.y) * dx);
+      const far = ahead2 + 2 * aside + (ahead2 < aside ? this.width + this.height : 0);
+      if (i !== part && ahead2 > 0 && far < least) [best, least] = [i, far];
+    });
+    return best;
+  }
+  /** The parts' edges as RGBA, dashed in black and white so that they show on anything, and the one in hand lit up.
+   * @param {number} width @param {number} height @param {number} current
+   * @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
+  drawn(width, height, current) {
+    const pixels = new Uint8ClampedArray(width * height * 4);
+    for (let y = 0, i = 0; y < height; y++) {
+      for (let x = 0; x < width; x++, i += 4) {
+        const part = this.at((x + 0.5) / width, (y + 0.5) / height);
+        const beside = [this.at((x + 1.5) / width, (y + 0.5) / height), this.at((x + 0.5) / width, (y + 1.5) / height)];
+        const edge = beside.some((other) => other !== part);
+        const own = part === current || edge && beside.includes(current);
+        if (edge) pixels.set((x + y) % 6 < 3 && !own ? [0, 0, 0, 150] : [255, 255, 255, own ? 255 : 170], i);
+        else if (own) pixels.set([255, 255, 255, 90], i);
+      }
+    }
+    return { width, height, pixels };
+  }
+};
 
 // hitl_widgets/widgets/js/queue.js
 var KEPT = 50;
@@ -926,6 +1126,7 @@ var Session = class {
     this.queue = new Queue();
     this.outbox = new Outbox(around.storage, around.now);
     this.link = new Link(this.outbox, around);
+    this.kept = new Kept(around.storage, around.now);
     this.extras = new Extras(around, { queue: this.queue, changed: () => this.#changed(false), say: (text, bad) => this.#say(text, bad) });
     this.setup = null;
     this.labels = /* @__PURE__ */ new Map();
@@ -1061,9 +1262,11 @@ var Session = class {
     this.tally.take(setup.progress);
     this.sight.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
+    this.kept.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
+    this.#takeUpDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
   /** @param {Setup["taxonomy"]} taxonomy */
@@ -1107,7 +1310,8 @@ var Session = class {
         if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
       }
       if (push.item_id !== item?.item_id) return;
-    } else if (push.kind === "drop") {
+    } else if (push.kind === "segments") this.#split(push, buffers[0]);
+    else if (push.kind === "drop") {
       if (!push.decision_id || !this.mine.has(push.decision_id)) {
         this.queue.drop(push.item_ids, push.keep);
         const { current } = this.queue;
@@ -1133,6 +1337,7 @@ var Session = class {
     if (item.item_id === this.elsewhere) this.elsewhere = null;
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
+      if (this.queue.current === item) this.#takeUpDraft();
       this.end = null;
       return;
     }
@@ -1148,6 +1353,9 @@ var Session = class {
     if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
     if (this.queue.current?.item_id === this.elsewhere) {
       this.queue.drop([this.elsewhere], 0);
+      this.kept.drop(this.elsewhere);
+      this.draft = new Draft();
+      this.#takeUpDraft();
       this.#decode();
       this.#say("The last item was decided in another tab.", false);
     }
@@ -1161,9 +1369,28 @@ var Session = class {
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    this.keepDraft();
     this.#leaveToOthers();
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed(false);
+  }
+  /** What is said beside the label outlives a reload, until the item is decided. */
+  keepDraft() {
+    const { item } = this;
+    if (item && !this.face && !this.revising) this.kept.put(item.item_id, this.draft);
+  }
+  /** The page goes. */
+  leave() {
+    this.keepDraft();
+  }
+  /** What was said of the item on the screen before the page was reloaded is there again. */
+  #takeUpDraft() {
+    const { current } = this.queue;
+    if (!current || this.revising || !this.setup || !this.draft.empty) return;
+    const draft = current.draft ?? this.kept.draft(current.item_id);
+    if (!draft) return;
+    this.draft = draft;
+    this.notice = { bad: false, text: "What you had said of this item is here again." };
   }
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
   crash(error) {
@@ -1227,6 +1454,37 @@ var Session = class {
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.#say("This item is shown blind: there is no reason to mark.", false);
     this.#say(this.brush.next(item, this.draft), false);
+    this.#wantParts();
+  }
+  /** The brush marks whole parts of the item, or spots again. */
+  nextTool() {
+    const { brush, item } = this;
+    if (!brush.kind || !item) return;
+    brush.in_parts = !brush.in_parts;
+    if (item.parts === null) item.parts = void 0;
+    this.#say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots", false);
+    this.#wantParts();
+  }
+  /** The parts of the item come from the kernel when they are first wanted. */
+  #wantParts() {
+    const { item, brush } = this;
+    if (!item || !brush.kind || !brush.in_parts) return;
+    if (item.parts) brush.part = item.parts.at(0.5, 0.5);
+    if (item.parts !== void 0) return;
+    item.parts = null;
+    this.extras.ask({ kind: "segments", item_id: item.item_id });
+  }
+  /** @param {Extract<Push, {kind: "segments"}>} push @param {ArrayBufferView | undefined} bytes */
+  #split({ item_id, width, height, problem }, bytes) {
+    const cells = bytes && new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    const parts = cells && cells.length === width * height ? new Parts(width, height, cells) : void 0;
+    for (const of of [this.queue.find(item_id), this.revising?.item]) if (of?.item_id === item_id) of.parts = parts;
+    if (this.item?.item_id !== item_id || !this.brush.in_parts) return;
+    if (parts) this.brush.part = parts.at(0.5, 0.5);
+    else {
+      this.brush.in_parts = false;
+      this.notice = { bad: true, text: `The item falls into no parts: ${problem ?? "none came"}` };
+    }
   }
   /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
   withBrush(step) {
@@ -1477,7 +1735,9 @@ var Session = class {
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
-      this.draft = this.queue.current?.draft ?? new Draft();
+      this.kept.drop(item.item_id);
+      this.draft = new Draft();
+      this.#takeUpDraft();
       this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
@@ -1847,19 +2107,36 @@ function buildReason(session) {
   const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
   const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
   const brush = actionButton("brush", "Mark where", () => session.nextBrush());
-  const words = h("div", { class: "hitl-revising hitl-brush-words", hidden: true });
+  const parts = h("button", {
+    class: "hitl-key-button",
+    type: "button",
+    tabindex: "-1",
+    title: "Mark whole parts of the item",
+    "aria-keyshortcuts": "p",
+    onclick: () => session.nextTool()
+  }, cap("p"), h("span", { text: "Parts" }));
+  const said = h("span");
+  const words = h(
+    "div",
+    { class: "hitl-revising hitl-brush-words", hidden: true, onpointerdown: (event) => event.stopPropagation() },
+    said,
+    parts
+  );
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
   function update() {
-    const { draft, item, brush: { kind: tool, erasing } } = session;
+    const { draft, item, brush: { kind: tool, erasing, in_parts } } = session;
     element.hidden = !session.sight.methods.length;
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
+    parts.hidden = tool === null;
+    setAttribute(parts, "aria-pressed", String(in_parts));
     const marked = KINDS.filter((kind) => draft.marks?.count(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
     words.hidden = !tool && !marked.length;
     words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
-    setText(words, tool ? `${erasing ? "Erase" : tool === "wrong" ? "Mark what should not count" : "Mark what should count"}: mouse, or arrows and Space · E erases · [ ] size · Z undoes` : `Marked as ${marked.join(", ")}`);
+    const how = !in_parts ? "mouse, or arrows and Space · E erases · [ ] size" : item?.parts ? "click, or arrows and Space · E erases" : "the parts are on their way …";
+    setText(said, tool ? `${erasing ? "Erase" : tool === "wrong" ? "What should not count" : "What should count"}: ${how}` : `Marked as ${marked.join(", ")}`);
   }
   return { element, words, update };
 }
@@ -2226,7 +2503,8 @@ function buildStage(session) {
   const planes = [h("div", { class: "hitl-plane" }, image, map), h("div", { class: "hitl-plane" }, alone)];
   const marked = h("canvas", { class: "hitl-marked-region", "aria-hidden": "true" });
   const brush = h("div", { class: "hitl-brush", hidden: true, "aria-hidden": "true" });
-  planes[0].append(marked, brush);
+  const parts = h("canvas", { class: "hitl-parts", "aria-hidden": "true" });
+  planes[0].append(marked, parts, brush);
   const sheet = h("div", { class: "hitl-sheet" }, planes[0]);
   const beside = h("div", { class: "hitl-sheet hitl-beside", hidden: true }, planes[1]);
   const broken = h("div", { class: "hitl-broken", role: "note" });
@@ -2312,6 +2590,11 @@ function buildStage(session) {
     stage.addEventListener("pointermove", drag);
     stage.addEventListener("lostpointercapture", () => stage.removeEventListener("pointermove", drag), { once: true });
   });
+  stage.addEventListener("pointermove", (event) => {
+    const { item, brush: tool } = session;
+    if (item && tool.kind && tool.in_parts && !event.buttons && tool.over(item, pixelAt(event))) session.withBrush(() => {
+    });
+  });
   function drawImage(item, hot) {
     const picture = item?.picture ?? null;
     if (held[0] === picture && held[1] === hot && picture) return;
@@ -2352,10 +2635,11 @@ function buildStage(session) {
     lay(canvas, saliency, item);
   }
   function drawMarks(item) {
-    const { draft: { marks }, brush: { kind, erasing, cursor } } = session;
+    const { draft: { marks }, brush: { kind, erasing, cursor, in_parts } } = session;
     const visible = Boolean(marks && item?.picture && marks.width === item.width && marks.height === item.height);
     marked.hidden = !visible;
-    brush.hidden = !visible || !kind;
+    brush.hidden = !visible || !kind || in_parts;
+    drawParts(visible && kind && in_parts ? item : void 0);
     if (!marks || !item || !visible) return;
     const state = `${marks.version} ${marks.width} ${item.item_id}`;
     if (state !== painted) {
@@ -2374,8 +2658,21 @@ function buildStage(session) {
     });
     brush.classList.toggle("hitl-erasing", erasing);
   }
+  function drawParts(item) {
+    parts.hidden = !item?.parts;
+    if (!item?.parts) return;
+    const state = `${item.item_id} ${session.brush.part}`;
+    if (state === split) return;
+    split = state;
+    const times = MARKED_SIDE / Math.max(item.width, item.height);
+    const { width, height, pixels } = item.parts.drawn(Math.max(1, Math.round(item.width * times)), Math.max(1, Math.round(item.height * times)), session.brush.part);
+    parts.width = width;
+    parts.height = height;
+    parts.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
+  }
   let shown;
   let painted = "";
+  let split = "";
   function update() {
     const { item, saliency } = session;
     const { display, on, method } = session.sight;
@@ -2727,7 +3024,10 @@ function render(el, session) {
     ArrowRight: (brush, item) => brush.move(item, 1, 0),
     ArrowUp: (brush, item) => brush.move(item, 0, -1),
     ArrowDown: (brush, item) => brush.move(item, 0, 1),
-    " ": (brush, item, draft) => brush.paint(item, draft, brush.cursor),
+    " ": (brush, item, draft) => brush.press(item, draft),
+    p: () => session.nextTool(),
+    ",": (brush, item) => brush.step(item, -1),
+    ".": (brush, item) => brush.step(item, 1),
     e: (brush) => {
       brush.erasing = !brush.erasing;
     },

@@ -128,8 +128,11 @@ function connect(model, make) {
     state.hello();
   });
   const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => state.leave?.();
+  addEventListener("pagehide", onLeave);
   const close = () => {
     clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
     model.off("msg:custom", onReply);
     feed?.off("msg:custom", onPush);
     feed?.off("comm_live_update", onLine);
