@@ -4,10 +4,10 @@ Fashion-MNIST (../shared/data), 2,000 items with coarse answers (top, shoe, trou
 "top" is split into five and "shoe" into three; a simulated annotator answers in the order of `relabelling.order`, ten
 items at a time. Printed: the share of the affected items that was seen when 95 % of their labels are right, answers
 being right and the rest as the head says; beside it the same head asked in random order, on the net's embedding alone,
-and on embedding and pixels (the features of an earlier prototype). Then, with 40 % of the tops and 10 % of the shoes
-seen: the true error of what would be presumed, and how often the interval of its estimate holds it.
+and on embedding and pixels (the features of an earlier prototype). Then, after every fifty answers and for several
+tolerances: the true error of what would be presumed, and how often the interval of its estimate holds it.
 
-    python benchmarks/relabel.py [--seeds 5] [--draws 250]
+    python benchmarks/relabel.py [--seeds 5] [--draws 50]
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from hitl_widgets.pool import Pool
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 SPLITS = {"top": (0, 2, 3, 4, 6), "shoe": (5, 7, 9)}
 COARSE = np.array([0, 1, 0, 0, 0, 2, 0, 2, 3, 2])
-STEP, WANTED, SEEN = 10, 0.95, {"top": 0.4, "shoe": 0.1}
+STEP, WANTED, EVERY, TOLERANCES = 10, 0.95, 5, (0.05, 0.1, 0.2)
 
 
 def embedded(images: np.ndarray, labels: np.ndarray, *, seed: int) -> np.ndarray:
@@ -39,19 +39,21 @@ def embedded(images: np.ndarray, labels: np.ndarray, *, seed: int) -> np.ndarray
     return NetPredictor(net, Pool.from_images(images), "abcd").embed(range(len(images)))
 
 
-def asked(seen: np.ndarray, truth: np.ndarray, *, by_doubt: bool, seed: int, until: float | None = None
-          ) -> tuple[list[tuple[float, float]], relabelling.Order, np.ndarray]:
-    """(share seen, share right) after each ten answers, until all are right or so many are seen; and what came last."""
+def asked(seen: np.ndarray, truth: np.ndarray, *, by_doubt: bool, seed: int
+          ) -> tuple[list[tuple[float, float]], list[relabelling.Order]]:
+    """(share seen, share right) after each ten answers, until 97 % are right; and what was said on the way."""
     answers = np.full(len(truth), -1)
     candidates = np.ones((len(truth), truth.max() + 1), bool)
     chance = np.random.default_rng(seed).permutation(len(truth))
     course: list[tuple[float, float]] = []
+    orders: list[relabelling.Order] = []
     while True:
         said = relabelling.order(seen, candidates, answers, seed=seed)
         right = np.where(answers >= 0, answers, said.probs.argmax(axis=1)) == truth
         course.append(((answers >= 0).mean(), right.mean()))
-        if (answers >= 0).all() or (course[-1][0] >= until if until else course[-1][1] >= 0.97):
-            return course, said, answers
+        orders.append(said)
+        if (answers >= 0).all() or course[-1][1] >= 0.97:
+            return course, orders
         following = said.rows if by_doubt else chance[answers[chance] < 0]
         answers[following[:STEP]] = truth[following[:STEP]]
 
@@ -64,7 +66,7 @@ def reached(course: list[tuple[float, float]]) -> float:
 def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--seeds", type=int, default=5)
-    arguments.add_argument("--draws", type=int, default=250)
+    arguments.add_argument("--draws", type=int, default=50, help="of checks, for each set that would be presumed")
     given, data = arguments.parse_args(), np.load(DATA)
     images, labels, began = data["images"], data["labels"].astype(int), time.perf_counter()
     rows, checks = [], []
@@ -78,21 +80,24 @@ def main() -> None:
             fine = np.searchsorted(classes, truth[affected])
             blocks = [block[affected] for block in (net, pixels, edges)]
             whole = features(*blocks)
+            said_of_all: list[relabelling.Order] = []
             row = {"split": name, "seed": seed, "items": len(affected)}
             for kind, seen, by_doubt in (("order", whole, True), ("random order", whole, False),
                                          ("embedding alone", blocks[0], True),
                                          ("embedding, pixels", features(*blocks[:2]), True)):
-                row[kind] = reached(asked(seen, fine, by_doubt=by_doubt, seed=seed)[0])
+                course, orders = asked(seen, fine, by_doubt=by_doubt, seed=seed)
+                row[kind] = reached(course)
+                said_of_all = orders if kind == "order" else said_of_all
             rows.append(row)
             print(pd.DataFrame([row]).round(3).to_string(index=False, header=len(rows) == 1), flush=True)
-            _, said, _ = asked(whole, fine, by_doubt=True, seed=seed, until=SEEN[name])
-            for tolerance in (0.05, 0.1):
-                presumed = relabelling.presume(said, tolerance=tolerance)
+            for said in said_of_all[EVERY::EVERY]:
                 wrong = said.probs.argmax(axis=1) != fine
-                checks += [{"split": name, "tolerance": tolerance, "presumed": len(presumed),
-                            "error": wrong[presumed].mean(),
-                            **checked(wrong, presumed, tolerance=tolerance, seed=1_000 * seed + draw)}
-                           for draw in range(given.draws)]
+                for tolerance in TOLERANCES:
+                    if len(presumed := relabelling.presume(said, tolerance=tolerance)) >= 2 * relabelling.LOOKS[0]:
+                        checks += [{"split": name, "tolerance": tolerance, "presumed": len(presumed),
+                                    "error": wrong[presumed].mean(),
+                                    **checked(wrong, presumed, tolerance=tolerance, seed=1_000 * seed + draw)}
+                                   for draw in range(given.draws)]
     table, checks_ = pd.DataFrame(rows), pd.DataFrame(checks)
     print("\nshare seen when 95 % of the labels are right, mean over seeds")
     print(table.drop(columns="seed").groupby("split").mean().round(3).to_string())

@@ -24,6 +24,9 @@ Votes = dict[str, list[str]]
 COLUMNS = ["item_id", "annotator", "label", "label_id", "verdict", "certainty", "flags", "note", "decision_id",
            "acted_at", "model", "taxonomy", "status", "certainty_source"]
 
+# What of the log's table goes into them.
+READ = [name for name in COLUMNS if name not in ("label", "status")]
+
 HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "label", "certainty", "decision_id",
                    "acted_at", "stored_at", "body"]
 
@@ -44,18 +47,22 @@ def frame(table: Table, lineage: Lineage, *, version: int | None = None,
     taxonomy, verdicts = lineage.versions[to], np.array(table["verdict"], object)
     # What became of a label is looked up once for each pair of label and version, not for each row.
     pairs, where = coded(table["label_id"], table["taxonomy"])
-    became = [lineage.exactly(*pair, to) for pair in pairs]
+    became: list[str | None] = [lineage.exactly(*pair, to) for pair in pairs]
     blurred = [label_id is not None and new is None for (label_id, _), new in zip(pairs, became, strict=True)]
-    now = np.array([*became, None], object)[where]
     lost = np.array([*blurred, False])[where] & np.isin(verdicts, list(LABELLING))  # a lost guess asks nothing
-    status = np.where(lost, "to_review", "decided").astype(object)
+    status = lost.astype(np.int64)
     for row in np.flatnonzero(lost).tolist() if presumed else ():
-        if (label_id := (presumed or {}).get(table["item_id"][row])) in lineage.candidates(
-                str(pairs[where[row]][0]), pairs[where[row]][1]):
-            now[row], status[row] = label_id, "presumed"
-    called = {label_id: taxonomy.name_of(label_id) for label_id in set(now) - {None}} | {None: None}
-    columns: dict[str, Any] = {**table, "label_id": now, "label": [called[label_id] for label_id in now],
-                               "status": status}
+        label_id, given = (presumed or {}).get(table["item_id"][row]), pairs[where[row]]
+        if label_id in lineage.candidates(str(given[0]), given[1]):
+            became.append(label_id)
+            where[row], status[row] = len(became) - 1, 2
+
+    def told(values: list[Any], code: np.ndarray) -> Any:
+        return pd.Series([*values, None], dtype=None if any(values) else object).array.take(code)
+
+    names = [None if label_id is None else taxonomy.name_of(label_id) for label_id in became]
+    columns: dict[str, Any] = {**table, "label_id": told(became, where), "label": told(names, where),
+                               "status": told(["decided", "to_review", "presumed"], status)}
     columns["acted_at"] = pd.to_datetime(np.array(columns["acted_at"], np.int64), unit="us", utc=True)
     columns["certainty"] = np.array(columns["certainty"], float)
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
@@ -64,14 +71,45 @@ def frame(table: Table, lineage: Lineage, *, version: int | None = None,
 def votes(table: Table, lineage: Lineage) -> Votes:
     """The labels that annotators gave each item: item_id -> today's label_ids.
 
-    An unsure is no vote, nor is a label that a later edit left in doubt.
+    An unsure is no vote, nor is a label that a later edit left in doubt, nor what somebody who sorted the item at the
+    desk knew of and answered anew.
     """
     given: Votes = {}
-    for item_id, verdict, label_id, version in zip(table["item_id"], table["verdict"], table["label_id"],
-                                                   table["taxonomy"], strict=True):
-        if verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
+    overruled = _overruled(table)
+    for row, (item_id, verdict, label_id, version) in enumerate(zip(
+            table["item_id"], table["verdict"], table["label_id"], table["taxonomy"], strict=True)):
+        if row not in overruled and verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
             given.setdefault(item_id, []).append(today)
     return given
+
+
+def narrowed(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[str, ...], float]]:
+    """What is left of answers that a later edit left in doubt: item_id -> the label_ids that it may be, and how much
+    its annotators' answers count on average, as in `trust`.
+
+    Of items that no answer decides. Several annotators' choices narrow each other, unless nothing is common to them. An
+    answer that may be any label says nothing.
+    """
+    found: dict[str, list[tuple[set[str], float]]] = {}
+    decided: set[str] = set()
+    for item_id, verdict, label_id, version, certainty, source in zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
+            strict=True):
+        if verdict in LABELLING and label_id is not None:
+            stands = lineage.resolve(label_id, version)
+            if len(stands) == 1:
+                decided.add(item_id)
+            elif stands:
+                counts = 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
+                found.setdefault(item_id, []).append((set(stands), counts))
+    rows = {}
+    for item_id in sorted(found.keys() - decided):
+        sets = [some for some, _ in found[item_id]]
+        left = set.intersection(*sets) or set.union(*sets)
+        if len(left) < len(lineage.today.label_ids):
+            in_order = tuple(label_id for label_id in lineage.today.label_ids if label_id in left)
+            rows[item_id] = in_order, sum(counts for _, counts in found[item_id]) / len(sets)
+    return rows
 
 
 def trust(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
@@ -81,13 +119,48 @@ def trust(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
     over from an earlier item, it counts 1.
     """
     sums: dict[tuple[str, str], float] = {}
-    for item_id, verdict, label_id, version, certainty, source in zip(
+    overruled = _overruled(table)
+    for row, (item_id, verdict, label_id, version, certainty, source) in enumerate(zip(
             *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
-            strict=True):
-        if verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
+            strict=True)):
+        if row not in overruled and verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
             counts = 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
             sums[item_id, today] = sums.get((item_id, today), 0.0) + counts
     return sums
+
+
+def spoken(table: Table, lineage: Lineage) -> pd.DataFrame:
+    """All that was said of items, unsure included: item_id, annotator, decision_id, content, label_id (today's; None
+    for an unsure without a best guess), certainty (NaN unless it was given for this very item), unsure, chosen_by.
+
+    A skip says nothing, nor does a label that a later edit left in doubt, nor what was answered anew at the desk.
+    """
+    rows, overruled = [], _overruled(table)
+    for row, (item_id, annotator, decision_id, content, verdict, label_id, version, certainty, source,
+              chosen_by) in enumerate(zip(
+            *(table[name] for name in ("item_id", "annotator", "decision_id", "content", "verdict", "label_id",
+                                       "taxonomy", "certainty", "certainty_source", "chosen_by")), strict=True)):
+        if row in overruled:
+            continue
+        today = None if label_id is None else lineage.exactly(label_id, version)
+        if verdict == "unsure" or (verdict in LABELLING and today is not None):
+            given = np.nan if certainty is None or source == "carried" else float(certainty)
+            rows.append((item_id, annotator, decision_id, content, today, given, verdict == "unsure", chosen_by))
+    return pd.DataFrame(rows, columns=["item_id", "annotator", "decision_id", "content", "label_id", "certainty",
+                                       "unsure", "chosen_by"])
+
+
+def _overruled(table: Table) -> frozenset[int]:
+    """Rows of answers that were known at the desk when their item was answered there anew, after them."""
+    chosen_by = table.get("chosen_by", ())
+    if "desk" not in chosen_by:
+        return frozenset()
+    last: dict[str, int] = {}
+    for item_id, at, why in zip(table["item_id"], table["acted_at"], chosen_by, strict=True):
+        if why == "desk":
+            last[item_id] = max(at, last.get(item_id, at))
+    return frozenset(row for row, (item_id, at) in enumerate(zip(table["item_id"], table["acted_at"], strict=True))
+                     if at < last.get(item_id, at))
 
 
 def majority(given: Sequence[str]) -> tuple[str, int]:

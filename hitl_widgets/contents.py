@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import ImageError, ItemChanged, WrongPool
@@ -53,8 +54,11 @@ class Contents:
             if end is not None and time.monotonic() > end:
                 return
             digest, _, stamp = (then or "").partition(" ")
-            if not digest or (stamp and self._pool.stamp(position) == stamp):
+            if not digest:
                 continue
+            with suppress(ImageError):
+                if stamp and self._pool.stamp(position) == stamp:
+                    continue
             now = (self.of(position) or "").partition(" ")[0]
             if now and now != digest:  # a broken or missing file is no other content
                 raise ItemChanged(

@@ -15,7 +15,7 @@ from typing import Any
 from .errors import BadInput
 from .records import Decision, Region, Seen, check_annotator, check_event_id
 
-KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed")
+KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted")
 
 
 @dataclass(frozen=True, slots=True)

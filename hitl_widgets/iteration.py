@@ -77,6 +77,11 @@ class Preview:
         """How long looking at them again takes, at most: what can be presumed needn't be asked."""
         return self.n_items * self.seconds_each / 60
 
+    @property
+    def model_said(self) -> str:
+        """What the model keeps, in words."""
+        return _model_said(self.model)
+
     def __repr__(self) -> str:
         lines = [self.prose, f"{_n(self.n_kept, 'answer')} carried over as they are"]
         if self.n_to_review:
@@ -88,7 +93,7 @@ class Preview:
             lines.append("nothing to look at again")
         if self.n_settled:
             lines.append(f"{_n(self.n_settled, 'answer')} no longer in doubt")
-        lines.append(_model_said(self.model))
+        lines.append(self.model_said)
         return f"<Preview for taxonomy v{self.version}\n  " + "\n  ".join(lines) + ">"
 
 

@@ -92,6 +92,8 @@ class Lineage:
         self._events = tuple(history)
         self.versions = _Versions()
         self._resolved: dict[tuple[str, int, int], tuple[str, ...]] = {}
+        self._known: dict[tuple[str, int, int], tuple[str, ...]] = {}
+        self._likely: dict[tuple[str, int | None], tuple[str, ...]] = {}
         self._stages: dict[tuple[int, int], list[Step]] = {}
         taken_back: dict[str, str] = {}
         for event in reversed(self._events):  # what takes back is itself taken back, or not
@@ -114,6 +116,7 @@ class Lineage:
         """The lineage with one more step."""
         later = Lineage((*self._events, event))
         later.versions.built.update(self.versions.built)
+        later._known.update(self._known)
         return later
 
     @property
@@ -145,18 +148,39 @@ class Lineage:
         it is carried over exactly; several, when it is in doubt among them; none, when nothing is left of it."""
         key = (label_id, version or self.steps[0].version, to or self.steps[-1].version)
         if key not in self._resolved:
-            stands: tuple[str, ...] = (label_id,)
-            for step in self.stages(version, to):
-                stands = compose({label_id: stands}, step.resolution)[label_id]
+            stands = self._passed(*key)
             # A label of which a part is no answer any more is certain of nothing.
-            self._resolved[key] = stands if set(stands) <= set(self.versions[key[2]].label_ids) else ()
+            self._resolved[key] = stands if self.versions[key[2]].answerable.issuperset(stands) else ()
         return self._resolved[key]
+
+    def _passed(self, label_id: str, version: int, to: int) -> tuple[str, ...]:
+        """What the steps from one version to another make of a label, answers or not. Each is built on what was known
+        before the last step, so that one more edit costs one more step, however long the history."""
+        key = (label_id, version, to)
+        if key not in self._known:
+            stages = self.stages(version, to)
+            stands: tuple[str, ...] = (label_id,)
+            if stages and stages[-1].before is not None and stages[-1].version == to \
+                    and (before := self._known.get((label_id, version, stages[-1].before))) is not None:
+                stands, stages = before, stages[-1:]
+            for step in stages:
+                if stands == (label_id,):  # as most are through most steps
+                    stands = step.resolution.get(label_id, stands)
+                else:
+                    stands = compose({label_id: stands}, step.resolution)[label_id]
+            self._known[key] = stands
+        return self._known[key]
 
     def candidates(self, label_id: str, version: int | None) -> tuple[str, ...]:
         """The label_ids that an old answer leaves as likely today, when it isn't carried over exactly: those that it is
         in doubt among; else what is left of them, or what lies under its label now. None when it says nothing."""
         if len(stands := self.resolve(label_id, version)) > 1:
             return stands
+        if (label_id, version) not in self._likely:
+            self._likely[label_id, version] = self._left(label_id, version)
+        return self._likely[label_id, version]
+
+    def _left(self, label_id: str, version: int | None) -> tuple[str, ...]:
         left: tuple[str, ...] = (label_id,)
         for step in self.stages(version):
             after = self.versions[step.version]
@@ -165,13 +189,18 @@ class Lineage:
         return tuple(label_id for label_id in left if label_id in self.today.label_ids)
 
     def blurred(self, label_id: str, version: int | None) -> Step | None:
-        """The step that left an answer in doubt; None when none did."""
+        """The step that left an answer in doubt; None when it is carried over exactly."""
+        if self.exactly(label_id, version) is not None:
+            return None
         stands: tuple[str, ...] = (label_id,)
         for step in self.stages(version):
             stands = compose({label_id: stands}, step.resolution)[label_id]
-            if len(stands) != 1 or stands[0] not in self.versions[step.version].label_ids:
+            if len(stands) != 1:
                 return step
-        return None
+        # Exact, but no answer today: by a step that cancelled out, under which another was made.
+        return next((step for step in reversed(self.steps) if step.before is not None
+                     and stands[0] in self.versions[step.before].label_ids
+                     and stands[0] not in self.versions[step.version].label_ids), self.steps[-1])
 
     def _leaves(self, taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
         """The label itself while it isn't an answer's parent only, else the answers under it."""

@@ -69,7 +69,9 @@ def marked_items(shelf: Shelf, items: LabelledImages) -> Marked | None:
     if not views:
         return None
     size = next(iter(views.values())).shape[1:]
-    placed = place({row: _joined(known[row], answered=row < n) for row in views}, shelf.view.box, (size[0], size[1]))
+    doubted = np.zeros(n, bool) if items.choices is None else items.choices.sum(axis=1) > 1
+    placed = place({row: _joined(known[row], answered=row < n and not doubted[row]) for row in views}, shelf.view.box,
+                   (size[0], size[1]))
     for row, why in placed.left_out.items():
         project.say(f"item {names[row]!r}: {why}, so that the training can't hear it.")
     said = [[names[row], [[None if region is None else region.as_body() for region in (d.wrong, d.missing)]

@@ -145,6 +145,11 @@ class Embeddings:
                 return np.full((len(positions), 0), np.nan, np.float32)
             return np.where(self._known[positions, None], self._rows[positions], np.float32(np.nan))
 
+    def some(self, n: int) -> np.ndarray:
+        """Up to n of the rows that are known, spread over the pool."""
+        known = np.flatnonzero(self._known)
+        return self.get(known[np.linspace(0, len(known) - 1, min(n, len(known))).astype(int)])
+
     def missing(self, positions: np.ndarray) -> np.ndarray:
         """Those of the positions whose rows aren't here, in their order."""
         positions = np.asarray(positions, dtype=np.int64)
@@ -163,16 +168,16 @@ class Ranking:
         self.predictions: Predictions | None = None
         self.revision = 0
         self._scores: dict[str, Scores] = {}
+        self._former: dict[str, Scores] = {}
         self._lock = threading.RLock()
 
-    def use(self, predictions: Predictions | None, lineage: Lineage) -> None:
-        """Take another model's predictions, or the same under another taxonomy."""
+    def use(self, predictions: Predictions | None) -> None:
+        """Take another model's predictions, or the same under another taxonomy. Scores are worked out when they are
+        next asked for: whoever changes the taxonomy doesn't wait."""
         with self._lock:
-            self.predictions, former = predictions, self._scores
+            self.predictions = predictions
+            self._former |= self._scores
             self._scores = {}
-            for name, old in former.items():
-                fresh = self._score(BY_ROW[name], lineage)
-                self._scores[name] = np.where(np.isnan(fresh), old, fresh)
 
     def put(self, positions: np.ndarray, probs: np.ndarray, lineage: Lineage) -> None:
         """Keep a model's rows for some items.
@@ -213,7 +218,8 @@ class Ranking:
             if not isinstance(strategy, str):
                 return getattr(strategy, "__name__", "custom"), self._score(strategy, lineage)
             if strategy not in self._scores:
-                self._scores[strategy] = self._score(BY_ROW[strategy], lineage)
+                fresh, former = self._score(BY_ROW[strategy], lineage), self._former.pop(strategy, None)
+                self._scores[strategy] = fresh if former is None else np.where(np.isnan(fresh), former, fresh)
             return strategy, self._scores[strategy]
 
     def _score(self, function: Strategy, lineage: Lineage) -> Scores:

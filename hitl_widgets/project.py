@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import answers, edits, events, iteration
+from . import answers, census, edits, events, iteration
 from .choosing import Chooser, check_strategy
 from .contents import belongs
 from .errors import BadInput, EditError, IdReused, UnknownDecision
@@ -42,16 +42,17 @@ from .records import (
 )
 from .relabel import Ordering, Relabel
 from .sampling import Strategy
+from .second_looks import SECOND_LOOK, SecondLooks
 from .standing import Standing, as_of, midnight
-from .store import Store
+from .store import Store, uncollected
 from .taxonomy import Taxonomy
 from .undo import taken_back
 from .yardstick import Yardstick
 
 CLAIM_S = 900
 SHOWN_PROBS = 5
-# So many of the latest decisions tell how long one takes.
-PACES = 500
+# Of so many of the latest decisions, those that were timed tell how long one takes.
+PACES = 2_000
 
 
 class Project:
@@ -89,6 +90,7 @@ class Project:
         self.folder, self.ranking = Path(folder), Ranking()
         self.chooser, self._audit = Chooser(self.ranking, say), float(audit)
         self.ordering: Ordering | None = None
+        self.second_looks: SecondLooks | None = None
         self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
         self._listeners: list[Callable[[str], None]] = []
         self.store = Store(self.folder, now=now)
@@ -287,6 +289,12 @@ class Project:
             self.refresh()
             return iteration.counts(self.lineage, self.stands.given, self.stands.presumed)
 
+    def census(self) -> census.Census:
+        """The answers of every label today, those with others under them included; none without a pool."""
+        with self.stands.lock:
+            self.refresh()
+            return census.count({} if self._pool is None else self.stands.given.counts(), self.lineage)
+
     def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Take items in doubt for one of the labels that they may be, without asking; ids of those taken.
 
@@ -306,7 +314,7 @@ class Project:
         places = {self.pool.position(item_id): self.taxonomy.answer(label).id for item_id, label in labels.items()}
         with self.stands.lock:
             self.refresh()
-            relabel = self._relabel()
+            relabel = self.relabel()
             own, others = relabel.asked(self.annotator)
             open_ = {place: label_id for place, label_id in places.items() if own[place] or others[place]}
             for place, label_id in open_.items():
@@ -316,26 +324,34 @@ class Project:
                                    f"{self.taxonomy.name_of(label_id)!r}; it may be: {names}.")
         taken = {str(self.pool.ids[place]): label_id for place, label_id in open_.items()}
         if taken:
-            self.record("presumed", {"labels": taken, "taxonomy": self.taxonomy.version, "estimate": dict(estimate),
-                                     "why": why})
-            self.refresh()
-            self._tell("decisions")
+            self.note_presumed({"labels": taken, "taxonomy": self.taxonomy.version, "estimate": dict(estimate),
+                                "why": why})
         return list(taken)
+
+    def note_presumed(self, body: Mapping[str, Any]) -> None:
+        """Write down what is presumed, or proposed to be."""
+        self.record("presumed", body)
+        self.refresh()
+        self._tell("decisions")
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """The items in doubt, in the order in which an annotator would be asked about them."""
         annotator = check_annotator(annotator or self.annotator)
-        with self.stands.lock:
-            self.refresh()
-            return self._relabel().frame(annotator)
+        self.refresh()
+        return self.relabel().frame(annotator)
 
-    def _relabel(self) -> Relabel:
+    def relabel(self) -> Relabel:
+        """The queue of what edits left in doubt."""
         return Relabel(self.stands, self.pool, ordering=self.ordering)
 
     def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
-        with self.stands.lock:
-            relabel = self._relabel()
-            return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
+        relabel = self.relabel()
+        return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
+
+    def _next_second_look(self, n: int, annotator: str, leave: Collection[int]) -> Items:
+        looks, pool = self.second_looks, self.pool
+        places = [] if looks is None else looks.order(n, annotator, knows=self.queue.knows, leave=leave)
+        return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
 
     def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
         """Keep known answers; give back all of them, item_id -> today's label_id."""
@@ -365,7 +381,7 @@ class Project:
 
     def use_predictions(self, predictions: Predictions | None) -> None:
         """Order the queue by these from now on."""
-        self.ranking.use(predictions, self.lineage)
+        self.ranking.use(predictions)
         self._tell("model")
 
     # -- the queue: what a person is asked -------------------------------------------------------------------
@@ -380,7 +396,8 @@ class Project:
             begins with typical items and goes over to doubtful ones, and draws the audit's share by chance
         showing : ids that are on this annotator's screens already
         claiming : the audit's share is drawn beside a named strategy too, as it is for whoever is about to answer
-        queue : "relabel" for what taxonomy edits left in doubt; None for what is open
+        queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as they
+            were last weighed; None for what is open
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
             raise BadInput(f"n is {n!r}; a number of items, 0 or more, is expected.")
@@ -461,8 +478,9 @@ class Project:
                            f"{sorted(self.lineage.versions)}.")
         if taxonomy is not None:
             return answers.frame(as_of(self.store, taxonomy), self.lineage, version=taxonomy)
-        table = self.store.annotations()
-        return answers.frame(table, self.lineage, presumed=self.presumed())
+        with uncollected():
+            table = self.store.annotations(columns=answers.READ)
+            return answers.frame(table, self.lineage, presumed=self.presumed())
 
     def presumed(self) -> dict[str, str]:
         """The items whose label is presumed: item_id -> today's label_id."""
@@ -526,6 +544,33 @@ class Project:
         self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
         return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
             .sort_values("item_id", ignore_index=True)
+
+    def narrowed_answers(self) -> pd.DataFrame:
+        """What teaches although an edit left it in doubt: item_id, position, label_ids (those that it may be, today's),
+        weight; never hold-out, never gold. See `answers.narrowed`; ItemChanged as for `training_answers`."""
+        self.refresh()
+        table = self.store.annotations()
+        found = answers.narrowed(table, self.lineage)
+        rows = [(item_id, place, *found[item_id])
+                for item_id, place in zip(found, self.pool.positions(list(found)).tolist(), strict=True)
+                if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]]
+        known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
+        self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
+
+    def spoken_answers(self) -> pd.DataFrame:
+        """All that was said of training and gold items, as `answers.spoken`, by item and annotator, with position and
+        known (the label_id that gold says; None elsewhere). ItemChanged as for `training_answers`."""
+        self.refresh()
+        spoken = answers.spoken(self.store.annotations(), self.lineage)
+        places = self.pool.positions(spoken["item_id"].tolist())
+        spoken = spoken.assign(position=places)[(places >= 0) & (self.queue.gold | ~self.queue.holdout)[places]]
+        self.stands.contents.check(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
+                                   budget_s=None)
+        gold = self.gold()
+        known = [gold.get(item_id) for item_id in spoken["item_id"]]
+        return spoken.assign(known=pd.Series(known, spoken.index, dtype=object)).drop(columns="content") \
+            .sort_values(["item_id", "annotator"], ignore_index=True)
 
     def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
@@ -657,4 +702,5 @@ class Project:
 
 
 # What may be asked beside what is open: (project, n, annotator, positions to leave out) -> items.
-QUEUES: dict[str, Callable[[Project, int, str, Collection[int]], Items]] = {"relabel": Project._next_in_doubt}
+QUEUES: dict[str, Callable[[Project, int, str, Collection[int]], Items]] = {"relabel": Project._next_in_doubt,
+                                                                        "second_look": Project._next_second_look}

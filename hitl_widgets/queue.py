@@ -77,6 +77,15 @@ class Queue:
         places = np.flatnonzero(self.is_learnable(annotator))
         return places[np.argsort(self.draws[places])[:n]]
 
+    def skipped(self, annotator: str) -> list[int]:
+        """What the annotator skipped and didn't come back to, the first skipped first."""
+        put_off = self._skipped.get(annotator, {})
+        return sorted(put_off, key=put_off.__getitem__)
+
+    def is_skipped(self, position: int) -> bool:
+        """True when somebody skipped the item and didn't come back to it."""
+        return any(position in put_off for put_off in self._skipped.values())
+
     def is_closed(self, annotator: str) -> npt.NDArray[np.bool_]:
         """Which items are done for the annotator: bool, shape (n_items,)."""
         return self._closed_by(annotator).copy()

@@ -67,6 +67,7 @@ class Seen:
     probs : label_id -> probability, as far as they were shown (or would have been, when hidden)
     hidden : True when suggestion and map were kept from the person (a blind item)
     method, target : saliency method and target label_id of the map on screen, None when no map was visible
+    against : the label_id that the map's target was held against, None when it spoke for the target alone
     display : how the map was shown: "overlay", "side_by_side" or "hot" (the item only where the map is hot)
     model : version (a content hash) of the model that predicted, None without one
     taxonomy : version of the taxonomy under which the choices were offered; None is filled in by the project
@@ -88,8 +89,12 @@ class Seen:
     chosen_by: str | None = None
     shown_ms: float | None = None
     scripted: bool = False
+    against: str | None = None
 
     def __post_init__(self) -> None:
+        if self.against is not None and (self.target is None or self.against == self.target):
+            raise BadInput(f"seen.against is {self.against!r} and seen.target {self.target!r}; a label is held against "
+                           "another one.")
         if self.certainty not in (None, "given", "carried"):
             raise BadInput(f"seen.certainty is {self.certainty!r}; 'given', 'carried' or None are expected.")
         if self.display not in (None, *get_args(Display)):

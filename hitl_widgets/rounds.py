@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,18 +20,21 @@ import pandas as pd
 import torch
 from torch import nn
 
+from .believing import believe
 from .errors import BadInput, TrainingStopped
 from .events import canonical
 from .explanations import before_and_after
 from .learn.course import Checkpoint
+from .learn.doubt import OPEN
 from .learn.evaluate import Figure, Metrics, compare, measure
 from .learn.filters import is_filter_net, train_head
-from .learn.finetune import LabelledImages, Trained, jitter, train
+from .learn.finetune import SMOOTHING, LabelledImages, Trained, jitter, train
 from .learn.predict import weights_version
 from .learn.reasons import How, Marks
 from .learn.reliance import Reliance
 from .marks import Marked, marked_items
 from .shelf import Shelf
+from .taxonomy import Taxonomy
 from .widgets.live import Live
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 Start = Literal["adopted", "initial", "frozen"]
 Adopt = Literal["better", "always", "never"]
 Reasons = Literal["auto", "penalty", "invariance", "off"]
-Certainty = Literal["weight", "off"]
+Certainty = Literal["weight", "soft", "off"]
 
 
 @dataclass(frozen=True)
@@ -172,18 +175,43 @@ def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> Labe
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
 
     With "weight" an item counts by its annotators' certainty (`answers.trust`), with "off" by the share of them that
-    agree, whatever their certainty.
+    agree, whatever their certainty. With "soft" its target is what `believe` makes of everything that was said of it.
+    An answer that an edit left in doubt, and one that is an inner node, is learnt as one of several
+    (`LabelledImages.choices`).
     """
-    answers, taxonomy = shelf.project.training_answers(), shelf.project.taxonomy
-    return LabelledImages(shelf.project.pool, answers["position"].tolist(), answers["label_id"].tolist(),
-                          taxonomy.label_ids, preprocess=shelf.view,
-                          weights=answers["share" if certainty == "off" else "weight"].tolist(),
-                          names=[taxonomy.name_of(label_id) for label_id in taxonomy.label_ids])
+    if certainty not in get_args(Certainty):
+        raise BadInput(f"certainty is {certainty!r}; one of {', '.join(get_args(Certainty))} is expected.")
+    pool, taxonomy = shelf.project.pool, shelf.project.taxonomy
+    label_ids, narrowed = taxonomy.label_ids, shelf.project.narrowed_answers()
+    open_to = {label_id: _open_to(taxonomy, label_id) for label_id in label_ids}
+    given: Sequence[str] | np.ndarray
+    if certainty == "soft":
+        believed = believe(shelf)
+        narrowed = narrowed[~narrowed["item_id"].isin(believed.item_ids)]
+        any_of = [[float(label_id in some) / len(some) for label_id in label_ids] for some in narrowed["label_ids"]]
+        positions, probs = believed.positions, np.array([*believed.probs, *any_of]).reshape(-1, len(label_ids))
+        given = (1 - SMOOTHING) * probs + SMOOTHING / len(label_ids)  # doubted as any answer is
+        said, weights = [label_ids[top] for top in believed.probs.argmax(axis=1)], [1.0] * len(positions)
+    else:
+        answers = shelf.project.training_answers()
+        positions, said = answers["position"].tolist(), answers["label_id"].tolist()
+        given = said + [some[0] for some in narrowed["label_ids"]]
+        weights = answers["share" if certainty == "off" else "weight"].tolist()
+    return LabelledImages(pool, positions + narrowed["position"].tolist(), given, label_ids, preprocess=shelf.view,
+                          weights=weights + ([1.0] * len(narrowed) if certainty == "off" else
+                                             narrowed["weight"].tolist()),
+                          choices=[open_to[label_id] for label_id in said] + narrowed["label_ids"].tolist(),
+                          names=[taxonomy.name_of(label_id) for label_id in label_ids])
+
+
+def _open_to(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
+    """The labels of which an answer may be: itself and, of an inner node, those below it."""
+    return (label_id, *(label.id for label in taxonomy.below(label_id)))
 
 
 def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, start: Start | str = "adopted",
              adopt: Adopt | str = "better", seed: int | None = None, reasons: Reasons | str = "auto",
-             certainty: Certainty | str = "weight") -> Run:
+             certainty: Certainty | str = "weight", body: float = 1.0) -> Run:
     """Train on what people said, measure what it gained, adopt it unless it is worse; see `Workbench.finetune`.
 
     A run whose answers and arguments are those of a former session's isn't made again: it is read from the log, so
@@ -191,16 +219,19 @@ def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, s
     """
     with shelf.training:  # one after the other: each is measured against what is adopted then
         return _finetune(shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
-                         reasons=reasons, certainty=certainty)
+                         reasons=reasons, certainty=certainty, body=body)
 
 
 def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start | str, adopt: Adopt | str,
-              seed: int | None, reasons: Reasons | str, certainty: Certainty | str) -> Run:
+              seed: int | None, reasons: Reasons | str, certainty: Certainty | str, body: float) -> Run:
     project = shelf.project
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise BadInput(f"epochs is {epochs!r}; a whole number, 1 or more, is expected.")
     if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or budget_s <= 0):
         raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
+    if isinstance(body, bool) or not isinstance(body, (int, float)) or not 0 < body <= 1:
+        raise BadInput(f"body is {body!r}; a share of the last layer's rate is expected, above 0 and up to 1. To leave "
+                       "layers as they are, pass a net whose weights there have requires_grad=False.")
     for name, value, known in (("start", start, get_args(Start)), ("adopt", adopt, get_args(Adopt)),
                                ("reasons", reasons, get_args(Reasons)),
                                ("certainty", certainty, get_args(Certainty))):
@@ -218,7 +249,7 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     how = heard(reasons, start=start if shelf.adopted else "initial", marked=marked)
     key = _key(items, truth, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
                **({} if marked is None else {"reasons": how, "marks": marked.said}),
-               **({} if certainty == "weight" else {"certainty": certainty}))
+               **({} if certainty == "weight" else {"certainty": certainty}), **({} if body == 1 else {"body": body}))
     former = _former(shelf, key)
     if former is not None:
         project.say(f"Nothing was said since round {former.round} that it didn't learn from: this is what it gained. "
@@ -233,12 +264,14 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     net = shelf.start(start, seed=seed)
     # Marks teach the body; without any, a frozen one needs to read each item once only.
     learn = train_head if is_filter_net(net) and marks is None else partial(
-        train, augment=jitter, marks=marks, reasons="penalty" if how == "penalty" else "invariance")
+        train, augment=jitter, marks=marks, reasons="penalty" if how == "penalty" else "invariance", body=body,
+        head=shelf.head)
     checkpoint = _checkpoint(shelf, key, net)
     with checkpoint.forgotten_after(TrainingStopped), leaving_a_core(), \
             Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
-        trained = learn(net, items.images, items.targets, weights=items.weights, draws=items.draws, epochs=epochs,
-                        budget_s=budget_s, seed=seed, progress=live, checkpoint=checkpoint, device=shelf.device)
+        trained = learn(net, items.images, items.targets, weights=items.weights, choices=items.choices,
+                        draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, progress=live,
+                        checkpoint=checkpoint, device=shelf.device)
     if trained.stopped_because == "interrupted":
         project.say("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
                     "epoch that was finished.")
@@ -286,8 +319,13 @@ def leaving_a_core() -> Iterator[None]:
 
 def _key(items: LabelledImages, truth: Mapping[str, str], **arguments: Any) -> str:
     """What a run follows from: answers, known answers and arguments, but not the model it starts from."""
-    said = [[item_id, items.label_ids[target], round(float(weight), 6)]
-            for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
+    by_degrees = items.targets.ndim == 2
+    said: list[Any] = [
+        [item_id, [round(float(p), 3) for p in target] if by_degrees else
+         None if target == OPEN else items.label_ids[target], round(float(weight), 6)]
+        for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
+    if items.choices is not None:
+        said = [*said, np.packbits(items.choices, axis=1).tolist()]
     text = canonical({"said": said, "truth": dict(truth), "labels": list(items.label_ids), **arguments})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -34,6 +34,8 @@ KEPT_MAPS = 512
 # So many items, drawn by chance, show a net for few answers what items look like.
 FITTED = 1_000
 OWN_SIDE = 96
+# Items by which the row of a merged label is chosen.
+FOLDED_BY = 2_000
 
 
 class Shelf:
@@ -149,8 +151,8 @@ class Shelf:
     def start(self, start: str, *, seed: int) -> nn.Module:
         """A copy to train from: the adopted net, the first weights, or a frozen body; its outputs are today's labels.
 
-        A label that was there before keeps its row, a merged one starts from the mean of its parts, a new one from
-        fresh weights.
+        A label that was there before keeps its row; a merged one gets the row whose probability comes nearest to its
+        parts' sum on items that the model was asked about; a new one, or a child of a split, starts from fresh weights.
         """
         today = self.project.taxonomy.label_ids
         with self._lock:
@@ -163,12 +165,13 @@ class Shelf:
                 return self._filters(len(today), seed=seed)
             if start == "initial" or self._predictor is None:
                 return self._fresh(len(today), seed=seed)
-            predictor = self._predictor
+            predictor, kept = self._predictor, self._embeddings
             with predictor.lock:
                 net = private_copy(predictor.net)
         if predictor.label_ids == today:
             return net
         return with_outputs(net, len(today), old=len(predictor.label_ids), seed=seed, name=self.head,
+                            seen=None if kept is None else kept.some(FOLDED_BY),
                             rows=self.project.lineage.columns(predictor.label_ids))
 
     def models(self) -> pd.DataFrame:

@@ -6,10 +6,9 @@ taken in at the next look. Read `Standing.read` and `Standing.refresh` first.
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +19,12 @@ from .errors import LogDamaged, WrongPool
 from .events import Event
 from .given import Given, Pair
 from .lineage import Lineage
+from .others import sent_back
 from .pool import Pool
 from .predictions import Ranking
 from .queue import Queue
 from .records import LABELLING
-from .store import Store, standing
+from .store import Store, standing, uncollected
 from .tables import annotation_of, microseconds
 from .yardstick import Yardstick
 
@@ -52,6 +52,7 @@ class Standing:
     contents, queue, yardstick, given : only with a pool
     presumed : item_id -> (label_id, taxonomy version) of items that nobody spoke of since they were presumed
     absent : ids of answered items that aren't in the pool
+    proposal, n_proposed : the last proposal of what to presume that isn't concluded, and how many there were
     n_trained, trained_at : how many trainings there were, and when the last was, in microseconds since 1970
     """
 
@@ -62,6 +63,8 @@ class Standing:
             self.contents = Contents(pool)
         self.absent: tuple[str, ...] = ()
         self.presumed: dict[str, tuple[str, int]] = {}
+        self.proposal: Event | None = None
+        self.n_proposed = 0
         self._store, self._pool, self._ranking, self._n_answers = store, pool, ranking, answers
         self._now, self._say = now, say
         # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
@@ -91,14 +94,8 @@ class Standing:
             When the pool doesn't fit the answers.
         """
         self._settings = settings
-        # A large log makes a million strings; the collector would go through all of them again and again.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
+        with uncollected():
             self.read(check=True, shares=shares)
-        finally:
-            if collecting:
-                gc.enable()
 
     def read(self, *, check: bool = False, shares: bool = True) -> None:
         """Take in the whole table of annotations."""
@@ -106,11 +103,9 @@ class Standing:
         self._ahead.clear()
         trained = list(self._store.events(kind="trained"))
         self.n_trained, self.trained_at = len(trained), microseconds(trained[-1].acted_at) if trained else 0
-        self.presumed = {}
+        self.presumed, self.proposal, self.n_proposed = {}, None, 0
         for event in self._store.events(kind="presumed"):
-            spoken_of = set(self._store.changed_items(event.seq or 0))
-            self._take_presumed({item_id: label_id for item_id, label_id in event.body["labels"].items()
-                                 if item_id not in spoken_of}, event.body["taxonomy"])
+            self._take_presumed(event, spoken_of=self._store.changed_items(event.seq or 0))
         if self._pool is None:
             return
         pool, table = self._pool, self._store.annotations(columns=OPENING_COLUMNS)
@@ -129,10 +124,14 @@ class Standing:
         since = min(midnight(self._now()), self.trained_at or sys.maxsize)
         verdicts, annotators = np.array(table["verdict"], object), np.array(table["annotator"], object)
         acted_at, here = np.array(table["acted_at"], np.int64), places >= 0
+        self._sent_back, asked_again = self._read_sent_back(), np.zeros(len(places), np.bool_)
+        for i in np.flatnonzero(np.isin(places, list(self._sent_back))).tolist():
+            decision = self._store.get(table["decision_id"][i])
+            asked_again[i] = decision is not None and (decision.seq or 0) <= self._sent_back[int(places[i])]
         closed = here & (verdicts != "skip")
         for annotator in dict.fromkeys(table["annotator"]):
             mine = closed & (annotators == annotator)
-            queue.close(places[mine], annotator)
+            queue.close(places[mine & ~asked_again], annotator)
             labelled = np.flatnonzero(mine & (verdicts != "unsure"))
             given.note_all(places[labelled], annotator, labels[labelled].tolist(), versions[labelled].tolist())
             new = mine & (acted_at >= since)
@@ -163,7 +162,7 @@ class Standing:
             if last - self._seq > FOLLOW_AT_MOST:
                 self.read_lineage()
                 self.read()
-                self._ranking.use(self._ranking.predictions, self.lineage)
+                self._ranking.use(self._ranking.predictions)
                 return
             touched: dict[tuple[str, str], Event | None] = {}
             for event in self._store.events(since=self._seq):
@@ -178,12 +177,15 @@ class Standing:
                     touched[former.item_id or "", former.annotator] = None
                 elif event.kind == "taxonomy":
                     self.lineage = self.lineage.then(event)
-                    self._ranking.use(self._ranking.predictions, self.lineage)
+                    self._ranking.use(self._ranking.predictions)
                 elif event.kind == "gold":
                     self._take_gold({item_id: (label_id, event.body["taxonomy"])
                                      for item_id, label_id in event.body["answers"].items()})
                 elif event.kind == "presumed":
-                    self._take_presumed(event.body["labels"], event.body["taxonomy"])
+                    self._take_presumed(event)
+                elif event.kind == "sorted" and self._pool is not None:
+                    self._sent_back = self._read_sent_back()
+                    touched.update(dict.fromkeys(self._store.standing_for(event.body["item_ids"])))
                 elif event.kind == "trained":
                     self.n_trained, self.trained_at = self.n_trained + 1, microseconds(event.acted_at)
                 self._seq = max(self._seq, event.seq or 0)
@@ -221,8 +223,10 @@ class Standing:
     def _take(self, place: int, annotator: str, stands: Event | None) -> None:
         verdict = None if stands is None else stands.body["verdict"]
         acted_at = None if stands is None else microseconds(stands.acted_at)
+        asked_again = stands is not None and (stands.seq or 0) <= self._sent_back.get(place, 0)
         closed = verdict not in (None, "skip")
-        self.queue.mark(place, annotator, closed=closed, skipped_at=acted_at if verdict == "skip" else None)
+        self.queue.mark(place, annotator, closed=closed and not asked_again,
+                        skipped_at=acted_at if verdict == "skip" else None)
         recent = self._recent.setdefault(annotator, {})
         recent.pop(place, None)
         if closed and acted_at is not None:
@@ -245,8 +249,21 @@ class Standing:
             return None
         return former.body["label_id"], former.body.get("seen", {}).get("taxonomy")
 
-    def _take_presumed(self, labels: Mapping[str, str], version: int) -> None:
-        self.presumed |= {item_id: (label_id, version) for item_id, label_id in labels.items()}
+    def _take_presumed(self, event: Event, *, spoken_of: Collection[str] = ()) -> None:
+        body, later = event.body, set(spoken_of)
+        self.presumed |= {item_id: (label_id, body["taxonomy"]) for item_id, label_id in body["labels"].items()
+                          if item_id not in later}
+        if "proposed" in body:
+            self.proposal, self.n_proposed = event, self.n_proposed + 1
+        elif self.proposal is not None and body.get("concludes") == self.proposal.id:
+            self.proposal = None
+
+    def _read_sent_back(self) -> dict[int, int]:
+        """Items that were sent back to the queue: position -> number of the event; what was answered before it closes
+        them no longer."""
+        sent = sent_back(self._store.events(kind="sorted"))
+        places = () if self._pool is None else self._pool.positions(list(sent)).tolist()
+        return {place: seq for place, seq in zip(places, sent.values(), strict=True) if place >= 0}
 
     def _take_gold(self, known: Mapping[str, tuple[str, int]]) -> None:
         if self._pool is not None and known:

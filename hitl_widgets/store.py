@@ -6,15 +6,17 @@ an item holds. Everything else here is a way to read the log, or to keep a copy 
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam, delete, func, select
@@ -24,7 +26,7 @@ from .copies import Copy
 from .errors import BadInput, DiskFull, HitlError, IdReused, LogBusy, LogDamaged, ReadOnly, StoreError
 from .events import Event, canonical, stored
 from .lock import is_local, take
-from .records import utc_now
+from .records import LABELLING, utc_now
 from .tables import (
     ANNOTATION,
     BUSY_S,
@@ -44,6 +46,22 @@ from .tables import (
 
 _T = TypeVar("_T")
 
+
+class Unplaced(NamedTuple):
+    """An annotation that says that an item has no place in the taxonomy yet, or none that was found;
+    `seq` is that of its decision."""
+
+    seq: int
+    item_id: str
+    annotator: str
+    verdict: str
+    label_id: str | None
+    taxonomy: int | None
+    flags: str | None
+    note: str | None
+
+
+
 # A reader keeps writers waiting for one chunk, which is tens of milliseconds; older SQLites compare with no more
 # than 999 values in a statement.
 _CHUNK, _VALUES = 2_000, 400
@@ -59,13 +77,22 @@ _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_i
 _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.annotator == bindparam("annotator"), ANNOTATION.c.scripted == 0).order_by(
     ANNOTATION.c.acted_at.desc(), EVENT.c.seq.desc()).limit(bindparam("n"))
-_TIMED = select(ANNOTATION.c.shown_ms).where(ANNOTATION.c.shown_ms.is_not(None)).order_by(
-    ANNOTATION.c.seq.desc()).limit(bindparam("n"))
+# Among the latest only: where nobody was timed, a million rows would be gone through to find that out.
+_LATELY = select(ANNOTATION.c.shown_ms).order_by(ANNOTATION.c.seq.desc()).limit(bindparam("n")).subquery()
+_TIMED = select(_LATELY).where(_LATELY.c.shown_ms.is_not(None))
 # Nothing else in a body is called so; and what a note says has its quotes escaped.
 _MARKING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
 ).order_by(EVENT.c.seq)
 _CHANGED = select(EVENT.c.item_id).where(EVENT.c.seq > _SINCE, EVENT.c.item_id.is_not(None)).distinct()
+_ANSWERS = ANNOTATION.c.verdict.in_(sorted(LABELLING)) & ANNOTATION.c.label_id.is_not(None)
+_NEWEST = select(ANNOTATION.c.item_id, ANNOTATION.c.label_id, ANNOTATION.c.taxonomy).where(_ANSWERS).order_by(
+    ANNOTATION.c.seq.desc()).limit(bindparam("n"))
+# By the number of the decision itself: an undo makes it stand anew, not say it anew.
+_UNPLACED = select(EVENT.c.seq, *(ANNOTATION.c[name] for name in Unplaced._fields[1:])).join(
+    EVENT, EVENT.c.id == ANNOTATION.c.decision_id).where(
+    (ANNOTATION.c.verdict == "unsure") | ANNOTATION.c.flags.contains("not_in_taxonomy", autoescape=True)
+    | (_ANSWERS & ANNOTATION.c.label_id.in_(bindparam("labels", expanding=True)))).order_by(EVENT.c.seq)
 # What every reading of the annotations needs, to tell which row is the last word.
 _WHOSE = ("seq", "item_id", "annotator", "decision_id")
 _FORGET = delete(ANNOTATION).where(ANNOTATION.c.item_id == bindparam("of_item"),
@@ -306,8 +333,23 @@ class Store:
         return [event_of(row) for row in reversed(rows)]
 
     def paces(self, n: int) -> list[float]:
-        """Seconds from paint to key press of the last n decisions that were timed on a screen and stand."""
+        """Seconds from paint to key press, of those of the last n decisions that were timed on a screen and stand."""
         return [row[0] / 1000 for row in self._read(_rows(_TIMED, n=n))]
+
+    def newest(self, n: int) -> list[tuple[str, str, int | None]]:
+        """The last n answers that stand, the newest first: item_id, label_id and the taxonomy's version as decided."""
+        return [tuple(row) for row in self._read(_rows(_NEWEST, n=n))]
+
+    def standing_for(self, item_ids: Iterable[str]) -> list[tuple[str, str]]:
+        """(item_id, annotator) of every annotation of these items."""
+        wanted = select(ANNOTATION.c.item_id, ANNOTATION.c.annotator).where(ANNOTATION.c.item_id.in_(_ITEMS),
+                                                                            ANNOTATION.c.decision_id.is_not(None))
+        return [tuple(row) for some in _batches(list(item_ids)) for row in self._read(_rows(wanted, items=some))]
+
+    def unplaced(self, label_ids: Iterable[str]) -> list[Unplaced]:
+        """What stands as unsure, flagged "not_in_taxonomy", or answered with one of these labels as decided; in the
+        order in which it was stored."""
+        return list(map(Unplaced._make, self._read(_rows(_UNPLACED, labels=list(label_ids)))))
 
     def marking(self) -> list[Event]:
         """The decisions that stand and mark a region of their item, in the order in which they were stored."""
@@ -353,10 +395,11 @@ class Store:
         names = ANNOTATION.c.keys() if columns is None else list(dict.fromkeys((*_WHOSE, *columns)))
         wanted = select(*(ANNOTATION.c[name] for name in names))
         table: dict[str, list[Any]] = {name: [] for name in names}
-        for rows in self._chunks(wanted.where(ANNOTATION.c.seq > _SINCE).order_by(ANNOTATION.c.seq).limit(_CHUNK), 0) \
-                if since_seq is None else self._of_changed(wanted, since_seq):
-            for name, values in zip(names, zip(*rows, strict=True), strict=True):
-                table[name].extend(values)
+        with uncollected():
+            everything = wanted.where(ANNOTATION.c.seq > _SINCE).order_by(ANNOTATION.c.seq).limit(_CHUNK)
+            for rows in self._chunks(everything, 0) if since_seq is None else self._of_changed(wanted, since_seq):
+                for name, values in zip(names, zip(*rows, strict=True), strict=True):
+                    table[name].extend(values)
         n_rows = len(table["seq"])
         if n_rows and (table["seq"][-1] > start or None in table["decision_id"]):
             # Where somebody wrote meanwhile, what changed came again, further on, and the last word counts.
@@ -459,6 +502,19 @@ class Store:
         if "malformed" in said or "not a database" in said:
             return self._damaged(said)
         return StoreError(f"the log {self._log} refused: {said}.")
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """For reading a large log: it makes a million strings, and the collector would go through all of them again and
+    again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Act:

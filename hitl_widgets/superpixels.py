@@ -1,14 +1,40 @@
 """Into which parts does an image fall?
 
 Parts of like colour that touch, for methods that hide whole parts, and for people who mark them with one click. Read
-`superpixels`.
+`superpixels`; `clickable` is what a person gets.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 from .errors import BadInput, ShapeError
+
+SIDE = 320
+# As many parts as a person can tell apart, and none so small that a click would miss it.
+MOST_PARTS, PART_PIXELS = 80, 25
+
+
+def clickable(image: np.ndarray) -> np.ndarray:
+    """The parts of an image for somebody to click on: up to about 80, of 25 pixels or more.
+
+    Parameters
+    ----------
+    image : uint8, shape (H, W) or (H, W, 3)
+
+    Returns
+    -------
+    ndarray, uint16, shape (h, w)
+        As `superpixels`, of the image made smaller where its longer side is above 320 pixels.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+    n = min(MOST_PARTS, max(2, image.shape[0] * image.shape[1] // PART_PIXELS))
+    return superpixels(image, n=n).astype(np.uint16)
 
 
 def superpixels(image: np.ndarray, *, n: int = 30) -> np.ndarray:

@@ -241,6 +241,11 @@ class Taxonomy:
         return {label_id: key for label_id, key in keys.items() if key is not None}
 
     @cached_property
+    def answerable(self) -> frozenset[str]:
+        """The ids of the answers, as a set."""
+        return frozenset(self.label_ids)
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """What to call each answer: its name, or its path where another label has that name too."""
         return tuple(map(self.name_of, self.label_ids))

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,19 +28,27 @@ from .pool import Pool
 from .project import SHOWN_PROBS, Project
 from .queue import AUDIT_SHARE
 from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, check_annotator
+from .relabel import by_doubt
 from .sampling import Strategy
+from .second_looks import SECOND_LOOK, SecondLooks
 from .taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from .calibration import Calibration
     from .explanations import Explanations
     from .flips import Flips
     from .iteration import Applied, Preview
     from .learn.finetune import LabelledImages
+    from .presuming import Presumption
     from .rounds import Run
     from .shelf import Shelf
+    from .widgets.desk import OtherDesk
+    from .widgets.editor import TaxonomyEditor
     from .widgets.labeller import LabellerReview
     from .widgets.review import Review
     from .worth import Progress
+
+W = TypeVar("W", "TaxonomyEditor", "OtherDesk")
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
@@ -106,10 +114,13 @@ class Workbench:
         self._shelf: Shelf | None = None
         self._wiring = threading.RLock()
         self._review: Review | LabellerReview | None = None
+        self._open: dict[type, TaxonomyEditor | OtherDesk] = {}
         self._simulations: Counter[tuple[str, int]] = Counter()
         if pool is not None:
             self._looks = Looks(pool, embedded=self._embedded, seed=self.project.settings["seed"])
             self.project.chooser.look = self._looks.at_hand
+            self.project.ordering = by_doubt(lambda positions: self.shelf.features(positions),
+                                             seed=self.project.settings["seed"])
         try:
             if pool is not None and (model is not None or any(self.project.store.events(kind="adopted"))):
                 self.shelf.open()
@@ -309,16 +320,47 @@ class Workbench:
             from probabilities (n_items, n_labels) or whatever else of `hitl_widgets.strategies.SIGHTS` its parameters
             name. None begins with typical items, goes over to doubtful ones once a model has learnt enough, and says
             so; a tenth is drawn by chance all the same (the audit)
-        queue : "relabel" for what taxonomy edits left in doubt; None for what is open
+        queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that are likely to be wrong;
+            None for what is open
         """
+        if queue == "second_look":
+            self._weigh()
         self._foresee("random" if queue else strategy, annotator)
         return self.project.next(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
-        """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same."""
+        """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same.
+
+        Answers that are likely to be wrong come as `next`, `review` or `second_looks` last weighed them.
+        """
+        if queue == "second_look" and self.project.second_looks is None:
+            self._weigh()
         self._foresee("random" if queue else strategy, annotator, budget_s=WAITED_FOR_S)
         return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
+
+    def presume(self, tolerance: float = 0.05) -> Presumption:
+        """Take items in doubt, of which a light head is sure, for what it says, once enough of them were checked.
+
+        Call it again and again: first it proposes labels and draws items to be checked, which
+        ``wb.review(queue="relabel")`` then asks about first, blind; then it tells how many are missing; and at 30, 60
+        and 120 checks whether the rest is good enough, and is presumed, or not, and is left in the queue. The status of
+        presumed items is "presumed": they never count as a person's answer.
+
+        Parameters
+        ----------
+        tolerance : largest share of wrong labels to be put up with, with 95 % confidence
+
+        Returns
+        -------
+        Presumption
+            .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
+        """
+        from .presuming import go_on
+        project = self.project
+        project.refresh()
+        return go_on(project.stands, self.pool, project.relabel(), annotator=self.annotator, tolerance=tolerance,
+                     seed=project.settings["seed"], features=self.shelf.features, record=project.note_presumed)
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """The items that taxonomy edits left in doubt, in the order in which an annotator would be asked about them.
@@ -327,6 +369,23 @@ class Workbench:
         (the id of the one that left it in doubt), prose and why of that edit.
         """
         return self.project.relabel_queue(annotator)
+
+    def second_looks(self) -> pd.DataFrame:
+        """The answers that may be wrong, the least believed first: worth a second look.
+
+        Columns: item_id, annotator, label, certainty, right (the probability that it is), looked (whether its author
+        stood by it at a second look already). Weighed as for `finetune(certainty="soft")`, docs/certainty.md.
+        """
+        frame = self._weigh().frame
+        return pd.DataFrame({"item_id": frame["item_id"], "annotator": frame["annotator"],
+                             "label": [self.taxonomy.name_of(label_id) for label_id in frame["label_id"]],
+                             "certainty": frame["certainty"], "right": frame["right"],
+                             "looked": frame["chosen_by"] == SECOND_LOOK})
+
+    def _weigh(self) -> SecondLooks:
+        from .believing import believe
+        looks = self.project.second_looks = SecondLooks(believe(self.shelf).answers, self.project.store.standing_of)
+        return looks
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
         """Let go of claimed items."""
@@ -350,7 +409,8 @@ class Workbench:
         view : an ipyannotations labeller of your own that gives one label an item, such as
             ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``, instead of the card. It shows every item
             blind, without map or certainty
-        queue : "relabel" for what taxonomy edits left in doubt, the likely labels first; None for what is open
+        queue : "relabel" for what taxonomy edits left in doubt, the likely labels first; "second_look" for answers that
+            are likely to be wrong, first to who gave them, without saying what the model thinks; None for what is open
 
         Raises
         ------
@@ -360,6 +420,8 @@ class Workbench:
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         check_strategy(strategy)
+        if queue == "second_look":
+            self._weigh()
         self.project.next(0, queue=queue)  # says in words that a pool is needed, or that there is no such queue
         if view is not None:
             if certainty != "keep" or keys is not None:
@@ -378,6 +440,45 @@ class Workbench:
             self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
                                   keys=keys, queue=queue)
             return self._review
+
+    def edit_taxonomy(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
+        """A tree of the labels, in which edits are previewed, applied and undone, below the cell. Calling it again
+        closes the earlier one.
+
+        Parameters
+        ----------
+        keys : other keys for what the editor does, such as {"split": "Shift+Y"}; `?` lists what there is
+
+        Raises
+        ------
+        BadInput
+            When a key can't be used.
+        """
+        from .widgets.editor import TaxonomyEditor
+        return self._opened(TaxonomyEditor(self.project, self.example, keys=keys))
+
+    def other_desk(self, label: str | None = None, size: int = 16,
+                   keys: Mapping[str, str | Sequence[str]] | None = None) -> OtherDesk:
+        """What was answered "other", unsure or flagged "not in the taxonomy", to be sorted by the handful, below the
+        cell. Calling it again closes the earlier one.
+
+        Parameters
+        ----------
+        label : the answer that means "something else"; None finds one called other, others, something else, none of
+            these, miscellaneous or misc
+        size : of a cluster of items that look alike, about
+        keys : other keys for what the desk does, such as {"leave_out": "o"}; `?` lists what there is
+
+        Raises
+        ------
+        BadInput, UnknownLabel
+            When an argument can't be used.
+        """
+        from .others import Others
+        from .widgets.desk import OtherDesk
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        return self._opened(OtherDesk(Others(self.project, label), lambda positions: self.shelf.features(positions),
+                                      size=size, keys=keys))
 
     # -- the model -------------------------------------------------------------------------------------------
 
@@ -445,7 +546,8 @@ class Workbench:
         return self.shelf.embeddings([self.pool.position(item_id) for item_id in ids_of(item_ids)])
 
     def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
-                 seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight") -> Run:
+                 seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight",
+                 body: float = 1.0) -> Run:
         """Train on what people said, measure what it gained on the hold-out, and adopt the result if it isn't worse.
 
         Parameters
@@ -459,7 +561,14 @@ class Workbench:
         seed : None takes the project's; the same run twice on a CPU gives the same model
         reasons : how the loss hears the regions that were marked: "penalty" (on the gradient there), "invariance" (when
             they are repainted), "off", or "auto": the penalty with start="initial", invariance else
-        certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't
+        certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't; "soft" learns from
+            probabilities: all answers to an item, their certainty and a model that never heard them are weighed by
+            what gold shows each to be worth (docs/certainty.md), and what was answered unsure teaches too
+        body : how fast all but the last layer learns, as a share of the last one's rate, above 0 and up to 1. Below 1
+            the last layer learns alone for the first fifth: for a large net that was trained elsewhere
+
+        The state is kept after each epoch. The same call goes on from there when this one was interrupted, or its
+        process ended.
 
         Returns
         -------
@@ -476,7 +585,7 @@ class Workbench:
         """
         from .rounds import finetune
         return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
-                        reasons=reasons, certainty=certainty)
+                        reasons=reasons, certainty=certainty, body=body)
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
                 ) -> Explanations:
@@ -600,10 +709,15 @@ class Workbench:
         from .flips import flips
         return flips(self.shelf, before, after, n=n)
 
-    def training_set(self) -> LabelledImages:
-        """A torch Dataset of the current annotations (consensus, without hold-out and gold)."""
+    def training_set(self, *, certainty: str = "weight") -> LabelledImages:
+        """A torch Dataset of the current annotations (consensus, without hold-out and gold), as `finetune` takes it.
+
+        Parameters
+        ----------
+        certainty : as for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels)
+        """
         from .rounds import training_set
-        return training_set(self.shelf)
+        return training_set(self.shelf, certainty=certainty)
 
     # -- what stands -----------------------------------------------------------------------------------------
 
@@ -628,6 +742,36 @@ class Workbench:
     def consensus(self) -> pd.DataFrame:
         """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
         return self.project.consensus()
+
+    def calibration(self, annotator: str | None = None) -> Calibration:
+        """Whether people's certainty means anything: how often answers are right at each step of it.
+
+        Judged by gold, elsewhere by what two or more other annotators of the item agree on; hold-out aside.
+
+        Parameters
+        ----------
+        annotator : of whom; None takes everybody, and all together
+
+        Returns
+        -------
+        Calibration
+            .table (n, Brier score, AUROC with its interval, a verdict in words, a flag for who rates everything 10),
+            .curve, .plot()
+
+        Raises
+        ------
+        BadInput
+            When the annotator has answered nothing.
+        """
+        from .believing import judged
+        from .calibration import calibration
+        answers = judged(self.project)
+        if annotator is not None:
+            if annotator not in (known := sorted(set(self.annotations()["annotator"]))):
+                raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
+                               f"{', '.join(known) or 'nobody'}.")
+            answers = answers[answers["annotator"] == annotator]
+        return calibration(answers)
 
     def progress(self, answers: int = 50) -> Progress:
         """What the rounds so far came to, and what the next answers are likely to gain: when is it enough?
@@ -671,6 +815,8 @@ class Workbench:
         """Close the cards and let go of the log."""
         if self._review is not None:
             self._review.close("The project was closed.")
+        for widget in self._open.values():
+            widget.close("The project was closed.")
         self.project.close()
 
     # -- what views and simulated people need ----------------------------------------------------------------
@@ -692,9 +838,13 @@ class Workbench:
         self._ask(np.array([position], np.int64))
         return self.project.prediction(position)
 
-    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None:
-        """Why the model would say `target` (a label_id) of one item; None without a model."""
-        return None if self.project.ranking.predictions is None else self.shelf.explain(position, method, target)
+    def explanation(self, position: int, *, method: str, target: str, against: str | None = None
+                    ) -> Attribution | None:
+        """Why the model would say `target` (a label_id) of one item, or say it rather than `against`; None without a
+        model."""
+        if self.project.ranking.predictions is None:
+            return None
+        return self.shelf.explain(position, method, target, against)
 
     def item(self, item_id: str) -> Item:
         """One item outside the queue, to be looked at again."""
@@ -730,6 +880,14 @@ class Workbench:
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came."""
         return self.project.subscribe(listener)
+
+    def _opened(self, widget: W) -> W:
+        """The widget, which takes the place of the one of its kind that was opened before."""
+        with self._wiring:
+            if (former := self._open.get(type(widget))) is not None:
+                former.close("Another one has taken over.")
+            self._open[type(widget)] = widget
+        return widget
 
     def count_simulation(self, annotator: str, seed: int) -> int:
         """How many times this session has simulated this annotator before; counts this time."""

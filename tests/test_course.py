@@ -16,7 +16,7 @@ from test_finetune import digits, tiny  # noqa: F401 - digits is a fixture
 from torch import nn
 
 import hitl_widgets as hw
-from hitl_widgets.errors import TrainingStopped
+from hitl_widgets.errors import BadInput, TrainingStopped
 from hitl_widgets.learn.course import Checkpoint, Pace, groups, one_cycle
 from hitl_widgets.learn.finetune import jitter, train
 from hitl_widgets.learn.predict import weights_version
@@ -222,6 +222,18 @@ def test_weights_are_grouped_by_how_fast_they_learn():
 def test_a_net_whose_last_layer_is_not_found_learns_all_at_one_rate():
     [whole] = groups(nn.Sequential(nn.Conv2d(1, 3, 8), nn.Flatten()), body=0.1)
     assert whole["share"] == 1.0
+
+
+def test_a_fine_tuning_takes_the_bodys_rate_and_says_which_it_can_take(tmp_path):
+    wb = project(tmp_path / "p")
+    slow, usual = (wb.finetune(epochs=2, adopt="never", **more).net for more in ({"body": 1e-6}, {}))
+    start = wb.shelf.predictor.net
+    assert torch.allclose(slow[1].weight, start[1].weight, atol=1e-5)
+    assert not torch.allclose(slow[3].weight, start[3].weight, atol=1e-3)
+    assert not torch.allclose(usual[1].weight, start[1].weight, atol=1e-3)
+    for body in (0, 1.5, "slow", True):
+        with pytest.raises(BadInput, match="body is"):
+            wb.finetune(body=body)
 
 
 def test_while_the_head_learns_alone_the_body_stays_as_it_is(digits):

@@ -104,6 +104,12 @@ def test_split_leaves_the_parent_possible_where_inner_labels_are_answers():
     assert became["top"] == ["top", "a", "b"]
 
 
+def test_split_and_add_give_the_new_labels_the_examples_named(clothes):
+    after, _ = edits.split("top", into={"T-shirt": ["i6", "i7"], "Pullover": []}).apply(clothes)
+    assert [after.label(name).examples for name in ("T-shirt", "Pullover")] == [("i6", "i7"), ()]
+    assert edits.add("hat", examples=["i1"]).apply(clothes)[0].label("hat").examples == ("i1",)
+
+
 def test_split_into_a_label_of_the_old_name_makes_a_new_one_as_it_means_less(clothes):
     after, _ = edits.split("top", into=["top", "Pullover"]).apply(clothes)
     assert after.label("top").id != clothes.label("top").id
@@ -254,6 +260,8 @@ def test_a_label_that_somebody_just_retired_can_not_be_edited(clothes):
     (lambda: edits.split("top", into="ab"), "a list of labels is expected"),
     (lambda: edits.split("top", into=["a", "b"], keep_parent="no"), "keep_parent is 'no'"),
     (lambda: edits.add(None), "a label's name is None"),
+    (lambda: edits.split("top", into={"a": "i1", "b": []}), "examples is 'i1'; a list"),
+    (lambda: edits.split("top", into={"a": [1], "b": []}), "one of label 'a': examples is 1"),
     (lambda: edits.add("a", like="b"), "like is 'b'"),
     (lambda: edits.describe("top"), "nothing"),
     (lambda: edits.describe("top", name="x"), "'name'; one or more of definition, .* use rename and move"),
@@ -277,7 +285,10 @@ EVERY_KIND = [
     (edits.split("top", ["a", "b"]), "edits.split('top', into=['a', 'b'])", "Split “top” into “a” and “b”."),
     (edits.split("top", ["a", "b"], keep_parent=True), "edits.split('top', into=['a', 'b'], keep_parent=True)",
      "Split “top” into “a” and “b” under it."),
+    (edits.split("top", {"b": ["i1", "i2"], "a": []}), "edits.split('top', into={'b': ['i1', 'i2'], 'a': []})",
+     "Split “top” into “b” and “a”, with 2 examples."),
     (edits.add("lynx"), "edits.add('lynx')", "Add “lynx”."),
+    (edits.add("lynx", examples=["i1"]), "edits.add('lynx', examples=['i1'])", "Add “lynx”."),
     (edits.add("lynx", "cat", like=["bobcat"]), "edits.add('lynx', under='cat', like=['bobcat'])",
      "Add “lynx” under “cat”, looking among “bobcat”."),
     (edits.retire("lynx"), "edits.retire('lynx')", "Retire “lynx”."),
@@ -295,7 +306,9 @@ EVERY_KIND = [
 def test_an_edit_can_be_shown_read_and_logged(edit, call, prose):
     assert (str(edit), edit.prose()) == (call, prose)
     assert eval(call, {"edits": edits}) == edit
-    assert edits.from_body(json.loads(json.dumps(edit.as_body()))) == edit
+    again = edits.from_body(json.loads(json.dumps(edit.as_body(), sort_keys=True)))
+    assert again == edit
+    assert list(getattr(again, "into", "")) == list(getattr(edit, "into", ""))  # the order of a mapping too
     assert hash(edits.from_body(edit.as_body())) == hash(edit)
 
 

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from nets import VisionTransformer, seeded
 from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError, TrainingStopped
 from hitl_widgets.explanations import before_and_after
+from hitl_widgets.marks import marked_items
 from hitl_widgets.rounds import Run
 
 NAMES = ["dark", "light"]
@@ -129,7 +131,37 @@ def test_what_people_marked_on_measuring_items_never_teaches(labelled):
     wb = labelled(0)
     wb.decide(wb.holdout[0], label=KINDS[wb.pool.position(wb.holdout[0])], wrong=CORNER)
     wb.decide(wb.holdout[1], "unsure", wrong=CORNER)
+    item_id = sorted(set(wb.pool.ids) - set(wb.holdout))[0]
+    wb.decide(item_id, "skip", wrong=CORNER)
+    wb.gold({item_id: "dark"})
     assert wb.finetune(epochs=1).reasons == "off"
+
+
+def test_what_several_annotators_marked_on_an_item_is_joined_and_each_item_has_its_own(labelled):
+    wb = labelled(1)
+    first, second = sorted(set(wb.pool.ids) - set(wb.holdout))[:2]
+    edge = np.zeros((12, 12), bool)
+    edge[11] = True
+    wb.decide(first, label="dark", wrong=edge, annotator="bob")
+    wb.decide(second, label="dark", missing=edge, annotator="bob")
+    marks = marked_items(wb.shelf, wb.training_set()).marks
+    assert marks.rows.tolist() == [wb.training_set().item_ids.index(item_id) for item_id in (first, second)]
+    np.testing.assert_array_equal(marks.wrong[0], CORNER | edge)
+    assert not marks.wrong[1].any()
+    np.testing.assert_array_equal(marks.missing[1], edge)
+
+
+def test_unmarked_items_are_those_that_nobody_marked(labelled):
+    wb = labelled(0)
+    teaching = sorted(set(wb.pool.ids) - set(wb.holdout))
+    for item_id in teaching[:100]:
+        wb.decide(item_id, label=KINDS[wb.pool.position(item_id)], wrong=CORNER)
+    wb.decide(teaching[100], "skip", wrong=CORNER)
+    marked = marked_items(wb.shelf, wb.training_set())
+    assert len(marked.views) == 101
+    assert len(marked.others) == len(wb.pool) - 101
+    known = {view.numpy().tobytes() for view in marked.views}
+    assert not any(view.numpy().tobytes() in known for view in marked.others)
 
 
 @pytest.mark.parametrize("verdict", ["unsure", "skip"])
@@ -188,14 +220,15 @@ def test_a_run_of_an_older_log_has_no_reliance(labelled):
 def test_the_maps_of_both_models_stand_below_what_was_marked(labelled):
     first = labelled()
     first.finetune(epochs=4, reasons="off")
-    spoken = first.finetune(epochs=4, seed=1)
+    spoken = first.finetune(epochs=4, seed=1, reasons="penalty", adopt="never")
     shares = shares_in(spoken.plot_reasons(3))
     assert [len(row) for row in shares] == [3, 3]
     assert np.mean(shares[0]) > np.mean(shares[1])
     first.close()
     again = labelled()
     again.finetune(epochs=4, reasons="off")
-    assert shares_in(again.finetune(epochs=4, seed=1).plot_reasons(3)) == shares  # both models come from their files
+    once_more = again.finetune(epochs=4, seed=1, reasons="penalty", adopt="never")
+    assert shares_in(once_more.plot_reasons(3)) == shares  # both models come from their files
 
 
 def shares_in(plot):
@@ -228,3 +261,16 @@ def test_reasons_that_cannot_be_compared_are_refused_in_words(labelled, case):
     else:
         with pytest.raises(BadInput, match="no model before round 7"):
             before_and_after(wb.shelf, [["0", [[None, None]]]] + run.witness.args[1], 7, n=1, method="saliency")
+
+
+def test_a_vision_transformer_is_explained_and_hears_what_was_marked_by_both_ways(labelled):
+    wb = labelled(model=seeded(VisionTransformer, 2, 1, 14), preprocess=hw.Preprocess(14, channels=1))
+    shown = wb.explain(wb.holdout[:2], method="integrated_gradients", target=("light", "dark"))
+    assert shown.errors == {}
+    assert np.asarray(shown).any(axis=(1, 2)).all()
+    with pytest.raises(ModelError, match="saliency"):  # one that does serve is named
+        wb.explain(wb.holdout[:2], method="gradcam")
+    for how in ("penalty", "invariance"):
+        run = wb.finetune(epochs=1, reasons=how, adopt="never")
+        assert (run.reasons, run.relies_after.marked.n) == (how, 10)
+        assert np.isfinite(run.history["loss"]).all()

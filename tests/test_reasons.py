@@ -98,6 +98,22 @@ def test_repainting_changes_the_region_and_nothing_else():
     assert not all(shades)
 
 
+def test_a_region_is_repainted_by_a_shade_half_of_the_time_else_by_noise_or_by_what_another_item_has_there():
+    views, region = torch.full((400, 1, 4, 4), 0.5), torch.zeros(400, 4, 4, dtype=torch.bool)
+    region[:, 1:3, 1:3] = True
+    other = torch.linspace(0.0, 1.0, 16).view(1, 1, 4, 4)
+    inside = repaint(views, region, chance(), others=other)[:, 0, 1:3, 1:3].flatten(1)
+    patch = (inside == other[0, 0, 1:3, 1:3].flatten()).all(dim=1)
+    shade = (inside == inside[:, :1]).all(dim=1)
+    # Four standard deviations of 400 draws: 0.1 about a half, 0.087 about a quarter.
+    assert float(shade.float().mean()) == pytest.approx(0.5, abs=0.1)
+    assert float(patch.float().mean()) == pytest.approx(0.25, abs=0.087)
+    noise = inside[~shade & ~patch]
+    assert len(noise) > 60
+    assert len(noise.unique()) == noise.numel()
+    assert float(inside[shade, 0].max() - inside[shade, 0].min()) > 0.9  # the whole range of the other's shades
+
+
 def test_invariance_is_zero_for_a_net_that_ignores_the_region_and_not_for_one_that_reads_it():
     class Reads(nn.Module):
         def __init__(self, rows):
@@ -139,6 +155,13 @@ def test_a_region_is_found_again_on_a_cropped_view():
     shown = in_view(mask, Preprocess(8, fit="crop").box(10, 20), (8, 8))
     assert shown[:4, :4].all()
     assert shown.sum() == 16
+
+
+@pytest.mark.parametrize(("n_pixels", "counts"), [(1, False), (2, True)])
+def test_a_pixel_of_the_view_is_marked_where_a_tenth_of_it_is(n_pixels, counts):
+    mask = np.zeros((4, 4), bool)  # one pixel of the view: a sixteenth of it, and two sixteenths
+    mask.flat[:n_pixels] = True
+    assert in_view(mask, (0.0, 0.0, 4.0, 4.0), (1, 1)).item() is counts
 
 
 def test_a_region_is_found_again_on_a_padded_view():
@@ -210,7 +233,7 @@ def right(net, images, targets):
         return float((net(images).argmax(dim=1) == targets).float().mean())
 
 
-def leaning(net, views, regions):
+def asking(net):
     class Pool:
         ids = ("a",)
 
@@ -219,8 +242,11 @@ def leaning(net, views, regions):
 
         def load(self, position):
             return noise(1, (12, 12))[0]
-    predictor = NetPredictor(net, Pool(), ["La", "Lb"], preprocess=Preprocess(12), device="cpu")
-    return rely(predictor, views[:60], regions[:60], views[60:120])
+    return NetPredictor(net, Pool(), ["La", "Lb"], preprocess=Preprocess(12), device="cpu")
+
+
+def leaning(net, views, regions):
+    return rely(asking(net), views[:60], regions[:60], views[60:120])
 
 
 def marks_of(regions, rows):
@@ -288,6 +314,89 @@ def test_a_missing_region_is_heard_without_a_wrong_one():
     assert value(heed(net)) == pytest.approx(math.log(2))  # it ignores all there is
 
 
+def test_each_kind_of_region_counts_by_its_share_of_the_items():
+    images, targets, regions = decoyed(60)
+    none = torch.zeros_like(regions[:1])
+    marks = Marks(np.arange(4), torch.cat([regions[:3], none]), torch.cat([none, none, none, regions[:1]]), {})
+    net = reader()
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.zero_()
+    heed = Heed(images[:4], targets[:4], marks, how="penalty", generator=chance())
+    assert value(heed(net)) == pytest.approx(math.log(2) / 4)  # nothing for three, log 2 for one
+
+
+def test_another_seed_draws_otherwise_and_the_same_one_does_not():
+    images, targets, regions = decoyed(40)
+    losses = [value(heeding(images, targets, marks_of(regions, range(20)), np.ones(40, bool), how="invariance",
+                            augment=None, seed=seed)(reader())) for seed in (0, 0, 1)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_a_weight_that_is_given_counts():
+    images, targets, regions = decoyed(6)
+    once, thrice = (
+        [value(Heed(images, targets, marks_of(regions, range(6)), how=how, weight=weight, generator=chance())(reader()))
+         for how in ("penalty", "invariance")] for weight in (1.0, 3.0))
+    assert thrice == pytest.approx([3 * loss for loss in once])
+
+
+def test_the_regions_are_moved_with_the_items():
+    class Left(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+
+        def forward(self, views):
+            return torch.stack([self.scale * views[:, 0, :, :4].mean(dim=(1, 2)), torch.zeros(len(views))], dim=1)
+    views, regions = torch.rand(6, 1, 8, 8, generator=chance()), torch.zeros(6, 8, 8, dtype=torch.bool)
+    regions[:, :, :4] = True
+    answers, marks = torch.zeros(6, dtype=torch.int64), marks_of(regions, range(6))
+    losses = [value(Heed(views, answers, marks, how=how, augment=augment, generator=chance())(Left()))
+              for how in ("penalty", "invariance")
+              for augment in (None, lambda images, generator: images.roll(4, dims=3))]
+    assert min(losses[0], losses[2]) > 1e-3
+    assert (losses[1], losses[3]) == (0, 0)  # what was left is right now, where the net doesn't look
+
+
+def test_a_region_is_repainted_with_what_any_item_has_not_the_marked_ones_alone():
+    images, targets, regions = torch.full((40, 1, 12, 12), 0.5), torch.arange(40) % 2, corner(40, 3, 12)
+    images[20:] = 0.9
+    brightest = []
+
+    class Watching(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = reader()
+
+        def forward(self, views):
+            brightest.append(float(views.max()))
+            return self.net(views)
+    heed = heeding(images, targets, marks_of(regions, range(20)), np.ones(40, bool), how="invariance", augment=None,
+                   seed=0)
+    heed(Watching())
+    assert brightest[0] > 0.5
+
+
+def test_marked_items_come_in_turn_each_time_in_a_new_order():
+    class Watching(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net, self.seen = reader(), []
+
+        def forward(self, views):
+            self.seen += views[:len(views) // 2, 0, -1, -1].tolist()  # the items as they are; then repainted
+            return self.net(views)
+    images, targets, regions = decoyed(12)
+    images[:, 0, -1, -1] = torch.arange(12)
+    net, heed = Watching(), Heed(images, targets, marks_of(regions, range(12)), how="invariance", generator=chance())
+    for _ in range(4):
+        heed(net)
+    first, second = net.seen[:12], net.seen[12:]
+    assert sorted(first) == sorted(second) == list(range(12))
+    assert first != second
+
+
 def test_a_wrong_region_needs_no_answer():
     images, targets, regions = decoyed(60)
     nobody = np.zeros(0, np.int64)
@@ -325,6 +434,7 @@ def test_the_reasons_leave_running_means_and_modes_alone():
     net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2)).train()
     net[1].eval()
     with predicting(net):
+        assert not any(layer.training for layer in net)
         log_probs(net, torch.rand(3, 1, 2, 2))
     assert [layer.training for layer in net] == [True, False, True, True]
     assert net[1].running_mean.tolist() == [0, 0, 0, 0]
@@ -336,6 +446,50 @@ def test_a_net_that_fails_on_marked_views_is_told():
 
 
 # -- the figures ---------------------------------------------------------------------------------------------------
+
+class Reader(nn.Module):
+    """A bright place anywhere in some columns at the top tells the label; a weight, since nets have some."""
+
+    def __init__(self, columns):
+        super().__init__()
+        self.scale, self.columns = nn.Parameter(torch.tensor(1e4)), columns
+
+    def forward(self, views):
+        bright = self.scale * (views[:, 0, :3, self.columns].amax(dim=(1, 2)) - 1e-3)
+        return torch.stack([bright, -bright], dim=1)
+
+
+def test_reliance_is_how_much_of_the_probability_moves_when_others_patches_are_painted_in():
+    # The others are white, so that every painting is; a marked item is black there, and all of its probability moves.
+    black, white, regions = torch.zeros(3, 1, 12, 12), torch.ones(5, 1, 12, 12), corner(3, 3, 12)
+    told = rely(asking(Reader(slice(0, 3))), black, regions, white)
+    assert (float(told.marked), told.marked.n) == (pytest.approx(1), 3)
+    assert (float(told.unmarked), told.unmarked.n) == (0, 5)
+    assert told.area == pytest.approx(9 / 144)
+
+
+def test_unmarked_items_take_the_marked_regions_in_turn():
+    right = torch.zeros(1, 12, 12, dtype=torch.bool)
+    right[:, :3, 9:] = True
+    others = torch.zeros(2, 1, 12, 12)
+    others[:, :, 11] = 1  # paint may have any shade
+    told = rely(asking(Reader(slice(9, 12))), torch.zeros(2, 1, 12, 12), torch.cat([corner(1, 3, 12), right]), others)
+    assert 0.2 < float(told.unmarked) <= 0.5  # the first takes a region where the net doesn't look
+
+
+def test_the_share_of_attribution_is_of_the_predicted_label_whatever_its_sign():
+    class Weighs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = nn.Parameter(torch.tensor([3.0, -1.0, 5.0]))
+
+        def forward(self, views):
+            first, second, third = (views[:, 0, at, at] for at in (0, 5, 9))
+            return torch.stack([9 + self.weights[0] * first + self.weights[1] * second, self.weights[2] * third], dim=1)
+    views = torch.rand(4, 1, 12, 12, generator=chance())
+    told = rely(asking(Weighs()), views, corner(4, 3, 12), views)
+    assert float(told.share) == pytest.approx(3 / 4)
+
 
 def test_a_mean_has_students_interval():
     # Of 0.2, 0.4, 0.6: mean 0.4, standard error 0.2 / sqrt(3), t(2) = 4.3027, so 0.4 -+ 0.4968, cut off at 0.

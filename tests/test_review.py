@@ -466,7 +466,7 @@ def test_a_new_model_replaces_what_waits_within_two_seconds(open_review):
 
 
 @pytest.mark.parametrize(("keys", "said"), [
-    ({"jump": "j"}, "'jump' is nothing that the card does"), ({"skip": "5"}, "'5' for 'skip' is no key"),
+    ({"jump": "j"}, "'jump' is nothing that a key does"), ({"skip": "5"}, "'5' for 'skip' is no key"),
     ({"skip": "X"}, "'X' for 'skip' is no key"), ({"skip": "u"}, "wanted for 'unsure' and for 'skip'"),
     ({"skip": ["x", ""]}, "'' for 'skip' is no key")])
 def test_keys_that_can_not_be_are_refused(open_review, keys, said):
@@ -540,3 +540,33 @@ def test_a_map_for_another_label_is_pushed_when_it_is_asked_for(open_review):
     assert browser.review.receive(ask) == {"kind": "noted"}
     wait_for(lambda: [m for m in browser.of_kind("map") if m["target"] == other])
     assert "isn't shown here" in browser.review.receive({**ask, "method": "lime"})["reason"]
+
+
+def test_a_map_of_one_label_against_another_is_pushed_and_the_log_tells_that_it_was_seen(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    one, other = desk.taxonomy.label_ids[2:4]
+    ask = {"kind": "map", "item_id": "item-0000", "method": "gradcam", "target": one, "against": other}
+    assert browser.review.receive(ask) == {"kind": "noted"}
+    wait_for(lambda: [m for m in browser.of_kind("map") if (m["target"], m["against"]) == (one, other)])
+    assert "needs against" in browser.review.receive({**ask, "against": 3})["reason"]
+    seen = {"suggestion": one, "method": "gradcam", "target": one, "against": other}
+    assert browser.decide("item-0000", "accept", label_id=one, seen=seen)["kind"] == "stored"
+    assert desk.decisions[0].seen.as_body() == seen
+    refused = browser.decide("item-0001", "accept", label_id=one, seen={**seen, "against": one})
+    assert "held against another" in refused["reason"]
+
+
+def test_the_parts_of_an_item_are_pushed_when_they_are_asked_for(open_review):
+    _, _, browser = open_review(MemoryDesk(drawn(2, 700), broken=("item-0001",)))
+    browser.hello()
+    for item_id in ("item-0000", "item-0001"):
+        assert browser.review.receive({"kind": "segments", "item_id": item_id}) == {"kind": "noted"}
+    wait_for(lambda: len(browser.of_kind("segments")) == 2)
+    (said, [numbers]), (broken, nothing) = (row for row in browser.pushed if row[0]["kind"] == "segments")
+    assert (said["height"], said["width"]) == numbers.shape == (320, 320)
+    assert numbers.dtype == "<u2"
+    assert 20 < numbers.max() < 200
+    assert "ends after 12" in broken["problem"]
+    assert nothing == []
+    assert browser.review.receive({"kind": "segments", "item_id": "nowhere"})["kind"] == "rejected"

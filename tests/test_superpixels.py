@@ -8,7 +8,7 @@ from skimage.measure import label
 from skimage.segmentation import slic
 
 from hitl_widgets.errors import BadInput, ShapeError
-from hitl_widgets.superpixels import superpixels
+from hitl_widgets.superpixels import MOST_PARTS, PART_PIXELS, SIDE, clickable, superpixels
 
 
 @settings(max_examples=40, deadline=None)
@@ -52,3 +52,13 @@ def test_what_is_no_image_is_refused():
         superpixels(np.zeros((3, 3)))
     with pytest.raises(BadInput, match="n is 0"):
         superpixels(np.zeros((3, 3), np.uint8), n=0)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (1, 400, 3), (900, 600, 3), (6, 2000)])
+def test_parts_to_click_on_are_few_and_of_an_image_that_is_small_enough(shape):
+    rng = np.random.default_rng(0)
+    parts = clickable(rng.integers(0, 256, shape, dtype=np.uint8))
+    assert parts.dtype == np.uint16
+    assert max(parts.shape) <= SIDE
+    assert parts.shape[1] / parts.shape[0] == pytest.approx(shape[1] / shape[0], rel=0.01) or min(parts.shape) == 1
+    assert 2 <= parts.max() + 1 <= max(2, min(1.5 * MOST_PARTS, 3 * parts.size / PART_PIXELS))

@@ -21,6 +21,7 @@ from torch.utils.data import Dataset
 
 from ..errors import BadInput, ImageError, ModelError, ShapeError, TrainingStopped, UnknownLabel
 from .course import Checkpoint, Course, Pace, StoppedBecause, groups
+from .doubt import OPEN, among, hits, kinds, losses_among
 from .memory import Parts
 from .predict import Images, pick_device, private_copy, read_logits
 from .reasons import How, Marks, heeding
@@ -49,51 +50,94 @@ class LabelledImages(Dataset):
     ----------
     pool : where the items are
     positions : of the items in the pool
-    answers : the label_id of each item
+    answers : the label_id of each item; or probabilities, shape (n_items, n_labels), where it isn't certain
     label_ids : in the order of the net's outputs
     preprocess : from an item to the net's view of it
     names : of the labels; their ids when None
     weights : how much each item counts; 1 when None
+    choices : label_ids that each item may have, where its answer is known only so far; None, or one, where it is known
 
     Raises
     ------
     ShapeError
-        If positions, answers and weights differ in number.
+        If positions, answers, weights and choices differ in number.
     UnknownLabel
         If an answer is none of `label_ids`.
 
     Attributes
     ----------
     item_ids : list of str
-    targets : int64, shape (n_items,), the index of each answer in `label_ids`
+    targets : int64, shape (n_items,), the index of each answer in `label_ids`; -100 where it is in doubt, which torch's
+        cross-entropy leaves out; or float32, (n_items, n_labels)
+    choices : bool, shape (n_items, n_labels), what the answers leave open; None where none is in doubt
     weights : float32, shape (n_items,)
     images : the views alone, `images[i]` of shape (C, h, w); read when asked for
     draws : float64, shape (n_items,), in [0, 1), from each item's id alone; says which items validate
     """
 
-    def __init__(self, pool: Images, positions: Sequence[int], answers: Sequence[str], label_ids: Sequence[str], *,
-                 preprocess: Callable[[np.ndarray], Tensor], names: Sequence[str] | None = None,
-                 weights: Sequence[float] | None = None) -> None:
+    def __init__(self, pool: Images, positions: Sequence[int], answers: Sequence[str] | np.ndarray,
+                 label_ids: Sequence[str], *, preprocess: Callable[[np.ndarray], Tensor],
+                 names: Sequence[str] | None = None, weights: Sequence[float] | None = None,
+                 choices: Sequence[Sequence[str] | None] | None = None) -> None:
         if not len(positions) == len(answers) == len(answers if weights is None else weights):
             raise ShapeError(f"{len(positions)} positions, {len(answers)} answers and "
                              f"{len(answers if weights is None else weights)} weights were given; one of each for "
                              "every item is expected.")
         self.label_ids, self.names = tuple(label_ids), tuple(names or label_ids)
+        self.item_ids = [str(pool.ids[position]) for position in positions]
+        self.targets = self._rows(answers) if np.ndim(answers) == 2 else self._columns(answers)
+        self.choices = None if choices is None else self._open(choices)
+        self.weights = np.ones(len(answers), np.float32) if weights is None else np.asarray(weights, np.float32)
+        self.images = Views(pool, positions, preprocess)
+        self.draws = item_draws(self.item_ids)
+
+    def _columns(self, answers: Sequence[str] | np.ndarray) -> np.ndarray:
         column = {label_id: i for i, label_id in enumerate(self.label_ids)}
         if unknown := sorted({str(answer) for answer in answers if answer not in column}):
             raise UnknownLabel(f"answers {unknown[:5]} are not among the {len(column)} labels to be learnt.")
-        self.item_ids = [str(pool.ids[position]) for position in positions]
-        self.targets = np.array([column[answer] for answer in answers], dtype=np.int64)
-        self.weights = np.ones(len(answers), np.float32) if weights is None else np.asarray(weights, np.float32)
-        self.images = Views(pool, positions, preprocess)
-        self.draws = np.array([int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=6).digest(), "big")
-                               for item_id in self.item_ids], dtype=np.float64) / 2**48
+        return np.array([column[answer] for answer in answers], dtype=np.int64)
+
+    def _rows(self, answers: Any) -> np.ndarray:
+        rows = np.asarray(answers, np.float32)
+        if rows.shape[1] != len(self.label_ids) or (rows < 0).any() \
+                or not np.allclose(rows.sum(axis=1), 1, atol=1e-3):
+            raise ShapeError(f"answers have shape {rows.shape}; a row of {len(self.label_ids)} probabilities, of which "
+                             "the sum is 1, is expected for each item.")
+        return rows
+
+    def _open(self, choices: Sequence[Sequence[str] | None]) -> np.ndarray | None:
+        """What the answers leave open; those in doubt have no target."""
+        if len(choices) != len(self.targets):
+            raise ShapeError(f"{len(choices)} choices and {len(self.targets)} answers were given; one of each for "
+                             "every item is expected.")
+        column = {label_id: i for i, label_id in enumerate(self.label_ids)}
+        several = {row: some for row, some in enumerate(choices) if some is not None and len(some) > 1}
+        if not several:
+            return None
+        open_ = np.zeros((len(choices), len(self.label_ids)), bool)
+        answered = self.targets if self.targets.ndim == 1 else self.targets.argmax(axis=1)
+        open_[np.arange(len(choices)), answered] = True
+        for row, some in several.items():
+            if unknown := sorted(set(some) - set(column)):
+                raise UnknownLabel(f"choices {unknown[:5]} are not among the {len(column)} labels to be learnt.")
+            open_[row] = [label_id in some for label_id in self.label_ids]
+        if self.targets.ndim == 1:
+            self.targets[list(several)] = OPEN
+        return open_
 
     def __len__(self) -> int:
         return len(self.item_ids)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int, float]:
-        return self.images[index], int(self.targets[index]), float(self.weights[index])
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor, float]:
+        target = self.targets[index]
+        return (self.images[index], int(target) if self.targets.ndim == 1 else torch.from_numpy(target.copy()),
+                float(self.weights[index]))
+
+
+def item_draws(item_ids: Iterable[str]) -> np.ndarray:
+    """A number in [0, 1) for each item, float64, that follows from its id alone."""
+    return np.array([int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=6).digest(), "big")
+                     for item_id in item_ids], dtype=np.float64) / 2**48
 
 
 class Views(Sequence[Tensor]):
@@ -136,7 +180,8 @@ class Trained:
 
 
 def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, weights: Any = None,
-          draws: Any = None, validation: tuple[Tensor | Sequence[Tensor], Any] | None = None, epochs: int = 20,
+          choices: Any = None, draws: Any = None,
+          validation: tuple[Tensor | Sequence[Tensor], Any] | None = None, epochs: int = 20,
           budget_s: float | None = None, seed: int = 0, lr: float | None = None, weight_decay: float = 0.05,
           batch_size: int = 16, patience: int = 8, augment: Augment | None = None, marks: Marks | None = None,
           reasons: How = "invariance", body: float = 1.0, head: str | None = None,
@@ -153,6 +198,8 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     images : views, shape (n, C, h, w), or a sequence of them such as `LabelledImages.images`
     targets : for each image the index of its label, or a row of probabilities over the labels
     weights : how much each image counts; all alike when None
+    choices : bool, shape (n, n_labels), such as `LabelledImages.choices`: where more than one is True, an answer is
+        known only to be among them, its target isn't read, and the loss is of their probabilities' sum
     draws : numbers in [0, 1) that belong to the images, such as `LabelledImages.draws`: who has the smallest of its
         label validates. With them an item that once validated hardly ever trains later. By `seed` when None
     validation : (images, targets) to validate on; when None, 15 % are split off if that makes 10 or more
@@ -185,6 +232,8 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
         If the loss is no number any more.
     """
     targets = as_targets(targets, len(images))
+    if choices is not None:
+        targets = among(targets, choices, smoothing=SMOOTHING)
     weights = torch.ones(len(images)) if weights is None else torch.as_tensor(np.asarray(weights, np.float32))
     images, readable = resident(images)
     if validation is None:
@@ -251,7 +300,7 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
         If the loss is no number any more.
     """
     set_training(net)
-    losses, hits, n, parts = 0.0, 0, 0, Parts()
+    losses, n_right, n, parts = 0.0, 0, 0, Parts()
     for views, targets, weights in batches:
         if n and pace.out_of_time:
             break
@@ -271,9 +320,9 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
                                   "items whose view holds NaN.")
         optimizer.step()
         losses += (loss + extra) * len(views)
-        hits += right
+        n_right += right
         n += len(views)
-    return losses / max(1, n), hits / max(1, n)
+    return losses / max(1, n), n_right / max(1, n)
 
 
 def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *, parts: Parts) -> tuple[float, int]:
@@ -285,7 +334,7 @@ def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
         share = weights[rows].sum() / weights.sum().clamp_min(1e-8)
         loss = share.to(place) * loss_of(logits, targets[rows].to(place), weights[rows].to(place))
         loss.backward()
-        return loss.item(), int((logits.argmax(dim=1).cpu() == hard(targets[rows])).sum())
+        return loss.item(), hits(logits, targets[rows])
 
     found = parts.each(one, len(views), afresh=net.zero_grad)
     return sum(loss for loss, _ in found), sum(right for _, right in found)
@@ -295,14 +344,14 @@ def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:
     """The loss of each item, in nats, and the accuracy (NaN without items) of a net that isn't learning."""
     net.eval()
     place = next(net.parameters()).device
-    losses, hits = [np.array([], np.float32)], 0
+    losses, right = [np.array([], np.float32)], 0
     with torch.no_grad():
         for views, targets, _ in batches:
             logits = forward(net, views.to(place), targets)
             losses.append(losses_of(logits, targets.to(place)).cpu().numpy())
-            hits += int((logits.argmax(dim=1).cpu() == hard(targets)).sum())
+            right += hits(logits, targets)
     found = np.concatenate(losses)
-    return found, hits / len(found) if len(found) else math.nan
+    return found, right / len(found) if len(found) else math.nan
 
 
 def losses_of(logits: Tensor, targets: Tensor) -> Tensor:
@@ -314,15 +363,17 @@ def losses_of(logits: Tensor, targets: Tensor) -> Tensor:
     Parameters
     ----------
     logits : shape (n, n_labels)
-    targets : int64, shape (n,), or probabilities, shape (n, n_labels), which are taken as they are
+    targets : int64, shape (n,), or probabilities, shape (n, n_labels), which are taken as they are; a row of several
+        ones leaves them open (`doubt.losses_among`)
 
     References
     ----------
     Szegedy et al. (2016), Rethinking the Inception Architecture, doi:10.1109/CVPR.2016.308; for wrong answers,
     Lukasik et al. (2020), Does label smoothing mitigate label noise?
     """
-    smoothing = SMOOTHING if targets.ndim == 1 else 0.0
-    return functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
+    if targets.ndim == 2:
+        return losses_among(logits, targets, smoothing=SMOOTHING)
+    return functional.cross_entropy(logits, targets, reduction="none", label_smoothing=SMOOTHING)
 
 
 def loss_of(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
@@ -373,7 +424,7 @@ def split(targets: Tensor, *, share: float = 0.15, draws: Any = None, seed: int 
     """
     if draws is None:
         draws = torch.rand(len(targets), generator=torch.Generator().manual_seed(seed))
-    draws, labels = np.asarray(draws, np.float64), hard(targets).numpy()
+    draws, labels = np.asarray(draws, np.float64), kinds(targets).numpy()
     chosen = [rows[np.argsort(draws[rows], kind="stable")[:round(share * len(rows))]]
               for rows in (np.flatnonzero(labels == label) for label in np.unique(labels))]
     validating = np.sort(np.concatenate([np.array([], np.int64), *chosen]))
@@ -386,14 +437,16 @@ def balanced(targets: Tensor, n_draws: int, generator: torch.Generator) -> np.nd
     """Rows in the order in which to learn from them, each label as often as any other.
 
     A label's rows come round in turn, each time in a new order; those of a rare label at most 10 times as often as by
-    chance.
+    chance among the answers that are known. All that leave the same labels open count as one label's.
     """
-    labels = hard(targets)
-    kinds, counts = labels.unique(return_counts=True)
+    labels = kinds(targets)
+    found, counts = labels.unique(return_counts=True)
+    # A few fine answers among many that are in doubt would hardly ever come, if these were counted too.
+    n_known = len(labels) if targets.ndim == 1 else int((labels < targets.shape[1]).sum())
     picked = []
-    for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
+    for kind, count in zip(found.tolist(), counts.tolist(), strict=True):
         rows = torch.nonzero(labels == kind)[:, 0]
-        quota = math.ceil(min(n_draws / len(kinds), MOST_REPEATS * n_draws * count / len(labels)))
+        quota = math.ceil(min(n_draws / len(found), MOST_REPEATS * n_draws * count / max(1, n_known)))
         turns = [rows[torch.randperm(count, generator=generator)] for _ in range(math.ceil(quota / count))]
         picked.append(torch.cat(turns)[:quota])
     order = torch.cat(picked)
@@ -451,10 +504,10 @@ def hard(targets: Tensor) -> Tensor:
 
 def check_labels(targets: Tensor) -> None:
     """BadInput unless there are two labels to tell apart."""
-    kinds = hard(targets).unique()
+    found = kinds(targets).unique()
     if not len(targets):
         raise BadInput("there is no item to learn from: label some first, with images that can be read.")
-    if len(kinds) < 2:
+    if len(found) < 2:
         raise BadInput(f"all {len(targets)} items to learn from have one label; label some of another first, since "
                        "there is nothing to tell apart.")
 

@@ -1,17 +1,22 @@
 """Which layer gives the labels' outputs, and how does a net get others when the taxonomy changes under it?
 
-`find_head` finds the last layer, whose input is an item's embedding; `with_outputs` gives it other outputs.
+`find_head` finds the last layer, whose input is an item's embedding; `with_outputs` gives it other outputs, of which
+`folded` makes one out of several.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import ModelError
 
 _HEADS = (nn.Linear, nn.Conv2d)
+# How much the fit of a folded row is held back, as a share of what the items weigh.
+RIDGE = 1e-3
 # How a person names the layer that isn't found.
 NAME_IT = "Name it: hw.Workbench(..., head='fc'), a name of net.named_modules()"
 
@@ -46,17 +51,18 @@ def find_head(net: nn.Module, n_outputs: int, *, name: str | None = None) -> tup
 
 
 def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray | None = None, seed: int = 0,
-                 name: str | None = None) -> nn.Module:
+                 name: str | None = None, seen: np.ndarray | None = None) -> nn.Module:
     """The same net with another number of outputs; it is changed in place and given back.
 
     Parameters
     ----------
     n_outputs, old : how many outputs it shall have, and has
     rows : shape (old, n_outputs): how the old outputs add up to the new ones, as `Lineage.columns` says. A new output
-        that one old one became keeps its row, one that several became starts from their mean, any other from fresh
-        weights; None makes all of them fresh
+        that one old one became keeps its row, one that several became gets the row whose probability is nearest to the
+        sum of theirs (`folded`), any other starts from fresh weights; None makes all of them fresh
     seed : of the fresh weights; torch's own generator is left as it was
     name : of the last layer; None takes the last linear or convolutional one with `old` outputs
+    seen : embeddings of some items, shape (n, n_features), by which `folded` chooses
 
     Raises
     ------
@@ -86,12 +92,41 @@ def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray |
                 # A whole share means carried over; part of one means a split's child, which starts afresh.
                 whole = np.flatnonzero(rows[:, column] == 1).tolist()
                 if whole:
-                    fresh.weight[column] = head.weight[whole].mean(dim=0)
-                    if head.bias is not None and fresh.bias is not None:
-                        fresh.bias[column] = head.bias[whole].mean()
+                    weight, offset = folded(head.weight[whole], None if head.bias is None else head.bias[whole], seen)
+                    fresh.weight[column] = weight
+                    if fresh.bias is not None:
+                        fresh.bias[column] = offset
     parent = net.get_submodule(place.rpartition(".")[0])
     setattr(parent, place.rpartition(".")[2], fresh)
     return net
+
+
+def folded(weights: Tensor, biases: Tensor | None, seen: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
+    """One row of a last layer in the place of several: its logit is as near as can be to the logarithm of the sum of
+    their exponentials, so that its probability is near to the sum of theirs. (weight, bias) come back.
+
+    Without items, the rows' mean, and the logarithm of their number on the bias: exact where the old logits agree. With
+    items, least squares from there, which takes a mean error of 0.19 in probability to 0.01 (docs/benchmarks.md).
+
+    Parameters
+    ----------
+    weights, biases : of the rows that become one, shapes (n_rows, n_features, ...) and (n_rows,)
+    seen : what the layer reads of some items, shape (n, n_features); rows of NaN are left out. Rows of another width,
+        such as a convolution's, are as if there were none
+    """
+    flat = weights.detach().double().flatten(1)
+    old = torch.zeros(len(flat), dtype=torch.float64) if biases is None else biases.detach().double().cpu()
+    weight, offset = flat.mean(dim=0).cpu(), old.mean() + math.log(len(flat))
+    if len(flat) > 1 and seen is not None and seen.shape[1:] == flat.shape[1:]:
+        read = torch.from_numpy(seen[~np.isnan(seen).any(axis=1)]).double()
+        reads = torch.cat([read, torch.ones(len(read), 0 if biases is None else 1)], dim=1)
+        short = torch.logsumexp(read @ flat.cpu().T + old, dim=1) - (read @ weight + (0 if biases is None else offset))
+        square = reads.T @ reads
+        if len(read) and bool(square.trace() > 0):
+            ridge = RIDGE * square.trace() / len(square) * torch.eye(len(square), dtype=torch.float64)
+            more = torch.linalg.solve(square + ridge, reads.T @ short)
+            weight, offset = weight + more[:flat.shape[1]], offset + more[flat.shape[1]:].sum()
+    return weight.reshape(weights.shape[1:]).to(weights), offset.to(weights)
 
 
 def _named(net: nn.Module, name: str) -> nn.Module:

@@ -383,11 +383,10 @@ def moved(views: Tensor, regions: Sequence[Tensor], augment: Augment,
     """
     before = generator.get_state()
     images = augment(views, generator)
-    after, marks = generator.get_state(), []
+    marks = []
     for region in regions:
         generator.set_state(before)
         marks.append(augment(region[:, None].expand(views.shape).to(views.dtype), generator)[:, 0] >= MARKED_SHARE)
-    generator.set_state(after)
     return images, marks
 
 

@@ -45,8 +45,8 @@ class Card(anywidget.AnyWidget):
     answer : takes an act and gives its reply, in under 20 ms, on whichever thread the act arrived
     """
 
-    _esm = STATIC / "card.js"
-    _css = STATIC / "card.css"
+    _esm: Path = STATIC / "card.js"
+    _css: Path | str = STATIC / "card.css"
     feed = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, feed: Feed, answer: Callable[[Message], Message]) -> None:

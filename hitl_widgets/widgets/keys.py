@@ -1,6 +1,6 @@
-"""Which key does what on the card?
+"""Which key does what on the card, in the taxonomy editor, at the other desk?
 
-The table lies in ``static/keys.json``, action -> keys and what it does in words; the browser reads keys by it, and
+The tables lie in ``static/*keys.json``, action -> keys and what it does in words; the browser reads keys by it, and
 shows it as help. Read `configured` first.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ..errors import BadInput
 from .card import STATIC
@@ -18,12 +19,13 @@ OTHERS = ("Escape", "Tab", "Shift+Tab")  # the first always leaves, the others l
 KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)")
 
 
-def configured(keys: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[list[str], str]]:
-    """The card's own keys, action -> keys and what it does in words, with the keys that a person wants instead.
+def configured(keys: Mapping[str, str | Sequence[str]], own: Path = KEYS) -> dict[str, tuple[list[str], str]]:
+    """A widget's own keys, action -> keys and what it does in words, with the keys that a person wants instead.
 
     Parameters
     ----------
     keys : action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft"
+    own : the widget's table; that of the card, if nothing else is said
 
     Raises
     ------
@@ -31,10 +33,10 @@ def configured(keys: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[list[
         When an action is unknown, a key is no key, or two actions share one.
     """
     table: dict[str, tuple[list[str], str]] = {
-        action: (default, words) for action, (default, words) in json.loads(KEYS.read_text("utf-8")).items()}
+        action: (default, words) for action, (default, words) in json.loads(own.read_text("utf-8")).items()}
     for action, given in keys.items():
         if action not in table:
-            raise BadInput(f"keys: {action!r} is nothing that the card does; known are {', '.join(table)}. A label's "
+            raise BadInput(f"keys: {action!r} is nothing that a key does here; known are {', '.join(table)}. A label's "
                            "key is set in the taxonomy.")
         table[action] = [given] if isinstance(given, str) else list(given), table[action][1]
         for key in table[action][0]:

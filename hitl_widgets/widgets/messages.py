@@ -6,11 +6,11 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from ..errors import BadInput
+from ..errors import BadInput, HitlError
 from ..records import Decision, Region
 from .card import Message
 
@@ -37,6 +37,29 @@ def past_body(decision: Decision) -> Message:
             "flags": list(decision.flags), "note": decision.note, "reason": decision.reason, **regions,
             "suggestion": decision.seen.suggestion, "hidden": decision.seen.hidden,
             "chosen_by": decision.seen.chosen_by}
+
+
+def examples_body(named: Iterable[tuple[bool, str]], picture: Callable[[str], bytes],
+                  most: int) -> tuple[list[Message], list[bytes]]:
+    """Examples as a card has them, with their pictures: `most` for a label and as many against it.
+
+    Parameters
+    ----------
+    named : (against, name) of each
+    """
+    bodies: list[Message] = []
+    buffers: list[bytes] = []
+    for against, name in named:
+        if sum(body["against"] == against for body in bodies) >= most:
+            continue
+        try:
+            buffers.append(picture(name))
+            problem = None
+        except HitlError as error:
+            buffers.append(b"")
+            problem = str(error)
+        bodies.append({"name": name, "against": against, "problem": problem})
+    return bodies, buffers
 
 
 def regions_of(act: Mapping[str, Any]) -> dict[str, Region]:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ..records import Attribution
 
 MOST_LABELS = 24
+MARKED = "#e6007e"
 MARKERS = "soD^v<>P"
 COLOURS = (BLUE, ORANGE, GREY, "#228833", "#aa3377", "#66ccee", "#ccbb44", "#4477aa")
-MARKED = "#e6007e"
 
 
 def plot_gain(before: Metrics, after: Metrics, gain: Figure) -> Plot:
@@ -185,6 +185,31 @@ def plot_reasons(images: Sequence[np.ndarray], regions: Sequence[np.ndarray], ti
     for axes, name in zip(grid[:, 0], ("marked as wrong", "why, before", "why, after"), strict=True):
         axes.set_ylabel(name, fontsize=9)
     figure.suptitle(f"{method}; each map on a scale of its own", fontsize=9, x=0.01, ha="left")
+    return figure
+
+
+def plot_calibration(curve: pd.DataFrame, table: pd.DataFrame) -> Plot:
+    """How often answers are right at each step of certainty, a panel for each annotator.
+
+    Parameters
+    ----------
+    curve, table : as `Calibration` has them
+    """
+    names = table["annotator"].tolist()
+    figure = new_figure(1.0 + 2.6 * max(1, len(names)), 3.2)
+    for axes, name in zip(figure.subplots(1, max(1, len(names)), squeeze=False, sharey=True)[0], names, strict=False):
+        rows = curve[curve["annotator"] == name]
+        axes.plot([0, 10], [0, 1], linestyle=":", color="grey", linewidth=1)
+        if len(rows):
+            ends = [rows["share"] - rows["low"], rows["high"] - rows["share"]]
+            axes.errorbar(rows["mean"], rows["share"], yerr=ends, marker="o", linewidth=1, capsize=2)
+            for row in rows.itertuples(index=False):
+                axes.annotate(f"{row.n}", (row.mean, row.low), xytext=(0, -9), textcoords="offset points", fontsize=7,
+                              ha="center")
+        axes.set(xlim=(-0.5, 10.5), ylim=(-0.12, 1.05), xlabel="certainty")
+        axes.set_title(name, fontsize=9, loc="left")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("right")
     return figure
 
 

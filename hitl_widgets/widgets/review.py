@@ -26,10 +26,11 @@ import numpy as np
 from ..errors import BadInput, HitlError
 from ..overlay import quantise
 from ..records import Attribution, Decision, Item, Items, Prediction, Region, Seen
+from ..superpixels import clickable
 from .acts import Acts
 from .card import Card, Feed, Message
 from .keys import configured
-from .messages import instant, needed, past_body, regions_of, taxonomy_body
+from .messages import examples_body, instant, needed, past_body, regions_of, taxonomy_body
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ class Desk(Protocol):
     def example(self, name: str) -> bytes: ...
     def archive(self, path: Path) -> Path: ...
     def prediction(self, position: int) -> Prediction | None: ...
-    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None: ...
+    def explanation(self, position: int, *, method: str, target: str,
+                    against: str | None = None) -> Attribution | None: ...
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
@@ -145,7 +147,7 @@ class Review:
         self._acts = Acts({
             "hello": self._hello, "decide": self._decide, "retract": self._retract, "more": self._more,
             "name": self._name, "fetch": self._fetch, "map": self._map, "examples": self._examples,
-            "archive": self._archive})
+            "archive": self._archive, "segments": self._segments})
         self._count = True
         self._taxonomy = desk.taxonomy
         self._taxonomy_body = taxonomy_body(desk.taxonomy)
@@ -213,11 +215,16 @@ class Review:
         return {"kind": "noted"}
 
     def _map(self, act: Mapping[str, Any]) -> Message:
-        method, target = needed(act, "method"), needed(act, "target")
+        method, target, against = needed(act, "method"), needed(act, "target"), act.get("against")
         if method not in self.methods:
             raise BadInput(f"saliency method {method!r} isn't shown here; {', '.join(self.methods) or 'none'} is.")
         item = self.desk.item(needed(act, "item_id"))
-        self._errand(1.0, partial(self._push_map_of, item, method, target))
+        against = None if against is None else needed(act, "against")
+        self._errand(1.0, partial(self._push_map_of, item, method, target, against))
+        return {"kind": "noted"}
+
+    def _segments(self, act: Mapping[str, Any]) -> Message:
+        self._errand(0.5, partial(self._push_segments, self.desk.item(needed(act, "item_id"))))
         return {"kind": "noted"}
 
     def _examples(self, act: Mapping[str, Any]) -> Message:
@@ -271,7 +278,8 @@ class Review:
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
-            if decision.seen.chosen_by in ("revision", "relabel"):  # what it revised stands again
+            # What it revised stands again.
+            if decision.seen.chosen_by in ("revision", "relabel", "check", "second look"):
                 self._errand(2.5, self._push_past)
             if entry is not None and not self._closed and all(e.item.id != entry.item.id for e in self._window):
                 self._window.insert(0, entry)
@@ -420,12 +428,12 @@ class Review:
         entry.mapped.add(method)
         self._push_map_of(entry.item, method, prediction.suggestion)
 
-    def _push_map_of(self, item: Item, method: str, target: str) -> None:
-        body: Message = {"kind": "map", "item_id": item.id, "method": method, "target": target,
+    def _push_map_of(self, item: Item, method: str, target: str, against: str | None = None) -> None:
+        body: Message = {"kind": "map", "item_id": item.id, "method": method, "target": target, "against": against,
                          "height": 0, "width": 0, "box": [0, 0, 0, 0], "signed": False}
         buffers: list[Any] = []
         try:
-            attribution = self.desk.explanation(item.position, method=method, target=target)
+            attribution = self.desk.explanation(item.position, method=method, target=target, against=against)
             if attribution is None:
                 body["problem"] = f"{method} gave no map for this item."
             else:
@@ -434,6 +442,17 @@ class Review:
                 body |= {"height": height, "width": width, "box": [float(v) for v in attribution.box],
                          "signed": attribution.signed, "target": attribution.target}
                 buffers.append(np.ascontiguousarray(values))
+        except HitlError as error:
+            body["problem"] = str(error)
+        self._push(body, buffers)
+
+    def _push_segments(self, item: Item) -> None:
+        body: Message = {"kind": "segments", "item_id": item.id, "height": 0, "width": 0}
+        buffers: list[Any] = []
+        try:
+            numbers = clickable(self.desk.pool.load(item.position))
+            body |= {"height": numbers.shape[0], "width": numbers.shape[1]}
+            buffers.append(np.ascontiguousarray(numbers, "<u2"))
         except HitlError as error:
             body["problem"] = str(error)
         self._push(body, buffers)
@@ -450,15 +469,9 @@ class Review:
                        [self.desk.pool.thumbnail(self.desk.item(item_id).position)])
 
     def _push_examples(self, label: Any) -> None:
-        examples, buffers = [], []
-        for against, names in ((False, label.examples), (True, label.counter_examples)):
-            for name in names[:EXAMPLES]:
-                try:
-                    buffers.append(self.desk.example(name))
-                    examples.append({"name": name, "against": against, "problem": None})
-                except HitlError as error:
-                    buffers.append(b"")
-                    examples.append({"name": name, "against": against, "problem": str(error)})
+        named = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))
+                 for name in names]
+        examples, buffers = examples_body(named, self.desk.example, EXAMPLES)
         self._push({"kind": "examples", "label_id": label.id, "examples": examples}, buffers)
 
     def _push_archive(self) -> None:

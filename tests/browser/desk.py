@@ -40,10 +40,13 @@ class MemoryPool:
         return len(self.ids)
 
     def picture(self, position: int) -> SimpleNamespace:
+        image = self.load(position)
+        return SimpleNamespace(data=self._png(image), mime="image/png", height=image.shape[0], width=image.shape[1])
+
+    def load(self, position: int) -> np.ndarray:
         if self.ids[position] in self.broken:
             raise ImageError(f"{self.ids[position]} ends after 12 of 400 bytes. Copy the file again.")
-        image = self.images[position]
-        return SimpleNamespace(data=self._png(image), mime="image/png", height=image.shape[0], width=image.shape[1])
+        return self.images[position]
 
     def thumbnail(self, position: int) -> bytes:
         return self._png(self.images[position])
@@ -124,7 +127,7 @@ class MemoryDesk:
         probs = np.exp(logits - logits.max())
         return Prediction(self.pool.ids[position], self.taxonomy.label_ids, probs / probs.sum(), self.model)
 
-    def explanation(self, position: int, *, method: str, target: str) -> Attribution | None:
+    def explanation(self, position: int, *, method: str, target: str, against: str | None = None) -> Attribution | None:
         height, width = self.pool.images[position].shape[:2]
         y, x = np.mgrid[:14, :14] / 14
         cx, cy = np.random.default_rng(position).uniform(.35, .65, 2)
@@ -132,7 +135,7 @@ class MemoryDesk:
         if self.signed:
             values = values - np.exp(-((x - cy) ** 2 + (y - cx - .2) ** 2) / .03)
         return Attribution(self.pool.ids[position], method, target, self.model or "", values.astype(np.float32),
-                           (0, 0, width, height), self.signed)
+                           (0, 0, width, height), self.signed, against)
 
     def decide(self, item_id, verdict=None, *, label=None, certainty=None, note=None, flags=(), reason=None,
                wrong=None, missing=None, seen=None, id=None, annotator=None, acted_at=None) -> Decision:

@@ -83,6 +83,8 @@ SCENES: dict[str, Scene] = {
     "revised": Scene([REAL, "wb.review()"], [*DECIDED, "Shift+E", "ArrowLeft", "ArrowLeft", "ArrowLeft"]),
     "reason": Scene([REAL, "wb.review()"], [*DECIDED[:3], "b", *["ArrowLeft"] * 4, *["ArrowDown", "Space"] * 4, "b",
                                             *["ArrowUp", "Space"] * 2]),
+    "parts": Scene([REAL, "wb.review()"], [*DECIDED[:3], "b", "p", *["ArrowLeft"] * 4, "Space", "ArrowDown", "Space",
+                                           "ArrowDown", "Space", "b", *["ArrowRight"] * 4, "Space", "ArrowUp"]),
     "keys": Scene([MADE_UP.format(arguments="drawn(60)")], ["?"]),
     "temporary": Scene([MADE_UP.format(arguments="drawn(60)")], ["Enter"],
                        env={"BINDER_LAUNCH_HOST": "https://mybinder.org/"}),

@@ -164,6 +164,25 @@ def test_a_reloaded_page_gets_its_window_again(open_card, lab):
     assert notebook.value("len(desk.decisions)") == 3
 
 
+def test_a_note_a_flag_and_a_mark_outlive_a_reload(open_card, lab):
+    notebook = open_card()
+    press(notebook, "Enter", "Shift+E", "n", *"hem", "Enter", "b")
+    notebook.card.locator(".hitl-brush").wait_for()
+    press(notebook, "Space")
+    notebook.wait_until_stored()
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    notebook.page.wait_for_timeout(500)
+    notebook.page.reload()
+    lab.wait_for_kernel(notebook)
+    assert notebook.wait_for_item() == "item-0001"
+    notebook.card.get_by_text("Marked as wrong").wait_for()
+    notebook.card.focus()
+    press(notebook, "1", "1")
+    notebook.wait_until_stored()
+    said = "[[list(d.flags), d.note, d.wrong is not None] for d in desk.decisions]"
+    assert notebook.value(said) == [[[], None, False], [["ethics"], "hem", True], [[], None, False]]
+
+
 def test_no_item_ends_in_the_saved_notebook(open_card, lab):
     notebook = open_card()
     press(notebook, "Enter")
@@ -361,16 +380,28 @@ def test_the_map_is_shown_over_the_item_beside_it_or_the_item_only_where_it_is_h
     assert notebook.value("[d.seen.display for d in desk.decisions]") == ["hot", "overlay"]
 
 
+def test_a_key_asks_why_this_label_and_not_the_next_best(open_card):
+    notebook = open_card()
+    notebook.card.locator(".hitl-scale").wait_for()
+    first, second = notebook.card.locator(".hitl-bar .hitl-name").all_inner_texts()[:2]
+    press(notebook, "y")
+    notebook.card.get_by_text(f"Grad-CAM for {first} and not {second}").wait_for()
+    press(notebook, "Enter")
+    notebook.wait_until_stored()
+    seen = notebook.value("desk.decisions[0].seen.as_body()")
+    assert [notebook.value(f"desk.taxonomy.name_of({seen[of]!r})") for of in ("target", "against")] == [first, second]
+
+
 def test_a_wrong_reason_is_painted_by_mouse_and_by_keys(open_card):
     notebook = open_card()
     notebook.card.locator(".hitl-scale").wait_for()
-    sheet = notebook.card.locator(".hitl-sheet").first.bounding_box()
     press(notebook, "b")
+    notebook.card.locator(".hitl-brush-words", has_text="What should not count").wait_for()
+    sheet = notebook.card.locator(".hitl-sheet").first.bounding_box()
     notebook.page.mouse.move(sheet["x"] + sheet["width"] * .25, sheet["y"] + sheet["height"] * .25)
     notebook.page.mouse.down()
     notebook.page.mouse.move(sheet["x"] + sheet["width"] * .25, sheet["y"] + sheet["height"] * .75, steps=4)
     notebook.page.mouse.up()
-    assert "what should not count" in notebook.card.locator(".hitl-brush-words").inner_text()
     press(notebook, "b", *["ArrowRight"] * 8, "Space", "Escape", "Enter")
     notebook.wait_until_stored()
     reason, wrong, missing = notebook.value("(lambda d: [d.reason, d.wrong.mask().tolist(), d.missing.n_pixels])"
@@ -383,6 +414,27 @@ def test_a_wrong_reason_is_painted_by_mouse_and_by_keys(open_card):
     press(notebook, "ArrowLeft")
     notebook.card.get_by_text("Marked as wrong").wait_for()
     assert notebook.card.locator(".hitl-marked-region").is_visible()
+
+
+def test_whole_parts_are_marked_by_a_click_and_by_keys_and_taken_back(open_card):
+    notebook = open_card()
+    notebook.card.locator(".hitl-scale").wait_for()
+    press(notebook, "b", "p")
+    notebook.card.locator(".hitl-parts").wait_for()
+    sheet = notebook.card.locator(".hitl-sheet").first.bounding_box()
+    notebook.page.mouse.click(sheet["x"] + 4, sheet["y"] + 4)
+    press(notebook, "b", *["ArrowRight"] * 12, *["ArrowDown"] * 12, "Space", "ArrowLeft", "Space", "z")
+    press(notebook, "Escape", "Enter")
+    notebook.wait_until_stored()
+    marked = notebook.value("[desk.decisions[0].wrong.mask().tolist(), desk.decisions[0].missing.mask().tolist()]")
+    parts = notebook.value("__import__('hitl_widgets.superpixels').superpixels.clickable(desk.pool.load(0)).tolist()")
+    clicked, pressed = ([(x, y) for y, row in enumerate(mask) for x, inside in enumerate(row) if inside]
+                        for mask in marked)
+    assert clicked[0] == (0, 0)
+    assert pressed[-1][1] > 22  # far below the middle, where the keys began
+    for region in (clicked, pressed):
+        x, y = region[0]
+        assert region == [(i, j) for j in range(28) for i in range(28) if parts[j][i] == parts[y][x]]
 
 
 def test_zoom_brings_an_item_closer_and_the_next_one_begins_whole(open_card):

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, encode, Marks } from "../../hitl_widgets/widgets/js/brush.js";
+import { Parts } from "../../hitl_widgets/widgets/js/parts.js";
 import { assignKeys, bind, clashes, keyName, read as readKey } from "../../hitl_widgets/widgets/js/keys.js";
-import { match } from "../../hitl_widgets/widgets/js/labels.js";
+import { likelyFirst, match } from "../../hitl_widgets/widgets/js/labels.js";
 import { basePath, newId, Outbox, probe } from "../../hitl_widgets/widgets/js/outbox.js";
 import { colourise } from "../../hitl_widgets/widgets/js/overlay.js";
 import { decodeAhead, shrunk } from "../../hitl_widgets/widgets/js/pictures.js";
@@ -79,6 +80,13 @@ test("a thousand labels are searched between two frames", () => {
   const began = performance.now();
   assert.equal(match(labels, "espece 742")[0].label_id, "742");
   assert.ok(performance.now() - began < 16);
+});
+
+test("what an earlier answer leaves as likely comes first, in its order, and keeps its key", () => {
+  const labels = ["ant", "bee", "cow", "dog"].map((name) => ({ label_id: name, name, path: name }));
+  assert.deepEqual(likelyFirst(labels, ["dog", "gone", "bee"]).map((l) => l.name), ["dog", "bee", "ant", "cow"]);
+  assert.deepEqual(likelyFirst(labels, []), labels);
+  assert.equal(assignKeys(labels).get("dog"), "4");
 });
 
 test("a label's own key is kept", () => {
@@ -231,4 +239,44 @@ test("a picture much larger than the screen is decoded smaller, one a little lar
   assert.equal(shrunk(600, 500, 512), 1);
   assert.equal(shrunk(28, 28, 512), 1);
   assert.equal(shrunk(4000, 3000, Infinity), 1);
+});
+
+// 0 0 1 1 over an item of twice the size
+// 2 2 2 1
+const PARTS = new Parts(4, 2, new Uint16Array([0, 0, 1, 1, 2, 2, 2, 1]));
+
+test("parts are found under a point, next to one another, and by their bounds", () => {
+  assert.equal(PARTS.n, 3);
+  assert.deepEqual([[0, 0], [0.99, 0.4], [0.6, 0.6], [0.8, 0.9], [-1, 2], [5, 0]].map(([x, y]) => PARTS.at(x, y)), [0, 1, 2, 1, 2, 1]);
+  assert.deepEqual(PARTS.bounds, [{ left: 0, top: 0, right: 1, bottom: 0 }, { left: 2, top: 0, right: 3, bottom: 1 }, { left: 0, top: 1, right: 2, bottom: 1 }]);
+  assert.deepEqual([PARTS.next(0, 1, 0), PARTS.next(0, 0, 1), PARTS.next(1, -1, 0), PARTS.next(0, -1, 0)], [1, 2, 0, 0]);
+});
+
+test("a part is marked as the item's own pixels, and a pixel is of one kind only", () => {
+  const marks = new Marks(8, 4);
+  marks.begin();
+  marks.fill("wrong", PARTS, 1);
+  assert.deepEqual(marks.region("wrong"), { size: [4, 8], runs: [4, 4, 4, 4, 6, 2, 6, 2] });
+  assert.deepEqual([marks.covers("wrong", PARTS, 1), marks.covers("wrong", PARTS, 2), marks.count("wrong")], [true, false, 12]);
+  marks.fill("missing", PARTS, 1);
+  assert.deepEqual([marks.count("wrong"), marks.count("missing")], [0, 12]);
+  marks.fill("missing", PARTS, 1, { erase: true });
+  assert.equal(marks.region("missing"), null);
+  marks.fill("wrong", PARTS, 0);
+  marks.undo();
+  assert.equal(marks.count("wrong"), 0, "all that was done since the stroke began");
+});
+
+test("parts coarser and finer than the item's pixels cover it once each", () => {
+  for (const [width, height] of [[3, 5], [4, 2], [9, 7]]) {
+    const marks = new Marks(width, height);
+    for (const part of [0, 1, 2]) marks.fill("wrong", PARTS, part);
+    assert.equal(marks.count("wrong"), width * height);
+  }
+});
+
+test("the edges of parts are drawn, and the part in hand is lit up", () => {
+  const { pixels } = PARTS.drawn(16, 8, 0);
+  const alpha = (x, y) => pixels[(y * 16 + x) * 4 + 3];
+  assert.deepEqual([alpha(2, 1), alpha(7, 1), alpha(2, 3), alpha(12, 2), alpha(2, 6)], [90, 255, 255, 0, 0]);
 });

@@ -708,3 +708,136 @@ test("the map follows the label in focus, once it has come, and the log tells wh
   session.accept();
   assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.seen.target]), [["correct", "L0"]]);
 });
+
+const mapFor = (session, id, target, against) => session.push({ kind: "map", item_id: id, method: "gradcam", target,
+  ...(against ? { against } : {}), height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array(1)]);
+
+test("why this label and not that one: the pair is asked for once, follows the focus, and the log tells it", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  mapFor(session, "a", "L1");
+  session.oppose();
+  assert.equal(session.notice.text, "Why dog, and not cat?");
+  assert.equal(session.saliency.against, undefined, "until it has come, the suggestion's own stays");
+  mapFor(session, "a", "L1", "L0");
+  assert.deepEqual([session.saliency.target, session.saliency.against], ["L1", "L0"]);
+  session.point(1); // to the rival itself: there is nothing to hold it against
+  assert.deepEqual([session.focused.label_id, session.against], ["L0", null]);
+  session.oppose();
+  session.oppose();
+  assert.equal(session.notice.text, "Why cat, and not dog?");
+  mapFor(session, "a", "L0", "L1");
+  session.accept();
+  assert.deepEqual([session.item.item_id, session.rival], ["b", null], "the next item begins without");
+  session.accept();
+  assert.deepEqual(kernel.sent.filter((m) => m.kind === "map").map((m) => [m.target, m.against]), [["L1", "L0"], ["L0", undefined], ["L0", "L1"]]);
+  assert.deepEqual(acts(kernel).map(({ seen }) => [seen.target, seen.against]), [["L0", "L1"], [undefined, undefined]]);
+});
+
+test("a blind item is held against nothing, nor one of which only one label is known", () => {
+  const { session, kernel } = open({ taxonomy: { version: 1, labels: LABELS.slice(1, 2) } });
+  session.push(item("a", { blind: true }), [new Uint8Array(4)]);
+  session.oppose();
+  assert.equal(session.rival, null);
+  session.choose("L1");
+  fill(session, "b");
+  session.oppose();
+  assert.match(session.notice.text, /nothing to hold/);
+  assert.deepEqual([session.rival, kernel.sent.filter((m) => m.kind === "map")], [null, []]);
+});
+
+const HALVES = () => new Uint8Array(new Uint16Array([0, 1]).buffer);
+
+test("parts come when they are first wanted; a click marks one, another takes it back, a drag goes on as it began", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  session.nextTool();
+  assert.equal(session.brush.in_parts, false, "nothing without the brush in hand");
+  session.nextBrush();
+  session.nextTool();
+  paint(session, { x: 1, y: 1 });
+  assert.equal(session.draft.marks.region("wrong"), null, "nothing before they are there");
+  assert.deepEqual(kernel.sent.filter((m) => m.kind === "segments"), [{ kind: "segments", item_id: "a" }]);
+  session.push({ kind: "segments", item_id: "a", width: 2, height: 1 }, [HALVES()]);
+  paint(session, { x: 1, y: 1 });
+  assert.deepEqual([session.draft.marks.count("wrong"), session.draft.reason], [32, "wrong"]);
+  paint(session, { x: 1, y: 1 });
+  assert.equal(session.draft.marks.count("wrong"), 0);
+  paint(session, { x: 1, y: 1 });
+  paint(session, { x: 7, y: 1 }, { x: 1, y: 1 });
+  assert.equal(session.draft.marks.count("wrong"), 64);
+  paint(session, { x: 9, y: 1 });
+  session.undo();
+  assert.equal(session.draft.marks.count("wrong"), 0, "a drag is one stroke");
+  session.withBrush((brush, item, draft) => { brush.move(item, -1, 0); brush.step(item, 1); brush.press(item, draft); });
+  assert.deepEqual(session.draft.marks.region("wrong"), { size: [8, 8], runs: [4, ...Array(15).fill(4)] });
+  session.accept();
+  assert.deepEqual(acts(kernel)[0].wrong.runs.length, 16);
+  session.nextBrush();
+  assert.deepEqual(kernel.sent.filter((m) => m.kind === "segments").map((m) => m.item_id), ["a", "b"], "the next item's too");
+});
+
+test("an item that falls into no parts is marked by spots, and says so", () => {
+  const { session } = open();
+  fill(session, "a");
+  session.nextBrush();
+  session.nextTool();
+  session.push({ kind: "segments", item_id: "a", width: 0, height: 0, problem: "it ends too early." }, []);
+  assert.match(session.notice.text, /ends too early/);
+  assert.equal(session.brush.in_parts, false);
+});
+
+const drafts = (storage) => Array.from({ length: storage.length }, (_, i) => storage.key(i)).filter((key) => key.includes("/draft/"));
+
+test("what was said beside the label outlives a reload, for that item and person, until it is decided", () => {
+  const storage = memoryStorage();
+  const { session } = open({ storage });
+  fill(session, "a", "b");
+  session.toggleFlag("ethics");
+  session.write("odd hem");
+  session.nextBrush();
+  paint(session, { x: 2, y: 2 });
+  session.tick();
+
+  const other = open({ storage, annotator: "grace" }).session;
+  fill(other, "a");
+  assert.equal(other.draft.note, "", "not another person's");
+
+  const { session: again, kernel } = open({ storage, before: (early) => fill(early, "a", "b") });
+  assert.deepEqual([[...again.draft.flags], again.draft.note, again.draft.reason], [["ethics"], "odd hem", "wrong"]);
+  assert.deepEqual(again.draft.marks.region("wrong"), session.draft.marks.region("wrong"));
+  assert.match(again.notice.text, /here again/);
+  again.accept();
+  assert.deepEqual([acts(kernel)[0].note, acts(kernel)[0].flags], ["odd hem", ["ethics"]]);
+  assert.deepEqual([again.draft.note, again.item.item_id], ["", "b"], "the next item begins without");
+  again.tick();
+  assert.deepEqual(drafts(storage), []);
+});
+
+test("a draft that was taken back, or has grown old, isn't kept", () => {
+  const storage = memoryStorage();
+  const { session } = open({ storage });
+  fill(session, "a");
+  session.toggleFlag("ethics");
+  session.tick();
+  assert.equal(drafts(storage).length, 1);
+  session.toggleFlag("ethics");
+  session.tick();
+  assert.equal(drafts(storage).length, 0);
+  session.write("later");
+  session.tick();
+  const late = open({ storage, before: (early) => { early.around.now = () => 1000 + 31 * 86_400_000; early.kept.now = early.around.now; } });
+  assert.equal(drafts(storage).length, 0);
+  fill(late.session, "a");
+  assert.equal(late.session.draft.note, "");
+});
+
+test("an item that was decided in another tab takes what was said of it along", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b");
+  session.write("mine");
+  session.push({ kind: "drop", item_ids: ["a"], keep: 1, decision_id: "another" });
+  kernel.now += 2000;
+  session.tick();
+  assert.deepEqual([session.item.item_id, session.draft.note], ["b", ""]);
+});

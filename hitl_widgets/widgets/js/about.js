@@ -16,7 +16,8 @@ const WHY = { random: "drawn by chance", margin: "chosen: two labels are close",
   balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
   typiclust: "chosen: typical of many others", k_centre: "chosen: unlike all that was answered",
   disagreement: "chosen: answers differ", skipped: "skipped before",
-  holdout: "drawn by chance", gold: "drawn by chance", audit: "drawn by chance", revision: "decided before" };
+  holdout: "drawn by chance", gold: "drawn by chance", audit: "drawn by chance", revision: "decided before",
+  relabel: "asked again: the labels changed", check: "drawn by chance" };
 
 /** @param {string} chosen_by */
 export const whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;

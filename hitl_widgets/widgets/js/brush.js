@@ -2,6 +2,7 @@
 // Which pixels of an item did a person mark, as wrong or as missing? Pure state at the item's own size, no DOM.
 
 /** @typedef {import("./types.d.ts").RegionBody} RegionBody */
+/** @typedef {import("./parts.js").Parts} Parts */
 /** @typedef {"wrong" | "missing"} Kind */
 
 export const KINDS = /** @type {const} */ (["wrong", "missing"]);
@@ -86,6 +87,36 @@ export class Marks {
       }
     }
     this.version++;
+  }
+
+  /** A whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
+  fill(kind, parts, part, { erase = false } = {}) {
+    const value = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
+    for (const at of this.#pixels(parts, part)) {
+      this.counts[kind] += value - this.masks[kind][at];
+      this.counts[other] -= this.masks[other][at];
+      this.masks[kind][at] = value;
+      this.masks[other][at] = 0;
+    }
+    this.version++;
+  }
+
+  /** Whether all of a part is marked. @param {Kind} kind @param {Parts} parts @param {number} part */
+  covers(kind, parts, part) {
+    for (const at of this.#pixels(parts, part)) if (!this.masks[kind][at]) return false;
+    return true;
+  }
+
+  /** The item's pixels that lie in a part. @param {Parts} parts @param {number} part */
+  * #pixels(parts, part) {
+    const { left, top, right, bottom } = parts.bounds[part];
+    const [across, down] = [this.width / parts.width, this.height / parts.height];
+    for (let row = Math.floor(top * down); row < Math.min(this.height, (bottom + 1) * down); row++) {
+      for (let column = Math.floor(left * across); column < Math.min(this.width, (right + 1) * across); column++) {
+        if (parts.at((column + 0.5) / this.width, (row + 0.5) / this.height) === part) yield row * this.width + column;
+      }
+    }
   }
 
   /** @returns {boolean} whether there was a stroke to take back */

@@ -4,9 +4,9 @@
 import { newId } from "./outbox.js";
 
 /** @typedef {import("./types.d.ts").WidgetModel} WidgetModel */
-/** What a widget's state does with what comes; `line` hears whether the kernel is there.
+/** What a widget's state does with what comes; `line` hears whether the kernel is there, `leave` that the page goes.
  * @typedef {{reply: (content: any) => void, push: (content: any, buffers: ArrayBufferView[]) => void,
- *            line: (live: boolean) => void, hello: () => void, greeting: () => object, tick: () => void}} Talker */
+ *            line: (live: boolean) => void, hello: () => void, greeting: () => object, tick: () => void, leave?: () => void}} Talker */
 /** @typedef {{send: (message: object) => void, reopen: () => void}} Line */
 
 const TARGET = "hitl_widgets.acts";
@@ -65,8 +65,11 @@ function connect(model, make) {
     state.hello();
   });
   const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => state.leave?.();
+  addEventListener("pagehide", onLeave);
   const close = () => {
     clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
     model.off("msg:custom", onReply);
     feed?.off("msg:custom", onPush);
     feed?.off("comm_live_update", onLine);

@@ -32,6 +32,9 @@ export class Draft {
       wrong: this.marks?.region("wrong") ?? null, missing: this.marks?.region("missing") ?? null };
   }
 
+  /** Nothing is said. */
+  get empty() { return !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.marks?.count(kind)); }
+
   /** @param {string} flag @returns {string} what happened, in words */
   flag(flag) {
     if (!this.flags.delete(flag)) this.flags.add(flag);
@@ -57,6 +60,12 @@ export class Brush {
     this.radius = 0.06;
     /** Where the keys' brush stands, in item pixels. */
     this.cursor = { x: 0, y: 0 };
+    /** Whole parts of the item are marked, instead of spots. */
+    this.in_parts = false;
+    /** The part in hand. */
+    this.part = 0;
+    /** Whether the stroke that goes on takes marks away: its first part says so. @type {boolean | null} */
+    this.clearing = null;
   }
 
   /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft @returns {string} in words */
@@ -74,21 +83,62 @@ export class Brush {
   /** In item pixels. @param {Item} item */
   size(item) { return this.radius * Math.max(item.width, item.height); }
 
-  /** By half its width. @param {Item} item @param {number} dx @param {number} dy */
+  /** By half its width, or to the next part. @param {Item} item @param {number} dx @param {number} dy */
   move(item, dx, dy) {
+    if (this.in_parts) {
+      this.part = item.parts?.next(this.part, dx, dy) ?? 0;
+      return;
+    }
     const step = this.size(item);
     this.cursor = { x: Math.max(0, Math.min(item.width - 1, this.cursor.x + dx * step)),
       y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step)) };
   }
+
+  /** To the next part by number, so that none is out of reach. @param {Item} item @param {1 | -1} by */
+  step(item, by) { if (this.in_parts && item.parts) this.part = (this.part + by + item.parts.n) % item.parts.n; }
+
+  /** The pointer is over a point of the item, in its pixels. @param {Item} item @param {{x: number, y: number}} at
+   * @returns {boolean} whether that is another part */
+  over(item, at) {
+    const part = this.in_parts && item.parts ? item.parts.at(at.x / item.width, at.y / item.height) : this.part;
+    const other = part !== this.part;
+    this.part = part;
+    return other;
+  }
+
+  /** Marks the part in hand, or clears it where it was marked; the further parts of a stroke follow the first.
+   * @param {Item} item @param {Draft} draft @param {boolean} begins */
+  fill({ parts }, draft, begins) {
+    const { marks } = draft;
+    if (!this.kind || !marks || !parts) return;
+    if (begins) marks.begin();
+    if (begins || this.clearing === null) this.clearing = this.erasing || marks.covers(this.kind, parts, this.part);
+    marks.fill(this.kind, parts, this.part, { erase: this.clearing });
+    this.#judge(draft);
+  }
+
+  /** What the keys' brush does where it stands. @param {Item} item @param {Draft} draft */
+  press(item, draft) {
+    if (this.in_parts) this.fill(item, draft, true);
+    else this.paint(item, draft, this.cursor);
+  }
+
+  /** A region says by itself that the reason is wrong. @param {Draft} draft */
+  #judge(draft) { if (KINDS.some((kind) => draft.marks?.count(kind))) draft.reason = "wrong"; }
 
   /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
    * @param {Item} item @param {Draft} draft @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
   paint(item, draft, at, from) {
     const { marks } = draft;
     if (!this.kind || !marks) return;
+    if (this.in_parts) {
+      if (at.x < 0 || at.y < 0 || at.x >= item.width || at.y >= item.height) return; // beside the item
+      if (this.over(item, at) || !from) this.fill(item, draft, !from);
+      return;
+    }
     if (!from) marks.begin();
     marks.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
     this.cursor = at;
-    if (KINDS.some((kind) => marks.count(kind))) draft.reason = "wrong";
+    this.#judge(draft);
   }
 }

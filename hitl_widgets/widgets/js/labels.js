@@ -21,6 +21,17 @@ function spelled(label) {
 }
 
 /**
+ * The labels with those first that an earlier answer leaves as likely, in its order. Their keys stay what they are.
+ * @template {{label_id: string}} T
+ * @param {T[]} labels
+ * @param {string[]} candidates label_ids
+ */
+export function likelyFirst(labels, candidates) {
+  const likely = candidates.flatMap((label_id) => labels.filter((label) => label.label_id === label_id));
+  return [...likely, ...labels.filter((label) => !likely.includes(label))];
+}
+
+/**
  * Labels that match what was typed, best first: names that begin with it, then words that do, then any place in
  * name or path. Among equals those used lately come first, then the likelier, then the taxonomy's order.
  * @param {Label[]} labels

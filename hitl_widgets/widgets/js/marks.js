@@ -61,21 +61,29 @@ export function buildReason(session) {
   const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
   const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
   const brush = actionButton("brush", "Mark where", () => session.nextBrush());
-  const words = h("div", { class: "hitl-revising hitl-brush-words", hidden: true });
+  const parts = h("button", { class: "hitl-key-button", type: "button", tabindex: "-1", title: "Mark whole parts of the item",
+    "aria-keyshortcuts": "p", onclick: () => session.nextTool() }, cap("p"), h("span", { text: "Parts" }));
+  const said = h("span");
+  // A press on it isn't meant for the item below.
+  const words = h("div", { class: "hitl-revising hitl-brush-words", hidden: true, onpointerdown: (/** @type {Event} */ event) => event.stopPropagation() },
+    said, parts);
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
 
   function update() {
-    const { draft, item, brush: { kind: tool, erasing } } = session;
+    const { draft, item, brush: { kind: tool, erasing, in_parts } } = session;
     element.hidden = !session.sight.methods.length;
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
+    parts.hidden = tool === null;
+    setAttribute(parts, "aria-pressed", String(in_parts));
     const marked = KINDS.filter((kind) => draft.marks?.count(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
     words.hidden = !tool && !marked.length;
     words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
-    setText(words, tool ? `${erasing ? "Erase" : tool === "wrong" ? "Mark what should not count" : "Mark what should count"
-    }: mouse, or arrows and Space · E erases · [ ] size · Z undoes` : `Marked as ${marked.join(", ")}`);
+    const how = !in_parts ? "mouse, or arrows and Space · E erases · [ ] size"
+      : item?.parts ? "click, or arrows and Space · E erases" : "the parts are on their way …";
+    setText(said, tool ? `${erasing ? "Erase" : tool === "wrong" ? "What should not count" : "What should count"}: ${how}` : `Marked as ${marked.join(", ")}`);
   }
   return { element, words, update };
 }

@@ -3,7 +3,7 @@
 
 import { cap, capOf, h, setAttribute, setText } from "./dom.js";
 import { keyName } from "./keys.js";
-import { match } from "./labels.js";
+import { likelyFirst, match } from "./labels.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./types.d.ts").Label} Label */
@@ -98,10 +98,12 @@ export function buildLabels(session, refocus) {
   let searching = false;
   /** @type {unknown} */
   let drawn = null;
+  let likely = "";
 
   function shown() {
     const labels = session.setup?.taxonomy.labels ?? [];
-    if (!searching) return labels.filter((label) => session.keys.has(label.label_id)).slice(0, MOST_CHIPS);
+    const likely = session.candidates;
+    if (!searching) return likelyFirst(labels, likely).filter((label) => session.keys.has(label.label_id) || likely.includes(label.label_id)).slice(0, MOST_CHIPS);
     return match(labels, box.value, { probs: new Map(session.suggestion ? session.item?.probs : []), recent: session.recent });
   }
 
@@ -111,7 +113,8 @@ export function buildLabels(session, refocus) {
     chips.style.gridTemplate = `repeat(${Math.ceil(labels.length / columns)}, auto) / repeat(${columns}, minmax(0, 1fr))`;
     chips.replaceChildren(...labels.map((label, i) => {
       const key = session.keys.get(label.label_id);
-      return h("button", { class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}`, type: "button", tabindex: "-1",
+      const likely = !searching && session.candidates.includes(label.label_id);
+      return h("button", { class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely ? " hitl-likely" : ""}`, type: "button", tabindex: "-1",
         "data-label": label.label_id, title: label.definition ? `${label.path}: ${label.definition}` : label.path,
         ...(key ? { "aria-keyshortcuts": key } : {}), onclick: () => { leave(); session.choose(label.label_id); },
         onpointerenter: () => session.peek(label.label_id), onpointerleave: () => session.peek(null) },
@@ -155,9 +158,10 @@ export function buildLabels(session, refocus) {
   function update() {
     const { setup, focused } = session;
     find.hidden = !setup || setup.taxonomy.labels.length <= 10;
-    if (setup && setup.taxonomy !== drawn) {
+    if (setup && (setup.taxonomy !== drawn || (!searching && likely !== session.candidates.join()))) {
       drawn = setup.taxonomy;
-      setText(title, setup.taxonomy.labels.length > MOST_CHIPS
+      likely = session.candidates.join();
+      setText(title, likely ? "Labels, the likely ones first" : setup.taxonomy.labels.length > MOST_CHIPS
         ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
       draw();
     }

@@ -4,8 +4,10 @@
 import { assignKeys, bind, clashes } from "./keys.js";
 import { Brush, Draft, flagName } from "./draft.js";
 import { Extras } from "./extras.js";
+import { Kept } from "./kept.js";
 import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
+import { Parts } from "./parts.js";
 import { decodeAhead, release } from "./pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
 import { mapKey, Sight } from "./sight.js";
@@ -42,6 +44,7 @@ export class Session {
     this.queue = new Queue();
     this.outbox = new Outbox(around.storage, around.now);
     this.link = new Link(this.outbox, around);
+    this.kept = new Kept(around.storage, around.now);
     this.extras = new Extras(around, { queue: this.queue, changed: () => this.#changed(false), say: (text, bad) => this.#say(text, bad) });
     /** @type {Setup | null} */
     this.setup = null;
@@ -63,6 +66,8 @@ export class Session {
     this.guessing = false;
     /** The label that arrows went to; without one the suggestion is in focus. @type {string | null} */
     this.pointed = null;
+    /** The label that the one in focus is held against: why this one and not that? @type {string | null} */
+    this.rival = null;
     /** The label that the mouse is over, or that a search has marked: explained, but not what Enter takes. @type {string | null} */
     this.peeked = null;
     /** The past decision that is on the screen, and what the screen held before. @type {{past: Past, item: Item, certainty: Certainty | null, draft: Draft} | null} */
@@ -130,9 +135,12 @@ export class Session {
 
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.sight.of(this.item, this.pointed);
-    return map && this.labels.has(map.target) ? map : null; // else its label was retired meanwhile
+    const map = this.sight.of(this.item, this.pointed, this.against);
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id)) ? map : null; // else its label was retired meanwhile
   }
+
+  /** The label that the map holds the one in focus against. @returns {string | null} */
+  get against() { return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null; }
 
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -191,10 +199,12 @@ export class Session {
     this.tally.take(setup.progress);
     this.sight.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
+    this.kept.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     // What was pushed before it was known which answers are on their way.
     this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
+    this.#takeUpDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
 
@@ -236,10 +246,11 @@ export class Session {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
       for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
-        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target)] = map;
+        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
       }
       if (push.item_id !== item?.item_id) return;
-    } else if (push.kind === "drop") {
+    } else if (push.kind === "segments") this.#split(push, buffers[0]);
+    else if (push.kind === "drop") {
       if (!push.decision_id || !this.mine.has(push.decision_id)) {
         this.queue.drop(push.item_ids, push.keep);
         const { current } = this.queue;
@@ -267,6 +278,7 @@ export class Session {
     if (item.item_id === this.elsewhere) this.elsewhere = null; // asked again
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
+      if (this.queue.current === item) this.#takeUpDraft();
       this.end = null;
       return;
     }
@@ -283,6 +295,9 @@ export class Session {
     if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
     if (this.queue.current?.item_id === this.elsewhere) {
       this.queue.drop([this.elsewhere], 0);
+      this.kept.drop(this.elsewhere);
+      this.draft = new Draft();
+      this.#takeUpDraft();
       this.#decode();
       this.#say("The last item was decided in another tab.", false);
     }
@@ -298,9 +313,29 @@ export class Session {
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    this.keepDraft();
     this.#leaveToOthers();
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed(false);
+  }
+
+  /** What is said beside the label outlives a reload, until the item is decided. */
+  keepDraft() {
+    const { item } = this;
+    if (item && !this.face && !this.revising) this.kept.put(item.item_id, this.draft);
+  }
+
+  /** The page goes. */
+  leave() { this.keepDraft(); }
+
+  /** What was said of the item on the screen before the page was reloaded is there again. */
+  #takeUpDraft() {
+    const { current } = this.queue;
+    if (!current || this.revising || !this.setup || !this.draft.empty) return;
+    const draft = current.draft ?? this.kept.draft(current.item_id);
+    if (!draft) return;
+    this.draft = draft;
+    this.notice = { bad: false, text: "What you had said of this item is here again." };
   }
 
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
@@ -374,6 +409,40 @@ export class Session {
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.#say("This item is shown blind: there is no reason to mark.", false);
     this.#say(this.brush.next(item, this.draft), false);
+    this.#wantParts();
+  }
+
+  /** The brush marks whole parts of the item, or spots again. */
+  nextTool() {
+    const { brush, item } = this;
+    if (!brush.kind || !item) return;
+    brush.in_parts = !brush.in_parts;
+    if (item.parts === null) item.parts = undefined; // they never came: asked for again
+    this.#say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots", false);
+    this.#wantParts();
+  }
+
+  /** The parts of the item come from the kernel when they are first wanted. */
+  #wantParts() {
+    const { item, brush } = this;
+    if (!item || !brush.kind || !brush.in_parts) return;
+    if (item.parts) brush.part = item.parts.at(0.5, 0.5);
+    if (item.parts !== undefined) return;
+    item.parts = null;
+    this.extras.ask({ kind: "segments", item_id: item.item_id });
+  }
+
+  /** @param {Extract<Push, {kind: "segments"}>} push @param {ArrayBufferView | undefined} bytes */
+  #split({ item_id, width, height, problem }, bytes) {
+    const cells = bytes && new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    const parts = cells && cells.length === width * height ? new Parts(width, height, cells) : undefined;
+    for (const of of [this.queue.find(item_id), this.revising?.item]) if (of?.item_id === item_id) of.parts = parts;
+    if (this.item?.item_id !== item_id || !this.brush.in_parts) return;
+    if (parts) this.brush.part = parts.at(0.5, 0.5);
+    else {
+      this.brush.in_parts = false;
+      this.notice = { bad: true, text: `The item falls into no parts: ${problem ?? "none came"}` };
+    }
   }
 
   /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
@@ -447,7 +516,7 @@ export class Session {
     const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
     if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
-    this.pointed = null;
+    this.pointed = this.rival = null;
     if (!last.former && last.item) last.item.shown_at = undefined;
     // What was said beside the label is on the screen again with the item.
     if (this.queue.current !== before) {
@@ -487,6 +556,7 @@ export class Session {
     this.draft = new Draft(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: past.certainty_source ?? "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
+    this.rival = null;
     this.asking = null;
     this.guessing = past.verdict === "unsure" && this.pointed !== null;
     this.brush.kind = null;
@@ -500,7 +570,7 @@ export class Session {
     if (!this.revising) return;
     ({ certainty: this.certainty, draft: this.draft } = this.revising);
     this.revising = null;
-    this.pointed = null;
+    this.pointed = this.rival = null;
   }
 
   /** The next label comes into focus. @param {1 | -1} by */
@@ -514,14 +584,30 @@ export class Session {
     this.#changed();
   }
 
+  /** Why this label and not that one? The label in focus is held against the suggestion, and the suggestion against the
+   * next best; said again, the map is for the label in focus alone. */
+  oppose() {
+    this.#look(() => {
+      const { focused, suggestion } = this;
+      const other = focused?.label_id === suggestion?.[0] ? this.order.find((id) => id !== focused?.label_id) : suggestion?.[0];
+      const rival = this.rival === null ? this.labels.get(other ?? "") : undefined;
+      this.rival = rival?.label_id ?? null;
+      this.notice = { bad: false, text: !focused || !suggestion || !other ? "There is nothing to hold a label against."
+        : rival ? `Why ${focused.name}, and not ${rival.name}?` : `Why ${focused.name}?` };
+      this.#wantMap();
+    });
+  }
+
   /** What speaks for the label in focus? */
   #wantMap() {
-    const { item, pointed, sight: { on, method } } = this;
-    if (!on || !method || !pointed || !item?.suggestion || item.blind || item.broken) return;
-    const key = mapKey(item, method, pointed);
-    if (item.maps[key]) return;
-    item.maps[key] = { method, target: pointed, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
-    this.extras.ask({ kind: "map", item_id: item.item_id, method, target: pointed });
+    const { item, against, sight: { on, method } } = this;
+    const target = this.pointed ?? item?.suggestion;
+    if (!on || !method || !target || !item?.suggestion || item.blind || item.broken) return;
+    const key = mapKey(item, method, target, against);
+    if (key === method || item.maps[key]) return; // the suggestion's own maps come by themselves
+    const asked = { method, target, ...(against === null ? {} : { against }) };
+    item.maps[key] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
+    this.extras.ask({ kind: "map", item_id: item.item_id, ...asked });
   }
 
   /** @param {string | null} label_id */
@@ -531,10 +617,13 @@ export class Session {
     this.#changed();
   }
 
-  /** The labels that arrows go through: the model's first, then those with a key. @returns {string[]} */
+  /** What an earlier answer to this item may mean now. @returns {string[]} */
+  get candidates() { return this.item?.candidates?.filter((id) => this.labels.has(id)) ?? []; }
+
+  /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
   get order() {
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
-    return [...new Set([...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
+    return [...new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
 
   /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
@@ -545,10 +634,10 @@ export class Session {
     this.#changed();
   }
 
-  toggleMap() { this.#look(() => this.sight.toggle()); }
+  toggleMap() { this.#look(() => { this.sight.toggle(); this.#wantMap(); }); }
 
   /** @param {"method" | "display"} what */
-  nextMap(what) { this.#look(() => this.sight.next(what)); }
+  nextMap(what) { this.#look(() => { this.sight.next(what); this.#wantMap(); }); }
 
   /** @param {number} by */
   fade(by) { this.#look(() => this.sight.fade(by)); }
@@ -603,8 +692,10 @@ export class Session {
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
-      this.draft = this.queue.current?.draft ?? new Draft();
-      this.pointed = null;
+      this.kept.drop(item.item_id);
+      this.draft = new Draft();
+      this.#takeUpDraft();
+      this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
     if (label_id) this.#used(label_id);
@@ -646,6 +737,7 @@ export class Session {
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.sight.display });
+    if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== undefined) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return seen;

@@ -6,8 +6,10 @@
 
 export const DISPLAYS = /** @type {const} */ (["overlay", "side_by_side", "hot"]);
 
-/** Where an item keeps a map: the suggestion's under the method alone. @param {Item} item @param {string} method @param {string | null} target */
-export const mapKey = (item, method, target) => (target === null || target === item.suggestion ? method : `${method} ${target}`);
+/** Where an item keeps a map: the suggestion's under the method alone.
+ * @param {Item} item @param {string} method @param {string | null} target @param {string | null} [against] */
+export const mapKey = (item, method, target, against = null) => [method, ...(target === null || target === item.suggestion ? [] : [target]),
+  ...(against === null ? [] : ["against", against])].join(" ");
 
 export class Sight {
   constructor() {
@@ -22,13 +24,14 @@ export class Sight {
 
   get method() { return this.methods[this.at] ?? null; }
 
-  /** The map that a person sees of an item: for the label that they pointed at, where it is there, else for the suggestion.
-   * @param {Item | undefined} item @param {string | null} [target] @returns {Saliency | null} */
-  of(item, target = null) {
-    if (!this.on || !item || item.blind || !this.method) return null;
-    const map = item.maps[mapKey(item, this.method, target)];
-    const shown = map?.values ? map : item.maps[this.method];
-    return shown?.values ? shown : null;
+  /** The map that a person sees of an item: for the label that they pointed at, held against another, as far as it is
+   * there, else for the label alone, else for the suggestion.
+   * @param {Item | undefined} item @param {string | null} [target] @param {string | null} [against] @returns {Saliency | null} */
+  of(item, target = null, against = null) {
+    const { method } = this;
+    if (!this.on || !item || item.blind || !method) return null;
+    const wanted = [mapKey(item, method, target, against), mapKey(item, method, target), method];
+    return wanted.map((key) => item.maps[key]).find((map) => map?.values) ?? null;
   }
 
   toggle() { this.on = !this.on; }

@@ -4,6 +4,7 @@
 import { actionButton, h, setAttribute, setText } from "./dom.js";
 import { colourise, gradient } from "./overlay.js";
 import { sizeOf } from "./pictures.js";
+import { mapKey } from "./sight.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./types.d.ts").Item} Item */
@@ -46,7 +47,8 @@ export function buildStage(session) {
   const planes = [h("div", { class: "hitl-plane" }, image, map), h("div", { class: "hitl-plane" }, alone)];
   const marked = h("canvas", { class: "hitl-marked-region", "aria-hidden": "true" });
   const brush = h("div", { class: "hitl-brush", hidden: true, "aria-hidden": "true" });
-  planes[0].append(marked, brush);
+  const parts = h("canvas", { class: "hitl-parts", "aria-hidden": "true" });
+  planes[0].append(marked, parts, brush);
   const sheet = h("div", { class: "hitl-sheet" }, planes[0]);
   const beside = h("div", { class: "hitl-sheet hitl-beside", hidden: true }, planes[1]);
   const broken = h("div", { class: "hitl-broken", role: "note" });
@@ -148,6 +150,12 @@ export function buildStage(session) {
     stage.addEventListener("lostpointercapture", () => stage.removeEventListener("pointermove", drag), { once: true });
   });
 
+  // The part under the pointer is the one in hand.
+  stage.addEventListener("pointermove", (event) => {
+    const { item, brush: tool } = session;
+    if (item && tool.kind && tool.in_parts && !event.buttons && tool.over(item, pixelAt(event))) session.withBrush(() => {});
+  });
+
   /** @param {Item | undefined} item @param {Saliency | null} hot */
   function drawImage(item, hot) {
     const picture = item?.picture ?? null;
@@ -184,10 +192,11 @@ export function buildStage(session) {
 
   /** @param {Item | undefined} item */
   function drawMarks(item) {
-    const { draft: { marks }, brush: { kind, erasing, cursor } } = session;
+    const { draft: { marks }, brush: { kind, erasing, cursor, in_parts } } = session;
     const visible = Boolean(marks && item?.picture && marks.width === item.width && marks.height === item.height);
     marked.hidden = !visible;
-    brush.hidden = !visible || !kind;
+    brush.hidden = !visible || !kind || in_parts;
+    drawParts(visible && kind && in_parts ? item : undefined);
     if (!marks || !item || !visible) return;
     const state = `${marks.version} ${marks.width} ${item.item_id}`;
     if (state !== painted) {
@@ -203,9 +212,24 @@ export function buildStage(session) {
     brush.classList.toggle("hitl-erasing", erasing);
   }
 
+  /** @param {Item | undefined} item whose parts are to be seen */
+  function drawParts(item) {
+    parts.hidden = !item?.parts;
+    if (!item?.parts) return;
+    const state = `${item.item_id} ${session.brush.part}`;
+    if (state === split) return;
+    split = state;
+    const times = MARKED_SIDE / Math.max(item.width, item.height);
+    const { width, height, pixels } = item.parts.drawn(Math.max(1, Math.round(item.width * times)), Math.max(1, Math.round(item.height * times)), session.brush.part);
+    parts.width = width;
+    parts.height = height;
+    /** @type {CanvasRenderingContext2D} */ (parts.getContext("2d")).putImageData(new ImageData(pixels, width, height), 0, 0);
+  }
+
   /** @type {string | undefined} */
   let shown;
   let painted = "";
+  let split = "";
   function update() {
     const { item, saliency } = session;
     const { display, on, method } = session.sight;
@@ -256,16 +280,16 @@ export function buildLegend(session) {
   function update() {
     const { item, saliency } = session;
     const { on, method, display, opacity: strength } = session.sight;
-    const pushed = item && method ? item.maps[method] : null;
+    const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
     legend.hidden = !item || !session.sight.methods.length;
     if (legend.hidden) return;
     setText(/** @type {Node} */ (toggle.lastChild), on ? "Map on" : "Map off");
     setAttribute(toggle, "aria-pressed", String(on));
     how.hidden = !on || Boolean(item?.blind);
     setText(/** @type {Node} */ (how.lastChild), SHOWN[display]);
-    const target = saliency && session.labels.get(saliency.target)?.name;
+    const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
     setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem
-      : saliency ? `${methodName(saliency.method)} for ${target}`
+      : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`
         : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;

@@ -10,7 +10,8 @@ export interface Label {
 }
 /** action -> its keys, and what it does in words */
 export type KeyTable = Record<string, [string[], string]>;
-export interface Example { name: string; against: boolean; problem: string | null; picture: Picture | null }
+/** `answered`: nobody named it as an example, it was answered so. */
+export interface Example { name: string; against: boolean; problem: string | null; picture: Picture | null; answered?: boolean }
 export type Reason = "right" | "wrong";
 /** Pixels of an item at its own size [height, width], as run lengths along the rows; the first run is outside. */
 export interface RegionBody { size: [number, number]; runs: number[] }
@@ -34,23 +35,27 @@ export interface Progress { answered?: number; today?: number; in_round?: number
 
 /** A saliency map: one byte a cell (128 is zero when signed), lying on `box` of the item. */
 export interface Saliency {
-  method: string; target: string; height: number; width: number;
+  method: string; target: string; against?: string | null; height: number; width: number;
   box: [number, number, number, number]; signed: boolean; values?: Uint8Array; problem?: string;
 }
 
 export interface Item {
   item_id: string; chosen_by: string; blind: boolean; height: number; width: number; mime?: string;
+  /** label_ids that an earlier answer leaves as likely, where the item is asked again */
+  candidates?: string[];
   meta?: Record<string, unknown>; suggestion?: string; probs: [string, number][]; model?: string;
   broken?: string; problem?: string;
   bytes?: ArrayBufferView; picture?: Picture; decoding?: Promise<void>;
   maps: Record<string, Saliency>; shown_at?: number; rejection?: string;
   fetching?: boolean; draft?: import("./draft.js").Draft; small?: boolean;
+  /** What clicks mark; null while it is on its way. */
+  parts?: import("./parts.js").Parts | null;
 }
 export type Picture = ImageBitmap | HTMLImageElement;
 
 /** What was on the screen: the fields of records.Seen. */
 export interface Seen {
-  suggestion?: string; probs?: Record<string, number>; hidden?: boolean; method?: string; target?: string;
+  suggestion?: string; probs?: Record<string, number>; hidden?: boolean; method?: string; target?: string; against?: string;
   display?: "overlay" | "side_by_side" | "hot"; model?: string; taxonomy?: number; certainty?: "given" | "carried"; chosen_by?: string; shown_ms?: number;
 }
 
@@ -73,6 +78,7 @@ export type Reply =
 export type Push =
   | { kind: "item"; item: Omit<Item, "maps" | "bytes">; again?: boolean }
   | ({ kind: "map"; item_id: string } & Omit<Saliency, "values">)
+  | { kind: "segments"; item_id: string; height: number; width: number; problem?: string }
   | { kind: "drop"; item_ids: string[]; keep: number; decision_id?: string }
   | { kind: "past"; past: Past[] }
   | { kind: "thumbnail"; item_id: string }

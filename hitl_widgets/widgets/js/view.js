@@ -69,7 +69,7 @@ export function render(el, session) {
     flag_not_in_taxonomy: () => session.toggleFlag("not_in_taxonomy"), flag_second_look: () => session.toggleFlag("second_look"),
     note: () => marks.write(), right_reason: () => session.judge("right"), wrong_reason: () => session.judge("wrong"),
     brush: () => session.nextBrush(), map: () => session.toggleMap(), display: () => session.nextMap("display"),
-    method: () => session.nextMap("method"),
+    method: () => session.nextMap("method"), against: () => session.oppose(),
     fainter: () => session.fade(-0.1), stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5), zoom_out: () => stage.zoom(1 / 1.5), fit: () => stage.zoom(0),
     left: () => stage.move(-0.1, 0), right: () => stage.move(0.1, 0), up: () => stage.move(0, -0.1), down: () => stage.move(0, 0.1),
@@ -90,7 +90,8 @@ export function render(el, session) {
   const brushKeys = {
     ArrowLeft: (brush, item) => brush.move(item, -1, 0), ArrowRight: (brush, item) => brush.move(item, 1, 0),
     ArrowUp: (brush, item) => brush.move(item, 0, -1), ArrowDown: (brush, item) => brush.move(item, 0, 1),
-    " ": (brush, item, draft) => brush.paint(item, draft, brush.cursor), e: (brush) => { brush.erasing = !brush.erasing; },
+    " ": (brush, item, draft) => brush.press(item, draft), p: () => session.nextTool(),
+    ",": (brush, item) => brush.step(item, -1), ".": (brush, item) => brush.step(item, 1), e: (brush) => { brush.erasing = !brush.erasing; },
     "]": (brush) => brush.resize(1.3), "[": (brush) => brush.resize(1 / 1.3), PageUp: (brush) => brush.resize(1.3),
     PageDown: (brush) => brush.resize(1 / 1.3),
   };

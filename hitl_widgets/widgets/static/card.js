@@ -149,8 +149,11 @@ function connect(model, make) {
     state.hello();
   });
   const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => state.leave?.();
+  addEventListener("pagehide", onLeave);
   const close = () => {
     clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
     model.off("msg:custom", onReply);
     feed?.off("msg:custom", onPush);
     feed?.off("comm_live_update", onLine);
@@ -409,6 +412,33 @@ var Marks = class {
     }
     this.version++;
   }
+  /** A whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
+  fill(kind, parts, part, { erase = false } = {}) {
+    const value = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
+    for (const at of this.#pixels(parts, part)) {
+      this.counts[kind] += value - this.masks[kind][at];
+      this.counts[other] -= this.masks[other][at];
+      this.masks[kind][at] = value;
+      this.masks[other][at] = 0;
+    }
+    this.version++;
+  }
+  /** Whether all of a part is marked. @param {Kind} kind @param {Parts} parts @param {number} part */
+  covers(kind, parts, part) {
+    for (const at of this.#pixels(parts, part)) if (!this.masks[kind][at]) return false;
+    return true;
+  }
+  /** The item's pixels that lie in a part. @param {Parts} parts @param {number} part */
+  *#pixels(parts, part) {
+    const { left, top, right, bottom } = parts.bounds[part];
+    const [across, down] = [this.width / parts.width, this.height / parts.height];
+    for (let row = Math.floor(top * down); row < Math.min(this.height, (bottom + 1) * down); row++) {
+      for (let column = Math.floor(left * across); column < Math.min(this.width, (right + 1) * across); column++) {
+        if (parts.at((column + 0.5) / this.width, (row + 0.5) / this.height) === part) yield row * this.width + column;
+      }
+    }
+  }
   /** @returns {boolean} whether there was a stroke to take back */
   undo() {
     const before = this.strokes.pop();
@@ -475,6 +505,10 @@ var Draft = class {
       missing: this.marks?.region("missing") ?? null
     };
   }
+  /** Nothing is said. */
+  get empty() {
+    return !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.marks?.count(kind));
+  }
   /** @param {string} flag @returns {string} what happened, in words */
   flag(flag) {
     if (!this.flags.delete(flag)) this.flags.add(flag);
@@ -494,6 +528,9 @@ var Brush = class {
     this.erasing = false;
     this.radius = 0.06;
     this.cursor = { x: 0, y: 0 };
+    this.in_parts = false;
+    this.part = 0;
+    this.clearing = null;
   }
   /** For what is wrong, then for what is missing, then put away. @param {Item} item @param {Draft} draft @returns {string} in words */
   next(item, draft) {
@@ -511,23 +548,63 @@ var Brush = class {
   size(item) {
     return this.radius * Math.max(item.width, item.height);
   }
-  /** By half its width. @param {Item} item @param {number} dx @param {number} dy */
+  /** By half its width, or to the next part. @param {Item} item @param {number} dx @param {number} dy */
   move(item, dx, dy) {
+    if (this.in_parts) {
+      this.part = item.parts?.next(this.part, dx, dy) ?? 0;
+      return;
+    }
     const step = this.size(item);
     this.cursor = {
       x: Math.max(0, Math.min(item.width - 1, this.cursor.x + dx * step)),
       y: Math.max(0, Math.min(item.height - 1, this.cursor.y + dy * step))
     };
   }
+  /** To the next part by number, so that none is out of reach. @param {Item} item @param {1 | -1} by */
+  step(item, by) {
+    if (this.in_parts && item.parts) this.part = (this.part + by + item.parts.n) % item.parts.n;
+  }
+  /** The pointer is over a point of the item, in its pixels. @param {Item} item @param {{x: number, y: number}} at
+   * @returns {boolean} whether that is another part */
+  over(item, at) {
+    const part = this.in_parts && item.parts ? item.parts.at(at.x / item.width, at.y / item.height) : this.part;
+    const other = part !== this.part;
+    this.part = part;
+    return other;
+  }
+  /** Marks the part in hand, or clears it where it was marked; the further parts of a stroke follow the first.
+   * @param {Item} item @param {Draft} draft @param {boolean} begins */
+  fill({ parts }, draft, begins) {
+    const { marks } = draft;
+    if (!this.kind || !marks || !parts) return;
+    if (begins) marks.begin();
+    if (begins || this.clearing === null) this.clearing = this.erasing || marks.covers(this.kind, parts, this.part);
+    marks.fill(this.kind, parts, this.part, { erase: this.clearing });
+    this.#judge(draft);
+  }
+  /** What the keys' brush does where it stands. @param {Item} item @param {Draft} draft */
+  press(item, draft) {
+    if (this.in_parts) this.fill(item, draft, true);
+    else this.paint(item, draft, this.cursor);
+  }
+  /** A region says by itself that the reason is wrong. @param {Draft} draft */
+  #judge(draft) {
+    if (KINDS.some((kind) => draft.marks?.count(kind))) draft.reason = "wrong";
+  }
   /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
    * @param {Item} item @param {Draft} draft @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
   paint(item, draft, at, from) {
     const { marks } = draft;
     if (!this.kind || !marks) return;
+    if (this.in_parts) {
+      if (at.x < 0 || at.y < 0 || at.x >= item.width || at.y >= item.height) return;
+      if (this.over(item, at) || !from) this.fill(item, draft, !from);
+      return;
+    }
     if (!from) marks.begin();
     marks.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
     this.cursor = at;
-    if (KINDS.some((kind) => marks.count(kind))) draft.reason = "wrong";
+    this.#judge(draft);
   }
 };
 
@@ -600,6 +677,69 @@ var Extras = class {
     this.around.save?.(name, bytes);
     const size = Math.max(1, Math.round(bytes.byteLength / 1024)).toLocaleString("en");
     this.card.say(`${name}: ${size} KB handed to the browser's downloads.`, false);
+  }
+};
+
+// hitl_widgets/widgets/js/kept.js
+var ROOT2 = "hitl_widgets/draft/";
+var DAYS = 30;
+var Kept = class {
+  /** @param {Store | null} storage @param {() => number} now */
+  constructor(storage, now) {
+    this.storage = storage;
+    this.now = now;
+    this.place = "";
+    this.written = /* @__PURE__ */ new Map();
+  }
+  /** Whose drafts. @param {string} project_id @param {string} base @param {string} annotator */
+  open(project_id, base, annotator) {
+    this.place = ROOT2 + [project_id, base, annotator].map(encodeURIComponent).join("/") + "/";
+    this.written.clear();
+    const { storage } = this;
+    const keys = Array.from({ length: storage?.length ?? 0 }, (_, i) => storage?.key(i) ?? "").filter((key) => key.startsWith(ROOT2));
+    for (const key of keys) if (!(this.now() - (this.#read(key)?.at ?? 0) < DAYS * 864e5)) this.#remove(key);
+  }
+  /** @param {string} item_id @param {Draft} draft */
+  put(item_id, draft) {
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.marks?.version]);
+    if (!this.place || looks === this.written.get(item_id)) return;
+    if (draft.empty) this.drop(item_id);
+    else {
+      try {
+        this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said }));
+      } catch {
+      }
+    }
+    this.written.set(item_id, looks);
+  }
+  /** @param {string} item_id @returns {Draft | null} */
+  draft(item_id) {
+    const said = this.place ? this.#read(this.#key(item_id))?.said : void 0;
+    return said ? new Draft(said) : null;
+  }
+  /** It is decided. @param {string} item_id */
+  drop(item_id) {
+    this.written.delete(item_id);
+    this.#remove(this.#key(item_id));
+  }
+  /** @param {string} item_id */
+  #key(item_id) {
+    return this.place + encodeURIComponent(item_id);
+  }
+  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past} | null} */
+  #read(key) {
+    try {
+      return JSON.parse(this.storage?.getItem(key) ?? "null");
+    } catch {
+      return null;
+    }
+  }
+  /** @param {string} key */
+  #remove(key) {
+    try {
+      this.storage?.removeItem(key);
+    } catch {
+    }
   }
 };
 
@@ -707,6 +847,66 @@ var Link = class {
   }
 };
 var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
+
+// hitl_widgets/widgets/js/parts.js
+var Parts = class {
+  /** @param {number} width @param {number} height of the cells, which may be larger than the item's pixels
+   * @param {Uint16Array} numbers of each cell's part, along the rows, from 0 on without gaps */
+  constructor(width, height, numbers) {
+    this.width = width;
+    this.height = height;
+    this.numbers = numbers;
+    this.bounds = [];
+    this.middles = [];
+    for (let i = 0; i < numbers.length; i++) {
+      const [x, y, part] = [i % width, Math.floor(i / width), numbers[i]];
+      const bounds = this.bounds[part] ??= { left: x, top: y, right: x, bottom: y };
+      Object.assign(bounds, { left: Math.min(bounds.left, x), right: Math.max(bounds.right, x), bottom: y });
+      const middle = this.middles[part] ??= { x: 0, y: 0, n: 0 };
+      middle.n++;
+      middle.x += (x - middle.x) / middle.n;
+      middle.y += (y - middle.y) / middle.n;
+    }
+  }
+  get n() {
+    return this.middles.length;
+  }
+  /** The part under a point, in shares of the item. @param {number} x @param {number} y */
+  at(x, y) {
+    const cell = (share, n) => Math.max(0, Math.min(n - 1, Math.floor(share * n)));
+    return this.numbers[cell(y, this.height) * this.width + cell(x, this.width)];
+  }
+  /** The part next to one in a direction: the nearest whose middle lies that way, rather ahead than aside.
+   * @param {number} part @param {number} dx @param {number} dy one of them 1 or -1, the other 0 */
+  next(part, dx, dy) {
+    const from = this.middles[part];
+    let [best, least] = [part, Infinity];
+    this.middles.forEach(({ x, y }, i) => {
+      const ahead2 = (x - from.x) * dx + (y - from.y) * dy;
+      const aside = Math.abs((x - from.x) * dy) + Math.abs((y - from.y) * dx);
+      const far = ahead2 + 2 * aside + (ahead2 < aside ? this.width + this.height : 0);
+      if (i !== part && ahead2 > 0 && far < least) [best, least] = [i, far];
+    });
+    return best;
+  }
+  /** The parts' edges as RGBA, dashed in black and white so that they show on anything, and the one in hand lit up.
+   * @param {number} width @param {number} height @param {number} current
+   * @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
+  drawn(width, height, current) {
+    const pixels = new Uint8ClampedArray(width * height * 4);
+    for (let y = 0, i = 0; y < height; y++) {
+      for (let x = 0; x < width; x++, i += 4) {
+        const part = this.at((x + 0.5) / width, (y + 0.5) / height);
+        const beside = [this.at((x + 1.5) / width, (y + 0.5) / height), this.at((x + 0.5) / width, (y + 1.5) / height)];
+        const edge = beside.some((other) => other !== part);
+        const own = part === current || edge && beside.includes(current);
+        if (edge) pixels.set((x + y) % 6 < 3 && !own ? [0, 0, 0, 150] : [255, 255, 255, own ? 255 : 170], i);
+        else if (own) pixels.set([255, 255, 255, 90], i);
+      }
+    }
+    return { width, height, pixels };
+  }
+};
 
 // hitl_widgets/widgets/js/queue.js
 var KEPT = 50;
@@ -842,7 +1042,11 @@ var DISPLAYS = (
   /** @type {const} */
   ["overlay", "side_by_side", "hot"]
 );
-var mapKey = (item, method, target) => target === null || target === item.suggestion ? method : `${method} ${target}`;
+var mapKey = (item, method, target, against = null) => [
+  method,
+  ...target === null || target === item.suggestion ? [] : [target],
+  ...against === null ? [] : ["against", against]
+].join(" ");
 var Sight = class {
   constructor() {
     this.on = true;
@@ -854,13 +1058,14 @@ var Sight = class {
   get method() {
     return this.methods[this.at] ?? null;
   }
-  /** The map that a person sees of an item: for the label that they pointed at, where it is there, else for the suggestion.
-   * @param {Item | undefined} item @param {string | null} [target] @returns {Saliency | null} */
-  of(item, target = null) {
-    if (!this.on || !item || item.blind || !this.method) return null;
-    const map = item.maps[mapKey(item, this.method, target)];
-    const shown = map?.values ? map : item.maps[this.method];
-    return shown?.values ? shown : null;
+  /** The map that a person sees of an item: for the label that they pointed at, held against another, as far as it is
+   * there, else for the label alone, else for the suggestion.
+   * @param {Item | undefined} item @param {string | null} [target] @param {string | null} [against] @returns {Saliency | null} */
+  of(item, target = null, against = null) {
+    const { method } = this;
+    if (!this.on || !item || item.blind || !method) return null;
+    const wanted = [mapKey(item, method, target, against), mapKey(item, method, target), method];
+    return wanted.map((key) => item.maps[key]).find((map) => map?.values) ?? null;
   }
   toggle() {
     this.on = !this.on;
@@ -921,6 +1126,7 @@ var Session = class {
     this.queue = new Queue();
     this.outbox = new Outbox(around.storage, around.now);
     this.link = new Link(this.outbox, around);
+    this.kept = new Kept(around.storage, around.now);
     this.extras = new Extras(around, { queue: this.queue, changed: () => this.#changed(false), say: (text, bad) => this.#say(text, bad) });
     this.setup = null;
     this.labels = /* @__PURE__ */ new Map();
@@ -933,6 +1139,7 @@ var Session = class {
     this.asking = null;
     this.guessing = false;
     this.pointed = null;
+    this.rival = null;
     this.peeked = null;
     this.revising = null;
     this.recent = [];
@@ -992,8 +1199,12 @@ var Session = class {
   }
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.sight.of(this.item, this.pointed);
-    return map && this.labels.has(map.target) ? map : null;
+    const map = this.sight.of(this.item, this.pointed, this.against);
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id)) ? map : null;
+  }
+  /** The label that the map holds the one in focus against. @returns {string | null} */
+  get against() {
+    return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null;
   }
   /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
@@ -1051,9 +1262,11 @@ var Session = class {
     this.tally.take(setup.progress);
     this.sight.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
+    this.kept.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
+    this.#takeUpDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
   /** @param {Setup["taxonomy"]} taxonomy */
@@ -1094,10 +1307,11 @@ var Session = class {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
       for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
-        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target)] = map;
+        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
       }
       if (push.item_id !== item?.item_id) return;
-    } else if (push.kind === "drop") {
+    } else if (push.kind === "segments") this.#split(push, buffers[0]);
+    else if (push.kind === "drop") {
       if (!push.decision_id || !this.mine.has(push.decision_id)) {
         this.queue.drop(push.item_ids, push.keep);
         const { current } = this.queue;
@@ -1123,6 +1337,7 @@ var Session = class {
     if (item.item_id === this.elsewhere) this.elsewhere = null;
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
+      if (this.queue.current === item) this.#takeUpDraft();
       this.end = null;
       return;
     }
@@ -1138,6 +1353,9 @@ var Session = class {
     if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
     if (this.queue.current?.item_id === this.elsewhere) {
       this.queue.drop([this.elsewhere], 0);
+      this.kept.drop(this.elsewhere);
+      this.draft = new Draft();
+      this.#takeUpDraft();
       this.#decode();
       this.#say("The last item was decided in another tab.", false);
     }
@@ -1151,9 +1369,28 @@ var Session = class {
   /** To be called a few times a second. */
   tick() {
     this.link.tick();
+    this.keepDraft();
     this.#leaveToOthers();
     this.#ask();
     if (this.link.waiting_since !== null) this.#changed(false);
+  }
+  /** What is said beside the label outlives a reload, until the item is decided. */
+  keepDraft() {
+    const { item } = this;
+    if (item && !this.face && !this.revising) this.kept.put(item.item_id, this.draft);
+  }
+  /** The page goes. */
+  leave() {
+    this.keepDraft();
+  }
+  /** What was said of the item on the screen before the page was reloaded is there again. */
+  #takeUpDraft() {
+    const { current } = this.queue;
+    if (!current || this.revising || !this.setup || !this.draft.empty) return;
+    const draft = current.draft ?? this.kept.draft(current.item_id);
+    if (!draft) return;
+    this.draft = draft;
+    this.notice = { bad: false, text: "What you had said of this item is here again." };
   }
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
   crash(error) {
@@ -1217,6 +1454,37 @@ var Session = class {
     if (!item?.width || this.face || item.broken) return;
     if (item.blind) return this.#say("This item is shown blind: there is no reason to mark.", false);
     this.#say(this.brush.next(item, this.draft), false);
+    this.#wantParts();
+  }
+  /** The brush marks whole parts of the item, or spots again. */
+  nextTool() {
+    const { brush, item } = this;
+    if (!brush.kind || !item) return;
+    brush.in_parts = !brush.in_parts;
+    if (item.parts === null) item.parts = void 0;
+    this.#say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots", false);
+    this.#wantParts();
+  }
+  /** The parts of the item come from the kernel when they are first wanted. */
+  #wantParts() {
+    const { item, brush } = this;
+    if (!item || !brush.kind || !brush.in_parts) return;
+    if (item.parts) brush.part = item.parts.at(0.5, 0.5);
+    if (item.parts !== void 0) return;
+    item.parts = null;
+    this.extras.ask({ kind: "segments", item_id: item.item_id });
+  }
+  /** @param {Extract<Push, {kind: "segments"}>} push @param {ArrayBufferView | undefined} bytes */
+  #split({ item_id, width, height, problem }, bytes) {
+    const cells = bytes && new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    const parts = cells && cells.length === width * height ? new Parts(width, height, cells) : void 0;
+    for (const of of [this.queue.find(item_id), this.revising?.item]) if (of?.item_id === item_id) of.parts = parts;
+    if (this.item?.item_id !== item_id || !this.brush.in_parts) return;
+    if (parts) this.brush.part = parts.at(0.5, 0.5);
+    else {
+      this.brush.in_parts = false;
+      this.notice = { bad: true, text: `The item falls into no parts: ${problem ?? "none came"}` };
+    }
   }
   /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
   withBrush(step) {
@@ -1286,7 +1554,7 @@ var Session = class {
     const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
     if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
-    this.pointed = null;
+    this.pointed = this.rival = null;
     if (!last.former && last.item) last.item.shown_at = void 0;
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
@@ -1330,6 +1598,7 @@ var Session = class {
     this.draft = new Draft(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: past.certainty_source ?? "carried" };
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
+    this.rival = null;
     this.asking = null;
     this.guessing = past.verdict === "unsure" && this.pointed !== null;
     this.brush.kind = null;
@@ -1341,7 +1610,7 @@ var Session = class {
     if (!this.revising) return;
     ({ certainty: this.certainty, draft: this.draft } = this.revising);
     this.revising = null;
-    this.pointed = null;
+    this.pointed = this.rival = null;
   }
   /** The next label comes into focus. @param {1 | -1} by */
   point(by) {
@@ -1353,14 +1622,28 @@ var Session = class {
     this.#wantMap();
     this.#changed();
   }
+  /** Why this label and not that one? The label in focus is held against the suggestion, and the suggestion against the
+   * next best; said again, the map is for the label in focus alone. */
+  oppose() {
+    this.#look(() => {
+      const { focused, suggestion } = this;
+      const other = focused?.label_id === suggestion?.[0] ? this.order.find((id) => id !== focused?.label_id) : suggestion?.[0];
+      const rival = this.rival === null ? this.labels.get(other ?? "") : void 0;
+      this.rival = rival?.label_id ?? null;
+      this.notice = { bad: false, text: !focused || !suggestion || !other ? "There is nothing to hold a label against." : rival ? `Why ${focused.name}, and not ${rival.name}?` : `Why ${focused.name}?` };
+      this.#wantMap();
+    });
+  }
   /** What speaks for the label in focus? */
   #wantMap() {
-    const { item, pointed, sight: { on, method } } = this;
-    if (!on || !method || !pointed || !item?.suggestion || item.blind || item.broken) return;
-    const key = mapKey(item, method, pointed);
-    if (item.maps[key]) return;
-    item.maps[key] = { method, target: pointed, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
-    this.extras.ask({ kind: "map", item_id: item.item_id, method, target: pointed });
+    const { item, against, sight: { on, method } } = this;
+    const target = this.pointed ?? item?.suggestion;
+    if (!on || !method || !target || !item?.suggestion || item.blind || item.broken) return;
+    const key = mapKey(item, method, target, against);
+    if (key === method || item.maps[key]) return;
+    const asked = { method, target, ...against === null ? {} : { against } };
+    item.maps[key] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
+    this.extras.ask({ kind: "map", item_id: item.item_id, ...asked });
   }
   /** @param {string | null} label_id */
   peek(label_id) {
@@ -1368,10 +1651,14 @@ var Session = class {
     this.peeked = label_id;
     this.#changed();
   }
-  /** The labels that arrows go through: the model's first, then those with a key. @returns {string[]} */
+  /** What an earlier answer to this item may mean now. @returns {string[]} */
+  get candidates() {
+    return this.item?.candidates?.filter((id) => this.labels.has(id)) ?? [];
+  }
+  /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
   get order() {
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
-    return [.../* @__PURE__ */ new Set([...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
+    return [.../* @__PURE__ */ new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
   /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
   #look(change) {
@@ -1381,11 +1668,17 @@ var Session = class {
     this.#changed();
   }
   toggleMap() {
-    this.#look(() => this.sight.toggle());
+    this.#look(() => {
+      this.sight.toggle();
+      this.#wantMap();
+    });
   }
   /** @param {"method" | "display"} what */
   nextMap(what) {
-    this.#look(() => this.sight.next(what));
+    this.#look(() => {
+      this.sight.next(what);
+      this.#wantMap();
+    });
   }
   /** @param {number} by */
   fade(by) {
@@ -1442,8 +1735,10 @@ var Session = class {
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
-      this.draft = this.queue.current?.draft ?? new Draft();
-      this.pointed = null;
+      this.kept.drop(item.item_id);
+      this.draft = new Draft();
+      this.#takeUpDraft();
+      this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
     if (label_id) this.#used(label_id);
@@ -1481,6 +1776,7 @@ var Session = class {
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.sight.display });
+    if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return seen;
@@ -1573,7 +1869,9 @@ var WHY = {
   holdout: "drawn by chance",
   gold: "drawn by chance",
   audit: "drawn by chance",
-  revision: "decided before"
+  revision: "decided before",
+  relabel: "asked again: the labels changed",
+  check: "drawn by chance"
 };
 var whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var told = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -1809,19 +2107,36 @@ function buildReason(session) {
   const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
   const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
   const brush = actionButton("brush", "Mark where", () => session.nextBrush());
-  const words = h("div", { class: "hitl-revising hitl-brush-words", hidden: true });
+  const parts = h("button", {
+    class: "hitl-key-button",
+    type: "button",
+    tabindex: "-1",
+    title: "Mark whole parts of the item",
+    "aria-keyshortcuts": "p",
+    onclick: () => session.nextTool()
+  }, cap("p"), h("span", { text: "Parts" }));
+  const said = h("span");
+  const words = h(
+    "div",
+    { class: "hitl-revising hitl-brush-words", hidden: true, onpointerdown: (event) => event.stopPropagation() },
+    said,
+    parts
+  );
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
   function update() {
-    const { draft, item, brush: { kind: tool, erasing } } = session;
+    const { draft, item, brush: { kind: tool, erasing, in_parts } } = session;
     element.hidden = !session.sight.methods.length;
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
+    parts.hidden = tool === null;
+    setAttribute(parts, "aria-pressed", String(in_parts));
     const marked = KINDS.filter((kind) => draft.marks?.count(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
     words.hidden = !tool && !marked.length;
     words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
-    setText(words, tool ? `${erasing ? "Erase" : tool === "wrong" ? "Mark what should not count" : "Mark what should count"}: mouse, or arrows and Space · E erases · [ ] size · Z undoes` : `Marked as ${marked.join(", ")}`);
+    const how = !in_parts ? "mouse, or arrows and Space · E erases · [ ] size" : item?.parts ? "click, or arrows and Space · E erases" : "the parts are on their way …";
+    setText(said, tool ? `${erasing ? "Erase" : tool === "wrong" ? "What should not count" : "What should count"}: ${how}` : `Marked as ${marked.join(", ")}`);
   }
   return { element, words, update };
 }
@@ -1855,6 +2170,10 @@ function spelled(label) {
     known.set(label, forms);
   }
   return forms;
+}
+function likelyFirst(labels, candidates) {
+  const likely = candidates.flatMap((label_id) => labels.filter((label) => label.label_id === label_id));
+  return [...likely, ...labels.filter((label) => !likely.includes(label))];
 }
 function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], limit = 12 } = {}) {
   const parts = plain(query.trim()).split(/\s+/).filter(Boolean);
@@ -1978,9 +2297,11 @@ function buildLabels(session, refocus) {
   let marked = 0;
   let searching = false;
   let drawn2 = null;
+  let likely = "";
   function shown() {
     const labels = session.setup?.taxonomy.labels ?? [];
-    if (!searching) return labels.filter((label) => session.keys.has(label.label_id)).slice(0, MOST_CHIPS);
+    const likely2 = session.candidates;
+    if (!searching) return likelyFirst(labels, likely2).filter((label) => session.keys.has(label.label_id) || likely2.includes(label.label_id)).slice(0, MOST_CHIPS);
     return match(labels, box.value, { probs: new Map(session.suggestion ? session.item?.probs : []), recent: session.recent });
   }
   function draw() {
@@ -1989,10 +2310,11 @@ function buildLabels(session, refocus) {
     chips.style.gridTemplate = `repeat(${Math.ceil(labels.length / columns)}, auto) / repeat(${columns}, minmax(0, 1fr))`;
     chips.replaceChildren(...labels.map((label, i) => {
       const key = session.keys.get(label.label_id);
+      const likely2 = !searching && session.candidates.includes(label.label_id);
       return h(
         "button",
         {
-          class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}`,
+          class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely2 ? " hitl-likely" : ""}`,
           type: "button",
           tabindex: "-1",
           "data-label": label.label_id,
@@ -2053,9 +2375,10 @@ function buildLabels(session, refocus) {
   function update() {
     const { setup, focused } = session;
     find.hidden = !setup || setup.taxonomy.labels.length <= 10;
-    if (setup && setup.taxonomy !== drawn2) {
+    if (setup && (setup.taxonomy !== drawn2 || !searching && likely !== session.candidates.join())) {
       drawn2 = setup.taxonomy;
-      setText(title, setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
+      likely = session.candidates.join();
+      setText(title, likely ? "Labels, the likely ones first" : setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
       draw();
     }
     const suggested = session.suggestion?.[0];
@@ -2180,7 +2503,8 @@ function buildStage(session) {
   const planes = [h("div", { class: "hitl-plane" }, image, map), h("div", { class: "hitl-plane" }, alone)];
   const marked = h("canvas", { class: "hitl-marked-region", "aria-hidden": "true" });
   const brush = h("div", { class: "hitl-brush", hidden: true, "aria-hidden": "true" });
-  planes[0].append(marked, brush);
+  const parts = h("canvas", { class: "hitl-parts", "aria-hidden": "true" });
+  planes[0].append(marked, parts, brush);
   const sheet = h("div", { class: "hitl-sheet" }, planes[0]);
   const beside = h("div", { class: "hitl-sheet hitl-beside", hidden: true }, planes[1]);
   const broken = h("div", { class: "hitl-broken", role: "note" });
@@ -2266,6 +2590,11 @@ function buildStage(session) {
     stage.addEventListener("pointermove", drag);
     stage.addEventListener("lostpointercapture", () => stage.removeEventListener("pointermove", drag), { once: true });
   });
+  stage.addEventListener("pointermove", (event) => {
+    const { item, brush: tool } = session;
+    if (item && tool.kind && tool.in_parts && !event.buttons && tool.over(item, pixelAt(event))) session.withBrush(() => {
+    });
+  });
   function drawImage(item, hot) {
     const picture = item?.picture ?? null;
     if (held[0] === picture && held[1] === hot && picture) return;
@@ -2306,10 +2635,11 @@ function buildStage(session) {
     lay(canvas, saliency, item);
   }
   function drawMarks(item) {
-    const { draft: { marks }, brush: { kind, erasing, cursor } } = session;
+    const { draft: { marks }, brush: { kind, erasing, cursor, in_parts } } = session;
     const visible = Boolean(marks && item?.picture && marks.width === item.width && marks.height === item.height);
     marked.hidden = !visible;
-    brush.hidden = !visible || !kind;
+    brush.hidden = !visible || !kind || in_parts;
+    drawParts(visible && kind && in_parts ? item : void 0);
     if (!marks || !item || !visible) return;
     const state = `${marks.version} ${marks.width} ${item.item_id}`;
     if (state !== painted) {
@@ -2328,8 +2658,21 @@ function buildStage(session) {
     });
     brush.classList.toggle("hitl-erasing", erasing);
   }
+  function drawParts(item) {
+    parts.hidden = !item?.parts;
+    if (!item?.parts) return;
+    const state = `${item.item_id} ${session.brush.part}`;
+    if (state === split) return;
+    split = state;
+    const times = MARKED_SIDE / Math.max(item.width, item.height);
+    const { width, height, pixels } = item.parts.drawn(Math.max(1, Math.round(item.width * times)), Math.max(1, Math.round(item.height * times)), session.brush.part);
+    parts.width = width;
+    parts.height = height;
+    parts.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
+  }
   let shown;
   let painted = "";
+  let split = "";
   function update() {
     const { item, saliency } = session;
     const { display, on, method } = session.sight;
@@ -2385,7 +2728,7 @@ function buildLegend(session) {
   function update() {
     const { item, saliency } = session;
     const { on, method, display, opacity: strength } = session.sight;
-    const pushed = item && method ? item.maps[method] : null;
+    const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
     legend.hidden = !item || !session.sight.methods.length;
     if (legend.hidden) return;
     setText(
@@ -2400,8 +2743,8 @@ function buildLegend(session) {
       how.lastChild,
       SHOWN[display]
     );
-    const target = saliency && session.labels.get(saliency.target)?.name;
-    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+    const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
+    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || display !== "overlay";
@@ -2656,6 +2999,7 @@ function render(el, session) {
     map: () => session.toggleMap(),
     display: () => session.nextMap("display"),
     method: () => session.nextMap("method"),
+    against: () => session.oppose(),
     fainter: () => session.fade(-0.1),
     stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5),
@@ -2680,7 +3024,10 @@ function render(el, session) {
     ArrowRight: (brush, item) => brush.move(item, 1, 0),
     ArrowUp: (brush, item) => brush.move(item, 0, -1),
     ArrowDown: (brush, item) => brush.move(item, 0, 1),
-    " ": (brush, item, draft) => brush.paint(item, draft, brush.cursor),
+    " ": (brush, item, draft) => brush.press(item, draft),
+    p: () => session.nextTool(),
+    ",": (brush, item) => brush.step(item, -1),
+    ".": (brush, item) => brush.step(item, 1),
     e: (brush) => {
       brush.erasing = !brush.erasing;
     },

@@ -72,7 +72,7 @@ def test_what_is_painted_on_the_card_is_relied_on_less_after_a_training(open_lab
         if item in where and not notebook.card.get_by_text("hidden while the item is blind").is_visible():
             notebook.card.locator(".hitl-scale").wait_for()
             notebook.page.keyboard.press("b")
-            notebook.card.locator(".hitl-brush").wait_for()
+            notebook.card.locator(".hitl-brush-words").wait_for()
             for key in [] if painted else ["]", "]"]:  # it keeps its size
                 notebook.page.keyboard.press(key)
             (paint_by_keys if len(painted) % 2 else paint_by_mouse)(notebook, *where[item])

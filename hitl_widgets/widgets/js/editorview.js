@@ -1,0 +1,392 @@
+// @ts-check
+// How does the taxonomy editor look, and which key presses reach it? Builds DOM, wires events, returns a cleanup.
+
+import { capOf, h, nameKeys, setAttribute, setText } from "./dom.js";
+import { buildHelp } from "./faces.js";
+import { buildForm, many } from "./form.js";
+import { bind, pressed } from "./keys.js";
+import { buildLabel } from "./labelview.js";
+import { drawSmall } from "./pictures.js";
+
+/** @typedef {import("./editing.js").Editing} Editing */
+/** @typedef {import("./tree.js").Row} Row */
+
+const HIGH = 44; // a row
+const SPARE = 6; // rows kept beyond what is seen
+const PICTURES = 3;
+const SIDE = 34;
+const DRAGGED = "application/x-hitl-labels";
+
+/** @param {HTMLElement} el @param {Editing} editing @returns {() => void} */
+export function render(el, editing) {
+  const refocus = () => tree.element.focus({ preventScroll: true });
+  const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
+  const header = buildTop(editing, { refocus, toggleHelp: () => toggleHelp() });
+  const tree = buildTree(editing);
+  const form = buildForm(editing, refocus);
+  const label = buildLabel(editing);
+  const history = buildHistory(editing);
+  const help = buildHelp(editing, () => toggleHelp(false), [
+    [["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"], "through the tree; left shuts, right opens"],
+    [["letters"], "to the label whose name begins so"]]);
+  const start = h("p", { class: "hitl-wait", role: "status", text: "Waiting for the kernel …" });
+  const footer = buildBottom(editing);
+  const body = h("div", { class: "hitl-editor-body" }, h("div", { class: "hitl-tree-side" }, tree.element, tree.top, start),
+    h("div", { class: "hitl-side" }, form.element, history.element, label.element), help.help);
+  const root = h("div", { class: "hitl-card hitl-editor", role: "region", "aria-label": "Taxonomy editor", "data-lm-suppress-shortcuts": "true",
+    "data-version": "0" }, header.element, body, footer.element, live);
+
+  function toggleHelp(open = help.help.hidden) {
+    help.help.hidden = !open;
+    if (open) /** @type {HTMLElement | null} */ (help.help.querySelector("button"))?.focus();
+    else refocus();
+  }
+
+  function handBack() {
+    /** @type {HTMLElement | null} */ (root.closest(".jp-Cell"))?.focus({ preventScroll: true });
+    if (root.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
+  }
+
+  /** @type {Record<string, () => void>} */
+  const actions = {
+    rename: () => editing.begin("rename", { ids: editing.focus ? [editing.focus] : [], inline: true }),
+    describe: () => editing.begin("describe", { ids: editing.focus ? [editing.focus] : [] }),
+    add: () => editing.begin("add", { target: editing.label?.parent ?? null }), add_under: () => editing.begin("add", { target: editing.focus }),
+    split: () => editing.begin("split", { ids: editing.focus ? [editing.focus] : [] }), merge: () => editing.begin("merge"),
+    retire: () => editing.begin("retire"), cut: () => editing.take(), put: () => editing.put(editing.focus), put_top: () => editing.put(null),
+    select: () => editing.select(), select_beside: () => editing.selectSiblings(), undo: () => editing.undo(),
+    history: () => { editing.showing_history = !editing.showing_history; if (editing.showing_history) editing.leave(); editing.changed(); },
+    search: () => header.find.focus(), help: () => toggleHelp(),
+  };
+  /** With Ctrl, as elsewhere. @type {Record<string, () => void>} */
+  const usual = { x: actions.cut, v: actions.put, z: actions.undo, a: actions.select_beside };
+  for (const part of [label.element, header.element]) part.addEventListener("click", (event) => {
+    const name = /** @type {HTMLElement} */ (event.target).closest("button")?.dataset.does;
+    if (name) actions[name]?.();
+  });
+
+  /** @param {KeyboardEvent} event */
+  function onKey(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    const typing = target.closest("input, textarea") !== null;
+    if (event.key === "Escape") {
+      event.preventDefault();
+      if (!help.help.hidden) return toggleHelp(false);
+      const inside = target !== tree.element;
+      if (!editing.escape() && !inside) return handBack();
+      return refocus();
+    }
+    if (!help.help.hidden) { if (event.key === "?") toggleHelp(false); return; }
+    if (typing && target === header.find && (event.key === "Enter" || event.key === "ArrowDown")) { event.preventDefault(); return refocus(); }
+    if (target !== tree.element || event.altKey || event.isComposing) return;
+    if (event.ctrlKey || event.metaKey) {
+      const act = usual[event.key.toLowerCase()];
+      if (act) { event.preventDefault(); act(); }
+      return;
+    }
+    if (!event.shiftKey || event.key === "ArrowUp" || event.key === "ArrowDown") {
+      if (editing.lead(event.key, event.shiftKey, tree.page())) return event.preventDefault();
+    }
+    const action = bind(editing.setup?.keys ?? {}).get(pressed(event));
+    if (action) {
+      event.preventDefault();
+      if (!event.repeat) actions[action]?.();
+    } else if (/^[\p{L}\p{N}]$/u.test(event.key) && !event.shiftKey) {
+      event.preventDefault();
+      editing.type(event.key);
+    }
+  }
+
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation(); // JupyterLab's own shortcuts would cut cells
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
+    onKey(event);
+  });
+  for (const name of ["keyup", "keypress", "paste", "cut", "copy"]) root.addEventListener(name, (event) => event.stopPropagation());
+
+  /** @type {unknown} */
+  let named = null;
+  let frame = 0;
+  /** @type {unknown} */
+  let formed = null;
+
+  function update() {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    if (editing.setup && editing.setup.keys !== named) {
+      named = editing.setup.keys;
+      help.update();
+      nameKeys(root, editing.setup.keys);
+    }
+    setAttribute(root, "data-version", String(editing.tree.version));
+    setAttribute(root, "data-acting", editing.acting ? "true" : null);
+    const waiting = editing.tree.version === 0;
+    start.hidden = !waiting;
+    tree.element.hidden = waiting;
+    setText(start, editing.waited_ms > 3000 ? "The kernel hasn't answered yet: it may be running a cell." : "Waiting for the kernel …");
+    header.update();
+    tree.update(form);
+    form.update();
+    history.update();
+    label.element.hidden = waiting || editing.form !== null || editing.showing_history;
+    if (!label.element.hidden) label.update();
+    footer.update();
+    if (formed && !editing.form && root.contains(document.activeElement)) refocus();
+    formed = editing.form;
+    setText(live, editing.notice?.text ?? "");
+  }
+
+  const stop = editing.subscribe(() => { frame ||= requestAnimationFrame(update); });
+  el.append(root);
+  update();
+  return () => { stop(); cancelAnimationFrame(frame); tree.stop(); root.remove(); };
+}
+
+/** @param {Editing} editing @param {{refocus: () => void, toggleHelp: () => void}} how */
+function buildTop(editing, { refocus, toggleHelp }) {
+  const version = h("strong");
+  const facts = h("span", { class: "hitl-quiet" });
+  const find = h("input", { type: "search", class: "hitl-search", placeholder: "Search labels", "aria-label": "Search labels", autocomplete: "off",
+    spellcheck: "false", oninput: () => editing.find(find.value) });
+  const button = (/** @type {string} */ name, /** @type {string} */ words) => h("button", { type: "button", class: "hitl-key-button", "data-does": name },
+    capOf(name), h("span", { text: words }));
+  const past = button("history", "History");
+  const element = h("div", { class: "hitl-header" }, h("span", { class: "hitl-editor-title" }, version, facts),
+    h("label", { class: "hitl-find" }, capOf("search"), find), h("span", { class: "hitl-about" }, button("undo", "Undo"), past,
+      h("button", { type: "button", class: "hitl-key-button", onclick: () => { toggleHelp(); } }, capOf("help"), h("span", { text: "Keys" }))));
+  find.addEventListener("blur", () => { if (!find.value) editing.find(""); });
+  past.addEventListener("click", refocus);
+
+  function update() {
+    const { tree, count: [stand, doubt], setup } = editing;
+    setText(version, tree.version ? `Taxonomy, version ${tree.version}` : "Taxonomy");
+    setText(facts, [many(tree.labels.length, "label"), many(stand + doubt, "answer"), doubt ? `${doubt.toLocaleString("en")} to look at again` : "",
+      setup?.annotator ?? ""].filter(Boolean).join(" · "));
+    if (document.activeElement !== find && find.value !== editing.query) find.value = editing.query;
+    setAttribute(past, "aria-pressed", String(editing.showing_history));
+  }
+  return { element, find, update };
+}
+
+/** The tree, of which only the rows in sight are built. @param {Editing} editing */
+function buildTree(editing) {
+  const space = h("div", { class: "hitl-tree-space", role: "presentation" });
+  const element = h("div", { class: "hitl-tree", role: "tree", tabindex: "0", "aria-label": "Labels", "aria-multiselectable": "true" }, space);
+  const top = h("button", { type: "button", class: "hitl-top-drop", tabindex: "-1", text: "Put it at the top", onclick: () => { editing.put(null); } });
+  const own = `hitl-row-${Math.random().toString(36).slice(2)}`;
+  /** @type {Map<string, ReturnType<typeof buildRow>>} */
+  const built = new Map();
+  /** @type {string | null} */
+  let focused = null;
+  /** @type {string[]} */
+  let dragged = [];
+  let form = /** @type {{submit: () => void} | null} */ (null);
+  const page = () => Math.max(1, Math.floor(element.clientHeight / HIGH) - 1);
+
+  /** @param {EventTarget | null} target */
+  const rowOf = (target) => /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (target).closest?.("[data-label]"));
+
+  element.addEventListener("scroll", () => draw(false));
+  element.addEventListener("click", (event) => {
+    const row = rowOf(event.target);
+    const id = row?.dataset.label;
+    if (!id || /** @type {HTMLElement} */ (event.target).closest("input")) return;
+    element.focus({ preventScroll: true });
+    if (/** @type {HTMLElement} */ (event.target).closest(".hitl-twist")) return editing.toggle(id);
+    if (event.shiftKey) return editing.go(id, { extend: true });
+    if (event.ctrlKey || event.metaKey) return editing.go(id, { toggle: true });
+    editing.selected.clear();
+    editing.go(id);
+  });
+  element.addEventListener("dblclick", (event) => {
+    const id = rowOf(event.target)?.dataset.label;
+    if (id && !/** @type {HTMLElement} */ (event.target).closest(".hitl-twist, input")) editing.begin("rename", { ids: [id], inline: true });
+  });
+  element.addEventListener("dragstart", (event) => {
+    const id = rowOf(event.target)?.dataset.label;
+    if (!id || !event.dataTransfer) return;
+    dragged = editing.selected.has(id) ? editing.about : [id];
+    event.dataTransfer.setData(DRAGGED, dragged.join("\n"));
+    event.dataTransfer.effectAllowed = "move";
+    top.classList.add("hitl-offered");
+    event.stopPropagation();
+  });
+  for (const name of /** @type {const} */ (["dragover", "dragenter"])) for (const place of [element, top]) place.addEventListener(name, (event) => {
+    if (!dragged.length) return;
+    event.stopPropagation();
+    const row = rowOf(event.target);
+    for (const other of space.querySelectorAll(".hitl-over")) if (other !== row) other.classList.remove("hitl-over");
+    if (row ? dragged.includes(row.dataset.label ?? "") : place === element) return;
+    event.preventDefault();
+    row?.classList.add("hitl-over");
+  });
+  for (const place of [element, top]) place.addEventListener("drop", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    const id = place === top ? null : rowOf(event.target)?.dataset.label;
+    if (id !== undefined && dragged.length) editing.drop(dragged, id);
+    settle();
+  });
+  element.addEventListener("dragend", () => settle());
+
+  function settle() {
+    dragged = [];
+    top.classList.remove("hitl-offered");
+    for (const row of space.querySelectorAll(".hitl-over")) row.classList.remove("hitl-over");
+  }
+
+  /** @param {boolean} all also the rows that are there already */
+  function draw(all) {
+    const { rows } = editing;
+    const from = Math.max(0, Math.floor(element.scrollTop / HIGH) - SPARE);
+    const to = Math.min(rows.length, Math.ceil((element.scrollTop + (element.clientHeight || 480)) / HIGH) + SPARE);
+    const seen = new Map(rows.slice(from, to).map((row, i) => [row.label.label_id, { row, at: from + i }]));
+    // The row in focus is always there: assistive technology is pointed at it.
+    const at = editing.at;
+    if (at >= 0 && !seen.has(rows[at].label.label_id)) seen.set(rows[at].label.label_id, { row: rows[at], at });
+    for (const [id, row] of built) if (!seen.has(id)) { row.element.remove(); built.delete(id); }
+    space.style.height = `${rows.length * HIGH}px`;
+    for (const [id, { row, at: place }] of seen) {
+      let parts = built.get(id);
+      if (parts && !all) continue;
+      if (!parts) {
+        parts = buildRow(editing, `${own}-${place}-${id.replace(/[^\w-]/g, "_")}`, () => form?.submit());
+        built.set(id, parts);
+        space.append(parts.element);
+      }
+      parts.element.style.top = `${place * HIGH}px`;
+      parts.update(row);
+    }
+    setAttribute(element, "aria-activedescendant", built.get(editing.focus ?? "")?.element.id ?? null);
+    editing.want([...seen.keys()]);
+  }
+
+  /** @param {{submit: () => void}} its */
+  function update(its) {
+    form = its;
+    const at = editing.at;
+    if (editing.focus !== focused && at >= 0) {
+      const [above, below] = [at * HIGH, (at + 1) * HIGH - element.clientHeight];
+      if (element.scrollTop > above) element.scrollTop = above;
+      else if (element.scrollTop < below) element.scrollTop = below;
+    }
+    focused = editing.focus;
+    top.classList.toggle("hitl-offered", editing.cut.length > 0 || dragged.length > 0);
+    draw(true);
+  }
+  const watcher = new ResizeObserver(() => draw(false));
+  watcher.observe(element);
+  return { element, top, update, page, stop: () => watcher.disconnect() };
+}
+
+/** @param {Editing} editing @param {string} id @param {() => void} submit */
+function buildRow(editing, id, submit) {
+  const twist = h("span", { class: "hitl-twist", "aria-hidden": "true" });
+  const dot = h("span", { class: "hitl-swatch", "aria-hidden": "true" });
+  const name = h("span", { class: "hitl-name" });
+  const key = h("kbd", { class: "hitl-cap" });
+  const definition = h("span", { class: "hitl-row-definition" });
+  const box = h("input", { type: "text", class: "hitl-rename", "aria-label": "New name", autocomplete: "off", spellcheck: "false",
+    oninput: () => editing.fill({ to: box.value }), onkeydown: (/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Enter") { event.preventDefault(); submit(); }
+    } });
+  const pictures = h("span", { class: "hitl-row-pictures", "aria-hidden": "true" });
+  const stand = h("span", { class: "hitl-count" });
+  const doubt = h("span", { class: "hitl-doubted" });
+  const element = h("div", { class: "hitl-tree-row", role: "treeitem", id, draggable: "true" }, twist, dot,
+    h("span", { class: "hitl-row-words" }, h("span", { class: "hitl-row-name" }, name, box, key), definition), pictures,
+    h("span", { class: "hitl-row-counts" }, stand, doubt));
+  /** @type {unknown} */
+  let drawn = null;
+
+  /** @param {Row} row */
+  function update({ label, level, size, place, open }) {
+    const { focus, selected, form, counts } = editing;
+    const mine = label.label_id;
+    element.dataset.label = mine;
+    element.style.setProperty("--hitl-level", String(Math.min(level, 12) - 1));
+    setAttribute(element, "aria-level", String(level));
+    setAttribute(element, "aria-setsize", String(size));
+    setAttribute(element, "aria-posinset", String(place));
+    setAttribute(element, "aria-expanded", open === null ? null : String(open));
+    setAttribute(element, "aria-selected", String(selected.has(mine)));
+    element.classList.toggle("hitl-focused", mine === focus);
+    element.classList.toggle("hitl-cut", editing.cut.includes(mine));
+    element.classList.toggle("hitl-inner", open !== null);
+    setText(twist, open === null ? "" : open ? "▾" : "▸");
+    dot.style.background = label.colour ?? "transparent";
+    dot.classList.toggle("hitl-no-colour", !label.colour);
+    setText(name, label.name);
+    const renaming = form?.kind === "rename" && form.inline && form.ids[0] === mine;
+    if (renaming && box.hidden) { box.value = form.values.to; box.hidden = false; box.focus(); box.select(); }
+    if (!renaming) box.hidden = true;
+    name.hidden = renaming;
+    setText(key, (label.key ?? "").toUpperCase());
+    key.hidden = !label.key || renaming;
+    setText(definition, label.definition ?? "");
+    definition.hidden = !label.definition;
+    const [s, d] = counts.get(mine) ?? [0, 0];
+    setText(stand, s.toLocaleString("en"));
+    setText(doubt, d ? `${d.toLocaleString("en")} in doubt` : "");
+    doubt.hidden = !d;
+    setAttribute(element, "aria-label", [label.name, label.key ? `key ${label.key}` : "", many(s, "answer"), d ? `${d} in doubt` : "",
+      label.definition ?? ""].filter(Boolean).join(", "));
+    const examples = (editing.examples.get(mine) ?? []).filter((e) => !e.against && e.picture).slice(0, PICTURES);
+    if (drawn !== (drawn = editing.examples.get(mine))) pictures.replaceChildren(...examples.map((example) => {
+      const canvas = h("canvas", { class: "hitl-thumb", width: SIDE * 2, height: SIDE * 2 });
+      drawSmall(canvas, example.picture);
+      return canvas;
+    }));
+  }
+  box.hidden = true;
+  return { element, update };
+}
+
+/** Every edit, the latest first, and what takes it back. @param {Editing} editing */
+function buildHistory(editing) {
+  const list = h("ol", { class: "hitl-history-list" });
+  const element = h("section", { class: "hitl-history", "aria-label": "History" }, h("h3", { class: "hitl-form-title", text: "History" }), list);
+  /** @type {unknown} */
+  let drawn = null;
+  let acting = false;
+
+  function update() {
+    element.hidden = !editing.showing_history || editing.form !== null;
+    if (element.hidden || (drawn === editing.history && acting === Boolean(editing.acting))) return;
+    drawn = editing.history;
+    acting = Boolean(editing.acting);
+    list.replaceChildren(...editing.history.map((past) => {
+      const at = new Date(past.at);
+      const when = Number.isNaN(at.getTime()) ? "" : at.toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+      const state = past.reverted_by !== null ? `undone by version ${past.reverted_by}` : past.reverts !== null ? `undoes version ${past.reverts}` : "";
+      return h("li", { class: past.reverted_by !== null ? "hitl-undone" : "" }, h("span", { class: "hitl-version", text: `v${past.version}` }),
+        h("div", {}, h("p", { class: "hitl-history-prose", text: past.prose }), past.why ? h("p", { class: "hitl-why", text: `“${past.why}”` }) : null,
+          h("p", { class: "hitl-quiet", text: [past.annotator, when, state].filter(Boolean).join(" · ") })),
+        past.reverted_by === null && past.version > 1 ? h("button", { type: "button", class: "hitl-undo", "aria-label": `Undo version ${past.version}: ${past.prose}`,
+          text: "Undo", onclick: () => editing.undo(past.edit_id) }) : null);
+    }));
+    if (!editing.history.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "Nothing was changed yet." }));
+  }
+  return { element, update };
+}
+
+/** @param {Editing} editing */
+function buildBottom(editing) {
+  const notice = h("span", { class: "hitl-notice" });
+  const element = h("div", { class: "hitl-footer" }, notice);
+
+  function update() {
+    const { notice: word, closed, gone, trouble, waited_ms, selected } = editing;
+    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again; what you typed stays here."
+      : waited_ms > 3000 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1000)} s: it may be running a cell. What you typed stays here.`
+        : trouble ?? word?.text ?? (selected.size > 1 ? `${selected.size} labels selected.` : ""));
+    setText(notice, text || "An edit is previewed before it is applied, and every edit can be undone.");
+    notice.classList.toggle("hitl-bad", Boolean(closed || gone || trouble || (word?.bad && text === word.text)));
+    notice.classList.toggle("hitl-quiet", !text);
+  }
+  return { element, update };
+}

@@ -1,0 +1,176 @@
+// @ts-check
+// What is asked for an edit, and what would it do? The form and, below it, its preview.
+
+import { cap, h, setAttribute, setText } from "./dom.js";
+import { buildPicker, buildPickers } from "./picker.js";
+import { TITLES } from "./proposal.js";
+
+/** @typedef {import("./editing.js").Editing} Editing */
+/** @typedef {import("./editor.d.ts").Form} Form */
+/** @typedef {import("./editor.d.ts").Values} Values */
+
+const SHOWN = 6; // labels that a preview names
+
+/** @param {number} n @param {string} one */
+export const many = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
+
+/** @param {Editing} editing @param {() => void} refocus */
+export function buildForm(editing, refocus) {
+  const title = h("h3", { class: "hitl-form-title" });
+  const overtaken = h("p", { class: "hitl-overtaken", role: "status" });
+  const fields = h("div", { class: "hitl-fields" });
+  const preview = buildPreview(editing);
+  const why = h("input", { type: "text", id: "hitl-why", maxlength: "500", placeholder: "for the history", autocomplete: "off",
+    oninput: () => { if (editing.form) editing.form.why = why.value; } });
+  const apply = h("button", { class: "hitl-primary", type: "submit" }, h("span", { text: "Apply" }), cap("Enter"));
+  const cancel = h("button", { class: "hitl-key-button", type: "button", onclick: () => { editing.leave(); refocus(); } }, cap("Escape"), h("span", { text: "Cancel" }));
+  const element = h("form", { class: "hitl-form", "aria-label": "Edit", onsubmit: (/** @type {Event} */ event) => {
+    event.preventDefault();
+    submit();
+  }, onkeydown: (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      submit();
+    }
+  } }, title, overtaken, fields, preview.element, h("div", { class: "hitl-field" }, h("label", { for: "hitl-why", text: "Why?" }), why),
+  h("div", { class: "hitl-form-actions" }, cancel, apply));
+  // Two views of one editor must not share an id.
+  const own = `hitl-why-${Math.random().toString(36).slice(2)}`;
+  why.id = own;
+  element.querySelector("label[for=hitl-why]")?.setAttribute("for", own);
+  /** @type {Form | null} */
+  let drawn = null;
+  /** @type {(() => void)[]} */
+  let shows = [];
+
+  /** The first Enter leads to what would happen, the second does it. */
+  function submit() {
+    if (document.activeElement !== apply) return apply.focus();
+    editing.apply();
+  }
+
+  /** @param {string} label @param {"to" | "into" | "name" | "definition" | "key" | "colour" | "link" | "sensitive" | "examples" | "counter_examples"} name
+   * @param {{area?: number, more?: Record<string, string>}} [how] */
+  function text(label, name, { area = 0, more = {} } = {}) {
+    const id = `hitl-${name}-${own}`;
+    const attributes = { id, autocomplete: "off", spellcheck: "false", ...more,
+      oninput: (/** @type {any} */ event) => editing.fill(/** @type {Partial<Values>} */ ({ [name]: event.target.value })) };
+    const box = area ? h("textarea", { rows: String(area), ...attributes }) : h("input", { type: "text", ...attributes });
+    box.value = editing.form?.values[name] ?? "";
+    return h("div", { class: "hitl-field" }, h("label", { for: id, text: label }), box);
+  }
+
+  /** @param {string} label @param {string} nothing @param {(id: string) => boolean} [fits] */
+  function target(label, nothing, fits = () => true) {
+    const picker = buildPicker({ label, nothing, labels: () => editing.tree.labels.filter((node) => fits(node.label_id)),
+      onpick: (id) => editing.fill({ target: id }) });
+    shows.push(() => picker.show(editing.tree.byId.get(editing.form?.values.target ?? "") ?? null));
+    return picker.element;
+  }
+
+  /** @param {string} words @param {"move" | "merge"} kind */
+  const instead = (words, kind) => h("button", { type: "button", class: "hitl-instead", text: words, onclick: () => editing.turn(kind) });
+
+  /** @param {Form} form @returns {(HTMLElement | null)[]} */
+  function build(form) {
+    const { tree } = editing;
+    switch (form.kind) {
+      case "revert": return [];
+      case "rename": return form.inline ? [] : [text("Its new name", "to")];
+      case "split": return [text("Into, one a line", "into", { area: 4, more: { placeholder: "T-shirt\nPullover\nShirt" } }),
+        h("label", { class: "hitl-check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => editing.fill({ keep_parent: event.target.checked }) }),
+          h("span", { text: `keep ${tree.byId.get(form.ids[0])?.name} above them` }))];
+      case "merge": return [text("Into", "into"), form.ids.length === 2 ? instead("Put the one under the other instead", "move") : null];
+      case "add": {
+        const like = buildPickers({ label: "May hide among", nothing: "the answers of …", labels: () => tree.labels, onpick: (ids) => editing.fill({ like: ids }) });
+        return [text("Its name", "name"), target("Under", "at the top"), like.element];
+      }
+      case "retire": return [target("Its answers become", "to be asked again", (id) => !form.ids.some((own) => own === id || editing.tree.isUnder(id, own)))];
+      case "move": return [target("Under", "at the top", (id) => !form.ids.some((own) => own === id || editing.tree.isUnder(id, own))),
+        form.values.target && form.ids.length ? instead("Make one label of them instead", "merge") : null];
+      case "describe": return [text("Definition", "definition", { area: 3, more: { placeholder: "When an item is this and nothing else" } }),
+        h("div", { class: "hitl-two" }, text("Key", "key", { more: { maxlength: "1", placeholder: "a digit if free" } }), colour()),
+        text("Examples, item ids one a line", "examples", { area: 2 }), text("Counter-examples", "counter_examples", { area: 2 }),
+        text("Link", "link", { more: { placeholder: "https://" } }), text("Sensitive, because", "sensitive")];
+    }
+  }
+
+  function colour() {
+    const field = text("Colour", "colour", { more: { placeholder: "#1b9e77" } });
+    const box = /** @type {HTMLInputElement} */ (field.querySelector("input"));
+    const well = h("input", { type: "color", "aria-label": "Choose a colour", tabindex: "-1", oninput: () => { box.value = well.value; editing.fill({ colour: well.value }); } });
+    well.value = /^#[0-9a-f]{6}$/i.test(box.value) ? box.value : "#888888";
+    field.append(well);
+    field.classList.add("hitl-colour-field");
+    return field;
+  }
+
+  function update() {
+    const { form } = editing;
+    element.hidden = form === null;
+    if (form && form !== drawn) {
+      shows = [];
+      fields.replaceChildren(.../** @type {Node[]} */ (build(form).filter(Boolean)));
+      why.value = form.why;
+      drawn = form;
+      const first = /** @type {HTMLElement | null} */ (fields.querySelector("input, textarea"));
+      // Only where the editor has the focus: two views of it may be open.
+      if (!form.inline && element.closest(".hitl-editor")?.contains(document.activeElement)) (first ?? apply).focus();
+    }
+    drawn = form;
+    if (!form) return;
+    const names = form.ids.map((id) => `“${editing.tree.byId.get(id)?.name ?? id}”`);
+    const few = names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
+    setText(title, [TITLES[form.kind], form.undoes ? `version ${form.undoes.version}: ${form.undoes.prose}` : "", few.length > 1 ? `${few.slice(0, -1).join(", ")} and ${few.at(-1)}` : few.join("")].filter(Boolean).join(" "));
+    for (const show of shows) show();
+    setText(overtaken, editing.overtaken ?? "");
+    overtaken.hidden = !editing.overtaken;
+    preview.update();
+    setAttribute(apply, "aria-disabled", editing.ready ? null : "true");
+    setText(/** @type {Node} */ (apply.firstChild), editing.acting?.form === form ? "Applying …" : "Apply");
+  }
+  return { element, update, submit };
+}
+
+/** @param {Editing} editing */
+function buildPreview(editing) {
+  const words = h("p", { class: "hitl-preview-words" });
+  const prose = h("p", { class: "hitl-prose" });
+  const figures = h("dl", { class: "hitl-figures" });
+  const labels = h("ul", { class: "hitl-again" });
+  const model = h("p", { class: "hitl-quiet" });
+  const element = h("section", { class: "hitl-preview", "aria-label": "What it would do", "aria-live": "polite" }, prose, figures, labels, model, words);
+  /** @type {unknown} */
+  let drawn = null;
+
+  /** @param {string} name @param {string} value @param {string} kind */
+  const figure = (name, value, kind) => h("div", { class: kind }, h("dt", { text: name }), h("dd", { text: value }));
+
+  function update() {
+    const { preview, problem } = editing;
+    words.classList.toggle("hitl-bad", problem !== null && preview !== null);
+    setText(words, problem ?? (preview ? "" : "Looking at what it would do …"));
+    words.hidden = !words.textContent;
+    element.classList.toggle("hitl-pale", preview === null || editing.ask_at !== null);
+    if (preview === drawn) return;
+    drawn = preview;
+    if (!preview) return [prose, figures, labels, model].forEach((part) => { part.hidden = true; });
+    const { carried, again, minutes, measured, settled } = preview;
+    setText(prose, preview.prose);
+    const time = again === 0 ? "no time" : minutes < 1 ? "under 1 min" : `${Math.round(minutes).toLocaleString("en")} min`;
+    figures.replaceChildren(figure("carried over as they are", carried.toLocaleString("en"), "hitl-carried"),
+      figure("to look at again", again.toLocaleString("en"), again ? "hitl-doubt" : "hitl-carried"),
+      figure(measured ? "at your pace" : "at a usual pace", time, "hitl-time"));
+    const most = Math.max(1, ...preview.labels.map(([, n]) => n));
+    labels.replaceChildren(...preview.labels.slice(0, SHOWN).map(([name, n]) => {
+      const fill = h("span", { class: "hitl-fill" });
+      fill.style.width = `${(100 * n) / most}%`;
+      return h("li", {}, h("span", { class: "hitl-name", text: name }), h("span", { class: "hitl-track" }, fill), h("span", { class: "hitl-p", text: n.toLocaleString("en") }));
+    }), ...(preview.labels.length > SHOWN ? [h("li", { class: "hitl-quiet", text: `and ${many(preview.labels.length - SHOWN, "more label")}` })] : []));
+    setText(model, [settled, preview.model && `${preview.model[0].toUpperCase()}${preview.model.slice(1)}.`].filter(Boolean).join(" "));
+    prose.hidden = figures.hidden = false;
+    labels.hidden = !preview.labels.length;
+    model.hidden = !model.textContent;
+  }
+  return { element, update };
+}

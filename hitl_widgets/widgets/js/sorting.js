@@ -1,0 +1,386 @@
+// @ts-check
+// What lies at the other desk, and what happens on a key? One a widget model: every view shows the same.
+
+import { assignKeys, bind } from "./keys.js";
+import { Link } from "./link.js";
+import { newId, Outbox } from "./outbox.js";
+
+/** @typedef {import("./desk.d.ts").ActKind} ActKind */
+/** @typedef {import("./desk.d.ts").Done} Done */
+/** @typedef {import("./desk.d.ts").OtherBody} OtherBody */
+/** @typedef {import("./desk.d.ts").Push} Push */
+/** @typedef {import("./desk.d.ts").Reply} Reply */
+/** @typedef {import("./desk.d.ts").Setup} Setup */
+/** @typedef {import("./desk.d.ts").TaxonomyBody} TaxonomyBody */
+/** @typedef {import("./desk.d.ts").Tile} Tile */
+/** @typedef {import("./types.d.ts").Label} Label */
+/** @typedef {{send: (message: object) => void, reopen: () => void, now: () => number, instant: () => string,
+ *             storage: import("./outbox.js").Store | null, base: string,
+ *             decode: (image: {bytes?: ArrayBufferView, mime?: string}) => Promise<import("./types.d.ts").Picture>}} Surroundings */
+
+/** @param {OtherBody} body @returns {Tile} */
+const tileOf = (body) => ({ ...body, gone: null, picture: null, large: null, problem: null, asked: false, asked_large: false });
+
+/** @param {number} n */
+export const items = (n) => (n === 1 ? "1 item" : `${n.toLocaleString("en")} items`);
+
+export class Sorting {
+  /** @param {Surroundings} around */
+  constructor(around) {
+    this.around = around;
+    this.outbox = new Outbox(around.storage, around.now);
+    this.link = new Link(this.outbox, around);
+    /** @type {Setup | null} */
+    this.setup = null;
+    /** @type {TaxonomyBody} */
+    this.taxonomy = { version: 0, labels: [], other: null, places: [] };
+    /** label_id -> key @type {Map<string, string>} */
+    this.keys = new Map();
+    /** @type {Map<string, string>} */
+    this.bindings = new Map();
+    /** Null as long as nobody has said what lies here. @type {Tile[][] | null} */
+    this.pages = null;
+    /** By item_id. @type {Map<string, Tile>} */
+    this.tiles = new Map();
+    this.page = 0;
+    /** item_id of the item in focus. @type {string | null} */
+    this.focus = null;
+    /** @type {Set<string>} */
+    this.selected = new Set();
+    /** @type {string | null} */
+    this.anchor = null;
+    /** A label is being made of the items. */
+    this.making = false;
+    /** What can be undone, the latest last. @type {Done[]} */
+    this.done = [];
+    /** @type {{text: string, bad: boolean} | null} */
+    this.notice = null;
+    /** @type {string | null} */
+    this.trouble = null;
+    /** @type {string | null} */
+    this.closed = null;
+    this.gone = false;
+    this.tab = newId();
+    this.greetings = 0;
+    /** @type {Set<() => void>} */
+    this.views = new Set();
+  }
+
+  /** @param {() => void} view @returns {() => void} */
+  subscribe(view) {
+    this.views.add(view);
+    return () => { this.views.delete(view); };
+  }
+
+  changed() { for (const view of this.views) view(); }
+
+  // What is seen
+
+  /** What lies on a page still. @param {number} page @returns {Tile[]} */
+  on(page) { return (this.pages?.[page] ?? []).filter((tile) => tile.gone === null); }
+
+  get shown() { return this.on(this.page); }
+
+  /** Pages on which something lies, by their numbers. @returns {number[]} */
+  get open() { return (this.pages ?? []).flatMap((_, page) => (this.on(page).length ? [page] : [])); }
+
+  /** What an act is about: what is selected, else the whole page. @returns {Tile[]} */
+  get about() {
+    const { shown } = this;
+    const chosen = shown.filter((tile) => this.selected.has(tile.item_id));
+    return chosen.length ? chosen : shown;
+  }
+
+  get tile() { return this.tiles.get(this.focus ?? "") ?? null; }
+
+  get n() { return this.open.reduce((sum, page) => sum + this.on(page).length, 0); }
+
+  get pending() { return this.outbox.pending; }
+
+  get waited_ms() { return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since; }
+
+  // What the kernel says
+
+  hello() { this.link.hello(() => this.greeting()); }
+
+  greeting() { return { kind: "hello", tab: this.tab, n: ++this.greetings }; }
+
+  /** @param {boolean} live */
+  line(live) {
+    this.gone = !live;
+    this.changed();
+  }
+
+  tick() {
+    this.link.tick();
+    if (this.waited_ms > 2000) this.changed();
+  }
+
+  /** @param {Reply} reply */
+  reply(reply) {
+    this.link.answered();
+    if (reply.kind === "ready") {
+      this.setup = reply;
+      this.bindings = bind(reply.keys);
+      this.#name(reply.taxonomy);
+      this.outbox.open(`${reply.project_id}:desk`, this.around.base, reply.annotator);
+      this.link.restart();
+    } else if (reply.kind === "stored") this.outbox.settle(reply.decision_id);
+    else if (reply.kind === "rejected") this.#rejected(reply);
+    this.link.flush();
+    this.changed();
+  }
+
+  /** @param {Extract<Reply, {kind: "rejected"}>} reply */
+  #rejected({ decision_id, reason, again }) {
+    this.notice = { text: reason, bad: true };
+    if (!decision_id) return;
+    if (again) return this.link.postpone(decision_id, reason);
+    const act = /** @type {any} */ (this.outbox.settle(decision_id));
+    // Nothing was stored: what it took away lies here again, and what it brought back doesn't.
+    if (act?.kind === "undo") {
+      for (const item_id of act.item_ids ?? []) { const tile = this.tiles.get(item_id); if (tile) tile.gone = act.retracts; }
+      this.done.push({ act_id: act.retracts, words: act.words });
+    } else {
+      for (const tile of this.tiles.values()) if (tile.gone === decision_id) tile.gone = null;
+      this.done = this.done.filter((done) => done.act_id !== decision_id);
+    }
+    this.#settle();
+  }
+
+  /** @param {TaxonomyBody} taxonomy */
+  #name(taxonomy) {
+    this.taxonomy = taxonomy;
+    this.keys = assignKeys(taxonomy.labels.filter((label) => label.label_id !== taxonomy.other), this.keys, this.bindings);
+  }
+
+  /** @param {Push} push @param {ArrayBufferView[]} buffers */
+  push(push, buffers = []) {
+    if (push.kind === "pages") {
+      const before = this.tiles;
+      const waiting = new Set([...this.outbox.entries.keys()]);
+      this.pages = push.pages.map((page) => page.map((body) => {
+        const known = before.get(body.item_id);
+        // What an act on its way has taken isn't laid out again.
+        return known ? { ...known, ...body, gone: known.gone !== null && waiting.has(known.gone) ? known.gone : null } : tileOf(body);
+      }));
+      this.tiles = new Map(this.pages.flat().map((tile) => [tile.item_id, tile]));
+      this.page = this.open[0] ?? 0;
+      this.#settle();
+    } else if (push.kind === "lying") this.#lying(push);
+    else if (push.kind === "acts") {
+      const here = new Set([...this.done.map((done) => done.act_id), ...this.outbox.entries.keys()]);
+      const former = push.acts.filter((act) => !here.has(act.act_id)).map(({ act_id, act, n, label }) => ({ act_id, words: told(act, n, label) }));
+      this.done = [...former, ...this.done];
+    } else if (push.kind === "pictures") this.#pictures(push, buffers);
+    else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+    else if (push.kind === "problem") this.trouble = push.reason;
+    else if (push.kind === "closed") this.closed = push.reason;
+    this.changed();
+  }
+
+  /** @param {Extract<Push, {kind: "lying"}>} push */
+  #lying({ item_ids, more }) {
+    if (!this.pages) return;
+    const lying = new Set(item_ids);
+    let left = 0;
+    for (const tile of this.tiles.values()) {
+      if (!lying.has(tile.item_id) && tile.gone === null) { tile.gone = "elsewhere"; left++; } else if (lying.has(tile.item_id) && tile.gone === "elsewhere") tile.gone = null;
+    }
+    const fresh = more.filter((body) => !this.tiles.has(body.item_id)).map(tileOf);
+    if (fresh.length) {
+      this.pages.push(fresh);
+      for (const tile of fresh) this.tiles.set(tile.item_id, tile);
+      this.notice = { text: `${items(fresh.length)} came to the desk: they are the last cluster.`, bad: false };
+    } else if (left) this.notice = { text: `${items(left)} were sorted elsewhere meanwhile.`, bad: false };
+    this.#settle();
+  }
+
+  /** @param {Extract<Push, {kind: "pictures"}>} push @param {ArrayBufferView[]} buffers */
+  #pictures({ item_ids, problems, large }, buffers) {
+    item_ids.forEach((item_id, i) => {
+      const tile = this.tiles.get(item_id);
+      if (!tile) return;
+      if (problems[i]) { tile.problem = problems[i]; return; }
+      this.around.decode({ bytes: buffers[i], mime: "image/png" }).then((picture) => {
+        if (large) tile.large = picture;
+        else tile.picture = picture;
+        this.changed();
+      }, () => { tile.problem = "The browser can't show this picture."; });
+    });
+  }
+
+  // Where one is
+
+  /** The pictures that are in sight are asked for, once. */
+  want() {
+    if (!this.setup || this.gone || !this.pages) return;
+    const firsts = this.open.map((page) => this.on(page)[0]);
+    const missing = [...this.shown, ...firsts].filter((tile) => !tile.asked);
+    for (const tile of missing) tile.asked = true;
+    if (missing.length) this.around.send({ kind: "pictures", item_ids: [...new Set(missing.map((tile) => tile.item_id))] });
+    const { tile } = this;
+    if (tile && !tile.asked_large) {
+      tile.asked_large = true;
+      this.around.send({ kind: "pictures", item_ids: [tile.item_id], large: true });
+    }
+  }
+
+  /** The focus is on something that lies here. @param {number} [at] where it was on its page */
+  #settle(at = 0) {
+    const { open } = this;
+    if (!open.includes(this.page)) this.page = open.find((page) => page > this.page) ?? open.at(-1) ?? 0;
+    const { shown } = this;
+    if (!shown.some((tile) => tile.item_id === this.focus)) this.focus = (shown[Math.min(at, shown.length - 1)] ?? null)?.item_id ?? null;
+    this.selected = new Set([...this.selected].filter((id) => this.tiles.get(id)?.gone === null));
+    this.want();
+  }
+
+  /** @param {number} by */
+  turn(by) {
+    const { open } = this;
+    const at = open.indexOf(this.page);
+    const to = open[Math.max(0, Math.min(open.length - 1, at + by))];
+    if (to !== undefined && to !== this.page) this.open_page(to);
+  }
+
+  /** @param {number} page */
+  open_page(page) {
+    this.page = page;
+    this.selected.clear();
+    this.anchor = null;
+    this.focus = null;
+    this.making = false;
+    this.#settle();
+    this.changed();
+  }
+
+  /** @param {string} item_id @param {{extend?: boolean, toggle?: boolean}} [how] */
+  go(item_id, { extend = false, toggle = false } = {}) {
+    const ids = this.shown.map((tile) => tile.item_id);
+    if (!ids.includes(item_id)) return;
+    if (extend) {
+      this.anchor ??= this.focus;
+      const [from, to] = [ids.indexOf(this.anchor ?? item_id), ids.indexOf(item_id)].sort((a, b) => a - b);
+      this.selected = new Set(ids.slice(Math.max(0, from), to + 1));
+    } else {
+      this.anchor = item_id;
+      if (toggle && !this.selected.delete(item_id)) this.selected.add(item_id);
+    }
+    this.focus = item_id;
+    this.want();
+    this.changed();
+  }
+
+  /** A key of the grid. @param {string} key @param {number} columns @param {boolean} extend @returns {boolean} */
+  lead(key, columns, extend) {
+    const ids = this.shown.map((tile) => tile.item_id);
+    const at = Math.max(0, ids.indexOf(this.focus ?? ""));
+    /** @type {Record<string, number>} */
+    const steps = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - columns, ArrowDown: at + columns, Home: 0, End: ids.length - 1 };
+    if (!(key in steps)) return false;
+    const to = steps[key];
+    // Up from the first row and down from the last stay where they are.
+    if (ids.length && to >= 0) this.go(ids[Math.min(to, ids.length - 1)], { extend });
+    return true;
+  }
+
+  selectAll() {
+    const { shown } = this;
+    const all = shown.every((tile) => this.selected.has(tile.item_id));
+    this.selected = new Set(all ? [] : shown.map((tile) => tile.item_id));
+    this.changed();
+  }
+
+  // What one does
+
+  /** @param {string} key */
+  press(key) {
+    const found = [...this.keys].find(([, its]) => its === key);
+    if (found) this.assign(found[0]);
+  }
+
+  /** @param {string} label_id */
+  assign(label_id) {
+    const label = this.taxonomy.labels.find((its) => its.label_id === label_id);
+    if (label) this.#act("assign", { label_id, taxonomy: this.taxonomy.version }, told("assigned", this.about.length, label.name));
+  }
+
+  /** @param {string} name @param {string | null} under @param {string} definition */
+  make(name, under, definition) {
+    if (!name.trim()) return;
+    this.#act("make", { name: name.trim(), under, definition: definition.trim() }, told("assigned", this.about.length, name.trim()));
+    this.making = false;
+  }
+
+  leaveOut() { this.#act("leave_out", {}, told("left_out", this.about.length, null)); }
+
+  sendBack() { this.#act("send_back", {}, told("sent_back", this.about.length, null)); }
+
+  /** @param {ActKind} kind @param {object} more @param {string} words */
+  #act(kind, more, words) {
+    const { about, setup } = this;
+    if (!setup || !about.length || this.closed) return;
+    const decision_id = newId();
+    const at = this.shown.findIndex((tile) => tile.item_id === about[0].item_id);
+    for (const tile of about) tile.gone = decision_id;
+    this.selected.clear();
+    this.done.push({ act_id: decision_id, words });
+    this.notice = { text: `${words}.`, bad: false };
+    this.#send({ kind, decision_id, item_ids: about.map((tile) => tile.item_id), ...more });
+    this.#settle(at);
+    this.changed();
+  }
+
+  undo() {
+    const last = this.done.pop();
+    if (!this.setup || this.closed) return;
+    if (!last) return this.say("There is nothing to undo.", true);
+    const back = [...this.tiles.values()].filter((tile) => tile.gone === last.act_id);
+    for (const tile of back) tile.gone = null;
+    this.notice = { text: `Undone: ${last.words}.`, bad: false };
+    this.#send({ kind: "undo", decision_id: newId(), retracts: last.act_id, item_ids: back.map((tile) => tile.item_id), words: last.words });
+    const page = (this.pages ?? []).findIndex((tiles) => tiles.includes(back[0]));
+    if (page >= 0) { this.page = page; this.focus = back[0].item_id; }
+    this.#settle();
+    this.changed();
+  }
+
+  /** @param {object} act */
+  #send(act) {
+    this.outbox.put(/** @type {any} */ ({ ...act, annotator: this.setup?.annotator, acted_at: this.around.instant() }));
+    this.link.flush();
+  }
+
+  gather() {
+    if (!this.setup || this.closed) return;
+    this.around.send({ kind: "gather" });
+    this.say("Putting together what looks alike …");
+  }
+
+  startMaking() {
+    if (!this.setup || !this.about.length || this.closed) return;
+    this.making = true;
+    this.changed();
+  }
+
+  /** @param {string} text @param {boolean} [bad] */
+  say(text, bad = false) {
+    this.notice = { text, bad };
+    this.changed();
+  }
+
+  /** Closes the innermost thing that is open; false when there is none. */
+  escape() {
+    if (this.making) this.making = false;
+    else if (this.selected.size) this.selected.clear();
+    else return false;
+    this.changed();
+    return true;
+  }
+}
+
+/** An act in words. @param {string} act @param {number} n @param {string | null} label */
+function told(act, n, label) {
+  return act === "assigned" ? `${items(n)} → ${label}` : act === "left_out" ? `${items(n)} left out` : `${items(n)} sent back`;
+}

@@ -1,0 +1,1383 @@
+// hitl_widgets/widgets/js/outbox.js
+var ROOT = "hitl_widgets/outbox/";
+var join = (parts) => ROOT + parts.map(encodeURIComponent).join("/");
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+function basePath(doc, path) {
+  try {
+    const config = JSON.parse(doc.getElementById("jupyter-config-data")?.textContent ?? "");
+    if (config.baseUrl) return config.baseUrl;
+  } catch {
+  }
+  return /^(.*?\/)(?:lab|doc|notebooks|nbclassic|tree|voila|consoles)(?:\/|$)/.exec(path)?.[1] ?? "/";
+}
+function probe(open) {
+  try {
+    const storage = open();
+    if (!storage) return null;
+    const key = ROOT + "probe";
+    storage.setItem(key, "1");
+    const kept = storage.getItem(key) === "1";
+    storage.removeItem(key);
+    return kept ? storage : null;
+  } catch {
+    return null;
+  }
+}
+var Outbox = class {
+  /** @param {Store | null} storage null: kept in this tab only @param {() => number} [now] */
+  constructor(storage, now = Date.now) {
+    this.storage = storage;
+    this.now = now;
+    this.entries = /* @__PURE__ */ new Map();
+    this.others = 0;
+    this.last = 0;
+    this.owner = [];
+  }
+  get pending() {
+    return this.entries.size;
+  }
+  /** True when every act would outlive this tab. */
+  get durable() {
+    return this.storage !== null;
+  }
+  /** From here on the acts are this annotator's; what an earlier page left behind is taken up again.
+   * @param {string} project_id @param {string} base @param {string} annotator */
+  open(project_id, base, annotator) {
+    this.owner = [project_id, base, annotator];
+    const place = join([project_id, base]) + "/";
+    const mine = join(this.owner) + "/";
+    const left = [];
+    this.others = 0;
+    for (let i = 0; this.storage && i < this.storage.length; i++) {
+      const key = this.storage.key(i) ?? "";
+      if (!key.startsWith(place)) continue;
+      if (!key.startsWith(mine)) {
+        this.others++;
+        continue;
+      }
+      try {
+        const { act, n } = JSON.parse(this.storage.getItem(key) ?? "");
+        if (act?.decision_id && !this.entries.has(act.decision_id)) left.push({ act, n, sent_at: null, tries: 0 });
+      } catch {
+      }
+    }
+    const all = [...this.entries.values(), ...left].sort((a, b) => a.n - b.n);
+    this.entries = new Map(all.map((entry) => [entry.act.decision_id, entry]));
+  }
+  /** @param {Act} act */
+  put(act) {
+    this.last = Math.max(this.last + 1, this.now());
+    this.entries.set(act.decision_id, { act, n: this.last, sent_at: null, tries: 0 });
+    if (!this.storage) return;
+    try {
+      this.storage.setItem(this.#key(act), JSON.stringify({ act, n: this.last }));
+    } catch {
+      this.storage = null;
+    }
+  }
+  /** The log has it, or will never have it. @param {string} decision_id @returns {Act | undefined} */
+  settle(decision_id) {
+    const entry = this.entries.get(decision_id);
+    if (!entry) return void 0;
+    this.entries.delete(decision_id);
+    try {
+      this.storage?.removeItem(this.#key(entry.act));
+    } catch {
+    }
+    return entry.act;
+  }
+  /** Is a decision about this item on its way? @param {string} item_id */
+  holds(item_id) {
+    let held = false;
+    for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
+    return held;
+  }
+  /** @param {Act} act */
+  #key(act) {
+    return join([...this.owner.slice(0, 2), act.annotator, act.decision_id]);
+  }
+};
+
+// hitl_widgets/widgets/js/comms.js
+var TARGET = "hitl_widgets.acts";
+var SETTLE_MS = 400;
+async function findFeed(model) {
+  for (let wait = 50; ; wait = Math.min(2e3, wait * 2)) {
+    try {
+      const feed = await model.widget_manager.get_model(model.get("feed"));
+      if (feed) return feed;
+    } catch {
+    }
+    await new Promise((done) => setTimeout(done, wait));
+  }
+}
+function connect(model, make) {
+  let send = (message) => model.send(message);
+  let line = null;
+  async function reopen() {
+    const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => void 0);
+    if (!comm) return;
+    await new Promise((done) => setTimeout(done, SETTLE_MS));
+    comm.open({ feed: model.get("feed") });
+    comm.on_msg((message) => {
+      if (line !== comm) {
+        line?.close();
+        line = comm;
+        send = (m) => comm.send(m);
+      }
+      state.reply(message.content.data);
+    });
+    comm.send(state.greeting());
+  }
+  const state = make({
+    send: (message) => send(message),
+    reopen: () => {
+      reopen().catch((error) => console.warn("hitl_widgets: no new line:", error));
+    }
+  });
+  const onReply = (content) => state.reply(content);
+  const onPush = (content, buffers) => state.push(content, buffers);
+  let feed;
+  const onLine = () => state.line(feed?.comm_live !== false);
+  model.on("msg:custom", onReply);
+  findFeed(model).then((found) => {
+    feed = found;
+    feed.on("msg:custom", onPush);
+    feed.on("comm_live_update", onLine);
+    state.hello();
+  });
+  const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => state.leave?.();
+  addEventListener("pagehide", onLeave);
+  const close = () => {
+    clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
+    model.off("msg:custom", onReply);
+    feed?.off("msg:custom", onPush);
+    feed?.off("comm_live_update", onLine);
+  };
+  return { state, close };
+}
+var widget = (make, render2) => () => {
+  let state;
+  return {
+    /** @param {{model: WidgetModel}} context */
+    initialize({ model }) {
+      const connected = connect(model, make);
+      state = connected.state;
+      return connected.close;
+    },
+    /** @param {{el: HTMLElement}} context */
+    render({ el }) {
+      return state ? render2(el, state) : void 0;
+    }
+  };
+};
+
+// hitl_widgets/widgets/js/keys.js
+function bind(table) {
+  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
+}
+function pressed({ key, shiftKey }) {
+  if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
+  return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
+}
+function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @__PURE__ */ new Map()) {
+  const present = new Set(labels.map((l) => l.label_id));
+  const keys = new Map([...before].filter(([id]) => present.has(id)));
+  const taken = new Set(before.values());
+  for (const { label_id, key } of labels) {
+    const wanted = key?.toLowerCase();
+    if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
+    keys.set(label_id, wanted);
+    taken.add(wanted);
+  }
+  const free = [..."1234567890abcdefghijklmnopqrstuvwxyz"].filter((k) => !taken.has(k) && !bindings.has(k));
+  for (const { label_id } of labels) {
+    if (!keys.has(label_id) && free.length) keys.set(
+      label_id,
+      /** @type {string} */
+      free.shift()
+    );
+  }
+  return keys;
+}
+var NAMES = {
+  Escape: "Esc",
+  Enter: "⏎ Enter",
+  Backspace: "⌫",
+  Space: "Space",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageUp: "PgUp",
+  PageDown: "PgDn"
+};
+function keyName(key) {
+  if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
+  return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+}
+
+// hitl_widgets/widgets/js/dom.js
+function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name.slice(2), value);
+    else if (name === "text") node.textContent = String(value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false) node.setAttribute(name, String(value));
+  }
+  node.append(...children.filter((child) => child !== null && child !== void 0));
+  return node;
+}
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+function setAttribute(node, name, value) {
+  if (value === null) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+var cap = (key) => h("kbd", { class: "hitl-cap", text: keyName(key) });
+var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
+function nameKeys(root, table) {
+  for (const kbd of root.querySelectorAll("[data-action]")) {
+    const keys = table[
+      /** @type {HTMLElement} */
+      kbd.dataset.action ?? ""
+    ]?.[0] ?? [];
+    setText(kbd, keyName(keys[0] ?? ""));
+    kbd.classList.toggle("hitl-nokey", !keys.length);
+    const button = kbd.closest("button");
+    if (button) setAttribute(button, "aria-keyshortcuts", keys.length ? keys.join(" ") : null);
+  }
+}
+
+// hitl_widgets/widgets/js/faces.js
+var LABEL_KEYS = [
+  [["1", "…", "0", "letters"], "choose the label with that key"],
+  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]
+];
+function buildHelp(session, onClose, first = LABEL_KEYS) {
+  const list = h("dl", {});
+  const help = h(
+    "div",
+    { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
+    h(
+      "div",
+      { class: "hitl-row" },
+      h("h3", { class: "hitl-face-title", text: "Keys" }),
+      h("button", { class: "hitl-key-button", type: "button", onclick: onClose }, cap("Escape"), h("span", { text: "Close" }))
+    ),
+    list
+  );
+  let drawn = null;
+  function update() {
+    const { setup } = session;
+    if (!setup || setup.keys === drawn) return;
+    drawn = setup.keys;
+    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the card"]];
+    list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
+      "div",
+      {},
+      h("dt", {}, ...keys.map((key) => key === "…" || key === "letters" ? h("span", { text: key }) : cap(key))),
+      h("dd", { text: words })
+    )));
+  }
+  return { help, update };
+}
+
+// hitl_widgets/widgets/js/labels.js
+var plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+var known = /* @__PURE__ */ new WeakMap();
+function spelled(label) {
+  let forms = known.get(label);
+  if (!forms) {
+    const path = plain(label.path);
+    forms = { name: plain(label.name), path, words: ` ${path.replace(/[^\p{L}\p{N}]+/gu, " ")}` };
+    known.set(label, forms);
+  }
+  return forms;
+}
+function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], limit = 12 } = {}) {
+  const parts = plain(query.trim()).split(/\s+/).filter(Boolean);
+  const wanted = parts.join(" ");
+  const lately = new Map(recent.map((label_id, i) => [label_id, recent.length - i]));
+  const found = [];
+  labels.forEach((label, i) => {
+    const { name, path, words } = spelled(label);
+    const rank = !wanted || name.startsWith(wanted) ? 0 : parts.every((part) => words.includes(` ${part}`)) ? 1 : parts.every((part) => path.includes(part)) ? 2 : -1;
+    if (rank >= 0) found.push({ label, rank, used: lately.get(label.label_id) ?? 0, p: probs.get(label.label_id) ?? 0, i });
+  });
+  found.sort((a, b) => a.rank - b.rank || b.used - a.used || b.p - a.p || a.i - b.i);
+  return found.slice(0, limit).map((f) => f.label);
+}
+
+// hitl_widgets/widgets/js/pictures.js
+async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
+  const blob = new Blob([
+    /** @type {BlobPart} */
+    bytes
+  ], { type: mime });
+  const scale = shrunk(width, height, side);
+  if ("createImageBitmap" in globalThis) {
+    return scale === 1 ? createImageBitmap(blob) : createImageBitmap(blob, {
+      resizeWidth: Math.round(width * scale),
+      resizeHeight: Math.round(height * scale),
+      resizeQuality: "high"
+    });
+  }
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  try {
+    await image.decode();
+  } finally {
+    URL.revokeObjectURL(image.src);
+  }
+  return image;
+}
+var shrunk = (width, height, side) => Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
+var sizeOf = (picture) => "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+function drawSmall(canvas, picture) {
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  if (!picture) return;
+  const [width, height] = sizeOf(picture);
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  context.imageSmoothingEnabled = scale < 1;
+  context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
+}
+
+// hitl_widgets/widgets/js/picker.js
+function buildPicker({ label, nothing, labels, onpick }) {
+  const id = `hitl-${newId()}`;
+  const box = h("input", {
+    type: "text",
+    role: "combobox",
+    id,
+    "aria-expanded": "false",
+    "aria-controls": `${id}-list`,
+    "aria-autocomplete": "list",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: nothing,
+    onfocus: () => open(),
+    onblur: () => close(),
+    oninput: () => open(),
+    onkeydown: (event) => onKey(event)
+  });
+  const list = h("ul", { class: "hitl-choices", role: "listbox", id: `${id}-list`, "aria-label": label, hidden: true });
+  const element = h("div", { class: "hitl-field hitl-picker" }, h("label", { for: id, text: label }), h("div", { class: "hitl-picker-box" }, box, list));
+  let found = [];
+  let marked = 0;
+  let chosen = null;
+  function open() {
+    const typed = box.value === (chosen?.path ?? "") ? "" : box.value;
+    found = [...typed ? [] : [null], .../** @type {Node[]} */
+    match(
+      /** @type {any} */
+      labels(),
+      typed,
+      { limit: 8 }
+    )];
+    marked = Math.max(0, found.indexOf(chosen));
+    draw();
+  }
+  function draw() {
+    list.replaceChildren(...found.map((node, i) => h("li", {
+      role: "option",
+      id: `${id}-${i}`,
+      "aria-selected": String(i === marked),
+      class: node ? "" : "hitl-quiet",
+      text: node?.path ?? nothing,
+      onmousedown: (event) => {
+        event.preventDefault();
+        pick(node);
+      }
+    })));
+    list.hidden = !found.length;
+    setAttribute(box, "aria-expanded", String(!list.hidden));
+    setAttribute(box, "aria-activedescendant", list.hidden ? null : `${id}-${marked}`);
+  }
+  function close() {
+    list.hidden = true;
+    setAttribute(box, "aria-expanded", "false");
+    setAttribute(box, "aria-activedescendant", null);
+    if (!box.value.trim() && chosen) pick(null);
+    box.value = chosen?.path ?? "";
+  }
+  function pick(node) {
+    chosen = node;
+    close();
+    onpick(node?.label_id ?? null);
+  }
+  function onKey(event) {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (list.hidden) return open();
+      marked = (marked + (event.key === "ArrowDown" ? 1 : found.length - 1)) % Math.max(1, found.length);
+      draw();
+    } else if (event.key === "Enter" && !list.hidden && found.length) {
+      event.preventDefault();
+      event.stopPropagation();
+      pick(found[marked]);
+    } else if (event.key === "Escape" && !list.hidden) {
+      event.stopPropagation();
+      close();
+    }
+  }
+  function show(node) {
+    chosen = node;
+    if (document.activeElement !== box) box.value = node?.path ?? "";
+  }
+  return { element, show, box };
+}
+
+// hitl_widgets/widgets/js/link.js
+var PATIENCE_MS = 5e3;
+var GREETING_MS = 250;
+var LONGEST_MS = 3e4;
+var Link = class {
+  /**
+   * @param {Outbox} outbox
+   * @param {{send: (message: any) => void, reopen: () => void, now: () => number}} line
+   */
+  constructor(outbox, { send, reopen, now }) {
+    this.outbox = outbox;
+    this.send = send;
+    this.reopen = reopen;
+    this.now = now;
+    this.ready = false;
+    this.greeting = null;
+    this.greeted_at = 0;
+    this.greetings = 0;
+    this.reopened = 0;
+    this.waiting_since = null;
+  }
+  /** @param {() => object} greeting */
+  hello(greeting) {
+    this.greeting = greeting;
+    this.greetings = 0;
+    this.#greet();
+  }
+  /** Whatever came back, the line is alive. */
+  answered() {
+    this.reopened = 0;
+    this.waiting_since = null;
+    this.greeting = null;
+  }
+  /** Sends what hasn't been sent yet, and what was refused only because it waited for an act that is stored by now. */
+  flush() {
+    this.#sendWhere((entry) => entry.sent_at === null);
+  }
+  /** The line says `ready`: everything that waits goes out, in the tab's order. */
+  restart() {
+    this.ready = true;
+    for (const entry of this.outbox.entries.values()) entry.sent_at = null;
+    this.flush();
+  }
+  /** The server couldn't store it now: it stays here, and goes out again after a while.
+   * @param {string} decision_id @param {string} reason */
+  postpone(decision_id, reason) {
+    const entry = this.outbox.entries.get(decision_id);
+    if (entry) entry.problem = reason;
+  }
+  /** Looks after what wasn't answered; to be called a few times a second. */
+  tick() {
+    const now = this.now();
+    if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
+    this.#sendWhere((entry, waits) => !waits && (entry.sent_at === null || now - entry.sent_at >= patience(entry.tries)));
+    if (this.waiting_since !== null && now - this.waiting_since >= 2 * PATIENCE_MS * (this.reopened + 1)) {
+      this.reopened++;
+      this.reopen();
+    }
+  }
+  #greet() {
+    if (!this.greeting) return;
+    this.greetings++;
+    this.greeted_at = this.now();
+    this.waiting_since ??= this.greeted_at;
+    this.#send(this.greeting());
+  }
+  /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
+   * the log tells the tab's order whatever is lost, refused or sent again.
+   * @param {(entry: import("./outbox.js").Entry, waits: boolean) => boolean} due */
+  #sendWhere(due) {
+    if (!this.ready) return;
+    const { entries } = this.outbox;
+    let after;
+    let going = false;
+    for (const [id, entry] of entries) {
+      const refused = entry.problem !== void 0;
+      const waits = refused && entry.after !== void 0 && entries.has(entry.after);
+      const freed = refused && entry.after !== void 0 && !waits;
+      if (freed || going && refused || due(entry, waits)) {
+        going = true;
+        this.#sendEntry(entry, after);
+      }
+      after = id;
+    }
+  }
+  /** @param {import("./outbox.js").Entry} entry @param {string | undefined} after */
+  #sendEntry(entry, after) {
+    entry.sent_at = this.now();
+    entry.tries++;
+    entry.after = after;
+    entry.problem = void 0;
+    this.waiting_since ??= entry.sent_at;
+    this.#send(after === void 0 ? entry.act : { ...entry.act, after });
+  }
+  /** @param {object} message */
+  #send(message) {
+    try {
+      this.send(message);
+    } catch (error) {
+      console.warn("hitl_widgets: not sent:", error);
+    }
+  }
+};
+var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
+
+// hitl_widgets/widgets/js/sorting.js
+var tileOf = (body) => ({ ...body, gone: null, picture: null, large: null, problem: null, asked: false, asked_large: false });
+var items = (n) => n === 1 ? "1 item" : `${n.toLocaleString("en")} items`;
+var Sorting = class {
+  /** @param {Surroundings} around */
+  constructor(around) {
+    this.around = around;
+    this.outbox = new Outbox(around.storage, around.now);
+    this.link = new Link(this.outbox, around);
+    this.setup = null;
+    this.taxonomy = { version: 0, labels: [], other: null, places: [] };
+    this.keys = /* @__PURE__ */ new Map();
+    this.bindings = /* @__PURE__ */ new Map();
+    this.pages = null;
+    this.tiles = /* @__PURE__ */ new Map();
+    this.page = 0;
+    this.focus = null;
+    this.selected = /* @__PURE__ */ new Set();
+    this.anchor = null;
+    this.making = false;
+    this.done = [];
+    this.notice = null;
+    this.trouble = null;
+    this.closed = null;
+    this.gone = false;
+    this.tab = newId();
+    this.greetings = 0;
+    this.views = /* @__PURE__ */ new Set();
+  }
+  /** @param {() => void} view @returns {() => void} */
+  subscribe(view) {
+    this.views.add(view);
+    return () => {
+      this.views.delete(view);
+    };
+  }
+  changed() {
+    for (const view of this.views) view();
+  }
+  // What is seen
+  /** What lies on a page still. @param {number} page @returns {Tile[]} */
+  on(page) {
+    return (this.pages?.[page] ?? []).filter((tile) => tile.gone === null);
+  }
+  get shown() {
+    return this.on(this.page);
+  }
+  /** Pages on which something lies, by their numbers. @returns {number[]} */
+  get open() {
+    return (this.pages ?? []).flatMap((_, page) => this.on(page).length ? [page] : []);
+  }
+  /** What an act is about: what is selected, else the whole page. @returns {Tile[]} */
+  get about() {
+    const { shown } = this;
+    const chosen = shown.filter((tile) => this.selected.has(tile.item_id));
+    return chosen.length ? chosen : shown;
+  }
+  get tile() {
+    return this.tiles.get(this.focus ?? "") ?? null;
+  }
+  get n() {
+    return this.open.reduce((sum, page) => sum + this.on(page).length, 0);
+  }
+  get pending() {
+    return this.outbox.pending;
+  }
+  get waited_ms() {
+    return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
+  }
+  // What the kernel says
+  hello() {
+    this.link.hello(() => this.greeting());
+  }
+  greeting() {
+    return { kind: "hello", tab: this.tab, n: ++this.greetings };
+  }
+  /** @param {boolean} live */
+  line(live) {
+    this.gone = !live;
+    this.changed();
+  }
+  tick() {
+    this.link.tick();
+    if (this.waited_ms > 2e3) this.changed();
+  }
+  /** @param {Reply} reply */
+  reply(reply) {
+    this.link.answered();
+    if (reply.kind === "ready") {
+      this.setup = reply;
+      this.bindings = bind(reply.keys);
+      this.#name(reply.taxonomy);
+      this.outbox.open(`${reply.project_id}:desk`, this.around.base, reply.annotator);
+      this.link.restart();
+    } else if (reply.kind === "stored") this.outbox.settle(reply.decision_id);
+    else if (reply.kind === "rejected") this.#rejected(reply);
+    this.link.flush();
+    this.changed();
+  }
+  /** @param {Extract<Reply, {kind: "rejected"}>} reply */
+  #rejected({ decision_id, reason, again }) {
+    this.notice = { text: reason, bad: true };
+    if (!decision_id) return;
+    if (again) return this.link.postpone(decision_id, reason);
+    const act = (
+      /** @type {any} */
+      this.outbox.settle(decision_id)
+    );
+    if (act?.kind === "undo") {
+      for (const item_id of act.item_ids ?? []) {
+        const tile = this.tiles.get(item_id);
+        if (tile) tile.gone = act.retracts;
+      }
+      this.done.push({ act_id: act.retracts, words: act.words });
+    } else {
+      for (const tile of this.tiles.values()) if (tile.gone === decision_id) tile.gone = null;
+      this.done = this.done.filter((done) => done.act_id !== decision_id);
+    }
+    this.#settle();
+  }
+  /** @param {TaxonomyBody} taxonomy */
+  #name(taxonomy) {
+    this.taxonomy = taxonomy;
+    this.keys = assignKeys(taxonomy.labels.filter((label) => label.label_id !== taxonomy.other), this.keys, this.bindings);
+  }
+  /** @param {Push} push @param {ArrayBufferView[]} buffers */
+  push(push, buffers = []) {
+    if (push.kind === "pages") {
+      const before = this.tiles;
+      const waiting = /* @__PURE__ */ new Set([...this.outbox.entries.keys()]);
+      this.pages = push.pages.map((page) => page.map((body) => {
+        const known2 = before.get(body.item_id);
+        return known2 ? { ...known2, ...body, gone: known2.gone !== null && waiting.has(known2.gone) ? known2.gone : null } : tileOf(body);
+      }));
+      this.tiles = new Map(this.pages.flat().map((tile) => [tile.item_id, tile]));
+      this.page = this.open[0] ?? 0;
+      this.#settle();
+    } else if (push.kind === "lying") this.#lying(push);
+    else if (push.kind === "acts") {
+      const here = /* @__PURE__ */ new Set([...this.done.map((done) => done.act_id), ...this.outbox.entries.keys()]);
+      const former = push.acts.filter((act) => !here.has(act.act_id)).map(({ act_id, act, n, label }) => ({ act_id, words: told(act, n, label) }));
+      this.done = [...former, ...this.done];
+    } else if (push.kind === "pictures") this.#pictures(push, buffers);
+    else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+    else if (push.kind === "problem") this.trouble = push.reason;
+    else if (push.kind === "closed") this.closed = push.reason;
+    this.changed();
+  }
+  /** @param {Extract<Push, {kind: "lying"}>} push */
+  #lying({ item_ids, more }) {
+    if (!this.pages) return;
+    const lying = new Set(item_ids);
+    let left = 0;
+    for (const tile of this.tiles.values()) {
+      if (!lying.has(tile.item_id) && tile.gone === null) {
+        tile.gone = "elsewhere";
+        left++;
+      } else if (lying.has(tile.item_id) && tile.gone === "elsewhere") tile.gone = null;
+    }
+    const fresh = more.filter((body) => !this.tiles.has(body.item_id)).map(tileOf);
+    if (fresh.length) {
+      this.pages.push(fresh);
+      for (const tile of fresh) this.tiles.set(tile.item_id, tile);
+      this.notice = { text: `${items(fresh.length)} came to the desk: they are the last cluster.`, bad: false };
+    } else if (left) this.notice = { text: `${items(left)} were sorted elsewhere meanwhile.`, bad: false };
+    this.#settle();
+  }
+  /** @param {Extract<Push, {kind: "pictures"}>} push @param {ArrayBufferView[]} buffers */
+  #pictures({ item_ids, problems, large }, buffers) {
+    item_ids.forEach((item_id, i) => {
+      const tile = this.tiles.get(item_id);
+      if (!tile) return;
+      if (problems[i]) {
+        tile.problem = problems[i];
+        return;
+      }
+      this.around.decode({ bytes: buffers[i], mime: "image/png" }).then((picture) => {
+        if (large) tile.large = picture;
+        else tile.picture = picture;
+        this.changed();
+      }, () => {
+        tile.problem = "The browser can't show this picture.";
+      });
+    });
+  }
+  // Where one is
+  /** The pictures that are in sight are asked for, once. */
+  want() {
+    if (!this.setup || this.gone || !this.pages) return;
+    const firsts = this.open.map((page) => this.on(page)[0]);
+    const missing = [...this.shown, ...firsts].filter((tile2) => !tile2.asked);
+    for (const tile2 of missing) tile2.asked = true;
+    if (missing.length) this.around.send({ kind: "pictures", item_ids: [...new Set(missing.map((tile2) => tile2.item_id))] });
+    const { tile } = this;
+    if (tile && !tile.asked_large) {
+      tile.asked_large = true;
+      this.around.send({ kind: "pictures", item_ids: [tile.item_id], large: true });
+    }
+  }
+  /** The focus is on something that lies here. @param {number} [at] where it was on its page */
+  #settle(at = 0) {
+    const { open } = this;
+    if (!open.includes(this.page)) this.page = open.find((page) => page > this.page) ?? open.at(-1) ?? 0;
+    const { shown } = this;
+    if (!shown.some((tile) => tile.item_id === this.focus)) this.focus = (shown[Math.min(at, shown.length - 1)] ?? null)?.item_id ?? null;
+    this.selected = new Set([...this.selected].filter((id) => this.tiles.get(id)?.gone === null));
+    this.want();
+  }
+  /** @param {number} by */
+  turn(by) {
+    const { open } = this;
+    const at = open.indexOf(this.page);
+    const to = open[Math.max(0, Math.min(open.length - 1, at + by))];
+    if (to !== void 0 && to !== this.page) this.open_page(to);
+  }
+  /** @param {number} page */
+  open_page(page) {
+    this.page = page;
+    this.selected.clear();
+    this.anchor = null;
+    this.focus = null;
+    this.making = false;
+    this.#settle();
+    this.changed();
+  }
+  /** @param {string} item_id @param {{extend?: boolean, toggle?: boolean}} [how] */
+  go(item_id, { extend = false, toggle = false } = {}) {
+    const ids = this.shown.map((tile) => tile.item_id);
+    if (!ids.includes(item_id)) return;
+    if (extend) {
+      this.anchor ??= this.focus;
+      const [from, to] = [ids.indexOf(this.anchor ?? item_id), ids.indexOf(item_id)].sort((a, b) => a - b);
+      this.selected = new Set(ids.slice(Math.max(0, from), to + 1));
+    } else {
+      this.anchor = item_id;
+      if (toggle && !this.selected.delete(item_id)) this.selected.add(item_id);
+    }
+    this.focus = item_id;
+    this.want();
+    this.changed();
+  }
+  /** A key of the grid. @param {string} key @param {number} columns @param {boolean} extend @returns {boolean} */
+  lead(key, columns, extend) {
+    const ids = this.shown.map((tile) => tile.item_id);
+    const at = Math.max(0, ids.indexOf(this.focus ?? ""));
+    const steps = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - columns, ArrowDown: at + columns, Home: 0, End: ids.length - 1 };
+    if (!(key in steps)) return false;
+    const to = steps[key];
+    if (ids.length && to >= 0) this.go(ids[Math.min(to, ids.length - 1)], { extend });
+    return true;
+  }
+  selectAll() {
+    const { shown } = this;
+    const all = shown.every((tile) => this.selected.has(tile.item_id));
+    this.selected = new Set(all ? [] : shown.map((tile) => tile.item_id));
+    this.changed();
+  }
+  // What one does
+  /** @param {string} key */
+  press(key) {
+    const found = [...this.keys].find(([, its]) => its === key);
+    if (found) this.assign(found[0]);
+  }
+  /** @param {string} label_id */
+  assign(label_id) {
+    const label = this.taxonomy.labels.find((its) => its.label_id === label_id);
+    if (label) this.#act("assign", { label_id, taxonomy: this.taxonomy.version }, told("assigned", this.about.length, label.name));
+  }
+  /** @param {string} name @param {string | null} under @param {string} definition */
+  make(name, under, definition) {
+    if (!name.trim()) return;
+    this.#act("make", { name: name.trim(), under, definition: definition.trim() }, told("assigned", this.about.length, name.trim()));
+    this.making = false;
+  }
+  leaveOut() {
+    this.#act("leave_out", {}, told("left_out", this.about.length, null));
+  }
+  sendBack() {
+    this.#act("send_back", {}, told("sent_back", this.about.length, null));
+  }
+  /** @param {ActKind} kind @param {object} more @param {string} words */
+  #act(kind, more, words) {
+    const { about, setup } = this;
+    if (!setup || !about.length || this.closed) return;
+    const decision_id = newId();
+    const at = this.shown.findIndex((tile) => tile.item_id === about[0].item_id);
+    for (const tile of about) tile.gone = decision_id;
+    this.selected.clear();
+    this.done.push({ act_id: decision_id, words });
+    this.notice = { text: `${words}.`, bad: false };
+    this.#send({ kind, decision_id, item_ids: about.map((tile) => tile.item_id), ...more });
+    this.#settle(at);
+    this.changed();
+  }
+  undo() {
+    const last = this.done.pop();
+    if (!this.setup || this.closed) return;
+    if (!last) return this.say("There is nothing to undo.", true);
+    const back = [...this.tiles.values()].filter((tile) => tile.gone === last.act_id);
+    for (const tile of back) tile.gone = null;
+    this.notice = { text: `Undone: ${last.words}.`, bad: false };
+    this.#send({ kind: "undo", decision_id: newId(), retracts: last.act_id, item_ids: back.map((tile) => tile.item_id), words: last.words });
+    const page = (this.pages ?? []).findIndex((tiles) => tiles.includes(back[0]));
+    if (page >= 0) {
+      this.page = page;
+      this.focus = back[0].item_id;
+    }
+    this.#settle();
+    this.changed();
+  }
+  /** @param {object} act */
+  #send(act) {
+    this.outbox.put(
+      /** @type {any} */
+      { ...act, annotator: this.setup?.annotator, acted_at: this.around.instant() }
+    );
+    this.link.flush();
+  }
+  gather() {
+    if (!this.setup || this.closed) return;
+    this.around.send({ kind: "gather" });
+    this.say("Putting together what looks alike …");
+  }
+  startMaking() {
+    if (!this.setup || !this.about.length || this.closed) return;
+    this.making = true;
+    this.changed();
+  }
+  /** @param {string} text @param {boolean} [bad] */
+  say(text, bad = false) {
+    this.notice = { text, bad };
+    this.changed();
+  }
+  /** Closes the innermost thing that is open; false when there is none. */
+  escape() {
+    if (this.making) this.making = false;
+    else if (this.selected.size) this.selected.clear();
+    else return false;
+    this.changed();
+    return true;
+  }
+};
+function told(act, n, label) {
+  return act === "assigned" ? `${items(n)} → ${label}` : act === "left_out" ? `${items(n)} left out` : `${items(n)} sent back`;
+}
+
+// hitl_widgets/widgets/js/deskview.js
+var SIDE = 80;
+var LARGE = 200;
+var SHOWN = 40;
+var WHY = { other: "answered “other”", unsure: "unsure", flagged: "flagged: not in the taxonomy" };
+var SIGNS = { other: "", unsure: "?", flagged: "⚑" };
+function render(el, sorting) {
+  const refocus = () => grid.element.focus({ preventScroll: true });
+  const header = buildTop(sorting, () => toggleHelp());
+  const strip = buildClusters(sorting, refocus);
+  const grid = buildGrid(sorting);
+  const face = h(
+    "div",
+    { class: "hitl-desk-face" },
+    h("div", { class: "hitl-sign", "aria-hidden": "true" }),
+    h("h3", { class: "hitl-face-title" }),
+    h("p", { class: "hitl-face-words", role: "status" })
+  );
+  const large = buildLarge(sorting);
+  const say = buildSay(sorting, refocus);
+  const help = buildHelp(sorting, () => toggleHelp(false), [
+    [["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"], "from item to item"],
+    [["1", "…", "0", "letters"], "give the label with that key to what is selected, or to the whole cluster"],
+    [["Ctrl", "A"], "select the whole cluster, or nothing"]
+  ]);
+  const notice = h("span", { class: "hitl-notice" });
+  const pending = h("span", { class: "hitl-quiet" });
+  const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
+  const body = h(
+    "div",
+    { class: "hitl-desk-body" },
+    h("div", { class: "hitl-desk-left" }, strip.element, grid.element, face),
+    h("div", { class: "hitl-side hitl-desk-side" }, large.element, say.element),
+    help.help
+  );
+  const root = h("div", {
+    class: "hitl-card hitl-desk",
+    role: "region",
+    "aria-label": "Other desk",
+    "data-lm-suppress-shortcuts": "true",
+    "data-pending": "0",
+    "data-lying": ""
+  }, header.element, body, h("div", { class: "hitl-footer" }, notice, pending), live);
+  function toggleHelp(open = help.help.hidden) {
+    help.help.hidden = !open;
+    if (open) help.help.querySelector("button")?.focus();
+    else refocus();
+  }
+  function handBack() {
+    root.closest(".jp-Cell")?.focus({ preventScroll: true });
+    if (root.contains(document.activeElement)) document.activeElement.blur();
+  }
+  const actions = {
+    select: () => {
+      if (sorting.focus) sorting.go(sorting.focus, { toggle: true });
+    },
+    new_label: () => sorting.startMaking(),
+    leave_out: () => sorting.leaveOut(),
+    send_back: () => sorting.sendBack(),
+    undo: () => sorting.undo(),
+    next_page: () => sorting.turn(1),
+    previous_page: () => sorting.turn(-1),
+    gather: () => sorting.gather(),
+    search: () => say.search(),
+    help: () => toggleHelp()
+  };
+  root.addEventListener("click", (event) => {
+    const name = (
+      /** @type {HTMLElement} */
+      event.target.closest("button")?.dataset.does
+    );
+    if (!name) return;
+    actions[name]?.();
+    if (!["new_label", "search", "help"].includes(name)) refocus();
+  });
+  function onKey(event) {
+    const target = (
+      /** @type {HTMLElement} */
+      event.target
+    );
+    if (event.key === "Escape") {
+      event.preventDefault();
+      if (!help.help.hidden) return toggleHelp(false);
+      const inside = target.closest("input, textarea") !== null;
+      if (!sorting.escape() && !inside) return handBack();
+      return refocus();
+    }
+    if (!help.help.hidden) {
+      if (event.key === "?") toggleHelp(false);
+      return;
+    }
+    if (target.closest("input, textarea")) return;
+    if (target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
+    if (event.altKey || event.isComposing) return;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key.toLowerCase() === "a") {
+        event.preventDefault();
+        sorting.selectAll();
+      }
+      if (event.key.toLowerCase() === "z") {
+        event.preventDefault();
+        sorting.undo();
+      }
+      return;
+    }
+    if (sorting.lead(event.key, grid.columns(), event.shiftKey)) return event.preventDefault();
+    const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
+    const key = digit && !event.shiftKey ? digit[1] : pressed(event);
+    const action = sorting.bindings.get(key);
+    if (action) {
+      event.preventDefault();
+      if (!event.repeat || action.endsWith("_page")) actions[action]?.();
+    } else if (/^[^\s]$/u.test(key) && !event.shiftKey) {
+      event.preventDefault();
+      if (!event.repeat) sorting.press(key);
+    }
+  }
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
+    onKey(event);
+  });
+  for (const name of ["keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
+  let named = null;
+  let frame = 0;
+  let making = false;
+  function update() {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    const { setup, closed, gone, trouble, waited_ms, notice: word, pending: n, pages } = sorting;
+    if (setup && setup.keys !== named) {
+      named = setup.keys;
+      help.update();
+      nameKeys(root, setup.keys);
+    }
+    setAttribute(root, "data-pending", String(n));
+    setAttribute(root, "data-lying", pages ? String(sorting.n) : "");
+    const empty = pages !== null && sorting.n === 0;
+    face.hidden = pages !== null && !empty;
+    grid.element.hidden = strip.element.hidden = !face.hidden;
+    setText(
+      /** @type {Node} */
+      face.children[0],
+      empty ? "✓" : "…"
+    );
+    setText(
+      /** @type {Node} */
+      face.children[1],
+      empty ? "The desk is empty" : "Looking for what looks alike"
+    );
+    setText(
+      /** @type {Node} */
+      face.children[2],
+      empty ? "Whatever is answered “other”, unsure or flagged “not in the taxonomy” comes here by itself." : "Items that were answered “other”, unsure, or flagged are put together by what is alike in them."
+    );
+    header.update();
+    strip.update();
+    grid.update();
+    large.update();
+    say.update();
+    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again: what you did is kept." : waited_ms > 5e3 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s: it may be running a cell. What you did is kept.` : trouble ?? word?.text);
+    setText(notice, text ?? "Each act is one event, and one undo.");
+    notice.classList.toggle("hitl-bad", Boolean(closed || gone || trouble || word?.bad && text === word.text));
+    notice.classList.toggle("hitl-quiet", !text);
+    setText(pending, n ? `${n} to be stored` : "");
+    setText(live, word?.text ?? "");
+    if (making && !sorting.making && root.contains(document.activeElement)) refocus();
+    making = sorting.making;
+  }
+  const stop = sorting.subscribe(() => {
+    frame ||= requestAnimationFrame(update);
+  });
+  el.append(root);
+  update();
+  return () => {
+    stop();
+    cancelAnimationFrame(frame);
+    root.remove();
+  };
+}
+function buildTop(sorting, toggleHelp) {
+  const facts = h("span", { class: "hitl-quiet" });
+  const button = (does, words) => h(
+    "button",
+    { type: "button", class: "hitl-key-button", "data-does": does },
+    capOf(does),
+    h("span", { text: words })
+  );
+  const undo = button("undo", "Undo");
+  const element = h(
+    "div",
+    { class: "hitl-header" },
+    h("span", { class: "hitl-editor-title" }, h("strong", { text: "Other desk" }), facts),
+    h(
+      "span",
+      { class: "hitl-about" },
+      undo,
+      button("gather", "Gather anew"),
+      h("button", { type: "button", class: "hitl-key-button", onclick: () => {
+        toggleHelp();
+      } }, capOf("help"), h("span", { text: "Keys" }))
+    )
+  );
+  function update() {
+    const { open, pages, setup, done } = sorting;
+    setText(facts, [
+      pages ? items(sorting.n) : "",
+      open.length > 1 ? `cluster ${open.indexOf(sorting.page) + 1} of ${open.length}` : "",
+      setup?.annotator ?? ""
+    ].filter(Boolean).join(" · "));
+    const last = done.at(-1);
+    setAttribute(undo, "title", last ? `Undo: ${last.words}` : null);
+    setAttribute(undo, "aria-disabled", last ? null : "true");
+  }
+  return { element, update };
+}
+function buildClusters(sorting, refocus) {
+  const list = h("div", { class: "hitl-clusters", role: "group", "aria-label": "Clusters" });
+  const element = h("div", { class: "hitl-clusters-row" }, capOf("previous_page"), list, capOf("next_page"));
+  const built = /* @__PURE__ */ new Map();
+  function update() {
+    const { open, page } = sorting;
+    for (const [at, parts] of built) if (!open.includes(at)) {
+      parts.button.remove();
+      built.delete(at);
+    }
+    open.forEach((at, i) => {
+      let parts = built.get(at);
+      if (!parts) {
+        const canvas = h("canvas", { class: "hitl-thumb", width: 72, height: 72, "aria-hidden": "true" });
+        const n = h("span", { class: "hitl-caption" });
+        const button = h("button", { type: "button", class: "hitl-cluster", tabindex: "-1", onclick: () => {
+          sorting.open_page(at);
+          refocus();
+        } }, canvas, n);
+        parts = { button, canvas, n, drawn: null };
+        built.set(at, parts);
+        const next = [...built].filter(([other]) => other > at).sort((a, b) => a[0] - b[0])[0];
+        list.insertBefore(button, next?.[1].button ?? null);
+      }
+      const tiles = sorting.on(at);
+      const { picture } = tiles[0];
+      if (parts.drawn !== picture) {
+        drawSmall(parts.canvas, picture);
+        parts.drawn = picture;
+      }
+      setText(parts.n, String(tiles.length));
+      setAttribute(parts.button, "aria-label", `cluster ${i + 1}, ${items(tiles.length)}`);
+      setAttribute(parts.button, "aria-current", at === page ? "true" : null);
+      if (at === page) {
+        const { offsetLeft, offsetWidth } = parts.button;
+        if (offsetLeft < list.scrollLeft) list.scrollLeft = offsetLeft;
+        else if (offsetLeft + offsetWidth > list.scrollLeft + list.clientWidth) list.scrollLeft = offsetLeft + offsetWidth - list.clientWidth;
+      }
+    });
+  }
+  return { element, update };
+}
+function buildGrid(sorting) {
+  const own = `hitl-tile-${Math.random().toString(36).slice(2)}`;
+  const element = h("div", { class: "hitl-grid", role: "listbox", tabindex: "0", "aria-label": "Items that look alike", "aria-multiselectable": "true" });
+  const built = /* @__PURE__ */ new Map();
+  let focused = null;
+  let count = 0;
+  const columns = () => Math.max(1, getComputedStyle(element).gridTemplateColumns.split(" ").length);
+  element.addEventListener("click", (event) => {
+    const id = (
+      /** @type {HTMLElement | null} */
+      /** @type {HTMLElement} */
+      event.target.closest("[data-item]")?.dataset.item
+    );
+    element.focus({ preventScroll: true });
+    if (!id) return;
+    if (event.shiftKey) sorting.go(id, { extend: true });
+    else sorting.go(id, { toggle: true });
+  });
+  function build(tile) {
+    const canvas = h("canvas", { class: "hitl-thumb", width: SIDE * 2, height: SIDE * 2, "aria-hidden": "true" });
+    const node = h(
+      "div",
+      { class: "hitl-tile", role: "option", id: `${own}-${count++}`, "data-item": tile.item_id, "aria-label": `${tile.item_id}, ${WHY[tile.why]}` },
+      canvas,
+      SIGNS[tile.why] ? h("span", { class: "hitl-tile-why", "aria-hidden": "true", title: WHY[tile.why], text: SIGNS[tile.why] }) : null,
+      h("span", { class: "hitl-tile-tick", "aria-hidden": "true", text: "✓" })
+    );
+    const parts = { tile: node, canvas, drawn: (
+      /** @type {unknown} */
+      null
+    ) };
+    built.set(tile.item_id, parts);
+    return parts;
+  }
+  function update() {
+    const { shown, selected, focus } = sorting;
+    const wanted = shown.map((tile) => (built.get(tile.item_id) ?? build(tile)).tile);
+    if (wanted.length !== element.children.length || wanted.some((node, i) => node !== element.children[i])) element.replaceChildren(...wanted);
+    if (built.size > 400) {
+      for (const [id, parts] of built) if (!parts.tile.isConnected) built.delete(id);
+    }
+    for (const tile of shown) {
+      const parts = (
+        /** @type {{tile: HTMLElement, canvas: HTMLCanvasElement, drawn: unknown}} */
+        built.get(tile.item_id)
+      );
+      const picture = tile.picture ?? tile.problem;
+      if (parts.drawn !== picture) {
+        drawSmall(parts.canvas, tile.picture);
+        parts.tile.classList.toggle("hitl-tile-broken", tile.problem !== null);
+        parts.drawn = picture;
+      }
+      setAttribute(parts.tile, "aria-selected", String(selected.has(tile.item_id)));
+      parts.tile.classList.toggle("hitl-focused", tile.item_id === focus);
+    }
+    const at = built.get(focus ?? "")?.tile;
+    setAttribute(element, "aria-activedescendant", at?.isConnected ? at.id : null);
+    if (focus !== focused && at?.isConnected) {
+      if (at.offsetTop < element.scrollTop) element.scrollTop = at.offsetTop - 8;
+      else if (at.offsetTop + at.offsetHeight > element.scrollTop + element.clientHeight) element.scrollTop = at.offsetTop + at.offsetHeight - element.clientHeight + 8;
+    }
+    focused = focus;
+  }
+  return { element, update, columns };
+}
+function buildLarge(sorting) {
+  const canvas = h("canvas", { class: "hitl-thumb", width: LARGE * 2, height: LARGE * 2, role: "img", "aria-label": "The item in focus" });
+  const id = h("p", { class: "hitl-large-id" });
+  const why = h("p", { class: "hitl-quiet" });
+  const note = h("p", { class: "hitl-why" });
+  const element = h("section", { class: "hitl-large", "aria-label": "The item in focus" }, canvas, h("div", {}, id, why, note));
+  let drawn = null;
+  function update() {
+    const { tile } = sorting;
+    element.hidden = !tile;
+    if (!tile) return;
+    const picture = tile.large ?? tile.picture;
+    if (drawn !== picture) {
+      drawSmall(canvas, picture);
+      drawn = picture;
+    }
+    setText(id, tile.item_id);
+    setText(why, `${WHY[tile.why]} by ${tile.annotator}${tile.problem ? `. ${tile.problem}` : ""}`);
+    setText(note, tile.note ? `“${tile.note}”` : "");
+    note.hidden = !tile.note;
+  }
+  return { element, update };
+}
+function buildSay(sorting, refocus) {
+  const title = h("h3", { class: "hitl-form-title" });
+  const box = h("input", {
+    class: "hitl-search",
+    type: "search",
+    placeholder: "Search labels",
+    "aria-label": "Search labels",
+    autocomplete: "off",
+    spellcheck: "false",
+    oninput: () => draw(),
+    onblur: () => {
+      box.value = "";
+      draw();
+    },
+    onkeydown: (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      const [first] = found();
+      if (first && box.value) {
+        sorting.assign(first.label_id);
+        refocus();
+      }
+    }
+  });
+  const chips = h("div", { class: "hitl-chips hitl-desk-labels", role: "group", "aria-label": "Labels" });
+  const does = (action, words2) => h(
+    "button",
+    { type: "button", class: "hitl-key-button", "data-does": action },
+    capOf(action),
+    h("span", { text: words2 })
+  );
+  const actions = h("div", { class: "hitl-does" }, does("new_label", "New label of them"), does("leave_out", "Leave out"), does("send_back", "Send back"), does("select", "Select"));
+  const choose = h("div", { class: "hitl-desk-choose" }, h(
+    "div",
+    { class: "hitl-row" },
+    h("h3", { class: "hitl-title", text: "Labels" }),
+    h("label", { class: "hitl-find" }, capOf("search"), box)
+  ), chips, actions);
+  const name = h("input", { type: "text", maxlength: "200", autocomplete: "off", spellcheck: "false" });
+  const definition = h("textarea", { rows: "2", placeholder: "When an item is this and nothing else" });
+  let under = null;
+  const where = buildPicker({ label: "Under", nothing: "at the top", labels: () => (
+    /** @type {any} */
+    sorting.taxonomy.places
+  ), onpick: (id) => {
+    under = id;
+  } });
+  const own = Math.random().toString(36).slice(2);
+  name.id = `hitl-new-${own}`;
+  definition.id = `hitl-means-${own}`;
+  const words = h("p", { class: "hitl-quiet" });
+  const form = h(
+    "form",
+    { class: "hitl-form", "aria-label": "New label", onsubmit: (event) => {
+      event.preventDefault();
+      if (!name.value.trim()) return name.focus();
+      sorting.make(name.value, under, definition.value);
+      refocus();
+    } },
+    h("div", { class: "hitl-field" }, h("label", { for: name.id, text: "Its name" }), name),
+    where.element,
+    h("div", { class: "hitl-field" }, h("label", { for: definition.id, text: "Definition" }), definition),
+    words,
+    h(
+      "div",
+      { class: "hitl-form-actions" },
+      h("button", { class: "hitl-key-button", type: "button", onclick: () => {
+        sorting.escape();
+        refocus();
+      } }, cap("Escape"), h("span", { text: "Cancel" })),
+      h("button", { class: "hitl-primary", type: "submit" }, h("span", { text: "Make it" }), cap("Enter"))
+    )
+  );
+  const element = h("section", { class: "hitl-desk-say", "aria-label": "What to do with them" }, title, choose, form);
+  let making = false;
+  let drawn = "";
+  const found = () => {
+    const labels = sorting.taxonomy.labels.filter((label) => label.label_id !== sorting.taxonomy.other);
+    return box.value ? match(labels, box.value, { limit: SHOWN }) : labels.slice(0, SHOWN);
+  };
+  function draw() {
+    const labels = found();
+    const now = labels.map((label) => `${label.label_id} ${label.name} ${sorting.keys.get(label.label_id)} ${label.colour}`).join("\n") + box.value;
+    if (now === drawn) return;
+    drawn = now;
+    chips.replaceChildren(...labels.map((label, i) => {
+      const key = sorting.keys.get(label.label_id) ?? "";
+      const dot = h("span", { class: `hitl-swatch${label.colour ? "" : " hitl-no-colour"}`, "aria-hidden": "true" });
+      if (label.colour) dot.style.background = label.colour;
+      return h(
+        "button",
+        {
+          type: "button",
+          class: `hitl-chip${box.value && i === 0 ? " hitl-marked" : ""}`,
+          tabindex: "-1",
+          title: label.definition ?? label.path,
+          "aria-keyshortcuts": key || false,
+          onmousedown: (event) => event.preventDefault(),
+          onclick: () => {
+            sorting.assign(label.label_id);
+            refocus();
+          }
+        },
+        h("kbd", { class: `hitl-cap${key ? "" : " hitl-nokey"}`, text: key.toUpperCase() }),
+        dot,
+        h("span", { class: "hitl-name", text: label.name })
+      );
+    }));
+  }
+  function update() {
+    const { about, shown, selected } = sorting;
+    element.hidden = !about.length;
+    const n = about.length;
+    setText(title, selected.size ? `${selected.size} selected of ${shown.length}` : n === 1 ? "This one" : `All ${n} of this cluster`);
+    choose.hidden = sorting.making;
+    form.hidden = !sorting.making;
+    setText(words, `${items(n)} become its first answers${n > 6 ? ", six of them its examples" : " and its examples"}.`);
+    if (sorting.making && !making) {
+      name.value = definition.value = "";
+      under = null;
+      where.show(null);
+      where.box.value = "";
+      if (element.closest(".hitl-desk")?.contains(document.activeElement)) name.focus();
+    }
+    making = sorting.making;
+    draw();
+  }
+  return { element, update, search: () => box.focus() };
+}
+
+// hitl_widgets/widgets/js/desk.js
+var desk_default = widget((line) => new Sorting({
+  ...line,
+  now: () => performance.timeOrigin + performance.now(),
+  instant: () => (/* @__PURE__ */ new Date()).toISOString(),
+  storage: probe(() => globalThis.localStorage),
+  base: basePath(document, location.pathname),
+  decode
+}), render);
+export {
+  desk_default as default
+};

@@ -1,0 +1,1884 @@
+// hitl_widgets/widgets/js/outbox.js
+var ROOT = "hitl_widgets/outbox/";
+var join = (parts) => ROOT + parts.map(encodeURIComponent).join("/");
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+var Outbox = class {
+  /** @param {Store | null} storage null: kept in this tab only @param {() => number} [now] */
+  constructor(storage, now = Date.now) {
+    this.storage = storage;
+    this.now = now;
+    this.entries = /* @__PURE__ */ new Map();
+    this.others = 0;
+    this.last = 0;
+    this.owner = [];
+  }
+  get pending() {
+    return this.entries.size;
+  }
+  /** True when every act would outlive this tab. */
+  get durable() {
+    return this.storage !== null;
+  }
+  /** From here on the acts are this annotator's; what an earlier page left behind is taken up again.
+   * @param {string} project_id @param {string} base @param {string} annotator */
+  open(project_id, base, annotator) {
+    this.owner = [project_id, base, annotator];
+    const place = join([project_id, base]) + "/";
+    const mine = join(this.owner) + "/";
+    const left = [];
+    this.others = 0;
+    for (let i = 0; this.storage && i < this.storage.length; i++) {
+      const key = this.storage.key(i) ?? "";
+      if (!key.startsWith(place)) continue;
+      if (!key.startsWith(mine)) {
+        this.others++;
+        continue;
+      }
+      try {
+        const { act, n } = JSON.parse(this.storage.getItem(key) ?? "");
+        if (act?.decision_id && !this.entries.has(act.decision_id)) left.push({ act, n, sent_at: null, tries: 0 });
+      } catch {
+      }
+    }
+    const all = [...this.entries.values(), ...left].sort((a, b) => a.n - b.n);
+    this.entries = new Map(all.map((entry) => [entry.act.decision_id, entry]));
+  }
+  /** @param {Act} act */
+  put(act) {
+    this.last = Math.max(this.last + 1, this.now());
+    this.entries.set(act.decision_id, { act, n: this.last, sent_at: null, tries: 0 });
+    if (!this.storage) return;
+    try {
+      this.storage.setItem(this.#key(act), JSON.stringify({ act, n: this.last }));
+    } catch {
+      this.storage = null;
+    }
+  }
+  /** The log has it, or will never have it. @param {string} decision_id @returns {Act | undefined} */
+  settle(decision_id) {
+    const entry = this.entries.get(decision_id);
+    if (!entry) return void 0;
+    this.entries.delete(decision_id);
+    try {
+      this.storage?.removeItem(this.#key(entry.act));
+    } catch {
+    }
+    return entry.act;
+  }
+  /** Is a decision about this item on its way? @param {string} item_id */
+  holds(item_id) {
+    let held = false;
+    for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
+    return held;
+  }
+  /** @param {Act} act */
+  #key(act) {
+    return join([...this.owner.slice(0, 2), act.annotator, act.decision_id]);
+  }
+};
+
+// hitl_widgets/widgets/js/comms.js
+var TARGET = "hitl_widgets.acts";
+var SETTLE_MS = 400;
+async function findFeed(model) {
+  for (let wait = 50; ; wait = Math.min(2e3, wait * 2)) {
+    try {
+      const feed = await model.widget_manager.get_model(model.get("feed"));
+      if (feed) return feed;
+    } catch {
+    }
+    await new Promise((done) => setTimeout(done, wait));
+  }
+}
+function connect(model, make) {
+  let send = (message) => model.send(message);
+  let line = null;
+  async function reopen() {
+    const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => void 0);
+    if (!comm) return;
+    await new Promise((done) => setTimeout(done, SETTLE_MS));
+    comm.open({ feed: model.get("feed") });
+    comm.on_msg((message) => {
+      if (line !== comm) {
+        line?.close();
+        line = comm;
+        send = (m) => comm.send(m);
+      }
+      state.reply(message.content.data);
+    });
+    comm.send(state.greeting());
+  }
+  const state = make({
+    send: (message) => send(message),
+    reopen: () => {
+      reopen().catch((error) => console.warn("hitl_widgets: no new line:", error));
+    }
+  });
+  const onReply = (content) => state.reply(content);
+  const onPush = (content, buffers) => state.push(content, buffers);
+  let feed;
+  const onLine = () => state.line(feed?.comm_live !== false);
+  model.on("msg:custom", onReply);
+  findFeed(model).then((found) => {
+    feed = found;
+    feed.on("msg:custom", onPush);
+    feed.on("comm_live_update", onLine);
+    state.hello();
+  });
+  const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => state.leave?.();
+  addEventListener("pagehide", onLeave);
+  const close = () => {
+    clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
+    model.off("msg:custom", onReply);
+    feed?.off("msg:custom", onPush);
+    feed?.off("comm_live_update", onLine);
+  };
+  return { state, close };
+}
+var widget = (make, render2) => () => {
+  let state;
+  return {
+    /** @param {{model: WidgetModel}} context */
+    initialize({ model }) {
+      const connected = connect(model, make);
+      state = connected.state;
+      return connected.close;
+    },
+    /** @param {{el: HTMLElement}} context */
+    render({ el }) {
+      return state ? render2(el, state) : void 0;
+    }
+  };
+};
+
+// hitl_widgets/widgets/js/link.js
+var PATIENCE_MS = 5e3;
+var GREETING_MS = 250;
+var LONGEST_MS = 3e4;
+var Link = class {
+  /**
+   * @param {Outbox} outbox
+   * @param {{send: (message: any) => void, reopen: () => void, now: () => number}} line
+   */
+  constructor(outbox, { send, reopen, now }) {
+    this.outbox = outbox;
+    this.send = send;
+    this.reopen = reopen;
+    this.now = now;
+    this.ready = false;
+    this.greeting = null;
+    this.greeted_at = 0;
+    this.greetings = 0;
+    this.reopened = 0;
+    this.waiting_since = null;
+  }
+  /** @param {() => object} greeting */
+  hello(greeting) {
+    this.greeting = greeting;
+    this.greetings = 0;
+    this.#greet();
+  }
+  /** Whatever came back, the line is alive. */
+  answered() {
+    this.reopened = 0;
+    this.waiting_since = null;
+    this.greeting = null;
+  }
+  /** Sends what hasn't been sent yet, and what was refused only because it waited for an act that is stored by now. */
+  flush() {
+    this.#sendWhere((entry) => entry.sent_at === null);
+  }
+  /** The line says `ready`: everything that waits goes out, in the tab's order. */
+  restart() {
+    this.ready = true;
+    for (const entry of this.outbox.entries.values()) entry.sent_at = null;
+    this.flush();
+  }
+  /** The server couldn't store it now: it stays here, and goes out again after a while.
+   * @param {string} decision_id @param {string} reason */
+  postpone(decision_id, reason) {
+    const entry = this.outbox.entries.get(decision_id);
+    if (entry) entry.problem = reason;
+  }
+  /** Looks after what wasn't answered; to be called a few times a second. */
+  tick() {
+    const now = this.now();
+    if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
+    this.#sendWhere((entry, waits) => !waits && (entry.sent_at === null || now - entry.sent_at >= patience(entry.tries)));
+    if (this.waiting_since !== null && now - this.waiting_since >= 2 * PATIENCE_MS * (this.reopened + 1)) {
+      this.reopened++;
+      this.reopen();
+    }
+  }
+  #greet() {
+    if (!this.greeting) return;
+    this.greetings++;
+    this.greeted_at = this.now();
+    this.waiting_since ??= this.greeted_at;
+    this.#send(this.greeting());
+  }
+  /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
+   * the log tells the tab's order whatever is lost, refused or sent again.
+   * @param {(entry: import("./outbox.js").Entry, waits: boolean) => boolean} due */
+  #sendWhere(due) {
+    if (!this.ready) return;
+    const { entries } = this.outbox;
+    let after;
+    let going = false;
+    for (const [id, entry] of entries) {
+      const refused = entry.problem !== void 0;
+      const waits = refused && entry.after !== void 0 && entries.has(entry.after);
+      const freed = refused && entry.after !== void 0 && !waits;
+      if (freed || going && refused || due(entry, waits)) {
+        going = true;
+        this.#sendEntry(entry, after);
+      }
+      after = id;
+    }
+  }
+  /** @param {import("./outbox.js").Entry} entry @param {string | undefined} after */
+  #sendEntry(entry, after) {
+    entry.sent_at = this.now();
+    entry.tries++;
+    entry.after = after;
+    entry.problem = void 0;
+    this.waiting_since ??= entry.sent_at;
+    this.#send(after === void 0 ? entry.act : { ...entry.act, after });
+  }
+  /** @param {object} message */
+  #send(message) {
+    try {
+      this.send(message);
+    } catch (error) {
+      console.warn("hitl_widgets: not sent:", error);
+    }
+  }
+};
+var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
+
+// hitl_widgets/widgets/js/proposal.js
+var TITLES = {
+  rename: "Rename",
+  split: "Split",
+  merge: "Merge",
+  add: "Add a label",
+  retire: "Retire",
+  move: "Move",
+  describe: "Describe",
+  revert: "Undo"
+};
+function begin(kind, ids, tree, { target = null, inline = false, undoes = null } = {}) {
+  const label = tree.byId.get(ids[0]);
+  return { kind, ids, why: "", inline, undoes, values: {
+    to: label?.name ?? "",
+    into: kind === "merge" ? label?.name ?? "" : "",
+    keep_parent: false,
+    name: "",
+    target,
+    like: [],
+    definition: label?.definition ?? "",
+    key: label?.own_key ? label?.key ?? "" : "",
+    colour: label?.colour ?? "",
+    link: label?.link ?? "",
+    sensitive: label?.sensitive ?? "",
+    examples: (label?.examples ?? []).join("\n"),
+    counter_examples: (label?.counter_examples ?? []).join("\n")
+  } };
+}
+var lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
+function proposal(form, tree) {
+  const { values, undoes } = form;
+  const gone = [...form.ids, values.target, ...values.like].find((id) => id && !tree.byId.has(id));
+  if (gone) return { problem: "A label that this is about isn't in the taxonomy any more: somebody changed it meanwhile. The history says who." };
+  const edits = (...edits2) => ({ does: { edits: edits2 } });
+  const names = form.ids.map((id) => tree.call(id));
+  const target = values.target === null ? null : tree.call(values.target);
+  const into = lines(values.into);
+  switch (form.kind) {
+    case "rename":
+      if (!values.to.trim() || values.to.trim() === tree.byId.get(form.ids[0])?.name) return { problem: "Type another name." };
+      return edits({ edit: "rename", label: names[0], to: values.to.trim() });
+    case "split":
+      if (new Set(into).size < 2) return { problem: "Type two names or more, one a line." };
+      return edits({ edit: "split", label: names[0], into, ...values.keep_parent ? { keep_parent: true } : {} });
+    case "merge":
+      if (form.ids.length < 2) return { problem: "Select two labels or more." };
+      if (!values.into.trim()) return { problem: "Type a name for the one label." };
+      return edits({ edit: "merge", labels: names, into: values.into.trim() });
+    case "add":
+      if (!values.name.trim()) return { problem: "Type a name." };
+      return edits({
+        edit: "add",
+        label: values.name.trim(),
+        ...target === null ? {} : { under: target },
+        ...values.like.length ? { like: values.like.map((id) => tree.call(id)) } : {}
+      });
+    case "retire":
+      return edits(...names.map((label) => ({ edit: "retire", label, ...target === null ? {} : { to: target } })));
+    case "move": {
+      const moved = form.ids.filter((id) => (tree.byId.get(id)?.parent ?? null) !== values.target);
+      if (!moved.length) return { problem: "It lies there already." };
+      return edits(...moved.map((id) => ({ edit: "move", label: tree.call(id), under: target })));
+    }
+    case "describe": {
+      const said = describes(form, tree);
+      return Object.keys(said).length ? edits({ edit: "describe", label: names[0], ...said }) : { problem: "Nothing is said anew yet." };
+    }
+    case "revert":
+      return undoes ? { does: { edit_id: undoes.edit_id } } : { problem: "There is nothing to undo." };
+  }
+}
+function describes({ ids, values }, tree) {
+  const before = begin("describe", ids, tree).values;
+  const said = {};
+  for (
+    const name of
+    /** @type {const} */
+    ["definition", "link", "key", "colour", "sensitive"]
+  ) {
+    const now = values[name].trim();
+    if (now !== before[name]) said[name] = now || (name === "definition" || name === "link" ? "" : null);
+  }
+  for (
+    const name of
+    /** @type {const} */
+    ["examples", "counter_examples"]
+  ) {
+    if (lines(values[name]).join("\n") !== before[name]) said[name] = lines(values[name]);
+  }
+  return said;
+}
+
+// hitl_widgets/widgets/js/labels.js
+var plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+var known = /* @__PURE__ */ new WeakMap();
+function spelled(label) {
+  let forms = known.get(label);
+  if (!forms) {
+    const path = plain(label.path);
+    forms = { name: plain(label.name), path, words: ` ${path.replace(/[^\p{L}\p{N}]+/gu, " ")}` };
+    known.set(label, forms);
+  }
+  return forms;
+}
+function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], limit = 12 } = {}) {
+  const parts = plain(query.trim()).split(/\s+/).filter(Boolean);
+  const wanted = parts.join(" ");
+  const lately = new Map(recent.map((label_id, i) => [label_id, recent.length - i]));
+  const found = [];
+  labels.forEach((label, i) => {
+    const { name, path, words } = spelled(label);
+    const rank = !wanted || name.startsWith(wanted) ? 0 : parts.every((part) => words.includes(` ${part}`)) ? 1 : parts.every((part) => path.includes(part)) ? 2 : -1;
+    if (rank >= 0) found.push({ label, rank, used: lately.get(label.label_id) ?? 0, p: probs.get(label.label_id) ?? 0, i });
+  });
+  found.sort((a, b) => a.rank - b.rank || b.used - a.used || b.p - a.p || a.i - b.i);
+  return found.slice(0, limit).map((f) => f.label);
+}
+
+// hitl_widgets/widgets/js/tree.js
+var Tree = class {
+  /** @param {Node[]} labels @param {number} [version] @param {boolean} [inner_answers] */
+  constructor(labels = [], version = 0, inner_answers = false) {
+    this.labels = labels;
+    this.version = version;
+    this.inner_answers = inner_answers;
+    this.byId = new Map(labels.map((label) => [label.label_id, label]));
+    this.under = /* @__PURE__ */ new Map();
+    this.named = /* @__PURE__ */ new Map();
+    for (const label of labels) {
+      const parent = label.parent ?? null;
+      const siblings = this.under.get(parent);
+      if (siblings) siblings.push(label);
+      else this.under.set(parent, [label]);
+      this.named.set(label.name, (this.named.get(label.name) ?? 0) + 1);
+      label.path = parent ? `${this.byId.get(parent)?.path} / ${label.name}` : label.name;
+    }
+  }
+  /** The labels right under this one; under null those at the top. @param {string | null} id @returns {Node[]} */
+  children(id) {
+    return this.under.get(id) ?? [];
+  }
+  /** May it be an answer? @param {string} id */
+  answers(id) {
+    return this.inner_answers || !this.under.has(id);
+  }
+  /** The labels above this one, the top first. @param {string} id @returns {Node[]} */
+  above(id) {
+    const found = [];
+    for (let at = this.byId.get(id)?.parent; at; at = this.byId.get(at)?.parent) found.push(
+      /** @type {Node} */
+      this.byId.get(at)
+    );
+    return found.reverse();
+  }
+  /** Does the one lie somewhere under the other? @param {string} id @param {string} other */
+  isUnder(id, other) {
+    return this.above(id).some((label) => label.label_id === other);
+  }
+  /** @param {string} id */
+  path(id) {
+    return this.byId.get(id)?.path ?? id;
+  }
+  /** What edits call a label: its name, or its path where another has that name too. @param {string} id */
+  call(id) {
+    const name = this.byId.get(id)?.name ?? id;
+    return this.named.get(name) === 1 ? name : this.path(id);
+  }
+  /**
+   * The rows to be seen, from the top.
+   * @param {Set<string>} shut label_ids that hide what lies under them
+   * @param {string} [query] only labels whose path has all these words, and what lies above them
+   * @returns {Row[]}
+   */
+  rows(shut, query = "") {
+    const parts = plain(query.trim()).split(/\s+/).filter(Boolean);
+    const kept = parts.length ? this.#matching(parts) : null;
+    const rows = [];
+    const put = (parent, level) => {
+      const siblings = kept ? this.children(parent).filter((label) => kept.has(label.label_id)) : this.children(parent);
+      siblings.forEach((label, i) => {
+        const inner = this.under.has(label.label_id);
+        const open = inner ? kept !== null || !shut.has(label.label_id) : null;
+        rows.push({ label, level, size: siblings.length, place: i + 1, open });
+        if (open) put(label.label_id, level + 1);
+      });
+    };
+    put(null, 1);
+    return rows;
+  }
+  /** @param {string[]} parts */
+  #matching(parts) {
+    const kept = /* @__PURE__ */ new Set();
+    for (const label of this.labels) {
+      const path = plain(this.path(label.label_id));
+      if (!parts.every((part) => path.includes(part))) continue;
+      kept.add(label.label_id);
+      for (const above of this.above(label.label_id)) kept.add(above.label_id);
+    }
+    return kept;
+  }
+};
+function lead(rows, at, key, page = 10) {
+  const row = rows[at];
+  const within = (to) => ({ to: Math.max(0, Math.min(rows.length - 1, to)) });
+  if (key === "Home") return within(0);
+  if (key === "End") return within(rows.length - 1);
+  if (key === "ArrowDown") return within(at + 1);
+  if (key === "ArrowUp") return within(at - 1);
+  if (key === "PageDown") return within(at + page);
+  if (key === "PageUp") return within(at - page);
+  if (key === "ArrowRight") return row?.open === false ? { open: true } : row?.open ? within(at + 1) : within(at);
+  if (key === "ArrowLeft") {
+    if (row?.open) return { open: false };
+    for (let to = at - 1; to >= 0; to--) if (rows[to].level < (row?.level ?? 0)) return within(to);
+    return within(at);
+  }
+  return null;
+}
+function typeahead(rows, at, typed) {
+  const wanted = plain(typed);
+  const from = wanted.length === 1 || [...wanted].every((letter) => letter === wanted[0]) ? at + 1 : at;
+  const sought = from > at ? wanted[0] : wanted;
+  for (let i = 0; i < rows.length; i++) {
+    const to = (from + i) % rows.length;
+    if (plain(rows[to].label.name).startsWith(sought)) return to;
+  }
+  return -1;
+}
+
+// hitl_widgets/widgets/js/editing.js
+var WAIT_MS = 250;
+var TYPING_MS = 700;
+var SHUT_FROM = 200;
+var Editing = class {
+  /** @param {Surroundings} around */
+  constructor(around) {
+    this.around = around;
+    this.outbox = new Outbox(null, around.now);
+    this.link = new Link(this.outbox, around);
+    this.setup = null;
+    this.tree = new Tree();
+    this.counts = /* @__PURE__ */ new Map();
+    this.count = [0, 0];
+    this.history = [];
+    this.examples = /* @__PURE__ */ new Map();
+    this.asked = /* @__PURE__ */ new Set();
+    this.focus = null;
+    this.selected = /* @__PURE__ */ new Set();
+    this.anchor = null;
+    this.cut = [];
+    this.shut = /* @__PURE__ */ new Set();
+    this.query = "";
+    this.form = null;
+    this.preview = null;
+    this.problem = null;
+    this.overtaken = null;
+    this.showing_history = false;
+    this.notice = null;
+    this.trouble = null;
+    this.closed = null;
+    this.gone = false;
+    this.tab = newId();
+    this.greetings = 0;
+    this.ask = 0;
+    this.ask_at = null;
+    this.acting = null;
+    this.done = /* @__PURE__ */ new Set();
+    this.typed = "";
+    this.typed_at = -Infinity;
+    this.seek = null;
+    this.shown = null;
+    this.views = /* @__PURE__ */ new Set();
+  }
+  /** @param {() => void} view @returns {() => void} */
+  subscribe(view) {
+    this.views.add(view);
+    return () => {
+      this.views.delete(view);
+    };
+  }
+  changed() {
+    for (const view of this.views) view();
+  }
+  // What is seen
+  /** @returns {import("./tree.js").Row[]} */
+  get rows() {
+    return this.shown ??= this.tree.rows(this.shut, this.query);
+  }
+  get at() {
+    return this.rows.findIndex((row) => row.label.label_id === this.focus);
+  }
+  get label() {
+    return this.tree.byId.get(this.focus ?? "");
+  }
+  /** What an edit is about: what is selected, else what is in focus. @returns {string[]} */
+  get about() {
+    if (this.selected.size) return this.tree.labels.filter((label) => this.selected.has(label.label_id)).map((label) => label.label_id);
+    return this.focus === null ? [] : [this.focus];
+  }
+  /** Can the form be applied as it stands? */
+  get ready() {
+    return this.form !== null && this.preview !== null && this.problem === null && this.ask_at === null && !this.acting;
+  }
+  get waited_ms() {
+    return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
+  }
+  // What the kernel says
+  hello() {
+    this.link.hello(() => this.greeting());
+  }
+  greeting() {
+    return { kind: "hello", tab: this.tab, n: ++this.greetings };
+  }
+  /** @param {boolean} live */
+  line(live) {
+    this.gone = !live;
+    this.changed();
+  }
+  tick() {
+    this.link.tick();
+    if (this.ask_at !== null && this.around.now() >= this.ask_at) this.#ask();
+    if (this.waited_ms > 2e3) this.changed();
+  }
+  /** @param {Reply} reply */
+  reply(reply) {
+    this.link.answered();
+    if (reply.kind === "ready") {
+      this.setup = reply;
+      this.outbox.open(reply.project_id, "", reply.annotator);
+      this.link.restart();
+      if (this.form) this.#dirty(0);
+    } else if (reply.kind === "stored") this.#stored(reply);
+    else if (reply.kind === "rejected") this.#rejected(reply);
+    this.changed();
+  }
+  /** @param {Extract<Reply, {kind: "stored"}>} reply */
+  #stored(reply) {
+    this.outbox.settle(reply.decision_id);
+    this.done.add(reply.edit_id);
+    if (this.acting?.id !== reply.decision_id) return;
+    if (this.acting.form === this.form) this.leave();
+    this.acting = null;
+    this.selected.clear();
+    this.cut = [];
+    this.notice = { text: `${reply.prose} Version ${reply.version}.`, bad: false };
+  }
+  /** @param {Extract<Reply, {kind: "rejected"}>} reply */
+  #rejected({ decision_id, reason, again }) {
+    if (decision_id && again) return this.link.postpone(decision_id, reason);
+    if (decision_id) this.outbox.settle(decision_id);
+    const acting = this.acting?.id === decision_id ? this.acting : null;
+    if (acting) this.acting = null;
+    if (acting && acting.form === this.form) this.problem = reason;
+    else this.notice = { text: reason, bad: true };
+  }
+  /** @param {Push} push @param {ArrayBufferView[]} buffers */
+  push(push, buffers = []) {
+    if (push.kind === "taxonomy") this.#taxonomy(push);
+    else if (push.kind === "counts") {
+      this.counts = new Map(Object.entries(push.counts));
+      this.count = push.count;
+      this.asked.clear();
+    } else if (push.kind === "preview") {
+      if (push.ask !== this.ask || !this.form || this.ask_at !== null) return;
+      this.preview = push.preview ?? null;
+      this.problem = push.problem ?? null;
+    } else if (push.kind === "examples") this.#examples(push, buffers);
+    else if (push.kind === "problem") this.trouble = push.reason;
+    else if (push.kind === "closed") this.closed = push.reason;
+    this.changed();
+  }
+  /** @param {Extract<Push, {kind: "taxonomy"}>} push */
+  #taxonomy({ taxonomy, history }) {
+    const before = this.tree;
+    const first = before.version === 0;
+    this.history = history;
+    if (taxonomy.version === before.version) return;
+    this.tree = new Tree(taxonomy.labels, taxonomy.version, taxonomy.inner_answers);
+    this.shown = null;
+    this.asked.clear();
+    this.examples.clear();
+    if (first && taxonomy.labels.length > SHUT_FROM) this.shut = new Set(this.tree.labels.flatMap((l) => this.tree.under.has(l.label_id) ? [l.label_id] : []));
+    this.selected = new Set([...this.selected].filter((id) => this.tree.byId.has(id)));
+    this.cut = this.cut.filter((id) => this.tree.byId.has(id));
+    const sought = this.seek === null ? void 0 : this.tree.labels.find((label) => label.path === this.seek);
+    if (sought) this.#reveal(sought.label_id);
+    else if (!this.tree.byId.has(this.focus ?? "")) {
+      const place = before.labels.findIndex((label) => label.label_id === this.focus);
+      const near = before.labels.slice(0, Math.max(0, place)).reverse().find((label) => this.tree.byId.has(label.label_id));
+      this.focus = near?.label_id ?? this.tree.labels[0]?.label_id ?? null;
+    }
+    this.seek = null;
+    if (first) return;
+    const news = history.filter((past) => past.version > before.version && past.version <= taxonomy.version);
+    const others = news.filter((past) => !this.done.has(past.edit_id) && (!this.acting || past.annotator !== this.setup?.annotator));
+    const words = others.map((past) => `${past.annotator}: ${past.prose}`).join(" ");
+    if (this.form && !(this.acting && this.acting.form === this.form)) {
+      this.overtaken = `The taxonomy changed meanwhile. ${words}`;
+      this.#dirty(0);
+    } else if (words && !this.acting) this.notice = { text: words, bad: false };
+  }
+  /** @param {Extract<Push, {kind: "examples"}>} push @param {ArrayBufferView[]} buffers */
+  #examples({ label_id, examples }, buffers) {
+    Promise.all(examples.map(async (example, i) => ({
+      ...example,
+      picture: example.problem ? null : await this.around.decode({ bytes: buffers[i], mime: "image/png" }).catch(() => null)
+    }))).then((pictures) => {
+      this.examples.set(label_id, pictures);
+      this.changed();
+    });
+  }
+  // Where one is
+  /** Pictures of these labels are wanted, as far as they weren't asked for. @param {string[]} label_ids */
+  want(label_ids) {
+    const missing = label_ids.filter((id) => !this.asked.has(id));
+    if (!missing.length || !this.setup || this.gone) return;
+    for (const id of missing) this.asked.add(id);
+    this.around.send({ kind: "examples", label_ids: missing });
+  }
+  /** @param {string | null} id @param {{extend?: boolean, toggle?: boolean}} [how] */
+  go(id, { extend = false, toggle = false } = {}) {
+    if (id === null || !this.tree.byId.has(id)) return;
+    if (extend) {
+      this.anchor ??= this.focus;
+      const ids = this.rows.map((row) => row.label.label_id);
+      const [from, to] = [ids.indexOf(this.anchor ?? id), ids.indexOf(id)].sort((a, b) => a - b);
+      this.selected = new Set(ids.slice(Math.max(0, from), to + 1));
+    } else {
+      this.anchor = id;
+      if (toggle && !this.selected.delete(id)) this.selected.add(id);
+    }
+    this.focus = id;
+    this.changed();
+  }
+  /** A key of the tree. @param {string} key @param {boolean} extend @param {number} page @returns {boolean} */
+  lead(key, extend, page) {
+    const step = lead(this.rows, this.at, key, page);
+    if (!step) return false;
+    if (step.open !== void 0 && this.focus) this.toggle(this.focus, step.open);
+    else if (step.to !== void 0) this.go(this.rows[step.to]?.label.label_id ?? null, { extend });
+    return true;
+  }
+  /** Letters lead to the label that begins with them. @param {string} letter */
+  type(letter) {
+    const now = this.around.now();
+    this.typed = now - this.typed_at < TYPING_MS ? this.typed + letter : letter;
+    this.typed_at = now;
+    const to = typeahead(this.rows, Math.max(0, this.at), this.typed);
+    if (to >= 0) this.go(this.rows[to].label.label_id);
+  }
+  /** @param {string} id @param {boolean} [open] */
+  toggle(id, open = this.shut.has(id)) {
+    if (open) this.shut.delete(id);
+    else this.shut.add(id);
+    this.shown = null;
+    this.changed();
+  }
+  /** @param {string} query */
+  find(query) {
+    this.query = query;
+    this.shown = null;
+    if (query && this.at < 0) {
+      const wanted = query.trim().toLowerCase();
+      const row = this.rows.find((r) => r.label.path.toLowerCase().includes(wanted) && (r.open === null || r.label.name.toLowerCase().includes(wanted)));
+      this.focus = (row ?? this.rows[0])?.label.label_id ?? this.focus;
+    }
+    this.changed();
+  }
+  select() {
+    if (this.focus) this.go(this.focus, { toggle: true });
+  }
+  selectSiblings() {
+    const parent = this.label?.parent ?? null;
+    for (const label of this.tree.children(parent)) this.selected.add(label.label_id);
+    this.changed();
+  }
+  /** @param {string} id */
+  #reveal(id) {
+    for (const above of this.tree.above(id)) this.shut.delete(above.label_id);
+    if (this.query) this.query = "";
+    this.shown = null;
+    this.focus = id;
+  }
+  // What one changes
+  /** Opens a form. @param {FormKind} kind @param {{ids?: string[], target?: string | null, inline?: boolean, undoes?: Past | null}} [how] */
+  begin(kind, { ids = this.about, target = null, inline = false, undoes = null } = {}) {
+    if (!this.setup || this.closed || !["add", "revert"].includes(kind) && !ids.length) return;
+    if (kind === "merge" && ids.length < 2) return this.say("Select the labels to merge first: Space selects, or drag one onto the other.", true);
+    if (["rename", "split", "describe"].includes(kind)) ids = ids.slice(0, 1);
+    this.form = begin(kind, kind === "add" ? [] : ids, this.tree, { target, inline, undoes });
+    this.overtaken = null;
+    this.notice = null;
+    this.#dirty(0);
+    this.changed();
+  }
+  /** @param {Partial<Values>} values */
+  fill(values) {
+    if (!this.form) return;
+    Object.assign(this.form.values, values);
+    this.#dirty(WAIT_MS);
+    this.changed();
+  }
+  /** The same labels, another edit: what was dropped on a label may lie under it, or become one with it. @param {FormKind} kind */
+  turn(kind) {
+    const { form } = this;
+    if (!form) return;
+    const { target } = form.values;
+    if (kind === "merge" && target) {
+      this.form = { ...begin("merge", [target, ...form.ids.filter((id) => id !== target)], this.tree, { target: null }), why: form.why };
+    } else if (kind === "move" && form.kind === "merge") {
+      this.form = { ...begin("move", form.ids.slice(1), this.tree, { target: form.ids[0] }), why: form.why };
+    }
+    this.#dirty(0);
+    this.changed();
+  }
+  leave() {
+    this.form = this.preview = this.problem = this.overtaken = this.ask_at = null;
+    this.changed();
+  }
+  /** @param {number} wait_ms */
+  #dirty(wait_ms) {
+    if (!this.form) return;
+    const { problem } = proposal(this.form, this.tree);
+    this.problem = problem ?? null;
+    this.ask_at = problem ? null : this.around.now() + wait_ms;
+    if (problem) {
+      this.preview = null;
+      this.ask++;
+    } else if (!wait_ms) this.#ask();
+  }
+  #ask() {
+    this.ask_at = null;
+    if (!this.form) return;
+    const { does } = proposal(this.form, this.tree);
+    if (!does) return;
+    this.preview = null;
+    this.around.send({ kind: "preview", ask: ++this.ask, ...does });
+  }
+  apply() {
+    const { form, preview } = this;
+    if (!this.setup || !form || !preview || !this.ready) return;
+    const { does } = proposal(form, this.tree);
+    if (!does) return;
+    if (form.kind === "add") this.seek = form.values.target ? `${this.tree.path(form.values.target)} / ${form.values.name.trim()}` : form.values.name.trim();
+    this.#act({ kind: "edit_id" in does ? "revert" : "apply", ...does, why: form.why.trim() || null, base: preview.version }, form);
+  }
+  /** What taking an edit back would do. @param {string} [edit_id] without one the last that stands */
+  undo(edit_id) {
+    const stands = this.history.filter((past) => past.reverted_by === null);
+    const undoes = edit_id ? stands.find((past) => past.edit_id === edit_id) : stands.find((past) => past.reverts === null);
+    if (!undoes) return this.say("There is nothing to undo.", true);
+    this.begin("revert", { ids: [], undoes });
+  }
+  /** @param {object} act @param {Form} form */
+  #act(act, form) {
+    const id = newId();
+    this.acting = { id, form };
+    this.notice = null;
+    this.outbox.put(
+      /** @type {any} */
+      { ...act, decision_id: id, annotator: this.setup?.annotator, acted_at: this.around.instant() }
+    );
+    this.link.flush();
+    this.changed();
+  }
+  /** Labels that are cut wait for a place. */
+  take() {
+    this.cut = this.about;
+    this.say(this.cut.length ? `${this.cut.map((id) => this.tree.call(id)).join(", ")}: go to the label under which to put ${this.cut.length > 1 ? "them" : "it"}.` : "", false);
+  }
+  /** @param {string | null} target */
+  put(target) {
+    if (!this.cut.length) return this.say("Cut a label first.", true);
+    this.drop(this.cut, target);
+  }
+  /** Labels are put on another one, or at the top. @param {string[]} ids @param {string | null} target */
+  drop(ids, target) {
+    const moved = ids.filter((id) => id !== target);
+    if (moved.length) this.begin("move", { ids: moved, target });
+  }
+  /** @param {string} text @param {boolean} [bad] */
+  say(text, bad = false) {
+    this.notice = text ? { text, bad } : null;
+    this.changed();
+  }
+  /** Closes the innermost thing that is open; false when there is none. */
+  escape() {
+    if (this.form) this.leave();
+    else if (this.showing_history) this.showing_history = false;
+    else if (this.query) this.find("");
+    else if (this.cut.length) {
+      this.cut = [];
+      this.notice = null;
+    } else if (this.selected.size) this.selected.clear();
+    else return false;
+    this.changed();
+    return true;
+  }
+};
+
+// hitl_widgets/widgets/js/keys.js
+function bind(table) {
+  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
+}
+function pressed({ key, shiftKey }) {
+  if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
+  return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
+}
+var NAMES = {
+  Escape: "Esc",
+  Enter: "⏎ Enter",
+  Backspace: "⌫",
+  Space: "Space",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageUp: "PgUp",
+  PageDown: "PgDn"
+};
+function keyName(key) {
+  if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
+  return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+}
+
+// hitl_widgets/widgets/js/dom.js
+function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name.slice(2), value);
+    else if (name === "text") node.textContent = String(value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false) node.setAttribute(name, String(value));
+  }
+  node.append(...children.filter((child) => child !== null && child !== void 0));
+  return node;
+}
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+function setAttribute(node, name, value) {
+  if (value === null) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+var cap = (key) => h("kbd", { class: "hitl-cap", text: keyName(key) });
+var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
+function nameKeys(root, table) {
+  for (const kbd of root.querySelectorAll("[data-action]")) {
+    const keys = table[
+      /** @type {HTMLElement} */
+      kbd.dataset.action ?? ""
+    ]?.[0] ?? [];
+    setText(kbd, keyName(keys[0] ?? ""));
+    kbd.classList.toggle("hitl-nokey", !keys.length);
+    const button = kbd.closest("button");
+    if (button) setAttribute(button, "aria-keyshortcuts", keys.length ? keys.join(" ") : null);
+  }
+}
+
+// hitl_widgets/widgets/js/faces.js
+var LABEL_KEYS = [
+  [["1", "…", "0", "letters"], "choose the label with that key"],
+  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]
+];
+function buildHelp(session, onClose, first = LABEL_KEYS) {
+  const list = h("dl", {});
+  const help = h(
+    "div",
+    { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
+    h(
+      "div",
+      { class: "hitl-row" },
+      h("h3", { class: "hitl-face-title", text: "Keys" }),
+      h("button", { class: "hitl-key-button", type: "button", onclick: onClose }, cap("Escape"), h("span", { text: "Close" }))
+    ),
+    list
+  );
+  let drawn = null;
+  function update() {
+    const { setup } = session;
+    if (!setup || setup.keys === drawn) return;
+    drawn = setup.keys;
+    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the card"]];
+    list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
+      "div",
+      {},
+      h("dt", {}, ...keys.map((key) => key === "…" || key === "letters" ? h("span", { text: key }) : cap(key))),
+      h("dd", { text: words })
+    )));
+  }
+  return { help, update };
+}
+
+// hitl_widgets/widgets/js/picker.js
+function buildPicker({ label, nothing, labels, onpick }) {
+  const id = `hitl-${newId()}`;
+  const box = h("input", {
+    type: "text",
+    role: "combobox",
+    id,
+    "aria-expanded": "false",
+    "aria-controls": `${id}-list`,
+    "aria-autocomplete": "list",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: nothing,
+    onfocus: () => open(),
+    onblur: () => close(),
+    oninput: () => open(),
+    onkeydown: (event) => onKey(event)
+  });
+  const list = h("ul", { class: "hitl-choices", role: "listbox", id: `${id}-list`, "aria-label": label, hidden: true });
+  const element = h("div", { class: "hitl-field hitl-picker" }, h("label", { for: id, text: label }), h("div", { class: "hitl-picker-box" }, box, list));
+  let found = [];
+  let marked = 0;
+  let chosen = null;
+  function open() {
+    const typed = box.value === (chosen?.path ?? "") ? "" : box.value;
+    found = [...typed ? [] : [null], .../** @type {Node[]} */
+    match(
+      /** @type {any} */
+      labels(),
+      typed,
+      { limit: 8 }
+    )];
+    marked = Math.max(0, found.indexOf(chosen));
+    draw();
+  }
+  function draw() {
+    list.replaceChildren(...found.map((node, i) => h("li", {
+      role: "option",
+      id: `${id}-${i}`,
+      "aria-selected": String(i === marked),
+      class: node ? "" : "hitl-quiet",
+      text: node?.path ?? nothing,
+      onmousedown: (event) => {
+        event.preventDefault();
+        pick(node);
+      }
+    })));
+    list.hidden = !found.length;
+    setAttribute(box, "aria-expanded", String(!list.hidden));
+    setAttribute(box, "aria-activedescendant", list.hidden ? null : `${id}-${marked}`);
+  }
+  function close() {
+    list.hidden = true;
+    setAttribute(box, "aria-expanded", "false");
+    setAttribute(box, "aria-activedescendant", null);
+    if (!box.value.trim() && chosen) pick(null);
+    box.value = chosen?.path ?? "";
+  }
+  function pick(node) {
+    chosen = node;
+    close();
+    onpick(node?.label_id ?? null);
+  }
+  function onKey(event) {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (list.hidden) return open();
+      marked = (marked + (event.key === "ArrowDown" ? 1 : found.length - 1)) % Math.max(1, found.length);
+      draw();
+    } else if (event.key === "Enter" && !list.hidden && found.length) {
+      event.preventDefault();
+      event.stopPropagation();
+      pick(found[marked]);
+    } else if (event.key === "Escape" && !list.hidden) {
+      event.stopPropagation();
+      close();
+    }
+  }
+  function show(node) {
+    chosen = node;
+    if (document.activeElement !== box) box.value = node?.path ?? "";
+  }
+  return { element, show, box };
+}
+function buildPickers({ label, nothing, labels, onpick }) {
+  let chosen = [];
+  const chips = h("span", { class: "hitl-chosen" });
+  const one = buildPicker({ label, nothing, labels: () => labels().filter((node) => !chosen.includes(node.label_id)), onpick: (id) => {
+    one.show(null);
+    one.box.value = "";
+    if (id) put([...chosen, id]);
+  } });
+  one.element.append(chips);
+  function put(ids) {
+    chosen = ids;
+    chips.replaceChildren(...ids.map((id) => {
+      const name = labels().find((node) => node.label_id === id)?.path ?? id;
+      const chip = h("button", { type: "button", class: "hitl-chip-off", "aria-label": `without ${name}`, onclick: () => put(chosen.filter((other) => other !== id)) });
+      setText(chip, `${name} ×`);
+      return chip;
+    }));
+    onpick(ids);
+  }
+  return { element: one.element };
+}
+
+// hitl_widgets/widgets/js/form.js
+var SHOWN = 6;
+var many = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
+function buildForm(editing, refocus) {
+  const title = h("h3", { class: "hitl-form-title" });
+  const overtaken = h("p", { class: "hitl-overtaken", role: "status" });
+  const fields = h("div", { class: "hitl-fields" });
+  const preview = buildPreview(editing);
+  const why = h("input", {
+    type: "text",
+    id: "hitl-why",
+    maxlength: "500",
+    placeholder: "for the history",
+    autocomplete: "off",
+    oninput: () => {
+      if (editing.form) editing.form.why = why.value;
+    }
+  });
+  const apply = h("button", { class: "hitl-primary", type: "submit" }, h("span", { text: "Apply" }), cap("Enter"));
+  const cancel = h("button", { class: "hitl-key-button", type: "button", onclick: () => {
+    editing.leave();
+    refocus();
+  } }, cap("Escape"), h("span", { text: "Cancel" }));
+  const element = h(
+    "form",
+    { class: "hitl-form", "aria-label": "Edit", onsubmit: (event) => {
+      event.preventDefault();
+      submit();
+    }, onkeydown: (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        submit();
+      }
+    } },
+    title,
+    overtaken,
+    fields,
+    preview.element,
+    h("div", { class: "hitl-field" }, h("label", { for: "hitl-why", text: "Why?" }), why),
+    h("div", { class: "hitl-form-actions" }, cancel, apply)
+  );
+  const own = `hitl-why-${Math.random().toString(36).slice(2)}`;
+  why.id = own;
+  element.querySelector("label[for=hitl-why]")?.setAttribute("for", own);
+  let drawn = null;
+  let shows = [];
+  function submit() {
+    if (document.activeElement !== apply) return apply.focus();
+    editing.apply();
+  }
+  function text(label, name, { area = 0, more = {} } = {}) {
+    const id = `hitl-${name}-${own}`;
+    const attributes = {
+      id,
+      autocomplete: "off",
+      spellcheck: "false",
+      ...more,
+      oninput: (event) => editing.fill(
+        /** @type {Partial<Values>} */
+        { [name]: event.target.value }
+      )
+    };
+    const box = area ? h("textarea", { rows: String(area), ...attributes }) : h("input", { type: "text", ...attributes });
+    box.value = editing.form?.values[name] ?? "";
+    return h("div", { class: "hitl-field" }, h("label", { for: id, text: label }), box);
+  }
+  function target(label, nothing, fits = () => true) {
+    const picker = buildPicker({
+      label,
+      nothing,
+      labels: () => editing.tree.labels.filter((node) => fits(node.label_id)),
+      onpick: (id) => editing.fill({ target: id })
+    });
+    shows.push(() => picker.show(editing.tree.byId.get(editing.form?.values.target ?? "") ?? null));
+    return picker.element;
+  }
+  const instead = (words, kind) => h("button", { type: "button", class: "hitl-instead", text: words, onclick: () => editing.turn(kind) });
+  function build(form) {
+    const { tree } = editing;
+    switch (form.kind) {
+      case "revert":
+        return [];
+      case "rename":
+        return form.inline ? [] : [text("Its new name", "to")];
+      case "split":
+        return [
+          text("Into, one a line", "into", { area: 4, more: { placeholder: "T-shirt\nPullover\nShirt" } }),
+          h(
+            "label",
+            { class: "hitl-check" },
+            h("input", { type: "checkbox", onchange: (event) => editing.fill({ keep_parent: event.target.checked }) }),
+            h("span", { text: `keep ${tree.byId.get(form.ids[0])?.name} above them` })
+          )
+        ];
+      case "merge":
+        return [text("Into", "into"), form.ids.length === 2 ? instead("Put the one under the other instead", "move") : null];
+      case "add": {
+        const like = buildPickers({ label: "May hide among", nothing: "the answers of …", labels: () => tree.labels, onpick: (ids) => editing.fill({ like: ids }) });
+        return [text("Its name", "name"), target("Under", "at the top"), like.element];
+      }
+      case "retire":
+        return [target("Its answers become", "to be asked again", (id) => !form.ids.some((own2) => own2 === id || editing.tree.isUnder(id, own2)))];
+      case "move":
+        return [
+          target("Under", "at the top", (id) => !form.ids.some((own2) => own2 === id || editing.tree.isUnder(id, own2))),
+          form.values.target && form.ids.length ? instead("Make one label of them instead", "merge") : null
+        ];
+      case "describe":
+        return [
+          text("Definition", "definition", { area: 3, more: { placeholder: "When an item is this and nothing else" } }),
+          h("div", { class: "hitl-two" }, text("Key", "key", { more: { maxlength: "1", placeholder: "a digit if free" } }), colour()),
+          text("Examples, item ids one a line", "examples", { area: 2 }),
+          text("Counter-examples", "counter_examples", { area: 2 }),
+          text("Link", "link", { more: { placeholder: "https://" } }),
+          text("Sensitive, because", "sensitive")
+        ];
+    }
+  }
+  function colour() {
+    const field = text("Colour", "colour", { more: { placeholder: "#1b9e77" } });
+    const box = (
+      /** @type {HTMLInputElement} */
+      field.querySelector("input")
+    );
+    const well = h("input", { type: "color", "aria-label": "Choose a colour", tabindex: "-1", oninput: () => {
+      box.value = well.value;
+      editing.fill({ colour: well.value });
+    } });
+    well.value = /^#[0-9a-f]{6}$/i.test(box.value) ? box.value : "#888888";
+    field.append(well);
+    field.classList.add("hitl-colour-field");
+    return field;
+  }
+  function update() {
+    const { form } = editing;
+    element.hidden = form === null;
+    if (form && form !== drawn) {
+      shows = [];
+      fields.replaceChildren(.../** @type {Node[]} */
+      build(form).filter(Boolean));
+      why.value = form.why;
+      drawn = form;
+      const first = (
+        /** @type {HTMLElement | null} */
+        fields.querySelector("input, textarea")
+      );
+      if (!form.inline && element.closest(".hitl-editor")?.contains(document.activeElement)) (first ?? apply).focus();
+    }
+    drawn = form;
+    if (!form) return;
+    const names = form.ids.map((id) => `“${editing.tree.byId.get(id)?.name ?? id}”`);
+    const few = names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
+    setText(title, [TITLES[form.kind], form.undoes ? `version ${form.undoes.version}: ${form.undoes.prose}` : "", few.length > 1 ? `${few.slice(0, -1).join(", ")} and ${few.at(-1)}` : few.join("")].filter(Boolean).join(" "));
+    for (const show of shows) show();
+    setText(overtaken, editing.overtaken ?? "");
+    overtaken.hidden = !editing.overtaken;
+    preview.update();
+    setAttribute(apply, "aria-disabled", editing.ready ? null : "true");
+    setText(
+      /** @type {Node} */
+      apply.firstChild,
+      editing.acting?.form === form ? "Applying …" : "Apply"
+    );
+  }
+  return { element, update, submit };
+}
+function buildPreview(editing) {
+  const words = h("p", { class: "hitl-preview-words" });
+  const prose = h("p", { class: "hitl-prose" });
+  const figures = h("dl", { class: "hitl-figures" });
+  const labels = h("ul", { class: "hitl-again" });
+  const model = h("p", { class: "hitl-quiet" });
+  const element = h("section", { class: "hitl-preview", "aria-label": "What it would do", "aria-live": "polite" }, prose, figures, labels, model, words);
+  let drawn = null;
+  const figure = (name, value, kind) => h("div", { class: kind }, h("dt", { text: name }), h("dd", { text: value }));
+  function update() {
+    const { preview, problem } = editing;
+    words.classList.toggle("hitl-bad", problem !== null && preview !== null);
+    setText(words, problem ?? (preview ? "" : "Looking at what it would do …"));
+    words.hidden = !words.textContent;
+    element.classList.toggle("hitl-pale", preview === null || editing.ask_at !== null);
+    if (preview === drawn) return;
+    drawn = preview;
+    if (!preview) return [prose, figures, labels, model].forEach((part) => {
+      part.hidden = true;
+    });
+    const { carried, again, minutes, measured, settled } = preview;
+    setText(prose, preview.prose);
+    const time = again === 0 ? "no time" : minutes < 1 ? "under 1 min" : `${Math.round(minutes).toLocaleString("en")} min`;
+    figures.replaceChildren(
+      figure("carried over as they are", carried.toLocaleString("en"), "hitl-carried"),
+      figure("to look at again", again.toLocaleString("en"), again ? "hitl-doubt" : "hitl-carried"),
+      figure(measured ? "at your pace" : "at a usual pace", time, "hitl-time")
+    );
+    const most = Math.max(1, ...preview.labels.map(([, n]) => n));
+    labels.replaceChildren(...preview.labels.slice(0, SHOWN).map(([name, n]) => {
+      const fill = h("span", { class: "hitl-fill" });
+      fill.style.width = `${100 * n / most}%`;
+      return h("li", {}, h("span", { class: "hitl-name", text: name }), h("span", { class: "hitl-track" }, fill), h("span", { class: "hitl-p", text: n.toLocaleString("en") }));
+    }), ...preview.labels.length > SHOWN ? [h("li", { class: "hitl-quiet", text: `and ${many(preview.labels.length - SHOWN, "more label")}` })] : []);
+    setText(model, [settled, preview.model && `${preview.model[0].toUpperCase()}${preview.model.slice(1)}.`].filter(Boolean).join(" "));
+    prose.hidden = figures.hidden = false;
+    labels.hidden = !preview.labels.length;
+    model.hidden = !model.textContent;
+  }
+  return { element, update };
+}
+
+// hitl_widgets/widgets/js/pictures.js
+async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
+  const blob = new Blob([
+    /** @type {BlobPart} */
+    bytes
+  ], { type: mime });
+  const scale = shrunk(width, height, side);
+  if ("createImageBitmap" in globalThis) {
+    return scale === 1 ? createImageBitmap(blob) : createImageBitmap(blob, {
+      resizeWidth: Math.round(width * scale),
+      resizeHeight: Math.round(height * scale),
+      resizeQuality: "high"
+    });
+  }
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  try {
+    await image.decode();
+  } finally {
+    URL.revokeObjectURL(image.src);
+  }
+  return image;
+}
+var shrunk = (width, height, side) => Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
+var sizeOf = (picture) => "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+function drawSmall(canvas, picture) {
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d")
+  );
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  if (!picture) return;
+  const [width, height] = sizeOf(picture);
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  context.imageSmoothingEnabled = scale < 1;
+  context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
+}
+
+// hitl_widgets/widgets/js/labelview.js
+var SIDE = 56;
+function buildLabel(editing) {
+  const path = h("p", { class: "hitl-label-path hitl-quiet" });
+  const name = h("h3", { class: "hitl-label-name" });
+  const facts = h("p", { class: "hitl-quiet" });
+  const definition = h("p", { class: "hitl-label-definition" });
+  const sensitive = h("p", { class: "hitl-sensitive" });
+  const link = h("a", { target: "_blank", rel: "noopener noreferrer", text: "more about it" });
+  const examples = h("div", { class: "hitl-examples" });
+  const does = (action, words) => h(
+    "button",
+    { type: "button", class: "hitl-key-button", "data-does": action },
+    capOf(action),
+    h("span", { text: words })
+  );
+  const one = h(
+    "div",
+    { class: "hitl-does" },
+    does("rename", "Rename"),
+    does("describe", "Describe"),
+    does("split", "Split"),
+    does("add", "Add beside"),
+    does("add_under", "Add under"),
+    does("cut", "Take up"),
+    does("put", "Put here"),
+    does("retire", "Retire")
+  );
+  const several = h("div", { class: "hitl-does" }, does("merge", "Merge"), does("cut", "Take up"), does("retire", "Retire"));
+  const element = h("section", { class: "hitl-label", "aria-label": "The label in focus" }, path, name, facts, definition, sensitive, link, examples, one, several);
+  let drawn = null;
+  function update() {
+    const { label, tree, selected, counts } = editing;
+    const marked = editing.about;
+    const group = selected.size > 1;
+    element.hidden = !label;
+    if (!label) return;
+    one.querySelector("[data-does=put]").hidden = !editing.cut.length;
+    one.hidden = group;
+    several.hidden = !group;
+    if (group) {
+      let [stand2, doubt2] = [0, 0];
+      for (const id2 of marked) {
+        const [s, d] = counts.get(id2) ?? [0, 0];
+        stand2 += s;
+        doubt2 += d;
+      }
+      setText(path, "");
+      setText(name, `${selected.size} labels`);
+      setText(facts, [many(stand2, "answer"), doubt2 ? `${doubt2.toLocaleString("en")} in doubt` : ""].filter(Boolean).join(" · "));
+      setText(definition, marked.map((id2) => tree.call(id2)).join(", "));
+      definition.classList.remove("hitl-quiet");
+      sensitive.hidden = link.hidden = examples.hidden = true;
+      drawn = null;
+      return;
+    }
+    const id = label.label_id;
+    const [stand, doubt] = counts.get(id) ?? [0, 0];
+    setText(path, tree.above(id).map((above) => above.name).join(" / "));
+    setText(name, label.name);
+    setText(facts, [
+      label.key ? `key ${label.key.toUpperCase()}` : "no key",
+      many(stand, "answer"),
+      doubt ? `${doubt.toLocaleString("en")} in doubt` : "",
+      tree.answers(id) ? "" : `${many(tree.children(id).length, "label")} under it`
+    ].filter(Boolean).join(" · "));
+    setText(definition, label.definition || "No definition yet. Two people agree sooner on what is written down.");
+    definition.classList.toggle("hitl-quiet", !label.definition);
+    sensitive.hidden = !label.sensitive;
+    setText(sensitive, `Sensitive: ${label.sensitive ?? ""}`);
+    link.hidden = !label.link;
+    if (label.link) link.href = label.link;
+    const pictures = editing.examples.get(id);
+    examples.hidden = !pictures?.length;
+    if (drawn === pictures) return;
+    drawn = pictures;
+    examples.replaceChildren(...(pictures ?? []).map((example) => {
+      const canvas = h("canvas", {
+        class: "hitl-thumb",
+        width: SIDE * 2,
+        height: SIDE * 2,
+        role: "img",
+        "aria-label": `${example.answered ? "answered so:" : example.against ? "counter-example" : "example"} ${example.name}`
+      });
+      drawSmall(canvas, example.picture);
+      return h(
+        "span",
+        { class: `hitl-example${example.against ? " hitl-against" : example.answered ? " hitl-answered" : ""}`, title: example.problem ?? example.name },
+        canvas,
+        example.answered ? null : h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" })
+      );
+    }));
+  }
+  return { element, update };
+}
+
+// hitl_widgets/widgets/js/editorview.js
+var HIGH = 44;
+var SPARE = 6;
+var PICTURES = 3;
+var SIDE2 = 34;
+var DRAGGED = "application/x-hitl-labels";
+function render(el, editing) {
+  const refocus = () => tree.element.focus({ preventScroll: true });
+  const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
+  const header = buildTop(editing, { refocus, toggleHelp: () => toggleHelp() });
+  const tree = buildTree(editing);
+  const form = buildForm(editing, refocus);
+  const label = buildLabel(editing);
+  const history = buildHistory(editing);
+  const help = buildHelp(editing, () => toggleHelp(false), [
+    [["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"], "through the tree; left shuts, right opens"],
+    [["letters"], "to the label whose name begins so"]
+  ]);
+  const start = h("p", { class: "hitl-wait", role: "status", text: "Waiting for the kernel …" });
+  const footer = buildBottom(editing);
+  const body = h(
+    "div",
+    { class: "hitl-editor-body" },
+    h("div", { class: "hitl-tree-side" }, tree.element, tree.top, start),
+    h("div", { class: "hitl-side" }, form.element, history.element, label.element),
+    help.help
+  );
+  const root = h("div", {
+    class: "hitl-card hitl-editor",
+    role: "region",
+    "aria-label": "Taxonomy editor",
+    "data-lm-suppress-shortcuts": "true",
+    "data-version": "0"
+  }, header.element, body, footer.element, live);
+  function toggleHelp(open = help.help.hidden) {
+    help.help.hidden = !open;
+    if (open) help.help.querySelector("button")?.focus();
+    else refocus();
+  }
+  function handBack() {
+    root.closest(".jp-Cell")?.focus({ preventScroll: true });
+    if (root.contains(document.activeElement)) document.activeElement.blur();
+  }
+  const actions = {
+    rename: () => editing.begin("rename", { ids: editing.focus ? [editing.focus] : [], inline: true }),
+    describe: () => editing.begin("describe", { ids: editing.focus ? [editing.focus] : [] }),
+    add: () => editing.begin("add", { target: editing.label?.parent ?? null }),
+    add_under: () => editing.begin("add", { target: editing.focus }),
+    split: () => editing.begin("split", { ids: editing.focus ? [editing.focus] : [] }),
+    merge: () => editing.begin("merge"),
+    retire: () => editing.begin("retire"),
+    cut: () => editing.take(),
+    put: () => editing.put(editing.focus),
+    put_top: () => editing.put(null),
+    select: () => editing.select(),
+    select_beside: () => editing.selectSiblings(),
+    undo: () => editing.undo(),
+    history: () => {
+      editing.showing_history = !editing.showing_history;
+      if (editing.showing_history) editing.leave();
+      editing.changed();
+    },
+    search: () => header.find.focus(),
+    help: () => toggleHelp()
+  };
+  const usual = { x: actions.cut, v: actions.put, z: actions.undo, a: actions.select_beside };
+  for (const part of [label.element, header.element]) part.addEventListener("click", (event) => {
+    const name = (
+      /** @type {HTMLElement} */
+      event.target.closest("button")?.dataset.does
+    );
+    if (name) actions[name]?.();
+  });
+  function onKey(event) {
+    const target = (
+      /** @type {HTMLElement} */
+      event.target
+    );
+    const typing = target.closest("input, textarea") !== null;
+    if (event.key === "Escape") {
+      event.preventDefault();
+      if (!help.help.hidden) return toggleHelp(false);
+      const inside = target !== tree.element;
+      if (!editing.escape() && !inside) return handBack();
+      return refocus();
+    }
+    if (!help.help.hidden) {
+      if (event.key === "?") toggleHelp(false);
+      return;
+    }
+    if (typing && target === header.find && (event.key === "Enter" || event.key === "ArrowDown")) {
+      event.preventDefault();
+      return refocus();
+    }
+    if (target !== tree.element || event.altKey || event.isComposing) return;
+    if (event.ctrlKey || event.metaKey) {
+      const act = usual[event.key.toLowerCase()];
+      if (act) {
+        event.preventDefault();
+        act();
+      }
+      return;
+    }
+    if (!event.shiftKey || event.key === "ArrowUp" || event.key === "ArrowDown") {
+      if (editing.lead(event.key, event.shiftKey, tree.page())) return event.preventDefault();
+    }
+    const action = bind(editing.setup?.keys ?? {}).get(pressed(event));
+    if (action) {
+      event.preventDefault();
+      if (!event.repeat) actions[action]?.();
+    } else if (/^[\p{L}\p{N}]$/u.test(event.key) && !event.shiftKey) {
+      event.preventDefault();
+      editing.type(event.key);
+    }
+  }
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
+    onKey(event);
+  });
+  for (const name of ["keyup", "keypress", "paste", "cut", "copy"]) root.addEventListener(name, (event) => event.stopPropagation());
+  let named = null;
+  let frame = 0;
+  let formed = null;
+  function update() {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    if (editing.setup && editing.setup.keys !== named) {
+      named = editing.setup.keys;
+      help.update();
+      nameKeys(root, editing.setup.keys);
+    }
+    setAttribute(root, "data-version", String(editing.tree.version));
+    setAttribute(root, "data-acting", editing.acting ? "true" : null);
+    const waiting = editing.tree.version === 0;
+    start.hidden = !waiting;
+    tree.element.hidden = waiting;
+    setText(start, editing.waited_ms > 3e3 ? "The kernel hasn't answered yet: it may be running a cell." : "Waiting for the kernel …");
+    header.update();
+    tree.update(form);
+    form.update();
+    history.update();
+    label.element.hidden = waiting || editing.form !== null || editing.showing_history;
+    if (!label.element.hidden) label.update();
+    footer.update();
+    if (formed && !editing.form && root.contains(document.activeElement)) refocus();
+    formed = editing.form;
+    setText(live, editing.notice?.text ?? "");
+  }
+  const stop = editing.subscribe(() => {
+    frame ||= requestAnimationFrame(update);
+  });
+  el.append(root);
+  update();
+  return () => {
+    stop();
+    cancelAnimationFrame(frame);
+    tree.stop();
+    root.remove();
+  };
+}
+function buildTop(editing, { refocus, toggleHelp }) {
+  const version = h("strong");
+  const facts = h("span", { class: "hitl-quiet" });
+  const find = h("input", {
+    type: "search",
+    class: "hitl-search",
+    placeholder: "Search labels",
+    "aria-label": "Search labels",
+    autocomplete: "off",
+    spellcheck: "false",
+    oninput: () => editing.find(find.value)
+  });
+  const button = (name, words) => h(
+    "button",
+    { type: "button", class: "hitl-key-button", "data-does": name },
+    capOf(name),
+    h("span", { text: words })
+  );
+  const past = button("history", "History");
+  const element = h(
+    "div",
+    { class: "hitl-header" },
+    h("span", { class: "hitl-editor-title" }, version, facts),
+    h("label", { class: "hitl-find" }, capOf("search"), find),
+    h(
+      "span",
+      { class: "hitl-about" },
+      button("undo", "Undo"),
+      past,
+      h("button", { type: "button", class: "hitl-key-button", onclick: () => {
+        toggleHelp();
+      } }, capOf("help"), h("span", { text: "Keys" }))
+    )
+  );
+  find.addEventListener("blur", () => {
+    if (!find.value) editing.find("");
+  });
+  past.addEventListener("click", refocus);
+  function update() {
+    const { tree, count: [stand, doubt], setup } = editing;
+    setText(version, tree.version ? `Taxonomy, version ${tree.version}` : "Taxonomy");
+    setText(facts, [
+      many(tree.labels.length, "label"),
+      many(stand + doubt, "answer"),
+      doubt ? `${doubt.toLocaleString("en")} to look at again` : "",
+      setup?.annotator ?? ""
+    ].filter(Boolean).join(" · "));
+    if (document.activeElement !== find && find.value !== editing.query) find.value = editing.query;
+    setAttribute(past, "aria-pressed", String(editing.showing_history));
+  }
+  return { element, find, update };
+}
+function buildTree(editing) {
+  const space = h("div", { class: "hitl-tree-space", role: "presentation" });
+  const element = h("div", { class: "hitl-tree", role: "tree", tabindex: "0", "aria-label": "Labels", "aria-multiselectable": "true" }, space);
+  const top = h("button", { type: "button", class: "hitl-top-drop", tabindex: "-1", text: "Put it at the top", onclick: () => {
+    editing.put(null);
+  } });
+  const own = `hitl-row-${Math.random().toString(36).slice(2)}`;
+  const built = /* @__PURE__ */ new Map();
+  let focused = null;
+  let dragged = [];
+  let form = (
+    /** @type {{submit: () => void} | null} */
+    null
+  );
+  const page = () => Math.max(1, Math.floor(element.clientHeight / HIGH) - 1);
+  const rowOf = (target) => (
+    /** @type {HTMLElement | null} */
+    /** @type {HTMLElement} */
+    target.closest?.("[data-label]")
+  );
+  element.addEventListener("scroll", () => draw(false));
+  element.addEventListener("click", (event) => {
+    const row = rowOf(event.target);
+    const id = row?.dataset.label;
+    if (!id || /** @type {HTMLElement} */
+    event.target.closest("input")) return;
+    element.focus({ preventScroll: true });
+    if (
+      /** @type {HTMLElement} */
+      event.target.closest(".hitl-twist")
+    ) return editing.toggle(id);
+    if (event.shiftKey) return editing.go(id, { extend: true });
+    if (event.ctrlKey || event.metaKey) return editing.go(id, { toggle: true });
+    editing.selected.clear();
+    editing.go(id);
+  });
+  element.addEventListener("dblclick", (event) => {
+    const id = rowOf(event.target)?.dataset.label;
+    if (id && !/** @type {HTMLElement} */
+    event.target.closest(".hitl-twist, input")) editing.begin("rename", { ids: [id], inline: true });
+  });
+  element.addEventListener("dragstart", (event) => {
+    const id = rowOf(event.target)?.dataset.label;
+    if (!id || !event.dataTransfer) return;
+    dragged = editing.selected.has(id) ? editing.about : [id];
+    event.dataTransfer.setData(DRAGGED, dragged.join("\n"));
+    event.dataTransfer.effectAllowed = "move";
+    top.classList.add("hitl-offered");
+    event.stopPropagation();
+  });
+  for (
+    const name of
+    /** @type {const} */
+    ["dragover", "dragenter"]
+  ) for (const place of [element, top]) place.addEventListener(name, (event) => {
+    if (!dragged.length) return;
+    event.stopPropagation();
+    const row = rowOf(event.target);
+    for (const other of space.querySelectorAll(".hitl-over")) if (other !== row) other.classList.remove("hitl-over");
+    if (row ? dragged.includes(row.dataset.label ?? "") : place === element) return;
+    event.preventDefault();
+    row?.classList.add("hitl-over");
+  });
+  for (const place of [element, top]) place.addEventListener("drop", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    const id = place === top ? null : rowOf(event.target)?.dataset.label;
+    if (id !== void 0 && dragged.length) editing.drop(dragged, id);
+    settle();
+  });
+  element.addEventListener("dragend", () => settle());
+  function settle() {
+    dragged = [];
+    top.classList.remove("hitl-offered");
+    for (const row of space.querySelectorAll(".hitl-over")) row.classList.remove("hitl-over");
+  }
+  function draw(all) {
+    const { rows } = editing;
+    const from = Math.max(0, Math.floor(element.scrollTop / HIGH) - SPARE);
+    const to = Math.min(rows.length, Math.ceil((element.scrollTop + (element.clientHeight || 480)) / HIGH) + SPARE);
+    const seen = new Map(rows.slice(from, to).map((row, i) => [row.label.label_id, { row, at: from + i }]));
+    const at = editing.at;
+    if (at >= 0 && !seen.has(rows[at].label.label_id)) seen.set(rows[at].label.label_id, { row: rows[at], at });
+    for (const [id, row] of built) if (!seen.has(id)) {
+      row.element.remove();
+      built.delete(id);
+    }
+    space.style.height = `${rows.length * HIGH}px`;
+    for (const [id, { row, at: place }] of seen) {
+      let parts = built.get(id);
+      if (parts && !all) continue;
+      if (!parts) {
+        parts = buildRow(editing, `${own}-${place}-${id.replace(/[^\w-]/g, "_")}`, () => form?.submit());
+        built.set(id, parts);
+        space.append(parts.element);
+      }
+      parts.element.style.top = `${place * HIGH}px`;
+      parts.update(row);
+    }
+    setAttribute(element, "aria-activedescendant", built.get(editing.focus ?? "")?.element.id ?? null);
+    editing.want([...seen.keys()]);
+  }
+  function update(its) {
+    form = its;
+    const at = editing.at;
+    if (editing.focus !== focused && at >= 0) {
+      const [above, below] = [at * HIGH, (at + 1) * HIGH - element.clientHeight];
+      if (element.scrollTop > above) element.scrollTop = above;
+      else if (element.scrollTop < below) element.scrollTop = below;
+    }
+    focused = editing.focus;
+    top.classList.toggle("hitl-offered", editing.cut.length > 0 || dragged.length > 0);
+    draw(true);
+  }
+  const watcher = new ResizeObserver(() => draw(false));
+  watcher.observe(element);
+  return { element, top, update, page, stop: () => watcher.disconnect() };
+}
+function buildRow(editing, id, submit) {
+  const twist = h("span", { class: "hitl-twist", "aria-hidden": "true" });
+  const dot = h("span", { class: "hitl-swatch", "aria-hidden": "true" });
+  const name = h("span", { class: "hitl-name" });
+  const key = h("kbd", { class: "hitl-cap" });
+  const definition = h("span", { class: "hitl-row-definition" });
+  const box = h("input", {
+    type: "text",
+    class: "hitl-rename",
+    "aria-label": "New name",
+    autocomplete: "off",
+    spellcheck: "false",
+    oninput: () => editing.fill({ to: box.value }),
+    onkeydown: (event) => {
+      if (event.key === "Enter") {
+        event.preventDefault();
+        submit();
+      }
+    }
+  });
+  const pictures = h("span", { class: "hitl-row-pictures", "aria-hidden": "true" });
+  const stand = h("span", { class: "hitl-count" });
+  const doubt = h("span", { class: "hitl-doubted" });
+  const element = h(
+    "div",
+    { class: "hitl-tree-row", role: "treeitem", id, draggable: "true" },
+    twist,
+    dot,
+    h("span", { class: "hitl-row-words" }, h("span", { class: "hitl-row-name" }, name, box, key), definition),
+    pictures,
+    h("span", { class: "hitl-row-counts" }, stand, doubt)
+  );
+  let drawn = null;
+  function update({ label, level, size, place, open }) {
+    const { focus, selected, form, counts } = editing;
+    const mine = label.label_id;
+    element.dataset.label = mine;
+    element.style.setProperty("--hitl-level", String(Math.min(level, 12) - 1));
+    setAttribute(element, "aria-level", String(level));
+    setAttribute(element, "aria-setsize", String(size));
+    setAttribute(element, "aria-posinset", String(place));
+    setAttribute(element, "aria-expanded", open === null ? null : String(open));
+    setAttribute(element, "aria-selected", String(selected.has(mine)));
+    element.classList.toggle("hitl-focused", mine === focus);
+    element.classList.toggle("hitl-cut", editing.cut.includes(mine));
+    element.classList.toggle("hitl-inner", open !== null);
+    setText(twist, open === null ? "" : open ? "▾" : "▸");
+    dot.style.background = label.colour ?? "transparent";
+    dot.classList.toggle("hitl-no-colour", !label.colour);
+    setText(name, label.name);
+    const renaming = form?.kind === "rename" && form.inline && form.ids[0] === mine;
+    if (renaming && box.hidden) {
+      box.value = form.values.to;
+      box.hidden = false;
+      box.focus();
+      box.select();
+    }
+    if (!renaming) box.hidden = true;
+    name.hidden = renaming;
+    setText(key, (label.key ?? "").toUpperCase());
+    key.hidden = !label.key || renaming;
+    setText(definition, label.definition ?? "");
+    definition.hidden = !label.definition;
+    const [s, d] = counts.get(mine) ?? [0, 0];
+    setText(stand, s.toLocaleString("en"));
+    setText(doubt, d ? `${d.toLocaleString("en")} in doubt` : "");
+    doubt.hidden = !d;
+    setAttribute(element, "aria-label", [
+      label.name,
+      label.key ? `key ${label.key}` : "",
+      many(s, "answer"),
+      d ? `${d} in doubt` : "",
+      label.definition ?? ""
+    ].filter(Boolean).join(", "));
+    const examples = (editing.examples.get(mine) ?? []).filter((e) => !e.against && e.picture).slice(0, PICTURES);
+    if (drawn !== (drawn = editing.examples.get(mine))) pictures.replaceChildren(...examples.map((example) => {
+      const canvas = h("canvas", { class: "hitl-thumb", width: SIDE2 * 2, height: SIDE2 * 2 });
+      drawSmall(canvas, example.picture);
+      return canvas;
+    }));
+  }
+  box.hidden = true;
+  return { element, update };
+}
+function buildHistory(editing) {
+  const list = h("ol", { class: "hitl-history-list" });
+  const element = h("section", { class: "hitl-history", "aria-label": "History" }, h("h3", { class: "hitl-form-title", text: "History" }), list);
+  let drawn = null;
+  let acting = false;
+  function update() {
+    element.hidden = !editing.showing_history || editing.form !== null;
+    if (element.hidden || drawn === editing.history && acting === Boolean(editing.acting)) return;
+    drawn = editing.history;
+    acting = Boolean(editing.acting);
+    list.replaceChildren(...editing.history.map((past) => {
+      const at = new Date(past.at);
+      const when = Number.isNaN(at.getTime()) ? "" : at.toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+      const state = past.reverted_by !== null ? `undone by version ${past.reverted_by}` : past.reverts !== null ? `undoes version ${past.reverts}` : "";
+      return h(
+        "li",
+        { class: past.reverted_by !== null ? "hitl-undone" : "" },
+        h("span", { class: "hitl-version", text: `v${past.version}` }),
+        h(
+          "div",
+          {},
+          h("p", { class: "hitl-history-prose", text: past.prose }),
+          past.why ? h("p", { class: "hitl-why", text: `“${past.why}”` }) : null,
+          h("p", { class: "hitl-quiet", text: [past.annotator, when, state].filter(Boolean).join(" · ") })
+        ),
+        past.reverted_by === null && past.version > 1 ? h("button", {
+          type: "button",
+          class: "hitl-undo",
+          "aria-label": `Undo version ${past.version}: ${past.prose}`,
+          text: "Undo",
+          onclick: () => editing.undo(past.edit_id)
+        }) : null
+      );
+    }));
+    if (!editing.history.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "Nothing was changed yet." }));
+  }
+  return { element, update };
+}
+function buildBottom(editing) {
+  const notice = h("span", { class: "hitl-notice" });
+  const element = h("div", { class: "hitl-footer" }, notice);
+  function update() {
+    const { notice: word, closed, gone, trouble, waited_ms, selected } = editing;
+    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again; what you typed stays here." : waited_ms > 3e3 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s: it may be running a cell. What you typed stays here.` : trouble ?? word?.text ?? (selected.size > 1 ? `${selected.size} labels selected.` : ""));
+    setText(notice, text || "An edit is previewed before it is applied, and every edit can be undone.");
+    notice.classList.toggle("hitl-bad", Boolean(closed || gone || trouble || word?.bad && text === word.text));
+    notice.classList.toggle("hitl-quiet", !text);
+  }
+  return { element, update };
+}
+
+// hitl_widgets/widgets/js/editor.js
+var editor_default = widget((line) => new Editing({
+  ...line,
+  now: () => performance.timeOrigin + performance.now(),
+  instant: () => (/* @__PURE__ */ new Date()).toISOString(),
+  decode
+}), render);
+export {
+  editor_default as default
+};

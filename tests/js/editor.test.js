@@ -1,0 +1,236 @@
+// The taxonomy editor without a browser: a kernel that is a list, a clock that is a number.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Editing } from "../../hitl_widgets/widgets/js/editing.js";
+import { begin, proposal } from "../../hitl_widgets/widgets/js/proposal.js";
+import { lead, Tree, typeahead } from "../../hitl_widgets/widgets/js/tree.js";
+
+const KEYS = JSON.parse(readFileSync(new URL("../../hitl_widgets/widgets/static/editor_keys.json", import.meta.url), "utf8"));
+const LABELS = [["top"], ["tee", "top"], ["polo", "top"], ["shoe"], ["boot", "shoe"], ["Überzieher"]]
+  .map(([name, parent]) => ({ label_id: `L-${name}`, name, ...(parent ? { parent: `L-${parent}` } : {}) }));
+const labels = () => structuredClone(LABELS);
+const names = (rows) => rows.map((row) => row.label.name);
+
+function open() {
+  const kernel = { sent: [], now: 1000 };
+  const editing = new Editing({ send: (message) => kernel.sent.push(message), reopen: () => {}, now: () => kernel.now,
+    instant: () => "2026-03-01T09:30:00.000Z", decode: async () => ({ width: 1, height: 1 }) });
+  editing.hello();
+  editing.reply({ kind: "ready", project_id: "p", annotator: "ann", keys: KEYS });
+  editing.push({ kind: "taxonomy", taxonomy: { version: 1, inner_answers: false, labels: labels() }, history: [] });
+  const of = (kind) => kernel.sent.filter((m) => m.kind === kind);
+  const previewed = (more = {}) => editing.push({ kind: "preview", ask: of("preview").at(-1).ask, preview: { version: editing.tree.version,
+    prose: "It would.", carried: 5, again: 0, minutes: 0, measured: true, labels: [], settled: "", model: "", ...more } });
+  return { editing, kernel, of, previewed };
+}
+
+test("rows follow the tree, and what is shut hides what lies under it", () => {
+  const tree = new Tree(labels());
+  assert.deepEqual(names(tree.rows(new Set())), ["top", "tee", "polo", "shoe", "boot", "Überzieher"]);
+  const rows = tree.rows(new Set(["L-top"]));
+  assert.deepEqual(names(rows), ["top", "shoe", "boot", "Überzieher"]);
+  assert.deepEqual(rows.map((r) => [r.level, r.place, r.size, r.open]), [[1, 1, 3, false], [1, 2, 3, true], [2, 1, 1, null], [1, 3, 3, null]]);
+});
+
+test("a search keeps what lies above a label, whatever is shut, and reads letters without their accents", () => {
+  const tree = new Tree(labels());
+  assert.deepEqual(names(tree.rows(new Set(["L-shoe"]), "boo")), ["shoe", "boot"]);
+  assert.deepEqual(names(tree.rows(new Set(), "uber")), ["Überzieher"]);
+  assert.deepEqual(names(tree.rows(new Set(), "shoe boot")), ["shoe", "boot"]);
+});
+
+test("arrows lead as in WAI-ARIA's tree pattern", () => {
+  const rows = new Tree(labels()).rows(new Set(["L-shoe"]));   // top, tee, polo, shoe, Überzieher
+  assert.deepEqual(lead(rows, 0, "ArrowDown"), { to: 1 });
+  assert.deepEqual(lead(rows, 0, "ArrowUp"), { to: 0 });
+  assert.deepEqual(lead(rows, 3, "ArrowRight"), { open: true });
+  assert.deepEqual(lead(rows, 0, "ArrowRight"), { to: 1 });
+  assert.deepEqual(lead(rows, 1, "ArrowRight"), { to: 1 });
+  assert.deepEqual(lead(rows, 2, "ArrowLeft"), { to: 0 });
+  assert.deepEqual(lead(rows, 0, "ArrowLeft"), { open: false });
+  assert.deepEqual(lead(rows, 1, "End"), { to: 4 });
+  assert.deepEqual(lead(rows, 3, "Home"), { to: 0 });
+  assert.equal(lead(rows, 0, "x"), null);
+});
+
+test("one letter goes on to the next label that begins with it, more stay while they fit", () => {
+  const rows = new Tree(labels()).rows(new Set());
+  assert.equal(typeahead(rows, 0, "t"), 1);
+  assert.equal(typeahead(rows, 1, "t"), 0);
+  assert.equal(typeahead(rows, 1, "te"), 1);
+  assert.equal(typeahead(rows, 0, "u"), 5);
+  assert.equal(typeahead(rows, 0, "q"), -1);
+});
+
+test("a label is called by its path where another has its name", () => {
+  const tree = new Tree([...labels(), { label_id: "L-2", name: "tee" }]);
+  assert.equal(tree.call("L-tee"), "top / tee");
+  assert.equal(tree.call("L-polo"), "polo");
+});
+
+test("each form means the edits that Python reads", () => {
+  const tree = new Tree(labels());
+  const edits = (kind, ids, values, more) => {
+    const form = begin(kind, ids, tree, more);
+    Object.assign(form.values, values);
+    const { does, problem } = proposal(form, tree);
+    return does?.edits ?? does ?? problem;
+  };
+  assert.deepEqual(edits("rename", ["L-tee"], { to: " T-shirt " }), [{ edit: "rename", label: "tee", to: "T-shirt" }]);
+  assert.match(edits("rename", ["L-tee"], {}), /another name/);
+  assert.deepEqual(edits("split", ["L-tee"], { into: "a\n\n b ", keep_parent: true }), [{ edit: "split", label: "tee", into: ["a", "b"], keep_parent: true }]);
+  assert.match(edits("split", ["L-tee"], { into: "a\na" }), /two names/);
+  assert.deepEqual(edits("merge", ["L-tee", "L-polo"], {}), [{ edit: "merge", labels: ["tee", "polo"], into: "tee" }]);
+  assert.match(edits("merge", ["L-tee"], {}), /two labels/);
+  assert.deepEqual(edits("add", [], { name: "clog", like: ["L-boot"] }, { target: "L-shoe" }), [{ edit: "add", label: "clog", under: "shoe", like: ["boot"] }]);
+  assert.deepEqual(edits("retire", ["L-tee", "L-polo"], { target: "L-boot" }),
+    [{ edit: "retire", label: "tee", to: "boot" }, { edit: "retire", label: "polo", to: "boot" }]);
+  assert.deepEqual(edits("move", ["L-tee"], {}, { target: null }), [{ edit: "move", label: "tee", under: null }]);
+  assert.match(edits("move", ["L-tee"], {}, { target: "L-top" }), /already/);
+  assert.deepEqual(edits("describe", ["L-tee"], { definition: "short", key: "t", examples: "a\nb" }),
+    [{ edit: "describe", label: "tee", definition: "short", key: "t", examples: ["a", "b"] }]);
+  assert.match(edits("describe", ["L-tee"], {}), /Nothing/);
+  assert.deepEqual(edits("revert", [], {}, { undoes: { edit_id: "e1" } }), { edit_id: "e1" });
+});
+
+test("an edit is previewed a moment after the last key, and applied only as it was previewed", () => {
+  const { editing, kernel, of, previewed } = open();
+  editing.begin("rename", { ids: ["L-tee"] });
+  editing.fill({ to: "T" });
+  editing.fill({ to: "T-shirt" });
+  assert.equal(of("preview").length, 0);
+  kernel.now += 300;
+  editing.tick();
+  assert.deepEqual(of("preview").map((m) => m.edits[0].to), ["T-shirt"]);
+  editing.apply();
+  assert.equal(of("apply").length, 0);   // nothing was seen yet
+  previewed();
+  editing.fill({ to: "T-shirts" });
+  editing.apply();
+  assert.equal(of("apply").length, 0);   // what was seen is another edit
+  kernel.now += 300;
+  editing.tick();
+  previewed();
+  editing.form.why = "plural";
+  editing.apply();
+  const [act] = of("apply");
+  assert.deepEqual([act.edits[0].to, act.why, act.base], ["T-shirts", "plural", 1]);
+  editing.reply({ kind: "stored", decision_id: act.decision_id, edit_id: "e1", version: 2, prose: "Done." });
+  assert.equal(editing.form, null);
+});
+
+test("a preview that was overtaken by another is not shown", () => {
+  const { editing, kernel, of } = open();
+  editing.begin("rename", { ids: ["L-tee"] });
+  for (const to of ["a", "b"]) { editing.fill({ to }); kernel.now += 300; editing.tick(); }
+  editing.push({ kind: "preview", ask: of("preview")[0].ask, preview: { prose: "old" } });
+  assert.equal(editing.preview, null);
+});
+
+test("whoever has a form open is told what somebody else changed, and nothing typed is lost", () => {
+  const { editing, of, kernel, previewed } = open();
+  editing.begin("split", { ids: ["L-tee"] });
+  editing.fill({ into: "a\nb" });
+  kernel.now += 300;
+  editing.tick();
+  previewed();
+  const renamed = labels().map((label) => (label.label_id === "L-tee" ? { ...label, name: "jersey" } : label));
+  editing.push({ kind: "taxonomy", taxonomy: { version: 2, inner_answers: false, labels: renamed },
+    history: [{ edit_id: "e9", version: 2, prose: "Rename “tee” to “jersey”.", annotator: "bob", at: "", why: null, reverted_by: null, reverts: null }] });
+  assert.match(editing.overtaken, /bob: Rename/);
+  assert.equal(editing.form.values.into, "a\nb");
+  assert.equal(of("preview").at(-1).edits[0].label, "jersey");   // previewed anew, under its new name
+  assert.equal(editing.ready, false);
+  previewed();
+  editing.apply();
+  assert.equal(of("apply")[0].base, 2);
+});
+
+test("a form about a label that is gone says so and keeps what was typed", () => {
+  const { editing, of } = open();
+  editing.begin("rename", { ids: ["L-boot"] });
+  editing.fill({ to: "ankle boot" });
+  editing.push({ kind: "taxonomy", taxonomy: { version: 2, inner_answers: false, labels: labels().filter((l) => l.name !== "boot") }, history: [] });
+  assert.match(editing.problem, /isn't in the taxonomy any more/);
+  assert.equal(editing.form.values.to, "ankle boot");
+  assert.equal(of("apply").length, 0);
+});
+
+test("a refusal stands in the form, which stays", () => {
+  const { editing, of, previewed } = open();
+  editing.begin("retire", { ids: ["L-boot"] });
+  previewed();
+  editing.apply();
+  editing.reply({ kind: "rejected", decision_id: of("apply")[0].decision_id, reason: "no label would be left." });
+  assert.equal(editing.problem, "no label would be left.");
+  assert.equal(editing.form.kind, "retire");
+});
+
+test("an act that isn't answered is sent again under the same id", () => {
+  const { editing, kernel, of, previewed } = open();
+  editing.begin("retire", { ids: ["L-boot"] });
+  previewed();
+  editing.apply();
+  kernel.now += 6000;
+  editing.tick();
+  assert.equal(of("apply").length, 2);
+  assert.equal(of("apply")[0].decision_id, of("apply")[1].decision_id);
+});
+
+test("Shift selects a run of labels, Space one more, and a merge is about what is selected", () => {
+  const { editing, of } = open();
+  editing.go("L-tee");
+  editing.lead("ArrowDown", true, 10);
+  assert.deepEqual(editing.about, ["L-tee", "L-polo"]);
+  editing.go("L-boot", { toggle: true });
+  editing.begin("merge");
+  assert.deepEqual(of("preview").at(-1).edits[0].labels, ["tee", "polo", "boot"]);
+});
+
+test("what is taken up can be put under another label, at the top, or be merged with it instead", () => {
+  const { editing, of } = open();
+  editing.go("L-polo");
+  editing.take();
+  editing.put("L-shoe");
+  assert.deepEqual(of("preview").at(-1).edits, [{ edit: "move", label: "polo", under: "shoe" }]);
+  editing.turn("merge");
+  assert.deepEqual(of("preview").at(-1).edits, [{ edit: "merge", labels: ["shoe", "polo"], into: "shoe" }]);
+  editing.leave();
+  editing.put(null);
+  assert.deepEqual(of("preview").at(-1).edits, [{ edit: "move", label: "polo", under: null }]);
+});
+
+test("undo is about the last edit that stands and is no undo itself", () => {
+  const { editing, of } = open();
+  const past = (version, more) => ({ edit_id: `e${version}`, version, prose: "", annotator: "ann", at: "", why: null, reverted_by: null, reverts: null, ...more });
+  editing.push({ kind: "taxonomy", taxonomy: { version: 4, inner_answers: false, labels: labels() },
+    history: [past(4, { reverts: 3 }), past(3, { reverted_by: 4 }), past(2)] });
+  editing.undo();
+  assert.equal(of("preview").at(-1).edit_id, "e2");
+});
+
+test("after an added label came, it is in focus", () => {
+  const { editing, of, kernel, previewed } = open();
+  editing.toggle("L-shoe", false);
+  editing.begin("add", { target: "L-shoe" });
+  editing.fill({ name: "clog" });
+  kernel.now += 300;
+  editing.tick();
+  previewed();
+  editing.apply();
+  editing.reply({ kind: "stored", decision_id: of("apply")[0].decision_id, edit_id: "e1", version: 2, prose: "Add “clog”." });
+  editing.push({ kind: "taxonomy", taxonomy: { version: 2, inner_answers: false, labels: [...labels().slice(0, 5), { label_id: "L-clog", name: "clog", parent: "L-shoe" }, labels()[5]] }, history: [] });
+  assert.equal(editing.focus, "L-clog");
+  assert.ok(editing.at >= 0);   // what hid it is open
+});
+
+test("pictures are asked for once, and anew when answers have come", () => {
+  const { editing, of } = open();
+  editing.want(["L-tee", "L-polo"]);
+  editing.want(["L-tee"]);
+  assert.deepEqual(of("examples").map((m) => m.label_ids), [["L-tee", "L-polo"]]);
+  editing.push({ kind: "counts", counts: { "L-tee": [3, 1] }, count: [3, 1] });
+  editing.want(["L-tee"]);
+  assert.equal(of("examples").length, 2);
+});
