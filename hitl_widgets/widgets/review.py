@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 WINDOW = 20  # items that wait in the browser
 REFILL_BELOW = 16
 STRIP = 16  # thumbnails of past decisions that a page gets when it opens
+AGAIN = ("revision", "relabel", "check", "second look")  # why an item is asked that was answered before
 KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
 SHOWN = 5  # predictions on the card
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
