@@ -127,7 +127,7 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
     n = min(n, len(points))
     if not n:
         return _ranked(np.empty(0, np.intp), embeddings)
-    cluster = _clusters(np.concatenate([centres, points]), min(n + len(centres), MOST_CLUSTERS), rng)
+    cluster = clusters(np.concatenate([centres, points]), min(n + len(centres), MOST_CLUSTERS), rng)
     taken, cluster = cluster[:len(centres)], cluster[len(centres):]
     n_clusters = int(max(cluster.max(), taken.max(initial=0))) + 1
     size = np.bincount(cluster, minlength=n_clusters)
@@ -163,7 +163,7 @@ def _crowding(points: Embeddings) -> npt.NDArray[np.floating]:
     return np.partition(distances, k - 1, axis=1)[:, :k].mean(axis=1)
 
 
-def _clusters(points: Embeddings, k: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+def clusters(points: Embeddings, k: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
     """The cluster of each point, by k-means (Lloyd's); of many points a sample makes the clusters."""
     some = points if len(points) <= FITTED else points[np.sort(rng.choice(len(points), FITTED, replace=False))]
     middles = _spread(some, min(k, len(some)), rng)

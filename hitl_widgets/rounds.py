@@ -27,6 +27,7 @@ from .explanations import before_and_after
 from .learn.course import Checkpoint
 from .learn.doubt import OPEN
 from .learn.evaluate import Figure, Metrics, compare, measure
+from .learn.filters import is_filter_net, train_head
 from .learn.finetune import SMOOTHING, LabelledImages, Trained, jitter, train
 from .learn.predict import weights_version
 from .learn.reasons import How, Marks
@@ -39,7 +40,7 @@ from .widgets.live import Live
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
-Start = Literal["adopted", "initial"]
+Start = Literal["adopted", "initial", "frozen"]
 Adopt = Literal["better", "always", "never"]
 Reasons = Literal["auto", "penalty", "invariance", "off"]
 Certainty = Literal["weight", "soft", "off"]
@@ -261,13 +262,16 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     relies_before = None if marked is None or shelf.adopted is None else marked.rely(shelf.predictor, seed=seed)
     marks: Marks | None = None if marked is None or how == "off" else marked.marks
     net = shelf.start(start, seed=seed)
+    # Marks teach the body; without any, a frozen one needs to read each item once only.
+    learn = train_head if is_filter_net(net) and marks is None else partial(
+        train, augment=jitter, marks=marks, reasons="penalty" if how == "penalty" else "invariance", body=body,
+        head=shelf.head)
     checkpoint = _checkpoint(shelf, key, net)
     with checkpoint.forgotten_after(TrainingStopped), leaving_a_core(), \
             Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
-        trained = train(net, items.images, items.targets, weights=items.weights, choices=items.choices,
-                        draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, augment=jitter,
-                        marks=marks, reasons="penalty" if how == "penalty" else "invariance", progress=live,
-                        body=body, head=shelf.head, checkpoint=checkpoint, device=shelf.device)
+        trained = learn(net, items.images, items.targets, weights=items.weights, choices=items.choices,
+                        draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, progress=live,
+                        checkpoint=checkpoint, device=shelf.device)
     if trained.stopped_because == "interrupted":
         project.say("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
                     "epoch that was finished.")

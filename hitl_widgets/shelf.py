@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
@@ -17,9 +18,10 @@ import pandas as pd
 from torch import nn
 
 from . import __version__
-from .errors import BadInput, HitlError, ModelError
+from .errors import BadInput, HitlError, ImageError, ModelError
 from .features import COMPONENTS, OF_EDGES, Pixels, features
 from .learn.attribute import NetExplainer
+from .learn.filters import empty, filter_net, holds_filter_net
 from .learn.head import n_outputs, with_outputs
 from .learn.predict import NetPredictor, load_weights, private_copy, sample_images, save_weights, small_cnn
 from .learn.preprocess import Preprocess, Probed, as_preprocess
@@ -29,6 +31,8 @@ from .project import Project
 from .records import Attribution, new_id
 
 KEPT_MAPS = 512
+# So many items, drawn by chance, show a net for few answers what items look like.
+FITTED = 1_000
 OWN_SIDE = 96
 # Items by which the row of a merged label is chosen.
 FOLDED_BY = 2_000
@@ -101,7 +105,7 @@ class Shelf:
             self.missing = f"the weights of the adopted model, {self.path(body['model'])}, are gone. {again}"
         else:
             try:
-                net = load_weights(self._fresh(len(label_ids), seed=0), self.path(body["model"]))
+                net = self._stored(body["model"], len(label_ids))
                 self._install(self.predictor_of(net, label_ids))
             except ModelError as error:
                 if self._given is not None:
@@ -145,15 +149,20 @@ class Shelf:
         return self.project.folder / "models" / f"{version}.safetensors"
 
     def start(self, start: str, *, seed: int) -> nn.Module:
-        """A copy to train from: the adopted net, or the first weights; its outputs are today's labels.
+        """A copy to train from: the adopted net, the first weights, or a frozen body; its outputs are today's labels.
 
         A label that was there before keeps its row; a merged one gets the row whose probability comes nearest to its
         parts' sum on items that the model was asked about; a new one, or a child of a split, starts from fresh weights.
         """
         today = self.project.taxonomy.label_ids
         with self._lock:
-            if self.missing and start != "initial":
+            if self.missing and start == "adopted":
                 raise ModelError(self.missing)
+            if start == "frozen":
+                if self._given is not None:
+                    raise BadInput("start='frozen' is for a workbench without a model of yours; to teach only the last "
+                                   "layer of yours, freeze the others: layer.requires_grad_(False).")
+                return self._filters(len(today), seed=seed)
             if start == "initial" or self._predictor is None:
                 return self._fresh(len(today), seed=seed)
             predictor, kept = self._predictor, self._embeddings
@@ -247,7 +256,7 @@ class Shelf:
         if not self.path(version).exists():
             raise ModelError(f"the weights of {version} are gone from {self.path(version).parent}. Choose another "
                              "version of wb.models(), or train anew: no label is lost.")
-        return load_weights(self._fresh(len(label_ids), seed=0), self.path(version))
+        return self._stored(version, len(label_ids))
 
     # -- what it says ----------------------------------------------------------------------------------------
 
@@ -423,6 +432,23 @@ class Shelf:
                                                                       name=self.head)
         view = self.view(self._sample())
         return small_cnn(n_labels, channels=view.shape[0], size=(view.shape[1], view.shape[2]), seed=seed)
+
+    def _filters(self, n_labels: int, *, seed: int) -> nn.Module:
+        """A net for few answers, fitted to items drawn by chance."""
+        view = self.view(self._sample())
+        drawn = np.argsort(self.project.queue.draws)[:FITTED]
+        views = [view]
+        for position in drawn.tolist():
+            with suppress(ImageError):
+                views.append(self.view(self.project.pool.load(position)))
+        return filter_net(n_labels, views, seed=seed)
+
+    def _stored(self, version: str, n_labels: int) -> nn.Module:
+        """The net of a version, with the weights that were kept of it; ModelError where they don't fit."""
+        path = self.path(version)
+        if self._given is None and holds_filter_net(path):
+            return load_weights(empty(n_labels, channels=self.view(self._sample()).shape[0]), path)
+        return load_weights(self._fresh(n_labels, seed=0), path)
 
     def _sample(self) -> np.ndarray:
         samples = sample_images(self.project.pool, n=1)

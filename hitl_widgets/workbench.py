@@ -554,7 +554,9 @@ class Workbench:
         ----------
         epochs : passes over the training set, at most
         budget_s : seconds for the training, at most
-        start : "adopted" goes on from the adopted model, "initial" from the net as it was passed in
+        start : "adopted" goes on from the adopted model, "initial" from the net as it was passed in. "frozen", where
+            none was, fits filters to the pool without any answer and teaches a last layer over them: quick, and on some
+            pools better than the small CNN, on others far worse (docs/strategies.md)
         adopt : "better" unless the 95 % interval of the gain lies wholly below zero; "always"; "never"
         seed : None takes the project's; the same run twice on a CPU gives the same model
         reasons : how the loss hears the regions that were marked: "penalty" (on the gradient there), "invariance" (when

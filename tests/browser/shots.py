@@ -1,4 +1,4 @@
-"""Pictures of the card for the docs, from a real JupyterLab: `python tests/browser/shots.py [folder] [name ...]`.
+"""Pictures of the widgets for the docs, from a real JupyterLab: `python tests/browser/shots.py [folder] [name ...]`.
 
 Each scene is a notebook of its own; what is seen is what a person would see. Read `SCENES` first.
 """
@@ -41,6 +41,30 @@ MADE_UP = """from browser.desk import MemoryDesk, drawn
 from hitl_widgets.widgets.review import Review
 review = Review(MemoryDesk({arguments}))
 review"""
+CLOTHES = """import tempfile, numpy as np, hitl_widgets as hw
+from hitl_widgets import edits
+with np.load("{data}") as data:
+    images, kinds = (data[name] for name in list(data)[:2])
+names = ["top", "Trouser", "top", "Dress", "top", "shoe", "top", "shoe", "Other", "shoe"]
+pool = hw.Pool.from_images(images[:400], ids=[f"photo-{n:04d}" for n in range(400)])
+some = lambda kind, n=3: [i for i, k in zip(pool.ids, kinds) if k == kind][:n]
+wb = hw.Workbench(tempfile.mkdtemp(), pool, hw.Taxonomy([
+    {"name": "clothes", "definition": "Worn on the body.", "colour": "#1b9e77", "labels": [
+        {"name": "top", "definition": "Worn on the upper body, by itself or over another one.", "colour": "#1b9e77",
+          "examples": some(2), "counter_examples": some(3, 2)},
+        {"name": "Trouser", "definition": "Two legs, from the waist down.", "colour": "#66a61e"},
+        {"name": "Dress", "definition": "One piece from the shoulder to the knee or below.", "colour": "#e7298a"}]},
+    {"name": "shoe", "definition": "Worn on the foot.", "colour": "#7570b3"},
+    {"name": "Other", "definition": "None of these."}]), annotator="ann", holdout=0)
+for item_id, kind in zip(pool.ids[:300], kinds):
+    if kind == 6 and item_id[-1] in "13579":
+        wb.decide(item_id, "unsure", flags=["not_in_taxonomy"] if item_id[-1] in "159" else [], note="a blouse?")
+    else:
+        wb.decide(item_id, label=names[kind], seen={"chosen_by": "random", "shown_ms": 1400})
+wb.apply(edits.describe("shoe", link="https://example.org/shoes"), why="a page for newcomers")
+wb.apply(edits.rename("Trouser", "trousers"))""".replace("{data}", str(
+    Path(__file__).parents[3] / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"))
+TREE, DESK = "wb.edit_taxonomy()", "wb.other_desk()"
 
 
 @dataclass(frozen=True)
@@ -55,6 +79,7 @@ class Scene:
     scale: float = 1
     after: Callable[[Notebook], None] | None = None
     env: dict[str, str] = field(default_factory=dict)
+    focus: str = ".hitl-card"
 
 
 def go_offline(notebook: Notebook) -> None:
@@ -67,6 +92,21 @@ def go_offline(notebook: Notebook) -> None:
     notebook.card.focus()
 
 
+def drop(notebook: Notebook) -> None:
+    """A label is dropped on another one."""
+    rows = notebook.page.locator(".hitl-tree-row")
+    rows.filter(has_text="Dress").drag_to(rows.filter(has_text="top"))
+    notebook.page.wait_for_timeout(800)
+
+
+def somebody_else(notebook: Notebook) -> None:
+    """Another person renames a label while a split of it is being thought about."""
+    notebook.page.wait_for_timeout(700)
+    notebook.execute("hw.Workbench(wb.folder, pool, annotator='bob').apply(edits.rename('shoe', 'footwear'))")
+    notebook.page.get_by_text("changed meanwhile").wait_for()
+
+
+SPLIT = ["s", "Shift+S", *"Sandal", "Enter", *"Sneaker", "Enter", *"Ankle boot".replace(" ", "_")]
 DECIDED = ["Shift+8", "Enter", "Enter", "u", "Enter", "4", "Shift+6", "Enter", "Shift+9", "Enter"]
 SCENES: dict[str, Scene] = {
     "light": Scene([REAL, "wb.review()"], DECIDED),
@@ -88,22 +128,35 @@ SCENES: dict[str, Scene] = {
     "keys": Scene([MADE_UP.format(arguments="drawn(60)")], ["?"]),
     "temporary": Scene([MADE_UP.format(arguments="drawn(60)")], ["Enter"],
                        env={"BINDER_LAUNCH_HOST": "https://mybinder.org/"}),
+    "taxonomy-tree": Scene([CLOTHES, TREE], ["Home", "ArrowDown"], focus=".hitl-tree"),
+    "taxonomy-split": Scene([CLOTHES, TREE], SPLIT, focus=".hitl-tree"),
+    "taxonomy-two": Scene([CLOTHES, TREE], SPLIT, after=somebody_else, focus=".hitl-tree"),
+    "taxonomy-drop": Scene([CLOTHES, TREE], after=drop, focus=".hitl-tree"),
+    "taxonomy-history": Scene([CLOTHES, TREE], ["Shift+H"], focus=".hitl-tree"),
+    "taxonomy-dark": Scene([CLOTHES, TREE], SPLIT, settings=DARK, focus=".hitl-tree"),
+    "taxonomy-narrow": Scene([CLOTHES, TREE], ["Home", "ArrowDown"], width=560, height=1500, focus=".hitl-tree"),
+    "desk-page": Scene([CLOTHES, DESK], ["Space", "ArrowRight", "ArrowRight", "Space"], focus=".hitl-grid"),
+    "desk-label": Scene([CLOTHES, DESK], ["n", *"Bag"], focus=".hitl-grid"),
+    "desk-dark": Scene([CLOTHES, DESK], ["ArrowRight", "Space"], settings=DARK, focus=".hitl-grid"),
+    "desk-narrow": Scene([CLOTHES, DESK], ["ArrowRight", "Space"], width=560, height=1500, focus=".hitl-grid"),
     "name": Scene([MADE_UP.format(arguments="annotator='jovyan', annotator_is_default=True")]),
 }
 
 
 def shoot(name: str, scene: Scene, folder: Path) -> Path:
     """Run a scene and keep what the card looks like at its end."""
-    path = folder / f"card-{name}.png"
+    path = folder / (f"{name}.png" if "-" in name else f"card-{name}.png")
     with tempfile.TemporaryDirectory() as home, Lab(home, viewport=(scene.width, scene.height), settings=scene.settings,
                                                     env=scene.env, scale=scene.scale) as lab:
         notebook = lab.open(f"{name}.ipynb", scene.cells)
         notebook.run_all(300)
         notebook.card.wait_for()
         notebook.page.wait_for_timeout(3000)
-        notebook.card.focus()
+        notebook.page.locator(scene.focus).last.wait_for()
+        notebook.page.wait_for_timeout(1500 if scene.focus != ".hitl-card" else 0)
+        notebook.page.locator(scene.focus).last.focus()
         for key in scene.keys:
-            notebook.page.keyboard.press(key)
+            notebook.page.keyboard.press(key.replace("_", " ") if len(key) == 1 else key)
             notebook.page.wait_for_timeout(120)
         if scene.after:
             scene.after(notebook)

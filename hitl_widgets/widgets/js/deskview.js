@@ -121,8 +121,6 @@ export function render(el, sorting) {
       help.update();
       nameKeys(root, setup.keys);
     }
-    setAttribute(root, "data-pending", String(n));
-    setAttribute(root, "data-lying", pages ? String(sorting.n) : "");
     const empty = pages !== null && sorting.n === 0;
     face.hidden = pages !== null && !empty;
     grid.element.hidden = strip.element.hidden = !face.hidden;
@@ -146,7 +144,12 @@ export function render(el, sorting) {
     making = sorting.making;
   }
 
-  const stop = sorting.subscribe(() => { frame ||= requestAnimationFrame(update); });
+  const stop = sorting.subscribe(() => {
+    // What waits is told at once: a tab that nobody looks at has no frames.
+    setAttribute(root, "data-pending", String(sorting.pending));
+    setAttribute(root, "data-lying", sorting.pages ? String(sorting.n) : "");
+    frame ||= requestAnimationFrame(update);
+  });
   el.append(root);
   update();
   return () => { stop(); cancelAnimationFrame(frame); root.remove(); };

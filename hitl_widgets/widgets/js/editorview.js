@@ -123,7 +123,6 @@ export function render(el, editing) {
       nameKeys(root, editing.setup.keys);
     }
     setAttribute(root, "data-version", String(editing.tree.version));
-    setAttribute(root, "data-acting", editing.acting ? "true" : null);
     const waiting = editing.tree.version === 0;
     start.hidden = !waiting;
     tree.element.hidden = waiting;
@@ -140,7 +139,10 @@ export function render(el, editing) {
     setText(live, editing.notice?.text ?? "");
   }
 
-  const stop = editing.subscribe(() => { frame ||= requestAnimationFrame(update); });
+  const stop = editing.subscribe(() => {
+    setAttribute(root, "data-acting", editing.acting ? "true" : null);
+    frame ||= requestAnimationFrame(update);
+  });
   el.append(root);
   update();
   return () => { stop(); cancelAnimationFrame(frame); tree.stop(); root.remove(); };

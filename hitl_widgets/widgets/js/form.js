@@ -73,16 +73,15 @@ export function buildForm(editing, refocus) {
 
   /** @param {Form} form @returns {(HTMLElement | null)[]} */
   function build(form) {
-    const { tree } = editing;
     switch (form.kind) {
       case "revert": return [];
       case "rename": return form.inline ? [] : [text("Its new name", "to")];
       case "split": return [text("Into, one a line", "into", { area: 4, more: { placeholder: "T-shirt\nPullover\nShirt" } }),
         h("label", { class: "hitl-check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => editing.fill({ keep_parent: event.target.checked }) }),
-          h("span", { text: `keep ${tree.byId.get(form.ids[0])?.name} above them` }))];
+          h("span", { text: "keep it, with these under it" }))];
       case "merge": return [text("Into", "into"), form.ids.length === 2 ? instead("Put the one under the other instead", "move") : null];
       case "add": {
-        const like = buildPickers({ label: "May hide among", nothing: "the answers of …", labels: () => tree.labels, onpick: (ids) => editing.fill({ like: ids }) });
+        const like = buildPickers({ label: "May hide among", nothing: "the answers of …", labels: () => editing.tree.labels, onpick: (ids) => editing.fill({ like: ids }) });
         return [text("Its name", "name"), target("Under", "at the top"), like.element];
       }
       case "retire": return [target("Its answers become", "to be asked again", (id) => !form.ids.some((own) => own === id || editing.tree.isUnder(id, own)))];

@@ -14,7 +14,7 @@ import { newId } from "./outbox.js";
 export function buildPicker({ label, nothing, labels, onpick }) {
   const id = `hitl-${newId()}`;
   const box = h("input", { type: "text", role: "combobox", id, "aria-expanded": "false", "aria-controls": `${id}-list`,
-    "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", placeholder: nothing, onfocus: () => open(), onblur: () => close(),
+    "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", placeholder: nothing, onclick: () => open(), onblur: () => close(),
     oninput: () => open(), onkeydown: (/** @type {KeyboardEvent} */ event) => onKey(event) });
   const list = h("ul", { class: "hitl-choices", role: "listbox", id: `${id}-list`, "aria-label": label, hidden: true });
   const element = h("div", { class: "hitl-field hitl-picker" }, h("label", { for: id, text: label }), h("div", { class: "hitl-picker-box" }, box, list));
@@ -74,8 +74,9 @@ export function buildPicker({ label, nothing, labels, onpick }) {
 
   /** What is chosen, as the form has it. @param {Node | null} node */
   function show(node) {
+    const typing = document.activeElement === box && box.value !== (chosen?.path ?? "");
     chosen = node;
-    if (document.activeElement !== box) box.value = node?.path ?? "";
+    if (!typing) box.value = node?.path ?? "";
   }
 
   return { element, show, box };

@@ -366,7 +366,7 @@ function buildPicker({ label, nothing, labels, onpick }) {
     autocomplete: "off",
     spellcheck: "false",
     placeholder: nothing,
-    onfocus: () => open(),
+    onclick: () => open(),
     onblur: () => close(),
     oninput: () => open(),
     onkeydown: (event) => onKey(event)
@@ -432,8 +432,9 @@ function buildPicker({ label, nothing, labels, onpick }) {
     }
   }
   function show(node) {
+    const typing = document.activeElement === box && box.value !== (chosen?.path ?? "");
     chosen = node;
-    if (document.activeElement !== box) box.value = node?.path ?? "";
+    if (!typing) box.value = node?.path ?? "";
   }
   return { element, show, box };
 }
@@ -1028,8 +1029,6 @@ function render(el, sorting) {
       help.update();
       nameKeys(root, setup.keys);
     }
-    setAttribute(root, "data-pending", String(n));
-    setAttribute(root, "data-lying", pages ? String(sorting.n) : "");
     const empty = pages !== null && sorting.n === 0;
     face.hidden = pages !== null && !empty;
     grid.element.hidden = strip.element.hidden = !face.hidden;
@@ -1063,6 +1062,8 @@ function render(el, sorting) {
     making = sorting.making;
   }
   const stop = sorting.subscribe(() => {
+    setAttribute(root, "data-pending", String(sorting.pending));
+    setAttribute(root, "data-lying", sorting.pages ? String(sorting.n) : "");
     frame ||= requestAnimationFrame(update);
   });
   el.append(root);

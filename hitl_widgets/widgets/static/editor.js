@@ -967,7 +967,7 @@ function buildPicker({ label, nothing, labels, onpick }) {
     autocomplete: "off",
     spellcheck: "false",
     placeholder: nothing,
-    onfocus: () => open(),
+    onclick: () => open(),
     onblur: () => close(),
     oninput: () => open(),
     onkeydown: (event) => onKey(event)
@@ -1033,8 +1033,9 @@ function buildPicker({ label, nothing, labels, onpick }) {
     }
   }
   function show(node) {
+    const typing = document.activeElement === box && box.value !== (chosen?.path ?? "");
     chosen = node;
-    if (document.activeElement !== box) box.value = node?.path ?? "";
+    if (!typing) box.value = node?.path ?? "";
   }
   return { element, show, box };
 }
@@ -1138,7 +1139,6 @@ function buildForm(editing, refocus) {
   }
   const instead = (words, kind) => h("button", { type: "button", class: "hitl-instead", text: words, onclick: () => editing.turn(kind) });
   function build(form) {
-    const { tree } = editing;
     switch (form.kind) {
       case "revert":
         return [];
@@ -1151,13 +1151,13 @@ function buildForm(editing, refocus) {
             "label",
             { class: "hitl-check" },
             h("input", { type: "checkbox", onchange: (event) => editing.fill({ keep_parent: event.target.checked }) }),
-            h("span", { text: `keep ${tree.byId.get(form.ids[0])?.name} above them` })
+            h("span", { text: "keep it, with these under it" })
           )
         ];
       case "merge":
         return [text("Into", "into"), form.ids.length === 2 ? instead("Put the one under the other instead", "move") : null];
       case "add": {
-        const like = buildPickers({ label: "May hide among", nothing: "the answers of …", labels: () => tree.labels, onpick: (ids) => editing.fill({ like: ids }) });
+        const like = buildPickers({ label: "May hide among", nothing: "the answers of …", labels: () => editing.tree.labels, onpick: (ids) => editing.fill({ like: ids }) });
         return [text("Its name", "name"), target("Under", "at the top"), like.element];
       }
       case "retire":
@@ -1539,7 +1539,6 @@ function render(el, editing) {
       nameKeys(root, editing.setup.keys);
     }
     setAttribute(root, "data-version", String(editing.tree.version));
-    setAttribute(root, "data-acting", editing.acting ? "true" : null);
     const waiting = editing.tree.version === 0;
     start.hidden = !waiting;
     tree.element.hidden = waiting;
@@ -1556,6 +1555,7 @@ function render(el, editing) {
     setText(live, editing.notice?.text ?? "");
   }
   const stop = editing.subscribe(() => {
+    setAttribute(root, "data-acting", editing.acting ? "true" : null);
     frame ||= requestAnimationFrame(update);
   });
   el.append(root);
