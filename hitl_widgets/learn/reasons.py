@@ -405,15 +405,15 @@ def predicting(net: nn.Module, *, by_batch: bool = False) -> Iterator[None]:
     norms = [layer for layer, mode in modes if mode and by_batch and isinstance(layer, _BatchNorm)]
     kept = [layer.track_running_stats for layer in norms]
     net.eval()
-    for layer in norms:
-        layer.training, layer.track_running_stats = True, False
+    for norm in norms:
+        norm.training, norm.track_running_stats = True, False
     try:
         yield
     finally:
         for layer, mode in modes:
             layer.training = mode
-        for layer, keeps in zip(norms, kept, strict=True):
-            layer.track_running_stats = keeps
+        for norm, keeps in zip(norms, kept, strict=True):
+            norm.track_running_stats = keeps
 
 
 def log_probs(net: nn.Module, views: Tensor) -> Tensor:
