@@ -41,19 +41,20 @@ LAYERS = [
     Layer(0, {"errors", "records"}, {"numpy"}),
     Layer(1, {"taxonomy", "reading", "edits", "changes", "differences", "events", "lineage", "undo", "rebase"},
           {"numpy", "yaml"}),
-    Layer(2, {"sampling", "coverage", "strategies", "queue", "given", "answers", "trust", "folds", "intervals",
-             "curves", "overlay", "superpixels", "examples", "features", "relabelling", "quality", "clusters",
-             "census", "second_looks"}, MATHEMATICS),
+    Layer(2, {"sampling", "coverage", "strategies", "queue", "given", "answers", "intervals", "overlay",
+             "superpixels", "examples", "features", "relabelling", "quality", "trust", "folds", "curves",
+             "clusters", "census", "second_looks"}, MATHEMATICS),
     Layer(2, {"store", "tables", "copies", "lock"}, {"sqlalchemy"}),
     Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
     Layer(3, {"learn"}, LEARNING),
     # The spine knows predictors and explainers by their protocols in `records`, so that fakes serve in tests.
-    Layer(4, {"project", "standing", "contents", "choosing", "iteration", "relabel", "predictions", "maps",
-             "yardstick", "imports", "simulation", "ledger", "report", "others",
-             "proposal", "presuming"}, MATHEMATICS, below=3),
+    Layer(4, {"project", "standing", "contents", "choosing", "iteration", "relabel", "proposal", "presuming",
+             "predictions", "maps", "yardstick", "imports", "simulation", "report", "ledger", "others"},
+          MATHEMATICS, below=3),
     Layer(5, {"widgets"}, VIEWS),
-    Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "flips", "marks", "believing", "looks",
-             "worth", "calibration"}, LEARNING | VIEWS),
+    Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "flips", "marks", "looks", "believing",
+             "worth", "calibration"},
+          LEARNING | VIEWS),
 ]
 
 # In these modules only, whatever the row of others allows.
