@@ -45,6 +45,7 @@ class Preview:
     kept : label -> how many of its answers are carried over as they are
     to_review : label -> how many of its answers are in doubt then, and weren't before
     n_items : items to look at again for that
+    n_presumed : items left in doubt that needn't be looked at, since they are presumed to be one of their labels
     n_settled : answers in doubt until now that would mean one label again
     seconds_each : what one decision takes: the median here, or `ASSUMED_S` where nobody was timed (`timed` is False)
     model : label -> "kept", "summed" (of several labels' probabilities), "shared" (with others, until the next
@@ -61,6 +62,7 @@ class Preview:
     seconds_each: float
     timed: bool
     model: Mapping[str, str] = field(default_factory=dict)
+    n_presumed: int = 0
 
     @property
     def n_kept(self) -> int:
@@ -84,13 +86,15 @@ class Preview:
 
     def __repr__(self) -> str:
         lines = [self.prose, f"{_n(self.n_kept, 'answer')} carried over as they are"]
-        if self.n_to_review:
+        if self.n_items:
             whose = ", ".join(f"{n:,} of “{name}”" for name, n in self.to_review.items())
             lines.append(f"{_n(self.n_items, 'item')} to look at again ({whose}): "
                          f"at most {_duration(60 * self.minutes)}, at {self.seconds_each:.1f} s a decision"
                          f"{'' if self.timed else ' (assumed: nobody was timed yet)'}")
         else:
             lines.append("nothing to look at again")
+        if self.n_presumed:
+            lines.append(f"{_n(self.n_presumed, 'item')} presumed, and not asked")
         if self.n_settled:
             lines.append(f"{_n(self.n_settled, 'answer')} no longer in doubt")
         lines.append(self.model_said)
@@ -122,7 +126,7 @@ class Applied:
 
 
 def foreseen(change: Change, lineage: Lineage, given: Given | None, *, seconds: Sequence[float],
-             label_ids: Sequence[str] = ()) -> Preview:
+             label_ids: Sequence[str] = (), presumed: Mapping[int, Pair] | None = None) -> Preview:
     """What a change would do to the answers and to a model.
 
     Parameters
@@ -130,6 +134,7 @@ def foreseen(change: Change, lineage: Lineage, given: Given | None, *, seconds: 
     given : the answers that stand; None where the project was opened without its pool
     seconds : what the latest decisions took
     label_ids : of the model's outputs
+    presumed : position -> what the item there is presumed to be
     """
     trial = trial_of(change, lineage)
     kept: dict[str, int] = {}
@@ -144,10 +149,15 @@ def foreseen(change: Change, lineage: Lineage, given: Given | None, *, seconds: 
         into[lineage.today.name_of(now)] = into.get(lineage.today.name_of(now), 0) + n
         if then is None:
             lost.add(pair)
-    n_items = int(np.count_nonzero(given.look(lambda pair: int(pair in lost)))) if given is not None and lost else 0
+    n_items = n_presumed = 0
+    if given is not None and lost:
+        asked = given.look(lambda pair: int(pair in lost)) > 0
+        spared = [place for place, pair in (presumed or {}).items() if trial.exactly(*pair) is not None]
+        n_presumed = int(np.count_nonzero(asked[spared]))
+        n_items = int(np.count_nonzero(asked)) - n_presumed
     return Preview(prose=trial.steps[-1].prose, version=lineage.today.version, taxonomy=change.taxonomy, kept=kept,
-                   to_review=to_review, n_items=n_items, n_settled=settled, timed=bool(len(seconds)),
-                   seconds_each=float(np.median(seconds)) if len(seconds) else ASSUMED_S,
+                   to_review=to_review, n_items=n_items, n_presumed=n_presumed, n_settled=settled,
+                   timed=bool(len(seconds)), seconds_each=float(np.median(seconds)) if len(seconds) else ASSUMED_S,
                    model=_followed(lineage, trial, label_ids))
 
 

@@ -251,9 +251,15 @@ class Project:
 
     def _foreseen(self, change: Change, lineage: Lineage) -> Preview:
         seconds, predictions = self.store.paces(PACES), self.ranking.predictions
+        label_ids = () if predictions is None else predictions.label_ids
         with self.stands.lock:
-            return foreseen(change, lineage, None if self._pool is None else self.stands.given, seconds=seconds,
-                            label_ids=() if predictions is None else predictions.label_ids)
+            if self._pool is None:
+                return foreseen(change, lineage, None, seconds=seconds, label_ids=label_ids)
+            presumed = self.stands.presumed
+            places = self._pool.positions(list(presumed)).tolist() if presumed else []
+            return foreseen(change, lineage, self.stands.given, seconds=seconds, label_ids=label_ids,
+                            presumed={place: pair for place, pair in zip(places, presumed.values(), strict=True)
+                                      if place >= 0})
 
     def _change(self, make: Callable[[Lineage], Change], why: str | None) -> Applied:
         if why is not None and not isinstance(why, str):

@@ -528,6 +528,16 @@ def test_what_a_merge_settled_is_no_longer_counted_as_presumed_and_is_again_when
     assert project.counts().set_index("label").loc["Shirt", ["decided", "presumed", "in_doubt"]].tolist() == [0, 2, 4]
 
 
+def test_what_is_presumed_again_is_not_foreseen_as_to_be_looked_at(project):
+    project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
+    in_doubt = project.relabel_queue()["item_id"].tolist()
+    project.presume({"i0": "Shirt", "i3": "Shirt"}, estimate={})
+    merged = project.apply(edits.merge(["T-shirt", "Shirt"], into="top"))
+    preview = project.preview(revert=merged.id)
+    assert (preview.n_to_review, preview.n_items, preview.n_presumed) == (len(in_doubt), len(in_doubt) - 2, 2)
+    assert "2 items presumed, and not asked" in repr(preview)
+
+
 def test_a_persons_word_takes_precedence_over_what_is_presumed(project, opened):
     project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
     other = opened(annotator="bob")
