@@ -5,7 +5,7 @@ Read `foreseen` first: it makes the `Preview` of an edit, which changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -164,7 +164,7 @@ def history(lineage: Lineage) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=EDIT_COLUMNS)
 
 
-def counts(lineage: Lineage, given: Given, presumed: Mapping[str, Pair]) -> pd.DataFrame:
+def counts(lineage: Lineage, given: Given, presumed: Iterable[Pair]) -> pd.DataFrame:
     """For each label that may be an answer: answers that mean it, items presumed to be it, answers that may mean it."""
     table = {label_id: [0, 0, 0] for label_id in lineage.today.label_ids}
     for pair, n in given.counts().items():
@@ -173,7 +173,7 @@ def counts(lineage: Lineage, given: Given, presumed: Mapping[str, Pair]) -> pd.D
         else:
             for label_id in lineage.candidates(*pair):
                 table[label_id][2] += n
-    for pair in presumed.values():
+    for pair in presumed:
         if (label_id := lineage.exactly(*pair)) is not None:
             table[label_id][1] += 1
     return pd.DataFrame([(label_id, lineage.today.name_of(label_id), *ns) for label_id, ns in table.items()],

@@ -259,6 +259,8 @@ class Pool:
         return (_splitmix64(self._crcs + step) >> np.uint64(11)) * 2.0**-53
 
     def _checked(self, position: int) -> int:
+        if not isinstance(position, (int, np.integer)):
+            raise UnknownItem(f"{position!r} is no position; where an item is tells pool.position(item_id).")
         if not 0 <= position < len(self):
             raise UnknownItem(f"position {position} is outside the pool, whose items are at 0 to {len(self) - 1}.")
         return int(position)

@@ -287,7 +287,10 @@ class Project:
         self.pool  # noqa: B018 - says in words that a pool is needed
         with self.stands.lock:
             self.refresh()
-            return iteration.counts(self.lineage, self.stands.given, self.stands.presumed)
+            presumed, doubtful = self.stands.presumed, self.stands.given.doubtful(self.lineage)
+            places = self.pool.positions(list(presumed)).tolist()
+            return iteration.counts(self.lineage, self.stands.given, [
+                pair for pair, place in zip(presumed.values(), places, strict=True) if place >= 0 and doubtful[place]])
 
     def census(self) -> census.Census:
         """The answers of every label today, those with others under them included; none without a pool."""

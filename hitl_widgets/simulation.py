@@ -42,7 +42,7 @@ class Bench(Protocol):
     def count_simulation(self, annotator: str, seed: int) -> int: ...
 
 
-def simulate(wb: Bench, truth: Mapping[Any, str] | Sequence[str], n: int = 200, error: float = 0.05,
+def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n: int = 200, error: float = 0.05,
              bias: float = 0.0, annotator: str = "sim", seed: int = 0, *, auroc: float = 0.85,
              queue: str | None = None) -> pd.DataFrame:
     """Let an annotator made of numbers decide the next n items of the queue.
@@ -53,7 +53,7 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | Sequence[str], n: int = 200, 
 
     Parameters
     ----------
-    truth : item id -> label name or id; or one label per item, in the pool's order
+    truth : item id -> label name or id, also as a Series; or one label per item, in the pool's order
     error : probability of an error of its own, towards labels that the model (or, without one, the pool) confuses
     bias : probability of following a visible suggestion that is wrong
     auroc : how well its certainty tells its right answers from its wrong ones, from 0.5 (not at all) to below 1
@@ -76,6 +76,8 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | Sequence[str], n: int = 200, 
         raise BadInput(f"n is {n!r}; a number of decisions, 0 or more, is expected.")
     annotator = check_annotator(annotator)
     project, taxonomy = wb.project, wb.taxonomy
+    if isinstance(truth, pd.Series) and (project.pool.positions(truth.index) >= 0).all():
+        truth = truth.to_dict()
     if not isinstance(truth, Mapping):
         if len(truth) != len(project.pool):
             raise BadInput(f"truth has {len(truth)} labels for a pool of {len(project.pool)} items; one each is "

@@ -517,6 +517,17 @@ def test_a_presumed_label_is_marked_so_and_is_nobodys_answer(project, opened):
         assert one.counts().set_index("label").loc["Shirt", ["decided", "presumed", "in_doubt"]].tolist() == [0, 2, 4]
 
 
+def test_what_a_merge_settled_is_no_longer_counted_as_presumed_and_is_again_when_the_merge_is_taken_back(project):
+    project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
+    project.presume({"i0": "Shirt", "i3": "Shirt"}, estimate={})
+    merge = project.apply(edits.merge(["T-shirt", "Shirt"], into="Shirt"))
+    assert set(project.annotations()["status"]) == {"decided"}
+    assert project.counts().set_index("label").loc["Shirt", ["decided", "presumed", "in_doubt"]].tolist() == [4, 0, 0]
+    project.revert(merge.id)
+    assert project.annotations().set_index("item_id").loc["i0", ["label", "status"]].tolist() == ["Shirt", "presumed"]
+    assert project.counts().set_index("label").loc["Shirt", ["decided", "presumed", "in_doubt"]].tolist() == [0, 2, 4]
+
+
 def test_a_persons_word_takes_precedence_over_what_is_presumed(project, opened):
     project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
     other = opened(annotator="bob")

@@ -12,7 +12,7 @@ from torch import nn
 
 from hitl_widgets.errors import ModelError, ShapeError, TrainingStopped
 from hitl_widgets.learn.finetune import jitter, train
-from hitl_widgets.learn.predict import NetPredictor
+from hitl_widgets.learn.predict import NetPredictor, small_cnn
 from hitl_widgets.learn.preprocess import Preprocess
 from hitl_widgets.learn.reasons import (
     Heed,
@@ -438,6 +438,49 @@ def test_the_reasons_leave_running_means_and_modes_alone():
         log_probs(net, torch.rand(3, 1, 2, 2))
     assert [layer.training for layer in net] == [True, False, True, True]
     assert net[1].running_mean.tolist() == [0, 0, 0, 0]
+
+
+def test_a_batchnorm_that_learns_goes_by_what_it_is_shown_and_keeps_none_of_it():
+    def fresh():
+        return nn.Sequential(nn.BatchNorm1d(1, eps=1e-9), nn.BatchNorm1d(1, eps=1e-9)).train()
+    views = torch.tensor([[1.0], [5.0]])  # a mean of 3 and a deviation of 2
+    net = fresh()
+    with predicting(net, by_batch=True):
+        assert net(views).flatten().tolist() == pytest.approx([-1, 1])
+    assert [(norm.running_mean.item(), norm.num_batches_tracked.item()) for norm in net] == [(0, 0)] * 2
+    assert all(norm.training and norm.track_running_stats for norm in net)
+    net = fresh().eval()  # as where its weights are frozen
+    with predicting(net, by_batch=True):
+        assert net(views).flatten().tolist() == pytest.approx([1, 5])
+    assert not any(norm.training for norm in net)
+
+
+@pytest.mark.parametrize("region", ["wrong", "missing"])
+def test_what_marks_say_is_not_heard_by_making_weights_before_a_batchnorm_smaller(region):
+    images, targets, regions = decoyed(12)
+    none = torch.zeros_like(regions)
+    marks = Marks(np.arange(12), *((regions, none) if region == "wrong" else (none, regions)), {})
+    net, losses = small_cnn(2, size=12).train(), []
+    net[-1].weight.data *= 30  # sure of what it says
+    with torch.no_grad():
+        for _ in range(30):
+            net(images)  # so that its running means are those of the images
+    for _ in range(2):
+        losses.append(value(Heed(images, targets, marks, how="invariance", generator=chance())(net)))
+        with torch.no_grad():
+            net[0].weight /= 4
+    assert losses[0] > 0.01
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_a_net_with_batchnorm_leaves_the_false_hint_and_still_reads_the_image():
+    images, targets, regions = decoyed()
+    unseen, truth, _ = decoyed(seed=1, hint=False)
+    spoiled = train(small_cnn(2, size=12), images, targets, epochs=3, device="cpu").net
+    heard = train(spoiled, images, targets, epochs=4, marks=marks_of(regions, range(20)), device="cpu").net
+    before, after = (leaning(net, images, regions) for net in (spoiled, heard))
+    assert before.marked.low > after.marked.high
+    assert right(heard, unseen, truth) > right(spoiled, unseen, truth) + 0.2
 
 
 def test_a_net_that_fails_on_marked_views_is_told():

@@ -149,6 +149,11 @@ def test_more_than_the_pool_holds_ends_with_the_pool(wb):
     assert len(hw.simulate(wb, TRUTH, n=10**9)) == 20
 
 
+def test_a_truth_that_is_a_series_speaks_of_the_items_in_its_index_whatever_their_order(wb):
+    truth = pd.Series(TRUTH).sample(frac=1, random_state=0)
+    assert hw.simulate(wb, truth, n=20, error=0).set_index("item_id")["truth"].to_dict().items() <= TRUTH.items()
+
+
 def test_a_truth_that_does_not_cover_the_pool_is_refused(wb):
     with pytest.raises(BadInput, match="3 labels for a pool of 1500"):
         hw.simulate(wb, NAMES[:3], n=1)

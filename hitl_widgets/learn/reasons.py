@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import ModelError, ShapeError
 from .memory import out_of_memory
@@ -292,7 +293,7 @@ class Heed:
         self._at_once, self._waiting = AT_ONCE, torch.zeros(0, dtype=torch.int64)
 
     def __call__(self, net: nn.Module) -> Tensor:
-        """The next mini-batch's loss. The net is asked as it would predict: no dropout, running means untouched.
+        """The next mini-batch's loss. The net is asked without dropout, and its running means stay untouched.
 
         A mini-batch that doesn't fit into memory is halved, and so are those that follow.
         """
@@ -312,11 +313,13 @@ class Heed:
             views, (wrong, missing) = moved(views, (wrong, missing), self._augment, self._generator)
         device = next(net.parameters()).device
         total = torch.zeros((), device=device)
-        with predicting(net):
-            for regions, heard in ((wrong, self._hear_wrong), (missing, self._hear_missing)):
-                has = regions.flatten(1).any(dim=1)  # augmentation may have moved a region out
-                if has.any():
-                    share = has.float().mean().to(device)
+        for regions, heard in ((wrong, self._hear_wrong), (missing, self._hear_missing)):
+            has = regions.flatten(1).any(dim=1)  # augmentation may have moved a region out
+            if has.any():
+                share = has.float().mean().to(device)
+                # The penalty is of one view alone: through the means of a batch, it would reach into the others.
+                by_batch = heard == self._hear_missing or self._how == "invariance"
+                with predicting(net, by_batch=by_batch):
                     total = total + share * heard(net, views[has], regions[has], self._answers[rows][has], device)
         return total
 
@@ -391,15 +394,26 @@ def moved(views: Tensor, regions: Sequence[Tensor], augment: Augment,
 
 
 @contextmanager
-def predicting(net: nn.Module) -> Iterator[None]:
-    """The net in evaluation mode, and each of its layers back in its own mode afterwards."""
+def predicting(net: nn.Module, *, by_batch: bool = False) -> Iterator[None]:
+    """The net in evaluation mode, and each of its layers back in its own mode afterwards.
+
+    With `by_batch`, each BatchNorm that is learning goes by the means of what it is shown, as it does in the training
+    beside, and keeps none of them. By its running means, which stand still, smaller weights would give a fainter answer
+    to everything; the training beside doesn't feel it, and the net that predicts is lost.
+    """
     modes = [(layer, layer.training) for layer in net.modules()]
+    norms = [layer for layer, mode in modes if mode and by_batch and isinstance(layer, _BatchNorm)]
+    kept = [layer.track_running_stats for layer in norms]
     net.eval()
+    for norm in norms:
+        norm.training, norm.track_running_stats = True, False
     try:
         yield
     finally:
         for layer, mode in modes:
             layer.training = mode
+        for norm, keeps in zip(norms, kept, strict=True):
+            norm.track_running_stats = keeps
 
 
 def log_probs(net: nn.Module, views: Tensor) -> Tensor:

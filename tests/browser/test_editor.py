@@ -90,7 +90,8 @@ def focused(notebook: Notebook) -> str:
 
 
 def wait_for_preview(notebook: Notebook) -> str:
-    """What the preview says, once the edit can be applied."""
+    """What the preview says, once the edit can be applied; a former one is gone with the next frame."""
+    notebook.page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
     notebook.page.locator(".hitl-form .hitl-primary:not([aria-disabled])").wait_for()
     return str(notebook.page.locator(".hitl-preview").inner_text())
 

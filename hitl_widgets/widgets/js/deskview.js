@@ -90,6 +90,7 @@ export function render(el, sorting) {
     if (action) {
       event.preventDefault();
       if (!event.repeat || action.endsWith("_page")) actions[action]?.();
+      if (frame) update(); // at once: what is typed next belongs into the field that this opens
     } else if (/^[^\s]$/u.test(key) && !event.shiftKey) {
       event.preventDefault();
       if (!event.repeat) sorting.press(key);

@@ -91,6 +91,7 @@ export function render(el, editing) {
     if (action) {
       event.preventDefault();
       if (!event.repeat) actions[action]?.();
+      if (frame) update(); // at once: what is typed next belongs into the field that this opens
     } else if (/^[\p{L}\p{N}]$/u.test(event.key) && !event.shiftKey) {
       event.preventDefault();
       editing.type(event.key);

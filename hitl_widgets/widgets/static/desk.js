@@ -1002,6 +1002,7 @@ function render(el, sorting) {
     if (action) {
       event.preventDefault();
       if (!event.repeat || action.endsWith("_page")) actions[action]?.();
+      if (frame) update();
     } else if (/^[^\s]$/u.test(key) && !event.shiftKey) {
       event.preventDefault();
       if (!event.repeat) sorting.press(key);

@@ -1512,6 +1512,7 @@ function render(el, editing) {
     if (action) {
       event.preventDefault();
       if (!event.repeat) actions[action]?.();
+      if (frame) update();
     } else if (/^[\p{L}\p{N}]$/u.test(event.key) && !event.shiftKey) {
       event.preventDefault();
       editing.type(event.key);
