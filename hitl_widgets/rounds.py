@@ -27,7 +27,7 @@ from .explanations import before_and_after
 from .learn.course import Checkpoint
 from .learn.doubt import OPEN
 from .learn.evaluate import Figure, Metrics, compare, measure
-from .learn.filters import is_filter_net, train_head
+from .learn.filters import is_filter_net, train_better, train_head
 from .learn.finetune import SMOOTHING, LabelledImages, Trained, jitter, train
 from .learn.predict import weights_version
 from .learn.reasons import How, Marks
@@ -64,6 +64,7 @@ class Run:
     relies_before, relies_after : how much each model leans on what people marked as wrong; None where nobody marked
         anything, or there was no model before
     reasons : how the loss heard what people marked: "penalty", "invariance" or "off"
+    taken : whether a frozen body or the small CNN was taken, and why; "" where there was no choice
     witness : draws what `plot_reasons` shows; None where nobody marked anything
     """
 
@@ -82,6 +83,7 @@ class Run:
     relies_before: Reliance | None = None
     relies_after: Reliance | None = None
     reasons: str = "off"
+    taken: str = ""
     witness: Callable[..., Plot] | None = field(default=None, repr=False, compare=False)
 
     def plot(self) -> Plot:
@@ -129,7 +131,7 @@ class Run:
             f"{self.n_validation} more chose the epoch",
             f"accuracy before  {self.before['accuracy'] if self.before.n else f'none ({self.gain.why})'}",
             f"accuracy after   {self.after['accuracy']}",
-            f"gain             {self.gain}", *self._reliance()])
+            f"gain             {self.gain}", *([f"taken: {self.taken}"] if self.taken else []), *self._reliance()])
 
     def _reliance(self) -> list[str]:
         if self.relies_after is None:
@@ -150,6 +152,7 @@ class Run:
                 "accuracy": None if not self.after.n else float(self.after["accuracy"]), "n": self.after.n,
                 "history": [{name: None if value != value else value for name, value in row.items()}
                             for row in self.history.to_dict("records")],
+                **({"taken": self.taken} if self.taken else {}),
                 **({} if self.relies_after is None else {
                     "reasons": self.reasons, "relies_after": self.relies_after.as_body(),
                     "relies_before": None if self.relies_before is None else self.relies_before.as_body()})}
@@ -163,6 +166,7 @@ class Run:
                    adopted=body["adopted"], n_training=body["n_training"], history=pd.DataFrame(body["history"]),
                    stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
                    n_validation=body["n_validation"], reasons=body.get("reasons", "off"),
+                   taken=body.get("taken", ""),
                    relies_before=_reliance_of(body.get("relies_before")),
                    relies_after=_reliance_of(body.get("relies_after")))
 
@@ -263,20 +267,28 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     marks: Marks | None = None if marked is None or how == "off" else marked.marks
     net = shelf.start(start, seed=seed)
     # Marks teach the body; without any, a frozen one needs to read each item once only.
-    learn = train_head if is_filter_net(net) and marks is None else partial(
-        train, augment=jitter, marks=marks, reasons="penalty" if how == "penalty" else "invariance", body=body,
-        head=shelf.head)
+    whole = partial(train, augment=jitter, marks=marks, reasons="penalty" if how == "penalty" else "invariance",
+                    body=body, head=shelf.head)
+    learn: Callable[..., Any] = train_head if is_filter_net(net) and marks is None else whole
+    rivals = start == "adopted" and shelf.own and marks is None and (shelf.adopted is None or is_filter_net(net))
+    if rivals:  # both from first weights: a last layer alone forgets nothing by it
+        net = shelf.start("initial", seed=seed)
+        learn = partial(train_better, whole, frozen=shelf.start("frozen", seed=seed))
     checkpoint = _checkpoint(shelf, key, net)
     with checkpoint.forgotten_after(TrainingStopped), leaving_a_core(), \
             Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
         trained = learn(net, items.images, items.targets, weights=items.weights, choices=items.choices,
                         draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, progress=live,
                         checkpoint=checkpoint, device=shelf.device)
+        trained, taken = trained if rivals else (trained, "")
     if trained.stopped_because == "interrupted":
         project.say("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
                     "epoch that was finished.")
         raise KeyboardInterrupt
-    run = _measured(shelf, trained, truth, before_probs, adopt=adopt, n_round=n_round, began=began)
+    run = replace(_measured(shelf, trained, truth, before_probs, adopt=adopt, n_round=n_round, began=began),
+                  taken=taken)
+    if taken:
+        project.say(f"Of two nets trained, this run took {taken}.")
     if marked is not None:
         relies_after = marked.rely(shelf.predictor_of(trained.net, project.taxonomy.label_ids), seed=seed)
         run = replace(run, reasons=how, relies_before=relies_before, relies_after=relies_after,

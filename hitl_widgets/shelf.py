@@ -80,6 +80,11 @@ class Shelf:
         """The adopted model's version, or None."""
         return None if self._predictor is None else self._predictor.version
 
+    @property
+    def own(self) -> bool:
+        """Whether the workbench makes its models itself; False where a person passed a net."""
+        return self._given is None
+
     def open(self) -> None:
         """Take up the model that the log says is adopted; a net that comes to a project without one is adopted.
 

@@ -554,9 +554,10 @@ class Workbench:
         ----------
         epochs : passes over the training set, at most
         budget_s : seconds for the training, at most
-        start : "adopted" goes on from the adopted model, "initial" from the net as it was passed in. "frozen", where
-            none was, fits filters to the pool without any answer and teaches a last layer over them: quick, and on some
-            pools better than the small CNN, on others far worse (docs/strategies.md)
+        start : "adopted" goes on from the adopted model, "initial" from the net as it was passed in or, where none was,
+            from a small CNN. "frozen", where none was, fits filters to the pool without any answer and teaches a last
+            layer over them. Where none was and no CNN is adopted yet, "adopted" trains both and takes the one that errs
+            less on answers that neither learnt from; `Run.taken` says which, and why (docs/strategies.md)
         adopt : "better" unless the 95 % interval of the gain lies wholly below zero; "always"; "never"
         seed : None takes the project's; the same run twice on a CPU gives the same model
         reasons : how the loss hears the regions that were marked: "penalty" (on the gradient there), "invariance" (when

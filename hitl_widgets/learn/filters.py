@@ -1,13 +1,14 @@
 """What does a model of few answers look at?
 
 A net whose body is fitted to the pool without any answer and then stays as it is: filters that are typical patches of
-the items, and the components of what these find. Only the last layer learns, which little can lead astray. Read
-`filter_net` first.
+the items, and the components of what these find. Only the last layer learns, which little can lead astray. Whether that
+beats a small CNN depends on the pool, so both can be tried. Read `filter_net` first, then `train_better`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from ..coverage import clusters
-from .finetune import Trained, train
+from .doubt import among, kinds
+from .finetune import SMOOTHING, Trained, as_targets, resident, take, train, validate
 
 N_FILTERS, SIDE, GRID, N_FEATURES = 32, 6, 4, 96
 BAR = 0.25  # how far a filter's answer lies above the usual before it counts
@@ -105,6 +107,65 @@ def train_head(net: nn.Module, views: Sequence[Tensor] | Tensor, targets: Any, *
     """`train` for a `filter_net`: its body reads each view once, then the last layer learns from what it read."""
     trained = train(net[-1], Read(net[:-1].eval(), views), targets, **how)  # type: ignore[index]
     return replace(trained, net=nn.Sequential(*net[:-1], trained.net).eval())  # type: ignore[index]
+
+
+def train_better(whole: Callable[..., Trained], cnn: nn.Module, views: Sequence[Tensor] | Tensor, targets: Any, *,
+                 frozen: nn.Module, draws: Any, weights: Any = None, choices: Any = None, budget_s: float | None = None,
+                 checkpoint: Any = None, progress: Any = None, **how: Any) -> tuple[Trained, str]:
+    """Train a small CNN and a `filter_net` on the same answers; the one that errs less where neither learnt, and why.
+
+    That is on the items that validate. Where too few would, each half of the items is spoken of by nets that learnt
+    from the other half. The lower mean loss wins, and the CNN where nothing can be told.
+
+    Parameters
+    ----------
+    whole : `train`, or what calls it with more arguments
+    cnn, frozen : what to begin with; where too few validate, neither may have learnt from these items before
+    budget_s : seconds for all the trainings, at most
+    draws, weights, choices, how : as for `train`
+    checkpoint, progress : of the CNN's training
+    """
+    targets = as_targets(targets, len(views))
+    targets = targets if choices is None else among(targets, choices, smoothing=SMOOTHING)
+    weights = np.ones(len(views)) if weights is None else np.asarray(weights)
+    ways = {"small CNN": (whole, cnn), "frozen body": (train_head, frozen)}
+    found, losses, n = {}, {}, 0
+    for name, (learn, net) in ways.items():
+        besides = {"checkpoint": checkpoint, "progress": progress} if net is cnn else {}
+        found[name] = learn(net, views, targets, weights=weights, draws=draws, **besides, **how,
+                            budget_s=budget_s and budget_s * (0.5 if net is cnn else 0.1))
+        if found[name].stopped_because == "interrupted":
+            return found[name], ""
+        losses[name], n = found[name].validation_loss, found[name].n_validation
+    if not n:
+        images, readable = resident(views)
+        rows = np.flatnonzero(readable)
+        for name, (learn, net) in ways.items():
+            losses[name], n = _unheard(learn, net, images, targets, rows, np.asarray(draws), weights,
+                                       budget_s=budget_s and 0.1 * budget_s, **how), len(rows)
+    better = "frozen body" if losses["frozen body"] < losses["small CNN"] else "small CNN"
+    return found[better], (f"the {better}: mean loss {losses['frozen body']:.2f} of the frozen body and "
+                           f"{losses['small CNN']:.2f} of the small CNN on {n} answers that neither had learnt from"
+                           if not any(map(math.isnan, losses.values())) else
+                           f"the {better}: {n} answers are too few to tell which is better")
+
+
+def _unheard(learn: Callable[..., Trained], net: nn.Module, images: Any, targets: Tensor, rows: np.ndarray,
+             draws: np.ndarray, weights: np.ndarray, **how: Any) -> float:
+    """The mean loss of items, each half by a net that learnt from the other; NaN where a half has too few labels."""
+    half = np.empty(len(rows), np.int64)
+    half[np.lexsort((draws[rows], kinds(targets)[rows].numpy()))] = np.arange(len(rows)) % 2
+    losses = []
+    for number in range(2):
+        learnt, asked = rows[half != number], rows[half == number]
+        if len(kinds(targets)[learnt].unique()) < 2:
+            return math.nan
+        views = images[learnt] if isinstance(images, Tensor) else [images[row] for row in learnt]
+        trained = learn(net, views, targets[learnt], weights=weights[learnt], draws=draws[learnt], **how)
+        if trained.stopped_because == "interrupted":
+            raise KeyboardInterrupt
+        losses.append(validate(trained.net, take(images, targets, None, asked))[0])
+    return float(np.concatenate(losses).mean())
 
 
 def is_filter_net(net: nn.Module | None) -> bool:

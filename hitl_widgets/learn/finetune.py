@@ -178,6 +178,11 @@ class Trained:
     n_validation: int
     left_out: tuple[int, ...] = ()
 
+    @property
+    def validation_loss(self) -> float:
+        """Of these weights, in nats; NaN where nothing validated or nothing was learnt."""
+        return float(self.history["validation_loss"].iloc[self.best_epoch - 1]) if self.best_epoch else math.nan
+
 
 def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, weights: Any = None,
           choices: Any = None, draws: Any = None,

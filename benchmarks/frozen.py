@@ -1,0 +1,99 @@
+"""Without a model of one's own: a frozen body, a small CNN, or whichever errs less on answers that neither learnt?
+
+Answers drawn by chance, two nets trained as `wb.finetune` does, measured on 800 other items: Fashion-MNIST (28 px,
+grey) and handwritten digits over photographs (32 px, colour). "Taken" is what `wb.finetune()` takes without a model.
+
+    python benchmarks/frozen.py [--seeds 2] [--only fashion digits]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+import hitl_widgets as hw
+from hitl_widgets.examples import digits_on_photographs
+from hitl_widgets.learn.filters import is_filter_net, train_better, train_head
+from hitl_widgets.learn.finetune import jitter, take, train, validate
+from hitl_widgets.rounds import training_set
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
+POOLS = {"fashion": ("Fashion-MNIST, 28 px, grey", (60, 300, 1_000)),
+         "digits": ("digits over photographs, 32 px, colour", (300, 700))}
+N_TEST = 800
+
+
+def images_of(pool: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images and their labels as text."""
+    if pool == "digits":
+        return digits_on_photographs(size=32)
+    with np.load(DATA) as data:
+        return data["images"], data["labels"].astype(str)
+
+
+def figures(pool: str, n: int, seed: int) -> dict[str, float]:
+    """Accuracy of the frozen body, of the small CNN and of what is taken; seconds of each."""
+    images, labels = images_of(pool)
+    names, order = sorted(set(labels)), np.random.default_rng(seed).permutation(len(images))
+    asked, test = order[:n], order[-N_TEST:]
+    with tempfile.TemporaryDirectory() as folder:
+        wb = hw.Workbench(folder, hw.Pool.from_images(images), names, annotator="ada", holdout=0.0, seed=seed)
+        wb.import_annotations(pd.DataFrame({"item_id": wb.pool.ids[asked], "label": labels[asked]}), annotator="ada")
+        items, shelf = training_set(wb.shelf), wb.shelf
+        views, truth = torch.stack([shelf.view(images[k]) for k in test]), torch.tensor([names.index(labels[k])
+                                                                                       for k in test])
+        cnn, frozen = shelf.start("initial", seed=seed), shelf.start("frozen", seed=seed)
+        trained: dict[str, Any] = {}  # so that what is taken needn't be trained again
+
+        def once(name: str, learn: Any, net: Any, *given: Any, **how: Any) -> Any:
+            if len(given[0]) < n:
+                return learn(net, *given, **how)
+            began = time.monotonic()
+            trained[name] = learn(net, *given, **how)
+            trained[f"{name}, s"] = time.monotonic() - began
+            return trained[name]
+
+        began = time.monotonic()
+        taken, _ = train_better(partial(once, "cnn", partial(train, augment=jitter)), cnn, items.images, items.targets,
+                                frozen=frozen, draws=items.draws, weights=items.weights, epochs=20, seed=seed)
+        both_s = time.monotonic() - began
+        head = taken if is_filter_net(taken.net) else train_head(frozen, items.images, items.targets, draws=items.draws,
+                                                               weights=items.weights, epochs=20, seed=seed)
+        wb.close()
+
+    def accuracy(net: torch.nn.Module) -> float:
+        return validate(net, take(views, truth, None, np.arange(N_TEST)))[1]
+    return {"frozen": accuracy(head.net), "cnn": accuracy(trained["cnn"].net), "taken": accuracy(taken.net),
+            "frozen taken": float(is_filter_net(taken.net)), "cnn s": trained["cnn, s"], "in all s": both_s}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--only", nargs="+", default=list(POOLS), choices=list(POOLS))
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = []
+    for pool in given.only:
+        name, sizes = POOLS[pool]
+        for n in sizes:
+            each = pd.DataFrame([figures(pool, n, seed) for seed in range(given.seeds)])
+            mean = each.mean()
+            rows.append(f"| {name} | {n:,} | {mean['frozen']:.3f} | {mean['cnn']:.3f} | {mean['taken']:.3f} | "
+                        f"{int(each['frozen taken'].sum())} of {len(each)} | {mean['cnn s']:.0f} | "
+                        f"{mean['in all s']:.0f} |")
+            print(rows[-1], flush=True)
+    print("\n| pool | answers | frozen | small CNN | taken | frozen taken | CNN alone, s | all, s |\n"
+          "|---|---|---|---|---|---|---|---|\n" + "\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
