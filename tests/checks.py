@@ -16,7 +16,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -160,29 +159,22 @@ CHECKS: dict[str, Callable[[], str]] = {check.__name__: check for check in (
     ruff, mypy, bundle, tsc, node, pytest, notebooks, browser)}
 
 
-def outcome(name: str) -> tuple[str, str, str, str]:
-    """Make a check: its name, how it went, how long it took and what it says."""
-    print(f"\n--- {name}", flush=True)
-    began = time.monotonic()
-    try:
-        result, told = "passed", CHECKS[name]()
-    except Failed as error:
-        result, told = "failed", str(error)
-    except (CannotRun, OSError) as error:
-        result, told = "failed" if os.environ.get("CI") else "not run", f"can't run: {error}"
-    return name, result, f"{time.monotonic() - began:.1f} s", told
-
-
 def main(names: list[str]) -> int:
     if unknown := sorted(set(names) - set(CHECKS)):
         sys.exit(f"There is no check called {unknown[0]!r}; there are: {', '.join(CHECKS)}.")
     # The environment's own programs, its node among them, before those of the machine; if they are there.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    wanted = names or list(CHECKS)
-    with ThreadPoolExecutor() as aside:
-        # Each takes minutes on one core, and neither minds the other. The browser's tests have the machine alone.
-        beside = aside.submit(outcome, "notebooks") if {"pytest", "notebooks"} <= set(wanted) else None
-        rows = [beside.result() if beside and name == "notebooks" else outcome(name) for name in wanted]
+    rows = []
+    for name in names or CHECKS:
+        print(f"\n--- {name}", flush=True)
+        began = time.monotonic()
+        try:
+            result, told = "passed", CHECKS[name]()
+        except Failed as error:
+            result, told = "failed", str(error)
+        except (CannotRun, OSError) as error:
+            result, told = "failed" if os.environ.get("CI") else "not run", f"can't run: {error}"
+        rows.append((name, result, f"{time.monotonic() - began:.1f} s", told))
 
     print(f"\n{'check':<11}{'result':<9}{'took':>8}  what it says")
     for name, result, took, told in rows:
