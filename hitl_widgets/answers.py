@@ -100,7 +100,7 @@ def narrowed(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[str, ...],
             if len(stands) == 1:
                 decided.add(item_id)
             elif stands:
-                counts = 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
+                counts = _counts(certainty, source)
                 found.setdefault(item_id, []).append((set(stands), counts))
     rows = {}
     for item_id in sorted(found.keys() - decided):
@@ -124,9 +124,14 @@ def trust(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
             *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
             strict=True)):
         if row not in overruled and verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
-            counts = 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
+            counts = _counts(certainty, source)
             sums[item_id, today] = sums.get((item_id, today), 0.0) + counts
     return sums
+
+
+def _counts(certainty: float | None, source: str | None) -> float:
+    """How much one answer counts, see `trust`."""
+    return 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
 
 
 def spoken(table: Table, lineage: Lineage) -> pd.DataFrame:
