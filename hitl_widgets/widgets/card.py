@@ -18,6 +18,8 @@ import comm
 import ipywidgets
 import traitlets
 
+from ..errors import HitlError
+
 log = logging.getLogger(__name__)
 
 Message = dict[str, Any]
@@ -94,3 +96,28 @@ def _open_line(line: Any, opening: Mapping[str, Any]) -> None:
         line.close()
         return
     line.on_msg(lambda message: line.send(card.answer(message["content"]["data"])))
+
+
+def keep_feeding(next_job: Callable[[float], Callable[[], None] | None], push: Callable[[Message], object], *,
+                 log: logging.Logger, raised: str, failing: str) -> None:
+    """Do what a widget waits for, one job after the other, until there is none: the whole of the thread that feeds it.
+
+    Parameters
+    ----------
+    next_job : waits for the next one, a while first after a failure: it is given the seconds. None ends the thread
+    push : takes a message to the browser; a failure is told there, and its end
+    raised, failing : what the log says of an error that nobody foresaw, and what the browser says of any
+    """
+    pause = 0.0
+    while (job := next_job(pause)) is not None:
+        try:
+            job()
+            if pause:
+                pause = 0.0
+                push({"kind": "problem", "reason": None})
+        except Exception as error:
+            # The thread must outlive whatever goes wrong with one item.
+            if not isinstance(error, HitlError):
+                log.exception(raised)
+            push({"kind": "problem", "reason": f"{failing}: {error}"})
+            pause = min(30.0, 2 * pause or 1.0)

@@ -19,7 +19,7 @@ from ..errors import BadInput, HitlError
 from ..others import Other, Others, Sorted
 from ..taxonomy import Taxonomy
 from .acts import Acts
-from .card import STATIC, Card, Feed, Message
+from .card import STATIC, Card, Feed, Message, keep_feeding
 from .keys import configured
 from .messages import instant, needed, taxonomy_body
 
@@ -170,19 +170,8 @@ class OtherDesk:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        pause = 0.0
-        while (job := self._wait_for_job(pause)) is not None:
-            try:
-                job()
-                if pause:
-                    pause = 0.0
-                    self._push({"kind": "problem", "reason": None})
-            except Exception as error:
-                # The thread that feeds the desk must outlive whatever goes wrong with one look.
-                if not isinstance(error, HitlError):
-                    log.exception("preparing the other desk raised")
-                self._push({"kind": "problem", "reason": f"The desk can't be laid: {error}"})
-                pause = min(30.0, 2 * pause or 1.0)
+        keep_feeding(self._wait_for_job, self._push, log=log, raised="preparing the other desk raised",
+                     failing="The desk can't be laid")
 
     def _wait_for_job(self, pause: float) -> Callable[[], None] | None:
         with self._changed:

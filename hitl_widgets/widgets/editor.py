@@ -21,7 +21,7 @@ from ..errors import BadInput, HitlError, StoreError
 from ..iteration import Applied, Preview
 from ..taxonomy import Label, Taxonomy
 from .acts import Acts
-from .card import STATIC, Card, Feed, Message
+from .card import STATIC, Card, Feed, Message, keep_feeding
 from .keys import configured
 from .messages import examples_body, needed
 
@@ -164,19 +164,8 @@ class TaxonomyEditor:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        pause = 0.0
-        while (job := self._wait_for_job(pause)) is not None:
-            try:
-                job()
-                if pause:
-                    pause = 0.0
-                    self._push({"kind": "problem", "reason": None})
-            except Exception as error:
-                # The thread that feeds the editor must outlive whatever goes wrong with one look.
-                if not isinstance(error, HitlError):
-                    log.exception("preparing the taxonomy editor raised")
-                self._push({"kind": "problem", "reason": f"The taxonomy can't be looked at: {error}"})
-                pause = min(30.0, 2 * pause or 1.0)
+        keep_feeding(self._wait_for_job, self._push, log=log, raised="preparing the taxonomy editor raised",
+                     failing="The taxonomy can't be looked at")
 
     def _wait_for_job(self, pause: float) -> Callable[[], None] | None:
         with self._changed:

@@ -28,7 +28,7 @@ from ..overlay import quantise
 from ..records import Attribution, Decision, Item, Items, Prediction, Region, Seen
 from ..superpixels import clickable
 from .acts import Acts
-from .card import Card, Feed, Message
+from .card import Card, Feed, Message, keep_feeding
 from .keys import configured
 from .messages import examples_body, instant, needed, past_body, regions_of, taxonomy_body
 
@@ -321,19 +321,8 @@ class Review:
     # -- pushes: prepared in the background
 
     def _work(self) -> None:
-        pause = 0.0
-        while (job := self._wait_for_job(pause)) is not None:
-            try:
-                job()
-                if pause:
-                    pause = 0.0
-                    self._push({"kind": "problem", "reason": None})
-            except Exception as error:
-                # The thread that feeds the card must outlive whatever goes wrong with one item.
-                if not isinstance(error, HitlError):
-                    log.exception("preparing items for the card raised")
-                self._push({"kind": "problem", "reason": f"The next items can't be prepared: {error}"})
-                pause = min(30.0, 2 * pause or 1.0)
+        keep_feeding(self._wait_for_job, self._push, log=log, raised="preparing items for the card raised",
+                     failing="The next items can't be prepared")
 
     def _wait_for_job(self, pause: float) -> Callable[[], None] | None:
         with self._changed:
