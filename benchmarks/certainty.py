@@ -27,7 +27,7 @@ from scipy.special import ndtr, ndtri
 from sklearn.linear_model import LogisticRegression
 
 import hitl_widgets as hw
-from hitl_widgets.learn.finetune import jitter, train
+from hitl_widgets.learn.train import jitter, train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 N_ANSWERS, N_GOLD, N_WEAK, ERROR, AUROC = 1_000, 50, 100, 0.17, 0.85

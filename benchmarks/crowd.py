@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hitl_widgets import trust
-from hitl_widgets.trust import Answers, beliefs, calibrate
+from hitl_widgets.quality import pooling as trust
+from hitl_widgets.quality.pooling import Answers, beliefs, calibrate
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "crowd"
 CROWDS = ("bluebirds", "weather_cf", "weather_amt", "zencrowd")

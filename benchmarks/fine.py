@@ -25,9 +25,9 @@ import pandas as pd
 import torch
 from torch import nn
 
-from hitl_widgets.learn.finetune import jitter, train
 from hitl_widgets.learn.head import with_outputs
 from hitl_widgets.learn.predict import small_cnn
+from hitl_widgets.learn.train import jitter, train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 PARENT = np.array([0, 1, 0, 0, 0, 2, 0, 2, 3, 2])  # top, trousers, shoe, bag

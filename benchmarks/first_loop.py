@@ -21,7 +21,7 @@ import pandas as pd
 import psutil
 
 import hitl_widgets as hw
-from hitl_widgets.examples import digits_on_photographs
+from hitl_widgets.items.datasets import digits_on_photographs
 
 EPOCHS_WEAK = 12
 

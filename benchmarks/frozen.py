@@ -20,10 +20,10 @@ import pandas as pd
 import torch
 
 import hitl_widgets as hw
-from hitl_widgets.examples import digits_on_photographs
-from hitl_widgets.learn.filters import is_filter_net, train_better, train_head
-from hitl_widgets.learn.finetune import jitter, take, train, validate
-from hitl_widgets.rounds import training_set
+from hitl_widgets.items.datasets import digits_on_photographs
+from hitl_widgets.learn.nets import is_filter_net, train_better, train_head
+from hitl_widgets.learn.run import training_set
+from hitl_widgets.learn.train import jitter, take, train, validate
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 POOLS = {"fashion": ("Fashion-MNIST, 28 px, grey", (60, 300, 1_000)),

@@ -17,9 +17,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from hitl_widgets.learn.finetune import jitter, train
 from hitl_widgets.learn.head import with_outputs
 from hitl_widgets.learn.predict import small_cnn
+from hitl_widgets.learn.train import jitter, train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 A_ROUND, N_ROUNDS, EPOCHS = 200, 3, 8

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from hitl_widgets.curves import BENDS, BEYOND, EXPONENTS, STRAY, likely_gain
-from hitl_widgets.intervals import across, jeffreys, newcombe, newcombe_paired, of_median
+from hitl_widgets.quality.intervals import across, jeffreys, newcombe, newcombe_paired, of_median
+from hitl_widgets.quality.learning_curve import BENDS, BEYOND, EXPONENTS, STRAY, likely_gain
 
 Interval = tuple[float, float]
 Rng = np.random.Generator

@@ -47,7 +47,7 @@ PATIENCE_S = 25
 def pictures(n: int, side: int) -> tuple[np.ndarray, list[int]]:
     """Digits over crops of photographs, uint8, shape (n, side, side, 3), and which digits they are. The top left corner
     has the number's own colour."""
-    from hitl_widgets.examples import digits_on_photographs
+    from hitl_widgets.items.datasets import digits_on_photographs
     images, digits = digits_on_photographs(n, size=side)
     for number, image in enumerate(images):
         image[:side // 8, :side // 8] = [40 * (number // 6 ** place % 6) for place in range(3)]

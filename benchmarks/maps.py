@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import hitl_widgets as hw
-from hitl_widgets.examples import digits_on_photographs
-from hitl_widgets.learn import attribute
-from hitl_widgets.learn.attribute import NetExplainer, last_convolution
+from hitl_widgets.explain import attribute
+from hitl_widgets.explain.attribute import NetExplainer, last_convolution
+from hitl_widgets.items.datasets import digits_on_photographs
+from hitl_widgets.items.superpixels import superpixels
 from hitl_widgets.learn.predict import NetPredictor, small_cnn
 from hitl_widgets.learn.preprocess import picture
-from hitl_widgets.superpixels import superpixels
 
 
 class Block(nn.Module):

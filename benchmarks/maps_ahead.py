@@ -22,7 +22,7 @@ from maps import large_net
 
 import hitl_widgets as hw
 from hitl_widgets.records import new_id
-from hitl_widgets.widgets.review import Review
+from hitl_widgets.widgets.card import Review
 
 SIDE, N_ITEMS, WARM_UP_S = 224, 600, 20.0
 NAMES = [f"kind {i}" for i in range(10)]

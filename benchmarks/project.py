@@ -71,9 +71,9 @@ def a_log(folder: Path, n_items: int, n_decisions: int) -> None:
 
 def next_ms(folder: Path, n_items: int) -> tuple[list[float], list[float]]:
     """wb.next(20) from scored items; beside it a sort of all margins with numpy."""
-    from hitl_widgets.pool import Pool
-    from hitl_widgets.predictions import Predictions
-    from hitl_widgets.taxonomy import Taxonomy
+    from hitl_widgets.items.pool import Pool
+    from hitl_widgets.storage.arrays import Predictions
+    from hitl_widgets.taxonomy.labels import Taxonomy
     from hitl_widgets.workbench import Workbench
     frame = pd.DataFrame({"id": [f"item-{k:07d}" for k in range(n_items)], "path": "none.png"})
     wb = Workbench(folder, Pool.from_frame(frame), Taxonomy(LABELS), annotator="ada")

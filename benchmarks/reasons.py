@@ -20,8 +20,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from hitl_widgets.learn.finetune import train
-from hitl_widgets.learn.reasons import Marks, place
+from hitl_widgets.learn.rationales import Marks, place
+from hitl_widgets.learn.train import train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 SIDE, SLOPPY = 4, 2

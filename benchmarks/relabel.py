@@ -20,11 +20,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hitl_widgets import relabelling
-from hitl_widgets.features import OF_EDGES, Pixels, features
-from hitl_widgets.learn.finetune import jitter, train
+from hitl_widgets.items.features import OF_EDGES, Pixels, features
+from hitl_widgets.items.pool import Pool
 from hitl_widgets.learn.predict import NetPredictor, small_cnn
-from hitl_widgets.pool import Pool
+from hitl_widgets.learn.train import jitter, train
+from hitl_widgets.sampling import relabel_order as relabelling
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 SPLITS = {"top": (0, 2, 3, 4, 6), "shoe": (5, 7, 9)}

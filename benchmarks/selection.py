@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from hitl_widgets.coverage import k_centre, typiclust
-from hitl_widgets.sampling import best, margin
+from hitl_widgets.sampling.diversity import k_centre, typiclust
+from hitl_widgets.sampling.uncertainty import best, margin
 
 
 def seconds(what: Callable[[], Any], *, repeat: int = 3) -> tuple[float, Any]:

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 import hitl_widgets as hw
-from hitl_widgets.examples import N_DIGITS, digits_with_stickers
+from hitl_widgets.items.datasets import N_DIGITS, digits_with_stickers
 
 SIZE, EPOCHS, EPOCHS_MORE, N_MARKED, N_UNSEEN = 40, 8, 5, 30, 150
 

@@ -20,14 +20,14 @@ import pandas as pd
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from hitl_widgets.features import pixels
-from hitl_widgets.imports import import_annotations
-from hitl_widgets.learn.filters import filter_net
-from hitl_widgets.pool import Pool
-from hitl_widgets.predictions import Predictions
-from hitl_widgets.project import Project
-from hitl_widgets.strategies import STRATEGIES
-from hitl_widgets.taxonomy import Taxonomy
+from hitl_widgets.items.features import pixels
+from hitl_widgets.items.pool import Pool
+from hitl_widgets.learn.nets import filter_net
+from hitl_widgets.project.importing import import_annotations
+from hitl_widgets.project.project import Project
+from hitl_widgets.sampling.strategies import STRATEGIES
+from hitl_widgets.storage.arrays import Predictions
+from hitl_widgets.taxonomy.labels import Taxonomy
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 AT_ONCE, UP_TO = 20, 300

@@ -48,9 +48,10 @@ def pool_of(n_items: int):
 def a_log(folder: Path, n_items: int, n_edits: int) -> None:
     """A project of so many answers by four people, spread over the versions that so many edits made."""
     import hitl_widgets as hw
-    from hitl_widgets import edits, tables
+    from hitl_widgets import edits
     from hitl_widgets.events import decided
     from hitl_widgets.records import Decision, Seen
+    from hitl_widgets.storage import schema as tables
     from hitl_widgets.workbench import Workbench
     wb = Workbench(folder, pool_of(n_items), hw.Taxonomy(LABELS), annotator="ada")
     for k in range(n_edits):
@@ -92,8 +93,8 @@ def run(folder: Path, n_items: int) -> list[float]:
 def editing(folder: Path, n_items: int) -> dict[str, list[float]]:
     """Milliseconds of what people do around an edit, while somebody else decides all the time."""
     from hitl_widgets import edits
-    from hitl_widgets.lineage import Lineage
-    from hitl_widgets.predictions import Predictions
+    from hitl_widgets.storage.arrays import Predictions
+    from hitl_widgets.taxonomy.history import Lineage
     from hitl_widgets.workbench import Workbench
     wb = Workbench(folder, pool_of(n_items), annotator="ada")
     table = wb.project.store.annotations(columns=("label_id", "taxonomy"))

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import edits as edits
     from . import errors as errors
+    from .items.pool import Pool as Pool
     from .learn.preprocess import Preprocess as Preprocess
-    from .pool import Pool as Pool
+    from .project.simulation import simulate as simulate
     from .records import Decision as Decision
     from .records import Item as Item
     from .records import Items as Items
     from .records import Seen as Seen
-    from .simulation import simulate as simulate
-    from .taxonomy import Label as Label
-    from .taxonomy import Taxonomy as Taxonomy
+    from .taxonomy.labels import Label as Label
+    from .taxonomy.labels import Taxonomy as Taxonomy
     from .workbench import Workbench as Workbench
 
 __version__ = "0.1.0.dev0"
 
-_HOME = {"Decision": "records", "Item": "records", "Items": "records", "Label": "taxonomy", "Pool": "pool",
-         "Preprocess": "learn.preprocess", "Seen": "records", "Taxonomy": "taxonomy", "Workbench": "workbench",
-         "simulate": "simulation"}
+_HOME = {"Decision": "records", "Item": "records", "Items": "records", "Label": "taxonomy.labels", "Pool": "items.pool",
+         "Preprocess": "learn.preprocess", "Seen": "records", "Taxonomy": "taxonomy.labels", "Workbench": "workbench",
+         "simulate": "project.simulation"}
 _MODULES = ("edits", "errors")
 
 __all__ = ["Decision", "Item", "Items", "Label", "Pool", "Preprocess", "Seen", "Taxonomy", "Workbench",

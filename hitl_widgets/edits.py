@@ -19,7 +19,9 @@ Add “Shirt”.
 Retire “top”.
 """
 
-from .changes import (
+from .errors import EditError
+from .taxonomy.diff import between, told
+from .taxonomy.edits import (
     Edit,
     Resolution,
     add,
@@ -34,8 +36,6 @@ from .changes import (
     retire,
     split,
 )
-from .differences import between, told
-from .errors import EditError
 
 __all__ = ["Edit", "EditError", "Resolution", "add", "answers", "apply", "between", "compose", "describe", "from_body",
            "merge", "move", "rename", "retire", "split", "told"]

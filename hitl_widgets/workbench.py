@@ -18,35 +18,35 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 import pandas as pd
 
-from . import archive as archive_
-from .choosing import check_strategy
 from .errors import BadInput, ModelError
-from .images import thumbnail_in
-from .imports import import_annotations
-from .looks import Looks
-from .pool import Pool
-from .project import SHOWN_PROBS, Project
-from .queue import AUDIT_SHARE
+from .items.images import thumbnail_in
+from .items.looks import Looks
+from .items.pool import Pool
+from .project.importing import import_annotations
+from .project.project import SHOWN_PROBS, Project
+from .project.relabel import by_doubt
+from .quality.label_errors import SECOND_LOOK, SecondLooks
 from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, check_annotator
-from .relabel import by_doubt
-from .sampling import Strategy
-from .second_looks import SECOND_LOOK, SecondLooks
-from .taxonomy import Taxonomy
+from .sampling.queue import AUDIT_SHARE
+from .sampling.selector import check_strategy
+from .sampling.uncertainty import Strategy
+from .storage import archive as archive_
+from .taxonomy.labels import Taxonomy
 
 if TYPE_CHECKING:
-    from .calibration import Calibration
-    from .explanations import Explanations
-    from .flips import Flips
-    from .iteration import Applied, Preview
-    from .learn.finetune import LabelledImages
-    from .presuming import Presumption
-    from .rounds import Run
-    from .shelf import Shelf
-    from .widgets.desk import OtherDesk
+    from .explain.explanations import Explanations
+    from .learn.registry import Shelf
+    from .learn.run import Run
+    from .learn.train import LabelledImages
+    from .project.auto_label import Presumption
+    from .project.impact import Applied, Preview
+    from .quality.calibration import Calibration
+    from .report.flips import Flips
+    from .report.progress import Progress
+    from .widgets.card import Review
     from .widgets.editor import TaxonomyEditor
-    from .widgets.labeller import LabellerReview
-    from .widgets.review import Review
-    from .worth import Progress
+    from .widgets.ipyannotations.labeller import LabellerReview
+    from .widgets.triage import OtherDesk
 
 W = TypeVar("W", "TaxonomyEditor", "OtherDesk")
 
@@ -163,7 +163,7 @@ class Workbench:
         """The models of this project: loads torch when first used."""
         with self._wiring:
             if self._shelf is None:
-                from .shelf import Shelf
+                from .learn.registry import Shelf
                 self._shelf = Shelf(self.project, **self._model_arguments)
             return self._shelf
 
@@ -356,7 +356,7 @@ class Workbench:
         Presumption
             .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
         """
-        from .presuming import go_on
+        from .project.auto_label import go_on
         project = self.project
         project.refresh()
         return go_on(project.stands, self.pool, project.relabel(), annotator=self.annotator, tolerance=tolerance,
@@ -383,7 +383,7 @@ class Workbench:
                              "looked": frame["chosen_by"] == SECOND_LOOK})
 
     def _weigh(self) -> SecondLooks:
-        from .believing import believe
+        from .learn.soft_labels import believe
         looks = self.project.second_looks = SecondLooks(believe(self.shelf).answers, self.project.store.standing_of)
         return looks
 
@@ -427,15 +427,15 @@ class Workbench:
             if certainty != "keep" or keys is not None:
                 raise BadInput("certainty and keys are the card's; a labeller of ipyannotations has no scale, and keys "
                                "of its own. Leave them out, or leave view out to get the card.")
-            from .widgets.labeller import LabellerReview
+            from .widgets.ipyannotations.labeller import LabellerReview
             with self._wiring:
                 self._review = LabellerReview(self, view, n=n, strategy=strategy, queue=queue)
                 return self._review
         if explain is not None and self.project.ranking.predictions is not None:
-            from .learn.attribute import METHODS
+            from .explain.attribute import METHODS
             if odd := [name for name in ([explain] if isinstance(explain, str) else explain) if name not in METHODS]:
                 raise BadInput(f"saliency method {odd[0]!r} is unknown; known are {', '.join(METHODS)}.")
-        from .widgets.review import Review
+        from .widgets.card import Review
         with self._wiring:
             self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
                                   keys=keys, queue=queue)
@@ -474,8 +474,8 @@ class Workbench:
         BadInput, UnknownLabel
             When an argument can't be used.
         """
-        from .others import Others
-        from .widgets.desk import OtherDesk
+        from .project.triage import Others
+        from .widgets.triage import OtherDesk
         self.pool  # noqa: B018 - says in words that a pool is needed
         return self._opened(OtherDesk(Others(self.project, label), lambda positions: self.shelf.features(positions),
                                       size=size, keys=keys))
@@ -540,7 +540,7 @@ class Workbench:
         ModelError
             Without a model, or when its last layer isn't found; the message says how to name it.
         """
-        from .explanations import ids_of
+        from .explain.explanations import ids_of
         if item_ids is None:
             return self.shelf.embeddings()
         return self.shelf.embeddings([self.pool.position(item_id) for item_id in ids_of(item_ids)])
@@ -584,7 +584,7 @@ class Workbench:
         TrainingStopped
             When the loss is no number any more; the adopted model stands.
         """
-        from .rounds import finetune
+        from .learn.run import finetune
         return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
                         reasons=reasons, certainty=certainty, body=body)
 
@@ -611,7 +611,7 @@ class Workbench:
         BadInput, UnknownItem, UnknownLabel
             When there is no such method, item or label.
         """
-        from .explanations import explain, ids_of
+        from .explain.explanations import explain, ids_of
         self.shelf.predictor  # noqa: B018 - says in words that a model is needed
         item_ids = ids_of(item_ids)
         if target is None or (isinstance(target, (tuple, list)) and target[0] is None):
@@ -707,7 +707,7 @@ class Workbench:
         if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         self.pool  # noqa: B018 - says in words that a pool is needed
-        from .flips import flips
+        from .report.flips import flips
         return flips(self.shelf, before, after, n=n)
 
     def training_set(self, *, certainty: str = "weight") -> LabelledImages:
@@ -717,7 +717,7 @@ class Workbench:
         ----------
         certainty : as for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels)
         """
-        from .rounds import training_set
+        from .learn.run import training_set
         return training_set(self.shelf, certainty=certainty)
 
     # -- what stands -----------------------------------------------------------------------------------------
@@ -764,8 +764,8 @@ class Workbench:
         BadInput
             When the annotator has answered nothing.
         """
-        from .believing import judged
-        from .calibration import calibration
+        from .learn.soft_labels import judged
+        from .quality.calibration import calibration
         answers = judged(self.project)
         if annotator is not None:
             if annotator not in (known := sorted(set(self.annotations()["annotator"]))):
@@ -792,7 +792,7 @@ class Workbench:
         BadInput
             When answers isn't a whole number, 1 or more, or the project was opened without its pool.
         """
-        from .worth import progress
+        from .report.progress import progress
         self.pool  # noqa: B018 - says in words that a pool is needed
         return progress(self.project, more=answers)
 

@@ -1,11 +1,9 @@
-"""Does every module import only what its layer may?
-
-`LAYERS` is the table in docs/architecture.md: a module imports its own row and those with a smaller number.
-"""
+"""The folders' imports: each module imports only what the table in docs/architecture.md allows its folder."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,62 +12,43 @@ from typing import NamedTuple
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parent.parent / "hitl_widgets"
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "hitl_widgets"
+# Above the table: the package's face, and the fakes for tests.
+ABOVE = {"", "testing"}
+# In these folders only, whatever a row allows.
+ALONE = {"ipyannotations": "widgets.ipyannotations"}
 
 
-class Layer(NamedTuple):
-    """A row: its number, its modules (a folder stands for all in it), and what it may import from elsewhere.
+class Row(NamedTuple):
+    """A row of the table: a folder or file at the root, what it imports of the package, and from elsewhere."""
 
-    It imports its own line, and rows with a smaller number than `below`, its own if nothing else is said.
-    """
-
-    row: int
-    modules: set[str]
-    third_party: set[str]
-    below: int | None = None
-
-    def may_import(self, other: Layer) -> bool:
-        return other is self or other.row < (self.row if self.below is None else self.below)
+    name: str
+    imports: frozenset[str]
+    elsewhere: frozenset[str]
 
 
-MATHEMATICS = {"numpy", "scipy", "pandas", "sklearn", "skimage", "PIL"}
-LEARNING = {"numpy", "scipy", "pandas", "PIL", "torch", "safetensors", "tqdm"}
-# ipywidgets stands on traitlets and comm.
-VIEWS = {"numpy", "pandas", "PIL", "tqdm", "ipywidgets", "traitlets", "comm", "anywidget", "IPython", "matplotlib"}
+def read_table(page: str) -> list[Row]:
+    """The rows of the table in the section "Folders"."""
+    section = page.split("## Folders")[1].split("\n## ")[0]
+    rows: list[Row] = []
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `"):
+            imports = [row.name for row in rows] if cells[2] == "every row above" else re.findall(r"`(\w+)", cells[2])
+            rows.append(Row(re.findall(r"`(\w+)", cells[0])[0], frozenset(imports),
+                            frozenset(filter(None, re.split(r",\s*", cells[3])))))
+    return rows
 
-LAYERS = [
-    Layer(0, {"errors", "records"}, {"numpy"}),
-    Layer(1, {"taxonomy", "reading", "edits", "changes", "differences", "events", "lineage", "undo", "rebase"},
-          {"numpy", "yaml"}),
-    Layer(2, {"sampling", "coverage", "strategies", "queue", "given", "answers", "intervals", "overlay",
-             "superpixels", "examples", "features", "relabelling", "quality", "trust", "folds", "curves",
-             "clusters", "census", "second_looks"}, MATHEMATICS),
-    Layer(2, {"store", "tables", "copies", "lock"}, {"sqlalchemy"}),
-    Layer(2, {"pool", "images"}, {"numpy", "pandas", "PIL"}),
-    Layer(3, {"learn"}, LEARNING),
-    # The spine knows predictors and explainers by their protocols in `records`, so that fakes serve in tests.
-    Layer(4, {"project", "standing", "contents", "choosing", "iteration", "relabel", "proposal", "presuming",
-             "predictions", "maps", "yardstick", "imports", "simulation", "report", "ledger", "others"},
-          MATHEMATICS, below=3),
-    Layer(5, {"widgets"}, VIEWS),
-    Layer(6, {"workbench", "archive", "rounds", "shelf", "explanations", "flips", "marks", "looks", "believing",
-             "worth", "calibration"},
-          LEARNING | VIEWS),
-]
 
-# In these modules only, whatever the row of others allows.
-ALONE = {"captum": {"learn.attribute", "learn.check"}, "ipyannotations": {"widgets.ipyannotations"}}
-
+ROWS = read_table((ROOT / "docs" / "architecture.md").read_text("utf-8"))
+BY_NAME = {row.name: row for row in ROWS}
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
            for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"}
 
 
-def layer_of(module: str) -> Layer | None:
-    return next((layer for layer in LAYERS if module.split(".")[0] in layer.modules), None)
-
-
 def imports(module: str, source: str, *, is_package: bool = False) -> Iterator[tuple[int, str]]:
-    """Line and name of all that is imported, wherever it stands: "numpy", or "hitl_widgets.pool" for our own."""
+    """Line and name of each import, wherever it stands: "numpy", or "hitl_widgets.items.pool" for our own."""
     here = ["hitl_widgets", *module.split("."), *([""] if is_package else [])]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -83,42 +62,62 @@ def imports(module: str, source: str, *, is_package: bool = False) -> Iterator[t
 
 def breaches(module: str, source: str, *, is_package: bool = False) -> list[str]:
     """What this module imports and may not, as sentences."""
-    layer = layer_of(module)
-    if layer is None:
-        return [f"{module} is in no layer: give it a row here and in docs/architecture.md"]
+    room = module.split(".")[0]
+    if room in ABOVE:
+        return []
+    if room not in BY_NAME:
+        return [f"{module} is in no row of docs/architecture.md"]
     found = []
     for line, name in imports(module, source, is_package=is_package):
         top, _, rest = name.partition(".")
-        if name == "hitl_widgets.__version__":
-            continue
         if top == "hitl_widgets":
-            other = layer_of(rest)
-            allowed = other is not None and layer.may_import(other)
-        elif top in ALONE:
-            allowed = module in ALONE[top]
+            allowed = rest.split(".")[0] in BY_NAME[room].imports | {room}
+        elif top in ALONE and not module.startswith(ALONE[top]):
+            allowed = False
         else:
-            allowed = top in layer.third_party or top in sys.stdlib_module_names
+            allowed = top in BY_NAME[room].elsewhere or top in sys.stdlib_module_names
         if not allowed:
-            found.append(f"{module}, line {line}: row {layer.row} may not import {name}")
+            found.append(f"{module}, line {line}: {room} may not import {name}")
     return found
 
 
+def test_the_table_has_a_row_for_everything_at_the_root():
+    assert {module.split(".")[0] for module in MODULES} - ABOVE == set(BY_NAME)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_row_names_only_rows_above_it(row):
+    above = [other.name for other in ROWS[:ROWS.index(row)]]
+    assert row.imports <= set(above)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_row_names_nothing_that_its_modules_do_not_import(row):
+    used = {name.partition(".") for module, path in MODULES.items() if module.split(".")[0] == row.name
+            for _, name in imports(module, path.read_text("utf-8"), is_package=path.name == "__init__.py")}
+    ours = {rest.split(".")[0] for top, _, rest in used if top == "hitl_widgets"} - {row.name}
+    if row.name != "workbench":
+        assert row.imports == ours
+    assert row.elsewhere <= {top for top, _, _ in used}
+
+
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_module_imports_only_what_its_layer_may(module):
+def test_a_module_imports_only_what_its_folder_may(module):
     path = MODULES[module]
-    assert breaches(module, path.read_text(), is_package=path.name == "__init__.py") == []
+    assert breaches(module, path.read_text("utf-8"), is_package=path.name == "__init__.py") == []
 
 
 @pytest.mark.parametrize(("module", "source"), [
     ("records", "import pandas"),
-    ("records", "from .taxonomy import Taxonomy"),
-    ("taxonomy", "from . import pool"),
-    ("project", "def f():\n    import torch"),
-    ("project", "from .learn.predict import NetPredictor"),
-    ("pool", "from . import store"),
+    ("records", "from .taxonomy.labels import Taxonomy"),
+    ("taxonomy.labels", "from ..items import pool"),
+    ("project.project", "def f():\n    import torch"),
+    ("project.project", "from ..learn.predict import NetPredictor"),
+    ("items.pool", "from ..storage import log"),
     ("learn.predict", "import captum.attr"),
     ("learn.predict", "from ..widgets import card"),
-    ("widgets.review", "import sqlalchemy"),
+    ("widgets.card", "import sqlalchemy"),
+    ("widgets.card", "import ipyannotations"),
     ("widgets.card", "from hitl_widgets.workbench import Workbench"),
     ("widgets.card", "from hitl_widgets import workbench"),
     ("surprise", ""),
@@ -128,9 +127,10 @@ def test_a_forbidden_import_is_noticed(module, source):
 
 
 @pytest.mark.parametrize(("module", "source"), [
-    ("edits", "from .taxonomy import Taxonomy"),
-    ("learn.attribute", "import captum.attr, torch\nfrom .predict import NetPredictor\nfrom ..records import Item"),
-    ("workbench", "from .widgets.review import Review"),
+    ("edits", "from .taxonomy.labels import Taxonomy"),
+    ("explain.attribute", "import captum.attr, torch\nfrom ..learn.predict import NetPredictor\nfrom ..records import Item"),
+    ("workbench", "from .widgets.card import Review"),
+    ("widgets.ipyannotations.labeller", "import ipyannotations"),
 ])
 def test_an_allowed_import_is_let_through(module, source):
     assert breaches(module, source) == []

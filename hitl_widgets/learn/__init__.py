@@ -1,1 +1,1 @@
-"""What a model says, why it says so, and how it learns from people."""
+"""A model that predicts and is trained on annotations."""

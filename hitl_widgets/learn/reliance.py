@@ -17,9 +17,9 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 from ..errors import ShapeError
-from .evaluate import Figure
+from ..quality.metrics import Figure
 from .predict import NetPredictor
-from .reasons import repaint
+from .rationales import repaint
 
 PAINTINGS = 4
 

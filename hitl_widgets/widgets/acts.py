@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import BadInput, HitlError, StoreError
-from .card import Message
+from .comm import Message
 
 KNOWN = 4_096  # acts whose answer is remembered
 

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .. import edits as edits_
-from ..census import latest
 from ..errors import BadInput, HitlError, StoreError
-from ..iteration import Applied, Preview
-from ..taxonomy import Label, Taxonomy
+from ..project.census import latest
+from ..project.impact import Applied, Preview
+from ..taxonomy.labels import Label, Taxonomy
 from .acts import Acts
-from .card import STATIC, Card, Feed, Message, keep_feeding
+from .comm import STATIC, Card, Feed, Message, keep_feeding
 from .keys import configured
 from .messages import examples_body, needed
 
 if TYPE_CHECKING:
-    from ..project import Project
+    from ..project.project import Project
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import BadInput
-from .card import STATIC
+from .comm import STATIC
 
 KEYS = STATIC / "keys.json"
 OTHERS = ("Escape", "Tab", "Shift+Tab")  # the first always leaves, the others lead through the page

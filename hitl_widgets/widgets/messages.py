@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import BadInput, HitlError
 from ..records import Decision, Region
-from .card import Message
+from .comm import Message
 
 
 def taxonomy_body(taxonomy: Any) -> Message:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from hitl_widgets.errors import ImageError, UnknownDecision, UnknownItem
 from hitl_widgets.records import Attribution, Decision, Item, Items, Prediction, Seen
-from hitl_widgets.taxonomy import Taxonomy
+from hitl_widgets.taxonomy.labels import Taxonomy
 
 CLOTHES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 

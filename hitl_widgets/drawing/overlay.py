@@ -1,0 +1,142 @@
+"""How is an attribution laid over its item?
+
+Read `resample` and `blend` first: one brings an attribution to the item's size, the other draws it there. A value that
+isn't finite is no evidence, and counts as 0 everywhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import BadInput, ShapeError
+from ..records import Attribution
+
+
+def _table(colours: str, codes: np.ndarray) -> np.ndarray:
+    """The colour of each code from 0 to 255, between the given ones, of which each stands at one of `codes`."""
+    given = np.array([list(bytes.fromhex(colour)) for colour in colours.split()])
+    return np.rint([np.interp(np.arange(256), codes, band) for band in given.T]).T.astype(np.uint8)
+
+
+# Inferno (Smith and van der Walt, matplotlib 1.5, CC0): lighter is more, also in grey and to any eye.
+UNSIGNED = _table("000004 0c0826 240c4f 420a68 5d126e 781c6d 932667 ae305c c73e4c dd513a ed6925 f8850f fca50a fac62d "
+                  "f2e661 fcffa4", np.linspace(0, 255, 16))
+# Blue against, white for nothing, orange for (after ColorBrewer's RdBu and PuOr): no eye confuses blue with orange.
+SIGNED = _table("2166ac 4393c3 92c5de d1e5f0 f7f7f7 fee0b6 fdb863 e08214 b35806", np.linspace(1, 255, 9))
+
+
+def resample(attribution: Attribution, size: tuple[int, int]) -> np.ndarray:
+    """The attribution at the item's own size.
+
+    Parameters
+    ----------
+    attribution : its values are laid into its box, which may reach beyond the item
+    size : height and width of the item
+
+    Returns
+    -------
+    ndarray, float32, shape `size`, in the unit of the values
+        Bilinear where there are fewer values than pixels, averaged by a triangle where there are more; 0 where a
+        pixel's centre lies outside the box.
+
+    Raises
+    ------
+    ShapeError
+        If the values aren't of shape (h, w), or the box is empty.
+    """
+    values, (x0, y0, x1, y1) = _finite(attribution.values), attribution.box
+    if values.ndim != 2 or not (x0 < x1 and y0 < y1):
+        raise ShapeError(f"an attribution of shape {values.shape} in the box {attribution.box} can't be drawn; "
+                         "(h, w), and (x0, y0, x1, y1) with x0 < x1 and y0 < y1, are expected.")
+    rows = _weights(size[0], y0, y1, values.shape[0])
+    columns = _weights(size[1], x0, x1, values.shape[1])
+    return rows @ values @ columns.T
+
+
+def _weights(n_pixels: int, start: float, stop: float, n_values: int) -> np.ndarray:
+    """How much each value counts at each pixel along a side: float32, (n_pixels, n_values), rows sum to 1 or 0."""
+    values_per_pixel = n_values / (stop - start)
+    centres = (np.arange(n_pixels) + 0.5 - start) * values_per_pixel
+    away = np.abs(centres[:, None] - np.arange(n_values) - 0.5) / max(1.0, values_per_pixel)
+    weights = np.maximum(0.0, 1 - away) * ((centres >= 0) & (centres <= n_values))[:, None]
+    sums = weights.sum(axis=1, keepdims=True)
+    return (weights / np.where(sums > 0, sums, 1)).astype(np.float32)
+
+
+def quantise(values: np.ndarray, *, signed: bool, peak: float | None = None) -> tuple[np.ndarray, float]:
+    """The values as bytes, and the value that the largest byte stands for.
+
+    Parameters
+    ----------
+    values : any shape but empty
+    signed : False takes values from 0 to `peak` to 0..255 (negative ones to 0); True those from -peak to peak to
+        1..255, where 128 is 0
+    peak : by default the 99th percentile of the values' size, so that a few extremes don't darken the rest; the
+        largest when that is 0
+
+    Returns
+    -------
+    codes : ndarray, uint8, shape of `values`
+    peak : 0.0 when nothing speaks
+
+    Raises
+    ------
+    ShapeError
+        If there are no values.
+
+    Examples
+    --------
+    >>> quantise(np.array([-2.0, 0.0, 1.0, 2.0]), signed=True, peak=2.0)
+    (array([  1, 128, 192, 255], dtype=uint8), 2.0)
+    """
+    values = _finite(values)
+    if peak is None:
+        sizes = np.abs(values) if signed else np.maximum(values, 0)
+        peak = float(np.percentile(sizes, 99)) or float(sizes.max())
+    share = np.clip(np.divide(values, peak or 1.0, dtype=np.float64), -1.0 if signed else 0.0, 1.0)
+    return np.rint(share * 127 + 128 if signed else share * 255).astype(np.uint8), peak
+
+
+def colourise(values: np.ndarray, *, signed: bool) -> np.ndarray:
+    """The values as colours that everybody can tell apart: uint8, shape (..., 3). Scaled by `quantise`.
+
+    Unsigned values run from black over red to pale yellow; signed ones from blue over white (nothing) to orange.
+    """
+    codes, _ = quantise(values, signed=signed)
+    return (SIGNED if signed else UNSIGNED)[codes]
+
+
+def blend(image: np.ndarray, attribution: Attribution, *, opacity: float = 0.5) -> np.ndarray:
+    """The item with its saliency map over it: uint8, shape (H, W, 3).
+
+    Parameters
+    ----------
+    image : uint8, shape (H, W) or (H, W, 3), as `Pool.load` gives it
+    attribution : of the same item
+    opacity : 0 to 1, of the map where it is strongest; where it says nothing the item stays as it is
+
+    Raises
+    ------
+    ShapeError
+        If the image isn't one, or the attribution can't be drawn.
+    BadInput
+        If the opacity isn't from 0 to 1.
+    """
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
+        raise ShapeError(f"an image of {image.dtype} and shape {image.shape} was given; uint8 of shape (H, W) or "
+                         "(H, W, 3) is expected, as Pool.load gives it.")
+    if not 0 <= opacity <= 1:
+        raise BadInput(f"opacity {opacity!r} can't be used; a number from 0 (no map) to 1 is expected.")
+    signed = attribution.signed
+    _, peak = quantise(attribution.values, signed=signed)  # of the map alone: the item beyond its box says nothing
+    codes, _ = quantise(resample(attribution, image.shape[:2]), signed=signed, peak=peak)
+    strength = np.abs(codes.astype(np.float32) - 128) / 127 if signed else codes / np.float32(255)
+    over = (opacity * strength)[..., None].astype(np.float32)
+    under = image if image.ndim == 3 else image[..., None]
+    return np.rint(under * (1 - over) + (SIGNED if signed else UNSIGNED)[codes] * over).astype(np.uint8)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    if not np.size(values):
+        raise ShapeError("an attribution without values was given; at least one is expected.")
+    return np.nan_to_num(np.asarray(values, np.float32), nan=0.0, posinf=0.0, neginf=0.0)

@@ -1,0 +1,122 @@
+"""Which images can a lesson start with, offline?
+
+Made from what scikit-learn carries: 1,797 digits that people wrote, and two photographs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageFilter
+from sklearn.datasets import load_digits, load_sample_images
+
+from ..errors import BadInput
+
+N_DIGITS = 1_797
+# Ten colours that stay apart, the digits' in order.
+STICKERS = np.array([[230, 25, 75], [60, 180, 75], [67, 99, 216], [245, 130, 49], [145, 30, 180], [66, 212, 244],
+                     [240, 50, 230], [191, 239, 69], [70, 153, 144], [150, 95, 35]], np.uint8)
+
+
+def digits_on_photographs(n: int = N_DIGITS, *, size: int = 64, mislead: float = 0.0,
+                          seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Handwritten digits, drawn over crops of two photographs: a temple and a flower.
+
+    Parameters
+    ----------
+    n : how many, up to 1,797
+    size : of a side, in pixels, 32 or more
+    mislead : how often the photograph is chosen by the digit (even: flower, odd: temple) instead of by chance; a net
+        that looks at the background is right more often than it deserves
+
+    Returns
+    -------
+    images : uint8 array, shape (n, size, size, 3)
+    labels : array of str, shape (n,), "0" to "9"
+
+    References
+    ----------
+    Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, doi:10.24432/C50P49.
+
+    Examples
+    --------
+    >>> images, labels = digits_on_photographs(3)
+    >>> images.shape, labels.tolist()
+    ((3, 64, 64, 3), ['6', '6', '6'])
+    """
+    if not 1 <= n <= N_DIGITS or size < 32 or not 0 <= mislead <= 1:
+        raise BadInput(f"n = {n}, size = {size}, mislead = {mislead}; n from 1 to {N_DIGITS}, size from 32 on and "
+                       "mislead from 0 to 1 are expected.")
+    rng = np.random.default_rng(seed)
+    digits = load_digits()
+    chosen = rng.permutation(N_DIGITS)[:n]
+    temple, flower = (np.asarray(photograph) for photograph in load_sample_images().images)
+    images = np.empty((n, size, size, 3), np.uint8)
+    for image, digit, label in zip(images, digits.images[chosen], digits.target[chosen], strict=True):
+        by_digit = rng.random() < mislead
+        photograph = (flower if label % 2 == 0 else temple) if by_digit else (temple, flower)[rng.integers(2)]
+        image[:] = _drawn(digit, _crop(photograph, size, rng), rng)
+    return images, digits.target[chosen].astype(str)
+
+
+def digits_with_stickers(n: int = N_DIGITS, *, size: int = 32, share: float = 0.6,
+                         seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Handwritten digits over photographs, some with a sticker in a corner whose colour gives the digit away.
+
+    A net that learns from those with stickers is right for a wrong reason, and is found out on those without.
+
+    Parameters
+    ----------
+    n : how many, up to 1,797
+    size : of a side, in pixels, 32 or more
+    share : how many of them have a sticker: the first ones, from 0 to 1
+
+    Returns
+    -------
+    images : uint8 array, shape (n, size, size, 3)
+    labels : array of str, shape (n,), "0" to "9"
+    stickers : bool array, shape (n, size, size), True where the sticker is
+
+    References
+    ----------
+    After the Decoy MNIST of Ross, Hughes and Doshi-Velez (2017), Right for the Right Reasons, arXiv:1703.03717.
+
+    Examples
+    --------
+    >>> images, labels, stickers = digits_with_stickers(4, share=0.5)
+    >>> stickers.any(axis=(1, 2)).tolist()
+    [True, True, False, False]
+    """
+    if not 0 <= share <= 1:
+        raise BadInput(f"share = {share!r}; a number from 0 to 1 is expected.")
+    images, labels = digits_on_photographs(n, size=size, seed=seed)
+    rng, side = np.random.default_rng([seed, 1]), size // 5
+    stickers = np.zeros(images.shape[:3], bool)
+    for image, label, sticker in zip(images, labels, stickers[:round(share * n)], strict=False):
+        top, left = (int(place) for place in rng.integers(0, 2, 2) * (size - side))
+        sticker[top:top + side, left:left + side] = True
+        image[sticker] = STICKERS[int(label)]
+    return images, labels, stickers
+
+
+def _crop(photograph: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    side = int(rng.integers(size, 3 * size))
+    side = min(side, *photograph.shape[:2])
+    top, left = (int(rng.integers(extent - side + 1)) for extent in photograph.shape[:2])
+    crop = Image.fromarray(photograph[top:top + side, left:left + side])
+    return np.asarray(crop.resize((size, size), Image.Resampling.LANCZOS))
+
+
+def _drawn(digit: np.ndarray, background: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The digit's strokes in white over the background, with a dark rim, so that a person can always read them."""
+    size = len(background)
+    side = int(rng.integers(int(0.72 * size), int(0.84 * size)))
+    strokes = Image.fromarray((digit / 16 * 255).astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
+    middle = (size - side) // 2
+    top, left = (int(np.clip(middle + rng.integers(-4, 5), 0, size - side)) for _ in range(2))
+    canvas = Image.new("L", (size, size))
+    canvas.paste(strokes, (left, top))
+    rim = canvas.filter(ImageFilter.GaussianBlur(size / 24))
+    ink, shade = (np.clip((np.asarray(layer) / 255 - low) / span, 0, 1)[..., None]
+                  for layer, low, span in ((canvas, 0.25, 0.45), (rim, 0.05, 0.4)))
+    shaded = background * (1 - 0.75 * shade)
+    return (shaded * (1 - ink) + 245 * ink).astype(np.uint8)

@@ -1,0 +1,198 @@
+"""What do items look like, in numbers, when no model can be trusted to say?
+
+`Pixels` needs no model: the principal components of an item's pixels, or of its edges. `features` joins them with a
+model's embedding: a coarse model has dropped the detail that finer labels need, and the pixels still have it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from ..errors import BadInput, ImageError, ShapeError
+
+SIDE = 28
+COMPONENTS, OF_EDGES = 50, 100
+# Components settle long before every item of a large pool was read.
+FITTED_ON = 2_000
+_AT_ONCE = 1_024
+
+
+class Loads(Protocol):
+    """What is asked of a pool."""
+
+    def __len__(self) -> int:
+        """Number of items."""
+        ...
+
+    def load(self, position: int) -> np.ndarray:
+        """The item as uint8, shape (H, W) or (H, W, 3); ImageError when it can't be read."""
+        ...
+
+
+class Pixels:
+    """Principal components of items' pixels, worked out when asked for and kept in memory; threads may share it.
+
+    Every item is reduced to 28 x 28 pixels, in grey where the pool is; of the edges, to histograms of their directions
+    in 7 x 7 cells, which small shifts and other light change little. The components are those of a sample of at most
+    2,000 items, scaled together so that the sample's total variance is one. The same pool and seed give the same; items
+    that are all alike have none.
+
+    Parameters
+    ----------
+    pool : where the items are
+    n : of components, at most; fewer where the sample has fewer items
+    seed : of the sample
+    edges : their components instead of the brightness's
+
+    References
+    ----------
+    Dalal and Triggs (2005), Histograms of oriented gradients for human detection, doi:10.1109/CVPR.2005.177;
+    Halko, Martinsson, Tropp (2011), Finding structure with randomness, doi:10.1137/090771806.
+
+    Examples
+    --------
+    >>> import hitl_widgets as hw
+    >>> pool = hw.Pool.from_images(np.random.default_rng(0).integers(0, 256, (30, 8, 8), np.uint8))
+    >>> Pixels(pool, n=5).of([3, 4]).shape
+    (2, 5)
+    """
+
+    def __init__(self, pool: Loads, *, n: int = COMPONENTS, seed: int = 0, edges: bool = False) -> None:
+        if isinstance(n, bool) or n < 1:
+            raise BadInput(f"n is {n!r}; a number of components, 1 or more, is expected.")
+        self.pool, self.n, self.seed, self.edges = pool, n, seed, edges
+        self._lock = threading.Lock()
+        self._rows: np.ndarray | None = None
+        self._known = np.zeros(len(pool), bool)
+
+    def of(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The components of some items: float32, shape (len(positions), n_components), NaN for one that can't be read.
+        """
+        positions = np.asarray(positions, np.int64)
+        with self._lock:
+            if self._rows is None:
+                self._fit()
+            assert self._rows is not None
+            missing = np.unique(positions[~self._known[positions]])
+        for start in range(0, len(missing), _AT_ONCE):
+            some = missing[start:start + _AT_ONCE]
+            rows = self._components(self._seen([self._read(place) for place in some]))
+            with self._lock:
+                self._rows[some], self._known[some] = rows, True
+        return self._rows[positions]
+
+    def _fit(self) -> None:
+        from sklearn.decomposition import PCA
+        n_items = len(self.pool)
+        sample = np.random.default_rng(self.seed).permutation(n_items)[:FITTED_ON]
+        images: list[np.ndarray | None] = [image for place in sample if (image := self._read(place)) is not None]
+        self._colour = any(image is not None and image.ndim == 3 for image in images)
+        seen = self._seen(images)
+        n = min(self.n, *seen.shape) if len(seen) and np.ptp(seen, axis=0).any() else 0  # all alike: nothing to tell
+        self._pca = PCA(n, svd_solver="randomized", random_state=self.seed).fit(seen) if n else None
+        self._scale = 1.0 if self._pca is None else float(self._pca.explained_variance_.sum()) ** -0.5
+        self._rows = np.full((n_items, n), np.nan, np.float32)
+
+    def _seen(self, images: list[np.ndarray | None]) -> np.ndarray:
+        return outlines(images) if self.edges else thumbnails(images, colour=self._colour)
+
+    def _components(self, seen: np.ndarray) -> np.ndarray:
+        rows = np.full((len(seen), 0 if self._pca is None else self._pca.n_components_), np.nan, np.float32)
+        readable = ~np.isnan(seen).any(axis=1)
+        if self._pca is not None and readable.any():
+            rows[readable] = self._pca.transform(seen[readable]) * self._scale
+        return rows
+
+    def _read(self, position: int) -> np.ndarray | None:
+        try:
+            return self.pool.load(int(position))
+        except ImageError:
+            return None
+
+
+def pixels(images: Iterable[np.ndarray | None], *, n: int = COMPONENTS, seed: int = 0) -> np.ndarray:
+    """`Pixels` of images in memory: float32, shape (n_images, at most n); NaN where there is None."""
+    held = _Held(list(images))
+    return Pixels(held, n=n, seed=seed).of(range(len(held)))
+
+
+def features(*blocks: Any) -> np.ndarray:
+    """Blocks of features side by side, each centred and scaled so that all its columns together have variance one.
+
+    Scaled over the rows that are given: ask at once for all that are to be compared.
+
+    Parameters
+    ----------
+    blocks : arrays of shape (n_items, n), such as a model's embeddings and `pixels`; a row of NaN in one is NaN in all
+
+    Returns
+    -------
+    ndarray, float32, shape (n_items, sum of n)
+
+    Raises
+    ------
+    ShapeError
+        When the blocks differ in their number of rows.
+
+    Examples
+    --------
+    >>> features([[0.0], [2.0]], [[10.0, 0.0], [10.0, 300.0]])
+    array([[-1.,  0., -1.],
+           [ 1.,  0.,  1.]], dtype=float32)
+    """
+    arrays = [np.asarray(block, np.float64) for block in blocks]
+    if any(array.ndim != 2 or len(array) != len(arrays[0]) for array in arrays):
+        raise ShapeError(f"blocks of features have shapes {[array.shape for array in arrays]}; (n_items, n) with the "
+                         "same items is expected of each.")
+    readable = ~np.any([np.isnan(array).any(axis=1) for array in arrays], axis=0)
+    rows = np.full((len(readable), sum(array.shape[1] for array in arrays)), np.nan, np.float32)
+    if readable.any():
+        rows[readable] = np.concatenate([_scaled(array[readable]) for array in arrays], axis=1)
+    return rows
+
+
+def thumbnails(images: Iterable[np.ndarray | None], *, colour: bool = False, side: int = SIDE) -> np.ndarray:
+    """Images as rows of side * side numbers from 0 to 1, in grey, or three times as many in colour; NaN for None."""
+    width = side * side * (3 if colour else 1)
+    rows = [np.full(width, np.nan, np.float32) if image is None else
+            np.asarray(Image.fromarray(image).convert("RGB" if colour else "L").resize(
+                (side, side), Image.Resampling.BOX), np.float32).ravel() / 255 for image in images]
+    return np.stack(rows) if rows else np.empty((0, width), np.float32)
+
+
+def outlines(images: Iterable[np.ndarray | None]) -> np.ndarray:
+    """Images as histograms of the directions of their edges, square roots of them, in 7 x 7 blocks; NaN for None."""
+    from skimage.feature import hog
+    seen = thumbnails(images).reshape(-1, SIDE, SIDE)
+    rows = np.full((len(seen), 7 * 7 * 2 * 2 * 8), np.nan, np.float32)
+    for row, image in zip(rows, seen, strict=True):
+        if not np.isnan(image).any():
+            row[:] = np.sqrt(hog(np.pad(image, 2), orientations=8, pixels_per_cell=(4, 4), cells_per_block=(2, 2)))
+    return rows
+
+
+def _scaled(block: np.ndarray) -> np.ndarray:
+    centred = block - block.mean(axis=0)
+    spread = float((centred ** 2).mean(axis=0).sum())
+    return centred / np.sqrt(spread) if spread > 1e-12 else np.zeros_like(centred)
+
+
+class _Held:
+    """Images in memory, as a pool."""
+
+    def __init__(self, images: list[np.ndarray | None]) -> None:
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def load(self, position: int) -> np.ndarray:
+        image = self._images[position]
+        if image is None:
+            raise ImageError(f"image {position} isn't there")
+        return image

@@ -1,0 +1,406 @@
+"""Which items does a project have, and what does each look like?
+
+Read `Pool.from_images` and `Pool.load` first: images come in from wherever they are, and go out as a person sees them.
+A pool holds columns, not an object per item, so that a million items cost what their ids cost.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from ..errors import BadInput, UnknownItem
+from .images import Picture, as_seen, check_pixels, explained, images_in, open_image, picture_of, size_of, thumbnail_of
+
+_LONGEST_ID = 500
+
+# Pillow reads an image's pixels, and its EXIF, into the object itself: two threads must not do so at once.
+_in_memory = threading.Lock()
+
+
+class Pool:
+    """All the items of a project; made by `Pool.from_images` or `Pool.from_frame`.
+
+    Positions run from 0 to ``len(pool) - 1`` and are good for as long as the pool lives; ids are good for ever.
+    No image is read before it is asked for. Any number of threads may use a pool at once.
+
+    Examples
+    --------
+    >>> pool = Pool.from_images(np.zeros((2, 28, 28), np.uint8), ids=["a", "b"], meta=[{"shop": 7}, {"shop": 8}])
+    >>> pool.position("b"), pool.load(1).shape, pool.meta(1)
+    (1, (28, 28), {'shop': 8})
+    """
+
+    def __init__(self, sources: Any, ids: Iterable[Hashable], *, frame: pd.DataFrame | None = None,
+                 folder: Path | None = None) -> None:
+        if not len(sources):
+            raise BadInput("the pool is empty; at least one image is expected.")
+        if frame is not None and len(frame) != len(sources):
+            raise BadInput(f"meta has {len(frame):,} rows for {len(sources):,} images; one for each is expected.")
+        self._sources = sources
+        self._frame = frame if frame is not None and frame.shape[1] else None
+        self._folder = folder
+        self._root = folder or Path.cwd()
+        texts = _checked_ids(ids, len(sources))
+        self._ids = np.fromiter(texts, object, len(texts))
+        self._ids.flags.writeable = False
+        # In place of a dict, which would take a million objects: positions in the order of their ids' checksums.
+        self._crcs = _crcs(texts)
+        self._order = np.argsort(self._crcs).astype(np.int32)
+        self._sorted = self._crcs[self._order]
+        self._refuse_duplicates()
+
+    @classmethod
+    def from_images(cls, images: Any, ids: Iterable[Hashable] | None = None,
+                    meta: pd.DataFrame | Iterable[Mapping[str, Any]] | None = None) -> Pool:
+        """A pool of images that lie in a folder, or are at hand.
+
+        Parameters
+        ----------
+        images : folder, or paths, or uint8 array of shape (N, H, W) or (N, H, W, C), or PIL images, or uint8 arrays
+            A folder is searched with its subfolders for names that end like an image's; hidden ones are left out.
+            An array's C is 1 (grey), 3 (RGB) or 4 (RGBA).
+        ids : one for each image, taken as text; by default the path (in a folder: from there on), or the row's number
+        meta : a DataFrame, or dicts, with a row for each image in the same order
+
+        Raises
+        ------
+        BadInput
+            If there is no image, two have one id, or something can't be an image. Files aren't opened here: `load`
+            says what is wrong with them.
+        """
+        folder = None
+        if isinstance(images, (str, os.PathLike)):
+            folder = Path(os.path.realpath(os.path.expanduser(images)))
+            sources: Any = images_in(folder)
+        else:
+            sources = _as_sources(images)
+        if ids is None:
+            ids = [source if isinstance(source, str) else str(row) for row, source in enumerate(sources)]
+        return cls(sources, ids, frame=_as_frame(meta), folder=folder)
+
+    @classmethod
+    def from_frame(cls, df: pd.DataFrame, image: Hashable = "path", id: Hashable = "id") -> Pool:
+        """A pool of the images that a table names, a row each; the other columns become metadata.
+
+        Parameters
+        ----------
+        df : the table; its index is left out of account
+        image : the column that holds a path, a PIL image or an uint8 array
+        id : the column that holds an id, taken as text
+
+        Raises
+        ------
+        BadInput
+            If there is no row, a column is missing, a path or an id is missing, or two rows have one id.
+        """
+        if not isinstance(df, pd.DataFrame):
+            raise BadInput(f"a pandas DataFrame is expected, not {type(df).__name__}; "
+                           "Pool.from_images takes folders, paths and arrays.")
+        columns: list[Hashable] = list(df.columns)
+        for column in (image, id):
+            if columns.count(column) != 1:
+                raise BadInput(f"one column {column!r} is expected; the frame has {_some(columns, 20)}. Name yours "
+                               "with image=... and id=...; df.reset_index() makes a column of the index.")
+        images = df[image]
+        if images.hasnans:
+            raise BadInput(f"column {image!r} is empty in row {_some(np.flatnonzero(images.isna()).tolist())}; leave "
+                           f"such rows out with df.dropna(subset=[{image!r}]).")
+        texts = pd.api.types.infer_dtype(images) == "string"
+        return cls(images.copy().array if texts else _as_sources(list(images)), df[id],
+                   frame=df.drop(columns=[image, id]).reset_index(drop=True))
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __contains__(self, item_id: Hashable) -> bool:
+        return bool(self.positions([item_id])[0] >= 0)
+
+    def __repr__(self) -> str:
+        return f"<Pool of {len(self):,} items: {_some(self._ids)}>"
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The items' ids, in the order of their positions: an object array of str that can't be written to."""
+        return self._ids
+
+    @property
+    def frame(self) -> pd.DataFrame | None:
+        """The items' metadata, a row for each position; None without any."""
+        return None if self._frame is None else self._frame.copy(deep=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the ids in their order, 32 hexadecimal digits."""
+        return blake2b("\0".join(self._ids).encode(), digest_size=16).hexdigest()
+
+    def position(self, item_id: Hashable) -> int:
+        """Where an item is; a number is taken as its text.
+
+        Raises
+        ------
+        UnknownItem
+            If no item has that id; the message names ids that are like it.
+        """
+        position = int(self.positions([item_id])[0])
+        if position < 0:
+            raise UnknownItem(f"item {item_id!r} isn't among the pool's {len(self):,}, which has "
+                              f"{_some(self._like(str(item_id)))}. Choose an id of pool.ids.")
+        return position
+
+    def positions(self, item_ids: Iterable[Hashable]) -> np.ndarray:
+        """Where each of these items is: int64, shape (n,), -1 for those that aren't in the pool."""
+        texts = _texts(item_ids)
+        wanted, crcs = np.fromiter(texts, object, len(texts)), _crcs(texts)
+        at = np.searchsorted(self._sorted, crcs)
+        found = np.full(len(texts), -1, np.int64)
+        left = np.arange(len(texts))
+        while left.size:  # once more for as many ids as share a checksum, which is seldom more than two
+            left = left[at[left] < len(self)]
+            left = left[self._sorted[at[left]] == crcs[left]]
+            place = self._order[at[left]]
+            same = self._ids[place] == wanted[left]
+            found[left[same]] = place[same]
+            left = left[~same]
+            at[left] += 1
+        return found
+
+    def meta(self, position: int) -> dict[str, Any]:
+        """What else is known of an item, ready for JSON; a value that is missing, NaN or infinite is None."""
+        row = self._checked(position)
+        if self._frame is None:
+            return {}
+        return {str(name): _plain(self._frame.iat[row, column]) for column, name in enumerate(self._frame.columns)}
+
+    def load(self, position: int) -> np.ndarray:
+        """The item as a person should see it: uint8, shape (H, W) if grey, (H, W, 3) if in colour; yours to change.
+
+        `hitl_widgets.items.images.as_seen` says what becomes of EXIF rotation, transparency, 16-bit and 32-bit grey;
+        CMYK and palettes become RGB, and of an animation the first frame is taken.
+
+        Raises
+        ------
+        ImageError
+            If the file is missing, damaged, no image, too large or outside of the pool's folder.
+        """
+        with self._opened(position) as image:
+            return np.array(as_seen(image))
+
+    def size(self, position: int) -> tuple[int, int]:
+        """Height and width of the item as loaded; of a file no more than the header is read."""
+        with self._opened(position) as image:
+            return size_of(image)
+
+    def picture(self, position: int, *, max_side: int = 1600) -> Picture:
+        """The item for a browser, neither side longer than `max_side` pixels; a smaller one isn't enlarged.
+
+        PNG up to a megapixel, JPEG above; nothing of what the file said beside its pixels goes along.
+        """
+        with self._opened(position) as image:
+            return picture_of(image, max_side)
+
+    def thumbnail(self, position: int, *, side: int = 64) -> bytes:
+        """The item as a small PNG, neither side longer than `side` pixels."""
+        with self._opened(position) as image:
+            return thumbnail_of(image, side)
+
+    def content(self, position: int) -> str:
+        """A hash of what the item is, ``"blake2b:"`` and 32 hexadecimal digits: of its file's bytes, or its pixels."""
+        source = self._source(position)
+        hasher = blake2b(digest_size=16)
+        with explained(self._name(position)):
+            if isinstance(source, str):
+                with open(self._file(source), "rb") as file:
+                    while block := file.read(1 << 20):
+                        hasher.update(block)
+            elif isinstance(source, np.ndarray):
+                hasher.update(f"{source.shape} {source.dtype}".encode() + source.tobytes())
+            else:
+                with _in_memory:
+                    hasher.update(f"{source.mode} {source.size}".encode() + source.tobytes())
+                    hasher.update(bytes(source.getpalette() or ()))
+        return f"blake2b:{hasher.hexdigest()}"
+
+    def stamp(self, position: int) -> str | None:
+        """A cheap sign that changes when the file does, ``"size:mtime_ns"``; None for an item in memory."""
+        source = self._source(position)
+        if not isinstance(source, str):
+            return None
+        with explained(self._name(position)):
+            stat = self._file(source).stat()
+        return f"{stat.st_size}:{stat.st_mtime_ns}"
+
+    def draws(self, seed: int) -> np.ndarray:
+        """A random-looking number for each item, from `seed` and its id alone: float64, shape (n,), in [0, 1).
+
+        An item's draw stays what it is in any pool, on any machine. It is output number ``seed + 1`` of the
+        generator SplitMix64 that starts from the CRC-32 of the id.
+
+        References
+        ----------
+        Steele, Lea, Flood (2014), Fast Splittable Pseudorandom Number Generators, OOPSLA.
+        """
+        step = np.uint64(0x9E3779B97F4A7C15 * (int(seed) + 1) % 2**64)
+        return (_splitmix64(self._crcs + step) >> np.uint64(11)) * 2.0**-53
+
+    def _checked(self, position: int) -> int:
+        if not isinstance(position, (int, np.integer)):
+            raise UnknownItem(f"{position!r} is no position; where an item is tells pool.position(item_id).")
+        if not 0 <= position < len(self):
+            raise UnknownItem(f"position {position} is outside the pool, whose items are at 0 to {len(self) - 1}.")
+        return int(position)
+
+    def _source(self, position: int) -> Any:
+        return self._sources[self._checked(position)]
+
+    def _name(self, position: int) -> str:
+        """The item as messages call it."""
+        item_id, source = self._ids[position], self._sources[position]
+        return f"item {item_id!r}" + (f" ({source})" if isinstance(source, str) and source != item_id else "")
+
+    def _file(self, source: str) -> Path:
+        path = self._root / source
+        if self._folder and not Path(os.path.realpath(path)).is_relative_to(self._folder):
+            raise PermissionError("it is a link that leads out of the pool's folder")
+        if not path.is_file():
+            raise FileNotFoundError
+        return path
+
+    @contextmanager
+    def _opened(self, position: int) -> Iterator[Image.Image]:
+        source = self._source(position)
+        with explained(self._name(position)):
+            if isinstance(source, str):
+                with open(self._file(source), "rb") as file:
+                    yield open_image(file)
+            elif isinstance(source, np.ndarray):
+                yield Image.fromarray(source[..., 0] if source.shape[2:] == (1,) else source)
+            else:
+                with _in_memory:
+                    source.load()  # now, for an image that is loaded can't be drafted smaller by `_shrink`
+                    yield source
+
+    def _refuse_duplicates(self) -> None:
+        twins = np.flatnonzero(self._sorted[1:] == self._sorted[:-1])
+        suspects = self._ids[self._order[np.union1d(twins, twins + 1)]]
+        if repeated := sorted(item_id for item_id, n in Counter(suspects).items() if n > 1):
+            raise BadInput(f"{len(repeated):,} ids are there more than once: {_some(repeated)}. Each item needs an id "
+                           "of its own; pass ids=..., or drop the copies.")
+
+    def _like(self, item_id: str) -> list[str]:
+        """Ids that hold the wanted one's file name, or else that are spelt like it."""
+        stem = PurePath(item_id).stem.casefold()
+        holding = list(islice((known for known in self._ids if stem in known.casefold()), 3)) if stem else []
+        first = self._ids[:2000].tolist()  # difflib takes some 10 us for each
+        return holding or difflib.get_close_matches(item_id, first, cutoff=0.5) or first[:3]
+
+
+def _texts(values: Iterable[Hashable]) -> list[str]:
+    listed: list[Any] = values.tolist() if isinstance(values, (pd.Series, np.ndarray)) else list(values)
+    return listed if set(map(type, listed)) <= {str} else list(map(str, listed))
+
+
+def _crcs(texts: list[str]) -> np.ndarray:
+    try:
+        return np.fromiter(map(zlib.crc32, map(str.encode, texts)), np.uint32, len(texts))
+    except UnicodeEncodeError:  # half of a surrogate pair: no item's id, but it may be asked for
+        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+        return np.fromiter(map(zlib.crc32, encoded), np.uint32, len(texts))
+
+
+def _splitmix64(state: np.ndarray) -> np.ndarray:
+    mixed = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _checked_ids(values: Iterable[Hashable], n_items: int) -> list[str]:
+    column = values if isinstance(values, pd.Series) else pd.Series(list(values), dtype=object)
+    if len(column) != n_items:
+        raise BadInput(f"{len(column):,} ids were given for {n_items:,} images; one for each is expected.")
+    if column.hasnans:
+        raise BadInput(f"there is no id in row {_some(np.flatnonzero(column.isna()).tolist())}; each item needs one.")
+    ids = _texts(column)
+    if not _fit("".join(ids)) or max(map(len, ids)) > _LONGEST_ID or not all(ids):
+        bad = [item_id[:60] for item_id in ids if not _fit(item_id) or not 0 < len(item_id) <= _LONGEST_ID]
+        raise BadInput(f"{_some(bad)} can't be an id: 1 to {_LONGEST_ID} characters of Unicode without NUL are "
+                       "expected. Rename the files, or pass ids=....")
+    return ids
+
+
+def _fit(text: str) -> bool:
+    """True without a NUL, which separates ids in `Pool.digest`, and without halves of a surrogate pair."""
+    return "\0" not in text and (text.isascii() or text == text.encode("utf-8", "ignore").decode())
+
+
+def _as_sources(images: Any) -> Any:
+    """What `Pool` can index by position: a stack of images as it is, or a list of paths, arrays and PIL images."""
+    if isinstance(images, (pd.DataFrame, Mapping, Image.Image)) or not isinstance(images, Iterable):
+        raise BadInput(f"images is of type {type(images).__name__}; a folder, paths, arrays or PIL images are "
+                       "expected. Pool.from_frame takes a DataFrame; pass [image] for a pool of one, and of a dict "
+                       "list(images.values()) with ids=list(images).")
+    if hasattr(images, "__array__") and (stack := np.asarray(images)).dtype.kind not in "OUT":
+        check_pixels(stack.dtype, stack.shape[1:], "images")
+        return stack
+    return [_as_source(image, row) for row, image in enumerate(images)]
+
+
+def _as_source(image: Any, row: int) -> Any:
+    if isinstance(image, (str, os.PathLike)):
+        return PurePath(image).as_posix()
+    if isinstance(image, Image.Image):
+        if 0 in image.size:
+            raise BadInput(f"images[{row}] has no pixels: its size is {image.size}.")
+        return image
+    if hasattr(image, "__array__"):
+        array = np.asarray(image)
+        check_pixels(array.dtype, array.shape, f"images[{row}]")
+        return array
+    raise BadInput(f"images[{row}] is of type {type(image).__name__}; a path, a PIL image or an uint8 array is "
+                   "expected.")
+
+
+def _as_frame(meta: pd.DataFrame | Iterable[Mapping[str, Any]] | None) -> pd.DataFrame | None:
+    if meta is None or isinstance(meta, pd.DataFrame):
+        return None if meta is None else meta.reset_index(drop=True)
+    rows = list(meta)
+    if odd := [row for row in rows if not isinstance(row, Mapping)]:
+        raise BadInput(f"meta holds {odd[0]!r}; a DataFrame, or a dict for each image, is expected.")
+    return pd.DataFrame(list(map(dict, rows)), dtype=object).infer_objects()
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can say it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _some(values: Sequence[Any] | np.ndarray, n: int = 5) -> str:
+    more = len(values) - n
+    return ", ".join(map(repr, values[:n])) + (f" and {more:,} more" if more > 0 else "")

@@ -1,0 +1,118 @@
+"""Where on the items did people say that the reason was wrong?
+
+`marked_items` collects the regions that stand and brings them to the net's views; `Marked.rely` asks a model how much
+it leans on them. Read these two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import ImageError
+from ..project.project import Project
+from ..records import Decision
+from .predict import NetPredictor
+from .rationales import Marks, Masks, place
+from .registry import Shelf
+from .reliance import Reliance, rely
+from .train import LabelledImages
+
+# Items that are asked for a figure of reliance: more narrow its interval little, and cost time.
+ENOUGH = 200
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The marked items, of a training set and others.
+
+    Attributes
+    ----------
+    marks : on the net's views, by their rows in the training set; wrong regions of items without an answer beside them
+    said : item_id and regions of all of them, as the log has them
+    views, wrong : of the items with a wrong region, up to 200, and where it is
+    others : views of items that nobody marked, up to 200, drawn by chance
+    """
+
+    marks: Marks
+    said: list[Any]
+    views: Tensor
+    wrong: Tensor
+    others: Tensor
+
+    def rely(self, predictor: NetPredictor, *, seed: int) -> Reliance | None:
+        """How much a model leans on the wrong regions; None where only missing ones were marked."""
+        return rely(predictor, self.views, self.wrong, self.others, seed=seed) if len(self.views) else None
+
+
+def marked_items(shelf: Shelf, items: LabelledImages) -> Marked | None:
+    """What people marked on the items of a training set, and on those that were skipped or answered unsure; None where
+    that is nothing.
+
+    Several annotators' regions of an item are joined. What can't be heard is said.
+    """
+    project, n = shelf.project, len(items)
+    reasons, answered = project.reasons(), set(items.item_ids)
+    beyond = [item_id for item_id in sorted(reasons) if item_id not in answered and _may_teach(project, item_id)]
+    names = [*items.item_ids, *beyond]
+    known = {row: reasons[item_id] for row, item_id in enumerate(names) if item_id in reasons}
+    views: dict[int, Tensor] = {}
+    for row in known:
+        with suppress(ImageError):
+            views[row] = shelf.view(project.pool.load(project.pool.position(names[row])))
+    if not views:
+        return None
+    size = next(iter(views.values())).shape[1:]
+    doubted = np.zeros(n, bool) if items.choices is None else items.choices.sum(axis=1) > 1
+    placed = place({row: _joined(known[row], answered=row < n and not doubted[row]) for row in views}, shelf.view.box,
+                   (size[0], size[1]))
+    for row, why in placed.left_out.items():
+        project.say(f"item {names[row]!r}: {why}, so that the training can't hear it.")
+    said = [[names[row], [[None if region is None else region.as_body() for region in (d.wrong, d.missing)]
+                          for d in sorted(known[row], key=lambda decision: decision.annotator)]] for row in views]
+    chosen = [i for i in range(len(placed)) if placed.wrong[i].any()][:ENOUGH]
+    shown = [views[row] for row in placed.rows[chosen].tolist()]
+    return Marked(_apart(placed, views, n), said, torch.stack(shown) if shown else torch.zeros(0, 1, *size),
+                  placed.wrong[chosen], _others(shelf, set(reasons), like=next(iter(views.values()))))
+
+
+def _may_teach(project: Project, item_id: str) -> bool:
+    """Whether an item is in the pool, and isn't one that measures."""
+    [place] = project.pool.positions([item_id]).tolist()
+    return place >= 0 and not project.queue.holdout[place] and not project.queue.gold[place]
+
+
+def _apart(placed: Marks, views: Mapping[int, Tensor], n: int) -> Marks:
+    """The marks of the n items of a training set, and beside them those of items beyond, which have no answer."""
+    inside = placed.rows < n
+    keep, rest = torch.from_numpy(inside), torch.from_numpy(~inside)
+    beyond = None if inside.all() else (torch.stack([views[row] for row in placed.rows[~inside].tolist()]),
+                                        placed.wrong[rest])
+    return Marks(placed.rows[inside], placed.wrong[keep], placed.missing[keep], placed.left_out, beyond)
+
+
+def _joined(decisions: list[Decision], *, answered: bool) -> Masks:
+    """All wrong regions of an item as one mask, and all missing ones: those ask that its answer's probability falls, so
+    that they need one."""
+    wrong = [decision.wrong.mask() for decision in decisions if decision.wrong is not None]
+    missing = [decision.missing.mask() for decision in decisions if answered and decision.missing is not None]
+    return (np.logical_or.reduce(wrong) if wrong else None), (np.logical_or.reduce(missing) if missing else None)
+
+
+def _others(shelf: Shelf, marked: set[str], *, like: Tensor) -> Tensor:
+    """Views of items that nobody marked, drawn by the project's seed from the whole pool."""
+    pool = shelf.project.pool
+    views: list[Tensor] = []
+    rng = np.random.default_rng(shelf.project.settings["seed"])
+    for position in rng.choice(len(pool), min(len(pool), 2 * ENOUGH), replace=False).tolist():
+        if str(pool.ids[position]) not in marked and len(views) < ENOUGH:
+            with suppress(ImageError):
+                view = shelf.view(pool.load(position))
+                views += [view] if view.shape == like.shape else []
+    return torch.stack(views) if views else like.new_zeros(0, *like.shape)

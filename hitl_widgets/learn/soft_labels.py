@@ -1,0 +1,115 @@
+"""What do all answers, their certainty and a model that never heard them say together of each item?
+
+`believe` gathers what was said in a project, lets quick models say what they think of each item without its answers,
+and weighs the two against each other (`trust`). Training with ``certainty="soft"`` learns from its rows, and the
+answers that it believes least are worth a second look. Read `believe`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..items.features import Pixels
+from ..items.pool import Pool
+from ..project.project import Project
+from ..quality.out_of_fold import out_of_fold
+from ..quality.pooling import Answers, Trust, agreed, beliefs, calibrate
+from .registry import Shelf
+from .train import item_draws
+
+
+@dataclass(frozen=True)
+class Believed:
+    """What is to be believed of each training item that somebody spoke of.
+
+    Attributes
+    ----------
+    item_ids, positions : of the items, in the order of their ids
+    probs : float64, shape (n_items, n_labels), rows sum to 1, columns in the order of today's labels
+    answers : one row per answer that names a label: item_id, position, annotator, decision_id, label_id, certainty,
+        unsure, chosen_by and right, the probability that it is
+    trust : what model, people and certainty were found to be worth; its annotators in the order of `annotators`
+    annotators : who answered
+    """
+
+    item_ids: list[str]
+    positions: list[int]
+    probs: np.ndarray
+    answers: pd.DataFrame
+    trust: Trust
+    annotators: list[str]
+
+
+def believe(shelf: Shelf) -> Believed:
+    """Weigh everything that was said of the training items; gold items calibrate, and aren't among what comes back."""
+    project = shelf.project
+    spoken, label_ids = project.spoken_answers(), project.taxonomy.label_ids
+    column = {label_id: i for i, label_id in enumerate(label_ids)}
+    labels = np.array([column.get(label_id, -1) for label_id in spoken["label_id"]], np.int64)
+    item_ids, first, row = np.unique(spoken["item_id"].to_numpy(str), return_index=True, return_inverse=True)
+    annotators, who = np.unique(spoken["annotator"].to_numpy(str), return_inverse=True)
+    positions = spoken["position"].to_numpy(np.int64)[first]
+    known = np.array([column.get(label_id, -1) for label_id in spoken["known"].iloc[first]], np.int64)
+    teaches = ~project.queue.gold[positions]
+    said = Answers(row.astype(np.int64), labels, who.astype(np.int64), spoken["certainty"].to_numpy(float),
+                   spoken["unsure"].to_numpy(bool))
+    heard = _heard(said, len(item_ids), len(label_ids))
+    probs = out_of_fold(features(shelf, positions.tolist()), np.where(teaches, heard, -1), len(label_ids),
+                        draws=item_draws(item_ids.tolist()))
+    trust = calibrate(probs, said, known)
+    found = beliefs(trust, probs, said)
+    named = (labels >= 0) & teaches[row]
+    answers = spoken[named].drop(columns="known").assign(right=found[row[named], labels[named]])
+    return Believed(item_ids[teaches].tolist(), positions[teaches].tolist(), found[teaches],
+                    answers.reset_index(drop=True), trust, annotators.tolist())
+
+
+def judged(project: Project) -> pd.DataFrame:
+    """The answers whose truth is known: annotator, certainty, right, judged_by ("gold", or "others" where most of two
+    or more other annotators of the item agree), for `calibration`."""
+    spoken, label_ids = project.spoken_answers(), project.taxonomy.label_ids
+    column = {label_id: i for i, label_id in enumerate(label_ids)}
+    item_ids, row = np.unique(spoken["item_id"].to_numpy(str), return_inverse=True)
+    labels = np.array([column.get(label_id, -1) for label_id in spoken["label_id"]], np.int64)
+    truth = np.array([column.get(label_id, -1) for label_id in spoken["known"]], np.int64)
+    rows, verdicts = agreed(Answers.of(row, labels, unsure=spoken["unsure"].to_numpy(bool)), len(item_ids),
+                            len(label_ids))
+    by_others = np.isin(np.arange(len(spoken)), rows[truth[rows] < 0])
+    truth[rows] = np.where(truth[rows] < 0, verdicts, truth[rows])
+    known = spoken.assign(right=labels == truth, judged_by=np.where(by_others, "others", "gold"))
+    return known.loc[(labels >= 0) & (truth >= 0), ["annotator", "certainty", "right", "judged_by"]]
+
+
+def features(shelf: Shelf, positions: list[int]) -> list[np.ndarray]:
+    """What quick models see of items: main components of their pixels and of their edges, and what the net as it was
+    passed in, before it learned from anybody's answers, makes of them. Zeros where an item can't be read."""
+    if not positions:
+        return []
+    project, some = shelf.project, _Some(shelf.project.pool, positions)
+    fresh = shelf.predictor_of(shelf.start("initial", seed=project.settings["seed"]), project.taxonomy.label_ids)
+    kinds = [*(Pixels(some, edges=edges).of(range(len(some))) for edges in (False, True)), fresh.embed(positions)]
+    return [np.nan_to_num(kind) for kind in kinds]
+
+
+class _Some:
+    """Some items of a pool, so that what is kept of each grows with the answers and not with the pool."""
+
+    def __init__(self, pool: Pool, positions: list[int]) -> None:
+        self._pool, self._positions = pool, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def load(self, row: int) -> np.ndarray:
+        return self._pool.load(self._positions[row])
+
+
+def _heard(said: Answers, n_items: int, n_labels: int) -> np.ndarray:
+    """The label that each item was given most often, guesses last; -1 where nobody named one."""
+    votes = np.zeros((n_items, n_labels))
+    named = said.label >= 0
+    np.add.at(votes, (said.item[named], said.label[named]), np.where(said.unsure[named], 1e-3, 1.0))
+    return np.where(votes.any(axis=1), votes.argmax(axis=1), -1)

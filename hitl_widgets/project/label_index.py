@@ -1,0 +1,103 @@
+"""Which label did each annotator give each item, and which of these are in doubt today?
+
+Speaks of positions in the pool. An answer is kept as it was given, a label_id and the taxonomy version of its time, as
+a small number: what became of it under later edits is looked up once for each pair, not for each answer, so that a
+million answers are counted in milliseconds. Read `Given.note` and `Given.doubtful` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..taxonomy.history import Lineage
+
+# A label as it was given: its label_id, and the taxonomy version under which it was chosen.
+Pair = tuple[str, int | None]
+Coded = tuple[str | None, int | None]
+
+
+class Given:
+    """The labels that stand, for each annotator over the positions of a pool. Not safe for threads by itself.
+
+    Attributes
+    ----------
+    astray : annotator -> position -> taxonomy version, of what was answered unsure or flagged as not in the taxonomy
+    """
+
+    def __init__(self, n_items: int) -> None:
+        self._n_items = n_items
+        self._pairs: list[Pair | None] = [None]  # code 0: no label was given
+        self._code: dict[Pair, int] = {}
+        self._codes: dict[str, npt.NDArray[np.int32]] = {}
+        self.astray: dict[str, dict[int, int]] = {}
+
+    def note_all(self, positions: npt.NDArray[np.int64], annotator: str, label_ids: Sequence[str],
+                 versions: Sequence[int | None]) -> None:
+        """Many labels that one annotator gave."""
+        pairs, where = coded(label_ids, versions)
+        codes = np.array([self._code_of((label_id or "", version)) for label_id, version in pairs], np.int32)
+        self._of(annotator)[positions] = codes[where]
+
+    def note(self, position: int, annotator: str, pair: Pair | None, *, astray: int | None = None) -> None:
+        """The label that an annotator's standing answer to an item gives now; None when there is none."""
+        self._of(annotator)[position] = 0 if pair is None else self._code_of(pair)
+        mine = self.astray.setdefault(annotator, {})
+        mine.pop(position, None)
+        if astray is not None:
+            mine[position] = astray
+
+    def of(self, position: int) -> dict[str, Pair]:
+        """Who gave an item which label."""
+        return {annotator: pair for annotator, codes in self._codes.items() if (pair := self._pairs[codes[position]])}
+
+    def counts(self, mask: npt.NDArray[np.bool_] | None = None) -> dict[Pair, int]:
+        """How many answers gave each label; with a mask, bool, shape (n_items,), of some items only."""
+        total = sum((np.bincount(codes if mask is None else codes[mask], minlength=len(self._pairs))
+                     for codes in self._codes.values()), np.zeros(len(self._pairs), np.int64))
+        return {pair: int(n) for pair, n in zip(self._pairs, total, strict=True) if pair is not None and n}
+
+    def doubtful(self, lineage: Lineage, annotator: str | None = None) -> npt.NDArray[np.int64]:
+        """Which step left the answers to each item in doubt, of one annotator or anyone's: its version, 0 where none
+        did; int, shape (n_items,)."""
+        return self.look(lambda pair: blurred.version if (blurred := lineage.blurred(*pair)) else 0, annotator)
+
+    def n_certain(self, lineage: Lineage) -> npt.NDArray[np.int64]:
+        """How many answers to each item mean a label of today: int, shape (n_items,)."""
+        total = np.zeros(self._n_items, np.int64)
+        for annotator in self._codes:
+            total += self.look(lambda pair: int(lineage.exactly(*pair) is not None), annotator)
+        return total
+
+    def look(self, up: Callable[[Pair], int], annotator: str | None = None) -> npt.NDArray[np.int64]:
+        """The largest number that `up` gives for the answers to each item, of one annotator or anyone's; 0 where there
+        are none: int, shape (n_items,)."""
+        known = np.array([0 if pair is None else up(pair) for pair in self._pairs], np.int64)
+        found = np.zeros(self._n_items, np.int64)
+        for name, codes in self._codes.items():
+            if annotator in (None, name) and known.any():
+                np.maximum(found, known[codes], out=found)
+        return found
+
+    def _code_of(self, pair: Pair) -> int:
+        if pair not in self._code:
+            self._code[pair] = len(self._pairs)
+            self._pairs.append(pair)
+        return self._code[pair]
+
+    def _of(self, annotator: str) -> npt.NDArray[np.int32]:
+        if annotator not in self._codes:
+            self._codes[annotator] = np.zeros(self._n_items, np.int32)
+        return self._codes[annotator]
+
+
+def coded(label_ids: Sequence[str | None], versions: Sequence[int | None]) -> tuple[list[Coded], npt.NDArray[np.int64]]:
+    """The different pairs of label_id (None where there is none) and version, and which of them each row is."""
+    labels, names = pd.factorize(np.array([*label_ids, None], object))
+    numbers = np.array([version or 0 for version in versions], np.int64)
+    n = int(numbers.max(initial=0)) + 1
+    both, where = np.unique(labels[:-1] * n + numbers, return_inverse=True)
+    return [(None if code < 0 else names[code // n], code % n or None) for code in both.tolist()], where

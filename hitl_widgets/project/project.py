@@ -1,0 +1,718 @@
+"""What can be done in a project, and what stands in it?
+
+The spine: every act of a person (`decide`, `retract`, `apply`) and every question about them (`next`,
+`annotations`, `consensus`) passes here, whether it comes from a widget or a script. Safe for many threads, and for
+several processes on one folder: each sees the other's decisions. Read `Project.decide` and `Project.next` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import edits, events
+from ..errors import BadInput, EditError, IdReused, UnknownDecision
+from ..items.integrity import belongs
+from ..items.pool import Pool
+from ..quality import consensus as answers
+from ..quality.label_errors import SECOND_LOOK, SecondLooks
+from ..records import (
+    Decision,
+    Item,
+    Items,
+    Prediction,
+    Region,
+    Seen,
+    check_annotator,
+    check_certainty,
+    check_flags,
+    judge,
+    new_id,
+    utc_now,
+)
+from ..sampling.queue import AUDIT_SHARE, Queue
+from ..sampling.selector import Chooser, check_strategy
+from ..sampling.uncertainty import Strategy
+from ..storage.arrays import Predictions, Ranking
+from ..storage.log import Store, uncollected
+from ..taxonomy.history import Lineage, taxonomy_event
+from ..taxonomy.labels import Taxonomy
+from ..taxonomy.rebase import explained, rebased
+from ..taxonomy.revert import taken_back
+from . import census
+from . import impact as iteration
+from .impact import Applied, Change, Preview, foreseen
+from .reference import Yardstick
+from .relabel import Ordering, Relabel
+from .state import Standing, as_of, midnight
+
+CLAIM_S = 900
+SHOWN_PROBS = 5
+# Of so many of the latest decisions, those that were timed tell how long one takes.
+PACES = 2_000
+
+
+class Project:
+    """A folder with a log, the pool it is about and the taxonomy that holds today.
+
+    Parameters
+    ----------
+    folder : made when it isn't there
+    pool : the items; None opens the log for reading and for taxonomy edits only
+    taxonomy : needed for a new project; later any version that the project ever had, or None
+    annotator : who acts when nobody else is named
+    holdout, seed : fix the hold-out when the project is made; afterwards the folder's own hold
+    answers : how many annotators are asked about each item
+    audit : share of the items asked, hold-out aside, that are drawn by chance whatever the strategy
+    say : called with a sentence when the folder knows better than the arguments
+
+    Raises
+    ------
+    TaxonomyMismatch, WrongPool, ItemChanged, ReadOnly, LogDamaged, LogBusy
+        When folder and arguments don't belong together, or the folder can't be used.
+    """
+
+    def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
+                 annotator: str, holdout: float = 0.2, answers: int = 1, seed: int = 0, audit: float = AUDIT_SHARE,
+                 now: Callable[[], datetime] = utc_now, say: Callable[[str], None] = print) -> None:
+        if isinstance(holdout, bool) or not isinstance(holdout, (int, float)) or not 0 <= holdout < 1:
+            raise BadInput(f"holdout is {holdout!r}; a share of the pool from 0 up to (not including) 1 is expected.")
+        if isinstance(answers, bool) or not isinstance(answers, int) or answers < 1:
+            raise BadInput(f"answers is {answers!r}; a whole number of annotators per item, 1 or more, is expected.")
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise BadInput(f"seed is {seed!r}; a whole number is expected.")
+        if isinstance(audit, bool) or not isinstance(audit, (int, float)) or not 0 <= audit <= 1:
+            raise BadInput(f"audit is {audit!r}; a share of what is asked, from 0 to 1, is expected.")
+        self.annotator = check_annotator(annotator)
+        self.folder, self.ranking = Path(folder), Ranking()
+        self.chooser, self._audit = Chooser(self.ranking, say), float(audit)
+        self.ordering: Ordering | None = None
+        self.second_looks: SecondLooks | None = None
+        self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
+        self._listeners: list[Callable[[str], None]] = []
+        self.store = Store(self.folder, now=now)
+        try:
+            self._open(taxonomy, {"holdout": float(holdout), "seed": seed})
+        except BaseException:
+            self.store.close()
+            raise
+
+    @property
+    def id(self) -> str:
+        """The project's own random id, made once."""
+        return self.store.id
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Today's taxonomy."""
+        return self.lineage.today
+
+    @property
+    def lineage(self) -> Lineage:
+        """Every version of the taxonomy."""
+        return self.stands.lineage
+
+    @property
+    def queue(self) -> Queue:
+        """Who answered what."""
+        return self.stands.queue
+
+    @property
+    def yardstick(self) -> Yardstick:
+        """What measures."""
+        return self.stands.yardstick
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Ids of answered items that aren't in the pool."""
+        return self.stands.absent
+
+    @property
+    def pool(self) -> Pool:
+        """The items; BadInput where the project was opened without them."""
+        if self._pool is None:
+            raise BadInput(f"{self.folder} was opened without a pool, for reading; open it with its pool to do this.")
+        return self._pool
+
+    # -- acts: what a person can do --------------------------------------------------------------------------
+
+    def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
+               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
+               reason: str | None = None, wrong: np.ndarray | Region | None = None,
+               missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
+               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
+        """Store what one annotator says of one item; it is durable when this returns.
+
+        Parameters
+        ----------
+        verdict : "accept", "correct", "answer", "unsure" or "skip"; with a label alone it follows from what was seen
+        label : a name or a label_id; for "unsure" a best guess
+        certainty : 0 (a guess) to 10 (sure)
+        reason : "right" or "wrong", of the explanation; a wrong or missing region says "wrong" by itself
+        wrong, missing : bool masks (H, W) at the item's size: what should not have counted, and what should have
+        seen : what was on screen; without it the current prediction is recorded and the decision marked scripted
+        id : made by whoever acts; the same id sent again with the same act changes nothing
+
+        Raises
+        ------
+        UnknownItem, UnknownLabel, BadInput, IdReused, ReadOnly, DiskFull, LogBusy
+            Nothing was stored then.
+        """
+        annotator = check_annotator(annotator or self.annotator)
+        position = self.pool.position(item_id)
+        seen = self._seen(seen, position, verdict)
+        offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
+        verdict, label_id = judge(verdict, None if label is None else offered.answer(label).id, seen)
+        item_id = str(self.pool.ids[position])
+        standing = self.store.standing_of(item_id, annotator) if self.queue.knows(position, annotator) else None
+        decision = Decision(
+            id=id or new_id(), item_id=item_id, annotator=annotator,
+            verdict=verdict,  # type: ignore[arg-type]
+            label=None if label_id is None else offered.label(label_id).name, label_id=label_id,
+            certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
+            **self._reason(position, reason, wrong, missing),
+            acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
+        [event] = self.store.append(events.decided(decision, content=self.content(position)))
+        self.stands.took(position, event, standing)
+        self._tell("decisions")
+        return events.decision_of(event)
+
+    def retract(self, decision_id: str, *, id: str | None = None, acted_at: datetime | None = None,
+                annotator: str | None = None) -> Decision:
+        """Take a decision back; what stood before it stands again. Taking it back twice is taking it back once.
+
+        Raises
+        ------
+        UnknownDecision
+            When the log has no such decision.
+        """
+        event = self.store.get(decision_id)
+        if event is None or event.kind != "decided":
+            raise UnknownDecision(f"decision {decision_id!r} isn't in the log; wb.annotations()['decision_id'] has "
+                                  "those that stand.")
+        decision = events.decision_of(event)
+        # Named after its decision, so that an undo sent again stores nothing new.
+        self.store.append(events.retracted(decision, id=id or f"undo-{decision.id}"[:80], annotator=annotator,
+                                           acted_at=acted_at or self._now()))
+        self.refresh()
+        self._tell("decisions")
+        return decision
+
+    def apply(self, edit: Any, *, why: str | None = None, base: int | Preview | None = None) -> Applied:
+        """Change the taxonomy by one edit, or by a list of edits of which all hold or none.
+
+        Parameters
+        ----------
+        why : what the team should know of it
+        base : the version that the edit was made for, as previewed; its labels are found under their names of today
+
+        Raises
+        ------
+        EditError
+            When an edit doesn't fit; then nothing was changed.
+        """
+        self.refresh()
+        made_for = base.version if isinstance(base, Preview) else self.taxonomy.version if base is None else base
+        return self._change(lambda lineage: self._edited(edit, lineage, made_for), why)
+
+    def revert(self, edit_id: str, *, why: str | None = None) -> Applied:
+        """Take one edit back by a new one: what was answered before it means again what it meant.
+
+        Raises
+        ------
+        EditError
+            When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
+        """
+        self.refresh()
+        return self._change(lambda lineage: Change(*taken_back(lineage, edit_id), reverts=edit_id), why)
+
+    def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
+        """What `apply` or `revert` would do; nothing changes."""
+        self.refresh()
+        lineage = self.lineage
+        change = self._edited(edit, lineage, lineage.today.version) if revert is None else \
+            Change(*taken_back(lineage, revert), reverts=revert)
+        return self._foreseen(change, lineage)
+
+    def _edited(self, edit: Any, lineage: Lineage, base: int) -> Change:
+        steps = list(edit) if isinstance(edit, Sequence) else [edit]
+        if odd := [step for step in steps if not isinstance(step, edits.Edit)]:
+            raise EditError(f"{odd[0]!r} is no edit; one of hitl_widgets.edits is expected, or a list of them.")
+        if not steps:
+            raise EditError("no edit was given; one of hitl_widgets.edits is expected, or a list of them.")
+        steps = rebased(steps, base, lineage)
+        try:
+            return Change(*edits.apply(lineage.today, steps), edits=steps)
+        except EditError as error:
+            raise explained(error, steps, lineage) from error
+
+    def _foreseen(self, change: Change, lineage: Lineage) -> Preview:
+        seconds, predictions = self.store.paces(PACES), self.ranking.predictions
+        label_ids = () if predictions is None else predictions.label_ids
+        with self.stands.lock:
+            if self._pool is None:
+                return foreseen(change, lineage, None, seconds=seconds, label_ids=label_ids)
+            presumed = self.stands.presumed
+            places = self._pool.positions(list(presumed)).tolist() if presumed else []
+            return foreseen(change, lineage, self.stands.given, seconds=seconds, label_ids=label_ids,
+                            presumed={place: pair for place, pair in zip(places, presumed.values(), strict=True)
+                                      if place >= 0})
+
+    def _change(self, make: Callable[[Lineage], Change], why: str | None) -> Applied:
+        if why is not None and not isinstance(why, str):
+            raise BadInput(f"why is {why!r}; text is expected.")
+        for _ in range(20):
+            lineage = self.lineage
+            change = make(lineage)
+            preview = self._foreseen(change, lineage)
+            try:
+                # Named after the version it starts from: of two edits of one version, the log takes one.
+                [event] = self.store.append(taxonomy_event(
+                    change.taxonomy, id=f"taxonomy-{self.id}-{lineage.today.version}", annotator=self.annotator,
+                    acted_at=self._now(), edits=change.edits, resolution=change.resolution, why=why,
+                    reverts=change.reverts))
+            except IdReused:  # somebody else's edit came first: this one is tried on top of it
+                self.refresh()
+                continue
+            self.refresh()
+            self._tell("taxonomy")
+            return Applied(event.id, change.taxonomy.version, change.taxonomy, tuple(change.edits), preview.prose, why,
+                           event.annotator, event.acted_at, preview)
+        raise BadInput("the taxonomy kept changing while this edit was applied; try again.")
+
+    def edits(self) -> pd.DataFrame:
+        """Every edit of the taxonomy, one row each, the oldest first."""
+        self.refresh()
+        return iteration.history(self.lineage)
+
+    def counts(self) -> pd.DataFrame:
+        """How many answers mean each label, are presumed to, or may: quick, however many there are."""
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        with self.stands.lock:
+            self.refresh()
+            presumed, doubtful = self.stands.presumed, self.stands.given.doubtful(self.lineage)
+            places = self.pool.positions(list(presumed)).tolist()
+            return iteration.counts(self.lineage, self.stands.given, [
+                pair for pair, place in zip(presumed.values(), places, strict=True) if place >= 0 and doubtful[place]])
+
+    def census(self) -> census.Census:
+        """The answers of every label today, those with others under them included; none without a pool."""
+        with self.stands.lock:
+            self.refresh()
+            return census.count({} if self._pool is None else self.stands.given.counts(), self.lineage)
+
+    def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
+        """Take items in doubt for one of the labels that they may be, without asking; ids of those taken.
+
+        Presumed labels are marked so and never count as a person's answer: they don't vote, teach or measure. One falls
+        when a person speaks of the item, or an edit leaves it in doubt again. What is no longer in doubt is left out.
+
+        Parameters
+        ----------
+        labels : item id -> one of its candidates
+        estimate : what the presumption rests on, plain JSON, such as the error with its interval and number of checks
+
+        Raises
+        ------
+        UnknownItem, UnknownLabel, BadInput
+            When a label isn't among an item's candidates; nothing was stored then.
+        """
+        places = {self.pool.position(item_id): self.taxonomy.answer(label).id for item_id, label in labels.items()}
+        with self.stands.lock:
+            self.refresh()
+            relabel = self.relabel()
+            own, others = relabel.asked(self.annotator)
+            open_ = {place: label_id for place, label_id in places.items() if own[place] or others[place]}
+            for place, label_id in open_.items():
+                if label_id not in (candidates := relabel.candidates(place)):
+                    names = ", ".join(map(self.taxonomy.name_of, candidates)) or "nothing"
+                    raise BadInput(f"item {self.pool.ids[place]!r} can't be presumed to be "
+                                   f"{self.taxonomy.name_of(label_id)!r}; it may be: {names}.")
+        taken = {str(self.pool.ids[place]): label_id for place, label_id in open_.items()}
+        if taken:
+            self.note_presumed({"labels": taken, "taxonomy": self.taxonomy.version, "estimate": dict(estimate),
+                                "why": why})
+        return list(taken)
+
+    def note_presumed(self, body: Mapping[str, Any]) -> None:
+        """Write down what is presumed, or proposed to be."""
+        self.record("presumed", body)
+        self.refresh()
+        self._tell("decisions")
+
+    def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
+        """The items in doubt, in the order in which an annotator would be asked about them."""
+        annotator = check_annotator(annotator or self.annotator)
+        self.refresh()
+        return self.relabel().frame(annotator)
+
+    def relabel(self) -> Relabel:
+        """The queue of what edits left in doubt."""
+        return Relabel(self.stands, self.pool, ordering=self.ordering)
+
+    def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
+        relabel = self.relabel()
+        return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
+
+    def _next_second_look(self, n: int, annotator: str, leave: Collection[int]) -> Items:
+        looks, pool = self.second_looks, self.pool
+        places = [] if looks is None else looks.order(n, annotator, knows=self.queue.knows, leave=leave)
+        return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
+
+    def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
+        """Keep known answers; give back all of them, item_id -> today's label_id."""
+        if not isinstance(known, Mapping):
+            raise BadInput(f"gold takes a mapping of item id to label, not {type(known).__name__}.")
+        body = {str(self.pool.ids[self.pool.position(item_id)]): self.taxonomy.answer(label).id
+                for item_id, label in known.items()}
+        stands = self.stands.read_gold()
+        if any(stands.get(item_id, ("",))[0] != label_id for item_id, label_id in body.items()):
+            self.record("gold", {"answers": body, "taxonomy": self.taxonomy.version})
+            self.refresh()
+            self._tell("decisions")
+        return self.gold()
+
+    def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None) -> events.Event:
+        """Append an event that isn't about one item: gold, an adopted model, a training."""
+        [event] = self.store.append(events.Event(id=id or new_id(), kind=kind, annotator=self.annotator,
+                                                 acted_at=self._now(), body=body))
+        return event
+
+    def take_in(self, *acts: events.Event) -> None:
+        """Append acts that were made elsewhere: all of them or none."""
+        if acts:
+            self.store.append(*acts)
+            self.refresh()
+            self._tell("decisions")
+
+    def use_predictions(self, predictions: Predictions | None) -> None:
+        """Order the queue by these from now on."""
+        self.ranking.use(predictions)
+        self._tell("model")
+
+    # -- the queue: what a person is asked -------------------------------------------------------------------
+
+    def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
+             showing: Collection[str] = (), queue: str | None = None, claiming: bool = False) -> Items:
+        """A look at the next n items for an annotator, best first; nothing is claimed.
+
+        Parameters
+        ----------
+        strategy : "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.SIGHTS` lists; None
+            begins with typical items and goes over to doubtful ones, and draws the audit's share by chance
+        showing : ids that are on this annotator's screens already
+        claiming : the audit's share is drawn beside a named strategy too, as it is for whoever is about to answer
+        queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as they
+            were last weighed; None for what is open
+        """
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+            raise BadInput(f"n is {n!r}; a number of items, 0 or more, is expected.")
+        pool, annotator = self.pool, check_annotator(annotator or self.annotator)
+        check_strategy(strategy)
+        self.refresh()
+        held, shown = self._places(self.store.claims(exclude=annotator)), self._places(showing)
+        if queue is not None:
+            if queue not in QUEUES:
+                raise BadInput(f"queue is {queue!r}; one of {', '.join(QUEUES)} is expected, or None for what is open.")
+            return QUEUES[queue](self, int(n), annotator, [*shown, *held])
+        # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
+        choice = self.chooser.choose(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=int(n),
+                                     taken=[*held, *shown], answered=self._answered, seed=self.settings["seed"])
+        with self.stands.lock:
+            asked = self.queue.order(
+                int(n), annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
+                audit=self._audit if strategy is None or claiming else 0.0, held=held,
+                ask_holdout=not self.yardstick.is_narrow(self.ranking, self.lineage))
+        return Items([Item(str(pool.ids[ask.position]), ask.position, ask.chosen_by, ask.blind, pool.meta(ask.position))
+                      for ask in asked])
+
+    def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
+              showing: Collection[str] = (), queue: str | None = None) -> Items:
+        """Like `next`, and hold the items for the annotator for a while, so that two people don't do the same."""
+        annotator = check_annotator(annotator or self.annotator)
+        held: list[Item] = []
+        # Each time that others come first, somebody has got theirs: as many tries as there may be people at once.
+        for _ in range(100):
+            wanted = self.next(n - len(held), strategy=strategy, annotator=annotator, queue=queue, claiming=True,
+                               showing=[*showing, *(item.id for item in held)])
+            got = set(self.store.claim(wanted.ids, annotator, seconds=CLAIM_S))
+            held += [item for item in wanted if item.id in got]
+            if len(got) == len(wanted):
+                break
+        return Items(held)
+
+    def holdout_is_narrow(self) -> bool:
+        """True once the hold-out's accuracy is known within 5 points at 95 %; then it is asked for no more."""
+        with self.stands.lock:
+            return self.yardstick.is_narrow(self.ranking, self.lineage)
+
+    def unforeseen(self, n: int, annotator: str | None = None) -> np.ndarray:
+        """Positions that the current model should be asked about next, so that n open items are predicted."""
+        predictions = self.ranking.predictions
+        if predictions is None:
+            return np.empty(0, np.int64)
+        with self.stands.lock:
+            self.refresh()
+            open_ = self.queue.is_learnable(check_annotator(annotator or self.annotator))
+            short = n - int((open_ & predictions.tried).sum())
+            if short <= 0:
+                return np.empty(0, np.int64)
+            unknown = np.flatnonzero(open_ & ~predictions.tried)
+            return unknown[np.argsort(self.queue.draws[unknown])[:short]]
+
+    def item(self, item_id: str) -> Item:
+        """One item outside the queue, to be looked at again."""
+        position = self.pool.position(item_id)
+        return Item(str(self.pool.ids[position]), position, "revision", meta=self.pool.meta(position))
+
+    def prediction(self, position: int) -> Prediction | None:
+        """What the current model says of one item under today's labels; None where it wasn't asked, or can't tell."""
+        with self.stands.lock:
+            if self.ranking.predictions is None:
+                return None
+            probs = self.ranking.probs(self.lineage, np.array([position]))[0]
+            label_ids, model = self.taxonomy.label_ids, self.ranking.predictions.model
+        return None if np.isnan(probs).any() else Prediction(str(self.pool.ids[position]), label_ids, probs, model)
+
+    # -- what stands -----------------------------------------------------------------------------------------
+
+    def annotations(self, taxonomy: int | None = None) -> pd.DataFrame:
+        """What stands, one row per item and annotator, under today's labels or as an older version saw them."""
+        self.refresh()
+        if taxonomy is not None and taxonomy not in self.lineage.versions:
+            raise BadInput(f"taxonomy version {taxonomy!r} isn't in the log, which has "
+                           f"{sorted(self.lineage.versions)}.")
+        if taxonomy is not None:
+            return answers.frame(as_of(self.store, taxonomy), self.lineage, version=taxonomy)
+        with uncollected():
+            table = self.store.annotations(columns=answers.READ)
+            return answers.frame(table, self.lineage, presumed=self.presumed())
+
+    def presumed(self) -> dict[str, str]:
+        """The items whose label is presumed: item_id -> today's label_id."""
+        with self.stands.lock:
+            return {item_id: label_id for item_id, pair in self.stands.presumed.items()
+                    if (label_id := self.lineage.exactly(*pair)) is not None}
+
+    def history(self) -> pd.DataFrame:
+        """Every event in the order in which the log got it, one row each."""
+        return answers.history(self.store.events())
+
+    def consensus(self) -> pd.DataFrame:
+        """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
+        self.refresh()
+        return answers.consensus(answers.votes(self.store.annotations(), self.lineage), self.lineage)
+
+    def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
+        """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
+        return [events.decision_of(event) for event in
+                self.store.latest(check_annotator(annotator or self.annotator), n)]
+
+    def reasons(self) -> dict[str, list[Decision]]:
+        """What stands and marks a region of its item: item_id -> decisions, one an annotator."""
+        marked: dict[str, list[Decision]] = {}
+        for event in self.store.marking():
+            marked.setdefault(event.item_id or "", []).append(events.decision_of(event))
+        return marked
+
+    def gold(self) -> dict[str, str]:
+        """The known answers: item_id -> today's label_id, as far as that is certain."""
+        self.refresh()
+        return {item_id: label for item_id, given in self.stands.read_gold().items()
+                if (label := self.lineage.exactly(*given)) is not None}
+
+    def reference(self) -> dict[str, str]:
+        """What measures: item_id -> today's label_id, from gold and from hold-out items answered blind."""
+        with self.stands.lock:
+            self.refresh()
+            return {str(self.pool.ids[place]): label for place, label in self.yardstick.truth(self.lineage).items()}
+
+    def training_answers(self) -> pd.DataFrame:
+        """What teaches: item_id, position, label_id (today's), weight, n_answers, share; never hold-out, never gold.
+
+        The weight, above 0 and up to 1, is `answers.trust` in the label over the number of answers; the share is
+        that of the answers that agree, whatever their certainty.
+
+        Raises
+        ------
+        ItemChanged
+            When an item isn't what the person saw.
+        """
+        self.refresh()
+        table = self.store.annotations()
+        votes, trust = answers.votes(table, self.lineage), answers.trust(table, self.lineage)
+        rows = []
+        for (item_id, given), place in zip(votes.items(), self.pool.positions(list(votes)).tolist(), strict=True):
+            if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]:
+                top, count = answers.majority(given)
+                rows.append((item_id, place, top, trust[item_id, top] / len(given), len(given), count / len(given)))
+        known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
+        self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
+            .sort_values("item_id", ignore_index=True)
+
+    def narrowed_answers(self) -> pd.DataFrame:
+        """What teaches although an edit left it in doubt: item_id, position, label_ids (those that it may be, today's),
+        weight; never hold-out, never gold. See `answers.narrowed`; ItemChanged as for `training_answers`."""
+        self.refresh()
+        table = self.store.annotations()
+        found = answers.narrowed(table, self.lineage)
+        rows = [(item_id, place, *found[item_id])
+                for item_id, place in zip(found, self.pool.positions(list(found)).tolist(), strict=True)
+                if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]]
+        known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
+        self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
+
+    def spoken_answers(self) -> pd.DataFrame:
+        """All that was said of training and gold items, as `answers.spoken`, by item and annotator, with position and
+        known (the label_id that gold says; None elsewhere). ItemChanged as for `training_answers`."""
+        self.refresh()
+        spoken = answers.spoken(self.store.annotations(), self.lineage)
+        places = self.pool.positions(spoken["item_id"].tolist())
+        spoken = spoken.assign(position=places)[(places >= 0) & (self.queue.gold | ~self.queue.holdout)[places]]
+        self.stands.contents.check(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
+                                   budget_s=None)
+        gold = self.gold()
+        known = [gold.get(item_id) for item_id in spoken["item_id"]]
+        return spoken.assign(known=pd.Series(known, spoken.index, dtype=object)).drop(columns="content") \
+            .sort_values(["item_id", "annotator"], ignore_index=True)
+
+    def tally(self, annotator: str | None = None) -> dict[str, Any]:
+        """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
+        many answers measure."""
+        annotator = check_annotator(annotator or self.annotator)
+        with self.stands.lock:
+            self.refresh()
+            answered, began = self.queue.n_closed(annotator), self.stands.trained_at
+            return {"answered": answered, "today": self.stands.n_acted(annotator, midnight(self._now())),
+                    "in_round": self.stands.n_acted(annotator, began) if began else answered,
+                    "open": self.queue.n_open(annotator), "items": len(self.pool), "round": self.round,
+                    "taxonomy": self.taxonomy.version,
+                    "holdout": len(self.yardstick.truth(self.lineage))}
+
+    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came; what
+        comes back ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def close(self) -> None:
+        """Let go of the log."""
+        self.store.close()
+
+    # -- opening: the folder wins ----------------------------------------------------------------------------
+
+    def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any]) -> None:
+        created = next(iter(self.store.events(kind="created")), None)
+        if created is None:
+            if taxonomy is None:
+                raise BadInput(f"{self.folder} is a new project; pass its taxonomy, for instance "
+                               "Workbench(folder, pool, hw.Taxonomy(['cat', 'dog'])).")
+            created = self._create(settings, taxonomy)
+        self.settings: dict[str, Any] = dict(created.body)
+        for name, given in settings.items():
+            if given != self.settings[name]:
+                self.say(f"{self.folder.name} goes on with its own {name}={self.settings[name]} ({given} was given): "
+                          "the hold-out never moves.")
+        self.stands = Standing(self.store, self._pool, self.ranking, answers=self._n_answers, now=self._now,
+                               say=self.say)
+        if taxonomy is not None and (version := self.lineage.recognise(taxonomy)) != self.taxonomy.version:
+            self.say(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with version "
+                      f"{self.taxonomy.version}.")
+        if taxonomy is not None and taxonomy.digest == self.taxonomy.digest and taxonomy.names != self.taxonomy.names:
+            self.say(f"{self.folder.name} goes on with its own order of the labels; the outputs of a net follow it.")
+        self.stands.open(self.settings, shares=self._pool is not None and belongs(self._pool, self.folder, self.say))
+
+    def _create(self, settings: dict[str, Any], taxonomy: Taxonomy) -> events.Event:
+        first = events.Event(id=f"created-{self.id}", kind="created", annotator=self.annotator,
+                             acted_at=self._now(), body=settings)
+        version = taxonomy_event(taxonomy, id=f"taxonomy-{self.id}-0", annotator=self.annotator,
+                                 acted_at=self._now(), why="the project was made")
+        try:
+            return self.store.append(first, version)[0]
+        except IdReused:  # another process made it in the meantime
+            return next(iter(self.store.events(kind="created")))
+
+    @property
+    def round(self) -> int:
+        """1 before the first fine-tuning, 2 after it, and so on."""
+        with self.stands.lock:
+            self.refresh()
+            return 1 + self.stands.n_trained
+
+    def refresh(self) -> None:
+        """Take in what this or another process has stored since the last look."""
+        self.stands.refresh()
+
+    def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None) -> Seen:
+        """What was on screen, as the log will keep it; for a script the current prediction."""
+        if seen is not None:
+            seen = seen if isinstance(seen, Seen) else Seen.from_body(seen)
+        if seen is None or seen.taxonomy not in self.lineage.versions:
+            self.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
+        today = self.taxonomy.version
+        if seen is None:
+            prediction = self.prediction(position)
+            # A script that says neither accept nor correct answers a measuring item as a person would: blind.
+            blind = bool(self.queue.holdout[position] or self.queue.gold[position])
+            return Seen(suggestion=None if prediction is None else prediction.suggestion,
+                        probs={} if prediction is None else prediction.top(SHOWN_PROBS),
+                        hidden=blind and verdict not in ("accept", "correct"), taxonomy=today, scripted=True,
+                        model=None if prediction is None else prediction.model, chosen_by="script")
+        version = seen.taxonomy or today
+        if version not in self.lineage.versions:
+            raise BadInput(f"seen.taxonomy is version {seen.taxonomy!r}; the log has {sorted(self.lineage.versions)}.")
+        shown = self.lineage.versions[version]
+        return replace(seen, taxonomy=version,
+                       suggestion=None if seen.suggestion is None else shown.label(seen.suggestion).id,
+                       target=None if seen.target is None else shown.label(seen.target).id,
+                       probs={shown.label(label).id: p for label, p in seen.probs.items()})
+
+    def _reason(self, position: int, reason: str | None, wrong: np.ndarray | Region | None,
+                missing: np.ndarray | Region | None) -> dict[str, Any]:
+        """What was said of an explanation, ready for a decision; empty regions are none."""
+        regions = {}
+        for name, given in (("wrong", wrong), ("missing", missing)):
+            if given is None:
+                continue
+            region = given if isinstance(given, Region) else Region.of(given)
+            if region.size != (size := self.pool.size(position)):
+                raise BadInput(f"the {name} region has the size {region.size}; item {self.pool.ids[position]!r} is "
+                               f"{size} (height, width), and the mask must be as large.")
+            if region.n_pixels == size[0] * size[1]:
+                raise BadInput(f"the {name} region covers the whole item, which says nothing of where; mark a part.")
+            if region.n_pixels:
+                regions[name] = region
+        return {"reason": reason or ("wrong" if regions else None), **regions}
+
+    def content(self, position: int) -> str | None:
+        """What lies under an item now, as the log keeps it: its hash, and for a file its size and time."""
+        self.pool  # noqa: B018 - says in words that a pool is needed
+        return self.stands.contents.of(position)
+
+    def _answered(self) -> list[tuple[int, int]]:
+        """Position and label (its index among today's) of every answer that stands."""
+        given = answers.votes(self.store.annotations(), self.lineage)
+        column = {label_id: k for k, label_id in enumerate(self.taxonomy.label_ids)}
+        places = self.pool.positions(list(given)).tolist()
+        return [(place, column[label]) for place, labels in zip(places, given.values(), strict=True) if place >= 0
+                for label in labels if label in column]
+
+    def _places(self, item_ids: Collection[str]) -> list[int]:
+        return [place for place in self.pool.positions(list(item_ids)).tolist() if place >= 0] if item_ids else []
+
+    def _tell(self, what: str) -> None:
+        for listener in tuple(self._listeners):
+            listener(what)
+
+
+# What may be asked beside what is open: (project, n, annotator, positions to leave out) -> items.
+QUEUES: dict[str, Callable[[Project, int, str, Collection[int]], Items]] = {"relabel": Project._next_in_doubt,
+                                                                        "second_look": Project._next_second_look}

@@ -1,0 +1,93 @@
+"""By what are people and models measured, and is it enough?
+
+The answers that measure: hold-out items answered without a visible suggestion, and gold. Speaks of positions in the
+pool. Read `Yardstick.truth` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..quality.consensus import majority
+from ..quality.intervals import jeffreys
+from ..storage.arrays import Ranking
+from ..taxonomy.history import Lineage
+
+NARROW = 0.05
+# An answer as it was given: a label_id and the taxonomy version under which it was chosen.
+Given = tuple[str, int | None]
+
+
+class Yardstick:
+    """The known answers of a project, kept up to date decision by decision."""
+
+    def __init__(self, holdout: np.ndarray) -> None:
+        self._holdout = holdout
+        self._blind: dict[int, dict[str, Given]] = {}
+        self.gold: dict[int, Given] = {}
+        self._revision = 0
+        self._known: tuple[object, dict[int, str]] = (None, {})
+        self._narrow: tuple[object, bool] = (None, False)
+
+    def note(self, position: int, annotator: str, given: Given | None) -> None:
+        """What an annotator's blind answer to an item now is; None when there is none."""
+        if not self._holdout[position]:
+            return
+        answers = self._blind.setdefault(position, {})
+        if given is None:
+            answers.pop(annotator, None)
+        else:
+            answers[annotator] = given
+        self._revision += 1
+
+    def note_all(self, answers: Iterable[tuple[int, str, Given]]) -> None:
+        """Many blind answers to hold-out items at once: (position, annotator, given)."""
+        for position, annotator, given in answers:
+            known = self._blind.get(position)
+            if known is None:
+                self._blind[position] = {annotator: given}
+            else:
+                known[annotator] = given
+        self._revision += 1
+
+    def set_gold(self, position: int, given: Given) -> None:
+        """Keep the known answer of an item; it holds against what annotators say of it."""
+        self.gold[position] = given
+        self._revision += 1
+
+    def truth(self, lineage: Lineage) -> dict[int, str]:
+        """position -> today's label_id of every item whose answer measures."""
+        key = (self._revision, lineage.today.version)
+        if self._known[0] != key:
+            truth = {}
+            for position, answers in self._blind.items():
+                votes = [label for given in answers.values() if (label := lineage.exactly(*given)) is not None]
+                if votes:
+                    truth[position] = majority(votes)[0]
+            for position, given in self.gold.items():
+                if (label := lineage.exactly(*given)) is not None:
+                    truth[position] = label
+            self._known = (key, truth)
+        return self._known[1]
+
+    def is_narrow(self, ranking: Ranking, lineage: Lineage) -> bool:
+        """True once the current model's accuracy is known within 5 points at 95 %.
+
+        While the model hasn't spoken of all these items, an accuracy of one half is taken: no interval is wider.
+        """
+        predictions = ranking.predictions
+        key = (self._revision, lineage.today.version, id(predictions), ranking.revision)
+        if self._narrow[0] != key:
+            truth = self.truth(lineage)
+            n = len(truth)
+            n_right = n // 2
+            if predictions is not None and n:
+                probs = ranking.probs(lineage, np.fromiter(truth, np.int64, n))
+                if not np.isnan(probs).any():
+                    top = np.array(lineage.today.label_ids, object)[probs.argmax(axis=1)]
+                    n_right = int((top == np.array(list(truth.values()), object)).sum())
+            low, high = jeffreys(n_right, n) if n else (0.0, 1.0)
+            self._narrow = (key, bool((high - low) / 2 <= NARROW))
+        return self._narrow[1]

@@ -1,0 +1,189 @@
+"""What if the annotator were made of numbers?
+
+A simulated annotator for lessons and tests: it asks the queue, sees what a person would see, errs, follows wrong
+suggestions, says how certain it is and takes time; everything it does passes through `decide`. Read `simulate` first.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from ..errors import BadInput, ImageError
+from ..items.pool import Pool
+from ..records import Decision, Item, Items, Prediction, Seen, check_annotator, utc_now
+from ..taxonomy.labels import Taxonomy
+from .project import Project
+
+AT_ONCE = 10
+# Seconds a person takes, median, as far as a glance tells: agreeing is quicker than naming, naming than correcting.
+MEDIAN_S = {"accept": 1.2, "answer": 1.9, "correct": 2.4}
+
+
+class Bench(Protocol):
+    """What a simulated annotator needs of a workbench: what a person has."""
+
+    @property
+    def project(self) -> Project: ...
+    @property
+    def pool(self) -> Pool: ...
+    @property
+    def taxonomy(self) -> Taxonomy: ...
+    def claim(self, n: int, *, annotator: str, queue: str | None = None) -> Items: ...
+    def prepare(self, items: Items) -> None: ...
+    def would_show(self, item: Item) -> Seen: ...
+    def decide(self, item_id: str, **what: Any) -> Decision: ...
+    def count_simulation(self, annotator: str, seed: int) -> int: ...
+
+
+def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n: int = 200, error: float = 0.05,
+             bias: float = 0.0, annotator: str = "sim", seed: int = 0, *, auroc: float = 0.85,
+             queue: str | None = None) -> pd.DataFrame:
+    """Let an annotator made of numbers decide the next n items of the queue.
+
+    The k-th decision of the j-th call in a session has an id of its own, made from annotator, seed, j and k. So a
+    notebook that is run again from the top stores nothing twice, and a second call in one session goes on with further
+    items.
+
+    Parameters
+    ----------
+    truth : item id -> label name or id, also as a Series; or one label per item, in the pool's order
+    error : probability of an error of its own, towards labels that the model (or, without one, the pool) confuses
+    bias : probability of following a visible suggestion that is wrong
+    auroc : how well its certainty tells its right answers from its wrong ones, from 0.5 (not at all) to below 1
+    queue : "relabel" for what taxonomy edits left in doubt; None for what is open
+
+    Returns
+    -------
+    DataFrame
+        One row per decision made now: item_id, label, truth, verdict, certainty, right.
+
+    Raises
+    ------
+    BadInput
+        For a share outside 0 to 1, or an item without a truth; what was decided before it stays.
+    """
+    for name, value, low, high in (("error", error, 0, 1), ("bias", bias, 0, 1), ("auroc", auroc, 0.5, 0.999)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise BadInput(f"{name} is {value!r}; a number from {low} to {high} is expected.")
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise BadInput(f"n is {n!r}; a number of decisions, 0 or more, is expected.")
+    annotator = check_annotator(annotator)
+    project, taxonomy = wb.project, wb.taxonomy
+    if isinstance(truth, pd.Series) and (project.pool.positions(truth.index) >= 0).all():
+        truth = truth.to_dict()
+    if not isinstance(truth, Mapping):
+        if len(truth) != len(project.pool):
+            raise BadInput(f"truth has {len(truth)} labels for a pool of {len(project.pool)} items; one each is "
+                           "expected.")
+        truth = dict(zip(project.pool.ids, truth, strict=True))
+    known = {str(item_id): taxonomy.answer(str(label)).id for item_id, label in truth.items()}
+    confusion, n = _PoolConfusion(wb, known), min(int(n), len(project.pool) + 1)
+    call = wb.count_simulation(annotator, seed)
+    ids = [uuid.uuid5(uuid.NAMESPACE_OID, f"{project.id}/{annotator}/{seed}/{call}/{k}").hex for k in range(n)]
+    open_turns = [k for k in range(n) if project.store.get(ids[k]) is None]
+    if n and not open_turns:
+        print(f"{annotator!r} had decided all {n} items in an earlier session; another seed makes further ones.")
+    paces = [np.random.default_rng([seed, call, k, 1]).lognormal(0, 0.5) for k in open_turns]
+    clock = utc_now() - timedelta(seconds=2.5 * float(np.sum(paces)))
+    rows: list[dict[str, Any]] = []
+    while len(rows) < len(open_turns):
+        items = wb.claim(min(AT_ONCE, len(open_turns) - len(rows)), annotator=annotator, queue=queue)
+        if not items:
+            print(f"{annotator!r} found nothing more to decide after {len(rows)} items.")
+            break
+        try:
+            if unknown := [item.id for item in items if item.id not in known]:
+                raise BadInput(f"item {unknown[0]!r} has no truth; pass one for each item of the pool.")
+            wb.prepare(items)
+            for item in items:
+                k = open_turns[len(rows)]
+                rng = np.random.default_rng([seed, call, k])
+                seen, prediction = wb.would_show(item), project.prediction(item.position)
+                label_id = _choose(rng, known[item.id], seen, prediction, confusion, item, error=error, bias=bias)
+                right = label_id == known[item.id]
+                verdict = "answer" if seen.visible_suggestion is None else \
+                    "accept" if label_id == seen.visible_suggestion else "correct"
+                took = MEDIAN_S[verdict] * paces[len(rows)]
+                clock += timedelta(seconds=took)
+                decision = wb.decide(
+                    item.id, label=label_id, certainty=_certainty(rng, right, auroc), annotator=annotator, id=ids[k],
+                    seen=Seen.from_body({**seen.as_body(), "certainty": "given", "shown_ms": round(1000 * took)}),
+                    acted_at=clock)
+                rows.append({"item_id": item.id, "label": decision.label, "truth": taxonomy.name_of(known[item.id]),
+                             "verdict": decision.verdict, "certainty": decision.certainty, "right": right})
+        finally:
+            project.store.release(items.ids, annotator)
+    return pd.DataFrame(rows, columns=["item_id", "label", "truth", "verdict", "certainty", "right"])
+
+
+def _choose(rng: np.random.Generator, right: str, seen: Seen, prediction: Prediction | None,
+            confusion: _PoolConfusion, item: Item, *, error: float, bias: float) -> str:
+    """The label_id that is said: the visible wrong suggestion, an error of its own, or the truth."""
+    errs, follows = rng.random() < error, rng.random() < bias
+    visible = seen.visible_suggestion
+    if visible is not None and visible != right and follows:
+        return visible
+    if not errs:
+        return right
+    label_ids, weights = confusion.weights(item) if prediction is None else \
+        (list(prediction.label_ids), np.array(prediction.probs, float))
+    weights = np.where([label_id == right for label_id in label_ids], 0.0, weights + 1e-6)
+    return str(rng.choice(label_ids, p=weights / weights.sum())) if weights.any() else right
+
+
+def _certainty(rng: np.random.Generator, right: bool, auroc: float) -> int:
+    """0 to 10, binormal: two normals whose distance gives the AUROC asked for, cut into eleven steps.
+
+    References
+    ----------
+    Hanley and McNeil (1982), The meaning and use of the area under a ROC curve.
+    """
+    distance = float(np.sqrt(2) * ndtri(auroc))
+    # The middle between the two lies low on the scale, so that the steps are fine where the wrong answers are.
+    return int(min(10, np.floor(11 * ndtr(rng.normal(distance if right else 0.0) - distance / 2))))
+
+
+class _PoolConfusion:
+    """Which labels look alike, from the pixels alone: how near an item is to the mean picture of each label."""
+
+    def __init__(self, wb: Bench, known: Mapping[str, str]) -> None:
+        self._wb, self._known = wb, known
+        self._means: tuple[list[str], np.ndarray] | None = None
+
+    def weights(self, item: Item) -> tuple[list[str], np.ndarray]:
+        """Label ids, and how much the item looks like each."""
+        if self._means is None:
+            sums: dict[str, list[np.ndarray]] = {label_id: [] for label_id in self._wb.taxonomy.label_ids}
+            for item_id, label_id in self._known.items():
+                pictures = sums.get(label_id)
+                if pictures is not None and len(pictures) < 30 and item_id in self._wb.pool \
+                        and (small := self._small(self._wb.pool.position(item_id))) is not None:
+                    pictures.append(small)
+            grey = np.full(64, 0.5)
+            self._means = (list(sums), np.array([np.mean(p, axis=0) if p else grey for p in sums.values()]))
+        label_ids, means = self._means
+        small = self._small(item.position)
+        if small is None:
+            return label_ids, np.ones(len(label_ids))
+        distance = ((means - small) ** 2).mean(axis=1)
+        return label_ids, np.exp(-(distance - distance.min()) / (distance.std() + 1e-9))
+
+    def _small(self, position: int) -> np.ndarray | None:
+        """An item shrunk to 8 x 8 grey values, 0 to 1, as one row; None where it can't be read."""
+        try:
+            image = self._wb.pool.load(position)
+        except ImageError:
+            return None
+        grey = image if image.ndim == 2 else image.mean(axis=2)
+        rows = np.array_split(np.arange(grey.shape[0]), 8) if grey.shape[0] >= 8 else None
+        if rows is None or grey.shape[1] < 8:
+            return np.full(64, float(grey.mean()) / 255)
+        columns = np.array_split(np.arange(grey.shape[1]), 8)
+        return np.array([grey[np.ix_(r, c)].mean() for r in rows for c in columns]) / 255

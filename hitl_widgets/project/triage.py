@@ -1,0 +1,269 @@
+"""What was answered "other", left unsure or flagged "not in the taxonomy", and what became of it?
+
+Such items lie at a desk, where a person sorts them by the handful: gives them a label, makes a new one of them, leaves
+them out, or sends them back to the queue. Each is one act: one event of kind "sorted", stored together with the
+decisions that it makes, and one undo. Read `Others.lying` and `Others.assign` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from .. import edits
+from ..errors import BadInput, UnknownDecision
+from ..events import Event, decided, decision_of, retracted
+from ..records import Decision, Seen, check_annotator, new_id, utc_now
+from ..taxonomy.labels import Taxonomy
+
+if TYPE_CHECKING:
+    from .project import Project
+
+Act = Literal["assigned", "left_out", "sent_back", "undone"]
+Why = Literal["other", "unsure", "flagged"]
+
+NAMES = ("other", "others", "something else", "none of these", "miscellaneous", "misc")
+EXAMPLES = 6  # of a label that was made at the desk
+SHOWN_PROBS = 5
+
+
+class Other(NamedTuple):
+    """An item at the desk: why it lies there, who brought it there, and what they noted."""
+
+    item_id: str
+    position: int
+    why: Why
+    annotator: str
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """What was done with some items at the desk; `edit_id` names the edit that made their label, if one did."""
+
+    id: str
+    act: Act
+    item_ids: tuple[str, ...]
+    annotator: str
+    acted_at: datetime
+    label_id: str | None = None
+    label: str | None = None
+    edit_id: str | None = None
+
+    @classmethod
+    def of(cls, event: Event) -> Sorted:
+        """What an event of kind "sorted" tells of."""
+        body = event.body
+        return cls(event.id, body["act"], tuple(body["item_ids"]), event.annotator, event.acted_at,
+                   body.get("label_id"), body.get("label"), body.get("edit_id"))
+
+
+def other_label(taxonomy: Taxonomy, name: str | None = None) -> str | None:
+    """label_id of the answer that means "something else": the one called `name`, else one called other, others,
+    something else, none of these, miscellaneous or misc, in whatever case; None when there is none."""
+    if name is not None:
+        return taxonomy.answer(name).id
+    found = [label for label in taxonomy if label.name.casefold() in NAMES]
+    return min(found, key=lambda label: NAMES.index(label.name.casefold())).id if found else None
+
+
+def standing_acts(log: Iterable[Event]) -> list[Event]:
+    """Of the "sorted" events, in the log's order, those that weren't undone."""
+    log = list(log)
+    undone = {event.body["undoes"] for event in log if event.body["act"] == "undone"}
+    return [event for event in log if event.body["act"] != "undone" and event.id not in undone]
+
+
+def sent_back(log: Iterable[Event]) -> dict[str, int]:
+    """The items that were sent back to the queue: item_id -> the number of the event. An answer before it closes the
+    item no longer."""
+    return {item_id: event.seq or 0 for event in standing_acts(log) if event.body["act"] == "sent_back"
+            for item_id in event.body["item_ids"]}
+
+
+class Others:
+    """The desk of one project, without a widget: what lies there, and what may be done with it.
+
+    Parameters
+    ----------
+    project : with its pool
+    label : what the answer "something else" is called here; None finds it by its name (`other_label`)
+
+    Raises
+    ------
+    UnknownLabel
+        When there is no such answer.
+    """
+
+    def __init__(self, project: Project, label: str | None = None) -> None:
+        self.project = project
+        self._label = None if label is None else project.taxonomy.answer(label).id
+
+    @property
+    def label(self) -> str | None:
+        """label_id of the answer "something else" today, None when there is none."""
+        taxonomy = self.project.taxonomy
+        if self._label is not None and self._label in taxonomy.label_ids:
+            return self._label
+        return other_label(taxonomy)
+
+    def lying(self) -> list[Other]:
+        """What lies at the desk, each item once, in the order in which it came there.
+
+        An item lies there from an answer "other", an unsure or the flag "not_in_taxonomy" on, until somebody sorts it;
+        with the next such answer it comes again.
+        """
+        project = self.project
+        project.refresh()
+        lineage, other = project.lineage, self.label
+        as_given = {label_id for version, taxonomy in lineage.versions.items() for label_id in taxonomy.label_ids
+                    if other is not None and lineage.exactly(label_id, version) == other}
+        done = {item_id: event.seq or 0 for event in standing_acts(project.store.events(kind="sorted"))
+                for item_id in event.body["item_ids"]}
+        found: dict[str, Other] = {}
+        rows = project.store.unplaced(as_given)
+        places = project.pool.positions([row.item_id for row in rows]).tolist()
+        for row, place in zip(rows, places, strict=True):
+            is_other = row.verdict != "unsure" and lineage.exactly(row.label_id, row.taxonomy) == other
+            why: Why = "flagged" if "not_in_taxonomy" in (row.flags or "").split() else \
+                "unsure" if row.verdict == "unsure" else "other"
+            if place < 0 or row.seq <= done.get(row.item_id, 0) or (why == "other" and not is_other):
+                continue
+            found[row.item_id] = Other(row.item_id, place, why, row.annotator, row.note)
+        return list(found.values())
+
+    # -- acts: each is one event, and one undo ---------------------------------------------------------------
+
+    def assign(self, item_ids: Sequence[str], label: str, *, taxonomy: int | None = None, id: str | None = None,
+               annotator: str | None = None, acted_at: datetime | None = None, edit_id: str | None = None) -> Sorted:
+        """Answer all these items with one label; it is durable when this returns.
+
+        Each gets a decision with the verdict "answer": what the model says is hidden at the desk, and ``chosen_by`` is
+        "desk". It stands against what others answered before (`answers.votes`).
+
+        Parameters
+        ----------
+        label : a name or label_id of the taxonomy's version `taxonomy`, None for today's
+        id : made by whoever acts; the same act sent again changes nothing
+
+        Raises
+        ------
+        BadInput, UnknownItem, UnknownLabel, IdReused, ReadOnly, DiskFull, LogBusy
+            Nothing was stored then.
+        """
+        project = self.project
+        version = self._version(taxonomy)
+        chosen = project.lineage.versions[version].answer(label)
+        act = self._act("assigned", item_ids, id=id, annotator=annotator, acted_at=acted_at,
+                        label_id=chosen.id, label=chosen.name, taxonomy=version, edit_id=edit_id)
+        if (known := project.store.get(act.id)) is not None and known.same_act(act):
+            return Sorted.of(known)
+        decisions = []
+        for n, item_id in enumerate(act.body["item_ids"]):
+            position = project.pool.position(item_id)
+            before = project.store.standing_of(item_id, act.annotator)
+            decision = Decision(f"{act.id}-{n}", item_id, act.annotator, "answer", label=chosen.name,
+                                label_id=chosen.id, seen=self._seen(position, version), acted_at=act.acted_at,
+                                replaces=None if before is None or before.id == f"{act.id}-{n}" else before.id)
+            decisions.append(decided(decision, content=project.content(position)))
+        return self._store(act, decisions)
+
+    def make_label(self, item_ids: Sequence[str], name: str, *, under: str | None = None, definition: str = "",
+                   id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Sorted:
+        """Add a label with these items for examples, and answer them with it. One undo takes back both.
+
+        Raises
+        ------
+        EditError
+            When the taxonomy can't have such a label; nothing was changed then.
+        """
+        act_id = id or new_id()
+        if (known := self.project.store.get(act_id)) is not None and known.kind == "sorted":
+            return Sorted.of(known)
+        ids = self._checked(item_ids)
+        path = name.strip() if under is None else f"{self.project.taxonomy.path(under)} / {name.strip()}"
+        edit = self.project.apply([edits.add(name, under),
+                                   edits.describe(path, examples=ids[:EXAMPLES],
+                                                  **({"definition": definition} if definition else {}))],
+                                  why=f"made of {len(ids)} items at the desk")
+        return self.assign(ids, self.project.taxonomy.label(path).id, id=act_id, annotator=annotator,
+                           acted_at=acted_at, edit_id=edit.id)
+
+    def leave_out(self, item_ids: Sequence[str], *, id: str | None = None, annotator: str | None = None,
+                  acted_at: datetime | None = None) -> Sorted:
+        """Leave these items what they are: they lie at the desk no longer, and their answers stand."""
+        return self._store(self._act("left_out", item_ids, id=id, annotator=annotator, acted_at=acted_at))
+
+    def send_back(self, item_ids: Sequence[str], *, id: str | None = None, annotator: str | None = None,
+                  acted_at: datetime | None = None) -> Sorted:
+        """Have these items asked again, by whoever comes to them; until then their answers stand."""
+        return self._store(self._act("sent_back", item_ids, id=id, annotator=annotator, acted_at=acted_at))
+
+    def undo(self, act_id: str, *, id: str | None = None, annotator: str | None = None,
+             acted_at: datetime | None = None) -> Sorted:
+        """Take one act back, with all its decisions, and with the label that it made: what stood before stands again.
+
+        Raises
+        ------
+        UnknownDecision
+            When the log has no such act.
+        EditError
+            When the label that it made was used or changed since; nothing was taken back then.
+        """
+        project, act = self.project, self.project.store.get(act_id)
+        if act is None or act.kind != "sorted" or act.body["act"] == "undone":
+            raise UnknownDecision(f"act {act_id!r} of the desk isn't in the log, or is itself an undo.")
+        undo_id = id or f"undo-{act_id}"[:80]
+        known = project.store.get(undo_id)
+        if edit_id := act.body.get("edit_id"):
+            stands = project.edits().set_index("id")["reverted_by"]
+            if not isinstance(stands.loc[edit_id], str):  # else an undo that was interrupted goes on
+                project.revert(edit_id, why="undone at the desk")
+        at = acted_at or utc_now()
+        decisions = [event for n in range(len(act.body["item_ids"])) if act.body["act"] == "assigned"
+                     and (event := project.store.get(f"{act_id}-{n}")) is not None]
+        undone = Event(id=undo_id, kind="sorted", annotator=check_annotator(annotator or project.annotator),
+                       acted_at=at if known is None else known.acted_at,
+                       body={"act": "undone", "undoes": act_id, "item_ids": list(act.body["item_ids"])})
+        return self._store(undone, [retracted(decision_of(event), id=f"undo-{event.id}"[:80], acted_at=at,
+                                              annotator=undone.annotator) for event in decisions])
+
+    def acts(self) -> list[Sorted]:
+        """What was done at the desk and stands, the latest last."""
+        return [Sorted.of(event) for event in standing_acts(self.project.store.events(kind="sorted"))]
+
+    def _act(self, act: Act, item_ids: Sequence[str], *, id: str | None, annotator: str | None,
+             acted_at: datetime | None, **more: Any) -> Event:
+        said = {name: value for name, value in more.items() if value is not None}
+        return Event(id=id or new_id(), kind="sorted", annotator=check_annotator(annotator or self.project.annotator),
+                     acted_at=acted_at or utc_now(), body={"act": act, "item_ids": self._checked(item_ids), **said})
+
+    def _store(self, act: Event, decisions: Sequence[Event] = ()) -> Sorted:
+        # The act comes after its decisions, so that it is the last word on its items.
+        self.project.take_in(*decisions, act)
+        return Sorted.of(act)
+
+    def _checked(self, item_ids: Sequence[str]) -> list[str]:
+        if isinstance(item_ids, str) or not item_ids:
+            raise BadInput(f"item_ids is {item_ids!r:.80}; a list of one item or more is expected.")
+        pool = self.project.pool
+        return list(dict.fromkeys(str(pool.ids[pool.position(item_id)]) for item_id in item_ids))
+
+    def _version(self, taxonomy: int | None) -> int:
+        if taxonomy is not None and taxonomy not in self.project.lineage.versions:
+            self.project.refresh()
+        version = self.project.taxonomy.version if taxonomy is None else taxonomy
+        if version not in self.project.lineage.versions:
+            raise BadInput(f"taxonomy version {version!r} isn't in the log.")
+        return version
+
+    def _seen(self, position: int, version: int) -> Seen:
+        """What was on the screen: the item among others like it, without a word from the model."""
+        prediction = self.project.prediction(position)
+        shown = self.project.lineage.versions[version]
+        if prediction is None or prediction.suggestion not in shown.label_ids:
+            return Seen(hidden=True, chosen_by="desk", taxonomy=version)
+        return Seen(suggestion=prediction.suggestion, probs=prediction.top(SHOWN_PROBS), hidden=True,
+                    model=prediction.model, chosen_by="desk", taxonomy=version)

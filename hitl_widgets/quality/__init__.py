@@ -1,0 +1,1 @@
+"""How good answers and models are, from arrays and tables alone."""

@@ -1,0 +1,196 @@
+"""What do the answers say, taken together?
+
+Functions on the log's table of current annotations (a mapping of columns, as `Store.annotations` gives it) and the
+taxonomy's lineage. Read `votes` first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..events import Event
+from ..project.label_index import coded
+from ..records import LABELLING
+from ..taxonomy.history import Lineage
+
+Table = Mapping[str, Sequence[Any]]
+Votes = dict[str, list[str]]
+
+COLUMNS = ["item_id", "annotator", "label", "label_id", "verdict", "certainty", "flags", "note", "decision_id",
+           "acted_at", "model", "taxonomy", "status", "certainty_source"]
+
+# What of the log's table goes into them.
+READ = [name for name in COLUMNS if name not in ("label", "status")]
+
+HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "label", "certainty", "decision_id",
+                   "acted_at", "stored_at", "body"]
+
+
+def frame(table: Table, lineage: Lineage, *, version: int | None = None,
+          presumed: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The annotations as a DataFrame of `COLUMNS`, under today's labels or as an older version saw them.
+
+    `status` is "decided" where the label (or its absence) is valid, "to_review" where a later edit left it in doubt;
+    then label and label_id are None. It is "presumed" where an answer in doubt is presumed to mean one of the labels
+    that it may mean: `presumed` has item_id -> label_id for the items that nobody spoke of since.
+
+    Parameters
+    ----------
+    version : the table then holds what stood under that version
+    """
+    to = version or lineage.steps[-1].version
+    taxonomy, verdicts = lineage.versions[to], np.array(table["verdict"], object)
+    # What became of a label is looked up once for each pair of label and version, not for each row.
+    pairs, where = coded(table["label_id"], table["taxonomy"])
+    became: list[str | None] = [lineage.exactly(*pair, to) for pair in pairs]
+    blurred = [label_id is not None and new is None for (label_id, _), new in zip(pairs, became, strict=True)]
+    lost = np.array([*blurred, False])[where] & np.isin(verdicts, list(LABELLING))  # a lost guess asks nothing
+    status = lost.astype(np.int64)
+    for row in np.flatnonzero(lost).tolist() if presumed else ():
+        label_id, given = (presumed or {}).get(table["item_id"][row]), pairs[where[row]]
+        if label_id in lineage.candidates(str(given[0]), given[1]):
+            became.append(label_id)
+            where[row], status[row] = len(became) - 1, 2
+
+    def told(values: list[Any], code: np.ndarray) -> Any:
+        return pd.Series([*values, None], dtype=None if any(values) else object).array.take(code)
+
+    names = [None if label_id is None else taxonomy.name_of(label_id) for label_id in became]
+    columns: dict[str, Any] = {**table, "label_id": told(became, where), "label": told(names, where),
+                               "status": told(["decided", "to_review", "presumed"], status)}
+    columns["acted_at"] = pd.to_datetime(np.array(columns["acted_at"], np.int64), unit="us", utc=True)
+    columns["certainty"] = np.array(columns["certainty"], float)
+    return pd.DataFrame({name: columns[name] for name in COLUMNS})
+
+
+def votes(table: Table, lineage: Lineage) -> Votes:
+    """The labels that annotators gave each item: item_id -> today's label_ids.
+
+    An unsure is no vote, nor is a label that a later edit left in doubt, nor what somebody who sorted the item at the
+    desk knew of and answered anew.
+    """
+    given: Votes = {}
+    overruled = _overruled(table)
+    for row, (item_id, verdict, label_id, version) in enumerate(zip(
+            table["item_id"], table["verdict"], table["label_id"], table["taxonomy"], strict=True)):
+        if row not in overruled and verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
+            given.setdefault(item_id, []).append(today)
+    return given
+
+
+def narrowed(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[str, ...], float]]:
+    """What is left of answers that a later edit left in doubt: item_id -> the label_ids that it may be, and how much
+    its annotators' answers count on average, as in `trust`.
+
+    Of items that no answer decides. Several annotators' choices narrow each other, unless nothing is common to them. An
+    answer that may be any label says nothing.
+    """
+    found: dict[str, list[tuple[set[str], float]]] = {}
+    decided: set[str] = set()
+    for item_id, verdict, label_id, version, certainty, source in zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
+            strict=True):
+        if verdict in LABELLING and label_id is not None:
+            stands = lineage.resolve(label_id, version)
+            if len(stands) == 1:
+                decided.add(item_id)
+            elif stands:
+                counts = _counts(certainty, source)
+                found.setdefault(item_id, []).append((set(stands), counts))
+    rows = {}
+    for item_id in sorted(found.keys() - decided):
+        sets = [some for some, _ in found[item_id]]
+        left = set.intersection(*sets) or set.union(*sets)
+        if len(left) < len(lineage.today.label_ids):
+            in_order = tuple(label_id for label_id in lineage.today.label_ids if label_id in left)
+            rows[item_id] = in_order, sum(counts for _, counts in found[item_id]) / len(sets)
+    return rows
+
+
+def trust(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
+    """How much the answers to an item speak for a label: (item_id, label_id) -> the sum over its annotators.
+
+    An answer given with certainty c, from 0 to 10, counts (1 + c) / 11; without one, or with one that was only carried
+    over from an earlier item, it counts 1.
+    """
+    sums: dict[tuple[str, str], float] = {}
+    overruled = _overruled(table)
+    for row, (item_id, verdict, label_id, version, certainty, source) in enumerate(zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
+            strict=True)):
+        if row not in overruled and verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
+            counts = _counts(certainty, source)
+            sums[item_id, today] = sums.get((item_id, today), 0.0) + counts
+    return sums
+
+
+def _counts(certainty: float | None, source: str | None) -> float:
+    """How much one answer counts, see `trust`."""
+    return 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
+
+
+def spoken(table: Table, lineage: Lineage) -> pd.DataFrame:
+    """All that was said of items, unsure included: item_id, annotator, decision_id, content, label_id (today's; None
+    for an unsure without a best guess), certainty (NaN unless it was given for this very item), unsure, chosen_by.
+
+    A skip says nothing, nor does a label that a later edit left in doubt, nor what was answered anew at the desk.
+    """
+    rows, overruled = [], _overruled(table)
+    for row, (item_id, annotator, decision_id, content, verdict, label_id, version, certainty, source,
+              chosen_by) in enumerate(zip(
+            *(table[name] for name in ("item_id", "annotator", "decision_id", "content", "verdict", "label_id",
+                                       "taxonomy", "certainty", "certainty_source", "chosen_by")), strict=True)):
+        if row in overruled:
+            continue
+        today = None if label_id is None else lineage.exactly(label_id, version)
+        if verdict == "unsure" or (verdict in LABELLING and today is not None):
+            given = np.nan if certainty is None or source == "carried" else float(certainty)
+            rows.append((item_id, annotator, decision_id, content, today, given, verdict == "unsure", chosen_by))
+    return pd.DataFrame(rows, columns=["item_id", "annotator", "decision_id", "content", "label_id", "certainty",
+                                       "unsure", "chosen_by"])
+
+
+def _overruled(table: Table) -> frozenset[int]:
+    """Rows of answers that were known at the desk when their item was answered there anew, after them."""
+    chosen_by = table.get("chosen_by", ())
+    if "desk" not in chosen_by:
+        return frozenset()
+    last: dict[str, int] = {}
+    for item_id, at, why in zip(table["item_id"], table["acted_at"], chosen_by, strict=True):
+        if why == "desk":
+            last[item_id] = max(at, last.get(item_id, at))
+    return frozenset(row for row, (item_id, at) in enumerate(zip(table["item_id"], table["acted_at"], strict=True))
+                     if at < last.get(item_id, at))
+
+
+def majority(given: Sequence[str]) -> tuple[str, int]:
+    """The label_id given most often, and how often; a tie falls to the smaller id, whatever the order.
+
+    Examples
+    --------
+    >>> majority(["b", "a", "b"])
+    ('b', 2)
+    """
+    return min(Counter(given).items(), key=lambda item: (-item[1], item[0]))
+
+
+def history(log: Iterable[Event]) -> pd.DataFrame:
+    """Every event in the order in which the log got it, one row each; `body` holds all that it says."""
+    rows = [(e.seq, e.id, e.kind, e.item_id, e.annotator, e.body.get("verdict"), e.body.get("label"),
+             e.body.get("certainty"), e.id if e.kind == "decided" else e.body.get("decision_id"), e.acted_at,
+             e.stored_at, dict(e.body)) for e in log]
+    return pd.DataFrame(rows, columns=HISTORY_COLUMNS)
+
+
+def consensus(given: Votes, lineage: Lineage) -> pd.DataFrame:
+    """One row per item: item_id, label, share (of the answers that agree, 0 to 1), n_answers."""
+    rows = []
+    for item_id, labels in given.items():
+        top, count = majority(labels)
+        rows.append((item_id, lineage.today.name_of(top), count / len(labels), len(labels)))
+    return pd.DataFrame(rows, columns=["item_id", "label", "share", "n_answers"])

@@ -1,0 +1,250 @@
+"""How far may a proportion, or the difference of two, lie from what was counted?
+
+Intervals for small samples, where the textbook's normal approximation promises too much. Read `jeffreys` (one
+proportion), `newcombe_paired` (two, on the same items) and `across` (one, over people who differ) first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betaincinv, betaln, ndtri
+from scipy.stats import binom
+
+from ..errors import BadInput
+
+# What `across` takes as possible, and as equally likely: the mean, and how two answers of one person correlate.
+_MEANS = (np.arange(200) + 0.5) / 200
+_DIFFER = np.array([0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.2, 0.3])
+
+
+def jeffreys(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """The interval that holds the share behind k successes in n trials, by Jeffreys' prior.
+
+    Parameters
+    ----------
+    k, n : counts, 0 <= k <= n
+    level : share of such intervals that hold the truth, averaged over all truths
+
+    Returns
+    -------
+    (low, high), from 0 to 1: low is 0 when k is 0, high is 1 when k is n; (0, 1) when n is 0
+
+    References
+    ----------
+    Brown, Cai and DasGupta (2001), Interval Estimation for a Binomial Proportion, doi:10.1214/ss/1009213286.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in jeffreys(45, 50)]
+    [0.795, 0.961]
+    """
+    tail = _tail(level)
+    _check_counts(k, n - k)
+    low = float(betaincinv(k + 0.5, n - k + 0.5, tail)) if k > 0 else 0.0
+    high = float(betaincinv(k + 0.5, n - k + 0.5, 1 - tail)) if k < n else 1.0
+    return low, high
+
+
+def wilson(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """The interval that holds the share behind k successes in n trials, by Wilson's score.
+
+    Parameters
+    ----------
+    k, n : counts, 0 <= k <= n
+    level : share of such intervals that hold the truth, about
+
+    Returns
+    -------
+    (low, high), from 0 to 1; (0, 1) when n is 0
+
+    References
+    ----------
+    Wilson (1927), doi:10.1080/01621459.1927.10502953.
+
+    Examples
+    --------
+    >>> [round(end, 4) for end in wilson(81, 263)]
+    [0.2553, 0.3662]
+    """
+    z = -float(ndtri(_tail(level)))
+    _check_counts(k, n - k)
+    if n == 0:
+        return 0.0, 1.0
+    share, weight = k / n, z * z / n
+    middle = (share + weight / 2) / (1 + weight)
+    half = z / (1 + weight) * math.sqrt(share * (1 - share) / n + weight / (4 * n))
+    return (max(0.0, middle - half) if k else 0.0), (min(1.0, middle + half) if k < n else 1.0)
+
+
+def newcombe(k_1: int, n_1: int, k_2: int, n_2: int, *, level: float = 0.95) -> tuple[float, float]:
+    """The interval that holds the difference, first minus second, of two shares counted on different items.
+
+    Wilson's interval of each share, joined by square and add (Newcombe's method 10).
+
+    Parameters
+    ----------
+    k_1, n_1, k_2, n_2 : counts, successes and trials of each, 0 <= k <= n
+    level : share of such intervals that hold the truth, about
+
+    Returns
+    -------
+    (low, high), from -1 to 1; (-1, 1) when one of the two was never tried
+
+    References
+    ----------
+    Newcombe (1998), Interval estimation for the difference between independent proportions,
+    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I.
+
+    Examples
+    --------
+    >>> [round(end, 4) for end in newcombe(56, 70, 48, 80)]
+    [0.0524, 0.3339]
+    """
+    (low_1, high_1), (low_2, high_2) = wilson(k_1, n_1, level=level), wilson(k_2, n_2, level=level)
+    if not n_1 or not n_2:
+        return -1.0, 1.0
+    first, second = k_1 / n_1, k_2 / n_2
+    return (first - second - math.hypot(first - low_1, high_2 - second),
+            first - second + math.hypot(high_1 - first, second - low_2))
+
+
+def across(k: Sequence[int] | npt.NDArray[np.integer], n: Sequence[int] | npt.NDArray[np.integer], *,
+           level: float = 0.95) -> tuple[float, float]:
+    """The interval that holds the mean share behind the counts of several people who may differ.
+
+    Each person's own share is taken as drawn from a beta distribution about the mean; how far people differ isn't
+    known, and is weighed by what the counts say (a beta-binomial model on a grid). Answers of one person say less of
+    people than as many answers of many.
+
+    Parameters
+    ----------
+    k, n : counts, one a person: successes and trials, 0 <= k <= n
+    level : share of such intervals that hold the truth, averaged over means and differences
+
+    Returns
+    -------
+    (low, high), from 0 to 1; Jeffreys' interval for one person, who stands for nobody else
+
+    References
+    ----------
+    Gelman et al. (2013), Bayesian Data Analysis, 3rd edition, section 5.3.
+
+    Examples
+    --------
+    >>> [round(end, 2) for end in across([45, 20, 44], [50, 50, 50])]
+    [0.44, 0.89]
+    """
+    tail, good, tried = _tail(level), np.asarray(k, np.float64), np.asarray(n, np.float64)
+    _check_counts(*good.tolist(), *(tried - good).tolist())
+    if (tried > 0).sum() < 2:
+        return jeffreys(int(good.sum()), int(tried.sum()), level=level)
+    mean, differ = np.meshgrid(_MEANS, _DIFFER, indexing="ij")
+    size = 1 / differ - 1
+    alpha, beta = mean * size, (1 - mean) * size
+    logs = sum(betaln(alpha + a, beta + b - a) - betaln(alpha, beta) for a, b in zip(good, tried, strict=True)) \
+        - 0.5 * np.log(mean * (1 - mean))
+    reached = np.cumsum(np.exp(logs - logs.max()).sum(axis=1))
+    reached = np.concatenate([[0.0], reached / reached[-1]])
+    low, high = np.interp([tail, 1 - tail], reached, np.linspace(0, 1, len(reached)))
+    return (float(low) if good.any() else 0.0), (float(high) if (good < tried).any() else 1.0)
+
+
+def of_median(values: Sequence[float] | npt.NDArray[np.floating], *, level: float = 0.95) -> tuple[float, float]:
+    """The interval that holds the median behind some values, whatever their distribution.
+
+    Between two of the values in order, where no two of them hold it exactly as often as asked.
+
+    Returns
+    -------
+    (low, high); (-inf, inf) for fewer than 6 values, which can't tell at 95 %
+
+    References
+    ----------
+    Hettmansperger and Sheather (1986), Confidence intervals based on interpolated order statistics,
+    doi:10.1016/0167-7152(86)90021-0.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in of_median(range(1, 21))]
+    [6.235, 14.765]
+    """
+    tail, values = _tail(level), np.sort(np.asarray(values, np.float64))
+    n = len(values)
+    held = 1 - 2 * binom.cdf(np.arange(n // 2 + 1), n, 0.5)  # by the (d+1)-th smallest and largest
+    fitting = np.flatnonzero(held >= level)
+    if not len(fitting):
+        return -math.inf, math.inf
+    d = int(fitting[-1])
+    more, less = held[d], held[d + 1] if d + 1 < len(held) else 0.0
+    step = (more - (1 - 2 * tail)) / (more - less)
+    inwards = (n - d - 1) * step / (d + 1 + (n - 2 * d - 2) * step)
+    return (float((1 - inwards) * values[d] + inwards * values[min(d + 1, n - 1)]),
+            float((1 - inwards) * values[n - d - 1] + inwards * values[max(n - d - 2, 0)]))
+
+
+def newcombe_paired(both: int, only_first: int, only_second: int, neither: int, *,
+                    level: float = 0.95) -> tuple[float, float]:
+    """The interval that holds the difference, first minus second, of two shares counted on the same items.
+
+    Wilson's interval of each share, joined by square and add with the correlation between the two (Newcombe's
+    method 10). It holds up where every item agrees, and never leaves -1 to 1.
+
+    Parameters
+    ----------
+    both, only_first, only_second, neither : number of items that succeeded under both, one or none of the two
+    level : share of such intervals that hold the truth, about
+
+    Returns
+    -------
+    (low, high), from -1 to 1; (-1, 1) without items
+
+    References
+    ----------
+    Newcombe (1998), Improved confidence intervals for the difference between binomial proportions based on paired
+    data, doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C.
+
+    Examples
+    --------
+    >>> [round(end, 4) for end in newcombe_paired(20, 12, 2, 16)]
+    [0.0562, 0.3292]
+    """
+    _check_counts(both, only_first, only_second, neither)
+    n = both + only_first + only_second + neither
+    if n == 0:
+        return -1.0, 1.0
+    first, second = (both + only_first) / n, (both + only_second) / n
+    low_1, high_1 = wilson(both + only_first, n, level=level)
+    low_2, high_2 = wilson(both + only_second, n, level=level)
+    phi = _correlation(both, only_first, only_second, neither)
+
+    def joined(a: float, b: float) -> float:
+        return math.sqrt(max(0.0, a * a - 2 * phi * a * b + b * b))
+
+    difference = first - second
+    return (max(-1.0, difference - joined(first - low_1, high_2 - second)),
+            min(1.0, difference + joined(high_1 - first, second - low_2)))
+
+
+def _correlation(a: int, b: int, c: int, d: int) -> float:
+    margins = (a + b) * (c + d) * (a + c) * (b + d)
+    if margins == 0:
+        return 0.0
+    excess = float(a * d - b * c)
+    if excess > 0:
+        excess = max(0.0, excess - (a + b + c + d) / 2)
+    return excess / math.sqrt(margins)
+
+
+def _tail(level: float) -> float:
+    if not 0 < level < 1:
+        raise BadInput(f"level {level!r} can't be used: a share between 0 and 1 is expected, such as 0.95.")
+    return (1 - level) / 2
+
+
+def _check_counts(*counts: int) -> None:
+    if any(count < 0 for count in counts):
+        raise BadInput(f"counts {counts} can't be used: none is negative, and no more succeed than were tried.")

@@ -1,0 +1,249 @@
+"""How good is a model, and how sure can one be of it?
+
+Read `measure` (one model on items whose answer is known) and `compare` (two models on the same items) first.
+Every figure carries the number of items behind it and its 95 % interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import BadInput, ShapeError, UnknownLabel
+from .intervals import jeffreys, newcombe_paired
+
+TOO_FEW = 30
+
+
+class Figure(float):
+    """A number that knows how far to trust it: `n` items stand behind it, `low` and `high` are its 95 % interval.
+
+    It is a float in every other way. NaN says that there is no figure, and `why` says the reason.
+
+    Examples
+    --------
+    >>> Figure(0.9, n=200, low=0.852, high=0.936)
+    0.900 (0.852 to 0.936, n = 200)
+    >>> Figure(0.9, n=10, low=0.616, high=0.988)
+    0.900 (0.616 to 0.988, n = 10: too few to tell)
+    >>> Figure(float("nan"), n=0, why="no answers yet")
+    none (no answers yet)
+    """
+
+    n: int
+    low: float
+    high: float
+    why: str
+
+    def __new__(cls, value: float, *, n: int, low: float = math.nan, high: float = math.nan, why: str = "") -> Figure:
+        figure = super().__new__(cls, value)
+        figure.n, figure.low, figure.high, figure.why = int(n), float(low), float(high), why
+        return figure
+
+    @property
+    def tells(self) -> bool:
+        """False when there is no figure, or too few items behind it to tell."""
+        return self.n >= TOO_FEW and not math.isnan(self)
+
+    def __repr__(self) -> str:
+        if math.isnan(self):
+            return f"none ({self.why or 'nothing to measure'})"
+        doubt = "" if self.tells else ": too few to tell"
+        return f"{float(self):.3f} ({self.low:.3f} to {self.high:.3f}, n = {self.n}{doubt})"
+
+    __str__ = __repr__
+
+    def __getnewargs_ex__(self) -> tuple[tuple[float], dict[str, Any]]:
+        return (float(self),), {"n": self.n, "low": self.low, "high": self.high, "why": self.why}
+
+
+class Metrics:
+    """What a model got right and wrong on items whose answer is known.
+
+    `metrics["accuracy"]`, `["balanced_accuracy"]` and `["macro_f1"]` are `Figure`s; `per_label` and `confusion` are
+    tables. Everything is worked out from the counts: row the true label, column the predicted one.
+
+    Parameters
+    ----------
+    counts : int array, shape (n_labels, n_labels)
+    label_ids, names : of the labels, in the order of `counts`
+    left_out : number of items without a prediction (they couldn't be read)
+
+    References
+    ----------
+    Goutte and Gaussier (2005), A Probabilistic Interpretation of Precision, Recall and F-score,
+    doi:10.1007/978-3-540-31865-1_25, for the intervals of precision, recall and F1.
+    """
+
+    FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
+
+    def __init__(self, counts: np.ndarray, label_ids: Sequence[str], names: Sequence[str], *,
+                 left_out: int = 0) -> None:
+        self.counts = np.asarray(counts, dtype=np.int64)
+        self.label_ids, self.names, self.left_out = tuple(label_ids), tuple(names), int(left_out)
+        if self.counts.shape != (len(self.label_ids), len(self.names)) or len(self.label_ids) != len(self.names):
+            raise ShapeError(f"counts have shape {self.counts.shape}, with {len(self.label_ids)} label_ids and "
+                             f"{len(self.names)} names; one row, one column and one name for each label are expected.")
+
+    @property
+    def n(self) -> int:
+        """Number of items measured."""
+        return int(self.counts.sum())
+
+    @property
+    def why(self) -> str:
+        """Why there are no figures; empty when there are."""
+        if self.n:
+            return ""
+        return f"none of {self.left_out} items could be read" if self.left_out else "no item with a known answer"
+
+    def __getitem__(self, figure: str) -> Figure:
+        if figure not in self.FIGURES:
+            raise BadInput(f"figure {figure!r} is unknown; one of {', '.join(self.FIGURES)} is expected, "
+                           "or see .per_label and .confusion.")
+        if not self.n:
+            return Figure(math.nan, n=0, why=self.why)
+        right, asked, guessed = self._margins()
+        if figure == "accuracy":
+            low, high = jeffreys(int(right.sum()), self.n)
+            return Figure(right.sum() / self.n, n=self.n, low=low, high=high)
+        # An error counts against two labels' F1, so these don't err independently: at worst, the variance doubles.
+        of, share, shared = (asked, _same, 1) if figure == "balanced_accuracy" \
+            else (asked + guessed - right, _f1_of_overlap, 2)
+        right, of = right[of > 0], of[of > 0]
+        ends = np.array([jeffreys(int(k), int(n)) for k, n in zip(right, of, strict=True)])
+        low, high = _around_mean(share(right / of), share(ends), shared=shared)
+        return Figure(share(right / of).mean(), n=self.n, low=low, high=high)
+
+    def _margins(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return np.diag(self.counts), self.counts.sum(axis=1), self.counts.sum(axis=0)
+
+    @property
+    def per_label(self) -> pd.DataFrame:
+        """One row a label: label, n, and precision, recall and f1, each with its interval (`_low`, `_high`).
+
+        n is the number of items whose true label this is. A share of nothing is NaN: precision where the label was
+        never predicted, recall where it was never true.
+        """
+        right, asked, guessed = self._margins()
+        table: dict[str, Any] = {"label": list(self.names), "n": asked}
+        for name, of, share in (("precision", guessed, _same), ("recall", asked, _same),
+                                ("f1", asked + guessed - right, _f1_of_overlap)):
+            ends = np.array([jeffreys(int(k), int(n)) if n else (math.nan, math.nan)
+                             for k, n in zip(right, of, strict=True)]).reshape(-1, 2)
+            with np.errstate(invalid="ignore"):
+                table[name] = share(right / np.where(of > 0, of, np.nan))
+            table[f"{name}_low"], table[f"{name}_high"] = share(ends[:, 0]), share(ends[:, 1])
+        return pd.DataFrame(table, index=pd.Index(self.label_ids, name="label_id"))
+
+    @property
+    def confusion(self) -> pd.DataFrame:
+        """How often each true label (row) was predicted as each label (column)."""
+        return pd.DataFrame(self.counts, index=pd.Index(self.names, name="true"),
+                            columns=pd.Index(self.names, name="predicted"))
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name.replace('_', ' '):<18} {self[name]}" for name in self.FIGURES)
+
+    def as_body(self) -> dict[str, Any]:
+        """The counts that say something, ready for JSON."""
+        cells = [[int(row), int(column), int(self.counts[row, column])]
+                 for row, column in zip(*np.nonzero(self.counts), strict=True)]
+        return {"label_ids": list(self.label_ids), "names": list(self.names), "cells": cells,
+                "left_out": self.left_out}
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Metrics:
+        """Read what `as_body` wrote."""
+        counts = np.zeros((len(body["label_ids"]),) * 2, dtype=np.int64)
+        for row, column, count in body["cells"]:
+            counts[row, column] = count
+        return cls(counts, body["label_ids"], body["names"], left_out=body["left_out"])
+
+
+def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str],
+            names: Sequence[str] | None = None) -> Metrics:
+    """Hold predictions against known answers.
+
+    Parameters
+    ----------
+    probs : shape (n_items, n_labels); rows of NaN (items that couldn't be read) are left out and counted
+    truth : the true label_id of each item
+    label_ids : of the columns of `probs`
+    names : of the labels; their ids when None
+
+    Raises
+    ------
+    ShapeError
+        If the three don't fit together.
+    UnknownLabel
+        If a true label has no column.
+
+    Examples
+    --------
+    >>> measure(np.array([[0.9, 0.1], [0.2, 0.8]]), ["cat", "cat"], ["cat", "dog"])["accuracy"]
+    0.500 (0.061 to 0.939, n = 2: too few to tell)
+    """
+    probs, n_labels = np.asarray(probs, dtype=np.float64), len(label_ids)
+    if not len(probs):
+        probs = probs.reshape(0, n_labels)
+    if probs.shape != (len(truth), n_labels):
+        raise ShapeError(f"probs have shape {probs.shape}; {len(truth)} true labels and {n_labels} label_ids ask for "
+                         f"{(len(truth), n_labels)}.")
+    column = {label_id: i for i, label_id in enumerate(label_ids)}
+    if unknown := sorted({str(label_id) for label_id in truth if label_id not in column}):
+        raise UnknownLabel(f"true labels {unknown[:5]} are not among the {n_labels} labels that the model knows. "
+                           "Bring the answers to today's taxonomy first, or leave these items out.")
+    known = ~np.isnan(probs).any(axis=1)
+    rows = np.array([column[label_id] for label_id in truth], dtype=np.int64)[known]
+    counts = np.zeros((n_labels, n_labels), dtype=np.int64)
+    np.add.at(counts, (rows, probs[known].argmax(axis=1)), 1)
+    return Metrics(counts, label_ids, names or label_ids, left_out=int((~known).sum()))
+
+
+def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndarray) -> Figure:
+    """What was gained in accuracy: after minus before, on the same items.
+
+    Parameters
+    ----------
+    before, after : True where the model was right, shape (n_items,), the same items in the same order
+
+    Returns
+    -------
+    Figure, from -1 to 1, with Newcombe's paired interval
+
+    Examples
+    --------
+    >>> compare([True] * 20 + [False] * 20, [True] * 35 + [False] * 5)
+    0.375 (0.207 to 0.518, n = 40)
+    """
+    before, after = np.asarray(before, dtype=bool), np.asarray(after, dtype=bool)
+    if before.shape != after.shape or before.ndim != 1:
+        raise ShapeError(f"before has shape {before.shape} and after {after.shape}; one value for each of the same "
+                         "items is expected from both.")
+    n = len(before)
+    if n == 0:
+        return Figure(math.nan, n=0, why="no item with a known answer")
+    only_after, only_before = int((after & ~before).sum()), int((before & ~after).sum())
+    both = int((before & after).sum())
+    low, high = newcombe_paired(both, only_after, only_before, n - both - only_after - only_before)
+    return Figure((only_after - only_before) / n, n=n, low=low, high=high)
+
+
+def _same(share: np.ndarray) -> np.ndarray:
+    return share
+
+
+def _f1_of_overlap(overlap: np.ndarray) -> np.ndarray:
+    """F1 from the share of right ones among all items that are, or were said to be, of the label."""
+    return 2 * overlap / (1 + overlap)
+
+
+def _around_mean(shares: np.ndarray, ends: np.ndarray, *, shared: float = 1.0) -> tuple[float, float]:
+    """The interval of a mean of shares, from theirs: square and add (Zou and Donner 2008, doi:10.1002/sim.3095)."""
+    low, high = np.sqrt(shared * np.square(ends - shares[:, None]).sum(axis=0)) / len(shares)
+    return max(0.0, shares.mean() - low), min(1.0, shares.mean() + high)

@@ -1,0 +1,1 @@
+"""What came of the labelling: progress, decisions, and comparisons of models."""

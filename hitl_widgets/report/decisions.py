@@ -1,0 +1,75 @@
+"""What did each decision say, beside what was on the screen, and in which round?
+
+The log as one table. Read `decisions` first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..events import Event
+from ..project.project import Project
+from ..quality.consensus import majority
+from ..records import LABELLING
+
+COLUMNS = ["seq", "decision_id", "item_id", "place", "annotator", "round", "verdict", "label_id", "suggestion",
+           "visible", "chosen_by", "certainty", "flags", "shown_ms", "model", "scripted"]
+
+
+def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
+    """The decisions that stand, in the order in which they were stored, as a table of `COLUMNS`.
+
+    Labels and suggestions are today's label_ids, None where an edit left them in doubt. `place` is the position in the
+    pool, -1 for an item that is absent; `visible` says that the suggestion could be seen; a certainty that was only
+    carried over is NaN; `round` counts the trainings before, from 1 on.
+
+    Parameters
+    ----------
+    trained : the log's events of that kind, in their order
+    """
+    standing = set(project.store.annotations(columns=("decision_id",))["decision_id"])
+    ends, lineage = [event.seq or 0 for event in trained], project.lineage
+    rows = []
+    for event in project.store.events(kind="decided"):
+        if event.id not in standing:
+            continue
+        body = event.body
+        seen: Mapping[str, Any] = body.get("seen", {})
+        version, suggestion = seen.get("taxonomy"), seen.get("suggestion")
+        rows.append((
+            event.seq, event.id, event.item_id, event.annotator, 1 + bisect_left(ends, event.seq or 0), body["verdict"],
+            None if body.get("label_id") is None else lineage.exactly(body["label_id"], version),
+            None if suggestion is None else lineage.exactly(suggestion, version),
+            suggestion is not None and not seen.get("hidden", False), seen.get("chosen_by"),
+            np.nan if seen.get("certainty") == "carried" else body.get("certainty", np.nan),
+            tuple(body.get("flags", ())), seen.get("shown_ms", np.nan), seen.get("model"), seen.get("scripted", False)))
+    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "place"])
+    table.insert(3, "place", project.pool.positions(table["item_id"].tolist()) if len(table) else np.empty(0, np.int64))
+    return table.astype({"certainty": float, "shown_ms": float, "visible": bool, "scripted": bool})
+
+
+def consensus(table: pd.DataFrame) -> dict[str, tuple[str, int, int]]:
+    """item_id -> the label that most of its annotators gave, how many did, and how many answered."""
+    said = table[table["verdict"].isin(LABELLING) & table["label_id"].notna()]
+    return {str(item_id): (*majority(given), len(given))
+            for item_id, given in said.groupby("item_id", sort=False)["label_id"].agg(list).items()}
+
+
+def against_others(table: pd.DataFrame) -> pd.DataFrame:
+    """Every answer beside those of other annotators of the same item: annotator, round, right (it is the one that most
+    of the others gave; a tie among them says nothing and is left out)."""
+    said = table[table["verdict"].isin(LABELLING) & table["label_id"].notna()]
+    rows = []
+    for _, group in said.groupby("item_id", sort=False):
+        given = group["label_id"].tolist()
+        for k, (annotator, n_round) in enumerate(zip(group["annotator"], group["round"], strict=True)):
+            others = given[:k] + given[k + 1:]
+            counts = sorted((others.count(label) for label in set(others)), reverse=True)
+            if counts and (len(counts) == 1 or counts[0] > counts[1]):
+                rows.append((annotator, n_round, given[k] == majority(others)[0]))
+    return pd.DataFrame(rows, columns=["annotator", "round", "right"])

@@ -1,0 +1,1 @@
+"""Which item is asked next."""

@@ -1,0 +1,1 @@
+"""What lies in the project's folder: the log, its schema, backups, caches and archives."""

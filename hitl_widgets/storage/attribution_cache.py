@@ -1,0 +1,108 @@
+"""Where are attributions kept, so that none is worked out twice?
+
+A folder of small files beside the log; losing it costs time, never labels. Read `Maps`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+import zlib
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from ..records import Attribution
+
+LIMIT, MOST = 512 * 2**20, 20_000
+# A draft that is older than this belongs to nobody: its writer was killed.
+FORGOTTEN_S = 3600
+
+
+class Maps:
+    """Attributions on disk, found by a key of texts of which the first is the model's version.
+
+    Whatever goes wrong with a file (a killed writer, a full disk, a damaged block), it is as if it weren't there.
+    Several processes may use one folder.
+
+    Parameters
+    ----------
+    folder : made when the first map is kept
+    limit, most : bytes and files to keep about; beyond, the oldest go
+    """
+
+    def __init__(self, folder: Path, *, limit: int = LIMIT, most: int = MOST) -> None:
+        self.folder, self.limit, self.most = Path(folder), limit, most
+        self._lock = threading.Lock()
+        self._left: tuple[int, int] | None = None  # bytes and files until it is time to look again
+
+    def get(self, key: Sequence[str]) -> Attribution | None:
+        """The attribution of that key; None when there is none that can be read."""
+        try:
+            head, _, raw = self._path(key).read_bytes().partition(b"\n")
+            about = json.loads(head)
+            if about.pop("key") != list(key) or about.pop("check") != zlib.crc32(raw):
+                return None
+            values = np.frombuffer(raw, "<f4").astype(np.float32, copy=False).reshape(about.pop("shape"))
+            return Attribution(values=values, **{**about, "box": tuple(about["box"])})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def put(self, key: Sequence[str], attribution: Attribution) -> None:
+        """Keep an attribution, whole or not at all."""
+        raw = np.ascontiguousarray(attribution.values, "<f4").tobytes()
+        about = {"key": list(key), "check": zlib.crc32(raw), "shape": list(attribution.values.shape),
+                 "item_id": attribution.item_id, "method": attribution.method, "target": attribution.target,
+                 "against": attribution.against, "model": attribution.model,
+                 "box": [float(side) for side in attribution.box], "signed": attribution.signed}
+        path = self._path(key)
+        draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(json.dumps(about).encode() + b"\n" + raw)
+            os.replace(draft, path)
+        except OSError:  # a full disk, a folder that can't be written: it is worked out again
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+            return
+        self._count(len(raw) + 500)
+
+    def _path(self, key: Sequence[str]) -> Path:
+        return self.folder / key[0] / f"{blake2b(json.dumps(list(key)).encode(), digest_size=16).hexdigest()}.map"
+
+    def _count(self, size: int) -> None:
+        with self._lock:
+            n_bytes, n_files = self._left or (0, 0)
+            self._left = n_bytes - size, n_files - 1
+            if min(self._left) < 0:
+                self._tidy()
+
+    def _tidy(self) -> None:
+        """Look at what is there, and let the oldest go when it is too much."""
+        there = []
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                path = os.path.join(folder, name)
+                with contextlib.suppress(OSError):
+                    stat = os.stat(path)
+                    if name.endswith(".part") and time.time() - stat.st_mtime > FORGOTTEN_S:
+                        os.unlink(path)
+                    elif name.endswith(".map"):
+                        there.append((stat.st_mtime_ns, stat.st_size, path))
+        there.sort(reverse=True)
+        n_bytes = n_files = 0
+        full = sum(size for _, size, _ in there) > self.limit or len(there) > self.most
+        for _, size, path in there:
+            # To nine tenths, so that it needn't be done again for the next one.
+            if full and (n_bytes + size > 0.9 * self.limit or n_files + 1 > 0.9 * self.most):
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+            else:
+                n_bytes, n_files = n_bytes + size, n_files + 1
+        # Others may write here too, so it is looked at now and then even while there should be room.
+        self._left = (min(self.limit - n_bytes, self.limit // 10), min(self.most - n_files, self.most // 10))

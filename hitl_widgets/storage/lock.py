@@ -1,0 +1,121 @@
+"""May another kernel have this folder open?
+
+On a local file system SQLite's own locks let many kernels work on one project. Network file systems promise
+locks and don't always keep the promise, so there `take` lets in one kernel at a time. `is_local` tells them apart.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import LogBusy
+
+LOCAL = frozenset({"apfs", "bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "fuseblk", "hfsplus", "jfs",
+                   "msdos", "ntfs", "ntfs3", "overlay", "ramfs", "reiserfs", "tmpfs", "ufs", "vfat", "xfs", "zfs"})
+
+_held: Counter[Path] = Counter()
+_guard = threading.Lock()
+
+
+def is_local(folder: Path) -> bool:
+    """True when the folder lies on a file system known to be local (`LOCAL`).
+
+    Linux tells the kind of every mount. Where it can't be asked (macOS, Windows) only a path of the form
+    ``\\\\server\\share`` counts as remote.
+    """
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text()
+    except OSError:
+        return not str(folder.resolve()).startswith("\\\\")
+    return file_system(folder.resolve(), mounts) in LOCAL
+
+
+def file_system(folder: Path, mounts: str) -> str:
+    """The kind of file system that holds a folder, given the text of Linux's mountinfo.
+
+    >>> file_system(Path("/home/ann/x"), "1 0 8:1 / / rw - ext4 /dev/sda rw\\n2 1 0:9 / /home rw - nfs4 srv:/ rw\\n")
+    'nfs4'
+    """
+    best, kind = -1, ""
+    for line in mounts.splitlines():
+        fields, _, rest = line.partition(" - ")
+        point = Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split()[4]))
+        # A later mount on the same point hides the earlier one.
+        if folder.is_relative_to(point) and len(point.parts) >= best:
+            best, kind = len(point.parts), rest.split()[0]
+    return kind
+
+
+def take(folder: Path) -> Callable[[], None]:
+    """Hold a folder for this process alone; call what comes back to give it up. Stores of one process share it.
+
+    Raises
+    ------
+    LogBusy
+        If a living process holds it, or one on a machine that can't be asked.
+    """
+    folder = folder.resolve()
+    with _guard:
+        if not _held[folder]:
+            _create(folder / "log.lock")
+        _held[folder] += 1
+
+    def release() -> None:
+        with _guard:
+            _held[folder] -= 1
+            if not _held[folder]:
+                (folder / "log.lock").unlink(missing_ok=True)
+
+    return release
+
+
+def _create(path: Path) -> None:
+    mine = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
+    for _ in range(2):
+        try:
+            with path.open("x") as file:
+                json.dump(mine, file)
+            return
+        except FileExistsError:
+            try:
+                holder = json.loads(path.read_text())
+                if holder == mine:
+                    return
+                host, pid, gone = holder["host"], holder["pid"], _gone(holder)
+            except (OSError, ValueError, KeyError, TypeError):
+                host, pid, gone = "unknown", "unknown", False
+            if gone:
+                path.unlink(missing_ok=True)
+                continue
+            break
+    raise LogBusy(f"the project {path.parent} is open in another kernel (machine {host}, process {pid}), and it lies "
+                  "on a file system whose locks can't be relied on. Close that notebook's kernel first; if it is "
+                  f"gone, delete {path}.")
+
+
+def _gone(holder: dict[str, object]) -> bool:
+    pid = holder["pid"]
+    if holder["host"] != socket.gethostname() or os.name != "posix" or not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    # A machine that was made anew may bear the old one's name and give its process the old one's number.
+    return holder["started"] != _started(pid)
+
+
+def _started(pid: int) -> str | None:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None

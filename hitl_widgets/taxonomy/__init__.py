@@ -1,0 +1,1 @@
+"""Labels, versions of a taxonomy, edits and their history."""

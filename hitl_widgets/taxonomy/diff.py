@@ -1,0 +1,174 @@
+"""Which edits lead from one taxonomy to another?
+
+Read `between` first: it finds the labels that are in both, then walks down the new taxonomy and puts each of its labels
+in place.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Callable
+from itertools import chain, count
+from typing import Any
+
+from .edits import Edit, add, answers, describe, move, rename, retire
+from .labels import DESCRIPTION, Label, Taxonomy
+from .yaml import SEPARATOR
+
+
+def between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
+    """Edits that lead from `old` to a taxonomy that says what `new` says: one with the same digest.
+
+    A label that stayed is known by its place, its id, what lies under it or is said of it, its name elsewhere, or a
+    name much like its own. Merges and splits leave no trace in the two: they are given as labels that come and go.
+    """
+    partner = _partners(old, new)
+    tree = _Tree(old)
+    found: list[Edit] = []
+    placed: dict[str | None, str | None] = {None: None}
+
+    def call(label_id: str | None) -> str | None:
+        return None if label_id is None else tree.call(label_id)
+
+    def rename_to(name: str, label_id: str, *places: str | None) -> None:
+        """Give the name, or one like it if that isn't free in these places."""
+        name = tree.free(name, *places)
+        found.append(rename(tree.call(label_id), name))
+        tree.put(label_id, name, tree.parent[label_id])
+
+    for label in new.labels:
+        under = placed[label.parent]
+        # No id has a plus: the new label can't be mistaken for an old one.
+        label_id = placed[label.id] = partner.get(label.id, f"+{label.id}")
+        holder = tree.at.get((under, label.name), label_id)
+        if holder != label_id:
+            rename_to(f"{label.name[:180]} (old)", holder, under)
+        if label.id not in partner:
+            found.append(add(label.name, call(under)))
+            tree.put(label_id, label.name, under)
+            continue
+        if tree.parent[label_id] != under:
+            if (under, tree.name[label_id]) in tree.at:
+                rename_to(label.name, label_id, under, tree.parent[label_id])
+            found.append(move(tree.call(label_id), call(under)))
+            tree.put(label_id, tree.name[label_id], under)
+        if tree.name[label_id] != label.name:
+            rename_to(label.name, label_id, under)
+
+    gone = {label.id for label in old.labels} - set(partner.values())
+    for label in old.labels:
+        if label.id in gone:
+            if label.parent not in gone:
+                found.append(retire(tree.call(label.id)))
+            tree.remove(label.id)
+
+    said = {label_id: old.label(label_id).description() for label_id in partner.values()}
+    keys = {label.key.casefold(): placed[label.id] for label in new.labels if label.key}
+    for label_id, known in said.items():
+        # Two labels may swap their keys, but never share one.
+        if keys.get(known.get("key", "").casefold(), label_id) != label_id:
+            found.append(describe(tree.call(label_id), key=None))
+            del known["key"]
+    for label in new.labels:
+        label_id = placed[label.id] or ""
+        known, now = said.get(label_id, {}), label.description()
+        if changed := {name: getattr(label, name) for name in DESCRIPTION if known.get(name) != now.get(name)}:
+            found.append(describe(tree.call(label_id), **changed))
+    return found if old.inner_answers == new.inner_answers else [*found, answers(inner=new.inner_answers)]
+
+
+def told(old: Taxonomy, new: Taxonomy) -> str:
+    """What is different in `new`, as prose: a sentence a line.
+
+    >>> print(told(Taxonomy(["T-shirt/top", "Bag"]), Taxonomy([{"name": "T-shirt", "definition": "no collar"}, "Bag"])))
+    Rename “T-shirt/top” to “T-shirt”.
+    Describe “T-shirt”: definition “no collar”.
+    """
+    return "\n".join(edit.prose() for edit in between(old, new)) or "Both say the same."
+
+
+class _Tree:
+    """Where each label lies while `between` looks for edits; it changes, as a taxonomy for each edit would be slow."""
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.name: dict[str, str] = {}
+        self.parent: dict[str, str | None] = {}
+        self.at: dict[tuple[str | None, str], str] = {}
+        self._named: Counter[str] = Counter()
+        for label in taxonomy.labels:
+            self.put(label.id, label.name, label.parent)
+
+    def put(self, label_id: str, name: str, parent: str | None) -> None:
+        if label_id in self.name:
+            self.remove(label_id)
+        self.name[label_id], self.parent[label_id], self.at[parent, name] = name, parent, label_id
+        self._named[name] += 1
+
+    def remove(self, label_id: str) -> None:
+        name = self.name.pop(label_id)
+        del self.at[self.parent.pop(label_id), name]
+        self._named[name] -= 1
+
+    def call(self, label_id: str) -> str:
+        """The label's name, or its path where the name is ambiguous."""
+        name, parent = self.name[label_id], self.parent[label_id]
+        if self._named[name] > 1:
+            while parent is not None:
+                name, parent = f"{self.name[parent]}{SEPARATOR}{name}", self.parent[parent]
+        return name
+
+    def free(self, name: str, *places: str | None) -> str:
+        """The name, or one like it, that nothing in these places has."""
+        tries = chain([name], (f"{name[:180]} ({n})" for n in count(2)))
+        return next(name for name in tries if all((place, name) not in self.at for place in places))
+
+
+def _partners(old: Taxonomy, new: Taxonomy) -> dict[str, str]:
+    """label_id in `new` -> label_id in `old`, for the labels that are in both."""
+    pairs: dict[str | None, str | None] = {None: None}  # the top is the top
+    left = {label.id: label for label in old.labels}
+
+    def pair(key: Callable[[Taxonomy, Label], Any], *, anywhere: bool) -> None:
+        """Pair the labels that alone have a key: among those whose parents are a pair, or anywhere."""
+        having: dict[Any, list[str]] = {}
+        for label in left.values():
+            having.setdefault((anywhere or label.parent, key(old, label)), []).append(label.id)
+        waiting = [(label, key(new, label)) for label in new.labels if label.id not in pairs]
+        times = Counter((anywhere or label.parent, of) for label, of in waiting)
+        for label, of in waiting:
+            if of and times[anywhere or label.parent, of] == 1 and (anywhere or label.parent in pairs):
+                match = having.get((anywhere or pairs[label.parent], of), [])
+                if len(match) == 1 and match[0] in left:
+                    pairs[label.id] = match[0]
+                    del left[match[0]]
+
+    def pair_by_spelling() -> None:
+        """Pair what is left under a pair and has almost the same name."""
+        names: dict[str | None, dict[str, str]] = {}
+        for label in left.values():
+            names.setdefault(label.parent, {})[label.name] = label.id
+        for label in new.labels:
+            known = names.get(pairs[label.parent], {}) if label.parent in pairs and label.id not in pairs else {}
+            # Among more, a name much like another says little, and takes long to find.
+            for name in difflib.get_close_matches(label.name, known, n=1, cutoff=0.7) if len(known) <= 50 else ():
+                pairs[label.id] = match = known.pop(name)
+                del left[match]
+
+    def name(taxonomy: Taxonomy, label: Label) -> str:
+        return label.name
+
+    pair(lambda taxonomy, label: label.id if taxonomy is old or new.has_own_id(label.id) else None, anywhere=True)
+    pair(name, anywhere=False)
+    for key, anywhere in ((lambda taxonomy, label: label.id, True), (_content, False), (name, True)):
+        pair(key, anywhere=anywhere)
+        pair(name, anywhere=False)
+    pair_by_spelling()
+    pair(name, anywhere=False)
+    return {label_id: partner for label_id, partner in pairs.items() if label_id and partner}
+
+
+def _content(taxonomy: Taxonomy, label: Label) -> Any:
+    """The names of the labels under this one; if there are none, what is said of it."""
+    below = sorted(child.name for child in taxonomy.below(label.id) if child.parent == label.id)
+    return repr(below or sorted(label.description().items())) if below or label.definition else None

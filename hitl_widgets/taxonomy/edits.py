@@ -1,0 +1,444 @@
+"""How may a taxonomy change, and what becomes of the answers given before?
+
+Each kind of edit is a class, and each edit a value. Read `Edit.apply` and `split` first; people find them all in
+`edits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
+from itertools import chain
+from typing import Any, ClassVar, NamedTuple
+
+from ..errors import EditError, TaxonomyError, UnknownLabel
+from .labels import DESCRIPTION, Label, Taxonomy, check_name
+from .yaml import SEPARATOR
+
+# Old answer's label_id -> what it means now: one, when it is carried over exactly; several, when it is in doubt among
+# them; none, when it has to be asked again.
+Resolution = dict[str, tuple[str, ...]]
+
+
+class _Change(NamedTuple):
+    labels: Sequence[Label]
+    became: Mapping[str, tuple[str, ...]] = {}
+    inner_answers: bool | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Edit:
+    """A change of a taxonomy: rename, merge, split, add, retire, move, describe or answers.
+
+    Labels are called by their names, by path where a name alone is ambiguous, or by id.
+    """
+
+    # The fields that call labels of the taxonomy as it was before.
+    calling: ClassVar[tuple[str, ...]] = ("label",)
+
+    def apply(self, taxonomy: Taxonomy) -> tuple[Taxonomy, Resolution]:
+        """The taxonomy one version on, and what becomes of each former answer.
+
+        A label that stops being an answer, because others now lie under it, leaves its answers to be asked again.
+
+        Raises
+        ------
+        EditError
+            If the edit doesn't fit: an unknown label, two of one name under one parent, a circle, nothing left.
+        """
+        try:
+            labels, became, inner = self._change(taxonomy)
+            if not labels:
+                raise EditError("no label would be left. Add another one first.")
+            gone = {label.id for label in taxonomy.labels} - {label.id for label in labels}
+            after = Taxonomy(labels, version=taxonomy.version + 1, former_ids=taxonomy.former_ids | gone,
+                             inner_answers=taxonomy.inner_answers if inner is None else inner)
+            for target in {new for old in taxonomy.label_ids for new in became.get(old, ())}:
+                after.answer(target)
+        except (UnknownLabel, TaxonomyError, EditError) as error:
+            raise EditError(f"{self} doesn't fit taxonomy v{taxonomy.version}: {error}") from error
+        stay = set(after.label_ids)
+        return after, {old: became.get(old, (old,) if old in stay else ()) for old in taxonomy.label_ids}
+
+    def prose(self) -> str:
+        """The edit as a sentence."""
+        raise NotImplementedError
+
+    def called_anew(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+        """The same edit with its labels called otherwise: those that it means in `before`, by what `call` gives."""
+        def anew(value: Any) -> Any:
+            return value if value is None else call(before.label(value)) if isinstance(value, str) \
+                else tuple(map(anew, value))
+
+        return replace(self, **{name: anew(getattr(self, name)) for name in self.calling})
+
+    def as_body(self) -> dict[str, Any]:
+        """The edit, ready for JSON; `from_body` reads it."""
+        return {"edit": type(self).__name__, **self._arguments()}
+
+    def __repr__(self) -> str:
+        (name, value), *others = self._arguments().items()
+        first = f"{name}={value!r}" if isinstance(value, bool) else repr(value)
+        return f"edits.{type(self).__name__}({', '.join([first, *(f'{name}={value!r}' for name, value in others)])})"
+
+    def _change(self, taxonomy: Taxonomy) -> _Change:
+        raise NotImplementedError
+
+    def _arguments(self) -> dict[str, Any]:
+        """The arguments that make this edit, but for those at their default."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)
+                  if f.default is MISSING or getattr(self, f.name) != f.default}
+        return {name: _plain(value) for name, value in values.items()}
+
+    def _keep(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+# The edits are classes with names in lower case, as they are called like functions: edits.add("lynx").
+
+@dataclass(frozen=True, repr=False)
+class rename(Edit):
+    """Give a label another name. It keeps its id, and so every answer."""
+
+    label: str
+    to: str
+
+    def __post_init__(self) -> None:
+        self._keep(label=_called(self.label), to=_new_name(self.to))
+
+    def _change(self, taxonomy: Taxonomy) -> _Change:
+        label = taxonomy.label(self.label)
+        return _Change(_replaced(taxonomy, {label.id: [replace(label, name=self.to)]}))
+
+    def prose(self) -> str:
+        return f"Rename {_quoted(self.label)} to {_quoted(self.to)}."
+
+
+@dataclass(frozen=True, repr=False)
+class merge(Edit):
+    """Make one label of several. Their answers become its answers, exactly.
+
+    If `into` calls one of them, that one stays, with its id; otherwise a new label takes the place of the first. What
+    lay under any of them lies under the one.
+    """
+
+    labels: Sequence[str]
+    into: str
+    calling = ("labels",)
+
+    def __post_init__(self) -> None:
+        self._keep(labels=_all(self.labels, _called, "merge"), into=_called(self.into))
+        if len(self.labels) < 2:
+            raise EditError(f"merge was given {list(self.labels)}; two labels or more are expected. To give one "
+                            "another name, use edits.rename.")
+
+    def _change(self, taxonomy: Taxonomy) -> _Change:
+        merged = {label.id: label for label in map(taxonomy.label, self.labels)}
+        if len(merged) < len(self.labels):
+            raise EditError(f"{_quoted(*self.labels)} are not all different: a label can't be merged with itself.")
+        for label in merged.values():
+            if inside := [below for below in taxonomy.below(label.id) if below.id in merged]:
+                raise EditError(f"{_quoted(inside[0].name)} lies under {_quoted(label.name)}, and can't be merged "
+                                "with it. Retire it to a label of the same level, or move it first.")
+        first = next(iter(merged.values()))
+        one = next((label for label in merged.values()
+                    if self.into in (label.id, label.name, taxonomy.path(label.id))), None)
+        stays = first if one is None else one
+        if one is None:
+            one = _made(taxonomy, self.into, first.parent)
+        labels = _replaced(taxonomy, {**dict.fromkeys(merged, ()), stays.id: [one]})
+        return _Change([replace(label, parent=one.id) if label.parent in merged else label for label in labels],
+                       dict.fromkeys(merged, (one.id,)))
+
+    def called_anew(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+        one = next((label for label in map(before.label, self.labels)
+                    if self.into in (label.id, label.name, before.path(label.id))), None)
+        return merge([call(before.label(name)) for name in self.labels], self.into if one is None else call(one))
+
+    def prose(self) -> str:
+        return f"Merge {_quoted(*self.labels)} into {_quoted(self.into)}."
+
+
+@dataclass(frozen=True, repr=False)
+class split(Edit):
+    """Make several labels of one. Its answers are in doubt among them.
+
+    The new labels take the place of the old one, or lie under it with `keep_parent`. `into` is their names, or a
+    mapping from each name to its examples, ids of items that show it: the items in doubt are asked from these on.
+    """
+
+    label: str
+    into: Sequence[str] | Mapping[str, Sequence[str]] = field(hash=False)
+    keep_parent: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.into, list) and self.into and all(isinstance(pair, list) for pair in self.into):
+            self._keep(into=dict(self.into))  # from a log, whose mappings have no order
+        names = _all(list(self.into) if isinstance(self.into, Mapping) else self.into, _new_name, "split's into")
+        self._keep(label=_called(self.label), into=names if not isinstance(self.into, Mapping) else
+                   dict(zip(names, map(_examples, names, self.into.values()), strict=True)))
+        if len(set(names)) < max(2, len(names)):
+            raise EditError(f"split into {list(self.into)} can't be done; two different names or more are expected. "
+                            "To give a label another name, use edits.rename.")
+        _check_bool(self.keep_parent, "keep_parent")
+
+    def _change(self, taxonomy: Taxonomy) -> _Change:
+        label = taxonomy.label(self.label)
+        if taxonomy.below(label.id):
+            raise EditError(f"{_quoted(label.name)} has labels under it already. Use edits.add(..., "
+                            f"under={label.name!r}) for more.")
+        named = self.into if isinstance(self.into, Mapping) else {}
+        children = [_made(taxonomy, name, label.id if self.keep_parent else label.parent, named.get(name, ()))
+                    for name in self.into]
+        choices = tuple(child.id for child in children)
+        if self.keep_parent and taxonomy.inner_answers:
+            choices = (label.id, *choices)
+        return _Change(_replaced(taxonomy, {label.id: [label, *children] if self.keep_parent else children}),
+                       {label.id: choices})
+
+    def as_body(self) -> dict[str, Any]:
+        pairs = [[name, list(of)] for name, of in self.into.items()] if isinstance(self.into, Mapping) else self.into
+        return {**super().as_body(), "into": list(pairs)}
+
+    def prose(self) -> str:
+        examples = list(chain(*self.into.values())) if isinstance(self.into, Mapping) else []
+        return f"Split {_quoted(self.label)} into {_quoted(*self.into)}{' under it' if self.keep_parent else ''}" \
+               f"{f', with {len(examples)} examples' if len(examples) > 1 else ', with one example' * len(examples)}."
+
+
+@dataclass(frozen=True, repr=False)
+class add(Edit):
+    """Add a label, at the top or under another.
+
+    `like` calls the labels among whose answers it may hide: these are then in doubt between what they were and the new
+    one. All other answers stand. `examples` are ids of items that show it.
+    """
+
+    label: str
+    under: str | None = None
+    like: Sequence[str] = field(default=(), kw_only=True)
+    examples: Sequence[str] = field(default=(), kw_only=True)
+    calling = ("under", "like")
+
+    def __post_init__(self) -> None:
+        self._keep(label=_new_name(self.label), under=None if self.under is None else _called(self.under),
+                   like=_all(self.like, _called, "like"), examples=_examples(self.label, self.examples))
+
+    def _change(self, taxonomy: Taxonomy) -> _Change:
+        new = _made(taxonomy, self.label, None if self.under is None else taxonomy.label(self.under).id, self.examples)
+        alike = [label for name in self.like for label in (taxonomy.label(name), *taxonomy.below(name))]
+        return _Change([*taxonomy.labels, new], {label.id: (label.id, new.id) for label in alike})
+
+    def prose(self) -> str:
+        under = "" if self.under is None else f" under {_quoted(self.under)}"
+        return f"Add {_quoted(self.label)}{under}{f', looking among {_quoted(*self.like)}' if self.like else ''}."
+
+
+@dataclass(frozen=True, repr=False)
+class retire(Edit):
+    """Take a label out, with all under it. Its answers become those of `to`, or have to be asked again."""
+
+    label: str
+    to: str | None = None
+    calling = ("label", "to")
+
+    def __post_init__(self) -> None:
+        self._keep(label=_called(self.label), to=None if self.to is None else _called(self.to))
+
+    def _change(self, taxonomy: Taxonomy) -> _Change:
+        label = taxonomy.label(self.label)
+        gone = [label.id, *(below.id for below in taxonomy.below(label.id))]
+        left = _replaced(taxonomy, dict.fromkeys(gone, ()))
+        if self.to is None:
+            return _Change(left)
+        to = taxonomy.label(self.to)
+        if to.id in gone:
+            raise EditError(f"{_quoted(to.name)} would be retired too, so that it can't take the answers. Choose "
+                            "another, or leave `to` out.")
+        return _Change(left, dict.fromkeys(gone, (to.id,)))
+
+    def prose(self) -> str:
+        return f"Retire {_quoted(self.label)}{'' if self.to is None else f'; its answers become {_quoted(self.to)}'}."
+
+
+@dataclass(frozen=True, repr=False)
+class move(Edit):
+    """Put a label, with all under it, under another, or at the top (`under=None`). Its answers stay as they are."""
+
+    label: str
+    under: str | None
+    calling = ("label", "under")
+
+    def __post_init__(self) -> None:
+        self._keep(label=_called(self.label), under=None if self.under is None else _called(self.under))
+
+    def _change(self, taxonomy: Taxonomy) -> _Change:
+        label = taxonomy.label(self.label)
+        parent = None if self.under is None else taxonomy.label(self.under)
+        if parent is not None and (parent is label or parent in taxonomy.below(label.id)):
+            raise EditError(f"{_quoted(label.name)} can't lie under itself, nor under what lies under it. Choose "
+                            "another place, or move that away first.")
+        moved = replace(label, parent=None if parent is None else parent.id)
+        return _Change([*_replaced(taxonomy, {label.id: ()}), moved])
+
+    def prose(self) -> str:
+        return f"Move {_quoted(self.label)} {'to the top' if self.under is None else f'under {_quoted(self.under)}'}."
+
+
+@dataclass(frozen=True, repr=False, init=False)
+class describe(Edit):
+    """Say something else of a label: definition, examples, counter_examples, link, key, colour, attributes, ratings,
+    sensitive. Its answers stay as they are."""
+
+    label: str
+    said: Mapping[str, Any] = field(hash=False)
+
+    def __init__(self, label: str, **fields: Any) -> None:
+        odd = [name for name in fields if name not in DESCRIPTION]
+        if odd or not fields:
+            raise EditError(f"describe was given {odd[0] if odd else 'nothing'!r}; one or more of "
+                            f"{', '.join(DESCRIPTION)} are expected. For name and place, use rename and move.")
+        try:
+            checked = Label("-", _called(label).rpartition(SEPARATOR)[2], **fields)
+        except TaxonomyError as error:
+            raise EditError(str(error)) from error
+        self._keep(label=_called(label), said={name: getattr(checked, name) for name in fields})
+
+    def _change(self, taxonomy: Taxonomy) -> _Change:
+        label = taxonomy.label(self.label)
+        return _Change(_replaced(taxonomy, {label.id: [replace(label, **self.said)]}))
+
+    def called_anew(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+        return describe(call(before.label(self.label)), **self.said)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"label": self.label, **{name: _plain(value) for name, value in self.said.items()}}
+
+    def prose(self) -> str:
+        said = [f"{name.replace('_', '-')} {_said(value)}" for name, value in self.said.items()]
+        return f"Describe {_quoted(self.label)}: {'; '.join(said)}."
+
+
+@dataclass(frozen=True, repr=False)
+class answers(Edit):
+    """Let labels with others under them be answers too (`inner=True`), or no longer: theirs are then asked again."""
+
+    inner: bool = field(kw_only=True)
+    calling = ()
+
+    def __post_init__(self) -> None:
+        _check_bool(self.inner, "inner")
+
+    def _change(self, taxonomy: Taxonomy) -> _Change:
+        return _Change(taxonomy.labels, inner_answers=self.inner)
+
+    def prose(self) -> str:
+        return f"Labels with others under them {'may be answers too' if self.inner else 'are no answers'}."
+
+
+def from_body(body: Mapping[str, Any]) -> Edit:
+    """Read what `Edit.as_body` wrote; EditError when it isn't that.
+
+    >>> from_body({"edit": "rename", "label": "top", "to": "upper body"})
+    edits.rename('top', to='upper body')
+    """
+    kinds: dict[Any, Callable[..., Edit]] = {kind.__name__: kind for kind in Edit.__subclasses__()}
+    try:
+        return kinds[body["edit"]](**{name: value for name, value in body.items() if name != "edit"})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise EditError(f"an edit can't be read from {body!r:.200}. What as_body() wrote is expected, with one of "
+                        f"{', '.join(kinds)} as edit.") from error
+
+
+def apply(taxonomy: Taxonomy, edits: Iterable[Edit]) -> tuple[Taxonomy, Resolution]:
+    """All the edits, one after the other: the last taxonomy, and what becomes of the answers of the first.
+
+    Raises
+    ------
+    EditError
+        If one of them doesn't fit.
+    """
+    resolution: Resolution = {label_id: (label_id,) for label_id in taxonomy.label_ids}
+    for edit in edits:
+        taxonomy, then = edit.apply(taxonomy)
+        resolution = compose(resolution, then)
+    return taxonomy, resolution
+
+
+def compose(first: Mapping[str, Sequence[str]], then: Mapping[str, Sequence[str]]) -> Resolution:
+    """What becomes of answers through two steps; a label that `then` doesn't speak of stays.
+
+    In doubt among several that become one, an answer is certain again. In doubt among several of which one has to be
+    asked again, it has to be asked again too: nobody knows that it wasn't that one.
+
+    >>> compose({"top": ("T-shirt", "Shirt")}, {"T-shirt": ("upper",), "Shirt": ("upper",)})
+    {'top': ('upper',)}
+    >>> compose({"top": ("T-shirt", "Shirt")}, {"Shirt": ()})
+    {'top': ()}
+    """
+    def on(stands: Sequence[str]) -> tuple[str, ...]:
+        now = [then.get(label_id, (label_id,)) for label_id in stands]
+        return tuple(dict.fromkeys(chain.from_iterable(now))) if all(now) else ()
+
+    return {old: on(stands) for old, stands in first.items()}
+
+
+def _called(name: str) -> str:
+    if not isinstance(name, str) or not name.strip():
+        raise EditError(f"a label is called {name!r}; its name, path or id, as text, is expected.")
+    return name.strip()
+
+
+def _new_name(name: str) -> str:
+    try:
+        return check_name(name)
+    except TaxonomyError as error:
+        raise EditError(str(error)) from error
+
+
+def _all(names: Iterable[str], check: Callable[[str], str], what: str) -> tuple[str, ...]:
+    if isinstance(names, (str, Mapping)) or not isinstance(names, Iterable):
+        raise EditError(f"{what} is {names!r}; a list of labels is expected, such as [{str(names)!r}].")
+    return tuple(map(check, names))
+
+
+def _plain(value: Any) -> Any:
+    """Ready for JSON."""
+    return list(value) if isinstance(value, tuple) \
+        else {name: _plain(of) for name, of in value.items()} if isinstance(value, Mapping) else value
+
+
+def _examples(name: str, examples: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return Label("-", name, examples=examples).examples  # type: ignore[arg-type]
+    except TaxonomyError as error:
+        raise EditError(str(error)) from error
+
+
+def _check_bool(value: bool, what: str) -> None:
+    if not isinstance(value, bool):
+        raise EditError(f"{what} is {value!r}; True or False is expected.")
+
+
+def _replaced(taxonomy: Taxonomy, by: Mapping[str, Sequence[Label]]) -> list[Label]:
+    """The labels, with others in the place of some."""
+    return [new for label in taxonomy.labels for new in by.get(label.id, (label,))]
+
+
+def _made(taxonomy: Taxonomy, name: str, parent: str | None, examples: Sequence[str] = ()) -> Label:
+    name = check_name(name)
+    return Label(taxonomy.new_id(name, under=parent), name, parent=parent, examples=tuple(examples))
+
+
+def _quoted(*names: str) -> str:
+    *others, last = [f"“{name}”" for name in names]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _said(value: Any) -> str:
+    if not value:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_said(of)}" for name, of in value.items())
+    return f"{value:g}" if isinstance(value, float) else _quoted(*([value] if isinstance(value, str) else value))

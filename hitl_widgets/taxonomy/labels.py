@@ -1,0 +1,501 @@
+"""Which labels are there, what do they mean, and how do they hang together?
+
+A `Taxonomy` is a value: it never changes, an edit makes the next one. Read `Label` and `Taxonomy` first.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import os
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from ..errors import TaxonomyError, UnknownLabel
+from . import yaml as reading
+
+DESCRIPTION = ("definition", "examples", "counter_examples", "link", "key", "colour", "attributes", "ratings",
+               "sensitive")
+
+_WRITTEN = ("name", "id", *DESCRIPTION)
+_DIGITS = "1234567890"
+_LABEL_ID = re.compile(r"[0-9A-Za-z_.:-]{1,80}\Z")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
+# A script may hide behind any other scheme.
+_LINK = re.compile(r"https?://\S+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One entry of a taxonomy: an id that stays, a name that may change, and what the team says of it.
+
+    Parameters
+    ----------
+    id : 1 to 80 letters, digits or ``_ . : -``
+    name : what people see; unique under its parent
+    definition : when an item is this and nothing else
+    examples, counter_examples : item ids or images
+    link : a web address that says more
+    parent : label_id of the label above, None at the top
+    key : the one character that chooses it; without one, a digit is found (`Taxonomy.keys`)
+    colour : ``#rrggbb``
+    attributes : name -> text, the team's own
+    ratings : name -> number, such as ``{"objective-subjective": 2}``
+    sensitive : why care is needed, None when it isn't
+
+    Raises
+    ------
+    TaxonomyError
+        If a field can't be what it is meant to be.
+    """
+
+    id: str
+    name: str
+    definition: str = ""
+    examples: tuple[str, ...] = ()
+    counter_examples: tuple[str, ...] = ()
+    link: str = ""
+    parent: str | None = None
+    key: str | None = None
+    colour: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    ratings: Mapping[str, float] = field(default_factory=dict, hash=False)
+    sensitive: str | None = None
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("name", check_name(self.name))
+        of = f"label {self.name!r}: "
+        for name in ("id", "definition", "link"):
+            put(name, _text(getattr(self, name), of + name))
+        for name in ("parent", "key", "colour", "sensitive"):
+            value = getattr(self, name)
+            put(name, None if value is None else _text(value, of + name) or None)
+        for name in ("examples", "counter_examples"):
+            put(name, _texts(getattr(self, name), of + name))
+        put("attributes", {k: _text(v, f"{of}attribute {k!r}") for k, v in _pairs(self.attributes, of + "attributes")})
+        put("ratings", {k: _number(v, f"{of}rating {k!r}") for k, v in _pairs(self.ratings, of + "ratings")})
+        if not _LABEL_ID.match(self.id):
+            raise TaxonomyError(f"{of}id is {self.id!r}; 1 to 80 letters, digits or _ . : - are expected. Leave it "
+                                "out to get one.")
+        if self.key is not None and (len(self.key) != 1 or self.key.isspace() or not self.key.isprintable()):
+            raise TaxonomyError(f"{of}key is {self.key!r}; one visible character is expected, such as 't'.")
+        if self.colour is not None and not _COLOUR.match(self.colour):
+            raise TaxonomyError(f"{of}colour is {self.colour!r}; #rrggbb is expected, such as '#1b9e77'.")
+        if self.link and not _LINK.match(self.link):
+            raise TaxonomyError(f"{of}link is {self.link!r}; an address that starts with https:// or http:// is "
+                                "expected.")
+
+    def description(self) -> dict[str, Any]:
+        """What is said of the label beyond its name and place, ready for JSON: the fields that aren't empty."""
+        return {name: list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, dict) else value
+                for name in DESCRIPTION if (value := getattr(self, name))}
+
+
+class Taxonomy:
+    """The labels, their hierarchy and what they mean, at a version.
+
+    Parameters
+    ----------
+    labels : names; dicts with a ``name``, any other field of `Label` but ``parent``, and ``labels`` for those under
+        it; a nested mapping, name -> the labels under it, or a definition; or `Label` objects
+    version : counts the edits, for people to read; `digest` tells whether two taxonomies say the same
+    inner_answers : True when a label with others under it may be an answer too
+    former_ids : ids of labels that are gone; no new label gets one of them
+
+    Attributes
+    ----------
+    labels : all of them, depth first
+    answers : those that may be an answer: the ones with none under them, or all with `inner_answers`
+    label_ids : the answers' ids, the order of a model's outputs
+
+    Raises
+    ------
+    TaxonomyError
+        If there are no labels, two of one name under one parent, two of one id or key, a circle, too many levels, or
+        something that can't be read as a label.
+
+    Examples
+    --------
+    >>> taxonomy = Taxonomy({"shoe": ["Sneaker", "Boot"], "Bag": "carried, not worn"})
+    >>> taxonomy.names
+    ('Sneaker', 'Boot', 'Bag')
+    >>> taxonomy.path("Boot"), taxonomy.label("Bag").definition
+    ('shoe / Boot', 'carried, not worn')
+    """
+
+    def __init__(self, labels: Iterable[str | Mapping[str, Any]] | Iterable[Label] | Mapping[str, Any], *,
+                 version: int = 1, inner_answers: bool = False, former_ids: Iterable[str] = ()) -> None:
+        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+            raise TaxonomyError(f"version is {version!r}; a whole number from 1 on is expected.")
+        if not isinstance(inner_answers, bool):
+            raise TaxonomyError(f"inner_answers is {inner_answers!r}; True or False is expected.")
+        self.version = version
+        self.inner_answers = inner_answers
+        self.former_ids = frozenset(former_ids)
+        flat, lines = _labels_of(labels, self.former_ids)
+        self._by_id = _by_id(flat, lines)
+        self._paths = _paths(self._by_id, lines)
+        self.labels = tuple(self._by_id[label_id] for label_id in self._paths)
+        self._inner = {label.parent for label in self.labels}
+        self.answers = tuple(label for label in self.labels if inner_answers or label.id not in self._inner)
+        self.label_ids = tuple(label.id for label in self.answers)
+
+    @classmethod
+    def from_yaml(cls, source: str | os.PathLike[str]) -> Taxonomy:
+        """The taxonomy that YAML tells of. Every scalar is text: ``no``, ``1e3`` and ``null`` stay names.
+
+        Parameters
+        ----------
+        source : a path; or text: what has a line break, or neither ends in .yaml or .yml nor is a file
+
+        Raises
+        ------
+        TaxonomyError
+            With file and line, if it can't be read, or has aliases, tags, or a key twice.
+
+        Examples
+        --------
+        >>> Taxonomy.from_yaml("[no, on, 1e3, null]").names
+        ('no', 'on', '1e3', 'null')
+        """
+        where, arguments = reading.from_yaml(source)
+        try:
+            return cls(**arguments)
+        except TaxonomyError as error:
+            raise TaxonomyError(f"{where}{error}") from error
+
+    def to_yaml(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The taxonomy as YAML, for a person to read and change; `from_yaml` gives back an equal one.
+
+        An id is written only where it isn't the one that the label's place gives, as after a rename.
+        """
+        below: dict[str | None, list[Any]] = {None: []}
+        for label in self.labels:
+            entry: dict[str, Any] = {"name": label.name}
+            if self.has_own_id(label.id):
+                entry["id"] = label.id
+            entry |= label.description()
+            if label.ratings:
+                entry["ratings"] = {name: int(value) if value.is_integer() else value
+                                    for name, value in label.ratings.items()}
+            if label.id in self._inner:
+                entry["labels"] = below[label.id] = []
+            below[label.parent].append(label.name if len(entry) == 1 else entry)
+        document: dict[str, Any] = {"version": self.version}
+        if self.inner_answers:
+            document["inner_answers"] = True
+        text = reading.to_yaml(document | {"labels": below[None]})
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8", newline="\n")
+        return text
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Taxonomy:
+        """Read what `as_body` wrote; TaxonomyError when it isn't that."""
+        try:
+            return cls(**{**body, "labels": [Label(**entry) for entry in body["labels"]]})
+        except (KeyError, TypeError) as error:
+            raise TaxonomyError(f"a taxonomy can't be read from {body!r:.200}: {error}. What as_body() wrote is "
+                                "expected.") from error
+
+    def as_body(self) -> dict[str, Any]:
+        """The whole taxonomy with its ids, ready for JSON."""
+        return {"version": self.version, "inner_answers": self.inner_answers, "former_ids": sorted(self.former_ids),
+                "labels": [{"id": label.id, "name": label.name}
+                           | ({"parent": label.parent} if label.parent else {}) | label.description()
+                           for label in self.labels]}
+
+    def at_version(self, version: int) -> Taxonomy:
+        """The same taxonomy under another version number."""
+        return Taxonomy(self.labels, version=version, inner_answers=self.inner_answers, former_ids=self.former_ids)
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of what the taxonomy says, 32 hexadecimal digits.
+
+        Ids, version and the order of the labels don't count: a taxonomy that edits led to and the same one typed as a
+        list have one digest.
+        """
+        said = sorted((path, self._by_id[label_id].description()) for label_id, path in self._paths.items())
+        return _hash(json.dumps([self.inner_answers, said], sort_keys=True), size=16)
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """label_id -> key: a label's own, else its name where that is a digit, else the next of 1 to 9 and 0 that is
+        free. Answers beyond have none."""
+        own = {label.key for label in self.labels}
+        named = {label.name: label.id for label in reversed(self.answers) if label.name in set(_DIGITS) - own}
+        free = iter([digit for digit in _DIGITS if digit not in own | set(named)])
+        keys = {label.id: label.key or (label.name if named.get(label.name) == label.id else next(free, None))
+                for label in self.answers}
+        return {label_id: key for label_id, key in keys.items() if key is not None}
+
+    @cached_property
+    def answerable(self) -> frozenset[str]:
+        """The ids of the answers, as a set."""
+        return frozenset(self.label_ids)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What to call each answer: its name, or its path where another label has that name too."""
+        return tuple(map(self.name_of, self.label_ids))
+
+    def name_of(self, label_id: str) -> str:
+        """What to call a label: its name, or its path where another label has that name too."""
+        label = self.label(label_id)
+        return label.name if len(self._named[label.name]) == 1 else self.path(label.id)
+
+    def path(self, name_or_id: str) -> str:
+        """The label's name after those of the labels above it: "shoe / Sneaker"."""
+        return reading.SEPARATOR.join(self._paths[self.label(name_or_id).id])
+
+    def label(self, name_or_id: str) -> Label:
+        """The label of this id, path or name; UnknownLabel when there is none, or more than one of that name."""
+        if not isinstance(name_or_id, str):
+            raise UnknownLabel(f"label {name_or_id!r} is {type(name_or_id).__name__}; a name or id, as text, is "
+                               "expected.")
+        if name_or_id in self._by_id:
+            return self._by_id[name_or_id]
+        name = unicodedata.normalize("NFC", name_or_id.strip())
+        if name in self._by_path:
+            return self._by_path[name]
+        named = self._named.get(name, [])
+        if len(named) == 1:
+            return named[0]
+        if named:
+            raise UnknownLabel(f"label {name!r} is ambiguous in taxonomy v{self.version}. Give its whole path: "
+                               f"{_listed([self.path(label.id) for label in named])}.")
+        close = [other for other in self._named if other.casefold() == name.casefold()] \
+            or difflib.get_close_matches(name, self._named, n=5)
+        raise UnknownLabel(f"label {name!r} is not in taxonomy v{self.version}, which has: {_listed(self.names)}. "
+                           + (f"Close to it: {_listed(close)}. " if close else "")
+                           + f"Add it with wb.apply(edits.add({name!r})) or choose one of these.")
+
+    def answer(self, name_or_id: str) -> Label:
+        """The label of this id, path or name, if it may be an answer; UnknownLabel otherwise."""
+        label = self.label(name_or_id)
+        if not self.inner_answers and label.id in self._inner:
+            below = _listed([self.name_of(label.id) for label in self.below(label.id)])
+            raise UnknownLabel(f"label {label.name!r} can't be an answer in taxonomy v{self.version}, since others "
+                               f"lie under it: {below}. Choose one of these, or allow it with "
+                               "wb.apply(edits.answers(inner=True)).")
+        return label
+
+    def below(self, name_or_id: str) -> tuple[Label, ...]:
+        """All labels under this one, at any depth, in order."""
+        label_id = self.label(name_or_id).id
+        # Depth first: those below a label follow it at once.
+        start = end = self._position[label_id] + 1
+        while end < len(self.labels) and len(self._paths[self.labels[end].id]) > len(self._paths[label_id]):
+            end += 1
+        return self.labels[start:end]
+
+    def has_own_id(self, name_or_id: str) -> bool:
+        """True when the label's id isn't the one that its names alone would give, as after a rename."""
+        label_id = self.label(name_or_id).id
+        return label_id != label_id_of(self._paths[label_id])
+
+    def new_id(self, name: str, *, under: str | None = None) -> str:
+        """The id that a new label of this name gets: one that no label has or, as far as is known, ever had."""
+        above = () if under is None else self._paths[self.label(under).id]
+        return label_id_of((*above, name), {*self._by_id, *self.former_ids})
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return {label_id: position for position, label_id in enumerate(self._paths)}
+
+    @cached_property
+    def _by_path(self) -> dict[str, Label]:
+        return {reading.SEPARATOR.join(path): self._by_id[label_id] for label_id, path in self._paths.items()}
+
+    @cached_property
+    def _named(self) -> dict[str, list[Label]]:
+        named: dict[str, list[Label]] = {}
+        for label in self.labels:
+            named.setdefault(label.name, []).append(label)
+        return named
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __iter__(self) -> Iterator[Label]:
+        return iter(self.answers)
+
+    def __contains__(self, name_or_id: object) -> bool:
+        try:
+            self.label(name_or_id)  # type: ignore[arg-type]
+        except UnknownLabel:
+            return False
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        """True when both say the same, in the same order, of labels with the same ids, at the same version."""
+        if not isinstance(other, Taxonomy):
+            return NotImplemented
+        return (self.labels, self.version, self.inner_answers) == (other.labels, other.version, other.inner_answers)
+
+    def __hash__(self) -> int:
+        return hash((self.labels, self.version, self.inner_answers))
+
+    def __repr__(self) -> str:
+        return f"<Taxonomy v{self.version}, {len(self):,} answers: {_listed(self.names)}>"
+
+
+def label_id_of(path: Sequence[str], taken: Collection[str] = ()) -> str:
+    """The id for a new label: from the names that lead to it, so that the same list typed twice has the same ids.
+
+    `taken` are the ids that it can't have.
+    """
+    text, attempt = "\0".join(path), 1
+    label_id = "L" + _hash(text, size=5)
+    while label_id in taken:
+        attempt += 1
+        label_id = "L" + _hash(f"{text}\0\0{attempt}", size=5)
+    return label_id
+
+
+def check_name(name: str) -> str:
+    """The name without surrounding space, in Unicode's composed form; TaxonomyError when it can't name a label."""
+    name = unicodedata.normalize("NFC", _text(name, "a label's name").strip())
+    if not 1 <= len(name) <= 200:
+        raise TaxonomyError(f"a label's name is {name!r:.60}; 1 to 200 characters are expected.")
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
+        raise TaxonomyError(f"label {name!r} has a line break or control character in its name; leave it out.")
+    if reading.SEPARATOR in name:
+        raise TaxonomyError(f"label {name!r} has ' / ' in its name, which is what parts the names of a path. Write "
+                            f"{name.replace(reading.SEPARATOR, '/')!r}, or put one label under the other.")
+    return name
+
+
+def _hash(text: str, *, size: int) -> str:
+    return blake2b(text.encode(), digest_size=size).hexdigest()
+
+
+def _listed(names: Sequence[str], most: int = 10) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise TaxonomyError(f"{what} is {reading.shown(value)}; text is expected.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise TaxonomyError(f"{what} is {value!r}, which has half a character (a lone surrogate); leave it out.") \
+            from None
+    return str(value)
+
+
+def _texts(values: Any, what: str) -> tuple[str, ...]:
+    if isinstance(values, str) and values == "":
+        return ()
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise TaxonomyError(f"{what} is {reading.shown(values)}; a list of texts is expected.")
+    return tuple(_text(value, f"one of {what}") for value in values)
+
+
+def _pairs(table: Any, what: str) -> list[tuple[str, Any]]:
+    if isinstance(table, str) and table == "":
+        return []
+    if not isinstance(table, Mapping):
+        raise TaxonomyError(f"{what} is {reading.shown(table)}; a mapping from names is expected.")
+    return [(_text(name, f"a name in {what}"), value) for name, value in table.items()]
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise TaxonomyError(f"{what} is {reading.shown(value)}; a number is expected.")
+    return number + 0.0  # no -0.0, which is equal to 0.0 but written otherwise
+
+
+def _labels_of(written: Any, former_ids: Collection[str]) -> tuple[list[Label], dict[str, int]]:
+    """Labels with their ids, and label_id -> line of those that came from a file."""
+    if isinstance(written, Iterator):
+        written = list(written)
+    if isinstance(written, (list, tuple)) and written and all(isinstance(label, Label) for label in written):
+        return list(written), {}
+    drafts = reading.drafts_of(written, known=_WRITTEN)
+    given = {draft.fields["id"] for draft in drafts if isinstance(draft.fields.get("id"), str)}
+    taken = {*given, *former_ids}
+    labels: list[Label] = []
+    paths: list[tuple[str, ...]] = []
+    lines: dict[str, int] = {}
+    for draft in drafts:
+        try:
+            path = (*(() if draft.parent is None else paths[draft.parent]), check_name(draft.fields["name"]))
+            label_id = draft.fields.get("id") or label_id_of(path, taken)
+            label = Label(**{**draft.fields, "id": label_id,
+                             "parent": None if draft.parent is None else labels[draft.parent].id})
+        except TaxonomyError as error:
+            raise reading.fault(draft.line, str(error)) from error
+        if label.id in lines:
+            raise reading.fault(draft.line, f"two labels have the id {label.id!r}{_first_at(lines[label.id])}; leave "
+                                            "one out to get a new one.")
+        labels.append(label)
+        paths.append(path)
+        taken.add(label.id)
+        lines[label.id] = draft.line
+    return labels, lines
+
+
+def _by_id(labels: Sequence[Label], lines: Mapping[str, int]) -> dict[str, Label]:
+    """label_id -> label; raises what no set of labels can be."""
+    if not labels:
+        raise TaxonomyError("a taxonomy needs at least one label; give a list of names.")
+    by_id: dict[str, Label] = {}
+    keyed: dict[str, Label] = {}
+    for label in labels:
+        if by_id.setdefault(label.id, label) is not label:
+            raise TaxonomyError(f"two labels have the id {label.id!r}: {by_id[label.id].name!r} and {label.name!r}; "
+                                "give one of them another.")
+        if label.key is not None and (other := keyed.setdefault(label.key.casefold(), label)) is not label:
+            raise reading.fault(lines.get(label.id), f"labels {other.name!r} and {label.name!r} share the key "
+                                                     f"{label.key!r}; give one of them another.")
+    for label in labels:
+        if label.parent is not None and label.parent not in by_id:
+            raise TaxonomyError(f"label {label.name!r} lies under {label.parent!r}, which is the id of no label here. "
+                                "Give the parent too, or another.")
+        if by_id.get(label.name, label) is not label:
+            raise reading.fault(lines.get(label.id), f"label {label.name!r} has another's id for a name; rename it.")
+    return by_id
+
+
+def _paths(by_id: Mapping[str, Label], lines: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """label_id -> the names that lead to it, depth first, siblings as they came; raises what no hierarchy can be."""
+    below: dict[str | None, list[Label]] = {}
+    for label in by_id.values():
+        below.setdefault(label.parent, []).append(label)
+    paths: dict[str, tuple[str, ...]] = {}
+    at: dict[tuple[str, ...], str] = {}
+    waiting: list[tuple[Label, tuple[str, ...]]] = [(label, ()) for label in reversed(below.get(None, []))]
+    while waiting:
+        label, above = waiting.pop()
+        path = paths[label.id] = (*above, label.name)
+        if (first := at.setdefault(path, label.id)) != label.id:
+            where = f"under {reading.SEPARATOR.join(above)!r}" if above else "at the top"
+            raise reading.fault(lines.get(label.id), f"two labels {where} are named {label.name!r}"
+                                                     f"{_first_at(lines.get(first))}; rename one of them.")
+        if len(path) > reading.MAX_DEPTH:
+            raise reading.too_deep()
+        waiting += [(child, path) for child in reversed(below.get(label.id, []))]
+    if circle := [label.name for label in by_id.values() if label.id not in paths]:
+        raise TaxonomyError(f"labels lie under each other in a circle: {_listed(circle)}. Put one of them elsewhere.")
+    return paths
+
+
+def _first_at(line: int | None) -> str:
+    return f" (the first at line {line})" if line else ""

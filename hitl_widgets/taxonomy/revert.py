@@ -1,0 +1,182 @@
+"""How is a step of the taxonomy taken back, when others have followed?
+
+A step is known by what it changed in the labels, so that it can be undone under whatever came later and left that
+alone. Read `taken_back` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import NamedTuple
+
+from ..errors import EditError, TaxonomyError
+from .edits import Resolution, compose, from_body
+from .history import Lineage, Step
+from .labels import Label, Taxonomy
+
+_FIELDS = [f.name for f in fields(Label) if f.name != "id"]
+
+
+class _Mark(NamedTuple):
+    """What a step changed: label_ids that came and went, (label_id, field) of those that stayed, label_ids whose
+    answers became something else or that they became, label_ids that have to be there, and the taxonomy's setting."""
+
+    came: set[str]
+    went: set[str]
+    changed: set[tuple[str, str]]
+    answers: set[str]
+    needed: set[str]
+    inner: bool
+
+    def stands_on(self, earlier: _Mark) -> bool:
+        """True when the earlier step can't be undone while this one stands."""
+        ids = {label_id for label_id, _ in self.changed} | self.went | self.needed | self.answers
+        return bool(ids & earlier.came or self.changed & earlier.changed or self.answers & earlier.answers
+                    or self.went & ({label_id for label_id, _ in earlier.changed} | earlier.needed)
+                    or (self.inner and earlier.inner))
+
+
+def taken_back(lineage: Lineage, step_id: str) -> tuple[Taxonomy, Resolution]:
+    """Today's taxonomy without a step, one version on, and what becomes of today's answers.
+
+    A label that went comes back with its id, what was changed is as it was, and a label that came goes. What was
+    answered before the step means again what it meant (`Lineage.stages`). Of what was answered since, a child of a
+    split means its parent, and a merged label is in doubt among its parts; the rest stands, or has to be asked again.
+
+    Raises
+    ------
+    EditError
+        When there is no such step, it was taken back already, or later ones rest on it; the message names them.
+    """
+    step = next((step for step in lineage.steps if step.id == step_id), None)
+    if step is None or step.before is None:
+        known = ", ".join(repr(step.id) for step in lineage.steps[-5:] if step.before is not None)
+        raise EditError(f"edit {step_id!r} can't be taken back: " + (
+            "it is how the project began." if step else f"there is none of this id. The latest are {known or 'none'}; "
+            "wb.edits() has them all."))
+    if step.reverted_by is not None:
+        by = next(other for other in lineage.steps if other.id == step.reverted_by)
+        raise EditError(f"{_named(step)} was taken back already, by {by.annotator} in version {by.version}. To have it "
+                        f"again, take that back: wb.revert({by.id!r}).")
+    mark = _mark(lineage, step)
+    later = _standing_after(lineage, step)
+    if resting := [other for other in later if _mark(lineage, other).stands_on(mark)]:
+        raise EditError(_refusal(step, resting))
+    today = lineage.today
+    try:
+        after = _without(lineage, step, today)
+    except TaxonomyError as error:
+        # The first version under which it can't be done tells who is in the way: a name or a key was given anew.
+        blocking = next(other for other in later if not _can(lambda at=other.version: _without(  # type: ignore[misc]
+            lineage, step, lineage.versions[at])))
+        raise EditError(f"{_refusal(step, [blocking])} The reason: {error}") from error
+    back, stay = _reverse(lineage, step), set(after.label_ids)
+    resolution = {old: back.get(old, (old,)) for old in today.label_ids}
+    return after, {old: new if set(new) <= stay else () for old, new in resolution.items()}
+
+
+def _standing_after(lineage: Lineage, step: Step) -> list[Step]:
+    """The later steps that weren't undone, and don't themselves undo one of these."""
+    later = [other for other in lineage.steps if other.version > step.version]
+    ids = {other.id for other in later}
+    return [other for other in later if other.reverted_by is None and other.reverts not in ids]
+
+
+def _mark(lineage: Lineage, step: Step) -> _Mark:
+    assert step.before is not None
+    before, after = lineage.versions[step.before], lineage.versions[step.version]
+    old, new = ({label.id: label for label in taxonomy.labels} for taxonomy in (before, after))
+    changed = {(label_id, name) for label_id in old.keys() & new.keys() for name in _FIELDS
+               if getattr(old[label_id], name) != getattr(new[label_id], name)}
+    came, went = set(new.keys() - old.keys()), set(old.keys() - new.keys())
+    moved = {label_id for label_id, name in changed if name == "parent"}
+    above = {labels[label_id].parent for labels, ids in ((new, came | moved), (old, went | moved)) for label_id in ids}
+    answers = {label_id for label_id, stands in step.resolution.items() if stands != (label_id,)}
+    answers |= {label_id for other in answers for label_id in step.resolution[other]}
+    return _Mark(came, went, changed, answers, {label_id for label_id in above if label_id},
+                 before.inner_answers != after.inner_answers)
+
+
+def _without(lineage: Lineage, step: Step, taxonomy: Taxonomy) -> Taxonomy:
+    """A later taxonomy with what a step changed as it was before it."""
+    assert step.before is not None
+    before, mark = lineage.versions[step.before], _mark(lineage, step)
+    was: dict[str, dict[str, object]] = {}
+    for label_id, name in mark.changed:
+        was.setdefault(label_id, {})[name] = getattr(before.label(label_id), name)
+    labels = {label.id: replace(label, **was.get(label.id, {})) for label in taxonomy.labels  # type: ignore[arg-type]
+              if label.id not in mark.came}
+    labels |= {label_id: before.label(label_id) for label_id in mark.went}
+    # What comes back, or moves back, follows what it followed then.
+    back = {label_id for label_id in labels if label_id in mark.went or "parent" in was.get(label_id, {})}
+    follow: dict[str | None, list[str]] = {}
+    previous: str | None = None
+    for label in before.labels:
+        if label.id in back:
+            follow.setdefault(previous, []).append(label.id)
+        elif label.id in labels:
+            previous = label.id
+    order = [*follow.get(None, ()), *(label_id for kept in labels if kept not in back
+                                      for label_id in (kept, *follow.get(kept, ())))]
+    former = (taxonomy.former_ids - mark.went) | mark.came
+    inner = before.inner_answers if mark.inner else taxonomy.inner_answers
+    return Taxonomy([labels[label_id] for label_id in order], version=taxonomy.version + 1, former_ids=former,
+                    inner_answers=inner)
+
+
+def _reverse(lineage: Lineage, step: Step) -> Resolution:
+    """What an answer given after a step means without it."""
+    if step.reverts is not None:  # to undo an undo is to do it again
+        return dict(next(other for other in lineage.steps if other.id == step.reverts).resolution)
+    assert step.before is not None
+    taxonomy, stages = lineage.versions[step.before], list[Resolution]()
+    for body in step.edits:
+        after, resolution = from_body(body).apply(taxonomy)
+        stages.append(_reverse_of_one(taxonomy, after, resolution))
+        taxonomy = after
+    back: Resolution = {label_id: (label_id,) for label_id in taxonomy.label_ids}
+    for stage in reversed(stages):
+        back = compose(back, stage)
+    return back
+
+
+def _reverse_of_one(before: Taxonomy, after: Taxonomy, resolution: Resolution) -> Resolution:
+    back: Resolution = {}
+    for label in after.answers:
+        parts = tuple(old for old in before.label_ids if label.id in resolution[old] and old not in after.label_ids)
+        if label.id in before.label_ids:  # with what was merged or retired into it
+            back[label.id] = (label.id, *parts)
+        elif label.id in before:  # it had others under it, and stands for any of them
+            back[label.id] = ()
+        else:
+            back[label.id] = parts or _above(label, before, after)
+    return back
+
+
+def _above(label: Label, before: Taxonomy, after: Taxonomy) -> tuple[str, ...]:
+    """The nearest answer of before that a new label lies under: what is a part of it, is it."""
+    while label.parent is not None:
+        label = after.label(label.parent)
+        if label.id in before.label_ids:
+            return (label.id,)
+    return ()
+
+
+def _named(step: Step) -> str:
+    return f"version {step.version} ({step.prose.rstrip('.')})"
+
+
+def _refusal(step: Step, resting: list[Step]) -> str:
+    many = len(resting) > 1
+    names = "; ".join(f"version {step.version} by {step.annotator}: {step.prose} ({step.id!r})" for step in resting)
+    return f"{_named(step)} can't be taken back, since {'later edits rest' if many else 'a later edit rests'} on it: " \
+           f"{names}. Take {'these back first, the newest first,' if many else 'that back first'} with wb.revert(...)."
+
+
+def _can(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except TaxonomyError:
+        return False
+    return True

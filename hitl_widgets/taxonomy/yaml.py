@@ -1,0 +1,240 @@
+"""What did a person write down as their labels, and on which line?
+
+Names, dicts and nested mappings, from Python or from YAML, become flat drafts. Read `drafts_of` and `from_yaml`
+first. What the labels mean is for `taxonomy` to judge.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from ..errors import TaxonomyError
+
+MAX_DEPTH = 32
+SEPARATOR = " / "
+
+
+class Draft(NamedTuple):
+    """A label as it was written: its fields, the position of the draft it lies under, and its line (0: no file)."""
+
+    fields: dict[str, Any]
+    parent: int | None
+    line: int
+
+
+def drafts_of(entries: Any, *, known: Collection[str]) -> list[Draft]:
+    """A draft for each label, depth first, parents before children.
+
+    Parameters
+    ----------
+    entries : names; dicts with a ``name``, other fields and ``labels`` for those under it; or a nested mapping, name
+        -> the labels under it, a definition, or nothing
+    known : the fields that a label may have beside ``labels``
+
+    Raises
+    ------
+    TaxonomyError
+        With the line, if something else is met, or more than `MAX_DEPTH` levels.
+    """
+    drafts: list[Draft] = []
+    _gather(entries, None, 1, drafts, (*known, "labels"))
+    return drafts
+
+
+def fault(near: Any, message: str) -> TaxonomyError:
+    """The error, with the line if `near` is one or knows its own."""
+    line = near if isinstance(near, int) else getattr(near, "line", 0)
+    return TaxonomyError(f"line {line}: {message}" if line else message)
+
+
+def from_yaml(source: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """How to call the source in a message ("" for text), and the arguments for a taxonomy that it holds.
+
+    The source is a path; or text: what has a line break, or neither ends in .yaml or .yml nor is a file.
+    """
+    where, text = "", source
+    if not _is_text(source):
+        if not isinstance(source, (str, os.PathLike)):
+            raise TaxonomyError(f"from_yaml got {type(source).__name__}; the path of a YAML file, or its text, is "
+                                "expected.")
+        name = Path(source).name
+        try:
+            where, text = f"{name}, ", Path(source).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TaxonomyError(f"{name} can't be read: {error}. The path of a YAML file in UTF-8 is expected.") \
+                from error
+    try:
+        return where, _arguments(_load(str(text)))
+    except TaxonomyError as error:
+        raise TaxonomyError(f"{where}{error}") from error
+
+
+def to_yaml(document: Mapping[str, Any]) -> str:
+    """The document as YAML: any reader takes its texts for texts; several lines are written as a block."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+def _gather(entries: Any, parent: int | None, depth: int, drafts: list[Draft], known: Collection[str]) -> None:
+    if isinstance(entries, Mapping):
+        entries = _List((_entry_of(name, value) for name, value in entries.items()), line=_line(entries))
+    # A set has no order, and the order gives the keys.
+    if isinstance(entries, (str, bytes, set, frozenset)) or not isinstance(entries, Iterable):
+        raise fault(entries, f"labels is {shown(entries)}; a list of names, or a mapping from names, is expected.")
+    for entry in entries:
+        if depth > MAX_DEPTH:
+            raise too_deep(entry)
+        if isinstance(entry, str):
+            entry = _Map({"name": entry}, line=_line(entry))
+        if not isinstance(entry, Mapping):
+            raise fault(entry, f"a label is {shown(entry)}; a name in quotes, or a mapping with name: in it, is "
+                               "expected.")
+        if odd := [name for name in entry if name not in known]:
+            raise fault(odd[0], f"a label has the unknown field {shown(odd[0])}; known are {', '.join(known)}.")
+        if "name" not in entry:
+            raise fault(entry, f"a label has no name, only {', '.join(entry) or 'nothing'}; add name: to it.")
+        drafts.append(Draft({k: v for k, v in entry.items() if k != "labels"}, parent, _line(entry)))
+        below = entry.get("labels")
+        if below is not None and not (isinstance(below, str) and below == ""):
+            _gather(below, len(drafts) - 1, depth + 1, drafts, known)
+
+
+def too_deep(near: Any = None) -> TaxonomyError:
+    """The error for a hierarchy of more than `MAX_DEPTH` levels."""
+    return fault(near, f"labels lie more than {MAX_DEPTH} levels deep; make the hierarchy flatter.")
+
+
+def _entry_of(name: Any, value: Any) -> Mapping[str, Any]:
+    """The entry that `name: value` in a nested mapping stands for."""
+    given = {} if value is None else {"definition" if isinstance(value, str) else "labels": value}
+    return _Map({"name": name, **given}, line=_line(name))
+
+
+# Values that know the line on which they were written.
+
+class _Text(str):
+    line = 0
+
+
+class _List(list[Any]):
+    def __init__(self, values: Iterable[Any] = (), *, line: int = 0) -> None:
+        super().__init__(values)
+        self.line = line
+
+
+class _Map(dict[Any, Any]):
+    key: _Text | None = None
+
+    def __init__(self, values: Mapping[Any, Any] | None = None, *, line: int = 0) -> None:
+        super().__init__(values or {})
+        self.line = line
+
+
+def _line(value: Any) -> int:
+    return getattr(value, "line", 0)
+
+
+def shown(value: Any) -> str:
+    """How to call a value in a message."""
+    kind = {_List: "a list", _Map: "a mapping"}.get(type(value))
+    return kind or (repr(str(value)) if isinstance(value, str) else f"{value!r} ({type(value).__name__})")
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    pass
+
+
+def _style(text: str) -> str | None:
+    """Several lines as a block; in quotes what some version of YAML takes for a number or a truth value."""
+    return "|" if "\n" in text else "'" if re.match(r"[-+.\d]|[yYnN]\Z", text) else None
+
+
+_Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(
+    "tag:yaml.org,2002:str", text, style=_style(text)))
+
+
+def _is_text(source: Any) -> bool:
+    if not isinstance(source, str) or "\n" in source:
+        return isinstance(source, str)
+    if source.endswith((".yaml", ".yml")):
+        return False
+    return not source or "\0" in source or len(source) > 1000 or not os.path.isfile(source)
+
+
+def _load(text: str) -> Any:
+    """The text's one document, with all scalars as text.
+
+    Built from the parser's events, without recursion: nothing is resolved or constructed; aliases, by which a short
+    text can stand for gigabytes, are refused.
+    """
+    documents = _List()
+    stack: list[_List | _Map] = [documents]
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader)):
+            line = event.start_mark.line + 1  # type: ignore[union-attr]
+            if isinstance(event, yaml.AliasEvent):
+                raise fault(line, f"the alias *{event.anchor} can't be used here; write out what it stands for.")
+            if isinstance(event, yaml.CollectionEndEvent):
+                stack.pop()
+            elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
+                if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
+                    raise fault(line, f"the tag {event.tag!r} can't be used here; leave it out.")
+                value = _Text(event.value) if isinstance(event, yaml.ScalarEvent) else \
+                    _Map() if isinstance(event, yaml.MappingStartEvent) else _List()
+                value.line = line
+                _place(value, stack[-1])
+                if not isinstance(value, _Text):
+                    stack.append(value)
+                if len(stack) > 2 * MAX_DEPTH + 4:
+                    raise too_deep(line)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or error
+        raise fault(mark.line + 1 if mark is not None else 0, f"this is not YAML: {problem}.") from error
+    if len(documents) != 1:
+        raise TaxonomyError(f"{len(documents)} YAML documents were found; one is expected, with labels: in it.")
+    return documents[0]
+
+
+def _place(value: _Text | _List | _Map, inside: _List | _Map) -> None:
+    if isinstance(inside, _List):
+        inside.append(value)
+    elif inside.key is not None:
+        inside[inside.key], inside.key = value, None
+    elif not isinstance(value, _Text):
+        raise fault(value, f"{shown(value)} stands where a name is expected.")
+    elif value in inside:
+        raise fault(value, f"{str(value)!r} is given twice; leave one out.")
+    else:
+        inside.key = value
+
+
+def _arguments(value: Any) -> dict[str, Any]:
+    """The arguments for a taxonomy: a bare list is its labels."""
+    if isinstance(value, _List):
+        return {"labels": value}
+    if not isinstance(value, _Map):
+        raise fault(value, f"{shown(value)} is no taxonomy, nor a file here; labels: with a list of names under it is "
+                           "expected.")
+    known = ("version", "inner_answers", "labels")
+    if odd := [name for name in value if name not in known]:
+        raise fault(odd[0], f"the unknown field {shown(odd[0])} stands at the top; known are {', '.join(known)}. "
+                            "Names of labels go under labels:.")
+    if "labels" not in value:
+        raise fault(value, "labels: is missing; write it with a list of names under it.")
+    arguments = {"labels": value["labels"]}
+    if (version := value.get("version")) is not None:
+        if not isinstance(version, str) or not re.fullmatch(r"[0-9]{1,9}", version, re.ASCII):
+            raise fault(version, f"version is {shown(version)}; a whole number from 1 on is expected.")
+        arguments["version"] = int(version)
+    if (inner := value.get("inner_answers")) is not None:
+        if inner not in ("true", "false"):
+            raise fault(inner, f"inner_answers is {shown(inner)}; true or false is expected.")
+        arguments["inner_answers"] = inner == "true"
+    return arguments

@@ -1,0 +1,123 @@
+"""How does the card talk with Python? Two comms: read `Card` (acts come in) and `Feed` (items go out).
+
+Each send on a comm re-routes what comes in on it to the thread that sent (ipykernel 7): a card that a training cell
+writes to would freeze until the cell ends. So acts and pushes are kept apart, and nothing but the handler of an act
+ever sends on the card's own comm.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import anywidget
+import comm
+import ipywidgets
+import traitlets
+
+from ..errors import HitlError
+
+log = logging.getLogger(__name__)
+
+Message = dict[str, Any]
+
+STATIC = Path(__file__).parent / "static"
+TARGET = "hitl_widgets.acts"
+
+_cards: WeakValueDictionary[str, Card] = WeakValueDictionary()
+
+
+class Feed(ipywidgets.Widget):
+    """The comm on which items, maps and progress go to the browser. Nothing ever comes back on it."""
+
+    def push(self, message: Message, buffers: list[Any] | None = None) -> None:
+        """Send one message to every tab that shows the card."""
+        self.send(message, buffers)
+
+
+class Card(anywidget.AnyWidget):
+    """The decision card, and the comm on which acts come from the browser.
+
+    Parameters
+    ----------
+    feed : the widget on whose comm items are pushed
+    answer : takes an act and gives its reply, in under 20 ms, on whichever thread the act arrived
+    """
+
+    _esm: Path = STATIC / "card.js"
+    _css: Path | str = STATIC / "card.css"
+    feed = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, feed: Feed, answer: Callable[[Message], Message]) -> None:
+        self._answer = answer
+        super().__init__(feed=feed.model_id)
+        self.on_msg(self._on_act)
+        _cards[self.feed] = self
+        comm.get_comm_manager().register_target(TARGET, _open_line)
+
+    def answer(self, act: Any) -> Message:
+        """The reply to an act: there always is one, for ipywidgets swallows what a handler raises."""
+        try:
+            return self._answer(act)
+        except Exception as error:
+            log.exception("an act of the card raised")
+            reply: Message = {"kind": "rejected", "again": True,
+                              "reason": f"{type(error).__name__}: {error}. The kernel's log has the traceback; "
+                                        "your decision is kept here and sent again."}
+            if isinstance(act, Mapping) and "decision_id" in act:
+                reply["decision_id"] = act["decision_id"]
+            return reply
+
+    def _on_act(self, _: Any, act: Any, buffers: Any) -> None:
+        self.send(self.answer(act))
+
+    def open(self) -> None:
+        """Open the comm, so that the first act is served even while the next cell runs (Run All)."""
+        super().open()
+        self._forget_route()
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        super()._send(msg, buffers)
+        self._forget_route()
+
+    def _forget_route(self) -> None:
+        # The comm was opened, and a trait may be changed, by a running cell. ipykernel would now keep incoming acts
+        # for that cell's thread; without its note the browser's own choice, a subshell, holds.
+        getattr(self.comm, "__dict__", {}).pop("_reply_subshell_id", None)
+
+
+def _open_line(line: Any, opening: Mapping[str, Any]) -> None:
+    """A card whose acts weren't answered opens a line of its own, on a subshell of its own."""
+    card = _cards.get(opening["content"]["data"].get("feed", ""))
+    if card is None:
+        line.close()
+        return
+    line.on_msg(lambda message: line.send(card.answer(message["content"]["data"])))
+
+
+def keep_feeding(next_job: Callable[[float], Callable[[], None] | None], push: Callable[[Message], object], *,
+                 log: logging.Logger, raised: str, failing: str) -> None:
+    """Do what a widget waits for, one job after the other, until there is none: the whole of the thread that feeds it.
+
+    Parameters
+    ----------
+    next_job : waits for the next one, a while first after a failure: it is given the seconds. None ends the thread
+    push : takes a message to the browser; a failure is told there, and its end
+    raised, failing : what the log says of an error that nobody foresaw, and what the browser says of any
+    """
+    pause = 0.0
+    while (job := next_job(pause)) is not None:
+        try:
+            job()
+            if pause:
+                pause = 0.0
+                push({"kind": "problem", "reason": None})
+        except Exception as error:
+            # The thread must outlive whatever goes wrong with one item.
+            if not isinstance(error, HitlError):
+                log.exception(raised)
+            push({"kind": "problem", "reason": f"{failing}: {error}"})
+            pause = min(30.0, 2 * pause or 1.0)

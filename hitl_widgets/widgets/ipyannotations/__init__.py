@@ -1,0 +1,1 @@
+"""Labellers of ipyannotations in the card's place."""

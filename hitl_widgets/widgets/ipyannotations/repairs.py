@@ -1,0 +1,163 @@
+"""What does ipyannotations get wrong, and which of its labellers give one label an item?
+
+All that is known of ipyannotations 0.5.1 is here. Read `Repairs` first: it puts one labeller right, never the classes.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import ipyannotations.generic
+import ipyannotations.images
+import ipyannotations.images.annotator
+import ipyannotations.text
+import ipywidgets
+from ipyannotations.generic.generic_mixin import default_display_function
+from ipyannotations.images.display import image_display_function
+from PIL import Image
+
+from ...errors import BadInput
+
+log = logging.getLogger(__name__)
+
+_DIGITS = frozenset("0123456789")
+
+SERVED = "A labeller that gives one label, such as ipyannotations.images.ClassLabeller, is expected"
+# What the log has no decision for yet, and how to call it.
+REFUSED = {ipyannotations.images.annotator.Annotator: "boxes, polygons and points",
+           ipyannotations.text.TextTagger: "spans of text",
+           ipyannotations.generic.FreetextAnnotator: "captions"}
+
+
+class Repairs:
+    """What ipyannotations 0.5.1 gets wrong, put right on one labeller until `undo`.
+
+    A key acts wherever it was typed, as long as the mouse is over the labeller: in its text field, in a cell. A digit
+    raises where the labels are a drop-down list, whose button gives the label "Submit." until another one is chosen. A
+    digit chooses by place, so that of buttons 0 to 9 it gives the one before its own. Enter presses a focused button
+    and submits besides. Pictures are stretched in contrast. The widget that watches keys has no view and lies among
+    the children: JupyterLab shows a red error in its place.
+    """
+
+    def __init__(self, widget: Any, say: Callable[[str], None]) -> None:
+        self.widget, self.say = widget, say
+        self.problem: str | None = None  # why the last picture couldn't be drawn
+        self._watcher: Any = getattr(widget, "event_watcher", None)
+        self._handler: Any = getattr(widget, "_handle_keystroke", None)
+        self._hear(self._on_key, instead_of=self._handler)
+        self._draw = getattr(widget, "display_function", None)
+        if self._draw is not None:
+            widget.display_function = partial(self._display, _true(self._draw))
+        widget.observe(self._on_children, "children")
+        self._on_children()
+
+    def undo(self) -> None:
+        """Leave the labeller as it was; but the watcher stays out of the children."""
+        self._hear(self._handler, instead_of=self._on_key)
+        if self._draw is not None:
+            self.widget.display_function = self._draw
+        self.widget.unobserve(self._on_children, "children")
+
+    def _hear(self, handler: Any, *, instead_of: Any) -> None:
+        if callable(self._handler) and hasattr(self._watcher, "on_dom_event"):
+            self._watcher.on_dom_event(instead_of, remove=True)
+            self._watcher.on_dom_event(handler)
+
+    def _on_key(self, event: Mapping[str, Any]) -> None:
+        key, target = event.get("key"), event.get("target") or {}
+        tag = str(target.get("tagName", "")).upper()
+        if tag in ("INPUT", "TEXTAREA", "SELECT") or "cm-content" in str(target.get("className", "")):
+            return
+        if event.get("ctrlKey") or event.get("altKey") or event.get("metaKey") or (key == "Enter" and tag == "BUTTON"):
+            return
+        # A mouse that leaves and comes back takes the focus out of the text field, unnoticed by who goes on typing.
+        if key in {*_DIGITS, "Enter", "Backspace"} and _typed(self.widget):
+            return self.say("Keys do nothing while there is text in the field: press Enter in it, or clear it.")
+        try:
+            self._act_on(str(key), event)
+        except Exception as error:  # the labeller is anybody's code
+            log.exception("a key of the labeller raised")
+            self.say(f"The key {key!r} did nothing: {type(error).__name__}: {error}.")
+
+    def _act_on(self, key: str, event: Mapping[str, Any]) -> None:
+        controls: Any = getattr(self.widget, "control_elements", None)
+        selector: Any = getattr(self.widget, "class_selector", None)
+        named = key in _DIGITS and key in (getattr(self.widget, "options", None) or ())
+        if hasattr(controls, "dropdown"):
+            if key == "Backspace":
+                self.widget.undo()
+        elif named and hasattr(controls, "buttons"):
+            self.widget.submit(controls.buttons[key])
+        elif named and hasattr(selector, "_toggle"):
+            selector._toggle(key)
+        else:
+            self._handler(event)
+
+    def _on_children(self, _: Any = None) -> None:
+        children = tuple(getattr(self.widget, "children", ()))
+        if len(seen := [child for child in children if isinstance(child, ipywidgets.DOMWidget)]) < len(children):
+            self.widget.children = seen
+        controls: Any = getattr(self.widget, "control_elements", None)
+        if hasattr(controls, "dropdown") and controls.button.description != controls.dropdown.value:
+            controls._change_selection()
+
+    def _display(self, draw: Callable[[Any], Any], picture: Any) -> None:
+        try:
+            draw(picture)
+        except Exception as error:
+            self.problem = f"{type(error).__name__}: {error}"  # the Output that it is drawn in swallows it
+            raise
+
+
+def check_is_served(widget: Any) -> None:
+    """BadInput, with what is served, for a view that doesn't give one label an item."""
+    name = widget.__name__ if isinstance(widget, type) else type(widget).__name__
+    if isinstance(widget, type):
+        raise BadInput(f"view is the class {name}; make one, such as {name}(options=wb.taxonomy.names).")
+    for kind, what in REFUSED.items():
+        if isinstance(widget, kind):
+            raise BadInput(f"view is a {name}, and {what} can't be kept in the log yet. {SERVED}.")
+    missing = [method for method in ("display", "on_submit", "on_undo") if not callable(getattr(widget, method, None))]
+    if missing or not isinstance(widget, ipywidgets.DOMWidget):
+        lacking = f"has no {' and no '.join(missing)}" if missing else "isn't an ipywidget"
+        raise BadInput(f"view is a {name}, which {lacking}. {SERVED}, or any widget with its display, on_submit and "
+                       "on_undo.")
+    draw = getattr(widget, "display_function", None)
+    if (getattr(getattr(draw, "func", draw), "__module__", None) or "").startswith("ipyannotations.text"):
+        raise BadInput(f"view is a {name} of ipyannotations.text, and the pool's items are images. {SERVED}.")
+
+
+def is_a_caption(name: str, widget: Any) -> bool:
+    """True where a ClassLabeller gives what is written on a control: "Other:" for Enter in its empty text field."""
+    return isinstance(widget, ipyannotations.generic.ClassLabeller) and name not in widget.options
+
+
+def _typed(widget: Any) -> str:
+    text = getattr(getattr(widget, "freetext_widget", None), "value", "")
+    return text if isinstance(text, str) else ""
+
+
+def _true(draw: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same, but with the picture's own contrast, where it is one of ipyannotations' own functions."""
+    function, more = getattr(draw, "func", draw), getattr(draw, "keywords", {})
+    if function not in (image_display_function, default_display_function):
+        return draw
+    return partial(_draw_true, fit_into=more.get("fit_into", (500, 500)))
+
+
+def _draw_true(picture: Image.Image, *, fit_into: tuple[int, int]) -> None:
+    from IPython.display import Image as Shown
+    from IPython.display import display
+    scale = min(fit_into[0] / picture.width, fit_into[1] / picture.height)
+    if scale >= 2:  # a small picture in whole steps, its pixels crisp
+        picture = picture.resize((picture.width * int(scale), picture.height * int(scale)), Image.Resampling.NEAREST)
+    elif scale < 1:
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    display(Shown(data=png.getvalue(), format="png"))

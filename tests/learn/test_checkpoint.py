@@ -1,0 +1,251 @@
+"""A training that was stopped goes on where it was; the last layer may learn first."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from test_finetune import digits, tiny  # noqa: F401 - digits is a fixture
+from torch import nn
+
+import hitl_widgets as hw
+from hitl_widgets.errors import BadInput, TrainingStopped
+from hitl_widgets.learn.checkpoint import Checkpoint, Pace, groups, one_cycle
+from hitl_widgets.learn.predict import weights_version
+from hitl_widgets.learn.rationales import Marks
+from hitl_widgets.learn.train import jitter, train
+
+# ruff: noqa: F811 - a fixture that is imported and a parameter of its name
+
+
+class Stop(Exception):
+    """Stands for whatever ends a process."""
+
+
+def stopping_after(epoch):
+    def progress(row):
+        if row["epoch"] == epoch:
+            raise Stop
+    return progress
+
+
+def marks(n=6):
+    wrong = torch.zeros(n, 8, 8, dtype=torch.bool)
+    wrong[:, :2, :2] = True
+    return Marks(np.arange(n), wrong, torch.zeros_like(wrong), {})
+
+
+@pytest.mark.parametrize("more", [{}, {"marks": marks()}, {"body": 0.3}, {"patience": 1}],
+                         ids=["plain", "marks", "head first", "early"])
+@pytest.mark.parametrize("stopped_after", [1, 3])
+def test_a_training_that_was_stopped_ends_with_the_weights_it_would_have_had(digits, tmp_path, more, stopped_after):
+    images, targets = digits[0][:90], digits[1][:90]
+    arguments = {"epochs": 4, "augment": jitter, "device": "cpu", "seed": 2, **more}
+    whole = train(tiny(), images, targets, **arguments)  # tiny has dropout and BatchNorm
+    checkpoint = Checkpoint(tmp_path / "at" / "a.safetensors", of="a")
+    try:
+        train(tiny(), images, targets, checkpoint=checkpoint, progress=stopping_after(stopped_after), **arguments)
+    except Stop:
+        assert checkpoint.n_epochs == stopped_after
+    torch.manual_seed(99)
+    rows = []
+    again = train(tiny(), images, targets, checkpoint=checkpoint, progress=rows.append, **arguments)
+    assert weights_version(again.net) == weights_version(whole.net)
+    assert (again.stopped_because, again.best_epoch) == (whole.stopped_because, whole.best_epoch)
+    pd.testing.assert_frame_equal(again.history.drop(columns="elapsed_s"), whole.history.drop(columns="elapsed_s"))
+    assert rows == again.history.to_dict("records")  # the curve shows the epochs before the stop too
+
+
+def test_a_training_that_was_done_is_not_done_again(digits, tmp_path):
+    checkpoint = Checkpoint(tmp_path / "a.safetensors", of="a")
+    done = train(tiny(), *(part[:60] for part in digits), epochs=2, checkpoint=checkpoint, device="cpu")
+
+    def never(images, generator):
+        raise AssertionError("another batch was drawn")
+    again = train(tiny(), *(part[:60] for part in digits), epochs=2, checkpoint=checkpoint, augment=never,
+                  device="cpu")
+    assert weights_version(again.net) == weights_version(done.net)
+
+
+def test_the_time_before_a_stop_counts_in_the_budget(digits, tmp_path):
+    arguments = {"epochs": 100_000, "budget_s": 1.5, "device": "cpu",
+                 "checkpoint": Checkpoint(tmp_path / "a.safetensors", of="a")}
+    first = train(tiny(), *(part[:60] for part in digits), **arguments)
+    again = train(tiny(), *(part[:60] for part in digits), **arguments)
+    assert first.stopped_because == again.stopped_because == "budget"
+    assert len(again.history) == len(first.history)
+
+
+@pytest.mark.parametrize("spoil", ["of another training", "cut off", "empty", "no tensors"])
+def test_a_file_that_cannot_be_gone_on_with_costs_time_only(digits, tmp_path, spoil):
+    path = tmp_path / "a.safetensors"
+    images, targets = (part[:60] for part in digits)
+    with pytest.raises(Stop):
+        train(tiny(), images, targets, checkpoint=Checkpoint(path, of="b"), progress=stopping_after(1), device="cpu")
+    if spoil != "of another training":
+        path.write_bytes({"cut off": path.read_bytes()[:-9], "empty": b"", "no tensors": b"\x80\x04N."}[spoil])
+    checkpoint = Checkpoint(path, of="a" if spoil == "of another training" else "b")
+    assert checkpoint.n_epochs == 0
+    trained = train(tiny(), images, targets, epochs=1, checkpoint=checkpoint, device="cpu")
+    assert weights_version(trained.net) == weights_version(train(tiny(), images, targets, epochs=1, device="cpu").net)
+    assert checkpoint.n_epochs == 1
+
+
+def test_a_disk_that_takes_no_checkpoint_does_not_stop_the_training(digits, tmp_path):
+    (tmp_path / "at").write_text("a file where a folder should be")
+    trained = train(tiny(), *(part[:60] for part in digits), epochs=1, device="cpu",
+                    checkpoint=Checkpoint(tmp_path / "at" / "a.safetensors", of="a"))
+    assert trained.stopped_because == "done"
+
+
+def test_weights_that_are_shared_go_into_a_checkpoint(digits, tmp_path):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.Linear(64, 3))
+    net[3].weight = net[1].weight
+    checkpoint = Checkpoint(tmp_path / "a.safetensors", of="a")
+    train(net, *(part[:60] for part in digits), epochs=1, checkpoint=checkpoint, device="cpu")
+    assert checkpoint.n_epochs == 1
+
+
+# -- in a project: a process is killed in the middle ---------------------------------------------------------------
+
+KILLED = """
+import os, signal, sys
+import numpy as np, torch
+sys.path.insert(0, sys.argv[2])
+import hitl_widgets as hw
+from test_course import project
+from hitl_widgets.widgets.live import Live
+call = Live.__call__
+def progress(self, row):
+    call(self, row)
+    if row["epoch"] == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+Live.__call__ = progress
+project(sys.argv[1]).finetune(epochs=6, adopt="always")
+"""
+
+
+def project(folder):
+    rng = np.random.default_rng(0)
+    kinds = rng.integers(0, 2, 60)
+    images = (rng.normal(0, 30, (60, 8, 8)) + np.array([90, 160])[kinds][:, None, None]).clip(0, 255).astype(np.uint8)
+    torch.manual_seed(0)
+    wb = hw.Workbench(folder, hw.Pool.from_images(images), ["dark", "light"], annotator="ada", device="cpu",
+                      model=nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.Dropout(0.3), nn.Linear(8, 2)))
+    if not len(wb.annotations()):
+        for item_id, kind in zip(wb.pool.ids, kinds, strict=True):
+            wb.decide(item_id, label=["dark", "light"][kind])
+    return wb
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are killed otherwise here")
+def test_a_fine_tuning_whose_process_was_killed_goes_on_to_the_same_model(tmp_path, capsys):
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "p"), str(Path(__file__).parents[1])],
+                           env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True,
+                           check=False, timeout=120)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    [kept] = (tmp_path / "p" / "training").iterdir()
+    assert kept.suffix == ".safetensors"
+    killed = project(tmp_path / "p")
+    assert killed.models()["origin"].tolist() == ["given"]  # nothing was adopted, no answer is gone
+    assert len(killed.annotations()) == 60
+    run = killed.finetune(epochs=6, adopt="always")
+    assert "stopped after epoch 3; it goes on from there" in capsys.readouterr().out
+    assert not list((tmp_path / "p" / "training").iterdir())
+    whole = project(tmp_path / "q").finetune(epochs=6, adopt="always")
+    assert run.model == whole.model
+    assert run.history["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_after_an_interrupt_the_same_call_goes_on_and_another_begins_anew(tmp_path, capsys, monkeypatch):
+    from hitl_widgets.widgets.live import Live
+    wb = project(tmp_path / "p")
+
+    def interrupt(self, row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+    with monkeypatch.context() as patch:
+        patch.setattr(Live, "__call__", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            wb.finetune(epochs=3)
+    assert "The same call goes on" in capsys.readouterr().out
+    wb.finetune(epochs=3, seed=8)
+    assert "goes on from there" not in capsys.readouterr().out
+    assert not list((tmp_path / "p" / "training").iterdir())  # what was stopped is given up
+
+
+def test_weights_that_led_to_a_loss_that_is_no_number_are_not_gone_on_with(tmp_path, monkeypatch):
+    from hitl_widgets.learn import train as finetune
+    wb, loss_of = project(tmp_path / "p"), finetune.loss_of
+    there = []
+
+    def diverging(logits, targets, weights):
+        there.extend((tmp_path / "p" / "training").glob("*"))
+        return loss_of(logits, targets, weights) * (float("nan") if there else 1)
+    monkeypatch.setattr(finetune, "loss_of", diverging)
+    with pytest.raises(TrainingStopped, match="at step 33 "):
+        wb.finetune(epochs=3)
+    assert there
+    assert not list((tmp_path / "p" / "training").iterdir())
+
+
+# -- the last layer first ------------------------------------------------------------------------------------------
+
+def test_the_head_learns_alone_at_first_and_then_the_body_more_slowly():
+    pace = Pace(100)
+    rates = []
+    for pace.step in (0, 10, 19, 20, 50, 99):
+        rates.append((pace.rate(), pace.rate(0.25)))
+    assert [body for _, body in rates[:3]] == [0, 0, 0]
+    assert [body for _, body in rates[3:]] == pytest.approx([head / 4 for head, _ in rates[3:]])
+    assert [head for head, _ in rates] == pytest.approx([one_cycle(step / 100) for step in (0, 10, 19, 20, 50, 99)])
+
+
+def test_weights_are_grouped_by_how_fast_they_learn():
+    net = tiny()
+    [head, body] = groups(net, body=0.1)
+    assert [(weight.shape, head["share"]) for weight in head["params"]] == [((3, 512), 1.0), ((3,), 1.0)]
+    assert (len(body["params"]), body["share"]) == (4, 0.1)
+    [whole] = groups(net)
+    assert (len(whole["params"]), whole["share"]) == (6, 1.0)
+    net[-1].requires_grad_(False)
+    assert [(len(part["params"]), part["share"]) for part in groups(net, body=0.1)] == [(4, 0.1)]
+
+
+def test_a_net_whose_last_layer_is_not_found_learns_all_at_one_rate():
+    [whole] = groups(nn.Sequential(nn.Conv2d(1, 3, 8), nn.Flatten()), body=0.1)
+    assert whole["share"] == 1.0
+
+
+def test_a_fine_tuning_takes_the_bodys_rate_and_says_which_it_can_take(tmp_path):
+    wb = project(tmp_path / "p")
+    slow, usual = (wb.finetune(epochs=2, adopt="never", **more).net for more in ({"body": 1e-6}, {}))
+    start = wb.shelf.predictor.net
+    assert torch.allclose(slow[1].weight, start[1].weight, atol=1e-5)
+    assert not torch.allclose(slow[3].weight, start[3].weight, atol=1e-3)
+    assert not torch.allclose(usual[1].weight, start[1].weight, atol=1e-3)
+    for body in (0, 1.5, "slow", True):
+        with pytest.raises(BadInput, match="body is"):
+            wb.finetune(body=body)
+
+
+def test_while_the_head_learns_alone_the_body_stays_as_it_is(digits):
+    images, targets = (part[:60] for part in digits)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 3))
+    seen = []
+
+    def look(layer, given, output):
+        if layer.training:
+            seen.append((layer.weight.detach().clone(), layer.bias.detach().clone()))
+    # 32 batches an epoch, 10 epochs: 64 batches for the head alone.
+    net[1].register_forward_hook(look)
+    train(net, images, targets, epochs=10, body=0.3, device="cpu")
+    assert all(torch.equal(seen[0][0], weight) for weight, _ in seen[:65])
+    assert not torch.equal(seen[0][0], seen[80][0])

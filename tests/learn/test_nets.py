@@ -1,0 +1,156 @@
+"""Does a net for few answers learn what it should, and nothing else?"""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import hitl_widgets as hw
+from hitl_widgets.errors import BadInput
+from hitl_widgets.items.datasets import digits_on_photographs
+from hitl_widgets.learn import registry as shelf
+from hitl_widgets.learn.nets import empty, filter_net, holds_filter_net, is_filter_net, train_better, train_head
+from hitl_widgets.learn.predict import load_weights, save_weights, small_cnn
+from hitl_widgets.learn.train import train
+
+torch.set_num_threads(1)
+
+
+def stripes(n, *, seed=0, side=16):
+    """Views with upright stripes (1) or level ones (0), at any place, in noise."""
+    rng = np.random.default_rng(seed)
+    targets, wave = rng.integers(0, 2, n), np.sin(np.arange(side) * np.pi / 2 + rng.uniform(0, 6, (n, 1)))
+    upright, level = wave[:, None, :], wave[:, :, None]
+    images = np.where(targets[:, None, None] == 1, upright, level) + rng.normal(0, 0.5, (n, side, side))
+    return torch.from_numpy(images[:, None].astype(np.float32)), targets
+
+
+def dull(n_labels, **_):
+    """A CNN that sees how bright a view is, and nothing else: it can't tell stripes."""
+    return torch.nn.Sequential(torch.nn.Conv2d(1, 4, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+                               torch.nn.Linear(4, n_labels))
+
+
+def test_a_few_answers_teach_it_what_stripes_are():
+    views, targets = stripes(300)
+    net = train_head(filter_net(2, views), views[:20], targets[:20], epochs=5).net
+    with torch.no_grad():
+        right = (net(views[100:]).argmax(dim=1).numpy() == targets[100:]).mean()
+    assert right > 0.95
+
+
+def test_only_the_last_layer_learns():
+    views, targets = stripes(60)
+    net = filter_net(2, views)
+    trained = train_head(net, views, targets, epochs=2).net
+    before, after = net.state_dict(), trained.state_dict()
+    assert before.keys() == after.keys()
+    assert {name for name in before if not torch.equal(before[name], after[name])} == {"6.weight", "6.bias"}
+
+
+def test_reading_once_is_the_same_as_reading_again_and_again():
+    views, targets = stripes(40)
+    net = filter_net(2, views)
+    one, two = train_head(net, views, targets, epochs=3).net, train(net, views, targets, epochs=3).net
+    with torch.no_grad():
+        assert one(views) == pytest.approx(two(views), abs=1e-4)
+
+
+@pytest.mark.parametrize("views", [torch.zeros(3, 1, 8, 8), torch.zeros(1, 3, 4, 4), torch.rand(2, 1, 30, 7)])
+def test_views_that_say_nothing_or_are_few_do_no_harm(views):
+    net = filter_net(3, views)
+    assert torch.isfinite(net(views)).all()
+
+
+def test_its_weights_are_known_again(tmp_path):
+    views, _ = stripes(30)
+    net = filter_net(2, views, seed=3)
+    save_weights(net, tmp_path / "a.safetensors")
+    save_weights(small_cnn(2), tmp_path / "b.safetensors")
+    assert (holds_filter_net(tmp_path / "a.safetensors"), holds_filter_net(tmp_path / "b.safetensors"),
+            holds_filter_net(tmp_path / "none")) == (True, False, False)
+    twin = load_weights(empty(2, channels=1), tmp_path / "a.safetensors")
+    with torch.no_grad():
+        assert torch.equal(twin(views), net.eval()(views))
+    assert is_filter_net(twin)
+    assert not is_filter_net(small_cnn(2))
+
+
+def test_a_project_without_a_model_can_begin_with_it_and_go_over_to_a_small_cnn(tmp_path):
+    images, labels = digits_on_photographs(150, size=32, seed=1)
+    pool = hw.Pool.from_images(images)
+    wb = hw.Workbench(tmp_path, pool, sorted(set(labels)), annotator="ada", holdout=0.2)
+    hw.simulate(wb, labels.tolist(), n=60)
+    run = wb.finetune(epochs=3, start="frozen")
+    assert is_filter_net(run.net)
+    assert wb.explain(str(pool.ids[0])).maps[0].shape == (32, 32)
+    said = wb.predict()
+    wb.close()
+    again = hw.Workbench(tmp_path, pool, annotator="ada")
+    assert again.predict()["confidence"].to_numpy() == pytest.approx(said["confidence"].to_numpy(), abs=1e-5)
+    hw.simulate(again, labels.tolist(), n=10, seed=1)
+    assert is_filter_net(again.finetune(epochs=1).net)
+    assert not is_filter_net(again.finetune(epochs=1, start="initial", adopt="always").net)
+    assert again.adopt(run.model) == run.model
+    again.close()
+
+
+def test_a_model_of_yours_is_not_replaced_by_it(tmp_path):
+    images, labels = digits_on_photographs(40, size=32, seed=1)
+    wb = hw.Workbench(tmp_path, hw.Pool.from_images(images), sorted(set(labels)), annotator="ada",
+                      model=small_cnn(10, channels=3, size=32))
+    hw.simulate(wb, labels.tolist(), n=20)
+    with pytest.raises(BadInput, match="without a model of yours"):
+        wb.finetune(start="frozen")
+    wb.close()
+
+
+@pytest.mark.parametrize(("n", "told_by"), [(100, "on 15 answers"), (40, "on 40 answers")])
+def test_the_one_that_errs_less_where_neither_learnt_is_taken(n, told_by):
+    (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
+    for cnn, wins in ((small_cnn(2, size=16), "small CNN"), (dull(2), "frozen body")):
+        taken, why = train_better(train, cnn, views, targets, frozen=filter_net(2, views), draws=draws, epochs=2)
+        assert is_filter_net(taken.net) == (wins == "frozen body")
+        assert why.startswith(f"the {wins}: mean loss")
+        assert told_by in why
+
+
+def test_answers_too_few_to_tell_leave_it_at_the_cnn():
+    views, targets = stripes(30)
+    some = [int(np.flatnonzero(targets == 0)[0]), *np.flatnonzero(targets == 1)[:4].tolist()]
+    taken, why = train_better(train, small_cnn(2, size=16), views[some], targets[some], frozen=filter_net(2, views),
+                              draws=np.linspace(0, 0.9, 5), epochs=1)
+    assert not is_filter_net(taken.net)
+    assert "too few to tell" in why
+
+
+@pytest.mark.parametrize(("cnn", "wins"), [(small_cnn, "small CNN"), (dull, "frozen body")])
+def test_a_first_fine_tuning_takes_the_better_one_says_why_and_remembers_it(tmp_path, monkeypatch, cnn, wins):
+    monkeypatch.setattr(shelf, "small_cnn", cnn)
+    views, targets = stripes(100)
+    pool, said = hw.Pool.from_images((40 * views[:, 0].numpy() + 128).clip(0, 255).astype(np.uint8)), []
+    wb = hw.Workbench(tmp_path, pool, ["0", "1"], annotator="ada", holdout=0.0)
+    wb.project.say = said.append
+    wb.import_annotations(pd.DataFrame({"item_id": pool.ids, "label": targets.astype(str)}))
+    run = wb.finetune(epochs=1)
+    assert is_filter_net(run.net) == (wins == "frozen body")
+    assert run.taken.startswith(f"the {wins}: mean loss")
+    assert f"taken: {run.taken}" in repr(run)
+    assert any(run.taken in text for text in said)
+    wb.close()
+    again = hw.Workbench(tmp_path, pool, annotator="ada")
+    assert again.finetune(epochs=1).taken == run.taken  # read from the log
+    again.close()
+
+
+def test_the_cnn_is_a_frozen_bodys_rival_until_it_is_taken(tmp_path):
+    views, targets = stripes(80)
+    pool = hw.Pool.from_images((40 * views[:, 0].numpy() + 128).clip(0, 255).astype(np.uint8))
+    wb = hw.Workbench(tmp_path, pool, ["0", "1"], annotator="ada", holdout=0.0)
+    wb.import_annotations(pd.DataFrame({"item_id": pool.ids, "label": targets.astype(str)}))
+    chosen = wb.finetune(epochs=1, start="frozen")
+    assert (is_filter_net(chosen.net), chosen.taken) == (True, "")
+    later = wb.finetune(epochs=1)
+    assert (is_filter_net(later.net), later.taken[:13]) == (False, "the small CNN")
+    assert wb.finetune(epochs=1, seed=4).taken == ""  # the CNN goes on from what it learnt
+    wb.close()

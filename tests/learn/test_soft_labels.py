@@ -1,0 +1,193 @@
+"""Is all that people said weighed, and does the model learn from it by degrees?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+import hitl_widgets as hw
+from hitl_widgets.errors import BadInput, ShapeError
+from hitl_widgets.learn.soft_labels import believe
+from hitl_widgets.learn.train import LabelledImages
+
+N_ANSWERS, N_GOLD = 240, 40
+NAMES = [str(digit) for digit in range(10)]
+DIGITS = load_digits()
+IMAGES, TRUTH = (DIGITS.images * 15.9).astype(np.uint8), DIGITS.target
+
+
+def net(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+@pytest.fixture
+def opened(tmp_path):
+    made = []
+
+    def open_(folder="p", n=400, **more):
+        wb = hw.Workbench(tmp_path / folder, hw.Pool.from_images(IMAGES[:n]), hw.Taxonomy(NAMES), annotator="ada",
+                          device="cpu", model=net(), **{"holdout": 0.0, **more})
+        made.append(wb)
+        return wb
+    yield open_
+    for wb in made:
+        wb.close()
+
+
+def answered(wb, *, error=0.25, n=N_ANSWERS, n_gold=N_GOLD, certainty=True, seed=0):
+    """Answers to the first items, the last of them gold; what is right among those that teach."""
+    rng = np.random.default_rng(seed)
+    wrong = rng.random(n + n_gold) < error
+    said = np.where(wrong, (TRUTH[:n + n_gold] + rng.integers(1, 10, n + n_gold)) % 10, TRUTH[:n + n_gold])
+    felt = np.where(wrong, rng.integers(0, 8, n + n_gold), rng.integers(4, 11, n + n_gold))
+    wb.import_annotations(pd.DataFrame({"id": wb.pool.ids[:n + n_gold], "label": [NAMES[label] for label in said],
+                                        "certainty": felt.astype(float) if certainty else np.nan}))
+    wb.gold({item_id: NAMES[TRUTH[row + n]] for row, item_id in enumerate(wb.pool.ids[n:n + n_gold])})
+    return dict(zip(wb.pool.ids[:n], (~wrong[:n]).tolist(), strict=True))
+
+
+def test_the_answers_believed_least_are_wrong_and_gold_is_not_among_them(opened):
+    wb = opened()
+    right = answered(wb)
+    believed = believe(wb.shelf)
+    assert sorted(believed.item_ids) == sorted(right)
+    assert believed.probs.sum(axis=1) == pytest.approx(np.ones(N_ANSWERS))
+    assert believed.trust.n_known == N_GOLD
+    assert believed.trust.step > 0.2
+    least = believed.answers.sort_values("right")["item_id"][:20]
+    assert sum(not right[item_id] for item_id in least) >= 18
+    label_of = {label: i for i, label in enumerate(NAMES)}
+    top = [wb.taxonomy.name_of(wb.taxonomy.label_ids[column]) for column in believed.probs.argmax(axis=1)]
+    truth = TRUTH[believed.positions]
+    assert (np.array([label_of[name] for name in top]) == truth).mean() > np.mean(list(right.values())) + 0.1
+
+
+def test_a_fine_tuning_by_degrees_learns_more_than_one_that_takes_all_at_its_word(opened):
+    wb = opened(n=900)
+    answered(wb, n=400, error=0.4)
+    wb.gold({item_id: NAMES[TRUTH[wb.pool.position(item_id)]] for item_id in wb.pool.ids[440:]})
+    off, soft = (wb.finetune(epochs=20, adopt="never", start="initial", certainty=how) for how in ("off", "soft"))
+    assert float(soft.after["accuracy"]) > float(off.after["accuracy"]) + 0.01
+
+
+def test_run_again_from_the_top_a_soft_run_is_read_from_the_log(opened):
+    wb = opened()
+    answered(wb)
+    once = wb.finetune(epochs=1, certainty="soft")
+    wb.close()
+    again = opened().finetune(epochs=1, certainty="soft")
+    assert again.net is None
+    assert again.model == once.model
+
+
+def test_the_soft_training_set_has_a_row_of_probabilities_for_each_item(opened):
+    wb = opened()
+    answered(wb)
+    items = wb.training_set(certainty="soft")
+    assert items.targets.shape == (N_ANSWERS, 10)
+    assert items.targets.dtype == np.float32
+    view, target, weight = items[3]
+    assert (view.shape, target.shape, weight) == ((1, 8, 8), (10,), 1.0)
+    [batch] = torch.utils.data.DataLoader(items, batch_size=N_ANSWERS)
+    assert batch[1].shape == (N_ANSWERS, 10)
+    assert wb.training_set().targets.shape == (N_ANSWERS,)
+
+
+def test_what_was_answered_unsure_teaches_too(opened):
+    wb = opened()
+    answered(wb, n=200)
+    guessed, without = wb.pool.ids[300], wb.pool.ids[301]
+    wb.decide(guessed, "unsure", label=NAMES[TRUTH[300]], certainty=2)
+    wb.decide(without, "unsure")
+    wb.decide(wb.pool.ids[302], "skip")
+    items = wb.training_set(certainty="soft")
+    rows = dict(zip(items.item_ids, items.targets, strict=True))
+    assert len(rows) == 202
+    column = items.names.index(NAMES[TRUTH[300]])
+    assert rows[guessed].argmax() == column
+    assert 0.15 < rows[without].max() < 0.9
+    assert {guessed, without}.isdisjoint(wb.training_set().item_ids)
+
+
+def test_several_annotators_answers_become_a_distribution(opened):
+    wb = opened(answers=3)
+    answered(wb, n=100, n_gold=0, error=0.0)
+    for item_id, label in zip(wb.pool.ids[:60], TRUTH[:60], strict=True):
+        wb.decide(item_id, label=NAMES[label], annotator="bob", certainty=7)
+    split = wb.pool.ids[0]
+    wb.decide(split, label=NAMES[(TRUTH[0] + 1) % 10], annotator="bob")
+    believed = believe(wb.shelf)
+    assert believed.annotators == ["bob", "import"]
+    row = believed.item_ids.index(split)
+    agreed_row = believed.item_ids.index(wb.pool.ids[1])
+    assert believed.probs[row].max() < believed.probs[agreed_row].max()
+    assert len(believed.answers) == 160
+
+
+@pytest.mark.parametrize("felt", [None, 10.0])
+def test_one_annotator_without_gold_who_errs_nowhere_is_believed(opened, felt):
+    wb = opened()
+    wb.import_annotations(pd.DataFrame({"id": wb.pool.ids[:200], "label": [NAMES[label] for label in TRUTH[:200]],
+                                        "certainty": felt}))
+    believed = believe(wb.shelf)
+    assert believed.trust.n_known == 0
+    names = np.array(NAMES)[TRUTH[believed.positions]]
+    said = [wb.taxonomy.name_of(wb.taxonomy.label_ids[column]) for column in believed.probs.argmax(axis=1)]
+    assert (names == said).mean() > 0.97
+
+
+def test_hold_out_answers_never_teach_nor_calibrate(opened):
+    wb = opened(holdout=0.5)
+    answered(wb, n_gold=0)
+    believed = believe(wb.shelf)
+    assert believed.item_ids
+    assert not set(believed.item_ids) & set(wb.holdout)
+
+
+def test_an_item_that_can_not_be_read_is_passed_over(tmp_path):
+    from PIL import Image
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for row in range(60):
+        Image.fromarray(IMAGES[row]).resize((16, 16)).save(folder / f"{row:02}.png")
+    wb = hw.Workbench(tmp_path / "p", hw.Pool.from_images(folder), hw.Taxonomy(NAMES), annotator="ada", holdout=0.0,
+                      device="cpu")
+    for row, item_id in enumerate(wb.pool.ids):
+        wb.decide(item_id, label=NAMES[TRUTH[row]])
+    (folder / "07.png").unlink()
+    assert np.isfinite(believe(wb.shelf).probs).all()
+    for certainty in ("soft", "weight"):
+        run = wb.finetune(epochs=1, certainty=certainty)
+        assert run.n_training + run.n_validation == 59
+    wb.close()
+
+
+def test_with_no_answer_there_is_nothing_to_learn_by_degrees(opened):
+    wb = opened()
+    assert len(wb.training_set(certainty="soft")) == 0
+    with pytest.raises(BadInput, match="no annotations"):
+        wb.finetune(certainty="soft")
+
+
+def test_with_unsure_alone_there_is_nothing_to_tell_apart(opened):
+    wb = opened()
+    for item_id in wb.pool.ids[:20]:
+        wb.decide(item_id, "unsure")
+    with pytest.raises(BadInput, match="one label"):
+        wb.finetune(certainty="soft")
+
+
+def test_a_way_to_count_certainty_that_does_not_exist_is_refused(opened):
+    with pytest.raises(BadInput, match="weight, soft, off"):
+        opened().training_set(certainty="hard")
+
+
+@pytest.mark.parametrize("rows", [np.full((3, 4), 0.25), np.full((3, 2), 0.4), np.array([[2.0, -1.0]] * 3)])
+def test_rows_that_are_no_probabilities_of_these_labels_are_refused(rows):
+    with pytest.raises(ShapeError, match="2 probabilities"):
+        LabelledImages(hw.Pool.from_images(IMAGES[:3]), [0, 1, 2], rows, ["a", "b"], preprocess=torch.from_numpy)

@@ -1,0 +1,686 @@
+"""Does a project keep what people said, ask what is left, and go on where it stopped?"""
+
+import json
+import multiprocessing
+import threading
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from hitl_widgets import edits
+from hitl_widgets.errors import (
+    BadInput,
+    EditError,
+    IdReused,
+    ItemChanged,
+    TaxonomyMismatch,
+    UnknownDecision,
+    UnknownItem,
+    UnknownLabel,
+    WrongPool,
+)
+from hitl_widgets.items.pool import Pool
+from hitl_widgets.project.importing import import_annotations
+from hitl_widgets.project.project import Project
+from hitl_widgets.records import Region, Seen
+from hitl_widgets.storage.arrays import Predictions
+from hitl_widgets.taxonomy.labels import Taxonomy
+
+NAMES = ["cat", "dog", "owl"]
+
+
+def pictures(n, *, seed=0):
+    return np.random.default_rng(seed).integers(0, 255, (n, 4, 4), np.uint8)
+
+
+def pool_of(n=20, *, seed=0, ids=None):
+    return Pool.from_images(pictures(n, seed=seed), ids=ids or [f"i{k}" for k in range(n)])
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def opened(tmp_path, said):
+    made = []
+
+    def open_(pool="default", taxonomy=None, *, folder="p", annotator="ada", holdout=0.0, **more):
+        pool = pool_of() if isinstance(pool, str) else pool
+        project = Project(tmp_path / folder, pool, Taxonomy(NAMES) if taxonomy is None else taxonomy,
+                          annotator=annotator, holdout=holdout, say=said.append, **more)
+        made.append(project)
+        return project
+    yield open_
+    for project in made:
+        project.close()
+
+
+def predicted(project, probs, *, model="m1"):
+    """Let a model speak: rows for the first items of the pool."""
+    predictions = Predictions(project.folder / "predictions", model=model, label_ids=project.taxonomy.label_ids,
+                              ids_digest=project.pool.digest, n_items=len(project.pool))
+    project.use_predictions(predictions)
+    project.ranking.put(np.arange(len(probs)), np.asarray(probs, np.float32), project.lineage)
+
+
+# -- deciding ------------------------------------------------------------------------------------------------
+
+def test_a_label_alone_is_an_answer_where_nothing_was_suggested(opened):
+    project = opened()
+    decision = project.decide("i3", label="dog", certainty=7, note="a tail", flags=["second_look"])
+    assert (decision.verdict, decision.label, decision.seen.scripted) == ("answer", "dog", True)
+    [row] = project.annotations().to_dict("records")
+    assert (row["item_id"], row["annotator"], row["label"], row["verdict"], row["certainty"], row["note"], row["flags"],
+            row["status"], row["taxonomy"], row["decision_id"]) == (
+        "i3", "ada", "dog", "answer", 7.0, "a tail", ("second_look",), "decided", 1, decision.id)
+    assert row["acted_at"].tzinfo is not None
+
+
+def test_the_verdict_follows_from_the_visible_suggestion(opened):
+    project = opened()
+    predicted(project, [[0.1, 0.8, 0.1]] * 3)
+    assert project.decide("i0", label="dog").verdict == "accept"
+    assert project.decide("i1", label="cat").verdict == "correct"
+    hidden = Seen(suggestion=project.taxonomy.label("dog").id, hidden=True)
+    assert project.decide("i2", label="dog", seen=hidden).verdict == "answer"
+
+
+def test_what_was_seen_may_name_labels(opened):
+    project = opened()
+    decision = project.decide("i0", label="dog", seen={"suggestion": "dog", "probs": {"dog": 0.9}})
+    assert decision.verdict == "accept"
+    assert decision.seen.suggestion == project.taxonomy.label("dog").id
+    with pytest.raises(UnknownLabel, match="lynx"):
+        project.decide("i1", label="dog", seen={"suggestion": "lynx"})
+
+
+def test_a_script_that_accepts_takes_the_current_prediction(opened):
+    project = opened()
+    predicted(project, [[0.1, 0.8, 0.1]])
+    decision = project.decide("i0", "accept")
+    assert decision.label == "dog"
+    assert decision.seen.model == "m1"
+    assert decision.seen.probs[project.taxonomy.label("dog").id] == pytest.approx(0.8)
+
+
+def test_unsure_may_carry_a_guess_and_skip_may_not(opened):
+    project = opened()
+    assert project.decide("i0", "unsure").label is None
+    assert project.decide("i1", "unsure", label="owl").label == "owl"
+    with pytest.raises(BadInput, match="skip carries no label"):
+        project.decide("i2", "skip", label="owl")
+    assert project.consensus().empty
+
+
+@pytest.mark.parametrize(("arguments", "error", "words"), [
+    ({"label": "lynx"}, UnknownLabel, "lynx"),
+    ({}, BadInput, "neither a verdict nor a label"),
+    ({"verdict": "accept"}, BadInput, "no visible suggestion"),
+    ({"verdict": "maybe", "label": "cat"}, BadInput, "maybe"),
+    ({"label": "cat", "certainty": 11}, BadInput, "0 .a guess. to 10"),
+    ({"label": "cat", "certainty": float("nan")}, BadInput, "certainty"),
+    ({"label": "cat", "certainty": True}, BadInput, "certainty"),
+    ({"label": "cat", "flags": ["rude"]}, BadInput, "ethics"),
+    ({"label": "cat", "flags": "ethics"}, BadInput, "sequence"),
+    ({"label": "cat", "seen": {"colour": 1}}, BadInput, "unknown fields"),
+    ({"label": "cat", "seen": {"taxonomy": 7}}, BadInput, "version 7"),
+    ({"label": "cat", "annotator": " "}, BadInput, "annotator"),
+    ({"label": "cat", "id": "'; --"}, BadInput, "event id"),
+])
+def test_bad_input_is_refused_in_words_and_stores_nothing(opened, arguments, error, words):
+    project = opened()
+    before = len(project.history())
+    with pytest.raises(error, match=words):
+        project.decide("i0", **arguments)
+    assert len(project.history()) == before
+
+
+def test_an_unknown_item_is_refused(opened):
+    with pytest.raises(UnknownItem, match="i99"):
+        opened().decide("i99", label="cat")
+
+
+def test_the_same_id_twice_is_stored_once_and_another_act_under_it_is_refused(opened):
+    project = opened()
+    first = project.decide("i0", label="cat", id="press-000001")
+    again = project.decide("i0", label="cat", id="press-000001")
+    assert again.stored_at == first.stored_at
+    with pytest.raises(IdReused):
+        project.decide("i0", label="dog", id="press-000001")
+    assert len(project.annotations()) == 1
+
+
+def test_a_resend_after_a_revision_changes_nothing(opened):
+    project = opened()
+    project.decide("i0", label="cat", id="press-000001")
+    project.decide("i0", label="dog", id="press-000002")
+    project.decide("i0", label="cat", id="press-000001")
+    assert project.annotations()["label"].tolist() == ["dog"]
+
+
+def test_undo_of_a_revision_restores_the_former_answer(opened):
+    project = opened()
+    first = project.decide("i0", label="cat")
+    second = project.decide("i0", label="dog")
+    assert second.replaces == first.id
+    project.retract(second.id)
+    assert project.annotations()["label"].tolist() == ["cat"]
+    project.retract(second.id)
+    project.retract(first.id)
+    assert project.annotations().empty
+    assert "i0" in project.next(20).ids
+
+
+def test_an_unknown_decision_can_not_be_retracted(opened):
+    with pytest.raises(UnknownDecision, match="nothing-here"):
+        opened().retract("nothing-here")
+
+
+def test_history_tells_every_act_in_order(opened):
+    project = opened()
+    d = project.decide("i0", label="cat")
+    project.retract(d.id)
+    history = project.history()
+    assert history["kind"].tolist() == ["created", "taxonomy", "decided", "retracted"]
+    assert history["decision_id"].tolist()[2:] == [d.id, d.id]
+    assert history["seq"].is_monotonic_increasing
+
+
+# -- the queue -----------------------------------------------------------------------------------------------
+
+def test_what_is_decided_is_not_asked_again_but_what_is_skipped_comes_last(opened):
+    project = opened()
+    order = project.next(20).ids
+    project.decide(order[0], label="cat")
+    project.decide(order[1], "skip")
+    assert project.next(20).ids == [*order[2:], order[1]]
+
+
+def test_doubtful_items_come_first_once_there_are_predictions(opened):
+    project = opened()
+    predicted(project, [[1, 0, 0]] * 19 + [[0.5, 0.5, 0]])
+    [first] = project.next(1, strategy="margin")
+    assert (first.id, first.chosen_by) == ("i19", "margin")
+    assert {item.chosen_by for item in project.next(10)} == {"margin", "random", "audit"}
+    assert len(set(project.next(20).ids)) == 20
+    assert project.next(1, strategy=lambda probs: probs[:, 1] * 0 - np.arange(len(probs)))[0].id == "i0"
+
+
+def test_two_people_get_different_items(opened):
+    project = opened()
+    ada, bob = project.claim(8, annotator="ada"), project.claim(8, annotator="bob")
+    assert not set(ada.ids) & set(bob.ids)
+    assert project.claim(8, annotator="ada").ids == ada.ids
+
+
+def test_an_expired_claim_never_rejects_a_decision(opened):
+    project = opened()
+    [item] = project.claim(1, annotator="ada")
+    assert project.decide(item.id, label="cat", annotator="bob").annotator == "bob"
+
+
+@pytest.mark.parametrize("n", [-1, 2.5, True, "3"])
+def test_a_number_of_items_must_be_one(opened, n):
+    with pytest.raises(BadInput, match="number of items"):
+        opened().next(n)
+
+
+def test_the_holdout_is_asked_blind_and_never_trains(opened):
+    project = opened(pool_of(200), holdout=0.5)
+    items = project.next(40)
+    blind = [item for item in items if item.blind]
+    assert 8 <= len(blind) <= 12
+    for item in items:
+        project.decide(item.id, label="cat")
+    assert set(project.reference()) == {item.id for item in blind}
+    assert set(project.training_answers()["item_id"]) == {item.id for item in items if not item.blind}
+
+
+def test_an_answer_given_under_a_visible_suggestion_does_not_measure(opened):
+    project = opened(pool_of(40), holdout=0.5)
+    predicted(project, [[1, 0, 0]] * 40)
+    blind = [item for item in project.next(40) if item.blind][:2]
+    visible = Seen(suggestion=project.taxonomy.label("cat").id)
+    project.decide(blind[0].id, label="cat", seen=visible)
+    project.decide(blind[1].id, label="cat")
+    assert list(project.reference()) == [blind[1].id]
+
+
+def test_the_holdout_is_asked_until_its_interval_is_narrow(opened):
+    project = opened(pool_of(400), holdout=0.9)
+    predicted(project, [[1, 0, 0]] * 400)
+    holdout = [item.id for item in project.next(400) if item.chosen_by == "holdout"]
+    for item_id in holdout[:10]:
+        project.decide(item_id, label="cat")
+    assert not project.holdout_is_narrow()
+    # All right: Jeffreys' interval for 60 of 60 is 4 points wide.
+    project.set_gold(dict.fromkeys(holdout[10:60], "cat"))
+    assert project.holdout_is_narrow()
+    assert not any(item.chosen_by == "holdout" for item in project.next(10))
+
+
+def test_gold_measures_and_never_trains(opened):
+    project = opened()
+    project.decide("i0", label="cat")
+    project.decide("i1", label="dog")
+    assert project.set_gold({"i0": "owl"}) == {"i0": project.taxonomy.label("owl").id}
+    assert list(project.reference()) == ["i0"]
+    assert project.training_answers()["item_id"].tolist() == ["i1"]
+    with pytest.raises(UnknownLabel):
+        project.set_gold({"i1": "lynx"})
+
+
+def test_membership_depends_on_seed_and_id_alone(opened):
+    one = opened(pool_of(100), folder="one", holdout=0.3)
+    two = opened(pool_of(150), folder="two", holdout=0.3)
+    assert one.queue.holdout.tolist() == two.queue.holdout[:100].tolist()
+
+
+def test_several_answers_make_a_consensus_with_its_share(opened):
+    project = opened(answers=3)
+    for who, label in (("ada", "cat"), ("bob", "cat"), ("cyd", "dog")):
+        project.decide("i0", label=label, annotator=who)
+    [row] = project.consensus().to_dict("records")
+    assert row == {"item_id": "i0", "label": "cat", "share": pytest.approx(2 / 3), "n_answers": 3}
+
+
+def test_an_answer_teaches_by_the_certainty_that_was_given(opened):
+    project = opened(answers=2)
+    project.decide("i0", label="cat")
+    project.decide("i1", label="cat", certainty=0)
+    project.decide("i2", label="cat", certainty=4, seen={"certainty": "given"})
+    project.decide("i3", label="cat", certainty=4, seen={"certainty": "carried"})
+    project.decide("i4", label="cat", certainty=10)
+    project.decide("i4", label="dog", certainty=3, annotator="bob")
+    weights = project.training_answers().set_index("item_id")["weight"]
+    # By hand: 1; 1/11; 5/11; 1; and of cat (11/11) and dog (4/11) the tie falls to the smaller id.
+    cat_first = project.taxonomy.label("cat").id < project.taxonomy.label("dog").id
+    assert weights.tolist() == pytest.approx([1, 1 / 11, 5 / 11, 1, (1 if cat_first else 4 / 11) / 2])
+
+
+# -- opening again -------------------------------------------------------------------------------------------
+
+def test_opened_again_it_goes_on(opened, said):
+    project = opened()
+    project.decide("i0", label="cat")
+    expected = project.next(20).ids
+    project.close()
+    again = opened(holdout=0.0)
+    assert again.annotations()["label"].tolist() == ["cat"]
+    assert again.next(20).ids == expected
+    assert said == []
+
+
+def test_the_holdout_never_moves(opened, said):
+    before = opened(pool_of(100), holdout=0.3).queue.holdout.tolist()
+    assert opened(pool_of(100), holdout=0.1, seed=9).queue.holdout.tolist() == before
+    assert any("holdout=0.3" in line for line in said)
+    assert any("seed=0" in line for line in said)
+
+
+def test_a_former_taxonomy_is_taken_as_that_in_one_line(opened, said):
+    project = opened()
+    project.apply(edits.add("elk"))
+    project.close()
+    again = opened()
+    assert again.taxonomy.names == (*NAMES, "elk")
+    assert [line for line in said if "taxonomy" in line] == [
+        "p: the taxonomy given is version 1; the project goes on with version 2."]
+
+
+def test_a_taxonomy_that_never_was_is_refused_with_the_edits_that_lead_there(opened):
+    opened().close()
+    with pytest.raises(TaxonomyMismatch, match=r"v1, which has: cat, dog, owl\..*edits\.add\('lynx'\)"):
+        opened(taxonomy=Taxonomy([*NAMES, "lynx"]))
+
+
+def test_a_new_project_needs_a_taxonomy(tmp_path):
+    with pytest.raises(BadInput, match="pass its taxonomy"):
+        Project(tmp_path / "new", pool_of(), annotator="ada")
+
+
+def test_new_items_join_and_missing_ones_are_absent(opened, said):
+    project = opened()
+    project.decide("i0", label="cat")
+    project.decide("i1", label="dog")
+    project.close()
+    pool = Pool.from_images(np.concatenate([pictures(20)[1:], pictures(5, seed=3)]),
+                            ids=[f"i{k}" for k in range(1, 25)])
+    again = opened(pool)
+    assert again.absent == ("i0",)
+    assert len(again.annotations()) == 2
+    assert again.training_answers()["item_id"].tolist() == ["i1"]
+    assert any("5 new items joined" in line and "1 are absent" in line for line in said)
+    assert any("'i0'" in line for line in said)
+
+
+def test_a_pool_without_the_answered_items_is_still_the_same_pool(opened):
+    project = opened()
+    project.decide("i0", label="cat")
+    project.close()
+    again = opened(Pool.from_images(pictures(20)[1:], ids=[f"i{k}" for k in range(1, 20)]))
+    assert again.absent == ("i0",)
+    assert again.annotations()["label"].tolist() == ["cat"]
+
+
+def test_another_order_of_the_labels_is_said(opened, said):
+    opened().close()
+    assert opened(taxonomy=Taxonomy(NAMES[::-1])).taxonomy.names == tuple(NAMES)
+    assert any("own order" in line for line in said)
+
+
+def test_another_pool_is_refused(opened):
+    opened().close()
+    with pytest.raises(WrongPool, match=r"'i0'.*'x0'"):
+        opened(pool_of(ids=[f"x{k}" for k in range(20)]))
+
+
+def test_a_decided_item_whose_content_changed_is_refused_with_both_named(opened):
+    project = opened()
+    decision = project.decide("i2", label="cat")
+    project.close()
+    changed = pictures(20)
+    changed[2] += 1
+    with pytest.raises(ItemChanged, match=f"'i2'.*{decision.id}.*blake2b:.*blake2b:"):
+        opened(Pool.from_images(changed, ids=[f"i{k}" for k in range(20)]))
+    changed[2] -= 1
+    changed[3] += 1   # nobody answered this one
+    again = opened(Pool.from_images(changed, ids=[f"i{k}" for k in range(20)]))
+    assert again.annotations()["label"].tolist() == ["cat"]
+
+
+def test_a_log_opens_without_its_pool_for_reading(opened):
+    project = opened()
+    project.decide("i0", label="cat")
+    project.close()
+    again = opened(pool=None)
+    assert again.annotations()["label"].tolist() == ["cat"]
+    assert again.consensus()["label"].tolist() == ["cat"]
+    with pytest.raises(BadInput, match="without a pool"):
+        again.next(1)
+
+
+@pytest.mark.parametrize("bad", [{"holdout": 1.0}, {"holdout": -0.1}, {"holdout": "0.2"}, {"answers": 0},
+                                 {"answers": 1.5}, {"seed": 0.5}, {"annotator": ""}])
+def test_settings_that_make_no_sense_are_refused(opened, bad):
+    with pytest.raises(BadInput):
+        opened(**bad)
+
+
+# -- the taxonomy changes ------------------------------------------------------------------------------------
+
+def test_old_answers_mean_today_what_the_edits_say(opened):
+    project = opened()
+    for item_id, label in (("i0", "cat"), ("i1", "dog"), ("i2", "owl")):
+        project.decide(item_id, label=label)
+    project.apply([edits.rename("owl", "bird"), edits.merge(["cat", "dog"], "pet")], why="too fine")
+    frame = project.annotations()
+    assert frame["label"].tolist() == ["pet", "pet", "bird"]
+    assert frame["status"].unique().tolist() == ["decided"]
+    assert project.annotations(taxonomy=1)["label"].tolist() == ["cat", "dog", "owl"]
+
+
+def test_a_split_leaves_old_answers_to_be_reviewed(opened):
+    project = opened()
+    project.decide("i0", label="cat")
+    project.apply(edits.split("cat", into=["lion", "house cat"]))
+    [row] = project.annotations().to_dict("records")
+    assert (row["label"], row["status"]) == (None, "to_review")
+    assert project.training_answers().empty
+
+
+def test_a_decision_made_under_an_older_version_is_stored_and_mapped(opened):
+    project = opened()
+    project.apply(edits.merge(["cat", "dog"], "pet"))
+    decision = project.decide("i0", label="dog", seen={"taxonomy": 1})
+    assert decision.label == "dog"
+    assert project.annotations()["label"].tolist() == ["pet"]
+
+
+def test_an_edit_that_does_not_fit_changes_nothing(opened):
+    project = opened()
+    with pytest.raises(EditError):
+        project.apply([edits.add("elk"), edits.retire("unicorn")])
+    assert project.taxonomy.version == 1
+
+
+def test_after_a_merge_the_probability_is_the_sum(opened):
+    project = opened()
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), 20).astype(np.float32)
+    predicted(project, probs)
+    project.apply(edits.merge(["cat", "dog"], "pet"))
+    today = project.ranking.probs(project.lineage)
+    assert today[:, project.taxonomy.label_ids.index(project.taxonomy.label("pet").id)] == \
+        pytest.approx(probs[:, 0] + probs[:, 1], abs=1e-6)
+    assert project.prediction(0) is not None
+    assert len(project.next(5)) == 5
+
+
+# -- many at once --------------------------------------------------------------------------------------------
+
+def test_eight_threads_lose_nothing(opened):
+    project = opened(pool_of(160))
+    errors = []
+
+    def work(who):
+        try:
+            for item in project.claim(20, annotator=who):
+                project.decide(item.id, label="cat", annotator=who)
+        except Exception as error:
+            errors.append(error)
+    threads = [threading.Thread(target=work, args=(f"p{k}",)) for k in range(8)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert errors == []
+    frame = project.annotations()
+    assert len(frame) == frame["item_id"].nunique() == 160
+    assert len(project.next(5)) == 0
+
+
+def _decide_elsewhere(folder, n):
+    project = Project(folder, pool_of(60), Taxonomy(NAMES), annotator="bob", holdout=0.0)
+    for item in project.claim(n):
+        project.decide(item.id, label="dog")
+    project.close()
+
+
+def test_two_kernels_see_each_other(opened, tmp_path):
+    project = opened(pool_of(60))
+    mine = project.claim(10)
+    other = multiprocessing.get_context("spawn").Process(target=_decide_elsewhere, args=(tmp_path / "p", 30))
+    other.start()
+    for item in mine:
+        project.decide(item.id, label="cat")
+    other.join(60)
+    assert other.exitcode == 0
+    frame = project.annotations()
+    assert frame.groupby("annotator")["item_id"].nunique().to_dict() == {"ada": 10, "bob": 30}
+    assert frame["item_id"].is_unique
+    assert len(project.next(60)) == 20
+
+
+def test_a_listener_hears_of_decisions_and_edits(opened):
+    project, heard = opened(), []
+    stop = project.subscribe(heard.append)
+    project.decide("i0", label="cat")
+    project.apply(edits.add("elk"))
+    stop()
+    project.decide("i1", label="cat")
+    assert heard == ["decisions", "taxonomy"]
+
+
+# -- importing -----------------------------------------------------------------------------------------------
+
+def test_importing_a_frame_twice_is_importing_it_once(opened):
+    project = opened()
+    frame = pd.DataFrame({"id": ["i0", "i1"], "label": ["cat", "dog"], "certainty": [9, None]})
+    assert import_annotations(project, frame) == 2
+    assert import_annotations(project, frame) == 0
+    assert import_annotations(project, frame.assign(label="owl")) == 2
+    assert project.annotations()["label"].tolist() == ["owl", "owl"]
+    assert project.annotations()["annotator"].unique().tolist() == ["import"]
+
+
+def test_importing_again_does_not_undo_an_undo(opened):
+    project = opened()
+    frame = pd.DataFrame({"id": ["i0", "i1"], "label": ["cat", "dog"]})
+    import_annotations(project, frame)
+    project.retract(project.annotations()["decision_id"][0])
+    assert import_annotations(project, frame) == 0
+    assert project.annotations()["item_id"].tolist() == ["i1"]
+
+
+def test_an_import_with_one_bad_row_stores_nothing(opened):
+    project = opened()
+    with pytest.raises(UnknownLabel, match=r"row 1 .*lynx"):
+        import_annotations(project, pd.DataFrame({"item_id": ["i0", "i1"], "label": ["cat", "lynx"]}))
+    with pytest.raises(UnknownItem, match="row 0"):
+        import_annotations(project, pd.DataFrame({"item_id": ["zz"], "label": ["cat"]}))
+    with pytest.raises(BadInput, match=r"\['label'\] is missing"):
+        import_annotations(project, pd.DataFrame({"item_id": ["i0"], "class": ["cat"]}))
+    assert project.annotations().empty
+
+
+def test_an_import_keeps_who_and_when(opened):
+    project = opened()
+    import_annotations(project, pd.DataFrame({
+        "item_id": ["i0"], "label": ["cat"], "annotator": ["dora"], "acted_at": ["2024-05-01 10:00"]}))
+    [row] = project.annotations().to_dict("records")
+    assert row["annotator"] == "dora"
+    assert row["acted_at"] == pd.Timestamp("2024-05-01 10:00", tz="UTC")
+
+
+def test_progress_counts_what_was_done_today(opened):
+    now = datetime.now(timezone.utc)
+    project = opened()
+    project.decide("i0", label="cat", acted_at=now - timedelta(days=3))
+    project.decide("i1", label="cat", acted_at=now)
+    project.decide("i2", "skip")
+    progress = project.tally()
+    assert (progress["answered"], progress["today"], progress["open"], progress["items"], progress["round"]) \
+        == (2, 1, 18, 20, 1)
+
+
+def test_whoever_comes_late_seven_times_gets_items_all_the_same(opened, monkeypatch):
+    project, tries = opened(), []
+    claim = project.store.claim
+
+    def others_come_first(item_ids, annotator, *, seconds):
+        tries.append(len(item_ids))
+        return [] if len(tries) <= 7 else claim(item_ids, annotator, seconds=seconds)
+    monkeypatch.setattr(project.store, "claim", others_come_first)
+    assert len(project.claim(8)) == 8
+    assert len(tries) == 8
+
+
+def test_the_last_decisions_made_on_a_screen_are_told_as_they_stand(opened):
+    project = opened(annotator="ada")
+    shown = Seen(suggestion=None, taxonomy=1)
+    first = project.decide("i0", label="cat", seen=shown)
+    project.decide("i1", label="dog", seen=shown)
+    undone = project.decide("i2", label="owl", seen=shown)
+    project.decide("i3", label="cat")  # by a script
+    project.decide("i4", label="cat", seen=shown, annotator="bob")
+    project.decide("i5", "skip", seen=shown)
+    project.retract(undone.id)
+    revision = project.decide("i0", label="owl", seen=shown)
+    assert [(d.item_id, d.verdict) for d in project.latest()] == [("i1", "answer"), ("i5", "skip"), ("i0", "answer")]
+    assert project.latest()[-1].replaces == first.id
+    assert [d.item_id for d in project.latest(1)] == ["i0"]
+    project.retract(revision.id)
+    assert project.latest(annotator="ada")[0].id == first.id
+    assert [d.item_id for d in project.latest(annotator="bob")] == ["i4"]
+
+
+def test_progress_counts_a_round_from_its_fine_tuning_on(opened):
+    clock = [datetime(2026, 3, 1, 23, 50, tzinfo=timezone.utc).astimezone().replace(hour=23)]
+    project = opened(now=lambda: clock[0])
+    project.decide("i0", label="cat")
+    assert [project.tally()[name] for name in ("answered", "today", "in_round")] == [1, 1, 1]
+    clock[0] += timedelta(minutes=1)
+    project.record("trained", {})
+    clock[0] += timedelta(minutes=1)
+    project.decide("i1", label="cat")
+    clock[0] += timedelta(days=1)
+    project.decide("i2", label="cat")
+    for again in (project, opened(now=lambda: clock[0])):
+        figures = again.tally()
+        assert [figures[name] for name in ("answered", "today", "in_round", "round")] == [3, 1, 2, 2]
+
+
+def test_an_item_can_be_looked_at_again(opened):
+    project = opened()
+    item = project.item("i3")
+    assert (item.id, item.position, item.chosen_by) == ("i3", 3, "revision")
+    with pytest.raises(UnknownItem):
+        project.item("i99")
+
+
+# -- what people say of an explanation -----------------------------------------------------------------------
+
+def corner(size=(4, 4), *, rows=2, columns=1):
+    mask = np.zeros(size, bool)
+    mask[:rows, :columns] = True
+    return mask
+
+
+@given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=9)))
+def test_a_region_gives_its_mask_back(mask):
+    region = Region.of(mask)
+    assert np.array_equal(region.mask(), mask)
+    assert region.n_pixels == mask.sum()
+    assert Region.from_body(json.loads(json.dumps(region.as_body()))) == region
+
+
+@pytest.mark.parametrize("body", [{"size": [2, 2], "runs": [1, 2]}, {"size": [2, 2], "runs": [4, 0]}, {"runs": [4]},
+                                  {"size": [2, 2], "runs": [-1, 5]}, {"size": [2, 2], "runs": "4"}, None])
+def test_what_is_no_region_is_refused(body):
+    with pytest.raises(BadInput, match="region"):
+        Region.from_body(body)
+
+
+def test_regions_are_kept_with_the_decision_and_told_as_they_stand(opened):
+    project = opened()
+    first = project.decide("i0", label="cat", wrong=corner(), note='"wrong":{')
+    project.decide("i1", label="cat", note='"wrong":{ and "missing":{')
+    undone = project.decide("i2", label="cat", missing=corner(columns=2))
+    project.retract(undone.id)
+    project.decide("i3", label="cat", reason="right")
+    assert (first.reason, first.wrong.n_pixels, first.missing) == ("wrong", 2, None)
+    for again in (project, opened()):
+        [[kept]] = again.reasons().values()
+        assert (kept.item_id, kept.reason) == ("i0", "wrong")
+        assert np.array_equal(kept.wrong.mask(), corner())
+    project.decide("i0", label="cat")  # revised, without a region
+    assert project.reasons() == {}
+
+
+@pytest.mark.parametrize(("claim", "words"), [
+    ({"wrong": corner((4, 5))}, r"has the size \(4, 5\); item 'i0' is \(4, 4\)"),
+    ({"wrong": np.ones((4, 4), bool)}, "covers the whole item"), ({"missing": np.ones((4, 4))}, "bool, .H, W."),
+    ({"reason": "perhaps"}, "'right', 'wrong' or None"), ({"reason": "right", "wrong": corner()}, "no wrong region")])
+def test_what_can_not_be_said_of_an_explanation_is_refused(opened, claim, words):
+    project = opened()
+    with pytest.raises(BadInput, match=words):
+        project.decide("i0", label="cat", **claim)
+    assert project.annotations().empty
+
+
+def test_an_empty_region_says_nothing(opened):
+    decision = opened().decide("i0", label="cat", wrong=np.zeros((4, 4), bool))
+    assert (decision.reason, decision.wrong) == (None, None)
+
+
+def test_a_certainty_that_was_given_is_told_from_one_that_was_carried_over(opened):
+    project = opened()
+    project.decide("i0", label="cat", certainty=8, seen={"certainty": "given"})
+    project.decide("i1", label="cat", certainty=8, seen={"certainty": "carried"})
+    project.decide("i2", label="cat")
+    table = project.annotations().set_index("item_id")["certainty_source"]
+    assert table.dropna().to_dict() == {"i0": "given", "i1": "carried"}

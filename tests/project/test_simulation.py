@@ -1,0 +1,161 @@
+"""Does the simulated annotator err, follow and hesitate as it was told to?"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score
+
+import hitl_widgets as hw
+from hitl_widgets.errors import BadInput
+from hitl_widgets.storage.arrays import Predictions
+
+NAMES = [f"label {k}" for k in range(5)]
+IMAGES = np.random.default_rng(0).integers(0, 255, (1500, 8, 8), np.uint8)
+POOL = hw.Pool.from_images(IMAGES)
+TRUTH = {item_id: NAMES[k % 5] for k, item_id in enumerate(POOL.ids)}
+
+
+@pytest.fixture
+def wb(tmp_path):
+    wb = hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(NAMES), annotator="ada", holdout=0.0)
+    yield wb
+    wb.close()
+
+
+def let_model_say(wb, names, *, runner_up="label 4"):
+    """A model that says `names`, one per item, with a certain runner-up."""
+    predictions = Predictions(wb.folder / "predictions", model="fake", label_ids=wb.taxonomy.label_ids,
+                              ids_digest=POOL.digest, n_items=len(POOL))
+    wb.project.use_predictions(predictions)
+    probs = np.full((len(POOL), 5), 0.01, np.float32)
+    probs[:, NAMES.index(runner_up)] = 0.27
+    probs[np.arange(len(POOL)), [NAMES.index(name) for name in names]] = 0.7
+    wb.project.ranking.put(np.arange(len(POOL)), probs / probs.sum(axis=1, keepdims=True), wb.project.lineage)
+
+
+def test_it_errs_as_often_as_it_was_told(wb):
+    rows = hw.simulate(wb, TRUTH, n=300, error=0.2)
+    assert binomtest(int((~rows["right"]).sum()), 300, 0.2).pvalue > 0.001
+    assert len(wb.annotations()) == 300
+
+
+def test_its_certainty_tells_right_from_wrong(wb):
+    rows = hw.simulate(wb, TRUTH, n=400, error=0.3)
+    assert roc_auc_score(rows["right"], rows["certainty"]) == pytest.approx(0.85, abs=0.05)
+    assert rows["certainty"].between(0, 10).all()
+
+
+def test_how_well_its_certainty_tells_can_be_set(wb):
+    rows = hw.simulate(wb, TRUTH, n=300, error=0.3, auroc=0.5)
+    assert roc_auc_score(rows["right"], rows["certainty"]) == pytest.approx(0.5, abs=0.08)
+
+
+def test_it_follows_wrong_visible_suggestions_as_often_as_it_was_told(wb):
+    let_model_say(wb, ["label 3"] * len(POOL))
+    rows = hw.simulate(wb, TRUTH, n=250, error=0.0, bias=0.4)
+    misled = rows[rows["truth"] != "label 3"]
+    assert binomtest(int((misled["verdict"] == "accept").sum()), len(misled), 0.4).pvalue > 0.001
+    assert rows[rows["truth"] == "label 3"]["right"].all()
+
+
+def test_without_bias_it_corrects_every_wrong_suggestion(wb):
+    let_model_say(wb, ["label 3"] * len(POOL))
+    rows = hw.simulate(wb, TRUTH, n=80, error=0.0)
+    assert rows["right"].all()
+    assert set(rows["verdict"]) == {"accept", "correct"}
+
+
+def test_it_errs_towards_what_the_model_confuses(wb):
+    let_model_say(wb, [TRUTH[item_id] for item_id in POOL.ids])
+    rows = hw.simulate(wb, TRUTH, n=250, error=0.5)
+    wrong = rows[~rows["right"] & (rows["truth"] != "label 4")]
+    assert (wrong["label"] == "label 4").mean() > 0.75
+
+
+def test_without_a_model_it_errs_towards_what_looks_alike(tmp_path):
+    shades = np.repeat(np.array([0, 20, 200], np.uint8), 100)
+    pool = hw.Pool.from_images(np.broadcast_to(shades[:, None, None], (300, 8, 8)).copy())
+    truth = dict(zip(pool.ids, np.repeat(["black", "dark", "light"], 100), strict=True))
+    wb = hw.Workbench(tmp_path / "p", pool, hw.Taxonomy(["black", "dark", "light"]), annotator="ada", holdout=0)
+    rows = hw.simulate(wb, truth, n=200, error=0.5)
+    wrong = rows[(rows["truth"] == "black") & ~rows["right"]]
+    assert (wrong["label"] == "dark").mean() > 0.6
+    wb.close()
+
+
+def test_blind_items_are_answered_without_a_look_at_the_suggestion(tmp_path):
+    wb = hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(NAMES), annotator="ada", holdout=0.5)
+    let_model_say(wb, ["label 3"] * len(POOL))
+    hw.simulate(wb, TRUTH, n=200, error=0.0, bias=1.0)
+    history = wb.history().query("kind == 'decided'")
+    hidden = history[[body["seen"].get("hidden", False) for body in history["body"]]]
+    assert len(hidden) > 30
+    assert (hidden["verdict"] == "answer").all()
+    assert set(hidden["item_id"]) == set(wb.project.reference())
+    wb.close()
+
+
+def test_it_takes_time_and_says_so(wb):
+    rows = hw.simulate(wb, TRUTH, n=50)
+    bodies = wb.history().query("kind == 'decided'")["body"]
+    took = [body["seen"]["shown_ms"] for body in bodies]
+    assert len(took) == len(rows)
+    assert 500 < np.median(took) < 5000
+    assert wb.annotations()["acted_at"].is_unique
+
+
+def test_the_same_seed_gives_the_same_answers(tmp_path):
+    frames = []
+    for folder in ("a", "b"):
+        wb = hw.Workbench(tmp_path / folder, POOL, hw.Taxonomy(NAMES), annotator="ada", holdout=0.0)
+        frames.append(hw.simulate(wb, TRUTH, n=60, error=0.3, seed=4))
+        wb.close()
+    assert frames[0].equals(frames[1])
+
+
+def test_a_second_call_goes_on_and_a_new_session_repeats_nothing(tmp_path, capsys):
+    def session():
+        wb = hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(NAMES), annotator="ada", holdout=0.0)
+        made = [len(hw.simulate(wb, TRUTH, n=20)) for _ in range(2)], len(wb.annotations())
+        wb.close()
+        return made
+    assert session() == ([20, 20], 40)
+    assert session() == ([0, 0], 40)
+    assert "another seed" in capsys.readouterr().out
+
+
+def test_an_empty_queue_ends_it_in_words(tmp_path, capsys):
+    pool = hw.Pool.from_images(IMAGES[:5])
+    wb = hw.Workbench(tmp_path / "p", pool, hw.Taxonomy(NAMES), annotator="ada", holdout=0.0)
+    assert len(hw.simulate(wb, TRUTH_OF_FIVE, n=9)) == 5
+    assert "nothing more to decide after 5" in capsys.readouterr().out
+    wb.close()
+
+
+TRUTH_OF_FIVE = NAMES
+
+
+@pytest.mark.parametrize("bad", [{"error": 1.5}, {"bias": -1}, {"auroc": 0.2}, {"error": "0.1"}])
+def test_shares_outside_their_range_are_refused(wb, bad):
+    with pytest.raises(BadInput, match=next(iter(bad))):
+        hw.simulate(wb, TRUTH, n=1, **bad)
+
+
+def test_more_than_the_pool_holds_ends_with_the_pool(wb):
+    with pytest.raises(BadInput, match="n is -1"):
+        hw.simulate(wb, TRUTH, n=-1)
+    wb.import_annotations(pd.DataFrame({"id": POOL.ids[20:], "label": [TRUTH[i] for i in POOL.ids[20:]]}))
+    assert len(hw.simulate(wb, TRUTH, n=10**9)) == 20
+
+
+def test_a_truth_that_is_a_series_speaks_of_the_items_in_its_index_whatever_their_order(wb):
+    truth = pd.Series(TRUTH).sample(frac=1, random_state=0)
+    assert hw.simulate(wb, truth, n=20, error=0).set_index("item_id")["truth"].to_dict().items() <= TRUTH.items()
+
+
+def test_a_truth_that_does_not_cover_the_pool_is_refused(wb):
+    with pytest.raises(BadInput, match="3 labels for a pool of 1500"):
+        hw.simulate(wb, NAMES[:3], n=1)
+    with pytest.raises(BadInput, match="has no truth"):
+        hw.simulate(wb, {"0": NAMES[0]}, n=5)

@@ -1,0 +1,174 @@
+"""Does the progress tell what the log holds, and no more?"""
+
+import numpy as np
+import pytest
+
+import hitl_widgets as hw
+from hitl_widgets.errors import BadInput
+from hitl_widgets.items.datasets import digits_on_photographs
+from hitl_widgets.quality.intervals import jeffreys, newcombe
+from hitl_widgets.quality.metrics import compare, measure
+
+NAMES = ["cat", "dog"]
+
+
+@pytest.fixture
+def bench(tmp_path):
+    made = []
+
+    def open_(n=80, **more):
+        pool = hw.Pool.from_images(np.zeros((n, 2, 2), np.uint8), ids=[f"i{k}" for k in range(n)])
+        made.append(hw.Workbench(tmp_path / "p", pool, NAMES, annotator="ada", **{"holdout": 0.0, **more}))
+        return made[-1]
+    yield open_
+    for wb in made:
+        wb.close()
+
+
+def shown(wb, suggestion, *, chosen_by="audit", **more):
+    return hw.Seen(suggestion=wb.taxonomy.label(suggestion).id, chosen_by=chosen_by, model="m0",
+                   taxonomy=wb.taxonomy.version, **more)
+
+
+def trained(wb, n_training, n_right, *, n=100, before=None):
+    """A round's event, as a fine-tuning writes it."""
+    ids = wb.taxonomy.label_ids
+
+    def metrics(n_right):
+        return measure(np.eye(2)[(np.arange(n) < n_right).astype(int)], [ids[1]] * n, ids, NAMES)
+    gain = None
+    if before is not None:
+        figure = compare(np.arange(n) < before, np.arange(n) < n_right)
+        gain = [float(figure), figure.n, figure.low, figure.high]
+    wb.project.record("trained", {
+        "before": metrics(before or 0).as_body(), "after": metrics(n_right).as_body(), "gain": gain,
+        "model": f"m{n_training}", "n_training": n_training, "n_validation": 0, "adopted": True, "key": ""})
+
+
+def test_a_new_project_has_nothing_to_tell_and_says_so(bench):
+    progress = bench().progress()
+    assert all(len(getattr(progress, name)) == 0 for name in ("accuracy", "labels", "suggestions", "times", "people",
+                                                              "difficulty"))
+    assert "no round is over yet" in repr(progress)
+    assert "no round was measured yet" in repr(progress)
+    assert progress.queue.startswith("typical items until 12")
+    progress.plot()
+
+
+def test_the_audit_tells_how_often_the_suggestions_were_right(bench):
+    wb = bench()
+    for k in range(10):
+        wb.decide(f"i{k}", label="cat" if k < 7 else "dog", seen=shown(wb, "cat"))
+    for k in range(10, 20):  # picked, so that it says nothing of the pool
+        wb.decide(f"i{k}", label="dog", seen=shown(wb, "cat", chosen_by="margin"))
+    [row] = wb.progress().accuracy.to_dict("records")
+    assert (row["round"], row["source"], row["n"], row["share"]) == (1, "audit", 10, 0.7)
+    assert (row["low"], row["high"]) == jeffreys(7, 10)
+
+
+def test_suggestions_that_stood_are_counted_by_round_and_label(bench):
+    wb = bench()
+    for k in range(8):
+        wb.decide(f"i{k}", label="cat" if k < 4 else "dog", seen=shown(wb, "cat"))
+    wb.decide("i8", "unsure", seen=shown(wb, "dog"))
+    wb.decide("i9", "skip", seen=shown(wb, "dog"))
+    wb.decide("i10", label="cat", seen=shown(wb, "cat", hidden=True))
+    trained(wb, 9, 60)
+    for k in range(20, 30):
+        wb.decide(f"i{k}", label="cat", seen=shown(wb, "cat"))
+    table = wb.progress().suggestions.set_index(["round", "label"])
+    assert table.loc[(1, "all"), ["n", "share"]].tolist() == [9, 4 / 9]
+    assert table.loc[(1, "cat"), ["n", "share"]].tolist() == [8, 0.5]
+    assert table.loc[(2, "all"), ["n", "share", "change"]].tolist() == [10, 1.0, 1 - 4 / 9]
+    assert tuple(table.loc[(2, "all"), ["change_low", "change_high"]]) == newcombe(10, 10, 4, 9)
+
+
+def test_what_was_taken_back_or_revised_does_not_count(bench):
+    wb = bench()
+    undone = wb.decide("i0", label="dog", seen=shown(wb, "cat"))
+    wb.retract(undone)
+    wb.decide("i1", label="dog", seen=shown(wb, "cat"))
+    wb.decide("i1", label="cat", seen=shown(wb, "cat"))
+    stood = wb.progress().suggestions
+    assert stood[stood["label"] == "all"][["n", "share"]].to_numpy().tolist() == [[1, 1.0]]
+
+
+def test_time_per_decision_is_a_median_by_verdict(bench):
+    wb = bench()
+    for k, (label, ms) in enumerate([("cat", 1000), ("cat", 2000), ("cat", 9000), ("dog", 4000)]):
+        wb.decide(f"i{k}", label=label, seen=shown(wb, "cat", shown_ms=ms))
+    times = wb.progress().times.set_index("verdict")
+    assert times["median_s"].to_dict() == {"all": 3.0, "accept": 2.0, "correct": 4.0}
+    assert times.loc["accept", "high"] == np.inf
+
+
+def test_people_are_measured_by_gold_and_by_each_other(bench):
+    wb = bench(answers=3)
+    wb.gold({"i0": "cat", "i1": "cat"})
+    for k in range(2):
+        wb.decide(f"i{k}", label="cat", annotator="ada")
+        wb.decide(f"i{k}", label="dog" if k else "cat", annotator="bob")
+    for k in range(2, 6):
+        for who in ("ada", "bob", "cyd"):
+            wb.decide(f"i{k}", label="dog" if who == "bob" and k < 4 else "cat", annotator=who, seen=shown(wb, "cat"))
+    people = wb.progress().people.set_index(["source", "annotator"])
+    assert people.loc["gold"]["share"].to_dict() == {"ada": 1.0, "bob": 0.5, "all": 0.75}
+    # bob contradicts two who agree; beside bob's "dog", the others' "cat" and "dog" are a tie, which says nothing.
+    assert people.loc["others"][["n", "share"]].to_numpy().tolist()[:2] == [[2, 1.0], [4, 0.5]]
+    assert people.loc["others"].loc["all", "high"] - people.loc["others"].loc["all", "low"] > 0.3
+
+
+def test_difficult_items_are_told_from_easy_ones(bench):
+    wb = bench(answers=2)
+    for k in range(12):
+        sure = k < 6
+        wb.decide(f"i{k}", label="cat" if sure else "dog", certainty=10 if sure else 2,
+                  flags=() if sure else ("second_look",), seen=shown(wb, "cat", certainty="given"))
+    wb.decide("i20", label="dog", certainty=2, seen=shown(wb, "cat", certainty="given", chosen_by="margin"))
+    table = wb.progress().difficulty.set_index(["by", "group"])
+    assert table.loc[("certainty", "9 to 10"), ["n", "share"]].tolist() == [6, 1.0]
+    assert table.loc[("certainty", "0 to 3"), ["n", "share"]].tolist() == [6, 0.0]
+    assert table.loc[("flag", "second_look"), ["n", "share"]].tolist() == [6, 0.0]
+    assert table.loc[("flag", "none"), ["n", "share"]].tolist() == [6, 1.0]
+
+
+def test_the_last_answers_gain_is_told_with_its_interval_and_the_next_ones_foretold(bench):
+    wb = bench()
+    trained(wb, 50, 60)
+    first = wb.progress()
+    assert "two rounds are needed" in repr(first)
+    assert first.likely.low < first.likely < first.likely.high
+    trained(wb, 100, 75, before=60)
+    trained(wb, 150, 80, before=75)
+    progress = wb.progress()
+    assert progress.gained_by == 50
+    assert (float(progress.gained), progress.gained.n) == (pytest.approx(0.05), 100)
+    assert 0 < progress.likely < 0.06
+    assert wb.progress(100).gained_by == 100
+    assert (wb.progress(100).gained.low, wb.progress(100).gained.high) == newcombe(80, 100, 60, 100)
+    held = progress.accuracy[progress.accuracy["source"] == "holdout"]
+    assert held[["answers", "share"]].to_numpy().tolist() == [[50, 0.6], [100, 0.75], [150, 0.8]]
+    assert progress.labels["recall"].tolist() == [0.6, 0.75, 0.8]
+    assert "last 50 answers" in repr(progress)
+    assert "next 50 answers" in repr(progress)
+    assert len(progress.plot().axes) == 4
+
+
+@pytest.mark.parametrize("answers", [0, 2.5, True, "50"])
+def test_a_number_of_answers_must_be_one(bench, answers):
+    with pytest.raises(BadInput, match="answers"):
+        bench().progress(answers)
+
+
+def test_rounds_of_a_real_loop_are_told(tmp_path):
+    images, labels = digits_on_photographs(240, size=32, seed=1)
+    wb = hw.Workbench(tmp_path, hw.Pool.from_images(images), sorted(set(labels)), annotator="ada")
+    for seed in range(2):
+        hw.simulate(wb, labels.tolist(), n=50, seed=seed)
+        wb.finetune(epochs=2)
+    progress = wb.progress()
+    assert progress.accuracy.query("source == 'holdout'")["round"].tolist() == [1, 2]
+    assert progress.suggestions.query("label == 'all'")["n"].tolist()[0] > 20
+    assert progress.times["median_s"].between(0.3, 10).all()
+    assert progress.gained_by == progress.accuracy.query("source == 'holdout'")["answers"].diff().iloc[-1]
+    wb.close()

@@ -1,0 +1,258 @@
+"""Is it the right strategy that speaks, and does it see what it should?"""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from hitl_widgets.errors import BadInput, ShapeError
+from hitl_widgets.items.pool import Pool
+from hitl_widgets.project.project import Project
+from hitl_widgets.sampling.selector import AHEAD, TYPICAL_PER_LABEL
+from hitl_widgets.sampling.strategies import SIGHTS, STRATEGIES, scores_of, wants
+from hitl_widgets.storage.arrays import Predictions
+from hitl_widgets.taxonomy.labels import Taxonomy
+
+NAMES = ["cat", "dog", "owl"]
+ENOUGH = TYPICAL_PER_LABEL * len(NAMES)
+
+
+def nothing(n):
+    """A pool whose pictures nobody looks at."""
+    return Pool.from_images(np.zeros((n, 2, 2), np.uint8), ids=[f"i{k}" for k in range(n)])
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def opened(tmp_path, said):
+    made = []
+
+    def open_(n=200, *, names=NAMES, holdout=0.0, **more):
+        project = Project(tmp_path / "p", nothing(n), Taxonomy(names), annotator="ada", holdout=holdout,
+                          say=said.append, **more)
+        looks = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
+        project.chooser.look = lambda positions: looks[positions]
+        made.append(project)
+        return project
+    yield open_
+    for project in made:
+        project.close()
+
+
+def predicted(project, probs, *, model="m1"):
+    n = len(probs)
+    predictions = Predictions(project.folder / "predictions", model=model, label_ids=project.taxonomy.label_ids,
+                              ids_digest=project.pool.digest, n_items=n)
+    predictions.put(np.arange(n), probs.astype(np.float32))
+    project.use_predictions(predictions)
+
+
+def some_probs(n, n_labels=3, *, seed=0):
+    return np.random.default_rng(seed).dirichlet(np.ones(n_labels), n)
+
+
+def reasons(items):
+    return {item.chosen_by for item in items} - {"audit"}
+
+
+# -- what a strategy is ----------------------------------------------------------------------------------------
+
+def test_a_function_of_one_thing_sees_probabilities_whatever_it_calls_them():
+    assert wants(lambda p: p[:, 0]) == {"probs": True}
+    assert scores_of(lambda p: p[:, 0], {"probs": lambda: np.eye(2)}, n_items=2).tolist() == [1, 0]
+
+
+def test_a_function_sees_what_its_parameters_name():
+    def near_the_answered(embeddings, labelled, scale=2.0):
+        return -scale * np.abs(embeddings - labelled.mean(axis=0)).sum(axis=1)
+    sights = {"embeddings": lambda: np.array([[0.0], [3.0]]), "labelled": lambda: np.array([[1.0]])}
+    assert scores_of(near_the_answered, sights, n_items=2).tolist() == [-2, -4]
+
+
+def test_what_cannot_be_seen_is_told():
+    with pytest.raises(BadInput, match=r"'weather'.*probs, embeddings"):
+        wants(lambda probs, weather: probs)
+    assert scores_of(STRATEGIES["typiclust"], {"embeddings": lambda: None}, n_items=2) is None
+    with pytest.raises(ShapeError, match="3 items"):
+        scores_of(lambda probs: probs, {"probs": lambda: np.eye(3)}, n_items=3)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_looks_at_what_there_is(name):
+    assert set(wants(STRATEGIES[name])) <= set(SIGHTS)
+
+
+# -- the queue asks by it --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_orders_the_queue_and_says_so(opened, name):
+    project = opened(answers=2)
+    predicted(project, some_probs(200))
+    for k in range(30):
+        project.decide(f"i{k}", label=NAMES[k % 3], annotator="bob")
+    items = project.next(10, strategy=name)
+    assert {item.chosen_by for item in items} == {name}
+    assert len(set(items.ids)) == 10
+
+
+def test_items_whose_answers_the_model_contradicts_come_first(opened):
+    project = opened(20, answers=2)
+    predicted(project, np.tile([0.9, 0.05, 0.05], (20, 1)))
+    project.decide("i3", label="cat", annotator="bob")
+    project.decide("i7", label="owl", annotator="bob")
+    assert project.next(2, strategy="disagreement").ids == ["i7", "i3"]
+
+
+def test_a_strategy_of_ten_lines_that_sees_embeddings_and_answers(opened):
+    def unlike(embeddings, labelled, counts, n):
+        assert counts.tolist() == [1, 1, 0]
+        return np.square(embeddings[:, None] - labelled[None]).sum(axis=2).min(axis=1)
+    project = opened()
+    project.decide("i0", label="cat")
+    project.decide("i1", label="dog")
+    looks = project.chooser.look(np.arange(200))
+    far = np.square(looks[:, None] - looks[None, :2]).sum(axis=2).min(axis=1)
+    [first, *_] = project.next(3, strategy=unlike)
+    assert (first.position, first.chosen_by) == (int(far.argmax()), "unlike")
+
+
+def test_answers_do_not_shuffle_an_order_of_far_items(opened):
+    project = opened()
+    first = project.next(AHEAD, strategy="k_centre").ids
+    for item_id in first[:5]:
+        project.decide(item_id, label="cat")
+    assert project.next(AHEAD - 5, strategy="k_centre").ids == first[5:]
+
+
+def test_what_others_hold_counts_as_answered_and_is_not_chosen(opened):
+    project = opened()
+    bobs = set(project.claim(6, strategy="k_centre", annotator="bob").ids)
+    assert not bobs & set(project.next(AHEAD, strategy="k_centre", annotator="ada").ids)
+
+
+@pytest.mark.parametrize("strategy", ["marign", 7, lambda weather, probs: probs])
+def test_what_is_no_strategy_is_refused(opened, strategy):
+    with pytest.raises(BadInput, match="strategy"):
+        opened().next(3, strategy=strategy)
+
+
+# -- the default goes over -------------------------------------------------------------------------------------
+
+def test_the_default_begins_with_typical_items_and_goes_over_to_doubtful_ones_and_says_so(opened, said):
+    project = opened()
+    predicted(project, some_probs(200))
+    assert reasons(project.next(20)) == {"typiclust"}
+    for k in range(ENOUGH - 1):
+        project.decide(f"i{k}", label="cat")
+    assert reasons(project.next(20)) == {"typiclust"}
+    assert said == []
+    project.decide("i150", label="cat")
+    assert reasons(project.next(20)) == {"margin"}
+    assert len(said) == 1
+    assert f"doubtful items, where the model's two best labels are close: its doubt tells, now that {ENOUGH}" in said[0]
+    project.next(20)
+    assert len(said) == 1
+
+
+def test_without_a_model_the_default_goes_on_with_typical_items_and_says_what_to_do(opened, said):
+    project = opened()
+    project.next(5)
+    for k in range(ENOUGH):
+        project.decide(f"i{k}", label="cat")
+    assert reasons(project.next(20)) == {"typiclust"}
+    assert "no model yet; after wb.finetune()" in said[0]
+    assert project.chooser.why in said[0]
+
+
+def test_where_nobody_knows_what_items_look_like_chance_decides(opened):
+    project = opened()
+    project.chooser.look = lambda positions: None
+    assert reasons(project.next(20)) == {"random"}
+    predicted(project, some_probs(200))
+    assert reasons(project.next(20)) == {"random", "margin"}
+
+
+# -- the audit -------------------------------------------------------------------------------------------------
+
+def test_one_in_ten_of_those_that_teach_is_drawn_by_chance_and_marked(opened):
+    project = opened(2_000, holdout=0.2)
+    predicted(project, some_probs(2_000))
+    items = project.claim(400, strategy="margin")
+    teaching = [item for item in items if item.chosen_by != "holdout"]
+    audit = [item for item in teaching if item.chosen_by == "audit"]
+    assert len(audit) == pytest.approx(0.1 * len(teaching), abs=1)
+    assert not any(item.blind for item in audit)
+    decision = project.decide(audit[0].id, label="cat", seen={"chosen_by": "audit"})
+    assert project.store.get(decision.id).body["seen"]["chosen_by"] == "audit"
+
+
+def test_asking_one_at_a_time_keeps_the_audits_share(opened):
+    project = opened(300)
+    predicted(project, some_probs(300))
+    asked = []
+    for _ in range(60):
+        [item] = project.claim(1, strategy="margin")
+        asked.append(item.chosen_by)
+        project.decide(item.id, label="cat")
+    assert asked.count("audit") == 6
+
+
+def test_the_audit_is_drawn_without_regard_to_doubt(opened):
+    project = opened(3_000)
+    probs = some_probs(3_000)
+    predicted(project, probs)
+    audit = [item.position for item in project.claim(1_000, strategy="margin") if item.chosen_by == "audit"]
+    confidence = probs.max(axis=1)
+    assert confidence[audit].mean() == pytest.approx(confidence.mean(), abs=3 * confidence.std() / len(audit) ** 0.5)
+
+
+@pytest.mark.parametrize(("audit", "n"), [(0.0, 0), (0.5, 20), (1.0, 40)])
+def test_the_audits_share_can_be_chosen(opened, audit, n):
+    items = opened(200, audit=audit).claim(40)
+    assert [item.chosen_by for item in items].count("audit") == n
+
+
+@pytest.mark.parametrize("audit", [-0.1, 1.5, True, "some"])
+def test_a_share_that_is_none_is_refused(opened, audit):
+    with pytest.raises(BadInput, match="audit"):
+        opened(audit=audit)
+
+
+# -- no stall --------------------------------------------------------------------------------------------------
+
+def test_new_predictions_of_a_hundred_thousand_items_do_not_keep_anybody_waiting(opened):
+    n = 100_000
+    project = opened(n)
+    predicted(project, some_probs(n, seed=1))
+    project.next(20, strategy="margin")
+    waits, done = [], threading.Event()
+
+    def decide():
+        while not done.is_set():
+            began = time.perf_counter()
+            project.decide(f"i{len(waits)}", label="cat")
+            waits.append(time.perf_counter() - began)
+    thread = threading.Thread(target=decide)
+    thread.start()
+    try:
+        fresh = some_probs(n, seed=2)
+        took = []
+        for start in range(0, n, 20_000):  # as they come in, block by block
+            block = np.arange(start, start + 20_000)
+            project.ranking.put(block, fresh[block].astype(np.float32), project.lineage)
+            began = time.perf_counter()
+            items = project.next(20, strategy="margin")
+            took.append(time.perf_counter() - began)
+    finally:
+        done.set()
+        thread.join()
+    assert np.median(took) < 0.5
+    assert max(waits) < 1
+    doubt = 1 - np.abs(np.diff(np.sort(fresh, axis=1)[:, -2:], axis=1))[:, 0]
+    open_ = np.setdiff1d(np.arange(n), np.arange(len(waits)))
+    assert doubt[[item.position for item in items]].min() >= np.sort(doubt[open_])[-20] - 1e-6

@@ -1,0 +1,572 @@
+"""The review answers the card's acts and feeds it items; no browser here, only messages."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from browser.desk import MemoryDesk, drawn
+
+from hitl_widgets import errors
+from hitl_widgets.records import new_id
+from hitl_widgets.widgets.card import KEPT, STRIP, WINDOW, Review
+from hitl_widgets.widgets.comm import Card, Feed
+
+
+class Browser:
+    """Stands where the card's JavaScript stands: sends acts, keeps what is pushed."""
+
+    def __init__(self, review: Review) -> None:
+        self.review, self.pushed = review, []
+        self._lock = threading.Lock()
+        review.feed.push = self._receive  # type: ignore[method-assign]
+
+    def _receive(self, message: dict[str, Any], buffers: list[Any] | None = None) -> None:
+        with self._lock:
+            self.pushed.append((message, buffers or []))
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        with self._lock:
+            return [message for message, _ in self.pushed if message["kind"] == kind]
+
+    @property
+    def items(self) -> list[str]:
+        """The ids of the items pushed, in order."""
+        return [message["item"]["item_id"] for message in self.of_kind("item")]
+
+    def hello(self, **more: Any) -> dict[str, Any]:
+        return self.review.receive({"kind": "hello", **more})
+
+    def decide(self, item_id: str, verdict: str = "skip", /, **more: Any) -> dict[str, Any]:
+        return self.review.receive({"kind": "decide", "decision_id": new_id(), "item_id": item_id, "verdict": verdict,
+                                    "acted_at": "2026-03-01T09:30:00.250Z", "annotator": "ada", **more})
+
+
+def wait_for(truth: Callable[[], Any], timeout_s: float = 5.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not truth():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def open_review() -> Iterator[Callable[..., tuple[MemoryDesk, Review, Browser]]]:
+    opened: list[Review] = []
+
+    def opening(desk: MemoryDesk | None = None, **settings: Any) -> tuple[MemoryDesk, Review, Browser]:
+        desk = desk or MemoryDesk()
+        review = Review(desk, **settings)
+        opened.append(review)
+        return desk, review, Browser(review)
+
+    yield opening
+    for review in opened:
+        review.close()
+
+
+def test_nothing_is_pushed_before_the_card_says_hello(open_review):
+    _, _, browser = open_review()
+    time.sleep(0.1)
+    assert browser.pushed == []
+
+
+def test_hello_is_answered_ready_and_a_window_of_items_follows(open_review):
+    desk, _, browser = open_review()
+    ready = browser.hello()
+    assert (ready["kind"], ready["annotator"], ready["certainty"]) == ("ready", "ada", "keep")
+    assert [label["name"] for label in ready["taxonomy"]["labels"]] == [label.name for label in desk.taxonomy]
+    assert ready["taxonomy"]["labels"][0]["key"] == "1"
+    wait_for(lambda: len(browser.items) == WINDOW)
+    assert browser.items == desk.pool.ids[:WINDOW]
+
+
+def test_an_item_comes_with_its_picture_its_best_predictions_and_then_its_map(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.of_kind("map")) == WINDOW)
+    message, buffers = next(row for row in browser.pushed if row[0]["kind"] == "item")
+    item, prediction = message["item"], desk.prediction(0)
+    assert buffers[0].startswith(b"\x89PNG")
+    assert item["suggestion"] == prediction.suggestion == item["probs"][0][0]
+    assert len(item["probs"]) == 5
+    assert [p for _, p in item["probs"]] == sorted((p for _, p in item["probs"]), reverse=True)
+    message, buffers = next(row for row in browser.pushed if row[0]["kind"] == "map")
+    assert (message["item_id"], message["method"], message["target"]) == ("item-0000", "gradcam", prediction.suggestion)
+    assert buffers[0].dtype == np.uint8
+    assert buffers[0].shape == (message["height"], message["width"]) == (14, 14)
+    assert message["box"] == [0, 0, 28, 28]
+
+
+def test_a_decision_is_stored_with_what_was_seen_and_leaves_the_window(open_review):
+    desk, review, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    label = desk.taxonomy.label_ids[3]
+    seen = {"suggestion": desk.taxonomy.label_ids[0], "probs": {desk.taxonomy.label_ids[0]: 0.7}, "model": "a1b2c3",
+            "taxonomy": 1, "chosen_by": "margin", "shown_ms": 812, "certainty": "given"}
+    reply = browser.decide("item-0000", "correct", label_id=label, certainty=7, seen=seen, flags=["second_look"])
+    decision = desk.decisions[0]
+    assert reply == {"kind": "stored", "decision_id": decision.id}
+    assert (decision.item_id, decision.label, decision.certainty) == ("item-0000", "Dress", 7)
+    assert decision.seen.as_body() == seen
+    assert decision.flags == ("second_look",)
+    assert decision.acted_at.isoformat() == "2026-03-01T09:30:00.250000+00:00"
+    assert "19 items waiting" in repr(review)
+
+
+def test_a_decision_sent_twice_is_stored_once_and_answered_twice(open_review):
+    desk, _, browser = open_review()
+    id = new_id()
+    replies = [browser.decide("item-0000", "unsure", decision_id=id) for _ in range(2)]
+    assert replies == [{"kind": "stored", "decision_id": id}] * 2
+    assert len(desk.decisions) == 1
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"item_id": ""}, "item_id"),
+    ({"acted_at": "yesterday"}, "acted_at 'yesterday'"),
+    ({"acted_at": "2026-03-01T09:30:00"}, "acted_at"),
+    ({"seen": {"colour": "red"}}, "colour"),
+    ({"verdict": "perhaps"}, "perhaps"),
+    ({"certainty": 11, "verdict": "unsure"}, "11"),
+    ({"kind": "dance"}, "dance"),
+])
+def test_a_malformed_act_is_rejected_with_its_reason(open_review, change, words):
+    desk, _, browser = open_review()
+    reply = browser.decide("item-0000", **change) if "kind" not in change else browser.review.receive(change)
+    assert reply["kind"] == "rejected"
+    assert words in reply["reason"]
+    assert "again" not in reply
+    assert desk.decisions == []
+
+
+@pytest.mark.parametrize("act", [None, "decide", 3, [], {}])
+def test_whatever_arrives_gets_an_answer(open_review, act):
+    _, _, browser = open_review()
+    assert browser.review.card.answer(act)["kind"] == "rejected"
+
+
+@pytest.mark.parametrize("trouble", [errors.DiskFull("the disk is full."), RuntimeError("a fault of ours")])
+def test_what_cannot_be_stored_now_is_to_be_sent_again(open_review, trouble, caplog):
+    desk, review, _ = open_review()
+    desk.refuse = trouble
+    act = {"kind": "decide", "decision_id": new_id(), "item_id": "item-0000", "verdict": "unsure",
+           "acted_at": "2026-03-01T09:30:00Z", "annotator": "ada"}
+    reply = review.card.answer(act)
+    assert (reply["kind"], reply["decision_id"], reply["again"]) == ("rejected", act["decision_id"], True)
+    assert str(trouble) in reply["reason"]
+    assert isinstance(trouble, errors.HitlError) or "a fault of ours" in caplog.text
+    desk.refuse = None
+    assert review.card.answer(act)["kind"] == "stored"
+
+
+def test_an_undone_item_waits_first_in_the_window_again(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    stored = browser.decide("item-0000", "unsure")
+    undone = browser.review.receive({"kind": "retract", "decision_id": new_id(), "retracts": stored["decision_id"],
+                                     "acted_at": "2026-03-01T09:31:00Z", "annotator": "ada"})
+    assert undone["kind"] == "stored"
+    assert desk.log[-1] == ("retracted", stored["decision_id"])
+    browser.pushed.clear()
+    browser.hello()
+    wait_for(lambda: browser.items)
+    assert browser.items[0] == "item-0000"
+
+
+def test_the_window_is_refilled_and_no_item_comes_twice(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    for place in range(40):
+        wait_for(lambda place=place: len(browser.items) > place)
+        browser.decide(browser.items[place], "unsure")
+    wait_for(lambda: len(browser.items) >= 56)
+    assert browser.items == desk.pool.ids[:len(browser.items)]
+
+
+def test_what_the_browser_has_is_not_pushed_again_after_a_new_handshake(open_review):
+    _, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.of_kind("map")) == WINDOW)
+    browser.pushed.clear()
+    browser.hello(have=[f"item-{i:04d}" for i in range(18)])
+    wait_for(lambda: len(browser.of_kind("map")) == 2)
+    assert browser.items == ["item-0018", "item-0019"]
+
+
+def test_n_items_and_then_enough(open_review):
+    _, _, browser = open_review(n=3)
+    browser.hello()
+    wait_for(lambda: len(browser.items) == 3)
+    browser.decide("item-0000", "skip")
+    wait_for(lambda: len(browser.items) == 4)  # a skip answers nothing: another item takes its place
+    for item_id in browser.items[1:]:
+        browser.decide(item_id, "unsure")
+    wait_for(lambda: browser.of_kind("end"))
+    assert browser.of_kind("end")[0]["reason"] == "enough"
+    assert len(browser.items) == 4
+
+
+def test_an_empty_queue_says_so(open_review):
+    _, _, browser = open_review(MemoryDesk(drawn(2)))
+    browser.hello()
+    wait_for(lambda: len(browser.items) == 2)
+    for item_id in browser.items:
+        browser.decide(item_id, "unsure")
+    wait_for(lambda: browser.of_kind("end"))
+    assert browser.of_kind("end")[0]["reason"] == "empty"
+
+
+def test_a_broken_image_is_pushed_with_its_reason_and_the_work_goes_on(open_review):
+    _, _, browser = open_review(MemoryDesk(broken=("item-0001",)))
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    items = {m["item"]["item_id"]: m["item"] for m in browser.of_kind("item")}
+    assert "ends after 12 of 400 bytes" in items["item-0001"]["broken"]
+    assert "broken" not in items["item-0002"]
+
+
+def test_a_model_that_fails_is_told_on_the_item_and_does_not_stop_the_labelling(open_review):
+    desk = MemoryDesk()
+
+    def failing(position):
+        raise errors.ModelError("the net gave 9 outputs, 10 labels are expected.")
+    desk.prediction = failing
+    _, _, browser = open_review(desk)
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    item = browser.of_kind("item")[0]["item"]
+    assert "9 outputs" in item["problem"]
+    assert "suggestion" not in item
+
+
+def test_a_fault_in_the_background_is_shown_and_passes(open_review, caplog):
+    desk, _, browser = open_review()
+    claim, desk.claim = desk.claim, lambda *a, **k: 1 / 0
+    browser.hello()
+    wait_for(lambda: browser.of_kind("problem"))
+    assert "division by zero" in browser.of_kind("problem")[0]["reason"]
+    desk.claim = claim
+    wait_for(lambda: browser.items)
+    assert browser.of_kind("problem")[-1]["reason"] is None
+
+
+def test_a_blind_item_gets_no_map(open_review):
+    _, _, browser = open_review(MemoryDesk(blind=("item-0001",)))
+    browser.hello()
+    wait_for(lambda: len(browser.of_kind("map")) == WINDOW - 1)
+    assert "item-0001" not in {m["item_id"] for m in browser.of_kind("map")}
+    assert [m["item"]["item_id"] for m in browser.of_kind("item") if m["item"]["blind"]] == ["item-0001"]
+
+
+def test_a_blind_review_hides_everything(open_review):
+    _, _, browser = open_review(blind=True)
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    time.sleep(0.05)
+    assert all(m["item"]["blind"] for m in browser.of_kind("item"))
+    assert browser.of_kind("map") == []
+
+
+def test_several_methods_are_prepared_the_first_one_first(open_review):
+    _, _, browser = open_review(explain=["gradcam", "saliency"])
+    browser.hello()
+    wait_for(lambda: len(browser.of_kind("map")) == 2 * WINDOW)
+    methods = [m["method"] for m in browser.of_kind("map")]
+    assert methods == ["gradcam"] * WINDOW + ["saliency"] * WINDOW
+
+
+def test_another_model_replaces_what_waits_but_for_the_first_two(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    browser.pushed.clear()
+    started = time.monotonic()
+    desk.adopt("d4e5f6")
+    wait_for(lambda: len(browser.items) == WINDOW - KEPT)
+    assert time.monotonic() - started < 2
+    drop = browser.of_kind("drop")[0]
+    assert (drop["keep"], drop["item_ids"]) == (KEPT, desk.pool.ids[KEPT:WINDOW])
+    assert {m["item"]["model"] for m in browser.of_kind("item")} == {"d4e5f6"}
+    assert desk.released == drop["item_ids"]
+
+
+def test_a_new_name_starts_a_new_queue(open_review):
+    desk, _, browser = open_review(MemoryDesk(annotator="jovyan", annotator_is_default=True))
+    assert browser.hello()["annotator_is_default"]
+    wait_for(lambda: len(browser.items) == WINDOW)
+    ready = browser.review.receive({"kind": "name", "annotator": "grace"})
+    assert (ready["annotator"], ready["annotator_is_default"]) == ("grace", False)
+    wait_for(lambda: len(browser.items) == 2 * WINDOW)
+    assert sorted(desk.released) == desk.pool.ids[:WINDOW]
+
+
+def test_a_second_review_closes_the_first_which_still_stores_what_was_under_way(open_review):
+    desk, first, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    _, second, _ = open_review(desk)
+    assert browser.of_kind("closed")
+    assert sorted(desk.released) == desk.pool.ids[:WINDOW]
+    assert browser.decide("item-0000", "unsure")["kind"] == "stored"
+    assert "closed" in repr(first)
+    assert "closed" not in repr(second)
+
+
+def test_acts_are_answered_in_under_20_ms_while_items_are_prepared(open_review):
+    desk, _, browser = open_review(MemoryDesk(drawn(200, side=224)))
+    browser.hello()
+    wait_for(lambda: browser.items)
+    waits = []
+    for item_id in desk.pool.ids[:60]:
+        started = time.perf_counter()
+        assert browser.decide(item_id, "unsure")["kind"] == "stored"
+        waits.append(time.perf_counter() - started)
+    assert np.median(waits) < 0.02
+
+
+def test_eight_threads_decide_at_once_and_nothing_is_lost(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    ids = desk.pool.ids[:160]
+    threads = [threading.Thread(target=lambda part=ids[i::8]: [browser.decide(item_id, "unsure") for item_id in part])
+               for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(d.item_id for d in desk.decisions) == ids
+
+
+@pytest.mark.parametrize("settings", [{"certainty": "maybe"}, {"n": 0}])
+def test_a_review_that_makes_no_sense_is_refused(settings):
+    with pytest.raises(errors.BadInput):
+        Review(MemoryDesk(), **settings)
+
+
+def test_no_trait_holds_an_item(open_review):
+    _, review, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.of_kind("map")) == WINDOW)
+    own = set(Card.class_trait_names(sync=True)) - set(__import__("anywidget").AnyWidget.class_trait_names(sync=True))
+    assert own == {"feed"}
+    assert review.card.get_state()["feed"] == review.feed.model_id
+    assert not any(isinstance(v, (bytes, memoryview, np.ndarray)) for v in review.card.get_state().values())
+
+
+def test_after_a_send_the_card_listens_where_the_browser_chose():
+    """ipykernel notes the thread that sent last; left there, a running cell would keep the card's acts waiting."""
+    card = Card(Feed(), lambda act: {"kind": "noted"})
+    sent = []
+
+    def send(**message: Any) -> None:
+        sent.append(message)
+        card.comm._reply_subshell_id = "the running cell's"
+
+    card.comm.send = send
+    card.send({"kind": "noted"})
+    assert sent
+    assert "_reply_subshell_id" not in vars(card.comm)
+
+
+def test_closing_a_review_ends_its_thread(open_review):
+    _, review, browser = open_review()
+    browser.hello()
+    assert review._thread.is_alive()
+    review.close()
+    review._thread.join(5)
+    assert not review._thread.is_alive()
+
+
+def test_the_page_gets_the_last_decisions_that_stand_with_thumbnails_of_the_newest(open_review):
+    desk, _, browser = open_review()
+    for i in range(20):
+        browser.decide(f"item-{i:04d}", "answer", label_id=desk.taxonomy.label_ids[i % 10], note=f"note {i}")
+    desk.retract(desk.decisions[3].id)
+    browser.hello()
+    wait_for(lambda: len(browser.of_kind("thumbnail")) == STRIP)
+    past = browser.of_kind("past")[0]["past"]
+    assert [p["item_id"] for p in past] == [f"item-{i:04d}" for i in range(20) if i != 3]
+    assert (past[0]["label"], past[0]["note"], past[0]["verdict"]) == ("T-shirt/top", "note 0", "answer")
+    assert {m["item_id"] for m in browser.of_kind("thumbnail")} == {f"item-{i:04d}" for i in range(4, 20)}
+
+
+def test_an_item_asked_for_again_comes_with_its_picture_and_maps_though_it_was_decided(open_review):
+    _, _, browser = open_review(explain=["gradcam", "saliency"])
+    browser.hello()
+    browser.decide("item-0150", "unsure")
+    assert browser.review.receive({"kind": "fetch", "item_id": "item-0150"}) == {"kind": "noted"}
+    wait_for(lambda: [m for m in browser.of_kind("map") if m["item_id"] == "item-0150" and m["method"] == "saliency"])
+    [pushed] = [m for m in browser.of_kind("item") if m["item"]["item_id"] == "item-0150"]
+    assert pushed["again"]
+    assert (pushed["item"]["height"], pushed["item"]["blind"]) == (28, False)
+
+
+def test_an_item_that_is_gone_is_refused_by_name(open_review):
+    _, _, browser = open_review()
+    reply = browser.review.receive({"kind": "fetch", "item_id": "nowhere"})
+    assert (reply["kind"], reply["item_id"]) == ("rejected", "nowhere")
+    assert "nowhere" in reply["reason"]
+
+
+def test_undoing_a_revision_tells_the_page_what_stands_again(open_review):
+    desk, _, browser = open_review()
+    first, second = desk.taxonomy.label_ids[:2]
+    browser.hello()
+    browser.decide("item-0000", "answer", label_id=first)
+    browser.decide("item-0000", "answer", label_id=second, seen={"chosen_by": "revision"})
+    before = len(browser.of_kind("past"))
+    browser.review.receive({"kind": "retract", "decision_id": new_id(), "retracts": desk.decisions[1].id,
+                            "acted_at": "2026-03-01T09:31:00Z"})
+    wait_for(lambda: len(browser.of_kind("past")) > before)
+    assert [p["label_id"] for p in browser.of_kind("past")[-1]["past"]] == [first]
+
+
+def test_examples_come_as_small_pictures_for_and_against(open_review):
+    label = {"name": "cat", "examples": ["item-0003", "gone"], "counter_examples": ["item-0005"]}
+    desk, _, browser = open_review(MemoryDesk(labels=[label, "dog"]))
+    assert browser.hello()["taxonomy"]["labels"][0]["n_examples"] == 3
+    browser.review.receive({"kind": "examples", "label_id": desk.taxonomy.label_ids[0]})
+    wait_for(lambda: browser.of_kind("examples"))
+    message, buffers = next(row for row in browser.pushed if row[0]["kind"] == "examples")
+    assert [(e["name"], e["against"]) for e in message["examples"]] == [
+        ("item-0003", False), ("gone", False), ("item-0005", True)]
+    assert [bool(b) for b in buffers] == [True, False, True]
+    assert "gone" in message["examples"][1]["problem"]
+
+
+def test_the_archive_is_handed_to_the_page(open_review, monkeypatch):
+    desk, _, browser = open_review()
+    monkeypatch.setenv("BINDER_LAUNCH_HOST", "https://mybinder.org/")
+    assert browser.hello()["temporary"]
+    browser.review.receive({"kind": "archive"})
+    wait_for(lambda: browser.of_kind("archive"))
+    message, buffers = next(row for row in browser.pushed if row[0]["kind"] == "archive")
+    assert message["name"].endswith(".zip")
+    assert buffers == [b"PK archive of memory"]
+    monkeypatch.setattr(desk, "archive", lambda path: (_ for _ in ()).throw(errors.DiskFull("the disk is full.")))
+    browser.review.receive({"kind": "archive"})
+    wait_for(lambda: len(browser.of_kind("archive")) == 2)
+    assert "the disk is full" in browser.of_kind("archive")[1]["problem"]
+
+
+def test_a_new_model_replaces_what_waits_within_two_seconds(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    began = time.monotonic()
+    desk.adopt("ffffff")
+    wait_for(lambda: sum(m["item"].get("model") == "ffffff" for m in browser.of_kind("item")) == WINDOW - KEPT)
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(("keys", "said"), [
+    ({"jump": "j"}, "'jump' is nothing that a key does"), ({"skip": "5"}, "'5' for 'skip' is no key"),
+    ({"skip": "X"}, "'X' for 'skip' is no key"), ({"skip": "u"}, "wanted for 'unsure' and for 'skip'"),
+    ({"skip": ["x", ""]}, "'' for 'skip' is no key")])
+def test_keys_that_can_not_be_are_refused(open_review, keys, said):
+    with pytest.raises(errors.BadInput, match=said):
+        open_review(keys=keys)
+
+
+def test_keys_of_ones_own_choosing_reach_the_card(open_review):
+    _, _, browser = open_review(keys={"skip": "x", "accept": ["Enter", "Shift+J", "F2"]})
+    table = browser.hello()["keys"]
+    assert table["skip"][0] == ["x"]
+    assert table["accept"][0] == ["Enter", "Shift+J", "F2"]
+    assert table["undo"][0] == ["z", "Backspace"]
+    assert all(words for _, words in table.values())
+
+
+def test_an_act_is_taken_after_the_one_it_names_or_not_at_all(open_review):
+    desk, _, browser = open_review()
+    desk.refuse = errors.LogBusy("the log is held.")
+    ids = a, b, c = [new_id() for _ in range(3)]
+    refused = [browser.decide("item-0000", decision_id=a), browser.decide("item-0001", decision_id=b, after=a)]
+    desk.refuse = None
+    refused.append(browser.decide("item-0002", decision_id=c, after=b))
+    assert [(reply["again"], reply["reason"]) for reply in refused] == [(True, "the log is held.")] * 3
+    assert desk.log == []
+    for decision_id, after in [(a, None), (b, a), (c, b), (a, None)]:
+        stored = browser.decide(f"item-000{ids.index(decision_id)}", decision_id=decision_id, after=after)
+        assert stored["kind"] == "stored"
+    assert [decision.id for decision in desk.decisions] == ids
+
+
+def test_what_follows_a_malformed_act_or_one_that_fails_for_a_reason_of_its_own_does_not_wait(open_review):
+    desk, review, browser = open_review()
+    assert "again" not in browser.decide("item-0000", "correct", decision_id="malformed", label_id="no such label")
+    assert browser.decide("item-0001", decision_id="thenext1", after="malformed")["kind"] == "stored"
+    desk.refuse = RuntimeError("a fault of ours")
+    act = {"kind": "decide", "decision_id": "troubled", "item_id": "item-0002", "verdict": "skip", "annotator": "ada",
+           "acted_at": "2026-03-01T09:30:00Z", "after": "thenext1"}
+    assert review.card.answer(act)["again"]
+    desk.refuse = None
+    assert browser.decide("item-0003", decision_id="thelast1", after="troubled")["kind"] == "stored"
+    undo = {"kind": "retract", "decision_id": "the-undo", "retracts": "troubled", "acted_at": "2026-03-01T09:30:00Z",
+            "annotator": "ada", "after": "thelast1"}
+    assert review.receive(undo)["again"]
+    assert review.receive(act)["kind"] == "stored"
+    assert review.receive(undo)["kind"] == "stored"
+
+
+def test_a_reason_and_its_regions_are_stored_and_told_again(open_review):
+    desk, _, browser = open_review()
+    wrong = {"size": [28, 28], "runs": [30, 4, 750]}
+    label_id = desk.taxonomy.label_ids[0]
+    browser.decide("item-0000", "answer", label_id=label_id, reason="wrong", wrong=wrong, missing=None)
+    [decision] = desk.decisions
+    assert (decision.reason, decision.missing) == ("wrong", None)
+    assert np.argwhere(decision.wrong.mask()).tolist() == [[1, 2], [1, 3], [1, 4], [1, 5]]
+    refused = browser.decide("item-0001", "answer", label_id=label_id, wrong={"size": [28, 28], "runs": [3]})
+    assert "runs" in refused["reason"]
+    assert "again" not in refused
+    browser.hello()
+    wait_for(lambda: browser.of_kind("past"))
+    [past] = browser.of_kind("past")[0]["past"]
+    assert (past["reason"], past["wrong"], past["missing"]) == ("wrong", wrong, None)
+
+
+def test_a_map_for_another_label_is_pushed_when_it_is_asked_for(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    other = desk.taxonomy.label_ids[7]
+    ask = {"kind": "map", "item_id": "item-0000", "method": "gradcam", "target": other}
+    assert browser.review.receive(ask) == {"kind": "noted"}
+    wait_for(lambda: [m for m in browser.of_kind("map") if m["target"] == other])
+    assert "isn't shown here" in browser.review.receive({**ask, "method": "lime"})["reason"]
+
+
+def test_a_map_of_one_label_against_another_is_pushed_and_the_log_tells_that_it_was_seen(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    one, other = desk.taxonomy.label_ids[2:4]
+    ask = {"kind": "map", "item_id": "item-0000", "method": "gradcam", "target": one, "against": other}
+    assert browser.review.receive(ask) == {"kind": "noted"}
+    wait_for(lambda: [m for m in browser.of_kind("map") if (m["target"], m["against"]) == (one, other)])
+    assert "needs against" in browser.review.receive({**ask, "against": 3})["reason"]
+    seen = {"suggestion": one, "method": "gradcam", "target": one, "against": other}
+    assert browser.decide("item-0000", "accept", label_id=one, seen=seen)["kind"] == "stored"
+    assert desk.decisions[0].seen.as_body() == seen
+    refused = browser.decide("item-0001", "accept", label_id=one, seen={**seen, "against": one})
+    assert "held against another" in refused["reason"]
+
+
+def test_the_parts_of_an_item_are_pushed_when_they_are_asked_for(open_review):
+    _, _, browser = open_review(MemoryDesk(drawn(2, 700), broken=("item-0001",)))
+    browser.hello()
+    for item_id in ("item-0000", "item-0001"):
+        assert browser.review.receive({"kind": "segments", "item_id": item_id}) == {"kind": "noted"}
+    wait_for(lambda: len(browser.of_kind("segments")) == 2)
+    (said, [numbers]), (broken, nothing) = (row for row in browser.pushed if row[0]["kind"] == "segments")
+    assert (said["height"], said["width"]) == numbers.shape == (320, 320)
+    assert numbers.dtype == "<u2"
+    assert 20 < numbers.max() < 200
+    assert "ends after 12" in broken["problem"]
+    assert nothing == []
+    assert browser.review.receive({"kind": "segments", "item_id": "nowhere"})["kind"] == "rejected"
