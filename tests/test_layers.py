@@ -128,7 +128,8 @@ def test_a_forbidden_import_is_noticed(module, source):
 
 @pytest.mark.parametrize(("module", "source"), [
     ("edits", "from .taxonomy.labels import Taxonomy"),
-    ("explain.attribute", "import captum.attr, torch\nfrom ..learn.predict import NetPredictor\nfrom ..records import Item"),
+    ("explain.attribute", "import captum.attr, torch\nfrom ..learn.predict import NetPredictor\n"
+                          "from ..records import Item"),
     ("workbench", "from .widgets.card import Review"),
     ("widgets.ipyannotations.labeller", "import ipyannotations"),
 ])
