@@ -1,6 +1,6 @@
 """How long does one decision take to be on the disk?
 
-Prints a table: the store alone, with eight threads writing at once, and beside a thread that keeps Python busy; each
+Prints a table: the log alone, with eight threads writing at once, and beside a thread that keeps Python busy; each
 next to a plain sqlite3 INSERT under the same pragmas, which is what the disk allows.
 
     python benchmarks/log.py [--n 400] [--folder DIR]
@@ -21,7 +21,7 @@ import numpy as np
 
 from hitl_widgets.events import Event, canonical, decided
 from hitl_widgets.records import Decision, Seen, new_id
-from hitl_widgets.storage.log import Store
+from hitl_widgets.storage.log import Log
 from hitl_widgets.storage.schema import BUSY_S
 
 LABELS = [f"L{i:010x}" for i in range(10)]
@@ -36,10 +36,10 @@ def decision(item: int) -> Event:
 
 
 @contextmanager
-def store_writes(folder: Path) -> Iterator[Callable[[int], object]]:
-    """One append through the store."""
-    with Store(folder) as store:
-        yield lambda item: store.append(decision(item))
+def log_writes(folder: Path) -> Iterator[Callable[[int], object]]:
+    """One append through the log."""
+    with Log(folder) as log:
+        yield lambda item: log.append(decision(item))
 
 
 @contextmanager
@@ -108,12 +108,12 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=400, help="writes in each row of the table")
     parser.add_argument("--folder", type=Path, help="where to write (default: the system's temporary folder)")
     args = parser.parse_args()
-    print(f"one decision, ms{'':24}store                    plain sqlite3")
+    print(f"one decision, ms{'':24}log                      plain sqlite3")
     print(f"{'':34}median    p99    max     median    p99    max")
     for title, n_threads, n_busy in (("alone", 1, 0), ("8 threads at once", 8, 0), ("beside a busy thread", 1, 1),
                                      ("8 threads, and a busy one", 8, 1)):
         cells = []
-        for writes in (store_writes, plain_writes):
+        for writes in (log_writes, plain_writes):
             with tempfile.TemporaryDirectory(dir=args.folder) as folder, writes(Path(folder) / "log") as write, \
                     busy_python(n_busy):
                 took = timed(write, args.n, n_threads=n_threads)

@@ -62,7 +62,7 @@ def a_log(folder: Path, n_items: int, n_edits: int) -> None:
         if k % 10 == 9:
             wb.revert(made.id)
     versions = [(version, taxonomy.label_ids) for version, taxonomy in wb.project.lineage.versions.items()]
-    engine, seq = wb.project.store._engine, wb.project.store.last_seq()
+    engine, seq = wb.project.log._engine, wb.project.log.last_seq()
     wb.close()
     for start in range(0, n_items, 50_000):
         acts = []
@@ -97,7 +97,7 @@ def editing(folder: Path, n_items: int) -> dict[str, list[float]]:
     from hitl_widgets.taxonomy.history import Lineage
     from hitl_widgets.workbench import Workbench
     wb = Workbench(folder, pool_of(n_items), annotator="ada")
-    table = wb.project.store.annotations(columns=("label_id", "taxonomy"))
+    table = wb.project.log.annotations(columns=("label_id", "taxonomy"))
     took: defaultdict[str, list[float]] = defaultdict(list)
 
     def timed(name: str, act):
@@ -108,7 +108,7 @@ def editing(folder: Path, n_items: int) -> dict[str, list[float]]:
         return result
 
     def naive():
-        steps = Lineage(wb.project.store.events(kind="taxonomy")).steps
+        steps = Lineage(wb.project.log.events(kind="taxonomy")).steps
         some = slice(0, n_items, 100)  # a hundredth, since it takes so long
         for label_id, version in zip(table["label_id"][some], table["taxonomy"][some], strict=True):
             stands = {label_id: (label_id,)}

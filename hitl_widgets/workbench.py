@@ -122,11 +122,11 @@ class Workbench:
             self.project.ordering = by_doubt(lambda positions: self.shelf.features(positions),
                                              seed=self.project.settings["seed"])
         try:
-            if pool is not None and (model is not None or any(self.project.store.events(kind="adopted"))):
+            if pool is not None and (model is not None or any(self.project.log.events(kind="adopted"))):
                 self.shelf.open()
         except BaseException:
             self.project.close()
-            if self.project.store.created:  # a project that never began must not stand in the way of the next try
+            if self.project.log.created:  # a project that never began must not stand in the way of the next try
                 for name in ("log.db", "log.db-journal", "pool.ids"):
                     (self.project.folder / name).unlink(missing_ok=True)
             raise
@@ -384,12 +384,12 @@ class Workbench:
 
     def _weigh(self) -> SecondLooks:
         from .learn.soft_labels import believe
-        looks = self.project.second_looks = SecondLooks(believe(self.shelf).answers, self.project.store.standing_of)
+        looks = self.project.second_looks = SecondLooks(believe(self.shelf).answers, self.project.log.standing_of)
         return looks
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
         """Let go of claimed items."""
-        self.project.store.release(list(item_ids), annotator or self.annotator)
+        self.project.log.release(list(item_ids), annotator or self.annotator)
 
     def review(self, n: int | None = None, strategy: str | Strategy | None = None,
                explain: str | Sequence[str] | None = "gradcam", blind: bool = False,

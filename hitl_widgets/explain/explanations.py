@@ -155,7 +155,7 @@ def before_and_after(shelf: Shelf, said: Sequence[Any], n_round: int, *, n: int,
 def _models_of(shelf: Shelf, n_round: int) -> tuple[str, str]:
     """The versions before and after a round."""
     before = None
-    for event in shelf.project.store.events():
+    for event in shelf.project.log.events():
         if event.kind == "adopted":
             before = event.body["model"]
         elif event.kind == "trained" and event.body["round"] == n_round:

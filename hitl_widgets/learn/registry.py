@@ -24,7 +24,7 @@ from ..items.features import COMPONENTS, OF_EDGES, Pixels, features
 from ..project.project import Project
 from ..records import Attribution, new_id
 from ..storage.arrays import Embeddings, Predictions
-from ..storage.attribution_cache import Maps
+from ..storage.attribution_cache import AttributionCache
 from .head import n_outputs, with_outputs
 from .nets import empty, filter_net, holds_filter_net
 from .predict import NetPredictor, load_weights, private_copy, sample_images, save_weights, small_cnn
@@ -59,7 +59,7 @@ class Shelf:
         self._embeddings: Embeddings | None = None
         self._pixels: dict[bool, Pixels] = {}
         self._kept: OrderedDict[tuple[str, ...], Attribution] = OrderedDict()
-        self._maps = Maps(project.folder / "maps")
+        self._maps = AttributionCache(project.folder / "maps")
         self._recipe = ""
         self.made_here: set[str] = set()
         self.training = threading.Lock()
@@ -93,7 +93,7 @@ class Shelf:
         ModelError
             When weights and net don't fit, or the net can't be used on this pool.
         """
-        events = list(self.project.store.events(kind="adopted"))
+        events = list(self.project.log.events(kind="adopted"))
         if not events:
             if self._given is not None:
                 self.adopt(self._given, origin="given")
@@ -183,7 +183,7 @@ class Shelf:
         """One row per model that was adopted or trained: model, origin, adopted_at, accuracy, n, adopted (today's)."""
         rows: dict[str, dict[str, Any]] = {}
         today = self.adopted
-        for event in self.project.store.events():
+        for event in self.project.log.events():
             if event.kind == "adopted":
                 row = rows.setdefault(event.body["model"], {"model": event.body["model"],
                                                             "origin": event.body["origin"]})
@@ -242,7 +242,7 @@ class Shelf:
         """A version of `models`, found by its beginning, and its outputs' labels; BadInput where there is none."""
         known: dict[str, tuple[str, ...]] = {}
         shown: tuple[str, ...] = ()
-        for event in self.project.store.events():
+        for event in self.project.log.events():
             if event.kind == "taxonomy":
                 shown = self.project.lineage.versions[event.body["taxonomy"]["version"]].label_ids
             elif event.kind == "adopted":

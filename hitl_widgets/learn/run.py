@@ -300,7 +300,7 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     if run.adopted:
         shelf.adopt(trained.net, origin="trained")
     checkpoint.remove()
-    project.store.keep_copy(f"round-{n_round}")
+    project.log.keep_copy(f"round-{n_round}")
     return run
 
 
@@ -357,7 +357,7 @@ def _former(shelf: Shelf, key: str) -> Run | None:
     """A former session's run of this key, as long as its outcome still stands."""
     if key in shelf.made_here:
         return None
-    for event in reversed(list(shelf.project.store.events(kind="trained"))):
+    for event in reversed(list(shelf.project.log.events(kind="trained"))):
         if event.body["key"] == key and (not event.body["adopted"] or event.body["model"] == shelf.adopted):
             return Run.from_body(event.body)
     return None

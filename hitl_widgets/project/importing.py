@@ -66,8 +66,8 @@ def import_annotations(project: Project, frame: pd.DataFrame, *, annotator: str 
 def _taken_back(project: Project) -> set[tuple[Any, ...]]:
     """What was imported and then retracted: (item_id, annotator, label_id, certainty, note)."""
     found: set[tuple[Any, ...]] = set()
-    for event in project.store.events(kind="retracted"):
-        decided = project.store.get(event.body["decision_id"])
+    for event in project.log.events(kind="retracted"):
+        decided = project.log.get(event.body["decision_id"])
         if decided is not None and decided.body.get("seen", {}).get("chosen_by") == "import":
             body = decided.body
             found.add((decided.item_id, decided.annotator, body["label_id"], body.get("certainty"), body.get("note")))

@@ -40,7 +40,7 @@ from ..sampling.queue import AUDIT_SHARE, Queue
 from ..sampling.selector import Chooser, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions, Ranking
-from ..storage.log import Store, uncollected
+from ..storage.log import Log, gc_paused
 from ..taxonomy.history import Lineage, taxonomy_event
 from ..taxonomy.labels import Taxonomy
 from ..taxonomy.rebase import explained, rebased
@@ -96,17 +96,17 @@ class Project:
         self.second_looks: SecondLooks | None = None
         self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
         self._listeners: list[Callable[[str], None]] = []
-        self.store = Store(self.folder, now=now)
+        self.log = Log(self.folder, now=now)
         try:
             self._open(taxonomy, {"holdout": float(holdout), "seed": seed})
         except BaseException:
-            self.store.close()
+            self.log.close()
             raise
 
     @property
     def id(self) -> str:
         """The project's own random id, made once."""
-        return self.store.id
+        return self.log.id
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -170,7 +170,7 @@ class Project:
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
         verdict, label_id = judge(verdict, None if label is None else offered.answer(label).id, seen)
         item_id = str(self.pool.ids[position])
-        standing = self.store.standing_of(item_id, annotator) if self.queue.knows(position, annotator) else None
+        standing = self.log.standing_of(item_id, annotator) if self.queue.knows(position, annotator) else None
         decision = Decision(
             id=id or new_id(), item_id=item_id, annotator=annotator,
             verdict=verdict,  # type: ignore[arg-type]
@@ -178,7 +178,7 @@ class Project:
             certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
             **self._reason(position, reason, wrong, missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
-        [event] = self.store.append(events.decided(decision, content=self.content(position)))
+        [event] = self.log.append(events.decided(decision, content=self.content(position)))
         self.stands.took(position, event, standing)
         self._tell("decisions")
         return events.decision_of(event)
@@ -192,13 +192,13 @@ class Project:
         UnknownDecision
             When the log has no such decision.
         """
-        event = self.store.get(decision_id)
+        event = self.log.get(decision_id)
         if event is None or event.kind != "decided":
             raise UnknownDecision(f"decision {decision_id!r} isn't in the log; wb.annotations()['decision_id'] has "
                                   "those that stand.")
         decision = events.decision_of(event)
         # Named after its decision, so that an undo sent again stores nothing new.
-        self.store.append(events.retracted(decision, id=id or f"undo-{decision.id}"[:80], annotator=annotator,
+        self.log.append(events.retracted(decision, id=id or f"undo-{decision.id}"[:80], annotator=annotator,
                                            acted_at=acted_at or self._now()))
         self.refresh()
         self._tell("decisions")
@@ -253,7 +253,7 @@ class Project:
             raise explained(error, steps, lineage) from error
 
     def _foreseen(self, change: Change, lineage: Lineage) -> Preview:
-        seconds, predictions = self.store.paces(PACES), self.ranking.predictions
+        seconds, predictions = self.log.paces(PACES), self.ranking.predictions
         label_ids = () if predictions is None else predictions.label_ids
         with self.stands.lock:
             if self._pool is None:
@@ -273,7 +273,7 @@ class Project:
             preview = self._foreseen(change, lineage)
             try:
                 # Named after the version it starts from: of two edits of one version, the log takes one.
-                [event] = self.store.append(taxonomy_event(
+                [event] = self.log.append(taxonomy_event(
                     change.taxonomy, id=f"taxonomy-{self.id}-{lineage.today.version}", annotator=self.annotator,
                     acted_at=self._now(), edits=change.edits, resolution=change.resolution, why=why,
                     reverts=change.reverts))
@@ -380,14 +380,14 @@ class Project:
 
     def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None) -> events.Event:
         """Append an event that isn't about one item: gold, an adopted model, a training."""
-        [event] = self.store.append(events.Event(id=id or new_id(), kind=kind, annotator=self.annotator,
+        [event] = self.log.append(events.Event(id=id or new_id(), kind=kind, annotator=self.annotator,
                                                  acted_at=self._now(), body=body))
         return event
 
     def take_in(self, *acts: events.Event) -> None:
         """Append acts that were made elsewhere: all of them or none."""
         if acts:
-            self.store.append(*acts)
+            self.log.append(*acts)
             self.refresh()
             self._tell("decisions")
 
@@ -416,7 +416,7 @@ class Project:
         pool, annotator = self.pool, check_annotator(annotator or self.annotator)
         check_strategy(strategy)
         self.refresh()
-        held, shown = self._places(self.store.claims(exclude=annotator)), self._places(showing)
+        held, shown = self._places(self.log.claims(exclude=annotator)), self._places(showing)
         if queue is not None:
             if queue not in QUEUES:
                 raise BadInput(f"queue is {queue!r}; one of {', '.join(QUEUES)} is expected, or None for what is open.")
@@ -441,7 +441,7 @@ class Project:
         for _ in range(100):
             wanted = self.next(n - len(held), strategy=strategy, annotator=annotator, queue=queue, claiming=True,
                                showing=[*showing, *(item.id for item in held)])
-            got = set(self.store.claim(wanted.ids, annotator, seconds=CLAIM_S))
+            got = set(self.log.claim(wanted.ids, annotator, seconds=CLAIM_S))
             held += [item for item in wanted if item.id in got]
             if len(got) == len(wanted):
                 break
@@ -489,9 +489,9 @@ class Project:
             raise BadInput(f"taxonomy version {taxonomy!r} isn't in the log, which has "
                            f"{sorted(self.lineage.versions)}.")
         if taxonomy is not None:
-            return answers.frame(as_of(self.store, taxonomy), self.lineage, version=taxonomy)
-        with uncollected():
-            table = self.store.annotations(columns=answers.READ)
+            return answers.frame(as_of(self.log, taxonomy), self.lineage, version=taxonomy)
+        with gc_paused():
+            table = self.log.annotations(columns=answers.READ)
             return answers.frame(table, self.lineage, presumed=self.presumed())
 
     def presumed(self) -> dict[str, str]:
@@ -502,22 +502,22 @@ class Project:
 
     def history(self) -> pd.DataFrame:
         """Every event in the order in which the log got it, one row each."""
-        return answers.history(self.store.events())
+        return answers.history(self.log.events())
 
     def consensus(self) -> pd.DataFrame:
         """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
         self.refresh()
-        return answers.consensus(answers.votes(self.store.annotations(), self.lineage), self.lineage)
+        return answers.consensus(answers.votes(self.log.annotations(), self.lineage), self.lineage)
 
     def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
         """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
         return [events.decision_of(event) for event in
-                self.store.latest(check_annotator(annotator or self.annotator), n)]
+                self.log.latest(check_annotator(annotator or self.annotator), n)]
 
     def reasons(self) -> dict[str, list[Decision]]:
         """What stands and marks a region of its item: item_id -> decisions, one an annotator."""
         marked: dict[str, list[Decision]] = {}
-        for event in self.store.marking():
+        for event in self.log.marking():
             marked.setdefault(event.item_id or "", []).append(events.decision_of(event))
         return marked
 
@@ -545,7 +545,7 @@ class Project:
             When an item isn't what the person saw.
         """
         self.refresh()
-        table = self.store.annotations()
+        table = self.log.annotations()
         votes, trust = answers.votes(table, self.lineage), answers.trust(table, self.lineage)
         rows = []
         for (item_id, given), place in zip(votes.items(), self.pool.positions(list(votes)).tolist(), strict=True):
@@ -561,7 +561,7 @@ class Project:
         """What teaches although an edit left it in doubt: item_id, position, label_ids (those that it may be, today's),
         weight; never hold-out, never gold. See `answers.narrowed`; ItemChanged as for `training_answers`."""
         self.refresh()
-        table = self.store.annotations()
+        table = self.log.annotations()
         found = answers.narrowed(table, self.lineage)
         rows = [(item_id, place, *found[item_id])
                 for item_id, place in zip(found, self.pool.positions(list(found)).tolist(), strict=True)
@@ -574,7 +574,7 @@ class Project:
         """All that was said of training and gold items, as `answers.spoken`, by item and annotator, with position and
         known (the label_id that gold says; None elsewhere). ItemChanged as for `training_answers`."""
         self.refresh()
-        spoken = answers.spoken(self.store.annotations(), self.lineage)
+        spoken = answers.spoken(self.log.annotations(), self.lineage)
         places = self.pool.positions(spoken["item_id"].tolist())
         spoken = spoken.assign(position=places)[(places >= 0) & (self.queue.gold | ~self.queue.holdout)[places]]
         self.stands.contents.check(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
@@ -605,12 +605,12 @@ class Project:
 
     def close(self) -> None:
         """Let go of the log."""
-        self.store.close()
+        self.log.close()
 
     # -- opening: the folder wins ----------------------------------------------------------------------------
 
     def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any]) -> None:
-        created = next(iter(self.store.events(kind="created")), None)
+        created = next(iter(self.log.events(kind="created")), None)
         if created is None:
             if taxonomy is None:
                 raise BadInput(f"{self.folder} is a new project; pass its taxonomy, for instance "
@@ -621,7 +621,7 @@ class Project:
             if given != self.settings[name]:
                 self.say(f"{self.folder.name} goes on with its own {name}={self.settings[name]} ({given} was given): "
                           "the hold-out never moves.")
-        self.stands = Standing(self.store, self._pool, self.ranking, answers=self._n_answers, now=self._now,
+        self.stands = Standing(self.log, self._pool, self.ranking, answers=self._n_answers, now=self._now,
                                say=self.say)
         if taxonomy is not None and (version := self.lineage.recognise(taxonomy)) != self.taxonomy.version:
             self.say(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with version "
@@ -636,9 +636,9 @@ class Project:
         version = taxonomy_event(taxonomy, id=f"taxonomy-{self.id}-0", annotator=self.annotator,
                                  acted_at=self._now(), why="the project was made")
         try:
-            return self.store.append(first, version)[0]
+            return self.log.append(first, version)[0]
         except IdReused:  # another process made it in the meantime
-            return next(iter(self.store.events(kind="created")))
+            return next(iter(self.log.events(kind="created")))
 
     @property
     def round(self) -> int:
@@ -699,7 +699,7 @@ class Project:
 
     def _answered(self) -> list[tuple[int, int]]:
         """Position and label (its index among today's) of every answer that stands."""
-        given = answers.votes(self.store.annotations(), self.lineage)
+        given = answers.votes(self.log.annotations(), self.lineage)
         column = {label_id: k for k, label_id in enumerate(self.taxonomy.label_ids)}
         places = self.pool.positions(list(given)).tolist()
         return [(place, column[label]) for place, labels in zip(places, given.values(), strict=True) if place >= 0

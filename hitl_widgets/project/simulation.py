@@ -87,7 +87,7 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
     confusion, n = _PoolConfusion(wb, known), min(int(n), len(project.pool) + 1)
     call = wb.count_simulation(annotator, seed)
     ids = [uuid.uuid5(uuid.NAMESPACE_OID, f"{project.id}/{annotator}/{seed}/{call}/{k}").hex for k in range(n)]
-    open_turns = [k for k in range(n) if project.store.get(ids[k]) is None]
+    open_turns = [k for k in range(n) if project.log.get(ids[k]) is None]
     if n and not open_turns:
         print(f"{annotator!r} had decided all {n} items in an earlier session; another seed makes further ones.")
     paces = [np.random.default_rng([seed, call, k, 1]).lognormal(0, 0.5) for k in open_turns]
@@ -119,7 +119,7 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
                 rows.append({"item_id": item.id, "label": decision.label, "truth": taxonomy.name_of(known[item.id]),
                              "verdict": decision.verdict, "certainty": decision.certainty, "right": right})
         finally:
-            project.store.release(items.ids, annotator)
+            project.log.release(items.ids, annotator)
     return pd.DataFrame(rows, columns=["item_id", "label", "truth", "verdict", "certainty", "right"])
 
 

@@ -21,7 +21,7 @@ from ..items.pool import Pool
 from ..records import LABELLING
 from ..sampling.queue import Queue
 from ..storage.arrays import Ranking
-from ..storage.log import Store, standing, uncollected
+from ..storage.log import Log, gc_paused, standing
 from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.history import Lineage
 from .label_index import Given, Pair
@@ -39,7 +39,7 @@ class Standing:
 
     Parameters
     ----------
-    store : the log
+    log : the log
     pool : the items; None for a project that is opened without them
     ranking : follows the taxonomy
     answers : how many annotators are asked about each item
@@ -56,7 +56,7 @@ class Standing:
     n_trained, trained_at : how many trainings there were, and when the last was, in microseconds since 1970
     """
 
-    def __init__(self, store: Store, pool: Pool | None, ranking: Ranking, *, answers: int, now: Callable[[], datetime],
+    def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, *, answers: int, now: Callable[[], datetime],
                  say: Callable[[str], None]) -> None:
         self.lock = threading.RLock()
         if pool is not None:
@@ -65,7 +65,7 @@ class Standing:
         self.presumed: dict[str, tuple[str, int]] = {}
         self.proposal: Event | None = None
         self.n_proposed = 0
-        self._store, self._pool, self._ranking, self._n_answers = store, pool, ranking, answers
+        self._log, self._pool, self._ranking, self._n_answers = log, pool, ranking, answers
         self._now, self._say = now, say
         # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
         self._seq = 0
@@ -74,10 +74,10 @@ class Standing:
 
     def read_lineage(self) -> None:
         """Take in every version of the taxonomy."""
-        lineage = Lineage(self._store.events(kind="taxonomy"))
+        lineage = Lineage(self._log.events(kind="taxonomy"))
         if not lineage.steps:
-            raise LogDamaged(f"{self._store.folder} has a log without a taxonomy. Go back to one of its copies: "
-                             f"{[str(copy) for copy in self._store.copies()] or 'there is none'}.")
+            raise LogDamaged(f"{self._log.folder} has a log without a taxonomy. Go back to one of its copies: "
+                             f"{[str(copy) for copy in self._log.copies()] or 'there is none'}.")
         self.lineage = lineage
 
     def open(self, settings: Mapping[str, Any], *, shares: bool) -> None:
@@ -94,28 +94,28 @@ class Standing:
             When the pool doesn't fit the answers.
         """
         self._settings = settings
-        with uncollected():
+        with gc_paused():
             self.read(check=True, shares=shares)
 
     def read(self, *, check: bool = False, shares: bool = True) -> None:
         """Take in the whole table of annotations."""
-        self._seq = self._store.last_seq()
+        self._seq = self._log.last_seq()
         self._ahead.clear()
-        trained = list(self._store.events(kind="trained"))
+        trained = list(self._log.events(kind="trained"))
         self.n_trained, self.trained_at = len(trained), microseconds(trained[-1].acted_at) if trained else 0
         self.presumed, self.proposal, self.n_proposed = {}, None, 0
-        for event in self._store.events(kind="presumed"):
-            self._take_presumed(event, spoken_of=self._store.changed_items(event.seq or 0))
+        for event in self._log.events(kind="presumed"):
+            self._take_presumed(event, spoken_of=self._log.changed_items(event.seq or 0))
         if self._pool is None:
             return
-        pool, table = self._pool, self._store.annotations(columns=OPENING_COLUMNS)
+        pool, table = self._pool, self._log.annotations(columns=OPENING_COLUMNS)
         places = pool.positions(table["item_id"])
         if len(places) and not shares and not (places >= 0).any():
-            raise WrongPool(f"{self._store.folder} has answers for items such as {table['item_id'][0]!r}; none of them "
+            raise WrongPool(f"{self._log.folder} has answers for items such as {table['item_id'][0]!r}; none of them "
                             f"is in this pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool.")
         absent = sorted({table["item_id"][i] for i in np.flatnonzero(places < 0)})
         if absent and check:
-            self._say(f"{self._store.folder.name}: {len(absent)} answered items, such as {absent[0]!r}, are absent "
+            self._say(f"{self._log.folder.name}: {len(absent)} answered items, such as {absent[0]!r}, are absent "
                       "from this pool; their answers are kept.")
         draws = pool.draws(self._settings["seed"])
         queue = Queue(draws=draws, holdout=draws < self._settings["holdout"], answers=self._n_answers)
@@ -126,7 +126,7 @@ class Standing:
         acted_at, here = np.array(table["acted_at"], np.int64), places >= 0
         self._sent_back, asked_again = self._read_sent_back(), np.zeros(len(places), np.bool_)
         for i in np.flatnonzero(np.isin(places, list(self._sent_back))).tolist():
-            decision = self._store.get(table["decision_id"][i])
+            decision = self._log.get(table["decision_id"][i])
             asked_again[i] = decision is not None and (decision.seq or 0) <= self._sent_back[int(places[i])]
         closed = here & (verdicts != "skip")
         for annotator in dict.fromkeys(table["annotator"]):
@@ -138,7 +138,7 @@ class Standing:
             recent[annotator] = dict(zip(places[new].tolist(), acted_at[new].tolist(), strict=True))
         for i in np.flatnonzero(here & ~closed).tolist():
             queue.mark(int(places[i]), annotators[i], closed=False, skipped_at=table["acted_at"][i])
-            if len(self.lineage.steps) > 1 and (skip := self._store.get(table["decision_id"][i])) is not None:
+            if len(self.lineage.steps) > 1 and (skip := self._log.get(table["decision_id"][i])) is not None:
                 given.note(int(places[i]), annotators[i], self._passed_over(skip))
         for i in [i for i, flags in enumerate(table["flags"]) if "not_in_taxonomy" in flags or verdicts[i] == "unsure"]:
             if closed[i]:
@@ -156,7 +156,7 @@ class Standing:
     def refresh(self) -> None:
         """Take in what this or another process has stored since the last look."""
         with self.lock:
-            last = self._store.last_seq()
+            last = self._log.last_seq()
             if last == self._seq:
                 return
             if last - self._seq > FOLLOW_AT_MOST:
@@ -165,7 +165,7 @@ class Standing:
                 self._ranking.use(self._ranking.predictions)
                 return
             touched: dict[tuple[str, str], Event | None] = {}
-            for event in self._store.events(since=self._seq):
+            for event in self._log.events(since=self._seq):
                 if event.item_id is not None:
                     self.presumed.pop(event.item_id, None)
                 if event.seq in self._ahead:
@@ -173,7 +173,7 @@ class Standing:
                 elif event.kind == "decided":
                     key = (event.item_id or "", event.annotator)
                     touched[key] = None if key in touched else event
-                elif event.kind == "retracted" and (former := self._store.get(event.body["decision_id"])) is not None:
+                elif event.kind == "retracted" and (former := self._log.get(event.body["decision_id"])) is not None:
                     touched[former.item_id or "", former.annotator] = None
                 elif event.kind == "taxonomy":
                     self.lineage = self.lineage.then(event)
@@ -185,7 +185,7 @@ class Standing:
                     self._take_presumed(event)
                 elif event.kind == "sorted" and self._pool is not None:
                     self._sent_back = self._read_sent_back()
-                    touched.update(dict.fromkeys(self._store.standing_for(event.body["item_ids"])))
+                    touched.update(dict.fromkeys(self._log.standing_for(event.body["item_ids"])))
                 elif event.kind == "trained":
                     self.n_trained, self.trained_at = self.n_trained + 1, microseconds(event.acted_at)
                 self._seq = max(self._seq, event.seq or 0)
@@ -195,7 +195,7 @@ class Standing:
                     if place >= 0:
                         # A first decision stands; where there was one before, or a retraction, the log has to say.
                         known = first is None or self.queue.knows(place, annotator)
-                        self._take(place, annotator, self._store.standing_of(item_id, annotator) if known else first)
+                        self._take(place, annotator, self._log.standing_of(item_id, annotator) if known else first)
 
     def took(self, position: int, event: Event, before: Event | None) -> None:
         """A decision of this process was stored; `before` is what stood until then."""
@@ -205,7 +205,7 @@ class Standing:
             self.presumed.pop(event.item_id or "", None)
             latest = before is None or event.acted_at >= before.acted_at
             self._take(position, event.annotator,
-                       event if latest else self._store.standing_of(event.item_id or "", event.annotator))
+                       event if latest else self._log.standing_of(event.item_id or "", event.annotator))
             self._ahead.add(event.seq or 0)
             while self._seq + 1 in self._ahead:
                 self._seq += 1
@@ -217,7 +217,7 @@ class Standing:
 
     def read_gold(self) -> dict[str, tuple[str, int]]:
         """The known answers as they were given: item_id -> (label_id, taxonomy version)."""
-        return {item_id: (label_id, event.body["taxonomy"]) for event in self._store.events(kind="gold")
+        return {item_id: (label_id, event.body["taxonomy"]) for event in self._log.events(kind="gold")
                 for item_id, label_id in event.body["answers"].items()}
 
     def _take(self, place: int, annotator: str, stands: Event | None) -> None:
@@ -244,7 +244,7 @@ class Standing:
         choices."""
         former: Event | None = event
         while former is not None and former.body["verdict"] == "skip":
-            former = self._store.get(former.body["replaces"]) if former.body.get("replaces") else None
+            former = self._log.get(former.body["replaces"]) if former.body.get("replaces") else None
         if former is None or former.body["verdict"] not in LABELLING:
             return None
         return former.body["label_id"], former.body.get("seen", {}).get("taxonomy")
@@ -261,7 +261,7 @@ class Standing:
     def _read_sent_back(self) -> dict[int, int]:
         """Items that were sent back to the queue: position -> number of the event; what was answered before it closes
         them no longer."""
-        sent = sent_back(self._store.events(kind="sorted"))
+        sent = sent_back(self._log.events(kind="sorted"))
         places = () if self._pool is None else self._pool.positions(list(sent)).tolist()
         return {place: seq for place, seq in zip(places, sent.values(), strict=True) if place >= 0}
 
@@ -273,11 +273,11 @@ class Standing:
                     self.yardstick.set_gold(place, given)
 
 
-def as_of(store: Store, version: int) -> dict[str, list[Any]]:
+def as_of(log: Log, version: int) -> dict[str, list[Any]]:
     """The annotations that stood under an older version of the taxonomy: decisions made under later ones left out, with
     what they replaced in their place.
     """
-    table = store.annotations()
+    table = log.annotations()
     then = [row for row, given in enumerate(table["taxonomy"]) if (given or version) <= version]
     found = {name: [column[row] for row in then] for name, column in table.items()}
     kept = set(then)
@@ -285,7 +285,7 @@ def as_of(store: Store, version: int) -> dict[str, list[Any]]:
         zip(table["item_id"], table["annotator"], strict=True)) if row not in kept}
     told: dict[tuple[str, str], list[Event]] = {}
     undone: dict[str, list[Event]] = {}
-    for event in store.events_of(sorted({item_id for item_id, _ in later})):
+    for event in log.events_of(sorted({item_id for item_id, _ in later})):
         if event.kind == "retracted":
             undone.setdefault(event.item_id or "", []).append(event)
         elif (event.body.get("seen", {}).get("taxonomy") or 1) <= version:

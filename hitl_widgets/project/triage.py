@@ -120,10 +120,10 @@ class Others:
         lineage, other = project.lineage, self.label
         as_given = {label_id for version, taxonomy in lineage.versions.items() for label_id in taxonomy.label_ids
                     if other is not None and lineage.exactly(label_id, version) == other}
-        done = {item_id: event.seq or 0 for event in standing_acts(project.store.events(kind="sorted"))
+        done = {item_id: event.seq or 0 for event in standing_acts(project.log.events(kind="sorted"))
                 for item_id in event.body["item_ids"]}
         found: dict[str, Other] = {}
-        rows = project.store.unplaced(as_given)
+        rows = project.log.unplaced(as_given)
         places = project.pool.positions([row.item_id for row in rows]).tolist()
         for row, place in zip(rows, places, strict=True):
             is_other = row.verdict != "unsure" and lineage.exactly(row.label_id, row.taxonomy) == other
@@ -158,12 +158,12 @@ class Others:
         chosen = project.lineage.versions[version].answer(label)
         act = self._act("assigned", item_ids, id=id, annotator=annotator, acted_at=acted_at,
                         label_id=chosen.id, label=chosen.name, taxonomy=version, edit_id=edit_id)
-        if (known := project.store.get(act.id)) is not None and known.same_act(act):
+        if (known := project.log.get(act.id)) is not None and known.same_act(act):
             return Sorted.of(known)
         decisions = []
         for n, item_id in enumerate(act.body["item_ids"]):
             position = project.pool.position(item_id)
-            before = project.store.standing_of(item_id, act.annotator)
+            before = project.log.standing_of(item_id, act.annotator)
             decision = Decision(f"{act.id}-{n}", item_id, act.annotator, "answer", label=chosen.name,
                                 label_id=chosen.id, seen=self._seen(position, version), acted_at=act.acted_at,
                                 replaces=None if before is None or before.id == f"{act.id}-{n}" else before.id)
@@ -180,7 +180,7 @@ class Others:
             When the taxonomy can't have such a label; nothing was changed then.
         """
         act_id = id or new_id()
-        if (known := self.project.store.get(act_id)) is not None and known.kind == "sorted":
+        if (known := self.project.log.get(act_id)) is not None and known.kind == "sorted":
             return Sorted.of(known)
         ids = self._checked(item_ids)
         path = name.strip() if under is None else f"{self.project.taxonomy.path(under)} / {name.strip()}"
@@ -212,18 +212,18 @@ class Others:
         EditError
             When the label that it made was used or changed since; nothing was taken back then.
         """
-        project, act = self.project, self.project.store.get(act_id)
+        project, act = self.project, self.project.log.get(act_id)
         if act is None or act.kind != "sorted" or act.body["act"] == "undone":
             raise UnknownDecision(f"act {act_id!r} of the desk isn't in the log, or is itself an undo.")
         undo_id = id or f"undo-{act_id}"[:80]
-        known = project.store.get(undo_id)
+        known = project.log.get(undo_id)
         if edit_id := act.body.get("edit_id"):
             stands = project.edits().set_index("id")["reverted_by"]
             if not isinstance(stands.loc[edit_id], str):  # else an undo that was interrupted goes on
                 project.revert(edit_id, why="undone at the desk")
         at = acted_at or utc_now()
         decisions = [event for n in range(len(act.body["item_ids"])) if act.body["act"] == "assigned"
-                     and (event := project.store.get(f"{act_id}-{n}")) is not None]
+                     and (event := project.log.get(f"{act_id}-{n}")) is not None]
         undone = Event(id=undo_id, kind="sorted", annotator=check_annotator(annotator or project.annotator),
                        acted_at=at if known is None else known.acted_at,
                        body={"act": "undone", "undoes": act_id, "item_ids": list(act.body["item_ids"])})
@@ -232,7 +232,7 @@ class Others:
 
     def acts(self) -> list[Sorted]:
         """What was done at the desk and stands, the latest last."""
-        return [Sorted.of(event) for event in standing_acts(self.project.store.events(kind="sorted"))]
+        return [Sorted.of(event) for event in standing_acts(self.project.log.events(kind="sorted"))]
 
     def _act(self, act: Act, item_ids: Sequence[str], *, id: str | None, annotator: str | None,
              acted_at: datetime | None, **more: Any) -> Event:

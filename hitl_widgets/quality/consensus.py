@@ -1,6 +1,6 @@
 """What do the answers say, taken together?
 
-Functions on the log's table of current annotations (a mapping of columns, as `Store.annotations` gives it) and the
+Functions on the log's table of current annotations (a mapping of columns, as `Log.annotations` gives it) and the
 taxonomy's lineage. Read `votes` first.
 """
 

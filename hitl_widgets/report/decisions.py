@@ -32,10 +32,10 @@ def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
     ----------
     trained : the log's events of that kind, in their order
     """
-    standing = set(project.store.annotations(columns=("decision_id",))["decision_id"])
+    standing = set(project.log.annotations(columns=("decision_id",))["decision_id"])
     ends, lineage = [event.seq or 0 for event in trained], project.lineage
     rows = []
-    for event in project.store.events(kind="decided"):
+    for event in project.log.events(kind="decided"):
         if event.id not in standing:
             continue
         body = event.body

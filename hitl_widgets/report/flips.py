@@ -108,7 +108,7 @@ def _former(shelf: Shelf, version: str) -> str:
     """The adopted model, or where that is the one asked about, the one that was adopted before it."""
     if shelf.adopted not in (None, version):
         return str(shelf.adopted)
-    adopted = [str(event.body["model"]) for event in shelf.project.store.events(kind="adopted")]
+    adopted = [str(event.body["model"]) for event in shelf.project.log.events(kind="adopted")]
     others = [model for model in adopted if model != version]
     if not others:
         raise BadInput(f"no other model than {version} was ever adopted, so there is nothing to hold it against. "

@@ -103,7 +103,7 @@ def progress(project: Project, *, more: int = 50) -> Progress:
     if isinstance(more, bool) or not isinstance(more, (int, np.integer)) or more < 1:
         raise BadInput(f"answers is {more!r}; a whole number, 1 or more, is expected.")
     project.refresh()
-    trained = list(project.store.events(kind="trained"))
+    trained = list(project.log.events(kind="trained"))
     table = decisions(project, trained)
     stands = {item_id: label for item_id, (label, *_) in consensus(table).items()}
     truth = table["item_id"].map(stands | project.gold())

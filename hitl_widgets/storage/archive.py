@@ -30,7 +30,7 @@ def write(project: Project, path: Path) -> Path:
     draft = path.with_name(path.name + ".new")
     log = project.folder / f"{LOG}.archive"
     try:
-        project.store.snapshot(log)
+        project.log.snapshot(log)
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr(ABOUT, json.dumps({"project": project.id, "version": __version__}))
             archive.write(log, LOG)

@@ -1,6 +1,6 @@
 """Where are attributions kept, so that none is worked out twice?
 
-A folder of small files beside the log; losing it costs time, never labels. Read `Maps`.
+A folder of small files beside the log; losing it costs time, never labels. Read `AttributionCache`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LIMIT, MOST = 512 * 2**20, 20_000
 FORGOTTEN_S = 3600
 
 
-class Maps:
+class AttributionCache:
     """Attributions on disk, found by a key of texts of which the first is the model's version.
 
     Whatever goes wrong with a file (a killed writer, a full disk, a damaged block), it is as if it weren't there.

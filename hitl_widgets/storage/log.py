@@ -1,6 +1,6 @@
 """What has been done in this project, and what stands?
 
-Read `Store.append` and `standing` first: one makes an act durable, the other says which of a person's decisions on
+Read `Log.append` and `standing` first: one makes an act durable, the other says which of a person's decisions on
 an item holds. Everything else here is a way to read the log, or to keep a copy of it.
 """
 
@@ -121,7 +121,7 @@ def standing(events: Iterable[Event]) -> Event | None:
                key=lambda event: (event.acted_at, event.id), default=None)
 
 
-class Store:
+class Log:
     """The log of one project, in its folder: append-only, durable, shared by threads and by processes.
 
     Parameters
@@ -149,16 +149,16 @@ class Store:
     >>> import tempfile
     >>> from hitl_widgets.events import decided
     >>> from hitl_widgets.records import Decision
-    >>> with tempfile.TemporaryDirectory() as folder, Store(folder) as store:
-    ...     _ = store.append(decided(Decision("decision-1", "img-7", "ann", "answer", label="cat", label_id="L1")))
-    ...     store.annotations()["label"]
+    >>> with tempfile.TemporaryDirectory() as folder, Log(folder) as log:
+    ...     _ = log.append(decided(Decision("decision-1", "img-7", "ann", "answer", label="cat", label_id="L1")))
+    ...     log.annotations()["label"]
     ['cat']
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, now: Callable[[], datetime] = utc_now,
                  engine: sa.Engine | None = None, local: Callable[[Path], bool] = is_local) -> None:
         self.folder = Path(folder).absolute()  # a notebook may change its working directory
-        self._log, self._copies = self.folder / "log.db", self.folder / "copies"
+        self._path, self._copies = self.folder / "log.db", self.folder / "copies"
         self._now = now
         self._lock = threading.Lock()
         self._waiting: dict[_Act, None] = {}
@@ -166,7 +166,7 @@ class Store:
         self._check_writable()
         self._release = weakref.finalize(self, (lambda: None) if local(self.folder) else take(self.folder))
         self._own = engine is None
-        self._engine = engine or connect(self._log)
+        self._engine = engine or connect(self._path)
         self._writer = make_durable(self._engine)
         try:
             self.id, self.created = self._open()
@@ -180,13 +180,13 @@ class Store:
         except OSError as error:
             raise ReadOnly(f"the project folder {self.folder} can't be made ({error.strerror}). Choose a folder that "
                            "you may write to.") from error
-        for path in (self.folder, self._log):
+        for path in (self.folder, self._path):
             if path.exists() and not os.access(path, os.W_OK):
                 raise ReadOnly(f"{path} can't be written, so no decision could be kept. Change its permissions, or "
                                "copy the project to a folder of your own and open it there.")
 
     def _open(self) -> tuple[str, bool]:
-        size = self._log.stat().st_size if self._log.exists() else 0
+        size = self._path.stat().st_size if self._path.exists() else 0
         if self._own and not size and any(self._copies.glob("*.db")):
             # SQLite takes an empty file for a new log, and the project would seem to have no decisions.
             raise self._damaged("it is empty or gone, though copies were made of it")
@@ -194,7 +194,7 @@ class Store:
         if not about:
             about, created = self._write(make)
         if int(about["schema"]) > SCHEMA:
-            raise StoreError(f"the log {self._log} was written by a newer hitl_widgets (schema {about['schema']}; "
+            raise StoreError(f"the log {self._path} was written by a newer hitl_widgets (schema {about['schema']}; "
                              f"this one knows {SCHEMA}). Upgrade with: pip install -U hitl-widgets")
         if self._own and size <= _CHECKED_AT_OPENING and (said := self._read(lambda conn: copies.fault(_raw(conn)))):
             raise self._damaged(said)
@@ -208,14 +208,14 @@ class Store:
                 self._engine.dispose()
             self._release()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Log:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Store({str(self.folder)!r})"
+        return f"Log({str(self.folder)!r})"
 
     def append(self, *events: Event) -> list[Event]:
         """Store events, all or none. When this returns they are on the disk.
@@ -231,7 +231,7 @@ class Store:
         IdReused
             If an id is in the log with another meaning.
         BadInput
-            If an event can't be written down: `tables.row_of`.
+            If an event can't be written down: `schema.row_of`.
         """
         if not events:
             return []
@@ -395,7 +395,7 @@ class Store:
         names = ANNOTATION.c.keys() if columns is None else list(dict.fromkeys((*_WHOSE, *columns)))
         wanted = select(*(ANNOTATION.c[name] for name in names))
         table: dict[str, list[Any]] = {name: [] for name in names}
-        with uncollected():
+        with gc_paused():
             everything = wanted.where(ANNOTATION.c.seq > _SINCE).order_by(ANNOTATION.c.seq).limit(_CHUNK)
             for rows in self._chunks(everything, 0) if since_seq is None else self._of_changed(wanted, since_seq):
                 for name, values in zip(names, zip(*rows, strict=True), strict=True):
@@ -482,30 +482,30 @@ class Store:
             raise StoreError(f"the log of {self.folder} was closed here. Open the project again.")
 
     def _damaged(self, why: str) -> LogDamaged:
-        return copies.damaged(self._log, self._copies, why)
+        return copies.damaged(self._path, self._copies, why)
 
     def _explained(self, error: Exception) -> HitlError:
         said = str(getattr(error, "orig", error))
         if isinstance(error, sa.exc.InterfaceError | sa.exc.ProgrammingError):
             return BadInput(f"the log can't hold one of these values: {said}.")
         # Told apart by SQLite's words: its codes reach Python from 3.11 on only.
-        gone = self._engine.dialect.name == "sqlite" and not self._log.exists()
+        gone = self._engine.dialect.name == "sqlite" and not self._path.exists()
         if "locked" in said:
-            return LogBusy(f"the log {self._log} was held by another program for {BUSY_S:.0f} s; nothing was stored. "
+            return LogBusy(f"the log {self._path} was held by another program for {BUSY_S:.0f} s; nothing was stored. "
                            "Another notebook may be writing a lot, or a backup holds the file. Try again.")
         if gone or "readonly" in said or "unable to open" in said:
-            return ReadOnly(f"the log {self._log} can't be written ({said}): it was moved or deleted, or its "
+            return ReadOnly(f"the log {self._path} can't be written ({said}): it was moved or deleted, or its "
                             "permissions changed; nothing was stored. Put it right and open the project again.")
         if "full" in said or "disk I/O" in said:
-            return DiskFull(f"the log {self._log} couldn't be written ({said}): the disk is full or failing, or your "
+            return DiskFull(f"the log {self._path} couldn't be written ({said}): the disk is full or failing, or your "
                             "quota is used up. Nothing was half stored. Make room and try again, without a restart.")
         if "malformed" in said or "not a database" in said:
             return self._damaged(said)
-        return StoreError(f"the log {self._log} refused: {said}.")
+        return StoreError(f"the log {self._path} refused: {said}.")
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """For reading a large log: it makes a million strings, and the collector would go through all of them again and
     again."""
     collecting = gc.isenabled()

@@ -216,7 +216,7 @@ class TaxonomyEditor:
             self._due.discard("counts")
         began = time.monotonic()
         census = self.project.census()
-        self._latest = latest(self.project.store.newest(LATEST), self.project.lineage)
+        self._latest = latest(self.project.log.newest(LATEST), self.project.lineage)
         self._push({"kind": "counts", "counts": census.labels, "count": census.all})
         # A large log is counted more seldom than a small one.
         self._count_at = time.monotonic() + max(COUNT_S, 5 * (time.monotonic() - began))

@@ -36,13 +36,13 @@ def acts():
 BUSY = "import time; end = time.monotonic() + {seconds}\nwhile time.monotonic() < end: sum(range(1000))"
 DIES_ONCE_IT_HAS_STORED = """
 import signal
-append, left = wb.project.store.append, iter(range({n} - 1))
+append, left = wb.project.log.append, iter(range({n} - 1))
 def append_and_die(*events):
     stored = append(*events)
     if next(left, None) is None:
         os.kill(os.getpid(), signal.SIGKILL)
     return stored
-wb.project.store.append = append_and_die
+wb.project.log.append = append_and_die
 """
 KEYS_A_SECOND = 30
 # Mostly answers, some unsure, a skip; three in twenty are undone.

@@ -72,9 +72,9 @@ def statuses(project):
 # Previewing.
 
 def test_a_preview_tells_what_is_carried_over_and_what_is_asked_again_and_changes_nothing(project):
-    before = project.taxonomy, project.store.last_seq()
+    before = project.taxonomy, project.log.last_seq()
     preview = project.preview([edits.split("top", into=["T-shirt", "Shirt"]), edits.rename("bag", "handbag")])
-    assert (project.taxonomy, project.store.last_seq()) == before
+    assert (project.taxonomy, project.log.last_seq()) == before
     assert preview.kept == {"shoe": 4, "bag": 4}
     assert preview.to_review == {"top": 4}
     assert (preview.n_kept, preview.n_to_review, preview.n_items, preview.version) == (8, 4, 4, 1)
@@ -463,7 +463,7 @@ def test_the_card_asks_about_the_items_in_doubt_and_stores_a_revision(greys):
     assert review.receive(act)["kind"] == "stored"
     row = greys.annotations().set_index("item_id").loc["g07"]
     assert (row["label"], row["status"], row["taxonomy"]) == ("dark", "decided", 2)
-    assert greys.project.store.get("decision-one").body["replaces"] == before
+    assert greys.project.log.get("decision-one").body["replaces"] == before
 
 
 def test_a_stale_tabs_decision_is_stored_under_the_version_that_it_showed(greys):
@@ -699,7 +699,7 @@ class TwoPeople(RuleBasedStateMachine):
             for row in frame[frame["status"] == "decided"].itertuples():
                 assert row.label_id in who.taxonomy.label_ids
             live = {key: who.lineage.resolve(*pair) for key, pair in self.said.items()}
-            assert live == {key: type(who.lineage)(who.store.events(kind="taxonomy")).resolve(*pair)
+            assert live == {key: type(who.lineage)(who.log.events(kind="taxonomy")).resolve(*pair)
                             for key, pair in self.said.items()}
         assert tables[0].equals(tables[1])
 

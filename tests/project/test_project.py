@@ -569,12 +569,12 @@ def test_progress_counts_what_was_done_today(opened):
 
 def test_whoever_comes_late_seven_times_gets_items_all_the_same(opened, monkeypatch):
     project, tries = opened(), []
-    claim = project.store.claim
+    claim = project.log.claim
 
     def others_come_first(item_ids, annotator, *, seconds):
         tries.append(len(item_ids))
         return [] if len(tries) <= 7 else claim(item_ids, annotator, seconds=seconds)
-    monkeypatch.setattr(project.store, "claim", others_come_first)
+    monkeypatch.setattr(project.log, "claim", others_come_first)
     assert len(project.claim(8)) == 8
     assert len(tries) == 8
 

@@ -188,7 +188,7 @@ def test_one_in_ten_of_those_that_teach_is_drawn_by_chance_and_marked(opened):
     assert len(audit) == pytest.approx(0.1 * len(teaching), abs=1)
     assert not any(item.blind for item in audit)
     decision = project.decide(audit[0].id, label="cat", seen={"chosen_by": "audit"})
-    assert project.store.get(decision.id).body["seen"]["chosen_by"] == "audit"
+    assert project.log.get(decision.id).body["seen"]["chosen_by"] == "audit"
 
 
 def test_asking_one_at_a_time_keeps_the_audits_share(opened):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hitl_widgets.records import Attribution
-from hitl_widgets.storage.attribution_cache import Maps
+from hitl_widgets.storage.attribution_cache import AttributionCache
 
 MAP = Attribution(item_id="löwe", method="gradcam", target="La", against="Lb", model="m1",
                   values=np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32), box=(0.0, -1.5, 7.0, 6.5),
@@ -23,18 +23,18 @@ def key(n=0):
 
 
 def test_a_map_comes_back_as_it_was(tmp_path):
-    Maps(tmp_path / "maps").put(key(), MAP)
-    back = Maps(tmp_path / "maps").get(key())
+    AttributionCache(tmp_path / "maps").put(key(), MAP)
+    back = AttributionCache(tmp_path / "maps").get(key())
     np.testing.assert_array_equal(back.values, MAP.values)
     assert back.values.dtype == np.float32
     assert replace(back, values=None) == replace(MAP, values=None)
-    assert Maps(tmp_path / "maps").get(key(1)) is None
+    assert AttributionCache(tmp_path / "maps").get(key(1)) is None
 
 
 @pytest.mark.parametrize("harm", [lambda raw: raw[:-3], lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]), lambda raw: b"",
                                   lambda raw: b"null\n", lambda raw: raw.replace(b"item-0", b"item-9")])
 def test_a_damaged_file_is_as_if_it_were_not_there(tmp_path, harm):
-    maps = Maps(tmp_path)
+    maps = AttributionCache(tmp_path)
     maps.put(key(), MAP)
     [file] = tmp_path.rglob("*.map")
     file.write_bytes(harm(file.read_bytes()))
@@ -44,7 +44,7 @@ def test_a_damaged_file_is_as_if_it_were_not_there(tmp_path, harm):
 
 
 def test_the_oldest_go_when_it_is_too_much(tmp_path):
-    maps = Maps(tmp_path, most=20)
+    maps = AttributionCache(tmp_path, most=20)
     for n in range(50):
         maps.put(key(n), MAP)
         for file in tmp_path.rglob("*.map"):  # a clock too coarse to tell them apart
@@ -57,7 +57,7 @@ def test_the_oldest_go_when_it_is_too_much(tmp_path):
 
 def test_the_limit_in_bytes_holds_for_what_others_wrote_too(tmp_path):
     size = MAP.values.nbytes + 600
-    ours, theirs = Maps(tmp_path, limit=30 * size), Maps(tmp_path, limit=30 * size)
+    ours, theirs = AttributionCache(tmp_path, limit=30 * size), AttributionCache(tmp_path, limit=30 * size)
     for n in range(100):
         (ours if n % 2 else theirs).put(key(n), MAP)
     assert sum(file.stat().st_size for file in tmp_path.rglob("*.map")) <= 33 * size
@@ -65,7 +65,7 @@ def test_the_limit_in_bytes_holds_for_what_others_wrote_too(tmp_path):
 
 def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path):
     (tmp_path / "maps").write_text("a file is in the way")
-    maps = Maps(tmp_path / "maps")
+    maps = AttributionCache(tmp_path / "maps")
     maps.put(key(), MAP)
     assert maps.get(key()) is None
 
@@ -73,9 +73,9 @@ def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path):
 def test_a_killed_writer_leaves_whole_maps_and_its_draft_is_swept_up(tmp_path):
     code = f"""
 import numpy as np
-from hitl_widgets.maps import Maps
+from hitl_widgets.storage.attribution_cache import AttributionCache
 from hitl_widgets.records import Attribution
-maps = Maps({str(tmp_path)!r})
+maps = AttributionCache({str(tmp_path)!r})
 values = np.ones((2000, 2000), np.float32)
 for n in range(10**6):
     maps.put(("m1", f"item-{{n}}", "gradcam"), Attribution("a", "gradcam", "La", "m1", values, (0, 0, 1, 1)))
@@ -88,7 +88,7 @@ for n in range(10**6):
     writer.send_signal(signal.SIGKILL)
     writer.wait()
     writer.stdout.close()
-    maps = Maps(tmp_path)
+    maps = AttributionCache(tmp_path)
     assert all((maps.get(key(n)).values == 1).all() for n in range(3))
     draft = tmp_path / "m1" / "x.map.1.2.part"
     draft.write_bytes(b"half")

@@ -9,7 +9,7 @@ import pytest
 
 from hitl_widgets.errors import LogBusy
 from hitl_widgets.storage.lock import file_system, is_local, take
-from hitl_widgets.storage.log import Store
+from hitl_widgets.storage.log import Log
 
 MOUNTS = r"""
 21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
@@ -30,14 +30,14 @@ def test_the_file_system_of_a_folder_is_that_of_the_nearest_and_latest_mount(fol
 
 def test_on_a_local_file_system_no_lock_is_taken(tmp_path: Path):
     assert is_local(Path("/proc")) is False or not Path("/proc/self/mountinfo").exists()
-    with Store(tmp_path, local=lambda folder: True):
+    with Log(tmp_path, local=lambda folder: True):
         assert not (tmp_path / "log.lock").exists()
 
 
 OPEN = """
 import sys
-from hitl_widgets.store import Store
-store = Store(sys.argv[1], local=lambda folder: False)
+from hitl_widgets.storage.log import Log
+log = Log(sys.argv[1], local=lambda folder: False)
 print("open", flush=True)
 sys.stdin.read()
 """
@@ -49,15 +49,15 @@ def test_on_another_one_the_second_kernel_is_told_who_has_the_project(tmp_path: 
         assert first.stdout is not None
         assert first.stdout.readline() == "open\n"
         with pytest.raises(LogBusy, match=rf"{socket.gethostname()}, process {first.pid}.*log\.lock"):
-            Store(tmp_path, local=lambda folder: False)
+            Log(tmp_path, local=lambda folder: False)
         first.communicate("")
     assert not (tmp_path / "log.lock").exists()
-    with Store(tmp_path, local=lambda folder: False) as store:
-        assert store.last_seq() == 0
+    with Log(tmp_path, local=lambda folder: False) as log:
+        assert log.last_seq() == 0
 
 
 def test_stores_of_one_process_share_the_lock_until_the_last_is_closed(tmp_path: Path):
-    first, second = (Store(tmp_path, local=lambda folder: False) for _ in range(2))
+    first, second = (Log(tmp_path, local=lambda folder: False) for _ in range(2))
     first.close()
     first.close()
     assert (tmp_path / "log.lock").exists()

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hitl_widgets.errors import BadInput, DiskFull, IdReused, LogBusy, LogDamaged, ReadOnly, StoreError
 from hitl_widgets.events import Event, decided, decision_of, retracted
 from hitl_widgets.records import Decision, Seen, new_id
-from hitl_widgets.storage.log import Store, standing
+from hitl_widgets.storage.log import Log, standing
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 
@@ -36,15 +36,15 @@ def taking_back(event: Event, id: str = "", by: str | None = None) -> Event:
     return retracted(decision_of(event), id=f"retract-{id}" if id else new_id(), acted_at=NOON, annotator=by)
 
 
-def labels(store: Store) -> dict[tuple[str, str], str]:
-    columns = store.annotations()
+def labels(log: Log) -> dict[tuple[str, str], str]:
+    columns = log.annotations()
     return dict(zip(zip(columns["item_id"], columns["annotator"], strict=True), columns["label"], strict=True))
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "project") as store:
-        yield store
+def log(tmp_path: Path) -> Iterator[Log]:
+    with Log(tmp_path / "project") as log:
+        yield log
 
 
 # What stands
@@ -118,15 +118,15 @@ def test_the_annotations_follow_from_the_events_in_whatever_order_and_batches_th
                 expected[item, by] = holds.id
     rng.shuffle(events)
     cut = rng.randrange(len(events) + 1)
-    with tempfile.TemporaryDirectory() as folder, Store(folder) as store:
-        store.append(*events[:cut])
+    with tempfile.TemporaryDirectory() as folder, Log(folder) as log:
+        log.append(*events[:cut])
         for event in events[cut:]:
-            store.append(event)
-        found = store.annotations()
+            log.append(event)
+        found = log.annotations()
         assert dict(zip(zip(found["item_id"], found["annotator"], strict=True), found["decision_id"],
                         strict=True)) == expected
         for (item, by), id in expected.items():
-            holds = store.standing_of(item, by)
+            holds = log.standing_of(item, by)
             assert holds is not None
             assert holds.id == id
 
@@ -139,32 +139,32 @@ def test_an_event_comes_back_as_it_was_given_with_its_number_and_instant(tmp_pat
     event = decided(Decision("decision-1", "bilder/katze ü.png", "Ann Ö.", "correct", label="Kätzchen 🐈",
                              label_id="L1", certainty=7.5, note="line\nbreak", flags=("ethics", "bad_data"),
                              acted_at=at, seen=Seen(suggestion="L2", probs={"L1": 0.25, "L2": 0.75}, shown_ms=812.5)))
-    with Store(tmp_path, now=lambda: NOON) as store:
-        stored, = store.append(event)
+    with Log(tmp_path, now=lambda: NOON) as log:
+        stored, = log.append(event)
         assert (stored.seq, stored.stored_at) == (1, NOON)
-    with Store(tmp_path) as again:
+    with Log(tmp_path) as again:
         found = again.get("decision-1")
         assert found == stored
         assert found.acted_at == at
         assert decision_of(found).seen.probs == {"L1": 0.25, "L2": 0.75}
 
 
-def test_sending_twice_is_storing_once(store: Store):
+def test_sending_twice_is_storing_once(log: Log):
     event = decision("a")
-    first, = store.append(event)
-    second, third = store.append(event, event)
+    first, = log.append(event)
+    second, third = log.append(event, event)
     assert first == second == third
-    assert store.last_seq() == 1
+    assert log.last_seq() == 1
 
 
-def test_one_id_with_two_meanings_is_refused_and_its_whole_batch_with_it(store: Store):
-    store.append(decision("a"))
+def test_one_id_with_two_meanings_is_refused_and_its_whole_batch_with_it(log: Log):
+    log.append(decision("a"))
     with pytest.raises(IdReused, match=r"decision-a.*cat.*dog.*new id"):
-        store.append(decision("b"), decision("a", label="dog"))
-    assert store.get("decision-b") is None
+        log.append(decision("b"), decision("a", label="dog"))
+    assert log.get("decision-b") is None
     with pytest.raises(IdReused):
-        store.append(decision("c"), decision("c", label="dog"))
-    assert [event.id for event in store.events()] == ["decision-a"]
+        log.append(decision("c"), decision("c", label="dog"))
+    assert [event.id for event in log.events()] == ["decision-a"]
 
 
 @pytest.mark.parametrize("event", [
@@ -178,49 +178,49 @@ def test_one_id_with_two_meanings_is_refused_and_its_whole_batch_with_it(store: 
     Event("decision-1", "decided", "ann", NOON, {"verdict": "skip"}, item_id="caf\udce9.png"),
 ], ids=["no item", "no verdict", "takes nothing back", "nan", "a set", "a note that is no text",
         "seen that is no mapping", "half a surrogate pair"])
-def test_an_event_that_cant_be_written_down_is_refused_in_words_and_the_next_is_stored(store: Store, event: Event):
+def test_an_event_that_cant_be_written_down_is_refused_in_words_and_the_next_is_stored(log: Log, event: Event):
     with pytest.raises(BadInput):
-        store.append(decision("before"), event)
-    assert store.last_seq() == 0
-    assert len(store.append(decision("after"))) == 1
+        log.append(decision("before"), event)
+    assert log.last_seq() == 0
+    assert len(log.append(decision("after"))) == 1
 
 
-def test_names_that_look_like_sql_are_only_names(store: Store):
+def test_names_that_look_like_sql_are_only_names(log: Log):
     nasty = ["'; DROP TABLE event; --", '"x" OR 1=1', "%", "_", "a\nb", "[img]", ":id", "?"]
-    store.append(*(decision(item=name, by=name) for name in nasty))
-    assert set(labels(store)) == {(name, name) for name in nasty}
-    assert [event.item_id for event in store.events(item_id="%")] == ["%"]
-    assert store.claim(nasty, nasty[0], seconds=60) == nasty
-    assert store.claims() == dict.fromkeys(nasty, nasty[0])
+    log.append(*(decision(item=name, by=name) for name in nasty))
+    assert set(labels(log)) == {(name, name) for name in nasty}
+    assert [event.item_id for event in log.events(item_id="%")] == ["%"]
+    assert log.claim(nasty, nasty[0], seconds=60) == nasty
+    assert log.claims() == dict.fromkeys(nasty, nasty[0])
 
 
-def test_appending_nothing_stores_nothing(store: Store):
-    assert store.append() == []
-    assert store.last_seq() == 0
+def test_appending_nothing_stores_nothing(log: Log):
+    assert log.append() == []
+    assert log.last_seq() == 0
 
 
 # Reading
 
 
-def test_events_come_in_the_order_in_which_they_were_stored_and_can_be_chosen(store: Store):
+def test_events_come_in_the_order_in_which_they_were_stored_and_can_be_chosen(log: Log):
     n = 4_500  # more than two chunks
-    store.append(*(decision(f"{i:05}", item=f"img-{i % 3}", by=("bob", "ann")[i % 2], minute=-i) for i in range(n)))
+    log.append(*(decision(f"{i:05}", item=f"img-{i % 3}", by=("bob", "ann")[i % 2], minute=-i) for i in range(n)))
     taxonomy = Event("taxonomy-1", "taxonomy", "ann", NOON, {"labels": []})
-    store.append(taxonomy)
-    assert [event.seq for event in store.events()] == list(range(1, n + 2))
-    assert [event.id for event in store.events(n - 1)] == ["decision-04499", "taxonomy-1"]
-    assert [event.id for event in store.events(kind="taxonomy")] == ["taxonomy-1"]
-    assert [event.seq for event in store.events(4, item_id="img-1", annotator="ann")][:3] == [8, 14, 20]
+    log.append(taxonomy)
+    assert [event.seq for event in log.events()] == list(range(1, n + 2))
+    assert [event.id for event in log.events(n - 1)] == ["decision-04499", "taxonomy-1"]
+    assert [event.id for event in log.events(kind="taxonomy")] == ["taxonomy-1"]
+    assert [event.seq for event in log.events(4, item_id="img-1", annotator="ann")][:3] == [8, 14, 20]
 
 
-def test_annotations_hold_what_was_said_and_what_was_seen(store: Store):
+def test_annotations_hold_what_was_said_and_what_was_seen(log: Log):
     event = decided(Decision(
         "decision-1", "img-1", "ann", "correct", label="cat", label_id="L1", certainty=7, note="sure?",
         flags=("ethics", "second_look"), acted_at=NOON, seen=Seen(
             suggestion="L2", hidden=True, model="m1", taxonomy=3, certainty="carried", chosen_by="margin",
             shown_ms=8.5, scripted=True)), content="blake2b:00")
-    store.append(event, decision("other", item="img-2"))
-    rows = [dict(zip(columns, values, strict=True)) for columns in [store.annotations()]
+    log.append(event, decision("other", item="img-2"))
+    rows = [dict(zip(columns, values, strict=True)) for columns in [log.annotations()]
             for values in zip(*columns.values(), strict=True)]
     first, second = sorted(rows, key=lambda row: row["item_id"])
     assert first == {
@@ -231,56 +231,56 @@ def test_annotations_hold_what_was_said_and_what_was_seen(store: Store):
     assert (second["flags"], second["hidden"], second["scripted"], second["model"]) == ((), False, False, None)
 
 
-def test_a_few_columns_of_the_annotations_can_be_had_by_themselves(store: Store):
+def test_a_few_columns_of_the_annotations_can_be_had_by_themselves(log: Log):
     first = decision("a")
-    store.append(first, decision("b", item="img-2", label="dog"), taking_back(first))
-    found = store.annotations(columns=["label"])
+    log.append(first, decision("b", item="img-2", label="dog"), taking_back(first))
+    found = log.annotations(columns=["label"])
     assert set(found) == {"seq", "item_id", "annotator", "decision_id", "label"}
     assert (found["item_id"], found["label"]) == (["img-2"], ["dog"])
-    assert store.annotations(1, columns=["flags", "hidden"])["flags"] == [()]
+    assert log.annotations(1, columns=["flags", "hidden"])["flags"] == [()]
 
 
-def test_annotations_of_an_empty_log_are_empty_columns(store: Store):
-    columns = store.annotations()
+def test_annotations_of_an_empty_log_are_empty_columns(log: Log):
+    columns = log.annotations()
     assert "label" in columns
     assert set(map(len, columns.values())) == {0}
 
 
-def test_what_changed_since_can_be_read_by_itself(store: Store):
+def test_what_changed_since_can_be_read_by_itself(log: Log):
     mine, other = decision("a", "img-1", "ann"), decision("b", "img-2", "ann")
-    store.append(mine, other, decision("c", "img-1", "bob"))
-    seq = store.last_seq()
-    store.append(decision("d", "img-1", "ann", "dog", minute=1), taking_back(other))
-    assert sorted(store.changed_items(seq)) == ["img-1", "img-2"]
-    changed = store.annotations(seq)
+    log.append(mine, other, decision("c", "img-1", "bob"))
+    seq = log.last_seq()
+    log.append(decision("d", "img-1", "ann", "dog", minute=1), taking_back(other))
+    assert sorted(log.changed_items(seq)) == ["img-1", "img-2"]
+    changed = log.annotations(seq)
     assert sorted(zip(changed["item_id"], changed["annotator"], changed["label"], strict=True)) == [
         ("img-1", "ann", "dog"), ("img-1", "bob", "cat")]
-    assert store.changed_items(store.last_seq()) == []
-    assert store.annotations(store.last_seq())["item_id"] == []
+    assert log.changed_items(log.last_seq()) == []
+    assert log.annotations(log.last_seq())["item_id"] == []
 
 
-def test_an_undo_is_a_change_that_brings_the_former_answer_back(store: Store):
+def test_an_undo_is_a_change_that_brings_the_former_answer_back(log: Log):
     first = decision("a")
     revision = decision("b", label="dog", minute=1, replaces=first.id)
-    store.append(first, revision)
-    seq = store.last_seq()
-    store.append(taking_back(revision))
-    assert store.annotations(seq)["label"] == ["cat"]
-    store.append(taking_back(revision, "again"), taking_back(first))
-    assert store.annotations()["label"] == []
-    assert store.standing_of("img-1", "ann") is None
+    log.append(first, revision)
+    seq = log.last_seq()
+    log.append(taking_back(revision))
+    assert log.annotations(seq)["label"] == ["cat"]
+    log.append(taking_back(revision, "again"), taking_back(first))
+    assert log.annotations()["label"] == []
+    assert log.standing_of("img-1", "ann") is None
 
 
-def test_a_retraction_counts_whoever_made_it_and_only_for_its_own_item(store: Store):
+def test_a_retraction_counts_whoever_made_it_and_only_for_its_own_item(log: Log):
     wrong = decision("a", "img-1", "ann")
     stranger = Event("retract-x", "retracted", "ann", NOON, {"decision_id": "decision-b"}, item_id="img-9")
-    store.append(wrong, decision("b", "img-2", "ann"), taking_back(wrong, by="the boss"), stranger)
-    assert set(labels(store)) == {("img-2", "ann")}
+    log.append(wrong, decision("b", "img-2", "ann"), taking_back(wrong, by="the boss"), stranger)
+    assert set(labels(log)) == {("img-2", "ann")}
 
 
 @pytest.mark.parametrize("undo", [False, True], ids=["answers", "answers and undos"])
 def test_a_reader_sees_what_was_written_between_its_chunks(tmp_path: Path, undo: bool):
-    class Interrupted(Store):
+    class Interrupted(Log):
         n_reads = 0
 
         def _read(self, act):
@@ -291,10 +291,10 @@ def test_a_reader_sees_what_was_written_between_its_chunks(tmp_path: Path, undo:
             return super()._read(act)
 
     first = [decision(item=f"img-{i:04}") for i in range(4_100)]
-    with Interrupted(tmp_path) as store:
-        store.append(*first)
-        store.n_reads = 0
-        found = store.annotations()
+    with Interrupted(tmp_path) as log:
+        log.append(*first)
+        log.n_reads = 0
+        found = log.annotations()
     expected = {event.item_id: "cat" for event in first} | {"img-0000": "dog", "img-new": "cat"}
     if undo:
         del expected["img-0001"], expected["img-4099"]
@@ -307,73 +307,73 @@ def test_a_reader_sees_what_was_written_between_its_chunks(tmp_path: Path, undo:
 
 def test_an_item_is_claimed_by_one_at_a_time_until_the_claim_runs_out(tmp_path: Path):
     at = NOON
-    with Store(tmp_path, now=lambda: at) as store:
-        assert store.claim(["a", "b"], "ann", seconds=60) == ["a", "b"]
-        assert store.claim(["b", "c", "c"], "bob", seconds=60) == ["c"]
-        assert store.claims() == {"a": "ann", "b": "ann", "c": "bob"}
-        assert store.claims(exclude="ann") == {"c": "bob"}
+    with Log(tmp_path, now=lambda: at) as log:
+        assert log.claim(["a", "b"], "ann", seconds=60) == ["a", "b"]
+        assert log.claim(["b", "c", "c"], "bob", seconds=60) == ["c"]
+        assert log.claims() == {"a": "ann", "b": "ann", "c": "bob"}
+        assert log.claims(exclude="ann") == {"c": "bob"}
         at += timedelta(seconds=40)
-        assert store.claim(["a"], "ann", seconds=60) == ["a"]
+        assert log.claim(["a"], "ann", seconds=60) == ["a"]
         at += timedelta(seconds=40)
-        assert store.claims() == {"a": "ann"}
-        assert store.claim(["a", "b"], "bob", seconds=60) == ["b"]
+        assert log.claims() == {"a": "ann"}
+        assert log.claim(["a", "b"], "bob", seconds=60) == ["b"]
 
 
-def test_only_ones_own_claims_are_released(store: Store):
-    store.claim(["a", "b"], "ann", seconds=60)
-    store.claim(["c"], "bob", seconds=60)
-    store.release(["a", "c"], "ann")
-    assert store.claims() == {"b": "ann", "c": "bob"}
-    store.release(None, "ann")
-    assert store.claims() == {"c": "bob"}
-    assert store.claim([], "ann", seconds=60) == []
-    store.release([], "ann")
+def test_only_ones_own_claims_are_released(log: Log):
+    log.claim(["a", "b"], "ann", seconds=60)
+    log.claim(["c"], "bob", seconds=60)
+    log.release(["a", "c"], "ann")
+    assert log.claims() == {"b": "ann", "c": "bob"}
+    log.release(None, "ann")
+    assert log.claims() == {"c": "bob"}
+    assert log.claim([], "ann", seconds=60) == []
+    log.release([], "ann")
 
 
-def test_thousands_of_items_can_be_claimed_at_once(store: Store):
+def test_thousands_of_items_can_be_claimed_at_once(log: Log):
     ids = [f"img-{i}" for i in range(2_500)]
-    assert store.claim(ids, "ann", seconds=60) == ids
-    store.release(ids[:2_000], "ann")
-    assert set(store.claims()) == set(ids[2_000:])
+    assert log.claim(ids, "ann", seconds=60) == ids
+    log.release(ids[:2_000], "ann")
+    assert set(log.claims()) == set(ids[2_000:])
 
 
 # A project's log
 
 
 def test_a_project_keeps_its_id_and_is_created_once(tmp_path: Path):
-    with Store(tmp_path / "a" / "b") as first, Store(tmp_path / "a" / "b") as second:
+    with Log(tmp_path / "a" / "b") as first, Log(tmp_path / "a" / "b") as second:
         assert (first.created, second.created) == (True, False)
         assert first.id == second.id
-    with Store(tmp_path / "a" / "b") as third, Store(tmp_path / "c") as other:
+    with Log(tmp_path / "a" / "b") as third, Log(tmp_path / "c") as other:
         assert not third.created
         assert third.id == first.id != other.id
 
 
 @pytest.mark.parametrize("name", ["with space", "100%", "a?b=c", "#1", "ü", "-x"])
 def test_a_folder_may_bear_any_name(tmp_path: Path, name: str):
-    with Store(tmp_path / name) as store:
-        store.append(decision("a"))
-        kept = store.keep_copy("round-1")
-        assert store.copies()[0][:2] == (kept, 1)
+    with Log(tmp_path / name) as log:
+        log.append(decision("a"))
+        kept = log.keep_copy("round-1")
+        assert log.copies()[0][:2] == (kept, 1)
     assert (tmp_path / name / "log.db").stat().st_size > 0
 
 
 def test_a_log_of_a_newer_version_is_refused_untouched(tmp_path: Path):
-    Store(tmp_path).close()
+    Log(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
         connection.execute("UPDATE about SET value = '99' WHERE name = 'schema'")
     with pytest.raises(StoreError, match=r"newer hitl_widgets.*99.*Upgrade"):
-        Store(tmp_path)
+        Log(tmp_path)
 
 
 def test_a_closed_store_says_so(tmp_path: Path):
-    store = Store(tmp_path)
-    store.close()
-    store.close()
+    log = Log(tmp_path)
+    log.close()
+    log.close()
     with pytest.raises(StoreError, match="closed"):
-        store.append(decision("a"))
+        log.append(decision("a"))
     with pytest.raises(StoreError, match="closed"):
-        store.last_seq()
+        log.last_seq()
 
 
 # No decision is lost
@@ -382,11 +382,11 @@ WRITER = """
 import sys
 from datetime import datetime, timezone
 from hitl_widgets.events import Event
-from hitl_widgets.store import Store
-store = Store(sys.argv[1])
+from hitl_widgets.storage.log import Log
+log = Log(sys.argv[1])
 print("ready", flush=True)
 for i in range(int(sys.argv[3])):
-    event, = store.append(Event(f"{sys.argv[2]}-{i:06}", "decided", sys.argv[2], datetime.now(timezone.utc),
+    event, = log.append(Event(f"{sys.argv[2]}-{i:06}", "decided", sys.argv[2], datetime.now(timezone.utc),
                                 {"verdict": "answer", "label_id": "L1", "label": "cat"}, item_id=f"img-{i}"))
     print(event.id, flush=True)
 """
@@ -400,8 +400,8 @@ def writer(folder: Path, name: str, n: int) -> subprocess.Popen[str]:
     return process
 
 
-def test_every_commit_waits_for_the_disk(store: Store):
-    for engine in (store._engine, store._writer):
+def test_every_commit_waits_for_the_disk(log: Log):
+    for engine in (log._engine, log._writer):
         with engine.connect() as conn:
             asked = [conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
         assert asked == ["persist", 2]  # 2 is FULL
@@ -416,33 +416,33 @@ def test_a_killed_process_loses_nothing_that_was_stored(tmp_path: Path):
             told += [process.stdout.readline().strip() for _ in range(rng.randint(1, 25))]
             os.kill(process.pid, signal.SIGKILL)
             told += process.stdout.read().split()
-    with Store(tmp_path) as store:
-        there = {event.id for event in store.events()}
+    with Log(tmp_path) as log:
+        there = {event.id for event in log.events()}
         assert set(told) <= there
-        assert set(store.annotations()["decision_id"]) == there
+        assert set(log.annotations()["decision_id"]) == there
 
 
 def test_two_processes_write_one_log_and_each_sees_the_others_decisions(tmp_path: Path):
-    with Store(tmp_path) as store, writer(tmp_path, "other-process", 30) as process:
-        mine = [store.append(decision(item=f"mine-{i}"))[0] for i in range(30)]
+    with Log(tmp_path) as log, writer(tmp_path, "other-process", 30) as process:
+        mine = [log.append(decision(item=f"mine-{i}"))[0] for i in range(30)]
         process.communicate(timeout=60)
         assert process.returncode == 0
-        assert [event.seq for event in store.events()] == list(range(1, 61))
-        assert len(list(store.events(annotator="other-process"))) == 30
-        assert len(labels(store)) == 60
-        assert all(store.get(event.id) == event for event in mine)
+        assert [event.seq for event in log.events()] == list(range(1, 61))
+        assert len(list(log.events(annotator="other-process"))) == 30
+        assert len(labels(log)) == 60
+        assert all(log.get(event.id) == event for event in mine)
 
 
-def test_eight_threads_write_and_read_at_once(store: Store):
+def test_eight_threads_write_and_read_at_once(log: Log):
     failed: list[BaseException] = []
 
     def work(name: str) -> None:
         try:
             for i in range(15):
-                event, = store.append(decision(f"{name}-{i}", item=f"img-{i}", by=name))
-                assert store.get(event.id) == event
-                assert store.annotations(event.seq - 1)["item_id"].count(f"img-{i}") >= 1
-                store.claim([f"img-{i}"], name, seconds=1)
+                event, = log.append(decision(f"{name}-{i}", item=f"img-{i}", by=name))
+                assert log.get(event.id) == event
+                assert log.annotations(event.seq - 1)["item_id"].count(f"img-{i}") >= 1
+                log.claim([f"img-{i}"], name, seconds=1)
         except BaseException as error:
             failed.append(error)
 
@@ -452,12 +452,12 @@ def test_eight_threads_write_and_read_at_once(store: Store):
     for thread in threads:
         thread.join()
     assert failed == []
-    assert [event.seq for event in store.events()] == list(range(1, 121))
-    assert len(labels(store)) == 120
+    assert [event.seq for event in log.events()] == list(range(1, 121))
+    assert len(labels(log)) == 120
 
 
-def test_what_waits_together_is_committed_together_and_one_threads_mistake_is_its_own(store: Store):
-    store.append(decision("taken", item="first"))
+def test_what_waits_together_is_committed_together_and_one_threads_mistake_is_its_own(log: Log):
+    log.append(decision("taken", item="first"))
     acts = {"a": decision("a"), "bad": decision("taken", label="dog"), "b": decision("b", by="bob")}
     outcome: dict[str, object] = {}
     n_commits = 0
@@ -468,16 +468,16 @@ def test_what_waits_together_is_committed_together_and_one_threads_mistake_is_it
 
     def work(name: str) -> None:
         try:
-            outcome[name] = store.append(acts[name])[0].id
+            outcome[name] = log.append(acts[name])[0].id
         except IdReused as error:
             outcome[name] = error
 
     def all_at_once() -> None:
         threads = [threading.Thread(target=work, args=(name,)) for name in acts]
-        with store._lock:  # as while another transaction is written
+        with log._lock:  # as while another transaction is written
             for thread in threads:
                 thread.start()
-            while len(store._waiting) < len(acts):
+            while len(log._waiting) < len(acts):
                 pass
         for thread in threads:
             thread.join()
@@ -486,18 +486,18 @@ def test_what_waits_together_is_committed_together_and_one_threads_mistake_is_it
     assert outcome["a"] == "decision-a"
     assert outcome["b"] == "decision-b"
     assert isinstance(outcome["bad"], IdReused)
-    assert store.last_seq() == 3
+    assert log.last_seq() == 3
 
     acts = {name: decision(name * 3, by=name) for name in "cdefg"}
-    sa.event.listen(store._engine, "commit", count)
+    sa.event.listen(log._engine, "commit", count)
     all_at_once()
     assert n_commits == 1
-    assert store.last_seq() == 8
+    assert log.last_seq() == 8
 
 
-def locked_out(store: Store) -> bool:
-    """Whether another program would have to wait for this store."""
-    with closing(sqlite3.connect(store.folder / "log.db", timeout=0, isolation_level=None)) as other:
+def locked_out(log: Log) -> bool:
+    """Whether another program would have to wait for this log."""
+    with closing(sqlite3.connect(log.folder / "log.db", timeout=0, isolation_level=None)) as other:
         try:
             other.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
@@ -509,27 +509,27 @@ def locked_out(store: Store) -> bool:
 # Python says so when an interrupt falls into a weak reference's callback, and goes on.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("act", ["append", "claim", "get", "annotations", "keep_copy"])
-def test_an_interrupt_at_any_line_leaves_all_or_nothing_and_holds_nobody_up(store: Store, act: str):
+def test_an_interrupt_at_any_line_leaves_all_or_nothing_and_holds_nobody_up(log: Log, act: str):
     packages = tuple(str(Path(sys.modules[name].__file__).parent) for name in ("hitl_widgets", "sqlalchemy"))
     source = Path(sys.modules["hitl_widgets.storage.log"].__file__).read_text().splitlines()
     # Python comes by these lines on the way out too, where it takes no interrupt in earnest.
     exits = {n for n, line in enumerate(source, 1) if "with self._lock" in line or "self._waiting.pop" in line}
     event, countdown = decision("before"), 0
-    acts = {"append": lambda: store.append(event), "claim": lambda: store.claim(["a"], "ann", seconds=60),
-            "get": lambda: store.get(event.id), "annotations": lambda: store.annotations(),
-            "keep_copy": lambda: store.keep_copy("round-1")}
+    acts = {"append": lambda: log.append(event), "claim": lambda: log.claim(["a"], "ann", seconds=60),
+            "get": lambda: log.get(event.id), "annotations": lambda: log.annotations(),
+            "keep_copy": lambda: log.keep_copy("round-1")}
 
     def interrupt(frame, what, _):
         nonlocal countdown
         if not frame.f_code.co_filename.startswith(packages):
             return None
-        if what == "line" and not (frame.f_lineno in exits and frame.f_code.co_filename.endswith("store.py")):
+        if what == "line" and not (frame.f_lineno in exits and frame.f_code.co_filename.endswith("log.py")):
             countdown -= 1
             if countdown == 0:
                 raise KeyboardInterrupt
         return interrupt
 
-    store.append(event)
+    log.append(event)
     acts[act]()
     n_interrupted, outer = 0, sys.gettrace()
     while True:
@@ -541,18 +541,18 @@ def test_an_interrupt_at_any_line_leaves_all_or_nothing_and_holds_nobody_up(stor
             caught = error  # kept with its frames, as IPython keeps the last one
         finally:
             sys.settrace(outer)
-        assert not store._lock.locked()
-        assert not store._waiting
-        assert not locked_out(store)
-        assert (store.get(event.id) is None) == (store.standing_of(event.item_id, "ann") is None)
+        assert not log._lock.locked()
+        assert not log._waiting
+        assert not locked_out(log)
+        assert (log.get(event.id) is None) == (log.standing_of(event.item_id, "ann") is None)
         if countdown > 0:
             break  # it came to its end before the interrupt
         while not isinstance(caught, KeyboardInterrupt | None):
             caught = caught.__context__
         n_interrupted += 1
     assert n_interrupted > 3
-    assert store.append(event)[0].id == event.id
-    assert store.claim(["a"], "ann", seconds=60) == ["a"]
+    assert log.append(event)[0].id == event.id
+    assert log.claim(["a"], "ann", seconds=60) == ["a"]
 
 
 @pytest.fixture
@@ -564,14 +564,14 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_interrupts_in_earnest_lose_nothing_that_was_stored(store: Store):
+def test_interrupts_in_earnest_lose_nothing_that_was_stored(log: Log):
     rng, told, n_interrupted = random.Random(0), [], 0
     tried = [decision(f"{i:04}", item=f"img-{i}") for i in range(60)]
     for event in tried:
         timer = threading.Timer(rng.random() * 0.01, signal.raise_signal, (signal.SIGINT,))
         try:
             timer.start()
-            told.append(store.append(event)[0].id)
+            told.append(log.append(event)[0].id)
             timer.join()
             for _ in range(1_000):
                 pass  # the interrupt strikes here, if it hasn't yet
@@ -579,11 +579,11 @@ def test_interrupts_in_earnest_lose_nothing_that_was_stored(store: Store):
             n_interrupted += 1
     timer.join()
     assert n_interrupted == len(tried)
-    assert not store._lock.locked()
-    assert not locked_out(store)
-    there = {event.id for event in store.events()}
+    assert not log._lock.locked()
+    assert not locked_out(log)
+    there = {event.id for event in log.events()}
     assert set(told) <= there
-    assert set(store.annotations()["decision_id"]) == there
+    assert set(log.annotations()["decision_id"]) == there
 
 
 # A full disk, a held log, a folder that can't be written
@@ -592,68 +592,68 @@ def test_interrupts_in_earnest_lose_nothing_that_was_stored(store: Store):
 def test_a_full_disk_is_said_and_nothing_is_half_stored(tmp_path: Path):
     pages = 2**30
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'log.db'}", poolclass=sa.NullPool)
-    with Store(tmp_path, engine=engine) as store:
+    with Log(tmp_path, engine=engine) as log:
         sa.event.listen(engine, "connect", lambda opened, _: opened.execute(f"PRAGMA max_page_count = {pages}"))
-        store.append(decision("first"))
+        log.append(decision("first"))
         pages = 1  # SQLite takes it for "no more than now"
         with pytest.raises(DiskFull, match="half stored"):
-            store.append(*(decision(item=f"img-{i}") for i in range(500)))
-        assert store.last_seq() == 1
-        assert store.annotations()["decision_id"] == ["decision-first"]
+            log.append(*(decision(item=f"img-{i}") for i in range(500)))
+        assert log.last_seq() == 1
+        assert log.annotations()["decision_id"] == ["decision-first"]
         pages = 2**30
-        assert len(store.append(*(decision(item=f"img-{i}") for i in range(500)))) == 500
+        assert len(log.append(*(decision(item=f"img-{i}") for i in range(500)))) == 500
 
 
-def test_a_file_that_may_not_grow_is_said_and_works_again_without_reopening(store: Store):
+def test_a_file_that_may_not_grow_is_said_and_works_again_without_reopening(log: Log):
     resource = pytest.importorskip("resource")
-    store.append(decision("first"))
+    log.append(decision("first"))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, ((store.folder / "log.db").stat().st_size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((log.folder / "log.db").stat().st_size, hard))
     try:
         with pytest.raises(DiskFull, match=r"quota.*half stored"):
-            store.append(*(decision(item=f"img-{i}") for i in range(500)))
+            log.append(*(decision(item=f"img-{i}") for i in range(500)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert len(store.append(*(decision(item=f"img-{i}") for i in range(500)))) == 500
+    assert len(log.append(*(decision(item=f"img-{i}") for i in range(500)))) == 500
 
 
-def test_a_copy_that_finds_no_room_leaves_nothing_behind(store: Store):
+def test_a_copy_that_finds_no_room_leaves_nothing_behind(log: Log):
     resource = pytest.importorskip("resource")
-    store.append(decision("first"))
+    log.append(decision("first"))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
     try:
         with pytest.raises(DiskFull, match=r"no copy .* as it was"):
-            store.keep_copy("round-1")
+            log.keep_copy("round-1")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert list((store.folder / "copies").iterdir()) == []
-    assert store.last_seq() == 1
+    assert list((log.folder / "copies").iterdir()) == []
+    assert log.last_seq() == 1
 
 
 def test_a_log_that_another_program_holds_is_said_and_can_be_tried_again(tmp_path: Path):
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'log.db'}", connect_args={"timeout": 0.05})
-    with Store(tmp_path, engine=engine) as store, \
+    with Log(tmp_path, engine=engine) as log, \
             closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LogBusy, match=r"nothing was stored.*[Tt]ry again"):
-            store.append(decision("a"))
-        assert store.last_seq() == 0
+            log.append(decision("a"))
+        assert log.last_seq() == 0
         other.execute("ROLLBACK")
-        assert store.append(decision("a"))[0].seq == 1
+        assert log.append(decision("a"))[0].seq == 1
 
 
 def test_a_folder_that_cant_be_made_is_read_only_in_words(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(ReadOnly, match="can't be made"):
-        Store(tmp_path / "file" / "project")
+        Log(tmp_path / "file" / "project")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX here")
 @pytest.mark.parametrize("path", [".", "log.db"])
 def test_a_folder_or_log_that_cant_be_written_is_read_only_in_words(path: str):
     with tempfile.TemporaryDirectory() as folder:
-        Store(folder).close()
+        Log(folder).close()
         mode = os.stat(Path(folder, path)).st_mode
         os.chmod(folder, 0o755)
         os.chmod(Path(folder, path), 0o555)
@@ -661,7 +661,7 @@ def test_a_folder_or_log_that_cant_be_written_is_read_only_in_words(path: str):
             os.setresuid(65534, 65534, 0)  # whom permissions bind
         try:
             with pytest.raises(ReadOnly, match="permissions"):
-                Store(folder)
+                Log(folder)
         finally:
             if root:
                 os.setresuid(0, 0, 0)
@@ -669,11 +669,11 @@ def test_a_folder_or_log_that_cant_be_written_is_read_only_in_words(path: str):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="an open file can't be moved elsewhere")
-def test_a_log_moved_away_under_an_open_store_is_said(store: Store):
-    store.append(decision("a"))
-    (store.folder / "log.db").rename(store.folder / "elsewhere.db")
+def test_a_log_moved_away_under_an_open_store_is_said(log: Log):
+    log.append(decision("a"))
+    (log.folder / "log.db").rename(log.folder / "elsewhere.db")
     with pytest.raises(ReadOnly, match="moved or deleted"):
-        store.append(decision("b"))
+        log.append(decision("b"))
 
 
 # Damage and copies
@@ -718,54 +718,54 @@ def a_crash_and_then_garbage(log: Path) -> None:
 @pytest.mark.parametrize("harm", [garbage, truncation, bad_page, emptying, loss, a_crash_and_then_garbage])
 def test_a_damaged_log_names_the_newest_good_copy_and_how_to_go_on(tmp_path: Path, harm):
     folder = tmp_path / "it's a project"
-    with Store(folder) as store:
-        store.append(*(decision(item=f"img-{i}") for i in range(300)))
-        store.keep_copy("round-1")
-        good = store.keep_copy("round-2")
-        bad_page(store.keep_copy("round-3"))
-        store.append(decision(item="after the last copy"))
+    with Log(folder) as log:
+        log.append(*(decision(item=f"img-{i}") for i in range(300)))
+        log.keep_copy("round-1")
+        good = log.keep_copy("round-2")
+        bad_page(log.keep_copy("round-3"))
+        log.append(decision(item="after the last copy"))
     harm(folder / "log.db")
     with pytest.raises(LogDamaged) as caught:
-        Store(folder)
+        Log(folder)
     said = str(caught.value)
     assert str(good) in said
     assert "300 decisions" in said
     command = said.partition("run: ")[2]
     subprocess.run(command, shell=True, check=harm is not loss, stderr=subprocess.DEVNULL)
-    with Store(folder) as restored:
+    with Log(folder) as restored:
         assert restored.last_seq() == len(labels(restored)) == 300
         assert [copy.n_decisions for copy in restored.copies()] == [None, 300, 300]
 
 
 def test_a_damaged_log_without_copies_says_that_too(tmp_path: Path):
-    Store(tmp_path).close()
+    Log(tmp_path).close()
     garbage(tmp_path / "log.db")
     with pytest.raises(LogDamaged, match=r"no good copy.*\.recover"):
-        Store(tmp_path)
+        Log(tmp_path)
 
 
 def test_a_log_too_large_to_check_at_opening_says_so_when_a_bad_page_is_read_or_copied(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("hitl_widgets.storage.log._CHECKED_AT_OPENING", 0)
-    with Store(tmp_path) as store:
-        store.append(*(decision(item=f"img-{i}") for i in range(300)))
-        store.keep_copy("round-1")
+    with Log(tmp_path) as log:
+        log.append(*(decision(item=f"img-{i}") for i in range(300)))
+        log.keep_copy("round-1")
     bad_page(tmp_path / "log.db")
-    with Store(tmp_path) as store:
+    with Log(tmp_path) as log:
         with pytest.raises(LogDamaged, match="300 decisions"):
-            store.keep_copy("round-2")
+            log.keep_copy("round-2")
         with pytest.raises(LogDamaged, match="300 decisions"):
-            json.dumps([store.annotations(), [event.id for event in store.events()]])
+            json.dumps([log.annotations(), [event.id for event in log.events()]])
 
 
 def test_the_newest_ten_copies_stay(tmp_path: Path):
     at = NOON
-    with Store(tmp_path, now=lambda: at) as store:
+    with Log(tmp_path, now=lambda: at) as log:
         for i in range(12):
-            store.append(decision(item=f"img-{i}"))
-            store.keep_copy(f"round-{i}")
+            log.append(decision(item=f"img-{i}"))
+            log.keep_copy(f"round-{i}")
             at += timedelta(minutes=1)
         (tmp_path / "copies" / "mine.db").write_text("not a copy")
-        copies = store.copies()
+        copies = log.copies()
     assert [copy.n_decisions for copy in copies] == list(range(12, 2, -1))
     assert copies[0].made_at == NOON + timedelta(minutes=11)
     assert copies[0].path.name.endswith("-round-11.db")
@@ -774,44 +774,44 @@ def test_the_newest_ten_copies_stay(tmp_path: Path):
 def test_a_project_opened_by_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "other").mkdir()
-    with Store("project") as store:
+    with Log("project") as log:
         os.chdir(tmp_path / "other")
-        store.append(decision("a"))
-        assert store.keep_copy("round-1").is_relative_to(tmp_path / "project")
+        log.append(decision("a"))
+        assert log.keep_copy("round-1").is_relative_to(tmp_path / "project")
     assert list((tmp_path / "other").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..\\x", "x" * 81, "a b"])
-def test_a_copys_name_is_a_plain_file_name(store: Store, name: str):
+def test_a_copys_name_is_a_plain_file_name(log: Log, name: str):
     with pytest.raises(BadInput):
-        store.keep_copy(name)
+        log.keep_copy(name)
 
 
-def test_a_snapshot_is_a_whole_log_at_any_path(store: Store, tmp_path: Path):
-    store.append(decision("a"))
+def test_a_snapshot_is_a_whole_log_at_any_path(log: Log, tmp_path: Path):
+    log.append(decision("a"))
     (tmp_path / "elsewhere").mkdir()
     path = tmp_path / "elsewhere" / "log.db"
     path.write_text("what was there before")
-    assert store.snapshot(path) == path
-    store.append(decision("b"))
-    with Store(path.parent) as other:
-        assert other.id == store.id
+    assert log.snapshot(path) == path
+    log.append(decision("b"))
+    with Log(path.parent) as other:
+        assert other.id == log.id
         assert [event.id for event in other.events()] == ["decision-a"]
     with pytest.raises(StoreError, match="no copy"):
-        store.snapshot(tmp_path / "missing" / "log.db")
+        log.snapshot(tmp_path / "missing" / "log.db")
 
 
-def test_a_copy_made_while_others_write_is_consistent(store: Store):
+def test_a_copy_made_while_others_write_is_consistent(log: Log):
     done = threading.Event()
 
     def write() -> None:
         while not done.is_set():
-            store.append(decision(item=new_id()))
+            log.append(decision(item=new_id()))
 
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        kept = [store.keep_copy(f"round-{i}") for i in range(5)]
+        kept = [log.keep_copy(f"round-{i}") for i in range(5)]
     finally:
         done.set()
         thread.join()
@@ -819,5 +819,5 @@ def test_a_copy_made_while_others_write_is_consistent(store: Store):
         folder = path.with_suffix("")
         folder.mkdir()
         shutil.copy(path, folder / "log.db")
-        with Store(folder) as copy:
+        with Log(folder) as copy:
             assert len(list(copy.events())) == len(labels(copy))

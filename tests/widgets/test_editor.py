@@ -159,7 +159,7 @@ def test_an_edit_that_the_disk_could_not_take_comes_again(opened, monkeypatch):
     with monkeypatch.context() as full:
         def refuse(*_, **__):
             raise DiskFull("the disk is full")
-        full.setattr(wb.project.store, "append", refuse)
+        full.setattr(wb.project.log, "append", refuse)
         reply = browser.editor.receive(act)
         assert (reply["kind"], reply["again"]) == ("rejected", True)
     assert browser.editor.receive(act)["kind"] == "stored"

@@ -665,9 +665,9 @@ def test_a_label_renamed_meanwhile_is_the_same_label_under_its_former_name(wb):
 def test_claims_are_given_back_when_the_card_takes_over(wb):
     review = wb.review(view=images.ClassLabeller(options=wb.taxonomy.names))
     wait_for(lambda: len(review._window) == AHEAD)
-    assert len(wb.project.store.claims(exclude="bob")) == AHEAD + 1
+    assert len(wb.project.log.claims(exclude="bob")) == AHEAD + 1
     wb.review()
-    assert len(wb.project.store.claims(exclude="bob")) == 0
+    assert len(wb.project.log.claims(exclude="bob")) == 0
     assert review._closed
 
 

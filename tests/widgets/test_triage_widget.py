@@ -133,7 +133,7 @@ def test_assigning_answers_all_of_them_in_one_act_and_one_undo_takes_all_back(la
 def test_the_log_tells_what_was_seen_at_the_desk(laid):
     wb, others = laid
     act = others.assign(IDS[:1], "cat")
-    seen = wb.project.store.get(f"{act.id}-0").body["seen"]
+    seen = wb.project.log.get(f"{act.id}-0").body["seen"]
     assert (seen["chosen_by"], seen["hidden"], seen["taxonomy"]) == ("desk", True, 1)
     assert wb.annotations().set_index("item_id").loc[IDS[0], "verdict"] == "answer"
 
