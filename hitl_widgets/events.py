@@ -77,10 +77,10 @@ def decided(decision: Decision, *, content: str | None = None) -> Event:
             body[name] = value
     for name in ("wrong", "missing"):
         if (region := getattr(decision, name)) is not None:
-            body[name] = region.as_body()
+            body[name] = region.to_dict()
     if decision.flags:
         body["flags"] = list(decision.flags)
-    if seen := decision.seen.as_body():
+    if seen := decision.seen.to_dict():
         body["seen"] = seen
     if content is not None:
         body["content"] = content
@@ -94,8 +94,8 @@ def decision_of(event: Event) -> Decision:
     return Decision(id=event.id, item_id=event.item_id or "", annotator=event.annotator, verdict=body["verdict"],
                     label=body.get("label"), label_id=body.get("label_id"), certainty=body.get("certainty"),
                     note=body.get("note"), flags=tuple(body.get("flags", ())), replaces=body.get("replaces"),
-                    seen=Seen.from_body(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at,
-                    reason=body.get("reason"), **{name: Region.from_body(body[name]) for name in ("wrong", "missing")
+                    seen=Seen.from_dict(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at,
+                    reason=body.get("reason"), **{name: Region.from_dict(body[name]) for name in ("wrong", "missing")
                                                   if name in body})
 
 

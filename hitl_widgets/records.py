@@ -109,15 +109,15 @@ class Seen:
         """The label_id that the person could see suggested, or None."""
         return None if self.hidden else self.suggestion
 
-    def as_body(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The fields that say something, ready for JSON."""
         empty = Seen()
         return {f.name: (dict(v) if f.name == "probs" else v) for f in fields(self)
                 if (v := getattr(self, f.name)) != getattr(empty, f.name)}
 
     @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> Seen:
-        """Read what `as_body` wrote; BadInput names a field that doesn't exist."""
+    def from_dict(cls, body: Mapping[str, Any]) -> Seen:
+        """Read what `to_dict` wrote; BadInput names a field that doesn't exist."""
         if not isinstance(body, Mapping):
             raise BadInput(f"seen is {type(body).__name__}; a mapping of what was on screen is expected.")
         known = {f.name for f in fields(cls)}
@@ -179,13 +179,13 @@ class Region:
         """How many pixels lie inside."""
         return sum(self.runs[1::2])
 
-    def as_body(self) -> dict[str, list[int]]:
+    def to_dict(self) -> dict[str, list[int]]:
         """Ready for JSON."""
         return {"size": list(self.size), "runs": list(self.runs)}
 
     @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> Region:
-        """Read what `as_body` wrote; BadInput when it is no region."""
+    def from_dict(cls, body: Mapping[str, Any]) -> Region:
+        """Read what `to_dict` wrote; BadInput when it is no region."""
         try:
             return cls(tuple(body["size"]), tuple(body["runs"]))
         except (KeyError, TypeError) as error:

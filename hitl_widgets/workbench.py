@@ -77,7 +77,7 @@ class Workbench:
         reads is an item's embedding, and when the taxonomy changes it is given other outputs
     annotator : who is labelling; None takes JupyterHub's user, else the system's
     holdout, seed : share of the pool that only measures, never trains; drawn by a hash of seed and id: it never moves
-    answers : how many annotators are asked about each item
+    annotators_per_item : how many annotators are asked about each item
     audit : share of what people are asked, hold-out aside, that is drawn by chance whatever the strategy, so that error
         rates are those of the pool
 
@@ -97,8 +97,9 @@ class Workbench:
 
     def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None,
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
-                 device: str = "auto", annotator: str | None = None, holdout: float = 0.2, answers: int = 1,
-                 seed: int = 0, head: str | None = None, audit: float = AUDIT_SHARE) -> None:
+                 device: str = "auto", annotator: str | None = None, holdout: float = 0.2,
+                 annotators_per_item: int = 1, seed: int = 0, head: str | None = None,
+                 audit: float = AUDIT_SHARE) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
             raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
@@ -107,8 +108,8 @@ class Workbench:
         if taxonomy is not None and not isinstance(taxonomy, Taxonomy):
             taxonomy = Taxonomy(taxonomy)
         who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
-        self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout, answers=answers,
-                               seed=seed, audit=audit)
+        self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
+                               annotators_per_item=annotators_per_item, seed=seed, audit=audit)
         self.annotator_is_default = annotator is None and who == NOBODY
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._shelf: Shelf | None = None
@@ -359,7 +360,7 @@ class Workbench:
         from .project.auto_label import go_on
         project = self.project
         project.refresh()
-        return go_on(project.stands, self.pool, project.relabel(), annotator=self.annotator, tolerance=tolerance,
+        return go_on(project.state, self.pool, project.relabel(), annotator=self.annotator, tolerance=tolerance,
                      seed=project.settings["seed"], features=self.shelf.features, record=project.note_presumed)
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:

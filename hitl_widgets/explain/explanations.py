@@ -132,7 +132,7 @@ def before_and_after(shelf: Shelf, said: Sequence[Any], n_round: int, *, n: int,
     pool, taxonomy = shelf.project.pool, shelf.project.taxonomy
     answers = shelf.project.training_answers().set_index("item_id")["label_id"]
     wrong = {item_id: np.logical_or.reduce(regions) for item_id, pairs in said if item_id in answers.index
-             and (regions := [Region.from_body(pair[0]).mask() for pair in pairs if pair[0] is not None])}
+             and (regions := [Region.from_dict(pair[0]).mask() for pair in pairs if pair[0] is not None])}
     if not wrong:
         raise BadInput("no region of an item that teaches is marked as wrong; mark some on the card, or with "
                        "wb.decide(..., wrong=mask).")

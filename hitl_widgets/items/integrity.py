@@ -67,7 +67,7 @@ class Contents:
                     "of its own, or put the old content back.")
 
 
-def belongs(pool: Pool, folder: Path, say: Callable[[str], None]) -> bool:
+def belongs(pool: Pool, folder: Path, notify: Callable[[str], None]) -> bool:
     """Compare today's ids with those that the folder remembers, which lie beside the log: True when some are the same,
     False when it remembers none.
 
@@ -91,7 +91,7 @@ def belongs(pool: Pool, folder: Path, say: Callable[[str], None]) -> bool:
                             f"{len(pool)} such as {pool.ids[0]!r}. Open it with its own pool, or choose another folder "
                             "for this one.")
         if len(pool) > found or len(ids) > found:
-            say(f"{folder.name}: {len(pool) - found} new items joined the pool, {len(ids) - found} are absent.")
+            notify(f"{folder.name}: {len(pool) - found} new items joined the pool, {len(ids) - found} are absent.")
     draft = kept.with_suffix(".new")
     draft.write_bytes(zlib.compress(pool.digest.encode() + b"\0" + "\0".join(pool.ids).encode(), 1))
     draft.replace(kept)

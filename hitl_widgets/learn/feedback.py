@@ -73,8 +73,8 @@ def marked_items(shelf: Shelf, items: LabelledImages) -> Marked | None:
     placed = place({row: _joined(known[row], answered=row < n and not doubted[row]) for row in views}, shelf.view.box,
                    (size[0], size[1]))
     for row, why in placed.left_out.items():
-        project.say(f"item {names[row]!r}: {why}, so that the training can't hear it.")
-    said = [[names[row], [[None if region is None else region.as_body() for region in (d.wrong, d.missing)]
+        project.notify(f"item {names[row]!r}: {why}, so that the training can't hear it.")
+    said = [[names[row], [[None if region is None else region.to_dict() for region in (d.wrong, d.missing)]
                           for d in sorted(known[row], key=lambda decision: decision.annotator)]] for row in views]
     chosen = [i for i in range(len(placed)) if placed.wrong[i].any()][:ENOUGH]
     shown = [views[row] for row in placed.rows[chosen].tolist()]

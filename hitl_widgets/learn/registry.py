@@ -117,7 +117,7 @@ class Shelf:
                     raise
                 self.missing = f"{error} {again}"
         if self.missing:
-            self.project.say(f"{self.project.folder.name}: {self.missing}")
+            self.project.notify(f"{self.project.folder.name}: {self.missing}")
 
     def adopt(self, net: nn.Module, *, origin: str, label_ids: Sequence[str] | None = None) -> str:
         """Make a net the project's model; its version comes back. The weights are on disk before the log says so.
@@ -218,7 +218,7 @@ class Shelf:
             self._given, self._view = former
             raise
         if self._given is not former[0]:
-            self.project.say(f"The net given is of another build than the project's former one: from now on open "
+            self.project.notify(f"The net given is of another build than the project's former one: from now on open "
                              f"{self.project.folder.name} with model=... a net of this build.")
         return version
 

@@ -47,15 +47,15 @@ class Reliance:
         return {"reliance, marked items": self.marked, "reliance, unmarked items": self.unmarked,
                 "attribution in the region": self.share}
 
-    def as_body(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return {"area": self.area, **{name: None if not (figure := getattr(self, name)).n else
                                       [float(figure), figure.n, figure.low, figure.high]
                                       for name in ("marked", "unmarked", "share")}}
 
     @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> Reliance:
-        """Read what `as_body` wrote."""
+    def from_dict(cls, body: Mapping[str, Any]) -> Reliance:
+        """Read what `to_dict` wrote."""
         marked, unmarked, share = (
             Figure(math.nan, n=0) if body[name] is None else
             Figure(body[name][0], n=body[name][1], low=body[name][2], high=body[name][3])

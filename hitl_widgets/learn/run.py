@@ -142,11 +142,11 @@ class Run:
                          f"{figure} after")
         return lines
 
-    def as_body(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """What the log keeps of it."""
         return {"model": self.model, "adopted": self.adopted, "n_training": self.n_training,
                 "n_validation": self.n_validation, "round": self.round,
-                "before": self.before.as_body(), "after": self.after.as_body(),
+                "before": self.before.to_dict(), "after": self.after.to_dict(),
                 "gain": None if not self.gain.n else [float(self.gain), self.gain.n, self.gain.low, self.gain.high],
                 "why": self.gain.why, "stopped_because": self.stopped_because, "seconds": self.seconds,
                 "accuracy": None if not self.after.n else float(self.after["accuracy"]), "n": self.after.n,
@@ -154,14 +154,14 @@ class Run:
                             for row in self.history.to_dict("records")],
                 **({"taken": self.taken} if self.taken else {}),
                 **({} if self.relies_after is None else {
-                    "reasons": self.reasons, "relies_after": self.relies_after.as_body(),
-                    "relies_before": None if self.relies_before is None else self.relies_before.as_body()})}
+                    "reasons": self.reasons, "relies_after": self.relies_after.to_dict(),
+                    "relies_before": None if self.relies_before is None else self.relies_before.to_dict()})}
 
     @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> Run:
-        """Read what `as_body` wrote."""
+    def from_dict(cls, body: Mapping[str, Any]) -> Run:
+        """Read what `to_dict` wrote."""
         value, n, low, high = body["gain"] or (float("nan"), 0, float("nan"), float("nan"))
-        return cls(before=Metrics.from_body(body["before"]), after=Metrics.from_body(body["after"]),
+        return cls(before=Metrics.from_dict(body["before"]), after=Metrics.from_dict(body["after"]),
                    gain=Figure(value, n=n, low=low, high=high, why=body["why"]), model=body["model"],
                    adopted=body["adopted"], n_training=body["n_training"], history=pd.DataFrame(body["history"]),
                    stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
@@ -172,7 +172,7 @@ class Run:
 
 
 def _reliance_of(body: Mapping[str, Any] | None) -> Reliance | None:
-    return None if body is None else Reliance.from_body(body)
+    return None if body is None else Reliance.from_dict(body)
 
 
 def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> LabelledImages:
@@ -256,8 +256,8 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
                **({} if certainty == "weight" else {"certainty": certainty}), **({} if body == 1 else {"body": body}))
     former = _former(shelf, key)
     if former is not None:
-        project.say(f"Nothing was said since round {former.round} that it didn't learn from: this is what it gained. "
-                    "To train on all the same, pass another seed.")
+        project.notify(f"Nothing was said since round {former.round} that it didn't learn from: this is what it "
+                       "gained. To train on all the same, pass another seed.")
         return former if marked is None else replace(
             former, witness=partial(before_and_after, shelf, marked.said, former.round))
     began = time.monotonic()
@@ -282,20 +282,20 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
                         checkpoint=checkpoint, device=shelf.device)
         trained, taken = trained if rivals else (trained, "")
     if trained.stopped_because == "interrupted":
-        project.say("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
-                    "epoch that was finished.")
+        project.notify("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
+                       "epoch that was finished.")
         raise KeyboardInterrupt
     run = replace(_measured(shelf, trained, truth, before_probs, adopt=adopt, n_round=n_round, began=began),
                   taken=taken)
     if taken:
-        project.say(f"Of two nets trained, this run took {taken}.")
+        project.notify(f"Of two nets trained, this run took {taken}.")
     if marked is not None:
         relies_after = marked.rely(shelf.predictor_of(trained.net, project.taxonomy.label_ids), seed=seed)
         run = replace(run, reasons=how, relies_before=relies_before, relies_after=relies_after,
                       witness=partial(before_and_after, shelf, marked.said, n_round),
                       seconds=round(time.monotonic() - began, 1))
     shelf.keep(trained.net, run.model)
-    project.record("trained", {**run.as_body(), "key": key, "start": start, "seed": seed})
+    project.record("trained", {**run.to_dict(), "key": key, "start": start, "seed": seed})
     shelf.made_here.add(key)
     if run.adopted:
         shelf.adopt(trained.net, origin="trained")
@@ -349,7 +349,7 @@ def _checkpoint(shelf: Shelf, key: str, net: nn.Module) -> Checkpoint:
         for other in set(checkpoint.path.parent.iterdir()) - {checkpoint.path}:
             other.unlink(missing_ok=True)
     if checkpoint.n_epochs:
-        shelf.project.say(f"This training was stopped after epoch {checkpoint.n_epochs}; it goes on from there.")
+        shelf.project.notify(f"This training was stopped after epoch {checkpoint.n_epochs}; it goes on from there.")
     return checkpoint
 
 
@@ -359,7 +359,7 @@ def _former(shelf: Shelf, key: str) -> Run | None:
         return None
     for event in reversed(list(shelf.project.log.events(kind="trained"))):
         if event.body["key"] == key and (not event.body["adopted"] or event.body["model"] == shelf.adopted):
-            return Run.from_body(event.body)
+            return Run.from_dict(event.body)
     return None
 
 

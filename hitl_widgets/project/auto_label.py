@@ -15,7 +15,7 @@ import numpy as np
 from ..items.pool import Pool
 from .proposal import Proposal
 from .relabel import Relabel, told
-from .state import Standing
+from .state import State
 
 if TYPE_CHECKING:
     from ..sampling.relabel_order import Estimate
@@ -50,7 +50,7 @@ class Presumption:
         return f"<Presumption: {self.estimate!r}{asks}{done}>"
 
 
-def go_on(stands: Standing, pool: Pool, relabel: Relabel, *, annotator: str, tolerance: float, seed: int,
+def go_on(state: State, pool: Pool, relabel: Relabel, *, annotator: str, tolerance: float, seed: int,
           features: Callable[[np.ndarray], np.ndarray], record: Callable[[Mapping[str, Any]], Any]) -> Presumption:
     """The next step: propose, tell which checks are missing, or conclude.
 
@@ -63,14 +63,14 @@ def go_on(stands: Standing, pool: Pool, relabel: Relabel, *, annotator: str, tol
     record : writes the body of an event of kind "presumed" down, and has it taken in
     """
     from ..sampling.relabel_order import estimate
-    with stands.lock:
-        proposal = Proposal.of(stands, pool)
+    with state.lock:
+        proposal = Proposal.of(state, pool)
     if proposal is None:
-        if (body := _proposed(stands, pool, relabel, annotator, tolerance, seed, features)) is None:
+        if (body := _proposed(state, pool, relabel, annotator, tolerance, seed, features)) is None:
             return Presumption({})
         record(body)
-    with stands.lock:
-        proposal = Proposal.of(stands, pool)
+    with state.lock:
+        proposal = Proposal.of(state, pool)
         if proposal is None:  # an edit came between
             return Presumption({})
         wrong = proposal.wrong()
@@ -81,7 +81,7 @@ def go_on(stands: Standing, pool: Pool, relabel: Relabel, *, annotator: str, tol
         left = {item_id: label_id for (item_id, label_id), place in zip(proposal.labels.items(), places, strict=True)
                 if place >= 0 and (own[place] or others[place]) and item_id not in seen}
         checks = tuple(proposal.due())
-        names = {item_id: stands.lineage.today.name_of(label_id) for item_id, label_id in left.items()}
+        names = {item_id: state.lineage.today.name_of(label_id) for item_id, label_id in left.items()}
     if said.verdict == "more":
         return Presumption(names, checks, said)
     taken = left if said.verdict == "good" else {}
@@ -90,7 +90,7 @@ def go_on(stands: Standing, pool: Pool, relabel: Relabel, *, annotator: str, tol
     return Presumption(names, (), said, tuple(taken))
 
 
-def _proposed(stands: Standing, pool: Pool, relabel: Relabel, annotator: str, tolerance: float, seed: int,
+def _proposed(state: State, pool: Pool, relabel: Relabel, annotator: str, tolerance: float, seed: int,
               features: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any] | None:
     """What can be proposed of the items that the newest edit left in doubt; None as long as nothing can."""
     from ..sampling import relabel_order as relabelling
@@ -103,7 +103,7 @@ def _proposed(stands: Standing, pool: Pool, relabel: Relabel, annotator: str, to
         return None
     ids, best = pool.ids[positions], said.probs.argmax(axis=1)
     # Another order each time: the same items may be proposed again, and their checks must be drawn anew.
-    order = relabelling.drawn(rows, seed=seed + stands.n_proposed)
+    order = relabelling.drawn(rows, seed=seed + state.n_proposed)
     return {"labels": {}, "proposed": {str(ids[row]): family[best[row]] for row in rows}, "tolerance": tolerance,
             "checks": [str(ids[row]) for row in order[:relabelling.LOOKS[-1]]], "edit": sight.step.id,
-            "taxonomy": stands.lineage.today.version}
+            "taxonomy": state.lineage.today.version}

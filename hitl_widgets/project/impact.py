@@ -16,7 +16,7 @@ import pandas as pd
 from ..taxonomy.edits import Edit, Resolution
 from ..taxonomy.history import Lineage, taxonomy_event
 from ..taxonomy.labels import Taxonomy
-from .label_index import Given, Pair
+from .label_index import LabelIndex, Pair
 
 # Seconds that a decision takes where nobody was timed yet.
 ASSUMED_S = 3.0
@@ -125,7 +125,7 @@ class Applied:
         return f"<Taxonomy v{self.version} by {self.annotator}: {self.prose} {asks}; undo with wb.revert({self.id!r})>"
 
 
-def foreseen(change: Change, lineage: Lineage, given: Given | None, *, seconds: Sequence[float],
+def foreseen(change: Change, lineage: Lineage, given: LabelIndex | None, *, seconds: Sequence[float],
              label_ids: Sequence[str] = (), presumed: Mapping[int, Pair] | None = None) -> Preview:
     """What a change would do to the answers and to a model.
 
@@ -174,7 +174,7 @@ def history(lineage: Lineage) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=EDIT_COLUMNS)
 
 
-def counts(lineage: Lineage, given: Given, presumed: Iterable[Pair]) -> pd.DataFrame:
+def counts(lineage: Lineage, given: LabelIndex, presumed: Iterable[Pair]) -> pd.DataFrame:
     """For each label that may be an answer: answers that mean it, items presumed to be it, answers that may mean it."""
     table = {label_id: [0, 0, 0] for label_id in lineage.today.label_ids}
     for pair, n in given.counts().items():

@@ -2,7 +2,7 @@
 
 Speaks of positions in the pool. An answer is kept as it was given, a label_id and the taxonomy version of its time, as
 a small number: what became of it under later edits is looked up once for each pair, not for each answer, so that a
-million answers are counted in milliseconds. Read `Given.note` and `Given.doubtful` first.
+million answers are counted in milliseconds. Read `LabelIndex.note` and `LabelIndex.doubtful` first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Pair = tuple[str, int | None]
 Coded = tuple[str | None, int | None]
 
 
-class Given:
+class LabelIndex:
     """The labels that stand, for each annotator over the positions of a pool. Not safe for threads by itself.
 
     Attributes

@@ -48,9 +48,8 @@ from ..taxonomy.revert import taken_back
 from . import census
 from . import impact as iteration
 from .impact import Applied, Change, Preview, foreseen
-from .reference import Yardstick
 from .relabel import Ordering, Relabel
-from .state import Standing, as_of, midnight
+from .state import State, as_of, midnight
 
 CLAIM_S = 900
 SHOWN_PROBS = 5
@@ -68,9 +67,9 @@ class Project:
     taxonomy : needed for a new project; later any version that the project ever had, or None
     annotator : who acts when nobody else is named
     holdout, seed : fix the hold-out when the project is made; afterwards the folder's own hold
-    answers : how many annotators are asked about each item
+    annotators_per_item : how many annotators are asked about each item
     audit : share of the items asked, hold-out aside, that are drawn by chance whatever the strategy
-    say : called with a sentence when the folder knows better than the arguments
+    notify : called with a sentence when the folder knows better than the arguments
 
     Raises
     ------
@@ -79,22 +78,24 @@ class Project:
     """
 
     def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
-                 annotator: str, holdout: float = 0.2, answers: int = 1, seed: int = 0, audit: float = AUDIT_SHARE,
-                 now: Callable[[], datetime] = utc_now, say: Callable[[str], None] = print) -> None:
+                 annotator: str, holdout: float = 0.2, annotators_per_item: int = 1, seed: int = 0,
+                 audit: float = AUDIT_SHARE, now: Callable[[], datetime] = utc_now,
+                 notify: Callable[[str], None] = print) -> None:
         if isinstance(holdout, bool) or not isinstance(holdout, (int, float)) or not 0 <= holdout < 1:
             raise BadInput(f"holdout is {holdout!r}; a share of the pool from 0 up to (not including) 1 is expected.")
-        if isinstance(answers, bool) or not isinstance(answers, int) or answers < 1:
-            raise BadInput(f"answers is {answers!r}; a whole number of annotators per item, 1 or more, is expected.")
+        if isinstance(annotators_per_item, bool) or not isinstance(annotators_per_item, int) \
+                or annotators_per_item < 1:
+            raise BadInput(f"annotators_per_item is {annotators_per_item!r}; a whole number, 1 or more, is expected.")
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise BadInput(f"seed is {seed!r}; a whole number is expected.")
         if isinstance(audit, bool) or not isinstance(audit, (int, float)) or not 0 <= audit <= 1:
             raise BadInput(f"audit is {audit!r}; a share of what is asked, from 0 to 1, is expected.")
         self.annotator = check_annotator(annotator)
         self.folder, self.ranking = Path(folder), Ranking()
-        self.chooser, self._audit = Chooser(self.ranking, say), float(audit)
+        self.chooser, self._audit = Chooser(self.ranking, notify), float(audit)
         self.ordering: Ordering | None = None
         self.second_looks: SecondLooks | None = None
-        self._pool, self._now, self.say, self._n_answers = pool, now, say, answers
+        self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
         self._listeners: list[Callable[[str], None]] = []
         self.log = Log(self.folder, now=now)
         try:
@@ -116,22 +117,17 @@ class Project:
     @property
     def lineage(self) -> Lineage:
         """Every version of the taxonomy."""
-        return self.stands.lineage
+        return self.state.lineage
 
     @property
     def queue(self) -> Queue:
         """Who answered what."""
-        return self.stands.queue
-
-    @property
-    def yardstick(self) -> Yardstick:
-        """What measures."""
-        return self.stands.yardstick
+        return self.state.queue
 
     @property
     def absent(self) -> tuple[str, ...]:
         """Ids of answered items that aren't in the pool."""
-        return self.stands.absent
+        return self.state.absent
 
     @property
     def pool(self) -> Pool:
@@ -179,7 +175,7 @@ class Project:
             **self._reason(position, reason, wrong, missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
         [event] = self.log.append(events.decided(decision, content=self.content(position)))
-        self.stands.took(position, event, standing)
+        self.state.took(position, event, standing)
         self._tell("decisions")
         return events.decision_of(event)
 
@@ -255,12 +251,12 @@ class Project:
     def _foreseen(self, change: Change, lineage: Lineage) -> Preview:
         seconds, predictions = self.log.paces(PACES), self.ranking.predictions
         label_ids = () if predictions is None else predictions.label_ids
-        with self.stands.lock:
+        with self.state.lock:
             if self._pool is None:
                 return foreseen(change, lineage, None, seconds=seconds, label_ids=label_ids)
-            presumed = self.stands.presumed
+            presumed = self.state.presumed
             places = self._pool.positions(list(presumed)).tolist() if presumed else []
-            return foreseen(change, lineage, self.stands.given, seconds=seconds, label_ids=label_ids,
+            return foreseen(change, lineage, self.state.label_index, seconds=seconds, label_ids=label_ids,
                             presumed={place: pair for place, pair in zip(places, presumed.values(), strict=True)
                                       if place >= 0})
 
@@ -294,18 +290,18 @@ class Project:
     def counts(self) -> pd.DataFrame:
         """How many answers mean each label, are presumed to, or may: quick, however many there are."""
         self.pool  # noqa: B018 - says in words that a pool is needed
-        with self.stands.lock:
+        with self.state.lock:
             self.refresh()
-            presumed, doubtful = self.stands.presumed, self.stands.given.doubtful(self.lineage)
+            presumed, doubtful = self.state.presumed, self.state.label_index.doubtful(self.lineage)
             places = self.pool.positions(list(presumed)).tolist()
-            return iteration.counts(self.lineage, self.stands.given, [
+            return iteration.counts(self.lineage, self.state.label_index, [
                 pair for pair, place in zip(presumed.values(), places, strict=True) if place >= 0 and doubtful[place]])
 
     def census(self) -> census.Census:
         """The answers of every label today, those with others under them included; none without a pool."""
-        with self.stands.lock:
+        with self.state.lock:
             self.refresh()
-            return census.count({} if self._pool is None else self.stands.given.counts(), self.lineage)
+            return census.count({} if self._pool is None else self.state.label_index.counts(), self.lineage)
 
     def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Take items in doubt for one of the labels that they may be, without asking; ids of those taken.
@@ -324,7 +320,7 @@ class Project:
             When a label isn't among an item's candidates; nothing was stored then.
         """
         places = {self.pool.position(item_id): self.taxonomy.answer(label).id for item_id, label in labels.items()}
-        with self.stands.lock:
+        with self.state.lock:
             self.refresh()
             relabel = self.relabel()
             own, others = relabel.asked(self.annotator)
@@ -354,7 +350,7 @@ class Project:
 
     def relabel(self) -> Relabel:
         """The queue of what edits left in doubt."""
-        return Relabel(self.stands, self.pool, ordering=self.ordering)
+        return Relabel(self.state, self.pool, ordering=self.ordering)
 
     def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
         relabel = self.relabel()
@@ -371,7 +367,7 @@ class Project:
             raise BadInput(f"gold takes a mapping of item id to label, not {type(known).__name__}.")
         body = {str(self.pool.ids[self.pool.position(item_id)]): self.taxonomy.answer(label).id
                 for item_id, label in known.items()}
-        stands = self.stands.read_gold()
+        stands = self.state.read_gold()
         if any(stands.get(item_id, ("",))[0] != label_id for item_id, label_id in body.items()):
             self.record("gold", {"answers": body, "taxonomy": self.taxonomy.version})
             self.refresh()
@@ -424,11 +420,11 @@ class Project:
         # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
         choice = self.chooser.choose(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=int(n),
                                      taken=[*held, *shown], answered=self._answered, seed=self.settings["seed"])
-        with self.stands.lock:
+        with self.state.lock:
             asked = self.queue.order(
                 int(n), annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
                 audit=self._audit if strategy is None or claiming else 0.0, held=held,
-                ask_holdout=not self.yardstick.is_narrow(self.ranking, self.lineage))
+                ask_holdout=not self.state.reference.is_narrow(self.ranking, self.lineage))
         return Items([Item(str(pool.ids[ask.position]), ask.position, ask.chosen_by, ask.blind, pool.meta(ask.position))
                       for ask in asked])
 
@@ -449,15 +445,15 @@ class Project:
 
     def holdout_is_narrow(self) -> bool:
         """True once the hold-out's accuracy is known within 5 points at 95 %; then it is asked for no more."""
-        with self.stands.lock:
-            return self.yardstick.is_narrow(self.ranking, self.lineage)
+        with self.state.lock:
+            return self.state.reference.is_narrow(self.ranking, self.lineage)
 
     def unforeseen(self, n: int, annotator: str | None = None) -> np.ndarray:
         """Positions that the current model should be asked about next, so that n open items are predicted."""
         predictions = self.ranking.predictions
         if predictions is None:
             return np.empty(0, np.int64)
-        with self.stands.lock:
+        with self.state.lock:
             self.refresh()
             open_ = self.queue.is_learnable(check_annotator(annotator or self.annotator))
             short = n - int((open_ & predictions.tried).sum())
@@ -473,7 +469,7 @@ class Project:
 
     def prediction(self, position: int) -> Prediction | None:
         """What the current model says of one item under today's labels; None where it wasn't asked, or can't tell."""
-        with self.stands.lock:
+        with self.state.lock:
             if self.ranking.predictions is None:
                 return None
             probs = self.ranking.probs(self.lineage, np.array([position]))[0]
@@ -496,8 +492,8 @@ class Project:
 
     def presumed(self) -> dict[str, str]:
         """The items whose label is presumed: item_id -> today's label_id."""
-        with self.stands.lock:
-            return {item_id: label_id for item_id, pair in self.stands.presumed.items()
+        with self.state.lock:
+            return {item_id: label_id for item_id, pair in self.state.presumed.items()
                     if (label_id := self.lineage.exactly(*pair)) is not None}
 
     def history(self) -> pd.DataFrame:
@@ -524,14 +520,15 @@ class Project:
     def gold(self) -> dict[str, str]:
         """The known answers: item_id -> today's label_id, as far as that is certain."""
         self.refresh()
-        return {item_id: label for item_id, given in self.stands.read_gold().items()
+        return {item_id: label for item_id, given in self.state.read_gold().items()
                 if (label := self.lineage.exactly(*given)) is not None}
 
     def reference(self) -> dict[str, str]:
         """What measures: item_id -> today's label_id, from gold and from hold-out items answered blind."""
-        with self.stands.lock:
+        with self.state.lock:
             self.refresh()
-            return {str(self.pool.ids[place]): label for place, label in self.yardstick.truth(self.lineage).items()}
+            return {str(self.pool.ids[place]): label_id
+                    for place, label_id in self.state.reference.truth(self.lineage).items()}
 
     def training_answers(self) -> pd.DataFrame:
         """What teaches: item_id, position, label_id (today's), weight, n_answers, share; never hold-out, never gold.
@@ -553,7 +550,7 @@ class Project:
                 top, count = answers.majority(given)
                 rows.append((item_id, place, top, trust[item_id, top] / len(given), len(given), count / len(given)))
         known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
-        self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
+        self.state.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
         return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
             .sort_values("item_id", ignore_index=True)
 
@@ -567,7 +564,7 @@ class Project:
                 for item_id, place in zip(found, self.pool.positions(list(found)).tolist(), strict=True)
                 if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]]
         known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
-        self.stands.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
+        self.state.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
         return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
 
     def spoken_answers(self) -> pd.DataFrame:
@@ -577,7 +574,7 @@ class Project:
         spoken = answers.spoken(self.log.annotations(), self.lineage)
         places = self.pool.positions(spoken["item_id"].tolist())
         spoken = spoken.assign(position=places)[(places >= 0) & (self.queue.gold | ~self.queue.holdout)[places]]
-        self.stands.contents.check(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
+        self.state.contents.check(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
                                    budget_s=None)
         gold = self.gold()
         known = [gold.get(item_id) for item_id in spoken["item_id"]]
@@ -588,14 +585,14 @@ class Project:
         """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
         many answers measure."""
         annotator = check_annotator(annotator or self.annotator)
-        with self.stands.lock:
+        with self.state.lock:
             self.refresh()
-            answered, began = self.queue.n_closed(annotator), self.stands.trained_at
-            return {"answered": answered, "today": self.stands.n_acted(annotator, midnight(self._now())),
-                    "in_round": self.stands.n_acted(annotator, began) if began else answered,
+            answered, began = self.queue.n_closed(annotator), self.state.trained_at
+            return {"answered": answered, "today": self.state.n_acted(annotator, midnight(self._now())),
+                    "in_round": self.state.n_acted(annotator, began) if began else answered,
                     "open": self.queue.n_open(annotator), "items": len(self.pool), "round": self.round,
                     "taxonomy": self.taxonomy.version,
-                    "holdout": len(self.yardstick.truth(self.lineage))}
+                    "holdout": len(self.state.reference.truth(self.lineage))}
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came; what
@@ -619,16 +616,16 @@ class Project:
         self.settings: dict[str, Any] = dict(created.body)
         for name, given in settings.items():
             if given != self.settings[name]:
-                self.say(f"{self.folder.name} goes on with its own {name}={self.settings[name]} ({given} was given): "
-                          "the hold-out never moves.")
-        self.stands = Standing(self.log, self._pool, self.ranking, answers=self._n_answers, now=self._now,
-                               say=self.say)
+                self.notify(f"{self.folder.name} goes on with its own {name}={self.settings[name]} ({given} was "
+                            "given): the hold-out never moves.")
+        self.state = State(self.log, self._pool, self.ranking, annotators_per_item=self._annotators_per_item,
+                           now=self._now, notify=self.notify)
         if taxonomy is not None and (version := self.lineage.recognise(taxonomy)) != self.taxonomy.version:
-            self.say(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with version "
-                      f"{self.taxonomy.version}.")
+            self.notify(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with "
+                        f"version {self.taxonomy.version}.")
         if taxonomy is not None and taxonomy.digest == self.taxonomy.digest and taxonomy.names != self.taxonomy.names:
-            self.say(f"{self.folder.name} goes on with its own order of the labels; the outputs of a net follow it.")
-        self.stands.open(self.settings, shares=self._pool is not None and belongs(self._pool, self.folder, self.say))
+            self.notify(f"{self.folder.name} goes on with its own order of the labels; the outputs of a net follow it.")
+        self.state.open(self.settings, shares=self._pool is not None and belongs(self._pool, self.folder, self.notify))
 
     def _create(self, settings: dict[str, Any], taxonomy: Taxonomy) -> events.Event:
         first = events.Event(id=f"created-{self.id}", kind="created", annotator=self.annotator,
@@ -643,18 +640,18 @@ class Project:
     @property
     def round(self) -> int:
         """1 before the first fine-tuning, 2 after it, and so on."""
-        with self.stands.lock:
+        with self.state.lock:
             self.refresh()
-            return 1 + self.stands.n_trained
+            return 1 + self.state.n_trained
 
     def refresh(self) -> None:
         """Take in what this or another process has stored since the last look."""
-        self.stands.refresh()
+        self.state.refresh()
 
     def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None) -> Seen:
         """What was on screen, as the log will keep it; for a script the current prediction."""
         if seen is not None:
-            seen = seen if isinstance(seen, Seen) else Seen.from_body(seen)
+            seen = seen if isinstance(seen, Seen) else Seen.from_dict(seen)
         if seen is None or seen.taxonomy not in self.lineage.versions:
             self.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
         today = self.taxonomy.version
@@ -695,7 +692,7 @@ class Project:
     def content(self, position: int) -> str | None:
         """What lies under an item now, as the log keeps it: its hash, and for a file its size and time."""
         self.pool  # noqa: B018 - says in words that a pool is needed
-        return self.stands.contents.of(position)
+        return self.state.contents.of(position)
 
     def _answered(self) -> list[tuple[int, int]]:
         """Position and label (its index among today's) of every answer that stands."""

@@ -8,37 +8,37 @@ from __future__ import annotations
 
 from ..events import Event
 from ..items.pool import Pool
-from .state import Standing
+from .state import State
 
 
 class Proposal:
-    """A proposal that isn't concluded yet. Whoever uses it holds `Standing.lock`.
+    """A proposal that isn't concluded yet. Whoever uses it holds `State.lock`.
 
     Parameters
     ----------
     event : of kind "presumed", with `proposed`, `checks`, `tolerance`, `edit` and `taxonomy` in its body
     """
 
-    def __init__(self, event: Event, stands: Standing, pool: Pool) -> None:
+    def __init__(self, event: Event, state: State, pool: Pool) -> None:
         self.id, self.body = event.id, event.body
         self.labels: dict[str, str] = dict(event.body["proposed"])
-        self._stands, self._pool = stands, pool
+        self._state, self._pool = state, pool
 
     @classmethod
-    def of(cls, stands: Standing, pool: Pool) -> Proposal | None:
+    def of(cls, state: State, pool: Pool) -> Proposal | None:
         """The one that waits for its checks; None without one, or when the taxonomy has moved on under it."""
-        if stands.proposal is None:
+        if state.proposal is None:
             return None
-        event, lineage = stands.proposal, stands.lineage
+        event, lineage = state.proposal, state.lineage
         stays = all(lineage.exactly(label_id, event.body["taxonomy"]) == label_id
                     for label_id in set(event.body["proposed"].values()))
         undone = any(step.id == event.body["edit"] and step.reverted_by for step in lineage.steps)
-        return cls(event, stands, pool) if stays and not undone else None
+        return cls(event, state, pool) if stays and not undone else None
 
     def wrong(self) -> list[bool]:
         """Of the checks in the order in which they were drawn, as far as all were answered: whether people said another
         label. Where somebody looked and couldn't tell, the label is taken for wrong."""
-        given, queue, lineage = self._stands.given, self._stands.queue, self._stands.lineage
+        given, queue, lineage = self._state.label_index, self._state.queue, self._state.lineage
         said: list[bool] = []
         for item_id, place in zip(self.body["checks"], self._pool.positions(self.body["checks"]).tolist(), strict=True):
             labels = {lineage.exactly(*pair) for pair in given.of(place).values()} - {None} if place >= 0 else set()

@@ -1,7 +1,7 @@
 """By what are people and models measured, and is it enough?
 
 The answers that measure: hold-out items answered without a visible suggestion, and gold. Speaks of positions in the
-pool. Read `Yardstick.truth` first.
+pool. Read `ReferenceLabels.truth` first.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from ..taxonomy.history import Lineage
 
 NARROW = 0.05
 # An answer as it was given: a label_id and the taxonomy version under which it was chosen.
-Given = tuple[str, int | None]
+Pair = tuple[str, int | None]
 
 
-class Yardstick:
+class ReferenceLabels:
     """The known answers of a project, kept up to date decision by decision."""
 
     def __init__(self, holdout: np.ndarray) -> None:
         self._holdout = holdout
-        self._blind: dict[int, dict[str, Given]] = {}
-        self.gold: dict[int, Given] = {}
+        self._blind: dict[int, dict[str, Pair]] = {}
+        self.gold: dict[int, Pair] = {}
         self._revision = 0
         self._known: tuple[object, dict[int, str]] = (None, {})
         self._narrow: tuple[object, bool] = (None, False)
 
-    def note(self, position: int, annotator: str, given: Given | None) -> None:
+    def note(self, position: int, annotator: str, given: Pair | None) -> None:
         """What an annotator's blind answer to an item now is; None when there is none."""
         if not self._holdout[position]:
             return
@@ -42,7 +42,7 @@ class Yardstick:
             answers[annotator] = given
         self._revision += 1
 
-    def note_all(self, answers: Iterable[tuple[int, str, Given]]) -> None:
+    def note_all(self, answers: Iterable[tuple[int, str, Pair]]) -> None:
         """Many blind answers to hold-out items at once: (position, annotator, given)."""
         for position, annotator, given in answers:
             known = self._blind.get(position)
@@ -52,7 +52,7 @@ class Yardstick:
                 known[annotator] = given
         self._revision += 1
 
-    def set_gold(self, position: int, given: Given) -> None:
+    def set_gold(self, position: int, given: Pair) -> None:
         """Keep the known answer of an item; it holds against what annotators say of it."""
         self.gold[position] = given
         self._revision += 1

@@ -18,7 +18,7 @@ from ..records import Item
 from ..taxonomy.history import Lineage, Step
 from .label_index import Pair
 from .proposal import Proposal
-from .state import Standing
+from .state import State
 
 if TYPE_CHECKING:
     from ..sampling import relabel_order as relabelling
@@ -56,18 +56,18 @@ AMONG, TAUGHT = 2_000, 1_000
 
 
 class Relabel:
-    """The queue of what edits left in doubt, read off what stands. Safe for threads; nothing is held while an order is
-    worked out.
+    """The queue of what edits left in doubt, read off the project's state. Safe for threads; nothing is held while an
+    order is worked out.
 
     Parameters
     ----------
-    stands : what stands now
+    state : of the project
     pool : the items
     ordering : the order within one step; None takes the examples of its labels first, then a fixed chance
     """
 
-    def __init__(self, stands: Standing, pool: Pool, *, ordering: Ordering | None = None) -> None:
-        self._stands, self._pool = stands, pool
+    def __init__(self, state: State, pool: Pool, *, ordering: Ordering | None = None) -> None:
+        self._state, self._pool = state, pool
         self._ordering = ordering
 
     def order(self, n: int, annotator: str, *, leave: Collection[int] = ()) -> list[Doubt]:
@@ -79,10 +79,10 @@ class Relabel:
         ----------
         leave : positions that are before somebody already
         """
-        with self._stands.lock:
+        with self._state.lock:
             own, others = self.asked(annotator)
-            skipped = [place for place in self._stands.queue.skipped(annotator) if own[place] or others[place]]
-            versions, steps_of = np.maximum(own, others), {step.version: step for step in self._stands.lineage.steps}
+            skipped = [place for place in self._state.queue.skipped(annotator) if own[place] or others[place]]
+            versions, steps_of = np.maximum(own, others), {step.version: step for step in self._state.lineage.steps}
             checks = [place for place in self._checks() if versions[place] and place not in {*leave, *skipped}][:n]
             found = [Doubt(place, steps_of[versions[place]], self.candidates(place), True) for place in checks]
         own[[*skipped, *checks]] = others[[*skipped, *checks]] = 0
@@ -91,36 +91,36 @@ class Relabel:
                 places = np.flatnonzero(steps == version)
                 if len(places) and len(found) < n:
                     found += self._of_step(version, places[~np.isin(places, list(leave))], n - len(found))
-        with self._stands.lock:
+        with self._state.lock:
             found += [Doubt(place, steps_of[versions[place]], self.candidates(place))
                       for place in skipped if place not in leave][:n - len(found)]
         return found
 
     def newest(self, annotator: str, among: int) -> Sight | None:
         """What is known of so many of the items that the newest edit left in doubt; None where none is in doubt."""
-        with self._stands.lock:
+        with self._state.lock:
             versions = np.maximum(*self.asked(annotator))
             newest = int(versions.max(initial=0))
             return self._sight(newest, np.flatnonzero(versions == newest), among)[0] if newest else None
 
     def asked(self, annotator: str) -> tuple[np.ndarray, np.ndarray]:
         """For each item the version of the step for which an annotator is asked about it again, 0 for none: because of
-        an answer of their own, and of somebody else's; int, shape (n_items,) each. The caller holds `Standing.lock`."""
-        stands, lineage = self._stands, self._stands.lineage
-        short = stands.given.n_certain(lineage) < stands.queue.answers
-        presumed = [item_id for item_id, pair in stands.presumed.items() if lineage.exactly(*pair) is not None]
+        an answer of their own, and of somebody else's; int, shape (n_items,) each. The caller holds `State.lock`."""
+        state, lineage = self._state, self._state.lineage
+        short = state.label_index.n_certain(lineage) < state.queue.annotators_per_item
+        presumed = [item_id for item_id, pair in state.presumed.items() if lineage.exactly(*pair) is not None]
         places = self._pool.positions(presumed) if presumed else np.empty(0, np.int64)
         short[places[places >= 0]] = False
-        own = np.where(short, stands.given.doubtful(lineage, annotator), 0)
+        own = np.where(short, state.label_index.doubtful(lineage, annotator), 0)
         others = np.zeros_like(own)
-        if stands.queue.answers == 1:
-            free = short & (own == 0) & ~stands.queue.is_closed(annotator)
-            others = np.where(free, stands.given.doubtful(lineage), 0)
+        if state.queue.annotators_per_item == 1:
+            free = short & (own == 0) & ~state.queue.is_closed(annotator)
+            others = np.where(free, state.label_index.doubtful(lineage), 0)
         for step in lineage.steps:
             if step.reverted_by is None and self._looked_for(step):
-                for name, astray in stands.given.astray.items():
+                for name, astray in state.label_index.astray.items():
                     mine = own if name == annotator else others
-                    if name == annotator or stands.queue.answers == 1:
+                    if name == annotator or state.queue.annotators_per_item == 1:
                         at = [place for place, version in astray.items() if version < step.version
                               and not own[place] and not others[place]]
                         mine[at] = step.version
@@ -128,10 +128,11 @@ class Relabel:
 
     def candidates(self, position: int) -> tuple[str, ...]:
         """The label_ids that the answers to an item leave as likely, and those that a later edit looks for there."""
-        stands, lineage = self._stands, self._stands.lineage
-        left = [label_id for pair in stands.given.of(position).values() if lineage.exactly(*pair) is None
+        state, lineage = self._state, self._state.lineage
+        left = [label_id for pair in state.label_index.of(position).values() if lineage.exactly(*pair) is None
                 for label_id in lineage.candidates(*pair)]
-        oldest = min((places[position] for places in stands.given.astray.values() if position in places), default=None)
+        oldest = min((places[position] for places in state.label_index.astray.values() if position in places),
+                     default=None)
         if oldest is not None:
             left += [label_id for step in lineage.steps if step.version > oldest and step.reverted_by is None
                      for label_id in self._looked_for(step)]
@@ -139,10 +140,10 @@ class Relabel:
 
     def frame(self, annotator: str) -> pd.DataFrame:
         """The whole queue of an annotator as a table of `COLUMNS`, in the order in which it would be asked."""
-        lineage, rows = self._stands.lineage, []
+        lineage, rows = self._state.lineage, []
         for doubt in self.order(len(self._pool), annotator):
-            with self._stands.lock:
-                given = self._stands.given.of(doubt.position)
+            with self._state.lock:
+                given = self._state.label_index.of(doubt.position)
             whose, pair = next(((name, pair) for name, pair in sorted(given.items(), key=lambda of: of[0] != annotator)
                                 if lineage.exactly(*pair) is None), (None, None))
             rows.append((str(self._pool.ids[doubt.position]), whose, self._name_then(pair),
@@ -152,46 +153,46 @@ class Relabel:
 
     def items(self, doubts: Sequence[Doubt]) -> list[Item]:
         """The doubts as the queue gives them out; what measures stays blind."""
-        queue = self._stands.queue
+        queue = self._state.queue
         return [Item(str(self._pool.ids[place]), place, "check" if check else "relabel",
                      bool(check or queue.holdout[place] or queue.gold[place]), self._pool.meta(place), candidates)
                 for place, _, candidates, check in doubts]
 
     def _checks(self) -> list[int]:
-        proposal = Proposal.of(self._stands, self._pool)
+        proposal = Proposal.of(self._state, self._pool)
         due = [] if proposal is None else proposal.due()
         return [place for place in self._pool.positions(due).tolist() if place >= 0] if due else []
 
     def _of_step(self, version: int, places: np.ndarray, n: int) -> list[Doubt]:
-        with self._stands.lock:
+        with self._state.lock:
             sight, rest = self._sight(version, places, AMONG)
         order = (sight.positions if self._ordering is None else self._ordering(sight)).tolist() + rest.tolist()
-        with self._stands.lock:
+        with self._state.lock:
             return [Doubt(place, sight.step, self.candidates(place)) for place in order[:n]]
 
     def _sight(self, version: int, places: np.ndarray, among: int) -> tuple[Sight, np.ndarray]:
         """What is known of the items that a step left in doubt, and the positions that are too many to be looked at."""
-        stands, lineage = self._stands, self._stands.lineage
+        state, lineage = self._state, self._state.lineage
         step = next(step for step in lineage.steps if step.version == version)
         named = [name for label in lineage.versions[version].labels for name in label.examples
                  if step.before is not None and label.id not in lineage.versions[step.before]]
         examples = self._pool.positions(named) if named else np.empty(0, np.int64)
         first = np.isin(places, examples)
-        places = places[np.lexsort((stands.queue.draws[places], ~first))]
+        places = places[np.lexsort((state.queue.draws[places], ~first))]
         candidates = tuple(map(self.candidates, places[:among].tolist()))
         family = {label_id: column for column, label_id in enumerate(sorted(set().union(*candidates)), 1)}
-        labels = stands.given.look(lambda pair: family.get(lineage.exactly(*pair) or "", 0))
+        labels = state.label_index.look(lambda pair: family.get(lineage.exactly(*pair) or "", 0))
         teach = np.flatnonzero(labels)
-        teach = teach[np.argsort(stands.queue.draws[teach])[:TAUGHT]]
+        teach = teach[np.argsort(state.queue.draws[teach])[:TAUGHT]]
         taught = dict(zip(teach.tolist(), [list(family)[label - 1] for label in labels[teach]], strict=True))
         return Sight(step, places[:among], candidates, examples[examples >= 0], taught,
-                     frozenset().union(*stands.given.astray.values())), places[among:]
+                     frozenset().union(*state.label_index.astray.values())), places[among:]
 
     def _looked_for(self, step: Step) -> tuple[str, ...]:
         """The labels of today that a step added to be looked for among others' answers."""
         if not any(edit["edit"] == "add" and edit.get("like") for edit in step.edits):
             return ()
-        lineage = self._stands.lineage
+        lineage = self._state.lineage
         before = lineage.versions[step.before] if step.before is not None else lineage.today
         return tuple(label_id for label_id in lineage.versions[step.version].label_ids
                      if label_id not in before and label_id in lineage.today.label_ids)
@@ -200,7 +201,7 @@ class Relabel:
         """What a label was called when it was given."""
         if pair is None:
             return None
-        lineage: Lineage = self._stands.lineage
+        lineage: Lineage = self._state.lineage
         return lineage.versions[pair[1] or lineage.steps[0].version].name_of(pair[0])
 
 

@@ -114,7 +114,7 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
                 clock += timedelta(seconds=took)
                 decision = wb.decide(
                     item.id, label=label_id, certainty=_certainty(rng, right, auroc), annotator=annotator, id=ids[k],
-                    seen=Seen.from_body({**seen.as_body(), "certainty": "given", "shown_ms": round(1000 * took)}),
+                    seen=Seen.from_dict({**seen.to_dict(), "certainty": "given", "shown_ms": round(1000 * took)}),
                     acted_at=clock)
                 rows.append({"item_id": item.id, "label": decision.label, "truth": taxonomy.name_of(known[item.id]),
                              "verdict": decision.verdict, "certainty": decision.certainty, "right": right})

@@ -1,7 +1,7 @@
 """What stands in a project now? The log's answer, held in memory for the queue.
 
-A `Standing` is read from the log when a project is opened, and follows it: whatever this or another process stores is
-taken in at the next look. Read `Standing.read` and `Standing.refresh` first.
+A `State` is read from the log when a project is opened, and follows it: whatever this or another process stores is
+taken in at the next look. Read `State.read` and `State.refresh` first.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ..storage.arrays import Ranking
 from ..storage.log import Log, gc_paused, standing
 from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.history import Lineage
-from .label_index import Given, Pair
-from .reference import Yardstick
+from .label_index import LabelIndex, Pair
+from .reference import ReferenceLabels
 from .triage import sent_back
 
 CONTENT_BUDGET_S = 0.05
@@ -34,7 +34,7 @@ FOLLOW_AT_MOST = 2_000
 OPENING_COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags")
 
 
-class Standing:
+class State:
     """Who answered what, by what people and models are measured, and which taxonomy holds: up to `seq` of the log.
 
     Parameters
@@ -42,22 +42,22 @@ class Standing:
     log : the log
     pool : the items; None for a project that is opened without them
     ranking : follows the taxonomy
-    answers : how many annotators are asked about each item
-    now, say : tell the time, and tell the person something
+    annotators_per_item : how many annotators are asked about each item
+    now, notify : tell the time, and tell the person something
 
     Attributes
     ----------
     lock : one for all that is held here; whoever looks at more than one thing holds it
     lineage : every version of the taxonomy
-    contents, queue, yardstick, given : only with a pool
+    contents, queue, reference, label_index : only with a pool
     presumed : item_id -> (label_id, taxonomy version) of items that nobody spoke of since they were presumed
     absent : ids of answered items that aren't in the pool
     proposal, n_proposed : the last proposal of what to presume that isn't concluded, and how many there were
     n_trained, trained_at : how many trainings there were, and when the last was, in microseconds since 1970
     """
 
-    def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, *, answers: int, now: Callable[[], datetime],
-                 say: Callable[[str], None]) -> None:
+    def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, *, annotators_per_item: int,
+                 now: Callable[[], datetime], notify: Callable[[str], None]) -> None:
         self.lock = threading.RLock()
         if pool is not None:
             self.contents = Contents(pool)
@@ -65,8 +65,9 @@ class Standing:
         self.presumed: dict[str, tuple[str, int]] = {}
         self.proposal: Event | None = None
         self.n_proposed = 0
-        self._log, self._pool, self._ranking, self._n_answers = log, pool, ranking, answers
-        self._now, self._say = now, say
+        self._log, self._pool, self._ranking = log, pool, ranking
+        self._annotators_per_item = annotators_per_item
+        self._now, self._notify = now, notify
         # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
         self._seq = 0
         self._ahead: set[int] = set()
@@ -115,11 +116,12 @@ class Standing:
                             f"is in this pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool.")
         absent = sorted({table["item_id"][i] for i in np.flatnonzero(places < 0)})
         if absent and check:
-            self._say(f"{self._log.folder.name}: {len(absent)} answered items, such as {absent[0]!r}, are absent "
+            self._notify(f"{self._log.folder.name}: {len(absent)} answered items, such as {absent[0]!r}, are absent "
                       "from this pool; their answers are kept.")
         draws = pool.draws(self._settings["seed"])
-        queue = Queue(draws=draws, holdout=draws < self._settings["holdout"], answers=self._n_answers)
-        yardstick, given, recent = Yardstick(queue.holdout), Given(len(pool)), dict[str, dict[int, int]]()
+        queue = Queue(draws=draws, holdout=draws < self._settings["holdout"],
+                      annotators_per_item=self._annotators_per_item)
+        reference, given, recent = ReferenceLabels(queue.holdout), LabelIndex(len(pool)), dict[str, dict[int, int]]()
         labels, versions = np.array(table["label_id"], object), np.array(table["taxonomy"], object)
         since = min(midnight(self._now()), self.trained_at or sys.maxsize)
         verdicts, annotators = np.array(table["verdict"], object), np.array(table["annotator"], object)
@@ -144,10 +146,10 @@ class Standing:
             if closed[i]:
                 given.astray.setdefault(annotators[i], {})[int(places[i])] = versions[i] or 1
         measuring = np.flatnonzero(here & (verdicts == "answer") & queue.holdout[places]).tolist()
-        yardstick.note_all((place, annotators[i], (labels[i], versions[i]))
+        reference.note_all((place, annotators[i], (labels[i], versions[i]))
                            for place, i in zip(places[measuring].tolist(), measuring, strict=True))
-        self.queue, self.yardstick, self._recent, self.absent = queue, yardstick, recent, tuple(absent)
-        self.given = given
+        self.queue, self.reference, self._recent, self.absent = queue, reference, recent, tuple(absent)
+        self.label_index = given
         self._take_gold(self.read_gold())
         if check:
             self.contents.check(zip(places.tolist(), table["content"], table["decision_id"], strict=True),
@@ -233,10 +235,10 @@ class Standing:
             recent[place] = acted_at
         body = {} if stands is None else stands.body
         astray = verdict == "unsure" or (closed and "not_in_taxonomy" in body.get("flags", ()))
-        self.given.note(place, annotator, None if stands is None else self._passed_over(stands),
+        self.label_index.note(place, annotator, None if stands is None else self._passed_over(stands),
                         astray=(body.get("seen", {}).get("taxonomy") or 1) if astray else None)
         blind = stands is not None and verdict == "answer"
-        self.yardstick.note(place, annotator, (stands.body["label_id"], stands.body.get("seen", {}).get("taxonomy"))
+        self.reference.note(place, annotator, (stands.body["label_id"], stands.body.get("seen", {}).get("taxonomy"))
                             if blind and stands is not None else None)
 
     def _passed_over(self, event: Event) -> Pair | None:
@@ -270,7 +272,7 @@ class Standing:
             for place, given in zip(self._pool.positions(list(known)).tolist(), known.values(), strict=True):
                 if place >= 0:
                     self.queue.gold[place] = True
-                    self.yardstick.set_gold(place, given)
+                    self.reference.set_gold(place, given)
 
 
 def as_of(log: Log, version: int) -> dict[str, list[Any]]:

@@ -149,7 +149,7 @@ class Metrics:
     def __repr__(self) -> str:
         return "\n".join(f"{name.replace('_', ' '):<18} {self[name]}" for name in self.FIGURES)
 
-    def as_body(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The counts that say something, ready for JSON."""
         cells = [[int(row), int(column), int(self.counts[row, column])]
                  for row, column in zip(*np.nonzero(self.counts), strict=True)]
@@ -157,8 +157,8 @@ class Metrics:
                 "left_out": self.left_out}
 
     @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> Metrics:
-        """Read what `as_body` wrote."""
+    def from_dict(cls, body: Mapping[str, Any]) -> Metrics:
+        """Read what `to_dict` wrote."""
         counts = np.zeros((len(body["label_ids"]),) * 2, dtype=np.int64)
         for row, column, count in body["cells"]:
             counts[row, column] = count

@@ -121,7 +121,7 @@ def progress(project: Project, *, more: int = 50) -> Progress:
 def _accuracy(trained: Sequence[Event], known: pd.DataFrame) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for n_round, event in enumerate(trained, 1):
-        after = Metrics.from_body(event.body["after"])
+        after = Metrics.from_dict(event.body["after"])
         if after.n:
             rows.append((n_round, "holdout", event.body["model"], _learnt(event),
                          *_share(after.counts.trace(), after.n)))
@@ -138,7 +138,7 @@ def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> 
         & table["verdict"].isin(["accept", "correct", "answer"])
     rows: list[tuple[Any, ...]] = []
     for n_round, event in enumerate(trained, 1):
-        after = Metrics.from_body(event.body["after"])
+        after = Metrics.from_dict(event.body["after"])
         counts = table[teaches & (table["round"] <= n_round)].drop_duplicates("item_id")["label_id"].value_counts()
         for k, (label_id, name) in enumerate(zip(after.label_ids, after.names, strict=True)):
             if n := int(after.counts[k].sum()):
@@ -152,7 +152,7 @@ def _gained(trained: Sequence[Event], back: int) -> tuple[Figure, int]:
         return Figure(math.nan, n=0, why="two rounds are needed to tell" if trained else "no round is over yet"), 0
     last = trained[-1]
     former = next((event for event in reversed(trained[:-1]) if _learnt(last) - _learnt(event) >= back), trained[0])
-    apart, now, then = _learnt(last) - _learnt(former), *(Metrics.from_body(e.body["after"]) for e in (last, former))
+    apart, now, then = _learnt(last) - _learnt(former), *(Metrics.from_dict(e.body["after"]) for e in (last, former))
     if not now.n or not then.n:
         return Figure(math.nan, n=0, why=now.why or then.why), apart
     if last.body["gain"] and former is trained[-2] and former.body["adopted"]:  # measured on the very same items
@@ -167,7 +167,7 @@ def _likely(trained: Sequence[Event], more: int) -> Figure:
     points: dict[int, tuple[int, int]] = {}
     alike = []
     for event in trained:
-        before, after = (Metrics.from_body(event.body[name]) for name in ("before", "after"))
+        before, after = (Metrics.from_dict(event.body[name]) for name in ("before", "after"))
         if after.n:
             points[_learnt(event)] = int(after.counts.trace()), after.n
         if event.body["gain"] and before.n and after.n:

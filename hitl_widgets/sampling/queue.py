@@ -35,11 +35,12 @@ class Queue:
     ----------
     draws : float64, shape (n_items,): a fixed random number per item; orders what nothing else orders
     holdout : bool, shape (n_items,): the random part that only measures
-    answers : how many annotators are asked about each item
+    annotators_per_item : how many annotators are asked about each item
     """
 
-    def __init__(self, *, draws: npt.NDArray[np.float64], holdout: npt.NDArray[np.bool_], answers: int = 1) -> None:
-        self.draws, self.holdout, self.answers = draws, holdout, answers
+    def __init__(self, *, draws: npt.NDArray[np.float64], holdout: npt.NDArray[np.bool_],
+                 annotators_per_item: int = 1) -> None:
+        self.draws, self.holdout, self.annotators_per_item = draws, holdout, annotators_per_item
         self.gold = np.zeros(len(draws), np.bool_)
         self._n_closed = np.zeros(len(draws), np.int16)
         self._closed: dict[str, npt.NDArray[np.bool_]] = {}
@@ -175,7 +176,7 @@ class Queue:
         return self._closed[annotator]
 
     def _open(self, annotator: str) -> npt.NDArray[np.bool_]:
-        return (self._n_closed < self.answers) & ~self._closed_by(annotator)
+        return (self._n_closed < self.annotators_per_item) & ~self._closed_by(annotator)
 
 
 def _first_new(line: list[Ask], asked: Collection[int]) -> Ask | None:

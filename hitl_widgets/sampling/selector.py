@@ -51,11 +51,11 @@ class Chooser:
     Parameters
     ----------
     ranking : what the model says
-    say : called with a sentence when the default goes over from one strategy to another
+    notify : called with a sentence when the default goes over from one strategy to another
     """
 
-    def __init__(self, ranking: Ranking, say: Callable[[str], None]) -> None:
-        self.ranking, self._say = ranking, say
+    def __init__(self, ranking: Ranking, notify: Callable[[str], None]) -> None:
+        self.ranking, self._notify = ranking, notify
         self.look: Look = lambda positions: None
         self.why = ""
         self._phase: str | None = None
@@ -83,7 +83,7 @@ class Chooser:
             self.why = why
             changed, self._phase = self._phase not in (None, phase), phase
         if changed:
-            self._say(f"The queue goes over to {why}.")
+            self._notify(f"The queue goes over to {why}.")
         return "margin" if phase == "doubtful" else "typiclust"
 
     def sees_embeddings(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> bool:

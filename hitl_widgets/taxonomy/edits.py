@@ -72,7 +72,7 @@ class Edit:
 
         return replace(self, **{name: anew(getattr(self, name)) for name in self.calling})
 
-    def as_body(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The edit, ready for JSON; `from_body` reads it."""
         return {"edit": type(self).__name__, **self._arguments()}
 
@@ -197,9 +197,9 @@ class split(Edit):
         return _Change(_replaced(taxonomy, {label.id: [label, *children] if self.keep_parent else children}),
                        {label.id: choices})
 
-    def as_body(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         pairs = [[name, list(of)] for name, of in self.into.items()] if isinstance(self.into, Mapping) else self.into
-        return {**super().as_body(), "into": list(pairs)}
+        return {**super().to_dict(), "into": list(pairs)}
 
     def prose(self) -> str:
         examples = list(chain(*self.into.values())) if isinstance(self.into, Mapping) else []
@@ -338,7 +338,7 @@ class answers(Edit):
 
 
 def from_body(body: Mapping[str, Any]) -> Edit:
-    """Read what `Edit.as_body` wrote; EditError when it isn't that.
+    """Read what `Edit.to_dict` wrote; EditError when it isn't that.
 
     >>> from_body({"edit": "rename", "label": "top", "to": "upper body"})
     edits.rename('top', to='upper body')
@@ -347,7 +347,7 @@ def from_body(body: Mapping[str, Any]) -> Edit:
     try:
         return kinds[body["edit"]](**{name: value for name, value in body.items() if name != "edit"})
     except (KeyError, TypeError, AttributeError) as error:
-        raise EditError(f"an edit can't be read from {body!r:.200}. What as_body() wrote is expected, with one of "
+        raise EditError(f"an edit can't be read from {body!r:.200}. What to_dict() wrote is expected, with one of "
                         f"{', '.join(kinds)} as edit.") from error
 
 

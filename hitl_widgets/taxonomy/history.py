@@ -26,7 +26,7 @@ def taxonomy_event(taxonomy: Taxonomy, *, id: str, annotator: str, acted_at: dat
                    resolution: Resolution | None = None, why: str | None = None, reverts: str | None = None) -> Event:
     """The event that makes a taxonomy today's. `resolution` tells what became of the labels that changed; `reverts`
     is the id of the event that this one takes back."""
-    body = {"taxonomy": taxonomy.as_body(), "edits": [edit.as_body() for edit in edits], "why": why,
+    body = {"taxonomy": taxonomy.to_dict(), "edits": [edit.to_dict() for edit in edits], "why": why,
             "resolution": {old: list(new) for old, new in (resolution or {}).items()}}
     return Event(id=id, kind="taxonomy", annotator=annotator, acted_at=acted_at,
                  body=body if reverts is None else body | {"reverts": reverts})
@@ -69,7 +69,7 @@ class _Versions(Mapping[int, Taxonomy]):
     def __getitem__(self, version: int) -> Taxonomy:
         if version not in self.built:
             # Of two threads that build it at once, both get the same.
-            self.built.setdefault(version, Taxonomy.from_body(self.bodies[version]))
+            self.built.setdefault(version, Taxonomy.from_dict(self.bodies[version]))
         return self.built[version]
 
     def __iter__(self) -> Iterator[int]:

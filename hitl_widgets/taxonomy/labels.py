@@ -200,15 +200,15 @@ class Taxonomy:
         return text
 
     @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> Taxonomy:
-        """Read what `as_body` wrote; TaxonomyError when it isn't that."""
+    def from_dict(cls, body: Mapping[str, Any]) -> Taxonomy:
+        """Read what `to_dict` wrote; TaxonomyError when it isn't that."""
         try:
             return cls(**{**body, "labels": [Label(**entry) for entry in body["labels"]]})
         except (KeyError, TypeError) as error:
-            raise TaxonomyError(f"a taxonomy can't be read from {body!r:.200}: {error}. What as_body() wrote is "
+            raise TaxonomyError(f"a taxonomy can't be read from {body!r:.200}: {error}. What to_dict() wrote is "
                                 "expected.") from error
 
-    def as_body(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The whole taxonomy with its ids, ready for JSON."""
         return {"version": self.version, "inner_answers": self.inner_answers, "former_ids": sorted(self.former_ids),
                 "labels": [{"id": label.id, "name": label.name}

@@ -257,7 +257,7 @@ class Review:
             needed(act, "item_id"), needed(act, "verdict"), label=act.get("label_id"),
             certainty=act.get("certainty"), note=act.get("note"), flags=tuple(act.get("flags") or ()),
             reason=act.get("reason"), **regions_of(act),
-            seen=Seen.from_body(act.get("seen") or {}), id=needed(act, "decision_id"), acted_at=instant(act),
+            seen=Seen.from_dict(act.get("seen") or {}), id=needed(act, "decision_id"), acted_at=instant(act),
             annotator=act.get("annotator") or self.desk.annotator)
         with self._changed:
             entry = next((e for e in self._window if e.item.id == decision.item_id), None)

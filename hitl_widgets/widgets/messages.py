@@ -29,7 +29,7 @@ def taxonomy_body(taxonomy: Any) -> Message:
 
 def past_body(decision: Decision) -> Message:
     """A past decision as the card has it."""
-    regions = {name: None if region is None else region.as_body()
+    regions = {name: None if region is None else region.to_dict()
                for name, region in (("wrong", decision.wrong), ("missing", decision.missing))}
     return {"decision_id": decision.id, "item_id": decision.item_id, "verdict": decision.verdict,
             "label_id": decision.label_id, "label": decision.label, "certainty": decision.certainty,
@@ -64,7 +64,7 @@ def examples_body(named: Iterable[tuple[bool, str]], picture: Callable[[str], by
 
 def regions_of(act: Mapping[str, Any]) -> dict[str, Region]:
     """The regions that an act marks; BadInput where one is none."""
-    return {name: Region.from_body(act[name]) for name in ("wrong", "missing") if act.get(name) is not None}
+    return {name: Region.from_dict(act[name]) for name in ("wrong", "missing") if act.get(name) is not None}
 
 
 def needed(act: Mapping[str, Any], name: str) -> str:

@@ -76,7 +76,7 @@ def test_keys_decide_and_the_log_tells_what_was_seen(open_card):
     assert {row[2] for row in rows[1:3]} == {"Ankle boot", "Bag"}
     assert {row[1] for row in rows[1:3]} <= {"correct", "accept"}
     assert notebook.value("list(desk.decisions[5].flags)") == ["bad_data"]
-    seen = notebook.value("[d.seen.as_body() for d in desk.decisions]")
+    seen = notebook.value("[d.seen.to_dict() for d in desk.decisions]")
     assert seen[0]["certainty"] == "given"
     assert seen[1]["certainty"] == "carried"
     assert (seen[0]["method"], seen[0]["target"]) == ("gradcam", seen[0]["suggestion"])
@@ -212,7 +212,7 @@ def test_the_map_lies_over_the_item_and_h_takes_it_away(open_card):
     assert not saliency.is_visible()
     press(notebook, "Enter")
     notebook.wait_until_stored()
-    assert "method" not in notebook.value("desk.decisions[0].seen.as_body()")
+    assert "method" not in notebook.value("desk.decisions[0].seen.to_dict()")
 
 
 def test_a_blind_item_shows_neither_suggestion_nor_map(open_card):
@@ -224,7 +224,7 @@ def test_a_blind_item_shows_neither_suggestion_nor_map(open_card):
     press(notebook, "1")
     notebook.wait_until_stored()
     assert notebook.value("rows(desk)[0][:3]") == ["item-0000", "answer", "T-shirt/top"]
-    seen = notebook.value("desk.decisions[0].seen.as_body()")
+    seen = notebook.value("desk.decisions[0].seen.to_dict()")
     assert seen["hidden"]
     assert "suggestion" in seen
     assert "method" not in seen
@@ -388,7 +388,7 @@ def test_a_key_asks_why_this_label_and_not_the_next_best(open_card):
     notebook.card.get_by_text(f"Grad-CAM for {first} and not {second}").wait_for()
     press(notebook, "Enter")
     notebook.wait_until_stored()
-    seen = notebook.value("desk.decisions[0].seen.as_body()")
+    seen = notebook.value("desk.decisions[0].seen.to_dict()")
     assert [notebook.value(f"desk.taxonomy.name_of({seen[of]!r})") for of in ("target", "against")] == [first, second]
 
 

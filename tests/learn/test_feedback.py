@@ -82,7 +82,7 @@ def test_a_fine_tuning_with_marks_leans_less_on_them_and_says_so(labelled):
 def test_where_nobody_marked_anything_no_reliance_is_told(labelled):
     run = labelled(0).finetune(epochs=1)
     assert (run.relies_before, run.relies_after, run.reasons) == (None, None, "off")
-    assert "relian" not in repr(run) + run.table().to_string() + str(run.as_body())
+    assert "relian" not in repr(run) + run.table().to_string() + str(run.to_dict())
 
 
 def test_auto_takes_the_penalty_from_the_start_and_invariance_after(labelled):
@@ -212,9 +212,9 @@ def test_ways_to_hear_that_do_not_exist_are_refused(labelled, bad):
 
 
 def test_a_run_of_an_older_log_has_no_reliance(labelled):
-    body = labelled(0).finetune(epochs=1).as_body()
+    body = labelled(0).finetune(epochs=1).to_dict()
     assert not {"reasons", "relies_before", "relies_after"} & set(body)
-    assert Run.from_body(body).relies_after is None
+    assert Run.from_dict(body).relies_after is None
 
 
 def test_the_maps_of_both_models_stand_below_what_was_marked(labelled):

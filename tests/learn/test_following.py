@@ -243,7 +243,7 @@ def test_old_answers_of_a_split_label_teach_their_sum(bench):
 
 
 def test_annotators_in_doubt_narrow_each_other_and_one_who_is_not_decides(bench):
-    wb = bench(holdout=0.0, answers=2)
+    wb = bench(holdout=0.0, annotators_per_item=2)
     a, b = wb.pool.ids[:2]
     wb.decide(a, label="cow", annotator="ada")
     wb.decide(b, label="cow", annotator="ada")

@@ -130,7 +130,7 @@ def test_a_first_fine_tuning_takes_the_better_one_says_why_and_remembers_it(tmp_
     views, targets = stripes(100)
     pool, said = hw.Pool.from_images((40 * views[:, 0].numpy() + 128).clip(0, 255).astype(np.uint8)), []
     wb = hw.Workbench(tmp_path, pool, ["0", "1"], annotator="ada", holdout=0.0)
-    wb.project.say = said.append
+    wb.project.notify = said.append
     wb.import_annotations(pd.DataFrame({"item_id": pool.ids, "label": targets.astype(str)}))
     run = wb.finetune(epochs=1)
     assert is_filter_net(run.net) == (wins == "frozen body")

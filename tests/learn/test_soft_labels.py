@@ -115,7 +115,7 @@ def test_what_was_answered_unsure_teaches_too(opened):
 
 
 def test_several_annotators_answers_become_a_distribution(opened):
-    wb = opened(answers=3)
+    wb = opened(annotators_per_item=3)
     answered(wb, n=100, n_gold=0, error=0.0)
     for item_id, label in zip(wb.pool.ids[:60], TRUTH[:60], strict=True):
         wb.decide(item_id, label=NAMES[label], annotator="bob", certainty=7)

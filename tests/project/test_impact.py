@@ -42,7 +42,7 @@ def opened(tmp_path):
 
     def open_(taxonomy=None, *, annotator="ann", **more):
         project = Project(tmp_path / "p", pool_of(), taxonomy or Taxonomy(NAMES), annotator=annotator, holdout=0.0,
-                          say=lambda line: None, **more)
+                          notify=lambda line: None, **more)
         made.append(project)
         return project
     yield open_
@@ -334,7 +334,7 @@ def test_somebody_else_is_asked_about_my_doubt_where_one_answer_is_enough(projec
 
 
 def test_where_two_answers_are_wanted_each_is_asked_about_their_own(opened):
-    project = opened(answers=2)
+    project = opened(annotators_per_item=2)
     for annotator in ("ann", "bob"):
         project.decide("i0", label="top", annotator=annotator)
     project.decide("i1", label="top", annotator="bob")
@@ -385,7 +385,8 @@ def test_an_unknown_queue_is_refused(project):
 
 
 def test_items_that_measure_stay_blind_when_they_are_asked_again(tmp_path):
-    project = Project(tmp_path / "p", pool_of(), Taxonomy(NAMES), annotator="ann", holdout=0.5, say=lambda line: None)
+    project = Project(tmp_path / "p", pool_of(), Taxonomy(NAMES), annotator="ann", holdout=0.5,
+                      notify=lambda line: None)
     for k in range(12):
         project.decide(f"i{k}", label="top")
     project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
@@ -636,7 +637,7 @@ class TwoPeople(RuleBasedStateMachine):
 
     def opened(self, name):
         return Project(self.kept.name + "/p", pool_of(6), Taxonomy(["a", "b", "c"]), annotator=name, holdout=0.0,
-                       answers=2, say=lambda line: None)
+                       annotators_per_item=2, notify=lambda line: None)
 
     def label(self, who, place):
         return who.taxonomy.labels[place % len(who.taxonomy.labels)].id

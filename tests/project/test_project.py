@@ -53,7 +53,7 @@ def opened(tmp_path, said):
     def open_(pool="default", taxonomy=None, *, folder="p", annotator="ada", holdout=0.0, **more):
         pool = pool_of() if isinstance(pool, str) else pool
         project = Project(tmp_path / folder, pool, Taxonomy(NAMES) if taxonomy is None else taxonomy,
-                          annotator=annotator, holdout=holdout, say=said.append, **more)
+                          annotator=annotator, holdout=holdout, notify=said.append, **more)
         made.append(project)
         return project
     yield open_
@@ -283,7 +283,7 @@ def test_membership_depends_on_seed_and_id_alone(opened):
 
 
 def test_several_answers_make_a_consensus_with_its_share(opened):
-    project = opened(answers=3)
+    project = opened(annotators_per_item=3)
     for who, label in (("ada", "cat"), ("bob", "cat"), ("cyd", "dog")):
         project.decide("i0", label=label, annotator=who)
     [row] = project.consensus().to_dict("records")
@@ -291,7 +291,7 @@ def test_several_answers_make_a_consensus_with_its_share(opened):
 
 
 def test_an_answer_teaches_by_the_certainty_that_was_given(opened):
-    project = opened(answers=2)
+    project = opened(annotators_per_item=2)
     project.decide("i0", label="cat")
     project.decide("i1", label="cat", certainty=0)
     project.decide("i2", label="cat", certainty=4, seen={"certainty": "given"})
@@ -406,8 +406,8 @@ def test_a_log_opens_without_its_pool_for_reading(opened):
         again.next(1)
 
 
-@pytest.mark.parametrize("bad", [{"holdout": 1.0}, {"holdout": -0.1}, {"holdout": "0.2"}, {"answers": 0},
-                                 {"answers": 1.5}, {"seed": 0.5}, {"annotator": ""}])
+@pytest.mark.parametrize("bad", [{"holdout": 1.0}, {"holdout": -0.1}, {"holdout": "0.2"}, {"annotators_per_item": 0},
+                                 {"annotators_per_item": 1.5}, {"seed": 0.5}, {"annotator": ""}])
 def test_settings_that_make_no_sense_are_refused(opened, bad):
     with pytest.raises(BadInput):
         opened(**bad)
@@ -635,14 +635,14 @@ def test_a_region_gives_its_mask_back(mask):
     region = Region.of(mask)
     assert np.array_equal(region.mask(), mask)
     assert region.n_pixels == mask.sum()
-    assert Region.from_body(json.loads(json.dumps(region.as_body()))) == region
+    assert Region.from_dict(json.loads(json.dumps(region.to_dict()))) == region
 
 
 @pytest.mark.parametrize("body", [{"size": [2, 2], "runs": [1, 2]}, {"size": [2, 2], "runs": [4, 0]}, {"runs": [4]},
                                   {"size": [2, 2], "runs": [-1, 5]}, {"size": [2, 2], "runs": "4"}, None])
 def test_what_is_no_region_is_refused(body):
     with pytest.raises(BadInput, match="region"):
-        Region.from_body(body)
+        Region.from_dict(body)
 
 
 def test_regions_are_kept_with_the_decision_and_told_as_they_stand(opened):

@@ -104,7 +104,7 @@ def wb(tmp_path):
     digits = load_digits()
     images, truth = (digits.images * 15.9).astype(np.uint8)[:60], digits.target[:60]
     wb = hw.Workbench(tmp_path / "p", hw.Pool.from_images(images), hw.Taxonomy(NAMES), annotator="ada", holdout=0.0,
-                      answers=3)
+                      annotators_per_item=3)
     said = np.where(np.arange(60) % 4 == 0, (truth + 1) % 10, truth)
     for who, labels, certainty in (("ada", said, np.where(said == truth, 9, 2)), ("bob", truth, np.full(60, 10)),
                                    ("eve", truth, np.full(60, np.nan))):

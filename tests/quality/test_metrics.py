@@ -113,7 +113,7 @@ def test_items_that_cannot_be_read_are_left_out_and_counted():
 
 
 def test_it_is_kept_as_json_and_read_again(metrics):
-    again = Metrics.from_body(json.loads(json.dumps(metrics.as_body())))
+    again = Metrics.from_dict(json.loads(json.dumps(metrics.to_dict())))
     assert repr(again) == repr(metrics)
     assert again.per_label.equals(metrics.per_label)
 

@@ -41,7 +41,7 @@ def trained(wb, n_training, n_right, *, n=100, before=None):
         figure = compare(np.arange(n) < before, np.arange(n) < n_right)
         gain = [float(figure), figure.n, figure.low, figure.high]
     wb.project.record("trained", {
-        "before": metrics(before or 0).as_body(), "after": metrics(n_right).as_body(), "gain": gain,
+        "before": metrics(before or 0).to_dict(), "after": metrics(n_right).to_dict(), "gain": gain,
         "model": f"m{n_training}", "n_training": n_training, "n_validation": 0, "adopted": True, "key": ""})
 
 
@@ -103,7 +103,7 @@ def test_time_per_decision_is_a_median_by_verdict(bench):
 
 
 def test_people_are_measured_by_gold_and_by_each_other(bench):
-    wb = bench(answers=3)
+    wb = bench(annotators_per_item=3)
     wb.gold({"i0": "cat", "i1": "cat"})
     for k in range(2):
         wb.decide(f"i{k}", label="cat", annotator="ada")
@@ -119,7 +119,7 @@ def test_people_are_measured_by_gold_and_by_each_other(bench):
 
 
 def test_difficult_items_are_told_from_easy_ones(bench):
-    wb = bench(answers=2)
+    wb = bench(annotators_per_item=2)
     for k in range(12):
         sure = k < 6
         wb.decide(f"i{k}", label="cat" if sure else "dog", certainty=10 if sure else 2,

@@ -6,10 +6,10 @@ import pytest
 from hitl_widgets.sampling.queue import GOLD_SHARE, HOLDOUT_SHARE, Queue
 
 
-def queue_of(n, *, holdout=(), answers=1):
+def queue_of(n, *, holdout=(), annotators_per_item=1):
     mask = np.zeros(n, bool)
     mask[list(holdout)] = True
-    return Queue(draws=np.linspace(0, 0.999, n), holdout=mask, answers=answers)
+    return Queue(draws=np.linspace(0, 0.999, n), holdout=mask, annotators_per_item=annotators_per_item)
 
 
 def positions(asked):
@@ -44,7 +44,7 @@ def test_what_is_closed_is_not_asked_again():
 
 
 def test_two_answers_ask_two_people_but_nobody_twice():
-    queue = queue_of(2, answers=2)
+    queue = queue_of(2, annotators_per_item=2)
     queue.mark(0, "ada", closed=True)
     assert positions(queue.order(2, "ada")) == [1]
     assert positions(queue.order(2, "bob")) == [0, 1]

@@ -34,7 +34,7 @@ def opened(tmp_path, said):
 
     def open_(n=200, *, names=NAMES, holdout=0.0, **more):
         project = Project(tmp_path / "p", nothing(n), Taxonomy(names), annotator="ada", holdout=holdout,
-                          say=said.append, **more)
+                          notify=said.append, **more)
         looks = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
         project.chooser.look = lambda positions: looks[positions]
         made.append(project)
@@ -91,7 +91,7 @@ def test_every_strategy_looks_at_what_there_is(name):
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_orders_the_queue_and_says_so(opened, name):
-    project = opened(answers=2)
+    project = opened(annotators_per_item=2)
     predicted(project, some_probs(200))
     for k in range(30):
         project.decide(f"i{k}", label=NAMES[k % 3], annotator="bob")
@@ -101,7 +101,7 @@ def test_every_strategy_orders_the_queue_and_says_so(opened, name):
 
 
 def test_items_whose_answers_the_model_contradicts_come_first(opened):
-    project = opened(20, answers=2)
+    project = opened(20, annotators_per_item=2)
     predicted(project, np.tile([0.9, 0.05, 0.05], (20, 1)))
     project.decide("i3", label="cat", annotator="bob")
     project.decide("i7", label="owl", annotator="bob")

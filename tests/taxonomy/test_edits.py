@@ -192,7 +192,7 @@ def test_a_name_that_comes_back_gets_another_id_as_it_may_mean_something_else():
     comings = [edits.add("lynx"), edits.retire("lynx"), edits.add("lynx"), edits.retire("lynx"), edits.add("lynx")]
     taxonomy, ids = Taxonomy(["cat"]), set()
     for edit in comings:
-        taxonomy, _ = edit.apply(Taxonomy.from_body(taxonomy.as_body()).at_version(1))
+        taxonomy, _ = edit.apply(Taxonomy.from_dict(taxonomy.to_dict()).at_version(1))
         ids |= {label.id for label in taxonomy.labels}
     assert len(ids) == 1 + 3
 
@@ -306,10 +306,10 @@ EVERY_KIND = [
 def test_an_edit_can_be_shown_read_and_logged(edit, call, prose):
     assert (str(edit), edit.prose()) == (call, prose)
     assert eval(call, {"edits": edits}) == edit
-    again = edits.from_body(json.loads(json.dumps(edit.as_body(), sort_keys=True)))
+    again = edits.from_body(json.loads(json.dumps(edit.to_dict(), sort_keys=True)))
     assert again == edit
     assert list(getattr(again, "into", "")) == list(getattr(edit, "into", ""))  # the order of a mapping too
-    assert hash(edits.from_body(edit.as_body())) == hash(edit)
+    assert hash(edits.from_body(edit.to_dict())) == hash(edit)
 
 
 def test_every_kind_of_edit_was_looked_at():
@@ -460,8 +460,8 @@ def test_answers_resolve_the_same_live_and_replayed(history):
     for _, _, resolution, _ in reversed(history[:-1]):
         replayed = edits.compose(resolution, replayed)
     assert live == replayed
-    logged = [edits.from_body(json.loads(json.dumps(edit.as_body()))) for _, edit, _, _ in history]
-    assert edits.apply(Taxonomy.from_body(first.as_body()), logged) == (history[-1][3], live)
+    logged = [edits.from_body(json.loads(json.dumps(edit.to_dict()))) for _, edit, _, _ in history]
+    assert edits.apply(Taxonomy.from_dict(first.to_dict()), logged) == (history[-1][3], live)
 
 
 # The edits between two taxonomies.

@@ -303,14 +303,14 @@ def test_other_readers_of_yaml_take_every_name_for_text(taxonomy):
 @settings(deadline=None, max_examples=50)
 @given(taxonomies())
 def test_a_body_survives_json_with_its_ids(taxonomy):
-    again = Taxonomy.from_body(json.loads(json.dumps(taxonomy.as_body())))
+    again = Taxonomy.from_dict(json.loads(json.dumps(taxonomy.to_dict())))
     assert again == taxonomy
     assert (again.digest, again.label_ids, hash(again)) == (taxonomy.digest, taxonomy.label_ids, hash(taxonomy))
 
 
 def test_former_ids_survive_a_body():
     taxonomy = Taxonomy(["cat"], former_ids=["x", "y"])
-    assert Taxonomy.from_body(taxonomy.as_body()).former_ids == {"x", "y"}
+    assert Taxonomy.from_dict(taxonomy.to_dict()).former_ids == {"x", "y"}
 
 
 def test_a_taxonomy_can_be_pickled(clothes):
@@ -320,8 +320,8 @@ def test_a_taxonomy_can_be_pickled(clothes):
 @pytest.mark.parametrize("body", [None, {}, {"labels": [{"name": "x"}]}, {"labels": 3}, {"labels": [3]},
                                   {"labels": [{"id": "a", "name": "x"}], "more": 1}])
 def test_a_body_that_is_none_is_refused(body):
-    with pytest.raises(TaxonomyError, match="as_body"):
-        Taxonomy.from_body(body)
+    with pytest.raises(TaxonomyError, match="to_dict"):
+        Taxonomy.from_dict(body)
 
 
 def test_yaml_is_written_for_people(clothes):

@@ -112,7 +112,7 @@ def test_a_decision_is_stored_with_what_was_seen_and_leaves_the_window(open_revi
     decision = desk.decisions[0]
     assert reply == {"kind": "stored", "decision_id": decision.id}
     assert (decision.item_id, decision.label, decision.certainty) == ("item-0000", "Dress", 7)
-    assert decision.seen.as_body() == seen
+    assert decision.seen.to_dict() == seen
     assert decision.flags == ("second_look",)
     assert decision.acted_at.isoformat() == "2026-03-01T09:30:00.250000+00:00"
     assert "19 items waiting" in repr(review)
@@ -552,7 +552,7 @@ def test_a_map_of_one_label_against_another_is_pushed_and_the_log_tells_that_it_
     assert "needs against" in browser.review.receive({**ask, "against": 3})["reason"]
     seen = {"suggestion": one, "method": "gradcam", "target": one, "against": other}
     assert browser.decide("item-0000", "accept", label_id=one, seen=seen)["kind"] == "stored"
-    assert desk.decisions[0].seen.as_body() == seen
+    assert desk.decisions[0].seen.to_dict() == seen
     refused = browser.decide("item-0001", "accept", label_id=one, seen={**seen, "against": one})
     assert "held against another" in refused["reason"]
 

@@ -45,11 +45,11 @@ class Browser:
         return self.editor.receive({"kind": kind, "decision_id": new_id(), **more})
 
     def apply(self, *steps: edits.Edit, **more: Any) -> dict[str, Any]:
-        return self.act("apply", edits=[step.as_body() for step in steps], **more)
+        return self.act("apply", edits=[step.to_dict() for step in steps], **more)
 
     def preview(self, *steps: edits.Edit, **more: Any) -> dict[str, Any]:
         self.asked += 1
-        said = {"edits": [step.as_body() for step in steps]} if steps else {}
+        said = {"edits": [step.to_dict() for step in steps]} if steps else {}
         assert self.editor.receive({"kind": "preview", "ask": self.asked, **said, **more}) == {"kind": "noted"}
         return wait_for(lambda: [m for m in self.of_kind("preview") if m["ask"] == self.asked])[0]
 
@@ -139,7 +139,7 @@ def test_applying_is_stored_with_its_why_and_told_to_the_browser(opened):
 
 def test_an_act_sent_twice_is_done_once(opened):
     wb, browser = opened
-    act = {"kind": "apply", "decision_id": new_id(), "edits": [edits.add("Hat").as_body()], "base": 1}
+    act = {"kind": "apply", "decision_id": new_id(), "edits": [edits.add("Hat").to_dict()], "base": 1}
     assert browser.editor.receive(act) == browser.editor.receive(act)
     assert wb.taxonomy.version == 2
 
@@ -155,7 +155,7 @@ def test_a_refused_edit_is_rejected_in_words(opened):
 
 def test_an_edit_that_the_disk_could_not_take_comes_again(opened, monkeypatch):
     wb, browser = opened
-    act = {"kind": "apply", "decision_id": new_id(), "edits": [edits.add("Hat").as_body()], "base": 1}
+    act = {"kind": "apply", "decision_id": new_id(), "edits": [edits.add("Hat").to_dict()], "base": 1}
     with monkeypatch.context() as full:
         def refuse(*_, **__):
             raise DiskFull("the disk is full")
@@ -281,7 +281,7 @@ def test_a_key_that_is_taken_is_refused(opened):
 def test_answers_in_doubt_among_siblings_are_in_doubt_once_above_them(opened):
     wb, _ = opened
     wb.apply(edits.split("T-shirt", into=["Polo", "Tank top"]))
-    census = count(wb.project.stands.given.counts(), wb.project.lineage)
+    census = count(wb.project.state.label_index.counts(), wb.project.lineage)
     of = {wb.taxonomy.name_of(label_id): tuple(n) for label_id, n in census.labels.items()}
     assert of == {"Polo": (0, 5), "Tank top": (0, 5), "top": (0, 5), "shoe": (3, 0)}
     assert tuple(census.all) == (3, 5)
