@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from .widgets.card import Review
     from .widgets.editor import TaxonomyEditor
     from .widgets.ipyannotations.labeller import LabellerReview
-    from .widgets.triage import OtherDesk
+    from .widgets.triage import Triage
 
-W = TypeVar("W", "TaxonomyEditor", "OtherDesk")
+W = TypeVar("W", "TaxonomyEditor", "Triage")
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
@@ -115,7 +115,7 @@ class Workbench:
         self._shelf: Shelf | None = None
         self._wiring = threading.RLock()
         self._review: Review | LabellerReview | None = None
-        self._open: dict[type, TaxonomyEditor | OtherDesk] = {}
+        self._open: dict[type, TaxonomyEditor | Triage] = {}
         self._simulations: Counter[tuple[str, int]] = Counter()
         if pool is not None:
             self._looks = Looks(pool, embedded=self._embedded, seed=self.project.settings["seed"])
@@ -459,7 +459,7 @@ class Workbench:
         return self._opened(TaxonomyEditor(self.project, self.example, keys=keys))
 
     def other_desk(self, label: str | None = None, size: int = 16,
-                   keys: Mapping[str, str | Sequence[str]] | None = None) -> OtherDesk:
+                   keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
         """What was answered "other", unsure or flagged "not in the taxonomy", to be sorted by the handful, below the
         cell. Calling it again closes the earlier one.
 
@@ -476,9 +476,9 @@ class Workbench:
             When an argument can't be used.
         """
         from .project.triage import Others
-        from .widgets.triage import OtherDesk
+        from .widgets.triage import Triage
         self.pool  # noqa: B018 - says in words that a pool is needed
-        return self._opened(OtherDesk(Others(self.project, label), lambda positions: self.shelf.features(positions),
+        return self._opened(Triage(Others(self.project, label), lambda positions: self.shelf.features(positions),
                                       size=size, keys=keys))
 
     # -- the model -------------------------------------------------------------------------------------------

@@ -99,8 +99,8 @@ def bundle() -> str:
     try:
         npm("check")
     except Failed as error:
-        raise Failed("a script in widgets/static is not what its sources give: npm run build, and commit it") from error
-    return "the scripts in widgets/static are what their sources give"
+        raise Failed("widgets/static is not what widgets/js gives: npm run build, and commit it") from error
+    return "widgets/static is what widgets/js gives"
 
 
 def tsc() -> str:

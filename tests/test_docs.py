@@ -67,7 +67,7 @@ def test_links_in_the_documents_lead_somewhere(page):
 
 
 def test_the_page_about_the_card_names_every_action_that_a_key_can_do():
-    actions = json.loads((ROOT / "hitl_widgets" / "widgets" / "static" / "keys.json").read_text("utf-8"))
+    actions = json.loads((ROOT / "hitl_widgets" / "widgets" / "js" / "keys" / "card.json").read_text("utf-8"))
     page = (ROOT / "docs" / "card.md").read_text("utf-8")
     [said] = re.findall(r"The actions are (.*?)\.\sA\slabel's", page, re.DOTALL)
     assert re.findall(r"`(\w+)`", said) == list(actions)

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 Message = dict[str, Any]
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"  # what `npm run build` makes of js/
 TARGET = "hitl_widgets.acts"
 
 _cards: WeakValueDictionary[str, Card] = WeakValueDictionary()
@@ -48,7 +48,7 @@ class Card(anywidget.AnyWidget):
     """
 
     _esm: Path = STATIC / "card.js"
-    _css: Path | str = STATIC / "card.css"
+    _css: Path = STATIC / "card.css"
     feed = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, feed: Feed, answer: Callable[[Message], Message]) -> None:

@@ -40,7 +40,7 @@ class EditorCard(Card):
     """The tree, and the comm on which its acts come from the browser."""
 
     _esm = STATIC / "editor.js"
-    _css = (STATIC / "card.css").read_text("utf-8") + (STATIC / "editor.css").read_text("utf-8")
+    _css = STATIC / "editor.css"
 
 
 class TaxonomyEditor:
@@ -58,7 +58,7 @@ class TaxonomyEditor:
     def __init__(self, project: Project, example: Callable[[str], bytes], *,
                  keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
         self.project, self.example = project, example
-        self.keys = configured(keys or {}, STATIC / "editor_keys.json")
+        self.keys = configured(keys or {}, "editor")
         self._acts = Acts({"hello": self._hello, "preview": self._preview, "apply": self._apply, "revert": self._revert,
                            "examples": self._examples})
         self._acting = threading.Lock()

@@ -1,6 +1,6 @@
 """Which key does what on the card, in the taxonomy editor, at the other desk?
 
-The tables lie in ``static/*keys.json``, action -> keys and what it does in words; the browser reads keys by it, and
+The tables lie in ``js/keys``, action -> keys and what it does in words; the browser reads keys by it, and
 shows it as help. Read `configured` first.
 """
 
@@ -12,28 +12,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import BadInput
-from .comm import STATIC
 
-KEYS = STATIC / "keys.json"
+TABLES = Path(__file__).parent / "js" / "keys"
 OTHERS = ("Escape", "Tab", "Shift+Tab")  # the first always leaves, the others lead through the page
 KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)")
 
 
-def configured(keys: Mapping[str, str | Sequence[str]], own: Path = KEYS) -> dict[str, tuple[list[str], str]]:
+def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card") -> dict[str, tuple[list[str], str]]:
     """A widget's own keys, action -> keys and what it does in words, with the keys that a person wants instead.
 
     Parameters
     ----------
     keys : action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft"
-    own : the widget's table; that of the card, if nothing else is said
+    widget : "card", "editor" or "triage"
 
     Raises
     ------
     BadInput
         When an action is unknown, a key is no key, or two actions share one.
     """
-    table: dict[str, tuple[list[str], str]] = {
-        action: (default, words) for action, (default, words) in json.loads(own.read_text("utf-8")).items()}
+    defaults = json.loads((TABLES / f"{widget}.json").read_text("utf-8"))
+    table: dict[str, tuple[list[str], str]] = {action: (keys_, words) for action, (keys_, words) in defaults.items()}
     for action, given in keys.items():
         if action not in table:
             raise BadInput(f"keys: {action!r} is nothing that a key does here; known are {', '.join(table)}. A label's "

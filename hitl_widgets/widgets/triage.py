@@ -1,4 +1,4 @@
-"""What passes between a project and the desk at which "other" answers are sorted? Read `OtherDesk.receive` first.
+"""What passes between a project and the desk at which "other" answers are sorted? Read `Triage.receive` first.
 
 Acts are answered at once and are stored by then; looking for what lies there, putting together what looks alike, and
 pictures are the work of one thread in the background.
@@ -32,14 +32,14 @@ AT_ONCE = 12  # pictures in one message
 PAST = 50  # acts that can still be undone after a reload
 
 
-class DeskCard(Card):
+class TriageCard(Card):
     """The page of thumbnails, and the comm on which its acts come from the browser."""
 
-    _esm = STATIC / "desk.js"
-    _css = "".join((STATIC / f"{name}.css").read_text("utf-8") for name in ("card", "editor", "desk"))
+    _esm = STATIC / "triage.js"
+    _css = STATIC / "triage.css"
 
 
-class OtherDesk:
+class Triage:
     """A desk at which a person sorts what found no place in the taxonomy, a cluster at a time.
 
     Parameters
@@ -59,7 +59,7 @@ class OtherDesk:
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise BadInput(f"size is {size!r}; a number of items to a cluster, 1 or more, is expected.")
         self.others, self.features, self.size = others, features, size
-        self.keys = configured(keys or {}, STATIC / "desk_keys.json")
+        self.keys = configured(keys or {}, "triage")
         self.pages: list[list[Other]] = []
         self._acts = Acts({"hello": self._hello, "assign": self._assign, "make": self._make,
                            "leave_out": self._leave_out, "send_back": self._send_back, "undo": self._undo,
@@ -74,7 +74,7 @@ class OtherDesk:
         self._thread: threading.Thread | None = None
         self._closed = False
         self.feed = Feed()
-        self.card = DeskCard(self.feed, self.receive)
+        self.card = TriageCard(self.feed, self.receive)
         self._unsubscribe = others.project.subscribe(self._on_change)
 
     def show(self) -> None:
@@ -86,7 +86,7 @@ class OtherDesk:
         return self.card._repr_mimebundle_(**kwargs)
 
     def __repr__(self) -> str:
-        return f"<OtherDesk: {len(self.others.lying())} items to sort>"
+        return f"<Triage: {len(self.others.lying())} items to sort>"
 
     def close(self, reason: str = "This desk was closed.") -> None:
         """Stop listening. Acts that are still on their way are stored all the same."""

@@ -68,7 +68,7 @@ def open_editor(opened, *cells: str, **more: str) -> Notebook:
 
 def open_desk(opened, *cells: str) -> Notebook:
     notebook = opened(OTHERS, *cells, "wb.other_desk()")
-    notebook.page.locator(".hitl-desk[data-lying='30']").wait_for()
+    notebook.page.locator(".hitl-triage[data-lying='30']").wait_for()
     notebook.page.locator(".hitl-grid").focus()
     return notebook
 
@@ -101,7 +101,7 @@ def wait_for_version(notebook: Notebook, version: int) -> None:
 
 
 def lying(notebook: Notebook) -> int:
-    return int(notebook.page.locator(".hitl-desk").get_attribute("data-lying"))
+    return int(notebook.page.locator(".hitl-triage").get_attribute("data-lying"))
 
 
 def assert_accessible(notebook: Notebook, selector: str) -> None:
@@ -299,7 +299,7 @@ def test_a_label_is_made_of_a_cluster_and_unmade(opened):
     assert "Ring" in notebook.value("names()")
     assert list(notebook.value("answered()").values()).count("Ring") == n
     assert notebook.value("len(wb.taxonomy.label('Ring').examples)") == min(n, 6)
-    notebook.page.locator(".hitl-desk-labels", has_text="Ring").wait_for()
+    notebook.page.locator(".hitl-triage-labels", has_text="Ring").wait_for()
     press(notebook, "z")
     notebook.wait_until_stored()
     assert "Ring" not in notebook.value("names()")
@@ -331,8 +331,8 @@ def test_pages_are_turned_and_everything_can_be_sorted_away_by_mouse(opened):
     clusters.first.click()
     while lying(notebook):
         before = lying(notebook)
-        notebook.page.locator(".hitl-desk-labels .hitl-chip", has_text="Bag").click()
-        notebook.page.wait_for_function("(n) => Number(document.querySelector('.hitl-desk').dataset.lying) < n",
+        notebook.page.locator(".hitl-triage-labels .hitl-chip", has_text="Bag").click()
+        notebook.page.wait_for_function("(n) => Number(document.querySelector('.hitl-triage').dataset.lying) < n",
                                         arg=before)
     notebook.page.get_by_text("The desk is empty").wait_for()
     notebook.wait_until_stored()
@@ -356,7 +356,7 @@ def test_the_desk_goes_on_while_a_cell_is_running(opened):
 def test_axe_finds_nothing_serious_at_the_desk(opened, keys):
     notebook = open_desk(opened)
     press(notebook, *keys)
-    assert_accessible(notebook, ".hitl-desk")
+    assert_accessible(notebook, ".hitl-triage")
 
 
 def test_what_is_shown_does_not_end_in_the_saved_notebook(opened, lab):

@@ -6,7 +6,7 @@ import { Editing } from "../../hitl_widgets/widgets/js/editing.js";
 import { begin, proposal } from "../../hitl_widgets/widgets/js/proposal.js";
 import { lead, Tree, typeahead } from "../../hitl_widgets/widgets/js/tree.js";
 
-const KEYS = JSON.parse(readFileSync(new URL("../../hitl_widgets/widgets/static/editor_keys.json", import.meta.url), "utf8"));
+const KEYS = JSON.parse(readFileSync(new URL("../../hitl_widgets/widgets/js/keys/editor.json", import.meta.url), "utf8"));
 const LABELS = [["top"], ["tee", "top"], ["polo", "top"], ["shoe"], ["boot", "shoe"], ["Überzieher"]]
   .map(([name, parent]) => ({ label_id: `L-${name}`, name, ...(parent ? { parent: `L-${parent}` } : {}) }));
 const labels = () => structuredClone(LABELS);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** The card's own keys, as Python sends them. */
-export const KEYS = JSON.parse(readFileSync(new URL("../../hitl_widgets/widgets/static/keys.json", import.meta.url), "utf8"));
+export const KEYS = JSON.parse(readFileSync(new URL("../../hitl_widgets/widgets/js/keys/card.json", import.meta.url), "utf8"));
 
 /** The browser's storage, in memory; `limit` entries at most. */
 export function memoryStorage(limit = Infinity) {

@@ -1,6 +1,7 @@
 // @ts-check
 // The decision card, as anywidget loads it.
 
+import "./css/card.css";
 import { widget } from "./comms.js";
 import { basePath, probe } from "./outbox.js";
 import { decode } from "./pictures.js";

@@ -1,6 +1,8 @@
 // @ts-check
 // The taxonomy editor, as anywidget loads it.
 
+import "./css/card.css";
+import "./css/editor.css";
 import { widget } from "./comms.js";
 import { Editing } from "./editing.js";
 import { render } from "./editorview.js";

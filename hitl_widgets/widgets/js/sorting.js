@@ -5,14 +5,14 @@ import { assignKeys, bind } from "./keys.js";
 import { Link } from "./link.js";
 import { newId, Outbox } from "./outbox.js";
 
-/** @typedef {import("./desk.d.ts").ActKind} ActKind */
-/** @typedef {import("./desk.d.ts").Done} Done */
-/** @typedef {import("./desk.d.ts").OtherBody} OtherBody */
-/** @typedef {import("./desk.d.ts").Push} Push */
-/** @typedef {import("./desk.d.ts").Reply} Reply */
-/** @typedef {import("./desk.d.ts").Setup} Setup */
-/** @typedef {import("./desk.d.ts").TaxonomyBody} TaxonomyBody */
-/** @typedef {import("./desk.d.ts").Tile} Tile */
+/** @typedef {import("./triage.d.ts").ActKind} ActKind */
+/** @typedef {import("./triage.d.ts").Done} Done */
+/** @typedef {import("./triage.d.ts").OtherBody} OtherBody */
+/** @typedef {import("./triage.d.ts").Push} Push */
+/** @typedef {import("./triage.d.ts").Reply} Reply */
+/** @typedef {import("./triage.d.ts").Setup} Setup */
+/** @typedef {import("./triage.d.ts").TaxonomyBody} TaxonomyBody */
+/** @typedef {import("./triage.d.ts").Tile} Tile */
 /** @typedef {import("./types.d.ts").Label} Label */
 /** @typedef {{send: (message: object) => void, reopen: () => void, now: () => number, instant: () => string,
  *             storage: import("./outbox.js").Store | null, base: string,

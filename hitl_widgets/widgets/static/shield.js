@@ -1,12 +1,19 @@
-// Keys pressed over a labeller are its own: JupyterLab's shortcuts would cut the cell or change its kind.
-export default {
+// hitl_widgets/widgets/js/shield.js
+var shield_default = {
+  /** @param {{el: HTMLElement}} context */
   render({ el }) {
     el.style.display = "none";
     (function shield() {
-      const box = el.closest(".hitl-labeller");
-      if (!box) return requestAnimationFrame(shield); // not in the page yet
+      const box = (
+        /** @type {HTMLElement | null} */
+        el.closest(".hitl-labeller")
+      );
+      if (!box) return requestAnimationFrame(shield);
       box.dataset.lmSuppressShortcuts = "true";
       box.addEventListener("keydown", (event) => event.stopPropagation());
     })();
-  },
+  }
+};
+export {
+  shield_default as default
 };

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { Sorting } from "../../hitl_widgets/widgets/js/sorting.js";
 import { memoryStorage } from "./storage.js";
 
-const KEYS = JSON.parse(readFileSync(new URL("../../hitl_widgets/widgets/static/desk_keys.json", import.meta.url), "utf8"));
+const KEYS = JSON.parse(readFileSync(new URL("../../hitl_widgets/widgets/js/keys/triage.json", import.meta.url), "utf8"));
 const TAXONOMY = { version: 3, other: "L9", places: [], labels: [["cat", "L0"], ["dog", "L1"], ["bat", "L2"], ["Other", "L9"]]
   .map(([name, label_id], i) => ({ label_id, name, path: name, key: name === "bat" ? "b" : String(i + 1), own_key: name === "bat" })) };
 const body = (item_id) => ({ item_id, why: "other", annotator: "ann", note: null });

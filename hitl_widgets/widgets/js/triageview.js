@@ -10,7 +10,7 @@ import { buildPicker } from "./picker.js";
 import { items } from "./sorting.js";
 
 /** @typedef {import("./sorting.js").Sorting} Sorting */
-/** @typedef {import("./desk.d.ts").Tile} Tile */
+/** @typedef {import("./triage.d.ts").Tile} Tile */
 
 const SIDE = 80;
 const LARGE = 200;
@@ -24,7 +24,7 @@ export function render(el, sorting) {
   const header = buildTop(sorting, () => toggleHelp());
   const strip = buildClusters(sorting, refocus);
   const grid = buildGrid(sorting);
-  const face = h("div", { class: "hitl-desk-face" }, h("div", { class: "hitl-sign", "aria-hidden": "true" }), h("h3", { class: "hitl-face-title" }),
+  const face = h("div", { class: "hitl-triage-face" }, h("div", { class: "hitl-sign", "aria-hidden": "true" }), h("h3", { class: "hitl-face-title" }),
     h("p", { class: "hitl-face-words", role: "status" }));
   const large = buildLarge(sorting);
   const say = buildSay(sorting, refocus);
@@ -35,9 +35,9 @@ export function render(el, sorting) {
   const notice = h("span", { class: "hitl-notice" });
   const pending = h("span", { class: "hitl-quiet" });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
-  const body = h("div", { class: "hitl-desk-body" }, h("div", { class: "hitl-desk-left" }, strip.element, grid.element, face),
-    h("div", { class: "hitl-side hitl-desk-side" }, large.element, say.element), help.help);
-  const root = h("div", { class: "hitl-card hitl-desk", role: "region", "aria-label": "Other desk", "data-lm-suppress-shortcuts": "true",
+  const body = h("div", { class: "hitl-triage-body" }, h("div", { class: "hitl-triage-left" }, strip.element, grid.element, face),
+    h("div", { class: "hitl-side hitl-triage-side" }, large.element, say.element), help.help);
+  const root = h("div", { class: "hitl-card hitl-triage", role: "region", "aria-label": "Other desk", "data-lm-suppress-shortcuts": "true",
     "data-pending": "0", "data-lying": "" }, header.element, body, h("div", { class: "hitl-footer" }, notice, pending), live);
 
   function toggleHelp(open = help.help.hidden) {
@@ -305,11 +305,11 @@ function buildSay(sorting, refocus) {
       const [first] = found();
       if (first && box.value) { sorting.assign(first.label_id); refocus(); }
     } });
-  const chips = h("div", { class: "hitl-chips hitl-desk-labels", role: "group", "aria-label": "Labels" });
+  const chips = h("div", { class: "hitl-chips hitl-triage-labels", role: "group", "aria-label": "Labels" });
   const does = (/** @type {string} */ action, /** @type {string} */ words) => h("button", { type: "button", class: "hitl-key-button", "data-does": action },
     capOf(action), h("span", { text: words }));
   const actions = h("div", { class: "hitl-does" }, does("new_label", "New label of them"), does("leave_out", "Leave out"), does("send_back", "Send back"), does("select", "Select"));
-  const choose = h("div", { class: "hitl-desk-choose" }, h("div", { class: "hitl-row" }, h("h3", { class: "hitl-title", text: "Labels" }),
+  const choose = h("div", { class: "hitl-triage-choose" }, h("div", { class: "hitl-row" }, h("h3", { class: "hitl-title", text: "Labels" }),
     h("label", { class: "hitl-find" }, capOf("search"), box)), chips, actions);
   const name = h("input", { type: "text", maxlength: "200", autocomplete: "off", spellcheck: "false" });
   const definition = h("textarea", { rows: "2", placeholder: "When an item is this and nothing else" });
@@ -329,7 +329,7 @@ function buildSay(sorting, refocus) {
   h("div", { class: "hitl-field" }, h("label", { for: definition.id, text: "Definition" }), definition), words,
   h("div", { class: "hitl-form-actions" }, h("button", { class: "hitl-key-button", type: "button", onclick: () => { sorting.escape(); refocus(); } }, cap("Escape"), h("span", { text: "Cancel" })),
     h("button", { class: "hitl-primary", type: "submit" }, h("span", { text: "Make it" }), cap("Enter"))));
-  const element = h("section", { class: "hitl-desk-say", "aria-label": "What to do with them" }, title, choose, form);
+  const element = h("section", { class: "hitl-triage-say", "aria-label": "What to do with them" }, title, choose, form);
   let making = false;
   let drawn = "";
 
@@ -366,7 +366,7 @@ function buildSay(sorting, refocus) {
       under = null;
       where.show(null);
       where.box.value = "";
-      if (element.closest(".hitl-desk")?.contains(document.activeElement)) name.focus();
+      if (element.closest(".hitl-triage")?.contains(document.activeElement)) name.focus();
     }
     making = sorting.making;
     draw();

@@ -1,8 +1,11 @@
 // @ts-check
-// The other desk, as anywidget loads it.
+// Triage, as anywidget loads it.
 
+import "./css/card.css";
+import "./css/editor.css";
+import "./css/triage.css";
 import { widget } from "./comms.js";
-import { render } from "./deskview.js";
+import { render } from "./triageview.js";
 import { basePath, probe } from "./outbox.js";
 import { decode } from "./pictures.js";
 import { Sorting } from "./sorting.js";

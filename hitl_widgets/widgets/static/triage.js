@@ -890,7 +890,7 @@ function told(act, n, label) {
   return act === "assigned" ? `${items(n)} → ${label}` : act === "left_out" ? `${items(n)} left out` : `${items(n)} sent back`;
 }
 
-// hitl_widgets/widgets/js/deskview.js
+// hitl_widgets/widgets/js/triageview.js
 var SIDE = 80;
 var LARGE = 200;
 var SHOWN = 40;
@@ -903,7 +903,7 @@ function render(el, sorting) {
   const grid = buildGrid(sorting);
   const face = h(
     "div",
-    { class: "hitl-desk-face" },
+    { class: "hitl-triage-face" },
     h("div", { class: "hitl-sign", "aria-hidden": "true" }),
     h("h3", { class: "hitl-face-title" }),
     h("p", { class: "hitl-face-words", role: "status" })
@@ -920,13 +920,13 @@ function render(el, sorting) {
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
   const body = h(
     "div",
-    { class: "hitl-desk-body" },
-    h("div", { class: "hitl-desk-left" }, strip.element, grid.element, face),
-    h("div", { class: "hitl-side hitl-desk-side" }, large.element, say.element),
+    { class: "hitl-triage-body" },
+    h("div", { class: "hitl-triage-left" }, strip.element, grid.element, face),
+    h("div", { class: "hitl-side hitl-triage-side" }, large.element, say.element),
     help.help
   );
   const root = h("div", {
-    class: "hitl-card hitl-desk",
+    class: "hitl-card hitl-triage",
     role: "region",
     "aria-label": "Other desk",
     "data-lm-suppress-shortcuts": "true",
@@ -1265,7 +1265,7 @@ function buildSay(sorting, refocus) {
       }
     }
   });
-  const chips = h("div", { class: "hitl-chips hitl-desk-labels", role: "group", "aria-label": "Labels" });
+  const chips = h("div", { class: "hitl-chips hitl-triage-labels", role: "group", "aria-label": "Labels" });
   const does = (action, words2) => h(
     "button",
     { type: "button", class: "hitl-key-button", "data-does": action },
@@ -1273,7 +1273,7 @@ function buildSay(sorting, refocus) {
     h("span", { text: words2 })
   );
   const actions = h("div", { class: "hitl-does" }, does("new_label", "New label of them"), does("leave_out", "Leave out"), does("send_back", "Send back"), does("select", "Select"));
-  const choose = h("div", { class: "hitl-desk-choose" }, h(
+  const choose = h("div", { class: "hitl-triage-choose" }, h(
     "div",
     { class: "hitl-row" },
     h("h3", { class: "hitl-title", text: "Labels" }),
@@ -1314,7 +1314,7 @@ function buildSay(sorting, refocus) {
       h("button", { class: "hitl-primary", type: "submit" }, h("span", { text: "Make it" }), cap("Enter"))
     )
   );
-  const element = h("section", { class: "hitl-desk-say", "aria-label": "What to do with them" }, title, choose, form);
+  const element = h("section", { class: "hitl-triage-say", "aria-label": "What to do with them" }, title, choose, form);
   let making = false;
   let drawn = "";
   const found = () => {
@@ -1363,7 +1363,7 @@ function buildSay(sorting, refocus) {
       under = null;
       where.show(null);
       where.box.value = "";
-      if (element.closest(".hitl-desk")?.contains(document.activeElement)) name.focus();
+      if (element.closest(".hitl-triage")?.contains(document.activeElement)) name.focus();
     }
     making = sorting.making;
     draw();
@@ -1371,8 +1371,8 @@ function buildSay(sorting, refocus) {
   return { element, update, search: () => box.focus() };
 }
 
-// hitl_widgets/widgets/js/desk.js
-var desk_default = widget((line) => new Sorting({
+// hitl_widgets/widgets/js/triage.js
+var triage_default = widget((line) => new Sorting({
   ...line,
   now: () => performance.timeOrigin + performance.now(),
   instant: () => (/* @__PURE__ */ new Date()).toISOString(),
@@ -1381,5 +1381,5 @@ var desk_default = widget((line) => new Sorting({
   decode
 }), render);
 export {
-  desk_default as default
+  triage_default as default
 };
