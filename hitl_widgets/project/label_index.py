@@ -11,13 +11,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from ..taxonomy.history import Lineage
+from ..taxonomy.history import Lineage, factorize
 
 # A label as it was given: its label_id, and the taxonomy version under which it was chosen.
 Pair = tuple[str, int | None]
-Coded = tuple[str | None, int | None]
 
 
 class LabelIndex:
@@ -38,7 +36,7 @@ class LabelIndex:
     def note_all(self, positions: npt.NDArray[np.int64], annotator: str, label_ids: Sequence[str],
                  versions: Sequence[int | None]) -> None:
         """Many labels that one annotator gave."""
-        pairs, where = coded(label_ids, versions)
+        pairs, where = factorize(label_ids, versions)
         codes = np.array([self._code_of((label_id or "", version)) for label_id, version in pairs], np.int32)
         self._of(annotator)[positions] = codes[where]
 
@@ -92,12 +90,3 @@ class LabelIndex:
         if annotator not in self._codes:
             self._codes[annotator] = np.zeros(self._n_items, np.int32)
         return self._codes[annotator]
-
-
-def coded(label_ids: Sequence[str | None], versions: Sequence[int | None]) -> tuple[list[Coded], npt.NDArray[np.int64]]:
-    """The different pairs of label_id (None where there is none) and version, and which of them each row is."""
-    labels, names = pd.factorize(np.array([*label_ids, None], object))
-    numbers = np.array([version or 0 for version in versions], np.int64)
-    n = int(numbers.max(initial=0)) + 1
-    both, where = np.unique(labels[:-1] * n + numbers, return_inverse=True)
-    return [(None if code < 0 else names[code // n], code % n or None) for code in both.tolist()], where

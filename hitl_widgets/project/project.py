@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import edits, events
+from .. import events
 from ..errors import BadInput, EditError, IdReused, UnknownDecision
 from ..items.integrity import belongs
 from ..items.pool import Pool
@@ -41,6 +41,7 @@ from ..sampling.selector import Chooser, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions, Ranking
 from ..storage.log import Log, gc_paused
+from ..taxonomy import edits
 from ..taxonomy.history import Lineage, taxonomy_event
 from ..taxonomy.labels import Taxonomy
 from ..taxonomy.rebase import explained, rebased

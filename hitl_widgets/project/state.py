@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,6 @@ from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.history import Lineage
 from .label_index import LabelIndex, Pair
 from .reference import ReferenceLabels
-from .triage import sent_back
 
 CONTENT_BUDGET_S = 0.05
 # Past so many foreign events, reading the table of annotations again is quicker than following them one by one.
@@ -298,6 +297,20 @@ def as_of(log: Log, version: int) -> dict[str, list[Any]]:
             for name, column in found.items():
                 column.append(tuple(row[name].split()) if name == "flags" else row[name])
     return found
+
+
+def standing_acts(log: Iterable[Event]) -> list[Event]:
+    """Of the "sorted" events, in the log's order, those that weren't undone."""
+    log = list(log)
+    undone = {event.body["undoes"] for event in log if event.body["act"] == "undone"}
+    return [event for event in log if event.body["act"] != "undone" and event.id not in undone]
+
+
+def sent_back(log: Iterable[Event]) -> dict[str, int]:
+    """The items that were sent back to the queue: item_id -> the event's number. An answer before it doesn't close the
+    item any more."""
+    return {item_id: event.seq or 0 for event in standing_acts(log) if event.body["act"] == "sent_back"
+            for item_id in event.body["item_ids"]}
 
 
 def midnight(now: datetime) -> int:

@@ -7,16 +7,17 @@ decisions that it makes, and one undo. Read `Others.lying` and `Others.assign` f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from .. import edits
 from ..errors import BadInput, UnknownDecision
 from ..events import Event, decided, decision_of, retracted
 from ..records import Decision, Seen, check_annotator, new_id, utc_now
+from ..taxonomy import edits
 from ..taxonomy.labels import Taxonomy
+from .state import standing_acts
 
 if TYPE_CHECKING:
     from .project import Project
@@ -67,20 +68,6 @@ def other_label(taxonomy: Taxonomy, name: str | None = None) -> str | None:
         return taxonomy.answer(name).id
     found = [label for label in taxonomy if label.name.casefold() in NAMES]
     return min(found, key=lambda label: NAMES.index(label.name.casefold())).id if found else None
-
-
-def standing_acts(log: Iterable[Event]) -> list[Event]:
-    """Of the "sorted" events, in the log's order, those that weren't undone."""
-    log = list(log)
-    undone = {event.body["undoes"] for event in log if event.body["act"] == "undone"}
-    return [event for event in log if event.body["act"] != "undone" and event.id not in undone]
-
-
-def sent_back(log: Iterable[Event]) -> dict[str, int]:
-    """The items that were sent back to the queue: item_id -> the number of the event. An answer before it closes the
-    item no longer."""
-    return {item_id: event.seq or 0 for event in standing_acts(log) if event.body["act"] == "sent_back"
-            for item_id in event.body["item_ids"]}
 
 
 class Others:

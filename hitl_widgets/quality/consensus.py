@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ..events import Event
-from ..project.label_index import coded
 from ..records import LABELLING
-from ..taxonomy.history import Lineage
+from ..taxonomy.history import Lineage, factorize
 
 Table = Mapping[str, Sequence[Any]]
 Votes = dict[str, list[str]]
@@ -46,7 +45,7 @@ def frame(table: Table, lineage: Lineage, *, version: int | None = None,
     to = version or lineage.steps[-1].version
     taxonomy, verdicts = lineage.versions[to], np.array(table["verdict"], object)
     # What became of a label is looked up once for each pair of label and version, not for each row.
-    pairs, where = coded(table["label_id"], table["taxonomy"])
+    pairs, where = factorize(table["label_id"], table["taxonomy"])
     became: list[str | None] = [lineage.exactly(*pair, to) for pair in pairs]
     blurred = [label_id is not None and new is None for (label_id, _), new in zip(pairs, became, strict=True)]
     lost = np.array([*blurred, False])[where] & np.isin(verdicts, list(LABELLING))  # a lost guess asks nothing

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import TaxonomyMismatch
 from ..events import Event
@@ -252,3 +253,17 @@ class Lineage:
             f"the project is at taxonomy v{today.version}, which has: {has}. The taxonomy given was never one of its "
             f"versions. These edits would lead there: wb.apply([{', '.join(steps[:8])}{more}]). Open the project "
             "without a taxonomy and apply them, or choose another folder.")
+
+
+def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
+              ) -> tuple[list[tuple[str | None, int | None]], npt.NDArray[np.int64]]:
+    """The distinct pairs of label_id (None where there is none) and version, and for each row the index of its pair.
+
+    A million answers are only a few hundred different pairs: what became of a label is looked up once for each pair.
+
+    >>> factorize(["a", "b", "a"], [1, 1, 1])
+    ([('a', 1), ('b', 1)], array([0, 1, 0]))
+    """
+    index = {pair: code for code, pair in enumerate(dict.fromkeys(zip(label_ids, versions, strict=True)))}
+    return list(index), np.fromiter(map(index.__getitem__, zip(label_ids, versions, strict=True)), np.int64,
+                                    len(label_ids))

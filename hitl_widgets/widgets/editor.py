@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .. import edits as edits_
 from ..errors import BadInput, HitlError, StoreError
 from ..project.census import latest
 from ..project.impact import Applied, Preview
+from ..taxonomy.edits import Edit, from_body
 from ..taxonomy.labels import Label, Taxonomy
 from .acts import Acts
 from .comm import STATIC, Card, Feed, Message, keep_feeding
@@ -64,7 +64,7 @@ class TaxonomyEditor:
         self._acting = threading.Lock()
         self._done: dict[str, Message] = {}  # replies to the acts that came, which may come again
         self._changed = threading.Condition()
-        self._asked: tuple[int, list[edits_.Edit] | str] | None = None  # the preview that is wanted
+        self._asked: tuple[int, list[Edit] | str] | None = None  # the preview that is wanted
         self._pictured: dict[str, None] = {}  # labels whose pictures are wanted
         self._latest: Mapping[str, Sequence[str]] = {}
         self._due = {"taxonomy", "counts"}
@@ -242,12 +242,12 @@ class TaxonomyEditor:
             self.feed.push(message, buffers)
 
 
-def edits_of(act: Mapping[str, Any]) -> list[edits_.Edit]:
+def edits_of(act: Mapping[str, Any]) -> list[Edit]:
     """The edits of an act."""
     bodies = act.get("edits")
     if not isinstance(bodies, list) or not bodies:
         raise BadInput(f"edits is {bodies!r:.80}; a list of one edit or more is expected.")
-    return [edits_.from_body(body) for body in bodies]
+    return [from_body(body) for body in bodies]
 
 
 def tree_body(taxonomy: Taxonomy) -> Message:
