@@ -24,6 +24,7 @@ from hitl_widgets.items.features import OF_EDGES, Pixels, features
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.learn.predict import NetPredictor, small_cnn
 from hitl_widgets.learn.train import jitter, train
+from hitl_widgets.sampling import acceptance
 from hitl_widgets.sampling import relabel_order as relabelling
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
@@ -93,7 +94,7 @@ def main() -> None:
             for said in said_of_all[EVERY::EVERY]:
                 wrong = said.probs.argmax(axis=1) != fine
                 for tolerance in TOLERANCES:
-                    if len(presumed := relabelling.presume(said, tolerance=tolerance)) >= 2 * relabelling.LOOKS[0]:
+                    if len(presumed := acceptance.presumable(said, tolerance=tolerance)) >= 2 * acceptance.LOOKS[0]:
                         checks += [{"split": name, "tolerance": tolerance, "presumed": len(presumed),
                                     "error": wrong[presumed].mean(),
                                     **checked(wrong, presumed, tolerance=tolerance, seed=1_000 * seed + draw)}
@@ -110,15 +111,15 @@ def main() -> None:
 
 def checked(wrong: np.ndarray, presumed: np.ndarray, *, tolerance: float, seed: int) -> dict[str, float]:
     """One estimate, checked as far as it asks; and whether it holds the error of the labels that weren't checked."""
-    order = relabelling.drawn(presumed, seed=seed)
-    said = relabelling.estimate([], len(order), tolerance=tolerance)
+    order = acceptance.check_order(presumed, seed=seed)
+    said = acceptance.assess([], len(order), tolerance=tolerance)
     n = 0
     while said.n_needed:
         n += said.n_needed
-        said = relabelling.estimate(wrong[order[:n]], len(order), tolerance=tolerance)
+        said = acceptance.assess(wrong[order[:n]], len(order), tolerance=tolerance)
     left = wrong[order[said.n_checked:]]
     error = left.mean() if len(left) else 0.0
-    return {"covered": said.low - 1e-9 <= error <= said.high + 1e-9, "checks": said.n_checked,
+    return {"covered": said.error.low - 1e-9 <= error <= said.error.high + 1e-9, "checks": said.n_checked,
             "good": said.verdict == "good", "good but beyond": said.verdict == "good" and error > tolerance}
 
 

@@ -381,6 +381,74 @@ class Attribution:
     against: str | None = None
 
 
+# With fewer items behind it than this, an estimate says that they are too few.
+TOO_FEW = 30
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimate(float):
+    """A number with its 95 % interval and the number of items behind it.
+
+    In every other way it is the float `value`: it can be compared, added and formatted.
+
+    Parameters
+    ----------
+    value : float
+        The number; NaN where it isn't known.
+    low, high : float
+        The ends of its interval; NaN where they aren't known.
+    n : int
+        Number of items behind it, 0 or more.
+    why : str
+        The reason why there is no number; empty where there is one.
+
+    Raises
+    ------
+    BadInput
+        If n is negative, or low lies above high.
+
+    Examples
+    --------
+    >>> Estimate(0.9, 0.852, 0.936, n=200)
+    0.900 (0.852 to 0.936, n = 200)
+    >>> Estimate(0.9, 0.616, 0.988, n=10)
+    0.900 (0.616 to 0.988, n = 10: too few to tell)
+    >>> Estimate(math.nan, why="no answers yet")
+    none (no answers yet)
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    n: int = 0
+    why: str = ""
+
+    def __new__(cls, value: float, low: float = math.nan, high: float = math.nan, n: int = 0,
+                why: str = "") -> Estimate:
+        """The float itself; the other fields are set by the dataclass."""
+        return super().__new__(cls, value)
+
+    def __post_init__(self) -> None:
+        for name, kind in (("value", float), ("low", float), ("high", float), ("n", int)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
+        if self.n < 0 or self.low > self.high:
+            raise BadInput(f"an estimate from {self.low} to {self.high} with n = {self.n} can't be: low is at most "
+                           "high, and n is 0 or more.")
+
+    @property
+    def tells(self) -> bool:
+        """False when there is no number, or too few items behind it to tell."""
+        return self.n >= TOO_FEW and not math.isnan(self)
+
+    def __repr__(self) -> str:
+        if math.isnan(self):
+            return f"none ({self.why or 'nothing to measure'})"
+        doubt = "" if self.tells else ": too few to tell"
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f}, n = {self.n}{doubt})"
+
+    __str__ = __repr__
+
+
 class Predictor(Protocol):
     """Whatever can say what it thinks of items."""
 

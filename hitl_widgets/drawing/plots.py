@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Plot
 
-    from ..quality.metrics import Figure, Metrics
-    from ..records import Attribution
+    from ..quality.metrics import Metrics
+    from ..records import Attribution, Estimate
 
 MOST_LABELS = 24
 MARKED = "#e6007e"
@@ -25,7 +25,7 @@ MARKERS = "soD^v<>P"
 COLOURS = (BLUE, ORANGE, GREY, "#228833", "#aa3377", "#66ccee", "#ccbb44", "#4477aa")
 
 
-def plot_gain(before: Metrics, after: Metrics, gain: Figure) -> Plot:
+def plot_gain(before: Metrics, after: Metrics, gain: Estimate) -> Plot:
     """Accuracy and recall per label, before and after, with 95 % intervals; past 24 labels the rarest are left out.
 
     Marks differ in shape as well as in colour: hollow circle before, full square after.
@@ -74,7 +74,7 @@ class Rounds(Protocol):
     @property
     def times(self) -> pd.DataFrame: ...
     @property
-    def likely(self) -> Figure: ...
+    def likely(self) -> Estimate: ...
     @property
     def more(self) -> int: ...
 

@@ -19,11 +19,12 @@ import numpy as np
 import torch
 from captum.metrics import infidelity, sensitivity_max
 from scipy.stats import rankdata
-from scipy.stats import t as student
 from torch import Tensor, nn
 
 from ..errors import BadInput, HitlError
 from ..learn.predict import private_copy
+from ..quality.intervals import student_mean
+from ..records import Estimate
 from .attribute import Asked, NetExplainer
 
 # A map is cut into so many cells a side, which are hidden or shown in so many steps.
@@ -32,30 +33,6 @@ NETS, HIDDEN, NOISES, SHAKEN = 2, 32, 4, 8
 # A rank correlation beyond this with the map of a randomised net says that the map isn't about the net.
 SAME = 0.8
 FEWEST = 4
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over items with its 95 % interval (Student's t); NaN where there are too few."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> Mean:
-        """The mean of the values that are numbers."""
-        values = values[np.isfinite(values)]
-        n = len(values)
-        if n < 2:
-            return cls(float(values[0]) if n else float("nan"), float("nan"), float("nan"), n)
-        mean = float(values.mean())
-        reach = float(student.ppf(0.975, n - 1) * values.std(ddof=1) / n ** 0.5)
-        return cls(mean, mean - reach, mean + reach, n)
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 @dataclass(frozen=True)
@@ -74,11 +51,11 @@ class Checked:
     """
 
     method: str
-    randomised: Mean
-    deletion: Mean
-    insertion: Mean
-    infidelity: Mean
-    sensitivity: Mean
+    randomised: Estimate
+    deletion: Estimate
+    insertion: Estimate
+    infidelity: Estimate
+    sensitivity: Estimate
     n: int
     seconds: float
 
@@ -121,7 +98,7 @@ class Checked:
         row: dict[str, Any] = {"method": self.method, "trusted": self.trusted, "verdict": self.verdict,
                                "randomised": self.randomised.value}
         for name in ("deletion", "insertion"):
-            mean: Mean = getattr(self, name)
+            mean: Estimate = getattr(self, name)
             row |= {name: mean.value, f"{name}_low": mean.low, f"{name}_high": mean.high}
         return row | {"infidelity": self.infidelity.value, "sensitivity": self.sensitivity.value, "n": self.n,
                       "seconds": round(self.seconds, 1)}
@@ -212,8 +189,8 @@ def _check_one(explainer: NetExplainer, nets: Sequence[NetExplainer], method: st
     maps = _maps(explainer, method, views, asked)
     sound = np.isfinite(maps).all(axis=(1, 2))
     views, asked, maps = views[torch.from_numpy(sound)], asked.rows(torch.from_numpy(sound)), maps[sound]
-    nothing = Mean.of(np.array([]))
     if not len(maps):
+        nothing = student_mean([])
         return Checked(method, nothing, nothing, nothing, nothing, nothing, 0, time.monotonic() - began)
     alike = np.array([_alike(maps, _maps(net, method, views, asked)) for net in nets])
     told = np.isfinite(alike).sum(axis=0)
@@ -224,8 +201,8 @@ def _check_one(explainer: NetExplainer, nets: Sequence[NetExplainer], method: st
     few = min(SHAKEN, len(views))
     in_time = time.monotonic() - began + few * a_map * (1 + NOISES) < 1.2 * budget_s
     shaken = _shaken(explainer, method, views[:few], asked.rows(slice(few)), seed=seed) if in_time else np.array([])
-    return Checked(method, Mean.of(same), Mean.of(deletion), Mean.of(insertion), Mean.of(missed), Mean.of(shaken),
-                   len(maps), time.monotonic() - began)
+    return Checked(method, student_mean(same), student_mean(deletion), student_mean(insertion), student_mean(missed),
+                   student_mean(shaken), len(maps), time.monotonic() - began)
 
 
 def _alike(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import stdtrit
 from torch import Tensor
 
 from ..errors import ShapeError
-from ..quality.metrics import Figure
+from ..quality.intervals import student_mean
+from ..records import Estimate
 from .predict import NetPredictor
 from .rationales import repaint
 
@@ -37,12 +37,12 @@ class Reliance:
     area : of the view, the part that lies in them; a net that looks everywhere alike has this share
     """
 
-    marked: Figure
-    unmarked: Figure
-    share: Figure
+    marked: Estimate
+    unmarked: Estimate
+    share: Estimate
     area: float
 
-    def rows(self) -> dict[str, Figure]:
+    def rows(self) -> dict[str, Estimate]:
         """The figures by what they are called in a table."""
         return {"reliance, marked items": self.marked, "reliance, unmarked items": self.unmarked,
                 "attribution in the region": self.share}
@@ -57,8 +57,8 @@ class Reliance:
     def from_dict(cls, body: Mapping[str, Any]) -> Reliance:
         """Read what `to_dict` wrote."""
         marked, unmarked, share = (
-            Figure(math.nan, n=0) if body[name] is None else
-            Figure(body[name][0], n=body[name][1], low=body[name][2], high=body[name][3])
+            Estimate(math.nan) if body[name] is None else
+            Estimate(body[name][0], body[name][2], body[name][3], n=body[name][1])
             for name in ("marked", "unmarked", "share"))
         return cls(marked=marked, unmarked=unmarked, share=share, area=body["area"])
 
@@ -89,21 +89,14 @@ def rely(predictor: NetPredictor, views: Tensor, regions: Tensor, others: Tensor
     generator = torch.Generator().manual_seed(seed)
     taken = regions[torch.arange(len(others)) % max(1, len(regions))] if len(regions) else regions
     donors = others if len(others) else views
-    return Reliance(marked=average(_moves(predictor, views, regions, donors, generator)),
-                    unmarked=average(_moves(predictor, others, taken, donors, generator)),
-                    share=average(_shares(predictor, views, regions)),
+    return Reliance(marked=_average(_moves(predictor, views, regions, donors, generator)),
+                    unmarked=_average(_moves(predictor, others, taken, donors, generator)),
+                    share=_average(_shares(predictor, views, regions)),
                     area=float(regions.float().mean()) if len(regions) else math.nan)
 
 
-def average(values: np.ndarray) -> Figure:
-    """The mean of numbers between 0 and 1, with Student's 95 % interval, cut off at 0 and 1; NaNs are left out."""
-    values = np.asarray(values, np.float64)
-    values = values[~np.isnan(values)]
-    n = len(values)
-    if n < 2:
-        return Figure(float(values[0]) if n else math.nan, n=n, low=0.0, high=1.0, why="" if n else "no such item")
-    mean, half = values.mean(), stdtrit(n - 1, 0.975) * values.std(ddof=1) / math.sqrt(n)
-    return Figure(mean, n=n, low=max(0.0, mean - half), high=min(1.0, mean + half))
+def _average(shares: np.ndarray) -> Estimate:
+    return student_mean(shares, within=(0, 1), why="no such item")
 
 
 def _moves(predictor: NetPredictor, views: Tensor, regions: Tensor, donors: Tensor,

@@ -7,6 +7,7 @@ it, and old and new are measured on the same items, which nobody chose. Read `fi
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,8 @@ from torch import nn
 from ..errors import BadInput, TrainingStopped
 from ..events import canonical
 from ..explain.explanations import before_and_after
-from ..quality.metrics import Figure, Metrics, compare, measure
+from ..quality.metrics import Metrics, compare, measure
+from ..records import Estimate
 from ..taxonomy.labels import Taxonomy
 from ..widgets.live import Live
 from .checkpoint import Checkpoint
@@ -70,7 +72,7 @@ class Run:
 
     before: Metrics
     after: Metrics
-    gain: Figure
+    gain: Estimate
     model: str
     adopted: bool
     n_training: int
@@ -162,7 +164,7 @@ class Run:
         """Read what `to_dict` wrote."""
         value, n, low, high = body["gain"] or (float("nan"), 0, float("nan"), float("nan"))
         return cls(before=Metrics.from_dict(body["before"]), after=Metrics.from_dict(body["after"]),
-                   gain=Figure(value, n=n, low=low, high=high, why=body["why"]), model=body["model"],
+                   gain=Estimate(value, low, high, n=n, why=body["why"]), model=body["model"],
                    adopted=body["adopted"], n_training=body["n_training"], history=pd.DataFrame(body["history"]),
                    stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
                    n_validation=body["n_validation"], reasons=body.get("reasons", "off"),
@@ -386,14 +388,14 @@ def _measured(shelf: Shelf, trained: Trained, truth: Mapping[str, str], before_p
     if before_probs is None:
         before = measure(np.empty((0, len(label_ids))), [], label_ids, names)
         why = "there was no model before" if truth else _nothing_measures(shelf)
-        gain = Figure(float("nan"), n=0, why=why)
+        gain = Estimate(math.nan, why=why)
     else:
         before = measure(before_probs, answers, label_ids, names)
         both = ~np.isnan(before_probs).any(axis=1) & ~np.isnan(after_probs).any(axis=1)
         wanted = np.array([label_ids.index(answer) for answer in answers], np.int64)[both]
         gain = compare(before_probs[both].argmax(axis=1) == wanted, after_probs[both].argmax(axis=1) == wanted)
         if not gain.n:
-            gain = Figure(float("nan"), n=0, why=_nothing_measures(shelf))
+            gain = Estimate(math.nan, why=_nothing_measures(shelf))
     worse = gain.n > 0 and gain.high < 0
     return Run(before=before, after=after, gain=gain, model=predictor.version, n_training=trained.n_training,
                adopted=adopt == "always" or (adopt == "better" and not worse), history=trained.history,

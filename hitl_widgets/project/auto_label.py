@@ -1,13 +1,13 @@
 """Which labels may be presumed of the items that an edit left in doubt, and was that checked?
 
 First it is written down which label each item would be taken for, and in which random order people are asked about
-them; then what they say tells how wrong the rest would be (`relabelling.estimate`). Read `go_on` first.
+them; then what they say tells how wrong the rest would be (`acceptance.assess`). Read `go_on` first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from .relabel import Relabel, told
 from .state import State
 
 if TYPE_CHECKING:
-    from ..sampling.relabel_order import Estimate
+    from ..sampling.acceptance import Acceptance
 
 # Of so many items at most, drawn by chance, labels are presumed at once: each has to be looked at.
 AT_ONCE = 20_000
@@ -39,7 +39,7 @@ class Presumption:
 
     labels: Mapping[str, str]
     checks: tuple[str, ...] = ()
-    estimate: Estimate | None = None
+    estimate: Acceptance | None = None
     taken: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -62,7 +62,7 @@ def go_on(state: State, pool: Pool, relabel: Relabel, *, annotator: str, toleran
     features : positions -> float32, shape (n, n_features), NaN for what can't be read
     record : writes the body of an event of kind "presumed" down, and has it taken in
     """
-    from ..sampling.relabel_order import estimate
+    from ..sampling.acceptance import assess
     with state.lock:
         proposal = Proposal.of(state, pool)
     if proposal is None:
@@ -75,7 +75,7 @@ def go_on(state: State, pool: Pool, relabel: Relabel, *, annotator: str, toleran
             return Presumption({})
         wrong = proposal.wrong()
         seen = set(proposal.body["checks"][:len(wrong)])  # a skipped one was seen, and is still in doubt
-        said = estimate(wrong, len(proposal.labels), tolerance=proposal.body["tolerance"])
+        said = assess(wrong, len(proposal.labels), tolerance=proposal.body["tolerance"])
         own, others = relabel.asked(annotator)
         places = pool.positions(list(proposal.labels)).tolist()
         left = {item_id: label_id for (item_id, label_id), place in zip(proposal.labels.items(), places, strict=True)
@@ -86,24 +86,24 @@ def go_on(state: State, pool: Pool, relabel: Relabel, *, annotator: str, toleran
         return Presumption(names, checks, said)
     taken = left if said.verdict == "good" else {}
     record({"labels": taken, "taxonomy": proposal.body["taxonomy"], "concludes": proposal.id,
-            "estimate": {name: None if value != value else value for name, value in asdict(said).items()}})
+            "estimate": said.to_dict()})
     return Presumption(names, (), said, tuple(taken))
 
 
 def _proposed(state: State, pool: Pool, relabel: Relabel, annotator: str, tolerance: float, seed: int,
               features: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any] | None:
     """What can be proposed of the items that the newest edit left in doubt; None as long as nothing can."""
-    from ..sampling import relabel_order as relabelling
+    from ..sampling import acceptance
     sight = relabel.newest(annotator, AT_ONCE)
     if sight is None or (known := told(sight, features, seed=seed)) is None:
         return None
     positions, family, said = known
-    rows = relabelling.presume(said, tolerance=tolerance)
+    rows = acceptance.presumable(said, tolerance=tolerance)
     if not len(rows):
         return None
     ids, best = pool.ids[positions], said.probs.argmax(axis=1)
     # Another order each time: the same items may be proposed again, and their checks must be drawn anew.
-    order = relabelling.drawn(rows, seed=seed + state.n_proposed)
+    order = acceptance.check_order(rows, seed=seed + state.n_proposed)
     return {"labels": {}, "proposed": {str(ids[row]): family[best[row]] for row in rows}, "tolerance": tolerance,
-            "checks": [str(ids[row]) for row in order[:relabelling.LOOKS[-1]]], "edit": sight.step.id,
+            "checks": [str(ids[row]) for row in order[:acceptance.LOOKS[-1]]], "edit": sight.step.id,
             "taxonomy": state.lineage.today.version}

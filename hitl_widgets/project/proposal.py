@@ -50,7 +50,7 @@ class Proposal:
 
     def due(self) -> list[str]:
         """Ids of the items that people have to be asked about until the next look."""
-        from ..sampling.relabel_order import estimate  # loads scipy, which opening a project doesn't need
+        from ..sampling.acceptance import assess  # loads scipy, which opening a project doesn't need
         wrong = self.wrong()
-        needed = estimate(wrong, len(self.labels), tolerance=self.body["tolerance"]).n_needed
+        needed = assess(wrong, len(self.labels), tolerance=self.body["tolerance"]).n_needed
         return list(self.body["checks"][len(wrong):len(wrong) + needed])

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv, betaln, ndtri
+from scipy.special import betaincinv, betaln, ndtri, stdtrit
 from scipy.stats import binom
 
 from ..errors import BadInput
+from ..records import Estimate
 
 # What `across` takes as possible, and as equally likely: the mean, and how two answers of one person correlate.
 _MEANS = (np.arange(200) + 0.5) / 200
@@ -184,6 +185,45 @@ def of_median(values: Sequence[float] | npt.NDArray[np.floating], *, level: floa
     inwards = (n - d - 1) * step / (d + 1 + (n - 2 * d - 2) * step)
     return (float((1 - inwards) * values[d] + inwards * values[min(d + 1, n - 1)]),
             float((1 - inwards) * values[n - d - 1] + inwards * values[max(n - d - 2, 0)]))
+
+
+def student_mean(values: Sequence[float] | npt.NDArray[np.floating], *, level: float = 0.95,
+                 within: tuple[float, float] | None = None, why: str = "") -> Estimate:
+    """The mean behind some values, with Student's interval; values that aren't finite are left out.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n,)
+    level : float
+        Share of such intervals that hold the mean, where values have a normal distribution.
+    within : tuple of float, optional
+        The least and the largest possible value: the interval is cut off there, and is as wide as this for fewer than
+        two values. Without it the ends are NaN then.
+    why : str
+        What the estimate gives as the reason if there are no values.
+
+    Returns
+    -------
+    Estimate
+        NaN without values.
+
+    References
+    ----------
+    Student (1908), The Probable Error of a Mean, doi:10.2307/2331554.
+
+    Examples
+    --------
+    >>> student_mean([0.2, 0.4, 0.6], within=(0, 1))
+    0.400 (0.000 to 0.897, n = 3: too few to tell)
+    """
+    tail, finite = _tail(level), np.asarray(values, np.float64)
+    finite = finite[np.isfinite(finite)]
+    least, largest = within or (math.nan, math.nan)
+    if (n := len(finite)) < 2:
+        return Estimate(finite[0] if n else math.nan, least, largest, n=n, why="" if n else why)
+    mean, half = finite.mean(), -stdtrit(n - 1, tail) * finite.std(ddof=1) / math.sqrt(n)
+    low, high = np.clip([mean - half, mean + half], *within) if within else (mean - half, mean + half)
+    return Estimate(mean, low, high, n=n)
 
 
 def newcombe_paired(both: int, only_first: int, only_second: int, neither: int, *,

@@ -7,13 +7,13 @@ A learning curve, fitted to a model's accuracy after each round, and what it say
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
 from ..errors import BadInput, ShapeError
+from ..records import Estimate
 
 # How the curve may look before anything was measured: the share of what is missing now that no answer will bring, the
 # curve's exponent, how late it begins to bend, in parts of the answers so far, and how far one model lies from the
@@ -25,17 +25,9 @@ STRAY = np.array([0.003, 0.01, 0.02])
 _LEVELS, _WIDTH = 25, 4.0
 
 
-class Gain(NamedTuple):
-    """A gain in accuracy: what is expected, and the ends of its interval."""
-
-    value: float
-    low: float
-    high: float
-
-
 def likely_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Sequence[int] | npt.NDArray[np.integer],
                 measured: Sequence[int] | npt.NDArray[np.integer], *, more: int = 50, correlation: float = 0.0,
-                level: float = 0.95) -> Gain:
+                level: float = 0.95) -> Estimate:
     """How much more accurate the next model will be than the last one, after so many more answers.
 
     The accuracy after n answers is taken as a - b (n + d)^-c, from which each model strays by a standard deviation that
@@ -52,7 +44,7 @@ def likely_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Sequenc
 
     Returns
     -------
-    Gain, from -1 to 1
+    Estimate, from -1 to 1; n is that of the last model's measuring items
 
     Raises
     ------
@@ -67,9 +59,8 @@ def likely_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Sequenc
 
     Examples
     --------
-    >>> gain = likely_gain([50, 100, 150, 200], [120, 140, 148, 152], [200] * 4)
-    >>> [round(figure, 2) for figure in gain]
-    [0.02, -0.02, 0.06]
+    >>> likely_gain([50, 100, 150, 200], [120, 140, 148, 152], [200] * 4)
+    0.017 (-0.025 to 0.057, n = 200)
     """
     n, k, m = (np.asarray(given, np.float64) for given in (answers, right, measured))
     if not n.shape == k.shape == m.shape or n.ndim != 1:
@@ -111,4 +102,4 @@ def likely_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Sequenc
             below = float(weights @ ndtr((middle - gains) / left)) < reached
             low, high = (middle, high) if below else (low, middle)
         return (low + high) / 2
-    return Gain(float(weights @ gains), end((1 - level) / 2), end((1 + level) / 2))
+    return Estimate(float(weights @ gains), end((1 - level) / 2), end((1 + level) / 2), n=int(m[-1]))

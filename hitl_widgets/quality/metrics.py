@@ -14,57 +14,14 @@ import numpy as np
 import pandas as pd
 
 from ..errors import BadInput, ShapeError, UnknownLabel
+from ..records import Estimate
 from .intervals import jeffreys, newcombe_paired
-
-TOO_FEW = 30
-
-
-class Figure(float):
-    """A number that knows how far to trust it: `n` items stand behind it, `low` and `high` are its 95 % interval.
-
-    It is a float in every other way. NaN says that there is no figure, and `why` says the reason.
-
-    Examples
-    --------
-    >>> Figure(0.9, n=200, low=0.852, high=0.936)
-    0.900 (0.852 to 0.936, n = 200)
-    >>> Figure(0.9, n=10, low=0.616, high=0.988)
-    0.900 (0.616 to 0.988, n = 10: too few to tell)
-    >>> Figure(float("nan"), n=0, why="no answers yet")
-    none (no answers yet)
-    """
-
-    n: int
-    low: float
-    high: float
-    why: str
-
-    def __new__(cls, value: float, *, n: int, low: float = math.nan, high: float = math.nan, why: str = "") -> Figure:
-        figure = super().__new__(cls, value)
-        figure.n, figure.low, figure.high, figure.why = int(n), float(low), float(high), why
-        return figure
-
-    @property
-    def tells(self) -> bool:
-        """False when there is no figure, or too few items behind it to tell."""
-        return self.n >= TOO_FEW and not math.isnan(self)
-
-    def __repr__(self) -> str:
-        if math.isnan(self):
-            return f"none ({self.why or 'nothing to measure'})"
-        doubt = "" if self.tells else ": too few to tell"
-        return f"{float(self):.3f} ({self.low:.3f} to {self.high:.3f}, n = {self.n}{doubt})"
-
-    __str__ = __repr__
-
-    def __getnewargs_ex__(self) -> tuple[tuple[float], dict[str, Any]]:
-        return (float(self),), {"n": self.n, "low": self.low, "high": self.high, "why": self.why}
 
 
 class Metrics:
     """What a model got right and wrong on items whose answer is known.
 
-    `metrics["accuracy"]`, `["balanced_accuracy"]` and `["macro_f1"]` are `Figure`s; `per_label` and `confusion` are
+    `metrics["accuracy"]`, `["balanced_accuracy"]` and `["macro_f1"]` are `Estimate`s; `per_label` and `confusion` are
     tables. Everything is worked out from the counts: row the true label, column the predicted one.
 
     Parameters
@@ -101,23 +58,23 @@ class Metrics:
             return ""
         return f"none of {self.left_out} items could be read" if self.left_out else "no item with a known answer"
 
-    def __getitem__(self, figure: str) -> Figure:
+    def __getitem__(self, figure: str) -> Estimate:
         if figure not in self.FIGURES:
             raise BadInput(f"figure {figure!r} is unknown; one of {', '.join(self.FIGURES)} is expected, "
                            "or see .per_label and .confusion.")
         if not self.n:
-            return Figure(math.nan, n=0, why=self.why)
+            return Estimate(math.nan, why=self.why)
         right, asked, guessed = self._margins()
         if figure == "accuracy":
             low, high = jeffreys(int(right.sum()), self.n)
-            return Figure(right.sum() / self.n, n=self.n, low=low, high=high)
+            return Estimate(right.sum() / self.n, low, high, n=self.n)
         # An error counts against two labels' F1, so these don't err independently: at worst, the variance doubles.
         of, share, shared = (asked, _same, 1) if figure == "balanced_accuracy" \
             else (asked + guessed - right, _f1_of_overlap, 2)
         right, of = right[of > 0], of[of > 0]
         ends = np.array([jeffreys(int(k), int(n)) for k, n in zip(right, of, strict=True)])
         low, high = _around_mean(share(right / of), share(ends), shared=shared)
-        return Figure(share(right / of).mean(), n=self.n, low=low, high=high)
+        return Estimate(share(right / of).mean(), low, high, n=self.n)
 
     def _margins(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return np.diag(self.counts), self.counts.sum(axis=1), self.counts.sum(axis=0)
@@ -205,7 +162,7 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str],
     return Metrics(counts, label_ids, names or label_ids, left_out=int((~known).sum()))
 
 
-def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndarray) -> Figure:
+def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndarray) -> Estimate:
     """What was gained in accuracy: after minus before, on the same items.
 
     Parameters
@@ -214,7 +171,7 @@ def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndar
 
     Returns
     -------
-    Figure, from -1 to 1, with Newcombe's paired interval
+    Estimate, from -1 to 1, with Newcombe's paired interval
 
     Examples
     --------
@@ -227,11 +184,11 @@ def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndar
                          "items is expected from both.")
     n = len(before)
     if n == 0:
-        return Figure(math.nan, n=0, why="no item with a known answer")
+        return Estimate(math.nan, why="no item with a known answer")
     only_after, only_before = int((after & ~before).sum()), int((before & ~after).sum())
     both = int((before & after).sum())
     low, high = newcombe_paired(both, only_after, only_before, n - both - only_after - only_before)
-    return Figure((only_after - only_before) / n, n=n, low=low, high=high)
+    return Estimate((only_after - only_before) / n, low, high, n=n)
 
 
 def _same(share: np.ndarray) -> np.ndarray:

@@ -19,7 +19,8 @@ from ..events import Event
 from ..project.project import Project
 from ..quality.intervals import across, jeffreys, newcombe, of_median
 from ..quality.learning_curve import likely_gain
-from ..quality.metrics import Figure, Metrics
+from ..quality.metrics import Metrics
+from ..records import Estimate
 from .decisions import against_others, consensus, decisions
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ class Progress:
 
     accuracy: pd.DataFrame
     labels: pd.DataFrame
-    gained: Figure
+    gained: Estimate
     gained_by: int
-    likely: Figure
+    likely: Estimate
     more: int
     suggestions: pd.DataFrame
     times: pd.DataFrame
@@ -146,24 +147,24 @@ def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> 
     return pd.DataFrame(rows, columns=["label", "round", "answers", "n", "recall", "low", "high"])
 
 
-def _gained(trained: Sequence[Event], back: int) -> tuple[Figure, int]:
+def _gained(trained: Sequence[Event], back: int) -> tuple[Estimate, int]:
     """Accuracy now, minus that of the last model that had learnt from `back` answers less."""
     if len(trained) < 2:
-        return Figure(math.nan, n=0, why="two rounds are needed to tell" if trained else "no round is over yet"), 0
+        return Estimate(math.nan, why="two rounds are needed to tell" if trained else "no round is over yet"), 0
     last = trained[-1]
     former = next((event for event in reversed(trained[:-1]) if _learnt(last) - _learnt(event) >= back), trained[0])
     apart, now, then = _learnt(last) - _learnt(former), *(Metrics.from_dict(e.body["after"]) for e in (last, former))
     if not now.n or not then.n:
-        return Figure(math.nan, n=0, why=now.why or then.why), apart
+        return Estimate(math.nan, why=now.why or then.why), apart
     if last.body["gain"] and former is trained[-2] and former.body["adopted"]:  # measured on the very same items
         value, n, low, high = last.body["gain"]
-        return Figure(value, n=n, low=low, high=high), apart
+        return Estimate(value, low, high, n=n), apart
     k_now, k_then = int(now.counts.trace()), int(then.counts.trace())
     low, high = newcombe(k_now, now.n, k_then, then.n)
-    return Figure(k_now / now.n - k_then / then.n, n=min(now.n, then.n), low=low, high=high), apart
+    return Estimate(k_now / now.n - k_then / then.n, low, high, n=min(now.n, then.n)), apart
 
 
-def _likely(trained: Sequence[Event], more: int) -> Figure:
+def _likely(trained: Sequence[Event], more: int) -> Estimate:
     points: dict[int, tuple[int, int]] = {}
     alike = []
     for event in trained:
@@ -176,12 +177,12 @@ def _likely(trained: Sequence[Event], more: int) -> Figure:
             if one * two > 0:  # how the results of two models go together, read back from the interval of their gain
                 alike.append((one + two - ((high - low) / 3.92) ** 2) / (2 * math.sqrt(one * two)))
     if not points:
-        return Figure(math.nan, n=0, why="no round was measured yet")
+        return Estimate(math.nan, why="no round was measured yet")
     answers = sorted(points)
     right, measured = zip(*(points[n] for n in answers), strict=True)
-    gain = likely_gain(answers, right, measured, more=more,
+    return likely_gain(answers, right, measured, more=more,
                        correlation=float(np.clip(np.median(alike), 0, 0.9)) if alike else 0.0)
-    return Figure(gain.value, n=measured[-1], low=gain.low, high=gain.high)
+
 
 
 def _suggestions(project: Project, seen: pd.DataFrame) -> pd.DataFrame:
@@ -263,4 +264,4 @@ def _told(table: pd.DataFrame) -> str:
     if not len(table):
         return "nothing yet"
     row = table.iloc[-1]
-    return f"{Figure(row['share'], n=int(row['n']), low=row['low'], high=row['high'])} in round {row['round']}"
+    return f"{Estimate(row['share'], row['low'], row['high'], n=int(row['n']))} in round {row['round']}"

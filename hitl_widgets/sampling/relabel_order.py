@@ -1,27 +1,24 @@
-"""Which items that an edit left in doubt are worth a person's look, and what may be presumed of the rest?
+"""The order in which the items that an edit left in doubt are asked again.
 
-`order` says what to ask next: typical items first, then, as soon as a light head can be had from the answers, whatever
-it doubts most. `presume` says of which items the head is sure enough, and `estimate` whether that may be believed, from
-random checks. Everything is arrays: rows are the items in question, columns the labels.
+Typical items come first; as soon as there are answers enough for a light model (a probe) of them, the items that it
+doubts most. Read `order` first. `acceptance` says what may be presumed of the rest. Everything is arrays: rows are the
+items in question, columns the labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
-from scipy.stats import betabinom
 
-from ..errors import BadInput, ShapeError
+from ..errors import ShapeError
 
 Why = Literal["example", "typical", "doubt"]
-Verdict = Literal["good", "bad", "more"]
 
 # The head speaks from so many answers a label on.
 ANSWERS_EACH = 5
@@ -29,10 +26,6 @@ ANSWERS_EACH = 5
 NOISE, REACH = 0.1, 1.0
 # The head learns from at most so many answers: its cost grows with their cube.
 MOST_ANSWERS = 2_000
-# So much of the tolerance is what the head expects to be wrong: the rest is for its own errors, and for the checks'.
-EXPECTED = 1 / 3
-# Numbers of checks at which the error of what is presumed is looked at, and the risk taken at each end.
-LOOKS, TAIL = (30, 60, 120), 0.0275
 _AT_ONCE = 4_096
 
 
@@ -148,114 +141,6 @@ def alike(features: np.ndarray, examples: Sequence[int], *, n: int = 50, first: 
     return np.concatenate([early, near[np.isfinite(far[near])]])
 
 
-def presume(said: Order, *, tolerance: float = 0.05) -> np.ndarray:
-    """Rows of which the head is so sure that together they should be right within a tolerance: the surest first.
-
-    By its own probabilities a third of `tolerance` would be wrong. With just as many as the tolerance, no number of
-    checks could tell that there aren't more; a head that chose what to ask is a little too sure, too. `estimate` says
-    whether it can be believed, from checks drawn of these rows by `drawn`. Nothing is presumed of a row that no head
-    spoke of.
-    """
-    _check_tolerance(tolerance)
-    rows = said.rows[said.told[said.rows]]
-    doubt = 1 - said.probs[rows].max(axis=1).astype(np.float64)
-    ranked = np.argsort(doubt, kind="stable")
-    held = np.cumsum(doubt[ranked]) <= EXPECTED * tolerance * np.arange(1, len(rows) + 1)
-    return rows[ranked[:int(held.nonzero()[0].max()) + 1 if held.any() else 0]]
-
-
-def drawn(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """What is to be presumed in a random order: check from its beginning, as far as `estimate` asks."""
-    return np.random.default_rng(seed).permutation(np.sort(np.asarray(rows, np.int64)))
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """How wrong presumed labels are, as far as random checks can tell.
-
-    Attributes
-    ----------
-    verdict : "good" (wholly within the tolerance), "bad" (wholly beyond it, or undecided after the last look), "more"
-        (go on checking)
-    n_presumed : labels that are to be presumed, without those that were checked: these a person has answered
-    error, low, high : share of them that is wrong, and its 95 % interval; (nan, 0, 1) before the first look
-    n_checked, n_wrong : what it rests on
-    n_needed : checks until the next look; 0 when there is none
-    """
-
-    verdict: Verdict
-    n_presumed: int
-    error: float
-    low: float
-    high: float
-    n_checked: int
-    n_wrong: int
-    n_needed: int
-    tolerance: float
-
-    def __repr__(self) -> str:
-        if not self.n_checked:
-            return f"nothing can be said of {self.n_presumed} labels before {self.n_needed} checks"
-        end = {"good": f"good enough for {self.tolerance:.0%}", "bad": f"not good enough for {self.tolerance:.0%}",
-               "more": f"{self.n_needed} more checks are needed"}[self.verdict]
-        return (f"{self.error:.1%} of {self.n_presumed} labels wrong ({self.low:.1%} to {self.high:.1%}; "
-                f"{self.n_wrong} of {self.n_checked} checks): {end}")
-
-
-def estimate(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: float = 0.05) -> Estimate:
-    """How many of the labels to be presumed are wrong, and whether that was checked enough.
-
-    It is looked at after 30, 60 and 120 checks, or after all where there are fewer, and at no other moment: asked in
-    between, it answers what it answered at the last look. The first look that is good or bad stands, whatever is
-    checked later. So one may call it after every check without spoiling its figures.
-
-    Each look takes the interval of the unchecked labels' number of wrong ones, under Jeffreys' prior: beta-binomial,
-    since there are only so many labels, and a number at its end counts by half (mid-P), since whole numbers would make
-    it wider than it says. For the same reason the risk at each end is 2.75 %, not 2.5: so the interval at which one
-    stops holds the truth in 97 of 100 times over errors from 1 to 5 %, in 95 from 1 to 10 and in 94 from 0.5 to 20 %,
-    all looks included; Clopper and Pearson's in 98 to 99. Of one and the same small error it may be 85 or 100: counts
-    of 30 leave no choice between.
-
-    Parameters
-    ----------
-    wrong : of the checks in the order in which they were drawn, True where the person said another label
-    n_presumed : labels from which they were drawn, the checked ones among them
-    tolerance : largest share of wrong labels to be put up with
-
-    Raises
-    ------
-    BadInput
-        When there are more checks than labels, or the tolerance is no share.
-
-    References
-    ----------
-    Brown, Cai and DasGupta (2001), Interval Estimation for a Binomial Proportion, doi:10.1214/ss/1009213286; mid-P:
-    Lancaster (1961), doi:10.1080/01621459.1961.10482105; looks: Pocock (1977), doi:10.1093/biomet/64.2.191.
-
-    Examples
-    --------
-    >>> estimate([False] * 30, 400, tolerance=0.1)
-    1.6% of 370 labels wrong (0.0% to 7.8%; 0 of 30 checks): good enough for 10%
-    """
-    wrong = np.asarray(wrong, bool)
-    if len(wrong) > n_presumed:
-        raise BadInput(f"{len(wrong)} checks of {n_presumed} labels; there can't be more checks than labels.")
-    _check_tolerance(tolerance)
-    looks = [look for look in LOOKS if look < n_presumed] or [n_presumed]
-    said = Estimate("more", n_presumed, float("nan"), 0.0, 1.0, 0, 0, looks[0] - len(wrong), tolerance)
-    for look, following in zip(looks, [*looks[1:], None], strict=True):
-        if len(wrong) < look:
-            break
-        k, left = int(wrong[:look].sum()), n_presumed - look
-        low, high = _interval(k, look, left)
-        verdict: Verdict = "good" if high <= tolerance else "bad" if low > tolerance or following is None else "more"
-        needed = following - len(wrong) if following is not None and verdict == "more" else 0
-        said = Estimate(verdict, left, (k + 0.5) / (look + 1) if left else 0.0, low, high, look, k, needed, tolerance)
-        if verdict != "more":
-            break
-    return said
-
-
 class _Head:
     """Least squares on the labels in the space of a Gaussian kernel, with probabilities that were checked.
 
@@ -295,21 +180,6 @@ class _Head:
 
     def _kernel(self, placed: np.ndarray) -> np.ndarray:
         return np.exp(-cdist(placed, self._seen, "sqeuclidean"))
-
-
-@lru_cache(maxsize=4_096)
-def _interval(k: int, n: int, left: int) -> tuple[float, float]:
-    """From k wrong ones of n checks: the share of wrong ones among those that are left."""
-    chances = betabinom.pmf(np.arange(left + 1), left, k + 0.5, n - k + 0.5)
-    below = chances.cumsum() - chances / 2
-    inside = np.flatnonzero((below > TAIL) & (below < 1 - TAIL))
-    return (float(inside[0]) / max(1, left) if k else 0.0), float(inside[-1]) / max(1, left)
-
-
-def _check_tolerance(tolerance: float) -> None:
-    if not 0 < tolerance < 1:
-        raise BadInput(f"tolerance is {tolerance!r}; a share of wrong labels between 0 and 1 is expected, such as "
-                       "0.05.")
 
 
 def _softmax(scores: np.ndarray, candidates: np.ndarray) -> np.ndarray:

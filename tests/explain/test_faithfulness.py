@@ -15,6 +15,7 @@ from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.explain import faithfulness as check
 from hitl_widgets.explain.attribute import METHODS, Asked, Method, NetExplainer
 from hitl_widgets.learn.predict import NetPredictor
+from hitl_widgets.quality.intervals import student_mean
 
 
 def textures(n, seed):
@@ -151,7 +152,7 @@ def test_what_the_right_order_gains_is_computed_by_hand(monkeypatch):
 
 
 def test_an_interval_of_a_mean_is_students():
-    mean = check.Mean.of(np.array([1.0, 2.0, 3.0, np.nan]))
+    mean = student_mean([1.0, 2.0, 3.0, np.nan])
     assert (mean.value, mean.n) == (2, 3)
     assert mean.high - mean.value == pytest.approx(4.303 / 3 ** 0.5, abs=1e-3)  # t of 2 degrees, from a table
 

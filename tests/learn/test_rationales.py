@@ -27,7 +27,7 @@ from hitl_widgets.learn.rationales import (
     predicting,
     repaint,
 )
-from hitl_widgets.learn.reliance import average, rely
+from hitl_widgets.learn.reliance import rely
 from hitl_widgets.learn.train import jitter, train
 
 
@@ -532,15 +532,6 @@ def test_the_share_of_attribution_is_of_the_predicted_label_whatever_its_sign():
     views = torch.rand(4, 1, 12, 12, generator=chance())
     told = rely(asking(Weighs()), views, corner(4, 3, 12), views)
     assert float(told.share) == pytest.approx(3 / 4)
-
-
-def test_a_mean_has_students_interval():
-    # Of 0.2, 0.4, 0.6: mean 0.4, standard error 0.2 / sqrt(3), t(2) = 4.3027, so 0.4 -+ 0.4968, cut off at 0.
-    figure = average(np.array([0.2, 0.4, math.nan, 0.6]))
-    assert (float(figure), figure.n, figure.low) == (pytest.approx(0.4), 3, 0)
-    assert figure.high == pytest.approx(0.8968, abs=1e-4)
-    assert average(np.array([])).n == 0
-    assert (average(np.array([0.3])).low, average(np.array([0.3])).high) == (0, 1)
 
 
 def test_regions_and_views_that_do_not_fit_are_refused():

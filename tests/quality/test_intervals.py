@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,15 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
 from hitl_widgets.errors import BadInput
-from hitl_widgets.quality.intervals import across, jeffreys, newcombe, newcombe_paired, of_median, wilson
+from hitl_widgets.quality.intervals import (
+    across,
+    jeffreys,
+    newcombe,
+    newcombe_paired,
+    of_median,
+    student_mean,
+    wilson,
+)
 
 
 def test_wilson_agrees_with_newcombes_published_example():
@@ -142,3 +152,12 @@ def test_a_median_is_held_as_often_as_promised(n):
 def test_the_median_of_few_values_is_anything():
     assert of_median([1, 2, 3, 4, 5]) == (-np.inf, np.inf)
     assert of_median([]) == (-np.inf, np.inf)
+
+
+def test_a_mean_has_students_interval():
+    # Of 0.2, 0.4, 0.6: mean 0.4, standard error 0.2 / sqrt(3), t(2) = 4.3027, so 0.4 -+ 0.4968, cut off at 0.
+    figure = student_mean([0.2, 0.4, math.nan, 0.6], within=(0, 1))
+    assert (float(figure), figure.n, figure.low) == (pytest.approx(0.4), 3, 0)
+    assert figure.high == pytest.approx(0.8968, abs=1e-4)
+    assert student_mean([]).n == 0
+    assert (student_mean([0.3], within=(0, 1)).low, student_mean([0.3], within=(0, 1)).high) == (0, 1)

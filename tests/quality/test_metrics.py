@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-import pickle
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_recall_fscore_support
 
 from hitl_widgets.errors import BadInput, ShapeError, UnknownLabel
-from hitl_widgets.quality.metrics import Figure, Metrics, compare, measure
+from hitl_widgets.quality.metrics import Metrics, compare, measure
 
 IDS = ("Lcat", "Ldog", "Lowl")
 NAMES = ("cat", "dog", "owl")
@@ -76,15 +74,6 @@ def test_the_intervals_of_means_over_labels_hold_the_truth_most_of_the_time(n, a
         for name, value in truth.items():
             held[name] += metrics[name].low <= value <= metrics[name].high
     assert min(held.values()) >= 0.88 * 200
-
-
-def test_a_figure_is_a_number_with_its_doubt():
-    figure = Figure(0.9, n=200, low=0.85, high=0.94)
-    assert figure - 0.5 == pytest.approx(0.4)
-    assert repr(figure) == str(figure) == "0.900 (0.850 to 0.940, n = 200)"
-    assert f"{figure:.1%}" == "90.0%"
-    for twin in (copy.deepcopy(figure), pickle.loads(pickle.dumps(figure))):
-        assert (twin, twin.n, twin.low, twin.high) == (0.9, 200, 0.85, 0.94)
 
 
 @pytest.mark.parametrize(("n", "tells"), [(29, False), (30, True)])
