@@ -1,28 +1,33 @@
-"""How is an attribution laid over its item?
+"""Saliency maps: attributions as colours over their items.
 
-Read `resample` and `blend` first: one brings an attribution to the item's size, the other draws it there. A value that
-isn't finite is no evidence, and counts as 0 everywhere.
+`resample` brings an attribution to the item's size, `blend` draws it there. A value that isn't finite counts as 0.
 """
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import BadInput, ShapeError
 from ..records import Attribution
 
+# The browser reads the same file. Unsigned is inferno (Smith and van der Walt, matplotlib 1.5, CC0): lighter is more, in
+# grey too. Signed is blue against, white for nothing, orange for (after ColorBrewer's RdBu and PuOr): blue and orange
+# differ to colour-blind eyes too.
+COLOURS: dict[str, Any] = json.loads(Path(__file__).with_name("colours.json").read_text("utf-8"))
 
-def _table(colours: str, codes: np.ndarray) -> np.ndarray:
-    """The colour of each code from 0 to 255, between the given ones, of which each stands at one of `codes`."""
-    given = np.array([list(bytes.fromhex(colour)) for colour in colours.split()])
-    return np.rint([np.interp(np.arange(256), codes, band) for band in given.T]).T.astype(np.uint8)
+
+def _table(colours: list[str], first_code: int, last_code: int) -> np.ndarray:
+    """The colour of each code: uint8, shape (256, 3), linear between `colours` at equal steps from first to last."""
+    rgb = np.array([list(bytes.fromhex(colour[1:])) for colour in colours])
+    codes = np.linspace(first_code, last_code, len(colours))
+    return np.rint([np.interp(np.arange(256), codes, band) for band in rgb.T]).T.astype(np.uint8)
 
 
-# Inferno (Smith and van der Walt, matplotlib 1.5, CC0): lighter is more, also in grey and to any eye.
-UNSIGNED = _table("000004 0c0826 240c4f 420a68 5d126e 781c6d 932667 ae305c c73e4c dd513a ed6925 f8850f fca50a fac62d "
-                  "f2e661 fcffa4", np.linspace(0, 255, 16))
-# Blue against, white for nothing, orange for (after ColorBrewer's RdBu and PuOr): no eye confuses blue with orange.
-SIGNED = _table("2166ac 4393c3 92c5de d1e5f0 f7f7f7 fee0b6 fdb863 e08214 b35806", np.linspace(1, 255, 9))
+UNSIGNED, SIGNED = _table(**COLOURS["unsigned"]), _table(**COLOURS["signed"])
 
 
 def resample(attribution: Attribution, size: tuple[int, int]) -> np.ndarray:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from ..widgets.live import BLUE, GREY, ORANGE, new_figure, tidy
+from .figures import BLUE, GREY, ORANGE, new_figure, tidy
+from .overlay import COLOURS as TABLE
 from .overlay import blend
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..records import Attribution, Estimate
 
 MOST_LABELS = 24
-MARKED = "#e6007e"
+MARKED = TABLE["regions"]["wrong"]
 MARKERS = "soD^v<>P"
 COLOURS = (BLUE, ORANGE, GREY, "#228833", "#aa3377", "#66ccee", "#ccbb44", "#4477aa")
 

@@ -1,12 +1,7 @@
-"""What does a training look like while it runs?
-
-A curve below the cell in a notebook, one line in a terminal. Read `Live` first. Figures are drawn without pyplot: its
-global state belongs to the user's own cells.
-"""
+"""The live progress of a training: curves below the cell in a notebook, one line in a terminal. Read `Live`."""
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -14,23 +9,22 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, Image
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from tqdm import tqdm
 
-# Okabe and Ito's palette, which colour-blind people can tell apart.
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a8a8a"
+from ..drawing.figures import BLUE, ORANGE, new_figure, png, tidy
+
 REDRAW_S = 0.5
 
 
 class Live:
-    """The progress of one training; a context manager that is called once per epoch.
+    """The progress of one training: a context manager that is called once per epoch.
 
     Parameters
     ----------
-    epochs : how many there will be at most
-    title : what is being trained
+    epochs : int
+        The most that there can be.
+    title : str
+        What is being trained.
     """
 
     def __init__(self, epochs: int, *, title: str) -> None:
@@ -50,7 +44,13 @@ class Live:
         return self
 
     def __call__(self, row: Mapping[str, Any]) -> None:
-        """Take in one epoch: epoch, loss, and validation_loss or validation_accuracy where they were measured."""
+        """Add one epoch to the curves.
+
+        Parameters
+        ----------
+        row : mapping
+            epoch and loss; accuracy, validation_loss and validation_accuracy where they were measured.
+        """
         self.rows.append(dict(row))
         if self._bar is not None:
             self._bar.set_postfix({name: f"{row[name]:.3f}" for name in ("loss", "validation_accuracy")
@@ -89,31 +89,3 @@ class Live:
         title = f"{self.title}: epoch {epochs[-1]} of {self.epochs}" if epochs else self.title
         figure.suptitle(title, fontsize=9, x=0.01, ha="left")
         return Image(data=png(figure), format="png", width=int(figure.get_figwidth() * 100))
-
-
-class Drawing(Figure):
-    """A figure that a notebook shows: IPython knows how to show matplotlib's own only once pyplot was imported."""
-
-    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        return png(self), {"width": int(100 * self.get_figwidth()), "height": int(100 * self.get_figheight())}
-
-
-def new_figure(width: float, height: float) -> Drawing:
-    """A figure of so many inches, outside pyplot."""
-    figure = Drawing(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def tidy(axes: Axes) -> None:
-    """The house style of a plot: light lines, small numbers, nothing twice."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=7)
-    axes.grid(axis="y", linewidth=0.4, alpha=0.5)
-
-
-def png(figure: Figure, *, dpi: int = 160) -> bytes:
-    """The figure as a PNG file."""
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=dpi)
-    return out.getvalue()

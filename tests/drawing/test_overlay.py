@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from hitl_widgets.drawing.overlay import SIGNED, UNSIGNED, blend, colourise, quantise, resample
+from hitl_widgets.drawing.overlay import COLOURS, SIGNED, UNSIGNED, blend, colourise, quantise, resample
 from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.records import Attribution
 
@@ -145,6 +145,19 @@ def luminance(srgb):
 def test_more_is_lighter_in_the_unsigned_colours_so_that_they_hold_in_grey():
     assert (np.diff(luminance(UNSIGNED)) >= 0).all()
     assert luminance(UNSIGNED)[-1] - luminance(UNSIGNED)[0] > 0.9
+
+
+# tests/js/pieces.test.js says the same of the browser's tables.
+@pytest.mark.parametrize(("name", "table"), [("unsigned", UNSIGNED), ("signed", SIGNED)])
+def test_a_colour_table_is_linear_between_the_colours_of_the_shared_file(name, table):
+    colours = [list(bytes.fromhex(colour[1:])) for colour in COLOURS[name]["colours"]]
+    first, last = COLOURS[name]["first_code"], COLOURS[name]["last_code"]
+    step = (last - first) / (len(colours) - 1)
+    for code in range(256):
+        at = max(0, code - first) / step
+        low = min(int(at), len(colours) - 2)
+        expected = [a + (at - low) * (b - a) for a, b in zip(colours[low], colours[low + 1], strict=True)]
+        np.testing.assert_allclose(table[code], expected, atol=0.5 + 1e-9)
 
 
 def test_more_is_darker_on_both_sides_of_the_signed_colours():

@@ -7,6 +7,7 @@ import { likelyFirst, match } from "../../hitl_widgets/widgets/js/labels.js";
 import { basePath, newId, Outbox, probe } from "../../hitl_widgets/widgets/js/outbox.js";
 import { colourise } from "../../hitl_widgets/widgets/js/overlay.js";
 import { decodeAhead, shrunk } from "../../hitl_widgets/widgets/js/pictures.js";
+import COLOURS from "../../hitl_widgets/drawing/colours.json" with { type: "json" };
 import { KEYS, memoryStorage } from "./storage.js";
 
 const BINDINGS = bind(KEYS);
@@ -168,6 +169,23 @@ test("a map is clear where it says nothing and full where it says most", () => {
   assert.ok(b > r, "against is blue");
   assert.ok(g < b);
 });
+
+// tests/drawing/test_overlay.py says the same of Python's tables.
+for (const [name, signed] of [["unsigned", false], ["signed", true]]) {
+  test(`the ${name} colours are linear between those of the shared file`, () => {
+    const { colours, first_code, last_code } = COLOURS[name];
+    const rgb = colours.map((colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)));
+    const drawn = colourise(Uint8Array.from({ length: 256 }, (_, code) => code), signed, "beside");
+    for (let code = 0; code < 256; code++) {
+      const at = (Math.max(0, code - first_code) * (rgb.length - 1)) / (last_code - first_code);
+      const low = Math.min(Math.floor(at), rgb.length - 2);
+      for (let c = 0; c < 3; c++) {
+        const expected = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
+        assert.ok(Math.abs(drawn[4 * code + c] - expected) <= 0.5 + 1e-9, `${code} ${c}`);
+      }
+    }
+  });
+}
 
 test("beside the item a map covers all, and as a window it opens where it is hot", () => {
   const alpha = (values, cover) => [...colourise(new Uint8Array(values), false, cover)].filter((_, i) => i % 4 === 3);

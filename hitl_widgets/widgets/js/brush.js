@@ -1,5 +1,7 @@
 // @ts-check
-// Which pixels of an item did a person mark, as wrong or as missing? Pure state at the item's own size, no DOM.
+// The pixels of an item that a person marked, as wrong or as missing. Pure state at the item's own size, no DOM.
+
+import { REGIONS } from "./overlay.js";
 
 /** @typedef {import("./types.d.ts").RegionBody} RegionBody */
 /** @typedef {import("./parts.js").Parts} Parts */
@@ -145,8 +147,8 @@ export class Marks {
       const row = Math.min(this.height - 1, Math.floor(y / times)) * this.width;
       for (let x = 0; x < width; x++, at += 4) {
         const i = row + Math.min(this.width - 1, Math.floor(x / times));
-        if (this.masks.wrong[i]) pixels.set((x + y) % 8 < 4 ? [230, 0, 126, 215] : [255, 255, 255, 120], at);
-        else if (this.masks.missing[i]) pixels.set(x % 8 < 4 && y % 8 < 4 ? [0, 150, 200, 230] : [255, 255, 255, 120], at);
+        if (this.masks.wrong[i]) pixels.set((x + y) % 8 < 4 ? [...REGIONS.wrong, 215] : [255, 255, 255, 120], at);
+        else if (this.masks.missing[i]) pixels.set(x % 8 < 4 && y % 8 < 4 ? [...REGIONS.missing, 230] : [255, 255, 255, 120], at);
       }
     }
     return { width, height, pixels };

@@ -1,25 +1,27 @@
 // @ts-check
-// How does a saliency map become colours? Tables that stay apart for colour-blind eyes, and clear where nothing counts.
+// Saliency maps as colours. Python reads the same tables; a map is transparent where nothing counts.
 
-/** Ordered in lightness, so that it reads in grey too (inferno's anchors). */
-const RISING = ["#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d",
-  "#fcffa4"];
-/** Blue speaks against, orange for; white is nothing. */
-const SIGNED = ["#0b3c8c", "#2f6fc4", "#86b3e0", "#f7f7f7", "#f9b26b", "#e0701f", "#99400b"];
+import COLOURS from "../../drawing/colours.json" with { type: "json" };
 
-/** @param {string[]} anchors @returns {Uint8ClampedArray} 256 RGB triples */
-function table(anchors) {
-  const rgb = anchors.map((c) => [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16)));
+/** @param {string} colour "#rrggbb" @returns {number[]} */
+const rgbOf = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+
+/** The colours that mark regions, as RGB. */
+export const REGIONS = { wrong: rgbOf(COLOURS.regions.wrong), missing: rgbOf(COLOURS.regions.missing) };
+
+/** @param {typeof COLOURS.signed} table @returns {Uint8ClampedArray} 256 RGB triples, linear between the table's colours */
+function tableOf({ colours, first_code, last_code }) {
+  const rgb = colours.map(rgbOf);
   const out = new Uint8ClampedArray(256 * 3);
   for (let v = 0; v < 256; v++) {
-    const at = (v / 255) * (rgb.length - 1);
+    const at = Math.max(0, ((v - first_code) / (last_code - first_code)) * (rgb.length - 1));
     const low = Math.min(Math.floor(at), rgb.length - 2);
     for (let c = 0; c < 3; c++) out[v * 3 + c] = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
   }
   return out;
 }
 
-const TABLES = { rising: table(RISING), signed: table(SIGNED) };
+const TABLES = { unsigned: tableOf(COLOURS.unsigned), signed: tableOf(COLOURS.signed) };
 
 /** From 0 below `from` to 1 above `to`, smoothly. @param {number} x @param {number} from @param {number} to */
 function smoothstep(x, from, to) {
@@ -59,7 +61,7 @@ function wordsOf(signed, cover) {
   if (!words) {
     const rgba = new Uint8ClampedArray(256 * 4);
     for (let v = 0; v < 256; v++) {
-      rgba.set((signed ? TABLES.signed : TABLES.rising).subarray(v * 3, v * 3 + 3), v * 4);
+      rgba.set((signed ? TABLES.signed : TABLES.unsigned).subarray(v * 3, v * 3 + 3), v * 4);
       rgba[v * 4 + 3] = 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255);
     }
     words = new Uint32Array(rgba.buffer);
@@ -70,5 +72,5 @@ function wordsOf(signed, cover) {
 
 /** The scale that is drawn beside the map, as a CSS gradient. @param {boolean} signed */
 export function gradient(signed) {
-  return `linear-gradient(90deg, ${(signed ? SIGNED : RISING).join(", ")})`;
+  return `linear-gradient(90deg, ${(signed ? COLOURS.signed : COLOURS.unsigned).colours.join(", ")})`;
 }

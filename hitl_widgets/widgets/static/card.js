@@ -270,8 +270,8 @@ var REPEATABLE = /* @__PURE__ */ new Set([
   "earlier",
   "later"
 ]);
-function bind(table2) {
-  return new Map(Object.entries(table2).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
+function bind(table) {
+  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
 }
 function pressed({ key, shiftKey }) {
   if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
@@ -332,6 +332,88 @@ var NAMES = {
 function keyName(key) {
   if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
   return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+}
+
+// hitl_widgets/drawing/colours.json
+var colours_default = {
+  unsigned: {
+    first_code: 0,
+    last_code: 255,
+    colours: [
+      "#000004",
+      "#0c0826",
+      "#240c4f",
+      "#420a68",
+      "#5d126e",
+      "#781c6d",
+      "#932667",
+      "#ae305c",
+      "#c73e4c",
+      "#dd513a",
+      "#ed6925",
+      "#f8850f",
+      "#fca50a",
+      "#fac62d",
+      "#f2e661",
+      "#fcffa4"
+    ]
+  },
+  signed: {
+    first_code: 1,
+    last_code: 255,
+    colours: ["#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fee0b6", "#fdb863", "#e08214", "#b35806"]
+  },
+  regions: { wrong: "#e6007e", missing: "#0096c8" }
+};
+
+// hitl_widgets/widgets/js/overlay.js
+var rgbOf = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+var REGIONS = { wrong: rgbOf(colours_default.regions.wrong), missing: rgbOf(colours_default.regions.missing) };
+function tableOf({ colours, first_code, last_code }) {
+  const rgb = colours.map(rgbOf);
+  const out = new Uint8ClampedArray(256 * 3);
+  for (let v = 0; v < 256; v++) {
+    const at = Math.max(0, (v - first_code) / (last_code - first_code) * (rgb.length - 1));
+    const low = Math.min(Math.floor(at), rgb.length - 2);
+    for (let c = 0; c < 3; c++) out[v * 3 + c] = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
+  }
+  return out;
+}
+var TABLES = { unsigned: tableOf(colours_default.unsigned), signed: tableOf(colours_default.signed) };
+function smoothstep(x, from, to) {
+  const t = Math.max(0, Math.min(1, (x - from) / (to - from)));
+  return t * t * (3 - 2 * t);
+}
+var COVERS = {
+  over: (strength) => smoothstep(strength, 0, 0.6),
+  // the item stays visible where nothing counts
+  beside: () => 1,
+  hot: (strength) => smoothstep(strength, 0.15, 0.45)
+  // a mask: only its opacity is used
+};
+function colourise(values, signed, cover = "over") {
+  const words = wordsOf(signed, cover);
+  const out = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) out[i] = words[values[i]];
+  return new Uint8ClampedArray(out.buffer);
+}
+var WORDS = /* @__PURE__ */ new Map();
+function wordsOf(signed, cover) {
+  const name = `${cover} ${signed}`;
+  let words = WORDS.get(name);
+  if (!words) {
+    const rgba = new Uint8ClampedArray(256 * 4);
+    for (let v = 0; v < 256; v++) {
+      rgba.set((signed ? TABLES.signed : TABLES.unsigned).subarray(v * 3, v * 3 + 3), v * 4);
+      rgba[v * 4 + 3] = 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255);
+    }
+    words = new Uint32Array(rgba.buffer);
+    WORDS.set(name, words);
+  }
+  return words;
+}
+function gradient(signed) {
+  return `linear-gradient(90deg, ${(signed ? colours_default.signed : colours_default.unsigned).colours.join(", ")})`;
 }
 
 // hitl_widgets/widgets/js/brush.js
@@ -464,8 +546,8 @@ var Marks = class {
       const row = Math.min(this.height - 1, Math.floor(y / times)) * this.width;
       for (let x = 0; x < width; x++, at += 4) {
         const i = row + Math.min(this.width - 1, Math.floor(x / times));
-        if (this.masks.wrong[i]) pixels.set((x + y) % 8 < 4 ? [230, 0, 126, 215] : [255, 255, 255, 120], at);
-        else if (this.masks.missing[i]) pixels.set(x % 8 < 4 && y % 8 < 4 ? [0, 150, 200, 230] : [255, 255, 255, 120], at);
+        if (this.masks.wrong[i]) pixels.set((x + y) % 8 < 4 ? [...REGIONS.wrong, 215] : [255, 255, 255, 120], at);
+        else if (this.masks.missing[i]) pixels.set(x % 8 < 4 && y % 8 < 4 ? [...REGIONS.missing, 230] : [255, 255, 255, 120], at);
       }
     }
     return { width, height, pixels };
@@ -1834,9 +1916,9 @@ function setAttribute(node, name, value) {
 }
 var cap = (key) => h("kbd", { class: "hitl-cap", text: keyName(key) });
 var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
-function nameKeys(root, table2) {
+function nameKeys(root, table) {
   for (const kbd of root.querySelectorAll("[data-action]")) {
-    const keys = table2[
+    const keys = table[
       /** @type {HTMLElement} */
       kbd.dataset.action ?? ""
     ]?.[0] ?? [];
@@ -2394,67 +2476,6 @@ function buildLabels(session, refocus) {
   return { element, update, search() {
     if (!find.hidden) box.focus({ preventScroll: true });
   } };
-}
-
-// hitl_widgets/widgets/js/overlay.js
-var RISING = [
-  "#000004",
-  "#1b0c41",
-  "#4a0c6b",
-  "#781c6d",
-  "#a52c60",
-  "#cf4446",
-  "#ed6925",
-  "#fb9b06",
-  "#f7d13d",
-  "#fcffa4"
-];
-var SIGNED = ["#0b3c8c", "#2f6fc4", "#86b3e0", "#f7f7f7", "#f9b26b", "#e0701f", "#99400b"];
-function table(anchors) {
-  const rgb = anchors.map((c) => [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16)));
-  const out = new Uint8ClampedArray(256 * 3);
-  for (let v = 0; v < 256; v++) {
-    const at = v / 255 * (rgb.length - 1);
-    const low = Math.min(Math.floor(at), rgb.length - 2);
-    for (let c = 0; c < 3; c++) out[v * 3 + c] = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
-  }
-  return out;
-}
-var TABLES = { rising: table(RISING), signed: table(SIGNED) };
-function smoothstep(x, from, to) {
-  const t = Math.max(0, Math.min(1, (x - from) / (to - from)));
-  return t * t * (3 - 2 * t);
-}
-var COVERS = {
-  over: (strength) => smoothstep(strength, 0, 0.6),
-  // the item stays visible where nothing counts
-  beside: () => 1,
-  hot: (strength) => smoothstep(strength, 0.15, 0.45)
-  // a mask: only its opacity is used
-};
-function colourise(values, signed, cover = "over") {
-  const words = wordsOf(signed, cover);
-  const out = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) out[i] = words[values[i]];
-  return new Uint8ClampedArray(out.buffer);
-}
-var WORDS = /* @__PURE__ */ new Map();
-function wordsOf(signed, cover) {
-  const name = `${cover} ${signed}`;
-  let words = WORDS.get(name);
-  if (!words) {
-    const rgba = new Uint8ClampedArray(256 * 4);
-    for (let v = 0; v < 256; v++) {
-      rgba.set((signed ? TABLES.signed : TABLES.rising).subarray(v * 3, v * 3 + 3), v * 4);
-      rgba[v * 4 + 3] = 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255);
-    }
-    words = new Uint32Array(rgba.buffer);
-    WORDS.set(name, words);
-  }
-  return words;
-}
-function gradient(signed) {
-  return `linear-gradient(90deg, ${(signed ? SIGNED : RISING).join(", ")})`;
 }
 
 // hitl_widgets/widgets/js/stage.js
