@@ -58,7 +58,7 @@ class Hand:
                 time.sleep(0.005)
             item = self._items.pop(0)
             self._review.receive({"kind": "decide", "decision_id": new_id(), "item_id": item, "verdict": "answer",
-                                  "label_id": self._review.desk.taxonomy.label_ids[step % len(NAMES)],
+                                  "label_id": self._review.host.taxonomy.label_ids[step % len(NAMES)],
                                   "acted_at": "2026-03-01T09:30:00.250Z"})
             shown_at = time.monotonic()
             while not self._items and time.monotonic() < shown_at + 60:

@@ -14,9 +14,9 @@ import numpy as np
 from ..errors import BadInput, ShapeError
 from ..records import Attribution
 
-# The browser reads the same file. Unsigned is inferno (Smith and van der Walt, matplotlib 1.5, CC0): lighter is more, in
-# grey too. Signed is blue against, white for nothing, orange for (after ColorBrewer's RdBu and PuOr): blue and orange
-# differ to colour-blind eyes too.
+# The browser reads the same file. Unsigned is inferno (Smith and van der Walt, matplotlib 1.5, CC0): lighter is more,
+# in grey too. Signed is blue against, white for nothing, orange for (after ColorBrewer's RdBu and PuOr): colour-blind
+# eyes tell blue from orange.
 COLOURS: dict[str, Any] = json.loads(Path(__file__).with_name("colours.json").read_text("utf-8"))
 
 

@@ -12,13 +12,13 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -26,9 +26,10 @@ import numpy as np
 from ..drawing.overlay import quantise
 from ..errors import BadInput, HitlError
 from ..items.superpixels import clickable
-from ..records import Attribution, Decision, Item, Items, Prediction, Region, Seen
+from ..records import Item, Items, Prediction, Seen
 from .acts import Acts
 from .comm import Card, Feed, Message, keep_feeding
+from .host import CardHost
 from .keys import configured
 from .messages import examples_body, instant, needed, past_body, regions_of, taxonomy_body
 
@@ -47,42 +48,6 @@ SETTLE_S = 0.3  # changes that come in a burst are looked at once
 Certainty = Literal["keep", "ask", "unsure_only"]
 
 
-class Desk(Protocol):
-    """What a review needs of a project. All of it may be called on any thread."""
-
-    @property
-    def project_id(self) -> str: ...
-    @property
-    def annotator(self) -> str: ...
-    @property
-    def annotator_is_default(self) -> bool: ...
-    @property
-    def taxonomy(self) -> Any: ...
-    @property
-    def pool(self) -> Any: ...
-    def rename_annotator(self, name: str) -> None: ...
-    def claim(self, n: int = 20, *, strategy: Any = None, annotator: str | None = None,
-              showing: Collection[str] = (), queue: str | None = None) -> Items: ...
-    def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None: ...
-    def prepare(self, items: Iterable[Item]) -> None: ...
-    def item(self, item_id: str) -> Item: ...
-    def latest(self, n: int = 50, annotator: str | None = None) -> Sequence[Decision]: ...
-    def example(self, name: str) -> bytes: ...
-    def archive(self, path: Path) -> Path: ...
-    def prediction(self, position: int) -> Prediction | None: ...
-    def explanation(self, position: int, *, method: str, target: str,
-                    against: str | None = None) -> Attribution | None: ...
-    def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
-               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
-               reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
-               seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
-               acted_at: datetime | None = None) -> Decision: ...
-    def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
-                acted_at: datetime | None = None) -> Decision: ...
-    def tally(self, annotator: str | None = None) -> Mapping[str, Any]: ...
-    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]: ...
-
-
 @dataclass(eq=False)
 class _Entry:
     """An item of the window, and how much of it the browser has."""
@@ -97,11 +62,11 @@ class _Entry:
 _open: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
-def take_over(desk: Desk, review: Any) -> None:
+def take_over(host: CardHost, review: Any) -> None:
     """One review is open in a project: whichever was before is closed, and gives its items back."""
-    if (former := _open.get(desk.project_id)) is not None:
+    if (former := _open.get(host.project_id)) is not None:
         former.close()
-    _open[desk.project_id] = review
+    _open[host.project_id] = review
 
 
 class Review:
@@ -109,7 +74,8 @@ class Review:
 
     Parameters
     ----------
-    desk : the project, as far as a review needs it
+    host : CardHost
+        The project, as far as a card needs it.
     n : how many items to ask, None for as long as there are any
     strategy : which items come first; None leaves it to the project
     explain : saliency method, or several to switch between; None for no map
@@ -122,7 +88,7 @@ class Review:
     Opening a review closes the project's former one, which may still deliver the decisions it holds.
     """
 
-    def __init__(self, desk: Desk, *, n: int | None = None, strategy: Any = None,
+    def __init__(self, host: CardHost, *, n: int | None = None, strategy: Any = None,
                  explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
                  certainty: Certainty = "keep", keys: Mapping[str, str | Sequence[str]] | None = None,
                  queue: str | None = None) -> None:
@@ -130,7 +96,7 @@ class Review:
             raise BadInput(f"certainty={certainty!r} is unknown; 'keep', 'ask' or 'unsure_only' is expected.")
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
-        self.desk, self.n, self.strategy, self.blind, self.certainty = desk, n, strategy, blind, certainty
+        self.host, self.n, self.strategy, self.blind, self.certainty = host, n, strategy, blind, certainty
         self.queue, self.keys = queue, configured(keys or {})
         self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
         self._changed = threading.Condition(threading.RLock())
@@ -150,12 +116,12 @@ class Review:
             "name": self._name, "fetch": self._fetch, "map": self._map, "examples": self._examples,
             "archive": self._archive, "segments": self._segments})
         self._count = True
-        self._taxonomy = desk.taxonomy
-        self._taxonomy_body = taxonomy_body(desk.taxonomy)
-        take_over(desk, self)
+        self._taxonomy = host.taxonomy
+        self._taxonomy_body = taxonomy_body(host.taxonomy)
+        take_over(host, self)
         self.feed = Feed()
         self.card = Card(self.feed, self.receive)
-        self._unsubscribe = desk.subscribe(self._on_change)
+        self._unsubscribe = host.subscribe(self._on_change)
 
     def show(self) -> None:
         """Display the card in the notebook."""
@@ -167,7 +133,7 @@ class Review:
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._window)} items waiting"
-        return f"<Review by {self.desk.annotator}: {len(self._closing)} decided, {state}>"
+        return f"<Review by {self.host.annotator}: {len(self._closing)} decided, {state}>"
 
     def close(self, reason: str = "Another card has taken over.") -> None:
         """Give the waiting items back. Decisions that are still on their way are stored all the same."""
@@ -179,7 +145,7 @@ class Review:
             self._changed.notify_all()
         self._unsubscribe()
         if waiting:
-            self.desk.release(waiting, self.desk.annotator)
+            self.host.release(waiting, self.host.annotator)
         self.feed.push({"kind": "closed", "reason": reason})
 
     # -- acts: answered at once
@@ -207,7 +173,7 @@ class Review:
     def _fetch(self, act: Mapping[str, Any]) -> Message:
         item_id = needed(act, "item_id")
         try:
-            entry = _Entry(self.desk.item(item_id), again=True)
+            entry = _Entry(self.host.item(item_id), again=True)
         except HitlError as error:
             return {"kind": "rejected", "item_id": item_id, "reason": str(error)}
         self._errand(0.0, partial(self._push_item, entry))
@@ -219,17 +185,17 @@ class Review:
         method, target, against = needed(act, "method"), needed(act, "target"), act.get("against")
         if method not in self.methods:
             raise BadInput(f"saliency method {method!r} isn't shown here; {', '.join(self.methods) or 'none'} is.")
-        item = self.desk.item(needed(act, "item_id"))
+        item = self.host.item(needed(act, "item_id"))
         against = None if against is None else needed(act, "against")
         self._errand(1.0, partial(self._push_map_of, item, method, target, against))
         return {"kind": "noted"}
 
     def _segments(self, act: Mapping[str, Any]) -> Message:
-        self._errand(0.5, partial(self._push_segments, self.desk.item(needed(act, "item_id"))))
+        self._errand(0.5, partial(self._push_segments, self.host.item(needed(act, "item_id"))))
         return {"kind": "noted"}
 
     def _examples(self, act: Mapping[str, Any]) -> Message:
-        label = self.desk.taxonomy.label(needed(act, "label_id"))
+        label = self.host.taxonomy.label(needed(act, "label_id"))
         self._errand(2.0, partial(self._push_examples, label))
         return {"kind": "noted"}
 
@@ -238,27 +204,27 @@ class Review:
         return {"kind": "noted"}
 
     def _name(self, act: Mapping[str, Any]) -> Message:
-        former, name = self.desk.annotator, needed(act, "annotator")
-        if name == former and not self.desk.annotator_is_default:
+        former, name = self.host.annotator, needed(act, "annotator")
+        if name == former and not self.host.annotator_is_default:
             return self._ready()  # sent twice
-        self.desk.rename_annotator(name)
+        self.host.rename_annotator(name)
         with self._changed:
             given, self._window = [e.item.id for e in self._window], []
             self._decided.clear()
             self._count, self._end, self._ask_again_at = True, None, 0.0
             self._changed.notify_all()
         if given:
-            self.desk.release(given, former)
+            self.host.release(given, former)
         self._errand(2.5, self._push_past)
         return self._ready()
 
     def _decide(self, act: Mapping[str, Any]) -> Message:
-        decision = self.desk.decide(
+        decision = self.host.decide(
             needed(act, "item_id"), needed(act, "verdict"), label=act.get("label_id"),
             certainty=act.get("certainty"), note=act.get("note"), flags=tuple(act.get("flags") or ()),
             reason=act.get("reason"), **regions_of(act),
             seen=Seen.from_dict(act.get("seen") or {}), id=needed(act, "decision_id"), acted_at=instant(act),
-            annotator=act.get("annotator") or self.desk.annotator)
+            annotator=act.get("annotator") or self.host.annotator)
         with self._changed:
             entry = next((e for e in self._window if e.item.id == decision.item_id), None)
             if entry is not None:
@@ -274,8 +240,8 @@ class Review:
 
     def _retract(self, act: Mapping[str, Any]) -> Message:
         undone = needed(act, "retracts")
-        decision = self.desk.retract(undone, id=needed(act, "decision_id"), acted_at=instant(act),
-                                     annotator=act.get("annotator") or self.desk.annotator)
+        decision = self.host.retract(undone, id=needed(act, "decision_id"), acted_at=instant(act),
+                                     annotator=act.get("annotator") or self.host.annotator)
         with self._changed:
             self._closing.pop(undone, None)
             entry = self._decided.pop(undone, None)
@@ -311,9 +277,9 @@ class Review:
             self._changed.notify_all()
 
     def _ready(self) -> Message:
-        annotator = self.desk.annotator
-        return {"kind": "ready", "project_id": self.desk.project_id, "annotator": annotator,
-                "annotator_is_default": bool(self.desk.annotator_is_default), "taxonomy": self._taxonomy_body,
+        annotator = self.host.annotator
+        return {"kind": "ready", "project_id": self.host.project_id, "annotator": annotator,
+                "annotator_is_default": bool(self.host.annotator_is_default), "taxonomy": self._taxonomy_body,
                 "certainty": self.certainty, "methods": list(self.methods), "keys": self.keys, "n": self.n,
                 "temporary": on_temporary_server(),
                 "progress": self._progress(annotator)}
@@ -365,15 +331,15 @@ class Review:
             if self.n is not None:
                 room = min(room, self.n - len(set(self._closing.values())) - len(self._window))
             held = {e.item.id for e in self._window}
-        annotator = self.desk.annotator
+        annotator = self.host.annotator
         items = Items([])
         if room > 0:
-            items = self.desk.claim(room, annotator=annotator, strategy=self.strategy, showing=held,
+            items = self.host.claim(room, annotator=annotator, strategy=self.strategy, showing=held,
                                     **({} if self.queue is None else {"queue": self.queue}))
         with suppress(HitlError):  # said again, with its reason, by each item that it concerns
-            self.desk.prepare(items[:REFILL_BELOW // 2])
+            self.host.prepare(items[:REFILL_BELOW // 2])
         with self._changed:
-            if self._closed or annotator != self.desk.annotator:
+            if self._closed or annotator != self.host.annotator:
                 return
             self._window += [_Entry(item) for item in items if item.id not in {e.item.id for e in self._window}]
             self._ask_again_at = time.monotonic() + POLL_S if len(items) < room or room <= 0 else 0.0
@@ -387,13 +353,13 @@ class Review:
         body: Message = {"item_id": item.id, "chosen_by": item.chosen_by, "blind": item.blind or self.blind,
                          "meta": dict(item.meta), "height": 0, "width": 0, "probs": []}
         try:
-            picture = self.desk.pool.picture(item.position)
+            picture = self.host.pool.picture(item.position)
             body |= {"mime": picture.mime, "height": picture.height, "width": picture.width}
             buffers.append(picture.data)
         except HitlError as error:
             body["broken"] = str(error)
         try:
-            entry.prediction = self.desk.prediction(item.position)
+            entry.prediction = self.host.prediction(item.position)
         except HitlError as error:
             entry.prediction, body["problem"] = None, str(error)
         if item.candidates:
@@ -422,7 +388,7 @@ class Review:
                          "height": 0, "width": 0, "box": [0, 0, 0, 0], "signed": False}
         buffers: list[Any] = []
         try:
-            attribution = self.desk.explanation(item.position, method=method, target=target, against=against)
+            attribution = self.host.explanation(item.position, method=method, target=target, against=against)
             if attribution is None:
                 body["problem"] = f"{method} gave no map for this item."
             else:
@@ -439,7 +405,7 @@ class Review:
         body: Message = {"kind": "segments", "item_id": item.id, "height": 0, "width": 0}
         buffers: list[Any] = []
         try:
-            numbers = clickable(self.desk.pool.load(item.position))
+            numbers = clickable(self.host.pool.load(item.position))
             body |= {"height": numbers.shape[0], "width": numbers.shape[1]}
             buffers.append(np.ascontiguousarray(numbers, "<u2"))
         except HitlError as error:
@@ -447,7 +413,7 @@ class Review:
         self._push(body, buffers)
 
     def _push_past(self) -> None:
-        latest = self.desk.latest(50, self.desk.annotator)
+        latest = self.host.latest(50, self.host.annotator)
         self._push({"kind": "past", "past": list(map(past_body, latest))})
         for item_id in dict.fromkeys(d.item_id for d in reversed(latest[-STRIP:])):
             self._errand(6.0, partial(self._push_thumbnail, item_id))
@@ -455,19 +421,19 @@ class Review:
     def _push_thumbnail(self, item_id: str) -> None:
         with suppress(HitlError):  # an item that left the pool, or can't be read, has none
             self._push({"kind": "thumbnail", "item_id": item_id},
-                       [self.desk.pool.thumbnail(self.desk.item(item_id).position)])
+                       [self.host.pool.thumbnail(self.host.item(item_id).position)])
 
     def _push_examples(self, label: Any) -> None:
         named = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))
                  for name in names]
-        examples, buffers = examples_body(named, self.desk.example, EXAMPLES)
+        examples, buffers = examples_body(named, self.host.example, EXAMPLES)
         self._push({"kind": "examples", "label_id": label.id, "examples": examples}, buffers)
 
     def _push_archive(self) -> None:
         with tempfile.TemporaryDirectory(prefix="hitl-") as folder:
-            name = f"{self.desk.project_id[:8]}-{datetime.now():%Y-%m-%d-%H%M}.zip"
+            name = f"{self.host.project_id[:8]}-{datetime.now():%Y-%m-%d-%H%M}.zip"
             try:
-                data = self.desk.archive(Path(folder, name)).read_bytes()
+                data = self.host.archive(Path(folder, name)).read_bytes()
             except (HitlError, OSError) as error:
                 self._push({"kind": "archive", "name": name, "problem": f"No archive was made: {error}"})
                 return
@@ -478,12 +444,12 @@ class Review:
             gone, self._gone, self._count = self._gone, [], False
         for item_id, decision_id in gone:
             self._push({"kind": "drop", "item_ids": [item_id], "keep": 1, "decision_id": decision_id})
-        self._push({"kind": "progress", "progress": self._progress(self.desk.annotator)})
+        self._push({"kind": "progress", "progress": self._progress(self.host.annotator)})
 
     def _progress(self, annotator: str) -> Message:
         with self._changed:
             here = len(set(self._closing.values()))
-        return {**self.desk.tally(annotator), "here": here}
+        return {**self.host.tally(annotator), "here": here}
 
     def _push(self, message: Message, buffers: list[Any] | None = None) -> None:
         if not self._closed:
@@ -500,7 +466,7 @@ class Review:
                 self._changed.notify_all()
 
     def _look(self) -> None:
-        taxonomy = self.desk.taxonomy
+        taxonomy = self.host.taxonomy
         with self._changed:
             self._look_at, self._count, self._ask_again_at = None, True, 0.0
             gone = [e.item.id for e in self._window[KEPT:]]
@@ -510,7 +476,7 @@ class Review:
                 self._push({"kind": "taxonomy", "taxonomy": self._taxonomy_body})
             self._push({"kind": "drop", "item_ids": gone, "keep": KEPT})
         if gone:
-            self.desk.release(gone, self.desk.annotator)
+            self.host.release(gone, self.host.annotator)
 
 
 def on_temporary_server() -> bool:

@@ -28,8 +28,9 @@ from PIL import Image, ImageDraw
 from ...errors import BadInput, HitlError, StoreError, UnknownDecision, UnknownLabel
 from ...records import Item, Prediction, Seen, judge, new_id, utc_now
 from ...taxonomy.labels import Taxonomy
-from ..card import SHOWN, Desk, take_over
+from ..card import SHOWN, take_over
 from ..comm import STATIC
+from ..host import CardHost
 from .repairs import Repairs, check_is_served, is_a_caption
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ class LabellerReview:
 
     Parameters
     ----------
-    desk : the project, as far as a review needs it
+    host : CardHost
+        The project, as far as a card needs it.
     widget : gives one label an item: `display(item)`, which gets a PIL image, `on_submit(callback)` and
         `on_undo(callback)`, and is an ipywidget. `ClassLabeller` and `MulticlassLabeller` of `ipyannotations.images`
         and `ipyannotations.generic` are; of several labels chosen at once none is stored, and the view says so
@@ -89,15 +91,15 @@ class LabellerReview:
     within `UNSEEN_S` of a new item was meant for the one before, and isn't counted.
     """
 
-    def __init__(self, desk: Desk, widget: Any, *, n: int | None = None, strategy: Any = None,
+    def __init__(self, host: CardHost, widget: Any, *, n: int | None = None, strategy: Any = None,
                  queue: str | None = None) -> None:
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         check_is_served(widget)
-        self.desk, self.widget, self.n, self.strategy, self.queue = desk, widget, n, strategy, queue
+        self.host, self.widget, self.n, self.strategy, self.queue = host, widget, n, strategy, queue
         # The choices were made for this taxonomy: a name that a later edit changes still means what it meant.
-        self._taxonomy: Taxonomy = desk.taxonomy
-        notices = _notices(desk, self._taxonomy, widget)
+        self._taxonomy: Taxonomy = host.taxonomy
+        notices = _notices(host, self._taxonomy, widget)
         self._acting = threading.RLock()  # one act at a time, for they come on any thread
         self._filling = threading.Lock()  # one claim at a time; taken before _lock, never while holding it
         self._lock = threading.Lock()  # what follows; held for moments only
@@ -118,7 +120,7 @@ class LabellerReview:
         self.view.add_class("hitl-labeller")
         if (former := _behind.get(id(widget))) is not None:
             former.close()
-        take_over(desk, self)
+        take_over(host, self)
         _behind[id(widget)] = self
         self._repairs = Repairs(widget, self._say)
         widget.on_submit(self._on_submit)
@@ -137,7 +139,7 @@ class LabellerReview:
         with self._lock:
             state = "closed" if self._closed else "nothing left" if self._current is None else \
                 f"showing {self._current.item.id}"
-            return f"<LabellerReview by {self.desk.annotator} with {type(self.widget).__name__}: " \
+            return f"<LabellerReview by {self.host.annotator} with {type(self.widget).__name__}: " \
                    f"{len(self._closing)} decided, {state}>"
 
     def close(self, reason: str = "Another review has taken over.") -> None:
@@ -186,7 +188,7 @@ class LabellerReview:
             return self._say("Not counted: this press came too soon after a new item to be about it. Press again.")
         if not self._visible and value is not None:
             return self._say(f"Not stored: item {held.item.id} isn't on the screen, nobody can answer it; press Skip.")
-        decision = self.desk.decide(held.item.id, id=new_id(), annotator=self.desk.annotator, acted_at=utc_now(),
+        decision = self.host.decide(held.item.id, id=new_id(), annotator=self.host.annotator, acted_at=utc_now(),
                                     **self._said(value, held))
         with self._lock:
             self._current = None
@@ -207,7 +209,7 @@ class LabellerReview:
             return self._say("There is nothing to undo in this session.")
         decision_id, held = self._done[-1]
         try:
-            self.desk.retract(decision_id, annotator=self.desk.annotator, acted_at=utc_now())
+            self.host.retract(decision_id, annotator=self.host.annotator, acted_at=utc_now())
         except UnknownDecision:
             self._done.pop()
             raise
@@ -225,7 +227,7 @@ class LabellerReview:
         self._advance()
 
     def _said(self, value: Any, held: _Held) -> dict[str, Any]:
-        """What `Desk.decide` is told about a submission; BadInput where there is nothing that the log could keep."""
+        """The arguments of `CardHost.decide` for a submission; BadInput where the log could keep nothing of it."""
         name = None if value is None else self._chosen(value)
         taxonomy, label_id = self._meant(name)
         seen = _seen(held, taxonomy)
@@ -251,7 +253,7 @@ class LabellerReview:
 
     def _meant(self, name: str | None) -> tuple[Taxonomy, str | None]:
         """The taxonomy that has this name, and its label_id there; None where none has it."""
-        for taxonomy in (self._taxonomy, self.desk.taxonomy):
+        for taxonomy in (self._taxonomy, self.host.taxonomy):
             if name is not None and _has(taxonomy, name):
                 return taxonomy, taxonomy.answer(name).id
         return self._taxonomy, None
@@ -325,11 +327,11 @@ class LabellerReview:
                     room = min(room, self.n - len(set(self._closing.values())) - len(showing))
                 if self._closed or room <= 0:
                     return
-            annotator = self.desk.annotator
-            items = self.desk.claim(room, strategy=self.strategy, annotator=annotator, showing=showing,
+            annotator = self.host.annotator
+            items = self.host.claim(room, strategy=self.strategy, annotator=annotator, showing=showing,
                                     **({} if self.queue is None else {"queue": self.queue}))
             with suppress(HitlError):  # an item without a prediction is labelled all the same
-                self.desk.prepare(items)
+                self.host.prepare(items)
             ready = [self._ready(item, annotator) for item in items]
             with self._lock:
                 if not self._closed:
@@ -340,19 +342,19 @@ class LabellerReview:
 
     def _ready(self, item: Item, annotator: str) -> _Held:
         try:
-            picture = Image.open(io.BytesIO(self.desk.pool.picture(item.position).data))
+            picture = Image.open(io.BytesIO(self.host.pool.picture(item.position).data))
             picture.load()
         except HitlError as error:
             return _Held(item, annotator, _no_picture(), broken=str(error))
         prediction = None
         with suppress(HitlError):
-            prediction = self.desk.prediction(item.position)
+            prediction = self.host.prediction(item.position)
         return _Held(item, annotator, picture, prediction)
 
     def _give_back(self, held: Sequence[_Held]) -> None:
         for annotator in {h.annotator for h in held}:
             with suppress(StoreError):  # a claim ends by itself, later
-                self.desk.release([h.item.id for h in held if h.annotator == annotator], annotator)
+                self.host.release([h.item.id for h in held if h.annotator == annotator], annotator)
 
     # -- what is said below the labeller
 
@@ -361,7 +363,7 @@ class LabellerReview:
 
     def _count(self) -> str:
         try:
-            annotator, progress = self.desk.annotator, self.desk.tally(self.desk.annotator)
+            annotator, progress = self.host.annotator, self.host.tally(self.host.annotator)
         except HitlError as error:  # what was just stored is stored
             return f"The progress can't be read: {error}"
         item = "" if self._current is None else f"Item {self._current.item.id} · "
@@ -369,11 +371,11 @@ class LabellerReview:
                f"{progress['today']:,} today"
 
 
-def _notices(desk: Desk, taxonomy: Taxonomy, widget: Any) -> list[str]:
+def _notices(host: CardHost, taxonomy: Taxonomy, widget: Any) -> list[str]:
     """What to know before the first item; BadInput where no choice is a label."""
     notices = []
-    if desk.annotator_is_default:
-        notices.append(f"You are labelling as {desk.annotator!r}, which names nobody; say who you are with "
+    if host.annotator_is_default:
+        notices.append(f"You are labelling as {host.annotator!r}, which names nobody; say who you are with "
                        "wb.rename_annotator('your name').")
     options = getattr(widget, "options", None)
     if options is None:

@@ -1,0 +1,103 @@
+"""What a card needs of the project that it serves: the protocol `CardHost`.
+
+The workbench offers a host to `Review` and to labellers of ipyannotations; for tests there is one in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..items.images import Picture
+from ..records import Attribution, Decision, Item, Items, Prediction, Region, Seen
+from ..taxonomy.labels import Taxonomy
+
+
+class Pictures(Protocol):
+    """The pictures of the items, by their positions in the pool. Each method raises ImageError for a broken item."""
+
+    def picture(self, position: int) -> Picture:
+        """Encode an item for the screen, with the size that the item itself has."""
+
+    def thumbnail(self, position: int) -> bytes:
+        """Encode an item as a small PNG."""
+
+    def load(self, position: int) -> np.ndarray:
+        """Read an item as uint8, shape (H, W) or (H, W, 3)."""
+
+
+class CardHost(Protocol):
+    """The project as a card sees it. All of it may be called on any thread."""
+
+    @property
+    def project_id(self) -> str:
+        """The project's own random id."""
+
+    @property
+    def annotator(self) -> str:
+        """Who decides, where an act names nobody."""
+
+    @property
+    def annotator_is_default(self) -> bool:
+        """Whether that name was never chosen, so that the card asks for one."""
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Today's labels: another object after each edit."""
+
+    @property
+    def pool(self) -> Pictures:
+        """The pictures of the items."""
+
+    def rename_annotator(self, name: str) -> None:
+        """Decide under another name from now on."""
+
+    def claim(self, n: int = 20, *, strategy: Any = None, annotator: str | None = None,
+              showing: Collection[str] = (), queue: str | None = None) -> Items:
+        """Hold the next `n` items for an annotator, besides those that are on the card already."""
+
+    def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
+        """Give claimed items back."""
+
+    def prepare(self, items: Iterable[Item]) -> None:
+        """Predict these items, so that `prediction` answers at once."""
+
+    def item(self, item_id: str) -> Item:
+        """Find an item outside the queue, to be shown again."""
+
+    def latest(self, n: int = 50, annotator: str | None = None) -> Sequence[Decision]:
+        """List the last `n` decisions of an annotator that stand, the newest at the end."""
+
+    def example(self, name: str) -> bytes:
+        """Encode a label's example as a small PNG."""
+
+    def archive(self, path: Path) -> Path:
+        """Write the whole project into one file."""
+
+    def prediction(self, position: int) -> Prediction | None:
+        """Predict one item; None without a model."""
+
+    def explanation(self, position: int, *, method: str, target: str,
+                    against: str | None = None) -> Attribution | None:
+        """Explain why a model would choose the label `target`, or `target` rather than `against`; None without one."""
+
+    def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
+               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
+               reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
+               seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
+               acted_at: datetime | None = None) -> Decision:
+        """Store a decision. The same `id` a second time changes nothing."""
+
+    def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
+                acted_at: datetime | None = None) -> Decision:
+        """Take a decision back; it is returned."""
+
+    def tally(self, annotator: str | None = None) -> Mapping[str, Any]:
+        """Count where an annotator stands: answered, today, in_round, open, items, round."""
+
+    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call `listener` with "decisions", "taxonomy" or "model" after each change; what is returned ends that."""
