@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from checks import SHARED_DATA
@@ -31,3 +33,30 @@ def shared_data() -> Path:
     if os.environ.get("CI") and SHARED_DATA.parent.is_dir():
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Opens workbenches on the pool of `shades` in a folder of the test's own, and closes them."""
+    from shades import NAMES, POOL
+
+    import hitl_widgets as hw
+    opened = []
+
+    def opening(folder: str = "p", *, pool: Any = POOL, taxonomy: Any = NAMES, annotator: str = "ada",
+                **more: Any) -> Any:
+        opened.append(hw.Workbench(tmp_path / folder, pool, None if taxonomy is None else hw.Taxonomy(taxonomy),
+                                   annotator=annotator, **more))
+        return opened[-1]
+    yield opening
+    for workbench in opened:
+        workbench.close()
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[Any, Any]:
+    """Three of scikit-learn's digits, 8 x 8: images, targets."""
+    import torch
+    from sklearn.datasets import load_digits
+    data = load_digits(n_class=3)
+    return torch.from_numpy(data.images[:, None] / 16).float(), torch.from_numpy(data.target)

@@ -110,6 +110,11 @@ def seeded(make, *arguments, seed=0):
         return make(*arguments)
 
 
+def tiny():
+    return seeded(lambda: nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(),
+                                        nn.Dropout(0.2), nn.Linear(8 * 64, 3)))
+
+
 KINDS = {kind.__name__: kind for kind in (ResNet, InPlace, Perceptron, VisionTransformer, Wrapped)}
 LABELS = ("La", "Lb", "Lc")
 

@@ -8,54 +8,12 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from shades import IMAGES, KINDS, N_ITEMS, NAMES, POOL, TRUTH, label_some, small_net
 from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, ImageError, ModelError, StoreError
-
-NAMES = ["dark", "light", "striped"]
-N_ITEMS = 240
-
-
-def shades(n=N_ITEMS, *, seed=0):
-    """Pictures that a net learns in a second: dark, light or striped; and what each is."""
-    rng = np.random.default_rng(seed)
-    kinds = rng.integers(0, 3, n)
-    images = rng.normal(0, 12, (n, 16, 16)) + np.array([60, 190, 125])[kinds][:, None, None]
-    images[kinds == 2, ::4] += 90
-    return images.clip(0, 255).astype(np.uint8), [NAMES[kind] for kind in kinds]
-
-
-IMAGES, KINDS = shades()
-POOL = hw.Pool.from_images(IMAGES)
-TRUTH = dict(zip(POOL.ids, KINDS, strict=True))
-
-
-def small_net(n_outputs=3, seed=0):
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Conv2d(1, 12, 4, stride=2), nn.BatchNorm2d(12), nn.ReLU(), nn.AdaptiveAvgPool2d(2),
-                         nn.Flatten(), nn.Linear(48, n_outputs))
-
-
-@pytest.fixture
-def bench(tmp_path):
-    made = []
-
-    def open_(folder="p", *, pool=POOL, taxonomy=NAMES, annotator="ada", **more):
-        wb = hw.Workbench(tmp_path / folder, pool, None if taxonomy is None else hw.Taxonomy(taxonomy),
-                          annotator=annotator, **more)
-        made.append(wb)
-        return wb
-    yield open_
-    for wb in made:
-        wb.close()
-
-
-def label_some(wb, n=60):
-    for item in wb.next(n):
-        wb.decide(item.id, label=TRUTH[item.id])
-
 
 # -- the model -----------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 DARK = {"apputils-extension/themes": {"theme": "JupyterLab Dark"}}
 
 PROJECT = """import tempfile, pandas as pd, hitl_widgets as hw
-from hitl_widgets.examples import digits_on_photographs
+from hitl_widgets.items.datasets import digits_on_photographs
 images, labels = digits_on_photographs(400, size=48)
 labels = [str(label) for label in labels]
 pool = hw.Pool.from_images(images, meta=pd.DataFrame({{"camera": ["north", "south"] * 200}}))
@@ -38,7 +38,7 @@ SHAPES = ["One closed loop, taller than wide.", "One stroke, at most with a flag
           "A flat roof and one slanting stroke.", "Two loops, one above the other.", "A loop above a stroke."]
 REAL = PROJECT.format(shapes=SHAPES)
 MADE_UP = """from browser.desk import MemoryDesk, drawn
-from hitl_widgets.widgets.review import Review
+from hitl_widgets.widgets.card import Review
 review = Review(MemoryDesk({arguments}))
 review"""
 CLOTHES = """import tempfile, numpy as np, hitl_widgets as hw

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 SETUP = """
 from browser.desk import MemoryDesk, drawn
-from hitl_widgets.widgets.review import Review
+from hitl_widgets.widgets.card import Review
 def rows(desk):
     return [[d.item_id, d.verdict, d.label, d.certainty] for d in desk.decisions]
 """

@@ -15,7 +15,7 @@ MARKED = 8
 CELLS = [
     """import pandas as pd, torch, hitl_widgets as hw
 from torch import nn
-from hitl_widgets.examples import digits_with_stickers
+from hitl_widgets.items.datasets import digits_with_stickers
 images, labels, stickers = digits_with_stickers(600, share=0.8, seed=0)
 pool = hw.Pool.from_images(images)
 truth = dict(zip(pool.ids, labels))

@@ -1,13 +1,11 @@
 """Why the model says so: of some items at once, for any label, kept on disk, and under a changed taxonomy."""
 
-# ruff: noqa: F811 - a fixture that is imported and a parameter of its name
-
 import matplotlib.pyplot
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_workbench import IMAGES, NAMES, POOL, bench, small_net  # noqa: F401 - bench is a fixture
+from shades import IMAGES, NAMES, POOL, small_net
 
 import hitl_widgets as hw
 from hitl_widgets import edits

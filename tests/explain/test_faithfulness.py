@@ -1,14 +1,12 @@
 """A method that ignores the model fails, and one that finds what the model goes by passes; in plain words."""
 
-# ruff: noqa: F811 - a fixture that is imported and a parameter of its name
-
 import copy
 
 import numpy as np
 import pytest
 import torch
 from nets import KINDS, LABELS, Gallery, noise, seeded
-from test_workbench import bench, small_net  # noqa: F401 - bench is a fixture
+from shades import small_net
 from torch import nn
 
 from hitl_widgets.errors import BadInput, ModelError

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_finetune import digits, tiny  # noqa: F401 - digits is a fixture
+from nets import tiny
 from torch import nn
 
 import hitl_widgets as hw
@@ -21,8 +21,6 @@ from hitl_widgets.learn.checkpoint import Checkpoint, Pace, groups, one_cycle
 from hitl_widgets.learn.predict import weights_version
 from hitl_widgets.learn.rationales import Marks
 from hitl_widgets.learn.train import jitter, train
-
-# ruff: noqa: F811 - a fixture that is imported and a parameter of its name
 
 
 class Stop(Exception):
@@ -120,7 +118,7 @@ import os, signal, sys
 import numpy as np, torch
 sys.path.insert(0, sys.argv[2])
 import hitl_widgets as hw
-from test_course import project
+from test_checkpoint import project
 from hitl_widgets.widgets.live import Live
 call = Live.__call__
 def progress(self, row):
@@ -147,7 +145,7 @@ def project(folder):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are killed otherwise here")
 def test_a_fine_tuning_whose_process_was_killed_goes_on_to_the_same_model(tmp_path, capsys):
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "p"), str(Path(__file__).parents[1])],
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "p"), str(Path(__file__).parent)],
                            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True,
                            check=False, timeout=120)
     assert ended.returncode == -signal.SIGKILL, ended.stderr

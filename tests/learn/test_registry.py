@@ -1,11 +1,9 @@
 """A former model can be had again, and a net that a person trained can take over."""
 
-# ruff: noqa: F811 - a fixture that is imported and a parameter of its name
-
 import numpy as np
 import pytest
 import torch
-from test_workbench import POOL, TRUTH, bench, label_some, small_net  # noqa: F401 - bench is a fixture
+from shades import POOL, TRUTH, label_some, small_net
 from torch import nn
 
 from hitl_widgets import edits

@@ -9,8 +9,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from nets import KINDS, LABELS, Gallery, Perceptron, ResNet, noise, seeded
-from sklearn.datasets import load_digits
+from nets import KINDS, LABELS, Gallery, Perceptron, ResNet, noise, seeded, tiny
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -21,18 +20,6 @@ from hitl_widgets.learn.microbatch import Parts
 from hitl_widgets.learn.predict import small_cnn, weights_version
 from hitl_widgets.learn.preprocess import Preprocess
 from hitl_widgets.learn.train import LabelledImages, backward, balanced, jitter, loss_of, losses_of, split, train
-
-
-@pytest.fixture(scope="module")
-def digits():
-    """Three of scikit-learn's digits, 8 x 8: images, targets."""
-    data = load_digits(n_class=3)
-    return torch.from_numpy(data.images[:, None] / 16).float(), torch.from_numpy(data.target)
-
-
-def tiny():
-    return seeded(lambda: nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(),
-                                        nn.Dropout(0.2), nn.Linear(8 * 64, 3)))
 
 
 def accuracy(net, images, targets):

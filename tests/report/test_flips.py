@@ -1,11 +1,9 @@
 """What a new model says otherwise than the former one is a table, and thumbnails."""
 
-# ruff: noqa: F811 - a fixture that is imported and a parameter of its name
-
 import numpy as np
 import pytest
 import torch
-from test_workbench import IMAGES, NAMES, POOL, TRUTH, bench, label_some, small_net  # noqa: F401 - bench is a fixture
+from shades import IMAGES, NAMES, POOL, label_some, small_net
 from torch import nn
 
 import hitl_widgets as hw
