@@ -21,9 +21,9 @@ import torch
 
 import hitl_widgets as hw
 from hitl_widgets.items.datasets import digits_on_photographs
-from hitl_widgets.learn.nets import is_filter_net, train_better, train_head
+from hitl_widgets.learn.nets import is_kmeans_net, train_and_choose, train_head
 from hitl_widgets.learn.run import training_set
-from hitl_widgets.learn.train import jitter, take, train, validate
+from hitl_widgets.learn.train import random_affine, take, train, validate
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 POOLS = {"fashion": ("Fashion-MNIST, 28 px, grey", (60, 300, 1_000)),
@@ -62,17 +62,18 @@ def figures(pool: str, n: int, seed: int) -> dict[str, float]:
             return trained[name]
 
         began = time.monotonic()
-        taken, _ = train_better(partial(once, "cnn", partial(train, augment=jitter)), cnn, items.images, items.targets,
-                                frozen=frozen, draws=items.draws, weights=items.weights, epochs=20, seed=seed)
+        taken, _ = train_and_choose(partial(once, "cnn", partial(train, augment=random_affine)), cnn, items.images,
+                                    items.targets, frozen=frozen, draws=items.draws, weights=items.weights,
+                                    epochs=20, seed=seed)
         both_s = time.monotonic() - began
-        head = taken if is_filter_net(taken.net) else train_head(frozen, items.images, items.targets, draws=items.draws,
+        head = taken if is_kmeans_net(taken.net) else train_head(frozen, items.images, items.targets, draws=items.draws,
                                                                weights=items.weights, epochs=20, seed=seed)
         wb.close()
 
     def accuracy(net: torch.nn.Module) -> float:
         return validate(net, take(views, truth, None, np.arange(N_TEST)))[1]
     return {"frozen": accuracy(head.net), "cnn": accuracy(trained["cnn"].net), "taken": accuracy(taken.net),
-            "frozen taken": float(is_filter_net(taken.net)), "cnn s": trained["cnn, s"], "in all s": both_s}
+            "frozen taken": float(is_kmeans_net(taken.net)), "cnn s": trained["cnn, s"], "in all s": both_s}
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from hitl_widgets.learn.rationales import Marks, place
+from hitl_widgets.learn.rationales import Rationales, place
 from hitl_widgets.learn.train import train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
@@ -59,7 +59,7 @@ def as_views(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images[:, None].astype(np.float32) / 255)
 
 
-def marked(masks: np.ndarray, rows: Iterable[int]) -> Marks:
+def marked(masks: np.ndarray, rows: Iterable[int]) -> Rationales:
     return place({int(row): (masks[row], None) for row in rows}, lambda h, w: (0.0, 0.0, w, h), masks.shape[1:])
 
 
@@ -93,7 +93,7 @@ def one_seed(seed: int) -> pd.DataFrame:
     sloppy, random = grown(data.patches), strewn(len(data.targets), seed + 2000)
     rows = []
 
-    def run(name: str, net: nn.Module, images: Tensor, epochs: int, marks: Marks | None = None) -> nn.Module:
+    def run(name: str, net: nn.Module, images: Tensor, epochs: int, marks: Rationales | None = None) -> nn.Module:
         began = time.process_time()
         how = "penalty" if name.startswith("penalty") else "invariance"
         trained = train(net, images, data.targets, epochs=epochs, seed=seed, marks=marks, reasons=how, device="cpu")

@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from hitl_widgets.items.features import pixels
 from hitl_widgets.items.pool import Pool
-from hitl_widgets.learn.nets import filter_net
+from hitl_widgets.learn.nets import kmeans_net
 from hitl_widgets.project.importing import import_annotations
 from hitl_widgets.project.project import Project
 from hitl_widgets.sampling.strategies import STRATEGIES
@@ -38,7 +38,7 @@ SHOWN = (20, 60, 100, 200, 300)
 def read_of(images: np.ndarray, seed: int) -> np.ndarray:
     """What the net for few answers reads of the images, fitted to the first 3,000."""
     views = torch.from_numpy((images[:, None].astype(np.float32) / 255 - 0.3) / 0.35)
-    body = filter_net(10, views[:3_000], seed=seed)[:-1]  # type: ignore[index]
+    body = kmeans_net(10, views[:3_000], seed=seed)[:-1]  # type: ignore[index]
     with torch.no_grad():
         return torch.cat([body(some) for some in views.split(256)]).numpy()
 

@@ -300,7 +300,7 @@ class Workbench:
 
     def counts(self) -> pd.DataFrame:
         """One row per label that may be an answer: label_id, label, decided (answers that mean it), presumed (items),
-        in_doubt (answers that may mean it). Quick, however many answers there are."""
+        is_partial (answers that may mean it). Quick, however many answers there are."""
         return self.project.counts()
 
     def rename_annotator(self, name: str) -> None:
@@ -384,8 +384,8 @@ class Workbench:
                              "looked": frame["chosen_by"] == SECOND_LOOK})
 
     def _weigh(self) -> SecondLooks:
-        from .learn.soft_labels import believe
-        looks = self.project.second_looks = SecondLooks(believe(self.shelf).answers, self.project.log.standing_of)
+        from .learn.soft_labels import soft_labels
+        looks = self.project.second_looks = SecondLooks(soft_labels(self.shelf).answers, self.project.log.standing_of)
         return looks
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:

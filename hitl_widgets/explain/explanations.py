@@ -114,7 +114,7 @@ def before_and_after(shelf: Shelf, said: Sequence[Any], n_round: int, *, n: int,
 
     Parameters
     ----------
-    said : item_id and regions of the marked items, as `Marked.said` has them
+    said : item_id and regions of the marked items, as `Feedback.regions` has them
     n_round : the round's number, which the log tells the two models by
     n : of so many items, drawn evenly from all of them
     method : of the maps, each for the label that people gave the item

@@ -1,8 +1,8 @@
-"""How far has a training come, how fast goes it on, and from where after a stop?
+"""Training state: progress, learning-rate schedule, checkpoints.
 
-`Pace` says how much is done and gives the learning rate, `Course` holds all that the next epoch depends on. After each
-epoch a `Checkpoint` puts that into one file, so that a training that was killed goes on from there. The file holds
-tensors and JSON: nothing is pickled.
+`Schedule` counts steps and seconds and gives the learning rate; `TrainingState` holds everything the next epoch depends
+on. After each epoch it is saved to a `Checkpoint`, one file from which a training that was killed resumes. The file
+holds tensors and JSON: nothing is pickled.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from .head import find_head, n_outputs
 from .predict import written_whole
-from .rationales import Heed
+from .rationales import RationaleLoss
 
 StoppedBecause = Literal["done", "early", "budget", "interrupted"]
 Groups = dict[str, dict[str, Tensor]]
@@ -36,7 +36,7 @@ HEAD_FIRST = 0.2
 FORMAT = "1"
 
 
-class Pace:
+class Schedule:
     """How far a training has come, by steps, and by time when there is a budget."""
 
     def __init__(self, n_steps: int, budget_s: float | None = None) -> None:
@@ -64,7 +64,7 @@ class Pace:
         0 as long as the head learns alone."""
         return 0.0 if share < 1 and self.done < HEAD_FIRST else share * one_cycle(self.done)
 
-    def go_on(self, *, step: int, elapsed_s: float) -> None:
+    def resume(self, *, step: int, elapsed_s: float) -> None:
         """Take up where another left off."""
         self.step, self._began = step, time.monotonic() - elapsed_s
 
@@ -109,11 +109,11 @@ class Checkpoint:
     Parameters
     ----------
     path : of the file; its folder is made when it is first written
-    of : what the training follows from, such as a hash of its arguments; another's file isn't gone on with
+    fingerprint : what the training follows from, such as a hash of its arguments; another training's file is ignored
     """
 
-    def __init__(self, path: str | Path, *, of: str) -> None:
-        self.path, self._about = Path(path), {"format": FORMAT, "of": of, "torch": torch.__version__}
+    def __init__(self, path: str | Path, *, fingerprint: str) -> None:
+        self.path, self._about = Path(path), {"format": FORMAT, "of": fingerprint, "torch": torch.__version__}
 
     def write(self, tensors: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]) -> None:
         """Keep groups of named tensors, and what JSON can say. A disk that is full costs the file, not the training."""
@@ -146,7 +146,7 @@ class Checkpoint:
         return 0 if kept is None else len(kept[1]["history"])
 
     @contextmanager
-    def forgotten_after(self, kind: type[Exception]) -> Iterator[None]:
+    def removed_on(self, kind: type[Exception]) -> Iterator[None]:
         """Remove it when such an error ends what is done: its weights led there."""
         try:
             yield
@@ -161,13 +161,13 @@ class Checkpoint:
 
 
 @dataclass
-class Course:
+class TrainingState:
     """All that the next epoch of a training depends on, and what was best so far.
 
     Attributes
     ----------
     net, optimizer, generator, pace : what learns, how, by which chance, and how far it has come
-    besides : the loss of marked items, if there are any; then the last epoch stands, whatever validates
+    extra_loss : the loss of marked items, if there are any; then the last epoch stands, whatever validates
     history : one row an epoch
     best, best_epoch : the weights that stand, and whose they are
     lowest : the loss of each validating item when their sum was lowest
@@ -176,8 +176,8 @@ class Course:
     net: nn.Module
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
-    pace: Pace
-    besides: Heed | None = None
+    pace: Schedule
+    extra_loss: RationaleLoss | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)
     best_epoch: int = 0
@@ -190,7 +190,7 @@ class Course:
         """An epoch has ended: the loss of each validating item, and what the history says of it."""
         self.history.append(row)
         # Of two that are alike the later is the better: its learning rate has come further down.
-        if self.lowest is None or self.besides is not None or no_worse(losses, self.lowest):
+        if self.lowest is None or self.extra_loss is not None or no_worse(losses, self.lowest):
             self.best, self.best_epoch = copy.deepcopy(self.net.state_dict()), len(self.history)
         if self.lowest is None or losses.sum() < self.lowest.sum():
             self.lowest = losses
@@ -211,12 +211,12 @@ class Course:
         if (place := next(self.net.parameters()).device).type == "cuda":
             chance["cuda"] = torch.cuda.get_rng_state(place)
         checkpoint.write({"net": self.net.state_dict(), "best": self.best, "optimizer": moments, "chance": chance,
-                          "besides": {} if self.besides is None else self.besides.state(),
+                          "extra_loss": {} if self.extra_loss is None else self.extra_loss.state(),
                           "lowest": {} if self.lowest is None else {"losses": torch.from_numpy(self.lowest)}},
                          {"history": self.history, "best_epoch": self.best_epoch, "step": self.pace.step,
                           "elapsed_s": self.pace.elapsed_s})
 
-    def go_on(self, checkpoint: Checkpoint) -> None:
+    def resume(self, checkpoint: Checkpoint) -> None:
         """Take up what was written down, if anything was; torch's own generator too."""
         if (kept := checkpoint.read()) is None:
             return
@@ -233,10 +233,10 @@ class Course:
         torch.set_rng_state(tensors["chance"]["torch"])
         if (place := next(self.net.parameters()).device).type == "cuda" and "cuda" in tensors["chance"]:
             torch.cuda.set_rng_state(tensors["chance"]["cuda"], place)
-        if self.besides is not None:
-            self.besides.go_on(tensors["besides"])
+        if self.extra_loss is not None:
+            self.extra_loss.resume(tensors["extra_loss"])
         self.lowest = tensors["lowest"]["losses"].numpy() if "lowest" in tensors else None
-        self.pace.go_on(step=facts["step"], elapsed_s=facts["elapsed_s"])
+        self.pace.resume(step=facts["step"], elapsed_s=facts["elapsed_s"])
 
 
 def no_worse(losses: np.ndarray, lowest: np.ndarray) -> bool:

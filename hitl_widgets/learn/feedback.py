@@ -1,7 +1,7 @@
-"""Where on the items did people say that the reason was wrong?
+"""Feedback on explanations: the regions that people marked, ready for a training.
 
-`marked_items` collects the regions that stand and brings them to the net's views; `Marked.rely` asks a model how much
-it leans on them. Read these two.
+`feedback_of` collects the current regions and maps them to the net's views; `Feedback.reliance_of` measures how much a
+model relies on them. Read these two.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ..errors import ImageError
 from ..project.project import Project
 from ..records import Decision
 from .predict import NetPredictor
-from .rationales import Marks, Masks, place
+from .rationales import Masks, Rationales, place
 from .registry import Shelf
-from .reliance import Reliance, rely
+from .reliance import Reliance, measure_reliance
 from .train import LabelledImages
 
 # Items that are asked for a figure of reliance: more narrow its interval little, and cost time.
@@ -29,29 +29,29 @@ ENOUGH = 200
 
 
 @dataclass(frozen=True)
-class Marked:
+class Feedback:
     """The marked items, of a training set and others.
 
     Attributes
     ----------
-    marks : on the net's views, by their rows in the training set; wrong regions of items without an answer beside them
-    said : item_id and regions of all of them, as the log has them
+    rationales : the regions on the net's views, by rows of the training set, and wrong regions of unlabelled items
+    regions : item_id and regions of all of them, as the log has them
     views, wrong : of the items with a wrong region, up to 200, and where it is
     others : views of items that nobody marked, up to 200, drawn by chance
     """
 
-    marks: Marks
-    said: list[Any]
+    rationales: Rationales
+    regions: list[Any]
     views: Tensor
     wrong: Tensor
     others: Tensor
 
-    def rely(self, predictor: NetPredictor, *, seed: int) -> Reliance | None:
+    def reliance_of(self, predictor: NetPredictor, *, seed: int) -> Reliance | None:
         """How much a model leans on the wrong regions; None where only missing ones were marked."""
-        return rely(predictor, self.views, self.wrong, self.others, seed=seed) if len(self.views) else None
+        return measure_reliance(predictor, self.views, self.wrong, self.others, seed=seed) if len(self.views) else None
 
 
-def marked_items(shelf: Shelf, items: LabelledImages) -> Marked | None:
+def feedback_of(shelf: Shelf, items: LabelledImages) -> Feedback | None:
     """What people marked on the items of a training set, and on those that were skipped or answered unsure; None where
     that is nothing.
 
@@ -69,7 +69,7 @@ def marked_items(shelf: Shelf, items: LabelledImages) -> Marked | None:
     if not views:
         return None
     size = next(iter(views.values())).shape[1:]
-    doubted = np.zeros(n, bool) if items.choices is None else items.choices.sum(axis=1) > 1
+    doubted = np.zeros(n, bool) if items.candidates is None else items.candidates.sum(axis=1) > 1
     placed = place({row: _joined(known[row], answered=row < n and not doubted[row]) for row in views}, shelf.view.box,
                    (size[0], size[1]))
     for row, why in placed.left_out.items():
@@ -78,7 +78,7 @@ def marked_items(shelf: Shelf, items: LabelledImages) -> Marked | None:
                           for d in sorted(known[row], key=lambda decision: decision.annotator)]] for row in views]
     chosen = [i for i in range(len(placed)) if placed.wrong[i].any()][:ENOUGH]
     shown = [views[row] for row in placed.rows[chosen].tolist()]
-    return Marked(_apart(placed, views, n), said, torch.stack(shown) if shown else torch.zeros(0, 1, *size),
+    return Feedback(_apart(placed, views, n), said, torch.stack(shown) if shown else torch.zeros(0, 1, *size),
                   placed.wrong[chosen], _others(shelf, set(reasons), like=next(iter(views.values()))))
 
 
@@ -88,13 +88,13 @@ def _may_teach(project: Project, item_id: str) -> bool:
     return place >= 0 and not project.queue.holdout[place] and not project.queue.gold[place]
 
 
-def _apart(placed: Marks, views: Mapping[int, Tensor], n: int) -> Marks:
+def _apart(placed: Rationales, views: Mapping[int, Tensor], n: int) -> Rationales:
     """The marks of the n items of a training set, and beside them those of items beyond, which have no answer."""
     inside = placed.rows < n
     keep, rest = torch.from_numpy(inside), torch.from_numpy(~inside)
     beyond = None if inside.all() else (torch.stack([views[row] for row in placed.rows[~inside].tolist()]),
                                         placed.wrong[rest])
-    return Marks(placed.rows[inside], placed.wrong[keep], placed.missing[keep], placed.left_out, beyond)
+    return Rationales(placed.rows[inside], placed.wrong[keep], placed.missing[keep], placed.left_out, beyond)
 
 
 def _joined(decisions: list[Decision], *, answered: bool) -> Masks:

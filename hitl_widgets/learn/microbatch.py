@@ -1,4 +1,4 @@
-"""What when a batch doesn't fit into memory? Read `Parts`: it is taken in halves, or quarters, from then on."""
+"""What when a batch doesn't fit into memory? Read `MicroBatches`: it is taken in halves, or quarters, from then on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 T = TypeVar("T")
 
 
-class Parts:
+class MicroBatches:
     """Does something with a batch, all at once or in as many parts as memory needs.
 
     Attributes

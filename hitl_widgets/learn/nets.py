@@ -2,7 +2,7 @@
 
 A net whose body is fitted to the pool without any answer and then stays as it is: filters that are typical patches of
 the items, and the components of what these find. Only the last layer learns, which little can lead astray. Whether that
-beats a small CNN depends on the pool, so both can be tried. Read `filter_net` first, then `train_better`.
+beats a small CNN depends on the pool, so both can be tried. Read `kmeans_net` first, then `train_and_choose`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..sampling.diversity import clusters
-from .losses import among, kinds
+from .losses import kinds, with_candidates
 from .train import SMOOTHING, Trained, as_targets, resident, take, train, validate
 
 N_FILTERS, SIDE, GRID, N_FEATURES = 32, 6, 4, 96
@@ -29,7 +29,7 @@ N_PATCHES, N_FITTED = 20_000, 1_500
 FLAT, FAINT = 0.01, 0.1
 
 
-class TwoSided(nn.Module):
+class SoftThreshold(nn.Module):
     """How far each filter's answer lies above the bar, and how far below its negative: twice as many maps."""
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class Root(nn.Module):
         return torch.sqrt(means + 1e-4)
 
 
-def filter_net(n_labels: int, views: Sequence[Tensor] | Tensor, *, seed: int = 0) -> nn.Module:
+def kmeans_net(n_labels: int, views: Sequence[Tensor] | Tensor, *, seed: int = 0) -> nn.Module:
     """A net whose last layer alone learns; the rest is fitted to some views of the pool.
 
     Grad-CAM has its convolution, and the embedding is what the last layer reads.
@@ -61,7 +61,7 @@ def filter_net(n_labels: int, views: Sequence[Tensor] | Tensor, *, seed: int = 0
     """
     seen = torch.stack(list(views[:N_FITTED])).float()
     channels = seen.shape[1]
-    body = nn.Sequential(nn.Conv2d(channels, N_FILTERS, SIDE, padding=SIDE // 2, bias=False), TwoSided(),
+    body = nn.Sequential(nn.Conv2d(channels, N_FILTERS, SIDE, padding=SIDE // 2, bias=False), SoftThreshold(),
                          nn.AdaptiveAvgPool2d(GRID), Root(), nn.Flatten())
     reading = nn.Linear(2 * N_FILTERS * GRID ** 2, N_FEATURES)
     with torch.random.fork_rng(devices=[]):
@@ -104,15 +104,16 @@ class Read(Sequence[Tensor]):
 
 
 def train_head(net: nn.Module, views: Sequence[Tensor] | Tensor, targets: Any, **how: Any) -> Trained:
-    """`train` for a `filter_net`: its body reads each view once, then the last layer learns from what it read."""
+    """`train` for a `kmeans_net`: its body reads each view once, then the last layer learns from what it read."""
     trained = train(net[-1], Read(net[:-1].eval(), views), targets, **how)  # type: ignore[index]
     return replace(trained, net=nn.Sequential(*net[:-1], trained.net).eval())  # type: ignore[index]
 
 
-def train_better(whole: Callable[..., Trained], cnn: nn.Module, views: Sequence[Tensor] | Tensor, targets: Any, *,
-                 frozen: nn.Module, draws: Any, weights: Any = None, choices: Any = None, budget_s: float | None = None,
-                 checkpoint: Any = None, progress: Any = None, **how: Any) -> tuple[Trained, str]:
-    """Train a small CNN and a `filter_net` on the same answers; the one that errs less where neither learnt, and why.
+def train_and_choose(whole: Callable[..., Trained], cnn: nn.Module, views: Sequence[Tensor] | Tensor, targets: Any, *,
+                     frozen: nn.Module, draws: Any, weights: Any = None, candidates: Any = None,
+                     budget_s: float | None = None, checkpoint: Any = None, progress: Any = None,
+                     **how: Any) -> tuple[Trained, str]:
+    """Train a small CNN and a `kmeans_net` on the same answers; the one that errs less where neither learnt, and why.
 
     That is on the items that validate. Where too few would, each half of the items is spoken of by nets that learnt
     from the other half. The lower mean loss wins, and the CNN where nothing can be told.
@@ -122,17 +123,17 @@ def train_better(whole: Callable[..., Trained], cnn: nn.Module, views: Sequence[
     whole : `train`, or what calls it with more arguments
     cnn, frozen : what to begin with; where too few validate, neither may have learnt from these items before
     budget_s : seconds for all the trainings, at most
-    draws, weights, choices, how : as for `train`
+    draws, weights, candidates, how : as for `train`
     checkpoint, progress : of the CNN's training
     """
     targets = as_targets(targets, len(views))
-    targets = targets if choices is None else among(targets, choices, smoothing=SMOOTHING)
+    targets = targets if candidates is None else with_candidates(targets, candidates, smoothing=SMOOTHING)
     weights = np.ones(len(views)) if weights is None else np.asarray(weights)
     ways = {"small CNN": (whole, cnn), "frozen body": (train_head, frozen)}
     found, losses, n = {}, {}, 0
     for name, (learn, net) in ways.items():
-        besides = {"checkpoint": checkpoint, "progress": progress} if net is cnn else {}
-        found[name] = learn(net, views, targets, weights=weights, draws=draws, **besides, **how,
+        more = {"checkpoint": checkpoint, "progress": progress} if net is cnn else {}
+        found[name] = learn(net, views, targets, weights=weights, draws=draws, **more, **how,
                             budget_s=budget_s and budget_s * (0.5 if net is cnn else 0.1))
         if found[name].stopped_because == "interrupted":
             return found[name], ""
@@ -168,13 +169,13 @@ def _unheard(learn: Callable[..., Trained], net: nn.Module, images: Any, targets
     return float(np.concatenate(losses).mean())
 
 
-def is_filter_net(net: nn.Module | None) -> bool:
-    """Whether a net was made by `filter_net`."""
-    return isinstance(net, nn.Sequential) and len(net) == 7 and isinstance(net[1], TwoSided)
+def is_kmeans_net(net: nn.Module | None) -> bool:
+    """Whether a net was made by `kmeans_net`."""
+    return isinstance(net, nn.Sequential) and len(net) == 7 and isinstance(net[1], SoftThreshold)
 
 
-def holds_filter_net(path: Path) -> bool:
-    """Whether a file of weights is that of a `filter_net`; False for one that can't be read."""
+def holds_kmeans_net(path: Path) -> bool:
+    """Whether a file of weights is that of a `kmeans_net`; False for one that can't be read."""
     try:
         with safetensors.safe_open(str(path), framework="pt") as file:
             return set(file.keys()) == {"0.weight", "5.weight", "5.bias", "6.weight", "6.bias"}
@@ -183,8 +184,8 @@ def holds_filter_net(path: Path) -> bool:
 
 
 def empty(n_labels: int, *, channels: int) -> nn.Module:
-    """A `filter_net` that was fitted to nothing, into which stored weights go."""
-    return filter_net(n_labels, torch.zeros(1, channels, 2 * SIDE, 2 * SIDE))
+    """A `kmeans_net` that was fitted to nothing, into which stored weights go."""
+    return kmeans_net(n_labels, torch.zeros(1, channels, 2 * SIDE, 2 * SIDE))
 
 
 def patches(views: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""How does a net hear that it was right for the wrong reason?
+"""Rationale losses: training with the regions that people marked as wrong or missing reasons.
 
-Two steps for a training loop, each a loss to add: `penalty` for a net that learns from the start, `invariance` for one
-that learnt the wrong reason already. Read these two first; `Heed` is what `finetune.train` makes of them, and `place`
-brings the regions that people marked to the net's view.
+Two losses to add in a training loop: `penalty` for a net that learns from the start, `invariance` for one that learnt
+the wrong reason already. Read these two first; `RationaleLoss` is what `train` makes of them, and `place` maps the
+marked regions to the net's view.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .microbatch import out_of_memory
 from .predict import read_logits
 from .preprocess import Box
 
-How = Literal["penalty", "invariance"]
+RationaleMethod = Literal["penalty", "invariance"]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 Masks = tuple[np.ndarray | None, np.ndarray | None]
 
-# Marked items beside each batch of 16: with 8, a fine-tuning took 2.1 times as long as a plain one.
+# Feedback items beside each batch of 16: with 8, a fine-tuning took 2.1 times as long as a plain one.
 AT_ONCE = 6
 WEIGHTS = {"penalty": 1.0, "invariance": 5.0}
 # Where two predictions are nearer than this, in nats, their distance is smooth: a root is steep without end at 0.
@@ -38,7 +38,7 @@ MARKED_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Marks:
+class Rationales:
     """The regions that people marked, on the net's views.
 
     Attributes
@@ -65,14 +65,14 @@ class Marks:
     def __len__(self) -> int:
         return len(self.rows) + (0 if self.unanswered is None else len(self.unanswered[0]))
 
-    def among(self, readable: np.ndarray) -> Marks:
+    def where(self, readable: np.ndarray) -> Rationales:
         """Those of the rows that are True in `readable`."""
         keep = readable[self.rows]
-        return Marks(self.rows[keep], self.wrong[torch.from_numpy(keep)], self.missing[torch.from_numpy(keep)],
+        return Rationales(self.rows[keep], self.wrong[torch.from_numpy(keep)], self.missing[torch.from_numpy(keep)],
                      self.left_out, self.unanswered)
 
 
-def place(masks: Mapping[int, Masks], box_of: Callable[[int, int], Box | None], size: tuple[int, int]) -> Marks:
+def place(masks: Mapping[int, Masks], box_of: Callable[[int, int], Box | None], size: tuple[int, int]) -> Rationales:
     """Bring regions from their items to the net's views.
 
     Parameters
@@ -83,7 +83,7 @@ def place(masks: Mapping[int, Masks], box_of: Callable[[int, int], Box | None], 
 
     Returns
     -------
-    Marks
+    Rationales
         A region that lies outside the view, that covers all that the view shows of its item, or whose view is no
         upright rectangle of the item, is left out.
     """
@@ -97,10 +97,10 @@ def place(masks: Mapping[int, Masks], box_of: Callable[[int, int], Box | None], 
                 if box is None:
                     why = "can't be found again on the net's view, which is no upright rectangle of the item"
                 else:
-                    region = in_view(mask, box, size)
+                    region = mask_on_view(mask, box, size)
                     if not region.any():
                         why = "lies outside what the net sees"
-                    elif region.sum() == in_view(np.ones_like(mask), box, size).sum():
+                    elif region.sum() == mask_on_view(np.ones_like(mask), box, size).sum():
                         why = "covers all that the net sees"
             if why is not None:
                 left_out[row] = f"the {name} region {why}"
@@ -110,10 +110,10 @@ def place(masks: Mapping[int, Masks], box_of: Callable[[int, int], Box | None], 
             rows.append(row)
             placed.append(np.stack(regions))
     both = torch.from_numpy(np.stack(placed) if placed else np.zeros((0, 2, *size), bool))
-    return Marks(np.array(rows, np.int64), both[:, 0], both[:, 1], left_out)
+    return Rationales(np.array(rows, np.int64), both[:, 0], both[:, 1], left_out)
 
 
-def in_view(mask: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
+def mask_on_view(mask: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     """A mask of an item as the net's view shows it: bool, shape `size`, True where a tenth of the pixel is marked.
 
     Parameters
@@ -123,7 +123,7 @@ def in_view(mask: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
 
     Examples
     --------
-    >>> in_view(np.array([[True, False, False, False]] * 2), (0.0, 0.0, 4.0, 2.0), (1, 2))
+    >>> mask_on_view(np.array([[True, False, False, False]] * 2), (0.0, 0.0, 4.0, 2.0), (1, 2))
     array([[ True, False]])
     """
     down = _overlaps(size[0], box[1], box[3], mask.shape[0])
@@ -242,11 +242,11 @@ def repaint(views: Tensor, regions: Tensor, generator: torch.Generator, *, other
     views : shape (n, C, h, w)
     regions : bool, shape (n, h, w)
     others : views to take patches from, shape (m, C, h, w); these themselves when None
-    span : what `span_of` gives for others, to save the looking; found when None
+    span : what `value_range` gives for others, to save the looking; found when None
     """
     others = views if others is None else others
     n, channels, height, width = views.shape
-    low, high = span_of(others) if span is None else span
+    low, high = value_range(others) if span is None else span
     shade = torch.rand(n, 1, 1, 1, generator=generator).expand(n, channels, height, width)
     noise = torch.rand(n, channels, height, width, generator=generator)
     patch = others[torch.randint(len(others), (n,), generator=generator)]
@@ -255,12 +255,12 @@ def repaint(views: Tensor, regions: Tensor, generator: torch.Generator, *, other
     return torch.where(regions[:, None], paint, views)
 
 
-def span_of(views: Tensor) -> tuple[Tensor, Tensor]:
+def value_range(views: Tensor) -> tuple[Tensor, Tensor]:
     """The least and the largest value of each channel, each of shape (1, C, 1, 1)."""
     return views.amin(dim=(0, 2, 3), keepdim=True), views.amax(dim=(0, 2, 3), keepdim=True)
 
 
-class Heed:
+class RationaleLoss:
     """The loss that marked items add at each step of a training: a mini-batch of them, moved and repainted anew.
 
     Parameters
@@ -271,24 +271,24 @@ class Heed:
     how : "penalty" or "invariance" for wrong regions; missing ones always take `fall`
     weight : of the loss; of `WEIGHTS` when None; missing regions count 1
     others : views to repaint with; the marked ones when None
-    augment : moves images, such as `finetune.jitter`; called again on the regions with the generator as it was
+    augment : moves images, such as `finetune.random_affine`; called again on the regions with the generator as it was
     generator : where chance comes from
 
     Examples
     --------
     In a loop of one's own::
 
-        heed = Heed(views, answers, marks, how="invariance", generator=torch.Generator().manual_seed(0))
-        loss = loss_of(net(batch), targets, weights) + heed(net)
+        heed = RationaleLoss(views, answers, marks, how="invariance", generator=torch.Generator().manual_seed(0))
+        loss = mean_loss(net(batch), targets, weights) + heed(net)
     """
 
-    def __init__(self, views: Tensor, answers: Tensor, marks: Marks, *, how: How, generator: torch.Generator,
-                 weight: float | None = None, others: Tensor | None = None,
+    def __init__(self, views: Tensor, answers: Tensor, marks: Rationales, *, how: RationaleMethod,
+                 generator: torch.Generator, weight: float | None = None, others: Tensor | None = None,
                  augment: Augment | None = None) -> None:
         self._views, self._answers, self._marks, self._how = views, answers, marks, how
         self._generator, self._augment = generator, augment
         self._others = views if others is None else others
-        self._span = span_of(self._others)
+        self._span = value_range(self._others)
         self._weight = WEIGHTS[how] if weight is None else weight
         self._at_once, self._waiting = AT_ONCE, torch.zeros(0, dtype=torch.int64)
 
@@ -348,19 +348,20 @@ class Heed:
         return {"generator": self._generator.get_state(), "waiting": self._waiting,
                 "at_once": torch.tensor(self._at_once)}
 
-    def go_on(self, state: Mapping[str, Tensor]) -> None:
+    def resume(self, state: Mapping[str, Tensor]) -> None:
         """Take up what `state` gave: the mini-batches that would have followed follow."""
         self._generator.set_state(state["generator"])
         self._waiting, self._at_once = state["waiting"], int(state["at_once"])
 
 
-def heeding(images: Tensor | Sequence[Tensor], targets: Tensor, marks: Marks | None, readable: np.ndarray, *,
-            how: How, augment: Augment | None, seed: int) -> Heed | None:
+def rationale_loss(images: Tensor | Sequence[Tensor], targets: Tensor, marks: Rationales | None,
+                   readable: np.ndarray, *, how: RationaleMethod, augment: Augment | None,
+                   seed: int) -> RationaleLoss | None:
     """What makes the loss of those marked images that can be read; None where there are none.
 
     `targets` holds the index of each image's label; the rest is as for `finetune.train`.
     """
-    if marks is None or not len(marks := marks.among(readable)):
+    if marks is None or not len(marks := marks.where(readable)):
         return None
     shown, wrong, missing = [images[row] for row in marks.rows.tolist()], marks.wrong, marks.missing
     answers = targets[marks.rows]
@@ -369,9 +370,9 @@ def heeding(images: Tensor | Sequence[Tensor], targets: Tensor, marks: Marks | N
         shown, wrong, missing = [*shown, *more], torch.cat([wrong, regions]), torch.cat([missing, 0 * regions])
         answers = torch.cat([answers, answers.new_zeros(len(more))])  # which `fall` alone reads, for missing regions
     views = torch.stack(shown)
-    return Heed(views, answers, Marks(np.arange(len(views)), wrong, missing, {}), how=how, augment=augment,
-                others=images if isinstance(images, Tensor) else views,
-                generator=torch.Generator().manual_seed(seed + 1))
+    return RationaleLoss(views, answers, Rationales(np.arange(len(views)), wrong, missing, {}), how=how,
+                         augment=augment, others=images if isinstance(images, Tensor) else views,
+                         generator=torch.Generator().manual_seed(seed + 1))
 
 
 def moved(views: Tensor, regions: Sequence[Tensor], augment: Augment,

@@ -26,7 +26,7 @@ from ..records import Attribution, new_id
 from ..storage.arrays import Embeddings, Predictions
 from ..storage.attribution_cache import AttributionCache
 from .head import n_outputs, with_outputs
-from .nets import empty, filter_net, holds_filter_net
+from .nets import empty, holds_kmeans_net, kmeans_net
 from .predict import NetPredictor, load_weights, private_copy, sample_images, save_weights, small_cnn
 from .preprocess import Preprocess, Probed, as_preprocess
 
@@ -446,12 +446,12 @@ class Shelf:
         for position in drawn.tolist():
             with suppress(ImageError):
                 views.append(self.view(self.project.pool.load(position)))
-        return filter_net(n_labels, views, seed=seed)
+        return kmeans_net(n_labels, views, seed=seed)
 
     def _stored(self, version: str, n_labels: int) -> nn.Module:
         """The net of a version, with the weights that were kept of it; ModelError where they don't fit."""
         path = self.path(version)
-        if self._given is None and holds_filter_net(path):
+        if self._given is None and holds_kmeans_net(path):
             return load_weights(empty(n_labels, channels=self.view(self._sample()).shape[0]), path)
         return load_weights(self._fresh(n_labels, seed=0), path)
 

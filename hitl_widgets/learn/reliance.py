@@ -1,7 +1,7 @@
-"""How much does a model lean on what people marked?
+"""Reliance: how much a model's predictions depend on the regions that people marked.
 
-Read `rely` first. The share of attribution alone deceives: it may fall while the prediction hangs on the region as
-before. So the region is repainted, and what becomes of the prediction is measured.
+Read `measure_reliance` first. The share of attribution in a region can fall while the prediction depends on the region
+as before. Therefore the region is repainted, and the change of the prediction is measured.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Reliance:
         return cls(marked=marked, unmarked=unmarked, share=share, area=body["area"])
 
 
-def rely(predictor: NetPredictor, views: Tensor, regions: Tensor, others: Tensor, *, seed: int = 0) -> Reliance:
+def measure_reliance(predictor: NetPredictor, views: Tensor, regions: Tensor, others: Tensor, *,
+                     seed: int = 0) -> Reliance:
     r"""Measure how a model's predictions move when regions are repainted, four times each.
 
     Of an item with the prediction p, and q_r after the r-th of R repaintings:

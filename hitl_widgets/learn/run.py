@@ -29,15 +29,15 @@ from ..records import Estimate
 from ..taxonomy.labels import Taxonomy
 from ..widgets.live import Live
 from .checkpoint import Checkpoint
-from .feedback import Marked, marked_items
-from .losses import OPEN
-from .nets import is_filter_net, train_better, train_head
+from .feedback import Feedback, feedback_of
+from .losses import PARTIAL
+from .nets import is_kmeans_net, train_and_choose, train_head
 from .predict import weights_version
-from .rationales import How, Marks
+from .rationales import RationaleMethod, Rationales
 from .registry import Shelf
 from .reliance import Reliance
-from .soft_labels import believe
-from .train import SMOOTHING, LabelledImages, Trained, jitter, train
+from .soft_labels import soft_labels
+from .train import SMOOTHING, LabelledImages, Trained, random_affine, train
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
@@ -181,9 +181,9 @@ def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> Labe
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
 
     With "weight" an item counts by its annotators' certainty (`answers.trust`), with "off" by the share of them that
-    agree, whatever their certainty. With "soft" its target is what `believe` makes of everything that was said of it.
+    agree, whatever their certainty. With "soft" its target is its row of `soft_labels`.
     An answer that an edit left in doubt, and one that is an inner node, is learnt as one of several
-    (`LabelledImages.choices`).
+    (`LabelledImages.candidates`).
     """
     if certainty not in get_args(Certainty):
         raise BadInput(f"certainty is {certainty!r}; one of {', '.join(get_args(Certainty))} is expected.")
@@ -192,7 +192,7 @@ def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> Labe
     open_to = {label_id: _open_to(taxonomy, label_id) for label_id in label_ids}
     given: Sequence[str] | np.ndarray
     if certainty == "soft":
-        believed = believe(shelf)
+        believed = soft_labels(shelf)
         narrowed = narrowed[~narrowed["item_id"].isin(believed.item_ids)]
         any_of = [[float(label_id in some) / len(some) for label_id in label_ids] for some in narrowed["label_ids"]]
         positions, probs = believed.positions, np.array([*believed.probs, *any_of]).reshape(-1, len(label_ids))
@@ -206,7 +206,7 @@ def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> Labe
     return LabelledImages(pool, positions + narrowed["position"].tolist(), given, label_ids, preprocess=shelf.view,
                           weights=weights + ([1.0] * len(narrowed) if certainty == "off" else
                                              narrowed["weight"].tolist()),
-                          choices=[open_to[label_id] for label_id in said] + narrowed["label_ids"].tolist(),
+                          candidates=[open_to[label_id] for label_id in said] + narrowed["label_ids"].tolist(),
                           names=[taxonomy.name_of(label_id) for label_id in label_ids])
 
 
@@ -251,35 +251,35 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
         raise BadInput("there are no annotations to learn from yet; label some items of the queue first, or bring "
                        "labels with wb.import_annotations(df). Hold-out and gold items measure, they never teach.")
     truth = project.reference()
-    marked = marked_items(shelf, items)
+    marked = feedback_of(shelf, items)
     how = heard(reasons, start=start if shelf.adopted else "initial", marked=marked)
     key = _key(items, truth, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
-               **({} if marked is None else {"reasons": how, "marks": marked.said}),
+               **({} if marked is None else {"reasons": how, "marks": marked.regions}),
                **({} if certainty == "weight" else {"certainty": certainty}), **({} if body == 1 else {"body": body}))
     former = _former(shelf, key)
     if former is not None:
         project.notify(f"Nothing was said since round {former.round} that it didn't learn from: this is what it "
                        "gained. To train on all the same, pass another seed.")
         return former if marked is None else replace(
-            former, witness=partial(before_and_after, shelf, marked.said, former.round))
+            former, witness=partial(before_and_after, shelf, marked.regions, former.round))
     began = time.monotonic()
     n_round = project.round
     before_probs = _before(shelf, list(truth))
-    relies_before = None if marked is None or shelf.adopted is None else marked.rely(shelf.predictor, seed=seed)
-    marks: Marks | None = None if marked is None or how == "off" else marked.marks
+    relies_before = None if marked is None or shelf.adopted is None else marked.reliance_of(shelf.predictor, seed=seed)
+    marks: Rationales | None = None if marked is None or how == "off" else marked.rationales
     net = shelf.start(start, seed=seed)
-    # Marks teach the body; without any, a frozen one needs to read each item once only.
-    whole = partial(train, augment=jitter, marks=marks, reasons="penalty" if how == "penalty" else "invariance",
+    # Rationales teach the body; without any, a frozen one needs to read each item once only.
+    whole = partial(train, augment=random_affine, marks=marks, reasons="penalty" if how == "penalty" else "invariance",
                     body=body, head=shelf.head)
-    learn: Callable[..., Any] = train_head if is_filter_net(net) and marks is None else whole
-    rivals = start == "adopted" and shelf.own and marks is None and (shelf.adopted is None or is_filter_net(net))
+    learn: Callable[..., Any] = train_head if is_kmeans_net(net) and marks is None else whole
+    rivals = start == "adopted" and shelf.own and marks is None and (shelf.adopted is None or is_kmeans_net(net))
     if rivals:  # both from first weights: a last layer alone forgets nothing by it
         net = shelf.start("initial", seed=seed)
-        learn = partial(train_better, whole, frozen=shelf.start("frozen", seed=seed))
+        learn = partial(train_and_choose, whole, frozen=shelf.start("frozen", seed=seed))
     checkpoint = _checkpoint(shelf, key, net)
-    with checkpoint.forgotten_after(TrainingStopped), leaving_a_core(), \
+    with checkpoint.removed_on(TrainingStopped), leaving_a_core(), \
             Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
-        trained = learn(net, items.images, items.targets, weights=items.weights, choices=items.choices,
+        trained = learn(net, items.images, items.targets, weights=items.weights, candidates=items.candidates,
                         draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, progress=live,
                         checkpoint=checkpoint, device=shelf.device)
         trained, taken = trained if rivals else (trained, "")
@@ -292,9 +292,9 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     if taken:
         project.notify(f"Of two nets trained, this run took {taken}.")
     if marked is not None:
-        relies_after = marked.rely(shelf.predictor_of(trained.net, project.taxonomy.label_ids), seed=seed)
+        relies_after = marked.reliance_of(shelf.predictor_of(trained.net, project.taxonomy.label_ids), seed=seed)
         run = replace(run, reasons=how, relies_before=relies_before, relies_after=relies_after,
-                      witness=partial(before_and_after, shelf, marked.said, n_round),
+                      witness=partial(before_and_after, shelf, marked.regions, n_round),
                       seconds=round(time.monotonic() - began, 1))
     shelf.keep(trained.net, run.model)
     project.record("trained", {**run.to_dict(), "key": key, "start": start, "seed": seed})
@@ -306,10 +306,10 @@ def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start
     return run
 
 
-def heard(reasons: Reasons | str, *, start: Start | str, marked: Marked | None) -> How | Literal["off"]:
+def heard(reasons: Reasons | str, *, start: Start | str, marked: Feedback | None) -> RationaleMethod | Literal["off"]:
     """How the loss hears what was marked: "auto" takes the penalty for a net that learns from the start, invariance for
     one that learnt before, since a short fine-tuning with the penalty makes a wrong reason flat, not weak."""
-    if marked is None or not len(marked.marks) or reasons == "off":
+    if marked is None or not len(marked.rationales) or reasons == "off":
         return "off"
     if reasons == "auto":
         return "penalty" if start == "initial" else "invariance"
@@ -336,17 +336,17 @@ def _key(items: LabelledImages, truth: Mapping[str, str], **arguments: Any) -> s
     by_degrees = items.targets.ndim == 2
     said: list[Any] = [
         [item_id, [round(float(p), 3) for p in target] if by_degrees else
-         None if target == OPEN else items.label_ids[target], round(float(weight), 6)]
+         None if target == PARTIAL else items.label_ids[target], round(float(weight), 6)]
         for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
-    if items.choices is not None:
-        said = [*said, np.packbits(items.choices, axis=1).tolist()]
+    if items.candidates is not None:
+        said = [*said, np.packbits(items.candidates, axis=1).tolist()]
     text = canonical({"said": said, "truth": dict(truth), "labels": list(items.label_ids), **arguments})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _checkpoint(shelf: Shelf, key: str, net: nn.Module) -> Checkpoint:
     """Where this run's state is kept until it is done; other runs that were stopped are given up."""
-    checkpoint = Checkpoint(shelf.project.folder / "training" / f"{key}.safetensors", of=weights_version(net))
+    checkpoint = Checkpoint(shelf.project.folder / "training" / f"{key}.safetensors", fingerprint=weights_version(net))
     if checkpoint.path.parent.exists():
         for other in set(checkpoint.path.parent.iterdir()) - {checkpoint.path}:
             other.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""What do all answers, their certainty and a model that never heard them say together of each item?
+"""Soft labels: the probability of each label of each item, from all answers and from models that never saw them.
 
-`believe` gathers what was said in a project, lets quick models say what they think of each item without its answers,
-and weighs the two against each other (`trust`). Training with ``certainty="soft"`` learns from its rows, and the
-answers that it believes least are worth a second look. Read `believe`.
+`soft_labels` collects the answers of a project, predicts each item by quick models trained on the other items, and
+pools the two (`quality.pooling`). Training with ``certainty="soft"`` uses its rows as targets; the least probable
+answers are worth a second look.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .train import item_draws
 
 
 @dataclass(frozen=True)
-class Believed:
+class SoftLabels:
     """What is to be believed of each training item that somebody spoke of.
 
     Attributes
@@ -43,7 +43,7 @@ class Believed:
     annotators: list[str]
 
 
-def believe(shelf: Shelf) -> Believed:
+def soft_labels(shelf: Shelf) -> SoftLabels:
     """Weigh everything that was said of the training items; gold items calibrate, and aren't among what comes back."""
     project = shelf.project
     spoken, label_ids = project.spoken_answers(), project.taxonomy.label_ids
@@ -63,7 +63,7 @@ def believe(shelf: Shelf) -> Believed:
     found = beliefs(trust, probs, said)
     named = (labels >= 0) & teaches[row]
     answers = spoken[named].drop(columns="known").assign(right=found[row[named], labels[named]])
-    return Believed(item_ids[teaches].tolist(), positions[teaches].tolist(), found[teaches],
+    return SoftLabels(item_ids[teaches].tolist(), positions[teaches].tolist(), found[teaches],
                     answers.reset_index(drop=True), trust, annotators.tolist())
 
 

@@ -20,11 +20,11 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from ..errors import BadInput, ImageError, ModelError, ShapeError, TrainingStopped, UnknownLabel
-from .checkpoint import Checkpoint, Course, Pace, StoppedBecause, groups
-from .losses import OPEN, among, hits, kinds, losses_among
-from .microbatch import Parts
+from .checkpoint import Checkpoint, Schedule, StoppedBecause, TrainingState, groups
+from .losses import PARTIAL, hits, kinds, partial_label_losses, with_candidates
+from .microbatch import MicroBatches
 from .predict import Images, pick_device, private_copy, read_logits
-from .rationales import How, Marks, heeding
+from .rationales import RationaleMethod, Rationales, rationale_loss
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -55,12 +55,12 @@ class LabelledImages(Dataset):
     preprocess : from an item to the net's view of it
     names : of the labels; their ids when None
     weights : how much each item counts; 1 when None
-    choices : label_ids that each item may have, where its answer is known only so far; None, or one, where it is known
+    candidates : label_ids that each item may have, where its answer names several; None, or one, where it is exact
 
     Raises
     ------
     ShapeError
-        If positions, answers, weights and choices differ in number.
+        If positions, answers, weights and candidates differ in number.
     UnknownLabel
         If an answer is none of `label_ids`.
 
@@ -69,7 +69,7 @@ class LabelledImages(Dataset):
     item_ids : list of str
     targets : int64, shape (n_items,), the index of each answer in `label_ids`; -100 where it is in doubt, which torch's
         cross-entropy leaves out; or float32, (n_items, n_labels)
-    choices : bool, shape (n_items, n_labels), what the answers leave open; None where none is in doubt
+    candidates : bool, shape (n_items, n_labels), what the answers leave open; None where none is in doubt
     weights : float32, shape (n_items,)
     images : the views alone, `images[i]` of shape (C, h, w); read when asked for
     draws : float64, shape (n_items,), in [0, 1), from each item's id alone; says which items validate
@@ -78,7 +78,7 @@ class LabelledImages(Dataset):
     def __init__(self, pool: Images, positions: Sequence[int], answers: Sequence[str] | np.ndarray,
                  label_ids: Sequence[str], *, preprocess: Callable[[np.ndarray], Tensor],
                  names: Sequence[str] | None = None, weights: Sequence[float] | None = None,
-                 choices: Sequence[Sequence[str] | None] | None = None) -> None:
+                 candidates: Sequence[Sequence[str] | None] | None = None) -> None:
         if not len(positions) == len(answers) == len(answers if weights is None else weights):
             raise ShapeError(f"{len(positions)} positions, {len(answers)} answers and "
                              f"{len(answers if weights is None else weights)} weights were given; one of each for "
@@ -86,7 +86,7 @@ class LabelledImages(Dataset):
         self.label_ids, self.names = tuple(label_ids), tuple(names or label_ids)
         self.item_ids = [str(pool.ids[position]) for position in positions]
         self.targets = self._rows(answers) if np.ndim(answers) == 2 else self._columns(answers)
-        self.choices = None if choices is None else self._open(choices)
+        self.candidates = None if candidates is None else self._open(candidates)
         self.weights = np.ones(len(answers), np.float32) if weights is None else np.asarray(weights, np.float32)
         self.images = Views(pool, positions, preprocess)
         self.draws = item_draws(self.item_ids)
@@ -105,24 +105,24 @@ class LabelledImages(Dataset):
                              "the sum is 1, is expected for each item.")
         return rows
 
-    def _open(self, choices: Sequence[Sequence[str] | None]) -> np.ndarray | None:
+    def _open(self, candidates: Sequence[Sequence[str] | None]) -> np.ndarray | None:
         """What the answers leave open; those in doubt have no target."""
-        if len(choices) != len(self.targets):
-            raise ShapeError(f"{len(choices)} choices and {len(self.targets)} answers were given; one of each for "
-                             "every item is expected.")
+        if len(candidates) != len(self.targets):
+            raise ShapeError(f"{len(candidates)} candidates and {len(self.targets)} answers were given; one of each "
+                             "for every item is expected.")
         column = {label_id: i for i, label_id in enumerate(self.label_ids)}
-        several = {row: some for row, some in enumerate(choices) if some is not None and len(some) > 1}
+        several = {row: some for row, some in enumerate(candidates) if some is not None and len(some) > 1}
         if not several:
             return None
-        open_ = np.zeros((len(choices), len(self.label_ids)), bool)
+        open_ = np.zeros((len(candidates), len(self.label_ids)), bool)
         answered = self.targets if self.targets.ndim == 1 else self.targets.argmax(axis=1)
-        open_[np.arange(len(choices)), answered] = True
+        open_[np.arange(len(candidates)), answered] = True
         for row, some in several.items():
             if unknown := sorted(set(some) - set(column)):
-                raise UnknownLabel(f"choices {unknown[:5]} are not among the {len(column)} labels to be learnt.")
+                raise UnknownLabel(f"candidates {unknown[:5]} are not among the {len(column)} labels to be learnt.")
             open_[row] = [label_id in some for label_id in self.label_ids]
         if self.targets.ndim == 1:
-            self.targets[list(several)] = OPEN
+            self.targets[list(several)] = PARTIAL
         return open_
 
     def __len__(self) -> int:
@@ -185,11 +185,11 @@ class Trained:
 
 
 def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, weights: Any = None,
-          choices: Any = None, draws: Any = None,
+          candidates: Any = None, draws: Any = None,
           validation: tuple[Tensor | Sequence[Tensor], Any] | None = None, epochs: int = 20,
           budget_s: float | None = None, seed: int = 0, lr: float | None = None, weight_decay: float = 0.05,
-          batch_size: int = 16, patience: int = 8, augment: Augment | None = None, marks: Marks | None = None,
-          reasons: How = "invariance", body: float = 1.0, head: str | None = None,
+          batch_size: int = 16, patience: int = 8, augment: Augment | None = None, marks: Rationales | None = None,
+          reasons: RationaleMethod = "invariance", body: float = 1.0, head: str | None = None,
           checkpoint: Checkpoint | None = None,
           progress: Callable[[dict[str, float]], None] | None = None, device: str = "auto") -> Trained:
     """Train a copy of a net on labelled images, and keep its best weights.
@@ -203,8 +203,8 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     images : views, shape (n, C, h, w), or a sequence of them such as `LabelledImages.images`
     targets : for each image the index of its label, or a row of probabilities over the labels
     weights : how much each image counts; all alike when None
-    choices : bool, shape (n, n_labels), such as `LabelledImages.choices`: where more than one is True, an answer is
-        known only to be among them, its target isn't read, and the loss is of their probabilities' sum
+    candidates : bool, shape (n, n_labels), such as `LabelledImages.candidates`: where more than one is True, the
+        target isn't read, and the loss is that of the sum of their probabilities
     draws : numbers in [0, 1) that belong to the images, such as `LabelledImages.draws`: who has the smallest of its
         label validates. With them an item that once validated hardly ever trains later. By `seed` when None
     validation : (images, targets) to validate on; when None, 15 % are split off if that makes 10 or more
@@ -212,10 +212,10 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     budget_s : seconds, at most; the learning rate then falls with the time that is left
     lr : largest learning rate; when None 0.003, and 0.0003 for nets of a million weights or more
     patience : stop after so many epochs whose validation loss was clearly above the lowest
-    augment : changes a batch, given a generator, such as `jitter`
+    augment : changes a batch, given a generator, such as `random_affine`
     marks : regions on some of the images that should not, or should, have counted; they train, and the last epoch
         stands: those who validate hold the same false hints as the others, and would choose the net that trusts them
-    reasons : how the loss hears the marks, see `reasons.Heed`
+    reasons : how the loss hears the marks, see `reasons.RationaleLoss`
     body : how fast all but the last layer learns, as a share of `lr`; below 1 the last layer learns alone at first
     head : name of the last layer; found when None
     checkpoint : where the state is kept after each epoch. A training that was stopped goes on from there, and on a CPU
@@ -237,8 +237,8 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
         If the loss is no number any more.
     """
     targets = as_targets(targets, len(images))
-    if choices is not None:
-        targets = among(targets, choices, smoothing=SMOOTHING)
+    if candidates is not None:
+        targets = with_candidates(targets, candidates, smoothing=SMOOTHING)
     weights = torch.ones(len(images)) if weights is None else torch.as_tensor(np.asarray(weights, np.float32))
     images, readable = resident(images)
     if validation is None:
@@ -257,14 +257,14 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
     optimizer = torch.optim.AdamW(learnt, lr=lr, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(seed)
     n_draws, batch_size = max(len(rows), SHORTEST_EPOCH), max(2, batch_size)  # BatchNorm can't learn from one item
-    besides = heeding(images, hard(targets), marks, readable, how=reasons, augment=augment, seed=seed)
-    pace = Pace(epochs * max(1, n_draws // batch_size), budget_s)
-    course = Course(twin, optimizer, generator, pace, besides)
+    extra_loss = rationale_loss(images, hard(targets), marks, readable, how=reasons, augment=augment, seed=seed)
+    pace = Schedule(epochs * max(1, n_draws // batch_size), budget_s)
+    course = TrainingState(twin, optimizer, generator, pace, extra_loss)
     stopped_because: StoppedBecause | None = None
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(seed)  # for dropout, which draws from torch's own generator
         if checkpoint is not None:
-            course.go_on(checkpoint)
+            course.resume(checkpoint)
         try:
             if progress is not None:
                 for row in course.history:
@@ -275,7 +275,7 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
                 batches = take(images, targets, weights, (rows[part] for part in parts))
                 if augment is not None:
                     batches = ((augment(views, generator), wanted, count) for views, wanted, count in batches)
-                loss, accuracy = train_epoch(twin, optimizer, batches, lr=lr, pace=pace, besides=besides)
+                loss, accuracy = train_epoch(twin, optimizer, batches, lr=lr, pace=pace, extra_loss=extra_loss)
                 losses, valid_accuracy = validate(twin, take(known, answers, None, validating))
                 valid_loss = float(losses.mean()) if len(losses) else math.nan
                 course.note(losses, dict(zip(HISTORY, (
@@ -293,11 +293,11 @@ def train(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Any, *, we
                    n_validation=len(validating), left_out=tuple(np.flatnonzero(~readable).tolist()))
 
 
-def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, lr: float, pace: Pace,
-                besides: Callable[[nn.Module], Tensor] | None = None) -> tuple[float, float]:
+def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, lr: float, pace: Schedule,
+                extra_loss: Callable[[nn.Module], Tensor] | None = None) -> tuple[float, float]:
     """One pass over the batches, or as many as the pace has time for: mean loss and accuracy on the way.
 
-    `besides` gives a loss to add at each step, such as `reasons.Heed`.
+    `extra_loss` gives a loss to add at each step, such as `reasons.RationaleLoss`.
 
     Raises
     ------
@@ -305,7 +305,7 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
         If the loss is no number any more.
     """
     set_training(net)
-    losses, n_right, n, parts = 0.0, 0, 0, Parts()
+    losses, n_right, n, parts = 0.0, 0, 0, MicroBatches()
     for views, targets, weights in batches:
         if n and pace.out_of_time:
             break
@@ -313,8 +313,8 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
             group["lr"] = lr * pace.rate(group.get("share", 1.0))
         loss, right = backward(net, views, targets, weights, parts=parts)
         extra = 0.0
-        if besides is not None:
-            said = besides(net)
+        if extra_loss is not None:
+            said = extra_loss(net)
             if said.requires_grad:  # not when all regions were moved out of the view
                 said.backward()
             extra = said.item()
@@ -330,14 +330,15 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
     return losses / max(1, n), n_right / max(1, n)
 
 
-def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *, parts: Parts) -> tuple[float, int]:
+def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
+             parts: MicroBatches) -> tuple[float, int]:
     """Lay the gradients of a batch's loss on the weights, in parts where memory is short: loss, number right."""
     place = next(net.parameters()).device
 
     def one(rows: np.ndarray) -> tuple[float, int]:
         logits = forward(net, views[rows].to(place), targets[rows])
         share = weights[rows].sum() / weights.sum().clamp_min(1e-8)
-        loss = share.to(place) * loss_of(logits, targets[rows].to(place), weights[rows].to(place))
+        loss = share.to(place) * mean_loss(logits, targets[rows].to(place), weights[rows].to(place))
         loss.backward()
         return loss.item(), hits(logits, targets[rows])
 
@@ -353,13 +354,13 @@ def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:
     with torch.no_grad():
         for views, targets, _ in batches:
             logits = forward(net, views.to(place), targets)
-            losses.append(losses_of(logits, targets.to(place)).cpu().numpy())
+            losses.append(item_losses(logits, targets.to(place)).cpu().numpy())
             right += hits(logits, targets)
     found = np.concatenate(losses)
     return found, right / len(found) if len(found) else math.nan
 
 
-def losses_of(logits: Tensor, targets: Tensor) -> Tensor:
+def item_losses(logits: Tensor, targets: Tensor) -> Tensor:
     """The cross-entropy of each item, in nats, shape (n,).
 
     An index is taken as right with probability 0.9, and the rest shared among all labels: people err, and a net that
@@ -369,7 +370,7 @@ def losses_of(logits: Tensor, targets: Tensor) -> Tensor:
     ----------
     logits : shape (n, n_labels)
     targets : int64, shape (n,), or probabilities, shape (n, n_labels), which are taken as they are; a row of several
-        ones leaves them open (`doubt.losses_among`)
+        ones leaves them open (`doubt.partial_label_losses`)
 
     References
     ----------
@@ -377,13 +378,13 @@ def losses_of(logits: Tensor, targets: Tensor) -> Tensor:
     Lukasik et al. (2020), Does label smoothing mitigate label noise?
     """
     if targets.ndim == 2:
-        return losses_among(logits, targets, smoothing=SMOOTHING)
+        return partial_label_losses(logits, targets, smoothing=SMOOTHING)
     return functional.cross_entropy(logits, targets, reduction="none", label_smoothing=SMOOTHING)
 
 
-def loss_of(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """The mean of `losses_of`, in which each item counts by its weight, not negative, shape (n,)."""
-    return (weights * losses_of(logits, targets)).sum() / weights.sum().clamp_min(1e-8)
+def mean_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """The mean of `item_losses`, in which each item counts by its weight, not negative, shape (n,)."""
+    return (weights * item_losses(logits, targets)).sum() / weights.sum().clamp_min(1e-8)
 
 
 def forward(net: nn.Module, views: Tensor, targets: Tensor) -> Tensor:
@@ -517,7 +518,7 @@ def check_labels(targets: Tensor) -> None:
                        "there is nothing to tell apart.")
 
 
-def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
+def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each image a little shifted, turned and scaled, its edge drawn outwards; no mirroring, which changes digits."""
     def some(most: float) -> Tensor:
         return (2 * torch.rand(len(images), generator=generator) - 1) * most

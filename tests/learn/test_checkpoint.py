@@ -17,10 +17,10 @@ from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, TrainingStopped
-from hitl_widgets.learn.checkpoint import Checkpoint, Pace, groups, one_cycle
+from hitl_widgets.learn.checkpoint import Checkpoint, Schedule, groups, one_cycle
 from hitl_widgets.learn.predict import weights_version
-from hitl_widgets.learn.rationales import Marks
-from hitl_widgets.learn.train import jitter, train
+from hitl_widgets.learn.rationales import Rationales
+from hitl_widgets.learn.train import random_affine, train
 
 
 class Stop(Exception):
@@ -37,7 +37,7 @@ def stopping_after(epoch):
 def marks(n=6):
     wrong = torch.zeros(n, 8, 8, dtype=torch.bool)
     wrong[:, :2, :2] = True
-    return Marks(np.arange(n), wrong, torch.zeros_like(wrong), {})
+    return Rationales(np.arange(n), wrong, torch.zeros_like(wrong), {})
 
 
 @pytest.mark.parametrize("more", [{}, {"marks": marks()}, {"body": 0.3}, {"patience": 1}],
@@ -45,9 +45,9 @@ def marks(n=6):
 @pytest.mark.parametrize("stopped_after", [1, 3])
 def test_a_training_that_was_stopped_ends_with_the_weights_it_would_have_had(digits, tmp_path, more, stopped_after):
     images, targets = digits[0][:90], digits[1][:90]
-    arguments = {"epochs": 4, "augment": jitter, "device": "cpu", "seed": 2, **more}
+    arguments = {"epochs": 4, "augment": random_affine, "device": "cpu", "seed": 2, **more}
     whole = train(tiny(), images, targets, **arguments)  # tiny has dropout and BatchNorm
-    checkpoint = Checkpoint(tmp_path / "at" / "a.safetensors", of="a")
+    checkpoint = Checkpoint(tmp_path / "at" / "a.safetensors", fingerprint="a")
     try:
         train(tiny(), images, targets, checkpoint=checkpoint, progress=stopping_after(stopped_after), **arguments)
     except Stop:
@@ -62,7 +62,7 @@ def test_a_training_that_was_stopped_ends_with_the_weights_it_would_have_had(dig
 
 
 def test_a_training_that_was_done_is_not_done_again(digits, tmp_path):
-    checkpoint = Checkpoint(tmp_path / "a.safetensors", of="a")
+    checkpoint = Checkpoint(tmp_path / "a.safetensors", fingerprint="a")
     done = train(tiny(), *(part[:60] for part in digits), epochs=2, checkpoint=checkpoint, device="cpu")
 
     def never(images, generator):
@@ -74,7 +74,7 @@ def test_a_training_that_was_done_is_not_done_again(digits, tmp_path):
 
 def test_the_time_before_a_stop_counts_in_the_budget(digits, tmp_path):
     arguments = {"epochs": 100_000, "budget_s": 1.5, "device": "cpu",
-                 "checkpoint": Checkpoint(tmp_path / "a.safetensors", of="a")}
+                 "checkpoint": Checkpoint(tmp_path / "a.safetensors", fingerprint="a")}
     first = train(tiny(), *(part[:60] for part in digits), **arguments)
     again = train(tiny(), *(part[:60] for part in digits), **arguments)
     assert first.stopped_because == again.stopped_because == "budget"
@@ -86,10 +86,11 @@ def test_a_file_that_cannot_be_gone_on_with_costs_time_only(digits, tmp_path, sp
     path = tmp_path / "a.safetensors"
     images, targets = (part[:60] for part in digits)
     with pytest.raises(Stop):
-        train(tiny(), images, targets, checkpoint=Checkpoint(path, of="b"), progress=stopping_after(1), device="cpu")
+        train(tiny(), images, targets, checkpoint=Checkpoint(path, fingerprint="b"), progress=stopping_after(1),
+              device="cpu")
     if spoil != "of another training":
         path.write_bytes({"cut off": path.read_bytes()[:-9], "empty": b"", "no tensors": b"\x80\x04N."}[spoil])
-    checkpoint = Checkpoint(path, of="a" if spoil == "of another training" else "b")
+    checkpoint = Checkpoint(path, fingerprint="a" if spoil == "of another training" else "b")
     assert checkpoint.n_epochs == 0
     trained = train(tiny(), images, targets, epochs=1, checkpoint=checkpoint, device="cpu")
     assert weights_version(trained.net) == weights_version(train(tiny(), images, targets, epochs=1, device="cpu").net)
@@ -99,14 +100,14 @@ def test_a_file_that_cannot_be_gone_on_with_costs_time_only(digits, tmp_path, sp
 def test_a_disk_that_takes_no_checkpoint_does_not_stop_the_training(digits, tmp_path):
     (tmp_path / "at").write_text("a file where a folder should be")
     trained = train(tiny(), *(part[:60] for part in digits), epochs=1, device="cpu",
-                    checkpoint=Checkpoint(tmp_path / "at" / "a.safetensors", of="a"))
+                    checkpoint=Checkpoint(tmp_path / "at" / "a.safetensors", fingerprint="a"))
     assert trained.stopped_because == "done"
 
 
 def test_weights_that_are_shared_go_into_a_checkpoint(digits, tmp_path):
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.Linear(64, 3))
     net[3].weight = net[1].weight
-    checkpoint = Checkpoint(tmp_path / "a.safetensors", of="a")
+    checkpoint = Checkpoint(tmp_path / "a.safetensors", fingerprint="a")
     train(net, *(part[:60] for part in digits), epochs=1, checkpoint=checkpoint, device="cpu")
     assert checkpoint.n_epochs == 1
 
@@ -181,13 +182,13 @@ def test_after_an_interrupt_the_same_call_goes_on_and_another_begins_anew(tmp_pa
 
 def test_weights_that_led_to_a_loss_that_is_no_number_are_not_gone_on_with(tmp_path, monkeypatch):
     from hitl_widgets.learn import train as finetune
-    wb, loss_of = project(tmp_path / "p"), finetune.loss_of
+    wb, mean_loss = project(tmp_path / "p"), finetune.mean_loss
     there = []
 
     def diverging(logits, targets, weights):
         there.extend((tmp_path / "p" / "training").glob("*"))
-        return loss_of(logits, targets, weights) * (float("nan") if there else 1)
-    monkeypatch.setattr(finetune, "loss_of", diverging)
+        return mean_loss(logits, targets, weights) * (float("nan") if there else 1)
+    monkeypatch.setattr(finetune, "mean_loss", diverging)
     with pytest.raises(TrainingStopped, match="at step 33 "):
         wb.finetune(epochs=3)
     assert there
@@ -197,7 +198,7 @@ def test_weights_that_led_to_a_loss_that_is_no_number_are_not_gone_on_with(tmp_p
 # -- the last layer first ------------------------------------------------------------------------------------------
 
 def test_the_head_learns_alone_at_first_and_then_the_body_more_slowly():
-    pace = Pace(100)
+    pace = Schedule(100)
     rates = []
     for pace.step in (0, 10, 19, 20, 50, 99):
         rates.append((pace.rate(), pace.rate(0.25)))

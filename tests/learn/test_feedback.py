@@ -12,7 +12,7 @@ from torch import nn
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError, TrainingStopped
 from hitl_widgets.explain.explanations import before_and_after
-from hitl_widgets.learn.feedback import marked_items
+from hitl_widgets.learn.feedback import feedback_of
 from hitl_widgets.learn.run import Run
 
 NAMES = ["dark", "light"]
@@ -144,7 +144,7 @@ def test_what_several_annotators_marked_on_an_item_is_joined_and_each_item_has_i
     edge[11] = True
     wb.decide(first, label="dark", wrong=edge, annotator="bob")
     wb.decide(second, label="dark", missing=edge, annotator="bob")
-    marks = marked_items(wb.shelf, wb.training_set()).marks
+    marks = feedback_of(wb.shelf, wb.training_set()).rationales
     assert marks.rows.tolist() == [wb.training_set().item_ids.index(item_id) for item_id in (first, second)]
     np.testing.assert_array_equal(marks.wrong[0], CORNER | edge)
     assert not marks.wrong[1].any()
@@ -157,7 +157,7 @@ def test_unmarked_items_are_those_that_nobody_marked(labelled):
     for item_id in teaching[:100]:
         wb.decide(item_id, label=KINDS[wb.pool.position(item_id)], wrong=CORNER)
     wb.decide(teaching[100], "skip", wrong=CORNER)
-    marked = marked_items(wb.shelf, wb.training_set())
+    marked = feedback_of(wb.shelf, wb.training_set())
     assert len(marked.views) == 101
     assert len(marked.others) == len(wb.pool) - 101
     known = {view.numpy().tobytes() for view in marked.views}

@@ -15,9 +15,9 @@ import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import ModelError, ShapeError, UnknownLabel
 from hitl_widgets.learn.head import folded, with_outputs
-from hitl_widgets.learn.losses import OPEN, among, hits, in_doubt, kinds, losses_among
+from hitl_widgets.learn.losses import PARTIAL, hits, is_partial, kinds, partial_label_losses, with_candidates
 from hitl_widgets.learn.predict import small_cnn
-from hitl_widgets.learn.train import SMOOTHING, LabelledImages, balanced, losses_of, split, train
+from hitl_widgets.learn.train import SMOOTHING, LabelledImages, balanced, item_losses, split, train
 
 LOGITS = torch.tensor([[0.5, 0.2, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]]).log()
 
@@ -25,19 +25,19 @@ LOGITS = torch.tensor([[0.5, 0.2, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]]).log()
 # -- the loss of an answer in doubt --------------------------------------------------------------------------
 
 def test_the_loss_of_a_doubt_is_that_of_its_labels_sum():
-    losses = losses_among(LOGITS, torch.tensor([[0.0, 1, 1, 0], [1.0, 1, 0, 0]]), smoothing=0.0)
+    losses = partial_label_losses(LOGITS, torch.tensor([[0.0, 1, 1, 0], [1.0, 1, 0, 0]]), smoothing=0.0)
     np.testing.assert_allclose(losses, [-np.log(0.4), -np.log(0.5)], rtol=1e-6)
 
 
 def test_smoothing_doubts_the_answer_as_a_whole():
     # 0.9 on the sum and 0.1 shared by all four labels, two of them in the sum: 0.95 on it, 0.025 on each other one.
-    [loss] = losses_among(LOGITS[:1], torch.tensor([[0.0, 1, 1, 0]]), smoothing=0.1)
+    [loss] = partial_label_losses(LOGITS[:1], torch.tensor([[0.0, 1, 1, 0]]), smoothing=0.1)
     assert loss.item() == pytest.approx(-0.95 * np.log(0.4) - 0.025 * (np.log(0.5) + np.log(0.1)), rel=1e-6)
 
 
 def test_no_label_of_a_doubt_is_pulled_to_another():
     logits = torch.tensor([[2.0, -1.0, 0.5, 0.0]], requires_grad=True)
-    losses_among(logits, torch.tensor([[1.0, 1, 0, 0]]), smoothing=0.1).sum().backward()
+    partial_label_losses(logits, torch.tensor([[1.0, 1, 0, 0]]), smoothing=0.1).sum().backward()
     # The gradient moves both by the share that each has of the sum: their odds stay as they are.
     pull, share = logits.grad[0, :2], functional.softmax(logits[0, :2], dim=0)
     np.testing.assert_allclose((pull / pull.sum()).numpy(), share.detach().numpy(), rtol=1e-5)
@@ -48,24 +48,24 @@ def test_no_label_of_a_doubt_is_pulled_to_another():
 def test_an_answer_that_is_known_costs_what_it_did(seed):
     rng = np.random.default_rng(seed)
     logits, targets = torch.from_numpy(rng.normal(0, 3, (7, 5))).float(), torch.from_numpy(rng.integers(0, 5, 7))
-    rows = among(targets, np.eye(5, dtype=bool)[targets], smoothing=SMOOTHING)
-    np.testing.assert_allclose(losses_of(logits, rows), losses_of(logits, targets), rtol=1e-4, atol=1e-5)
+    rows = with_candidates(targets, np.eye(5, dtype=bool)[targets], smoothing=SMOOTHING)
+    np.testing.assert_allclose(item_losses(logits, rows), item_losses(logits, targets), rtol=1e-4, atol=1e-5)
     soft = torch.from_numpy(rng.dirichlet(np.ones(5), 7)).float()
-    np.testing.assert_allclose(losses_of(logits, among(soft, np.zeros((7, 5)), smoothing=SMOOTHING)),
+    np.testing.assert_allclose(item_losses(logits, with_candidates(soft, np.zeros((7, 5)), smoothing=SMOOTHING)),
                                functional.cross_entropy(logits, soft, reduction="none"), rtol=1e-5)
 
 
 def test_doubts_stand_beside_answers_and_probabilities():
-    rows = among(torch.tensor([2, OPEN]), [[False, False, True], [True, True, False]], smoothing=0.3)
+    rows = with_candidates(torch.tensor([2, PARTIAL]), [[False, False, True], [True, True, False]], smoothing=0.3)
     np.testing.assert_allclose(rows, [[0.1, 0.1, 0.8], [1, 1, 0]], rtol=1e-6)
-    assert in_doubt(rows).tolist() == [False, True]
+    assert is_partial(rows).tolist() == [False, True]
     assert kinds(rows).tolist() == [2, 3]
     assert hits(torch.tensor([[0.0, 0, 9], [0, 9, 0]]), rows) == 2
     assert hits(torch.tensor([[9.0, 0, 0], [0, 0, 9]]), rows) == 0
 
 
 def test_doubts_of_one_kind_are_drawn_as_one_label_is_and_validate_by_their_share():
-    rows = among(torch.tensor([0] * 80 + [1] * 80 + [OPEN] * 160),
+    rows = with_candidates(torch.tensor([0] * 80 + [1] * 80 + [PARTIAL] * 160),
                  [[True, False, False, False]] * 80 + [[False, True, False, False]] * 80 +
                  [[False, False, True, True]] * 160, smoothing=SMOOTHING)
     drawn = balanced(rows, 600, torch.Generator().manual_seed(0))
@@ -76,19 +76,19 @@ def test_doubts_of_one_kind_are_drawn_as_one_label_is_and_validate_by_their_shar
 
 
 def test_few_answers_come_often_beside_many_in_doubt():
-    choices = np.zeros((1_022, 4), bool)
-    choices[:2, 0] = choices[2:22, 1] = choices[22:, 2:] = True
-    rows = among(torch.tensor([0] * 2 + [1] * 20 + [OPEN] * 1_000), choices, smoothing=SMOOTHING)
+    candidates = np.zeros((1_022, 4), bool)
+    candidates[:2, 0] = candidates[2:22, 1] = candidates[22:, 2:] = True
+    rows = with_candidates(torch.tensor([0] * 2 + [1] * 20 + [PARTIAL] * 1_000), candidates, smoothing=SMOOTHING)
     drawn = np.bincount(kinds(rows)[balanced(rows, 900, torch.Generator().manual_seed(0))])
     assert drawn[drawn > 0].tolist() == [300, 300, 300]
 
 
-@pytest.mark.parametrize(("targets", "choices"), [
-    ([0, 1], [[True, True]]), ([0, 5], [[True, False], [False, True]]), ([0, OPEN], [[True, False], [False, True]]),
+@pytest.mark.parametrize(("targets", "candidates"), [
+    ([0, 1], [[True, True]]), ([0, 5], [[True, False], [False, True]]), ([0, PARTIAL], [[True, False], [False, True]]),
     ([[0.5, 0.5]], [[True, False, True]])])
-def test_choices_that_do_not_fit_are_refused(targets, choices):
+def test_choices_that_do_not_fit_are_refused(targets, candidates):
     with pytest.raises(ShapeError):
-        among(torch.tensor(targets), choices, smoothing=0.1)
+        with_candidates(torch.tensor(targets), candidates, smoothing=0.1)
 
 
 def test_a_net_learns_the_parents_from_doubts_alone_and_the_children_from_few_answers():
@@ -96,12 +96,12 @@ def test_a_net_learns_the_parents_from_doubts_alone_and_the_children_from_few_an
     kinds_ = rng.integers(0, 4, 300)  # dark or bright, plain or striped
     images = rng.normal(0, 0.03, (300, 1, 8, 8)) + np.where(kinds_ < 2, 0.2, 0.8)[:, None, None, None]
     images[kinds_ % 2 == 1, :, ::2] += 0.15
-    choices = (np.arange(4)[None] < 2) == (kinds_ < 2)[:, None]
+    candidates = (np.arange(4)[None] < 2) == (kinds_ < 2)[:, None]
     few = np.concatenate([np.flatnonzero(kinds_ == kind)[:6] for kind in range(4)])
-    choices[few] = np.eye(4, dtype=bool)[kinds_[few]]
+    candidates[few] = np.eye(4, dtype=bool)[kinds_[few]]
     net = seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 4)))
-    said = train(net, torch.from_numpy(images).float(), np.full(300, OPEN) * (choices.sum(1) > 1) +
-                 kinds_ * (choices.sum(1) == 1), choices=choices, epochs=10, lr=0.03)
+    said = train(net, torch.from_numpy(images).float(), np.full(300, PARTIAL) * (candidates.sum(1) > 1) +
+                 kinds_ * (candidates.sum(1) == 1), candidates=candidates, epochs=10, lr=0.03)
     assert said.history["accuracy"].iloc[-1] > 0.9
     with torch.no_grad():
         top = said.net(torch.from_numpy(images).float()).argmax(dim=1).numpy()
@@ -111,26 +111,26 @@ def test_a_net_learns_the_parents_from_doubts_alone_and_the_children_from_few_an
 
 # -- what a training set says --------------------------------------------------------------------------------
 
-def items(answers, choices):
+def items(answers, candidates):
     pool = hw.Pool.from_images(noise(len(answers)))
-    return LabelledImages(pool, range(len(answers)), answers, ["La", "Lb", "Lc"], choices=choices,
+    return LabelledImages(pool, range(len(answers)), answers, ["La", "Lb", "Lc"], candidates=candidates,
                           preprocess=lambda image: torch.from_numpy(image)[None] / 255)
 
 
 def test_a_loop_of_ones_own_leaves_out_what_is_in_doubt():
     said = items(["La", "Lb", "Lc"], [None, ("Lb", "Lc"), ("Lc",)])
-    assert said.targets.tolist() == [0, OPEN, 2]
-    assert said.choices.tolist() == [[True, False, False], [False, True, True], [False, False, True]]
-    assert said[1][1] == OPEN
+    assert said.targets.tolist() == [0, PARTIAL, 2]
+    assert said.candidates.tolist() == [[True, False, False], [False, True, True], [False, False, True]]
+    assert said[1][1] == PARTIAL
     losses = functional.cross_entropy(torch.zeros(3, 3), torch.from_numpy(said.targets), reduction="none")
     assert losses[1] == 0
 
 
 def test_without_doubt_nothing_changes():
-    assert items(["La", "Lb"], [("La",), None]).choices is None
+    assert items(["La", "Lb"], [("La",), None]).candidates is None
     with pytest.raises(UnknownLabel, match="Lx"):
         items(["La", "Lb"], [("La", "Lx"), None])
-    with pytest.raises(ShapeError, match="1 choices and 2 answers"):
+    with pytest.raises(ShapeError, match="1 candidates and 2 answers"):
         items(["La", "Lb"], [None])
 
 
@@ -233,10 +233,10 @@ def test_old_answers_of_a_split_label_teach_their_sum(bench):
     said = wb.training_set()
     rows = {item_id: row for row, item_id in enumerate(said.item_ids)}
     assert len(said) == 40
-    assert (said.targets == OPEN).sum() == 9
+    assert (said.targets == PARTIAL).sum() == 9
     assert said.targets[rows[wb.pool.ids[2]]] == column(wb, "calf")
     open_ = rows[wb.pool.ids[6]]
-    assert np.flatnonzero(said.choices[open_]).tolist() == sorted([column(wb, "calf"), column(wb, "bull")])
+    assert np.flatnonzero(said.candidates[open_]).tolist() == sorted([column(wb, "calf"), column(wb, "bull")])
     assert (said.weights[open_], said.weights[rows[wb.pool.ids[38]]]) == (1, pytest.approx(5 / 11))
     run = wb.finetune(epochs=1, adopt="always")
     assert run.n_training + run.n_validation == 40
@@ -260,7 +260,7 @@ def test_an_inner_node_as_an_answer_teaches_the_sum_of_what_lies_below(tmp_path)
     wb.decide(wb.pool.ids[0], label="animal")
     wb.decide(wb.pool.ids[1], label="car")
     said = wb.training_set()
-    names = {item_id: {said.names[place] for place in np.flatnonzero(said.choices[row])}
+    names = {item_id: {said.names[place] for place in np.flatnonzero(said.candidates[row])}
              for row, item_id in enumerate(said.item_ids)}
     assert names == {wb.pool.ids[0]: {"animal", "cat", "dog"}, wb.pool.ids[1]: {"car"}}
     wb.close()

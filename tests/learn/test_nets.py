@@ -9,7 +9,7 @@ import hitl_widgets as hw
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.datasets import digits_on_photographs
 from hitl_widgets.learn import registry as shelf
-from hitl_widgets.learn.nets import empty, filter_net, holds_filter_net, is_filter_net, train_better, train_head
+from hitl_widgets.learn.nets import empty, holds_kmeans_net, is_kmeans_net, kmeans_net, train_and_choose, train_head
 from hitl_widgets.learn.predict import load_weights, save_weights, small_cnn
 from hitl_widgets.learn.train import train
 
@@ -33,7 +33,7 @@ def dull(n_labels, **_):
 
 def test_a_few_answers_teach_it_what_stripes_are():
     views, targets = stripes(300)
-    net = train_head(filter_net(2, views), views[:20], targets[:20], epochs=5).net
+    net = train_head(kmeans_net(2, views), views[:20], targets[:20], epochs=5).net
     with torch.no_grad():
         right = (net(views[100:]).argmax(dim=1).numpy() == targets[100:]).mean()
     assert right > 0.95
@@ -41,7 +41,7 @@ def test_a_few_answers_teach_it_what_stripes_are():
 
 def test_only_the_last_layer_learns():
     views, targets = stripes(60)
-    net = filter_net(2, views)
+    net = kmeans_net(2, views)
     trained = train_head(net, views, targets, epochs=2).net
     before, after = net.state_dict(), trained.state_dict()
     assert before.keys() == after.keys()
@@ -50,7 +50,7 @@ def test_only_the_last_layer_learns():
 
 def test_reading_once_is_the_same_as_reading_again_and_again():
     views, targets = stripes(40)
-    net = filter_net(2, views)
+    net = kmeans_net(2, views)
     one, two = train_head(net, views, targets, epochs=3).net, train(net, views, targets, epochs=3).net
     with torch.no_grad():
         assert one(views) == pytest.approx(two(views), abs=1e-4)
@@ -58,22 +58,22 @@ def test_reading_once_is_the_same_as_reading_again_and_again():
 
 @pytest.mark.parametrize("views", [torch.zeros(3, 1, 8, 8), torch.zeros(1, 3, 4, 4), torch.rand(2, 1, 30, 7)])
 def test_views_that_say_nothing_or_are_few_do_no_harm(views):
-    net = filter_net(3, views)
+    net = kmeans_net(3, views)
     assert torch.isfinite(net(views)).all()
 
 
 def test_its_weights_are_known_again(tmp_path):
     views, _ = stripes(30)
-    net = filter_net(2, views, seed=3)
+    net = kmeans_net(2, views, seed=3)
     save_weights(net, tmp_path / "a.safetensors")
     save_weights(small_cnn(2), tmp_path / "b.safetensors")
-    assert (holds_filter_net(tmp_path / "a.safetensors"), holds_filter_net(tmp_path / "b.safetensors"),
-            holds_filter_net(tmp_path / "none")) == (True, False, False)
+    assert (holds_kmeans_net(tmp_path / "a.safetensors"), holds_kmeans_net(tmp_path / "b.safetensors"),
+            holds_kmeans_net(tmp_path / "none")) == (True, False, False)
     twin = load_weights(empty(2, channels=1), tmp_path / "a.safetensors")
     with torch.no_grad():
         assert torch.equal(twin(views), net.eval()(views))
-    assert is_filter_net(twin)
-    assert not is_filter_net(small_cnn(2))
+    assert is_kmeans_net(twin)
+    assert not is_kmeans_net(small_cnn(2))
 
 
 def test_a_project_without_a_model_can_begin_with_it_and_go_over_to_a_small_cnn(tmp_path):
@@ -82,15 +82,15 @@ def test_a_project_without_a_model_can_begin_with_it_and_go_over_to_a_small_cnn(
     wb = hw.Workbench(tmp_path, pool, sorted(set(labels)), annotator="ada", holdout=0.2)
     hw.simulate(wb, labels.tolist(), n=60)
     run = wb.finetune(epochs=3, start="frozen")
-    assert is_filter_net(run.net)
+    assert is_kmeans_net(run.net)
     assert wb.explain(str(pool.ids[0])).maps[0].shape == (32, 32)
     said = wb.predict()
     wb.close()
     again = hw.Workbench(tmp_path, pool, annotator="ada")
     assert again.predict()["confidence"].to_numpy() == pytest.approx(said["confidence"].to_numpy(), abs=1e-5)
     hw.simulate(again, labels.tolist(), n=10, seed=1)
-    assert is_filter_net(again.finetune(epochs=1).net)
-    assert not is_filter_net(again.finetune(epochs=1, start="initial", adopt="always").net)
+    assert is_kmeans_net(again.finetune(epochs=1).net)
+    assert not is_kmeans_net(again.finetune(epochs=1, start="initial", adopt="always").net)
     assert again.adopt(run.model) == run.model
     again.close()
 
@@ -109,8 +109,8 @@ def test_a_model_of_yours_is_not_replaced_by_it(tmp_path):
 def test_the_one_that_errs_less_where_neither_learnt_is_taken(n, told_by):
     (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
     for cnn, wins in ((small_cnn(2, size=16), "small CNN"), (dull(2), "frozen body")):
-        taken, why = train_better(train, cnn, views, targets, frozen=filter_net(2, views), draws=draws, epochs=2)
-        assert is_filter_net(taken.net) == (wins == "frozen body")
+        taken, why = train_and_choose(train, cnn, views, targets, frozen=kmeans_net(2, views), draws=draws, epochs=2)
+        assert is_kmeans_net(taken.net) == (wins == "frozen body")
         assert why.startswith(f"the {wins}: mean loss")
         assert told_by in why
 
@@ -118,9 +118,9 @@ def test_the_one_that_errs_less_where_neither_learnt_is_taken(n, told_by):
 def test_answers_too_few_to_tell_leave_it_at_the_cnn():
     views, targets = stripes(30)
     some = [int(np.flatnonzero(targets == 0)[0]), *np.flatnonzero(targets == 1)[:4].tolist()]
-    taken, why = train_better(train, small_cnn(2, size=16), views[some], targets[some], frozen=filter_net(2, views),
+    taken, why = train_and_choose(train, small_cnn(2, size=16), views[some], targets[some], frozen=kmeans_net(2, views),
                               draws=np.linspace(0, 0.9, 5), epochs=1)
-    assert not is_filter_net(taken.net)
+    assert not is_kmeans_net(taken.net)
     assert "too few to tell" in why
 
 
@@ -133,7 +133,7 @@ def test_a_first_fine_tuning_takes_the_better_one_says_why_and_remembers_it(tmp_
     wb.project.notify = said.append
     wb.import_annotations(pd.DataFrame({"item_id": pool.ids, "label": targets.astype(str)}))
     run = wb.finetune(epochs=1)
-    assert is_filter_net(run.net) == (wins == "frozen body")
+    assert is_kmeans_net(run.net) == (wins == "frozen body")
     assert run.taken.startswith(f"the {wins}: mean loss")
     assert f"taken: {run.taken}" in repr(run)
     assert any(run.taken in text for text in said)
@@ -149,8 +149,8 @@ def test_the_cnn_is_a_frozen_bodys_rival_until_it_is_taken(tmp_path):
     wb = hw.Workbench(tmp_path, pool, ["0", "1"], annotator="ada", holdout=0.0)
     wb.import_annotations(pd.DataFrame({"item_id": pool.ids, "label": targets.astype(str)}))
     chosen = wb.finetune(epochs=1, start="frozen")
-    assert (is_filter_net(chosen.net), chosen.taken) == (True, "")
+    assert (is_kmeans_net(chosen.net), chosen.taken) == (True, "")
     later = wb.finetune(epochs=1)
-    assert (is_filter_net(later.net), later.taken[:13]) == (False, "the small CNN")
+    assert (is_kmeans_net(later.net), later.taken[:13]) == (False, "the small CNN")
     assert wb.finetune(epochs=1, seed=4).taken == ""  # the CNN goes on from what it learnt
     wb.close()

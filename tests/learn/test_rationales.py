@@ -14,21 +14,21 @@ from hitl_widgets.errors import ModelError, ShapeError, TrainingStopped
 from hitl_widgets.learn.predict import NetPredictor, small_cnn
 from hitl_widgets.learn.preprocess import Preprocess
 from hitl_widgets.learn.rationales import (
-    Heed,
-    Marks,
+    RationaleLoss,
+    Rationales,
     fall,
-    heeding,
-    in_view,
     invariance,
     log_probs,
+    mask_on_view,
     moved,
     penalty,
     place,
     predicting,
+    rationale_loss,
     repaint,
 )
-from hitl_widgets.learn.reliance import rely
-from hitl_widgets.learn.train import jitter, train
+from hitl_widgets.learn.reliance import measure_reliance
+from hitl_widgets.learn.train import random_affine, train
 
 
 def value(loss):
@@ -152,7 +152,7 @@ def test_the_answer_must_fall_to_half_when_what_was_missing_is_repainted():
 def test_a_region_is_found_again_on_a_cropped_view():
     mask = np.zeros((10, 20), bool)
     mask[0:5, 5:10] = True
-    shown = in_view(mask, Preprocess(8, fit="crop").box(10, 20), (8, 8))
+    shown = mask_on_view(mask, Preprocess(8, fit="crop").box(10, 20), (8, 8))
     assert shown[:4, :4].all()
     assert shown.sum() == 16
 
@@ -161,13 +161,13 @@ def test_a_region_is_found_again_on_a_cropped_view():
 def test_a_pixel_of_the_view_is_marked_where_a_tenth_of_it_is(n_pixels, counts):
     mask = np.zeros((4, 4), bool)  # one pixel of the view: a sixteenth of it, and two sixteenths
     mask.flat[:n_pixels] = True
-    assert in_view(mask, (0.0, 0.0, 4.0, 4.0), (1, 1)).item() is counts
+    assert mask_on_view(mask, (0.0, 0.0, 4.0, 4.0), (1, 1)).item() is counts
 
 
 def test_a_region_is_found_again_on_a_padded_view():
     mask = np.zeros((10, 20), bool)
     mask[:, :10] = True
-    shown = in_view(mask, Preprocess(8, fit="pad").box(10, 20), (8, 8))
+    shown = mask_on_view(mask, Preprocess(8, fit="pad").box(10, 20), (8, 8))
     assert shown.nonzero()[0].min() == 2
     assert shown.sum() == 4 * 4
 
@@ -194,13 +194,13 @@ def test_a_view_that_is_no_rectangle_of_the_item_leaves_its_region_out():
 
 def test_marks_of_unlike_number_are_refused():
     with pytest.raises(ShapeError, match="2 rows"):
-        Marks(np.array([0, 1]), corner(1), corner(1), {})
+        Rationales(np.array([0, 1]), corner(1), corner(1), {})
 
 
 def test_augmentation_moves_the_marks_with_the_images():
     regions = torch.zeros(20, 16, 16, dtype=torch.bool)
     regions[:, 4:8, 4:8] = True
-    images, [marks] = moved(regions[:, None].float(), [regions], jitter, chance(3))
+    images, [marks] = moved(regions[:, None].float(), [regions], random_affine, chance(3))
     # The square is all that is bright: under every mark some of it, and none of it elsewhere.
     assert float(images[:, 0][~marks].max()) < 0.1
     assert float(images[:, 0][marks].min()) >= 0.1
@@ -246,12 +246,12 @@ def asking(net):
 
 
 def leaning(net, views, regions):
-    return rely(asking(net), views[:60], regions[:60], views[60:120])
+    return measure_reliance(asking(net), views[:60], regions[:60], views[60:120])
 
 
 def marks_of(regions, rows):
     rows = np.asarray(rows)
-    return Marks(rows, regions[rows], torch.zeros_like(regions[rows]), {})
+    return Rationales(rows, regions[rows], torch.zeros_like(regions[rows]), {})
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +284,7 @@ def test_marked_items_train_and_the_last_epoch_stands():
 
 def test_the_same_training_with_marks_twice_gives_the_same_net():
     images, targets, regions = decoyed(60)
-    nets = [train(reader(), images, targets, epochs=1, augment=jitter, marks=marks_of(regions, [1, 5]),
+    nets = [train(reader(), images, targets, epochs=1, augment=random_affine, marks=marks_of(regions, [1, 5]),
                   device="cpu").net for _ in range(2)]
     assert all(torch.equal(a, b) for a, b in zip(*(net.parameters() for net in nets), strict=True))
 
@@ -305,8 +305,8 @@ def test_a_loss_of_the_reasons_that_is_no_number_stops_the_training():
 
 def test_a_missing_region_is_heard_without_a_wrong_one():
     images, targets, regions = decoyed(60)
-    marks = Marks(np.array([0, 1]), torch.zeros_like(regions[:2]), regions[:2], {})
-    heed = Heed(images[:2], targets[:2], marks, how="penalty", generator=chance())
+    marks = Rationales(np.array([0, 1]), torch.zeros_like(regions[:2]), regions[:2], {})
+    heed = RationaleLoss(images[:2], targets[:2], marks, how="penalty", generator=chance())
     net = reader()
     with torch.no_grad():
         for weight in net.parameters():
@@ -317,18 +317,18 @@ def test_a_missing_region_is_heard_without_a_wrong_one():
 def test_each_kind_of_region_counts_by_its_share_of_the_items():
     images, targets, regions = decoyed(60)
     none = torch.zeros_like(regions[:1])
-    marks = Marks(np.arange(4), torch.cat([regions[:3], none]), torch.cat([none, none, none, regions[:1]]), {})
+    marks = Rationales(np.arange(4), torch.cat([regions[:3], none]), torch.cat([none, none, none, regions[:1]]), {})
     net = reader()
     with torch.no_grad():
         for weight in net.parameters():
             weight.zero_()
-    heed = Heed(images[:4], targets[:4], marks, how="penalty", generator=chance())
+    heed = RationaleLoss(images[:4], targets[:4], marks, how="penalty", generator=chance())
     assert value(heed(net)) == pytest.approx(math.log(2) / 4)  # nothing for three, log 2 for one
 
 
 def test_another_seed_draws_otherwise_and_the_same_one_does_not():
     images, targets, regions = decoyed(40)
-    losses = [value(heeding(images, targets, marks_of(regions, range(20)), np.ones(40, bool), how="invariance",
+    losses = [value(rationale_loss(images, targets, marks_of(regions, range(20)), np.ones(40, bool), how="invariance",
                             augment=None, seed=seed)(reader())) for seed in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
 
@@ -336,7 +336,8 @@ def test_another_seed_draws_otherwise_and_the_same_one_does_not():
 def test_a_weight_that_is_given_counts():
     images, targets, regions = decoyed(6)
     once, thrice = (
-        [value(Heed(images, targets, marks_of(regions, range(6)), how=how, weight=weight, generator=chance())(reader()))
+        [value(RationaleLoss(images, targets, marks_of(regions, range(6)), how=how, weight=weight,
+                             generator=chance())(reader()))
          for how in ("penalty", "invariance")] for weight in (1.0, 3.0))
     assert thrice == pytest.approx([3 * loss for loss in once])
 
@@ -352,7 +353,7 @@ def test_the_regions_are_moved_with_the_items():
     views, regions = torch.rand(6, 1, 8, 8, generator=chance()), torch.zeros(6, 8, 8, dtype=torch.bool)
     regions[:, :, :4] = True
     answers, marks = torch.zeros(6, dtype=torch.int64), marks_of(regions, range(6))
-    losses = [value(Heed(views, answers, marks, how=how, augment=augment, generator=chance())(Left()))
+    losses = [value(RationaleLoss(views, answers, marks, how=how, augment=augment, generator=chance())(Left()))
               for how in ("penalty", "invariance")
               for augment in (None, lambda images, generator: images.roll(4, dims=3))]
     assert min(losses[0], losses[2]) > 1e-3
@@ -372,8 +373,8 @@ def test_a_region_is_repainted_with_what_any_item_has_not_the_marked_ones_alone(
         def forward(self, views):
             brightest.append(float(views.max()))
             return self.net(views)
-    heed = heeding(images, targets, marks_of(regions, range(20)), np.ones(40, bool), how="invariance", augment=None,
-                   seed=0)
+    heed = rationale_loss(images, targets, marks_of(regions, range(20)), np.ones(40, bool), how="invariance",
+                          augment=None, seed=0)
     heed(Watching())
     assert brightest[0] > 0.5
 
@@ -389,7 +390,8 @@ def test_marked_items_come_in_turn_each_time_in_a_new_order():
             return self.net(views)
     images, targets, regions = decoyed(12)
     images[:, 0, -1, -1] = torch.arange(12)
-    net, heed = Watching(), Heed(images, targets, marks_of(regions, range(12)), how="invariance", generator=chance())
+    net = Watching()
+    heed = RationaleLoss(images, targets, marks_of(regions, range(12)), how="invariance", generator=chance())
     for _ in range(4):
         heed(net)
     first, second = net.seen[:12], net.seen[12:]
@@ -400,15 +402,15 @@ def test_marked_items_come_in_turn_each_time_in_a_new_order():
 def test_a_wrong_region_needs_no_answer():
     images, targets, regions = decoyed(60)
     nobody = np.zeros(0, np.int64)
-    marks = Marks(nobody, regions[nobody], regions[nobody], {}, (images[:5], regions[:5]))
+    marks = Rationales(nobody, regions[nobody], regions[nobody], {}, (images[:5], regions[:5]))
     assert len(marks) == 5
-    heed = heeding(images[5:], targets[5:], marks, np.ones(55, bool), how="penalty", augment=None, seed=0)
+    heed = rationale_loss(images[5:], targets[5:], marks, np.ones(55, bool), how="penalty", augment=None, seed=0)
     net = reader()
     heed(net).backward()
     assert float(net[0].weight.grad.abs().sum()) > 0
-    asked = Heed(images[:5], targets[:5], marks_of(regions, range(5)), how="penalty", others=images[5:],
+    asked = RationaleLoss(images[:5], targets[:5], marks_of(regions, range(5)), how="penalty", others=images[5:],
                  generator=chance(1))
-    heed = heeding(images[5:], targets[5:], marks, np.ones(55, bool), how="penalty", augment=None, seed=0)
+    heed = rationale_loss(images[5:], targets[5:], marks, np.ones(55, bool), how="penalty", augment=None, seed=0)
     assert value(heed(net)) == pytest.approx(value(asked(net)))  # as if they had been answered
 
 
@@ -424,7 +426,8 @@ def test_marked_items_that_do_not_fit_into_memory_are_halved():
                 raise RuntimeError("CUDA out of memory. Tried to allocate 9 bytes.")
             return self.net(views)
     images, targets, regions = decoyed(12)
-    net, heed = Narrow(), Heed(images, targets, marks_of(regions, range(12)), how="invariance", generator=chance())
+    net = Narrow()
+    heed = RationaleLoss(images, targets, marks_of(regions, range(12)), how="invariance", generator=chance())
     heed(net)
     heed(net)
     assert net.seen == [12, 6, 6]
@@ -459,14 +462,14 @@ def test_a_batchnorm_that_learns_goes_by_what_it_is_shown_and_keeps_none_of_it()
 def test_what_marks_say_is_not_heard_by_making_weights_before_a_batchnorm_smaller(region):
     images, targets, regions = decoyed(12)
     none = torch.zeros_like(regions)
-    marks = Marks(np.arange(12), *((regions, none) if region == "wrong" else (none, regions)), {})
+    marks = Rationales(np.arange(12), *((regions, none) if region == "wrong" else (none, regions)), {})
     net, losses = small_cnn(2, size=12).train(), []
     net[-1].weight.data *= 30  # sure of what it says
     with torch.no_grad():
         for _ in range(30):
             net(images)  # so that its running means are those of the images
     for _ in range(2):
-        losses.append(value(Heed(images, targets, marks, how="invariance", generator=chance())(net)))
+        losses.append(value(RationaleLoss(images, targets, marks, how="invariance", generator=chance())(net)))
         with torch.no_grad():
             net[0].weight /= 4
     assert losses[0] > 0.01
@@ -505,7 +508,7 @@ class Reader(nn.Module):
 def test_reliance_is_how_much_of_the_probability_moves_when_others_patches_are_painted_in():
     # The others are white, so that every painting is; a marked item is black there, and all of its probability moves.
     black, white, regions = torch.zeros(3, 1, 12, 12), torch.ones(5, 1, 12, 12), corner(3, 3, 12)
-    told = rely(asking(Reader(slice(0, 3))), black, regions, white)
+    told = measure_reliance(asking(Reader(slice(0, 3))), black, regions, white)
     assert (float(told.marked), told.marked.n) == (pytest.approx(1), 3)
     assert (float(told.unmarked), told.unmarked.n) == (0, 5)
     assert told.area == pytest.approx(9 / 144)
@@ -516,7 +519,8 @@ def test_unmarked_items_take_the_marked_regions_in_turn():
     right[:, :3, 9:] = True
     others = torch.zeros(2, 1, 12, 12)
     others[:, :, 11] = 1  # paint may have any shade
-    told = rely(asking(Reader(slice(9, 12))), torch.zeros(2, 1, 12, 12), torch.cat([corner(1, 3, 12), right]), others)
+    regions = torch.cat([corner(1, 3, 12), right])
+    told = measure_reliance(asking(Reader(slice(9, 12))), torch.zeros(2, 1, 12, 12), regions, others)
     assert 0.2 < float(told.unmarked) <= 0.5  # the first takes a region where the net doesn't look
 
 
@@ -530,7 +534,7 @@ def test_the_share_of_attribution_is_of_the_predicted_label_whatever_its_sign():
             first, second, third = (views[:, 0, at, at] for at in (0, 5, 9))
             return torch.stack([9 + self.weights[0] * first + self.weights[1] * second, self.weights[2] * third], dim=1)
     views = torch.rand(4, 1, 12, 12, generator=chance())
-    told = rely(asking(Weighs()), views, corner(4, 3, 12), views)
+    told = measure_reliance(asking(Weighs()), views, corner(4, 3, 12), views)
     assert float(told.share) == pytest.approx(3 / 4)
 
 

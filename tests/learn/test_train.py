@@ -16,10 +16,19 @@ from torch.utils.data import DataLoader
 from hitl_widgets.errors import BadInput, ModelError, ShapeError, TrainingStopped, UnknownLabel
 from hitl_widgets.learn import train as finetune
 from hitl_widgets.learn.checkpoint import no_worse, one_cycle
-from hitl_widgets.learn.microbatch import Parts
+from hitl_widgets.learn.microbatch import MicroBatches
 from hitl_widgets.learn.predict import small_cnn, weights_version
 from hitl_widgets.learn.preprocess import Preprocess
-from hitl_widgets.learn.train import LabelledImages, backward, balanced, jitter, loss_of, losses_of, split, train
+from hitl_widgets.learn.train import (
+    LabelledImages,
+    backward,
+    balanced,
+    item_losses,
+    mean_loss,
+    random_affine,
+    split,
+    train,
+)
 
 
 def accuracy(net, images, targets):
@@ -46,7 +55,7 @@ def test_the_same_run_twice_gives_the_same_model(digits):
     for noise_before, seed in ((1, 0), (2, 0), (3, 1)):
         torch.manual_seed(noise_before)
         versions.append(weights_version(train(tiny(), images[:60], targets[:60], epochs=2, seed=seed,
-                                              augment=jitter).net))
+                                              augment=random_affine).net))
     assert versions[0] == versions[1] != versions[2]
 
 
@@ -88,7 +97,7 @@ def test_the_best_weights_are_kept_and_training_stops_when_it_gets_no_better(dig
     assert trained.stopped_because == "early"
     assert len(losses) == trained.best_epoch + 3 < 20
     with torch.no_grad():
-        loss = losses_of(trained.net(images[:40]), wrong).mean()
+        loss = item_losses(trained.net(images[:40]), wrong).mean()
     assert float(loss) == pytest.approx(losses[trained.best_epoch - 1], abs=1e-5)
     assert float(loss) < losses[trained.best_epoch:].min()
 
@@ -136,10 +145,10 @@ def test_halves_give_the_gradient_of_the_whole(digits):
     images, targets = digits
     weights, nets = torch.linspace(0.1, 1, 16), [nn.Sequential(nn.Flatten(), nn.Linear(64, 3)) for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
-    halves = Parts()
+    halves = MicroBatches()
     halves.n_parts = 2
     whole, split_up = (backward(net, images[:16], targets[:16], weights, parts=parts)
-                       for net, parts in zip(nets, (Parts(), halves), strict=True))
+                       for net, parts in zip(nets, (MicroBatches(), halves), strict=True))
     assert split_up == pytest.approx(whole)
     torch.testing.assert_close(nets[0][1].weight.grad, nets[1][1].weight.grad)
 
@@ -258,10 +267,10 @@ def test_the_loss_is_the_weighted_mean_for_hard_and_soft_targets():
     # An index is right with 0.9 plus half of the 0.1 that both labels share.
     expected = (3 * math.log(2) - 0.95 * math.log(0.9) - 0.05 * math.log(0.1)) / 4
     weights = torch.tensor([3.0, 1.0])
-    assert loss_of(logits, torch.tensor([0, 0]), weights).item() == pytest.approx(expected)
+    assert mean_loss(logits, torch.tensor([0, 0]), weights).item() == pytest.approx(expected)
     as_given = (3 * math.log(2) - math.log(0.9)) / 4   # probabilities are taken as they are
-    assert loss_of(logits, torch.tensor([[0.2, 0.8], [1.0, 0.0]]), weights).item() == pytest.approx(as_given)
-    assert loss_of(logits, torch.tensor([0, 0]), torch.zeros(2)).item() == 0
+    assert mean_loss(logits, torch.tensor([[0.2, 0.8], [1.0, 0.0]]), weights).item() == pytest.approx(as_given)
+    assert mean_loss(logits, torch.tensor([0, 0]), torch.zeros(2)).item() == 0
 
 
 def test_the_learning_rate_rises_and_falls_once():
@@ -292,7 +301,7 @@ def test_soft_targets_are_learnt(digits):
 def test_jitter_moves_an_image_a_little_and_no_two_alike():
     square = torch.zeros(6, 1, 40, 40)
     square[:, :, 15:25, 15:25] = 1
-    moved = jitter(square, torch.Generator().manual_seed(0))
+    moved = random_affine(square, torch.Generator().manual_seed(0))
     assert moved.shape == square.shape
     assert len({image.numpy().tobytes() for image in moved}) == 6
     overlap = (moved * square).sum(dim=(1, 2, 3)) / square.sum(dim=(1, 2, 3))
@@ -377,6 +386,6 @@ def test_two_hundred_more_labels_help_a_weak_net_on_real_images(shared_data):
         test = torch.from_numpy(data["is_test"] == 1)
     rows = np.random.default_rng(0).choice(np.flatnonzero(~test), 260, replace=False)
     known = torch.from_numpy(targets)[test]
-    weak = train(small_cnn(10), images[rows[:60]], targets[rows[:60]], epochs=8, augment=jitter)
-    tuned = train(weak.net, images[rows], targets[rows], epochs=8, augment=jitter)
+    weak = train(small_cnn(10), images[rows[:60]], targets[rows[:60]], epochs=8, augment=random_affine)
+    tuned = train(weak.net, images[rows], targets[rows], epochs=8, augment=random_affine)
     assert accuracy(tuned.net, images[test], known) > accuracy(weak.net, images[test], known) + 0.05
