@@ -156,7 +156,7 @@ def editing(folder: Path, n_items: int) -> dict[str, list[float]]:
         timed("revert", lambda applied=applied: wb.revert(applied.id))
         time.sleep(0.05)
         name = "alone"
-        timed("counts", wb.counts)
+        timed("counts", wb.edits.counts)
     wb.project.ordering = None  # what the pictures look like is no part of it
     wb.apply(edits.split(wb.taxonomy.names[0], ["last a", "last b"]))
     for _ in range(5):

@@ -1,6 +1,8 @@
-"""What does a person hold in their hands? One object: `Workbench`.
+"""The workbench: one object in which a person labels, trains a model and looks at what came of it. Read `Workbench`.
 
-It wires the project (log, queue, taxonomy) to learning and to the views, importing each when it is first used.
+It wires the project (log, queue, taxonomy) to learning, explaining and the widgets, importing each when it is first
+used. The daily verbs are its methods; the rest stands behind `Workbench.models`, `Workbench.edits` and
+`Workbench.people`.
 """
 
 from __future__ import annotations
@@ -8,25 +10,24 @@ from __future__ import annotations
 import getpass
 import os
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from .errors import BadInput, ModelError
-from .items.images import thumbnail_in
-from .items.looks import Looks
+from .drawing import html
+from .errors import BadInput
 from .items.pool import Pool
 from .project.importing import import_annotations
-from .project.project import SHOWN_PROBS, Project
+from .project.project import Project
 from .project.relabel import by_doubt
+from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
 from .quality.label_errors import SECOND_LOOK, SecondLooks
-from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, check_annotator
+from .records import Attribution, Decision, Item, Items, Region, Seen
 from .sampling.queue import AUDIT_SHARE
 from .sampling.selector import check_strategy
 from .sampling.uncertainty import Strategy
@@ -52,34 +53,43 @@ W = TypeVar("W", "TaxonomyEditor", "Triage")
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
-# So many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
-# where somebody sits before the card. The next time goes on from there.
-FORESEEN, FORESEEN_S, WAITED_FOR_S = 1_024, 5.0, 0.8
-# What a strategy over embeddings sees of the answered items: so many of them, at most.
-RECALLED = 2_048
-# Without a model typical items are worth a longer wait, once: the first answers of all.
-LOOKED_FOR_S = 3.0
 
 
 class Workbench:
     """A project with its pool, its taxonomy, its model and whoever is labelling.
 
+    A context manager: ``with hw.Workbench(...) as wb`` closes it at the end.
+
     Parameters
     ----------
-    folder : the project's folder; made when it isn't there, gone on with when it is
-    pool : `Pool`; None opens the project for reading and for taxonomy edits
-    taxonomy : `Taxonomy` or a list of names; needed for a new project
-    model : any torch.nn.Module that gives logits, one per label; it is copied, never changed. Without one the
-        workbench labels all the same, and `finetune` trains a small CNN of its own
-    preprocess : `Preprocess`, or a function from an image (uint8, H x W or H x W x 3) to a tensor; None chooses one
-    device : "auto", "cpu", "cuda", "mps", or whatever torch.device takes
-    head : name of the model's last layer among ``model.named_modules()``, where the last nn.Linear isn't it: what it
-        reads is an item's embedding, and when the taxonomy changes it is given other outputs
-    annotator : who is labelling; None takes JupyterHub's user, else the system's
-    holdout, seed : share of the pool that only measures, never trains; drawn by a hash of seed and id: it never moves
-    annotators_per_item : how many annotators are asked about each item
-    audit : share of what people are asked, hold-out aside, that is drawn by chance whatever the strategy, so that error
-        rates are those of the pool
+    folder : str or path
+        The project's folder; made when it isn't there, continued when it is.
+    pool : Pool, optional
+        The items; without them the project opens for reading and for taxonomy edits.
+    taxonomy : Taxonomy or list of str, optional
+        The labels; needed for a new project.
+    model : torch.nn.Module, optional
+        Any net that gives logits, one per label; it is copied, never changed. Without one the workbench labels all the
+        same, and `finetune` trains a small CNN of its own.
+    preprocess : Preprocess or callable, optional
+        From an image (uint8, H x W or H x W x 3) to a tensor; chosen for the pool when it is missing.
+    device : str or torch.device
+        "auto", "cpu", "cuda", "mps", or whatever torch.device takes.
+    annotator : str, optional
+        Who is labelling; else JupyterHub's user, else the system's.
+    holdout : float
+        Share of the pool, from 0 up to 1, that only measures and never trains; drawn by a hash of seed and id, so that
+        it never moves.
+    annotators_per_item : int
+        How many annotators are asked about each item.
+    seed : int
+        Of the hold-out, the queue's draws and the training.
+    head : str, optional
+        Name of the model's last layer among ``model.named_modules()``, where it isn't the last nn.Linear. Its input is
+        an item's embedding, and its outputs are replaced when the taxonomy changes.
+    audit : float
+        Share of the items asked, hold-out aside, that are drawn by chance whatever the strategy, so that error rates
+        are those of the pool.
 
     Raises
     ------
@@ -110,29 +120,26 @@ class Workbench:
         who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
         self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
                                annotators_per_item=annotators_per_item, seed=seed, audit=audit)
-        self.annotator_is_default = annotator is None and who == NOBODY
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._shelf: Shelf | None = None
         self._wiring = threading.RLock()
         self._review: Review | LabellerReview | None = None
         self._open: dict[type, TaxonomyEditor | Triage] = {}
-        self._simulations: Counter[tuple[str, int]] = Counter()
+        self.session = Session(
+            self.project, ModelAccess(lambda positions: self.shelf.ask(positions), self._embeddings, self._explain,
+                                      self._label_errors),
+            pool=pool, annotator_is_default=annotator is None and who == NOBODY)
         if pool is not None:
-            self._looks = Looks(pool, embedded=self._embedded, seed=self.project.settings["seed"])
-            self.project.chooser.look = self._looks.at_hand
             self.project.ordering = by_doubt(lambda positions: self.shelf.features(positions),
                                              seed=self.project.settings["seed"])
         try:
             if pool is not None and (model is not None or any(self.project.log.events(kind="adopted"))):
                 self.shelf.open()
         except BaseException:
-            self.project.close()
-            if self.project.log.created:  # a project that never began must not stand in the way of the next try
-                for name in ("log.db", "log.db-journal", "pool.ids"):
-                    (self.project.folder / name).unlink(missing_ok=True)
+            self.project.abandon()
             raise
 
-    # -- what is there ---------------------------------------------------------------------------------------
+    # -- what is there
 
     @property
     def folder(self) -> Path:
@@ -141,7 +148,7 @@ class Workbench:
 
     @property
     def pool(self) -> Pool:
-        """All the items."""
+        """All the items; BadInput where the project was opened without them."""
         return self.project.pool
 
     @property
@@ -151,8 +158,12 @@ class Workbench:
 
     @property
     def annotator(self) -> str:
-        """Who acts when nobody else is named."""
+        """Who acts when nobody else is named. Setting another name leaves earlier decisions with the earlier one."""
         return self.project.annotator
+
+    @annotator.setter
+    def annotator(self, name: str) -> None:
+        self.session.rename_annotator(name)
 
     @property
     def holdout(self) -> list[str]:
@@ -161,12 +172,27 @@ class Workbench:
 
     @property
     def shelf(self) -> Shelf:
-        """The models of this project: loads torch when first used."""
+        """The models of this project; loads torch when first used."""
         with self._wiring:
             if self._shelf is None:
                 from .learn.registry import Shelf
                 self._shelf = Shelf(self.project, **self._model_arguments)
             return self._shelf
+
+    @property
+    def models(self) -> Models:
+        """Every model: ``wb.models()`` is a table, ``wb.models.flips()`` compares two."""
+        return Models(self)
+
+    @property
+    def edits(self) -> Edits:
+        """Edits of the taxonomy: ``wb.edits()`` is a table, ``wb.edits.open()`` shows the taxonomy editor."""
+        return Edits(self)
+
+    @property
+    def people(self) -> People:
+        """The annotators: ``wb.people()`` is a table, ``wb.people.calibration()`` judges their certainty."""
+        return People(self)
 
     def __repr__(self) -> str:
         try:
@@ -176,27 +202,72 @@ class Workbench:
         return f"<Workbench {self.folder.name!r}: {n}, {len(self.taxonomy)} labels (v{self.taxonomy.version}), " \
                f"{self.annotator!r} labelling>"
 
-    # -- acts ------------------------------------------------------------------------------------------------
+    def _repr_html_(self) -> str:
+        title = f"Workbench {self.folder.name}"
+        about = f"{len(self.taxonomy)} labels (version {self.taxonomy.version}), {self.annotator} labelling"
+        try:
+            pool = self.pool
+        except BadInput:
+            return html.page(title, html.paragraph(f"No pool. {about}."))
+        tally, counts = self.session.tally(), self.project.counts()
+        most = max(1, int(counts["decided"].max())) if len(counts) else 1
+        adopted = None if self._shelf is None else self._shelf.adopted
+        return html.page(
+            title, html.paragraph(f"{len(pool):,} items, {about}, round {tally['round']}."),
+            html.paragraph(f"{tally['answered']:,} answered by {self.annotator}, {tally['open']:,} open, "
+                           f"{tally['holdout']:,} answers measure. "
+                           + (f"Model {adopted}." if adopted else "No model yet.")),
+            html.table(["label", "answers", ""], [(row.label, int(row.decided), html.bar(row.decided / most))
+                                                  for row in counts.head(30).itertuples()]))
+
+    def __enter__(self) -> Workbench:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 traceback: TracebackType | None) -> None:
+        self.close()
+
+    # -- acts
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: np.ndarray | Region | None = None,
                missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
-        """Store what one annotator says of one item; it is durable when this returns.
+        """Store one annotator's decision on one item; it is durable when this returns.
 
         Parameters
         ----------
-        verdict : "accept", "correct", "answer", "unsure" or "skip". With a label alone it follows from what was seen:
-            equal to the visible suggestion is an accept, different a correction, and with none visible an answer
-        label : a label's name or id; for "unsure" a best guess
-        certainty : 0 (a guess) to 10 (sure)
-        flags : of "ethics", "bad_data", "not_in_taxonomy", "second_look"
-        reason : "right" or "wrong", of the explanation; a wrong or missing region says "wrong" by itself
-        wrong, missing : bool masks (H, W) at the item's size: what should not have counted, and what should have
-        seen : `Seen`, or a mapping of its fields: what was on screen. Without it the current prediction is recorded,
-            and the decision is marked scripted
-        id : made by whoever acts; the same id sent again with the same act changes nothing
+        item_id : str or Item
+            The item.
+        verdict : str, optional
+            "accept", "correct", "answer", "unsure" or "skip". With a label alone it follows from what was seen: a label
+            equal to the visible suggestion is an accept, another one a correction, and with none visible an answer.
+        label : str, optional
+            A label's name or id; for "unsure" a best guess.
+        certainty : float, optional
+            From 0 (a guess) to 10 (sure).
+        note : str, optional
+            Free text.
+        flags : sequence of str
+            Of "ethics", "bad_data", "not_in_taxonomy", "second_look".
+        reason : str, optional
+            "right" or "wrong", of the explanation; a wrong or missing region implies "wrong".
+        wrong, missing : ndarray of bool, shape (H, W), or Region, optional
+            At the item's size: what should not have counted, and what should have.
+        seen : Seen or mapping, optional
+            What was on the screen. Without it the current prediction is recorded, and the decision is marked scripted.
+        id : str, optional
+            Made by whoever acts; the same id sent again with the same act changes nothing.
+        annotator : str, optional
+            Who decides, if not the workbench's annotator.
+        acted_at : datetime, optional
+            When, with a time zone; now if missing.
+
+        Returns
+        -------
+        Decision
+            As it is stored.
 
         Raises
         ------
@@ -210,7 +281,7 @@ class Workbench:
 
     def retract(self, decision_id: str | Decision, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision:
-        """Undo a decision: what stood before it stands again. Undoing twice is undoing once.
+        """Undo a decision: the one that it replaced is valid again. Undoing twice is undoing once.
 
         Raises
         ------
@@ -221,16 +292,35 @@ class Workbench:
         return self.project.retract(decision_id, id=id, annotator=annotator, acted_at=acted_at)
 
     def gold(self, known: Mapping[Any, str] | pd.Series | None = None) -> dict[str, str]:
-        """Keep known answers, item id -> label; they measure, and never train. Gives back all of them by name."""
+        """Store known answers, which measure and never train; returns all of them.
+
+        Parameters
+        ----------
+        known : mapping or Series, optional
+            Item id -> label. Without it nothing is stored.
+
+        Returns
+        -------
+        dict
+            Item id -> today's label name.
+        """
         gold = self.project.set_gold({} if known is None else dict(known))
         return {item_id: self.taxonomy.name_of(label_id) for item_id, label_id in gold.items()}
 
     def import_annotations(self, df: pd.DataFrame, annotator: str = "import") -> int:
-        """Store labels that people already have; how many were new. Importing a frame twice is importing it once.
+        """Store labels that people already have. Importing a frame twice is importing it once.
 
         Parameters
         ----------
-        df : columns item_id (or id) and label; certainty, note, annotator and acted_at where there are any
+        df : DataFrame
+            Columns item_id (or id) and label; certainty, note, annotator and acted_at where there are any.
+        annotator : str
+            Whose answers these are, where there is no such column.
+
+        Returns
+        -------
+        int
+            How many answers were new.
 
         Raises
         ------
@@ -244,7 +334,10 @@ class Workbench:
 
         Parameters
         ----------
-        revert : the id of an edit that was made, in place of an edit: what taking it back would do
+        edit : Edit or list of Edit, optional
+            The edit.
+        revert : str, optional
+            In place of an edit, the id of one that was made: what taking it back would do.
 
         Returns
         -------
@@ -264,9 +357,13 @@ class Workbench:
 
         Parameters
         ----------
-        why : what the team should know of it; the log keeps it
-        base : the version that was previewed (or the `Preview`). The edit means the labels of that version, whatever
-            they are called by now
+        edit : Edit or list of Edit
+            The edit.
+        why : str, optional
+            What the team should know of it; the log keeps it.
+        base : int or Preview, optional
+            The version that was previewed, or its preview. The edit means the labels of that version, even if they were
+            renamed since.
 
         Returns
         -------
@@ -276,92 +373,55 @@ class Workbench:
         Raises
         ------
         EditError
-            When an edit doesn't fit, or a label that it means is gone by now; then nothing was changed.
+            When an edit doesn't fit, or one of its labels is gone by now; nothing was changed then.
         """
         return self.project.apply(edit, why=why, base=base)
 
     def revert(self, edit_id: str | Applied, why: str | None = None) -> Applied:
-        """Take back one edit of the taxonomy by a new one, under whatever came later.
+        """Take back one edit of the taxonomy by a new one; later edits stay.
 
-        What was answered before it means again what it meant, exactly. What was answered since under its labels is
-        mapped where that is certain, and asked again where it isn't.
+        Answers from before the edit mean exactly what they meant. Answers given since under its labels are mapped where
+        that is certain, and asked again where it isn't.
 
         Raises
         ------
         EditError
-            When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
+            When there is no such edit, it was taken back already, or later ones depend on it; the message names them.
         """
         return self.project.revert(edit_id if isinstance(edit_id, str) else edit_id.id, why=why)
 
-    def edits(self) -> pd.DataFrame:
-        """Every edit of the taxonomy, one row each, the oldest first: id, version (that it led to), prose, annotator,
-        acted_at, why, reverts (the edit that it takes back) and reverted_by (the one that takes it back now)."""
-        return self.project.edits()
-
-    def counts(self) -> pd.DataFrame:
-        """One row per label that may be an answer: label_id, label, decided (answers that mean it), presumed (items),
-        is_partial (answers that may mean it). Quick, however many answers there are."""
-        return self.project.counts()
-
-    def rename_annotator(self, name: str) -> None:
-        """Say who is labelling; what was decided before keeps its former name."""
-        self.project.annotator = check_annotator(name)
-        self.annotator_is_default = False
-
-    # -- the queue -------------------------------------------------------------------------------------------
+    # -- the queue
 
     def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
              queue: str | None = None) -> Items:
-        """A look at what the queue would show next, best first; nothing is claimed.
+        """The items that the queue would show next, best first; nothing is claimed.
 
         Parameters
         ----------
-        strategy : "random", "least_confidence", "margin", "entropy", "balanced_margin", "balanced_entropy",
-            "typiclust", "k_centre", "disagreement", or a function that gives scores (n_items,), the larger the sooner,
-            from probabilities (n_items, n_labels) or whatever else of `hitl_widgets.strategies.SIGHTS` its parameters
-            name. None begins with typical items, goes over to doubtful ones once a model has learnt enough, and says
-            so; a tenth is drawn by chance all the same (the audit)
-        queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that are likely to be wrong;
-            None for what is open
+        n : int
+            How many.
+        strategy : str or callable, optional
+            "random", "least_confidence", "margin", "entropy", "balanced_margin", "balanced_entropy", "typiclust",
+            "k_centre", "disagreement", or a function that gives scores, shape (n_items,), the larger the sooner, from
+            probabilities, shape (n_items, n_labels), or from other inputs of `hitl_widgets.sampling.strategies.SIGHTS`
+            that its parameters name. The default begins with typical items, changes to uncertain ones once a model has
+            learnt enough, and says so; a tenth is drawn by chance all the same (the audit).
+        annotator : str, optional
+            For whom, if not the workbench's annotator.
+        queue : str, optional
+            "relabel" for what taxonomy edits left in doubt, "second_look" for answers that are likely to be wrong; the
+            open items otherwise.
         """
-        if queue == "second_look":
-            self._weigh()
-        self._foresee("random" if queue else strategy, annotator)
-        return self.project.next(n, strategy=strategy, annotator=annotator, queue=queue)
+        return self.session.peek(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
-        """Like `next`, and hold the items for a quarter of an hour, so that two people don't do the same.
+        """Like `next`, and holds the items for a quarter of an hour, so that two people don't do the same.
 
-        Answers that are likely to be wrong come as `next`, `review` or `second_looks` last weighed them.
+        `showing` names items that are on a screen already and don't come again. The "second_look" queue is in the order
+        of the last `next`, `review` or `people.second_looks`.
         """
-        if queue == "second_look" and self.project.second_looks is None:
-            self._weigh()
-        self._foresee("random" if queue else strategy, annotator, budget_s=WAITED_FOR_S)
-        return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
-
-    def presume(self, tolerance: float = 0.05) -> Presumption:
-        """Take items in doubt, of which a light head is sure, for what it says, once enough of them were checked.
-
-        Call it again and again: first it proposes labels and draws items to be checked, which
-        ``wb.review(queue="relabel")`` then asks about first, blind; then it tells how many are missing; and at 30, 60
-        and 120 checks whether the rest is good enough, and is presumed, or not, and is left in the queue. The status of
-        presumed items is "presumed": they never count as a person's answer.
-
-        Parameters
-        ----------
-        tolerance : largest share of wrong labels to be put up with, with 95 % confidence
-
-        Returns
-        -------
-        Presumption
-            .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
-        """
-        from .project.auto_label import go_on
-        project = self.project
-        project.refresh()
-        return go_on(project.state, self.pool, project.relabel(), annotator=self.annotator, tolerance=tolerance,
-                     seed=project.settings["seed"], features=self.shelf.features, record=project.note_presumed)
+        return self.session.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """The items that taxonomy edits left in doubt, in the order in which an annotator would be asked about them.
@@ -370,27 +430,6 @@ class Workbench:
         (the id of the one that left it in doubt), prose and why of that edit.
         """
         return self.project.relabel_queue(annotator)
-
-    def second_looks(self) -> pd.DataFrame:
-        """The answers that may be wrong, the least believed first: worth a second look.
-
-        Columns: item_id, annotator, label, certainty, right (the probability that it is), looked (whether its author
-        stood by it at a second look already). Weighed as for `finetune(certainty="soft")`, docs/certainty.md.
-        """
-        frame = self._weigh().frame
-        return pd.DataFrame({"item_id": frame["item_id"], "annotator": frame["annotator"],
-                             "label": [self.taxonomy.name_of(label_id) for label_id in frame["label_id"]],
-                             "certainty": frame["certainty"], "right": frame["right"],
-                             "looked": frame["chosen_by"] == SECOND_LOOK})
-
-    def _weigh(self) -> SecondLooks:
-        from .learn.soft_labels import soft_labels
-        looks = self.project.second_looks = SecondLooks(soft_labels(self.shelf).answers, self.project.log.standing_of)
-        return looks
-
-    def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
-        """Let go of claimed items."""
-        self.project.log.release(list(item_ids), annotator or self.annotator)
 
     def review(self, n: int | None = None, strategy: str | Strategy | None = None,
                explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
@@ -401,17 +440,26 @@ class Workbench:
 
         Parameters
         ----------
-        n : stop after so many items; None goes on to the end of the queue
-        explain : saliency method or methods; None shows none
-        blind : hide suggestion and map for every item
-        certainty : "keep" carries the last certainty on, "ask" wants one for each, "unsure_only" for unsure answers
-        keys : other keys for what the card does, such as {"skip": "x", "accept": ["Enter", "j"]}; `?` on the card
-            lists what there is. A label's key is set in the taxonomy
-        view : an ipyannotations labeller of your own that gives one label an item, such as
-            ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``, instead of the card. It shows every item
-            blind, without map or certainty
-        queue : "relabel" for what taxonomy edits left in doubt, the likely labels first; "second_look" for answers that
-            are likely to be wrong, first to who gave them, without saying what the model thinks; None for what is open
+        n : int, optional
+            Stop after this many items; at the end of the queue if missing.
+        strategy : str or callable, optional
+            As for `next`.
+        explain : str, sequence of str or None
+            Saliency method or methods; None shows none.
+        blind : bool
+            Hide suggestion and map for every item.
+        certainty : str
+            "keep" carries the last certainty on, "ask" wants one for each decision, "unsure_only" for unsure answers.
+        keys : mapping, optional
+            Other keys for the card's actions, such as ``{"skip": "x", "accept": ["Enter", "j"]}``; `?` on the card
+            lists the actions. A label's key is set in the taxonomy.
+        view : widget, optional
+            An ipyannotations labeller that gives one label an item, such as
+            ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``, in place of the card. It shows every
+            item blind, without map or certainty.
+        queue : str, optional
+            "relabel" for what taxonomy edits left in doubt, the likely labels first; "second_look" for answers that are
+            likely to be wrong, first to their own authors, without the model's prediction.
 
         Raises
         ------
@@ -421,16 +469,16 @@ class Workbench:
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         check_strategy(strategy)
-        if queue == "second_look":
-            self._weigh()
-        self.project.next(0, queue=queue)  # says in words that a pool is needed, or that there is no such queue
+        if queue == SECOND_LOOK_QUEUE:
+            self.session.update_second_looks()
+        self.project.next(0, queue=queue)  # BadInput without a pool, or when there is no such queue
         if view is not None:
             if certainty != "keep" or keys is not None:
                 raise BadInput("certainty and keys are the card's; a labeller of ipyannotations has no scale, and keys "
                                "of its own. Leave them out, or leave view out to get the card.")
             from .widgets.ipyannotations.labeller import LabellerReview
             with self._wiring:
-                self._review = LabellerReview(self, view, n=n, strategy=strategy, queue=queue)
+                self._review = LabellerReview(self.session, view, n=n, strategy=strategy, queue=queue)
                 return self._review
         if explain is not None and self.project.ranking.predictions is not None:
             from .explain.attribute import METHODS
@@ -438,50 +486,11 @@ class Workbench:
                 raise BadInput(f"saliency method {odd[0]!r} is unknown; known are {', '.join(METHODS)}.")
         from .widgets.card import Review
         with self._wiring:
-            self._review = Review(self, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
-                                  keys=keys, queue=queue)
+            self._review = Review(self.session, n=n, strategy=strategy, explain=explain, blind=blind,
+                                  certainty=certainty, keys=keys, queue=queue)
             return self._review
 
-    def edit_taxonomy(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
-        """A tree of the labels, in which edits are previewed, applied and undone, below the cell. Calling it again
-        closes the earlier one.
-
-        Parameters
-        ----------
-        keys : other keys for what the editor does, such as {"split": "Shift+Y"}; `?` lists what there is
-
-        Raises
-        ------
-        BadInput
-            When a key can't be used.
-        """
-        from .widgets.editor import TaxonomyEditor
-        return self._opened(TaxonomyEditor(self.project, self.example, keys=keys))
-
-    def other_desk(self, label: str | None = None, size: int = 16,
-                   keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
-        """What was answered "other", unsure or flagged "not in the taxonomy", to be sorted by the handful, below the
-        cell. Calling it again closes the earlier one.
-
-        Parameters
-        ----------
-        label : the answer that means "something else"; None finds one called other, others, something else, none of
-            these, miscellaneous or misc
-        size : of a cluster of items that look alike, about
-        keys : other keys for what the desk does, such as {"leave_out": "o"}; `?` lists what there is
-
-        Raises
-        ------
-        BadInput, UnknownLabel
-            When an argument can't be used.
-        """
-        from .project.triage import Others
-        from .widgets.triage import Triage
-        self.pool  # noqa: B018 - says in words that a pool is needed
-        return self._opened(Triage(Others(self.project, label), lambda positions: self.shelf.features(positions),
-                                      size=size, keys=keys))
-
-    # -- the model -------------------------------------------------------------------------------------------
+    # -- the model
 
     def predict(self, n: int | None = None, budget_s: float | None = None) -> pd.DataFrame:
         """Ask the adopted model about every item, or about the next n of the queue.
@@ -507,7 +516,7 @@ class Workbench:
         self.shelf.predictor  # noqa: B018 - says in words that a model is needed
         positions = np.argsort(self.project.queue.draws) if n is None else \
             np.array([item.position for item in self.next(n)], np.int64)
-        self._ask(positions, budget_s=budget_s)
+        self.session.predict(positions, budget_s=budget_s)
         predictions = self.project.ranking.predictions
         assert predictions is not None
         positions = np.sort(positions) if n is None else positions
@@ -527,24 +536,6 @@ class Workbench:
         Rows in the pool's order, columns in the order of `wb.taxonomy.label_ids`; NaN where it wasn't asked yet.
         """
         return self.project.ranking.probs(self.project.lineage)
-
-    def embeddings(self, item_ids: Any = None) -> np.ndarray:
-        """What the adopted model's last layer reads of items: float32, shape (n, n_features).
-
-        Parameters
-        ----------
-        item_ids : one id or several, a row each, NaN where an item can't be read; None for all of the pool in its
-            order, NaN where the model wasn't asked yet (`predict` asks)
-
-        Raises
-        ------
-        ModelError
-            Without a model, or when its last layer isn't found; the message says how to name it.
-        """
-        from .explain.explanations import ids_of
-        if item_ids is None:
-            return self.shelf.embeddings()
-        return self.shelf.embeddings([self.pool.position(item_id) for item_id in ids_of(item_ids)])
 
     def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
                  seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight",
@@ -616,7 +607,7 @@ class Workbench:
         self.shelf.predictor  # noqa: B018 - says in words that a model is needed
         item_ids = ids_of(item_ids)
         if target is None or (isinstance(target, (tuple, list)) and target[0] is None):
-            self._ask(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64))
+            self.session.predict(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64))
         return explain(self.shelf, item_ids, method=method, target=target)
 
     def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
@@ -652,14 +643,6 @@ class Workbench:
             raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected.")
         return self.shelf.check_explanations([methods] if isinstance(methods, str) else methods, n, budget_s=budget_s)
 
-    def models(self) -> pd.DataFrame:
-        """Every model that was adopted or trained, oldest first.
-
-        Columns: model (its version), origin ("given", "trained" or "rolled back"), adopted_at (NaT where it never was),
-        accuracy on the hold-out with n items when it was trained, adopted (True for today's).
-        """
-        return self.shelf.models()
-
     def adopt(self, version_or_net: Any) -> str:
         """Go back to a former model, or go on with a net that you trained yourself; its version comes back.
 
@@ -677,17 +660,136 @@ class Workbench:
         ModelError
             When the version's weights are gone, or the net doesn't fit.
         """
-        self.pool  # noqa: B018 - says in words that a pool is needed
+        self.project.require_pool()
         return self.shelf.take_up(version_or_net)
 
-    def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
-        """The items of which two models say different labels: what a new model won, and what it lost.
+    def training_set(self, *, certainty: str = "weight") -> LabelledImages:
+        """A torch Dataset of the current annotations (consensus, without hold-out and gold), as `finetune` takes it.
 
         Parameters
         ----------
-        before, after : versions of `models()`, or their beginnings. Without `after` the adopted model; without `before`
-            the adopted one too, or where that is `after`, the one adopted before it
-        n : ask about so many items, drawn by chance; None asks about all
+        certainty : as for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels)
+        """
+        from .learn.run import training_set
+        return training_set(self.shelf, certainty=certainty)
+
+    # -- reading
+
+    def annotations(self, taxonomy: int | None = None) -> pd.DataFrame:
+        """The current answers: one row per item and annotator, the latest decision that wasn't retracted.
+
+        Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
+        taxonomy, status, certainty_source ("given" or "carried"). The status is "decided" (by a person, and valid under
+        today's labels), "to_review" where a taxonomy edit left the label in doubt, or "presumed" where such an item is
+        taken for one of the labels it may be, without asking. Beside the verdict "unsure" the label is a best guess.
+
+        Parameters
+        ----------
+        taxonomy : int, optional
+            A version: the answers as that version saw them.
+        """
+        return self.project.annotations(taxonomy)
+
+    def history(self) -> pd.DataFrame:
+        """Every event of the log, one row each, in the order in which it was stored."""
+        return self.project.history()
+
+    def consensus(self) -> pd.DataFrame:
+        """One row per item over its annotators: item_id, label, share (of those who agree), n_answers."""
+        return self.project.consensus()
+
+    def progress(self, n_answers: int = 50) -> Progress:
+        """What the rounds so far achieved, and what the next answers are likely to gain: when is it enough?
+
+        Parameters
+        ----------
+        n_answers : int
+            How many answers back, and how many ahead.
+
+        Returns
+        -------
+        Progress
+            .accuracy, .labels, .suggestions, .times, .people, .difficulty (DataFrames, every share with its n and 95 %
+            interval), .gained, .likely, .plot()
+
+        Raises
+        ------
+        BadInput
+            When n_answers isn't a whole number, 1 or more, or the project was opened without its pool.
+        """
+        from .report.progress import progress
+        self.project.require_pool()
+        return progress(self.project, more=n_answers)
+
+    def archive(self, path: str | os.PathLike[str]) -> Path:
+        """Write the whole project (log, models, predictions; not the items themselves) into one file."""
+        return self.session.archive(Path(path))
+
+    @classmethod
+    def from_archive(cls, path: str | os.PathLike[str], folder: str | os.PathLike[str], **arguments: Any) -> Workbench:
+        """Unpack an archive into a new folder and open it; `arguments` as for `Workbench`.
+
+        Raises
+        ------
+        BadInput
+            When the file isn't an archive of a project, or the folder isn't empty.
+        """
+        archive_.unpack(Path(path), Path(folder))
+        return cls(folder, **arguments)
+
+    def close(self) -> None:
+        """Close the widgets and the log."""
+        if self._review is not None:
+            self._review.close("The project was closed.")
+        for widget in self._open.values():
+            widget.close("The project was closed.")
+        self.project.close()
+
+    # -- wiring
+
+    def _embeddings(self, positions: np.ndarray) -> np.ndarray | None:
+        return None if self._shelf is None or self._shelf.adopted is None else self._shelf.embedded(positions)
+
+    def _explain(self, position: int, method: str, target: str, against: str | None) -> Attribution | None:
+        return self.shelf.explain(position, method, target, against)
+
+    def _label_errors(self) -> SecondLooks:
+        from .learn.soft_labels import soft_labels
+        return SecondLooks(soft_labels(self.shelf).answers, self.project.log.standing_of)
+
+    def _opened(self, widget: W) -> W:
+        """The widget, which takes the place of the one of its kind that was opened before."""
+        with self._wiring:
+            if (former := self._open.get(type(widget))) is not None:
+                former.close("Another one has taken over.")
+            self._open[type(widget)] = widget
+        return widget
+
+
+class Models:
+    """Every model of a project. Called, it gives the table; see `Workbench.models`."""
+
+    def __init__(self, wb: Workbench) -> None:
+        self._wb = wb
+
+    def __call__(self) -> pd.DataFrame:
+        """Every model that was adopted or trained, oldest first.
+
+        Columns: model (its version), origin ("given", "trained" or "rolled back"), adopted_at (NaT where it never was),
+        accuracy on the hold-out with n items when it was trained, adopted (True for today's).
+        """
+        return self._wb.shelf.models()
+
+    def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
+        """The items for which two models suggest different labels: what a new model gained, and what it lost.
+
+        Parameters
+        ----------
+        before, after : str, optional
+            Versions of `models`, or their beginnings. Without `after` the adopted model; without `before` the adopted
+            one too or, where that is `after`, the one adopted before it.
+        n : int, optional
+            Compare on this many items, drawn by chance; on all if missing.
 
         Returns
         -------
@@ -707,43 +809,149 @@ class Workbench:
                 raise BadInput(f"{name} is a {type(version).__name__}; a version of wb.models() is expected, or None.")
         if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        self.pool  # noqa: B018 - says in words that a pool is needed
+        self._wb.project.require_pool()
         from .report.flips import flips
-        return flips(self.shelf, before, after, n=n)
+        return flips(self._wb.shelf, before, after, n=n)
 
-    def training_set(self, *, certainty: str = "weight") -> LabelledImages:
-        """A torch Dataset of the current annotations (consensus, without hold-out and gold), as `finetune` takes it.
-
-        Parameters
-        ----------
-        certainty : as for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels)
-        """
-        from .learn.run import training_set
-        return training_set(self.shelf, certainty=certainty)
-
-    # -- what stands -----------------------------------------------------------------------------------------
-
-    def annotations(self, taxonomy: int | None = None) -> pd.DataFrame:
-        """What stands: one row per item and annotator, the latest decision that wasn't retracted.
-
-        Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
-        taxonomy, status, certainty_source ("given" or "carried"). The status is "decided" (by a person, and valid under
-        today's labels), "to_review" where a taxonomy edit left the label in doubt, or "presumed" where such an item is
-        taken for one of the labels it may be, without asking. Beside the verdict "unsure" the label is a best guess.
+    def embeddings(self, item_ids: Any = None) -> np.ndarray:
+        """The input of the adopted model's last layer, item by item: float32, shape (n, n_features).
 
         Parameters
         ----------
-        taxonomy : a version; the answers as that version saw them
+        item_ids : str or sequence of str, optional
+            A row each, NaN where an item can't be read; without it all of the pool in its order, NaN where the model
+            hasn't predicted yet (`Workbench.predict` does).
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when its last layer isn't found; the message says how to name it.
         """
-        return self.project.annotations(taxonomy)
+        from .explain.explanations import ids_of
+        if item_ids is None:
+            return self._wb.shelf.embeddings()
+        return self._wb.shelf.embeddings([self._wb.pool.position(item_id) for item_id in ids_of(item_ids)])
 
-    def history(self) -> pd.DataFrame:
-        """Every event of the log, one row each, in the order in which it was stored."""
-        return self.project.history()
+    def __repr__(self) -> str:
+        return repr(self())
 
-    def consensus(self) -> pd.DataFrame:
-        """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
-        return self.project.consensus()
+    def _repr_html_(self) -> str:
+        return str(self().to_html())
+
+
+class Edits:
+    """The edits of a project's taxonomy. Called, it gives the table; see `Workbench.edits`."""
+
+    def __init__(self, wb: Workbench) -> None:
+        self._wb = wb
+
+    def __call__(self) -> pd.DataFrame:
+        """Every edit of the taxonomy, oldest first.
+
+        Columns: id, version (that it led to), prose, annotator, acted_at, why, reverts (the edit that it takes back)
+        and reverted_by (the one that takes it back now).
+        """
+        return self._wb.project.edits()
+
+    def open(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
+        """The taxonomy editor below the cell: a tree of labels, in which edits are previewed, applied and undone.
+
+        Calling it again closes the earlier one.
+
+        Parameters
+        ----------
+        keys : mapping, optional
+            Other keys for the editor's actions, such as ``{"split": "Shift+Y"}``; `?` lists the actions.
+
+        Raises
+        ------
+        BadInput
+            When a key can't be used.
+        """
+        from .widgets.editor import TaxonomyEditor
+        return self._wb._opened(TaxonomyEditor(self._wb.project, self._wb.session.example, keys=keys))
+
+    def triage(self, label: str | None = None, size: int = 16,
+               keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
+        """The triage below the cell: items answered "other", unsure or flagged "not in the taxonomy", to be sorted.
+
+        Items that look alike are shown together. Calling it again closes the earlier one.
+
+        Parameters
+        ----------
+        label : str, optional
+            The answer that means "something else"; without it one called other, others, something else, none of these,
+            miscellaneous or misc.
+        size : int
+            Items of a cluster, about.
+        keys : mapping, optional
+            Other keys for the actions, such as ``{"leave_out": "o"}``; `?` lists the actions.
+
+        Raises
+        ------
+        BadInput, UnknownLabel
+            When an argument can't be used.
+        """
+        from .project.triage import Others
+        from .widgets.triage import Triage
+        wb = self._wb
+        wb.project.require_pool()
+        return wb._opened(Triage(Others(wb.project, label), lambda positions: wb.shelf.features(positions),
+                                    size=size, keys=keys))
+
+    def presume(self, tolerance: float = 0.05) -> Presumption:
+        """Label items in doubt automatically, once enough of them were checked by people.
+
+        Call it repeatedly: first it proposes labels for items of which a small classifier is sure, and draws items to
+        be checked, which ``wb.review(queue="relabel")`` then asks first, blind; then it says how many checks are
+        missing; and after 30, 60 and 120 checks whether the rest is good enough and is presumed, or stays in the queue.
+        The status of presumed items is "presumed": they never count as a person's answer.
+
+        Parameters
+        ----------
+        tolerance : float
+            Largest acceptable share of wrong labels, with 95 % confidence.
+
+        Returns
+        -------
+        Presumption
+            .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
+        """
+        from .project.auto_label import go_on
+        wb, project = self._wb, self._wb.project
+        project.refresh()
+        return go_on(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
+                     seed=project.settings["seed"], features=wb.shelf.features, record=project.note_presumed)
+
+    def counts(self) -> pd.DataFrame:
+        """One row per label that may be an answer; quick, however many answers there are.
+
+        Columns: label_id, label, decided (answers that mean it), presumed (items), in_doubt (answers that may mean it).
+        """
+        return self._wb.project.counts()
+
+    def __repr__(self) -> str:
+        return repr(self())
+
+    def _repr_html_(self) -> str:
+        return str(self().to_html())
+
+
+class People:
+    """The annotators of a project. Called, it gives the table; see `Workbench.people`."""
+
+    def __init__(self, wb: Workbench) -> None:
+        self._wb = wb
+
+    def __call__(self) -> pd.DataFrame:
+        """One row per annotator, by name: annotator, n_answers (current ones), n_unsure, n_skipped, last_acted_at."""
+        annotations = self._wb.annotations()
+        verdicts = annotations["verdict"]
+        by_person = annotations.assign(unsure=verdicts == "unsure", skipped=verdicts == "skip").groupby("annotator")
+        table = by_person.agg(n=("verdict", "size"), n_unsure=("unsure", "sum"), n_skipped=("skipped", "sum"),
+                              last_acted_at=("acted_at", "max")).reset_index()
+        table.insert(1, "n_answers", table.pop("n") - table["n_skipped"])
+        return table
 
     def calibration(self, annotator: str | None = None) -> Calibration:
         """Whether people's certainty means anything: how often answers are right at each step of it.
@@ -752,13 +960,14 @@ class Workbench:
 
         Parameters
         ----------
-        annotator : of whom; None takes everybody, and all together
+        annotator : str, optional
+            One annotator; everybody, and all together, if missing.
 
         Returns
         -------
         Calibration
-            .table (n, Brier score, AUROC with its interval, a verdict in words, a flag for who rates everything 10),
-            .curve, .plot()
+            .table (n, Brier score, AUROC with its interval, a verdict in words, a flag for annotators who rate
+            everything 10), .curve, .plot()
 
         Raises
         ------
@@ -767,171 +976,32 @@ class Workbench:
         """
         from .learn.soft_labels import judged
         from .quality.calibration import calibration
-        answers = judged(self.project)
+        answers = judged(self._wb.project)
         if annotator is not None:
-            if annotator not in (known := sorted(set(self.annotations()["annotator"]))):
+            if annotator not in (names := sorted(set(self._wb.annotations()["annotator"]))):
                 raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
-                               f"{', '.join(known) or 'nobody'}.")
+                               f"{', '.join(names) or 'nobody'}.")
             answers = answers[answers["annotator"] == annotator]
         return calibration(answers)
 
-    def progress(self, answers: int = 50) -> Progress:
-        """What the rounds so far came to, and what the next answers are likely to gain: when is it enough?
+    def second_looks(self) -> pd.DataFrame:
+        """The answers that may be wrong, the least probable first: worth a second look.
 
-        Parameters
-        ----------
-        answers : how many answers back, and how many ahead
-
-        Returns
-        -------
-        Progress
-            .accuracy, .labels, .suggestions, .times, .people, .difficulty (DataFrames, every share with its n and 95 %
-            interval), .gained, .likely, .plot()
-
-        Raises
-        ------
-        BadInput
-            When answers isn't a whole number, 1 or more, or the project was opened without its pool.
+        Columns: item_id, annotator, label, certainty, right (the probability that it is right), looked (whether its
+        author confirmed it at a second look already). Estimated as for ``finetune(certainty="soft")``,
+        docs/certainty.md.
         """
-        from .report.progress import progress
-        self.pool  # noqa: B018 - says in words that a pool is needed
-        return progress(self.project, more=answers)
+        frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
+        return pd.DataFrame({"item_id": frame["item_id"], "annotator": frame["annotator"],
+                             "label": [taxonomy.name_of(label_id) for label_id in frame["label_id"]],
+                             "certainty": frame["certainty"], "right": frame["right"],
+                             "looked": frame["chosen_by"] == SECOND_LOOK})
 
-    def archive(self, path: str | os.PathLike[str]) -> Path:
-        """Write the whole project (log, models, predictions; not the items themselves) into one file."""
-        return archive_.write(self.project, Path(path))
+    def __repr__(self) -> str:
+        return repr(self())
 
-    @classmethod
-    def from_archive(cls, path: str | os.PathLike[str], folder: str | os.PathLike[str], **arguments: Any) -> Workbench:
-        """Unpack an archive into a new folder and open it; `arguments` as for `Workbench`.
-
-        Raises
-        ------
-        BadInput
-            When the file isn't an archive of a project, or the folder isn't empty.
-        """
-        archive_.unpack(Path(path), Path(folder))
-        return cls(folder, **arguments)
-
-    def close(self) -> None:
-        """Close the cards and let go of the log."""
-        if self._review is not None:
-            self._review.close("The project was closed.")
-        for widget in self._open.values():
-            widget.close("The project was closed.")
-        self.project.close()
-
-    # -- what views and simulated people need ----------------------------------------------------------------
-
-    @property
-    def project_id(self) -> str:
-        """The project's own random id."""
-        return self.project.id
-
-    def prepare(self, items: Iterable[Item]) -> None:
-        """Have predictions ready for these items, where there is a model."""
-        if self.project.ranking.predictions is not None:
-            self._ask(np.array([item.position for item in items], np.int64))
-
-    def prediction(self, position: int) -> Prediction | None:
-        """What the model says of one item, asking it when needed; None without a model, or for an unreadable item."""
-        if self.project.ranking.predictions is None:
-            return None
-        self._ask(np.array([position], np.int64))
-        return self.project.prediction(position)
-
-    def explanation(self, position: int, *, method: str, target: str, against: str | None = None
-                    ) -> Attribution | None:
-        """Why the model would say `target` (a label_id) of one item, or say it rather than `against`; None without a
-        model."""
-        if self.project.ranking.predictions is None:
-            return None
-        return self.shelf.explain(position, method, target, against)
-
-    def item(self, item_id: str) -> Item:
-        """One item outside the queue, to be looked at again."""
-        return self.project.item(item_id)
-
-    def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
-        """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
-        return self.project.latest(n, annotator)
-
-    def example(self, name: str, *, side: int = 96) -> bytes:
-        """A small PNG of a label's example: an item of the pool, or an image file in the project's folder.
-
-        Raises
-        ------
-        ImageError
-            When it is neither, lies outside the folder, or can't be read.
-        """
-        if name in self.pool:
-            return self.pool.thumbnail(self.pool.position(name), side=side)
-        return thumbnail_in(self.folder, name, side)
-
-    def would_show(self, item: Item) -> Seen:
-        """What a person would see of an item now."""
-        prediction = self.project.prediction(item.position)
-        return Seen(suggestion=None if prediction is None else prediction.suggestion, hidden=item.blind,
-                    probs={} if prediction is None else prediction.top(SHOWN_PROBS), chosen_by=item.chosen_by,
-                    model=None if prediction is None else prediction.model, taxonomy=self.taxonomy.version)
-
-    def tally(self, annotator: str | None = None) -> dict[str, Any]:
-        """Where an annotator stands: answered, today, in_round, open, items, round, taxonomy, holdout."""
-        return self.project.tally(annotator)
-
-    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came."""
-        return self.project.subscribe(listener)
-
-    def _opened(self, widget: W) -> W:
-        """The widget, which takes the place of the one of its kind that was opened before."""
-        with self._wiring:
-            if (former := self._open.get(type(widget))) is not None:
-                former.close("Another one has taken over.")
-            self._open[type(widget)] = widget
-        return widget
-
-    def count_simulation(self, annotator: str, seed: int) -> int:
-        """How many times this session has simulated this annotator before; counts this time."""
-        self._simulations[annotator, seed] += 1
-        return self._simulations[annotator, seed] - 1
-
-    def _foresee(self, strategy: str | Strategy | None, annotator: str | None, budget_s: float = FORESEEN_S) -> None:
-        """Have enough open items predicted for an order by doubt: a model that was just adopted has spoken of few."""
-        check_strategy(strategy)
-        self.pool  # noqa: B018 - says in words that a pool is needed
-        project, modelled = self.project, self.project.ranking.predictions is not None
-        if strategy != "random" and modelled:
-            self._ask(project.unforeseen(FORESEEN, annotator), budget_s=budget_s)
-        if project.chooser.sees_embeddings(strategy, project.queue, project.lineage):
-            known = project.queue.taught()[-RECALLED:]
-            among = project.queue.foremost(FORESEEN, annotator or self.annotator)
-            if modelled:
-                self._ask(known, budget_s=budget_s)
-            if self._embedded(among) is None:
-                self._looks.prepare(np.union1d(known, among), budget_s=max(budget_s, LOOKED_FOR_S))
-
-    def _embedded(self, positions: np.ndarray) -> np.ndarray | None:
-        """What the model's last layer read of some items, as far as it was asked; None without a model."""
-        return None if self._shelf is None or self._shelf.adopted is None else self._shelf.embedded(positions)
-
-    def _ask(self, positions: np.ndarray, *, budget_s: float | None = None, at_once: int = 256) -> None:
-        """Let the model speak of the items it wasn't asked about yet."""
-        began = time.monotonic()
-        predictions = self.project.ranking.predictions
-        if predictions is None:
-            raise ModelError("there is no model yet; pass model=... to the workbench, or fine-tune first.")
-        missing = predictions.missing(positions)
-        # How long one item takes is found on a few, so that a large net keeps to its budget too.
-        n, done = (at_once if budget_s is None else 8), 0
-        while done < len(missing):
-            self.shelf.ask(missing[done:done + n])
-            done += n
-            if budget_s is not None:
-                spent = time.monotonic() - began
-                if spent >= budget_s:
-                    return
-                n = int(min(at_once, max(8, done * (budget_s - spent) / spent)))
+    def _repr_html_(self) -> str:
+        return str(self().to_html())
 
 
 def _system_user() -> str:

@@ -369,8 +369,8 @@ def test_the_default_annotator_is_the_hub_user_else_the_systems(bench, monkeypat
     monkeypatch.delenv("JUPYTERHUB_USER")
     monkeypatch.setattr("getpass.getuser", lambda: "jovyan")
     wb = bench("binder", annotator=None)
-    assert (wb.annotator, wb.annotator_is_default) == ("jovyan", True)
-    wb.rename_annotator("grace")
+    assert (wb.annotator, wb.session.annotator_is_default) == ("jovyan", True)
+    wb.session.rename_annotator("grace")
     assert wb.decide("0", label="dark").annotator == "grace"
 
 
@@ -402,13 +402,13 @@ def test_an_example_is_an_item_or_an_image_in_the_projects_folder_and_nothing_ou
         Image.fromarray(np.full((200, 100), 7, np.uint8)).save(path)
     (wb.folder / "notes.txt").write_text("no image")
     for name, size in ((str(wb.pool.ids[0]), None), ("like.png", (48, 96))):
-        with Image.open(io.BytesIO(wb.example(name))) as image:
+        with Image.open(io.BytesIO(wb.session.example(name))) as image:
             assert image.format == "PNG"
             assert size in (None, image.size)
     for name, words in (("../secret.png", "outside the project's folder"), (str(tmp_path / "secret.png"), "outside"),
                         ("nowhere.png", "neither an item"), ("notes.txt", "isn't an image")):
         with pytest.raises(ImageError, match=words):
-            wb.example(name)
+            wb.session.example(name)
 
 
 def test_a_saliency_method_that_does_not_exist_is_named_before_the_card_opens(bench):

@@ -137,6 +137,17 @@ class Project:
             raise BadInput(f"{self.folder} was opened without a pool, for reading; open it with its pool to do this.")
         return self._pool
 
+    def require_pool(self) -> None:
+        """BadInput where the project was opened without its items."""
+        self.pool  # noqa: B018
+
+    def abandon(self) -> None:
+        """Close the project after a failed opening; a log that was made just now doesn't stay in the way."""
+        self.close()
+        if self.log.created:
+            for name in ("log.db", "log.db-journal", "pool.ids"):
+                (self.folder / name).unlink(missing_ok=True)
+
     # -- acts: what a person can do --------------------------------------------------------------------------
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
@@ -290,7 +301,7 @@ class Project:
 
     def counts(self) -> pd.DataFrame:
         """How many answers mean each label, are presumed to, or may: quick, however many there are."""
-        self.pool  # noqa: B018 - says in words that a pool is needed
+        self.require_pool()
         with self.state.lock:
             self.refresh()
             presumed, doubtful = self.state.presumed, self.state.label_index.doubtful(self.lineage)
@@ -692,7 +703,7 @@ class Project:
 
     def content(self, position: int) -> str | None:
         """What lies under an item now, as the log keeps it: its hash, and for a file its size and time."""
-        self.pool  # noqa: B018 - says in words that a pool is needed
+        self.require_pool()
         return self.state.contents.of(position)
 
     def _answered(self) -> list[tuple[int, int]]:

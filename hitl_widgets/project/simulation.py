@@ -16,10 +16,9 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from ..errors import BadInput, ImageError
-from ..items.pool import Pool
-from ..records import Decision, Item, Items, Prediction, Seen, check_annotator, utc_now
-from ..taxonomy.labels import Taxonomy
+from ..records import Item, Prediction, Seen, check_annotator, utc_now
 from .project import Project
+from .session import Session
 
 AT_ONCE = 10
 # Seconds a person takes, median, as far as a glance tells: agreeing is quicker than naming, naming than correcting.
@@ -27,19 +26,9 @@ MEDIAN_S = {"accept": 1.2, "answer": 1.9, "correct": 2.4}
 
 
 class Bench(Protocol):
-    """What a simulated annotator needs of a workbench: what a person has."""
+    """What a simulated annotator needs of a workbench: its session."""
 
-    @property
-    def project(self) -> Project: ...
-    @property
-    def pool(self) -> Pool: ...
-    @property
-    def taxonomy(self) -> Taxonomy: ...
-    def claim(self, n: int, *, annotator: str, queue: str | None = None) -> Items: ...
-    def prepare(self, items: Items) -> None: ...
-    def would_show(self, item: Item) -> Seen: ...
-    def decide(self, item_id: str, **what: Any) -> Decision: ...
-    def count_simulation(self, annotator: str, seed: int) -> int: ...
+    session: Session
 
 
 def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n: int = 200, error: float = 0.05,
@@ -75,7 +64,8 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise BadInput(f"n is {n!r}; a number of decisions, 0 or more, is expected.")
     annotator = check_annotator(annotator)
-    project, taxonomy = wb.project, wb.taxonomy
+    session = wb.session
+    project, taxonomy = session.project, session.taxonomy
     if isinstance(truth, pd.Series) and (project.pool.positions(truth.index) >= 0).all():
         truth = truth.to_dict()
     if not isinstance(truth, Mapping):
@@ -84,8 +74,8 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
                            "expected.")
         truth = dict(zip(project.pool.ids, truth, strict=True))
     known = {str(item_id): taxonomy.answer(str(label)).id for item_id, label in truth.items()}
-    confusion, n = _PoolConfusion(wb, known), min(int(n), len(project.pool) + 1)
-    call = wb.count_simulation(annotator, seed)
+    confusion, n = _PoolConfusion(project, known), min(int(n), len(project.pool) + 1)
+    call = session.count_simulation(annotator, seed)
     ids = [uuid.uuid5(uuid.NAMESPACE_OID, f"{project.id}/{annotator}/{seed}/{call}/{k}").hex for k in range(n)]
     open_turns = [k for k in range(n) if project.log.get(ids[k]) is None]
     if n and not open_turns:
@@ -94,25 +84,25 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
     clock = utc_now() - timedelta(seconds=2.5 * float(np.sum(paces)))
     rows: list[dict[str, Any]] = []
     while len(rows) < len(open_turns):
-        items = wb.claim(min(AT_ONCE, len(open_turns) - len(rows)), annotator=annotator, queue=queue)
+        items = session.claim(min(AT_ONCE, len(open_turns) - len(rows)), annotator=annotator, queue=queue)
         if not items:
             print(f"{annotator!r} found nothing more to decide after {len(rows)} items.")
             break
         try:
             if unknown := [item.id for item in items if item.id not in known]:
                 raise BadInput(f"item {unknown[0]!r} has no truth; pass one for each item of the pool.")
-            wb.prepare(items)
+            session.prepare(items)
             for item in items:
                 k = open_turns[len(rows)]
                 rng = np.random.default_rng([seed, call, k])
-                seen, prediction = wb.would_show(item), project.prediction(item.position)
+                seen, prediction = session.would_show(item), project.prediction(item.position)
                 label_id = _choose(rng, known[item.id], seen, prediction, confusion, item, error=error, bias=bias)
                 right = label_id == known[item.id]
                 verdict = "answer" if seen.visible_suggestion is None else \
                     "accept" if label_id == seen.visible_suggestion else "correct"
                 took = MEDIAN_S[verdict] * paces[len(rows)]
                 clock += timedelta(seconds=took)
-                decision = wb.decide(
+                decision = session.decide(
                     item.id, label=label_id, certainty=_certainty(rng, right, auroc), annotator=annotator, id=ids[k],
                     seen=Seen.from_dict({**seen.to_dict(), "certainty": "given", "shown_ms": round(1000 * took)}),
                     acted_at=clock)
@@ -153,18 +143,18 @@ def _certainty(rng: np.random.Generator, right: bool, auroc: float) -> int:
 class _PoolConfusion:
     """Which labels look alike, from the pixels alone: how near an item is to the mean picture of each label."""
 
-    def __init__(self, wb: Bench, known: Mapping[str, str]) -> None:
-        self._wb, self._known = wb, known
+    def __init__(self, project: Project, known: Mapping[str, str]) -> None:
+        self._project, self._known = project, known
         self._means: tuple[list[str], np.ndarray] | None = None
 
     def weights(self, item: Item) -> tuple[list[str], np.ndarray]:
         """Label ids, and how much the item looks like each."""
         if self._means is None:
-            sums: dict[str, list[np.ndarray]] = {label_id: [] for label_id in self._wb.taxonomy.label_ids}
+            sums: dict[str, list[np.ndarray]] = {label_id: [] for label_id in self._project.taxonomy.label_ids}
             for item_id, label_id in self._known.items():
                 pictures = sums.get(label_id)
-                if pictures is not None and len(pictures) < 30 and item_id in self._wb.pool \
-                        and (small := self._small(self._wb.pool.position(item_id))) is not None:
+                if pictures is not None and len(pictures) < 30 and item_id in self._project.pool \
+                        and (small := self._small(self._project.pool.position(item_id))) is not None:
                     pictures.append(small)
             grey = np.full(64, 0.5)
             self._means = (list(sums), np.array([np.mean(p, axis=0) if p else grey for p in sums.values()]))
@@ -178,7 +168,7 @@ class _PoolConfusion:
     def _small(self, position: int) -> np.ndarray | None:
         """An item shrunk to 8 x 8 grey values, 0 to 1, as one row; None where it can't be read."""
         try:
-            image = self._wb.pool.load(position)
+            image = self._project.pool.load(position)
         except ImageError:
             return None
         grey = image if image.ndim == 2 else image.mean(axis=2)

@@ -64,7 +64,7 @@ for item_id, kind in zip(pool.ids[:300], kinds):
 wb.apply(edits.describe("shoe", link="https://example.org/shoes"), why="a page for newcomers")
 wb.apply(edits.rename("Trouser", "trousers"))""".replace("{data}", str(
     Path(__file__).parents[3] / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"))
-TREE, DESK = "wb.edit_taxonomy()", "wb.other_desk()"
+TREE, DESK = "wb.edits.open()", "wb.edits.triage()"
 
 
 @dataclass(frozen=True)

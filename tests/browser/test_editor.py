@@ -59,7 +59,7 @@ def opened(lab: Lab, request: pytest.FixtureRequest):
 
 
 def open_editor(opened, *cells: str, **more: str) -> Notebook:
-    notebook = opened(ANSWERED, *cells, "wb.edit_taxonomy()", **more)
+    notebook = opened(ANSWERED, *cells, "wb.edits.open()", **more)
     notebook.page.locator(".hitl-editor:not([data-version='0'])").wait_for()
     tree(notebook).focus()
     notebook.page.keyboard.press("Home")
@@ -67,7 +67,7 @@ def open_editor(opened, *cells: str, **more: str) -> Notebook:
 
 
 def open_desk(opened, *cells: str) -> Notebook:
-    notebook = opened(OTHERS, *cells, "wb.other_desk()")
+    notebook = opened(OTHERS, *cells, "wb.edits.triage()")
     notebook.page.locator(".hitl-triage[data-lying='30']").wait_for()
     notebook.page.locator(".hitl-grid").focus()
     return notebook

@@ -159,7 +159,7 @@ def test_after_an_edit_maps_follow_as_far_as_the_labels_carry_over_exactly(bench
 def test_the_card_still_gets_one_map_at_a_time(bench):
     wb = bench(model=small_net())
     target = wb.taxonomy.label("dark").id
-    one = wb.explanation(3, method="saliency", target=target)
+    one = wb.session.explanation(3, method="saliency", target=target)
     assert (one.item_id, one.method, one.target, one.against) == ("3", "saliency", target, None)
     np.testing.assert_array_equal(one.values, wb.explain("3", "saliency", "dark").attributions[0].values)
 

@@ -197,20 +197,21 @@ def bench(tmp_path):
 def test_embeddings_come_with_the_predictions_in_one_pass(bench, monkeypatch):
     model = net()
     wb = bench(model=model)
-    assert np.isnan(wb.embeddings()[10:]).all()
+    assert np.isnan(wb.models.embeddings()[10:]).all()
     wb.predict()
     monkeypatch.setattr(wb.shelf.predictor, "predict_and_embed", None)  # nothing is asked a second time
-    assert wb.embeddings().shape == (30, 6)
-    np.testing.assert_allclose(wb.embeddings(), expected(model), atol=1e-5)
+    assert wb.models.embeddings().shape == (30, 6)
+    np.testing.assert_allclose(wb.models.embeddings(), expected(model), atol=1e-5)
 
 
 def test_embeddings_of_some_items_are_asked_for_when_needed(bench):
     model = net()
     wb = bench(model=model)
-    np.testing.assert_allclose(wb.embeddings([wb.pool.ids[7], wb.pool.ids[3]]), expected(model)[[7, 3]], atol=1e-5)
-    np.testing.assert_allclose(wb.embeddings(wb.pool.ids[29]), expected(model)[[29]], atol=1e-5)
+    np.testing.assert_allclose(wb.models.embeddings([wb.pool.ids[7], wb.pool.ids[3]]), expected(model)[[7, 3]],
+                               atol=1e-5)
+    np.testing.assert_allclose(wb.models.embeddings(wb.pool.ids[29]), expected(model)[[29]], atol=1e-5)
     wb.close()
-    np.testing.assert_allclose(bench(model=model).embeddings()[[7, 3, 29]], expected(model)[[7, 3, 29]], atol=1e-5)
+    np.testing.assert_allclose(bench(model=model).models.embeddings()[[7, 3, 29]], expected(model)[[7, 3, 29]], atol=1e-5)
 
 
 def test_another_model_has_other_embeddings(bench):
@@ -231,14 +232,14 @@ def test_without_a_model_features_are_the_pixels_alone(bench):
     wb = bench()
     np.testing.assert_allclose(wb.shelf.features(range(30))[:, :30], features(pixels(IMAGES)), atol=1e-5)
     with pytest.raises(ModelError, match="no model yet"):
-        wb.embeddings()
+        wb.models.embeddings()
 
 
 def test_a_last_layer_is_named_where_it_is_not_found(bench):
     model = nn.Sequential(nn.Conv2d(1, 5, 3, stride=4), nn.Conv2d(5, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     wb = bench(model=model)
     with pytest.raises(ModelError, match=r"hw.Workbench\(\.\.\., head="):
-        wb.embeddings()
+        wb.models.embeddings()
     assert len(wb.predict()) == 30
     wb.close()
-    assert bench(model=model, head="1").embeddings().shape == (30, 5)
+    assert bench(model=model, head="1").models.embeddings().shape == (30, 5)

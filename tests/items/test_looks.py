@@ -66,6 +66,6 @@ def test_a_models_own_view_takes_the_place_of_pixels(tmp_path):
     wb.finetune(epochs=1)
     wb.next(20)
     rows = wb.project.chooser.look(np.arange(120))
-    assert rows.shape[1] == wb.embeddings().shape[1]
+    assert rows.shape[1] == wb.models.embeddings().shape[1]
     assert {item.chosen_by for item in wb.next(20)} == {"typiclust", "audit"}
     wb.close()

@@ -709,7 +709,7 @@ class TwoPeople(RuleBasedStateMachine):
             again = self.opened("eve")
             assert again.taxonomy == self.people[0].taxonomy
             assert again.relabel_queue("ann").equals(self.people[0].relabel_queue("ann"))
-            assert again.counts().equals(self.people[0].counts())
+            assert again.edits.counts().equals(self.people[0].counts())
             for who in (*self.people, again):
                 who.close()
             self.kept.cleanup()

@@ -116,7 +116,7 @@ def wb(tmp_path):
 
 
 def test_the_workbench_judges_by_gold_and_by_the_other_annotators(wb):
-    found = wb.calibration()
+    found = wb.people.calibration()
     table = found.table.set_index("annotator")
     assert "tells right from wrong (AUROC 1.00" in table.loc["ada", "verdict"]
     assert "rates nearly everything 10" in table.loc["bob", "verdict"]
@@ -130,6 +130,6 @@ def test_the_workbench_judges_by_gold_and_by_the_other_annotators(wb):
 
 
 def test_one_annotator_can_be_asked_for(wb):
-    assert wb.calibration("ada").table["annotator"].tolist() == ["ada"]
+    assert wb.people.calibration("ada").table["annotator"].tolist() == ["ada"]
     with pytest.raises(BadInput, match="'zoe' has answered nothing; there are answers by: ada, bob, eve"):
-        wb.calibration("zoe")
+        wb.people.calibration("zoe")

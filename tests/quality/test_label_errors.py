@@ -84,10 +84,10 @@ def test_wrong_answers_come_back_blind_and_a_second_look_is_a_revision(wb):
     items = wb.next(15, queue="second_look")
     assert sum(item.id in wrong for item in items) >= 10
     assert all(item.blind and item.chosen_by == "second look" for item in items)
-    assert wb.would_show(items[0]).hidden
+    assert wb.session.would_show(items[0]).hidden
     first = items[0]
     former = wb.annotations().set_index("item_id").loc[first.id, "decision_id"]
-    decision = wb.decide(first.id, label=NAMES[TRUTH[first.position]], seen=wb.would_show(first))
+    decision = wb.decide(first.id, label=NAMES[TRUTH[first.position]], seen=wb.session.would_show(first))
     assert (decision.replaces, decision.verdict, decision.seen.chosen_by) == (former, "answer", "second look")
     assert first.id not in [item.id for item in wb.claim(15, queue="second_look")]
 
@@ -95,10 +95,10 @@ def test_wrong_answers_come_back_blind_and_a_second_look_is_a_revision(wb):
 def test_who_stands_by_an_answer_is_not_asked_again_but_another_is(wb):
     [item] = wb.next(1, queue="second_look")
     label = wb.annotations().set_index("item_id").loc[item.id, "label"]
-    wb.decide(item.id, label=label, seen=wb.would_show(item))
+    wb.decide(item.id, label=label, seen=wb.session.would_show(item))
     assert item.id not in [other.id for other in wb.next(50, queue="second_look")]
     assert item.id in [other.id for other in wb.next(50, queue="second_look", annotator="bob")]
-    table = wb.second_looks().set_index("item_id")
+    table = wb.people.second_looks().set_index("item_id")
     assert table.loc[item.id, "looked"]
     assert table["right"].is_monotonic_increasing
     assert set(table.columns) == {"annotator", "label", "certainty", "right", "looked"}
@@ -114,7 +114,7 @@ def test_without_answers_there_is_nothing_to_look_at_again(tmp_path):
     wb = hw.Workbench(tmp_path / "q", hw.Pool.from_images(IMAGES[:20]), hw.Taxonomy(NAMES), annotator="ada",
                       device="cpu")
     assert len(wb.next(5, queue="second_look")) == 0
-    assert wb.second_looks().empty
+    assert wb.people.second_looks().empty
     with pytest.raises(BadInput, match="relabel, second_look"):
         wb.next(5, queue="third_look")
     wb.close()

@@ -36,7 +36,7 @@ def two(bench):
 
 def test_items_that_another_model_calls_otherwise_are_listed_with_both_confidences(two):
     wb, former, new = two
-    flips = wb.flips()
+    flips = wb.models.flips()
     assert (flips.before, flips.after, flips.n_items, len(flips)) == (former, new, 8, 4)
     items = flips.items
     assert sorted(items["item_id"]) == ["0", "2", "4", "6"]
@@ -53,7 +53,7 @@ def test_where_an_answer_is_known_it_says_which_model_was_right(two):
     wb, former, new = two
     wb.gold({"0": "dark"})
     wb.decide("2", label="light")
-    flips = wb.flips()
+    flips = wb.models.flips()
     items = flips.items.set_index("item_id")
     assert items.loc["0", ["answer", "right", "role"]].tolist() == ["dark", "after", "measures"]
     assert items.loc["2", ["answer", "right", "role"]].tolist() == ["light", "before", "teaches"]
@@ -73,16 +73,16 @@ def test_a_third_label_makes_neither_right(bench):
     wb = bench(model=says(0), holdout=0, preprocess=hw.Preprocess(16))
     wb.adopt(says(1))
     wb.gold({POOL.ids[0]: NAMES[2]})
-    assert wb.flips().items.set_index("item_id").loc[POOL.ids[0], "right"] == "neither"
+    assert wb.models.flips().items.set_index("item_id").loc[POOL.ids[0], "right"] == "neither"
 
 
 def test_either_model_can_be_named_by_the_beginning_of_its_version(two):
     wb, former, new = two
-    turned = wb.flips(new[:6], former[:6])
+    turned = wb.models.flips(new[:6], former[:6])
     assert (turned.before, turned.after) == (new, former)
     assert set(turned.items["before"]) == {"dark"}
-    assert wb.flips(before=former[:6]).after == new
-    assert wb.flips(after=former).before == new  # the adopted one is what it is held against
+    assert wb.models.flips(before=former[:6]).after == new
+    assert wb.models.flips(after=former).before == new  # the adopted one is what it is held against
     assert wb.shelf.adopted == new
 
 
@@ -90,7 +90,7 @@ def test_a_model_that_was_not_adopted_is_held_against_the_one_that_is(bench):
     wb = bench(model=small_net())
     label_some(wb)
     run = wb.finetune(epochs=3, adopt="never")
-    flips = wb.flips(after=run.model)
+    flips = wb.models.flips(after=run.model)
     assert (flips.before, flips.after) == (wb.shelf.adopted, run.model)
     said = wb.predict().set_index("item_id")["label"]
     assert (said[flips.items["item_id"]].to_numpy() == flips.items["before"]).all()
@@ -102,32 +102,32 @@ def test_a_model_that_was_not_adopted_is_held_against_the_one_that_is(bench):
 
 def test_what_a_former_model_said_is_kept_and_not_asked_again(two, monkeypatch):
     wb, former, new = two
-    wb.flips()
+    wb.models.flips()
     monkeypatch.setattr(NetPredictor, "predict", lambda self, positions: pytest.fail("asked again"))
     monkeypatch.setattr(NetPredictor, "predict_and_embed", lambda self, positions: pytest.fail("asked again"))
-    assert len(wb.flips()) == len(wb.flips(new, former)) == 4
+    assert len(wb.models.flips()) == len(wb.models.flips(new, former)) == 4
 
 
 def test_a_model_whose_weights_are_gone_is_told(two):
     wb, former, _ = two
     wb.shelf.path(former).unlink()
     with pytest.raises(ModelError, match=f"weights of {former} are gone"):
-        wb.flips()
+        wb.models.flips()
 
 
 def test_only_so_many_items_are_asked_about(two):
     wb, *_ = two
-    assert wb.flips(n=3).n_items == 3
+    assert wb.models.flips(n=3).n_items == 3
 
 
 def test_models_from_before_a_taxonomy_edit_are_compared_under_todays_labels(bench):
     wb = bench(model=Says([3.0, 0.0, 0.0], [3.0, 0.0, 0.0]), holdout=0, preprocess=hw.Preprocess(16))
     wb.adopt(Says([0.0, 3.0, 0.0], [0.0, 0.0, 3.0]))
-    assert len(wb.flips()) == len(POOL)
+    assert len(wb.models.flips()) == len(POOL)
     wb.apply(edits.merge(["dark", "light"], "plain"))
     n_light = int((IMAGES.mean(axis=(1, 2)) > 127.5).sum())
-    assert len(wb.flips()) == n_light  # dark and light are one label now
-    assert set(wb.flips().items["after"]) == {"striped"}
+    assert len(wb.models.flips()) == n_light  # dark and light are one label now
+    assert set(wb.models.flips().items["after"]) == {"striped"}
 
 
 def test_an_item_that_cannot_be_read_is_left_out(bench, tmp_path):
@@ -138,14 +138,14 @@ def test_an_item_that_cannot_be_read_is_left_out(bench, tmp_path):
                preprocess=hw.Preprocess(16, channels=1))
     (tmp_path / "b.png").write_bytes(b"torn")
     wb.adopt(Says([0.0, 3.0, 0.0], [0.0, 3.0, 0.0]))
-    assert (wb.flips().n_items, len(wb.flips())) == (1, 1)
+    assert (wb.models.flips().n_items, len(wb.models.flips())) == (1, 1)
 
 
 def test_thumbnails_are_plotted_with_names_that_hold_dollars(bench):
     wb = bench(taxonomy=["$a", "b$", "$c$"], model=Says([3.0, 0.0, 0.0], [3.0, 0.0, 0.0]), holdout=0,
                preprocess=hw.Preprocess(16))
     wb.adopt(Says([0.0, 3.0, 0.0], [0.0, 3.0, 0.0]))
-    figure = wb.flips().plot(5)
+    figure = wb.models.flips().plot(5)
     assert sum(bool(axes.images) for axes in figure.axes) == 5
     assert "$a 0.91" in figure.axes[0].get_title(loc="left")
     assert figure.axes[0].get_title(loc="left").endswith("no answer yet")
@@ -155,7 +155,7 @@ def test_thumbnails_are_plotted_with_names_that_hold_dollars(bench):
 def test_no_flips_are_an_empty_table(two):
     wb, _, new = two
     twin = wb.adopt(Says([1.5, 0.0], [0.0, 2.0]))
-    flips = wb.flips(new, twin)
+    flips = wb.models.flips(new, twin)
     assert len(flips) == 0
     assert list(flips.items) == ["item_id", "before", "before_confidence", "after", "after_confidence", "moved",
                                  "answer", "right", "role"]
@@ -173,8 +173,8 @@ def test_what_cannot_be_compared_is_said(two, arguments, said):
 def test_one_model_alone_has_nothing_to_be_held_against(bench):
     wb = bench(model=small_net())
     with pytest.raises(BadInput, match="nothing to hold it against"):
-        wb.flips()
+        wb.models.flips()
     with pytest.raises(BadInput, match="are one model"):
-        wb.flips(wb.shelf.adopted, wb.shelf.adopted)
+        wb.models.flips(wb.shelf.adopted, wb.shelf.adopted)
     with pytest.raises(ModelError, match="no model yet"):
-        bench("q").flips()
+        bench("q").models.flips()

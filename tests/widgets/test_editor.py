@@ -85,7 +85,7 @@ def opened(bench):
         wb.decide(item_id, label="T-shirt")
     for item_id in IDS[5:8]:
         wb.decide(item_id, label="shoe")
-    return wb, Browser(wb.edit_taxonomy())
+    return wb, Browser(wb.edits.open())
 
 
 def test_hello_is_answered_ready_and_the_tree_with_its_counts_follows(opened):
@@ -245,7 +245,7 @@ def test_what_can_not_be_read_is_rejected_with_a_reason(opened, act):
 
 
 def test_a_project_without_its_pool_can_be_edited_too(opened, bench):
-    browser = Browser(bench(annotator="bob", pool=False).edit_taxonomy())
+    browser = Browser(bench(annotator="bob", pool=False).edits.open())
     browser.hello()
     assert browser.of_kind("counts")[0]["count"] == (0, 0)
     assert browser.preview(edits.add("Hat"))["preview"]["carried"] == 0
@@ -253,7 +253,7 @@ def test_a_project_without_its_pool_can_be_edited_too(opened, bench):
 
 
 def test_ten_thousand_labels_are_there_in_two_seconds(bench):
-    browser = Browser(bench([f"label {n:05d}" for n in range(10_000)]).edit_taxonomy())
+    browser = Browser(bench([f"label {n:05d}" for n in range(10_000)]).edits.open())
     began = time.monotonic()
     browser.hello()
     assert len(browser.of_kind("taxonomy")[0]["taxonomy"]["labels"]) == 10_000
@@ -263,7 +263,7 @@ def test_ten_thousand_labels_are_there_in_two_seconds(bench):
 def test_a_second_editor_closes_the_first_and_closing_the_project_closes_it(opened):
     wb, browser = opened
     browser.hello()
-    second = Browser(wb.edit_taxonomy())
+    second = Browser(wb.edits.open())
     assert browser.of_kind("closed")
     wb.close()
     assert second.of_kind("closed")
@@ -272,7 +272,7 @@ def test_a_second_editor_closes_the_first_and_closing_the_project_closes_it(open
 def test_a_key_that_is_taken_is_refused(opened):
     wb, _ = opened
     with pytest.raises(BadInput, match="'Shift\\+S'"):
-        wb.edit_taxonomy(keys={"merge": "Shift+S"})
+        wb.edits.open(keys={"merge": "Shift+S"})
 
 
 # -- counts

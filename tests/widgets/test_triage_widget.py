@@ -314,7 +314,7 @@ def wait_for(truth: Callable[[], Any], timeout_s: float = 20.0) -> Any:
 @pytest.fixture
 def opened(laid):
     wb, _ = laid
-    desk = wb.other_desk(size=4)
+    desk = wb.edits.triage(size=4)
     return wb, desk, Browser(desk)
 
 
@@ -406,14 +406,14 @@ def test_an_edit_by_somebody_else_changes_the_labels_to_choose_from(opened, benc
 def test_a_second_desk_closes_the_first(opened):
     wb, _, browser = opened
     browser.hello()
-    wb.other_desk()
+    wb.edits.triage()
     assert browser.of_kind("closed")
 
 
 def test_a_desk_needs_a_pool_and_a_size(tmp_path, bench):
     wb = bench()
     with pytest.raises(BadInput, match="size is 0"):
-        wb.other_desk(size=0)
+        wb.edits.triage(size=0)
     wb.close()
     with pytest.raises(BadInput, match="without a pool"):
-        hw.Workbench(tmp_path / "p").other_desk()
+        hw.Workbench(tmp_path / "p").edits.triage()

@@ -1,0 +1,260 @@
+"""A session: what the widgets and simulated annotators use of a project, beside its public acts. Start with `Session`.
+
+The project knows no model. A session is given functions that ask one, and has predictions and image features ready for
+the items that the queue is about to consider, within a budget of seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import ModelError
+from ..items.images import thumbnail_in
+from ..items.looks import Looks
+from ..items.pool import Pool
+from ..quality.label_errors import SecondLooks
+from ..records import Attribution, Decision, Item, Items, Prediction, Seen, check_annotator
+from ..sampling.selector import check_strategy
+from ..sampling.uncertainty import Strategy
+from ..storage import archive
+from ..taxonomy.labels import Taxonomy
+from .project import SHOWN_PROBS, Project
+
+SECOND_LOOK_QUEUE = "second_look"
+# As many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
+# time where a person waits in front of the card. The next call continues from there.
+PREDICTED_AHEAD, AHEAD_S, WAITING_S = 1_024, 5.0, 0.8
+# Of the answered items, a strategy over embeddings is shown the latest, at most so many.
+LATEST_ANSWERED = 2_048
+# Without a model, the first typical items may take longer, once.
+FEATURES_S = 3.0
+
+
+class ModelAccess(NamedTuple):
+    """The functions through which a session uses the adopted model; all may be called on any thread.
+
+    Parameters
+    ----------
+    predict : callable
+        Predicts the items at some positions and stores the result.
+    embeddings : callable
+        Embeddings of the items at some positions as far as they are known, NaN elsewhere; None without a model.
+    explain : callable
+        The attribution of one item: position, method, target and against (label ids).
+    label_errors : callable
+        Every answer with the probability that it is right.
+    """
+
+    predict: Callable[[np.ndarray], None]
+    embeddings: Callable[[np.ndarray], np.ndarray | None]
+    explain: Callable[[int, str, str, str | None], Attribution | None]
+    label_errors: Callable[[], SecondLooks]
+
+
+class Session:
+    """What the card, the other widgets and a simulated annotator use of a project. Safe for many threads.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+    model : ModelAccess
+        How to ask the adopted model.
+    pool : Pool, optional
+        Its items; None where it was opened without them, for reading and for taxonomy edits.
+    annotator_is_default : bool
+        Whether the annotator's name stands for nobody, so that the card asks for one.
+    """
+
+    def __init__(self, project: Project, model: ModelAccess, *, pool: Pool | None = None,
+                 annotator_is_default: bool = False) -> None:
+        self.project, self.annotator_is_default = project, annotator_is_default
+        self._model = model
+        self._simulations: Counter[tuple[str, int]] = Counter()
+        if pool is not None:
+            self._looks = Looks(pool, embedded=model.embeddings, seed=project.settings["seed"])
+            project.chooser.look = self._looks.at_hand
+
+    @property
+    def project_id(self) -> str:
+        """The project's own random id."""
+        return self.project.id
+
+    @property
+    def annotator(self) -> str:
+        """Who acts when nobody else is named."""
+        return self.project.annotator
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Today's taxonomy."""
+        return self.project.taxonomy
+
+    @property
+    def pool(self) -> Pool:
+        """All the items."""
+        return self.project.pool
+
+    def rename_annotator(self, name: str) -> None:
+        """Set who is labelling; earlier decisions keep the earlier name."""
+        self.project.annotator = check_annotator(name)
+        self.annotator_is_default = False
+
+    # -- the queue
+
+    def peek(self, n: int, *, strategy: str | Strategy | None = None, annotator: str | None = None,
+             queue: str | None = None) -> Items:
+        """The next n items of a queue, best first, without claiming them."""
+        if queue == SECOND_LOOK_QUEUE:
+            self.update_second_looks()
+        self._predict_ahead("random" if queue else strategy, annotator, AHEAD_S)
+        return self.project.next(n, strategy=strategy, annotator=annotator, queue=queue)
+
+    def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
+              showing: Collection[str] = (), queue: str | None = None) -> Items:
+        """The next n items of a queue, claimed for an annotator for a quarter of an hour."""
+        if queue == SECOND_LOOK_QUEUE and self.project.second_looks is None:
+            self.update_second_looks()
+        self._predict_ahead("random" if queue else strategy, annotator, WAITING_S)
+        return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
+
+    def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
+        """Give claimed items back."""
+        self.project.log.release(list(item_ids), annotator or self.annotator)
+
+    def update_second_looks(self) -> SecondLooks:
+        """Estimate anew how likely each answer is right; the second-look queue uses the result."""
+        self.project.second_looks = looks = self._model.label_errors()
+        return looks
+
+    # -- what the screen shows
+
+    def prepare(self, items: Iterable[Item]) -> None:
+        """Have predictions ready for these items, where there is a model."""
+        if self.project.ranking.predictions is not None:
+            self.predict(np.array([item.position for item in items], np.int64))
+
+    def prediction(self, position: int) -> Prediction | None:
+        """The prediction of one item, made when needed; None without a model, or for an unreadable item."""
+        if self.project.ranking.predictions is None:
+            return None
+        self.predict(np.array([position], np.int64))
+        return self.project.prediction(position)
+
+    def explanation(self, position: int, *, method: str, target: str, against: str | None = None
+                    ) -> Attribution | None:
+        """The attribution of one item for `target` (a label_id), or for it rather than `against`; None without a
+        model."""
+        if self.project.ranking.predictions is None:
+            return None
+        return self._model.explain(position, method, target, against)
+
+    def example(self, name: str, *, side: int = 96) -> bytes:
+        """A small PNG of a label's example: an item of the pool, or an image file in the project's folder.
+
+        Raises
+        ------
+        ImageError
+            When it is neither, lies outside the folder, or can't be read.
+        """
+        if name in self.pool:
+            return self.pool.thumbnail(self.pool.position(name), side=side)
+        return thumbnail_in(self.project.folder, name, side)
+
+    def would_show(self, item: Item) -> Seen:
+        """What a person would see of an item now."""
+        prediction = self.project.prediction(item.position)
+        return Seen(suggestion=None if prediction is None else prediction.suggestion, hidden=item.blind,
+                    probs={} if prediction is None else prediction.top(SHOWN_PROBS), chosen_by=item.chosen_by,
+                    model=None if prediction is None else prediction.model, taxonomy=self.taxonomy.version)
+
+    def item(self, item_id: str) -> Item:
+        """One item outside the queue, to be revised."""
+        return self.project.item(item_id)
+
+    def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
+        """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
+        return self.project.latest(n, annotator)
+
+    def tally(self, annotator: str | None = None) -> Mapping[str, Any]:
+        """Counts of one annotator: answered, today, in_round, open, items, round, taxonomy, holdout."""
+        return self.project.tally(annotator)
+
+    # -- acts
+
+    def decide(self, item_id: Any, verdict: str | None = None, **what: Any) -> Decision:
+        """Store what an annotator says of an item; see `Workbench.decide`."""
+        return self.project.decide(item_id, verdict, **what)
+
+    def retract(self, decision_id: str, **what: Any) -> Decision:
+        """Undo a decision; see `Workbench.retract`."""
+        return self.project.retract(decision_id, **what)
+
+    def archive(self, path: Path) -> Path:
+        """Write the whole project into one file."""
+        return archive.write(self.project, path)
+
+    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call `listener` with "decisions", "taxonomy" or "model" after each change, on the thread that made it."""
+        return self.project.subscribe(listener)
+
+    def count_simulation(self, annotator: str, seed: int) -> int:
+        """How many simulations of this annotator ran in this session before; counts this one."""
+        self._simulations[annotator, seed] += 1
+        return self._simulations[annotator, seed] - 1
+
+    # -- predicting ahead
+
+    def predict(self, positions: np.ndarray, *, budget_s: float | None = None, batch: int = 256) -> None:
+        """Have the adopted model predict the items that it has not predicted yet.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n_items,)
+            The items.
+        budget_s : float, optional
+            Seconds after which no further batch begins.
+        batch : int
+            Items a batch, at most.
+
+        Raises
+        ------
+        ModelError
+            Without a model.
+        """
+        began = time.monotonic()
+        predictions = self.project.ranking.predictions
+        if predictions is None:
+            raise ModelError("there is no model yet; pass model=... to the workbench, or fine-tune first.")
+        missing = predictions.missing(positions)
+        # A small first batch shows how long one item takes, so that a large net keeps to its budget too.
+        n, done = (batch if budget_s is None else 8), 0
+        while done < len(missing):
+            self._model.predict(missing[done:done + n])
+            done += n
+            if budget_s is not None:
+                spent = time.monotonic() - began
+                if spent >= budget_s:
+                    return
+                n = int(min(batch, max(8, done * (budget_s - spent) / spent)))
+
+    def _predict_ahead(self, strategy: str | Strategy | None, annotator: str | None, budget_s: float) -> None:
+        """Have enough open items predicted for an order by uncertainty: a new model has predicted few."""
+        check_strategy(strategy)
+        self.project.require_pool()
+        project, has_model = self.project, self.project.ranking.predictions is not None
+        if strategy != "random" and has_model:
+            self.predict(project.unforeseen(PREDICTED_AHEAD, annotator), budget_s=budget_s)
+        if project.chooser.sees_embeddings(strategy, project.queue, project.lineage):
+            answered = project.queue.taught()[-LATEST_ANSWERED:]
+            first = project.queue.foremost(PREDICTED_AHEAD, annotator or self.annotator)
+            if has_model:
+                self.predict(answered, budget_s=budget_s)
+            if self._model.embeddings(first) is None:
+                self._looks.prepare(np.union1d(answered, first), budget_s=max(budget_s, FEATURES_S))
