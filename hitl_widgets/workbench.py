@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 import numpy as np
 import pandas as pd
@@ -49,10 +49,270 @@ if TYPE_CHECKING:
     from .widgets.ipyannotations.labeller import LabellerReview
     from .widgets.triage import Triage
 
+A = TypeVar("A")
 W = TypeVar("W", "TaxonomyEditor", "Triage")
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
+
+
+class Accessor(Generic[A]):
+    """Methods behind one name, as pandas' ``df.plot`` is: ``wb.models()``, ``wb.models.flips()``.
+
+    Parameters
+    ----------
+    kind : type
+        Made of a workbench; calling the result does the main thing.
+    """
+
+    def __init__(self, kind: type[A]) -> None:
+        self._kind = kind
+
+    @overload
+    def __get__(self, wb: None, owner: type) -> Any: ...
+    @overload
+    def __get__(self, wb: Workbench, owner: type) -> A: ...
+    def __get__(self, wb: Workbench | None, owner: type) -> Any:
+        # On the class it is the function that a call runs, with its signature and docstring.
+        return self._kind.__call__ if wb is None else self._kind(wb)  # type: ignore[call-arg]
+
+
+class Models:
+    """Every model of a project: ``wb.models()`` is the table, ``wb.models.flips()`` compares two models."""
+
+    def __init__(self, wb: Workbench) -> None:
+        self._wb = wb
+
+    def __call__(self) -> pd.DataFrame:
+        """Every model that was adopted or trained, oldest first.
+
+        Columns: model (its version), origin ("given", "trained" or "rolled back"), adopted_at (NaT where it never was),
+        accuracy on the hold-out with n items when it was trained, adopted (True for today's).
+        """
+        return self._wb.shelf.models()
+
+    def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
+        """The items for which two models suggest different labels: what a new model gained, and what it lost.
+
+        Parameters
+        ----------
+        before, after : str, optional
+            Versions of `models`, or their beginnings. Without `after` the adopted model; without `before` the adopted
+            one too or, where that is `after`, the one adopted before it.
+        n : int, optional
+            Compare on this many items, drawn by chance; on all if missing.
+
+        Returns
+        -------
+        Flips
+            .items, a DataFrame: item_id, before, before_confidence, after, after_confidence, moved, answer, right
+            ("before", "after", "neither"), role ("measures", "teaches"); .plot(), thumbnails
+
+        Raises
+        ------
+        BadInput
+            When there is no such version, or only one.
+        ModelError
+            Without a model, or when a version's weights are gone.
+        """
+        for name, version in (("before", before), ("after", after)):
+            if version is not None and not isinstance(version, str):
+                raise BadInput(f"{name} is a {type(version).__name__}; a version of wb.models() is expected, or None.")
+        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        self._wb.project.require_pool()
+        from .report.flips import flips
+        return flips(self._wb.shelf, before, after, n=n)
+
+    def embeddings(self, item_ids: Any = None) -> np.ndarray:
+        """The input of the adopted model's last layer, item by item: float32, shape (n, n_features).
+
+        Parameters
+        ----------
+        item_ids : str or sequence of str, optional
+            A row each, NaN where an item can't be read; without it all of the pool in its order, NaN where the model
+            hasn't predicted yet (`Workbench.predict` does).
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when its last layer isn't found; the message says how to name it.
+        """
+        from .explain.explanations import ids_of
+        if item_ids is None:
+            return self._wb.shelf.embeddings()
+        return self._wb.shelf.embeddings([self._wb.pool.position(item_id) for item_id in ids_of(item_ids)])
+
+    def __repr__(self) -> str:
+        return repr(self())
+
+    def _repr_html_(self) -> str:
+        return str(self().to_html())
+
+
+class Edits:
+    """The edits of a taxonomy: ``wb.edits()`` is the table, ``wb.edits.open()`` shows the taxonomy editor."""
+
+    def __init__(self, wb: Workbench) -> None:
+        self._wb = wb
+
+    def __call__(self) -> pd.DataFrame:
+        """Every edit of the taxonomy, oldest first.
+
+        Columns: id, version (that it led to), prose, annotator, acted_at, why, reverts (the edit that it takes back)
+        and reverted_by (the one that takes it back now).
+        """
+        return self._wb.project.edits()
+
+    def open(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
+        """The taxonomy editor below the cell: a tree of labels, in which edits are previewed, applied and undone.
+
+        Calling it again closes the earlier one.
+
+        Parameters
+        ----------
+        keys : mapping, optional
+            Other keys for the editor's actions, such as ``{"split": "Shift+Y"}``; `?` lists the actions.
+
+        Raises
+        ------
+        BadInput
+            When a key can't be used.
+        """
+        from .widgets.editor import TaxonomyEditor
+        return self._wb._opened(TaxonomyEditor(self._wb.project, self._wb.session.example, keys=keys))
+
+    def triage(self, label: str | None = None, size: int = 16,
+               keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
+        """The triage below the cell: items answered "other", unsure or flagged "not in the taxonomy", to be sorted.
+
+        Items that look alike are shown together. Calling it again closes the earlier one.
+
+        Parameters
+        ----------
+        label : str, optional
+            The answer that means "something else"; without it one called other, others, something else, none of these,
+            miscellaneous or misc.
+        size : int
+            Items of a cluster, about.
+        keys : mapping, optional
+            Other keys for the actions, such as ``{"leave_out": "o"}``; `?` lists the actions.
+
+        Raises
+        ------
+        BadInput, UnknownLabel
+            When an argument can't be used.
+        """
+        from .project.triage import Others
+        from .widgets.triage import Triage
+        wb = self._wb
+        wb.project.require_pool()
+        return wb._opened(Triage(Others(wb.project, label), lambda positions: wb.shelf.features(positions),
+                                    size=size, keys=keys))
+
+    def presume(self, tolerance: float = 0.05) -> Presumption:
+        """Label items in doubt automatically, once enough of them were checked by people.
+
+        Call it repeatedly: first it proposes labels for items of which a small classifier is sure, and draws items to
+        be checked, which ``wb.review(queue="relabel")`` then asks first, blind; then it says how many checks are
+        missing; and after 30, 60 and 120 checks whether the rest is good enough and is presumed, or stays in the queue.
+        The status of presumed items is "presumed": they never count as a person's answer.
+
+        Parameters
+        ----------
+        tolerance : float
+            Largest acceptable share of wrong labels, with 95 % confidence.
+
+        Returns
+        -------
+        Presumption
+            .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
+        """
+        from .project.auto_label import go_on
+        wb, project = self._wb, self._wb.project
+        project.refresh()
+        return go_on(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
+                     seed=project.settings["seed"], features=wb.shelf.features, record=project.note_presumed)
+
+    def counts(self) -> pd.DataFrame:
+        """One row per label that may be an answer; quick, however many answers there are.
+
+        Columns: label_id, label, decided (answers that mean it), presumed (items), in_doubt (answers that may mean it).
+        """
+        return self._wb.project.counts()
+
+    def __repr__(self) -> str:
+        return repr(self())
+
+    def _repr_html_(self) -> str:
+        return str(self().to_html())
+
+
+class People:
+    """The annotators of a project: ``wb.people()`` is the table, ``wb.people.calibration()`` judges their certainty."""
+
+    def __init__(self, wb: Workbench) -> None:
+        self._wb = wb
+
+    def __call__(self) -> pd.DataFrame:
+        """One row per annotator, by name: annotator, n_answers (current ones), n_unsure, n_skipped, last_acted_at."""
+        annotations = self._wb.annotations()
+        verdicts = annotations["verdict"]
+        by_person = annotations.assign(unsure=verdicts == "unsure", skipped=verdicts == "skip").groupby("annotator")
+        table = by_person.agg(n=("verdict", "size"), n_unsure=("unsure", "sum"), n_skipped=("skipped", "sum"),
+                              last_acted_at=("acted_at", "max")).reset_index()
+        table.insert(1, "n_answers", table.pop("n") - table["n_skipped"])
+        return table
+
+    def calibration(self, annotator: str | None = None) -> Calibration:
+        """Whether people's certainty means anything: how often answers are right at each step of it.
+
+        Judged by gold, elsewhere by what two or more other annotators of the item agree on; hold-out aside.
+
+        Parameters
+        ----------
+        annotator : str, optional
+            One annotator; everybody, and all together, if missing.
+
+        Returns
+        -------
+        Calibration
+            .table (n, Brier score, AUROC with its interval, a verdict in words, a flag for annotators who rate
+            everything 10), .curve, .plot()
+
+        Raises
+        ------
+        BadInput
+            When the annotator has answered nothing.
+        """
+        from .learn.soft_labels import judged
+        from .quality.calibration import calibration
+        answers = judged(self._wb.project)
+        if annotator is not None:
+            if annotator not in (names := sorted(set(self._wb.annotations()["annotator"]))):
+                raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
+                               f"{', '.join(names) or 'nobody'}.")
+            answers = answers[answers["annotator"] == annotator]
+        return calibration(answers)
+
+    def second_looks(self) -> pd.DataFrame:
+        """The answers that may be wrong, the least probable first: worth a second look.
+
+        Columns: item_id, annotator, label, certainty, right (the probability that it is right), looked (whether its
+        author confirmed it at a second look already). Estimated as for ``finetune(certainty="soft")``,
+        docs/certainty.md.
+        """
+        frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
+        return pd.DataFrame({"item_id": frame["item_id"], "annotator": frame["annotator"],
+                             "label": [taxonomy.name_of(label_id) for label_id in frame["label_id"]],
+                             "certainty": frame["certainty"], "right": frame["right"],
+                             "looked": frame["chosen_by"] == SECOND_LOOK})
+
+    def __repr__(self) -> str:
+        return repr(self())
+
+    def _repr_html_(self) -> str:
+        return str(self().to_html())
 
 
 class Workbench:
@@ -104,6 +364,10 @@ class Workbench:
     >>> wb.decide("a", label="cat").verdict
     'answer'
     """
+
+    models = Accessor(Models)
+    edits = Accessor(Edits)
+    people = Accessor(People)
 
     def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None,
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
@@ -178,21 +442,6 @@ class Workbench:
                 from .learn.registry import Shelf
                 self._shelf = Shelf(self.project, **self._model_arguments)
             return self._shelf
-
-    @property
-    def models(self) -> Models:
-        """Every model: ``wb.models()`` is a table, ``wb.models.flips()`` compares two."""
-        return Models(self)
-
-    @property
-    def edits(self) -> Edits:
-        """Edits of the taxonomy: ``wb.edits()`` is a table, ``wb.edits.open()`` shows the taxonomy editor."""
-        return Edits(self)
-
-    @property
-    def people(self) -> People:
-        """The annotators: ``wb.people()`` is a table, ``wb.people.calibration()`` judges their certainty."""
-        return People(self)
 
     def __repr__(self) -> str:
         try:
@@ -764,244 +1013,6 @@ class Workbench:
                 former.close("Another one has taken over.")
             self._open[type(widget)] = widget
         return widget
-
-
-class Models:
-    """Every model of a project. Called, it gives the table; see `Workbench.models`."""
-
-    def __init__(self, wb: Workbench) -> None:
-        self._wb = wb
-
-    def __call__(self) -> pd.DataFrame:
-        """Every model that was adopted or trained, oldest first.
-
-        Columns: model (its version), origin ("given", "trained" or "rolled back"), adopted_at (NaT where it never was),
-        accuracy on the hold-out with n items when it was trained, adopted (True for today's).
-        """
-        return self._wb.shelf.models()
-
-    def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
-        """The items for which two models suggest different labels: what a new model gained, and what it lost.
-
-        Parameters
-        ----------
-        before, after : str, optional
-            Versions of `models`, or their beginnings. Without `after` the adopted model; without `before` the adopted
-            one too or, where that is `after`, the one adopted before it.
-        n : int, optional
-            Compare on this many items, drawn by chance; on all if missing.
-
-        Returns
-        -------
-        Flips
-            .items, a DataFrame: item_id, before, before_confidence, after, after_confidence, moved, answer, right
-            ("before", "after", "neither"), role ("measures", "teaches"); .plot(), thumbnails
-
-        Raises
-        ------
-        BadInput
-            When there is no such version, or only one.
-        ModelError
-            Without a model, or when a version's weights are gone.
-        """
-        for name, version in (("before", before), ("after", after)):
-            if version is not None and not isinstance(version, str):
-                raise BadInput(f"{name} is a {type(version).__name__}; a version of wb.models() is expected, or None.")
-        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
-            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        self._wb.project.require_pool()
-        from .report.flips import flips
-        return flips(self._wb.shelf, before, after, n=n)
-
-    def embeddings(self, item_ids: Any = None) -> np.ndarray:
-        """The input of the adopted model's last layer, item by item: float32, shape (n, n_features).
-
-        Parameters
-        ----------
-        item_ids : str or sequence of str, optional
-            A row each, NaN where an item can't be read; without it all of the pool in its order, NaN where the model
-            hasn't predicted yet (`Workbench.predict` does).
-
-        Raises
-        ------
-        ModelError
-            Without a model, or when its last layer isn't found; the message says how to name it.
-        """
-        from .explain.explanations import ids_of
-        if item_ids is None:
-            return self._wb.shelf.embeddings()
-        return self._wb.shelf.embeddings([self._wb.pool.position(item_id) for item_id in ids_of(item_ids)])
-
-    def __repr__(self) -> str:
-        return repr(self())
-
-    def _repr_html_(self) -> str:
-        return str(self().to_html())
-
-
-class Edits:
-    """The edits of a project's taxonomy. Called, it gives the table; see `Workbench.edits`."""
-
-    def __init__(self, wb: Workbench) -> None:
-        self._wb = wb
-
-    def __call__(self) -> pd.DataFrame:
-        """Every edit of the taxonomy, oldest first.
-
-        Columns: id, version (that it led to), prose, annotator, acted_at, why, reverts (the edit that it takes back)
-        and reverted_by (the one that takes it back now).
-        """
-        return self._wb.project.edits()
-
-    def open(self, keys: Mapping[str, str | Sequence[str]] | None = None) -> TaxonomyEditor:
-        """The taxonomy editor below the cell: a tree of labels, in which edits are previewed, applied and undone.
-
-        Calling it again closes the earlier one.
-
-        Parameters
-        ----------
-        keys : mapping, optional
-            Other keys for the editor's actions, such as ``{"split": "Shift+Y"}``; `?` lists the actions.
-
-        Raises
-        ------
-        BadInput
-            When a key can't be used.
-        """
-        from .widgets.editor import TaxonomyEditor
-        return self._wb._opened(TaxonomyEditor(self._wb.project, self._wb.session.example, keys=keys))
-
-    def triage(self, label: str | None = None, size: int = 16,
-               keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
-        """The triage below the cell: items answered "other", unsure or flagged "not in the taxonomy", to be sorted.
-
-        Items that look alike are shown together. Calling it again closes the earlier one.
-
-        Parameters
-        ----------
-        label : str, optional
-            The answer that means "something else"; without it one called other, others, something else, none of these,
-            miscellaneous or misc.
-        size : int
-            Items of a cluster, about.
-        keys : mapping, optional
-            Other keys for the actions, such as ``{"leave_out": "o"}``; `?` lists the actions.
-
-        Raises
-        ------
-        BadInput, UnknownLabel
-            When an argument can't be used.
-        """
-        from .project.triage import Others
-        from .widgets.triage import Triage
-        wb = self._wb
-        wb.project.require_pool()
-        return wb._opened(Triage(Others(wb.project, label), lambda positions: wb.shelf.features(positions),
-                                    size=size, keys=keys))
-
-    def presume(self, tolerance: float = 0.05) -> Presumption:
-        """Label items in doubt automatically, once enough of them were checked by people.
-
-        Call it repeatedly: first it proposes labels for items of which a small classifier is sure, and draws items to
-        be checked, which ``wb.review(queue="relabel")`` then asks first, blind; then it says how many checks are
-        missing; and after 30, 60 and 120 checks whether the rest is good enough and is presumed, or stays in the queue.
-        The status of presumed items is "presumed": they never count as a person's answer.
-
-        Parameters
-        ----------
-        tolerance : float
-            Largest acceptable share of wrong labels, with 95 % confidence.
-
-        Returns
-        -------
-        Presumption
-            .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
-        """
-        from .project.auto_label import go_on
-        wb, project = self._wb, self._wb.project
-        project.refresh()
-        return go_on(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
-                     seed=project.settings["seed"], features=wb.shelf.features, record=project.note_presumed)
-
-    def counts(self) -> pd.DataFrame:
-        """One row per label that may be an answer; quick, however many answers there are.
-
-        Columns: label_id, label, decided (answers that mean it), presumed (items), in_doubt (answers that may mean it).
-        """
-        return self._wb.project.counts()
-
-    def __repr__(self) -> str:
-        return repr(self())
-
-    def _repr_html_(self) -> str:
-        return str(self().to_html())
-
-
-class People:
-    """The annotators of a project. Called, it gives the table; see `Workbench.people`."""
-
-    def __init__(self, wb: Workbench) -> None:
-        self._wb = wb
-
-    def __call__(self) -> pd.DataFrame:
-        """One row per annotator, by name: annotator, n_answers (current ones), n_unsure, n_skipped, last_acted_at."""
-        annotations = self._wb.annotations()
-        verdicts = annotations["verdict"]
-        by_person = annotations.assign(unsure=verdicts == "unsure", skipped=verdicts == "skip").groupby("annotator")
-        table = by_person.agg(n=("verdict", "size"), n_unsure=("unsure", "sum"), n_skipped=("skipped", "sum"),
-                              last_acted_at=("acted_at", "max")).reset_index()
-        table.insert(1, "n_answers", table.pop("n") - table["n_skipped"])
-        return table
-
-    def calibration(self, annotator: str | None = None) -> Calibration:
-        """Whether people's certainty means anything: how often answers are right at each step of it.
-
-        Judged by gold, elsewhere by what two or more other annotators of the item agree on; hold-out aside.
-
-        Parameters
-        ----------
-        annotator : str, optional
-            One annotator; everybody, and all together, if missing.
-
-        Returns
-        -------
-        Calibration
-            .table (n, Brier score, AUROC with its interval, a verdict in words, a flag for annotators who rate
-            everything 10), .curve, .plot()
-
-        Raises
-        ------
-        BadInput
-            When the annotator has answered nothing.
-        """
-        from .learn.soft_labels import judged
-        from .quality.calibration import calibration
-        answers = judged(self._wb.project)
-        if annotator is not None:
-            if annotator not in (names := sorted(set(self._wb.annotations()["annotator"]))):
-                raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
-                               f"{', '.join(names) or 'nobody'}.")
-            answers = answers[answers["annotator"] == annotator]
-        return calibration(answers)
-
-    def second_looks(self) -> pd.DataFrame:
-        """The answers that may be wrong, the least probable first: worth a second look.
-
-        Columns: item_id, annotator, label, certainty, right (the probability that it is right), looked (whether its
-        author confirmed it at a second look already). Estimated as for ``finetune(certainty="soft")``,
-        docs/certainty.md.
-        """
-        frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
-        return pd.DataFrame({"item_id": frame["item_id"], "annotator": frame["annotator"],
-                             "label": [taxonomy.name_of(label_id) for label_id in frame["label_id"]],
-                             "certainty": frame["certainty"], "right": frame["right"],
-                             "looked": frame["chosen_by"] == SECOND_LOOK})
-
-    def __repr__(self) -> str:
-        return repr(self())
-
-    def _repr_html_(self) -> str:
-        return str(self().to_html())
 
 
 def _system_user() -> str:

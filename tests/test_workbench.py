@@ -415,3 +415,48 @@ def test_a_saliency_method_that_does_not_exist_is_named_before_the_card_opens(be
     wb = bench(model=small_net())
     with pytest.raises(BadInput, match="'nope' is unknown; known are gradcam"):
         wb.review(explain=["gradcam", "nope"])
+
+
+# -- accessors, with, HTML -----------------------------------------------------------------------------------
+
+def test_an_accessor_is_called_for_its_table_and_has_methods_as_well(tmp_path):
+    with hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(["a", "b"]), annotator="ada") as wb:
+        assert list(wb.models()) == ["model", "origin", "adopted_at", "accuracy", "n", "adopted"]
+        wb.apply(hw.edits.rename("a", "c"))
+        assert wb.edits()["prose"].tolist() == ["Rename “a” to “c”."]
+        assert wb.edits.counts()["label"].tolist() == ["c", "b"]
+
+
+def test_the_table_of_people_counts_their_current_answers(tmp_path):
+    with hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(["a", "b"]), annotator="ada") as wb:
+        wb.decide(POOL.ids[0], label="a")
+        wb.decide(POOL.ids[1], "skip")
+        wb.decide(POOL.ids[2], "unsure", annotator="bob")
+        table = wb.people().set_index("annotator")
+    assert table[["n_answers", "n_unsure", "n_skipped"]].to_numpy().tolist() == [[1, 0, 1], [1, 1, 0]]
+
+
+def test_a_workbench_closes_at_the_end_of_with(tmp_path):
+    with pytest.raises(ZeroDivisionError), hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(["a", "b"])) as wb:
+        raise ZeroDivisionError
+    with pytest.raises(hw.errors.StoreError):
+        wb.decide(POOL.ids[0], label="a")
+
+
+def test_another_annotator_can_be_set(tmp_path):
+    with hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(["a", "b"]), annotator="ada") as wb:
+        wb.annotator = "bob"
+        assert wb.decide(POOL.ids[0], label="a").annotator == "bob"
+        with pytest.raises(BadInput):
+            wb.annotator = ""
+
+
+def test_the_html_of_a_workbench_shows_counts_and_escapes_labels(tmp_path):
+    with hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(["<b>a</b>", "b"]), annotator="ada") as wb:
+        wb.decide(POOL.ids[0], label="<b>a</b>")
+        page = wb._repr_html_()
+    assert "&lt;b&gt;a&lt;/b&gt;" in page
+    assert "<b>a</b>" not in page
+    assert '<td class="n">1</td>' in page
+    with hw.Workbench(tmp_path / "p") as reader:
+        assert "No pool" in reader._repr_html_()

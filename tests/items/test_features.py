@@ -211,7 +211,8 @@ def test_embeddings_of_some_items_are_asked_for_when_needed(bench):
                                atol=1e-5)
     np.testing.assert_allclose(wb.models.embeddings(wb.pool.ids[29]), expected(model)[[29]], atol=1e-5)
     wb.close()
-    np.testing.assert_allclose(bench(model=model).models.embeddings()[[7, 3, 29]], expected(model)[[7, 3, 29]], atol=1e-5)
+    rows = bench(model=model).models.embeddings()
+    np.testing.assert_allclose(rows[[7, 3, 29]], expected(model)[[7, 3, 29]], atol=1e-5)
 
 
 def test_another_model_has_other_embeddings(bench):

@@ -167,7 +167,7 @@ def test_no_flips_are_an_empty_table(two):
 ])
 def test_what_cannot_be_compared_is_said(two, arguments, said):
     with pytest.raises(BadInput, match=said):
-        two[0].flips(**arguments)
+        two[0].models.flips(**arguments)
 
 
 def test_one_model_alone_has_nothing_to_be_held_against(bench):
