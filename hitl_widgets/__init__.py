@@ -11,26 +11,48 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import edits as edits
     from . import errors as errors
+    from .explain.explanations import Explanations as Explanations
     from .items.pool import Pool as Pool
     from .learn.preprocess import Preprocess as Preprocess
+    from .learn.reliance import Reliance as Reliance
+    from .learn.run import Run as Run
+    from .learn.train import LabelledImages as LabelledImages
+    from .project.auto_label import Presumption as Presumption
+    from .project.impact import Applied as Applied
+    from .project.impact import Preview as Preview
     from .project.simulation import simulate as simulate
+    from .quality.calibration import Calibration as Calibration
+    from .quality.metrics import Metrics as Metrics
+    from .records import Attribution as Attribution
     from .records import Decision as Decision
+    from .records import Estimate as Estimate
     from .records import Item as Item
     from .records import Items as Items
+    from .records import Prediction as Prediction
+    from .records import Region as Region
     from .records import Seen as Seen
+    from .report.flips import Flips as Flips
+    from .report.progress import Progress as Progress
     from .taxonomy.labels import Label as Label
     from .taxonomy.labels import Taxonomy as Taxonomy
     from .workbench import Workbench as Workbench
 
 __version__ = "0.1.0.dev0"
 
-_HOME = {"Decision": "records", "Item": "records", "Items": "records", "Label": "taxonomy.labels", "Pool": "items.pool",
-         "Preprocess": "learn.preprocess", "Seen": "records", "Taxonomy": "taxonomy.labels", "Workbench": "workbench",
-         "simulate": "project.simulation"}
+# Where each public name is defined.
+_HOME = {"Applied": "project.impact", "Attribution": "records", "Calibration": "quality.calibration",
+         "Decision": "records", "Estimate": "records", "Explanations": "explain.explanations",
+         "Flips": "report.flips", "Item": "records", "Items": "records", "Label": "taxonomy.labels",
+         "LabelledImages": "learn.train", "Metrics": "quality.metrics", "Pool": "items.pool", "Prediction": "records",
+         "Preprocess": "learn.preprocess", "Presumption": "project.auto_label", "Preview": "project.impact",
+         "Progress": "report.progress", "Region": "records", "Reliance": "learn.reliance", "Run": "learn.run",
+         "Seen": "records", "Taxonomy": "taxonomy.labels", "Workbench": "workbench", "simulate": "project.simulation"}
 _MODULES = ("edits", "errors")
 
-__all__ = ["Decision", "Item", "Items", "Label", "Pool", "Preprocess", "Seen", "Taxonomy", "Workbench",
-           "__version__", "edits", "errors", "simulate"]
+__all__ = ["Applied", "Attribution", "Calibration", "Decision", "Estimate", "Explanations", "Flips", "Item", "Items",
+           "Label", "LabelledImages", "Metrics", "Pool", "Prediction", "Preprocess", "Presumption", "Preview",
+           "Progress", "Region", "Reliance", "Run", "Seen", "Taxonomy", "Workbench", "__version__", "edits", "errors",
+           "simulate"]
 
 
 def __getattr__(name: str) -> Any:
