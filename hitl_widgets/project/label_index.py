@@ -7,7 +7,7 @@ million answers are counted in milliseconds. Read `LabelIndex.note` and `LabelIn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,8 @@ class LabelIndex:
 
     Attributes
     ----------
-    astray : annotator -> position -> taxonomy version, of what was answered unsure or flagged as not in the taxonomy
+    unplaced : dict
+        annotator -> position -> taxonomy version, of what was answered unsure or flagged as not in the taxonomy.
     """
 
     def __init__(self, n_items: int) -> None:
@@ -31,22 +32,30 @@ class LabelIndex:
         self._pairs: list[Pair | None] = [None]  # code 0: no label was given
         self._code: dict[Pair, int] = {}
         self._codes: dict[str, npt.NDArray[np.int32]] = {}
-        self.astray: dict[str, dict[int, int]] = {}
+        self.unplaced: dict[str, dict[int, int]] = {}
 
-    def note_all(self, positions: npt.NDArray[np.int64], annotator: str, label_ids: Sequence[str],
-                 versions: Sequence[int | None]) -> None:
-        """Many labels that one annotator gave."""
+    def note_all(self, positions: npt.NDArray[np.int64], annotator: str, label_ids: Sequence[str | None],
+                 versions: Sequence[int | None], *, unplaced: Mapping[int, int]) -> None:
+        """Take in the labels that one annotator's answers to some items give now, whatever they were before.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n,)
+            Each item once.
+        annotator : str
+        label_ids, versions : sequences, length n
+            As given; a label_id of None where no label was given.
+        unplaced : mapping
+            position -> taxonomy version, of those answered unsure or flagged as not in the taxonomy.
+        """
         pairs, where = factorize(label_ids, versions)
-        codes = np.array([self._code_of((label_id or "", version)) for label_id, version in pairs], np.int32)
+        codes = np.array([0 if label_id is None else self._code_of((label_id, version)) for label_id, version in pairs],
+                         np.int32)
         self._of(annotator)[positions] = codes[where]
-
-    def note(self, position: int, annotator: str, pair: Pair | None, *, astray: int | None = None) -> None:
-        """The label that an annotator's standing answer to an item gives now; None when there is none."""
-        self._of(annotator)[position] = 0 if pair is None else self._code_of(pair)
-        mine = self.astray.setdefault(annotator, {})
-        mine.pop(position, None)
-        if astray is not None:
-            mine[position] = astray
+        mine = self.unplaced.setdefault(annotator, {})
+        for position in positions.tolist() if mine else ():
+            mine.pop(position, None)
+        mine.update(unplaced)
 
     def of(self, position: int) -> dict[str, Pair]:
         """Who gave an item which label."""

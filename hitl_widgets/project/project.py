@@ -187,7 +187,7 @@ class Project:
             **self._reason(position, reason, wrong, missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
         [event] = self.log.append(events.decided(decision, content=self.content(position)))
-        self.state.took(position, event, standing)
+        self.state.apply(position, event, standing)
         self._tell("decisions")
         return events.decision_of(event)
 
@@ -379,8 +379,8 @@ class Project:
             raise BadInput(f"gold takes a mapping of item id to label, not {type(known).__name__}.")
         body = {str(self.pool.ids[self.pool.position(item_id)]): self.taxonomy.answer(label).id
                 for item_id, label in known.items()}
-        stands = self.state.read_gold()
-        if any(stands.get(item_id, ("",))[0] != label_id for item_id, label_id in body.items()):
+        self.refresh()
+        if any(self.state.gold.get(item_id, ("",))[0] != label_id for item_id, label_id in body.items()):
             self.record("gold", {"answers": body, "taxonomy": self.taxonomy.version})
             self.refresh()
             self._tell("decisions")
@@ -532,7 +532,7 @@ class Project:
     def gold(self) -> dict[str, str]:
         """The known answers: item_id -> today's label_id, as far as that is certain."""
         self.refresh()
-        return {item_id: label for item_id, given in self.state.read_gold().items()
+        return {item_id: label for item_id, given in self.state.gold.items()
                 if (label := self.lineage.exactly(*given)) is not None}
 
     def reference(self) -> dict[str, str]:
@@ -630,14 +630,14 @@ class Project:
             if given != self.settings[name]:
                 self.notify(f"{self.folder.name} goes on with its own {name}={self.settings[name]} ({given} was "
                             "given): the hold-out never moves.")
-        self.state = State(self.log, self._pool, self.ranking, annotators_per_item=self._annotators_per_item,
-                           now=self._now, notify=self.notify)
+        self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=self.notify,
+                           annotators_per_item=self._annotators_per_item)
         if taxonomy is not None and (version := self.lineage.recognise(taxonomy)) != self.taxonomy.version:
             self.notify(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with "
                         f"version {self.taxonomy.version}.")
         if taxonomy is not None and taxonomy.digest == self.taxonomy.digest and taxonomy.names != self.taxonomy.names:
             self.notify(f"{self.folder.name} goes on with its own order of the labels; the outputs of a net follow it.")
-        self.state.open(self.settings, shares=self._pool is not None and belongs(self._pool, self.folder, self.notify))
+        self.state.open(shares=self._pool is not None and belongs(self._pool, self.folder, self.notify))
 
     def _create(self, settings: dict[str, Any], taxonomy: Taxonomy) -> events.Event:
         first = events.Event(id=f"created-{self.id}", kind="created", annotator=self.annotator,

@@ -42,7 +42,7 @@ class Proposal:
         said: list[bool] = []
         for item_id, place in zip(self.body["checks"], self._pool.positions(self.body["checks"]).tolist(), strict=True):
             labels = {lineage.exactly(*pair) for pair in given.of(place).values()} - {None} if place >= 0 else set()
-            puzzled = any(astray.get(place, 0) >= self.body["taxonomy"] for astray in given.astray.values())
+            puzzled = any(astray.get(place, 0) >= self.body["taxonomy"] for astray in given.unplaced.values())
             if not labels and not puzzled and not queue.is_skipped(place):
                 break
             said.append(labels != {self.labels[item_id]})

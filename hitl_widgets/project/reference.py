@@ -31,25 +31,13 @@ class ReferenceLabels:
         self._known: tuple[object, dict[int, str]] = (None, {})
         self._narrow: tuple[object, bool] = (None, False)
 
-    def note(self, position: int, annotator: str, given: Pair | None) -> None:
-        """What an annotator's blind answer to an item now is; None when there is none."""
-        if not self._holdout[position]:
-            return
-        answers = self._blind.setdefault(position, {})
-        if given is None:
-            answers.pop(annotator, None)
-        else:
-            answers[annotator] = given
-        self._revision += 1
-
-    def note_all(self, answers: Iterable[tuple[int, str, Pair]]) -> None:
-        """Many blind answers to hold-out items at once: (position, annotator, given)."""
-        for position, annotator, given in answers:
-            known = self._blind.get(position)
-            if known is None:
-                self._blind[position] = {annotator: given}
-            else:
-                known[annotator] = given
+    def note_all(self, answers: Iterable[tuple[int, str, Pair | None]]) -> None:
+        """What blind answers to hold-out items are now: position, annotator and label; None where there is none."""
+        for position, annotator, pair in answers:
+            if pair is not None:
+                self._blind.setdefault(position, {})[annotator] = pair
+            elif position in self._blind:
+                self._blind[position].pop(annotator, None)
         self._revision += 1
 
     def set_gold(self, position: int, given: Pair) -> None:

@@ -118,7 +118,7 @@ class Relabel:
             others = np.where(free, state.label_index.doubtful(lineage), 0)
         for step in lineage.steps:
             if step.reverted_by is None and self._looked_for(step):
-                for name, astray in state.label_index.astray.items():
+                for name, astray in state.label_index.unplaced.items():
                     mine = own if name == annotator else others
                     if name == annotator or state.queue.annotators_per_item == 1:
                         at = [place for place, version in astray.items() if version < step.version
@@ -131,7 +131,7 @@ class Relabel:
         state, lineage = self._state, self._state.lineage
         left = [label_id for pair in state.label_index.of(position).values() if lineage.exactly(*pair) is None
                 for label_id in lineage.candidates(*pair)]
-        oldest = min((places[position] for places in state.label_index.astray.values() if position in places),
+        oldest = min((places[position] for places in state.label_index.unplaced.values() if position in places),
                      default=None)
         if oldest is not None:
             left += [label_id for step in lineage.steps if step.version > oldest and step.reverted_by is None
@@ -186,7 +186,7 @@ class Relabel:
         teach = teach[np.argsort(state.queue.draws[teach])[:TAUGHT]]
         taught = dict(zip(teach.tolist(), [list(family)[label - 1] for label in labels[teach]], strict=True))
         return Sight(step, places[:among], candidates, examples[examples >= 0], taught,
-                     frozenset().union(*state.label_index.astray.values())), places[among:]
+                     frozenset().union(*state.label_index.unplaced.values())), places[among:]
 
     def _looked_for(self, step: Step) -> tuple[str, ...]:
         """The labels of today that a step added to be looked for among others' answers."""

@@ -1,18 +1,22 @@
-"""What stands in a project now? The log's answer, held in memory for the queue.
+"""The project's state: what follows from the log, held in memory for the queue.
 
-A `State` is read from the log when a project is opened, and follows it: whatever this or another process stores is
-taken in at the next look. Read `State.read` and `State.refresh` first.
+There is one projection of the log, for reading and for following. The table `PROJECTIONS` says for each kind of event
+which method takes it in, and `State.place` takes in what stands: rows of the log's table of annotations. Opening a
+project passes all of the log through them, `State.refresh` passes what is new. Read `PROJECTIONS` and `State.place`
+first.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import LogDamaged, WrongPool
 from ..events import Event
@@ -28,186 +32,144 @@ from .label_index import LabelIndex, Pair
 from .reference import ReferenceLabels
 
 CONTENT_BUDGET_S = 0.05
-# Past so many foreign events, reading the table of annotations again is quicker than following them one by one.
-FOLLOW_AT_MOST = 2_000
-OPENING_COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags")
+COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags")
+
+Table = Mapping[str, Sequence[Any]]
 
 
 class State:
-    """Who answered what, by what people and models are measured, and which taxonomy holds: up to `seq` of the log.
+    """Who answered what, by what people and models are measured, and which taxonomy holds: up to some event of the log.
 
     Parameters
     ----------
-    log : the log
-    pool : the items; None for a project that is opened without them
-    ranking : follows the taxonomy
-    annotators_per_item : how many annotators are asked about each item
-    now, notify : tell the time, and tell the person something
+    log : Log
+    pool : Pool or None
+        The items; None for a project that is opened without them.
+    ranking : Ranking
+        The models' scores; they are worked out anew after a change of the taxonomy.
+    settings : mapping
+        The hold-out's share (``holdout``) and ``seed``.
+    annotators_per_item : int
+        How many annotators are asked about each item.
+    now : function returning an aware datetime
+    notify : function taking a sentence for the person
 
     Attributes
     ----------
-    lock : one for all that is held here; whoever looks at more than one thing holds it
-    lineage : every version of the taxonomy
-    contents, queue, reference, label_index : only with a pool
-    presumed : item_id -> (label_id, taxonomy version) of items that nobody spoke of since they were presumed
-    absent : ids of answered items that aren't in the pool
-    proposal, n_proposed : the last proposal of what to presume that isn't concluded, and how many there were
-    n_trained, trained_at : how many trainings there were, and when the last was, in microseconds since 1970
+    lock : RLock
+        One lock for all that is held here; whoever reads more than one thing holds it.
+    lineage : Lineage
+        Every version of the taxonomy.
+    contents, queue, reference, label_index
+        Only with a pool.
+    gold : dict
+        item_id -> (label_id, taxonomy version) of every item whose answer is known.
+    presumed : dict
+        item_id -> (label_id, taxonomy version) of items that nobody answered since they were presumed.
+    absent : tuple of str
+        Ids of answered items that aren't in the pool, when the project was opened.
+    proposal : Event or None
+        The last proposal of what to presume, while it isn't concluded.
+    n_proposed : int
+        How many proposals there were.
+    n_trained, trained_at : int
+        How many trainings there were, and when the last was, in microseconds since 1970 (0 before the first).
     """
 
-    def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, *, annotators_per_item: int,
-                 now: Callable[[], datetime], notify: Callable[[str], None]) -> None:
+    def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, settings: Mapping[str, Any], *,
+                 annotators_per_item: int, now: Callable[[], datetime], notify: Callable[[str], None]) -> None:
         self.lock = threading.RLock()
-        if pool is not None:
-            self.contents = Contents(pool)
-        self.absent: tuple[str, ...] = ()
-        self.presumed: dict[str, tuple[str, int]] = {}
+        self._log, self._pool, self._ranking, self._now, self._notify = log, pool, ranking, now, notify
+        self.lineage, self.absent = Lineage(()), tuple[str, ...]()
+        self.gold, self.presumed = dict[str, Pair](), dict[str, Pair]()
         self.proposal: Event | None = None
-        self.n_proposed = 0
-        self._log, self._pool, self._ranking = log, pool, ranking
-        self._annotators_per_item = annotators_per_item
-        self._now, self._notify = now, notify
+        self.n_proposed = self.n_trained = self.trained_at = 0
+        if pool is not None:
+            draws = pool.draws(settings["seed"])
+            self.contents, self.label_index = Contents(pool), LabelIndex(len(pool))
+            self.queue = Queue(draws=draws, holdout=draws < settings["holdout"],
+                               annotators_per_item=annotators_per_item)
+            self.reference = ReferenceLabels(self.queue.holdout)
+        # annotator -> position -> when they closed it, today or in this round.
+        self._recent: dict[str, dict[int, int]] = {}
+        self._sorted: list[Event] = []
+        self._sent_back: dict[int, int] = {}
         # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
-        self._seq = 0
-        self._ahead: set[int] = set()
-        self.read_lineage()
+        self._seq, self._ahead = log.last_seq(), set[int]()
+        self._project(0, self._seq)
+        if not self.lineage.steps:
+            raise LogDamaged(f"{log.folder} has a log without a taxonomy. Go back to one of its copies: "
+                             f"{[str(copy) for copy in log.copies()] or 'there is none'}.")
 
-    def read_lineage(self) -> None:
-        """Take in every version of the taxonomy."""
-        lineage = Lineage(self._log.events(kind="taxonomy"))
-        if not lineage.steps:
-            raise LogDamaged(f"{self._log.folder} has a log without a taxonomy. Go back to one of its copies: "
-                             f"{[str(copy) for copy in self._log.copies()] or 'there is none'}.")
-        self.lineage = lineage
-
-    def open(self, settings: Mapping[str, Any], *, shares: bool) -> None:
-        """Take in the whole log for the first time.
+    def open(self, *, shares: bool) -> None:
+        """Take in all that stands, and compare it with the pool.
 
         Parameters
         ----------
-        settings : hold-out share and seed
-        shares : whether the pool is known to have items of this project
+        shares : bool
+            Whether the pool is known to have items of this project.
 
         Raises
         ------
         WrongPool, ItemChanged
             When the pool doesn't fit the answers.
         """
-        self._settings = settings
-        with gc_paused():
-            self.read(check=True, shares=shares)
-
-    def read(self, *, check: bool = False, shares: bool = True) -> None:
-        """Take in the whole table of annotations."""
-        self._seq = self._log.last_seq()
-        self._ahead.clear()
-        trained = list(self._log.events(kind="trained"))
-        self.n_trained, self.trained_at = len(trained), microseconds(trained[-1].acted_at) if trained else 0
-        self.presumed, self.proposal, self.n_proposed = {}, None, 0
-        for event in self._log.events(kind="presumed"):
-            self._take_presumed(event, spoken_of=self._log.changed_items(event.seq or 0))
-        if self._pool is None:
+        if (pool := self._pool) is None:
             return
-        pool, table = self._pool, self._log.annotations(columns=OPENING_COLUMNS)
-        places = pool.positions(table["item_id"])
-        if len(places) and not shares and not (places >= 0).any():
-            raise WrongPool(f"{self._log.folder} has answers for items such as {table['item_id'][0]!r}; none of them "
-                            f"is in this pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool.")
-        absent = sorted({table["item_id"][i] for i in np.flatnonzero(places < 0)})
-        if absent and check:
-            self._notify(f"{self._log.folder.name}: {len(absent)} answered items, such as {absent[0]!r}, are absent "
-                      "from this pool; their answers are kept.")
-        draws = pool.draws(self._settings["seed"])
-        queue = Queue(draws=draws, holdout=draws < self._settings["holdout"],
-                      annotators_per_item=self._annotators_per_item)
-        reference, given, recent = ReferenceLabels(queue.holdout), LabelIndex(len(pool)), dict[str, dict[int, int]]()
-        labels, versions = np.array(table["label_id"], object), np.array(table["taxonomy"], object)
-        since = min(midnight(self._now()), self.trained_at or sys.maxsize)
-        verdicts, annotators = np.array(table["verdict"], object), np.array(table["annotator"], object)
-        acted_at, here = np.array(table["acted_at"], np.int64), places >= 0
-        self._sent_back, asked_again = self._read_sent_back(), np.zeros(len(places), np.bool_)
-        for i in np.flatnonzero(np.isin(places, list(self._sent_back))).tolist():
-            decision = self._log.get(table["decision_id"][i])
-            asked_again[i] = decision is not None and (decision.seq or 0) <= self._sent_back[int(places[i])]
-        closed = here & (verdicts != "skip")
-        for annotator in dict.fromkeys(table["annotator"]):
-            mine = closed & (annotators == annotator)
-            queue.close(places[mine & ~asked_again], annotator)
-            labelled = np.flatnonzero(mine & (verdicts != "unsure"))
-            given.note_all(places[labelled], annotator, labels[labelled].tolist(), versions[labelled].tolist())
-            new = mine & (acted_at >= since)
-            recent[annotator] = dict(zip(places[new].tolist(), acted_at[new].tolist(), strict=True))
-        for i in np.flatnonzero(here & ~closed).tolist():
-            queue.mark(int(places[i]), annotators[i], closed=False, skipped_at=table["acted_at"][i])
-            if len(self.lineage.steps) > 1 and (skip := self._log.get(table["decision_id"][i])) is not None:
-                given.note(int(places[i]), annotators[i], self._passed_over(skip))
-        for i in [i for i, flags in enumerate(table["flags"]) if "not_in_taxonomy" in flags or verdicts[i] == "unsure"]:
-            if closed[i]:
-                given.astray.setdefault(annotators[i], {})[int(places[i])] = versions[i] or 1
-        measuring = np.flatnonzero(here & (verdicts == "answer") & queue.holdout[places]).tolist()
-        reference.note_all((place, annotators[i], (labels[i], versions[i]))
-                           for place, i in zip(places[measuring].tolist(), measuring, strict=True))
-        self.queue, self.reference, self._recent, self.absent = queue, reference, recent, tuple(absent)
-        self.label_index = given
-        self._take_gold(self.read_gold())
-        if check:
+        with gc_paused():
+            table = self._log.annotations(columns=COLUMNS)
+            places = pool.positions(table["item_id"])
+            if len(places) and not shares and not (places >= 0).any():
+                raise WrongPool(f"{self._log.folder} has answers for items such as {table['item_id'][0]!r}; none of "
+                                f"them is in this pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own "
+                                "pool.")
+            self.absent = tuple(sorted({table["item_id"][row] for row in np.flatnonzero(places < 0)}))
+            if self.absent:
+                self._notify(f"{self._log.folder.name}: {len(self.absent)} answered items, such as {self.absent[0]!r}, "
+                             "are absent from this pool; their answers are kept.")
+            self.place(table, places)
             self.contents.check(zip(places.tolist(), table["content"], table["decision_id"], strict=True),
                                 budget_s=CONTENT_BUDGET_S)
 
     def refresh(self) -> None:
         """Take in what this or another process has stored since the last look."""
         with self.lock:
-            last = self._log.last_seq()
-            if last == self._seq:
+            since, last = self._seq, self._log.last_seq()
+            if last == since:
                 return
-            if last - self._seq > FOLLOW_AT_MOST:
-                self.read_lineage()
-                self.read()
-                self._ranking.use(self._ranking.predictions)
-                return
-            touched: dict[tuple[str, str], Event | None] = {}
-            for event in self._log.events(since=self._seq):
-                if event.item_id is not None:
-                    self.presumed.pop(event.item_id, None)
-                if event.seq in self._ahead:
-                    self._ahead.discard(event.seq or 0)
-                elif event.kind == "decided":
-                    key = (event.item_id or "", event.annotator)
-                    touched[key] = None if key in touched else event
-                elif event.kind == "retracted" and (former := self._log.get(event.body["decision_id"])) is not None:
-                    touched[former.item_id or "", former.annotator] = None
-                elif event.kind == "taxonomy":
-                    self.lineage = self.lineage.then(event)
-                    self._ranking.use(self._ranking.predictions)
-                elif event.kind == "gold":
-                    self._take_gold({item_id: (label_id, event.body["taxonomy"])
-                                     for item_id, label_id in event.body["answers"].items()})
-                elif event.kind == "presumed":
-                    self._take_presumed(event)
-                elif event.kind == "sorted" and self._pool is not None:
-                    self._sent_back = self._read_sent_back()
-                    touched.update(dict.fromkeys(self._log.standing_for(event.body["item_ids"])))
-                elif event.kind == "trained":
-                    self.n_trained, self.trained_at = self.n_trained + 1, microseconds(event.acted_at)
-                self._seq = max(self._seq, event.seq or 0)
+            for item_id in self._log.changed_items(since) if self.presumed else ():
+                self.presumed.pop(item_id, None)
+            before = self._sent_back
+            self._project(since, last)
             if self._pool is not None:
-                places = self._pool.positions([item_id for item_id, _ in touched])
-                for ((item_id, annotator), first), place in zip(touched.items(), places.tolist(), strict=True):
-                    if place >= 0:
-                        # A first decision stands; where there was one before, or a retraction, the log has to say.
-                        known = first is None or self.queue.knows(place, annotator)
-                        self._take(place, annotator, self._log.standing_of(item_id, annotator) if known else first)
+                moved = [place for place in before.keys() | self._sent_back.keys()
+                         if before.get(place) != self._sent_back.get(place)]
+                rows = self._log.changed_annotations(since, self._pool.ids[moved].tolist(), columns=COLUMNS)
+                self.place(rows, self._pool.positions(rows["item_id"]))
+            self._seq = last
+            self._ahead = {seq for seq in self._ahead if seq > last}
 
-    def took(self, position: int, event: Event, before: Event | None) -> None:
-        """A decision of this process was stored; `before` is what stood until then."""
+    def apply(self, position: int, decision: Event, former: Event | None) -> None:
+        """Take in a decision that this process has just stored.
+
+        Parameters
+        ----------
+        position : int
+            The item's place in the pool.
+        decision : Event
+        former : Event or None
+            What stood for this item and annotator until then.
+        """
         with self.lock:
-            if (event.seq or 0) <= self._seq:  # somebody's look at the log has taken it in already
+            if (seq := decision.seq or 0) <= self._seq:  # somebody's look at the log has taken it in already
                 return
-            self.presumed.pop(event.item_id or "", None)
-            latest = before is None or event.acted_at >= before.acted_at
-            self._take(position, event.annotator,
-                       event if latest else self._log.standing_of(event.item_id or "", event.annotator))
-            self._ahead.add(event.seq or 0)
+            stands: Event | None = decision
+            if former is not None and decision.acted_at < former.acted_at:
+                stands = self._log.standing_of(decision.item_id or "", decision.annotator)
+            row = {**annotation_of(stands), "item_id": decision.item_id, "annotator": decision.annotator}
+            self.presumed.pop(decision.item_id or "", None)
+            self.place({name: [value] for name, value in row.items()}, np.array([position]))
+            self._ahead.add(seq)
             while self._seq + 1 in self._ahead:
                 self._seq += 1
                 self._ahead.discard(self._seq)
@@ -216,62 +178,142 @@ class State:
         """How many items an annotator closed since an instant of today or of this round, in microseconds."""
         return sum(at >= since for at in self._recent.get(annotator, {}).values())
 
-    def read_gold(self) -> dict[str, tuple[str, int]]:
-        """The known answers as they were given: item_id -> (label_id, taxonomy version)."""
-        return {item_id: (label_id, event.body["taxonomy"]) for event in self._log.events(kind="gold")
-                for item_id, label_id in event.body["answers"].items()}
+    # -- the projection --------------------------------------------------------------------------------------
 
-    def _take(self, place: int, annotator: str, stands: Event | None) -> None:
-        verdict = None if stands is None else stands.body["verdict"]
-        acted_at = None if stands is None else microseconds(stands.acted_at)
-        asked_again = stands is not None and (stands.seq or 0) <= self._sent_back.get(place, 0)
-        closed = verdict not in (None, "skip")
-        self.queue.mark(place, annotator, closed=closed and not asked_again,
-                        skipped_at=acted_at if verdict == "skip" else None)
+    def place(self, table: Table, places: npt.NDArray[np.int64]) -> None:
+        """Take in what stands for some items now, whatever was held of them before.
+
+        Parameters
+        ----------
+        table : mapping of columns
+            Rows of the log's table of annotations: `COLUMNS`, item_id, annotator and decision_id; each item and
+            annotator once. Where decision_id is None, every decision was taken back.
+        places : ndarray of int, shape (n_rows,)
+            The items' positions in the pool, -1 for those that aren't in it.
+        """
+        rows = _Rows(table, places)
+        self._look_up(rows)
+        for annotator in dict.fromkeys(table["annotator"]):
+            self._place_those_of(annotator, rows, np.flatnonzero(rows.here & (rows.annotators == annotator)))
+        measuring = np.flatnonzero(rows.here & self.queue.holdout[places]).tolist()
+        self.reference.note_all((place, rows.annotators[row], (rows.label_ids[row], rows.versions[row])
+                                 if rows.verdicts[row] == "answer" else None)
+                                for place, row in zip(places[measuring].tolist(), measuring, strict=True))
+
+    def _look_up(self, rows: _Rows) -> None:
+        """Read from the log what the rows of skipped items and of items that were sent back leave open."""
+        sent_back = rows.closed & np.isin(rows.places, list(self._sent_back))
+        wanted = np.flatnonzero(rows.skipped | sent_back).tolist()
+        item_ids = dict.fromkeys(rows.table["item_id"][row] for row in wanted)
+        events = {event.id: event for event in self._log.events_of(list(item_ids))}
+        for row in wanted:
+            decision = events.get(rows.table["decision_id"][row])
+            if rows.skipped[row]:
+                rows.label_ids[row], rows.versions[row] = _put_off(decision, events)
+            else:
+                since = self._sent_back[int(rows.places[row])]
+                rows.asked_again[row] = decision is not None and (decision.seq or 0) <= since
+
+    def _place_those_of(self, annotator: str, rows: _Rows, mine: npt.NDArray[np.intp]) -> None:
+        """Take in the rows of one annotator."""
+        places, closed = rows.places[mine], rows.closed[mine]
+        self.queue.mark_all(places, annotator, closed=closed & ~rows.asked_again[mine])
+        for row in mine[rows.skipped[mine]].tolist():
+            self.queue.mark(int(rows.places[row]), annotator, closed=False, skipped_at=int(rows.acted_at[row]))
+        unplaced = {int(rows.places[row]): rows.versions[row] or 1 for row in mine[closed].tolist()
+                    if rows.verdicts[row] == "unsure" or "not_in_taxonomy" in rows.table["flags"][row]}
+        self.label_index.note_all(places, annotator, rows.label_ids[mine].tolist(), rows.versions[mine].tolist(),
+                                  unplaced=unplaced)
         recent = self._recent.setdefault(annotator, {})
-        recent.pop(place, None)
-        if closed and acted_at is not None:
-            recent[place] = acted_at
-        body = {} if stands is None else stands.body
-        astray = verdict == "unsure" or (closed and "not_in_taxonomy" in body.get("flags", ()))
-        self.label_index.note(place, annotator, None if stands is None else self._passed_over(stands),
-                        astray=(body.get("seen", {}).get("taxonomy") or 1) if astray else None)
-        blind = stands is not None and verdict == "answer"
-        self.reference.note(place, annotator, (stands.body["label_id"], stands.body.get("seen", {}).get("taxonomy"))
-                            if blind and stands is not None else None)
+        since = min(midnight(self._now()), self.trained_at or sys.maxsize)
+        for place in places.tolist() if recent else ():
+            recent.pop(place, None)
+        new = mine[closed & (rows.acted_at[mine] >= since)]
+        recent.update(zip(rows.places[new].tolist(), rows.acted_at[new].tolist(), strict=True))
 
-    def _passed_over(self, event: Event) -> Pair | None:
-        """The label that a decision gives. A skip gives that of the answer which it put off: it still narrows the
-        choices."""
-        former: Event | None = event
-        while former is not None and former.body["verdict"] == "skip":
-            former = self._log.get(former.body["replaces"]) if former.body.get("replaces") else None
-        if former is None or former.body["verdict"] not in LABELLING:
-            return None
-        return former.body["label_id"], former.body.get("seen", {}).get("taxonomy")
+    def _project(self, since: int, last: int) -> None:
+        """Take in the events after one number and up to another that aren't answers."""
+        of_kind: defaultdict[str, list[Event]] = defaultdict(list)
+        for event in self._log.events(since, kind=tuple(PROJECTIONS)):
+            if (event.seq or 0) <= last:
+                of_kind[event.kind].append(event)
+        for kind, events in of_kind.items():
+            PROJECTIONS[kind](self, events)
 
-    def _take_presumed(self, event: Event, *, spoken_of: Collection[str] = ()) -> None:
-        body, later = event.body, set(spoken_of)
-        self.presumed |= {item_id: (label_id, body["taxonomy"]) for item_id, label_id in body["labels"].items()
-                          if item_id not in later}
-        if "proposed" in body:
-            self.proposal, self.n_proposed = event, self.n_proposed + 1
-        elif self.proposal is not None and body.get("concludes") == self.proposal.id:
-            self.proposal = None
+    def _take_taxonomies(self, events: Sequence[Event]) -> None:
+        if not self.lineage.steps:
+            self.lineage = Lineage(events)
+            return
+        for event in events:
+            self.lineage = self.lineage.then(event)
+        self._ranking.use(self._ranking.predictions)
 
-    def _read_sent_back(self) -> dict[int, int]:
-        """Items that were sent back to the queue: position -> number of the event; what was answered before it closes
-        them no longer."""
-        sent = sent_back(self._log.events(kind="sorted"))
-        places = () if self._pool is None else self._pool.positions(list(sent)).tolist()
-        return {place: seq for place, seq in zip(places, sent.values(), strict=True) if place >= 0}
+    def _take_trainings(self, events: Sequence[Event]) -> None:
+        self.n_trained, self.trained_at = self.n_trained + len(events), microseconds(events[-1].acted_at)
 
-    def _take_gold(self, known: Mapping[str, tuple[str, int]]) -> None:
-        if self._pool is not None and known:
-            for place, given in zip(self._pool.positions(list(known)).tolist(), known.values(), strict=True):
+    def _take_gold(self, events: Sequence[Event]) -> None:
+        new = {item_id: (label_id, event.body["taxonomy"]) for event in events
+               for item_id, label_id in event.body["answers"].items()}
+        self.gold |= new
+        if self._pool is not None:
+            for place, pair in zip(self._pool.positions(list(new)).tolist(), new.values(), strict=True):
                 if place >= 0:
                     self.queue.gold[place] = True
-                    self.reference.set_gold(place, given)
+                    self.reference.set_gold(place, pair)
+
+    def _take_presumed(self, events: Sequence[Event]) -> None:
+        for event in events:
+            body, answered = event.body, set(self._log.changed_items(event.seq or 0))
+            self.presumed |= {item_id: (label_id, body["taxonomy"]) for item_id, label_id in body["labels"].items()
+                              if item_id not in answered}
+            if "proposed" in body:
+                self.proposal, self.n_proposed = event, self.n_proposed + 1
+            elif self.proposal is not None and body.get("concludes") == self.proposal.id:
+                self.proposal = None
+
+    def _take_sorted(self, events: Sequence[Event]) -> None:
+        """Items that were sent back to the queue: what was answered before that closes them no more."""
+        if self._pool is not None:
+            self._sorted += events
+            sent = sent_back(self._sorted)
+            places = self._pool.positions(list(sent)).tolist()
+            self._sent_back = {place: seq for place, seq in zip(places, sent.values(), strict=True) if place >= 0}
+
+
+# Kind of event -> what takes events of this kind in, in the log's order: for opening and for following. Decisions and
+# retractions aren't here: what stands after them lies in the log's table of annotations, which `State.place` takes in.
+PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
+    "taxonomy": State._take_taxonomies, "trained": State._take_trainings, "gold": State._take_gold,
+    "presumed": State._take_presumed, "sorted": State._take_sorted}
+
+
+class _Rows:
+    """Rows of the log's table of annotations as arrays, shape (n_rows,): what each says of its item and annotator.
+
+    `here` where the item is in the pool, `closed` where it is done, `asked_again` where it is open all the same.
+    `label_ids` and `versions` are those of the label that was given, None where none was.
+    """
+
+    def __init__(self, table: Table, places: npt.NDArray[np.int64]) -> None:
+        self.table, self.places, self.here = table, places, places >= 0
+        self.annotators, self.verdicts = np.array(table["annotator"], object), np.array(table["verdict"], object)
+        self.label_ids, self.versions = np.array(table["label_id"], object), np.array(table["taxonomy"], object)
+        self.acted_at = np.array([at or 0 for at in table["acted_at"]], np.int64)
+        self.skipped = self.here & (self.verdicts == "skip")
+        labelled = self.here & np.isin(self.verdicts, list(LABELLING))
+        self.closed = labelled | (self.here & (self.verdicts == "unsure"))
+        self.label_ids[~labelled] = None
+        self.asked_again = np.zeros(len(places), np.bool_)
+
+
+def _put_off(skip: Event | None, events: Mapping[str, Event]) -> tuple[str | None, int | None]:
+    """The label of the answer that a skip put off, as it was given: it still narrows the choices."""
+    former = skip
+    while former is not None and former.body["verdict"] == "skip":
+        former = events.get(former.body.get("replaces", ""))
+    if former is None or former.body["verdict"] not in LABELLING:
+        return None, None
+    return former.body["label_id"], former.body.get("seen", {}).get("taxonomy")
 
 
 def as_of(log: Log, version: int) -> dict[str, list[Any]]:

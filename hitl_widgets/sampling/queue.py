@@ -46,10 +46,14 @@ class Queue:
         self._closed: dict[str, npt.NDArray[np.bool_]] = {}
         self._skipped: dict[str, dict[int, int]] = {}
 
-    def close(self, positions: npt.NDArray[np.int64], annotator: str) -> None:
-        """These items are done for the annotator (many at once, none of them closed before)."""
-        self._closed_by(annotator)[positions] = True
-        np.add.at(self._n_closed, positions, 1)
+    def mark_all(self, positions: npt.NDArray[np.int64], annotator: str, *, closed: npt.NDArray[np.bool_]) -> None:
+        """What now stands for many items, each once, and an annotator: done, or open."""
+        mine = self._closed_by(annotator)
+        self._n_closed[positions] += closed.astype(np.int16) - mine[positions]
+        mine[positions] = closed
+        if skipped := self._skipped.get(annotator):
+            for position in positions.tolist():
+                skipped.pop(position, None)
 
     def mark(self, position: int, annotator: str, *, closed: bool, skipped_at: int | None = None) -> None:
         """What now stands for one item and annotator: done, skipped at some instant, or open."""

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -340,12 +341,6 @@ class Log:
         """The last n answers that stand, the newest first: item_id, label_id and the taxonomy's version as decided."""
         return [tuple(row) for row in self._read(_rows(_NEWEST, n=n))]
 
-    def standing_for(self, item_ids: Iterable[str]) -> list[tuple[str, str]]:
-        """(item_id, annotator) of every annotation of these items."""
-        wanted = select(ANNOTATION.c.item_id, ANNOTATION.c.annotator).where(ANNOTATION.c.item_id.in_(_ITEMS),
-                                                                            ANNOTATION.c.decision_id.is_not(None))
-        return [tuple(row) for some in _batches(list(item_ids)) for row in self._read(_rows(wanted, items=some))]
-
     def unplaced(self, label_ids: Iterable[str]) -> list[Unplaced]:
         """What stands as unsure, flagged "not_in_taxonomy", or answered with one of these labels as decided; in the
         order in which it was stored."""
@@ -363,12 +358,13 @@ class Log:
         """Ids of the items that any event after number `since_seq` speaks of, each once, in no order."""
         return list(self._read(lambda conn: conn.scalars(_CHANGED, {"since": since_seq}).all()))
 
-    def events(self, since: int = 0, *, kind: str | None = None, item_id: str | None = None,
+    def events(self, since: int = 0, *, kind: str | Sequence[str] | None = None, item_id: str | None = None,
                annotator: str | None = None) -> Iterator[Event]:
-        """The events after number `since`, in the order in which they were stored."""
+        """The events after number `since`, of one kind or several, in the order in which they were stored."""
         asked = {"kind": kind, "item_id": item_id, "annotator": annotator}
         wanted = select(EVENT).where(EVENT.c.seq > _SINCE).order_by(EVENT.c.seq).limit(_CHUNK).where(
-            *(EVENT.c[name] == value for name, value in asked.items() if value is not None))
+            *(EVENT.c[name] == value if isinstance(value, str) else EVENT.c[name].in_(value)
+              for name, value in asked.items() if value is not None))
         for rows in self._chunks(wanted, since):
             yield from map(event_of, rows)
 
@@ -412,6 +408,22 @@ class Log:
         for name in {"hidden", "scripted"} & table.keys():
             table[name] = list(map(bool, table[name]))
         return table
+
+    def changed_annotations(self, since: int, item_ids: Sequence[str] = (), *,
+                            columns: Sequence[str]) -> dict[str, list[Any]]:
+        """The annotations that events after number `since` brought about, and those of some items besides.
+
+        Columns as `annotations`, with the flags as one text. Each item and annotator comes once; decision_id is None
+        where every decision was taken back.
+        """
+        names = list(dict.fromkeys((*_WHOSE, *columns)))
+        wanted = select(*(ANNOTATION.c[name] for name in names))
+        rows = [row for some in _batches(item_ids)
+                for row in self._read(_rows(wanted.where(ANNOTATION.c.item_id.in_(_ITEMS)), items=some))]
+        later = wanted.where(ANNOTATION.c.seq > _SINCE).order_by(ANNOTATION.c.seq).limit(_CHUNK)
+        rows += chain.from_iterable(self._chunks(later, since))
+        last = {row[1:3]: row for row in rows}.values()  # what changed meanwhile came again, and the last word counts
+        return {name: [row[column] for row in last] for column, name in enumerate(names)}
 
     def _of_changed(self, wanted: sa.Select[Any], since_seq: int) -> Iterator[Sequence[Any]]:
         for some in _batches(self.changed_items(since_seq)):

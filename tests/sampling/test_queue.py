@@ -125,7 +125,7 @@ def test_gold_is_asked_blind_and_seldom():
 
 def test_many_answers_at_once_are_the_same_as_one_by_one():
     at_once, one_by_one = queue_of(10), queue_of(10)
-    at_once.close(np.array([1, 4, 7]), "ada")
+    at_once.mark_all(np.array([1, 4, 7]), "ada", closed=np.ones(3, bool))
     for position in (1, 4, 7):
         one_by_one.mark(position, "ada", closed=True)
     assert at_once.order(10, "bob") == one_by_one.order(10, "bob")

@@ -1,0 +1,106 @@
+"""The state that follows from the log is the same, whether it was read at once or followed event by event."""
+
+import numpy as np
+import pytest
+
+from hitl_widgets import edits
+from hitl_widgets.events import KINDS
+from hitl_widgets.items.pool import Pool
+from hitl_widgets.project.project import Project
+from hitl_widgets.project.state import PROJECTIONS
+from hitl_widgets.project.triage import Others
+from hitl_widgets.taxonomy.labels import Taxonomy
+
+NAMES = ["cat", "dog", "other"]
+
+
+def pool():
+    return Pool.from_images(np.random.default_rng(0).integers(0, 255, (30, 4, 4), np.uint8),
+                            ids=[f"i{k}" for k in range(30)])
+
+
+@pytest.fixture
+def open_(tmp_path):
+    opened = []
+
+    def one_more(annotator="ada"):
+        opened.append(Project(tmp_path / "p", pool(), Taxonomy(NAMES), annotator=annotator, holdout=0.3,
+                              annotators_per_item=2, notify=lambda line: None))
+        return opened[-1]
+    yield one_more
+    for project in opened:
+        project.close()
+
+
+def seen_of(project):
+    """All that the state says, as far as anybody may ask."""
+    state, lineage = project.state, project.lineage
+    people = ("ada", "bob")
+    return {
+        "next": {who: [(item.id, item.blind) for item in project.next(30, annotator=who, strategy="random")]
+                 for who in people},
+        "skipped": {who: state.queue.skipped(who) for who in people},
+        "acted": {who: state.n_acted(who, 0) for who in people},
+        "labels": {place: state.label_index.of(place) for place in range(30)},
+        "unplaced": {who: places for who, places in state.label_index.unplaced.items() if places},
+        "measures": state.reference.truth(lineage), "gold": (state.gold, np.flatnonzero(state.queue.gold).tolist()),
+        "presumed": state.presumed, "trained": (state.n_trained, state.trained_at),
+        "taxonomy": [step.id for step in lineage.steps],
+    }
+
+
+def one_of_each(project, other):
+    """Acts of every kind, one after the other: what was done is given back after each."""
+    first = project.decide("i0", label="cat")
+    yield "decided"
+    project.decide("i1", label="dog", flags=["not_in_taxonomy"])
+    other.decide("i1", "unsure")
+    yield "decided by two"
+    project.decide("i0", label="dog")
+    for k in (2, 12, 13):
+        project.decide(f"i{k}", label="cat")
+    project.decide("i2", "skip")
+    yield "revised and skipped"
+    project.retract(project.latest(1)[0].id if project.latest(1) else first.id)
+    project.set_gold({"i3": "cat", "i4": "dog"})
+    yield "retracted, and gold"
+    for k in range(5, 12):
+        project.decide(f"i{k}", label="other")
+    Others(other).send_back(["i5", "i6"])
+    yield "sent back"
+    act = Others(project).assign(["i7", "i8"], "cat")
+    back = Others(project).send_back(["i9"])
+    yield "assigned"
+    Others(other).undo(act.id)
+    Others(other).undo(back.id)
+    yield "undone"
+    project.apply(edits.split("cat", ["lion", "house cat"]))
+    yield "edited"
+    assert project.presume({"i12": "lion", "i13": "lion"}, estimate={"value": 0.1}) == ["i12", "i13"]
+    project.decide("i13", label="house cat")
+    project.record("trained", {"round": 1})
+    project.decide("i10", label="lion")
+    yield "presumed, trained and answered"
+
+
+def test_following_says_what_reading_says(open_):
+    project, other, follower = open_(), open_("bob"), open_()
+    for done in one_of_each(project, other):
+        follower.refresh()
+        read = open_()
+        assert seen_of(follower) == seen_of(read), done
+        assert seen_of(project) == seen_of(read), done
+
+
+def test_a_retraction_by_another_process_is_followed_for_every_annotator(open_):
+    project, follower = open_(), open_("bob")
+    decisions = [project.decide("i0", label="cat", annotator=who) for who in ("ada", "bob")]
+    follower.refresh()
+    project.retract(decisions[1].id)
+    follower.refresh()
+    assert follower.state.label_index.of(0).keys() == {"ada"}
+
+
+def test_every_kind_of_event_is_taken_in_or_has_no_part_in_the_state():
+    answers = {"decided", "retracted"}  # they lie in the table of annotations, which `State.place` takes in
+    assert set(PROJECTIONS) | answers | {"created", "adopted"} == set(KINDS)
