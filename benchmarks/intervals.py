@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from hitl_widgets.quality.intervals import across, jeffreys, newcombe, newcombe_paired, of_median
-from hitl_widgets.quality.learning_curve import BENDS, BEYOND, EXPONENTS, STRAY, likely_gain
+from hitl_widgets.quality.learning_curve import BENDS, BEYOND, EXPONENTS, STRAY, expected_gain
 
 Interval = tuple[float, float]
 Rng = np.random.Generator
@@ -86,7 +86,7 @@ def gains(n: int, rng: Rng, *, exponential: bool = False) -> Iterator[float]:
         if curve[0] < 0.05:
             continue
         true, m = np.clip(curve + stray * rng.normal(size=len(at)), 0.001, 0.999), int(rng.choice([60, 150, 400]))
-        gain = likely_gain(answers.astype(int), rng.binomial(m, true[:-1]), np.full(len(answers), m), correlation=0.0)
+        gain = expected_gain(answers.astype(int), rng.binomial(m, true[:-1]), np.full(len(answers), m), correlation=0.0)
         intervals.append((gain.low, gain.high))
         truth.append(float(true[-1] - true[-2]))
     yield held(intervals, truth)

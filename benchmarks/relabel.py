@@ -1,7 +1,7 @@
 """How many items must be looked at again after a split, and is what is presumed of the others as good as it is said?
 
 Fashion-MNIST (../shared/data), 2,000 items with coarse answers (top, shoe, trousers, bag), a net trained on them. Then
-"top" is split into five and "shoe" into three; a simulated annotator answers in the order of `relabelling.order`, ten
+"top" is split into five and "shoe" into three; a simulated annotator answers in the order of `relabel_order.order`, ten
 items at a time. Printed: the share of the affected items that was seen when 95 % of their labels are right, answers
 being right and the rest as the head says; beside it the same head asked in random order, on the net's embedding alone,
 and on embedding and pixels (the features of an earlier prototype). Then, after every fifty answers and for several
@@ -24,8 +24,7 @@ from hitl_widgets.items.features import OF_EDGES, Pixels, features
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.learn.predict import NetPredictor, small_cnn
 from hitl_widgets.learn.train import random_affine, train
-from hitl_widgets.sampling import acceptance
-from hitl_widgets.sampling import relabel_order as relabelling
+from hitl_widgets.sampling import acceptance, relabel_order
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 SPLITS = {"top": (0, 2, 3, 4, 6), "shoe": (5, 7, 9)}
@@ -41,15 +40,15 @@ def embedded(images: np.ndarray, labels: np.ndarray, *, seed: int) -> np.ndarray
 
 
 def asked(seen: np.ndarray, truth: np.ndarray, *, by_doubt: bool, seed: int
-          ) -> tuple[list[tuple[float, float]], list[relabelling.Order]]:
+          ) -> tuple[list[tuple[float, float]], list[relabel_order.RelabelOrder]]:
     """(share seen, share right) after each ten answers, until 97 % are right; and what was said on the way."""
     answers = np.full(len(truth), -1)
     candidates = np.ones((len(truth), truth.max() + 1), bool)
     chance = np.random.default_rng(seed).permutation(len(truth))
     course: list[tuple[float, float]] = []
-    orders: list[relabelling.Order] = []
+    orders: list[relabel_order.RelabelOrder] = []
     while True:
-        said = relabelling.order(seen, candidates, answers, seed=seed)
+        said = relabel_order.order(seen, candidates, answers, seed=seed)
         right = np.where(answers >= 0, answers, said.probs.argmax(axis=1)) == truth
         course.append(((answers >= 0).mean(), right.mean()))
         orders.append(said)
@@ -81,7 +80,7 @@ def main() -> None:
             fine = np.searchsorted(classes, truth[affected])
             blocks = [block[affected] for block in (net, pixels, edges)]
             whole = features(*blocks)
-            said_of_all: list[relabelling.Order] = []
+            said_of_all: list[relabel_order.RelabelOrder] = []
             row = {"split": name, "seed": seed, "items": len(affected)}
             for kind, seen, by_doubt in (("order", whole, True), ("random order", whole, False),
                                          ("embedding alone", blocks[0], True),

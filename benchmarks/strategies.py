@@ -50,7 +50,7 @@ def curve(strategy: str, seed: int, images: np.ndarray, labels: np.ndarray, read
     with tempfile.TemporaryDirectory() as folder:
         project = Project(folder, Pool.from_images(images, ids=[f"{k:04d}" for k in range(n)]), Taxonomy(NAMES),
                           annotator="ada", holdout=0.0, seed=seed, notify=lambda _: None)
-        project.chooser.look = lambda places: (plain if project.ranking.predictions is None else read)[places]
+        project.selector.embeddings = lambda places: (plain if project.ranking.predictions is None else read)[places]
         answered: list[int] = []
         while len(answered) < UP_TO:
             items = project.claim(AT_ONCE, strategy=None if strategy == "default" else strategy)

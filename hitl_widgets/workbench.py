@@ -26,7 +26,7 @@ from .project.importing import import_annotations
 from .project.project import Project
 from .project.relabel import by_doubt
 from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
-from .quality.label_errors import SECOND_LOOK, SecondLooks
+from .quality.label_errors import SECOND_LOOK, SuspectedErrors
 from .records import Attribution, Decision, Item, Items, Region, Seen
 from .sampling.queue import AUDIT_SHARE
 from .sampling.selector import check_strategy
@@ -652,7 +652,7 @@ class Workbench:
         strategy : str or callable, optional
             "random", "least_confidence", "margin", "entropy", "balanced_margin", "balanced_entropy", "typiclust",
             "k_centre", "disagreement", or a function that gives scores, shape (n_items,), the larger the sooner, from
-            probabilities, shape (n_items, n_labels), or from other inputs of `hitl_widgets.sampling.strategies.SIGHTS`
+            probabilities, shape (n_items, n_labels), or from other inputs of `hitl_widgets.sampling.strategies.INPUTS`
             that its parameters name. The default begins with typical items, changes to uncertain ones once a model has
             learnt enough, and says so; a tenth is drawn by chance all the same (the audit).
         annotator : str, optional
@@ -1002,9 +1002,9 @@ class Workbench:
     def _explain(self, position: int, method: str, target: str, against: str | None) -> Attribution | None:
         return self.shelf.explain(position, method, target, against)
 
-    def _label_errors(self) -> SecondLooks:
+    def _label_errors(self) -> SuspectedErrors:
         from .learn.soft_labels import soft_labels
-        return SecondLooks(soft_labels(self.shelf).answers, self.project.log.standing_of)
+        return SuspectedErrors(soft_labels(self.shelf).answers, self.project.log.standing_of)
 
     def _opened(self, widget: W) -> W:
         """The widget, which takes the place of the one of its kind that was opened before."""

@@ -180,8 +180,8 @@ def _reliance_of(body: Mapping[str, Any] | None) -> Reliance | None:
 def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> LabelledImages:
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
 
-    With "weight" an item counts by its annotators' certainty (`answers.trust`), with "off" by the share of them that
-    agree, whatever their certainty. With "soft" its target is its row of `soft_labels`.
+    With "weight" an item counts by its annotators' certainty (`consensus.label_weights`), with "off" by the share of
+    them that agree, whatever their certainty. With "soft" its target is its row of `soft_labels`.
     An answer that an edit left in doubt, and one that is an inner node, is learnt as one of several
     (`LabelledImages.candidates`).
     """

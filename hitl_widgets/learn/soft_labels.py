@@ -16,7 +16,7 @@ from ..items.features import Pixels
 from ..items.pool import Pool
 from ..project.project import Project
 from ..quality.out_of_fold import out_of_fold
-from ..quality.pooling import Answers, Trust, agreed, beliefs, calibrate
+from ..quality.pooling import LogLinearPool, Votes, agreement_of_others, fit_pool, posterior
 from .registry import Shelf
 from .train import item_draws
 
@@ -39,7 +39,7 @@ class SoftLabels:
     positions: list[int]
     probs: np.ndarray
     answers: pd.DataFrame
-    trust: Trust
+    trust: LogLinearPool
     annotators: list[str]
 
 
@@ -54,13 +54,13 @@ def soft_labels(shelf: Shelf) -> SoftLabels:
     positions = spoken["position"].to_numpy(np.int64)[first]
     known = np.array([column.get(label_id, -1) for label_id in spoken["known"].iloc[first]], np.int64)
     teaches = ~project.queue.gold[positions]
-    said = Answers(row.astype(np.int64), labels, who.astype(np.int64), spoken["certainty"].to_numpy(float),
+    said = Votes(row.astype(np.int64), labels, who.astype(np.int64), spoken["certainty"].to_numpy(float),
                    spoken["unsure"].to_numpy(bool))
     heard = _heard(said, len(item_ids), len(label_ids))
     probs = out_of_fold(features(shelf, positions.tolist()), np.where(teaches, heard, -1), len(label_ids),
                         draws=item_draws(item_ids.tolist()))
-    trust = calibrate(probs, said, known)
-    found = beliefs(trust, probs, said)
+    trust = fit_pool(probs, said, known)
+    found = posterior(trust, probs, said)
     named = (labels >= 0) & teaches[row]
     answers = spoken[named].drop(columns="known").assign(right=found[row[named], labels[named]])
     return SoftLabels(item_ids[teaches].tolist(), positions[teaches].tolist(), found[teaches],
@@ -75,7 +75,7 @@ def judged(project: Project) -> pd.DataFrame:
     item_ids, row = np.unique(spoken["item_id"].to_numpy(str), return_inverse=True)
     labels = np.array([column.get(label_id, -1) for label_id in spoken["label_id"]], np.int64)
     truth = np.array([column.get(label_id, -1) for label_id in spoken["known"]], np.int64)
-    rows, verdicts = agreed(Answers.of(row, labels, unsure=spoken["unsure"].to_numpy(bool)), len(item_ids),
+    rows, verdicts = agreement_of_others(Votes.of(row, labels, unsure=spoken["unsure"].to_numpy(bool)), len(item_ids),
                             len(label_ids))
     by_others = np.isin(np.arange(len(spoken)), rows[truth[rows] < 0])
     truth[rows] = np.where(truth[rows] < 0, verdicts, truth[rows])
@@ -107,7 +107,7 @@ class _Some:
         return self._pool.load(self._positions[row])
 
 
-def _heard(said: Answers, n_items: int, n_labels: int) -> np.ndarray:
+def _heard(said: Votes, n_items: int, n_labels: int) -> np.ndarray:
     """The label that each item was given most often, guesses last; -1 where nobody named one."""
     votes = np.zeros((n_items, n_labels))
     named = said.label >= 0

@@ -21,7 +21,7 @@ from ..errors import BadInput, EditError, IdReused, UnknownDecision
 from ..items.integrity import belongs
 from ..items.pool import Pool
 from ..quality import consensus as answers
-from ..quality.label_errors import SECOND_LOOK, SecondLooks
+from ..quality.label_errors import SECOND_LOOK, SuspectedErrors
 from ..records import (
     Decision,
     Item,
@@ -37,7 +37,7 @@ from ..records import (
     utc_now,
 )
 from ..sampling.queue import AUDIT_SHARE, Queue
-from ..sampling.selector import Chooser, check_strategy
+from ..sampling.selector import Selector, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions, Ranking
 from ..storage.log import Log, gc_paused
@@ -93,9 +93,9 @@ class Project:
             raise BadInput(f"audit is {audit!r}; a share of what is asked, from 0 to 1, is expected.")
         self.annotator = check_annotator(annotator)
         self.folder, self.ranking = Path(folder), Ranking()
-        self.chooser, self._audit = Chooser(self.ranking, notify), float(audit)
+        self.selector, self._audit = Selector(self.ranking, notify), float(audit)
         self.ordering: Ordering | None = None
-        self.second_looks: SecondLooks | None = None
+        self.second_looks: SuspectedErrors | None = None
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
         self._listeners: list[Callable[[str], None]] = []
         self.log = Log(self.folder, now=now)
@@ -178,7 +178,7 @@ class Project:
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
         verdict, label_id = judge(verdict, None if label is None else offered.answer(label).id, seen)
         item_id = str(self.pool.ids[position])
-        standing = self.log.standing_of(item_id, annotator) if self.queue.knows(position, annotator) else None
+        standing = self.log.standing_of(item_id, annotator) if self.queue.has_seen(position, annotator) else None
         decision = Decision(
             id=id or new_id(), item_id=item_id, annotator=annotator,
             verdict=verdict,  # type: ignore[arg-type]
@@ -370,7 +370,7 @@ class Project:
 
     def _next_second_look(self, n: int, annotator: str, leave: Collection[int]) -> Items:
         looks, pool = self.second_looks, self.pool
-        places = [] if looks is None else looks.order(n, annotator, knows=self.queue.knows, leave=leave)
+        places = [] if looks is None else looks.order(n, annotator, has_seen=self.queue.has_seen, leave=leave)
         return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
 
     def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
@@ -412,7 +412,7 @@ class Project:
 
         Parameters
         ----------
-        strategy : "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.SIGHTS` lists; None
+        strategy : "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.INPUTS` lists; None
             begins with typical items and goes over to doubtful ones, and draws the audit's share by chance
         showing : ids that are on this annotator's screens already
         claiming : the audit's share is drawn beside a named strategy too, as it is for whoever is about to answer
@@ -430,7 +430,7 @@ class Project:
                 raise BadInput(f"queue is {queue!r}; one of {', '.join(QUEUES)} is expected, or None for what is open.")
             return QUEUES[queue](self, int(n), annotator, [*shown, *held])
         # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
-        choice = self.chooser.choose(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=int(n),
+        choice = self.selector.select(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=int(n),
                                      taken=[*held, *shown], answered=self._answered, seed=self.settings["seed"])
         with self.state.lock:
             asked = self.queue.order(
@@ -497,10 +497,10 @@ class Project:
             raise BadInput(f"taxonomy version {taxonomy!r} isn't in the log, which has "
                            f"{sorted(self.lineage.versions)}.")
         if taxonomy is not None:
-            return answers.frame(as_of(self.log, taxonomy), self.lineage, version=taxonomy)
+            return answers.annotation_table(as_of(self.log, taxonomy), self.lineage, version=taxonomy)
         with gc_paused():
-            table = self.log.annotations(columns=answers.READ)
-            return answers.frame(table, self.lineage, presumed=self.presumed())
+            table = self.log.annotations(columns=answers.STORED_COLUMNS)
+            return answers.annotation_table(table, self.lineage, presumed=self.presumed())
 
     def presumed(self) -> dict[str, str]:
         """The items whose label is presumed: item_id -> today's label_id."""
@@ -510,12 +510,12 @@ class Project:
 
     def history(self) -> pd.DataFrame:
         """Every event in the order in which the log got it, one row each."""
-        return answers.history(self.log.events())
+        return answers.history_table(self.log.events())
 
     def consensus(self) -> pd.DataFrame:
         """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
         self.refresh()
-        return answers.consensus(answers.votes(self.log.annotations(), self.lineage), self.lineage)
+        return answers.consensus(answers.labels_by_item(self.log.annotations(), self.lineage), self.lineage)
 
     def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
         """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
@@ -545,7 +545,7 @@ class Project:
     def training_answers(self) -> pd.DataFrame:
         """What teaches: item_id, position, label_id (today's), weight, n_answers, share; never hold-out, never gold.
 
-        The weight, above 0 and up to 1, is `answers.trust` in the label over the number of answers; the share is
+        The weight, above 0 and up to 1, is that of `consensus.label_weights` over the number of answers; the share is
         that of the answers that agree, whatever their certainty.
 
         Raises
@@ -555,7 +555,7 @@ class Project:
         """
         self.refresh()
         table = self.log.annotations()
-        votes, trust = answers.votes(table, self.lineage), answers.trust(table, self.lineage)
+        votes, trust = answers.labels_by_item(table, self.lineage), answers.label_weights(table, self.lineage)
         rows = []
         for (item_id, given), place in zip(votes.items(), self.pool.positions(list(votes)).tolist(), strict=True):
             if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]:
@@ -568,10 +568,11 @@ class Project:
 
     def narrowed_answers(self) -> pd.DataFrame:
         """What teaches although an edit left it in doubt: item_id, position, label_ids (those that it may be, today's),
-        weight; never hold-out, never gold. See `answers.narrowed`; ItemChanged as for `training_answers`."""
+        weight; never hold-out, never gold. See `consensus.candidates_by_item`; ItemChanged as for `training_answers`.
+        """
         self.refresh()
         table = self.log.annotations()
-        found = answers.narrowed(table, self.lineage)
+        found = answers.candidates_by_item(table, self.lineage)
         rows = [(item_id, place, *found[item_id])
                 for item_id, place in zip(found, self.pool.positions(list(found)).tolist(), strict=True)
                 if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]]
@@ -580,10 +581,10 @@ class Project:
         return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
 
     def spoken_answers(self) -> pd.DataFrame:
-        """All that was said of training and gold items, as `answers.spoken`, by item and annotator, with position and
-        known (the label_id that gold says; None elsewhere). ItemChanged as for `training_answers`."""
+        """All that was said of training and gold items, as `consensus.vote_table`, by item and annotator, with position
+        and known (the label_id that gold says; None elsewhere). ItemChanged as for `training_answers`."""
         self.refresh()
-        spoken = answers.spoken(self.log.annotations(), self.lineage)
+        spoken = answers.vote_table(self.log.annotations(), self.lineage)
         places = self.pool.positions(spoken["item_id"].tolist())
         spoken = spoken.assign(position=places)[(places >= 0) & (self.queue.gold | ~self.queue.holdout)[places]]
         self.state.contents.check(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
@@ -708,7 +709,7 @@ class Project:
 
     def _answered(self) -> list[tuple[int, int]]:
         """Position and label (its index among today's) of every answer that stands."""
-        given = answers.votes(self.log.annotations(), self.lineage)
+        given = answers.labels_by_item(self.log.annotations(), self.lineage)
         column = {label_id: k for k, label_id in enumerate(self.taxonomy.label_ids)}
         places = self.pool.positions(list(given)).tolist()
         return [(place, column[label]) for place, labels in zip(places, given.values(), strict=True) if place >= 0

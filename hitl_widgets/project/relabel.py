@@ -21,7 +21,7 @@ from .proposal import Proposal
 from .state import State
 
 if TYPE_CHECKING:
-    from ..sampling import relabel_order as relabelling
+    from ..sampling import relabel_order
 
 COLUMNS = ["item_id", "annotator", "label", "candidates", "edit", "prose", "why"]
 
@@ -207,7 +207,7 @@ class Relabel:
 
 def by_doubt(features: Callable[[np.ndarray], np.ndarray], *, seed: int) -> Ordering:
     """The order by what items look like: typical ones first, then whatever a light head doubts most
-    (`relabelling.order`).
+    (`relabel_order.order`).
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def by_doubt(features: Callable[[np.ndarray], np.ndarray], *, seed: int) -> Orde
         if (known := told(sight, features, seed=seed)) is None:
             return sight.positions
         positions, _, said = known
-        first = np.empty(0, np.int64) if said.told.any() else _alike(sight, features)
+        first = np.empty(0, np.int64) if said.modelled.any() else _alike(sight, features)
         rest = np.concatenate([positions[said.rows], sight.positions[[not some for some in sight.candidates]]])
         return np.concatenate([first, rest[~np.isin(rest, first)]])
 
@@ -228,7 +228,7 @@ def by_doubt(features: Callable[[np.ndarray], np.ndarray], *, seed: int) -> Orde
 def _alike(sight: Sight, features: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Where an added label may hide, as long as no head knows: what fitted nowhere, then the neighbours of its examples
     and answers; empty when none was added."""
-    from ..sampling import relabel_order as relabelling
+    from ..sampling import relabel_order
     if not any(edit["edit"] == "add" for edit in sight.step.edits):
         return np.empty(0, np.int64)
     new = set.intersection(*(set(some) for some in sight.candidates if some))
@@ -238,15 +238,15 @@ def _alike(sight: Sight, features: Callable[[np.ndarray], np.ndarray]) -> np.nda
              if some and place not in set(shown)]
     positions = np.array([*shown, *asked], np.int64)
     nowhere = [row for row, place in enumerate(asked, len(shown)) if place in sight.astray]
-    found = positions[relabelling.alike(features(positions), range(len(shown)), first=nowhere)]
+    found = positions[relabel_order.neighbours(features(positions), range(len(shown)), first=nowhere)]
     return np.concatenate([sight.positions[np.isin(sight.positions, sight.examples)], found])
 
 
 def told(sight: Sight, features: Callable[[np.ndarray], np.ndarray], *, seed: int
-         ) -> tuple[np.ndarray, list[str], relabelling.Order] | None:
+         ) -> tuple[np.ndarray, list[str], relabel_order.RelabelOrder] | None:
     """What can be told of a sight's items that have candidates, and of the answers that teach: their positions, the
     label_ids of the columns, and the order. None where there is nothing to choose."""
-    from ..sampling import relabel_order as relabelling  # loads scipy, which opening a project doesn't need
+    from ..sampling import relabel_order  # loads scipy, which opening a project doesn't need
     family = sorted(set().union(*sight.candidates))
     asked = sight.positions[[bool(some) for some in sight.candidates]]
     if len(family) < 2 or len(asked) < 2:
@@ -261,4 +261,4 @@ def told(sight: Sight, features: Callable[[np.ndarray], np.ndarray], *, seed: in
     answers = np.full(len(positions), -1, np.int64)
     answers[len(asked):] = [column[label_id] for label_id in taught.values()]
     examples = np.flatnonzero(np.isin(asked, sight.examples)).tolist()
-    return positions, family, relabelling.order(features(positions), likely, answers, seed=seed, examples=examples)
+    return positions, family, relabel_order.order(features(positions), likely, answers, seed=seed, examples=examples)

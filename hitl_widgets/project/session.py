@@ -18,7 +18,7 @@ from ..errors import ModelError
 from ..items.images import thumbnail_in
 from ..items.looks import Looks
 from ..items.pool import Pool
-from ..quality.label_errors import SecondLooks
+from ..quality.label_errors import SuspectedErrors
 from ..records import Attribution, Decision, Item, Items, Prediction, Seen, check_annotator
 from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
@@ -54,7 +54,7 @@ class ModelAccess(NamedTuple):
     predict: Callable[[np.ndarray], None]
     embeddings: Callable[[np.ndarray], np.ndarray | None]
     explain: Callable[[int, str, str, str | None], Attribution | None]
-    label_errors: Callable[[], SecondLooks]
+    label_errors: Callable[[], SuspectedErrors]
 
 
 class Session:
@@ -79,7 +79,7 @@ class Session:
         self._simulations: Counter[tuple[str, int]] = Counter()
         if pool is not None:
             self._looks = Looks(pool, embedded=model.embeddings, seed=project.settings["seed"])
-            project.chooser.look = self._looks.at_hand
+            project.selector.embeddings = self._looks.at_hand
 
     @property
     def project_id(self) -> str:
@@ -128,7 +128,7 @@ class Session:
         """Give claimed items back."""
         self.project.log.release(list(item_ids), annotator or self.annotator)
 
-    def update_second_looks(self) -> SecondLooks:
+    def update_second_looks(self) -> SuspectedErrors:
         """Estimate anew how likely each answer is right; the second-look queue uses the result."""
         self.project.second_looks = looks = self._model.label_errors()
         return looks
@@ -251,9 +251,9 @@ class Session:
         project, has_model = self.project, self.project.ranking.predictions is not None
         if strategy != "random" and has_model:
             self.predict(project.unforeseen(PREDICTED_AHEAD, annotator), budget_s=budget_s)
-        if project.chooser.sees_embeddings(strategy, project.queue, project.lineage):
-            answered = project.queue.taught()[-LATEST_ANSWERED:]
-            first = project.queue.foremost(PREDICTED_AHEAD, annotator or self.annotator)
+        if project.selector.uses_embeddings(strategy, project.queue, project.lineage):
+            answered = project.queue.training_positions()[-LATEST_ANSWERED:]
+            first = project.queue.sample_learnable(PREDICTED_AHEAD, annotator or self.annotator)
             if has_model:
                 self.predict(answered, budget_s=budget_s)
             if self._model.embeddings(first) is None:

@@ -128,7 +128,7 @@ class Others:
         """Answer all these items with one label; it is durable when this returns.
 
         Each gets a decision with the verdict "answer": what the model says is hidden at the desk, and ``chosen_by`` is
-        "desk". It stands against what others answered before (`answers.votes`).
+        "desk". It stands against what others answered before (`consensus.labels_by_item`).
 
         Parameters
         ----------

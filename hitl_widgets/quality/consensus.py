@@ -1,7 +1,7 @@
 """What do the answers say, taken together?
 
 Functions on the log's table of current annotations (a mapping of columns, as `Log.annotations` gives it) and the
-taxonomy's lineage. Read `votes` first.
+taxonomy's lineage. Read `labels_by_item` first.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from ..records import LABELLING
 from ..taxonomy.history import Lineage, factorize
 
 Table = Mapping[str, Sequence[Any]]
-Votes = dict[str, list[str]]
+LabelsByItem = dict[str, list[str]]
 
 COLUMNS = ["item_id", "annotator", "label", "label_id", "verdict", "certainty", "flags", "note", "decision_id",
            "acted_at", "model", "taxonomy", "status", "certainty_source"]
 
 # What of the log's table goes into them.
-READ = [name for name in COLUMNS if name not in ("label", "status")]
+STORED_COLUMNS = [name for name in COLUMNS if name not in ("label", "status")]
 
 HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "label", "certainty", "decision_id",
                    "acted_at", "stored_at", "body"]
 
 
-def frame(table: Table, lineage: Lineage, *, version: int | None = None,
+def annotation_table(table: Table, lineage: Lineage, *, version: int | None = None,
           presumed: Mapping[str, str] | None = None) -> pd.DataFrame:
     """The annotations as a DataFrame of `COLUMNS`, under today's labels or as an older version saw them.
 
@@ -67,13 +67,13 @@ def frame(table: Table, lineage: Lineage, *, version: int | None = None,
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
-def votes(table: Table, lineage: Lineage) -> Votes:
+def labels_by_item(table: Table, lineage: Lineage) -> LabelsByItem:
     """The labels that annotators gave each item: item_id -> today's label_ids.
 
     An unsure is no vote, nor is a label that a later edit left in doubt, nor what somebody who sorted the item at the
     desk knew of and answered anew.
     """
-    given: Votes = {}
+    given: LabelsByItem = {}
     overruled = _overruled(table)
     for row, (item_id, verdict, label_id, version) in enumerate(zip(
             table["item_id"], table["verdict"], table["label_id"], table["taxonomy"], strict=True)):
@@ -82,9 +82,9 @@ def votes(table: Table, lineage: Lineage) -> Votes:
     return given
 
 
-def narrowed(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[str, ...], float]]:
+def candidates_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[str, ...], float]]:
     """What is left of answers that a later edit left in doubt: item_id -> the label_ids that it may be, and how much
-    its annotators' answers count on average, as in `trust`.
+    its annotators' answers count on average, as in `label_weights`.
 
     Of items that no answer decides. Several annotators' choices narrow each other, unless nothing is common to them. An
     answer that may be any label says nothing.
@@ -111,7 +111,7 @@ def narrowed(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[str, ...],
     return rows
 
 
-def trust(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
+def label_weights(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
     """How much the answers to an item speak for a label: (item_id, label_id) -> the sum over its annotators.
 
     An answer given with certainty c, from 0 to 10, counts (1 + c) / 11; without one, or with one that was only carried
@@ -129,11 +129,11 @@ def trust(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
 
 
 def _counts(certainty: float | None, source: str | None) -> float:
-    """How much one answer counts, see `trust`."""
+    """How much one answer counts, see `label_weights`."""
     return 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
 
 
-def spoken(table: Table, lineage: Lineage) -> pd.DataFrame:
+def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
     """All that was said of items, unsure included: item_id, annotator, decision_id, content, label_id (today's; None
     for an unsure without a best guess), certainty (NaN unless it was given for this very item), unsure, chosen_by.
 
@@ -178,7 +178,7 @@ def majority(given: Sequence[str]) -> tuple[str, int]:
     return min(Counter(given).items(), key=lambda item: (-item[1], item[0]))
 
 
-def history(log: Iterable[Event]) -> pd.DataFrame:
+def history_table(log: Iterable[Event]) -> pd.DataFrame:
     """Every event in the order in which the log got it, one row each; `body` holds all that it says."""
     rows = [(e.seq, e.id, e.kind, e.item_id, e.annotator, e.body.get("verdict"), e.body.get("label"),
              e.body.get("certainty"), e.id if e.kind == "decided" else e.body.get("decision_id"), e.acted_at,
@@ -186,7 +186,7 @@ def history(log: Iterable[Event]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=HISTORY_COLUMNS)
 
 
-def consensus(given: Votes, lineage: Lineage) -> pd.DataFrame:
+def consensus(given: LabelsByItem, lineage: Lineage) -> pd.DataFrame:
     """One row per item: item_id, label, share (of the answers that agree, 0 to 1), n_answers."""
     rows = []
     for item_id, labels in given.items():

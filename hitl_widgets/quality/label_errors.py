@@ -1,7 +1,7 @@
 """Which answers are worth a second look, and whose?
 
 The answers believed least (`believing.believe`) come back: first to their own author, blind; where the author stands by
-one and it is still doubted, to somebody who hasn't spoken of the item. Read `SecondLooks.order`.
+one and it is still doubted, to somebody who hasn't spoken of the item. Read `SuspectedErrors.order`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SECOND_LOOK = "second look"
 BELIEVED = 0.9
 
 
-class SecondLooks:
+class SuspectedErrors:
     """The answers that may be wrong, as one weighing of all answers found them.
 
     Parameters
@@ -35,13 +35,13 @@ class SecondLooks:
         self._rows: list[Any] = list(self.frame.itertuples(index=False))
         self._stands = stands
 
-    def order(self, n: int, annotator: str, *, knows: Callable[[int, str], bool],
+    def order(self, n: int, annotator: str, *, has_seen: Callable[[int, str], bool],
               leave: Collection[int] = ()) -> list[int]:
         """Positions of the next n items for an annotator, the least believed answer first.
 
         Parameters
         ----------
-        knows : whether an annotator has spoken of the item at a position
+        has_seen : whether an annotator has spoken of the item at a position
         leave : positions that are before somebody already
         """
         found: dict[int, None] = {}
@@ -51,7 +51,7 @@ class SecondLooks:
             if row.position in leave:
                 continue
             own, stood_by = row.annotator == annotator, row.chosen_by == SECOND_LOOK
-            if own == stood_by or (not own and knows(row.position, annotator)):
+            if own == stood_by or (not own and has_seen(row.position, annotator)):
                 continue
             stands = self._stands(row.item_id, row.annotator)
             if stands is not None and stands.id == row.decision_id:

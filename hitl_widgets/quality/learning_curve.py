@@ -1,7 +1,7 @@
 """What will the next answers gain?
 
 A learning curve, fitted to a model's accuracy after each round, and what it says of the answers to come. Read
-`likely_gain` first.
+`expected_gain` first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STRAY = np.array([0.003, 0.01, 0.02])
 _LEVELS, _WIDTH = 25, 4.0
 
 
-def likely_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Sequence[int] | npt.NDArray[np.integer],
+def expected_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Sequence[int] | npt.NDArray[np.integer],
                 measured: Sequence[int] | npt.NDArray[np.integer], *, more: int = 50, correlation: float = 0.0,
                 level: float = 0.95) -> Estimate:
     """How much more accurate the next model will be than the last one, after so many more answers.
@@ -59,7 +59,7 @@ def likely_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Sequenc
 
     Examples
     --------
-    >>> likely_gain([50, 100, 150, 200], [120, 140, 148, 152], [200] * 4)
+    >>> expected_gain([50, 100, 150, 200], [120, 140, 148, 152], [200] * 4)
     0.017 (-0.025 to 0.057, n = 200)
     """
     n, k, m = (np.asarray(given, np.float64) for given in (answers, right, measured))

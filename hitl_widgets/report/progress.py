@@ -18,7 +18,7 @@ from ..errors import BadInput
 from ..events import Event
 from ..project.project import Project
 from ..quality.intervals import across, jeffreys, newcombe, of_median
-from ..quality.learning_curve import likely_gain
+from ..quality.learning_curve import expected_gain
 from ..quality.metrics import Metrics
 from ..records import Estimate
 from .decisions import against_others, consensus, decisions
@@ -111,12 +111,12 @@ def progress(project: Project, *, more: int = 50) -> Progress:
     known = table[table["suggestion"].notna() & truth.notna()].assign(right=table["suggestion"] == truth)
     seen = table[table["visible"] & ~table["scripted"] & table["verdict"].isin(["accept", "correct", "unsure"])]
     gained, gained_by = _gained(trained, int(more))
-    project.chooser.default(project.queue, project.lineage)
+    project.selector.default(project.queue, project.lineage)
     return Progress(
         accuracy=_accuracy(trained, known), labels=_labels(project, trained, table), gained=gained,
         gained_by=gained_by, likely=_likely(trained, int(more)), more=int(more),
         suggestions=_suggestions(project, seen), times=_times(table), people=_people(project, table),
-        difficulty=_difficulty(table, known), queue=project.chooser.why)
+        difficulty=_difficulty(table, known), queue=project.selector.why)
 
 
 def _accuracy(trained: Sequence[Event], known: pd.DataFrame) -> pd.DataFrame:
@@ -180,7 +180,7 @@ def _likely(trained: Sequence[Event], more: int) -> Estimate:
         return Estimate(math.nan, why="no round was measured yet")
     answers = sorted(points)
     right, measured = zip(*(points[n] for n in answers), strict=True)
-    return likely_gain(answers, right, measured, more=more,
+    return expected_gain(answers, right, measured, more=more,
                        correlation=float(np.clip(np.median(alike), 0, 0.9)) if alike else 0.0)
 
 

@@ -17,7 +17,7 @@ from scipy.stats import betabinom
 
 from ..errors import BadInput
 from ..records import Estimate
-from .relabel_order import Order
+from .relabel_order import RelabelOrder
 
 Verdict = Literal["good", "bad", "more"]
 
@@ -77,7 +77,7 @@ class Acceptance:
                 f"{self.error.high:.1%}; {self.n_wrong} of {self.n_checked} checks): {end}")
 
 
-def presumable(ranked: Order, *, tolerance: float = 0.05) -> np.ndarray:
+def presumable(ranked: RelabelOrder, *, tolerance: float = 0.05) -> np.ndarray:
     """Rows of which the probe is so sure that together they should be right within a tolerance, the surest first.
 
     By its own probabilities a third of `tolerance` would be wrong. If it were all of the tolerance, no number of checks
@@ -86,7 +86,7 @@ def presumable(ranked: Order, *, tolerance: float = 0.05) -> np.ndarray:
 
     Parameters
     ----------
-    ranked : Order
+    ranked : RelabelOrder
         From `relabel_order.order`. Rows without a probe's probabilities are never presumed.
     tolerance : float
         Largest share of wrong labels to be put up with, between 0 and 1.
@@ -101,7 +101,7 @@ def presumable(ranked: Order, *, tolerance: float = 0.05) -> np.ndarray:
         If the tolerance isn't between 0 and 1.
     """
     _check_tolerance(tolerance)
-    rows = ranked.rows[ranked.told[ranked.rows]]
+    rows = ranked.rows[ranked.modelled[ranked.rows]]
     doubt = 1 - ranked.probs[rows].max(axis=1).astype(np.float64)
     surest = np.argsort(doubt, kind="stable")
     held = np.cumsum(doubt[surest]) <= EXPECTED * tolerance * np.arange(1, len(rows) + 1)

@@ -69,15 +69,15 @@ class Queue:
         """Which items are open for the annotator and teach rather than measure: bool, shape (n_items,)."""
         return self._open(annotator) & ~self.holdout & ~self.gold
 
-    def taught(self) -> npt.NDArray[np.intp]:
+    def training_positions(self) -> npt.NDArray[np.intp]:
         """Positions of the items that somebody closed and that teach."""
         return np.flatnonzero((self._n_closed > 0) & ~self.holdout & ~self.gold)
 
-    def n_taught(self) -> int:
+    def n_training(self) -> int:
         """How many items somebody closed that teach."""
-        return len(self.taught())
+        return len(self.training_positions())
 
-    def foremost(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
+    def sample_learnable(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
         """Positions of n of the items that are open for the annotator and teach, drawn by chance."""
         places = np.flatnonzero(self.is_learnable(annotator))
         return places[np.argsort(self.draws[places])[:n]]
@@ -95,7 +95,7 @@ class Queue:
         """Which items are done for the annotator: bool, shape (n_items,)."""
         return self._closed_by(annotator).copy()
 
-    def knows(self, position: int, annotator: str) -> bool:
+    def has_seen(self, position: int, annotator: str) -> bool:
         """True when the annotator closed or skipped the item."""
         return bool(self._closed_by(annotator)[position]) or position in self._skipped.get(annotator, {})
 

@@ -30,7 +30,7 @@ _AT_ONCE = 4_096
 
 
 @dataclass(frozen=True)
-class Order:
+class RelabelOrder:
     """What to ask next.
 
     Attributes
@@ -39,17 +39,17 @@ class Order:
     probs : float32, shape (n_items, n_labels), over each row's candidates; 1 for an answer, all candidates alike where
         nothing can be told yet
     why : shape (n_open,), of each of `rows`: "example", "typical" or "doubt"
-    told : bool, shape (n_items,), True where a head gave the probabilities
+    modelled : bool, shape (n_items,), True where a head gave the probabilities
     """
 
     rows: np.ndarray
     probs: np.ndarray
     why: tuple[Why, ...]
-    told: np.ndarray
+    modelled: np.ndarray
 
 
 def order(features: np.ndarray, candidates: np.ndarray, answers: np.ndarray, *, examples: Sequence[int] = (),
-          seed: int = 0) -> Order:
+          seed: int = 0) -> RelabelOrder:
     """In which order to ask about items in doubt, and what can be told of them from the answers so far.
 
     Labels that are candidates of one item belong together; each such family is ordered by itself, and the families
@@ -108,11 +108,11 @@ def order(features: np.ndarray, candidates: np.ndarray, answers: np.ndarray, *, 
         queues.append([((place + 0.5) / len(first), row, why) for place, (row, why) in enumerate(first)])
     probs[asked] = np.eye(candidates.shape[1])[answers[asked]]
     turns = sorted((turn for queue in queues for turn in queue), key=lambda turn: (turn[2] != "example", turn[0]))
-    return Order(rows=np.array([row for _, row, _ in turns], np.int64), probs=probs.astype(np.float32),
-                 why=tuple(why for *_, why in turns), told=told)
+    return RelabelOrder(rows=np.array([row for _, row, _ in turns], np.int64), probs=probs.astype(np.float32),
+                 why=tuple(why for *_, why in turns), modelled=told)
 
 
-def alike(features: np.ndarray, examples: Sequence[int], *, n: int = 50, first: Iterable[int] = ()) -> np.ndarray:
+def neighbours(features: np.ndarray, examples: Sequence[int], *, n: int = 50, first: Iterable[int] = ()) -> np.ndarray:
     """Rows that may be what a few examples are: `first` (answered "other", or flagged), then the examples' neighbours.
 
     Parameters
@@ -127,7 +127,7 @@ def alike(features: np.ndarray, examples: Sequence[int], *, n: int = 50, first: 
 
     Examples
     --------
-    >>> alike(np.array([[0.0], [0.1], [5.0], [0.3]]), [0], n=1, first=[2])
+    >>> neighbours(np.array([[0.0], [0.1], [5.0], [0.3]]), [0], n=1, first=[2])
     array([2, 1])
     """
     features, examples = np.asarray(features, np.float64), list(dict.fromkeys(map(int, examples)))

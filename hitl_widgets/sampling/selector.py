@@ -1,7 +1,7 @@
 """Which strategy speaks now, and what does it say of the open items?
 
-A `Chooser` shows a strategy what it wants to see, keeps the order that came of it for as long as it holds, and goes
-over from typical items to doubtful ones. Read `Chooser.choose` first.
+A `Selector` shows a strategy what it wants to see, keeps the order that came of it for as long as it holds, and goes
+over from typical items to doubtful ones. Read `Selector.select` first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import BadInput
 from ..storage.arrays import Ranking
 from ..taxonomy.history import Lineage
 from .queue import Queue
-from .strategies import scores_of, strategy_named, wants
+from .strategies import inputs_of, scores_of, strategy_named
 from .uncertainty import BY_ROW, Scores, Strategy
 
 # Typical items until a model can learn from the answers: so many a label, and so many at most.
@@ -45,7 +45,7 @@ class Choice(NamedTuple):
     by_chance: bool = False
 
 
-class Chooser:
+class Selector:
     """What a project's strategies say.
 
     Parameters
@@ -56,7 +56,7 @@ class Chooser:
 
     def __init__(self, ranking: Ranking, notify: Callable[[str], None]) -> None:
         self.ranking, self._notify = ranking, notify
-        self.look: Look = lambda positions: None
+        self.embeddings: Look = lambda positions: None
         self.why = ""
         self._phase: str | None = None
         self._kept: dict[tuple[object, str], tuple[object, Scores]] = {}
@@ -68,7 +68,7 @@ class Chooser:
         `why` then says why. The change is said when it happens.
         """
         n_labels = len(lineage.today.label_ids)
-        enough, n_taught = min(TYPICAL_AT_MOST, TYPICAL_PER_LABEL * n_labels), queue.n_taught()
+        enough, n_taught = min(TYPICAL_AT_MOST, TYPICAL_PER_LABEL * n_labels), queue.n_training()
         modelled = self.ranking.predictions is not None
         if n_taught < enough:
             phase, why = "typical", f"typical items until {enough} are answered ({TYPICAL_PER_LABEL} a label, " \
@@ -86,20 +86,20 @@ class Chooser:
             self._notify(f"The queue goes over to {why}.")
         return "margin" if phase == "doubtful" else "typiclust"
 
-    def sees_embeddings(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> bool:
+    def uses_embeddings(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> bool:
         """Whether the strategy looks at embeddings, so that some should be at hand."""
         if strategy == "random":
             return False
         name = self.default(queue, lineage) if strategy is None else strategy
-        return "embeddings" in wants(strategy_named(name) if isinstance(name, str) else name)
+        return "embeddings" in inputs_of(strategy_named(name) if isinstance(name, str) else name)
 
-    def choose(self, strategy: str | Strategy | None, *, queue: Queue, lineage: Lineage, annotator: str, n: int,
+    def select(self, strategy: str | Strategy | None, *, queue: Queue, lineage: Lineage, annotator: str, n: int,
                taken: Collection[int], answered: Answered, seed: int) -> Choice:
         """What orders the items that are open for an annotator. May take a second: hold no lock.
 
         Parameters
         ----------
-        strategy : a name, a function (see `strategies.SIGHTS`), "random", or None for the default
+        strategy : a name, a function (see `strategies.INPUTS`), "random", or None for the default
         n : how many are wanted
         taken : positions that are on screens now: not to be chosen, and as good as answered
 
@@ -112,7 +112,7 @@ class Chooser:
             return Choice("random", None)
         name = self.default(queue, lineage) if strategy is None else strategy
         function = strategy_named(name) if isinstance(name, str) else name
-        if wants(function) == {"probs": True} and (not isinstance(name, str) or name in BY_ROW):
+        if inputs_of(function) == {"probs": True} and (not isinstance(name, str) or name in BY_ROW):
             return Choice(*self.ranking.scores(name, lineage))
         scores = self._ordered(function, queue=queue, lineage=lineage, annotator=annotator, n=n, taken=taken,
                                answered=answered, seed=seed)
@@ -130,7 +130,7 @@ class Chooser:
         They are worked out some way ahead and kept until fewer than n of the items are left: an order of typical or far
         items begins with what comes next, whatever is answered meanwhile.
         """
-        asked, predictions = wants(function), self.ranking.predictions
+        asked, predictions = inputs_of(function), self.ranking.predictions
         state = (len(queue.draws), lineage.today.version, None if predictions is None else predictions.model,
                  self.ranking.revision if "probs" in asked else 0)
         open_ = queue.is_learnable(annotator)
@@ -142,7 +142,7 @@ class Chooser:
             places = np.flatnonzero(open_)
             if "embeddings" in asked and len(places) > LOOKED_AT:
                 places = np.sort(places[np.argpartition(queue.draws[places], LOOKED_AT)[:LOOKED_AT]])
-            said = scores_of(function, self._sights(places, queue, lineage, taken, answered, max(n, AHEAD), seed),
+            said = scores_of(function, self._inputs(places, queue, lineage, taken, answered, max(n, AHEAD), seed),
                              n_items=len(places))
             if said is None or np.isnan(said).all():
                 return None
@@ -151,7 +151,7 @@ class Chooser:
             self._kept[function, annotator] = (state, scores)
             return scores
 
-    def _sights(self, places: np.ndarray, queue: Queue, lineage: Lineage, taken: Collection[int], answered: Answered,
+    def _inputs(self, places: np.ndarray, queue: Queue, lineage: Lineage, taken: Collection[int], answered: Answered,
                 n: int, seed: int) -> dict[str, Callable[[], Any]]:
         n_labels = len(lineage.today.label_ids)
 
@@ -166,12 +166,12 @@ class Chooser:
             return table[places]
 
         def labelled() -> np.ndarray | None:
-            return self.look(np.union1d(queue.taught(), np.array(sorted(taken), np.int64)))
+            return self.embeddings(np.union1d(queue.training_positions(), np.array(sorted(taken), np.int64)))
 
         return {"probs": lambda: None if self.ranking.predictions is None else self.ranking.probs(lineage, places),
-                "embeddings": lambda: self.look(places), "labelled": labelled, "votes": votes, "counts": counts,
+                "embeddings": lambda: self.embeddings(places), "labelled": labelled, "votes": votes, "counts": counts,
                 "n": lambda: min(n, len(places)),
-                "rng": lambda: np.random.default_rng([abs(seed), queue.n_taught()])}
+                "rng": lambda: np.random.default_rng([abs(seed), queue.n_training()])}
 
 
 def check_strategy(strategy: Any) -> None:
@@ -180,6 +180,6 @@ def check_strategy(strategy: Any) -> None:
         if strategy != "random":
             strategy_named(strategy)
     elif callable(strategy):
-        wants(strategy)
+        inputs_of(strategy)
     elif strategy is not None:
         raise BadInput(f"strategy is a {type(strategy).__name__}; a name or a function is expected.")

@@ -2,7 +2,7 @@
 
 A strategy is a function whose parameters name what it wants to see of the open items, and which gives a score for each:
 the larger, the sooner; NaN where it has nothing to say. To add one, write it and put it into `STRATEGIES`; what there
-is to see says `SIGHTS`. Read these two tables first.
+is to see says `INPUTS`. Read these two tables first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..errors import BadInput, ShapeError
 from .diversity import k_centre, typiclust
 from .uncertainty import BY_ROW, Scores, Strategy, balanced, disagreement, entropy, margin
 
-SIGHTS = {
+INPUTS = {
     "probs": "what the model says of the open items: (n_items, n_labels), rows of NaN where it wasn't asked",
     "embeddings": "what the open items look like: (n_items, n_features), rows of NaN where that isn't known",
     "labelled": "the same of the answered items: (n_labelled, n_features)",
@@ -37,21 +37,21 @@ def strategy_named(name: str) -> Strategy:
     """The strategy of that name; BadInput names those there are."""
     if name not in STRATEGIES:
         raise BadInput(f"strategy {name!r} is unknown; 'random', {', '.join(map(repr, STRATEGIES))} or a function "
-                       f"of any of {', '.join(SIGHTS)} that gives scores (n_items,) are expected.")
+                       f"of any of {', '.join(INPUTS)} that gives scores (n_items,) are expected.")
     return STRATEGIES[name]
 
 
-def wants(strategy: Strategy) -> dict[str, bool]:
+def inputs_of(strategy: Strategy) -> dict[str, bool]:
     """What a strategy looks at, and whether it can't do without: a function of one thing wants probabilities.
 
     Raises
     ------
     BadInput
-        If a parameter without a default is none of `SIGHTS`.
+        If a parameter without a default is none of `INPUTS`.
 
     Examples
     --------
-    >>> wants(k_centre)
+    >>> inputs_of(k_centre)
     {'embeddings': True, 'labelled': False, 'n': True}
     """
     try:
@@ -60,20 +60,20 @@ def wants(strategy: Strategy) -> dict[str, bool]:
     except (TypeError, ValueError):  # a function written in C tells nothing of itself
         return {"probs": True}
     needed = [p.name for p in asked if p.default is p.empty]
-    if len(needed) == 1 and needed[0] not in SIGHTS:
+    if len(needed) == 1 and needed[0] not in INPUTS:
         return {"probs": True}
-    if odd := [name for name in needed if name not in SIGHTS]:
-        raise BadInput(f"the strategy wants to see {odd[0]!r}; there are {', '.join(SIGHTS)}. Give the parameter one "
+    if odd := [name for name in needed if name not in INPUTS]:
+        raise BadInput(f"the strategy wants to see {odd[0]!r}; there are {', '.join(INPUTS)}. Give the parameter one "
                        "of these names, or a default.")
-    return {p.name: p.default is p.empty for p in asked if p.name in SIGHTS}
+    return {p.name: p.default is p.empty for p in asked if p.name in INPUTS}
 
 
-def scores_of(strategy: Strategy, sights: Mapping[str, Callable[[], Any]], *, n_items: int) -> Scores | None:
+def scores_of(strategy: Strategy, inputs: Mapping[str, Callable[[], Any]], *, n_items: int) -> Scores | None:
     """What a strategy says of the open items: float32, shape (n_items,), NaN where it says nothing.
 
     Parameters
     ----------
-    sights : by the names of `SIGHTS`, functions that give what there is to see, or None where there is nothing
+    inputs : by the names of `INPUTS`, functions that give what there is to see, or None where there is nothing
 
     Returns
     -------
@@ -85,8 +85,8 @@ def scores_of(strategy: Strategy, sights: Mapping[str, Callable[[], Any]], *, n_
         If it doesn't give one score an item.
     """
     seen: dict[str, Any] = {}
-    for name, needed in wants(strategy).items():
-        sight = sights[name]() if name in sights else None
+    for name, needed in inputs_of(strategy).items():
+        sight = inputs[name]() if name in inputs else None
         if sight is not None:
             seen[name] = sight
         elif needed:

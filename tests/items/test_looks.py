@@ -65,7 +65,7 @@ def test_a_models_own_view_takes_the_place_of_pixels(tmp_path):
         wb.decide(item, label=str(label))
     wb.finetune(epochs=1)
     wb.next(20)
-    rows = wb.project.chooser.look(np.arange(120))
+    rows = wb.project.selector.embeddings(np.arange(120))
     assert rows.shape[1] == wb.models.embeddings().shape[1]
     assert {item.chosen_by for item in wb.next(20)} == {"typiclust", "audit"}
     wb.close()

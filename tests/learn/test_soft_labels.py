@@ -40,7 +40,7 @@ def opened(tmp_path):
 
 
 def answered(wb, *, error=0.25, n=N_ANSWERS, n_gold=N_GOLD, certainty=True, seed=0):
-    """Answers to the first items, the last of them gold; what is right among those that teach."""
+    """Votes to the first items, the last of them gold; what is right among those that teach."""
     rng = np.random.default_rng(seed)
     wrong = rng.random(n + n_gold) < error
     said = np.where(wrong, (TRUTH[:n + n_gold] + rng.integers(1, 10, n + n_gold)) % 10, TRUTH[:n + n_gold])
@@ -58,7 +58,7 @@ def test_the_answers_believed_least_are_wrong_and_gold_is_not_among_them(opened)
     assert sorted(believed.item_ids) == sorted(right)
     assert believed.probs.sum(axis=1) == pytest.approx(np.ones(N_ANSWERS))
     assert believed.trust.n_known == N_GOLD
-    assert believed.trust.step > 0.2
+    assert believed.trust.certainty_slope > 0.2
     least = believed.answers.sort_values("right")["item_id"][:20]
     assert sum(not right[item_id] for item_id in least) >= 18
     label_of = {label: i for i, label in enumerate(NAMES)}

@@ -11,7 +11,7 @@ from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput
-from hitl_widgets.quality.label_errors import SECOND_LOOK, SecondLooks
+from hitl_widgets.quality.label_errors import SECOND_LOOK, SuspectedErrors
 
 NAMES = [str(digit) for digit in range(10)]
 DIGITS = load_digits()
@@ -31,7 +31,7 @@ class Standing:
 
 def looks(*rows, stands):
     names = ["item_id", "position", "annotator", "decision_id", "right", "chosen_by", "unsure"]
-    return SecondLooks(pd.DataFrame([(*row, "margin", False)[:7] if len(row) == 5 else row for row in rows],
+    return SuspectedErrors(pd.DataFrame([(*row, "margin", False)[:7] if len(row) == 5 else row for row in rows],
                                     columns=names), stands)
 
 
@@ -42,28 +42,28 @@ def nobody_knows(position, annotator):
 def test_the_answer_believed_least_comes_first_and_only_to_its_author():
     of = looks(("a", 0, "ada", "d1", 0.6), ("b", 1, "ada", "d2", 0.1), ("c", 2, "bob", "d3", 0.2),
                stands=Standing(a_ada="d1", b_ada="d2", c_bob="d3"))
-    assert of.order(5, "ada", knows=nobody_knows) == [1, 0]
-    assert of.order(5, "bob", knows=nobody_knows) == [2]
-    assert of.order(1, "ada", knows=nobody_knows, leave=[1]) == [0]
-    assert of.order(5, "eve", knows=nobody_knows) == []
+    assert of.order(5, "ada", has_seen=nobody_knows) == [1, 0]
+    assert of.order(5, "bob", has_seen=nobody_knows) == [2]
+    assert of.order(1, "ada", has_seen=nobody_knows, leave=[1]) == [0]
+    assert of.order(5, "eve", has_seen=nobody_knows) == []
 
 
 def test_an_answer_that_is_most_likely_right_or_was_a_guess_is_left_alone():
     of = looks(("a", 0, "ada", "d1", 0.95), ("b", 1, "ada", "d2", 0.1, "margin", True),
                stands=Standing(a_ada="d1", b_ada="d2"))
-    assert of.order(5, "ada", knows=nobody_knows) == []
+    assert of.order(5, "ada", has_seen=nobody_knows) == []
 
 
 def test_what_was_revised_or_taken_back_since_is_not_asked():
     of = looks(("a", 0, "ada", "d1", 0.1), ("b", 1, "ada", "d2", 0.1), stands=Standing(a_ada="d9"))
-    assert of.order(5, "ada", knows=nobody_knows) == []
+    assert of.order(5, "ada", has_seen=nobody_knows) == []
 
 
 def test_what_its_author_stands_by_goes_to_somebody_who_has_not_spoken_of_it():
     of = looks(("a", 0, "ada", "d1", 0.1, SECOND_LOOK, False), stands=Standing(a_ada="d1"))
-    assert of.order(5, "ada", knows=nobody_knows) == []
-    assert of.order(5, "bob", knows=nobody_knows) == [0]
-    assert of.order(5, "bob", knows=lambda position, annotator: True) == []
+    assert of.order(5, "ada", has_seen=nobody_knows) == []
+    assert of.order(5, "bob", has_seen=nobody_knows) == [0]
+    assert of.order(5, "bob", has_seen=lambda position, annotator: True) == []
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hitl_widgets.errors import BadInput, ShapeError
-from hitl_widgets.quality.learning_curve import BENDS, BEYOND, EXPONENTS, STRAY, likely_gain
+from hitl_widgets.quality.learning_curve import BENDS, BEYOND, EXPONENTS, STRAY, expected_gain
 
 
 def held(curves, *, n_simulations, correlation=0.0, seed=0):
@@ -18,7 +18,7 @@ def held(curves, *, n_simulations, correlation=0.0, seed=0):
         true, then = (np.clip(curve(at) + stray * rng.normal(size=np.shape(at)), 0.001, 0.999)
                       for at in (answers.astype(float), answers[-1] + 50.0))
         m = int(rng.choice([60, 150, 400]))
-        gain = likely_gain(answers, rng.binomial(m, true), np.full(len(answers), m), correlation=correlation)
+        gain = expected_gain(answers, rng.binomial(m, true), np.full(len(answers), m), correlation=correlation)
         hits += gain.low <= then - true[-1] <= gain.high
         n += 1
     return hits / n
@@ -44,27 +44,27 @@ def test_curves_of_another_form_are_held_nearly_as_often():
 
 
 def test_a_flat_curve_promises_little_and_a_steep_one_much():
-    flat = likely_gain([50, 100, 150, 200], [180, 181, 180, 181], [200] * 4)
-    steep = likely_gain([50, 100, 150, 200], [80, 104, 120, 132], [200] * 4)
+    flat = expected_gain([50, 100, 150, 200], [180, 181, 180, 181], [200] * 4)
+    steep = expected_gain([50, 100, 150, 200], [80, 104, 120, 132], [200] * 4)
     assert flat.value < 0.01 < 0.025 < steep.value
     assert flat.low <= 0 <= flat.high < 0.05
 
 
 def test_one_round_tells_less_than_four():
-    one = likely_gain([50], [140], [200])
-    four = likely_gain([20, 30, 40, 50], [120, 130, 136, 140], [200] * 4)
+    one = expected_gain([50], [140], [200])
+    four = expected_gain([20, 30, 40, 50], [120, 130, 136, 140], [200] * 4)
     assert one.high - one.low > 1.5 * (four.high - four.low)
 
 
 def test_more_measuring_items_narrow_it():
-    few, many = (likely_gain([50, 100, 200], np.array([0.7, 0.7, 0.7]) * m, [m] * 3) for m in (40, 4_000))
+    few, many = (expected_gain([50, 100, 200], np.array([0.7, 0.7, 0.7]) * m, [m] * 3) for m in (40, 4_000))
     assert many.high - many.low < 0.75 * (few.high - few.low)
 
 
 def test_what_cannot_be_a_curve_is_refused():
     with pytest.raises(BadInput, match="a model that learnt"):
-        likely_gain([], [], [])
+        expected_gain([], [], [])
     with pytest.raises(BadInput, match="a model that learnt"):
-        likely_gain([50], [3], [0])
+        expected_gain([50], [3], [0])
     with pytest.raises(ShapeError, match="one number a model"):
-        likely_gain([50, 100], [3], [4])
+        expected_gain([50, 100], [3], [4])

@@ -10,14 +10,14 @@ from scipy.stats import hypergeom
 
 from hitl_widgets.errors import BadInput
 from hitl_widgets.sampling.acceptance import LOOKS, assess, check_order, presumable
-from hitl_widgets.sampling.relabel_order import Order, order
+from hitl_widgets.sampling.relabel_order import RelabelOrder, order
 
 # -- what is presumed ----------------------------------------------------------------------------------------
 
 def ranked(probs):
     probs = np.asarray(probs, np.float32)
     n = len(probs)
-    return Order(rows=np.arange(n), probs=probs, why=("doubt",) * n, told=np.ones(n, bool))
+    return RelabelOrder(rows=np.arange(n), probs=probs, why=("doubt",) * n, modelled=np.ones(n, bool))
 
 
 def test_as_much_is_presumed_as_the_tolerance_allows():

@@ -9,7 +9,7 @@ from nets import Gallery
 from hitl_widgets.errors import ShapeError
 from hitl_widgets.items.features import Pixels
 from hitl_widgets.items.features import features as blocks
-from hitl_widgets.sampling.relabel_order import alike, order
+from hitl_widgets.sampling.relabel_order import neighbours, order
 
 
 def clouds(*centres, n=40, spread=0.4, seed=0):
@@ -60,7 +60,7 @@ def test_the_head_finds_what_is_plain():
     features, kinds = clouds((0, 0), (4, 0), (0, 4))
     said, _ = ask(features, np.ones((120, 3), bool), kinds, 15)
     assert (said.probs.argmax(axis=1) == kinds).mean() > 0.97
-    assert said.told.all()
+    assert said.modelled.all()
 
 
 def test_only_candidates_get_probability_and_answers_get_all_of_it():
@@ -80,7 +80,7 @@ def test_families_of_labels_take_turns_and_have_heads_of_their_own():
     answers = np.full(160, -1)
     answers[:80:5] = kinds[:80:5]
     said = order(features, candidates, answers)
-    assert (said.told[:80].all(), said.told[80:].any()) == (True, False)
+    assert (said.modelled[:80].all(), said.modelled[80:].any()) == (True, False)
     np.testing.assert_allclose(said.probs[80:, 2:], 0.5)
     assert 5 <= (said.rows[:20] < 80).sum() <= 15
 
@@ -151,6 +151,6 @@ def test_the_order_asks_for_fewer_answers_than_chance_on_real_clothes(shared_dat
 
 def test_neighbours_of_any_example_come_after_those_that_were_flagged():
     features = np.array([[0.0], [10.0], [0.2], [10.1], [5.0], [np.nan], [0.5]])
-    assert alike(features, [0, 1], n=3, first=[5, 4]).tolist() == [4, 5, 3, 2, 6]
-    assert alike(features, [], n=3, first=[4]).tolist() == [4]
-    assert alike(features, [5], n=3).tolist() == []
+    assert neighbours(features, [0, 1], n=3, first=[5, 4]).tolist() == [4, 5, 3, 2, 6]
+    assert neighbours(features, [], n=3, first=[4]).tolist() == [4]
+    assert neighbours(features, [5], n=3).tolist() == []

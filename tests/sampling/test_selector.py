@@ -10,7 +10,7 @@ from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
 from hitl_widgets.sampling.selector import AHEAD, TYPICAL_PER_LABEL
-from hitl_widgets.sampling.strategies import SIGHTS, STRATEGIES, scores_of, wants
+from hitl_widgets.sampling.strategies import INPUTS, STRATEGIES, inputs_of, scores_of
 from hitl_widgets.storage.arrays import Predictions
 from hitl_widgets.taxonomy.labels import Taxonomy
 
@@ -36,7 +36,7 @@ def opened(tmp_path, said):
         project = Project(tmp_path / "p", nothing(n), Taxonomy(names), annotator="ada", holdout=holdout,
                           notify=said.append, **more)
         looks = np.random.default_rng(0).normal(size=(n, 3)).astype(np.float32)
-        project.chooser.look = lambda positions: looks[positions]
+        project.selector.embeddings = lambda positions: looks[positions]
         made.append(project)
         return project
     yield open_
@@ -63,20 +63,20 @@ def reasons(items):
 # -- what a strategy is ----------------------------------------------------------------------------------------
 
 def test_a_function_of_one_thing_sees_probabilities_whatever_it_calls_them():
-    assert wants(lambda p: p[:, 0]) == {"probs": True}
+    assert inputs_of(lambda p: p[:, 0]) == {"probs": True}
     assert scores_of(lambda p: p[:, 0], {"probs": lambda: np.eye(2)}, n_items=2).tolist() == [1, 0]
 
 
 def test_a_function_sees_what_its_parameters_name():
     def near_the_answered(embeddings, labelled, scale=2.0):
         return -scale * np.abs(embeddings - labelled.mean(axis=0)).sum(axis=1)
-    sights = {"embeddings": lambda: np.array([[0.0], [3.0]]), "labelled": lambda: np.array([[1.0]])}
-    assert scores_of(near_the_answered, sights, n_items=2).tolist() == [-2, -4]
+    inputs = {"embeddings": lambda: np.array([[0.0], [3.0]]), "labelled": lambda: np.array([[1.0]])}
+    assert scores_of(near_the_answered, inputs, n_items=2).tolist() == [-2, -4]
 
 
 def test_what_cannot_be_seen_is_told():
     with pytest.raises(BadInput, match=r"'weather'.*probs, embeddings"):
-        wants(lambda probs, weather: probs)
+        inputs_of(lambda probs, weather: probs)
     assert scores_of(STRATEGIES["typiclust"], {"embeddings": lambda: None}, n_items=2) is None
     with pytest.raises(ShapeError, match="3 items"):
         scores_of(lambda probs: probs, {"probs": lambda: np.eye(3)}, n_items=3)
@@ -84,7 +84,7 @@ def test_what_cannot_be_seen_is_told():
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_looks_at_what_there_is(name):
-    assert set(wants(STRATEGIES[name])) <= set(SIGHTS)
+    assert set(inputs_of(STRATEGIES[name])) <= set(INPUTS)
 
 
 # -- the queue asks by it --------------------------------------------------------------------------------------
@@ -108,14 +108,14 @@ def test_items_whose_answers_the_model_contradicts_come_first(opened):
     assert project.next(2, strategy="disagreement").ids == ["i7", "i3"]
 
 
-def test_a_strategy_of_ten_lines_that_sees_embeddings_and_answers(opened):
+def test_a_strategy_of_ten_lines_that_uses_embeddings_and_answers(opened):
     def unlike(embeddings, labelled, counts, n):
         assert counts.tolist() == [1, 1, 0]
         return np.square(embeddings[:, None] - labelled[None]).sum(axis=2).min(axis=1)
     project = opened()
     project.decide("i0", label="cat")
     project.decide("i1", label="dog")
-    looks = project.chooser.look(np.arange(200))
+    looks = project.selector.embeddings(np.arange(200))
     far = np.square(looks[:, None] - looks[None, :2]).sum(axis=2).min(axis=1)
     [first, *_] = project.next(3, strategy=unlike)
     assert (first.position, first.chosen_by) == (int(far.argmax()), "unlike")
@@ -166,12 +166,12 @@ def test_without_a_model_the_default_goes_on_with_typical_items_and_says_what_to
         project.decide(f"i{k}", label="cat")
     assert reasons(project.next(20)) == {"typiclust"}
     assert "no model yet; after wb.finetune()" in said[0]
-    assert project.chooser.why in said[0]
+    assert project.selector.why in said[0]
 
 
 def test_where_nobody_knows_what_items_look_like_chance_decides(opened):
     project = opened()
-    project.chooser.look = lambda positions: None
+    project.selector.embeddings = lambda positions: None
     assert reasons(project.next(20)) == {"random"}
     predicted(project, some_probs(200))
     assert reasons(project.next(20)) == {"random", "margin"}
