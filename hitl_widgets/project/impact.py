@@ -1,11 +1,12 @@
-"""What would an edit of the taxonomy ask of people, and what became of those that were made?
+"""Edit impact: what a taxonomy edit would ask of people, what became of earlier ones, and how many answers a label has.
 
-Read `foreseen` first: it makes the `Preview` of an edit, which changes nothing.
+`preview` works out the `Preview` of a change, which changes nothing; `label_counts` counts the answers of each label.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -13,24 +14,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..taxonomy.edits import Edit, Resolution
-from ..taxonomy.history import Lineage, taxonomy_event
+from ..drawing import html
+from ..taxonomy.edits import Edit
+from ..taxonomy.history import Change, Lineage
 from ..taxonomy.labels import Taxonomy
 from .label_index import LabelIndex, Pair
 
-# Seconds that a decision takes where nobody was timed yet.
+# Seconds that a decision takes, as long as nobody was timed.
 ASSUMED_S = 3.0
 EDIT_COLUMNS = ["id", "version", "prose", "annotator", "acted_at", "why", "reverts", "reverted_by"]
 COUNT_COLUMNS = ["label_id", "label", "decided", "presumed", "in_doubt"]
-
-
-class Change(NamedTuple):
-    """A step that is about to be made: the taxonomy it leads to, and what becomes of today's answers."""
-
-    taxonomy: Taxonomy
-    resolution: Resolution
-    edits: Sequence[Edit] = ()
-    reverts: str | None = None
+HTML_LABELS = 20  # rows of a table in a notebook
 
 
 @dataclass(frozen=True)
@@ -39,17 +33,29 @@ class Preview:
 
     Attributes
     ----------
-    prose : what would change, in sentences
-    version : the taxonomy version that it was worked out for; pass it as ``wb.apply(..., base=preview.version)``
-    taxonomy : as it would be
-    kept : label -> how many of its answers are carried over as they are
-    to_review : label -> how many of its answers are in doubt then, and weren't before
-    n_items : items to look at again for that
-    n_presumed : items left in doubt that needn't be looked at, since they are presumed to be one of their labels
-    n_settled : answers in doubt until now that would mean one label again
-    seconds_each : what one decision takes: the median here, or `ASSUMED_S` where nobody was timed (`timed` is False)
-    model : label -> "kept", "summed" (of several labels' probabilities), "shared" (with others, until the next
-        training) or "new" to the model; empty without one
+    prose : str
+        What would change, in sentences.
+    version : int
+        The taxonomy version that it was worked out for; pass it as ``wb.apply(..., base=preview.version)``.
+    taxonomy : Taxonomy
+        As it would be.
+    kept : mapping of str to int
+        Label -> how many of its answers are carried over as they are.
+    to_review : mapping of str to int
+        Label -> how many of its answers are in doubt then, and weren't before.
+    n_items : int
+        Items to look at again for that.
+    n_settled : int
+        Answers in doubt until now that would mean one label again.
+    seconds_each : float
+        Time that one decision takes: the median here, or `ASSUMED_S` if nobody was timed yet.
+    timed : bool
+        Whether somebody was timed.
+    model : mapping of str to str
+        Label -> "kept", "summed" (of several labels' probabilities), "shared" (with others, until the next training)
+        or "new" to the model; empty without a model.
+    n_presumed : int
+        Items left in doubt that needn't be looked at, since they are presumed to be one of their labels.
     """
 
     prose: str
@@ -66,44 +72,78 @@ class Preview:
 
     @property
     def n_kept(self) -> int:
-        """How many answers are carried over as they are."""
+        """Number of answers that are carried over as they are."""
         return sum(self.kept.values())
 
     @property
     def n_to_review(self) -> int:
-        """How many answers would have to be looked at again."""
+        """Number of answers that would have to be looked at again."""
         return sum(self.to_review.values())
 
     @property
     def minutes(self) -> float:
-        """How long looking at them again takes, at most: what can be presumed needn't be asked."""
+        """Time to look at them again, at most: items that can be presumed needn't be asked."""
         return self.n_items * self.seconds_each / 60
 
     @property
-    def model_said(self) -> str:
+    def model_prose(self) -> str:
         """What the model keeps, in words."""
-        return _model_said(self.model)
+        return _model_prose(self.model)
 
     def __repr__(self) -> str:
-        lines = [self.prose, f"{_n(self.n_kept, 'answer')} carried over as they are"]
+        whose = ", ".join(f"{n:,} of “{name}”" for name, n in self.to_review.items())
+        return f"<Preview for taxonomy v{self.version}\n  " + "\n  ".join([self.prose, *self._lines(whose)]) + ">"
+
+    def _repr_html_(self) -> str:
+        labels = sorted({*self.kept, *self.to_review}, key=lambda name: -self.to_review.get(name, 0))
+        rows = [(name, n_kept, n_doubt, html.bar(n_kept / (n_kept + n_doubt))) for name in labels[:HTML_LABELS]
+                for n_kept, n_doubt in [(self.kept.get(name, 0), self.to_review.get(name, 0))]]
+        parts = [html.table(["label", "carried over", "to look at again", "share carried over"], rows)] if rows else []
+        if len(labels) > HTML_LABELS:
+            parts.append(html.paragraph(f"and {len(labels) - HTML_LABELS:,} labels more"))
+        return html.page(f"Preview for taxonomy v{self.version}", html.paragraph(self.prose), *parts,
+                         *map(html.paragraph, self._lines()))
+
+    def _lines(self, whose: str = "") -> Iterator[str]:
+        yield f"{_n(self.n_kept, 'answer')} carried over as they are"
         if self.n_items:
-            whose = ", ".join(f"{n:,} of “{name}”" for name, n in self.to_review.items())
-            lines.append(f"{_n(self.n_items, 'item')} to look at again ({whose}): "
-                         f"at most {_duration(60 * self.minutes)}, at {self.seconds_each:.1f} s a decision"
-                         f"{'' if self.timed else ' (assumed: nobody was timed yet)'}")
+            yield (f"{_n(self.n_items, 'item')} to look at again{f' ({whose})' if whose else ''}: "
+                   f"at most {_duration(60 * self.minutes)}, at {self.seconds_each:.1f} s a decision"
+                   f"{'' if self.timed else ' (assumed: nobody was timed yet)'}")
         else:
-            lines.append("nothing to look at again")
+            yield "nothing to look at again"
         if self.n_presumed:
-            lines.append(f"{_n(self.n_presumed, 'item')} presumed, and not asked")
+            yield f"{_n(self.n_presumed, 'item')} presumed, and not asked"
         if self.n_settled:
-            lines.append(f"{_n(self.n_settled, 'answer')} no longer in doubt")
-        lines.append(self.model_said)
-        return f"<Preview for taxonomy v{self.version}\n  " + "\n  ".join(lines) + ">"
+            yield f"{_n(self.n_settled, 'answer')} no longer in doubt"
+        yield self.model_prose
 
 
 @dataclass(frozen=True)
 class Applied:
-    """An edit that was made. `id` names it for ``wb.revert``; `preview` tells what it did, as it was foreseen."""
+    """An edit that was made.
+
+    Attributes
+    ----------
+    id : str
+        Pass it to ``wb.revert`` to take the edit back.
+    version : int
+        The taxonomy version that it led to.
+    taxonomy : Taxonomy
+        The taxonomy at that version.
+    edits : tuple of Edit
+        As they were applied; empty for an edit that was taken back.
+    prose : str
+        The change in sentences.
+    why : str or None
+        The reason that was given.
+    annotator : str
+        Who made it.
+    acted_at : datetime
+        When, in UTC.
+    preview : Preview
+        What it did to the answers, as worked out just before.
+    """
 
     id: str
     version: int
@@ -117,7 +157,7 @@ class Applied:
 
     @property
     def n_items(self) -> int:
-        """How many items it left to look at again."""
+        """Number of items that it left to look at again."""
         return self.preview.n_items
 
     def __repr__(self) -> str:
@@ -125,93 +165,179 @@ class Applied:
         return f"<Taxonomy v{self.version} by {self.annotator}: {self.prose} {asks}; undo with wb.revert({self.id!r})>"
 
 
-def foreseen(change: Change, lineage: Lineage, given: LabelIndex | None, *, seconds: Sequence[float],
-             label_ids: Sequence[str] = (), presumed: Mapping[int, Pair] | None = None) -> Preview:
-    """What a change would do to the answers and to a model.
+class LabelCount(NamedTuple):
+    """Answers of a label and of all labels under it.
 
     Parameters
     ----------
-    given : the answers that stand; None where the project was opened without its pool
-    seconds : what the latest decisions took
-    label_ids : of the model's outputs
-    presumed : position -> what the item there is presumed to be
+    certain : int
+        Answers that mean it.
+    in_doubt : int
+        Answers that may mean it or another label.
     """
-    trial = trial_of(change, lineage)
-    kept: dict[str, int] = {}
-    to_review: dict[str, int] = {}
-    settled, lost = 0, set[Pair]()
-    for pair, n in (given.counts() if given is not None else {}).items():
-        now, then = lineage.exactly(*pair), trial.exactly(*pair)
-        if now is None:
-            settled += n if then is not None else 0
-            continue
-        into = kept if then is not None else to_review
-        into[lineage.today.name_of(now)] = into.get(lineage.today.name_of(now), 0) + n
-        if then is None:
+
+    certain: int
+    in_doubt: int
+
+
+class LabelCounts(NamedTuple):
+    """Number of answers, by label and in all.
+
+    Parameters
+    ----------
+    labels : dict of str to LabelCount
+        For every label_id of today that has any, those with others under them included.
+    all : LabelCount
+        Of all answers.
+    """
+
+    labels: dict[str, LabelCount]
+    all: LabelCount
+
+
+def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *, seconds: Sequence[float],
+            label_ids: Sequence[str] = (), presumed: Mapping[int, Pair] | None = None) -> Preview:
+    """Work out what a change would do to the answers and to a model.
+
+    Parameters
+    ----------
+    change : Change
+        The change of today's taxonomy.
+    lineage : Lineage
+        The taxonomy's history until today.
+    label_index : LabelIndex or None
+        The current answers; None where the project was opened without its pool.
+    seconds : sequence of float
+        Time that each of the latest decisions took, in seconds.
+    label_ids : sequence of str
+        The labels of the model's outputs; empty without a model.
+    presumed : mapping of int to (label_id, version), optional
+        Position -> what the item there is presumed to be.
+    """
+    trial = lineage.then(change.event(id="not-stored", annotator="nobody", acted_at=lineage.steps[-1].acted_at))
+    kept, to_review, lost = Counter[str](), Counter[str](), set[Pair]()
+    n_settled = n_items = n_presumed = 0
+    for pair, n in (label_index.counts() if label_index is not None else {}).items():
+        before, after = lineage.exactly(*pair), trial.exactly(*pair)
+        if before is None:
+            n_settled += n if after is not None else 0
+        elif after is not None:
+            kept[lineage.today.name_of(before)] += n
+        else:
+            to_review[lineage.today.name_of(before)] += n
             lost.add(pair)
-    n_items = n_presumed = 0
-    if given is not None and lost:
-        asked = given.look(lambda pair: int(pair in lost)) > 0
+    if label_index is not None and lost:
+        asked = label_index.look(lambda pair: int(pair in lost)) > 0
         spared = [place for place, pair in (presumed or {}).items() if trial.exactly(*pair) is not None]
         n_presumed = int(np.count_nonzero(asked[spared]))
         n_items = int(np.count_nonzero(asked)) - n_presumed
-    return Preview(prose=trial.steps[-1].prose, version=lineage.today.version, taxonomy=change.taxonomy, kept=kept,
-                   to_review=to_review, n_items=n_items, n_presumed=n_presumed, n_settled=settled,
-                   timed=bool(len(seconds)), seconds_each=float(np.median(seconds)) if len(seconds) else ASSUMED_S,
-                   model=_followed(lineage, trial, label_ids))
+    return Preview(prose=trial.steps[-1].prose, version=lineage.today.version, taxonomy=change.taxonomy,
+                   kept=dict(kept), to_review=dict(to_review), n_items=n_items, n_presumed=n_presumed,
+                   n_settled=n_settled, timed=bool(len(seconds)),
+                   seconds_each=float(np.median(seconds)) if len(seconds) else ASSUMED_S,
+                   model=_outputs(trial, label_ids))
 
 
-def trial_of(change: Change, lineage: Lineage) -> Lineage:
-    """The lineage as it would be."""
-    return lineage.then(taxonomy_event(change.taxonomy, id="not-stored", annotator="nobody",
-                                       acted_at=lineage.steps[-1].acted_at, edits=change.edits,
-                                       resolution=change.resolution, reverts=change.reverts))
-
-
-def history(lineage: Lineage) -> pd.DataFrame:
-    """Every edit that was made, one row each, the oldest first."""
+def edit_table(lineage: Lineage) -> pd.DataFrame:
+    """List every edit that was made, one row each, the oldest first."""
     rows = [tuple(getattr(step, name) for name in EDIT_COLUMNS) for step in lineage.steps if step.before is not None]
-    return pd.DataFrame(rows, columns=EDIT_COLUMNS)
+    table: pd.DataFrame = pd.DataFrame(rows, columns=EDIT_COLUMNS)
+    return table
 
 
-def counts(lineage: Lineage, given: LabelIndex, presumed: Iterable[Pair]) -> pd.DataFrame:
-    """For each label that may be an answer: answers that mean it, items presumed to be it, answers that may mean it."""
-    table = {label_id: [0, 0, 0] for label_id in lineage.today.label_ids}
-    for pair, n in given.counts().items():
+def count_table(lineage: Lineage, label_index: LabelIndex, presumed: Iterable[Pair]) -> pd.DataFrame:
+    """Count for each possible answer: answers that mean it, items presumed to be it, answers that may mean it."""
+    counts = {label_id: [0, 0, 0] for label_id in lineage.today.label_ids}
+    for pair, n in label_index.counts().items():
         if (label_id := lineage.exactly(*pair)) is not None:
-            table[label_id][0] += n
+            counts[label_id][0] += n
         else:
             for label_id in lineage.candidates(*pair):
-                table[label_id][2] += n
+                counts[label_id][2] += n
     for pair in presumed:
         if (label_id := lineage.exactly(*pair)) is not None:
-            table[label_id][1] += 1
-    return pd.DataFrame([(label_id, lineage.today.name_of(label_id), *ns) for label_id, ns in table.items()],
-                        columns=COUNT_COLUMNS)
+            counts[label_id][1] += 1
+    rows = [(label_id, lineage.today.name_of(label_id), *ns) for label_id, ns in counts.items()]
+    table: pd.DataFrame = pd.DataFrame(rows, columns=COUNT_COLUMNS)
+    return table
 
 
-def _followed(lineage: Lineage, trial: Lineage, label_ids: Sequence[str]) -> dict[str, str]:
-    """What each label of the taxonomy to come is to a model with these outputs."""
+def label_counts(answers: Mapping[Pair, int], lineage: Lineage) -> LabelCounts:
+    """Count the answers of each label today, with those of the labels under it.
+
+    Parameters
+    ----------
+    answers : mapping of (label_id, version) to int
+        The label as decided and the taxonomy's version then -> how many such answers there are.
+    lineage : Lineage
+        The taxonomy's history until today.
+    """
+    certain, in_doubt, n_certain, n_in_doubt = Counter[str](), Counter[str](), 0, 0
+    for pair, n in answers.items():
+        exact = lineage.exactly(*pair)
+        now = lineage.candidates(*pair) if exact is None else (exact,)
+        # An answer in doubt among labels of one parent counts once there.
+        counted_at = {place for label in now for place in (label, *_above(lineage.today, label))}
+        if exact is not None:
+            certain.update(dict.fromkeys(counted_at, n))
+            n_certain += n
+        else:
+            in_doubt.update(dict.fromkeys(counted_at, n))
+            n_in_doubt += n
+    return LabelCounts({label: LabelCount(certain[label], in_doubt[label])
+                        for label in certain.keys() | in_doubt.keys()}, LabelCount(n_certain, n_in_doubt))
+
+
+def latest_items(answers: Iterable[tuple[str, str, int | None]], lineage: Lineage, most: int = 6
+                 ) -> dict[str, list[str]]:
+    """List the items that got each label last, each item once: label_id -> item ids.
+
+    Parameters
+    ----------
+    answers : iterable of (item_id, label_id, version)
+        The label as decided and the taxonomy's version then, the latest first.
+    lineage : Lineage
+        The taxonomy's history until today.
+    most : int
+        Items of one label, at most.
+    """
+    latest: dict[str, list[str]] = {}
+    for item_id, label_id, version in answers:
+        now = lineage.exactly(label_id, version)
+        if now is not None and len(items := latest.setdefault(now, [])) < most and item_id not in items:
+            items.append(item_id)
+    return latest
+
+
+def _above(taxonomy: Taxonomy, label_id: str) -> Iterator[str]:
+    parent = taxonomy.label(label_id).parent
+    while parent is not None:
+        yield parent
+        parent = taxonomy.label(parent).parent
+
+
+def _outputs(trial: Lineage, label_ids: Sequence[str]) -> dict[str, str]:
+    """Tell what each label of the coming taxonomy is to a model with these outputs."""
     if not label_ids:
         return {}
-    sums, said = trial.columns(label_ids), dict[str, str]()
+    shares, outputs = trial.columns(label_ids), dict[str, str]()
     for column, label_id in enumerate(trial.today.label_ids):
-        parts = sums[:, column][sums[:, column] > 0]
-        said[trial.today.name_of(label_id)] = "new" if not len(parts) else "shared" if (parts < 1).any() \
+        parts = shares[:, column][shares[:, column] > 0]
+        outputs[trial.today.name_of(label_id)] = "new" if not len(parts) else "shared" if (parts < 1).any() \
             else "kept" if len(parts) == 1 else "summed"
-    return said
+    return outputs
 
 
-def _model_said(model: Mapping[str, str]) -> str:
+def _model_prose(model: Mapping[str, str]) -> str:
     if not model:
         return "no model has to follow"
-    words = {"summed": "the sum of several labels before", "shared": "a share of a label's probability until the next "
-             "training", "new": "new to it"}
-    said = [f"the model keeps {sum(word == 'kept' for word in model.values())} of {len(model)} labels as they are"]
-    for word, meaning in words.items():
-        if names := [f"“{name}”" for name, found in model.items() if found == word]:
-            said.append(f"{', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}: {meaning}")
-    return "; ".join(said)
+    meanings = {"summed": "the sum of several labels before",
+                "shared": "a share of a label's probability until the next training", "new": "new to it"}
+    parts = [f"the model keeps {sum(word == 'kept' for word in model.values())} of {len(model)} labels as they are"]
+    for word, meaning in meanings.items():
+        if names := [f"“{name}”" for name, output in model.items() if output == word]:
+            parts.append(f"{', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}: {meaning}")
+    return "; ".join(parts)
 
 
 def _n(n: int, what: str) -> str:

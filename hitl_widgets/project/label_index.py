@@ -70,7 +70,7 @@ class LabelIndex:
     def doubtful(self, lineage: Lineage, annotator: str | None = None) -> npt.NDArray[np.int64]:
         """Which step left the answers to each item in doubt, of one annotator or anyone's: its version, 0 where none
         did; int, shape (n_items,)."""
-        return self.look(lambda pair: blurred.version if (blurred := lineage.blurred(*pair)) else 0, annotator)
+        return self.look(lambda pair: step.version if (step := lineage.cause_of_doubt(*pair)) else 0, annotator)
 
     def n_certain(self, lineage: Lineage) -> npt.NDArray[np.int64]:
         """How many answers to each item mean a label of today: int, shape (n_items,)."""

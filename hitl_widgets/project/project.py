@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput, EditError, IdReused, UnknownDecision
+from ..errors import BadInput, IdReused, UnknownDecision
 from ..items.integrity import belongs
 from ..items.pool import Pool
 from ..quality import consensus as answers
@@ -41,14 +41,13 @@ from ..sampling.selector import Selector, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions, Ranking
 from ..storage.log import Log, gc_paused
-from ..taxonomy import edits
-from ..taxonomy.history import Lineage, taxonomy_event
+from ..taxonomy import history
+from ..taxonomy.edits import as_list
+from ..taxonomy.history import Change, Lineage
 from ..taxonomy.labels import Taxonomy
-from ..taxonomy.rebase import explained, rebased
-from ..taxonomy.revert import taken_back
-from . import census
-from . import impact as iteration
-from .impact import Applied, Change, Preview, foreseen
+from ..taxonomy.revert import revert_step
+from . import impact
+from .impact import Applied, LabelCounts, Preview
 from .relabel import Ordering, Relabel
 from .state import State, as_of, midnight
 
@@ -97,6 +96,7 @@ class Project:
         self.ordering: Ordering | None = None
         self.second_looks: SuspectedErrors | None = None
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
+        self._preview: tuple[Any, Preview] | None = None  # the last one, and what it was worked out from
         self._listeners: list[Callable[[str], None]] = []
         self.log = Log(self.folder, now=now)
         try:
@@ -218,7 +218,7 @@ class Project:
         Parameters
         ----------
         why : what the team should know of it
-        base : the version that the edit was made for, as previewed; its labels are found under their names of today
+        base : the version that the edit was made for, or its preview; labels are found under their names of today
 
         Raises
         ------
@@ -227,7 +227,7 @@ class Project:
         """
         self.refresh()
         made_for = base.version if isinstance(base, Preview) else self.taxonomy.version if base is None else base
-        return self._change(lambda lineage: self._edited(edit, lineage, made_for), why)
+        return self._change(lambda lineage: history.change(as_list(edit), made_for, lineage), why)
 
     def revert(self, edit_id: str, *, why: str | None = None) -> Applied:
         """Take one edit back by a new one: what was answered before it means again what it meant.
@@ -238,39 +238,31 @@ class Project:
             When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
         """
         self.refresh()
-        return self._change(lambda lineage: Change(*taken_back(lineage, edit_id), reverts=edit_id), why)
+        return self._change(lambda lineage: revert_step(lineage, edit_id), why)
 
     def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
         """What `apply` or `revert` would do; nothing changes."""
         self.refresh()
         lineage = self.lineage
-        change = self._edited(edit, lineage, lineage.today.version) if revert is None else \
-            Change(*taken_back(lineage, revert), reverts=revert)
-        return self._foreseen(change, lineage)
+        return self._previewed(revert_step(lineage, revert) if revert is not None else
+                               history.change(as_list(edit), lineage.today.version, lineage), lineage)
 
-    def _edited(self, edit: Any, lineage: Lineage, base: int) -> Change:
-        steps = list(edit) if isinstance(edit, Sequence) else [edit]
-        if odd := [step for step in steps if not isinstance(step, edits.Edit)]:
-            raise EditError(f"{odd[0]!r} is no edit; one of hitl_widgets.edits is expected, or a list of them.")
-        if not steps:
-            raise EditError("no edit was given; one of hitl_widgets.edits is expected, or a list of them.")
-        steps = rebased(steps, base, lineage)
-        try:
-            return Change(*edits.apply(lineage.today, steps), edits=steps)
-        except EditError as error:
-            raise explained(error, steps, lineage) from error
-
-    def _foreseen(self, change: Change, lineage: Lineage) -> Preview:
-        seconds, predictions = self.log.paces(PACES), self.ranking.predictions
+    def _previewed(self, change: Change, lineage: Lineage) -> Preview:
+        predictions = self.ranking.predictions
         label_ids = () if predictions is None else predictions.label_ids
+        key = (change, self.log.last_seq(), label_ids)
+        if self._preview is not None and self._preview[0] == key:  # nothing happened between preview and apply
+            return self._preview[1]
+        seconds = self.log.paces(PACES)
         with self.state.lock:
-            if self._pool is None:
-                return foreseen(change, lineage, None, seconds=seconds, label_ids=label_ids)
-            presumed = self.state.presumed
-            places = self._pool.positions(list(presumed)).tolist() if presumed else []
-            return foreseen(change, lineage, self.state.label_index, seconds=seconds, label_ids=label_ids,
-                            presumed={place: pair for place, pair in zip(places, presumed.values(), strict=True)
-                                      if place >= 0})
+            label_index = None if self._pool is None else self.state.label_index
+            by_id = {} if self._pool is None else self.state.presumed
+            places = [] if self._pool is None or not by_id else self._pool.positions(list(by_id)).tolist()
+            presumed = {place: pair for place, pair in zip(places, by_id.values(), strict=True) if place >= 0}
+            preview = impact.preview(change, lineage, label_index, seconds=seconds, label_ids=label_ids,
+                                     presumed=presumed)
+        self._preview = (key, preview)
+        return preview
 
     def _change(self, make: Callable[[Lineage], Change], why: str | None) -> Applied:
         if why is not None and not isinstance(why, str):
@@ -278,13 +270,11 @@ class Project:
         for _ in range(20):
             lineage = self.lineage
             change = make(lineage)
-            preview = self._foreseen(change, lineage)
+            preview = self._previewed(change, lineage)
             try:
                 # Named after the version it starts from: of two edits of one version, the log takes one.
-                [event] = self.log.append(taxonomy_event(
-                    change.taxonomy, id=f"taxonomy-{self.id}-{lineage.today.version}", annotator=self.annotator,
-                    acted_at=self._now(), edits=change.edits, resolution=change.resolution, why=why,
-                    reverts=change.reverts))
+                [event] = self.log.append(change.event(id=f"taxonomy-{self.id}-{lineage.today.version}", why=why,
+                                                       annotator=self.annotator, acted_at=self._now()))
             except IdReused:  # somebody else's edit came first: this one is tried on top of it
                 self.refresh()
                 continue
@@ -297,7 +287,7 @@ class Project:
     def edits(self) -> pd.DataFrame:
         """Every edit of the taxonomy, one row each, the oldest first."""
         self.refresh()
-        return iteration.history(self.lineage)
+        return impact.edit_table(self.lineage)
 
     def counts(self) -> pd.DataFrame:
         """How many answers mean each label, are presumed to, or may: quick, however many there are."""
@@ -306,14 +296,14 @@ class Project:
             self.refresh()
             presumed, doubtful = self.state.presumed, self.state.label_index.doubtful(self.lineage)
             places = self.pool.positions(list(presumed)).tolist()
-            return iteration.counts(self.lineage, self.state.label_index, [
+            return impact.count_table(self.lineage, self.state.label_index, [
                 pair for pair, place in zip(presumed.values(), places, strict=True) if place >= 0 and doubtful[place]])
 
-    def census(self) -> census.Census:
+    def label_counts(self) -> LabelCounts:
         """The answers of every label today, those with others under them included; none without a pool."""
         with self.state.lock:
             self.refresh()
-            return census.count({} if self._pool is None else self.state.label_index.counts(), self.lineage)
+            return impact.label_counts({} if self._pool is None else self.state.label_index.counts(), self.lineage)
 
     def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Take items in doubt for one of the labels that they may be, without asking; ids of those taken.
@@ -633,7 +623,7 @@ class Project:
                             "given): the hold-out never moves.")
         self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=self.notify,
                            annotators_per_item=self._annotators_per_item)
-        if taxonomy is not None and (version := self.lineage.recognise(taxonomy)) != self.taxonomy.version:
+        if taxonomy is not None and (version := self.lineage.version_of(taxonomy)) != self.taxonomy.version:
             self.notify(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with "
                         f"version {self.taxonomy.version}.")
         if taxonomy is not None and taxonomy.digest == self.taxonomy.digest and taxonomy.names != self.taxonomy.names:
@@ -643,8 +633,8 @@ class Project:
     def _create(self, settings: dict[str, Any], taxonomy: Taxonomy) -> events.Event:
         first = events.Event(id=f"created-{self.id}", kind="created", annotator=self.annotator,
                              acted_at=self._now(), body=settings)
-        version = taxonomy_event(taxonomy, id=f"taxonomy-{self.id}-0", annotator=self.annotator,
-                                 acted_at=self._now(), why="the project was made")
+        version = Change(taxonomy, {}).event(id=f"taxonomy-{self.id}-0", annotator=self.annotator,
+                                             acted_at=self._now(), why="the project was made")
         try:
             return self.log.append(first, version)[0]
         except IdReused:  # another process made it in the meantime

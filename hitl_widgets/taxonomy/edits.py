@@ -1,7 +1,7 @@
-"""How may a taxonomy change, and what becomes of the answers given before?
+"""Taxonomy edits: how a taxonomy may change, and what becomes of the answers that were given before.
 
-Each kind of edit is a class, and each edit a value. Read `Edit.apply` and `split` first; people find them all in
-`edits`.
+Each kind of edit is a class, and each edit a value. Read `Edit.apply` and `split` first; users import all of them from
+`hitl_widgets.edits`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ..errors import EditError, TaxonomyError, UnknownLabel
 from .labels import DESCRIPTION, Label, Taxonomy, check_name
 from .yaml import SEPARATOR
 
-# Old answer's label_id -> what it means now: one, when it is carried over exactly; several, when it is in doubt among
-# them; none, when it has to be asked again.
+# Old answer's label_id -> what it means now: one label_id if it is carried over exactly, several if it is in doubt
+# among them, none if it has to be asked again.
 Resolution = dict[str, tuple[str, ...]]
 
 
@@ -33,11 +33,11 @@ class Edit:
     Labels are called by their names, by path where a name alone is ambiguous, or by id.
     """
 
-    # The fields that call labels of the taxonomy as it was before.
-    calling: ClassVar[tuple[str, ...]] = ("label",)
+    # The fields that name labels of the taxonomy as it was before.
+    _naming: ClassVar[tuple[str, ...]] = ("label",)
 
     def apply(self, taxonomy: Taxonomy) -> tuple[Taxonomy, Resolution]:
-        """The taxonomy one version on, and what becomes of each former answer.
+        """Make the next version of a taxonomy, and tell what becomes of each former answer.
 
         A label that stops being an answer, because others now lie under it, leaves its answers to be asked again.
 
@@ -61,19 +61,29 @@ class Edit:
         return after, {old: became.get(old, (old,) if old in stay else ()) for old in taxonomy.label_ids}
 
     def prose(self) -> str:
-        """The edit as a sentence."""
-        raise NotImplementedError
+        """Write the edit as a sentence."""
+        return self._prose()
 
-    def called_anew(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
-        """The same edit with its labels called otherwise: those that it means in `before`, by what `call` gives."""
-        def anew(value: Any) -> Any:
-            return value if value is None else call(before.label(value)) if isinstance(value, str) \
-                else tuple(map(anew, value))
+    def called(self) -> list[str]:
+        """List the names by which the edit calls labels that exist already."""
+        values = [getattr(self, name) for name in self._naming]
+        return [name for value in values if value is not None
+                for name in ((value,) if isinstance(value, str) else value)]
 
-        return replace(self, **{name: anew(getattr(self, name)) for name in self.calling})
+    def with_names(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+        """Return the same edit with other names for the labels that it means.
+
+        Parameters
+        ----------
+        before : Taxonomy
+            The taxonomy whose labels the edit means.
+        call : callable
+            Gives the name to use for a label.
+        """
+        return self._with_names(before, call)
 
     def to_dict(self) -> dict[str, Any]:
-        """The edit, ready for JSON; `from_body` reads it."""
+        """Write the edit as plain JSON; `from_body` reads it."""
         return {"edit": type(self).__name__, **self._arguments()}
 
     def __repr__(self) -> str:
@@ -84,8 +94,18 @@ class Edit:
     def _change(self, taxonomy: Taxonomy) -> _Change:
         raise NotImplementedError
 
+    def _prose(self) -> str:
+        raise NotImplementedError
+
+    def _with_names(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+        def named(value: Any) -> Any:
+            return value if value is None else call(before.label(value)) if isinstance(value, str) \
+                else tuple(map(named, value))
+
+        return replace(self, **{name: named(getattr(self, name)) for name in self._naming})
+
     def _arguments(self) -> dict[str, Any]:
-        """The arguments that make this edit, but for those at their default."""
+        """Return the arguments that make this edit, without those at their default."""
         values = {f.name: getattr(self, f.name) for f in fields(self)
                   if f.default is MISSING or getattr(self, f.name) != f.default}
         return {name: _plain(value) for name, value in values.items()}
@@ -111,7 +131,7 @@ class rename(Edit):
         label = taxonomy.label(self.label)
         return _Change(_replaced(taxonomy, {label.id: [replace(label, name=self.to)]}))
 
-    def prose(self) -> str:
+    def _prose(self) -> str:
         return f"Rename {_quoted(self.label)} to {_quoted(self.to)}."
 
 
@@ -125,7 +145,7 @@ class merge(Edit):
 
     labels: Sequence[str]
     into: str
-    calling = ("labels",)
+    _naming = ("labels",)
 
     def __post_init__(self) -> None:
         self._keep(labels=_all(self.labels, _called, "merge"), into=_called(self.into))
@@ -151,12 +171,12 @@ class merge(Edit):
         return _Change([replace(label, parent=one.id) if label.parent in merged else label for label in labels],
                        dict.fromkeys(merged, (one.id,)))
 
-    def called_anew(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+    def _with_names(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
         one = next((label for label in map(before.label, self.labels)
                     if self.into in (label.id, label.name, before.path(label.id))), None)
         return merge([call(before.label(name)) for name in self.labels], self.into if one is None else call(one))
 
-    def prose(self) -> str:
+    def _prose(self) -> str:
         return f"Merge {_quoted(*self.labels)} into {_quoted(self.into)}."
 
 
@@ -201,7 +221,7 @@ class split(Edit):
         pairs = [[name, list(of)] for name, of in self.into.items()] if isinstance(self.into, Mapping) else self.into
         return {**super().to_dict(), "into": list(pairs)}
 
-    def prose(self) -> str:
+    def _prose(self) -> str:
         examples = list(chain(*self.into.values())) if isinstance(self.into, Mapping) else []
         return f"Split {_quoted(self.label)} into {_quoted(*self.into)}{' under it' if self.keep_parent else ''}" \
                f"{f', with {len(examples)} examples' if len(examples) > 1 else ', with one example' * len(examples)}."
@@ -219,7 +239,7 @@ class add(Edit):
     under: str | None = None
     like: Sequence[str] = field(default=(), kw_only=True)
     examples: Sequence[str] = field(default=(), kw_only=True)
-    calling = ("under", "like")
+    _naming = ("under", "like")
 
     def __post_init__(self) -> None:
         self._keep(label=_new_name(self.label), under=None if self.under is None else _called(self.under),
@@ -230,7 +250,7 @@ class add(Edit):
         alike = [label for name in self.like for label in (taxonomy.label(name), *taxonomy.below(name))]
         return _Change([*taxonomy.labels, new], {label.id: (label.id, new.id) for label in alike})
 
-    def prose(self) -> str:
+    def _prose(self) -> str:
         under = "" if self.under is None else f" under {_quoted(self.under)}"
         return f"Add {_quoted(self.label)}{under}{f', looking among {_quoted(*self.like)}' if self.like else ''}."
 
@@ -241,7 +261,7 @@ class retire(Edit):
 
     label: str
     to: str | None = None
-    calling = ("label", "to")
+    _naming = ("label", "to")
 
     def __post_init__(self) -> None:
         self._keep(label=_called(self.label), to=None if self.to is None else _called(self.to))
@@ -258,7 +278,7 @@ class retire(Edit):
                             "another, or leave `to` out.")
         return _Change(left, dict.fromkeys(gone, (to.id,)))
 
-    def prose(self) -> str:
+    def _prose(self) -> str:
         return f"Retire {_quoted(self.label)}{'' if self.to is None else f'; its answers become {_quoted(self.to)}'}."
 
 
@@ -268,7 +288,7 @@ class move(Edit):
 
     label: str
     under: str | None
-    calling = ("label", "under")
+    _naming = ("label", "under")
 
     def __post_init__(self) -> None:
         self._keep(label=_called(self.label), under=None if self.under is None else _called(self.under))
@@ -282,7 +302,7 @@ class move(Edit):
         moved = replace(label, parent=None if parent is None else parent.id)
         return _Change([*_replaced(taxonomy, {label.id: ()}), moved])
 
-    def prose(self) -> str:
+    def _prose(self) -> str:
         return f"Move {_quoted(self.label)} {'to the top' if self.under is None else f'under {_quoted(self.under)}'}."
 
 
@@ -309,13 +329,13 @@ class describe(Edit):
         label = taxonomy.label(self.label)
         return _Change(_replaced(taxonomy, {label.id: [replace(label, **self.said)]}))
 
-    def called_anew(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+    def _with_names(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
         return describe(call(before.label(self.label)), **self.said)
 
     def _arguments(self) -> dict[str, Any]:
         return {"label": self.label, **{name: _plain(value) for name, value in self.said.items()}}
 
-    def prose(self) -> str:
+    def _prose(self) -> str:
         said = [f"{name.replace('_', '-')} {_said(value)}" for name, value in self.said.items()]
         return f"Describe {_quoted(self.label)}: {'; '.join(said)}."
 
@@ -325,7 +345,7 @@ class answers(Edit):
     """Let labels with others under them be answers too (`inner=True`), or no longer: theirs are then asked again."""
 
     inner: bool = field(kw_only=True)
-    calling = ()
+    _naming = ()
 
     def __post_init__(self) -> None:
         _check_bool(self.inner, "inner")
@@ -333,7 +353,7 @@ class answers(Edit):
     def _change(self, taxonomy: Taxonomy) -> _Change:
         return _Change(taxonomy.labels, inner_answers=self.inner)
 
-    def prose(self) -> str:
+    def _prose(self) -> str:
         return f"Labels with others under them {'may be answers too' if self.inner else 'are no answers'}."
 
 
@@ -349,6 +369,16 @@ def from_body(body: Mapping[str, Any]) -> Edit:
     except (KeyError, TypeError, AttributeError) as error:
         raise EditError(f"an edit can't be read from {body!r:.200}. What to_dict() wrote is expected, with one of "
                         f"{', '.join(kinds)} as edit.") from error
+
+
+def as_list(edit: Any) -> list[Edit]:
+    """List the edits of one edit or a sequence of them; EditError when there is none, or something else among them."""
+    edits = list(edit) if isinstance(edit, Sequence) else [edit]
+    if odd := [one for one in edits if not isinstance(one, Edit)]:
+        raise EditError(f"{odd[0]!r} is no edit; one of hitl_widgets.edits is expected, or a list of them.")
+    if not edits:
+        raise EditError("no edit was given; one of hitl_widgets.edits is expected, or a list of them.")
+    return edits
 
 
 def apply(taxonomy: Taxonomy, edits: Iterable[Edit]) -> tuple[Taxonomy, Resolution]:

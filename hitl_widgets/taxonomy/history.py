@@ -1,45 +1,81 @@
-"""What does a label of yesterday's taxonomy mean today?
+"""Taxonomy history: every version, the step from each to the next, and what an old label means today.
 
-The taxonomies of a project in the order of their versions, with the step from each to the next. Read
-`Lineage.resolve` first: every old answer passes through it.
+A project's `Lineage` is read from its log and grows by one step with each edit. Read `Lineage.resolve` first: every old
+answer passes through it. `change` applies edits that were made for an older version.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import TaxonomyMismatch
+from ..errors import EditError, TaxonomyMismatch, UnknownLabel
 from ..events import Event
 from .diff import between
-from .edits import compose, from_body
-from .labels import Taxonomy
-
-Resolution = Mapping[str, Sequence[str]]
+from .edits import Edit, Resolution, compose, from_body
+from .labels import Label, Taxonomy
 
 
-def taxonomy_event(taxonomy: Taxonomy, *, id: str, annotator: str, acted_at: datetime, edits: Iterable[Any] = (),
-                   resolution: Resolution | None = None, why: str | None = None, reverts: str | None = None) -> Event:
-    """The event that makes a taxonomy today's. `resolution` tells what became of the labels that changed; `reverts`
-    is the id of the event that this one takes back."""
-    body = {"taxonomy": taxonomy.to_dict(), "edits": [edit.to_dict() for edit in edits], "why": why,
-            "resolution": {old: list(new) for old, new in (resolution or {}).items()}}
-    return Event(id=id, kind="taxonomy", annotator=annotator, acted_at=acted_at,
-                 body=body if reverts is None else body | {"reverts": reverts})
+class Change(NamedTuple):
+    """A step that is about to be made: the taxonomy it leads to, and what becomes of today's answers.
+
+    Parameters
+    ----------
+    taxonomy : Taxonomy
+        As it would be.
+    resolution : Resolution
+        Today's label_id -> what its answers mean then.
+    edits : sequence of Edit
+        The edits for today's taxonomy; none for a project's first version and for a step that is taken back.
+    reverts : str or None
+        Id of the step that this one takes back.
+    """
+
+    taxonomy: Taxonomy
+    resolution: Resolution
+    edits: Sequence[Edit] = ()
+    reverts: str | None = None
+
+    def event(self, *, id: str, annotator: str, acted_at: datetime, why: str | None = None) -> Event:
+        """Make the event that puts this change into the log."""
+        body = {"taxonomy": self.taxonomy.to_dict(), "edits": [edit.to_dict() for edit in self.edits], "why": why,
+                "resolution": {old: list(new) for old, new in self.resolution.items()}}
+        return Event(id=id, kind="taxonomy", annotator=annotator, acted_at=acted_at,
+                     body=body if self.reverts is None else body | {"reverts": self.reverts})
 
 
 @dataclass(frozen=True)
 class Step:
     """How a version of the taxonomy came about: by edits that hold together, or by taking such a step back.
 
-    `version` is the one it led to, `before` the one it started from (None for the project's first). `resolution` tells
-    what became of each answer; `reverts` is the id of the step that this one takes back, `reverted_by` of the one that
-    takes this one back now.
+    Parameters
+    ----------
+    id : str
+        Id of the log's event.
+    version : int
+        The version that the step led to.
+    before : int or None
+        The version that it started from; None for the project's first.
+    annotator : str
+        Who made it.
+    acted_at : datetime
+        When, in UTC.
+    why : str or None
+        The reason that was given.
+    edits : tuple of mappings
+        As `Edit.to_dict` wrote them.
+    resolution : mapping
+        label_id -> what its answers mean after the step.
+    reverts, reverted_by : str or None
+        Id of the step that this one takes back, and of the one that takes this one back now.
+    prose : str
+        The step in sentences.
     """
 
     id: str
@@ -55,70 +91,68 @@ class Step:
     prose: str = ""
 
 
-def _undone(prose: str) -> str:
-    back, again = "Take back: ", "Again: "
-    return again + prose.removeprefix(back) if prose.startswith(back) else back + prose.removeprefix(again)
-
-
 class _Versions(Mapping[int, Taxonomy]):
-    """Taxonomies by version, each built when it is first asked for: a long history costs nothing at opening."""
+    """Taxonomies by version, each built when it is first used: a long history costs nothing at opening."""
 
-    def __init__(self) -> None:
-        self.bodies: dict[int, Mapping[str, Any]] = {}
-        self.built: dict[int, Taxonomy] = {}
+    def __init__(self, bodies: Mapping[int, Mapping[str, Any]], built: Mapping[int, Taxonomy] | None = None) -> None:
+        self._bodies, self._built = dict(bodies), dict(built or {})
+
+    def then(self, version: int, body: Mapping[str, Any]) -> _Versions:
+        return _Versions({**self._bodies, version: body}, self._built)
 
     def __getitem__(self, version: int) -> Taxonomy:
-        if version not in self.built:
+        if version not in self._built:
             # Of two threads that build it at once, both get the same.
-            self.built.setdefault(version, Taxonomy.from_dict(self.bodies[version]))
-        return self.built[version]
+            self._built.setdefault(version, Taxonomy.from_dict(self._bodies[version]))
+        return self._built[version]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.bodies)
+        return iter(self._bodies)
 
     def __len__(self) -> int:
-        return len(self.bodies)
+        return len(self._bodies)
 
 
 class Lineage:
-    """Every version of a project's taxonomy; built from the log's events of kind "taxonomy", in their order.
+    """Every version of a project's taxonomy, and the steps between them.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        The log's events of kind "taxonomy", in their order.
 
     Attributes
     ----------
-    versions : version -> `Taxonomy`, the oldest first
-    steps : one for each version, in the same order
+    versions : mapping of int to Taxonomy
+        The oldest first.
+    steps : tuple of Step
+        One for each version, in the same order.
     """
 
-    def __init__(self, history: Iterable[Event]) -> None:
-        self._events = tuple(history)
-        self.versions = _Versions()
-        self._resolved: dict[tuple[str, int, int], tuple[str, ...]] = {}
-        self._known: dict[tuple[str, int, int], tuple[str, ...]] = {}
-        self._likely: dict[tuple[str, int | None], tuple[str, ...]] = {}
-        self._stages: dict[tuple[int, int], list[Step]] = {}
-        taken_back: dict[str, str] = {}
-        for event in reversed(self._events):  # what takes back is itself taken back, or not
-            if event.id not in taken_back and (undone := event.body.get("reverts")):
-                taken_back[undone] = event.id
+    def __init__(self, events: Iterable[Event]) -> None:
         steps: list[Step] = []
-        for event in self._events:
-            body, version = event.body, int(event.body["taxonomy"]["version"])
-            self.versions.bodies[version] = body["taxonomy"]
-            reverts = next((step for step in steps if step.id == body.get("reverts")), None)
-            prose = _undone(reverts.prose) if reverts else " ".join(
-                from_body(edit).prose() for edit in body["edits"]) or "The taxonomy as the project began."
-            steps.append(Step(event.id, version, steps[-1].version if steps else None, event.annotator, event.acted_at,
-                              body.get("why"), tuple(body["edits"]),
-                              {old: tuple(new) for old, new in body["resolution"].items()},
-                              body.get("reverts"), taken_back.get(event.id), prose))
-        self.steps = tuple(steps)
+        bodies: dict[int, Mapping[str, Any]] = {}
+        for event in events:
+            steps.append(_step(event, steps))
+            bodies[steps[-1].version] = event.body["taxonomy"]
+        self.versions, self.steps = _Versions(bodies), _with_reverts(steps)
+        self._passed: dict[tuple[str, int, int], tuple[str, ...]] = {}
+        self._forget()
 
     def then(self, event: Event) -> Lineage:
-        """The lineage with one more step."""
-        later = Lineage((*self._events, event))
-        later.versions.built.update(self.versions.built)
-        later._known.update(self._known)
+        """Return this lineage with one more step; this one stays as it is."""
+        later, step = copy.copy(self), _step(event, self.steps)
+        later.versions = self.versions.then(step.version, event.body["taxonomy"])
+        later.steps = _with_reverts((*self.steps, step))
+        later._passed = dict(self._passed)
+        later._forget()
         return later
+
+    def _forget(self) -> None:
+        """Start the caches that depend on today's version."""
+        self._resolved: dict[tuple[str, int, int], tuple[str, ...]] = {}
+        self._candidates: dict[tuple[str, int | None], tuple[str, ...]] = {}
+        self._stages: dict[tuple[int, int], list[Step]] = {}
 
     @property
     def today(self) -> Taxonomy:
@@ -126,10 +160,10 @@ class Lineage:
         return self.versions[self.steps[-1].version]
 
     def stages(self, version: int | None, to: int | None = None) -> list[Step]:
-        """The steps that an answer of some version passes on its way to another (None: the first, today).
+        """List the steps that an answer of some version passes on its way to another (None: the first, today).
 
-        A step and the one that takes it back cancel out for what was answered before both: what an answer meant then,
-        it means again, exactly.
+        A step and the one that takes it back cancel out for answers that are older than both: what an answer meant
+        then, it means again, exactly.
         """
         key = (version or self.steps[0].version, to or self.steps[-1].version)
         if key not in self._stages:
@@ -145,119 +179,184 @@ class Lineage:
         return self._stages[key]
 
     def resolve(self, label_id: str, version: int | None, to: int | None = None) -> tuple[str, ...]:
-        """What a label of some version (None: the first) means today, or meant at a later version: one label_id, when
-        it is carried over exactly; several, when it is in doubt among them; none, when nothing is left of it."""
+        """Tell what a label of some version (None: the first) means today, or at the version `to`.
+
+        Returns
+        -------
+        tuple of str
+            One label_id when the answer is carried over exactly, several when it is in doubt among them, none when it
+            has to be asked again.
+        """
         key = (label_id, version or self.steps[0].version, to or self.steps[-1].version)
         if key not in self._resolved:
-            stands = self._passed(*key)
-            # A label of which a part is no answer any more is certain of nothing.
-            self._resolved[key] = stands if self.versions[key[2]].answerable.issuperset(stands) else ()
+            meaning = self._follow(*key)
+            # If a part of a label is no answer any more, the whole label is certain of nothing.
+            self._resolved[key] = meaning if self.versions[key[2]].answerable.issuperset(meaning) else ()
         return self._resolved[key]
 
-    def _passed(self, label_id: str, version: int, to: int) -> tuple[str, ...]:
-        """What the steps from one version to another make of a label, answers or not. Each is built on what was known
-        before the last step, so that one more edit costs one more step, however long the history."""
-        key = (label_id, version, to)
-        if key not in self._known:
-            stages = self.stages(version, to)
-            stands: tuple[str, ...] = (label_id,)
-            if stages and stages[-1].before is not None and stages[-1].version == to \
-                    and (before := self._known.get((label_id, version, stages[-1].before))) is not None:
-                stands, stages = before, stages[-1:]
-            for step in stages:
-                if stands == (label_id,):  # as most are through most steps
-                    stands = step.resolution.get(label_id, stands)
-                else:
-                    stands = compose({label_id: stands}, step.resolution)[label_id]
-            self._known[key] = stands
-        return self._known[key]
-
-    def candidates(self, label_id: str, version: int | None) -> tuple[str, ...]:
-        """The label_ids that an old answer leaves as likely today, when it isn't carried over exactly: those that it is
-        in doubt among; else what is left of them, or what lies under its label now. None when it says nothing."""
-        if len(stands := self.resolve(label_id, version)) > 1:
-            return stands
-        if (label_id, version) not in self._likely:
-            self._likely[label_id, version] = self._left(label_id, version)
-        return self._likely[label_id, version]
-
-    def _left(self, label_id: str, version: int | None) -> tuple[str, ...]:
-        left: tuple[str, ...] = (label_id,)
-        for step in self.stages(version):
-            after = self.versions[step.version]
-            found = [new for old in left for new in step.resolution.get(old, (old,)) or (old,)]
-            left = tuple(dict.fromkeys(new for old in found for new in self._leaves(after, old)))
-        return tuple(label_id for label_id in left if label_id in self.today.label_ids)
-
-    def blurred(self, label_id: str, version: int | None) -> Step | None:
-        """The step that left an answer in doubt; None when it is carried over exactly."""
-        if self.exactly(label_id, version) is not None:
-            return None
-        stands: tuple[str, ...] = (label_id,)
-        for step in self.stages(version):
-            stands = compose({label_id: stands}, step.resolution)[label_id]
-            if len(stands) != 1:
-                return step
-        # Exact, but no answer today: by a step that cancelled out, under which another was made.
-        return next((step for step in reversed(self.steps) if step.before is not None
-                     and stands[0] in self.versions[step.before].label_ids
-                     and stands[0] not in self.versions[step.version].label_ids), self.steps[-1])
-
-    def _leaves(self, taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
-        """The label itself while it isn't an answer's parent only, else the answers under it."""
-        if label_id in taxonomy.label_ids or label_id not in taxonomy:
-            return (label_id,)
-        return tuple(label.id for label in taxonomy.below(label_id) if label.id in taxonomy.label_ids)
-
     def exactly(self, label_id: str | None, version: int | None, to: int | None = None) -> str | None:
-        """Today's label_id, or that of a later version, when it is certain, else None."""
+        """Today's label_id, or that of the version `to`, if it is certain; else None."""
         if label_id is None:
             return None
-        stands = self.resolve(label_id, version, to)
-        return stands[0] if len(stands) == 1 else None
+        meaning = self.resolve(label_id, version, to)
+        return meaning[0] if len(meaning) == 1 else None
 
-    def columns(self, label_ids: Sequence[str]) -> np.ndarray:
-        """How a model's columns add up to today's labels: float32, shape (len(label_ids), n_labels).
+    def candidates(self, label_id: str, version: int | None) -> tuple[str, ...]:
+        """List the label_ids that are likely today for an old answer that isn't carried over exactly.
 
-        A merged label sums its parts, the children of a split share their parent's probability, a new label has none
-        and a retired one leaves.
+        These are the labels among which it is in doubt; else the remaining ones of them, or the labels that lie under
+        its own label now. Empty when the answer says nothing.
         """
-        today = {label_id: column for column, label_id in enumerate(self.today.label_ids)}
-        sums = np.zeros((len(label_ids), len(today)), np.float32)
-        # A label's id may outlive a change of its meaning: what a model's labels meant is told best by all of them.
-        known = sorted(self.versions, reverse=True)
-        alike = next((v for v in known if set(self.versions[v].label_ids) == set(label_ids)), None)
-        for row, label_id in enumerate(label_ids):
-            newest = alike or next((v for v in known if label_id in self.versions[v].label_ids), known[0])
-            stands = self.resolve(label_id, newest)
-            for new in stands:
-                sums[row, today[new]] += 1 / len(stands)
-        return sums
+        if len(meaning := self.resolve(label_id, version)) > 1:
+            return meaning
+        if (label_id, version) not in self._candidates:
+            self._candidates[label_id, version] = self._remaining(label_id, version)
+        return self._candidates[label_id, version]
 
-    def recognise(self, given: Taxonomy) -> int:
-        """Which version a taxonomy equals (the newest, where several do).
+    def cause_of_doubt(self, label_id: str, version: int | None) -> Step | None:
+        """Find the step that left an answer in doubt; None when it is carried over exactly."""
+        if self.exactly(label_id, version) is not None:
+            return None
+        meaning: tuple[str, ...] = (label_id,)
+        for step in self.stages(version):
+            meaning = compose({label_id: meaning}, step.resolution)[label_id]
+            if len(meaning) != 1:
+                return step
+        # Exact, but no answer today: because of a step that cancelled out and under which another was made.
+        return next((step for step in reversed(self.steps) if step.before is not None
+                     and meaning[0] in self.versions[step.before].answerable
+                     and meaning[0] not in self.versions[step.version].answerable), self.steps[-1])
+
+    def columns(self, label_ids: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Tell how a model's columns add up to today's labels.
+
+        A merged label sums its parts, the children of a split share their parent's probability, a new label gets none
+        and a retired one is dropped.
+
+        Parameters
+        ----------
+        label_ids : sequence of str
+            The labels of the model's outputs, in their order.
+
+        Returns
+        -------
+        ndarray of float32, shape (len(label_ids), n_labels)
+            Multiply probabilities of the model by it to get those of today's labels.
+        """
+        column_of = {label_id: column for column, label_id in enumerate(self.today.label_ids)}
+        shares = np.zeros((len(label_ids), len(column_of)), np.float32)
+        # A label's id may outlive a change of its meaning: the version that has exactly these labels tells it best.
+        newest_first = sorted(self.versions, reverse=True)
+        same = next((v for v in newest_first if set(self.versions[v].label_ids) == set(label_ids)), None)
+        for row, label_id in enumerate(label_ids):
+            version = same or next((v for v in newest_first if label_id in self.versions[v].answerable),
+                                   newest_first[0])
+            meaning = self.resolve(label_id, version)
+            for new in meaning:
+                shares[row, column_of[new]] += 1 / len(meaning)
+        return shares
+
+    def version_of(self, taxonomy: Taxonomy) -> int:
+        """Find the version that a taxonomy equals (the newest, where several do).
 
         Raises
         ------
         TaxonomyMismatch
             When it was never one; the message names the edits that would lead there.
         """
-        former = [v for v, t in self.versions.items() if t.digest == given.digest]
-        if former:
-            return max(former)
+        if equal := [v for v, other in self.versions.items() if other.digest == taxonomy.digest]:
+            return max(equal)
         today, names = self.today, list(self.today.names)
         has = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-        steps = [str(edit) for edit in between(today, given)]
+        steps = [str(edit) for edit in between(today, taxonomy)]
         more = ", ..." if len(steps) > 8 else ""
         raise TaxonomyMismatch(
             f"the project is at taxonomy v{today.version}, which has: {has}. The taxonomy given was never one of its "
             f"versions. These edits would lead there: wb.apply([{', '.join(steps[:8])}{more}]). Open the project "
             "without a taxonomy and apply them, or choose another folder.")
 
+    def fate_of(self, label_id: str, name: str) -> str:
+        """Tell in a sentence who took a label away, for a label that is gone."""
+        had = [step.version for step in self.steps if label_id in self.versions[step.version]]
+        step = next((step for step in self.steps if had and step.version > had[-1]), None)
+        if step is None:
+            return f"Label “{name}” is there no more."
+        return f"Label “{name}” was taken away by {step.annotator} in version {step.version}: {step.prose}"
+
+    def _follow(self, label_id: str, version: int, to: int) -> tuple[str, ...]:
+        """Follow a label from one version to another, through labels that are no answers too.
+
+        Each result is built on the one before the last step, so that one more edit costs one more step, however long
+        the history.
+        """
+        key = (label_id, version, to)
+        if key not in self._passed:
+            stages = self.stages(version, to)
+            meaning: tuple[str, ...] = (label_id,)
+            if stages and stages[-1].before is not None and stages[-1].version == to \
+                    and (before := self._passed.get((label_id, version, stages[-1].before))) is not None:
+                meaning, stages = before, stages[-1:]
+            for step in stages:
+                if meaning == (label_id,):  # as most are through most steps
+                    meaning = step.resolution.get(label_id, meaning)
+                else:
+                    meaning = compose({label_id: meaning}, step.resolution)[label_id]
+            self._passed[key] = meaning
+        return self._passed[key]
+
+    def _remaining(self, label_id: str, version: int | None) -> tuple[str, ...]:
+        remaining: tuple[str, ...] = (label_id,)
+        for step in self.stages(version):
+            after = self.versions[step.version]
+            next_ids = [new for old in remaining for new in step.resolution.get(old, (old,)) or (old,)]
+            remaining = tuple(dict.fromkeys(new for old in next_ids for new in _answers_at(after, old)))
+        return tuple(label_id for label_id in remaining if label_id in self.today.answerable)
+
+
+def change(edits: Sequence[Edit], base: int, lineage: Lineage) -> Change:
+    """Apply edits that were made for the version `base` to today's taxonomy.
+
+    Each edit means the labels that it meant in that version, whatever they are called now. Labels that one of the edits
+    makes are found again by the next ones.
+
+    Raises
+    ------
+    EditError
+        When the log has no such version, an edit doesn't fit, or a label is gone by now; the message says who took it
+        away, and how.
+    """
+    if base not in lineage.versions:
+        raise EditError(f"base is version {base!r}; the log has {', '.join(map(str, lineage.versions))}.")
+    then, now = lineage.versions[base], lineage.today
+    resolution: Resolution = {label_id: (label_id,) for label_id in now.label_ids}
+    twins: dict[str, str] = {}  # label_ids that these edits make: in the older version -> today
+
+    def call(label: Label) -> str:
+        label_id = twins.get(label.id, label.id)
+        if label_id not in now:
+            raise EditError(lineage.fate_of(label_id, label.name))
+        return now.name_of(label_id)
+
+    rebased: list[Edit] = []
+    for edit in edits:
+        after = None if then is now else edit.apply(then)[0]
+        rebased.append(edit if after is None else edit.with_names(then, call))
+        try:
+            later, became = rebased[-1].apply(now)
+        except EditError as error:
+            raise _explained(error, rebased[-1], lineage) from error
+        resolution = compose(resolution, became)
+        if after is None:
+            then = now = later
+        else:
+            twins |= dict(zip(_made(then, after), _made(now, later), strict=True))
+            then, now = after, later
+    return Change(now, resolution, rebased)
+
 
 def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
               ) -> tuple[list[tuple[str | None, int | None]], npt.NDArray[np.int64]]:
-    """The distinct pairs of label_id (None where there is none) and version, and for each row the index of its pair.
+    """List the distinct pairs of label_id (None where there is none) and version, and the index of each row's pair.
 
     A million answers are only a few hundred different pairs: what became of a label is looked up once for each pair.
 
@@ -267,3 +366,58 @@ def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
     index = {pair: code for code, pair in enumerate(dict.fromkeys(zip(label_ids, versions, strict=True)))}
     return list(index), np.fromiter(map(index.__getitem__, zip(label_ids, versions, strict=True)), np.int64,
                                     len(label_ids))
+
+
+def _step(event: Event, earlier: Sequence[Step]) -> Step:
+    """Read the step of an event of kind "taxonomy"."""
+    body, reverts = event.body, event.body.get("reverts")
+    reverted = next((step for step in reversed(earlier) if step.id == reverts), None) if reverts else None
+    prose = _prose_of_revert(reverted.prose) if reverted else " ".join(
+        from_body(edit).prose() for edit in body["edits"]) or "The taxonomy as the project began."
+    return Step(event.id, int(body["taxonomy"]["version"]), earlier[-1].version if earlier else None, event.annotator,
+                event.acted_at, body.get("why"), tuple(body["edits"]),
+                {old: tuple(new) for old, new in body["resolution"].items()}, reverts, prose=prose)
+
+
+def _with_reverts(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Note in each step the one that takes it back, if that one wasn't taken back itself."""
+    by: dict[str, str] = {}
+    for step in reversed(steps):
+        if step.reverts is not None and step.id not in by:
+            by[step.reverts] = step.id
+    return tuple(step if step.reverted_by == by.get(step.id) else replace(step, reverted_by=by.get(step.id))
+                 for step in steps)
+
+
+def _prose_of_revert(prose: str) -> str:
+    back, again = "Take back: ", "Again: "
+    return again + prose.removeprefix(back) if prose.startswith(back) else back + prose.removeprefix(again)
+
+
+def _answers_at(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
+    """The label itself if it is an answer or gone, else the answers under it."""
+    if label_id in taxonomy.answerable or label_id not in taxonomy:
+        return (label_id,)
+    return tuple(label.id for label in taxonomy.below(label_id) if label.id in taxonomy.answerable)
+
+
+def _explained(error: EditError, edit: Edit, lineage: Lineage) -> EditError:
+    """Add to the error what became of the first label that the edit calls by a former name."""
+    for name in edit.called():
+        if name in lineage.today:
+            continue
+        for step in reversed(lineage.steps):
+            try:
+                label = lineage.versions[step.version].label(name)
+            except UnknownLabel:
+                continue
+            if label.id in lineage.today:
+                return EditError(f"{error} “{name}” is called “{lineage.today.name_of(label.id)}” by now.")
+            return EditError(f"{error} {lineage.fate_of(label.id, name)}")
+    return error
+
+
+def _made(before: Taxonomy, after: Taxonomy) -> list[str]:
+    """The ids of the labels that came with an edit, in their order."""
+    former = {label.id for label in before.labels}
+    return [label.id for label in after.labels if label.id not in former]

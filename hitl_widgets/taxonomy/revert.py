@@ -1,7 +1,6 @@
-"""How is a step of the taxonomy taken back, when others have followed?
+"""Reverting a step of the taxonomy, also when others have followed.
 
-A step is known by what it changed in the labels, so that it can be undone under whatever came later and left that
-alone. Read `taken_back` first.
+A step is undone by what it changed in the labels, under later steps that left these alone. Read `revert_step` first.
 """
 
 from __future__ import annotations
@@ -12,15 +11,28 @@ from typing import NamedTuple
 
 from ..errors import EditError, TaxonomyError
 from .edits import Resolution, compose, from_body
-from .history import Lineage, Step
+from .history import Change, Lineage, Step
 from .labels import Label, Taxonomy
 
 _FIELDS = [f.name for f in fields(Label) if f.name != "id"]
 
 
-class _Mark(NamedTuple):
-    """What a step changed: label_ids that came and went, (label_id, field) of those that stayed, label_ids whose
-    answers became something else or that they became, label_ids that have to be there, and the taxonomy's setting."""
+class _Traces(NamedTuple):
+    """What a step changed.
+
+    Parameters
+    ----------
+    came, went : set of str
+        label_ids that it added and removed.
+    changed : set of (label_id, field)
+        Fields of labels that stayed.
+    answers : set of str
+        label_ids whose answers became something else, and what they became.
+    needed : set of str
+        label_ids that have to be there: the parents of what came, went or moved.
+    inner : bool
+        Whether it changed if labels with others under them may be answers.
+    """
 
     came: set[str]
     went: set[str]
@@ -29,20 +41,20 @@ class _Mark(NamedTuple):
     needed: set[str]
     inner: bool
 
-    def stands_on(self, earlier: _Mark) -> bool:
-        """True when the earlier step can't be undone while this one stands."""
+    def rest_on(self, earlier: _Traces) -> bool:
+        """Whether the earlier step can't be undone as long as this one holds."""
         ids = {label_id for label_id, _ in self.changed} | self.went | self.needed | self.answers
         return bool(ids & earlier.came or self.changed & earlier.changed or self.answers & earlier.answers
                     or self.went & ({label_id for label_id, _ in earlier.changed} | earlier.needed)
                     or (self.inner and earlier.inner))
 
 
-def taken_back(lineage: Lineage, step_id: str) -> tuple[Taxonomy, Resolution]:
-    """Today's taxonomy without a step, one version on, and what becomes of today's answers.
+def revert_step(lineage: Lineage, step_id: str) -> Change:
+    """Work out today's taxonomy without one step, and what becomes of today's answers.
 
-    A label that went comes back with its id, what was changed is as it was, and a label that came goes. What was
-    answered before the step means again what it meant (`Lineage.stages`). Of what was answered since, a child of a
-    split means its parent, and a merged label is in doubt among its parts; the rest stands, or has to be asked again.
+    A label that was removed comes back with its id, a changed field gets its former value, and a label that was added
+    goes. Answers from before the step mean again what they meant (`Lineage.stages`). Of the later ones, a child of a
+    split means its parent, and a merged label is in doubt among its parts; the rest stays, or has to be asked again.
 
     Raises
     ------
@@ -51,39 +63,39 @@ def taken_back(lineage: Lineage, step_id: str) -> tuple[Taxonomy, Resolution]:
     """
     step = next((step for step in lineage.steps if step.id == step_id), None)
     if step is None or step.before is None:
-        known = ", ".join(repr(step.id) for step in lineage.steps[-5:] if step.before is not None)
+        latest = ", ".join(repr(step.id) for step in lineage.steps[-5:] if step.before is not None)
         raise EditError(f"edit {step_id!r} can't be taken back: " + (
-            "it is how the project began." if step else f"there is none of this id. The latest are {known or 'none'}; "
+            "it is how the project began." if step else f"there is none of this id. The latest are {latest or 'none'}; "
             "wb.edits() has them all."))
     if step.reverted_by is not None:
         by = next(other for other in lineage.steps if other.id == step.reverted_by)
         raise EditError(f"{_named(step)} was taken back already, by {by.annotator} in version {by.version}. To have it "
                         f"again, take that back: wb.revert({by.id!r}).")
-    mark = _mark(lineage, step)
-    later = _standing_after(lineage, step)
-    if resting := [other for other in later if _mark(lineage, other).stands_on(mark)]:
+    traces = _traces(lineage, step)
+    later = _effective_after(lineage, step)
+    if resting := [other for other in later if _traces(lineage, other).rest_on(traces)]:
         raise EditError(_refusal(step, resting))
     today = lineage.today
     try:
         after = _without(lineage, step, today)
     except TaxonomyError as error:
-        # The first version under which it can't be done tells who is in the way: a name or a key was given anew.
+        # The first version under which it can't be done tells which step is in the way: it reused a name or a key.
         blocking = next(other for other in later if not _can(lambda at=other.version: _without(  # type: ignore[misc]
             lineage, step, lineage.versions[at])))
         raise EditError(f"{_refusal(step, [blocking])} The reason: {error}") from error
     back, stay = _reverse(lineage, step), set(after.label_ids)
     resolution = {old: back.get(old, (old,)) for old in today.label_ids}
-    return after, {old: new if set(new) <= stay else () for old, new in resolution.items()}
+    return Change(after, {old: new if set(new) <= stay else () for old, new in resolution.items()}, reverts=step_id)
 
 
-def _standing_after(lineage: Lineage, step: Step) -> list[Step]:
-    """The later steps that weren't undone, and don't themselves undo one of these."""
+def _effective_after(lineage: Lineage, step: Step) -> list[Step]:
+    """List the later steps, without those that were undone and the steps that undid them."""
     later = [other for other in lineage.steps if other.version > step.version]
     ids = {other.id for other in later}
     return [other for other in later if other.reverted_by is None and other.reverts not in ids]
 
 
-def _mark(lineage: Lineage, step: Step) -> _Mark:
+def _traces(lineage: Lineage, step: Step) -> _Traces:
     assert step.before is not None
     before, after = lineage.versions[step.before], lineage.versions[step.version]
     old, new = ({label.id: label for label in taxonomy.labels} for taxonomy in (before, after))
@@ -94,22 +106,22 @@ def _mark(lineage: Lineage, step: Step) -> _Mark:
     above = {labels[label_id].parent for labels, ids in ((new, came | moved), (old, went | moved)) for label_id in ids}
     answers = {label_id for label_id, stands in step.resolution.items() if stands != (label_id,)}
     answers |= {label_id for other in answers for label_id in step.resolution[other]}
-    return _Mark(came, went, changed, answers, {label_id for label_id in above if label_id},
+    return _Traces(came, went, changed, answers, {label_id for label_id in above if label_id},
                  before.inner_answers != after.inner_answers)
 
 
 def _without(lineage: Lineage, step: Step, taxonomy: Taxonomy) -> Taxonomy:
-    """A later taxonomy with what a step changed as it was before it."""
+    """Return a later taxonomy in which everything that a step changed is as it was before."""
     assert step.before is not None
-    before, mark = lineage.versions[step.before], _mark(lineage, step)
+    before, traces = lineage.versions[step.before], _traces(lineage, step)
     was: dict[str, dict[str, object]] = {}
-    for label_id, name in mark.changed:
+    for label_id, name in traces.changed:
         was.setdefault(label_id, {})[name] = getattr(before.label(label_id), name)
     labels = {label.id: replace(label, **was.get(label.id, {})) for label in taxonomy.labels  # type: ignore[arg-type]
-              if label.id not in mark.came}
-    labels |= {label_id: before.label(label_id) for label_id in mark.went}
+              if label.id not in traces.came}
+    labels |= {label_id: before.label(label_id) for label_id in traces.went}
     # What comes back, or moves back, follows what it followed then.
-    back = {label_id for label_id in labels if label_id in mark.went or "parent" in was.get(label_id, {})}
+    back = {label_id for label_id in labels if label_id in traces.went or "parent" in was.get(label_id, {})}
     follow: dict[str | None, list[str]] = {}
     previous: str | None = None
     for label in before.labels:
@@ -119,14 +131,14 @@ def _without(lineage: Lineage, step: Step, taxonomy: Taxonomy) -> Taxonomy:
             previous = label.id
     order = [*follow.get(None, ()), *(label_id for kept in labels if kept not in back
                                       for label_id in (kept, *follow.get(kept, ())))]
-    former = (taxonomy.former_ids - mark.went) | mark.came
-    inner = before.inner_answers if mark.inner else taxonomy.inner_answers
+    former = (taxonomy.former_ids - traces.went) | traces.came
+    inner = before.inner_answers if traces.inner else taxonomy.inner_answers
     return Taxonomy([labels[label_id] for label_id in order], version=taxonomy.version + 1, former_ids=former,
                     inner_answers=inner)
 
 
 def _reverse(lineage: Lineage, step: Step) -> Resolution:
-    """What an answer given after a step means without it."""
+    """Tell what an answer from after a step means without it."""
     if step.reverts is not None:  # to undo an undo is to do it again
         return dict(next(other for other in lineage.steps if other.id == step.reverts).resolution)
     assert step.before is not None
@@ -155,7 +167,7 @@ def _reverse_of_one(before: Taxonomy, after: Taxonomy, resolution: Resolution) -
 
 
 def _above(label: Label, before: Taxonomy, after: Taxonomy) -> tuple[str, ...]:
-    """The nearest answer of before that a new label lies under: what is a part of it, is it."""
+    """Find the nearest answer of before that a new label lies under; the new label is a part of it."""
     while label.parent is not None:
         label = after.label(label.parent)
         if label.id in before.label_ids:

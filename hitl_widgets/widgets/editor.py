@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..errors import BadInput, HitlError, StoreError
-from ..project.census import latest
-from ..project.impact import Applied, Preview
+from ..project.impact import Applied, Preview, latest_items
 from ..taxonomy.edits import Edit, from_body
 from ..taxonomy.labels import Label, Taxonomy
 from .acts import Acts
@@ -215,9 +214,9 @@ class TaxonomyEditor:
         with self._changed:
             self._due.discard("counts")
         began = time.monotonic()
-        census = self.project.census()
-        self._latest = latest(self.project.log.newest(LATEST), self.project.lineage)
-        self._push({"kind": "counts", "counts": census.labels, "count": census.all})
+        counts = self.project.label_counts()
+        self._latest = latest_items(self.project.log.newest(LATEST), self.project.lineage)
+        self._push({"kind": "counts", "counts": counts.labels, "count": counts.all})
         # A large log is counted more seldom than a small one.
         self._count_at = time.monotonic() + max(COUNT_S, 5 * (time.monotonic() - began))
 
@@ -267,7 +266,7 @@ def preview_body(preview: Preview) -> Message:
     settled = f"{preview.n_settled:,} in doubt until now would mean one label again." if preview.n_settled else ""
     return {"version": preview.version, "prose": preview.prose, "carried": preview.n_kept, "again": preview.n_items,
             "minutes": preview.minutes, "measured": preview.timed, "labels": in_doubt, "settled": settled,
-            "model": preview.model_said}
+            "model": preview.model_prose}
 
 
 def history_body(history: pd.DataFrame) -> list[Message]:

@@ -13,7 +13,7 @@ import pytest
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, DiskFull
-from hitl_widgets.project.census import count, latest
+from hitl_widgets.project.impact import label_counts, latest_items
 from hitl_widgets.records import new_id
 
 IDS = [f"item-{n:02d}" for n in range(20)]
@@ -281,14 +281,14 @@ def test_a_key_that_is_taken_is_refused(opened):
 def test_answers_in_doubt_among_siblings_are_in_doubt_once_above_them(opened):
     wb, _ = opened
     wb.apply(edits.split("T-shirt", into=["Polo", "Tank top"]))
-    census = count(wb.project.state.label_index.counts(), wb.project.lineage)
-    of = {wb.taxonomy.name_of(label_id): tuple(n) for label_id, n in census.labels.items()}
+    counts = label_counts(wb.project.state.label_index.counts(), wb.project.lineage)
+    of = {wb.taxonomy.name_of(label_id): tuple(n) for label_id, n in counts.labels.items()}
     assert of == {"Polo": (0, 5), "Tank top": (0, 5), "top": (0, 5), "shoe": (3, 0)}
-    assert tuple(census.all) == (3, 5)
+    assert tuple(counts.all) == (3, 5)
 
 
 def test_the_latest_items_of_a_label_come_first_and_once(opened):
     wb, _ = opened
     cat = wb.taxonomy.label("Bag").id
-    assert latest([("b", cat, 1), ("a", cat, 1), ("b", cat, 1), ("c", cat, 1)], wb.project.lineage, most=2) \
+    assert latest_items([("b", cat, 1), ("a", cat, 1), ("b", cat, 1), ("c", cat, 1)], wb.project.lineage, most=2) \
         == {cat: ["b", "a"]}
