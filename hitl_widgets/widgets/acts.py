@@ -1,4 +1,4 @@
-"""How is an act of a widget answered, whatever comes twice, too early or can't be read? Read `Acts.receive`.
+"""The answers to acts from the browser: read, answered once, in order. Start with `Acts.receive`.
 
 Every act gets a reply, at once and on whichever thread it arrived. What can't be stored just now comes again; what came
 again is stored once; an act that follows another in its tab waits for that one.
@@ -7,47 +7,76 @@ again is stored once; an act that follows another in its tab waits for that one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import MISSING, fields
+from datetime import datetime
+from types import NoneType
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import BadInput, HitlError, StoreError
-from .comm import Message
+from ..records import Region, Seen
+from ..taxonomy.edits import Edit, from_body
+from .messages import AnyAct, Edits, Ids, Rejected, Reply
+
+A = TypeVar("A", bound=AnyAct)
 
 KNOWN = 4_096  # acts whose answer is remembered
 
 
-class Acts:
-    """The acts that a widget knows, and what became of those that came.
+class Handler(NamedTuple):
+    """What answers one kind of act."""
+
+    kind: str
+    answer: Callable[[Mapping[str, Any]], Reply]
+
+
+def on(act_type: type[A], answer: Callable[[A], Reply]) -> Handler:
+    """Answer acts of one type: what arrives is read before.
 
     Parameters
     ----------
-    handlers : what answers each kind of act; a `HitlError` that it raises becomes a `rejected` reply
+    act_type : type
+        An act of `hitl_widgets.widgets.messages`.
+    answer : callable
+        A `HitlError` that it raises becomes a `rejected` reply.
+    """
+    read = reader(act_type)
+    return Handler(act_type.KIND, lambda act: answer(read(act)))
+
+
+class Acts:
+    """The acts that a widget answers, and what became of those that came.
+
+    Parameters
+    ----------
+    *handlers : Handler
+        One for each kind of act, made by `on`.
     """
 
-    def __init__(self, handlers: Mapping[str, Callable[[Mapping[str, Any]], Message]]) -> None:
-        self._handlers = handlers
+    def __init__(self, *handlers: Handler) -> None:
+        self._handlers = {handler.kind: handler.answer for handler in handlers}
         self._answered: dict[str, None] = {}  # ids of the acts that needn't come again
-        self._troubled: set[str] = set()  # ids of acts that raised what nobody foresaw
+        self._raised: set[str] = set()  # ids of acts that raised an error of ours
         self._refusal = ""
 
-    def receive(self, act: Any) -> Message:
-        """The reply to one act."""
+    def receive(self, act: Any) -> Reply:
+        """Answer one act."""
         if not isinstance(act, Mapping):
-            return {"kind": "rejected", "reason": f"an act is a mapping, not {type(act).__name__}."}
+            return rejected({}, f"an act is a mapping, not {type(act).__name__}.")
         try:
             kind = str(act.get("kind"))
             if kind not in self._handlers:
                 raise BadInput(f"an act of kind {kind!r} is unknown; known are {', '.join(self._handlers)}.")
             if self._comes_too_early(act):
-                reason = self._refusal or "an earlier decision of this tab isn't stored yet; this one waits for it."
-                return {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": reason, "again": True}
+                waits = "an earlier decision of this tab isn't stored yet; this one waits for it."
+                return rejected(act, self._refusal or waits, again=True)
             reply = self._handlers[kind](act)
         except StoreError as error:
             self._refusal = str(error)
-            return {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": str(error), "again": True}
+            return rejected(act, str(error), again=True)
         except HitlError as error:
-            reply = {"kind": "rejected", "decision_id": act.get("decision_id"), "reason": str(error)}
+            reply = rejected(act, str(error))
         except Exception:
-            self._troubled.add(str(act.get("decision_id")))
+            self._raised.add(str(act.get("decision_id")))
             raise
         if "decision_id" in act:
             self._refusal = ""
@@ -60,6 +89,107 @@ class Acts:
         """Whether an act that this one follows in its tab must be stored first. It will come, or come again."""
         after, undone = act.get("after"), str(act.get("retracts"))
         # What fails for a reason of its own keeps nothing waiting but its own undo.
-        if undone in self._troubled and undone not in self._answered:
+        if undone in self._raised and undone not in self._answered:
             return True
-        return after is not None and str(after) not in self._answered and str(after) not in self._troubled
+        return after is not None and str(after) not in self._answered and str(after) not in self._raised
+
+
+def rejected(act: Any, reason: str, *, again: bool = False) -> Rejected:
+    """Refuse an act, with the reason."""
+    reply: Rejected = {"kind": "rejected", "reason": reason}
+    if isinstance(act, Mapping) and isinstance(act.get("decision_id"), str):
+        reply["decision_id"] = act["decision_id"]
+    if again:
+        reply["again"] = True
+    return reply
+
+
+# -- reading
+
+
+def reader(act_type: type[A]) -> Callable[[Mapping[str, Any]], A]:
+    """Make what makes acts of one type of what arrived; it raises BadInput with a field's name and value.
+
+    A field that may be None may be left out, and so may one with a default.
+    """
+    hints = get_type_hints(act_type, include_extras=True)
+    rows = [(field.name, field.default, *_reader_of(hints[field.name])) for field in fields(act_type)]
+
+    def read(act: Mapping[str, Any]) -> A:
+        values = {}
+        for name, default, may_be_none, read_one in rows:
+            value = act.get(name)
+            if value is None and default is not MISSING:
+                values[name] = default
+            else:
+                values[name] = None if may_be_none and value in (None, "") else read_one(act, name)
+        return act_type(**values)
+
+    return read
+
+
+def _reader_of(hint: Any) -> tuple[bool, Callable[[Mapping[str, Any], str], Any]]:
+    """Whether a field may be None, and what reads it otherwise."""
+    arguments = get_args(hint)
+    if NoneType in arguments:
+        [hint] = [argument for argument in arguments if argument is not NoneType]
+    return NoneType in arguments, READERS[str if get_origin(hint) is Literal else hint]
+
+
+def _text(act: Mapping[str, Any], name: str) -> str:
+    value = act.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadInput(f"an act of kind {act.get('kind')!r} needs {name}, as text; it has {value!r}.")
+    return value
+
+
+def _number(act: Mapping[str, Any], name: str) -> float:
+    value = act.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise BadInput(f"{name} is {value!r:.80}; a number is expected.")
+    return value
+
+
+def _whole(act: Mapping[str, Any], name: str) -> int:
+    value = act.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadInput(f"{name} is {value!r:.80}; a whole number is expected.")
+    return value
+
+
+def _texts(act: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = act.get(name) or ()
+    if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
+        raise BadInput(f"{name} is {value!r:.80}; a list of texts is expected.")
+    return tuple(value)
+
+
+def _ids(act: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = act.get(name)
+    if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
+        raise BadInput(f"{name} is {value!r:.80}; a list of one id or more, as text, is expected.")
+    return tuple(value)
+
+
+def _instant(act: Mapping[str, Any], name: str) -> datetime:
+    text = _text(act, name)
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise BadInput(f"{name} {text!r} can't be read; an instant such as '2026-03-01T09:30:00.250Z' is expected.")
+    return at
+
+
+def _edits(act: Mapping[str, Any], name: str) -> tuple[Edit, ...]:
+    value = act.get(name)
+    if not isinstance(value, list) or not value:
+        raise BadInput(f"{name} is {value!r:.80}; a list of one edit or more is expected.")
+    return tuple(from_body(body) for body in value)
+
+
+READERS: dict[Any, Callable[[Mapping[str, Any], str], Any]] = {
+    str: _text, float: _number, int: _whole, bool: lambda act, name: bool(act[name]), tuple[str, ...]: _texts,
+    Ids: _ids, datetime: _instant, Edits: _edits, Region: lambda act, name: Region.from_dict(act[name]),
+    Seen: lambda act, name: Seen.from_dict(act.get(name) or {})}

@@ -1,4 +1,4 @@
-"""How does the card talk with Python? Two comms: read `Card` (acts come in) and `Feed` (items go out).
+"""The two comms of a widget: on `Card` acts come in and are answered, on `Feed` items go out.
 
 Each send on a comm re-routes what comes in on it to the thread that sent (ipykernel 7): a card that a training cell
 writes to would freeze until the cell ends. So acts and pushes are kept apart, and nothing but the handler of an act
@@ -8,7 +8,7 @@ ever sends on the card's own comm.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -18,11 +18,10 @@ import comm
 import ipywidgets
 import traitlets
 
-from ..errors import HitlError
+from .acts import rejected
+from .messages import Push, Reply
 
 log = logging.getLogger(__name__)
-
-Message = dict[str, Any]
 
 STATIC = Path(__file__).parent / "static"  # what `npm run build` makes of js/
 TARGET = "hitl_widgets.acts"
@@ -33,43 +32,41 @@ _cards: WeakValueDictionary[str, Card] = WeakValueDictionary()
 class Feed(ipywidgets.Widget):
     """The comm on which items, maps and progress go to the browser. Nothing ever comes back on it."""
 
-    def push(self, message: Message, buffers: list[Any] | None = None) -> None:
+    def push(self, message: Push, buffers: Sequence[Any] | None = None) -> None:
         """Send one message to every tab that shows the card."""
         self.send(message, buffers)
 
 
 class Card(anywidget.AnyWidget):
-    """The decision card, and the comm on which acts come from the browser.
+    """What the browser shows, and the comm on which acts come from it.
 
     Parameters
     ----------
-    feed : the widget on whose comm items are pushed
-    answer : takes an act and gives its reply, in under 20 ms, on whichever thread the act arrived
+    feed : Feed
+        On its comm items are pushed.
+    answer : callable
+        Takes an act and gives its reply, in under 20 ms, on whichever thread the act arrived.
     """
 
     _esm: Path = STATIC / "card.js"
     _css: Path = STATIC / "card.css"
     feed = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, feed: Feed, answer: Callable[[Message], Message]) -> None:
+    def __init__(self, feed: Feed, answer: Callable[[Any], Reply]) -> None:
         self._answer = answer
         super().__init__(feed=feed.model_id)
         self.on_msg(self._on_act)
         _cards[self.feed] = self
         comm.get_comm_manager().register_target(TARGET, _open_line)
 
-    def answer(self, act: Any) -> Message:
-        """The reply to an act: there always is one, for ipywidgets swallows what a handler raises."""
+    def answer(self, act: Any) -> Reply:
+        """Answer an act: there always is a reply, for ipywidgets swallows what a handler raises."""
         try:
             return self._answer(act)
         except Exception as error:
             log.exception("an act of the card raised")
-            reply: Message = {"kind": "rejected", "again": True,
-                              "reason": f"{type(error).__name__}: {error}. The kernel's log has the traceback; "
-                                        "your decision is kept here and sent again."}
-            if isinstance(act, Mapping) and "decision_id" in act:
-                reply["decision_id"] = act["decision_id"]
-            return reply
+            return rejected(act, f"{type(error).__name__}: {error}. The kernel's log has the traceback; your decision "
+                                 "is kept here and sent again.", again=True)
 
     def _on_act(self, _: Any, act: Any, buffers: Any) -> None:
         self.send(self.answer(act))
@@ -96,28 +93,3 @@ def _open_line(line: Any, opening: Mapping[str, Any]) -> None:
         line.close()
         return
     line.on_msg(lambda message: line.send(card.answer(message["content"]["data"])))
-
-
-def keep_feeding(next_job: Callable[[float], Callable[[], None] | None], push: Callable[[Message], object], *,
-                 log: logging.Logger, raised: str, failing: str) -> None:
-    """Do what a widget waits for, one job after the other, until there is none: the whole of the thread that feeds it.
-
-    Parameters
-    ----------
-    next_job : waits for the next one, a while first after a failure: it is given the seconds. None ends the thread
-    push : takes a message to the browser; a failure is told there, and its end
-    raised, failing : what the log says of an error that nobody foresaw, and what the browser says of any
-    """
-    pause = 0.0
-    while (job := next_job(pause)) is not None:
-        try:
-            job()
-            if pause:
-                pause = 0.0
-                push({"kind": "problem", "reason": None})
-        except Exception as error:
-            # The thread must outlive whatever goes wrong with one item.
-            if not isinstance(error, HitlError):
-                log.exception(raised)
-            push({"kind": "problem", "reason": f"{failing}: {error}"})
-            pause = min(30.0, 2 * pause or 1.0)

@@ -1,159 +1,147 @@
-"""What passes between a project and the tree in which its taxonomy is edited? Read `TaxonomyEditor.receive` first.
+"""The taxonomy editor: previews and applies the edits that a person makes in a tree of labels.
 
 The browser holds a form and says what edits it means; Python previews them, applies them, and tells every open editor
 when the taxonomy has changed, whoever changed it. Applying and undoing are answered at once; whatever takes longer
-(previews, counts, pictures) is done by one thread in the background.
+(previews, counts, pictures) is done by one thread in the background. Start with `TaxonomyEditor`.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
 from ..errors import BadInput, HitlError, StoreError
 from ..project.impact import Applied, Preview, latest_items
-from ..taxonomy.edits import Edit, from_body
 from ..taxonomy.labels import Label, Taxonomy
-from .acts import Acts
-from .comm import STATIC, Card, Feed, Message, keep_feeding
+from .acts import on, rejected
+from .comm import STATIC, Card
 from .keys import configured
-from .messages import examples_body, needed
+from .messages import (
+    NOTED,
+    Apply,
+    EditEntry,
+    EditorPush,
+    EditorReady,
+    EditPreview,
+    EditStored,
+    ExampleEntry,
+    Hello,
+    Noted,
+    Rejected,
+    Revert,
+    TreeLabel,
+    TreeLabels,
+    WantExamples,
+    WantPreview,
+    examples_of,
+)
+from .widget import Job, Widget
 
 if TYPE_CHECKING:
     from ..project.project import Project
 
-log = logging.getLogger(__name__)
-
 POLL_S = 1.5  # another process's edits and answers are looked for
-COUNT_S = 1.0  # answers are counted anew, at most so often
+COUNT_S = 1.0  # answers are counted again, at most so often
 LATEST = 20_000  # answers among which a label without examples finds its pictures
 PICTURES = 6  # of a label, for it and as many against
 
 
 class EditorCard(Card):
-    """The tree, and the comm on which its acts come from the browser."""
+    """The tree in the browser."""
 
     _esm = STATIC / "editor.js"
     _css = STATIC / "editor.css"
 
 
-class TaxonomyEditor:
+class TaxonomyEditor(Widget[EditorPush]):
     """A tree in which a person edits the taxonomy of a project: preview, apply, undo.
 
     Parameters
     ----------
-    project : whose taxonomy it is
-    example : the picture of a label's example, by its name
-    keys : other keys for what the editor does, such as {"split": "Shift+Y"}
+    project : Project
+        Whose taxonomy it is.
+    example : callable
+        From the name of a label's example to its picture, a PNG.
+    keys : mapping, optional
+        Other keys for what the editor does, such as {"split": "Shift+Y"}.
 
+    Notes
+    -----
     Several may be open at once, here and in other notebooks: each is told what the others did.
     """
+
+    NAME = "editor"
+    FAILING = "The taxonomy can't be looked at"
+    CLOSING = "This editor was closed."
 
     def __init__(self, project: Project, example: Callable[[str], bytes], *,
                  keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
         self.project, self.example = project, example
         self.keys = configured(keys or {}, "editor")
-        self._acts = Acts({"hello": self._hello, "preview": self._preview, "apply": self._apply, "revert": self._revert,
-                           "examples": self._examples})
         self._acting = threading.Lock()
-        self._done: dict[str, Message] = {}  # replies to the acts that came, which may come again
-        self._changed = threading.Condition()
-        self._asked: tuple[int, list[Edit] | str] | None = None  # the preview that is wanted
+        self._replies: dict[str, EditStored | Rejected] = {}  # to the acts that came, which may come again
+        self._wanted: WantPreview | None = None
         self._pictured: dict[str, None] = {}  # labels whose pictures are wanted
         self._latest: Mapping[str, Sequence[str]] = {}
         self._due = {"taxonomy", "counts"}
-        self._pushed = 0
-        self._count_at = 0.0
-        self._thread: threading.Thread | None = None
-        self._closed = False
-        self.feed = Feed()
-        self.card = EditorCard(self.feed, self.receive)
+        self._pushed = 0  # the version that the browser has
+        self._count_at = self._look_at = 0.0
+        super().__init__(EditorCard, on(Hello, self._hello), on(WantPreview, self._preview), on(Apply, self._apply),
+                         on(Revert, self._revert), on(WantExamples, self._examples))
         self._unsubscribe = project.subscribe(self._on_change)
-
-    def show(self) -> None:
-        """Display the editor in the notebook."""
-        from IPython.display import display
-        display(self.card)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return self.card._repr_mimebundle_(**kwargs)
 
     def __repr__(self) -> str:
         return f"<TaxonomyEditor by {self.project.annotator}: {self.project.taxonomy!r}>"
 
-    def close(self, reason: str = "This editor was closed.") -> None:
-        """Stop listening. What was applied stays."""
-        with self._changed:
-            if self._closed:
-                return
-            self._closed = True
-            self._changed.notify_all()
-        self._unsubscribe()
-        self.feed.push({"kind": "closed", "reason": reason})
-
     # -- acts: answered at once
 
-    def receive(self, act: Any) -> Message:
-        """The reply to one act of the editor: `ready`, `stored`, `rejected` or `noted`."""
-        return self._acts.receive(act)
-
-    def _hello(self, act: Mapping[str, Any]) -> Message:
+    def _hello(self, _: Hello) -> EditorReady:
         with self._changed:
             self._due |= {"taxonomy", "counts"}
             self._pushed = 0
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._work, name="hitl-editor", daemon=True)
-                self._thread.start()
             self._changed.notify_all()
+        self._start()
         return {"kind": "ready", "project_id": self.project.id, "annotator": self.project.annotator,
                 "keys": self.keys}
 
-    def _preview(self, act: Mapping[str, Any]) -> Message:
-        undone = act.get("edit_id")
-        wanted = (int(act.get("ask") or 0), edits_of(act) if undone is None else needed(act, "edit_id"))
+    def _preview(self, act: WantPreview) -> Noted:
+        if act.edits is None and act.edit_id is None:
+            raise BadInput("edits is None; a list of one edit or more is expected.")
         with self._changed:
-            self._asked = wanted  # whatever was asked before is out of date
+            self._wanted = act  # whatever was asked before is out of date
             self._changed.notify_all()
-        return {"kind": "noted"}
+        return NOTED
 
-    def _examples(self, act: Mapping[str, Any]) -> Message:
-        label_ids = act.get("label_ids")
-        if not isinstance(label_ids, list) or not all(isinstance(label_id, str) for label_id in label_ids):
-            raise BadInput(f"label_ids is {label_ids!r:.80}; a list of texts is expected.")
+    def _examples(self, act: WantExamples) -> Noted:
         with self._changed:
             # What is in sight now comes before what was scrolled past.
-            self._pictured = {**dict.fromkeys(label_ids), **self._pictured}
+            self._pictured = {**dict.fromkeys(act.label_ids), **self._pictured}
             self._changed.notify_all()
-        return {"kind": "noted"}
+        return NOTED
 
-    def _apply(self, act: Mapping[str, Any]) -> Message:
-        steps, base = edits_of(act), act.get("base")
-        return self._once(act, lambda: self.project.apply(steps, why=act.get("why"),
-                                                          base=base if isinstance(base, int) else None))
+    def _apply(self, act: Apply) -> EditStored | Rejected:
+        return self._once(act, lambda: self.project.apply(act.edits, why=act.why, base=act.base))
 
-    def _revert(self, act: Mapping[str, Any]) -> Message:
-        return self._once(act, lambda: self.project.revert(needed(act, "edit_id"), why=act.get("why")))
+    def _revert(self, act: Revert) -> EditStored | Rejected:
+        return self._once(act, lambda: self.project.revert(act.edit_id, why=act.why))
 
-    def _once(self, act: Mapping[str, Any], do: Callable[[], Applied]) -> Message:
-        """The reply to an act that may come twice, and is done once."""
-        act_id = needed(act, "decision_id")
+    def _once(self, act: Apply | Revert, do: Callable[[], Applied]) -> EditStored | Rejected:
+        """Do once what an act asks for, which may come twice."""
         with self._acting:
-            if act_id not in self._done:
+            if act.decision_id not in self._replies:
                 try:
                     edit = do()
-                    reply: Message = {"kind": "stored", "decision_id": act_id, "edit_id": edit.id,
-                                      "version": edit.version, "prose": edit.prose}
+                    self._replies[act.decision_id] = {"kind": "stored", "decision_id": act.decision_id,
+                                                      "edit_id": edit.id, "version": edit.version, "prose": edit.prose}
                 except StoreError:
                     raise  # the disk may have room again: it comes again
                 except HitlError as error:
-                    reply = {"kind": "rejected", "decision_id": act_id, "reason": str(error)}
-                self._done[act_id] = reply
-            return self._done[act_id]
+                    self._replies[act.decision_id] = rejected({"decision_id": act.decision_id}, str(error))
+            return self._replies[act.decision_id]
 
     # -- pushes: prepared in the background
 
@@ -162,30 +150,23 @@ class TaxonomyEditor:
             self._due |= {"counts"} if what == "decisions" else {"taxonomy", "counts"} if what == "taxonomy" else set()
             self._changed.notify_all()
 
-    def _work(self) -> None:
-        keep_feeding(self._wait_for_job, self._push, log=log, raised="preparing the taxonomy editor raised",
-                     failing="The taxonomy can't be looked at")
+    def _next_job(self) -> Job | None:
+        now = time.monotonic()
+        if "taxonomy" in self._due:
+            return self._push_taxonomy
+        if self._wanted is not None:
+            return self._push_preview
+        if "counts" in self._due and now >= self._count_at:
+            return self._push_counts
+        if self._pictured:
+            return self._push_examples
+        return self._look if now >= self._look_at else None
 
-    def _wait_for_job(self, pause: float) -> Callable[[], None] | None:
-        with self._changed:
-            if pause and not self._closed:
-                self._changed.wait(pause)
-            while not self._closed:
-                now = time.monotonic()
-                if "taxonomy" in self._due:
-                    return self._push_taxonomy
-                if self._asked is not None:
-                    return self._push_preview
-                if "counts" in self._due and now >= self._count_at:
-                    return self._push_counts
-                if self._pictured:
-                    return self._push_examples
-                wait = self._count_at - now if "counts" in self._due else POLL_S
-                if not self._changed.wait(max(0.01, wait)) and "counts" not in self._due:
-                    return self._look
-            return None
+    def _wakes_at(self) -> float:
+        return min(self._look_at, self._count_at) if "counts" in self._due else self._look_at
 
     def _look(self) -> None:
+        self._look_at = time.monotonic() + POLL_S
         self.project.refresh()
         if self.project.taxonomy.version != self._pushed:
             self._on_change("taxonomy")
@@ -195,20 +176,20 @@ class TaxonomyEditor:
             self._due.discard("taxonomy")
         self.project.refresh()
         taxonomy = self.project.taxonomy
-        self._push({"kind": "taxonomy", "taxonomy": tree_body(taxonomy), "history": history_body(self.project.edits())})
+        self._push({"kind": "taxonomy", "taxonomy": tree_of(taxonomy), "history": history_of(self.project.edits())})
         self._pushed = taxonomy.version
 
     def _push_preview(self) -> None:
         with self._changed:
-            asked, self._asked = self._asked, None
-        if asked is None:
+            wanted, self._wanted = self._wanted, None
+        if wanted is None:
             return
-        ask, of = asked
         try:
-            preview = self.project.preview(revert=of) if isinstance(of, str) else self.project.preview(of)
-            self._push({"kind": "preview", "ask": ask, "preview": preview_body(preview)})
+            preview = self.project.preview(wanted.edits) if wanted.edit_id is None else \
+                self.project.preview(revert=wanted.edit_id)
+            self._push({"kind": "preview", "ask": wanted.ask, "preview": preview_of(preview)})
         except HitlError as error:
-            self._push({"kind": "preview", "ask": ask, "problem": str(error)})
+            self._push({"kind": "preview", "ask": wanted.ask, "problem": str(error)})
 
     def _push_counts(self) -> None:
         with self._changed:
@@ -226,42 +207,35 @@ class TaxonomyEditor:
             del self._pictured[label_id]
         taxonomy = self.project.taxonomy
         if label_id in taxonomy:
-            body, buffers = self._examples_of(taxonomy.label(label_id))
-            self._push({"kind": "examples", "label_id": label_id, "examples": body}, buffers)
+            examples, buffers = self._examples_of(taxonomy.label(label_id))
+            self._push({"kind": "examples", "label_id": label_id, "examples": examples}, buffers)
 
-    def _examples_of(self, label: Label) -> tuple[list[Message], list[bytes]]:
-        """A label's examples with their pictures; where nobody named any, what was answered so last."""
+    def _examples_of(self, label: Label) -> tuple[list[ExampleEntry], list[bytes]]:
+        """A label's examples; where nobody named any, the items that got it last."""
         for_it = label.examples or tuple(self._latest.get(label.id, ()))
-        named = [(False, name) for name in for_it] + [(True, name) for name in label.counter_examples]
-        bodies, buffers = examples_body(named, self.example, PICTURES)
-        return [{**body, "answered": not (label.examples or body["against"])} for body in bodies], buffers
-
-    def _push(self, message: Message, buffers: list[Any] | None = None) -> None:
-        if not self._closed:
-            self.feed.push(message, buffers)
+        names = [(False, name) for name in for_it] + [(True, name) for name in label.counter_examples]
+        examples, buffers = examples_of(names, self.example, PICTURES)
+        for example in examples:
+            example["answered"] = not (label.examples or example["against"])
+        return examples, buffers
 
 
-def edits_of(act: Mapping[str, Any]) -> list[Edit]:
-    """The edits of an act."""
-    bodies = act.get("edits")
-    if not isinstance(bodies, list) or not bodies:
-        raise BadInput(f"edits is {bodies!r:.80}; a list of one edit or more is expected.")
-    return [from_body(body) for body in bodies]
-
-
-def tree_body(taxonomy: Taxonomy) -> Message:
-    """A taxonomy as the editor has it: every label, depth first, with its key and what is said of it."""
+def tree_of(taxonomy: Taxonomy) -> TreeLabels:
+    """Describe every label, depth first, with its key and what is said of it."""
     keys = taxonomy.keys
-    labels = [{"label_id": label.id, "name": label.name, **({"parent": label.parent} if label.parent else {}),
-               **({"key": keys[label.id]} if label.id in keys else {}), **({"own_key": True} if label.key else {}),
-               **{name: list(value) if isinstance(value, tuple) else value
-                  for name in ("definition", "link", "colour", "sensitive", "examples", "counter_examples")
-                  if (value := getattr(label, name))}} for label in taxonomy.labels]
+    labels: list[TreeLabel] = []
+    for label in taxonomy.labels:
+        entry: dict[str, Any] = {"label_id": label.id, "name": label.name, "parent": label.parent,
+                                 "key": keys.get(label.id), "own_key": bool(label.key)}
+        for name in ("definition", "link", "colour", "sensitive", "examples", "counter_examples"):
+            value = getattr(label, name)
+            entry[name] = list(value) if isinstance(value, tuple) else value
+        labels.append(cast("TreeLabel", {name: value for name, value in entry.items() if value}))
     return {"version": taxonomy.version, "inner_answers": taxonomy.inner_answers, "labels": labels}
 
 
-def preview_body(preview: Preview) -> Message:
-    """What an edit would do, as the editor has it."""
+def preview_of(preview: Preview) -> EditPreview:
+    """Describe what an edit would do."""
     in_doubt = sorted(preview.to_review.items(), key=lambda label: -label[1])
     settled = f"{preview.n_settled:,} in doubt until now would mean one label again." if preview.n_settled else ""
     return {"version": preview.version, "prose": preview.prose, "carried": preview.n_kept, "again": preview.n_items,
@@ -269,8 +243,8 @@ def preview_body(preview: Preview) -> Message:
             "model": preview.model_prose}
 
 
-def history_body(history: pd.DataFrame) -> list[Message]:
-    """The edits of a project as the editor has them, the latest first."""
+def history_of(history: pd.DataFrame) -> list[EditEntry]:
+    """Describe the edits of a project, the latest first."""
     versions = dict(zip(history["id"], history["version"], strict=True))
     return [{"edit_id": edit.id, "version": int(edit.version), "prose": edit.prose, "annotator": edit.annotator,
              "at": edit.acted_at.isoformat(), "why": edit.why if isinstance(edit.why, str) else None,

@@ -17,7 +17,7 @@ from ..records import Attribution, Decision, Item, Items, Prediction, Region, Se
 from ..taxonomy.labels import Taxonomy
 
 
-class Pictures(Protocol):
+class ItemPictures(Protocol):
     """The pictures of the items, by their positions in the pool. Each method raises ImageError for a broken item."""
 
     def picture(self, position: int) -> Picture:
@@ -50,7 +50,7 @@ class CardHost(Protocol):
         """Today's labels: another object after each edit."""
 
     @property
-    def pool(self) -> Pictures:
+    def pool(self) -> ItemPictures:
         """The pictures of the items."""
 
     def rename_annotator(self, name: str) -> None:
@@ -89,7 +89,7 @@ class CardHost(Protocol):
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
                seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
-               acted_at: datetime | None = None) -> Decision:
+               acted_at: datetime | None = None) -> Decision:  # as many parameters as a decision has parts
         """Store a decision. The same `id` a second time changes nothing."""
 
     def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,

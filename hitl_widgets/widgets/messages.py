@@ -1,87 +1,764 @@
-"""What is said between the card and Python, and how is it read?
+"""The messages between widgets and their JavaScript, both ways.
 
-The bodies of what goes to the browser, and the parts of an act that comes from it. Read `taxonomy_body` and `past_body`
-first.
+Acts come from the browser and are dataclasses, which `hitl_widgets.widgets.acts.reader` makes of what arrived. Replies
+and pushes go to the browser and are typed dictionaries. ``js/messages.d.ts`` is made of this module by
+``python tests/widgets/typescript.py``; a test says whether it is up to date.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal, TypedDict, cast
 
-from ..errors import BadInput, HitlError
-from ..records import Decision, Region
-from .comm import Message
+from ..errors import HitlError
+from ..records import CertaintySource, Decision, Reason, Region, Seen, Verdict
+from ..taxonomy.edits import Edit
+from ..taxonomy.labels import Taxonomy
+
+Certainty = Literal["keep", "ask", "unsure_only"]
+Why = Literal["other", "unsure", "flagged"]
+Sorting = Literal["assigned", "left_out", "sent_back"]
+KeyTable = dict[str, tuple[list[str], str]]  # action -> its keys, and what it does in words
+Ids = Annotated[tuple[str, ...], "one id or more, as text"]
+Edits = Annotated[tuple[Edit, ...], "one edit or more"]
+
+# -- acts: what the browser asks for. A field with a default may be left out.
 
 
-def taxonomy_body(taxonomy: Any) -> Message:
-    """A taxonomy as the card has it: its version, and its answers with their keys and meanings."""
+@dataclass(frozen=True, kw_only=True)
+class Hello:
+    """A page has opened. One that arrives after a later one of its tab changes nothing."""
+
+    KIND: ClassVar = "hello"
+    tab: str | None = None
+    n: int | None = None
+    have: tuple[str, ...] = ()  # items that the page has, or decides
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """What is stored once, however often it is sent; not before the act `after` which it was made in its tab."""
+
+    decision_id: str
+    after: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedAct(Act):
+    """An act with who did it, and when."""
+
+    annotator: str
+    acted_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decide(SignedAct):
+    """A decision on an item."""
+
+    KIND: ClassVar = "decide"
+    item_id: str
+    verdict: Verdict
+    label_id: str | None
+    certainty: float | None
+    note: str | None
+    flags: tuple[str, ...]
+    reason: Reason | None
+    wrong: Region | None
+    missing: Region | None
+    seen: Seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retract(SignedAct):
+    """A decision is taken back."""
+
+    KIND: ClassVar = "retract"
+    retracts: str
+    item_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class More:
+    """Fewer items wait than there should."""
+
+    KIND: ClassVar = "more"
+    have: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Name:
+    """The annotator says who they are."""
+
+    KIND: ClassVar = "name"
+    annotator: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """An item is wanted that isn't in the queue."""
+
+    KIND: ClassVar = "fetch"
+    item_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantMap:
+    """A saliency map for another label than the suggestion is wanted."""
+
+    KIND: ClassVar = "map"
+    item_id: str
+    method: str
+    target: str
+    against: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantSegments:
+    """The parts of an item, for marking them, are wanted."""
+
+    KIND: ClassVar = "segments"
+    item_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantExamples:
+    """Pictures of the examples of labels are wanted."""
+
+    KIND: ClassVar = "examples"
+    label_ids: Ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantArchive:
+    """The whole project is wanted as one file."""
+
+    KIND: ClassVar = "archive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantPreview:
+    """What would these edits do, or taking that edit back? `ask` numbers the question."""
+
+    KIND: ClassVar = "preview"
+    ask: int
+    edits: Edits | None = None
+    edit_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apply(Act):
+    """The taxonomy is edited. The edits mean the labels of version `base`."""
+
+    KIND: ClassVar = "apply"
+    edits: Edits
+    why: str | None = None
+    base: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revert(Act):
+    """An edit is taken back by a new one."""
+
+    KIND: ClassVar = "revert"
+    edit_id: str
+    why: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assign(SignedAct):
+    """Items get a label. `taxonomy` is the version that the label was chosen from."""
+
+    KIND: ClassVar = "assign"
+    item_ids: Ids
+    label_id: str
+    taxonomy: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Make(SignedAct):
+    """Items get a label that is made for them."""
+
+    KIND: ClassVar = "make"
+    item_ids: Ids
+    name: str
+    under: str | None = None
+    definition: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaveOut(SignedAct):
+    """Items stay what they are, and need no place."""
+
+    KIND: ClassVar = "leave_out"
+    item_ids: Ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendBack(SignedAct):
+    """Items go back to the queue."""
+
+    KIND: ClassVar = "send_back"
+    item_ids: Ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undo(SignedAct):
+    """An act of triage is taken back."""
+
+    KIND: ClassVar = "undo"
+    retracts: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regroup:
+    """What looks alike is to be put together again."""
+
+    KIND: ClassVar = "regroup"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantPictures:
+    """Pictures of items are wanted, small or large."""
+
+    KIND: ClassVar = "pictures"
+    item_ids: Ids
+    large: bool = False
+
+
+# -- parts of replies and pushes
+
+
+class _LabelMore(TypedDict, total=False):
+    definition: str
+    link: str
+    colour: str
+    sensitive: str
+
+
+class _LabelEntryMore(_LabelMore, total=False):
+    n_examples: int
+
+
+class LabelEntry(_LabelEntryMore):
+    """A label that may be chosen. `own_key`: the taxonomy itself names its key."""
+
+    label_id: str
+    name: str
+    path: str
+    key: str | None
+    own_key: bool
+
+
+class Labels(TypedDict):
+    """The labels to choose from, at a version of the taxonomy."""
+
+    version: int
+    labels: list[LabelEntry]
+
+
+class Place(TypedDict):
+    """A label under which a new one may be put."""
+
+    label_id: str
+    name: str
+    path: str
+
+
+class TriageLabels(Labels):
+    """The labels for triage. `other` is the one that means "something else"."""
+
+    other: str | None
+    places: list[Place]
+
+
+class _TreeLabelMore(_LabelMore, total=False):
+    parent: str
+    key: str
+    own_key: bool
+    examples: list[str]
+    counter_examples: list[str]
+
+
+class TreeLabel(_TreeLabelMore):
+    """A label of the tree."""
+
+    label_id: str
+    name: str
+
+
+class TreeLabels(TypedDict):
+    """The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers."""
+
+    version: int
+    inner_answers: bool
+    labels: list[TreeLabel]
+
+
+class Progress(TypedDict, total=False):
+    """Items that have the annotator's answer: in all, today, in this round, in this review; and what is left."""
+
+    answered: int
+    today: int
+    in_round: int
+    here: int
+    open: int
+    items: int
+    round: int
+    taxonomy: int
+    holdout: int
+
+
+class _ItemMore(TypedDict, total=False):
+    mime: str
+    broken: str
+    problem: str
+    candidates: list[str]
+    suggestion: str
+    model: str
+
+
+class ItemEntry(_ItemMore):
+    """An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first.
+
+    `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an
+    earlier answer may mean now.
+    """
+
+    item_id: str
+    chosen_by: str
+    blind: bool
+    meta: dict[str, Any]
+    height: int
+    width: int
+    probs: list[tuple[str, float]]
+
+
+class RegionEntry(TypedDict):
+    """Pixels of an item at its own size (height, width), as run lengths along the rows; the first run is outside."""
+
+    size: tuple[int, int]
+    runs: list[int]
+
+
+class PastDecision(TypedDict):
+    """A decision that stands."""
+
+    decision_id: str
+    item_id: str
+    verdict: Verdict
+    label_id: str | None
+    label: str | None
+    certainty: float | None
+    certainty_source: CertaintySource | None
+    flags: list[str]
+    note: str | None
+    reason: Reason | None
+    wrong: RegionEntry | None
+    missing: RegionEntry | None
+    suggestion: str | None
+    hidden: bool
+    chosen_by: str | None
+
+
+class _ExampleMore(TypedDict, total=False):
+    answered: bool
+
+
+class ExampleEntry(_ExampleMore):
+    """An example of a label, or one `against` it. `answered`: nobody named it, it was answered so."""
+
+    name: str
+    against: bool
+    problem: str | None
+
+
+class EditEntry(TypedDict):
+    """An edit of the log. `reverts` and `reverted_by` are versions."""
+
+    edit_id: str
+    version: int
+    prose: str
+    annotator: str
+    at: str
+    why: str | None
+    reverts: int | None
+    reverted_by: int | None
+
+
+class EditPreview(TypedDict):
+    """What an edit would do: answers carried over, items to look at again, and how many of which labels."""
+
+    version: int
+    prose: str
+    carried: int
+    again: int
+    minutes: float
+    measured: bool
+    labels: list[tuple[str, int]]
+    settled: str
+    model: str
+
+
+class UnplacedItem(TypedDict):
+    """An item without a place in the taxonomy: why, and whose answer says so."""
+
+    item_id: str
+    why: Why
+    annotator: str
+    note: str | None
+
+
+class PastSorting(TypedDict):
+    """An act of triage that can be undone."""
+
+    act_id: str
+    act: Sorting
+    n: int
+    label: str | None
+
+
+# -- replies to acts
+
+
+class CardReady(TypedDict):
+    """The reply to `Hello` on the card."""
+
+    kind: Literal["ready"]
+    project_id: str
+    annotator: str
+    annotator_is_default: bool
+    taxonomy: Labels
+    certainty: Certainty
+    methods: list[str]
+    keys: KeyTable
+    n: int | None
+    temporary: bool
+    progress: Progress
+
+
+class EditorReady(TypedDict):
+    """The reply to `Hello` in the editor."""
+
+    kind: Literal["ready"]
+    project_id: str
+    annotator: str
+    keys: KeyTable
+
+
+class TriageReady(TypedDict):
+    """The reply to `Hello` in triage."""
+
+    kind: Literal["ready"]
+    project_id: str
+    annotator: str
+    keys: KeyTable
+    taxonomy: TriageLabels
+
+
+class Stored(TypedDict):
+    """The log has it."""
+
+    kind: Literal["stored"]
+    decision_id: str
+
+
+class EditStored(Stored):
+    """The log has the edit."""
+
+    edit_id: str
+    version: int
+    prose: str
+
+
+class SortingStored(Stored):
+    """The log has the act of triage, with the label that it gave."""
+
+    label: str | None
+    label_id: str | None
+
+
+class _RejectedMore(TypedDict, total=False):
+    decision_id: str
+    item_id: str
+    again: bool
+
+
+class Rejected(_RejectedMore):
+    """It was not stored. `again`: send it again, it may be stored then."""
+
+    kind: Literal["rejected"]
+    reason: str
+
+
+class Noted(TypedDict):
+    """It was understood; what was asked for follows as a push."""
+
+    kind: Literal["noted"]
+
+
+# -- pushes
+
+
+class Problem(TypedDict):
+    """What follows is late, and why; None when that is over."""
+
+    kind: Literal["problem"]
+    reason: str | None
+
+
+class Closed(TypedDict):
+    """The widget takes no further acts."""
+
+    kind: Literal["closed"]
+    reason: str
+
+
+class Examples(TypedDict):
+    """The examples of a label, a buffer each."""
+
+    kind: Literal["examples"]
+    label_id: str
+    examples: list[ExampleEntry]
+
+
+class PushItem(TypedDict):
+    """An item of the queue. `again`: it was asked for, and isn't of the queue."""
+
+    kind: Literal["item"]
+    item: ItemEntry
+    again: bool
+
+
+class _PushMapMore(TypedDict, total=False):
+    problem: str
+
+
+class PushMap(_PushMapMore):
+    """A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item."""
+
+    kind: Literal["map"]
+    item_id: str
+    method: str
+    target: str
+    against: str | None
+    height: int
+    width: int
+    box: tuple[float, float, float, float]
+    signed: bool
+
+
+class _SegmentsMore(TypedDict, total=False):
+    problem: str
+
+
+class Segments(_SegmentsMore):
+    """The number of its part for each cell of an item: uint16 in the buffer."""
+
+    kind: Literal["segments"]
+    item_id: str
+    height: int
+    width: int
+
+
+class _DropMore(TypedDict, total=False):
+    decision_id: str
+
+
+class Drop(_DropMore):
+    """Items leave the queue, but for the first `keep`. `decision_id`: the decision that closed them."""
+
+    kind: Literal["drop"]
+    item_ids: list[str]
+    keep: int
+
+
+class PushPast(TypedDict):
+    """The last decisions that stand, the newest at the end."""
+
+    kind: Literal["past"]
+    past: list[PastDecision]
+
+
+class Thumbnail(TypedDict):
+    """A small picture of a past item, in the buffer."""
+
+    kind: Literal["thumbnail"]
+    item_id: str
+
+
+class _ArchiveMore(TypedDict, total=False):
+    problem: str
+
+
+class Archive(_ArchiveMore):
+    """The project as a file, in the buffer."""
+
+    kind: Literal["archive"]
+    name: str
+
+
+class PushProgress(TypedDict):
+    """Where the annotator stands."""
+
+    kind: Literal["progress"]
+    progress: Progress
+
+
+class PushLabels(TypedDict):
+    """The taxonomy has changed."""
+
+    kind: Literal["taxonomy"]
+    taxonomy: Labels
+
+
+class End(TypedDict):
+    """No item is left: none at all, or as many are answered as were asked for."""
+
+    kind: Literal["end"]
+    reason: Literal["empty", "enough"]
+
+
+class PushTree(TypedDict):
+    """The taxonomy and its edits, the latest first."""
+
+    kind: Literal["taxonomy"]
+    taxonomy: TreeLabels
+    history: list[EditEntry]
+
+
+class Counts(TypedDict):
+    """Answers that stand, and those in doubt: of each label with all under it, and of all."""
+
+    kind: Literal["counts"]
+    counts: Mapping[str, tuple[int, int]]
+    count: tuple[int, int]
+
+
+class _PushPreviewMore(TypedDict, total=False):
+    preview: EditPreview
+    problem: str
+
+
+class PushPreview(_PushPreviewMore):
+    """The answer to `WantPreview` number `ask`."""
+
+    kind: Literal["preview"]
+    ask: int
+
+
+class Pages(TypedDict):
+    """The items without a place, those that look alike on one page."""
+
+    kind: Literal["pages"]
+    pages: list[list[UnplacedItem]]
+
+
+class Unplaced(TypedDict):
+    """What has no place now, and which of it is on no page yet."""
+
+    kind: Literal["unplaced"]
+    item_ids: list[str]
+    more: list[UnplacedItem]
+
+
+class PastActs(TypedDict):
+    """What the annotator did in triage before, the latest at the end."""
+
+    kind: Literal["acts"]
+    acts: list[PastSorting]
+
+
+class Pictures(TypedDict):
+    """Pictures of items, a buffer each; a problem where there is none."""
+
+    kind: Literal["pictures"]
+    item_ids: list[str]
+    problems: list[str | None]
+    large: bool
+
+
+class PushTriageLabels(TypedDict):
+    """The taxonomy has changed."""
+
+    kind: Literal["taxonomy"]
+    taxonomy: TriageLabels
+
+
+CardAct = Hello | Decide | Retract | More | Name | Fetch | WantMap | WantSegments | WantExamples | WantArchive
+CardReply = CardReady | Stored | Rejected | Noted
+CardPush = (PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels
+            | End | Problem | Closed)
+EditorAct = Hello | WantPreview | WantExamples | Apply | Revert
+EditorReply = EditorReady | EditStored | Rejected | Noted
+EditorPush = PushTree | Counts | PushPreview | Examples | Problem | Closed
+TriageAct = Hello | Assign | Make | LeaveOut | SendBack | Undo | Regroup | WantPictures
+TriageReply = TriageReady | SortingStored | Rejected | Noted
+TriagePush = Pages | Unplaced | PastActs | Pictures | PushTriageLabels | Problem | Closed
+AnyAct = CardAct | EditorAct | TriageAct
+Reply = CardReply | EditorReply | TriageReply
+Push = CardPush | EditorPush | TriagePush
+
+NOTED: Noted = {"kind": "noted"}
+
+
+# -- parts that several messages have
+
+
+def labels_of(taxonomy: Taxonomy) -> Labels:
+    """List the labels to choose from, with their keys and meanings."""
+    labels: list[LabelEntry] = []
     keys = taxonomy.keys
-    labels = [{"label_id": label.id, "name": taxonomy.name_of(label.id), "path": taxonomy.path(label.id),
-               "key": keys.get(label.id), "own_key": label.key is not None,
-               **{name: value for name in ("definition", "link", "colour", "sensitive")
-                  if (value := getattr(label, name))},
-               **({"n_examples": n} if (n := len(label.examples) + len(label.counter_examples)) else {})}
-              for label in taxonomy]
+    for label in taxonomy:
+        entry: LabelEntry = {"label_id": label.id, "name": taxonomy.name_of(label.id), "path": taxonomy.path(label.id),
+                             "key": keys.get(label.id), "own_key": label.key is not None}
+        for name in ("definition", "link", "colour", "sensitive"):
+            if text := getattr(label, name):
+                entry[name] = text
+        if n_examples := len(label.examples) + len(label.counter_examples):
+            entry["n_examples"] = n_examples
+        labels.append(entry)
     return {"version": taxonomy.version, "labels": labels}
 
 
-def past_body(decision: Decision) -> Message:
-    """A past decision as the card has it."""
-    regions = {name: None if region is None else region.to_dict()
-               for name, region in (("wrong", decision.wrong), ("missing", decision.missing))}
+def past_of(decision: Decision) -> PastDecision:
+    """Describe a past decision."""
+    seen = decision.seen
     return {"decision_id": decision.id, "item_id": decision.item_id, "verdict": decision.verdict,
             "label_id": decision.label_id, "label": decision.label, "certainty": decision.certainty,
-            "certainty_source": decision.seen.certainty,
-            "flags": list(decision.flags), "note": decision.note, "reason": decision.reason, **regions,
-            "suggestion": decision.seen.suggestion, "hidden": decision.seen.hidden,
-            "chosen_by": decision.seen.chosen_by}
+            "certainty_source": seen.certainty, "flags": list(decision.flags), "note": decision.note,
+            "reason": decision.reason, "wrong": _region(decision.wrong), "missing": _region(decision.missing),
+            "suggestion": seen.suggestion, "hidden": seen.hidden, "chosen_by": seen.chosen_by}
 
 
-def examples_body(named: Iterable[tuple[bool, str]], picture: Callable[[str], bytes],
-                  most: int) -> tuple[list[Message], list[bytes]]:
-    """Examples as a card has them, with their pictures: `most` for a label and as many against it.
+def _region(region: Region | None) -> RegionEntry | None:
+    return None if region is None else cast("RegionEntry", region.to_dict())
+
+
+def examples_of(names: Iterable[tuple[bool, str]], picture: Callable[[str], bytes],
+                most: int) -> tuple[list[ExampleEntry], list[bytes]]:
+    """List a label's examples, and their pictures.
 
     Parameters
     ----------
-    named : (against, name) of each
+    names : iterable of (bool, str)
+        Whether it is an example against the label, and the example's name.
+    picture : callable
+        From a name to a PNG; a `HitlError` that it raises becomes the example's problem.
+    most : int
+        So many for the label at most, and as many against it.
     """
-    bodies: list[Message] = []
+    examples: list[ExampleEntry] = []
     buffers: list[bytes] = []
-    for against, name in named:
-        if sum(body["against"] == against for body in bodies) >= most:
+    for against, name in names:
+        if sum(example["against"] == against for example in examples) >= most:
             continue
+        problem = None
         try:
             buffers.append(picture(name))
-            problem = None
         except HitlError as error:
             buffers.append(b"")
             problem = str(error)
-        bodies.append({"name": name, "against": against, "problem": problem})
-    return bodies, buffers
-
-
-def regions_of(act: Mapping[str, Any]) -> dict[str, Region]:
-    """The regions that an act marks; BadInput where one is none."""
-    return {name: Region.from_dict(act[name]) for name in ("wrong", "missing") if act.get(name) is not None}
-
-
-def needed(act: Mapping[str, Any], name: str) -> str:
-    """A text that an act must have."""
-    value = act.get(name)
-    if not isinstance(value, str) or not value:
-        raise BadInput(f"an act of kind {act.get('kind')!r} needs {name}, as text; it has {value!r}.")
-    return value
-
-
-def instant(act: Mapping[str, Any]) -> datetime:
-    """When an act was done."""
-    text = needed(act, "acted_at")
-    try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise BadInput(f"acted_at {text!r} can't be read; an instant such as '2026-03-01T09:30:00.250Z' is expected.")
-    return at
+        examples.append({"name": name, "against": against, "problem": problem})
+    return examples, buffers

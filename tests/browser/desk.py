@@ -86,7 +86,7 @@ class MemoryDesk:
     def rename_annotator(self, name: str) -> None:
         self.annotator, self.annotator_is_default = name, False
 
-    def claim(self, n=20, *, strategy=None, annotator=None, showing=()) -> Items:
+    def claim(self, n=20, *, strategy=None, annotator=None, showing=(), queue=None) -> Items:
         who = annotator or self.annotator
         with self._lock:
             waiting = [i for i in self.pool.ids if i not in self._skipped] + self._skipped

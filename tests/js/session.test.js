@@ -557,7 +557,7 @@ test("examples of a label are asked for once", () => {
   session.extras.wantExamples(label);
   session.extras.wantExamples(label);
   session.extras.wantExamples(LABELS[1]);
-  assert.deepEqual(kernel.sent.filter((m) => m.kind === "examples"), [{ kind: "examples", label_id: "L0" }]);
+  assert.deepEqual(kernel.sent.filter((m) => m.kind === "examples"), [{ kind: "examples", label_ids: ["L0"] }]);
 });
 
 const paint = (session, at, from) => session.withBrush((brush, item, draft) => brush.paint(item, draft, at, from));

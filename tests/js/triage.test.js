@@ -103,17 +103,17 @@ test("acts name the one before them that isn't stored yet", () => {
 
 test("what somebody else sorts goes, what comes later is the last cluster", () => {
   const { sorting } = open();
-  sorting.push({ kind: "lying", item_ids: ["b", "c", "d", "e", "f"], more: [body("f")] });
+  sorting.push({ kind: "unplaced", item_ids: ["b", "c", "d", "e", "f"], more: [body("f")] });
   assert.deepEqual(shown(sorting), ["b", "c"]);
   assert.deepEqual(sorting.open, [0, 1, 2]);
-  sorting.push({ kind: "lying", item_ids: ["a", "b", "c", "d", "e", "f"], more: [] });
+  sorting.push({ kind: "unplaced", item_ids: ["a", "b", "c", "d", "e", "f"], more: [] });
   assert.deepEqual(shown(sorting), ["a", "b", "c"]);
 });
 
 test("an act on its way isn't undone by a look from before it", () => {
   const { sorting } = open();
   sorting.press("1");
-  sorting.push({ kind: "lying", item_ids: ["a", "b", "c", "d", "e"], more: [] });
+  sorting.push({ kind: "unplaced", item_ids: ["a", "b", "c", "d", "e"], more: [] });
   assert.equal(sorting.n, 2);
   sorting.push({ kind: "pages", pages: PAGES });
   assert.equal(sorting.n, 2);

@@ -13,8 +13,9 @@ from browser.desk import MemoryDesk, drawn
 
 from hitl_widgets import errors
 from hitl_widgets.records import new_id
-from hitl_widgets.widgets.card import KEPT, STRIP, WINDOW, Review
+from hitl_widgets.widgets.card import KEPT, STRIP, Review
 from hitl_widgets.widgets.comm import Card, Feed
+from hitl_widgets.widgets.window import SIZE as WINDOW
 
 
 class Browser:
@@ -98,7 +99,7 @@ def test_an_item_comes_with_its_picture_its_best_predictions_and_then_its_map(op
     assert (message["item_id"], message["method"], message["target"]) == ("item-0000", "gradcam", prediction.suggestion)
     assert buffers[0].dtype == np.uint8
     assert buffers[0].shape == (message["height"], message["width"]) == (14, 14)
-    assert message["box"] == [0, 0, 28, 28]
+    assert message["box"] == (0, 0, 28, 28)
 
 
 def test_a_decision_is_stored_with_what_was_seen_and_leaves_the_window(open_review):
@@ -420,18 +421,18 @@ def test_undoing_a_revision_tells_the_page_what_stands_again(open_review):
     browser.hello()
     browser.decide("item-0000", "answer", label_id=first)
     browser.decide("item-0000", "answer", label_id=second, seen={"chosen_by": "revision"})
-    before = len(browser.of_kind("past"))
-    browser.review.receive({"kind": "retract", "decision_id": new_id(), "retracts": desk.decisions[1].id,
-                            "acted_at": "2026-03-01T09:31:00Z"})
-    wait_for(lambda: len(browser.of_kind("past")) > before)
-    assert [p["label_id"] for p in browser.of_kind("past")[-1]["past"]] == [first]
+    undone = browser.review.receive({"kind": "retract", "decision_id": new_id(), "retracts": desk.decisions[1].id,
+                                     "acted_at": "2026-03-01T09:31:00Z", "annotator": "ada"})
+    assert undone["kind"] == "stored"
+    wait_for(lambda: [p["label_id"] for p in browser.of_kind("past")[-1]["past"]] == [first]
+             if browser.of_kind("past") else False)
 
 
 def test_examples_come_as_small_pictures_for_and_against(open_review):
     label = {"name": "cat", "examples": ["item-0003", "gone"], "counter_examples": ["item-0005"]}
     desk, _, browser = open_review(MemoryDesk(labels=[label, "dog"]))
     assert browser.hello()["taxonomy"]["labels"][0]["n_examples"] == 3
-    browser.review.receive({"kind": "examples", "label_id": desk.taxonomy.label_ids[0]})
+    browser.review.receive({"kind": "examples", "label_ids": [desk.taxonomy.label_ids[0]]})
     wait_for(lambda: browser.of_kind("examples"))
     message, buffers = next(row for row in browser.pushed if row[0]["kind"] == "examples")
     assert [(e["name"], e["against"]) for e in message["examples"]] == [

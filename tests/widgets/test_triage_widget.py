@@ -331,7 +331,7 @@ def test_hello_is_answered_with_labels_and_keys_and_the_pages_follow(opened):
 
 def test_pages_put_together_what_looks_alike(opened):
     _, desk, _ = opened
-    kinds = [{int(other.item_id[-2:]) % 3 for other in page} for page in desk.gather()]
+    kinds = [{int(other.item_id[-2:]) % 3 for other in page} for page in desk.group()]
     assert min(map(len, kinds)) == 1
 
 
@@ -343,7 +343,7 @@ def test_acts_are_stored_and_what_lies_there_is_told_anew(opened):
     reply = browser.act("assign", item_ids=IDS[:2], label_id=cat, taxonomy=1)
     assert (reply["kind"], reply["label"]) == ("stored", "cat")
     assert answers(wb)[IDS[0]] == "cat"
-    told = wait_for(lambda: [m for m, _ in browser.of_kind("lying") if m["item_ids"] == IDS[2:8]])
+    told = wait_for(lambda: [m for m, _ in browser.of_kind("unplaced") if m["item_ids"] == IDS[2:8]])
     assert told[0]["more"] == []
     assert browser.act("undo", retracts=reply["decision_id"])["kind"] == "stored"
     assert answers(wb)[IDS[0]] == "Other"
@@ -364,7 +364,7 @@ def test_what_comes_later_is_laid_beside_what_is_there(opened):
     browser.hello()
     wait_for(lambda: browser.of_kind("pages"))
     wb.decide(IDS[20], label="Other")
-    [(message, _)] = wait_for(lambda: browser.of_kind("lying"))
+    [(message, _)] = wait_for(lambda: browser.of_kind("unplaced"))
     assert [other["item_id"] for other in message["more"]] == [IDS[20]]
 
 

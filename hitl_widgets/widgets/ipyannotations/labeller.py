@@ -28,9 +28,10 @@ from PIL import Image, ImageDraw
 from ...errors import BadInput, HitlError, StoreError, UnknownDecision, UnknownLabel
 from ...records import Item, Prediction, Seen, judge, new_id, utc_now
 from ...taxonomy.labels import Taxonomy
-from ..card import SHOWN, take_over
+from ..card import take_over
 from ..comm import STATIC
 from ..host import CardHost
+from ..packing import SHOWN
 from .repairs import Repairs, check_is_served, is_a_caption
 
 log = logging.getLogger(__name__)
@@ -329,7 +330,7 @@ class LabellerReview:
                     return
             annotator = self.host.annotator
             items = self.host.claim(room, strategy=self.strategy, annotator=annotator, showing=showing,
-                                    **({} if self.queue is None else {"queue": self.queue}))
+                                    queue=self.queue)
             with suppress(HitlError):  # an item without a prediction is labelled all the same
                 self.host.prepare(items)
             ready = [self._ready(item, annotator) for item in items]

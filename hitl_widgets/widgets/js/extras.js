@@ -24,7 +24,7 @@ export class Extras {
   wantExamples({ label_id, n_examples }) {
     if (!n_examples || this.examples.has(label_id)) return;
     this.examples.set(label_id, []);
-    this.ask({ kind: "examples", label_id });
+    this.ask({ kind: "examples", label_ids: [label_id] });
   }
 
   /** The whole project as a file. */

@@ -167,7 +167,7 @@ export class Sorting {
       this.tiles = new Map(this.pages.flat().map((tile) => [tile.item_id, tile]));
       this.page = this.open[0] ?? 0;
       this.#settle();
-    } else if (push.kind === "lying") this.#lying(push);
+    } else if (push.kind === "unplaced") this.#unplaced(push);
     else if (push.kind === "acts") {
       const here = new Set([...this.done.map((done) => done.act_id), ...this.outbox.entries.keys()]);
       const former = push.acts.filter((act) => !here.has(act.act_id)).map(({ act_id, act, n, label }) => ({ act_id, words: told(act, n, label) }));
@@ -179,8 +179,8 @@ export class Sorting {
     this.changed();
   }
 
-  /** @param {Extract<Push, {kind: "lying"}>} push */
-  #lying({ item_ids, more }) {
+  /** @param {Extract<Push, {kind: "unplaced"}>} push */
+  #unplaced({ item_ids, more }) {
     if (!this.pages) return;
     const lying = new Set(item_ids);
     let left = 0;
@@ -352,9 +352,9 @@ export class Sorting {
     this.link.flush();
   }
 
-  gather() {
+  regroup() {
     if (!this.setup || this.closed) return;
-    this.around.send({ kind: "gather" });
+    this.around.send({ kind: "regroup" });
     this.say("Putting together what looks alike …");
   }
 

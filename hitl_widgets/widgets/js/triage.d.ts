@@ -23,7 +23,7 @@ export type Reply = Setup
   | { kind: "noted" };
 export type Push =
   | { kind: "pages"; pages: OtherBody[][] }
-  | { kind: "lying"; item_ids: string[]; more: OtherBody[] }
+  | { kind: "unplaced"; item_ids: string[]; more: OtherBody[] }
   | { kind: "acts"; acts: { act_id: string; act: string; n: number; label: string | null }[] }
   | { kind: "pictures"; item_ids: string[]; problems: (string | null)[]; large: boolean }
   | { kind: "taxonomy"; taxonomy: TaxonomyBody }

@@ -55,7 +55,7 @@ export function render(el, sorting) {
   const actions = {
     select: () => { if (sorting.focus) sorting.go(sorting.focus, { toggle: true }); }, new_label: () => sorting.startMaking(),
     leave_out: () => sorting.leaveOut(), send_back: () => sorting.sendBack(), undo: () => sorting.undo(), next_page: () => sorting.turn(1),
-    previous_page: () => sorting.turn(-1), gather: () => sorting.gather(), search: () => say.search(), help: () => toggleHelp(),
+    previous_page: () => sorting.turn(-1), regroup: () => sorting.regroup(), search: () => say.search(), help: () => toggleHelp(),
   };
   root.addEventListener("click", (event) => {
     const name = /** @type {HTMLElement} */ (event.target).closest("button")?.dataset.does;
@@ -163,7 +163,7 @@ function buildTop(sorting, toggleHelp) {
     capOf(does), h("span", { text: words }));
   const undo = button("undo", "Undo");
   const element = h("div", { class: "hitl-header" }, h("span", { class: "hitl-editor-title" }, h("strong", { text: "Other desk" }), facts),
-    h("span", { class: "hitl-about" }, undo, button("gather", "Gather anew"),
+    h("span", { class: "hitl-about" }, undo, button("regroup", "Gather anew"),
       h("button", { type: "button", class: "hitl-key-button", onclick: () => { toggleHelp(); } }, capOf("help"), h("span", { text: "Keys" }))));
 
   function update() {

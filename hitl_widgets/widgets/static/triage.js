@@ -681,7 +681,7 @@ var Sorting = class {
       this.tiles = new Map(this.pages.flat().map((tile) => [tile.item_id, tile]));
       this.page = this.open[0] ?? 0;
       this.#settle();
-    } else if (push.kind === "lying") this.#lying(push);
+    } else if (push.kind === "unplaced") this.#unplaced(push);
     else if (push.kind === "acts") {
       const here = /* @__PURE__ */ new Set([...this.done.map((done) => done.act_id), ...this.outbox.entries.keys()]);
       const former = push.acts.filter((act) => !here.has(act.act_id)).map(({ act_id, act, n, label }) => ({ act_id, words: told(act, n, label) }));
@@ -692,8 +692,8 @@ var Sorting = class {
     else if (push.kind === "closed") this.closed = push.reason;
     this.changed();
   }
-  /** @param {Extract<Push, {kind: "lying"}>} push */
-  #lying({ item_ids, more }) {
+  /** @param {Extract<Push, {kind: "unplaced"}>} push */
+  #unplaced({ item_ids, more }) {
     if (!this.pages) return;
     const lying = new Set(item_ids);
     let left = 0;
@@ -862,9 +862,9 @@ var Sorting = class {
     );
     this.link.flush();
   }
-  gather() {
+  regroup() {
     if (!this.setup || this.closed) return;
-    this.around.send({ kind: "gather" });
+    this.around.send({ kind: "regroup" });
     this.say("Putting together what looks alike …");
   }
   startMaking() {
@@ -952,7 +952,7 @@ function render(el, sorting) {
     undo: () => sorting.undo(),
     next_page: () => sorting.turn(1),
     previous_page: () => sorting.turn(-1),
-    gather: () => sorting.gather(),
+    regroup: () => sorting.regroup(),
     search: () => say.search(),
     help: () => toggleHelp()
   };
@@ -1092,7 +1092,7 @@ function buildTop(sorting, toggleHelp) {
       "span",
       { class: "hitl-about" },
       undo,
-      button("gather", "Gather anew"),
+      button("regroup", "Gather anew"),
       h("button", { type: "button", class: "hitl-key-button", onclick: () => {
         toggleHelp();
       } }, capOf("help"), h("span", { text: "Keys" }))

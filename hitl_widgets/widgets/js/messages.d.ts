@@ -1,0 +1,595 @@
+// Made of widgets/messages.py by `python tests/widgets/typescript.py`: edit that one.
+
+/** What was on the screen when a decision was made. */
+export interface Seen {
+  suggestion?: string;
+  probs?: Record<string, number>;
+  hidden?: boolean;
+  method?: string;
+  target?: string;
+  display?: "overlay" | "side_by_side" | "hot";
+  model?: string;
+  taxonomy?: number;
+  certainty?: "given" | "carried";
+  chosen_by?: string;
+  shown_ms?: number;
+  scripted?: boolean;
+  against?: string;
+}
+
+/** A page has opened. One that arrives after a later one of its tab changes nothing. */
+export interface Hello {
+  kind: "hello";
+  tab?: string;
+  n?: number;
+  have?: string[];
+}
+
+/** A decision on an item. */
+export interface Decide {
+  kind: "decide";
+  decision_id: string;
+  after?: string;
+  annotator: string;
+  acted_at: string;
+  item_id: string;
+  verdict: "accept" | "correct" | "answer" | "unsure" | "skip";
+  label_id: string | null;
+  certainty: number | null;
+  note: string | null;
+  flags: string[];
+  reason: "right" | "wrong" | null;
+  wrong: RegionEntry | null;
+  missing: RegionEntry | null;
+  seen: Seen;
+}
+
+/** A decision is taken back. */
+export interface Retract {
+  kind: "retract";
+  decision_id: string;
+  after?: string;
+  annotator: string;
+  acted_at: string;
+  retracts: string;
+  item_id: string | null;
+}
+
+/** Fewer items wait than there should. */
+export interface More {
+  kind: "more";
+  have?: string[];
+}
+
+/** The annotator says who they are. */
+export interface Name {
+  kind: "name";
+  annotator: string;
+}
+
+/** An item is wanted that isn't in the queue. */
+export interface Fetch {
+  kind: "fetch";
+  item_id: string;
+}
+
+/** A saliency map for another label than the suggestion is wanted. */
+export interface WantMap {
+  kind: "map";
+  item_id: string;
+  method: string;
+  target: string;
+  against?: string;
+}
+
+/** The parts of an item, for marking them, are wanted. */
+export interface WantSegments {
+  kind: "segments";
+  item_id: string;
+}
+
+/** Pictures of the examples of labels are wanted. */
+export interface WantExamples {
+  kind: "examples";
+  label_ids: string[];
+}
+
+/** The whole project is wanted as one file. */
+export interface WantArchive {
+  kind: "archive";
+}
+
+/** What would these edits do, or taking that edit back? `ask` numbers the question. */
+export interface WantPreview {
+  kind: "preview";
+  ask: number;
+  edits?: object[];
+  edit_id?: string;
+}
+
+/** The taxonomy is edited. The edits mean the labels of version `base`. */
+export interface Apply {
+  kind: "apply";
+  decision_id: string;
+  after?: string;
+  edits: object[];
+  why?: string;
+  base?: number;
+}
+
+/** An edit is taken back by a new one. */
+export interface Revert {
+  kind: "revert";
+  decision_id: string;
+  after?: string;
+  edit_id: string;
+  why?: string;
+}
+
+/** Items get a label. `taxonomy` is the version that the label was chosen from. */
+export interface Assign {
+  kind: "assign";
+  decision_id: string;
+  after?: string;
+  annotator: string;
+  acted_at: string;
+  item_ids: string[];
+  label_id: string;
+  taxonomy?: number;
+}
+
+/** Items get a label that is made for them. */
+export interface Make {
+  kind: "make";
+  decision_id: string;
+  after?: string;
+  annotator: string;
+  acted_at: string;
+  item_ids: string[];
+  name: string;
+  under?: string;
+  definition?: string;
+}
+
+/** Items stay what they are, and need no place. */
+export interface LeaveOut {
+  kind: "leave_out";
+  decision_id: string;
+  after?: string;
+  annotator: string;
+  acted_at: string;
+  item_ids: string[];
+}
+
+/** Items go back to the queue. */
+export interface SendBack {
+  kind: "send_back";
+  decision_id: string;
+  after?: string;
+  annotator: string;
+  acted_at: string;
+  item_ids: string[];
+}
+
+/** An act of triage is taken back. */
+export interface Undo {
+  kind: "undo";
+  decision_id: string;
+  after?: string;
+  annotator: string;
+  acted_at: string;
+  retracts: string;
+}
+
+/** What looks alike is to be put together again. */
+export interface Regroup {
+  kind: "regroup";
+}
+
+/** Pictures of items are wanted, small or large. */
+export interface WantPictures {
+  kind: "pictures";
+  item_ids: string[];
+  large?: boolean;
+}
+
+/** A label that may be chosen. `own_key`: the taxonomy itself names its key. */
+export interface LabelEntry {
+  definition?: string;
+  link?: string;
+  colour?: string;
+  sensitive?: string;
+  n_examples?: number;
+  label_id: string;
+  name: string;
+  path: string;
+  key: string | null;
+  own_key: boolean;
+}
+
+/** The labels to choose from, at a version of the taxonomy. */
+export interface Labels {
+  version: number;
+  labels: LabelEntry[];
+}
+
+/** A label under which a new one may be put. */
+export interface Place {
+  label_id: string;
+  name: string;
+  path: string;
+}
+
+/** The labels for triage. `other` is the one that means "something else". */
+export interface TriageLabels {
+  version: number;
+  labels: LabelEntry[];
+  other: string | null;
+  places: Place[];
+}
+
+/** A label of the tree. */
+export interface TreeLabel {
+  definition?: string;
+  link?: string;
+  colour?: string;
+  sensitive?: string;
+  parent?: string;
+  key?: string;
+  own_key?: boolean;
+  examples?: string[];
+  counter_examples?: string[];
+  label_id: string;
+  name: string;
+}
+
+/** The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers. */
+export interface TreeLabels {
+  version: number;
+  inner_answers: boolean;
+  labels: TreeLabel[];
+}
+
+/** Items that have the annotator's answer: in all, today, in this round, in this review; and what is left. */
+export interface Progress {
+  answered?: number;
+  today?: number;
+  in_round?: number;
+  here?: number;
+  open?: number;
+  items?: number;
+  round?: number;
+  taxonomy?: number;
+  holdout?: number;
+}
+
+/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now. */
+export interface ItemEntry {
+  mime?: string;
+  broken?: string;
+  problem?: string;
+  candidates?: string[];
+  suggestion?: string;
+  model?: string;
+  item_id: string;
+  chosen_by: string;
+  blind: boolean;
+  meta: Record<string, unknown>;
+  height: number;
+  width: number;
+  probs: [string, number][];
+}
+
+/** Pixels of an item at its own size (height, width), as run lengths along the rows; the first run is outside. */
+export interface RegionEntry {
+  size: [number, number];
+  runs: number[];
+}
+
+/** A decision that stands. */
+export interface PastDecision {
+  decision_id: string;
+  item_id: string;
+  verdict: "accept" | "correct" | "answer" | "unsure" | "skip";
+  label_id: string | null;
+  label: string | null;
+  certainty: number | null;
+  certainty_source: "given" | "carried" | null;
+  flags: string[];
+  note: string | null;
+  reason: "right" | "wrong" | null;
+  wrong: RegionEntry | null;
+  missing: RegionEntry | null;
+  suggestion: string | null;
+  hidden: boolean;
+  chosen_by: string | null;
+}
+
+/** An example of a label, or one `against` it. `answered`: nobody named it, it was answered so. */
+export interface ExampleEntry {
+  answered?: boolean;
+  name: string;
+  against: boolean;
+  problem: string | null;
+}
+
+/** An edit of the log. `reverts` and `reverted_by` are versions. */
+export interface EditEntry {
+  edit_id: string;
+  version: number;
+  prose: string;
+  annotator: string;
+  at: string;
+  why: string | null;
+  reverts: number | null;
+  reverted_by: number | null;
+}
+
+/** What an edit would do: answers carried over, items to look at again, and how many of which labels. */
+export interface EditPreview {
+  version: number;
+  prose: string;
+  carried: number;
+  again: number;
+  minutes: number;
+  measured: boolean;
+  labels: [string, number][];
+  settled: string;
+  model: string;
+}
+
+/** An item without a place in the taxonomy: why, and whose answer says so. */
+export interface UnplacedItem {
+  item_id: string;
+  why: "other" | "unsure" | "flagged";
+  annotator: string;
+  note: string | null;
+}
+
+/** An act of triage that can be undone. */
+export interface PastSorting {
+  act_id: string;
+  act: "assigned" | "left_out" | "sent_back";
+  n: number;
+  label: string | null;
+}
+
+/** The reply to `Hello` on the card. */
+export interface CardReady {
+  kind: "ready";
+  project_id: string;
+  annotator: string;
+  annotator_is_default: boolean;
+  taxonomy: Labels;
+  certainty: "keep" | "ask" | "unsure_only";
+  methods: string[];
+  keys: Record<string, [string[], string]>;
+  n: number | null;
+  temporary: boolean;
+  progress: Progress;
+}
+
+/** The reply to `Hello` in the editor. */
+export interface EditorReady {
+  kind: "ready";
+  project_id: string;
+  annotator: string;
+  keys: Record<string, [string[], string]>;
+}
+
+/** The reply to `Hello` in triage. */
+export interface TriageReady {
+  kind: "ready";
+  project_id: string;
+  annotator: string;
+  keys: Record<string, [string[], string]>;
+  taxonomy: TriageLabels;
+}
+
+/** The log has it. */
+export interface Stored {
+  kind: "stored";
+  decision_id: string;
+}
+
+/** The log has the edit. */
+export interface EditStored {
+  kind: "stored";
+  decision_id: string;
+  edit_id: string;
+  version: number;
+  prose: string;
+}
+
+/** The log has the act of triage, with the label that it gave. */
+export interface SortingStored {
+  kind: "stored";
+  decision_id: string;
+  label: string | null;
+  label_id: string | null;
+}
+
+/** It was not stored. `again`: send it again, it may be stored then. */
+export interface Rejected {
+  decision_id?: string;
+  item_id?: string;
+  again?: boolean;
+  kind: "rejected";
+  reason: string;
+}
+
+/** It was understood; what was asked for follows as a push. */
+export interface Noted {
+  kind: "noted";
+}
+
+/** What follows is late, and why; None when that is over. */
+export interface Problem {
+  kind: "problem";
+  reason: string | null;
+}
+
+/** The widget takes no further acts. */
+export interface Closed {
+  kind: "closed";
+  reason: string;
+}
+
+/** The examples of a label, a buffer each. */
+export interface Examples {
+  kind: "examples";
+  label_id: string;
+  examples: ExampleEntry[];
+}
+
+/** An item of the queue. `again`: it was asked for, and isn't of the queue. */
+export interface PushItem {
+  kind: "item";
+  item: ItemEntry;
+  again: boolean;
+}
+
+/** A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item. */
+export interface PushMap {
+  problem?: string;
+  kind: "map";
+  item_id: string;
+  method: string;
+  target: string;
+  against: string | null;
+  height: number;
+  width: number;
+  box: [number, number, number, number];
+  signed: boolean;
+}
+
+/** The number of its part for each cell of an item: uint16 in the buffer. */
+export interface Segments {
+  problem?: string;
+  kind: "segments";
+  item_id: string;
+  height: number;
+  width: number;
+}
+
+/** Items leave the queue, but for the first `keep`. `decision_id`: the decision that closed them. */
+export interface Drop {
+  decision_id?: string;
+  kind: "drop";
+  item_ids: string[];
+  keep: number;
+}
+
+/** The last decisions that stand, the newest at the end. */
+export interface PushPast {
+  kind: "past";
+  past: PastDecision[];
+}
+
+/** A small picture of a past item, in the buffer. */
+export interface Thumbnail {
+  kind: "thumbnail";
+  item_id: string;
+}
+
+/** The project as a file, in the buffer. */
+export interface Archive {
+  problem?: string;
+  kind: "archive";
+  name: string;
+}
+
+/** Where the annotator stands. */
+export interface PushProgress {
+  kind: "progress";
+  progress: Progress;
+}
+
+/** The taxonomy has changed. */
+export interface PushLabels {
+  kind: "taxonomy";
+  taxonomy: Labels;
+}
+
+/** No item is left: none at all, or as many are answered as were asked for. */
+export interface End {
+  kind: "end";
+  reason: "empty" | "enough";
+}
+
+/** The taxonomy and its edits, the latest first. */
+export interface PushTree {
+  kind: "taxonomy";
+  taxonomy: TreeLabels;
+  history: EditEntry[];
+}
+
+/** Answers that stand, and those in doubt: of each label with all under it, and of all. */
+export interface Counts {
+  kind: "counts";
+  counts: Record<string, [number, number]>;
+  count: [number, number];
+}
+
+/** The answer to `WantPreview` number `ask`. */
+export interface PushPreview {
+  preview?: EditPreview;
+  problem?: string;
+  kind: "preview";
+  ask: number;
+}
+
+/** The items without a place, those that look alike on one page. */
+export interface Pages {
+  kind: "pages";
+  pages: UnplacedItem[][];
+}
+
+/** What has no place now, and which of it is on no page yet. */
+export interface Unplaced {
+  kind: "unplaced";
+  item_ids: string[];
+  more: UnplacedItem[];
+}
+
+/** What the annotator did in triage before, the latest at the end. */
+export interface PastActs {
+  kind: "acts";
+  acts: PastSorting[];
+}
+
+/** Pictures of items, a buffer each; a problem where there is none. */
+export interface Pictures {
+  kind: "pictures";
+  item_ids: string[];
+  problems: (string | null)[];
+  large: boolean;
+}
+
+/** The taxonomy has changed. */
+export interface PushTriageLabels {
+  kind: "taxonomy";
+  taxonomy: TriageLabels;
+}
+
+export type CardAct = Hello | Decide | Retract | More | Name | Fetch | WantMap | WantSegments | WantExamples | WantArchive;
+
+export type CardReply = CardReady | Stored | Rejected | Noted;
+
+export type CardPush = PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels | End | Problem | Closed;
+
+export type EditorAct = Hello | WantPreview | WantExamples | Apply | Revert;
+
+export type EditorReply = EditorReady | EditStored | Rejected | Noted;
+
+export type EditorPush = PushTree | Counts | PushPreview | Examples | Problem | Closed;
+
+export type TriageAct = Hello | Assign | Make | LeaveOut | SendBack | Undo | Regroup | WantPictures;
+
+export type TriageReply = TriageReady | SortingStored | Rejected | Noted;
+
+export type TriagePush = Pages | Unplaced | PastActs | Pictures | PushTriageLabels | Problem | Closed;
+
+export type KeyTable = Record<string, [string[], string]>;
+
+export type Certainty = "keep" | "ask" | "unsure_only";

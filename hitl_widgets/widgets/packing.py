@@ -1,0 +1,86 @@
+"""Items, saliency maps and parts as messages for the browser, with their bytes.
+
+What can't be made is a message with the reason: a broken item is decided all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..drawing.overlay import quantise
+from ..errors import HitlError
+from ..items.superpixels import clickable
+from ..records import Item, Prediction
+from .host import CardHost
+from .messages import ItemEntry, PushMap, Segments
+
+SHOWN = 5  # predictions on the card
+
+
+def pack_item(host: CardHost, item: Item, *, blind: bool) -> tuple[ItemEntry, Prediction | None, list[bytes]]:
+    """Pack an item with its picture and its best predictions.
+
+    Returns
+    -------
+    entry : ItemEntry
+    prediction : Prediction or None
+        None where there is none that could be shown.
+    buffers : list of bytes
+        The picture; empty for a broken item.
+    """
+    entry: ItemEntry = {"item_id": item.id, "chosen_by": item.chosen_by, "blind": blind, "meta": dict(item.meta),
+                        "height": 0, "width": 0, "probs": []}
+    buffers = []
+    try:
+        picture = host.pool.picture(item.position)
+        entry["mime"], entry["height"], entry["width"] = picture.mime, picture.height, picture.width
+        buffers.append(picture.data)
+    except HitlError as error:
+        entry["broken"] = str(error)
+    prediction = None
+    try:
+        prediction = host.prediction(item.position)
+    except HitlError as error:
+        entry["problem"] = str(error)
+    if item.candidates:
+        entry["candidates"] = list(item.candidates)
+    if prediction is not None and np.isfinite(prediction.probs).all():
+        best = np.argsort(-prediction.probs, kind="stable")[:SHOWN]
+        entry["suggestion"], entry["model"] = prediction.suggestion, prediction.model
+        entry["probs"] = [(prediction.label_ids[i], round(float(prediction.probs[i]), 4)) for i in best]
+    return entry, prediction, buffers
+
+
+def pack_map(host: CardHost, item: Item, method: str, target: str,
+             against: str | None = None) -> tuple[PushMap, list[Any]]:
+    """Pack the map of one method for a label, or for the label `target` rather than `against`."""
+    message: PushMap = {"kind": "map", "item_id": item.id, "method": method, "target": target, "against": against,
+                        "height": 0, "width": 0, "box": (0, 0, 0, 0), "signed": False}
+    try:
+        attribution = host.explanation(item.position, method=method, target=target, against=against)
+    except HitlError as error:
+        message["problem"] = str(error)
+        return message, []
+    if attribution is None:
+        message["problem"] = f"{method} gave no map for this item."
+        return message, []
+    codes, _ = quantise(attribution.values, signed=attribution.signed)
+    message["height"], message["width"] = codes.shape
+    x0, y0, x1, y1 = map(float, attribution.box)
+    message["box"] = (x0, y0, x1, y1)
+    message["signed"], message["target"] = attribution.signed, attribution.target
+    return message, [np.ascontiguousarray(codes)]
+
+
+def pack_segments(host: CardHost, item: Item) -> tuple[Segments, list[Any]]:
+    """Pack the parts of an item, for marking whole parts."""
+    message: Segments = {"kind": "segments", "item_id": item.id, "height": 0, "width": 0}
+    try:
+        numbers = clickable(host.pool.load(item.position))
+    except HitlError as error:
+        message["problem"] = str(error)
+        return message, []
+    message["height"], message["width"] = numbers.shape
+    return message, [np.ascontiguousarray(numbers, "<u2")]

@@ -1,0 +1,127 @@
+"""What card, taxonomy editor and triage share: acts answered at once, and one thread that feeds the browser.
+
+A widget is a subclass of `Widget` that says which acts it answers and what its thread does next.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from ..errors import HitlError
+from .acts import Acts, Handler
+from .comm import Card, Feed
+from .messages import Closed, Problem, Push, Reply
+
+log = logging.getLogger(__name__)
+
+P = TypeVar("P", bound=Push)
+Job = Callable[[], object]
+
+LONGEST_PAUSE_S = 30.0
+
+
+class Widget(ABC, Generic[P]):
+    """A widget of the notebook, on the kernel's side.
+
+    Parameters
+    ----------
+    card : type of Card
+        What the browser shows.
+    *handlers : Handler
+        What answers its acts, made by `hitl_widgets.widgets.acts.on`.
+
+    A subclass sets `_unsubscribe`, which ends its listening to the project.
+    """
+
+    NAME: ClassVar[str]  # of its thread, and in the log
+    FAILING: ClassVar[str]  # what the browser says when preparing something raised
+    CLOSING: ClassVar[str]  # and when it was closed without a reason
+
+    def __init__(self, card: type[Card], *handlers: Handler) -> None:
+        self._changed = threading.Condition(threading.RLock())
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._acts = Acts(*handlers)
+        self.feed = Feed()
+        self.card = card(self.feed, self.receive)
+
+    def show(self) -> None:
+        """Display the widget in the notebook."""
+        from IPython.display import display
+        display(self.card)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self.card._repr_mimebundle_(**kwargs)
+
+    def receive(self, act: Any) -> Reply:
+        """Answer one act of the browser: `ready`, `stored`, `rejected` or `noted`."""
+        return self._acts.receive(act)
+
+    def close(self, reason: str = "") -> None:
+        """Take no further part in the project. Acts that are still on their way are stored all the same."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            self._changed.notify_all()
+        self._unsubscribe()
+        self._let_go()
+        closed: Closed = {"kind": "closed", "reason": reason or self.CLOSING}
+        self.feed.push(closed)
+
+    def _let_go(self) -> None:
+        """Give back what the widget holds of the project."""
+
+    def _push(self, message: P | Problem, buffers: Sequence[Any] | None = None) -> None:
+        if not self._closed:
+            self.feed.push(message, buffers)
+
+    # -- the thread that feeds the browser
+
+    @abstractmethod
+    def _next_job(self) -> Job | None:
+        """Choose what to do next, or None; called while `_changed` is held."""
+
+    @abstractmethod
+    def _wakes_at(self) -> float | None:
+        """Say when to look for a job again, though nothing changed: a time of `time.monotonic`, or None."""
+
+    def _start(self) -> None:
+        """Start the thread, once."""
+        with self._changed:
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._work, name=f"hitl-{self.NAME}", daemon=True)
+                self._thread.start()
+
+    def _work(self) -> None:
+        pause = 0.0
+        while (job := self._wait_for_job(pause)) is not None:
+            try:
+                job()
+                if pause:
+                    pause = 0.0
+                    self._push({"kind": "problem", "reason": None})
+            except Exception as error:
+                # The thread must outlive whatever goes wrong with one item.
+                if not isinstance(error, HitlError):
+                    log.exception("feeding the %s raised", self.NAME)
+                self._push({"kind": "problem", "reason": f"{self.FAILING}: {error}"})
+                pause = min(LONGEST_PAUSE_S, 2 * pause or 1.0)
+
+    def _wait_for_job(self, pause: float) -> Job | None:
+        """Wait for the next job, at least `pause` seconds; None ends the thread."""
+        with self._changed:
+            if pause and not self._closed:
+                self._changed.wait(pause)
+            while not self._closed:
+                if (job := self._next_job()) is not None:
+                    return job
+                at = self._wakes_at()
+                self._changed.wait(None if at is None else max(0.02, at - time.monotonic()))
+            return None

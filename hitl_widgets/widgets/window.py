@@ -1,0 +1,114 @@
+"""The window of a review: the items that wait in the browser, and what was decided of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from ..records import Decision, Item, Prediction
+
+SIZE = 20  # items that wait in the browser
+REMEMBERED = 50  # decided items that an undo brings back
+
+
+@dataclass(eq=False)
+class Entry:
+    """An item of the window, and how much of it the browser has.
+
+    Parameters
+    ----------
+    item : Item
+    prediction : Prediction, optional
+        As it was pushed.
+    pushed : bool
+        Whether the browser has the item.
+    again : bool
+        Whether it is outside the queue: an undone or revised item.
+    mapped : set of str
+        Saliency methods whose maps the browser has, or won't get.
+    """
+
+    item: Item
+    prediction: Prediction | None = None
+    pushed: bool = False
+    again: bool = False
+    mapped: set[str] = field(default_factory=set)
+
+
+class Window:
+    """The items that wait, best first. Not locked: whoever holds it does that.
+
+    Parameters
+    ----------
+    n : int or None
+        How many items the review asks about, None for as long as there are any.
+    """
+
+    def __init__(self, n: int | None) -> None:
+        self.n = n
+        self.entries: list[Entry] = []
+        self._decided: dict[str, Entry] = {}  # by decision id
+        self._closing: dict[str, str] = {}  # by decision id, the item that it closed
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def item_ids(self) -> set[str]:
+        """The items that wait."""
+        return {entry.item.id for entry in self.entries}
+
+    @property
+    def n_decisions(self) -> int:
+        """Decisions of this review that closed an item."""
+        return len(self._closing)
+
+    @property
+    def n_answered(self) -> int:
+        """Items that were closed in this review."""
+        return len(set(self._closing.values()))
+
+    @property
+    def room(self) -> int:
+        """How many more items are to wait; 0 or below for none."""
+        room = SIZE - len(self.entries)
+        return room if self.n is None else min(room, self.n - self.n_answered - len(self.entries))
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Put items behind those that wait, each once."""
+        waiting = self.item_ids
+        self.entries += [Entry(item) for item in items if item.id not in waiting]
+
+    def decide(self, decision: Decision) -> None:
+        """Take out the item that was decided."""
+        entry = next((entry for entry in self.entries if entry.item.id == decision.item_id), None)
+        if entry is not None:
+            self.entries.remove(entry)
+            self._decided[decision.id] = entry
+            while len(self._decided) > REMEMBERED:
+                del self._decided[next(iter(self._decided))]
+        if decision.closes:
+            self._closing[decision.id] = decision.item_id
+
+    def retract(self, decision_id: str) -> None:
+        """Put the item of a decision that was taken back in front of the others."""
+        self._closing.pop(decision_id, None)
+        entry = self._decided.pop(decision_id, None)
+        if entry is not None and entry.item.id not in self.item_ids:
+            self.entries.insert(0, entry)
+
+    def cut(self, keep: int = 0) -> list[str]:
+        """Take out all but the first `keep`; their ids are returned, to be released."""
+        item_ids = [entry.item.id for entry in self.entries[keep:]]
+        del self.entries[keep:]
+        return item_ids
+
+    def forget(self) -> None:
+        """Bring back no item that was decided until now."""
+        self._decided.clear()
+
+    def resend(self, have: Collection[str]) -> None:
+        """Push again what the browser doesn't have."""
+        for entry in self.entries:
+            if entry.item.id not in have:
+                entry.pushed, entry.mapped = False, set()
