@@ -90,7 +90,7 @@ def one_seed(seed: int) -> pd.Series:
 
     def run(name: str, wb: hw.Workbench, targets: np.ndarray, weights: np.ndarray | None = None) -> None:
         items = wb.training_set()
-        trained = train(wb.shelf.start("initial", seed=seed), items.images, targets, weights=weights,
+        trained = train(wb.registry.start("initial", seed=seed), items.images, targets, weights=weights,
                         draws=items.draws, seed=seed, augment=random_affine, device="cpu")
         with torch.no_grad():
             found[name] = float((trained.net(views).argmax(dim=1).numpy() == test_truth).mean())

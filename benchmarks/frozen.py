@@ -22,8 +22,8 @@ import torch
 import hitl_widgets as hw
 from hitl_widgets.items.datasets import digits_on_photographs
 from hitl_widgets.learn.nets import is_kmeans_net, train_and_choose, train_head
-from hitl_widgets.learn.run import training_set
 from hitl_widgets.learn.train import random_affine, take, train, validate
+from hitl_widgets.learn.training_set import training_set
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 POOLS = {"fashion": ("Fashion-MNIST, 28 px, grey", (60, 300, 1_000)),
@@ -47,10 +47,10 @@ def figures(pool: str, n: int, seed: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         wb = hw.Workbench(folder, hw.Pool.from_images(images), names, annotator="ada", holdout=0.0, seed=seed)
         wb.import_annotations(pd.DataFrame({"item_id": wb.pool.ids[asked], "label": labels[asked]}), annotator="ada")
-        items, shelf = training_set(wb.shelf), wb.shelf
-        views, truth = torch.stack([shelf.view(images[k]) for k in test]), torch.tensor([names.index(labels[k])
-                                                                                       for k in test])
-        cnn, frozen = shelf.start("initial", seed=seed), shelf.start("frozen", seed=seed)
+        items, registry = training_set(wb.project, wb.registry), wb.registry
+        views = torch.stack([registry.architecture.view(images[k]) for k in test])
+        truth = torch.tensor([names.index(labels[k]) for k in test])
+        cnn, frozen = registry.start("initial", seed=seed), registry.start("frozen", seed=seed)
         trained: dict[str, Any] = {}  # so that what is taken needn't be trained again
 
         def once(name: str, learn: Any, net: Any, *given: Any, **how: Any) -> Any:

@@ -35,7 +35,8 @@ def one_seed(seed: int) -> pd.Series:
 
     with project(told) as wb:
         draws = item_draws(wb.pool.ids[:N_ANSWERS])
-        probs = out_of_fold(features(wb.shelf, list(range(N_ANSWERS))), told.said[:N_ANSWERS], len(NAMES), draws=draws)
+        seen = features(wb.pool, wb.registry.untrained_embeddings, list(range(N_ANSWERS)))
+        probs = out_of_fold(seen, told.said[:N_ANSWERS], len(NAMES), draws=draws)
     ties = np.random.default_rng(seed).random(N_ANSWERS)
     by_certainty = np.lexsort((ties, told.certainty[:N_ANSWERS]))[:N_LOOKS]
     by_model = np.argsort(probs[np.arange(N_ANSWERS), told.said[:N_ANSWERS]])[:N_LOOKS]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import errors as errors
     from .explain.explanations import Explanations as Explanations
     from .items.pool import Pool as Pool
+    from .learn.model import Model as Model
     from .learn.preprocess import Preprocess as Preprocess
     from .learn.reliance import Reliance as Reliance
     from .learn.run import Run as Run
@@ -43,14 +44,15 @@ __version__ = "0.1.0.dev0"
 _HOME = {"Applied": "project.impact", "Attribution": "records", "Calibration": "quality.calibration",
          "Decision": "records", "Estimate": "records", "Explanations": "explain.explanations",
          "Flips": "report.flips", "Item": "records", "Items": "records", "Label": "taxonomy.labels",
-         "LabelledImages": "learn.train", "Metrics": "quality.metrics", "Pool": "items.pool", "Prediction": "records",
-         "Preprocess": "learn.preprocess", "Presumption": "project.auto_label", "Preview": "project.impact",
-         "Progress": "report.progress", "Region": "records", "Reliance": "learn.reliance", "Run": "learn.run",
-         "Seen": "records", "Taxonomy": "taxonomy.labels", "Workbench": "workbench", "simulate": "project.simulation"}
+         "LabelledImages": "learn.train", "Metrics": "quality.metrics", "Model": "learn.model", "Pool": "items.pool",
+         "Prediction": "records", "Preprocess": "learn.preprocess", "Presumption": "project.auto_label",
+         "Preview": "project.impact", "Progress": "report.progress", "Region": "records", "Reliance": "learn.reliance",
+         "Run": "learn.run", "Seen": "records", "Taxonomy": "taxonomy.labels", "Workbench": "workbench",
+         "simulate": "project.simulation"}
 _MODULES = ("edits", "errors")
 
 __all__ = ["Applied", "Attribution", "Calibration", "Decision", "Estimate", "Explanations", "Flips", "Item", "Items",
-           "Label", "LabelledImages", "Metrics", "Pool", "Prediction", "Preprocess", "Presumption", "Preview",
+           "Label", "LabelledImages", "Metrics", "Model", "Pool", "Prediction", "Preprocess", "Presumption", "Preview",
            "Progress", "Region", "Reliance", "Run", "Seen", "Taxonomy", "Workbench", "__version__", "edits", "errors",
            "simulate"]
 

@@ -35,8 +35,12 @@ from .storage import archive as archive_
 from .taxonomy.labels import Taxonomy
 
 if TYPE_CHECKING:
+    from .drawing.figures import Drawing
     from .explain.explanations import Explanations
-    from .learn.registry import Shelf
+    from .explain.service import Explainer
+    from .learn.inference import Inference
+    from .learn.model import Model
+    from .learn.registry import Registry
     from .learn.run import Run
     from .learn.train import LabelledImages
     from .project.auto_label import Presumption
@@ -89,7 +93,8 @@ class Models:
         Columns: model (its version), origin ("given", "trained" or "rolled back"), adopted_at (NaT where it never was),
         accuracy on the hold-out with n items when it was trained, adopted (True for today's).
         """
-        return self._wb.shelf.models()
+        from .learn.registry import models
+        return models(self._wb.project.log.events(), adopted=self._wb._adopted)
 
     def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
         """The items for which two models suggest different labels: what a new model gained, and what it lost.
@@ -122,7 +127,7 @@ class Models:
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         self._wb.project.require_pool()
         from .report.flips import flips
-        return flips(self._wb.shelf, before, after, n=n)
+        return flips(self._wb.project, self._wb.registry, before, after, n=n)
 
     def embeddings(self, item_ids: Any = None) -> np.ndarray:
         """The input of the adopted model's last layer, item by item: float32, shape (n, n_features).
@@ -140,8 +145,8 @@ class Models:
         """
         from .explain.explanations import ids_of
         if item_ids is None:
-            return self._wb.shelf.embeddings()
-        return self._wb.shelf.embeddings([self._wb.pool.position(item_id) for item_id in ids_of(item_ids)])
+            return self._wb.inference.embeddings()
+        return self._wb.inference.embeddings([self._wb.pool.position(item_id) for item_id in ids_of(item_ids)])
 
     def __repr__(self) -> str:
         return repr(self())
@@ -207,7 +212,7 @@ class Edits:
         from .widgets.triage import Triage
         wb = self._wb
         wb.project.require_pool()
-        return wb._opened(Triage(Others(wb.project, label), lambda positions: wb.shelf.features(positions),
+        return wb._opened(Triage(Others(wb.project, label), lambda positions: wb.inference.features(positions),
                                     size=size, keys=keys))
 
     def presume(self, tolerance: float = 0.05) -> Presumption:
@@ -232,7 +237,7 @@ class Edits:
         wb, project = self._wb, self._wb.project
         project.refresh()
         return go_on(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
-                     seed=project.settings["seed"], features=wb.shelf.features, record=project.note_presumed)
+                     seed=project.settings["seed"], features=wb.inference.features, record=project.note_presumed)
 
     def counts(self) -> pd.DataFrame:
         """One row per label that may be an answer; quick, however many answers there are.
@@ -385,20 +390,21 @@ class Workbench:
         self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
                                annotators_per_item=annotators_per_item, seed=seed, audit=audit)
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
-        self._shelf: Shelf | None = None
+        self._registry: Registry | None = None
+        self._explainer: Explainer | None = None
         self._wiring = threading.RLock()
         self._review: Review | LabellerReview | None = None
         self._open: dict[type, TaxonomyEditor | Triage] = {}
         self.session = Session(
-            self.project, ModelAccess(lambda positions: self.shelf.ask(positions), self._embeddings, self._explain,
+            self.project, ModelAccess(lambda positions: self.inference.ask(positions), self._embeddings, self._explain,
                                       self._label_errors),
             pool=pool, annotator_is_default=annotator is None and who == NOBODY)
         if pool is not None:
-            self.project.ordering = by_doubt(lambda positions: self.shelf.features(positions),
+            self.project.ordering = by_doubt(lambda positions: self.inference.features(positions),
                                              seed=self.project.settings["seed"])
         try:
             if pool is not None and (model is not None or any(self.project.log.events(kind="adopted"))):
-                self.shelf.open()
+                self.registry.open()
         except BaseException:
             self.project.abandon()
             raise
@@ -435,13 +441,27 @@ class Workbench:
         return [str(item_id) for item_id in self.pool.ids[self.project.queue.holdout]]
 
     @property
-    def shelf(self) -> Shelf:
-        """The models of this project; loads torch when first used."""
+    def registry(self) -> Registry:
+        """The versions of this project's model; loads torch when first used."""
         with self._wiring:
-            if self._shelf is None:
-                from .learn.registry import Shelf
-                self._shelf = Shelf(self.project, **self._model_arguments)
-            return self._shelf
+            if self._registry is None:
+                from .learn.registry import registry_of
+                self._registry = registry_of(self.project, **self._model_arguments)
+            return self._registry
+
+    @property
+    def inference(self) -> Inference:
+        """The adopted model, and what it was asked so far."""
+        return self.registry.inference
+
+    @property
+    def explainer(self) -> Explainer:
+        """Explains the adopted model; loads captum when first used."""
+        with self._wiring:
+            if self._explainer is None:
+                from .explain.service import Explainer
+                self._explainer = Explainer(self.inference, self.folder / "maps", content=self.project.content)
+            return self._explainer
 
     def __repr__(self) -> str:
         try:
@@ -460,7 +480,7 @@ class Workbench:
             return html.page(title, html.paragraph(f"No pool. {about}."))
         tally, counts = self.session.tally(), self.project.counts()
         most = max(1, int(counts["decided"].max())) if len(counts) else 1
-        adopted = None if self._shelf is None else self._shelf.adopted
+        adopted = self._adopted
         return html.page(
             title, html.paragraph(f"{len(pool):,} items, {about}, round {tally['round']}."),
             html.paragraph(f"{tally['answered']:,} answered by {self.annotator}, {tally['open']:,} open, "
@@ -762,7 +782,7 @@ class Workbench:
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         if budget_s is not None and not budget_s > 0:
             raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
-        self.shelf.predictor  # noqa: B018 - says in words that a model is needed
+        self.inference.require_model()
         positions = np.argsort(self.project.queue.draws) if n is None else \
             np.array([item.position for item in self.next(n)], np.int64)
         self.session.predict(positions, budget_s=budget_s)
@@ -788,7 +808,7 @@ class Workbench:
 
     def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
                  seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight",
-                 body: float = 1.0) -> Run:
+                 backbone_lr_scale: float = 1.0) -> Run:
         """Train on what people said, measure what it gained on the hold-out, and adopt the result if it isn't worse.
 
         Parameters
@@ -801,13 +821,13 @@ class Workbench:
             less on answers that neither learnt from; `Run.taken` says which, and why (docs/strategies.md)
         adopt : "better" unless the 95 % interval of the gain lies wholly below zero; "always"; "never"
         seed : None takes the project's; the same run twice on a CPU gives the same model
-        reasons : how the loss hears the regions that were marked: "penalty" (on the gradient there), "invariance" (when
+        reasons : which loss uses the regions that were marked: "penalty" (on the gradient there), "invariance" (when
             they are repainted), "off", or "auto": the penalty with start="initial", invariance else
         certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't; "soft" learns from
             probabilities: all answers to an item, their certainty and a model that never heard them are weighed by
             what gold shows each to be worth (docs/certainty.md), and what was answered unsure teaches too
-        body : how fast all but the last layer learns, as a share of the last one's rate, above 0 and up to 1. Below 1
-            the last layer learns alone for the first fifth: for a large net that was trained elsewhere
+        backbone_lr_scale : the learning rate of all but the last layer, as a share of the last one's, above 0 and up
+            to 1. Below 1 the last layer learns alone for the first fifth: for a large net that was trained elsewhere
 
         The state is kept after each epoch. The same call goes on from there when this one was interrupted, or its
         process ended.
@@ -825,9 +845,12 @@ class Workbench:
         TrainingStopped
             When the loss is no number any more; the adopted model stands.
         """
-        from .learn.run import finetune
-        return finetune(self.shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
-                        reasons=reasons, certainty=certainty, body=body)
+        from .learn.run import Recipe, finetune
+        from .widgets.live import Live
+        recipe = Recipe(epochs=epochs, budget_s=budget_s, start=start, adopt=adopt,
+                        seed=self.project.settings["seed"] if seed is None else seed, reasons=reasons,
+                        certainty=certainty, backbone_lr_scale=backbone_lr_scale)
+        return finetune(self.project, self.registry, recipe, progress=Live, compare_maps=self._compare_maps)
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
                 ) -> Explanations:
@@ -853,11 +876,11 @@ class Workbench:
             When there is no such method, item or label.
         """
         from .explain.explanations import explain, ids_of
-        self.shelf.predictor  # noqa: B018 - says in words that a model is needed
+        self.inference.require_model()
         item_ids = ids_of(item_ids)
         if target is None or (isinstance(target, (tuple, list)) and target[0] is None):
             self.session.predict(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64))
-        return explain(self.shelf, item_ids, method=method, target=target)
+        return explain(self.explainer, item_ids, prediction=self.project.prediction, method=method, target=target)
 
     def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
                            budget_s: float = 60.0) -> pd.DataFrame:
@@ -890,7 +913,32 @@ class Workbench:
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected.")
         if isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or not budget_s > 0:
             raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected.")
-        return self.shelf.check_explanations([methods] if isinstance(methods, str) else methods, n, budget_s=budget_s)
+        return self.explainer.check([methods] if isinstance(methods, str) else methods, n, budget_s=budget_s)
+
+    def model(self, version: str | None = None) -> Model:
+        """A version of the model with all that is needed to use it elsewhere: net, preprocessing and labels.
+
+        Parameters
+        ----------
+        version : str, optional
+            As `models` and `Run.model` have it, or its beginning; without it the adopted one.
+
+        Returns
+        -------
+        Model
+            Called on images, whatever `Pool.from_images` takes, it gives probabilities, shape (n, n_labels); .labels,
+            the names of their columns in that model's own taxonomy; .net and .preprocess.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when the version's weights are gone or are of another net: a project whose net is
+            yours needs the same ``model=`` again.
+        BadInput
+            When there is no such version; the message names those there are.
+        """
+        self.project.refresh()
+        return self.registry.model(version)
 
     def adopt(self, version_or_net: Any) -> str:
         """Go back to a former model, or go on with a net that you trained yourself; its version comes back.
@@ -910,7 +958,7 @@ class Workbench:
             When the version's weights are gone, or the net doesn't fit.
         """
         self.project.require_pool()
-        return self.shelf.take_up(version_or_net)
+        return self.registry.adopt(version_or_net)
 
     def training_set(self, *, certainty: str = "weight") -> LabelledImages:
         """A torch Dataset of the current annotations (consensus, without hold-out and gold), as `finetune` takes it.
@@ -919,8 +967,8 @@ class Workbench:
         ----------
         certainty : as for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels)
         """
-        from .learn.run import training_set
-        return training_set(self.shelf, certainty=certainty)
+        from .learn.training_set import training_set
+        return training_set(self.project, self.registry, certainty=certainty)
 
     # -- reading
 
@@ -996,15 +1044,26 @@ class Workbench:
 
     # -- wiring
 
+    @property
+    def _adopted(self) -> str | None:
+        """The version of the model in use; None where none was asked for yet."""
+        return None if self._registry is None else self._registry.adopted
+
     def _embeddings(self, positions: np.ndarray) -> np.ndarray | None:
-        return None if self._shelf is None or self._shelf.adopted is None else self._shelf.embedded(positions)
+        return None if self._registry is None else self._registry.inference.stored_embeddings(positions)
 
     def _explain(self, position: int, method: str, target: str, against: str | None) -> Attribution | None:
-        return self.shelf.explain(position, method, target, against)
+        return self.explainer.explain(position, method, target, against)
 
     def _label_errors(self) -> SuspectedErrors:
         from .learn.soft_labels import soft_labels
-        return SuspectedErrors(soft_labels(self.shelf).answers, self.project.log.standing_of)
+        answers = soft_labels(self.project, self.registry.untrained_embeddings).answers
+        return SuspectedErrors(answers, self.project.log.standing_of)
+
+    def _compare_maps(self, regions: Sequence[Any], n_round: int, **how: Any) -> Drawing:
+        from .explain.explanations import before_and_after
+        labels = self.project.training_answers().set_index("item_id")["label_id"].to_dict()
+        return before_and_after(self.registry, regions, n_round, labels=labels, **how)
 
     def _opened(self, widget: W) -> W:
         """The widget, which takes the place of the one of its kind that was opened before."""

@@ -86,7 +86,7 @@ def test_a_worse_model_is_not_adopted(bench):
     bad = wb.finetune(epochs=6)
     assert bad.gain.high < 0
     assert not bad.adopted
-    assert wb.shelf.adopted == good.model
+    assert wb.registry.adopted == good.model
     assert "the former model stands" in repr(bad)
     assert wb.finetune(epochs=6, adopt="always").adopted
 
@@ -98,7 +98,7 @@ def test_opened_again_the_adopted_checkpoint_is_loaded(bench):
     expected = wb.predict()
     wb.close()
     again = bench(model=small_net(seed=9))
-    assert again.shelf.adopted == run.model
+    assert again.registry.adopted == run.model
     pd.testing.assert_frame_equal(again.predict(), expected)
 
 
@@ -109,7 +109,7 @@ def test_restart_and_run_all_ends_where_it_ended_before(bench):
         first = wb.finetune(epochs=2)
         hw.simulate(wb, TRUTH, n=30)
         second = wb.finetune(epochs=2)
-        state = wb.annotations(), wb.shelf.adopted, repr(second.after), wb.project.round
+        state = wb.annotations(), wb.registry.adopted, repr(second.after), wb.project.round
         wb.close()
         return first, state
     _, once = notebook()
@@ -235,7 +235,7 @@ def test_after_a_taxonomy_edit_labelling_and_training_go_on(bench):
     assert wb.predict(3)["label"].isin(["plain", "striped"]).all()
     wb.close()
     again = bench(model=small_net(), taxonomy=None)
-    assert again.shelf.adopted == run.model
+    assert again.registry.adopted == run.model
 
 
 def test_a_model_that_was_refused_leaves_no_project_behind(bench):
@@ -255,7 +255,7 @@ def test_without_the_adopted_models_net_nothing_is_trained_in_its_place(bench, c
         with pytest.raises(ModelError, match=r"open the project with model=\.\.\."):
             act()
     without.close()
-    assert bench(model=small_net()).shelf.adopted == adopted
+    assert bench(model=small_net()).registry.adopted == adopted
 
 
 def test_a_project_with_a_net_of_its_own_says_that_it_goes_on_with_it(bench):
@@ -324,7 +324,7 @@ def test_an_archive_holds_the_whole_project(bench, tmp_path):
     other = hw.Workbench.from_archive(path, tmp_path / "elsewhere", pool=POOL, model=small_net())
     pd.testing.assert_frame_equal(other.annotations(), wb.annotations())
     assert other.history()["id"].tolist() == wb.history()["id"].tolist()
-    assert other.shelf.adopted == run.model
+    assert other.registry.adopted == run.model
     other.close()
     reading = hw.Workbench.from_archive(path, tmp_path / "third")
     assert len(reading.consensus()) == len(wb.consensus())

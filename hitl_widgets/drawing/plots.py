@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
-from .figures import BLUE, GREY, ORANGE, new_figure, tidy
+from .figures import BLUE, GREY, ORANGE, Drawing, new_figure, tidy
 from .overlay import COLOURS as TABLE
 from .overlay import blend
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Plot
 
     from ..quality.metrics import Metrics
     from ..records import Attribution, Estimate
@@ -26,7 +27,7 @@ MARKERS = "soD^v<>P"
 COLOURS = (BLUE, ORANGE, GREY, "#228833", "#aa3377", "#66ccee", "#ccbb44", "#4477aa")
 
 
-def plot_gain(before: Metrics, after: Metrics, gain: Estimate) -> Plot:
+def plot_gain(before: Metrics, after: Metrics, gain: Estimate) -> Drawing:
     """Accuracy and recall per label, before and after, with 95 % intervals; past 24 labels the rarest are left out.
 
     Marks differ in shape as well as in colour: hollow circle before, full square after.
@@ -80,7 +81,7 @@ class Rounds(Protocol):
     def more(self) -> int: ...
 
 
-def plot_progress(progress: Rounds) -> Plot:
+def plot_progress(progress: Rounds) -> Drawing:
     """Four pictures: accuracy, with what the next answers are likely to gain; recall of the labels with the most
     answers; suggestions that stood by round; and time per decision, by verdict."""
     figure = new_figure(9, 6)
@@ -122,7 +123,7 @@ def _points(axes: Any, table: pd.DataFrame, across: str, value: str, *, colour: 
                       linewidth=1, elinewidth=1, capsize=2, label=name)
 
 
-def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str) -> Plot:
+def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str) -> Drawing:
     """Items (uint8 images) beside their maps, three to a row, each under its title."""
     n_rows = max(1, -(-len(shown) // 3))
     figure = new_figure(9, 0.4 + 1.8 * n_rows)
@@ -137,20 +138,21 @@ def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str)
     return figure
 
 
-def plot_flips(shown: Sequence[tuple[np.ndarray, str, str | None]], title: str) -> Plot:
-    """Thumbnails (uint8, H x W x 3) under what was said of them, four to a row; the frame says which model was right:
-    full and thick the new one, dotted the former, thin neither or unknown."""
+def plot_flips(shown: Sequence[tuple[bytes, str, str | None]], title: str) -> Drawing:
+    """Thumbnails (PNG files) under their captions, four to a row; the frame says which model was right: full and thick
+    the new one, dotted the former, thin neither or unknown."""
     styles = {"after": (BLUE, 2.5, "-"), "before": (ORANGE, 2.5, ":")}
     n_rows = max(1, -(-len(shown) // 4))
     figure = new_figure(8, 0.4 + 2.3 * n_rows)
     grid = figure.subplots(n_rows, 4, squeeze=False).ravel()
     for axes in grid[len(shown):]:
         axes.axis("off")
-    for axes, (image, said, right) in zip(grid, shown, strict=False):
-        axes.imshow(image)
+    for axes, (png, caption, right) in zip(grid, shown, strict=False):
+        with Image.open(io.BytesIO(png)) as picture:
+            axes.imshow(np.asarray(picture.convert("RGB")))
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_title(said, fontsize=7, loc="left", parse_math=False)  # a $ in a name is a dollar
+        axes.set_title(caption, fontsize=7, loc="left", parse_math=False)  # a $ in a name is a dollar
         colour, width, line = styles.get(right or "", (GREY, 0.8, "-"))
         for spine in axes.spines.values():
             spine.set(color=colour, linewidth=width, linestyle=line)
@@ -159,7 +161,7 @@ def plot_flips(shown: Sequence[tuple[np.ndarray, str, str | None]], title: str) 
 
 
 def plot_reasons(images: Sequence[np.ndarray], regions: Sequence[np.ndarray], titles: Sequence[str],
-                 maps: Sequence[Sequence[tuple[Attribution | None, str]]], method: str) -> Plot:
+                 maps: Sequence[Sequence[tuple[Attribution | None, str]]], method: str) -> Drawing:
     """Items with what was marked on them as wrong, and below each the maps of the model before and of the one after.
 
     Parameters
@@ -189,7 +191,7 @@ def plot_reasons(images: Sequence[np.ndarray], regions: Sequence[np.ndarray], ti
     return figure
 
 
-def plot_calibration(curve: pd.DataFrame, table: pd.DataFrame) -> Plot:
+def plot_calibration(curve: pd.DataFrame, table: pd.DataFrame) -> Drawing:
     """How often answers are right at each step of certainty, a panel for each annotator.
 
     Parameters

@@ -1,26 +1,29 @@
-"""Why does the adopted model say so, of some items at once?
+"""Saliency maps of several items at once: the arrays, what went wrong, and plots.
 
-Read `explain`, which is what `Workbench.explain` does, and `Explanations`, which it gives. `before_and_after` asks
-the two models of a round, on items whose reason people marked as wrong.
+`explain` is what `Workbench.explain` does, and `Explanations` what it returns. `before_and_after` compares the models
+before and after a round, on items where a region was marked as wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..drawing.overlay import resample
 from ..errors import BadInput, HitlError, ShapeError
-from ..learn.registry import Shelf
-from ..records import Attribution, Item, Region
+from ..items.pool import Pool
+from ..learn.inference import Inference
+from ..learn.registry import Registry, Version
+from ..records import Attribution, Item, Prediction, Region
 from .attribute import NetExplainer
+from .service import Explainer
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+    from ..drawing.figures import Drawing
 
-PLOTTED = 12
+N_PLOTTED = 12
 
 
 class Explanations:
@@ -28,17 +31,25 @@ class Explanations:
 
     Attributes
     ----------
-    item_ids, method : of what, and how
-    targets : for each item the label_id that it speaks for, or (label_id, against); None where none could be told
-    maps : for each item its attribution, float32, at the item's own size (H, W); None where it failed
-    attributions : the same as `Attribution`, on the net's own view
-    errors : item id -> why there is no map
+    item_ids : list of str
+        The items.
+    method : str
+        The saliency method.
+    targets : list
+        For each item the label_id that its map explains, or (label_id, against); None where there is none.
+    maps : list of ndarray or None
+        For each item its attribution, float32, at the item's own size (H, W); None where it failed.
+    attributions : list of Attribution or None
+        The same on the net's own view.
+    errors : dict of str to str
+        Item id -> why there is no map.
     """
 
-    def __init__(self, shelf: Shelf, *, item_ids: Sequence[str], method: str, targets: Sequence[Any],
-                 maps: Sequence[np.ndarray | None], attributions: Sequence[Attribution | None],
-                 errors: dict[str, str]) -> None:
-        self._shelf, self.item_ids, self.method, self.targets = shelf, list(item_ids), method, list(targets)
+    def __init__(self, pool: Pool, *, item_ids: Sequence[str], method: str, targets: Sequence[Any],
+                 titles: Sequence[str], maps: Sequence[np.ndarray | None],
+                 attributions: Sequence[Attribution | None], errors: Mapping[str, str]) -> None:
+        self._pool, self._titles = pool, list(titles)
+        self.item_ids, self.method, self.targets = list(item_ids), method, list(targets)
         self.maps, self.attributions, self.errors = list(maps), list(attributions), dict(errors)
 
     def __len__(self) -> int:
@@ -48,7 +59,7 @@ class Explanations:
         if self.errors:
             raise ShapeError(f"{len(self.errors)} of {len(self)} items have no map, so that they are no one array: "
                              f"see .errors, first {next(iter(self.errors.values()))!r}. Take .maps instead.")
-        made = [one for one in self.maps if one is not None]
+        made = [array for array in self.maps if array is not None]
         if len(shapes := {one.shape for one in made}) > 1:
             raise ShapeError(f"the items have {len(shapes)} sizes, such as {sorted(shapes)[:3]}, so that their maps "
                              "are no one array. Take .maps, a list.")
@@ -60,64 +71,118 @@ class Explanations:
         failed = f"; {len(self.errors)} failed, see .errors" if self.errors else ""
         return f"<{len(self)} maps by {self.method}{size}{failed}>"
 
-    def plot(self, n: int = PLOTTED) -> Plot:
-        """The first n items, each beside its map; what failed is left out."""
+    def plot(self, n: int = N_PLOTTED) -> Drawing:
+        """Draw the first n items, each beside its map; items that failed are left out."""
         from ..drawing.plots import plot_maps
-        pool, name_of = self._shelf.project.pool, self._shelf.project.taxonomy.name_of
-        shown: list[tuple[np.ndarray, Attribution, str]] = []
-        for item_id, target, attribution in zip(self.item_ids, self.targets, self.attributions, strict=True):
-            if attribution is not None and len(shown) < n:
-                labels = target if isinstance(target, tuple) else (target,)
-                shown.append((pool.load(pool.position(item_id)), attribution,
-                              f"{item_id}: {' rather than '.join(map(name_of, labels))}"))
-        return plot_maps(shown, self.method)
+        made = [(item_id, attribution, title) for item_id, attribution, title
+                in zip(self.item_ids, self.attributions, self._titles, strict=True) if attribution is not None]
+        return plot_maps([(self._pool.load(self._pool.position(item_id)), attribution, f"{item_id}: {title}")
+                          for item_id, attribution, title in made[:n]], self.method)
 
 
-def explain(shelf: Shelf, item_ids: Any, *, method: str = "gradcam", target: Any = None) -> Explanations:
-    """See `Workbench.explain`; the items were predicted already where the target is their suggestion."""
-    project = shelf.project
-    positions = [project.pool.position(item_id) for item_id in ids_of(item_ids)]
-    names = [str(project.pool.ids[position]) for position in positions]
-    wanted, against = _labels(shelf, target)
-    errors: dict[str, str] = {}
-    targets: list[str | None] = []
-    for name, position in zip(names, positions, strict=True):
-        suggested = None
-        if wanted is None:
-            prediction = project.prediction(position)
-            suggested = None if prediction is None else prediction.suggestion
-            if suggested is None:
-                errors[name] = _why_nothing(shelf, position)
-            elif suggested == against:
-                errors[name] = f"{project.taxonomy.name_of(suggested)!r}, which the target is held against, is what " \
-                               f"the model suggests for item {name!r}; name a target."
-        targets.append(wanted or (None if name in errors else suggested))
-    sound = [row for row, label in enumerate(targets) if label is not None]
-    found = shelf.explain_many([positions[row] for row in sound], method, [str(targets[row]) for row in sound],
-                               against=against)
-    attributions: list[Attribution | None] = [None] * len(names)
-    maps: list[np.ndarray | None] = [None] * len(names)
-    for row, answer in zip(sound, found, strict=True):
-        try:
-            if isinstance(answer, HitlError):
-                raise answer
-            maps[row] = resample(answer, project.pool.size(positions[row]))
-            attributions[row] = answer
-        except HitlError as error:
-            errors[names[row]] = str(error)
-    return Explanations(shelf, item_ids=names, method=method, maps=maps, attributions=attributions, errors=errors,
-                        targets=[(label, against) if label and against else label for label in targets])
-
-
-def before_and_after(shelf: Shelf, said: Sequence[Any], n_round: int, *, n: int, method: str) -> Plot:
-    """Some items on which a wrong region was marked, with the maps of the model before a round and of the one after.
+def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], Prediction | None],
+            method: str = "gradcam", target: Any = None) -> Explanations:
+    """Explain some items; see `Workbench.explain`.
 
     Parameters
     ----------
-    said : item_id and regions of the marked items, as `Feedback.regions` has them
-    n_round : the round's number, which the log tells the two models by
-    n : of so many items, drawn evenly from all of them
-    method : of the maps, each for the label that people gave the item
+    explainer : Explainer
+        Of the adopted model.
+    item_ids : str, Item, or several of them
+        The items. Where the target is the model's suggestion, they were predicted already.
+    prediction : callable
+        Gives the stored prediction of the item at a position.
+    method, target
+        As for `Workbench.explain`.
+    """
+    inference = explainer.inference
+    pool, name_of = inference.pool, inference.taxonomy.name_of
+    positions = [pool.position(item_id) for item_id in ids_of(item_ids)]
+    names = [str(pool.ids[position]) for position in positions]
+    label, against = _label_ids(inference, target)
+    errors: dict[str, str] = {}
+    if label is None:
+        labels = [_suggestion(inference, position, prediction, against, errors) for position in positions]
+    else:
+        labels = [label] * len(positions)
+    rows = [row for row, label_id in enumerate(labels) if label_id is not None]
+    results = explainer.explain_many([positions[row] for row in rows], method, [str(labels[row]) for row in rows],
+                                     against=against)
+    attributions: list[Attribution | None] = [None] * len(names)
+    maps: list[np.ndarray | None] = [None] * len(names)
+    for row, result in zip(rows, results, strict=True):
+        try:
+            if isinstance(result, HitlError):
+                raise result
+            maps[row] = resample(result, pool.size(positions[row]))
+            attributions[row] = result
+        except HitlError as error:
+            errors[names[row]] = str(error)
+    targets = [(label_id, against) if label_id and against else label_id for label_id in labels]
+    return Explanations(pool, item_ids=names, method=method, maps=maps, attributions=attributions, errors=errors,
+                        targets=targets, titles=[
+                            " rather than ".join(name_of(label_id) for label_id in (own, against) if label_id)
+                            for own in labels])
+
+
+def _suggestion(inference: Inference, position: int, prediction: Callable[[int], Prediction | None],
+                against: str | None, errors: dict[str, str]) -> str | None:
+    """The label that the model suggests for an item; where it can't be explained, None, and an entry in the errors."""
+    predicted, item_id = prediction(position), str(inference.pool.ids[position])
+    if predicted is None:
+        errors[item_id] = _why_no_prediction(inference, position)
+    elif predicted.suggestion == against:
+        errors[item_id] = f"{inference.taxonomy.name_of(against)!r}, which the target is held against, is what the " \
+                          f"model suggests for item {item_id!r}; name a target."
+    else:
+        return predicted.suggestion
+    return None
+
+
+def _why_no_prediction(inference: Inference, position: int) -> str:
+    try:
+        inference.predictor.view(position)
+    except HitlError as error:
+        return str(error)
+    return f"the model says nothing of item {str(inference.pool.ids[position])!r}; name a target."
+
+
+def _label_ids(inference: Inference, target: Any) -> tuple[str | None, str | None]:
+    """The label_ids of a target, and of the label that it is held against."""
+    pair = tuple(target) if isinstance(target, (tuple, list)) else (target, None)
+    if len(pair) != 2 or not all(label is None or isinstance(label, str) for label in pair):
+        raise BadInput(f"target is {target!r}; a label, (label, against) or None is expected.")
+    first, second = (None if label is None else inference.taxonomy.label(label).id for label in pair)
+    if first is not None and first == second:
+        raise BadInput(f"label {pair[0]!r} is held against itself; another label is expected, or none.")
+    return first, second
+
+
+def ids_of(item_ids: Any) -> list[Hashable]:
+    """The ids of one item or several, which may be items of a queue."""
+    if isinstance(item_ids, (str, Item)) or not isinstance(item_ids, Iterable):
+        item_ids = [item_ids]
+    return [item.id if isinstance(item, Item) else item for item in item_ids]
+
+
+def before_and_after(registry: Registry, regions: Iterable[Any], n_round: int, *, labels: Mapping[str, str], n: int,
+                     method: str) -> Drawing:
+    """Draw some items with a region that was marked as wrong, and the maps of the models before and after a round.
+
+    Parameters
+    ----------
+    registry : Registry
+        Has both models.
+    regions : iterable of (item_id, list of (wrong, missing))
+        What was marked on each item, as `Feedback.regions` has it.
+    n_round : int
+        The round, by which the log knows the two models.
+    labels : mapping of str to str
+        item_id -> the label_id that people gave it, which its maps explain. Items without one are left out.
+    n : int
+        How many items, spread evenly over all of them.
+    method : str
+        Of the maps.
 
     Raises
     ------
@@ -129,70 +194,39 @@ def before_and_after(shelf: Shelf, said: Sequence[Any], n_round: int, *, n: int,
     from ..drawing.plots import plot_reasons
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected.")
-    pool, taxonomy = shelf.project.pool, shelf.project.taxonomy
-    answers = shelf.project.training_answers().set_index("item_id")["label_id"]
-    wrong = {item_id: np.logical_or.reduce(regions) for item_id, pairs in said if item_id in answers.index
-             and (regions := [Region.from_dict(pair[0]).mask() for pair in pairs if pair[0] is not None])}
+    wrong = {item_id: mask for item_id, pairs in regions
+             if item_id in labels and (mask := _wrong_region(pairs)) is not None}
     if not wrong:
         raise BadInput("no region of an item that teaches is marked as wrong; mark some on the card, or with "
                        "wb.decide(..., wrong=mask).")
-    chosen = [list(wrong)[i] for i in np.linspace(0, len(wrong) - 1, min(int(n), len(wrong))).round().astype(int)]
-    positions, labels = [pool.position(item_id) for item_id in chosen], [str(answers[item_id]) for item_id in chosen]
-    maps: list[list[tuple[Attribution | None, str]]] = []
-    for version in _models_of(shelf, n_round):
-        full, label_ids = shelf.version(version)
-        explainer = NetExplainer(shelf.predictor_of(shelf.load(full, label_ids), label_ids))
-        parts = {label: shelf.parts(label, explainer.predictor) for label in labels}
-        found = explainer.explain_many(positions, method=method, targets=labels, parts=parts)
-        maps.append([(None, str(one)) if isinstance(one, HitlError) else
-                     (one, f"{_share(resample(one, wrong[item_id].shape), wrong[item_id]):.0%} in the region")
-                     for item_id, one in zip(chosen, found, strict=True)])
-    titles = [f"{item_id}: {taxonomy.name_of(label)}" for item_id, label in zip(chosen, labels, strict=True)]
-    return plot_reasons([pool.load(position) for position in positions], [wrong[item_id] for item_id in chosen], titles,
-                        maps, method)
+    drawn = np.linspace(0, len(wrong) - 1, min(int(n), len(wrong))).round().astype(int).tolist()
+    shown = {item_id: wrong[item_id] for item_id in (list(wrong)[row] for row in drawn)}
+    maps = [_captioned_maps(registry, version, shown, labels, method) for version in registry.around(n_round)]
+    pool, name_of = registry.inference.pool, registry.inference.taxonomy.name_of
+    return plot_reasons([pool.load(pool.position(item_id)) for item_id in shown], list(shown.values()),
+                        [f"{item_id}: {name_of(labels[item_id])}" for item_id in shown], maps, method)
 
 
-def _models_of(shelf: Shelf, n_round: int) -> tuple[str, str]:
-    """The versions before and after a round."""
-    before = None
-    for event in shelf.project.log.events():
-        if event.kind == "adopted":
-            before = event.body["model"]
-        elif event.kind == "trained" and event.body["round"] == n_round:
-            if before is None:
-                break
-            return before, event.body["model"]
-    raise BadInput(f"there was no model before round {n_round}, so there is nothing to compare with.")
+def _captioned_maps(registry: Registry, version: Version, regions: Mapping[str, np.ndarray],
+                    labels: Mapping[str, str], method: str) -> list[tuple[Attribution | None, str]]:
+    """A model's map of each item for its label, with the share in the region; or None, with the reason."""
+    explainer, inference = NetExplainer(registry.predictor(version)), registry.inference
+    targets = [labels[item_id] for item_id in regions]
+    results = explainer.explain_many([inference.pool.position(item_id) for item_id in regions], method=method,
+                                     targets=targets, parts={label: inference.parts(label, explainer.predictor)
+                                                             for label in targets})
+    return [(None, str(result)) if isinstance(result, HitlError) else
+            (result, f"{_share(resample(result, region.shape), region):.0%} in the region")
+            for result, region in zip(results, regions.values(), strict=True)]
+
+
+def _wrong_region(pairs: Iterable[Any]) -> np.ndarray | None:
+    """All wrong regions of an item as one mask, None where there is none."""
+    masks = [Region.from_dict(wrong).mask() for wrong, _ in pairs if wrong is not None]
+    return np.logical_or.reduce(masks) if masks else None
 
 
 def _share(values: np.ndarray, region: np.ndarray) -> float:
-    """How much of the saliency lies in a region, whatever its sign; NaN where there is none."""
+    """How much of the saliency lies in a region, whatever its sign; NaN where there is no saliency."""
     whole = np.abs(values).sum()
     return float(np.abs(values)[region].sum() / whole) if whole else float("nan")
-
-
-def _why_nothing(shelf: Shelf, position: int) -> str:
-    """Why the model has no suggestion for an item."""
-    try:
-        shelf.predictor.view(position)
-    except HitlError as error:
-        return str(error)
-    return f"the model says nothing of item {str(shelf.project.pool.ids[position])!r}; name a target."
-
-
-def ids_of(item_ids: Any) -> list[Hashable]:
-    """The ids, whether one was given or several, or items of a queue."""
-    if isinstance(item_ids, (str, Item)) or not isinstance(item_ids, Iterable):
-        item_ids = [item_ids]
-    return [item.id if isinstance(item, Item) else item for item in item_ids]
-
-
-def _labels(shelf: Shelf, target: Any) -> tuple[str | None, str | None]:
-    """The label_ids of a target and of what it is held against."""
-    pair = tuple(target) if isinstance(target, (tuple, list)) else (target, None)
-    if len(pair) != 2 or not all(label is None or isinstance(label, str) for label in pair):
-        raise BadInput(f"target is {target!r}; a label, (label, against) or None is expected.")
-    first, second = (None if label is None else shelf.project.taxonomy.label(label).id for label in pair)
-    if first is not None and first == second:
-        raise BadInput(f"label {pair[0]!r} is held against itself; another label is expected, or none.")
-    return first, second

@@ -19,8 +19,8 @@ from ..errors import ImageError
 from ..project.project import Project
 from ..records import Decision
 from .predict import NetPredictor
+from .preprocess import Preprocess, Probed
 from .rationales import Masks, Rationales, place
-from .registry import Shelf
 from .reliance import Reliance, measure_reliance
 from .train import LabelledImages
 
@@ -51,13 +51,13 @@ class Feedback:
         return measure_reliance(predictor, self.views, self.wrong, self.others, seed=seed) if len(self.views) else None
 
 
-def feedback_of(shelf: Shelf, items: LabelledImages) -> Feedback | None:
+def feedback_of(project: Project, items: LabelledImages, view_of: Preprocess | Probed) -> Feedback | None:
     """What people marked on the items of a training set, and on those that were skipped or answered unsure; None where
     that is nothing.
 
     Several annotators' regions of an item are joined. What can't be heard is said.
     """
-    project, n = shelf.project, len(items)
+    n = len(items)
     reasons, answered = project.reasons(), set(items.item_ids)
     beyond = [item_id for item_id in sorted(reasons) if item_id not in answered and _may_teach(project, item_id)]
     names = [*items.item_ids, *beyond]
@@ -65,12 +65,12 @@ def feedback_of(shelf: Shelf, items: LabelledImages) -> Feedback | None:
     views: dict[int, Tensor] = {}
     for row in known:
         with suppress(ImageError):
-            views[row] = shelf.view(project.pool.load(project.pool.position(names[row])))
+            views[row] = view_of(project.pool.load(project.pool.position(names[row])))
     if not views:
         return None
     size = next(iter(views.values())).shape[1:]
     doubted = np.zeros(n, bool) if items.candidates is None else items.candidates.sum(axis=1) > 1
-    placed = place({row: _joined(known[row], answered=row < n and not doubted[row]) for row in views}, shelf.view.box,
+    placed = place({row: _joined(known[row], answered=row < n and not doubted[row]) for row in views}, view_of.box,
                    (size[0], size[1]))
     for row, why in placed.left_out.items():
         project.notify(f"item {names[row]!r}: {why}, so that the training can't hear it.")
@@ -79,7 +79,7 @@ def feedback_of(shelf: Shelf, items: LabelledImages) -> Feedback | None:
     chosen = [i for i in range(len(placed)) if placed.wrong[i].any()][:ENOUGH]
     shown = [views[row] for row in placed.rows[chosen].tolist()]
     return Feedback(_apart(placed, views, n), said, torch.stack(shown) if shown else torch.zeros(0, 1, *size),
-                  placed.wrong[chosen], _others(shelf, set(reasons), like=next(iter(views.values()))))
+                  placed.wrong[chosen], _others(project, view_of, set(reasons), like=next(iter(views.values()))))
 
 
 def _may_teach(project: Project, item_id: str) -> bool:
@@ -105,14 +105,14 @@ def _joined(decisions: list[Decision], *, answered: bool) -> Masks:
     return (np.logical_or.reduce(wrong) if wrong else None), (np.logical_or.reduce(missing) if missing else None)
 
 
-def _others(shelf: Shelf, marked: set[str], *, like: Tensor) -> Tensor:
+def _others(project: Project, view_of: Preprocess | Probed, marked: set[str], *, like: Tensor) -> Tensor:
     """Views of items that nobody marked, drawn by the project's seed from the whole pool."""
-    pool = shelf.project.pool
+    pool = project.pool
     views: list[Tensor] = []
-    rng = np.random.default_rng(shelf.project.settings["seed"])
+    rng = np.random.default_rng(project.settings["seed"])
     for position in rng.choice(len(pool), min(len(pool), 2 * ENOUGH), replace=False).tolist():
         if str(pool.ids[position]) not in marked and len(views) < ENOUGH:
             with suppress(ImageError):
-                view = shelf.view(pool.load(position))
+                view = view_of(pool.load(position))
                 views += [view] if view.shape == like.shape else []
     return torch.stack(views) if views else like.new_zeros(0, *like.shape)

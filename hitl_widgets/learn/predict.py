@@ -13,6 +13,8 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BadInput, ImageError, ModelError
+from ..records import new_id
 from .head import NAME_IT, find_head
 from .preprocess import Preprocess, Probed, as_preprocess
 
@@ -88,6 +91,31 @@ class NetPredictor:
         self.head: str | None = None
         with suppress(ModelError) if head is None else nullcontext():
             self.head = find_head(self.net, len(self.label_ids), name=head)[0]
+
+    @cached_property
+    def recipe(self) -> str:
+        """What the model's answers follow from beside weights and items: the net's build, its view of an item, and the
+        version of this package. What was stored under another recipe is computed again."""
+        view = repr(self.preprocess)
+        if isinstance(self.preprocess, Probed):  # a function may change and keep its name: what it does tells
+            pattern = (np.arange(64 * 64 * 3) * 40_503 // 7 % 256).astype(np.uint8).reshape(64, 64, 3)
+            try:
+                view += self.preprocess(pattern).numpy().tobytes().hex()
+            except ModelError:
+                view += new_id()
+        text = f"{version('hitl-widgets')} {view} {self.net!r}"
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def copy_of_net(self) -> nn.Module:
+        """A copy of the net that shares nothing with it."""
+        with self.lock:
+            return private_copy(self.net)
+
+    def on(self, pool: Images) -> NetPredictor:
+        """The same net and lock, for the items of another pool."""
+        other = copy.copy(self)
+        other.pool, other.unreadable = pool, {}
+        return other
 
     def predict(self, positions: Sequence[int]) -> np.ndarray:
         """Probabilities, float32, shape (len(positions), n_labels); a row of NaN where an item can't be read.

@@ -1,513 +1,376 @@
-"""Which model is adopted, where are its weights, and who asks it?
+"""The registry of models: which versions there are, which is adopted, and where their weights lie.
 
-A `Shelf` keeps the models of one project: their weights lie in ``models/`` by content hash, the log says which was
-adopted when, and one private copy of the adopted net serves predictions and explanations. Read `Shelf.adopt` first.
+Weights lie in the project's folder by content hash; the log says which model was adopted or trained when. `models`
+is the table of them. A `Registry` opens the adopted model, adopts another, and makes nets to train from.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
-from contextlib import suppress
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from torch import nn
 
-from .. import __version__
-from ..errors import BadInput, HitlError, ImageError, ModelError
-from ..explain.attribute import NetExplainer
-from ..items.features import COMPONENTS, OF_EDGES, Pixels, features
+from ..errors import BadInput, ModelError
+from ..events import Event
 from ..project.project import Project
-from ..records import Attribution, new_id
-from ..storage.arrays import Embeddings, Predictions
-from ..storage.attribution_cache import AttributionCache
-from .head import n_outputs, with_outputs
-from .nets import empty, holds_kmeans_net, kmeans_net
-from .predict import NetPredictor, load_weights, private_copy, sample_images, save_weights, small_cnn
-from .preprocess import Preprocess, Probed, as_preprocess
+from ..storage.log import Log
+from ..taxonomy.history import Lineage
+from .architecture import Architecture
+from .head import with_outputs
+from .inference import Inference
+from .model import Model
+from .predict import NetPredictor, private_copy, save_weights
 
-KEPT_MAPS = 512
-# So many items, drawn by chance, show a net for few answers what items look like.
-FITTED = 1_000
-OWN_SIDE = 96
-# Items by which the row of a merged label is chosen.
-FOLDED_BY = 2_000
+# Items by which the row of a merged label is fitted.
+N_FITTED_BY = 2_000
+# Shortest beginning of a version that may stand for it.
+SHORTEST = 4
+COLUMNS = ["model", "origin", "adopted_at", "accuracy", "n"]
 
 
-class Shelf:
+class Version(NamedTuple):
+    """A model in the registry: its name, the labels of its outputs, and the taxonomy version that these are from."""
+
+    name: str
+    label_ids: tuple[str, ...]
+    taxonomy: int
+
+
+class Registry:
     """The models of a project.
 
     Parameters
     ----------
-    net : the architecture, and the first weights; None for the workbench's own small CNN
-    preprocess, device, head : as for `Workbench`
+    folder : Path
+        The project's folder.
+    log : Log
+        The project's log.
+    architecture : Architecture
+        Builds the project's nets.
+    inference : Inference
+        Answers with the adopted model; it is told when another is adopted.
+    record : callable
+        Called with an event's kind and body; appends it to the log.
+    lineage : callable
+        Gives the `Lineage` of today.
+    notify : callable
+        Called with a sentence for the person.
+
+    Attributes
+    ----------
+    training : threading.Lock
+        Held while a model is trained or adopted: each is compared with the one that is adopted then.
     """
 
-    def __init__(self, project: Project, *, net: nn.Module | None = None, preprocess: Any = None,
-                 device: str = "auto", head: str | None = None) -> None:
-        self.project, self.device, self.head = project, device, None if net is None else head
-        self._given = None if net is None else private_copy(net)
-        self._preprocess = preprocess
-        self._view: Preprocess | Probed | None = None
-        self._lock = threading.RLock()
-        self._predictor: NetPredictor | None = None
-        self._explainer: NetExplainer | None = None
-        self._embeddings: Embeddings | None = None
-        self._pixels: dict[bool, Pixels] = {}
-        self._kept: OrderedDict[tuple[str, ...], Attribution] = OrderedDict()
-        self._maps = AttributionCache(project.folder / "maps")
-        self._recipe = ""
-        self.made_here: set[str] = set()
+    def __init__(self, folder: Path, log: Log, architecture: Architecture, inference: Inference, *,
+                 record: Callable[[str, Mapping[str, Any]], object], lineage: Callable[[], Lineage],
+                 notify: Callable[[str], None]) -> None:
+        self.folder, self.architecture, self.inference = folder, architecture, inference
         self.training = threading.Lock()
-        self.missing: str | None = None
-
-    # -- which model -----------------------------------------------------------------------------------------
-
-    @property
-    def predictor(self) -> NetPredictor:
-        """The adopted model's private copy; ModelError where there is none."""
-        if self._predictor is None:
-            raise ModelError(self.missing or
-                             "there is no model yet; pass model=... to the workbench, or fine-tune first.")
-        return self._predictor
+        self._log, self._record, self._lineage, self._notify = log, record, lineage, notify
+        self._trained_here: set[str] = set()
 
     @property
     def adopted(self) -> str | None:
         """The adopted model's version, or None."""
-        return None if self._predictor is None else self._predictor.version
+        return self.inference.version
 
-    @property
-    def own(self) -> bool:
-        """Whether the workbench makes its models itself; False where a person passed a net."""
-        return self._given is None
+    # -- opening and adopting --------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Take up the model that the log says is adopted; a net that comes to a project without one is adopted.
+        """Adopt the model that the log says is adopted; a net that comes to a project without one is adopted.
 
         Raises
         ------
         ModelError
             When weights and net don't fit, or the net can't be used on this pool.
         """
-        events = list(self.project.log.events(kind="adopted"))
+        events, own = list(self._log.events(kind="adopted")), self.architecture.own
         if not events:
-            if self._given is not None:
-                self.adopt(self._given, origin="given")
+            if self.architecture.first_net is not None:
+                self.install(self.architecture.first_net, origin="given")
             return
         body = events[-1].body
-        if body["own"] and self._given is not None:
-            raise ModelError(f"{self.project.folder} has a model of the workbench's own, {body['model']}, and goes on "
+        if body["own"] and not own:
+            raise ModelError(f"{self.folder} has a model of the workbench's own, {body['model']}, and goes on "
                              "with it; leave model= out. For a net of yours choose another folder.")
-        label_ids = tuple(body["label_ids"])
-        again = "Or train anew with wb.finetune(start='initial'): no label is lost."
-        if self._given is None and not body["own"]:
-            self.missing = f"the adopted model {body['model']} needs its net; open the project with model=... {again}"
-        elif not self.path(body["model"]).exists():
-            self.missing = f"the weights of the adopted model, {self.path(body['model'])}, are gone. {again}"
+        label_ids, path = tuple(body["label_ids"]), self.path(body["model"])
+        again, missing = "Or train anew with wb.finetune(start='initial'): no label is lost.", ""
+        if own and not body["own"]:
+            missing = f"the adopted model {body['model']} needs its net; open the project with model=... {again}"
+        elif not path.exists():
+            missing = f"the weights of the adopted model, {path}, are gone. {again}"
         else:
             try:
-                net = self._stored(body["model"], len(label_ids))
-                self._install(self.predictor_of(net, label_ids))
+                net = self.architecture.restored(path, len(label_ids))
+                self.inference.use(self.architecture.predictor(net, label_ids))
             except ModelError as error:
-                if self._given is not None:
+                if not own:
                     raise
-                self.missing = f"{error} {again}"
-        if self.missing:
-            self.project.notify(f"{self.project.folder.name}: {self.missing}")
+                missing = f"{error} {again}"
+        if missing:
+            self.inference.missing = missing
+            self._notify(f"{self.folder.name}: {missing}")
 
-    def adopt(self, net: nn.Module, *, origin: str, label_ids: Sequence[str] | None = None) -> str:
-        """Make a net the project's model; its version comes back. The weights are on disk before the log says so.
+    def adopt(self, model: str | nn.Module) -> str:
+        """Go back to a former version, or go on with a net that a person trained; see `Workbench.adopt`."""
+        with self.training:
+            if isinstance(model, nn.Module):
+                return self._adopt_net(model)
+            if not isinstance(model, str):
+                raise BadInput(f"a model of type {type(model).__name__} was given; a version of wb.models(), or a "
+                               "torch.nn.Module, is expected.")
+            version = self.find(model)
+            return version.name if version.name == self.adopted else \
+                self.install(self.load(version), origin="rolled back", label_ids=version.label_ids)
+
+    def install(self, net: nn.Module, *, origin: str, label_ids: Sequence[str] | None = None) -> str:
+        """Make a net the project's model. Its weights are on disk before the log says so.
 
         Parameters
         ----------
-        origin : "given", "trained" or "rolled back"
-        label_ids : of its outputs; today's labels when None
+        net : torch.nn.Module
+            It is copied.
+        origin : str
+            "given", "trained" or "rolled back".
+        label_ids : sequence of str or None
+            Of its outputs; today's labels when None.
+
+        Returns
+        -------
+        str
+            Its version.
 
         Raises
         ------
         ModelError
             When it doesn't give one finite logit for each label.
         """
-        label_ids = tuple(label_ids or self.project.taxonomy.label_ids)
+        label_ids = tuple(label_ids or self._lineage().today.label_ids)
         net = private_copy(net)
-        predictor = self.predictor_of(net, label_ids)
-        self._try(predictor)
-        self.keep(net, predictor.version)
-        self.project.record("adopted", {"model": predictor.version, "label_ids": list(label_ids), "origin": origin,
-                                        "own": self._given is None})
-        self._install(predictor)
+        predictor = self.architecture.predictor(net, label_ids)
+        _try_out(predictor)
+        self._save(net, predictor.version)
+        self._record("adopted", {"model": predictor.version, "label_ids": list(label_ids), "origin": origin,
+                                 "own": self.architecture.own})
+        self.inference.use(predictor)
         return predictor.version
 
-    def keep(self, net: nn.Module, version: str) -> None:
-        """Have a net's weights on disk."""
+    def _adopt_net(self, net: nn.Module) -> str:
+        label_ids, former = self._lineage().today.label_ids, self.architecture
+        net = private_copy(net)
+        if not former.builds(net, len(label_ids)):
+            self.architecture = former.with_net(net)
+        try:
+            version = self.install(net, origin="given", label_ids=label_ids)
+        except BaseException:
+            self.architecture = former
+            raise
+        if self.architecture is not former:
+            self._notify(f"The net given is of another build than the project's former one: from now on open "
+                         f"{self.folder.name} with model=... a net of this build.")
+        return version
+
+    # -- versions and weights --------------------------------------------------------------------------------
+
+    def find(self, beginning: str) -> Version:
+        """The version whose name begins so; BadInput where there is none, or more than one."""
+        versions = {version.name: version for version in _versions(self._log.events(), self._lineage())}
+        fitting = [name for name in versions if name.startswith(beginning)] if len(beginning) >= SHORTEST else []
+        if len(fitting) != 1:
+            newest = ", ".join(list(versions)[-8:]) or "none yet"
+            raise BadInput(f"model version {beginning!r} {'is unknown' if not fitting else 'fits more than one'}; "
+                           f"there are: {newest}. See wb.models().")
+        return versions[fitting[0]]
+
+    def around(self, n_round: int) -> tuple[Version, Version]:
+        """The versions before and after a round; BadInput where there was none before."""
+        before = None
+        for event in self._log.events():
+            if event.kind == "adopted":
+                before = event.body["model"]
+            elif event.kind == "trained" and event.body["round"] == n_round and before is not None:
+                return self.find(before), self.find(event.body["model"])
+        raise BadInput(f"there was no model before round {n_round}, so there is nothing to compare with.")
+
+    def path(self, version: str) -> Path:
+        """Where the weights of a version lie."""
+        return self.folder / "models" / f"{version}.safetensors"
+
+    def load(self, version: Version) -> nn.Module:
+        """The net of a version; ModelError when its weights are gone, or are of another net."""
+        path = self.path(version.name)
+        if not path.exists():
+            raise ModelError(f"the weights of {version.name} are gone from {path.parent}. Choose another version of "
+                             "wb.models(), or train anew: no label is lost.")
+        return self.architecture.restored(path, len(version.label_ids))
+
+    def predictor(self, version: Version) -> NetPredictor:
+        """A predictor with the net of a version."""
+        return self.architecture.predictor(self.load(version), version.label_ids)
+
+    def model(self, beginning: str | None = None) -> Model:
+        """A version with all that is needed to use it elsewhere; see `Workbench.model`."""
+        if beginning is not None and not isinstance(beginning, str):
+            raise BadInput(f"version is a {type(beginning).__name__}; a version of wb.models() is expected, or None.")
+        version = self.find(self.inference.predictor.version if beginning is None else beginning)
+        # The adopted net may be had although its weights are gone from the disk.
+        predictor = self.predictor(version) if version.name != self.adopted else \
+            self.architecture.predictor(self.inference.predictor.copy_of_net(), version.label_ids)
+        taxonomy = self._lineage().versions[version.taxonomy]
+        return Model(predictor, [taxonomy.name_of(label_id) for label_id in version.label_ids])
+
+    def _save(self, net: nn.Module, version: str) -> None:
         path = self.path(version)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             save_weights(net, path, metadata={"version": version})
 
-    def path(self, version: str) -> Any:
-        """Where the weights of a version lie."""
-        return self.project.folder / "models" / f"{version}.safetensors"
+    # -- training --------------------------------------------------------------------------------------------
 
     def start(self, start: str, *, seed: int) -> nn.Module:
-        """A copy to train from: the adopted net, the first weights, or a frozen body; its outputs are today's labels.
+        """A net to train from, with one output for each of today's labels.
 
-        A label that was there before keeps its row; a merged one gets the row whose probability comes nearest to its
-        parts' sum on items that the model was asked about; a new one, or a child of a split, starts from fresh weights.
-        """
-        today = self.project.taxonomy.label_ids
-        with self._lock:
-            if self.missing and start == "adopted":
-                raise ModelError(self.missing)
-            if start == "frozen":
-                if self._given is not None:
-                    raise BadInput("start='frozen' is for a workbench without a model of yours; to teach only the last "
-                                   "layer of yours, freeze the others: layer.requires_grad_(False).")
-                return self._filters(len(today), seed=seed)
-            if start == "initial" or self._predictor is None:
-                return self._fresh(len(today), seed=seed)
-            predictor, kept = self._predictor, self._embeddings
-            with predictor.lock:
-                net = private_copy(predictor.net)
-        if predictor.label_ids == today:
-            return net
-        return with_outputs(net, len(today), old=len(predictor.label_ids), seed=seed, name=self.head,
-                            seen=None if kept is None else kept.some(FOLDED_BY),
-                            rows=self.project.lineage.columns(predictor.label_ids))
+        A label that was there before keeps its row of the last layer; a merged one gets the row whose probability comes
+        nearest to the sum of its parts' on items that the model was asked about; a new one, or a child of a split,
+        starts from fresh weights.
 
-    def models(self) -> pd.DataFrame:
-        """One row per model that was adopted or trained: model, origin, adopted_at, accuracy, n, adopted (today's)."""
-        rows: dict[str, dict[str, Any]] = {}
-        today = self.adopted
-        for event in self.project.log.events():
-            if event.kind == "adopted":
-                row = rows.setdefault(event.body["model"], {"model": event.body["model"],
-                                                            "origin": event.body["origin"]})
-                row["adopted_at"] = event.acted_at
-                today = self.adopted or event.body["model"]
-            elif event.kind == "trained":
-                row = rows.setdefault(event.body["model"], {"model": event.body["model"], "origin": "trained"})
-                row |= {"accuracy": event.body["accuracy"], "n": event.body["n"]}
-        frame = pd.DataFrame(list(rows.values()), columns=["model", "origin", "adopted_at", "accuracy", "n"])
-        frame["adopted"] = frame["model"] == today
-        return frame
-
-    def take_up(self, model: str | nn.Module) -> str:
-        """Go back to a former version, or on with a net that a person trained; see `Workbench.adopt`."""
-        with self.training:
-            if isinstance(model, nn.Module):
-                return self._take_in(model)
-            if not isinstance(model, str):
-                raise BadInput(f"a model of type {type(model).__name__} was given; a version of wb.models(), or a "
-                               "torch.nn.Module, is expected.")
-            return self._go_back(model)
-
-    def _take_in(self, net: nn.Module) -> str:
-        label_ids = self.project.taxonomy.label_ids
-        twin = private_copy(net)
-        former = self._given, self._view
-        if not self._is_of_our_build(twin, len(label_ids)):
-            self._given, self._view = twin, None
-        try:
-            version = self.adopt(twin, origin="given", label_ids=label_ids)
-        except BaseException:
-            self._given, self._view = former
-            raise
-        if self._given is not former[0]:
-            self.project.notify(f"The net given is of another build than the project's former one: from now on open "
-                             f"{self.project.folder.name} with model=... a net of this build.")
-        return version
-
-    def _is_of_our_build(self, net: nn.Module, n_labels: int) -> bool:
-        """Whether the net that this project is opened with can take this one's weights, and does the same with them."""
-        try:
-            ours = private_copy(self._fresh(n_labels, seed=0))
-        except ModelError:
-            return False
-
-        def build(net: nn.Module) -> tuple[object, ...]:
-            return repr(net), {name: (value.shape, value.dtype) for name, value in net.state_dict().items()}
-        return build(ours) == build(net)
-
-    def _go_back(self, wanted: str) -> str:
-        version, label_ids = self.version(wanted)
-        return version if version == self.adopted else \
-            self.adopt(self.load(version, label_ids), origin="rolled back", label_ids=label_ids)
-
-    def version(self, wanted: str) -> tuple[str, tuple[str, ...]]:
-        """A version of `models`, found by its beginning, and its outputs' labels; BadInput where there is none."""
-        known: dict[str, tuple[str, ...]] = {}
-        shown: tuple[str, ...] = ()
-        for event in self.project.log.events():
-            if event.kind == "taxonomy":
-                shown = self.project.lineage.versions[event.body["taxonomy"]["version"]].label_ids
-            elif event.kind == "adopted":
-                known[event.body["model"]] = tuple(event.body["label_ids"])
-            elif event.kind == "trained":
-                known.setdefault(event.body["model"], shown)
-        fitting = [version for version in known if version.startswith(wanted)] if len(wanted) >= 4 else []
-        if len(fitting) != 1:
-            there = ", ".join(list(known)[-8:]) or "none yet"
-            raise BadInput(f"model version {wanted!r} {'is unknown' if not fitting else 'fits more than one'}; there "
-                           f"are: {there}. See wb.models().")
-        return fitting[0], known[fitting[0]]
-
-    def load(self, version: str, label_ids: Sequence[str]) -> nn.Module:
-        """The net of a version; ModelError when its weights are gone, or are of another net."""
-        if not self.path(version).exists():
-            raise ModelError(f"the weights of {version} are gone from {self.path(version).parent}. Choose another "
-                             "version of wb.models(), or train anew: no label is lost.")
-        return self._stored(version, len(label_ids))
-
-    # -- what it says ----------------------------------------------------------------------------------------
-
-    def ask(self, positions: np.ndarray) -> None:
-        """Let the adopted model speak of some items, and keep what it says."""
-        with self._lock:
-            predictor, predictions = self.predictor, self.project.ranking.predictions
-            embeddings = self._embeddings
-        probs, embedded = predictor.predict_and_embed(positions.tolist())
-        if embeddings is not None:
-            embeddings.put(positions, embedded)
-        with self._lock:
-            if self.project.ranking.predictions is predictions:
-                self.project.ranking.put(positions, probs, self.project.lineage)
-            elif predictions is not None:  # another model was adopted meanwhile: its answers aren't these
-                predictions.put(positions, probs)
-
-    def embeddings(self, positions: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """What the adopted model's last layer reads of some items: float32, shape (n, n_features); NaN where an item
-        can't be read. Without positions, all the pool's as far as the model was asked, NaN elsewhere.
+        Parameters
+        ----------
+        start : str
+            "adopted" copies the adopted net, "initial" takes the first weights, "frozen" a net of which only the last
+            layer learns. Without an adopted model, "adopted" is "initial".
+        seed : int
+            Of fresh weights.
 
         Raises
         ------
         ModelError
-            Without a model, or when its last layer has to be named.
+            When the adopted model can't be had, or its last layer isn't found.
+        BadInput
+            When start is "frozen" and a person passed a net.
         """
-        with self._lock:
-            predictor, kept = self.predictor, self._embeddings
-        if kept is None:
-            return predictor.embed([])  # says how to name the layer
-        if positions is None:
-            if not kept.n_features and (first := predictor.embed(range(min(10, len(self.project.pool))))).shape[1]:
-                kept.put(range(len(first)), first)
-            return kept.get()
-        positions = np.asarray(positions, np.int64)
-        missing = kept.missing(positions)
-        rows = kept.get(positions)
-        fresh = predictor.embed(missing.tolist())
-        if fresh.shape[1]:
-            kept.put(missing, fresh)
-            if rows.shape[1] != fresh.shape[1]:
-                rows = np.full((len(positions), fresh.shape[1]), np.nan, np.float32)
-            rows[np.isin(positions, missing)] = fresh
-        return rows
+        lineage = self._lineage()
+        label_ids, inference = lineage.today.label_ids, self.inference
+        if inference.missing and start == "adopted":
+            raise ModelError(inference.missing)
+        if start == "frozen":
+            return self.architecture.frozen(len(label_ids), seed=seed)
+        if start == "initial" or inference.version is None:
+            return self.architecture.fresh(len(label_ids), seed=seed)
+        predictor = inference.predictor
+        net = predictor.copy_of_net()
+        if predictor.label_ids == label_ids:
+            return net
+        return with_outputs(net, len(label_ids), old=len(predictor.label_ids), seed=seed, name=self.architecture.head,
+                            rows=lineage.columns(predictor.label_ids), seen=inference.stored_embeddings(n=N_FITTED_BY))
 
-    def embedded(self, positions: np.ndarray) -> np.ndarray | None:
-        """The same as far as it is known already, NaN elsewhere; None where nothing is."""
-        with self._lock:
-            kept = self._embeddings
-        return None if kept is None or not kept.n_features else kept.get(positions)
+    def untrained_embeddings(self, positions: Sequence[int]) -> np.ndarray:
+        """What the net as it was before it learnt from any answer reads of some items: float32, shape (n, n_features),
+        NaN where one can't be read."""
+        label_ids = self._lineage().today.label_ids
+        net = self.architecture.fresh(len(label_ids), seed=self.architecture.seed)
+        return self.architecture.predictor(net, label_ids).embed(positions)
 
-    def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """What is known of some items' looks: the model's embedding, where there is one, beside the components of the
-        pixels and of their edges (`hitl_widgets.items.features`): float32, shape (n, n_features); NaN where an item
-        can't be read."""
-        blocks = [self.pixels(positions), self.pixels(positions, edges=True)]
-        if self._embeddings is not None:
-            blocks.insert(0, self.embeddings(positions))
-        return features(*blocks)
+    def add(self, net: nn.Module, *, key: str, body: Mapping[str, Any]) -> None:
+        """Store the net that a run has trained, and write the run into the log.
 
-    def pixels(self, positions: Sequence[int] | np.ndarray, *, edges: bool = False) -> np.ndarray:
-        """The components of some items' pixels, no model needed: float32, shape (n, at most 50), or of their edges, at
-        most 100; NaN as above."""
-        with self._lock:
-            if edges not in self._pixels:
-                self._pixels[edges] = Pixels(self.project.pool, n=OF_EDGES if edges else COMPONENTS, edges=edges,
-                                             seed=self.project.settings["seed"])
-        return self._pixels[edges].of(positions)
-
-    def explain(self, position: int, method: str, target: str, against: str | None = None) -> Attribution:
-        """Why the adopted model would say `target` of an item, or would say it rather than `against`: today's
-        label_ids."""
-        [answer] = self.explain_many([position], method, [target], against=against)
-        if isinstance(answer, HitlError):
-            raise answer
-        return answer
-
-    def explain_many(self, positions: Sequence[int], method: str, targets: Sequence[str], *,
-                     against: str | None = None) -> list[Attribution | HitlError]:
-        """The same for some items, a target each; an error stands in the place of one that failed.
-
-        A map that was worked out before comes from the disk, as long as the item's content, the model and the way to
-        explain are what they were.
+        Parameters
+        ----------
+        net : torch.nn.Module
+            With its final weights.
+        key : str
+            Of what the run follows from.
+        body : mapping
+            Of the event; "model" is the net's version.
         """
-        with self._lock:
-            explainer, recipe = self._explainer, self._recipe
-        if explainer is None:
-            raise ModelError("there is no model to explain; pass model=... to the workbench, or fine-tune first.")
-        answers: dict[int, Attribution | HitlError] = {}
-        keys: dict[int, tuple[str, ...]] = {}
-        parts: dict[str, tuple[str, ...]] = {}
-        for row, (position, target) in enumerate(zip(positions, targets, strict=True)):
-            try:
-                parts |= {label: self.parts(label, explainer.predictor) for label in (target, against)
-                          if label is not None and label not in parts}
-            except ModelError as error:
-                answers[row] = error
-                continue
-            content = self.project.content(position)
-            if content is not None:
-                key = (explainer.predictor.version, str(self.project.pool.ids[position]), content.partition(" ")[0],
-                       method, target, " ".join(parts[target]), against or "", " ".join(parts.get(against or "", ())),
-                       recipe)
-                if (kept := self._recall(key)) is not None:
-                    answers[row] = kept
-                    continue
-                keys[row] = key
-        missing = [row for row in range(len(positions)) if row not in answers]
-        # A method that doesn't exist is refused even when nothing is left to be explained.
-        n = explainer.predictor.batch_size
-        for some in [missing[start:start + n] for start in range(0, len(missing), n)] or [[]]:
-            fresh = explainer.explain_many([positions[row] for row in some], method=method, parts=parts,
-                                           targets=[targets[row] for row in some], against=[against] * len(some))
-            for row, answer in zip(some, fresh, strict=True):
-                answers[row] = answer
-                if row in keys and isinstance(answer, Attribution):
-                    self._keep_map(keys[row], answer)
-        return [answers[row] for row in range(len(positions))]
+        self._save(net, body["model"])
+        self._record("trained", {**body, "key": key})
+        self._trained_here.add(key)
 
-    def check_explanations(self, methods: Sequence[str] | None, n: int, *, budget_s: float) -> pd.DataFrame:
-        """See `Workbench.check_explanations`."""
-        from ..explain.faithfulness import check
-        with self._lock:
-            explainer = self._explainer
-        if explainer is None:
-            raise ModelError("there is no model to explain; pass model=... to the workbench, or fine-tune first.")
-        positions = np.argsort(self.project.pool.draws(self.project.settings["seed"] + 1))[:n]
-        found = check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
-        return pd.DataFrame([one.as_row() for one in found])
-
-    def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
-        """The model's labels that make up one of today's; ModelError where the model can't tell it from others."""
-        lineage = self.project.lineage
-        if predictor.label_ids == lineage.today.label_ids:
-            return (label_id,) if label_id in predictor.label_ids else ()
-        if label_id not in lineage.today.label_ids:
-            return ()
-        shares = lineage.columns(predictor.label_ids)[:, lineage.today.label_ids.index(label_id)]
-        name = lineage.today.name_of(label_id)
-        if not shares.any():
-            raise ModelError(f"label {name!r} is newer than the model {predictor.version}, which knows nothing of it. "
-                             "Fine-tune, then ask again.")
-        if (shares[shares > 0] != 1).any():
-            raise ModelError(f"the model {predictor.version} is older than the split that made label {name!r}, and "
-                             "can't tell it from the others. Fine-tune, then ask again.")
-        return tuple(label for label, share in zip(predictor.label_ids, shares, strict=True) if share)
-
-    def _recall(self, key: tuple[str, ...]) -> Attribution | None:
-        with self._lock:
-            kept = self._kept.get(key)
-        if kept is None and (kept := self._maps.get(key)) is not None:
-            self._remember(key, kept)
-        return kept
-
-    def _keep_map(self, key: tuple[str, ...], attribution: Attribution) -> None:
-        self._remember(key, attribution)
-        self._maps.put(key, attribution)
-
-    def _remember(self, key: tuple[str, ...], attribution: Attribution) -> None:
-        with self._lock:
-            self._kept[key] = attribution
-            while len(self._kept) > KEPT_MAPS:
-                self._kept.popitem(last=False)
-
-    # -- taking up -------------------------------------------------------------------------------------------
-
-    def _fresh(self, n_labels: int, *, seed: int) -> nn.Module:
-        """The net as it was before any training, with so many outputs."""
-        if self._given is not None:
-            net = private_copy(self._given)
-            given = n_outputs(net, name=self.head)
-            return net if given in (None, n_labels) else with_outputs(net, n_labels, old=given, seed=seed,
-                                                                      name=self.head)
-        view = self.view(self._sample())
-        return small_cnn(n_labels, channels=view.shape[0], size=(view.shape[1], view.shape[2]), seed=seed)
-
-    def _filters(self, n_labels: int, *, seed: int) -> nn.Module:
-        """A net for few answers, fitted to items drawn by chance."""
-        view = self.view(self._sample())
-        drawn = np.argsort(self.project.queue.draws)[:FITTED]
-        views = [view]
-        for position in drawn.tolist():
-            with suppress(ImageError):
-                views.append(self.view(self.project.pool.load(position)))
-        return kmeans_net(n_labels, views, seed=seed)
-
-    def _stored(self, version: str, n_labels: int) -> nn.Module:
-        """The net of a version, with the weights that were kept of it; ModelError where they don't fit."""
-        path = self.path(version)
-        if self._given is None and holds_kmeans_net(path):
-            return load_weights(empty(n_labels, channels=self.view(self._sample()).shape[0]), path)
-        return load_weights(self._fresh(n_labels, seed=0), path)
-
-    def _sample(self) -> np.ndarray:
-        samples = sample_images(self.project.pool, n=1)
-        if not samples:
-            raise ModelError("none of the pool's items can be read, so no model can be made for them.")
-        return samples[0]
-
-    @property
-    def view(self) -> Preprocess | Probed:
-        """What the net sees of an item; worked out once, from the first items."""
-        with self._lock:
-            if self._view is None:
-                samples = sample_images(self.project.pool)
-                view = as_preprocess(self._preprocess, self._given, samples)
-                if self._given is None and self._preprocess is None and isinstance(view, Preprocess) \
-                        and max(view.shape) > OWN_SIDE:  # no larger than the workbench's own net is made for
-                    view = Preprocess(OWN_SIDE, channels=view.channels)
-                self._view = view
-            return self._view
-
-    def predictor_of(self, net: nn.Module, label_ids: Sequence[str]) -> NetPredictor:
-        """Something to ask a net by, on this project's pool."""
-        return NetPredictor(net, self.project.pool, label_ids, preprocess=self.view, device=self.device,
-                            head=self.head)
-
-    def predictions_of(self, predictor: NetPredictor) -> Predictions:
-        """What this model said so far."""
-        pool = self.project.pool
-        return Predictions(self.project.folder / "predictions", model=predictor.version, label_ids=predictor.label_ids,
-                           ids_digest=pool.digest, n_items=len(pool), recipe=_recipe(predictor))
-
-    def _try(self, predictor: NetPredictor) -> None:
-        """Ask about a few items, so that a net that doesn't fit is told before anything is stored."""
-        for position in range(min(10, len(self.project.pool))):
-            if not np.isnan(predictor.predict([position])).any():
-                return
-
-    def _install(self, predictor: NetPredictor) -> None:
-        """Let this model speak from now on."""
-        with self._lock:
-            self._predictor, self._explainer, self.missing = predictor, NetExplainer(predictor), None
-            self._recipe = _recipe(predictor)
-            predictions = self.predictions_of(predictor)
-            self._embeddings = None if predictor.head is None else Embeddings(predictions, head=predictor.head)
-            self.project.use_predictions(predictions)
+    def former_run(self, key: str) -> Mapping[str, Any] | None:
+        """The body of the last run of this key, if an earlier session made it and its outcome still holds."""
+        if key in self._trained_here:
+            return None
+        return next((event.body for event in reversed(list(self._log.events(kind="trained")))
+                     if event.body["key"] == key
+                     and (not event.body["adopted"] or event.body["model"] == self.adopted)), None)
 
 
-def _recipe(predictor: NetPredictor) -> str:
-    """What a map follows from beside weights, item and target: the net's build, its view of an item, this package."""
-    view = repr(predictor.preprocess)
-    if isinstance(predictor.preprocess, Probed):  # a function may change and keep its name: what it does tells
-        pattern = (np.arange(64 * 64 * 3) * 40_503 // 7 % 256).astype(np.uint8).reshape(64, 64, 3)
-        try:
-            view += predictor.preprocess(pattern).numpy().tobytes().hex()
-        except ModelError:
-            view += new_id()
-    return blake2b(f"{__version__} {view} {predictor.net!r}".encode(), digest_size=8).hexdigest()
+def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: Any = None, device: str = "auto",
+                head: str | None = None) -> Registry:
+    """The registry of a project, with an `Inference` of its own; arguments as for `Architecture`.
+
+    Raises
+    ------
+    BadInput
+        When the project was opened without its pool.
+    ModelError
+        When `net` isn't a net, or can't be copied.
+    """
+    pool, seed = project.pool, project.settings["seed"]
+    inference = Inference(pool, project.folder / "predictions", ranking=project.ranking, seed=seed,
+                          use_predictions=project.use_predictions, lineage=lambda: project.lineage)
+    return Registry(project.folder, project.log,
+                    Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed), inference,
+                    record=project.record, lineage=lambda: project.lineage, notify=project.notify)
+
+
+def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFrame:
+    """The table of models that were adopted or trained, the oldest first.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        The log's.
+    adopted : str or None
+        The version in use; None takes the one that was adopted last.
+
+    Returns
+    -------
+    DataFrame
+        model, origin, adopted_at, accuracy, n, adopted (True for the one in use).
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    last = None
+    for event in events:
+        body = event.body
+        if event.kind == "adopted":
+            rows.setdefault(body["model"], {"model": body["model"], "origin": body["origin"]})
+            rows[body["model"]]["adopted_at"], last = event.acted_at, body["model"]
+        elif event.kind == "trained":
+            rows.setdefault(body["model"], {"model": body["model"], "origin": "trained"})
+            rows[body["model"]] |= {"accuracy": body["accuracy"], "n": body["n"]}
+    frame = pd.DataFrame(list(rows.values()), columns=COLUMNS)
+    return frame.assign(adopted=frame["model"] == (adopted or last))
+
+
+def _versions(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
+    """The versions in the log, each as it came first: a later edit of the taxonomy doesn't change what it was."""
+    versions: dict[str, Version] = {}
+    today = 0
+    for event in events:
+        if event.kind == "taxonomy" and event.body["taxonomy"]["version"] in lineage.versions:
+            today = event.body["taxonomy"]["version"]
+        elif event.kind == "trained":
+            name = event.body["model"]
+            versions.setdefault(name, Version(name, lineage.versions[today].label_ids, today))
+        elif event.kind == "adopted":
+            name, label_ids = event.body["model"], tuple(event.body["label_ids"])
+            if name not in versions or versions[name].label_ids != label_ids:
+                # Another version than today's when the taxonomy changed while the model was on its way into the log.
+                fitting = [number for number, taxonomy in lineage.versions.items() if taxonomy.label_ids == label_ids]
+                versions[name] = Version(name, label_ids, today if today in fitting else max(fitting, default=today))
+    return versions.values()
+
+
+def _try_out(predictor: NetPredictor) -> None:
+    """Ask about a few items, so that a net that doesn't fit is refused before anything is stored."""
+    for position in range(min(10, len(predictor.pool))):
+        if not np.isnan(predictor.predict([position])).any():
+            return

@@ -1,7 +1,7 @@
-"""What did a round of labelling teach the model?
+"""A fine-tuning run: it learns from the annotations, is measured on items that nobody chose, and may be adopted.
 
-A round ends with a fine-tuning: the answers of the training items become a training set, a copy of the net learns from
-it, and old and new are measured on the same items, which nobody chose. Read `finetune` first, step by step.
+`finetune` composes four steps: `gather` the data, `start` from a net, `train` it, and `measure` it. `Recipe` holds the
+arguments, `Run` what came of it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -21,31 +22,80 @@ import pandas as pd
 import torch
 from torch import nn
 
+from ..drawing import html
 from ..errors import BadInput, TrainingStopped
 from ..events import canonical
-from ..explain.explanations import before_and_after
-from ..quality.metrics import Metrics, compare, measure
+from ..project.project import Project
+from ..quality.metrics import Metrics, compare
+from ..quality.metrics import measure as metrics_of
 from ..records import Estimate
-from ..taxonomy.labels import Taxonomy
-from ..widgets.live import Live
 from .checkpoint import Checkpoint
-from .feedback import Feedback, feedback_of
+from .feedback import Feedback
 from .losses import PARTIAL
 from .nets import is_kmeans_net, train_and_choose, train_head
-from .predict import weights_version
-from .rationales import RationaleMethod, Rationales
-from .registry import Shelf
+from .predict import NetPredictor, weights_version
+from .rationales import RationaleMethod
+from .registry import Registry
 from .reliance import Reliance
-from .soft_labels import soft_labels
-from .train import SMOOTHING, LabelledImages, Trained, random_affine, train
+from .train import LabelledImages, Trained, random_affine, train
+from .training_set import Certainty, Data, gather
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+    from ..drawing.figures import Drawing
 
 Start = Literal["adopted", "initial", "frozen"]
 Adopt = Literal["better", "always", "never"]
 Reasons = Literal["auto", "penalty", "invariance", "off"]
-Certainty = Literal["weight", "soft", "off"]
+
+# Called with the number of epochs and a title; what it gives is called with each new row of the history.
+Progress = Callable[..., AbstractContextManager[Callable[[Mapping[str, Any]], object]]]
+# Called with the marked regions, a round's number, n and a method; draws the maps of the models before and after.
+CompareMaps = Callable[..., "Drawing"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The arguments of one run, checked when made.
+
+    Parameters
+    ----------
+    epochs, budget_s, start, adopt, seed, reasons, certainty, backbone_lr_scale
+        As for `Workbench.finetune`.
+
+    Raises
+    ------
+    BadInput
+        When one can't be used.
+    """
+
+    epochs: int = 20
+    budget_s: float | None = None
+    start: Start | str = "adopted"
+    adopt: Adopt | str = "better"
+    seed: int = 0
+    reasons: Reasons | str = "auto"
+    certainty: Certainty | str = "weight"
+    backbone_lr_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        epochs, budget_s, scale = self.epochs, self.budget_s, self.backbone_lr_scale
+        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+            raise BadInput(f"epochs is {epochs!r}; a whole number, 1 or more, is expected.")
+        if budget_s is not None and not (_is_number(budget_s) and budget_s > 0):
+            raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
+        if not (_is_number(scale) and 0 < scale <= 1):
+            raise BadInput(f"backbone_lr_scale is {scale!r}; a share of the last layer's rate is expected, above 0 and "
+                           "up to 1. To leave layers as they are, pass a net whose weights there have "
+                           "requires_grad=False.")
+        for name, choices in (("start", Start), ("adopt", Adopt), ("reasons", Reasons), ("certainty", Certainty)):
+            if getattr(self, name) not in get_args(choices):
+                raise BadInput(f"{name} is {getattr(self, name)!r}; one of {', '.join(get_args(choices))} is expected.")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise BadInput(f"seed is {self.seed!r}; a whole number is expected.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -54,20 +104,35 @@ class Run:
 
     Attributes
     ----------
-    before, after : `Metrics` of the adopted model and of the new one, on the same measuring items
-    gain : after minus before in accuracy, with the paired 95 % interval
-    model : version of the new model
-    adopted : whether it is the project's model now
-    n_training, n_validation : how many items taught, and how many more chose the best epoch
-    history : one row per epoch
-    stopped_because : "done", "early" or "budget"
-    seconds : how long it took
-    net : the trained net itself; None for a run that was read from the log
-    relies_before, relies_after : how much each model leans on what people marked as wrong; None where nobody marked
-        anything, or there was no model before
-    reasons : how the loss heard what people marked: "penalty", "invariance" or "off"
-    taken : whether a frozen body or the small CNN was taken, and why; "" where there was no choice
-    witness : draws what `plot_reasons` shows; None where nobody marked anything
+    before, after : Metrics
+        Of the adopted model and of the new one, on the same measuring items.
+    gain : Estimate
+        After minus before in accuracy, with the paired 95 % interval.
+    model : str
+        Version of the new model.
+    adopted : bool
+        Whether it is the project's model now.
+    n_training, n_validation : int
+        How many items it learnt from, and on how many others the best epoch was chosen.
+    history : DataFrame
+        One row per epoch.
+    stopped_because : str
+        "done", "early" or "budget".
+    seconds : float
+        How long it took.
+    round : int
+        Its number, 1 for the project's first.
+    net : torch.nn.Module or None
+        The trained net itself; None for a run that was read from the log.
+    relies_before, relies_after : Reliance or None
+        How much each model relies on the regions that were marked as wrong; None where nobody marked any, or there was
+        no model before.
+    reasons : str
+        How the loss used the regions: "penalty", "invariance" or "off".
+    taken : str
+        Whether the net with a frozen backbone or the small CNN was taken, and why; "" where there was no choice.
+    compare_maps : callable or None
+        Draws what `plot_reasons` shows; None where nobody marked a region.
     """
 
     before: Metrics
@@ -86,20 +151,22 @@ class Run:
     relies_after: Reliance | None = None
     reasons: str = "off"
     taken: str = ""
-    witness: Callable[..., Plot] | None = field(default=None, repr=False, compare=False)
+    compare_maps: CompareMaps | None = field(default=None, repr=False, compare=False)
 
-    def plot(self) -> Plot:
-        """Before and after, per label and in all, with 95 % intervals."""
+    def plot(self) -> Drawing:
+        """Draw accuracy and recall per label before and after, with 95 % intervals."""
         from ..drawing.plots import plot_gain
         return plot_gain(self.before, self.after, self.gain)
 
-    def plot_reasons(self, n: int = 4, *, method: str = "saliency") -> Plot:
-        """Some of the items on which a wrong region was marked: where, and the maps of the models before and after.
+    def plot_reasons(self, n: int = 4, *, method: str = "saliency") -> Drawing:
+        """Draw some of the items with a region marked as wrong, and the maps of the models before and after.
 
         Parameters
         ----------
-        n : of so many items, drawn evenly from all that are marked
-        method : as for `Workbench.explain`; each map is for the label that people gave the item
+        n : int
+            How many items, spread evenly over all that are marked.
+        method : str
+            As for `Workbench.explain`; each map is for the label that people gave the item.
 
         Raises
         ------
@@ -108,40 +175,69 @@ class Run:
         ModelError
             When a model's weights are gone, or the method doesn't serve it.
         """
-        if self.witness is None:
+        if self.compare_maps is None:
             raise BadInput("nobody had marked a region when this run was made; mark some on the card, or with "
                            "wb.decide(..., wrong=mask), and fine-tune again.")
-        return self.witness(n=n, method=method)
+        return self.compare_maps(n=n, method=method)
 
     def table(self) -> pd.DataFrame:
         """Recall per label before and after: label, n, before, after, gain; then the accuracy in a row "all",
-        and where people marked regions, what the models' reliance on them was: the smaller the better."""
+        and where people marked regions, how much the models rely on them: the smaller the better."""
         before, after = self.before.per_label, self.after.per_label
         frame = pd.DataFrame({"label": after["label"], "n": after["n"],
                               "before": before["recall"].reindex(after.index), "after": after["recall"]})
         frame.loc["all"] = ["all", self.after.n, float(self.before["accuracy"]), float(self.after["accuracy"])]
-        for name, figure in (self.relies_after.rows() if self.relies_after else {}).items():
+        for name, estimate in (self.relies_after.rows() if self.relies_after else {}).items():
             former = self.relies_before.rows()[name] if self.relies_before else float("nan")
-            frame.loc[name] = [name, figure.n, float(former), float(figure)]
+            frame.loc[name] = [name, estimate.n, float(former), float(estimate)]
         return frame.assign(gain=frame["after"] - frame["before"]).reset_index(drop=True)
 
     def __repr__(self) -> str:
-        verdict = "adopted" if self.adopted else "not adopted: the former model stands"
         return "\n".join([
-            f"round {self.round}: model {self.model}, {verdict}",
-            f"learned from {self.n_training} items in {len(self.history)} epochs, {self.seconds:.0f} s; "
-            f"{self.n_validation} more chose the epoch",
+            self._title(), self._training(),
             f"accuracy before  {self.before['accuracy'] if self.before.n else f'none ({self.gain.why})'}",
             f"accuracy after   {self.after['accuracy']}",
             f"gain             {self.gain}", *([f"taken: {self.taken}"] if self.taken else []), *self._reliance()])
+
+    def _repr_html_(self) -> str:
+        accuracies = [(name, metrics["accuracy"]) for name, metrics in (("before", self.before), ("after", self.after))]
+        recalls = self.table().iloc[:len(self.after.names)]
+        return html.page(
+            self._title()[0].upper() + self._title()[1:],
+            html.table(["accuracy", "", "", "n"], [
+                (name, _bar(share), _percent(share, share.low, share.high), share.n) for name, share in accuracies]),
+            html.paragraph(self._gain_in_words()),
+            html.table(["recall of", "before", "", "after", "", "n"], [
+                (row.label, _bar(row.before), _percent(row.before), _bar(row.after), _percent(row.after), int(row.n))
+                for row in recalls.itertuples() if row.n]) if self.after.n else html.Html(),
+            html.paragraph(self._training()[0].upper() + self._training()[1:] + "."),
+            *(html.paragraph(line) for line in ([f"Taken: {self.taken}"] if self.taken else []) + self._reliance()))
+
+    def _title(self) -> str:
+        verdict = "adopted" if self.adopted else "not adopted: the former model stands"
+        return f"round {self.round}: model {self.model}, {verdict}"
+
+    def _training(self) -> str:
+        chosen = f"; the best epoch was chosen on {self.n_validation} others" if self.n_validation else ""
+        return f"learned from {self.n_training} items in {len(self.history)} epochs, {self.seconds:.0f} s{chosen}"
+
+    def _gain_in_words(self) -> str:
+        gain = self.gain
+        if math.isnan(gain):
+            return f"Gain: none ({gain.why})."
+        verdict = "better than the former model" if gain.low > 0 else "worse than the former model" \
+            if gain.high < 0 else "neither clearly better nor clearly worse than the former model"
+        doubt = "" if gain.tells else "; these are few items"
+        return f"Gain in accuracy: {100 * gain:+.1f} percentage points (95 % interval {100 * gain.low:+.1f} to " \
+               f"{100 * gain.high:+.1f}, n = {gain.n}): {verdict}{doubt}."
 
     def _reliance(self) -> list[str]:
         if self.relies_after is None:
             return []
         lines = [f"reasons: {self.reasons}; regions marked as wrong cover {self.relies_after.area:.1%} of their views"]
-        for name, figure in self.relies_after.rows().items():
+        for name, estimate in self.relies_after.rows().items():
             lines.append(f"{name}: {self.relies_before.rows()[name] if self.relies_before else 'none'} before, "
-                         f"{figure} after")
+                         f"{estimate} after")
         return lines
 
     def to_dict(self) -> dict[str, Any]:
@@ -162,248 +258,249 @@ class Run:
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Run:
         """Read what `to_dict` wrote."""
-        value, n, low, high = body["gain"] or (float("nan"), 0, float("nan"), float("nan"))
+        value, n, low, high = body["gain"] or (math.nan, 0, math.nan, math.nan)
+        relies_before, relies_after = (None if body.get(name) is None else Reliance.from_dict(body[name])
+                                       for name in ("relies_before", "relies_after"))
         return cls(before=Metrics.from_dict(body["before"]), after=Metrics.from_dict(body["after"]),
                    gain=Estimate(value, low, high, n=n, why=body["why"]), model=body["model"],
                    adopted=body["adopted"], n_training=body["n_training"], history=pd.DataFrame(body["history"]),
                    stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
                    n_validation=body["n_validation"], reasons=body.get("reasons", "off"),
-                   taken=body.get("taken", ""),
-                   relies_before=_reliance_of(body.get("relies_before")),
-                   relies_after=_reliance_of(body.get("relies_after")))
+                   taken=body.get("taken", ""), relies_before=relies_before, relies_after=relies_after)
 
 
-def _reliance_of(body: Mapping[str, Any] | None) -> Reliance | None:
-    return None if body is None else Reliance.from_dict(body)
+def _bar(share: float) -> html.Html:
+    return html.bar(float(share), low=getattr(share, "low", None), high=getattr(share, "high", None))
 
 
-def training_set(shelf: Shelf, *, certainty: Certainty | str = "weight") -> LabelledImages:
-    """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
-
-    With "weight" an item counts by its annotators' certainty (`consensus.label_weights`), with "off" by the share of
-    them that agree, whatever their certainty. With "soft" its target is its row of `soft_labels`.
-    An answer that an edit left in doubt, and one that is an inner node, is learnt as one of several
-    (`LabelledImages.candidates`).
-    """
-    if certainty not in get_args(Certainty):
-        raise BadInput(f"certainty is {certainty!r}; one of {', '.join(get_args(Certainty))} is expected.")
-    pool, taxonomy = shelf.project.pool, shelf.project.taxonomy
-    label_ids, narrowed = taxonomy.label_ids, shelf.project.narrowed_answers()
-    open_to = {label_id: _open_to(taxonomy, label_id) for label_id in label_ids}
-    given: Sequence[str] | np.ndarray
-    if certainty == "soft":
-        believed = soft_labels(shelf)
-        narrowed = narrowed[~narrowed["item_id"].isin(believed.item_ids)]
-        any_of = [[float(label_id in some) / len(some) for label_id in label_ids] for some in narrowed["label_ids"]]
-        positions, probs = believed.positions, np.array([*believed.probs, *any_of]).reshape(-1, len(label_ids))
-        given = (1 - SMOOTHING) * probs + SMOOTHING / len(label_ids)  # doubted as any answer is
-        said, weights = [label_ids[top] for top in believed.probs.argmax(axis=1)], [1.0] * len(positions)
-    else:
-        answers = shelf.project.training_answers()
-        positions, said = answers["position"].tolist(), answers["label_id"].tolist()
-        given = said + [some[0] for some in narrowed["label_ids"]]
-        weights = answers["share" if certainty == "off" else "weight"].tolist()
-    return LabelledImages(pool, positions + narrowed["position"].tolist(), given, label_ids, preprocess=shelf.view,
-                          weights=weights + ([1.0] * len(narrowed) if certainty == "off" else
-                                             narrowed["weight"].tolist()),
-                          candidates=[open_to[label_id] for label_id in said] + narrowed["label_ids"].tolist(),
-                          names=[taxonomy.name_of(label_id) for label_id in label_ids])
+def _percent(share: float, low: float = math.nan, high: float = math.nan) -> str:
+    if math.isnan(share):
+        return "none"
+    return f"{share:.1%}" + ("" if math.isnan(low) else f" ({low:.1%} to {high:.1%})")
 
 
-def _open_to(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
-    """The labels of which an answer may be: itself and, of an inner node, those below it."""
-    return (label_id, *(label.id for label in taxonomy.below(label_id)))
+@dataclass(frozen=True)
+class Nets:
+    """The net that a run starts from, and where two are trained and compared, one with a frozen backbone."""
+
+    net: nn.Module
+    frozen: nn.Module | None = None
 
 
-def finetune(shelf: Shelf, *, epochs: int = 20, budget_s: float | None = None, start: Start | str = "adopted",
-             adopt: Adopt | str = "better", seed: int | None = None, reasons: Reasons | str = "auto",
-             certainty: Certainty | str = "weight", body: float = 1.0) -> Run:
-    """Train on what people said, measure what it gained, adopt it unless it is worse; see `Workbench.finetune`.
+@dataclass(frozen=True)
+class Baseline:
+    """What a run is compared with: the adopted model's probabilities for the measuring items, and its reliance on
+    marked regions; None without a model."""
 
-    A run whose answers and arguments are those of a former session's isn't made again: it is read from the log, so
+    probs: np.ndarray | None
+    reliance: Reliance | None
+
+
+def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: Progress | None = None,
+             compare_maps: CompareMaps | None = None) -> Run:
+    """Train on the annotations, measure the gain, and adopt the result unless it is worse; see `Workbench.finetune`.
+
+    A run whose annotations and arguments are those of a former session's isn't made again: it is read from the log, so
     that a notebook that is run from the top ends where it ended before.
+
+    Parameters
+    ----------
+    project : Project
+        Has the annotations.
+    registry : Registry
+        Has the models; it stores the new one.
+    recipe : Recipe
+        The arguments.
+    progress : callable or None
+        Called with the number of epochs and ``title=``. Gives a context manager; what that gives is called with each
+        new row of the history. None shows nothing.
+    compare_maps : callable or None
+        Draws `Run.plot_reasons`: called with the marked regions, the round's number, n and a method.
     """
-    with shelf.training:  # one after the other: each is measured against what is adopted then
-        return _finetune(shelf, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
-                         reasons=reasons, certainty=certainty, body=body)
+    with registry.training:
+        return _finetune(project, registry, recipe, progress or _silent, compare_maps)
 
 
-def _finetune(shelf: Shelf, *, epochs: int, budget_s: float | None, start: Start | str, adopt: Adopt | str,
-              seed: int | None, reasons: Reasons | str, certainty: Certainty | str, body: float) -> Run:
-    project = shelf.project
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise BadInput(f"epochs is {epochs!r}; a whole number, 1 or more, is expected.")
-    if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or budget_s <= 0):
-        raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
-    if isinstance(body, bool) or not isinstance(body, (int, float)) or not 0 < body <= 1:
-        raise BadInput(f"body is {body!r}; a share of the last layer's rate is expected, above 0 and up to 1. To leave "
-                       "layers as they are, pass a net whose weights there have requires_grad=False.")
-    for name, value, known in (("start", start, get_args(Start)), ("adopt", adopt, get_args(Adopt)),
-                               ("reasons", reasons, get_args(Reasons)),
-                               ("certainty", certainty, get_args(Certainty))):
-        if value not in known:
-            raise BadInput(f"{name} is {value!r}; one of {', '.join(known)} is expected.")
-    seed = project.settings["seed"] if seed is None else seed
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise BadInput(f"seed is {seed!r}; a whole number is expected.")
-    items = training_set(shelf, certainty=certainty)
-    if not len(items):
-        raise BadInput("there are no annotations to learn from yet; label some items of the queue first, or bring "
-                       "labels with wb.import_annotations(df). Hold-out and gold items measure, they never teach.")
-    truth = project.reference()
-    marked = feedback_of(shelf, items)
-    how = heard(reasons, start=start if shelf.adopted else "initial", marked=marked)
-    key = _key(items, truth, epochs=epochs, budget_s=budget_s, start=start, adopt=adopt, seed=seed,
-               **({} if marked is None else {"reasons": how, "marks": marked.regions}),
-               **({} if certainty == "weight" else {"certainty": certainty}), **({} if body == 1 else {"body": body}))
-    former = _former(shelf, key)
-    if former is not None:
-        project.notify(f"Nothing was said since round {former.round} that it didn't learn from: this is what it "
-                       "gained. To train on all the same, pass another seed.")
-        return former if marked is None else replace(
-            former, witness=partial(before_and_after, shelf, marked.regions, former.round))
+def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Progress,
+              compare_maps: CompareMaps | None) -> Run:
+    data, n_round = gather(project, registry, certainty=recipe.certainty), project.round
+    method = rationale_method(recipe, data.feedback, has_model=registry.adopted is not None)
+    key = key_of(data, recipe, method)
+    if (body := registry.former_run(key)) is not None:
+        former = Run.from_dict(body)
+        project.notify(f"No new annotations since round {former.round}: this is that run. To train all the same, pass "
+                       "another seed.")
+        return _with_maps(former, data.feedback, compare_maps)
     began = time.monotonic()
-    n_round = project.round
-    before_probs = _before(shelf, list(truth))
-    relies_before = None if marked is None or shelf.adopted is None else marked.reliance_of(shelf.predictor, seed=seed)
-    marks: Rationales | None = None if marked is None or how == "off" else marked.rationales
-    net = shelf.start(start, seed=seed)
-    # Rationales teach the body; without any, a frozen one needs to read each item once only.
-    whole = partial(train, augment=random_affine, marks=marks, reasons="penalty" if how == "penalty" else "invariance",
-                    body=body, head=shelf.head)
-    learn: Callable[..., Any] = train_head if is_kmeans_net(net) and marks is None else whole
-    rivals = start == "adopted" and shelf.own and marks is None and (shelf.adopted is None or is_kmeans_net(net))
-    if rivals:  # both from first weights: a last layer alone forgets nothing by it
-        net = shelf.start("initial", seed=seed)
-        learn = partial(train_and_choose, whole, frozen=shelf.start("frozen", seed=seed))
-    checkpoint = _checkpoint(shelf, key, net)
-    with checkpoint.removed_on(TrainingStopped), leaving_a_core(), \
-            Live(epochs, title=f"Round {n_round}: learning from {len(items)} items") as live:
-        trained = learn(net, items.images, items.targets, weights=items.weights, candidates=items.candidates,
-                        draws=items.draws, epochs=epochs, budget_s=budget_s, seed=seed, progress=live,
-                        checkpoint=checkpoint, device=shelf.device)
-        trained, taken = trained if rivals else (trained, "")
+    baseline = baseline_of(registry, data, seed=recipe.seed)
+    nets = start(registry, recipe, with_rationales=method != "off")
+    checkpoint = _checkpoint(project.folder / "training", key, nets, project.notify)
+    title = f"Round {n_round}: learning from {len(data.items)} items"
+    with checkpoint.removed_on(TrainingStopped), limit_torch_threads(), \
+            progress(recipe.epochs, title=title) as show_row:
+        trained, taken = train_nets(nets, data, recipe, method, head=registry.architecture.head,
+                                    device=registry.architecture.device, checkpoint=checkpoint, progress=show_row)
     if trained.stopped_because == "interrupted":
         project.notify("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
                        "epoch that was finished.")
         raise KeyboardInterrupt
-    run = replace(_measured(shelf, trained, truth, before_probs, adopt=adopt, n_round=n_round, began=began),
-                  taken=taken)
+    predictor = registry.architecture.predictor(trained.net, data.items.label_ids)
+    run = replace(measure(predictor, trained, data, baseline, recipe, method), round=n_round, taken=taken,
+                  seconds=round(time.monotonic() - began, 1))
     if taken:
         project.notify(f"Of two nets trained, this run took {taken}.")
-    if marked is not None:
-        relies_after = marked.reliance_of(shelf.predictor_of(trained.net, project.taxonomy.label_ids), seed=seed)
-        run = replace(run, reasons=how, relies_before=relies_before, relies_after=relies_after,
-                      witness=partial(before_and_after, shelf, marked.regions, n_round),
-                      seconds=round(time.monotonic() - began, 1))
-    shelf.keep(trained.net, run.model)
-    project.record("trained", {**run.to_dict(), "key": key, "start": start, "seed": seed})
-    shelf.made_here.add(key)
+    registry.add(trained.net, key=key, body={**run.to_dict(), "start": recipe.start, "seed": recipe.seed})
     if run.adopted:
-        shelf.adopt(trained.net, origin="trained")
+        registry.install(trained.net, origin="trained", label_ids=data.items.label_ids)
     checkpoint.remove()
     project.log.keep_copy(f"round-{n_round}")
-    return run
+    return _with_maps(run, data.feedback, compare_maps)
 
 
-def heard(reasons: Reasons | str, *, start: Start | str, marked: Feedback | None) -> RationaleMethod | Literal["off"]:
-    """How the loss hears what was marked: "auto" takes the penalty for a net that learns from the start, invariance for
-    one that learnt before, since a short fine-tuning with the penalty makes a wrong reason flat, not weak."""
-    if marked is None or not len(marked.rationales) or reasons == "off":
+def _silent(epochs: int, *, title: str) -> AbstractContextManager[Callable[[Mapping[str, Any]], object]]:
+    return nullcontext(lambda row: None)
+
+
+def _with_maps(run: Run, feedback: Feedback | None, compare_maps: CompareMaps | None) -> Run:
+    if feedback is None or compare_maps is None:
+        return run
+    return replace(run, compare_maps=partial(compare_maps, feedback.regions, run.round))
+
+
+def rationale_method(recipe: Recipe, feedback: Feedback | None, *, has_model: bool) -> RationaleMethod | Literal["off"]:
+    """How the loss uses the marked regions.
+
+    "auto" takes the penalty for a net that starts from first weights, and invariance for one that was trained before: a
+    short fine-tuning with the penalty makes the gradient in a wrong region flat, but the net still relies on it.
+    """
+    if feedback is None or not len(feedback.rationales) or recipe.reasons == "off":
         return "off"
-    if reasons == "auto":
-        return "penalty" if start == "initial" else "invariance"
-    return "penalty" if reasons == "penalty" else "invariance"
+    if recipe.reasons == "auto":
+        return "penalty" if recipe.start == "initial" or not has_model else "invariance"
+    return "penalty" if recipe.reasons == "penalty" else "invariance"
+
+
+def key_of(data: Data, recipe: Recipe, method: str) -> str:
+    """A key of what a run follows from: annotations, reference labels and arguments, but not the model it starts from.
+
+    The log keeps it: what is hashed must stay as it is, its names included.
+    """
+    items = data.items
+    arguments: dict[str, Any] = {"epochs": recipe.epochs, "budget_s": recipe.budget_s, "start": recipe.start,
+                                 "adopt": recipe.adopt, "seed": recipe.seed}
+    if data.feedback is not None:
+        arguments |= {"reasons": method, "marks": data.feedback.regions}
+    if recipe.certainty != "weight":
+        arguments["certainty"] = recipe.certainty
+    if recipe.backbone_lr_scale != 1:
+        arguments["body"] = recipe.backbone_lr_scale
+    answers = [[item_id, _target(items, row), round(float(items.weights[row]), 6)]
+               for row, item_id in enumerate(items.item_ids)]
+    if items.candidates is not None:
+        answers += np.packbits(items.candidates, axis=1).tolist()
+    text = canonical({"said": answers, "truth": dict(data.reference), "labels": list(items.label_ids), **arguments})
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _target(items: LabelledImages, row: int) -> Any:
+    target = items.targets[row]
+    if items.targets.ndim == 2:
+        return [round(float(p), 3) for p in target]
+    return None if target == PARTIAL else items.label_ids[target]
+
+
+def _checkpoint(folder: Path, key: str, nets: Nets, notify: Callable[[str], None]) -> Checkpoint:
+    """Where the run's state is kept until it is done; that of other runs that were stopped is removed."""
+    checkpoint = Checkpoint(folder / f"{key}.safetensors", fingerprint=weights_version(nets.net))
+    if folder.exists():
+        for other in set(folder.iterdir()) - {checkpoint.path}:
+            other.unlink(missing_ok=True)
+    if checkpoint.n_epochs:
+        notify(f"This training was stopped after epoch {checkpoint.n_epochs}; it goes on from there.")
+    return checkpoint
+
+
+def baseline_of(registry: Registry, data: Data, *, seed: int) -> Baseline:
+    """Measure the adopted model, before anything is trained."""
+    if registry.adopted is None:
+        return Baseline(None, None)
+    inference = registry.inference
+    probs = inference.probs(data.reference_positions)
+    return Baseline(probs, None if data.feedback is None else data.feedback.reliance_of(inference.predictor, seed=seed))
+
+
+def start(registry: Registry, recipe: Recipe, *, with_rationales: bool) -> Nets:
+    """Make the net to train from; where the workbench makes its own nets and no CNN is adopted yet, two of them."""
+    net = registry.start(recipe.start, seed=recipe.seed)
+    if recipe.start != "adopted" or not registry.architecture.own or with_rationales \
+            or not (registry.adopted is None or is_kmeans_net(net)):
+        return Nets(net)
+    # Both from first weights: where only the last layer learns, nothing is lost by it.
+    return Nets(registry.start("initial", seed=recipe.seed), frozen=registry.start("frozen", seed=recipe.seed))
+
+
+def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod | Literal["off"], *, head: str | None,
+               device: str, checkpoint: Checkpoint | None = None,
+               progress: Callable[[Any], object] | None = None) -> tuple[Trained, str]:
+    """Train the net, or both; and which of the two was taken, with the reason ("" where there is one)."""
+    items = data.items
+    rationales = None if method == "off" or data.feedback is None else data.feedback.rationales
+    whole = partial(train, augment=random_affine, marks=rationales, reasons="invariance" if method == "off" else method,
+                    body=recipe.backbone_lr_scale, head=head)
+    arguments: dict[str, Any] = {
+        "weights": items.weights, "candidates": items.candidates, "draws": items.draws, "epochs": recipe.epochs,
+        "budget_s": recipe.budget_s, "seed": recipe.seed, "progress": progress, "checkpoint": checkpoint,
+        "device": device}
+    if nets.frozen is not None:
+        return train_and_choose(whole, nets.net, items.images, items.targets, frozen=nets.frozen, **arguments)
+    # Rationales train the backbone; without any, a frozen one reads each item only once.
+    learn: Callable[..., Trained] = train_head if is_kmeans_net(nets.net) and rationales is None else whole
+    return learn(nets.net, items.images, items.targets, **arguments), ""
+
+
+def measure(predictor: NetPredictor, trained: Trained, data: Data, baseline: Baseline, recipe: Recipe,
+            method: str) -> Run:
+    """Measure the trained net beside the baseline, and decide whether to adopt it.
+
+    Its round and its duration are left at 0, for the caller to fill in.
+    """
+    label_ids, names, truth = data.items.label_ids, data.items.names, list(data.reference.values())
+    after_probs = predictor.predict(data.reference_positions.tolist())
+    before, gain = _compared(baseline.probs, after_probs, data)
+    worse = gain.n > 0 and gain.high < 0
+    run = Run(before=before, after=metrics_of(after_probs, truth, label_ids, names), gain=gain,
+              model=predictor.version, adopted=recipe.adopt == "always" or (recipe.adopt == "better" and not worse),
+              n_training=trained.n_training, n_validation=trained.n_validation, history=trained.history,
+              stopped_because=trained.stopped_because, seconds=0.0, round=0, net=trained.net)
+    if data.feedback is None:
+        return run
+    return replace(run, reasons=method, relies_before=baseline.reliance,
+                   relies_after=data.feedback.reliance_of(predictor, seed=recipe.seed))
+
+
+def _compared(before_probs: np.ndarray | None, after_probs: np.ndarray, data: Data) -> tuple[Metrics, Estimate]:
+    """The metrics of the model before, and the gain over it on the items that both predicted."""
+    label_ids, names, truth = data.items.label_ids, data.items.names, list(data.reference.values())
+    if before_probs is None:
+        why = "there was no model before" if truth else data.why_no_reference
+        return metrics_of(np.empty((0, len(label_ids))), [], label_ids, names), Estimate(math.nan, why=why)
+    both = ~np.isnan(before_probs).any(axis=1) & ~np.isnan(after_probs).any(axis=1)
+    columns = np.array([label_ids.index(label_id) for label_id in truth], np.int64)[both]
+    gain = compare(before_probs[both].argmax(axis=1) == columns, after_probs[both].argmax(axis=1) == columns)
+    return (metrics_of(before_probs, truth, label_ids, names),
+            gain if gain.n else Estimate(math.nan, why=data.why_no_reference))
 
 
 @contextmanager
-def leaving_a_core() -> Iterator[None]:
+def limit_torch_threads() -> Iterator[None]:
     """Let torch take all cores but one.
 
     Its threads spin while they wait for each other. With one on every core, whatever else runs, such as the browser and
     the card's maps, stops all of them again and again: a training then took eight times as long.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(threads, (os.cpu_count() or 1) - 1)))
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(n_threads, (os.cpu_count() or 1) - 1)))
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
-
-
-def _key(items: LabelledImages, truth: Mapping[str, str], **arguments: Any) -> str:
-    """What a run follows from: answers, known answers and arguments, but not the model it starts from."""
-    by_degrees = items.targets.ndim == 2
-    said: list[Any] = [
-        [item_id, [round(float(p), 3) for p in target] if by_degrees else
-         None if target == PARTIAL else items.label_ids[target], round(float(weight), 6)]
-        for item_id, target, weight in zip(items.item_ids, items.targets, items.weights, strict=True)]
-    if items.candidates is not None:
-        said = [*said, np.packbits(items.candidates, axis=1).tolist()]
-    text = canonical({"said": said, "truth": dict(truth), "labels": list(items.label_ids), **arguments})
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _checkpoint(shelf: Shelf, key: str, net: nn.Module) -> Checkpoint:
-    """Where this run's state is kept until it is done; other runs that were stopped are given up."""
-    checkpoint = Checkpoint(shelf.project.folder / "training" / f"{key}.safetensors", fingerprint=weights_version(net))
-    if checkpoint.path.parent.exists():
-        for other in set(checkpoint.path.parent.iterdir()) - {checkpoint.path}:
-            other.unlink(missing_ok=True)
-    if checkpoint.n_epochs:
-        shelf.project.notify(f"This training was stopped after epoch {checkpoint.n_epochs}; it goes on from there.")
-    return checkpoint
-
-
-def _former(shelf: Shelf, key: str) -> Run | None:
-    """A former session's run of this key, as long as its outcome still stands."""
-    if key in shelf.made_here:
-        return None
-    for event in reversed(list(shelf.project.log.events(kind="trained"))):
-        if event.body["key"] == key and (not event.body["adopted"] or event.body["model"] == shelf.adopted):
-            return Run.from_dict(event.body)
-    return None
-
-
-def _before(shelf: Shelf, item_ids: list[str]) -> np.ndarray | None:
-    """What the adopted model says of the measuring items, under today's labels; None without a model."""
-    if shelf.adopted is None:
-        return None
-    places = shelf.project.pool.positions(item_ids)
-    predictions = shelf.project.ranking.predictions
-    assert predictions is not None
-    if len(missing := predictions.missing(places)):
-        shelf.ask(missing)
-    return shelf.project.ranking.probs(shelf.project.lineage, places)
-
-
-def _measured(shelf: Shelf, trained: Trained, truth: Mapping[str, str], before_probs: np.ndarray | None, *,
-              adopt: str, n_round: int, began: float) -> Run:
-    taxonomy, pool = shelf.project.taxonomy, shelf.project.pool
-    label_ids, names = taxonomy.label_ids, [taxonomy.name_of(label_id) for label_id in taxonomy.label_ids]
-    item_ids, answers = list(truth), list(truth.values())
-    predictor = shelf.predictor_of(trained.net, label_ids)
-    after_probs = predictor.predict(pool.positions(item_ids).tolist())
-    after = measure(after_probs, answers, label_ids, names)
-    if before_probs is None:
-        before = measure(np.empty((0, len(label_ids))), [], label_ids, names)
-        why = "there was no model before" if truth else _nothing_measures(shelf)
-        gain = Estimate(math.nan, why=why)
-    else:
-        before = measure(before_probs, answers, label_ids, names)
-        both = ~np.isnan(before_probs).any(axis=1) & ~np.isnan(after_probs).any(axis=1)
-        wanted = np.array([label_ids.index(answer) for answer in answers], np.int64)[both]
-        gain = compare(before_probs[both].argmax(axis=1) == wanted, after_probs[both].argmax(axis=1) == wanted)
-        if not gain.n:
-            gain = Estimate(math.nan, why=_nothing_measures(shelf))
-    worse = gain.n > 0 and gain.high < 0
-    return Run(before=before, after=after, gain=gain, model=predictor.version, n_training=trained.n_training,
-               adopted=adopt == "always" or (adopt == "better" and not worse), history=trained.history,
-               stopped_because=trained.stopped_because, seconds=round(time.monotonic() - began, 1), round=n_round,
-               n_validation=trained.n_validation, net=trained.net)
-
-
-def _nothing_measures(shelf: Shelf) -> str:
-    if not shelf.project.settings["holdout"]:
-        return "this project has no hold-out, and no gold"
-    return "no hold-out item has been answered yet; the queue mixes them in"
+        torch.set_num_threads(n_threads)

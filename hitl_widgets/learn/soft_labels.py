@@ -7,6 +7,7 @@ answers are worth a second look.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,6 @@ from ..items.pool import Pool
 from ..project.project import Project
 from ..quality.out_of_fold import out_of_fold
 from ..quality.pooling import LogLinearPool, Votes, agreement_of_others, fit_pool, posterior
-from .registry import Shelf
 from .train import item_draws
 
 
@@ -43,9 +43,8 @@ class SoftLabels:
     annotators: list[str]
 
 
-def soft_labels(shelf: Shelf) -> SoftLabels:
+def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray]) -> SoftLabels:
     """Weigh everything that was said of the training items; gold items calibrate, and aren't among what comes back."""
-    project = shelf.project
     spoken, label_ids = project.spoken_answers(), project.taxonomy.label_ids
     column = {label_id: i for i, label_id in enumerate(label_ids)}
     labels = np.array([column.get(label_id, -1) for label_id in spoken["label_id"]], np.int64)
@@ -57,8 +56,8 @@ def soft_labels(shelf: Shelf) -> SoftLabels:
     said = Votes(row.astype(np.int64), labels, who.astype(np.int64), spoken["certainty"].to_numpy(float),
                    spoken["unsure"].to_numpy(bool))
     heard = _heard(said, len(item_ids), len(label_ids))
-    probs = out_of_fold(features(shelf, positions.tolist()), np.where(teaches, heard, -1), len(label_ids),
-                        draws=item_draws(item_ids.tolist()))
+    probs = out_of_fold(features(project.pool, embed, positions.tolist()), np.where(teaches, heard, -1),
+                        len(label_ids), draws=item_draws(item_ids.tolist()))
     trust = fit_pool(probs, said, known)
     found = posterior(trust, probs, said)
     named = (labels >= 0) & teaches[row]
@@ -83,14 +82,13 @@ def judged(project: Project) -> pd.DataFrame:
     return known.loc[(labels >= 0) & (truth >= 0), ["annotator", "certainty", "right", "judged_by"]]
 
 
-def features(shelf: Shelf, positions: list[int]) -> list[np.ndarray]:
+def features(pool: Pool, embed: Callable[[list[int]], np.ndarray], positions: list[int]) -> list[np.ndarray]:
     """What quick models see of items: main components of their pixels and of their edges, and what the net as it was
     passed in, before it learned from anybody's answers, makes of them. Zeros where an item can't be read."""
     if not positions:
         return []
-    project, some = shelf.project, _Some(shelf.project.pool, positions)
-    fresh = shelf.predictor_of(shelf.start("initial", seed=project.settings["seed"]), project.taxonomy.label_ids)
-    kinds = [*(Pixels(some, edges=edges).of(range(len(some))) for edges in (False, True)), fresh.embed(positions)]
+    some = _Some(pool, positions)
+    kinds = [*(Pixels(some, edges=edges).of(range(len(some))) for edges in (False, True)), embed(positions)]
     return [np.nan_to_num(kind) for kind in kinds]
 
 

@@ -59,7 +59,8 @@ def order(features: np.ndarray, candidates: np.ndarray, answers: np.ndarray, *, 
 
     Parameters
     ----------
-    features : shape (n_items, n), such as `Shelf.features`; a row of NaN is an item that can't be read, and comes last
+    features : shape (n_items, n), such as `Inference.features`; a row of NaN is an item that can't be read, and
+        comes last
     candidates : bool, shape (n_items, n_labels), the labels each item may have, one at least
     answers : int, shape (n_items,), the label that a person said, -1 without one. Rows that were never in doubt may be
         given with their answers: they teach too. One that was no candidate of its row teaches nothing

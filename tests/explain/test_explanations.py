@@ -145,7 +145,7 @@ def test_after_an_edit_maps_follow_as_far_as_the_labels_carry_over_exactly(bench
     wb.apply([edits.rename("striped", "lines"), edits.add("dotted"), edits.merge(["dark", "light"], "plain")])
     np.testing.assert_array_equal(np.asarray(wb.explain("0", "input_x_gradient", "lines")), apart["striped"])
     merged = np.asarray(wb.explain("0", "input_x_gradient", "plain"))
-    weights = torch.from_numpy(wb.shelf.predictor.predict([0])[0][:2])
+    weights = torch.from_numpy(wb.inference.predictor.predict([0])[0][:2])
     share = (weights / weights.sum()).numpy()  # the gradient of a logarithm of a sum
     np.testing.assert_allclose(merged, share[0] * apart["dark"] + share[1] * apart["light"], atol=1e-5)
     a = wb.explain(["0", "1"], target="dotted")

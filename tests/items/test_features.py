@@ -199,7 +199,7 @@ def test_embeddings_come_with_the_predictions_in_one_pass(bench, monkeypatch):
     wb = bench(model=model)
     assert np.isnan(wb.models.embeddings()[10:]).all()
     wb.predict()
-    monkeypatch.setattr(wb.shelf.predictor, "predict_and_embed", None)  # nothing is asked a second time
+    monkeypatch.setattr(wb.inference.predictor, "predict_and_embed", None)  # nothing is asked a second time
     assert wb.models.embeddings().shape == (30, 6)
     np.testing.assert_allclose(wb.models.embeddings(), expected(model), atol=1e-5)
 
@@ -219,19 +219,19 @@ def test_another_model_has_other_embeddings(bench):
     wb = bench(model=net())
     wb.predict()
     wb.adopt(net(seed=1))
-    np.testing.assert_allclose(wb.shelf.embeddings(range(30)), expected(net(seed=1)), atol=1e-5)
+    np.testing.assert_allclose(wb.inference.embeddings(range(30)), expected(net(seed=1)), atol=1e-5)
 
 
 def test_features_are_the_embedding_beside_the_pixels(bench):
     wb = bench(model=net())
-    rows = wb.shelf.features(range(30))
+    rows = wb.inference.features(range(30))
     edges = Pixels(wb.pool, n=100, edges=True).of(range(30))
     np.testing.assert_allclose(rows, features(expected(net()), pixels(IMAGES), edges), atol=1e-4)
 
 
 def test_without_a_model_features_are_the_pixels_alone(bench):
     wb = bench()
-    np.testing.assert_allclose(wb.shelf.features(range(30))[:, :30], features(pixels(IMAGES)), atol=1e-5)
+    np.testing.assert_allclose(wb.inference.features(range(30))[:, :30], features(pixels(IMAGES)), atol=1e-5)
     with pytest.raises(ModelError, match="no model yet"):
         wb.models.embeddings()
 

@@ -223,16 +223,16 @@ def test_a_net_whose_last_layer_is_not_found_learns_all_at_one_rate():
     assert whole["share"] == 1.0
 
 
-def test_a_fine_tuning_takes_the_bodys_rate_and_says_which_it_can_take(tmp_path):
+def test_a_fine_tuning_takes_the_backbones_rate_and_says_which_it_can_take(tmp_path):
     wb = project(tmp_path / "p")
-    slow, usual = (wb.finetune(epochs=2, adopt="never", **more).net for more in ({"body": 1e-6}, {}))
-    start = wb.shelf.predictor.net
+    slow, usual = (wb.finetune(epochs=2, adopt="never", **more).net for more in ({"backbone_lr_scale": 1e-6}, {}))
+    start = wb.inference.predictor.net
     assert torch.allclose(slow[1].weight, start[1].weight, atol=1e-5)
     assert not torch.allclose(slow[3].weight, start[3].weight, atol=1e-3)
     assert not torch.allclose(usual[1].weight, start[1].weight, atol=1e-3)
-    for body in (0, 1.5, "slow", True):
-        with pytest.raises(BadInput, match="body is"):
-            wb.finetune(body=body)
+    for scale in (0, 1.5, "slow", True):
+        with pytest.raises(BadInput, match="backbone_lr_scale is"):
+            wb.finetune(backbone_lr_scale=scale)
 
 
 def test_while_the_head_learns_alone_the_body_stays_as_it_is(digits):

@@ -144,7 +144,7 @@ def test_what_several_annotators_marked_on_an_item_is_joined_and_each_item_has_i
     edge[11] = True
     wb.decide(first, label="dark", wrong=edge, annotator="bob")
     wb.decide(second, label="dark", missing=edge, annotator="bob")
-    marks = feedback_of(wb.shelf, wb.training_set()).rationales
+    marks = feedback_of(wb.project, wb.training_set(), wb.registry.architecture.view).rationales
     assert marks.rows.tolist() == [wb.training_set().item_ids.index(item_id) for item_id in (first, second)]
     np.testing.assert_array_equal(marks.wrong[0], CORNER | edge)
     assert not marks.wrong[1].any()
@@ -157,7 +157,7 @@ def test_unmarked_items_are_those_that_nobody_marked(labelled):
     for item_id in teaching[:100]:
         wb.decide(item_id, label=KINDS[wb.pool.position(item_id)], wrong=CORNER)
     wb.decide(teaching[100], "skip", wrong=CORNER)
-    marked = feedback_of(wb.shelf, wb.training_set())
+    marked = feedback_of(wb.project, wb.training_set(), wb.registry.architecture.view)
     assert len(marked.views) == 101
     assert len(marked.others) == len(wb.pool) - 101
     known = {view.numpy().tobytes() for view in marked.views}
@@ -193,16 +193,16 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_model(labelled, monkeypat
     monkeypatch.setattr(reasons, "invariance", lambda net, views, painted: net(views).sum() * float("nan"))
     with pytest.raises(TrainingStopped, match="loss is nan at step 1 "):
         wb.finetune(epochs=1, seed=5)
-    assert wb.shelf.adopted == good
+    assert wb.registry.adopted == good
     assert len(wb.predict())
 
 
 def test_without_certainty_every_answer_counts_alike(labelled):
-    from hitl_widgets.learn.run import training_set
+    from hitl_widgets.learn.training_set import training_set
     wb = labelled(0)
     wb.decide(sorted(set(wb.pool.ids) - set(wb.holdout))[0], label="dark", certainty=0)
-    assert training_set(wb.shelf).weights.min() == pytest.approx(1 / 11)
-    assert training_set(wb.shelf, certainty="off").weights.tolist() == [1] * len(wb.training_set())
+    assert training_set(wb.project, wb.registry).weights.min() == pytest.approx(1 / 11)
+    assert training_set(wb.project, wb.registry, certainty="off").weights.tolist() == [1] * len(wb.training_set())
 
 
 @pytest.mark.parametrize("bad", [{"reasons": "on"}, {"reasons": None}, {"certainty": "high"}])
@@ -255,12 +255,14 @@ def test_reasons_that_cannot_be_compared_are_refused_in_words(labelled, case):
     with pytest.raises(BadInput, match="n is 0"):
         run.plot_reasons(0)
     if case == "weights are gone":
-        wb.shelf.path(run.model).unlink()
+        wb.registry.path(run.model).unlink()
         with pytest.raises(ModelError, match="are gone"):
             run.plot_reasons()
     else:
+        labels = dict.fromkeys(wb.pool.ids, wb.taxonomy.label_ids[0])
+        regions = [["0", [[None, None]]], *run.compare_maps.args[0]]
         with pytest.raises(BadInput, match="no model before round 7"):
-            before_and_after(wb.shelf, [["0", [[None, None]]]] + run.witness.args[1], 7, n=1, method="saliency")
+            before_and_after(wb.registry, regions, 7, labels=labels, n=1, method="saliency")
 
 
 def test_a_vision_transformer_is_explained_and_hears_what_was_marked_by_both_ways(labelled):

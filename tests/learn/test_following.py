@@ -210,7 +210,7 @@ def test_after_a_merge_the_new_label_has_the_sum_at_once_and_nearly_so_when_it_i
     after = wb.probs()
     np.testing.assert_allclose(after[:, column(wb, "animal")], before[:, [0, 1, 3]].sum(axis=1), atol=1e-6)
     np.testing.assert_allclose(after.sum(axis=1), 1, atol=1e-6)
-    start = wb.shelf.predictor_of(wb.shelf.start("adopted", seed=0), wb.taxonomy.label_ids)
+    start = wb.registry.architecture.predictor(wb.registry.start("adopted", seed=0), wb.taxonomy.label_ids)
     np.testing.assert_allclose(start.predict(range(60)), after, atol=0.02)
 
 
@@ -280,4 +280,4 @@ def test_a_net_whose_last_layer_is_not_found_says_so_when_it_must_change(bench):
     wb.apply(edits.add("elk"))
     wb.predict()
     with pytest.raises(ModelError, match=r"no layer with 4 outputs.*hw.Workbench\(\.\.\., head="):
-        wb.shelf.start("adopted", seed=0)
+        wb.registry.start("adopted", seed=0)

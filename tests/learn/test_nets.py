@@ -8,7 +8,7 @@ import torch
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.datasets import digits_on_photographs
-from hitl_widgets.learn import registry as shelf
+from hitl_widgets.learn import architecture
 from hitl_widgets.learn.nets import empty, holds_kmeans_net, is_kmeans_net, kmeans_net, train_and_choose, train_head
 from hitl_widgets.learn.predict import load_weights, save_weights, small_cnn
 from hitl_widgets.learn.train import train
@@ -126,7 +126,7 @@ def test_answers_too_few_to_tell_leave_it_at_the_cnn():
 
 @pytest.mark.parametrize(("cnn", "wins"), [(small_cnn, "small CNN"), (dull, "frozen body")])
 def test_a_first_fine_tuning_takes_the_better_one_says_why_and_remembers_it(tmp_path, monkeypatch, cnn, wins):
-    monkeypatch.setattr(shelf, "small_cnn", cnn)
+    monkeypatch.setattr(architecture, "small_cnn", cnn)
     views, targets = stripes(100)
     pool, said = hw.Pool.from_images((40 * views[:, 0].numpy() + 128).clip(0, 255).astype(np.uint8)), []
     wb = hw.Workbench(tmp_path, pool, ["0", "1"], annotator="ada", holdout=0.0)

@@ -28,7 +28,7 @@ def test_a_project_without_a_model_lists_none(bench):
 def test_a_former_version_comes_back_with_its_predictions_and_maps(bench):
     wb = bench(model=small_net())
     probs, maps = wb.predict()["confidence"].to_numpy(), np.asarray(wb.explain(POOL.ids[:3], target="dark"))
-    first = wb.shelf.adopted
+    first = wb.registry.adopted
     label_some(wb)
     wb.finetune(epochs=2, adopt="always")
     assert wb.adopt(first) == first
@@ -39,14 +39,14 @@ def test_a_former_version_comes_back_with_its_predictions_and_maps(bench):
     assert wb.history()["kind"].tolist()[-1] == "adopted"
     wb.close()
     again = bench(model=small_net())
-    assert again.shelf.adopted == first
+    assert again.registry.adopted == first
 
 
 def test_a_model_that_was_trained_and_not_adopted_can_be(bench):
     wb = bench(model=small_net())
     label_some(wb)
     run = wb.finetune(epochs=1, adopt="never")
-    assert wb.adopt(run.model[:6]) == run.model == wb.shelf.adopted
+    assert wb.adopt(run.model[:6]) == run.model == wb.registry.adopted
 
 
 def test_a_version_that_is_older_than_the_taxonomy_comes_back_under_todays(bench):
@@ -55,15 +55,15 @@ def test_a_version_that_is_older_than_the_taxonomy_comes_back_under_todays(bench
     first = wb.finetune(epochs=1).model
     wb.apply(edits.merge(["dark", "light"], "plain"))
     wb.finetune(epochs=1, adopt="always", seed=3)
-    assert wb.shelf.predictor.net[-1].out_features == 2
+    assert wb.inference.predictor.net[-1].out_features == 2
     wb.adopt(first)
-    assert wb.shelf.predictor.net[-1].out_features == 3
+    assert wb.inference.predictor.net[-1].out_features == 3
     assert set(wb.predict()["label"]) <= {"plain", "striped"}
 
 
 def test_an_unknown_version_is_told_which_there_are(bench):
     wb = bench(model=small_net())
-    there = wb.shelf.adopted
+    there = wb.registry.adopted
     with pytest.raises(BadInput, match=f"'deadbeef' is unknown; there are: {there}"):
         wb.adopt("deadbeef")
     with pytest.raises(BadInput, match="is unknown"):
@@ -74,13 +74,13 @@ def test_an_unknown_version_is_told_which_there_are(bench):
 
 def test_a_version_whose_weights_are_gone_is_told_and_the_adopted_one_stands(bench):
     wb = bench(model=small_net())
-    first = wb.shelf.adopted
+    first = wb.registry.adopted
     label_some(wb)
     run = wb.finetune(epochs=1, adopt="always")
-    wb.shelf.path(first).unlink()
+    wb.registry.path(first).unlink()
     with pytest.raises(ModelError, match=f"weights of {first} are gone"):
         wb.adopt(first)
-    assert wb.shelf.adopted == run.model
+    assert wb.registry.adopted == run.model
 
 
 def test_a_net_from_a_loop_of_ones_own_takes_over(bench):
@@ -101,7 +101,7 @@ def test_a_net_from_a_loop_of_ones_own_takes_over(bench):
     said = wb.predict().set_index("item_id")["label"]
     assert np.mean([said[item_id] == TRUTH[item_id] for item_id in POOL.ids]) > 0.8
     wb.close()
-    assert bench(model=small_net(seed=5)).shelf.adopted == version
+    assert bench(model=small_net(seed=5)).registry.adopted == version
 
 
 class Other(nn.Module):
@@ -126,7 +126,7 @@ def test_a_net_of_another_build_takes_over_and_is_asked_for_from_then_on(bench, 
     assert wb.explain("0").errors == {}
     wb.close()
     again = bench(model=Other())
-    assert again.shelf.adopted == version
+    assert again.registry.adopted == version
     again.close()
     bench(model=None)
     assert "needs its net" in capsys.readouterr().out
@@ -134,20 +134,20 @@ def test_a_net_of_another_build_takes_over_and_is_asked_for_from_then_on(bench, 
 
 def test_a_net_that_does_not_fit_changes_nothing(bench):
     wb = bench(model=small_net())
-    before, events = wb.shelf.adopted, len(wb.history())
+    before, events = wb.registry.adopted, len(wb.history())
     for net in (small_net(7), Other(7), nn.Linear(5, 3)):
         with pytest.raises(ModelError):
             wb.adopt(net)
-    assert (wb.shelf.adopted, len(wb.history())) == (before, events)
+    assert (wb.registry.adopted, len(wb.history())) == (before, events)
     assert not wb.predict(5)["confidence"].isna().any()
-    assert wb.shelf.view.shape == (16, 16)
-    assert wb.shelf.start("initial", seed=0)[0].in_channels == 1
+    assert wb.registry.architecture.view.shape == (16, 16)
+    assert wb.registry.start("initial", seed=0)[0].in_channels == 1
 
 
 def test_adopting_what_is_adopted_says_nothing_twice(bench):
     wb = bench(model=small_net())
     n = len(wb.history())
-    wb.adopt(wb.shelf.adopted)
+    wb.adopt(wb.registry.adopted)
     assert len(wb.history()) == n
 
 

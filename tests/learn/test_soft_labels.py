@@ -54,7 +54,7 @@ def answered(wb, *, error=0.25, n=N_ANSWERS, n_gold=N_GOLD, certainty=True, seed
 def test_the_answers_believed_least_are_wrong_and_gold_is_not_among_them(opened):
     wb = opened()
     right = answered(wb)
-    believed = soft_labels(wb.shelf)
+    believed = soft_labels(wb.project, wb.registry.untrained_embeddings)
     assert sorted(believed.item_ids) == sorted(right)
     assert believed.probs.sum(axis=1) == pytest.approx(np.ones(N_ANSWERS))
     assert believed.trust.n_known == N_GOLD
@@ -121,7 +121,7 @@ def test_several_annotators_answers_become_a_distribution(opened):
         wb.decide(item_id, label=NAMES[label], annotator="bob", certainty=7)
     split = wb.pool.ids[0]
     wb.decide(split, label=NAMES[(TRUTH[0] + 1) % 10], annotator="bob")
-    believed = soft_labels(wb.shelf)
+    believed = soft_labels(wb.project, wb.registry.untrained_embeddings)
     assert believed.annotators == ["bob", "import"]
     row = believed.item_ids.index(split)
     agreed_row = believed.item_ids.index(wb.pool.ids[1])
@@ -134,7 +134,7 @@ def test_one_annotator_without_gold_who_errs_nowhere_is_believed(opened, felt):
     wb = opened()
     wb.import_annotations(pd.DataFrame({"id": wb.pool.ids[:200], "label": [NAMES[label] for label in TRUTH[:200]],
                                         "certainty": felt}))
-    believed = soft_labels(wb.shelf)
+    believed = soft_labels(wb.project, wb.registry.untrained_embeddings)
     assert believed.trust.n_known == 0
     names = np.array(NAMES)[TRUTH[believed.positions]]
     said = [wb.taxonomy.name_of(wb.taxonomy.label_ids[column]) for column in believed.probs.argmax(axis=1)]
@@ -144,7 +144,7 @@ def test_one_annotator_without_gold_who_errs_nowhere_is_believed(opened, felt):
 def test_hold_out_answers_never_teach_nor_calibrate(opened):
     wb = opened(holdout=0.5)
     answered(wb, n_gold=0)
-    believed = soft_labels(wb.shelf)
+    believed = soft_labels(wb.project, wb.registry.untrained_embeddings)
     assert believed.item_ids
     assert not set(believed.item_ids) & set(wb.holdout)
 
@@ -160,7 +160,7 @@ def test_an_item_that_can_not_be_read_is_passed_over(tmp_path):
     for row, item_id in enumerate(wb.pool.ids):
         wb.decide(item_id, label=NAMES[TRUTH[row]])
     (folder / "07.png").unlink()
-    assert np.isfinite(soft_labels(wb.shelf).probs).all()
+    assert np.isfinite(soft_labels(wb.project, wb.registry.untrained_embeddings).probs).all()
     for certainty in ("soft", "weight"):
         run = wb.finetune(epochs=1, certainty=certainty)
         assert run.n_training + run.n_validation == 59

@@ -30,7 +30,7 @@ def two(bench):
     images[1::2] = 255
     wb = bench(pool=hw.Pool.from_images(images), taxonomy=["dark", "light"], holdout=0,
                model=Says([0.0, 2.0], [0.0, 2.0]), preprocess=hw.Preprocess(6))
-    former = wb.shelf.adopted
+    former = wb.registry.adopted
     return wb, former, wb.adopt(Says([1.0, 0.0], [0.0, 2.0]))
 
 
@@ -83,7 +83,7 @@ def test_either_model_can_be_named_by_the_beginning_of_its_version(two):
     assert set(turned.items["before"]) == {"dark"}
     assert wb.models.flips(before=former[:6]).after == new
     assert wb.models.flips(after=former).before == new  # the adopted one is what it is held against
-    assert wb.shelf.adopted == new
+    assert wb.registry.adopted == new
 
 
 def test_a_model_that_was_not_adopted_is_held_against_the_one_that_is(bench):
@@ -91,7 +91,7 @@ def test_a_model_that_was_not_adopted_is_held_against_the_one_that_is(bench):
     label_some(wb)
     run = wb.finetune(epochs=3, adopt="never")
     flips = wb.models.flips(after=run.model)
-    assert (flips.before, flips.after) == (wb.shelf.adopted, run.model)
+    assert (flips.before, flips.after) == (wb.registry.adopted, run.model)
     said = wb.predict().set_index("item_id")["label"]
     assert (said[flips.items["item_id"]].to_numpy() == flips.items["before"]).all()
     wb.adopt(run.model)
@@ -110,7 +110,7 @@ def test_what_a_former_model_said_is_kept_and_not_asked_again(two, monkeypatch):
 
 def test_a_model_whose_weights_are_gone_is_told(two):
     wb, former, _ = two
-    wb.shelf.path(former).unlink()
+    wb.registry.path(former).unlink()
     with pytest.raises(ModelError, match=f"weights of {former} are gone"):
         wb.models.flips()
 
@@ -175,6 +175,6 @@ def test_one_model_alone_has_nothing_to_be_held_against(bench):
     with pytest.raises(BadInput, match="nothing to hold it against"):
         wb.models.flips()
     with pytest.raises(BadInput, match="are one model"):
-        wb.models.flips(wb.shelf.adopted, wb.shelf.adopted)
+        wb.models.flips(wb.registry.adopted, wb.registry.adopted)
     with pytest.raises(ModelError, match="no model yet"):
         bench("q").models.flips()

@@ -1,0 +1,143 @@
+"""The architecture of a project's nets: that of the net a person passed, or the workbench's own small CNN.
+
+`Architecture` makes nets with a given number of outputs, reads weights from disk into one, and wraps a net as a
+`NetPredictor` on the project's pool. It never changes; a net of another build needs a new one (`with_net`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ..errors import BadInput, ImageError, ModelError
+from ..items.pool import Pool
+from .head import n_outputs, with_outputs
+from .nets import empty, holds_kmeans_net, kmeans_net
+from .predict import NetPredictor, load_weights, private_copy, sample_images, small_cnn
+from .preprocess import Preprocess, Probed, as_preprocess
+
+# A frozen backbone is fitted to this many items, drawn by chance.
+N_FITTED = 1_000
+# Largest view of the workbench's own nets, in pixels a side.
+LARGEST_OWN_VIEW = 96
+
+
+class Architecture:
+    """How the nets of one project are built.
+
+    Parameters
+    ----------
+    pool : Pool
+        The items that the nets will see.
+    net : torch.nn.Module or None
+        The architecture, with its first weights; it is copied. None takes the workbench's own small CNN.
+    preprocess : Preprocess, callable or None
+        From an item to the net's view of it; None chooses one that fits.
+    device : str
+        "auto", or what torch.device takes.
+    head : str or None
+        Name of the net's last layer; None finds it. Ignored for the workbench's own nets.
+    seed : int
+        Draws the items to which a frozen backbone is fitted.
+
+    Raises
+    ------
+    ModelError
+        When `net` isn't a net, or can't be copied.
+    """
+
+    def __init__(self, pool: Pool, net: nn.Module | None = None, *,
+                 preprocess: Preprocess | Probed | Callable[[Any], Any] | None = None, device: str = "auto",
+                 head: str | None = None, seed: int = 0) -> None:
+        self.pool, self.device, self.seed = pool, device, seed
+        self.head = None if net is None else head
+        self._net = None if net is None else private_copy(net)
+        self._preprocess = preprocess
+        self._lock = threading.Lock()
+        self._view: Preprocess | Probed | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether the nets are of the workbench's own making; False where a person passed one."""
+        return self._net is None
+
+    @property
+    def first_net(self) -> nn.Module | None:
+        """The net that a person passed, with its first weights; None for the workbench's own."""
+        return self._net
+
+    @property
+    def view(self) -> Preprocess | Probed:
+        """From an item to the nets' view of it; worked out once, from the first items."""
+        with self._lock:
+            if self._view is None:
+                view = as_preprocess(self._preprocess, self._net, sample_images(self.pool))
+                if self._net is None and self._preprocess is None and isinstance(view, Preprocess) \
+                        and max(view.shape) > LARGEST_OWN_VIEW:  # no larger than the workbench's own net is made for
+                    view = Preprocess(LARGEST_OWN_VIEW, channels=view.channels)
+                self._view = view
+            return self._view
+
+    def with_net(self, net: nn.Module) -> Architecture:
+        """The architecture of another net, with this one's preprocessing, device and head."""
+        return Architecture(self.pool, net, preprocess=self._preprocess, device=self.device, head=self.head,
+                            seed=self.seed)
+
+    def fresh(self, n_labels: int, *, seed: int) -> nn.Module:
+        """The net as it was before any training, with this many outputs."""
+        if self._net is None:
+            view = self.view(self._sample())
+            return small_cnn(n_labels, channels=view.shape[0], size=(view.shape[1], view.shape[2]), seed=seed)
+        net = private_copy(self._net)
+        n_old = n_outputs(net, name=self.head)
+        return net if n_old in (None, n_labels) else with_outputs(net, n_labels, old=n_old, seed=seed, name=self.head)
+
+    def frozen(self, n_labels: int, *, seed: int) -> nn.Module:
+        """A net of which only the last layer learns; the rest is fitted to items drawn by chance.
+
+        Raises
+        ------
+        BadInput
+            Where a person passed a net.
+        """
+        if self._net is not None:
+            raise BadInput("start='frozen' is for a workbench without a model of yours; to teach only the last "
+                           "layer of yours, freeze the others: layer.requires_grad_(False).")
+        views = [self.view(self._sample())]
+        for position in np.argsort(self.pool.draws(self.seed))[:N_FITTED].tolist():
+            with suppress(ImageError):
+                views.append(self.view(self.pool.load(position)))
+        return kmeans_net(n_labels, views, seed=seed)
+
+    def restored(self, path: Path, n_labels: int) -> nn.Module:
+        """The net with the weights in a file; ModelError where they don't fit."""
+        if self._net is None and holds_kmeans_net(path):
+            return load_weights(empty(n_labels, channels=self.view(self._sample()).shape[0]), path)
+        return load_weights(self.fresh(n_labels, seed=0), path)
+
+    def builds(self, net: nn.Module, n_labels: int) -> bool:
+        """Whether a net is of this build: it can take the same weights, and does the same with them."""
+        try:
+            ours = private_copy(self.fresh(n_labels, seed=0))
+        except ModelError:
+            return False
+
+        def build(net: nn.Module) -> tuple[object, ...]:
+            return repr(net), {name: (value.shape, value.dtype) for name, value in net.state_dict().items()}
+        return build(ours) == build(net)
+
+    def predictor(self, net: nn.Module, label_ids: Sequence[str]) -> NetPredictor:
+        """A predictor with a copy of this net, on the project's pool."""
+        return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, head=self.head)
+
+    def _sample(self) -> np.ndarray:
+        samples = sample_images(self.pool, n=1)
+        if not samples:
+            raise ModelError("none of the pool's items can be read, so no model can be made for them.")
+        return samples[0]

@@ -1,0 +1,267 @@
+"""Inference with the adopted model: its private copy, and what it was asked so far.
+
+`Inference.ask` fills the stored predictions, from which the queue's order follows; `Inference.embeddings` and
+`Inference.features` describe items as numbers. Several threads may use one `Inference`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ModelError
+from ..items.features import COMPONENTS, OF_EDGES, Pixels, features
+from ..items.pool import Pool
+from ..storage.arrays import Embeddings, Predictions, Ranking, under_today
+from ..taxonomy.history import Lineage
+from ..taxonomy.labels import Taxonomy
+from .predict import NetPredictor
+
+# Items that are predicted before their rows are stored.
+AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The adopted model, with the files that hold its answers.
+
+    Attributes
+    ----------
+    predictor : NetPredictor
+        The private copy of the net.
+    predictions : Predictions
+        Its probabilities for the pool's items.
+    embeddings : Embeddings or None
+        What its last layer read; None where that layer isn't known.
+    """
+
+    predictor: NetPredictor
+    predictions: Predictions
+    embeddings: Embeddings | None
+
+
+class Inference:
+    """The adopted model of a project, and its answers.
+
+    Parameters
+    ----------
+    pool : Pool
+        The items.
+    folder : Path
+        Where predictions are stored, a folder per model version.
+    ranking : Ranking
+        Scores items by the adopted model's predictions.
+    use_predictions : callable
+        Called with the `Predictions` of a model when it is adopted; makes `ranking` use them, and tells listeners.
+    lineage : callable
+        Gives the `Lineage` of today.
+    seed : int
+        Of the components of pixels, and of items drawn by chance.
+
+    Attributes
+    ----------
+    missing : str or None
+        Why the adopted model can't be used, where the log names one that could not be opened.
+    """
+
+    def __init__(self, pool: Pool, folder: Path, *, ranking: Ranking,
+                 use_predictions: Callable[[Predictions], None], lineage: Callable[[], Lineage], seed: int) -> None:
+        self.pool, self.seed = pool, seed
+        self.missing: str | None = None
+        self._folder, self._ranking = folder, ranking
+        self._use_predictions, self._lineage = use_predictions, lineage
+        self._lock = threading.RLock()
+        self._adopted: Adopted | None = None
+        self._pixels: dict[bool, Pixels] = {}
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Today's taxonomy."""
+        return self._lineage().today
+
+    @property
+    def adopted(self) -> Adopted:
+        """The adopted model; ModelError where there is none."""
+        adopted = self._adopted
+        if adopted is None:
+            raise ModelError(self.missing or
+                             "there is no model yet; pass model=... to the workbench, or fine-tune first.")
+        return adopted
+
+    @property
+    def predictor(self) -> NetPredictor:
+        """The adopted model's private copy; ModelError where there is none."""
+        return self.adopted.predictor
+
+    @property
+    def version(self) -> str | None:
+        """The adopted model's version, or None."""
+        return None if self._adopted is None else self._adopted.predictor.version
+
+    def use(self, predictor: NetPredictor) -> None:
+        """Answer with this model from now on."""
+        with self._lock:
+            predictions = self._predictions_of(predictor)
+            embeddings = None if predictor.head is None else Embeddings(predictions, head=predictor.head)
+            self._adopted, self.missing = Adopted(predictor, predictions, embeddings), None
+            self._use_predictions(predictions)
+
+    def require_model(self) -> None:
+        """Raise ModelError where there is no adopted model; the message says how to get one."""
+        self.adopted  # noqa: B018 - a property that raises
+
+    def ask(self, positions: np.ndarray) -> None:
+        """Have the adopted model predict those of these items that it wasn't asked about yet.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n,)
+            Of the items in the pool.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when it can't be used.
+        """
+        missing = self.adopted.predictions.missing(positions)
+        for start in range(0, len(missing), AT_ONCE):
+            self._predict(missing[start:start + AT_ONCE])
+
+    def _predict(self, positions: np.ndarray) -> None:
+        adopted = self.adopted
+        probs, embedded = adopted.predictor.predict_and_embed(positions.tolist())
+        if adopted.embeddings is not None:
+            adopted.embeddings.put(positions, embedded)
+        with self._lock:
+            if self._ranking.predictions is adopted.predictions:
+                self._ranking.put(positions, probs, self._lineage())
+            else:  # another model was adopted meanwhile: these answers aren't its
+                adopted.predictions.put(positions, probs)
+
+    def probs(self, positions: np.ndarray, *, predictor: NetPredictor | None = None) -> np.ndarray:
+        """A model's probabilities for some items, over today's labels; items it wasn't asked about yet are predicted.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n,)
+            Of the items in the pool.
+        predictor : NetPredictor or None
+            Another model than the adopted one. Its answers are stored by its version, as the adopted one's are.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_labels)
+            Rows sum to 1; NaN where an item can't be read.
+        """
+        if predictor is None or predictor.version == self.version:
+            self.ask(positions)
+            predictions = self.adopted.predictions
+        else:
+            predictions = self._predictions_of(predictor)
+            missing = predictions.missing(positions)
+            for start in range(0, len(missing), AT_ONCE):
+                some = missing[start:start + AT_ONCE]
+                predictions.put(some, predictor.predict(some.tolist()))
+        return under_today(predictions.probs[positions], predictions.label_ids, self._lineage())
+
+    def embeddings(self, positions: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """What the adopted model's last layer reads of some items.
+
+        Parameters
+        ----------
+        positions : sequence of int or None
+            Of the items in the pool; None gives all of them, as far as the model was asked.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_features)
+            NaN where an item can't be read, and where the model wasn't asked and no positions were named.
+
+        Raises
+        ------
+        ModelError
+            Without a model, or when its last layer has to be named.
+        """
+        adopted = self.adopted
+        predictor, stored = adopted.predictor, adopted.embeddings
+        if stored is None:
+            return predictor.embed([])  # raises, and names the remedy
+        if positions is None:
+            if not stored.n_features and (first := predictor.embed(range(min(10, len(self.pool))))).shape[1]:
+                stored.put(range(len(first)), first)
+            return stored.get()
+        positions = np.asarray(positions, np.int64)
+        missing, rows = stored.missing(positions), stored.get(positions)
+        fresh = predictor.embed(missing.tolist())
+        if fresh.shape[1]:
+            stored.put(missing, fresh)
+            if rows.shape[1] != fresh.shape[1]:
+                rows = np.full((len(positions), fresh.shape[1]), np.nan, np.float32)
+            rows[np.isin(positions, missing)] = fresh
+        return rows
+
+    def stored_embeddings(self, positions: np.ndarray | None = None, *, n: int | None = None) -> np.ndarray | None:
+        """Embeddings that are stored already: of these items, with NaN elsewhere, or of n items spread over the pool.
+
+        None without a model, where its last layer isn't known, and where no embedding is stored.
+        """
+        adopted = self._adopted
+        stored = None if adopted is None else adopted.embeddings
+        if stored is None or not stored.n_features:
+            return None
+        return stored.get(positions) if n is None else stored.some(n)
+
+    def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Descriptions of some items: the model's embedding, where there is one, beside the components of the pixels
+        and of their edges (`hitl_widgets.items.features`).
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_features)
+            NaN where an item can't be read.
+        """
+        blocks = [self.pixels(positions), self.pixels(positions, edges=True)]
+        if self._adopted is not None and self._adopted.embeddings is not None:
+            blocks.insert(0, self.embeddings(positions))
+        return features(*blocks)
+
+    def pixels(self, positions: Sequence[int] | np.ndarray, *, edges: bool = False) -> np.ndarray:
+        """Components of some items' pixels, no model needed: float32, shape (n, at most 50); or of their edges, at
+        most 100. NaN where an item can't be read."""
+        with self._lock:
+            if edges not in self._pixels:
+                self._pixels[edges] = Pixels(self.pool, n=OF_EDGES if edges else COMPONENTS, edges=edges,
+                                             seed=self.seed)
+        return self._pixels[edges].of(positions)
+
+    def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
+        """The labels of a model that make up one of today's labels; none where today has no such label.
+
+        Raises
+        ------
+        ModelError
+            Where the model can't tell the label from others, because it is older.
+        """
+        lineage = self._lineage()
+        today = lineage.today
+        if predictor.label_ids == today.label_ids:
+            return (label_id,) if label_id in predictor.label_ids else ()
+        if label_id not in today.label_ids:
+            return ()
+        shares = lineage.columns(predictor.label_ids)[:, today.label_ids.index(label_id)]
+        name = today.name_of(label_id)
+        if not shares.any():
+            raise ModelError(f"label {name!r} is newer than the model {predictor.version}, which knows nothing of it. "
+                             "Fine-tune, then ask again.")
+        if (shares[shares > 0] != 1).any():
+            raise ModelError(f"the model {predictor.version} is older than the split that made label {name!r}, and "
+                             "can't tell it from the others. Fine-tune, then ask again.")
+        return tuple(label for label, share in zip(predictor.label_ids, shares, strict=True) if share)
+
+    def _predictions_of(self, predictor: NetPredictor) -> Predictions:
+        return Predictions(self._folder, model=predictor.version, label_ids=predictor.label_ids,
+                           ids_digest=self.pool.digest, n_items=len(self.pool), recipe=predictor.recipe)

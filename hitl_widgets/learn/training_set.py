@@ -1,0 +1,114 @@
+"""What a fine-tuning run learns from and is measured by: the training set, the reference labels and the feedback.
+
+`gather` collects all three from a project; `training_set` makes the first alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from ..errors import BadInput
+from ..project.project import Project
+from ..taxonomy.labels import Taxonomy
+from .feedback import Feedback, feedback_of
+from .registry import Registry
+from .soft_labels import soft_labels
+from .train import SMOOTHING, LabelledImages
+
+Certainty = Literal["weight", "soft", "off"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data of one run.
+
+    Attributes
+    ----------
+    items : LabelledImages
+        What it learns from; at least one item.
+    reference : mapping of str to str
+        item_id -> label_id of the items that measure: gold, and hold-out items that were answered blind.
+    reference_positions : ndarray of int
+        Where these items are in the pool.
+    feedback : Feedback or None
+        The regions that people marked; None where there are none.
+    why_no_reference : str
+        The reason why nothing measures, for where `reference` is empty.
+    """
+
+    items: LabelledImages
+    reference: Mapping[str, str]
+    reference_positions: np.ndarray
+    feedback: Feedback | None
+    why_no_reference: str
+
+
+def gather(project: Project, registry: Registry, *, certainty: Certainty | str = "weight") -> Data:
+    """Collect the data of a run; BadInput when there is no annotation to learn from."""
+    items = training_set(project, registry, certainty=certainty)
+    if not len(items):
+        raise BadInput("there are no annotations to learn from yet; label some items of the queue first, or bring "
+                       "labels with wb.import_annotations(df). Hold-out and gold items measure, they never teach.")
+    why = "no hold-out item has been answered yet; the queue mixes them in" if project.settings["holdout"] else \
+        "this project has no hold-out, and no gold"
+    reference = project.reference()
+    return Data(items, reference, project.pool.positions(list(reference)),
+                feedback_of(project, items, registry.architecture.view), why)
+
+
+def training_set(project: Project, registry: Registry, *, certainty: Certainty | str = "weight") -> LabelledImages:
+    """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
+
+    An answer that an edit left in doubt, and one that is an inner node, is learnt as one of several candidates
+    (`LabelledImages.candidates`).
+
+    Parameters
+    ----------
+    project : Project
+        Has the annotations.
+    registry : Registry
+        Builds the nets that will see the items.
+    certainty : str
+        With "weight" an item counts by its annotators' certainty (`consensus.label_weights`), with "off" by the share
+        of them that agree, whatever their certainty. With "soft" its target is its row of `soft_labels`.
+
+    Raises
+    ------
+    BadInput
+        When `certainty` is none of these.
+    ItemChanged
+        When an item isn't what the person saw.
+    """
+    if certainty not in get_args(Certainty):
+        raise BadInput(f"certainty is {certainty!r}; one of {', '.join(get_args(Certainty))} is expected.")
+    taxonomy, narrowed = project.taxonomy, project.narrowed_answers()
+    label_ids = taxonomy.label_ids
+    targets: Sequence[str] | np.ndarray
+    if certainty == "soft":
+        soft = soft_labels(project, registry.untrained_embeddings)
+        narrowed = narrowed[~narrowed["item_id"].isin(soft.item_ids)]
+        any_of = [[float(label_id in some) / len(some) for label_id in label_ids] for some in narrowed["label_ids"]]
+        probs = np.array([*soft.probs, *any_of]).reshape(-1, len(label_ids))
+        positions, weights = soft.positions, [1.0] * len(soft.positions)
+        labels = [label_ids[top] for top in soft.probs.argmax(axis=1)]
+        targets = (1 - SMOOTHING) * probs + SMOOTHING / len(label_ids)  # smoothed as any answer is
+    else:
+        answers = project.training_answers()
+        positions, labels = answers["position"].tolist(), answers["label_id"].tolist()
+        weights = answers["share" if certainty == "off" else "weight"].tolist()
+        targets = labels + [some[0] for some in narrowed["label_ids"]]
+    weights += [1.0] * len(narrowed) if certainty == "off" else narrowed["weight"].tolist()
+    candidates = {label_id: _candidates(taxonomy, label_id) for label_id in label_ids}
+    return LabelledImages(project.pool, positions + narrowed["position"].tolist(), targets, label_ids,
+                          preprocess=registry.architecture.view, weights=weights,
+                          candidates=[candidates[label_id] for label_id in labels] + narrowed["label_ids"].tolist(),
+                          names=[taxonomy.name_of(label_id) for label_id in label_ids])
+
+
+def _candidates(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
+    """The labels that an answer may mean: itself and, for an inner node, those below it."""
+    return (label_id, *(label.id for label in taxonomy.below(label_id)))
