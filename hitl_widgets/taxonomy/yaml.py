@@ -129,8 +129,6 @@ class _List(list[Any]):
 
 
 class _Map(dict[Any, Any]):
-    key: _Text | None = None
-
     def __init__(self, values: Mapping[Any, Any] | None = None, *, line: int = 0) -> None:
         super().__init__(values or {})
         self.line = line
@@ -144,6 +142,27 @@ def shown(value: Any) -> str:
     """How to call a value in a message."""
     kind = {_List: "a list", _Map: "a mapping"}.get(type(value))
     return kind or (repr(str(value)) if isinstance(value, str) else f"{value!r} ({type(value).__name__})")
+
+
+class _Loader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
+    """Scalars are text, and everything knows its line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> _Text | _List | _Map:
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.SequenceNode):
+            return _List(map(self.construct_object, node.value), line=line)
+        if isinstance(node, yaml.ScalarNode):
+            text = _Text(node.value)
+            text.line = line
+            return text
+        table = _Map(line=line)
+        for name, value in ((self.construct_object(name), value) for name, value in node.value):
+            if not isinstance(name, _Text):
+                raise fault(name, f"{shown(name)} stands where a name is expected.")
+            if name in table:
+                raise fault(name, f"{str(name)!r} is given twice; leave one out.")
+            table[name] = self.construct_object(value)
+        return table
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -168,31 +187,10 @@ def _is_text(source: Any) -> bool:
 
 
 def _load(text: str) -> Any:
-    """The text's one document, with all scalars as text.
-
-    Built from the parser's events, without recursion: nothing is resolved or constructed; aliases, by which a short
-    text can stand for gigabytes, are refused.
-    """
-    documents = _List()
-    stack: list[_List | _Map] = [documents]
+    """Read the text's one document; every scalar in it is text."""
     try:
-        for event in yaml.parse(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader)):
-            line = event.start_mark.line + 1  # type: ignore[union-attr]
-            if isinstance(event, yaml.AliasEvent):
-                raise fault(line, f"the alias *{event.anchor} can't be used here; write out what it stands for.")
-            if isinstance(event, yaml.CollectionEndEvent):
-                stack.pop()
-            elif isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
-                if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-                    raise fault(line, f"the tag {event.tag!r} can't be used here; leave it out.")
-                value = _Text(event.value) if isinstance(event, yaml.ScalarEvent) else \
-                    _Map() if isinstance(event, yaml.MappingStartEvent) else _List()
-                value.line = line
-                _place(value, stack[-1])
-                if not isinstance(value, _Text):
-                    stack.append(value)
-                if len(stack) > 2 * MAX_DEPTH + 4:
-                    raise too_deep(line)
+        _check_events(text)
+        documents = list(yaml.load_all(text, Loader=_Loader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or error
@@ -202,17 +200,21 @@ def _load(text: str) -> Any:
     return documents[0]
 
 
-def _place(value: _Text | _List | _Map, inside: _List | _Map) -> None:
-    if isinstance(inside, _List):
-        inside.append(value)
-    elif inside.key is not None:
-        inside[inside.key], inside.key = value, None
-    elif not isinstance(value, _Text):
-        raise fault(value, f"{shown(value)} stands where a name is expected.")
-    elif value in inside:
-        raise fault(value, f"{str(value)!r} is given twice; leave one out.")
-    else:
-        inside.key = value
+def _check_events(text: str) -> None:
+    """Refuse aliases, by which a short text can stand for gigabytes, tags, and deep nesting before it is built."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.NodeEvent):
+            line = event.start_mark.line + 1  # type: ignore[union-attr]
+            if isinstance(event, yaml.AliasEvent):
+                raise fault(line, f"the alias *{event.anchor} can't be used here; write out what it stands for.")
+            if event.tag not in (None, "!", "tag:yaml.org,2002:str"):  # type: ignore[attr-defined]
+                raise fault(line, f"the tag {event.tag!r} can't be used here; leave it out.")  # type: ignore[attr-defined]
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            if depth > 2 * MAX_DEPTH + 3:
+                raise too_deep(line)
 
 
 def _arguments(value: Any) -> dict[str, Any]:

@@ -571,10 +571,10 @@ def test_only_what_is_in_doubt_is_presumed_and_only_one_of_what_it_may_be(projec
 
 def test_before_anything_is_presumed_thirty_random_checks_tell_how_wrong_it_would_be(greys):
     truth = {f"g{k:02}": shade_of(f"g{k:02}") for k in range(65)}
-    assert greys.presume().estimate is None
+    assert greys.edits.presume().estimate is None
     for k in (*range(5), *range(30, 35)):
         greys.decide(f"g{k:02}", label=truth[f"g{k:02}"])
-    proposed = greys.presume(tolerance=0.2)
+    proposed = greys.edits.presume(tolerance=0.2)
     assert (len(proposed.checks), proposed.estimate.verdict, proposed.taken) == (30, "more", ())
     assert len(proposed.labels) > 40
     asked = greys.next(40, queue="relabel")
@@ -583,9 +583,9 @@ def test_before_anything_is_presumed_thirty_random_checks_tell_how_wrong_it_woul
     assert set(greys.annotations()["status"]) == {"decided", "to_review"}
 
     hw.simulate(greys, truth, n=20, error=0, queue="relabel")
-    assert len(greys.presume().checks) == 10
+    assert len(greys.edits.presume().checks) == 10
     hw.simulate(greys, truth, n=10, error=0, queue="relabel")
-    said = greys.presume()
+    said = greys.edits.presume()
     assert (said.estimate.verdict, said.estimate.n_checked, said.estimate.n_wrong) == ("good", 30, 0)
     assert len(said.taken) == len(proposed.labels) - 30
     frame = greys.annotations()
@@ -598,14 +598,14 @@ def test_before_anything_is_presumed_thirty_random_checks_tell_how_wrong_it_woul
 def test_what_was_checked_and_found_wrong_is_not_presumed(greys):
     for k in (*range(5), *range(30, 35)):
         greys.decide(f"g{k:02}", label=shade_of(f"g{k:02}"))
-    proposed = greys.presume(tolerance=0.1)
+    proposed = greys.edits.presume(tolerance=0.1)
     for k, item_id in enumerate(proposed.checks):
         right = proposed.labels[item_id]
         if k % 5 == 4:
             greys.decide(item_id, "skip")
         else:
             greys.decide(item_id, label={"dark": "bright", "bright": "dark"}[right] if k % 5 < 3 else right)
-    said = greys.presume()
+    said = greys.edits.presume()
     assert (said.estimate.verdict, said.estimate.n_wrong, said.taken) == ("bad", 24, ())
     assert "presumed" not in set(greys.annotations()["status"])
 
@@ -613,9 +613,9 @@ def test_what_was_checked_and_found_wrong_is_not_presumed(greys):
 def test_a_proposal_falls_with_the_edit_that_it_is_about(greys):
     for k in (*range(5), *range(30, 35)):
         greys.decide(f"g{k:02}", label=shade_of(f"g{k:02}"))
-    greys.presume()
+    greys.edits.presume()
     greys.revert(greys.edits()["id"].iloc[-1])
-    assert greys.presume().estimate is None
+    assert greys.edits.presume().estimate is None
     assert greys.next(10, queue="relabel").ids == []
 
 
