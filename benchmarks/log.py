@@ -22,7 +22,7 @@ import numpy as np
 from hitl_widgets.events import Event, canonical, decided
 from hitl_widgets.records import Decision, Seen, new_id
 from hitl_widgets.storage.log import Log
-from hitl_widgets.storage.schema import BUSY_S
+from hitl_widgets.storage.sqlite import BUSY_S
 
 LABELS = [f"L{i:010x}" for i in range(10)]
 

@@ -62,7 +62,7 @@ def a_log(folder: Path, n_items: int, n_edits: int) -> None:
         if k % 10 == 9:
             wb.revert(made.id)
     versions = [(version, taxonomy.label_ids) for version, taxonomy in wb.project.lineage.versions.items()]
-    engine, seq = wb.project.log._engine, wb.project.log.last_seq()
+    engine, seq = wb.project.log._database.reader, wb.project.log.last_seq()
     wb.close()
     for start in range(0, n_items, 50_000):
         acts = []

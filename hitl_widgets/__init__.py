@@ -32,13 +32,12 @@ if TYPE_CHECKING:
     from .records import Prediction as Prediction
     from .records import Region as Region
     from .records import Seen as Seen
+    from .records import __version__ as __version__
     from .report.flips import Flips as Flips
     from .report.progress import Progress as Progress
     from .taxonomy.labels import Label as Label
     from .taxonomy.labels import Taxonomy as Taxonomy
     from .workbench import Workbench as Workbench
-
-__version__ = "0.1.0.dev0"
 
 # Where each public name is defined.
 _HOME = {"Applied": "project.impact", "Attribution": "records", "Calibration": "quality.calibration",
@@ -48,7 +47,7 @@ _HOME = {"Applied": "project.impact", "Attribution": "records", "Calibration": "
          "Prediction": "records", "Preprocess": "learn.preprocess", "Presumption": "project.auto_label",
          "Preview": "project.impact", "Progress": "report.progress", "Region": "records", "Reliance": "learn.reliance",
          "Run": "learn.run", "Seen": "records", "Taxonomy": "taxonomy.labels", "Workbench": "workbench",
-         "simulate": "project.simulation"}
+         "__version__": "records", "simulate": "project.simulation"}
 _MODULES = ("edits", "errors")
 
 __all__ = ["Applied", "Attribution", "Calibration", "Decision", "Estimate", "Explanations", "Flips", "Item", "Items",

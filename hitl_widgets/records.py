@@ -29,6 +29,9 @@ CLOSING: frozenset[str] = frozenset({"accept", "correct", "answer", "unsure"})
 LABELLING: frozenset[str] = frozenset({"accept", "correct", "answer"})
 FLAGS: tuple[str, ...] = get_args(Flag)
 
+# The version of this package; `hitl_widgets.__version__` is the same.
+__version__ = "0.1.0.dev0"
+
 _ID = re.compile(r"[0-9A-Za-z_.:-]{8,80}\Z")
 
 

@@ -1,16 +1,14 @@
-"""Is a log's file whole, and which copy can stand in for it?
+"""Checked copies of a SQLite file, and the error that names the newest good one.
 
-Read `snapshot` and `damaged` first: one makes a copy that is known to be good, the other turns a log that can't be
-read into an error that names the newest such copy. All of this is SQLite's own: a server keeps its copies itself.
+`snapshot` writes a copy that is known to be good; `damaged` is the error for a log that can't be read. A server keeps
+its copies itself, so this belongs to SQLite alone.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timezone
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import BadInput, LogDamaged
+from .files import write_whole
 
 KEPT = 10
 
@@ -34,23 +33,23 @@ class Copy(NamedTuple):
 
 
 def fault(connection: sqlite3.Connection) -> str | None:
-    """What is wrong with a database's pages, in SQLite's words; None when they are whole.
+    """The first fault in a database's pages, in SQLite's words; None when all are whole.
 
     Reads every page: about 0.1 s for 100,000 decisions.
     """
     try:
-        said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        words = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise  # no room, or held by others: not the pages' fault
-        said = str(error)
-    return None if said == "ok" else " ".join(said.replace("***", "").split())
+        words = str(error)
+    return None if words == "ok" else " ".join(words.replace("***", "").split())
 
 
 def n_decisions(path: Path) -> int | None:
-    """How many decisions a copy holds; None when it is damaged."""
+    """Number of decisions in a copy; None when it is damaged."""
     try:
-        # immutable: a copy is looked at without leaving a lock or a journal beside it.
+        # immutable: the copy is read without leaving a lock or a journal beside it.
         with closing(sqlite3.connect(path.resolve().as_uri() + "?immutable=1", uri=True)) as connection:
             if fault(connection) is None:
                 return int(connection.execute("SELECT count(*) FROM event WHERE kind = 'decided'").fetchone()[0])
@@ -60,7 +59,7 @@ def n_decisions(path: Path) -> int | None:
 
 
 def snapshot(source: sqlite3.Connection, path: Path) -> Path:
-    """Write a consistent, checked copy of a database to `path`, which then holds all of it, or what it held before.
+    """Write a consistent, checked copy of a database to `path`; if it fails, `path` holds what it held before.
 
     Writers wait while the database is read: about 0.1 s for 100,000 decisions.
 
@@ -71,20 +70,15 @@ def snapshot(source: sqlite3.Connection, path: Path) -> Path:
     OSError, sqlite3.Error
         If it can't be written.
     """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        with closing(sqlite3.connect(part)) as target:
-            source.backup(target)
-            if said := fault(target):
-                raise LogDamaged(said)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with write_whole(path) as part, closing(sqlite3.connect(part)) as target:
+        source.backup(target)
+        if words := fault(target):
+            raise LogDamaged(words)
     return path
 
 
 def keep(source: sqlite3.Connection, folder: Path, name: str, *, made_at: datetime) -> Path:
-    """Put a copy into the folder and drop all but the newest `KEPT`."""
+    """Put a copy into the folder and delete all but the newest `KEPT`."""
     if not _NAME.match(name):
         raise BadInput(f"copy name {name!r} can't be used: 1 to 80 letters, digits or _ . - are expected.")
     folder.mkdir(exist_ok=True)
@@ -95,7 +89,7 @@ def keep(source: sqlite3.Connection, folder: Path, name: str, *, made_at: dateti
 
 
 def listed(folder: Path) -> Iterator[Copy]:
-    """The copies in a folder, newest first. Each is read in full as it is asked for, to know that it is good."""
+    """The copies in a folder, newest first. Each is read in full when its turn comes, to know that it is good."""
     for made_at, path in _stamped(folder):
         yield Copy(path, n_decisions(path), made_at)
 
@@ -111,14 +105,14 @@ def _stamped(folder: Path) -> Iterator[tuple[datetime, Path]]:
 
 def damaged(log: Path, folder: Path, why: str) -> LogDamaged:
     """The error for a log that can't be read: which copy is the newest good one, what it holds, how to go on."""
-    said = f"the log {log} can't be read ({why}). It was left as it is. "
+    problem = f"the log {log} can't be read ({why}). It was left as it is. "
     good = next((copy for copy in listed(folder) if copy.n_decisions is not None), None)
     if good is None:
-        return LogDamaged(said + "There is no good copy beside it. Keep the file: the sqlite3 program's '.recover' "
+        return LogDamaged(problem + "There is no good copy beside it. Keep the file: the sqlite3 program's '.recover' "
                                  "may still get decisions out of it.")
     from_, to = shlex.quote(str(good.path)), shlex.quote(str(log))
-    # The journal goes first: left behind, it would be played back into the copy.
+    # The journal is removed first: left behind, SQLite would play it back into the copy.
     return LogDamaged(
-        f"{said}The newest good copy is {good.path}, made {good.made_at:%Y-%m-%d %H:%M} UTC, with "
+        f"{problem}The newest good copy is {good.path}, made {good.made_at:%Y-%m-%d %H:%M} UTC, with "
         f"{good.n_decisions:,} decisions. To go on from it, close every notebook on this project and run: "
         f"mv {to} {to}.damaged; rm -f {to}-journal; cp {from_} {to}")

@@ -1,17 +1,15 @@
-"""How does the log lie in a database?
+"""The log's tables in a database, and the rows of events and annotations.
 
-`EVENT` is the log itself; `ANNOTATION` keeps what stands, in the same transactions. Read `row_of` and `event_of`
-first: they turn an event into a row and back. `connect` opens SQLite so that a commit is on the disk.
+`EVENT` is the log itself; `ANNOTATION` keeps the decisions that stand, brought up to date in the same transactions.
+`row_of` and `event_of` turn an event into a row and back.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,10 +17,6 @@ from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Tab
 
 from ..errors import BadInput
 from ..events import Event, canonical
-from ..records import new_id
-
-SCHEMA = 1
-BUSY_S = 10.0
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
@@ -32,6 +26,14 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 TABLES = MetaData()
 
 ABOUT = Table("about", TABLES, Column("name", String, primary_key=True), Column("value", String, nullable=False))
+
+MIGRATION = Table(
+    "migration", TABLES,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False),
+    Column("package", String, nullable=False),  # the version of this package that took the step
+    Column("applied_at", BigInteger, nullable=False),
+)
 
 EVENT = Table(
     "event", TABLES,
@@ -84,12 +86,12 @@ def microseconds(at: datetime) -> int:
 
 
 def row_of(event: Event) -> dict[str, Any]:
-    """The row of an event that isn't stored yet: without `seq` and `stored_at`.
+    """The row of `EVENT` for an event that isn't stored yet: without `seq` and `stored_at`.
 
     Raises
     ------
     BadInput
-        If the body isn't plain JSON, lacks what its kind needs, or holds text that no file can keep.
+        If the body isn't plain JSON, lacks what its kind needs, or holds text that can't be encoded.
     """
     if not _well_formed(event):
         raise BadInput(f"event {event.id!r} of kind {event.kind!r} isn't formed as one: a text item_id is expected, "
@@ -112,20 +114,20 @@ def _well_formed(event: Event) -> bool:
             or not isinstance(event.body.get("verdict" if event.kind == "decided" else "decision_id"), str):
         return False
     try:
-        # It may come to stand only later, when another is taken back; that undo must not be what fails.
+        # A decision may come to stand only later, when another is taken back; that undo must not fail.
         return event.kind == "retracted" or all(map(_PLAIN.__contains__, map(type, annotation_of(event).values())))
     except (AttributeError, TypeError):
         return False
 
 
 def event_of(row: Sequence[Any]) -> Event:
-    """The event that a row of `EVENT` tells of."""
+    """The event in a row of `EVENT`, whose columns come in the table's order."""
     return Event(seq=row[0], id=row[1], kind=row[2], annotator=row[3], item_id=row[4], body=json.loads(row[7]),
                  acted_at=_EPOCH + row[5] * _MICROSECOND, stored_at=_EPOCH + row[6] * _MICROSECOND)
 
 
 def annotation_of(decision: Event | None) -> dict[str, Any]:
-    """What `ANNOTATION` says of the decision that stands, as decided; empty columns when none does."""
+    """The row of `ANNOTATION` for the decision that stands, if any, without the first three columns."""
     if decision is None:
         return dict.fromkeys(ANNOTATION.c.keys()[3:])
     body = decision.body
@@ -140,7 +142,7 @@ def annotation_of(decision: Event | None) -> dict[str, Any]:
 
 def add(conn: sa.Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows that name every column of the table."""
-    # By the driver's own hand: for a large import, Core's care for each value costs as much again as the insert.
+    # Straight to the driver: for a large import, Core's processing of each value takes as long again as the insert.
     names = table.c.keys()
     conn.exec_driver_sql(_insertion(table, conn.dialect),
                          [tuple(row[name] for name in names) for row in rows] if conn.dialect.positional else rows)
@@ -156,65 +158,3 @@ def about_of(conn: sa.Connection) -> dict[str, str]:
     if not sa.inspect(conn).has_table(ABOUT.name):
         return {}
     return {row.name: row.value for row in conn.execute(sa.select(ABOUT))}
-
-
-def make(conn: sa.Connection) -> tuple[dict[str, str], bool]:
-    """Make the tables, unless another process was quicker: what `about_of` then says, and whether they were made."""
-    if about := about_of(conn):
-        return about, False
-    TABLES.create_all(conn)
-    about = {"id": new_id(), "schema": str(SCHEMA)}
-    add(conn, ABOUT, [{"name": name, "value": value} for name, value in about.items()])
-    return about, True
-
-
-def connect(log: Path) -> sa.Engine:
-    """An engine on a SQLite file. A statement waits up to `BUSY_S` for another process."""
-    url = sa.URL.create("sqlite", database=str(log.absolute()))
-    return sa.create_engine(url, connect_args={"timeout": BUSY_S, "factory": _Connection},
-                            max_overflow=-1)  # a thread never waits for another thread's connection
-
-
-def make_durable(engine: sa.Engine) -> sa.Engine:
-    """Have every commit reach the disk; returns a view of the engine whose transactions wait their turn to write."""
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _on_connect)
-        sa.event.listen(engine, "begin", _on_begin)
-    return engine.execution_options(hitl_writes=True)
-
-
-class _Connection(sqlite3.Connection):
-    """A connection that lets go of the file whenever it is rolled back or closed.
-
-    After an interrupt the traceback, which IPython keeps, holds on to the cursor that was at work. From Python 3.11 on
-    such a cursor outlives its connection, and SQLite's lock with it: nobody could write until the next traceback.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._cursors: list[sqlite3.Cursor] = []
-
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        self._cursors.append(super().cursor(*args, **kwargs))
-        return self._cursors[-1]
-
-    def rollback(self) -> None:
-        while self._cursors:
-            self._cursors.pop().close()
-        super().rollback()
-
-    def close(self) -> None:
-        self.rollback()
-        super().close()
-
-
-def _on_connect(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself: _on_begin does
-    for pragma in ("journal_mode = PERSIST", "synchronous = FULL", "fullfsync = ON", "cell_size_check = ON"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _on_begin(conn: sa.Connection) -> None:
-    # A deferred BEGIN lets two writers read first and then collide; this one waits before it reads.
-    if conn.get_execution_options().get("hitl_writes"):
-        conn.exec_driver_sql("BEGIN IMMEDIATE")

@@ -237,7 +237,7 @@ def test_a_few_columns_of_the_annotations_can_be_had_by_themselves(log: Log):
     found = log.annotations(columns=["label"])
     assert set(found) == {"seq", "item_id", "annotator", "decision_id", "label"}
     assert (found["item_id"], found["label"]) == (["img-2"], ["dog"])
-    assert log.annotations(1, columns=["flags", "hidden"])["flags"] == [()]
+    assert log.annotations(columns=["flags", "hidden"])["flags"] == [()]
 
 
 def test_annotations_of_an_empty_log_are_empty_columns(log: Log):
@@ -252,11 +252,12 @@ def test_what_changed_since_can_be_read_by_itself(log: Log):
     seq = log.last_seq()
     log.append(decision("d", "img-1", "ann", "dog", minute=1), taking_back(other))
     assert sorted(log.changed_items(seq)) == ["img-1", "img-2"]
-    changed = log.annotations(seq)
+    changed = log.changed_annotations(seq, ["img-1"], columns=["label"])
     assert sorted(zip(changed["item_id"], changed["annotator"], changed["label"], strict=True)) == [
-        ("img-1", "ann", "dog"), ("img-1", "bob", "cat")]
+        ("img-1", "ann", "dog"), ("img-1", "bob", "cat"), ("img-2", "ann", None)]
+    assert log.changed_annotations(seq, columns=["label"])["annotator"] == ["ann", "ann"]
     assert log.changed_items(log.last_seq()) == []
-    assert log.annotations(log.last_seq())["item_id"] == []
+    assert log.changed_annotations(log.last_seq(), columns=["label"])["item_id"] == []
 
 
 def test_an_undo_is_a_change_that_brings_the_former_answer_back(log: Log):
@@ -265,7 +266,7 @@ def test_an_undo_is_a_change_that_brings_the_former_answer_back(log: Log):
     log.append(first, revision)
     seq = log.last_seq()
     log.append(taking_back(revision))
-    assert log.annotations(seq)["label"] == ["cat"]
+    assert log.changed_annotations(seq, columns=["label"])["label"] == ["cat"]
     log.append(taking_back(revision, "again"), taking_back(first))
     assert log.annotations()["label"] == []
     assert log.standing_of("img-1", "ann") is None
@@ -401,7 +402,7 @@ def writer(folder: Path, name: str, n: int) -> subprocess.Popen[str]:
 
 
 def test_every_commit_waits_for_the_disk(log: Log):
-    for engine in (log._engine, log._writer):
+    for engine in (log._database.reader, log._database.writer):
         with engine.connect() as conn:
             asked = [conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
         assert asked == ["persist", 2]  # 2 is FULL
@@ -441,7 +442,8 @@ def test_eight_threads_write_and_read_at_once(log: Log):
             for i in range(15):
                 event, = log.append(decision(f"{name}-{i}", item=f"img-{i}", by=name))
                 assert log.get(event.id) == event
-                assert log.annotations(event.seq - 1)["item_id"].count(f"img-{i}") >= 1
+                changed = log.changed_annotations(event.seq - 1, columns=["label"])
+                assert (f"img-{i}", name) in zip(changed["item_id"], changed["annotator"], strict=True)
                 log.claim([f"img-{i}"], name, seconds=1)
         except BaseException as error:
             failed.append(error)
@@ -489,7 +491,7 @@ def test_what_waits_together_is_committed_together_and_one_threads_mistake_is_it
     assert log.last_seq() == 3
 
     acts = {name: decision(name * 3, by=name) for name in "cdefg"}
-    sa.event.listen(log._engine, "commit", count)
+    sa.event.listen(log._database.reader, "commit", count)
     all_at_once()
     assert n_commits == 1
     assert log.last_seq() == 8
@@ -745,7 +747,7 @@ def test_a_damaged_log_without_copies_says_that_too(tmp_path: Path):
 
 
 def test_a_log_too_large_to_check_at_opening_says_so_when_a_bad_page_is_read_or_copied(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("hitl_widgets.storage.log._CHECKED_AT_OPENING", 0)
+    monkeypatch.setattr("hitl_widgets.storage.sqlite.CHECKED_AT_OPENING", 0)
     with Log(tmp_path) as log:
         log.append(*(decision(item=f"img-{i}") for i in range(300)))
         log.keep_copy("round-1")

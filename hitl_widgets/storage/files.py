@@ -1,0 +1,66 @@
+"""Files in a project's folder, each written whole or not at all.
+
+Use `write_whole` for every file that must never be seen half written.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+POOL_IDS = "pool.ids"
+
+
+@contextmanager
+def write_whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """A new path to write to; its file takes the place of `path` at the end, if nothing was raised.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file shall be. Its folder must exist.
+    durable : bool
+        Wait until the bytes are on the disk. False is quicker, for files that cost only time when they are lost.
+
+    Yields
+    ------
+    Path
+        A path in the same folder, of this process and thread alone. It is removed in the end, whatever happens.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "notes.txt"
+    >>> with write_whole(path) as part:
+    ...     _ = part.write_text("all of it")
+    >>> path.read_text()
+    'all of it'
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    try:
+        yield part
+        if durable:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_pool_ids(folder: Path) -> tuple[str, list[str]]:
+    """The digest and the ids of the pool that was last opened with this folder; ``("", [])`` where none is kept."""
+    try:
+        digest, _, ids = zlib.decompress((folder / POOL_IDS).read_bytes()).partition(b"\0")
+        return digest.decode(), ids.decode().split("\0") if ids else []
+    except (OSError, zlib.error, ValueError):
+        return "", []
+
+
+def write_pool_ids(folder: Path, digest: str, ids: Sequence[str]) -> None:
+    """Keep a pool's digest and ids for `read_pool_ids`."""
+    with write_whole(folder / POOL_IDS) as part:
+        part.write_bytes(zlib.compress("\0".join((digest, *ids)).encode(), 1))

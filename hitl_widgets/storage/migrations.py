@@ -1,0 +1,97 @@
+"""Schema versions: an ordered list of migrations, each committed together with its own record.
+
+`make` makes a log at today's version; `migrate` takes an older one the next step of `MIGRATIONS`. A migration is a
+small function on a connection. It spells the tables that it changes itself, since those of `schema` are today's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from ..errors import StoreError
+from ..records import __version__, new_id
+from .schema import ABOUT, MIGRATION, TABLES, about_of, add, microseconds
+
+
+class Migration(NamedTuple):
+    """One step from the version before to `version`."""
+
+    version: int
+    name: str
+    apply: Callable[[sa.Connection], None]
+
+
+def record_migrations(conn: sa.Connection) -> None:
+    """Add the table of migrations. Its columns never change: every later version of the package reads it."""
+    MIGRATION.create(conn)
+
+
+# Version 1 is the schema of the first logs, which have no table of migrations.
+MIGRATIONS = (Migration(2, "record_migrations", record_migrations),)
+SCHEMA = MIGRATIONS[-1].version
+
+
+def make(conn: sa.Connection, *, at: datetime) -> bool:
+    """Make the tables of a new log; False where another process was quicker."""
+    if about_of(conn):
+        return False
+    TABLES.create_all(conn)
+    add(conn, ABOUT, [{"name": "id", "value": new_id()}, {"name": "schema", "value": str(SCHEMA)}])
+    _record(conn, SCHEMA, "make", at=at)
+    return True
+
+
+def is_current(conn: sa.Connection) -> bool:
+    """Whether a log has today's schema; False where it is older.
+
+    Raises
+    ------
+    StoreError
+        If a newer version of this package changed the log.
+    """
+    schema = int(about_of(conn)["schema"])
+    if schema > SCHEMA:
+        raise StoreError(f"the log {conn.engine.url.database} was written by a newer hitl_widgets"
+                         f"{_last_package(conn)} (schema {schema}; this one, {__version__}, knows {SCHEMA}). "
+                         "Upgrade with: pip install -U hitl-widgets")
+    return schema == SCHEMA
+
+
+def migrate(conn: sa.Connection, *, at: datetime, keep_copy: Callable[[str], object]) -> None:
+    """Take the next step of `MIGRATIONS` that a log needs, if any, in the transaction of this connection.
+
+    Parameters
+    ----------
+    conn : sqlalchemy.Connection
+        In a transaction that no other process can write beside. If it isn't committed, the log stays as it was.
+    at : datetime
+        When, for the record.
+    keep_copy : callable
+        Makes a checked copy of the log, under a name, through another connection. It is called before anything
+        changes; if it raises, nothing changes.
+    """
+    # Read inside the transaction: another process may have taken the step while this one waited.
+    version = int(about_of(conn)["schema"])
+    step = next((migration for migration in MIGRATIONS if migration.version > version), None)
+    if step is None:
+        return
+    keep_copy(f"before-schema-{step.version}")
+    step.apply(conn)
+    _record(conn, step.version, step.name, at=at)
+    conn.execute(sa.update(ABOUT).where(ABOUT.c.name == "schema").values(value=str(step.version)))
+
+
+def _last_package(conn: sa.Connection) -> str:
+    if not sa.inspect(conn).has_table(MIGRATION.name):
+        return ""
+    newest = sa.select(MIGRATION.c.package).order_by(MIGRATION.c.version.desc()).limit(1)
+    return f", version {conn.scalar(newest)}"
+
+
+def _record(conn: sa.Connection, version: int, name: str, *, at: datetime) -> None:
+    add(conn, MIGRATION, [{"version": version, "name": name, "package": __version__,
+                           "applied_at": microseconds(at)}])

@@ -1,0 +1,199 @@
+"""SQLite's own part of the log: connections, pragmas, locks, copies, and its errors in words.
+
+`Database` is all that `log.Log` knows of SQLite; another database is a module beside this one with the same class.
+A commit is on the disk when it returns.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import BadInput, DiskFull, HitlError, LogBusy, LogDamaged, ReadOnly, StoreError
+from . import backups
+from .lock import is_local, take
+
+BUSY_S = 10.0
+# Below this size (bytes) every page is read at opening, which isn't felt. Larger logs are checked whenever a copy is
+# kept.
+CHECKED_AT_OPENING = 64 * 2**20
+
+
+class Database:
+    """The SQLite file of a log.
+
+    Parameters
+    ----------
+    folder : Path
+        The project's folder, absolute; made when it doesn't exist.
+    engine : sqlalchemy.Engine or None
+        Used in place of one made here on ``log.db``.
+    local : callable
+        Says whether a folder's file system keeps its locks. Where it doesn't, one process at a time may open it.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    copies : Path
+        The folder of its copies.
+    reader, writer : sqlalchemy.Engine
+        A transaction of `writer` waits for its turn before it reads.
+
+    Raises
+    ------
+    ReadOnly
+        If the folder or the file can't be written.
+    LogBusy
+        If another process has the folder, and the file system's locks can't be relied on.
+    """
+
+    Error = sqlite3.Error
+
+    def __init__(self, folder: Path, *, engine: sa.Engine | None = None,
+                 local: Callable[[Path], bool] = is_local) -> None:
+        if engine is not None and engine.dialect.name != "sqlite":
+            raise StoreError(f"the engine is for {engine.dialect.name}; the log of a project lies in SQLite.")
+        self.path, self.copies = folder / "log.db", folder / "copies"
+        _check_writable(folder, self.path)
+        self._release = weakref.finalize(self, (lambda: None) if local(folder) else take(folder))
+        self._is_own = engine is None
+        self.reader = engine or _connect(self.path)
+        sa.event.listen(self.reader, "connect", _on_connect)
+        sa.event.listen(self.reader, "begin", _on_begin)
+        self.writer = self.reader.execution_options(hitl_writes=True)
+
+    def close(self) -> None:
+        """Give up the file and its lock. Closing twice is closing once."""
+        if self._is_own:
+            self.reader.dispose()
+        self._release()
+
+    def check_present(self) -> None:
+        """Raise LogDamaged where the file is empty or gone, though there are copies of it."""
+        # SQLite takes an empty file for a new log, and the project would seem to have no decisions.
+        if self._is_own and not self._size() and any(self.copies.glob("*.db")):
+            raise self.damaged("it is empty or gone, though copies were made of it")
+
+    def check_pages(self, conn: sa.Connection) -> None:
+        """Read every page of a small file, and raise LogDamaged where one is damaged."""
+        if self._is_own and self._size() <= CHECKED_AT_OPENING and (fault := backups.fault(_raw(conn))):
+            raise self.damaged(fault)
+
+    def snapshot(self, conn: sa.Connection, path: Path) -> Path:
+        """Write a consistent, checked copy to `path`, where it replaces what is there."""
+        with self._copying():
+            return backups.snapshot(_raw(conn), path)
+
+    def keep_copy(self, conn: sa.Connection, name: str, *, made_at: datetime) -> Path:
+        """Put a checked copy into `copies`, where the newest ten stay."""
+        with self._copying():
+            return backups.keep(_raw(conn), self.copies, name, made_at=made_at)
+
+    @contextmanager
+    def _copying(self) -> Iterator[None]:
+        try:
+            yield
+        except LogDamaged as error:
+            raise self.damaged(str(error)) from error
+        except (OSError, sqlite3.Error) as error:
+            shut = isinstance(error, OSError) or "unable to open" in str(error)
+            raise (ReadOnly if shut else DiskFull)(
+                f"no copy of the log could be written ({error}). The log itself is as it was. "
+                f"{'Choose a folder that you may write to' if shut else 'Make room'}, and try again.") from error
+
+    def damaged(self, why: str) -> LogDamaged:
+        """The error for a file that can't be read; it names the newest good copy."""
+        return backups.damaged(self.path, self.copies, why)
+
+    def explained(self, error: Exception) -> HitlError:
+        """What SQLite or SQLAlchemy raised, as an error of this package that says what to do."""
+        words = str(getattr(error, "orig", error))
+        if isinstance(error, sa.exc.InterfaceError | sa.exc.ProgrammingError):
+            return BadInput(f"the log can't hold one of these values: {words}.")
+        # Told apart by SQLite's words: its codes reach Python from 3.11 on only.
+        if "locked" in words:
+            return LogBusy(f"the log {self.path} was held by another program for {BUSY_S:.0f} s; nothing was stored. "
+                           "Another notebook may be writing a lot, or a backup holds the file. Try again.")
+        if not self.path.exists() or "readonly" in words or "unable to open" in words:
+            return ReadOnly(f"the log {self.path} can't be written ({words}): it was moved or deleted, or its "
+                            "permissions changed; nothing was stored. Put it right and open the project again.")
+        if "full" in words or "disk I/O" in words:
+            return DiskFull(f"the log {self.path} couldn't be written ({words}): the disk is full or failing, or your "
+                            "quota is used up. Nothing was half stored. Make room and try again, without a restart.")
+        if "malformed" in words or "not a database" in words:
+            return self.damaged(words)
+        return StoreError(f"the log {self.path} refused: {words}.")
+
+    def _size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+
+def _check_writable(folder: Path, log: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReadOnly(f"the project folder {folder} can't be made ({error.strerror}). Choose a folder that "
+                       "you may write to.") from error
+    for path in (folder, log):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise ReadOnly(f"{path} can't be written, so no decision could be kept. Change its permissions, or "
+                           "copy the project to a folder of your own and open it there.")
+
+
+def _connect(log: Path) -> sa.Engine:
+    """An engine on a SQLite file. A statement waits up to `BUSY_S` for another process."""
+    url = sa.URL.create("sqlite", database=str(log.absolute()))
+    return sa.create_engine(url, connect_args={"timeout": BUSY_S, "factory": _Connection},
+                            max_overflow=-1)  # a thread never waits for another thread's connection
+
+
+def _raw(conn: sa.Connection) -> sqlite3.Connection:
+    connection = conn.connection.driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that lets go of the file whenever it is rolled back or closed.
+
+    After an interrupt the traceback, which IPython keeps, holds on to the cursor that was at work. From Python 3.11 on
+    such a cursor outlives its connection, and SQLite's lock with it: nobody could write until the next traceback.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._cursors: list[sqlite3.Cursor] = []
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        self._cursors.append(super().cursor(*args, **kwargs))
+        return self._cursors[-1]
+
+    def rollback(self) -> None:
+        while self._cursors:
+            self._cursors.pop().close()
+        super().rollback()
+
+    def close(self) -> None:
+        self.rollback()
+        super().close()
+
+
+def _on_connect(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: _on_begin does
+    for pragma in ("journal_mode = PERSIST", "synchronous = FULL", "fullfsync = ON", "cell_size_check = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _on_begin(conn: sa.Connection) -> None:
+    # A deferred BEGIN lets two writers read first and then collide; this one waits before it reads.
+    if conn.get_execution_options().get("hitl_writes"):
+        conn.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,302 @@
+"""Schema versions: logs of earlier commits open and say the same, or stay as they were."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import zipfile
+from contextlib import closing
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from storage.projects.make_fa1687a import make_net, make_pool
+
+from hitl_widgets.errors import DiskFull, LogDamaged, ReadOnly, StoreError
+from hitl_widgets.events import decided
+from hitl_widgets.project.project import Project
+from hitl_widgets.records import Decision, __version__
+from hitl_widgets.storage.log import Log
+from hitl_widgets.storage.migrations import SCHEMA
+
+PROJECTS = Path(__file__).resolve().parent / "projects"
+NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The project that commit fa1687a made."""
+    with zipfile.ZipFile(PROJECTS / "fa1687a.zip") as archive:
+        archive.extractall(tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture(scope="module")
+def read_then() -> dict[str, Any]:
+    """What commit fa1687a itself read from it."""
+    read: dict[str, Any] = json.loads((PROJECTS / "fa1687a.json").read_text("utf-8"))
+    return read
+
+
+def as_json(frame: pd.DataFrame) -> Any:
+    return json.loads(frame.to_json(orient="split", date_format="iso", date_unit="us", default_handler=str))
+
+
+def content(log: Path) -> dict[str, list[Any]]:
+    """Every table of a log but the record of its migrations, read without this package."""
+    with closing(sqlite3.connect(log)) as connection:
+        names = [name for name, in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names
+                if name not in ("migration", "about")}
+
+
+def schema_of(log: Path) -> int:
+    with closing(sqlite3.connect(log)) as connection:
+        return int(connection.execute("SELECT value FROM about WHERE name = 'schema'").fetchone()[0])
+
+
+def records_of(log: Path) -> list[tuple[int, str, str]]:
+    with closing(sqlite3.connect(log)) as connection:
+        return connection.execute("SELECT version, name, package FROM migration ORDER BY version").fetchall()
+
+
+# A project of an earlier commit
+
+
+def test_a_project_of_commit_fa1687a_opens_and_says_the_same(folder: Path, read_then: dict[str, Any]):
+    assert schema_of(folder / "log.db") == 1
+    project = Project(folder, make_pool(), annotator="ann", seed=3)
+    tables = {"annotations": project.annotations(), "annotations at version 1": project.annotations(taxonomy=1),
+              "history": project.history(), "counts": project.counts(), "consensus": project.consensus(),
+              "edits": project.edits()}
+    for name, frame in tables.items():
+        assert as_json(frame) == read_then["tables"][name], name
+    assert [event.kind for event in project.log.events()] == read_then["events"]
+    assert project.taxonomy.to_yaml() == read_then["taxonomy"]
+    assert [str(id) for id in project.pool.ids[project.queue.holdout]] == read_then["holdout"]
+    assert {item_id: project.taxonomy.name_of(label_id) for item_id, label_id in project.gold().items()} \
+        == read_then["gold"]
+    assert project.next(5, strategy="random").ids == read_then["next"]
+    project.decide("img-05", label="other")
+    project.close()
+    assert schema_of(folder / "log.db") == SCHEMA
+
+
+def test_its_models_open_too(folder: Path, read_then: dict[str, Any]):
+    pytest.importorskip("torch")
+    import hitl_widgets as hw
+
+    wb = hw.Workbench(folder, make_pool(), model=make_net(), annotator="ann", seed=3, device="cpu")
+    assert as_json(wb.models()) == read_then["tables"]["models"]
+    assert set(wb.predict()["model"]) == {read_then["tables"]["models"]["data"][-1][0]}
+    wb.close()
+
+
+def test_every_kind_of_event_is_in_that_project(read_then: dict[str, Any]):
+    assert set(read_then["events"]) == {"created", "taxonomy", "decided", "retracted", "sorted", "gold", "presumed",
+                                        "adopted", "trained"}
+    verdicts = {row[read_then["tables"]["history"]["columns"].index("verdict")]
+                for row in read_then["tables"]["history"]["data"]} - {None}
+    assert verdicts == {"accept", "correct", "answer", "unsure", "skip"}
+
+
+# Migrating
+
+
+def test_a_migration_is_recorded_and_a_checked_copy_of_the_old_log_is_kept(folder: Path):
+    before, n_copies = content(folder / "log.db"), len(list((folder / "copies").iterdir()))
+    with Log(folder, now=lambda: NOON) as log:
+        newest = log.copies()[-1]  # at noon of 2024, before the copies of the project itself
+        assert newest.path.name == "20240501T120000.000000Z-before-schema-2.db"
+        assert newest.n_decisions == 23
+    assert len(list((folder / "copies").iterdir())) == n_copies + 1
+    assert content(newest.path) == before
+    assert schema_of(newest.path) == 1
+    assert content(folder / "log.db") == before
+    assert records_of(folder / "log.db") == [(2, "record_migrations", __version__)]
+    with closing(sqlite3.connect(folder / "log.db")) as connection:
+        assert connection.execute("SELECT applied_at FROM migration").fetchall() == [(int(NOON.timestamp()) * 10**6,)]
+
+
+def test_a_log_is_migrated_once(folder: Path):
+    for _ in range(2):
+        Log(folder).close()
+    assert len(list((folder / "copies").glob("*before-schema*"))) == 1
+
+
+def test_a_new_log_has_todays_schema_and_a_record_of_it(tmp_path: Path):
+    Log(tmp_path).close()
+    assert schema_of(tmp_path / "log.db") == SCHEMA
+    assert records_of(tmp_path / "log.db") == [(SCHEMA, "make", __version__)]
+    assert not (tmp_path / "copies").exists()
+
+
+def test_the_tables_of_a_migrated_log_are_those_of_a_new_one(folder: Path, tmp_path: Path):
+    def tables(log: Path) -> list[tuple[str, str]]:
+        with closing(sqlite3.connect(log)) as connection:
+            return sorted((name, " ".join(sql.split())) for name, sql in connection.execute(
+                "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+    Log(folder).close()
+    Log(tmp_path / "new").close()
+    assert tables(folder / "log.db") == tables(tmp_path / "new" / "log.db")
+
+
+# Whatever goes wrong, the old log stays as it was
+
+KILLED = """
+import os, signal, sys
+import sqlalchemy as sa
+from hitl_widgets.storage.log import Log
+recorded = False
+def see(conn, cursor, statement, *rest):
+    global recorded
+    recorded = recorded or statement.startswith("UPDATE about")
+def kill(conn):
+    if recorded:
+        os.kill(os.getpid(), signal.SIGKILL)
+sa.event.listen(sa.engine.Engine, "before_cursor_execute", see)
+sa.event.listen(sa.engine.Engine, "commit", kill)
+Log(sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_process_killed_between_copy_and_commit_leaves_the_old_log(folder: Path):
+    before = content(folder / "log.db")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(folder)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list((folder / "copies").glob("*-before-schema-2.db"))) == 1
+    assert schema_of(folder / "log.db") == 1
+    assert content(folder / "log.db") == before
+    Log(folder).close()
+    assert schema_of(folder / "log.db") == SCHEMA
+    assert content(folder / "log.db") == before
+
+
+def test_a_migration_that_fails_leaves_the_old_log(folder: Path, monkeypatch):
+    def fail(conn):
+        conn.exec_driver_sql("DELETE FROM event")
+        raise RuntimeError("a fault in a migration")
+
+    from hitl_widgets.storage import migrations
+
+    before = content(folder / "log.db")
+    monkeypatch.setattr(migrations, "MIGRATIONS", (migrations.Migration(2, "faulty", fail),))
+    with pytest.raises(RuntimeError, match="a fault"):
+        Log(folder)
+    assert schema_of(folder / "log.db") == 1
+    assert content(folder / "log.db") == before
+
+
+def test_without_room_for_a_copy_nothing_is_migrated(folder: Path):
+    resource = pytest.importorskip("resource")
+    before = (folder / "log.db").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        with pytest.raises(DiskFull, match=r"no copy .* as it was"):
+            Log(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (folder / "log.db").read_bytes() == before
+
+
+def test_a_damaged_old_log_is_not_migrated(folder: Path):
+    log = folder / "log.db"
+    damaged = bytearray(log.read_bytes())
+    damaged[5 * 4096:9 * 4096] = b"\xa5" * (4 * 4096)
+    log.write_bytes(damaged)
+    with pytest.raises(LogDamaged, match="newest good copy"):
+        Log(folder)
+    assert log.read_bytes() == damaged
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX here")
+def test_an_old_log_in_a_folder_that_cant_be_written_is_refused_in_words_and_stays(folder: Path):
+    before = (folder / "log.db").read_bytes()
+    modes = {path: path.stat().st_mode for path in (folder, folder / "log.db", *folder.parents[:1])}
+    for path in (folder.parent, *folder.parents[1:3]):
+        path.chmod(path.stat().st_mode | 0o055)
+    folder.chmod(0o555)
+    (folder / "log.db").chmod(0o444)
+    if root := os.geteuid() == 0:
+        os.setresuid(65534, 65534, 0)  # whom permissions bind
+    try:
+        with pytest.raises(ReadOnly, match="copy the project to a folder of your own"):
+            Log(folder)
+    finally:
+        if root:
+            os.setresuid(0, 0, 0)
+        for path, mode in modes.items():
+            path.chmod(mode)
+    assert (folder / "log.db").read_bytes() == before
+
+
+# Several processes
+
+OPENED = """
+import sys
+from hitl_widgets.storage.log import Log
+print("ready", flush=True)
+sys.stdin.readline()
+with Log(sys.argv[1]) as log:
+    print(log.id, len(list(log.events())))
+"""
+
+
+def test_of_processes_that_open_an_old_log_at_once_one_migrates_and_the_others_wait(folder: Path):
+    n_events = len(content(folder / "log.db")["event"])
+    processes = [subprocess.Popen([sys.executable, "-c", OPENED, str(folder)], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    output = {process.communicate(timeout=60)[0] for process in processes}
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(output) == 1
+    assert output.pop().split()[1] == str(n_events)
+    assert len(records_of(folder / "log.db")) == 1
+    assert len(list((folder / "copies").glob("*before-schema*"))) == 1
+
+
+# Newer logs
+
+
+def test_a_log_of_a_newer_version_names_the_package_that_wrote_it(tmp_path: Path):
+    Log(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
+        connection.execute("UPDATE about SET value = '99' WHERE name = 'schema'")
+        connection.execute("INSERT INTO migration VALUES (99, 'later', '7.5.0', 0)")
+    before = (tmp_path / "log.db").read_bytes()
+    with pytest.raises(StoreError, match=r"newer hitl_widgets, version 7\.5\.0 \(schema 99.*Upgrade"):
+        Log(tmp_path)
+    assert (tmp_path / "log.db").read_bytes() == before
+
+
+def test_a_log_that_a_newer_package_migrated_while_it_was_open_takes_no_decision_of_this_one(tmp_path: Path):
+    event = decided(Decision("decision-1", "img-1", "ann", "answer", label="cat", label_id="L1"))
+    with Log(tmp_path) as log:
+        with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
+            connection.execute("UPDATE about SET value = '99' WHERE name = 'schema'")
+        with pytest.raises(StoreError, match=r"schema 99.*while it was open.*nothing was stored"):
+            log.append(event)
+        assert log.last_seq() == 0
+
+
+def test_a_copy_from_before_a_migration_opens_as_the_old_log_does(folder: Path, tmp_path: Path):
+    Log(folder).close()
+    [copy] = (folder / "copies").glob("*before-schema*")
+    (tmp_path / "restored").mkdir()
+    shutil.copy(copy, tmp_path / "restored" / "log.db")
+    with Log(folder) as log, Log(tmp_path / "restored") as restored:
+        assert list(restored.events()) == list(log.events())
