@@ -1,5 +1,7 @@
 """A former model can be had again, and a net that a person trained can take over."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,8 @@ from torch import nn
 
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, ModelError
+from hitl_widgets.explain.attribute import NetExplainer
+from hitl_widgets.learn.predict import NetPredictor
 
 
 def test_models_are_listed_with_their_figures(bench):
@@ -157,3 +161,46 @@ def test_predictions_made_with_another_preprocessing_are_made_anew(bench):
     inverted = bench(model=net, preprocess=lambda image: torch.from_numpy(255 - image).float()[None] / 255)
     after = inverted.predict()["confidence"].to_numpy()
     assert not np.allclose(before, after)
+
+
+def test_adopting_while_others_predict_and_explain_mixes_no_two_models(bench):
+    nets = [small_net(seed=seed) for seed in (0, 5)]
+    wb = bench(model=nets[0])
+    versions = [wb.registry.adopted, wb.adopt(nets[1])]
+    target, positions = wb.taxonomy.label_ids[0], np.arange(len(POOL))
+    expected = [NetPredictor(net, POOL, wb.taxonomy.label_ids, preprocess=wb.registry.architecture.view)
+                for net in nets]
+    probs = dict(zip(versions, (predictor.predict(positions) for predictor in expected), strict=True))
+    maps = {version: NetExplainer(predictor).explain(3, method="saliency", target=target).values
+            for version, predictor in zip(versions, expected, strict=True)}
+    done, errors = threading.Event(), []
+
+    def repeat(ask):
+        try:
+            while not done.is_set():
+                ask()
+        except Exception as error:
+            errors.append(error)
+            done.set()
+
+    def explain():
+        attribution = wb.explainer.explain(3, "saliency", target)
+        np.testing.assert_allclose(attribution.values, maps[attribution.model], atol=1e-6)
+
+    def embed():
+        assert wb.inference.embeddings(range(8)).shape == (8, 48)
+    asks = [lambda: wb.inference.ask(np.random.default_rng().permutation(positions)[:40]), explain, embed]
+    threads = [threading.Thread(target=repeat, args=(ask,)) for ask in asks]
+    for thread in threads:
+        thread.start()
+    for turn in range(8):
+        wb.adopt(versions[turn % 2])
+    wb.inference.ask(positions)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    for version in versions:
+        wb.adopt(version)
+        wb.inference.ask(positions)
+        np.testing.assert_allclose(wb.probs(), probs[version], atol=1e-5)

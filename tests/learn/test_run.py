@@ -1,0 +1,119 @@
+"""A fine-tuning run: its arguments, its steps without a view, and what it looks like."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from shades import NAMES, label_some, small_net
+
+from hitl_widgets.errors import BadInput
+from hitl_widgets.learn.run import Recipe, Run, finetune
+from hitl_widgets.quality.metrics import Metrics, compare
+from hitl_widgets.records import Estimate
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("epochs", 0), ("epochs", 2.5), ("epochs", True), ("budget_s", 0), ("budget_s", "long"), ("budget_s", True),
+    ("start", "again"), ("adopt", "maybe"), ("reasons", "on"), ("certainty", "high"), ("seed", 1.5), ("seed", True),
+    ("backbone_lr_scale", 0), ("backbone_lr_scale", 1.5), ("backbone_lr_scale", "slow")])
+def test_an_argument_that_cannot_be_used_is_refused_with_its_value(name, value):
+    with pytest.raises(BadInput, match=f"{name} is {value!r}"):
+        Recipe(**{name: value})
+
+
+def test_a_script_needs_no_view():
+    code = "import sys, hitl_widgets.learn.run; print(*sorted({'IPython', 'ipywidgets', 'matplotlib', 'captum'} " \
+           "& set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.split() == []
+
+
+def test_a_script_gets_the_same_run_without_progress(bench):
+    wb, other = bench(model=small_net()), bench("q", model=small_net())
+    for one in (wb, other):
+        label_some(one)
+    run = finetune(wb.project, wb.registry, Recipe(epochs=2))
+    assert run.model == other.finetune(epochs=2).model
+    assert run.adopted == (wb.registry.adopted == run.model)
+
+
+def test_progress_is_opened_with_the_number_of_epochs_and_a_title_and_gets_each_row(bench):
+    wb = bench(model=small_net())
+    label_some(wb)
+    opened, rows = [], []
+
+    @contextmanager
+    def progress(epochs, *, title):
+        opened.append((epochs, title))
+        yield rows.append
+        opened.append("closed")
+    run = finetune(wb.project, wb.registry, Recipe(epochs=3), progress=progress)
+    n_items = run.n_training + run.n_validation
+    assert opened == [(3, f"Round 1: learning from {n_items} items"), "closed"]
+    assert [row["epoch"] for row in rows] == run.history["epoch"].tolist() == [1, 2, 3]
+
+
+def made(before_right, after_right, *, n_labels=2, **more):
+    """A run of two models that got these items right, of labels in turn."""
+    names = more.pop("names", NAMES)[:n_labels]
+    before, after = (measured(right, names) for right in (before_right, after_right))
+    return Run(before=before, after=after, gain=compare(before_right, after_right) if len(before_right) else
+               Estimate(float("nan"), why="there was no model before"), model="ab12", adopted=True, n_training=50,
+               history=pd.DataFrame({"epoch": [1, 2]}), stopped_because="done", seconds=2.4, round=3, **more)
+
+
+def measured(right, names):
+    counts = np.zeros((len(names), len(names)), int)
+    for item, is_right in enumerate(right):
+        label = item % len(names)
+        counts[label, label if is_right else (label + 1) % len(names)] += 1
+    return Metrics(counts, names, names)
+
+
+def test_it_is_shown_with_accuracies_gain_and_labels():
+    run = made([True] * 60 + [False] * 40, [True] * 90 + [False] * 10, n_validation=9)
+    page = run._repr_html_()
+    for text in ("Round 3: model ab12, adopted", "60.0% (", "90.0% (", "Gain in accuracy: +30.0 percentage points",
+                 "better than the former model", "n = 100", "dark", "light", "chosen on 9 others"):
+        assert text in page, text
+    assert page.count('class="bar"') == 6  # before and after: accuracy, and the recall of two labels
+    assert page.count('class="interval"') == 2
+
+
+@pytest.mark.parametrize(("before", "after", "words"), [
+    ([True] * 90 + [False] * 10, [True] * 60 + [False] * 40, "worse than the former model."),
+    ([True] * 60 + [False] * 40, [True] * 61 + [False] * 39, "neither clearly better nor clearly worse"),
+    ([True, False] * 5, [True, True] * 5, "these are few items")])
+def test_the_gain_is_said_in_words(before, after, words):
+    assert words in made(before, after)._repr_html_()
+
+
+def test_without_a_model_before_there_is_no_gain():
+    page = made([], [True] * 40)._repr_html_()
+    assert "Gain: none (there was no model before)." in page
+    assert "nan" not in page.lower()
+
+
+def test_without_measured_items_it_is_shown_all_the_same(bench):
+    wb = bench(model=small_net(), holdout=0)
+    label_some(wb)
+    page = wb.finetune(epochs=1)._repr_html_()
+    assert "no hold-out" in page
+    assert "nan" not in page.lower()
+
+
+def test_a_labels_name_is_escaped():
+    page = made([True] * 4, [True] * 4, names=["<script>", "b"], taken="<i>")._repr_html_()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "&lt;i&gt;" in page
+
+
+def test_one_that_was_not_adopted_says_so():
+    run = replace(made([True] * 4, [True] * 4), adopted=False)
+    assert "not adopted: the former model stands" in run._repr_html_()
+    assert repr(run).startswith("round 3: model ab12, not adopted")
