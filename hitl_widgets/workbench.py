@@ -24,7 +24,7 @@ from .errors import BadInput
 from .items.pool import Pool
 from .project.importing import import_annotations
 from .project.project import Project
-from .project.relabel import by_doubt
+from .project.relabel import by_features
 from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
 from .quality.label_errors import SECOND_LOOK, SuspectedErrors
 from .records import Attribution, Decision, Item, Items, Region, Seen
@@ -233,11 +233,11 @@ class Edits:
         Presumption
             .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
         """
-        from .project.auto_label import go_on
+        from .project.auto_label import advance
         wb, project = self._wb, self._wb.project
         project.refresh()
-        return go_on(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
-                     seed=project.settings["seed"], features=wb.inference.features, record=project.note_presumed)
+        return advance(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
+                       seed=project.settings["seed"], features=wb.inference.features, record=project.note_presumed)
 
     def counts(self) -> pd.DataFrame:
         """One row per label that may be an answer; quick, however many answers there are.
@@ -400,7 +400,7 @@ class Workbench:
                                       self._label_errors),
             pool=pool, annotator_is_default=annotator is None and who == NOBODY)
         if pool is not None:
-            self.project.ordering = by_doubt(lambda positions: self.inference.features(positions),
+            self.project.ordering = by_features(lambda positions: self.inference.features(positions),
                                              seed=self.project.settings["seed"])
         try:
             if pool is not None and (model is not None or any(self.project.log.events(kind="adopted"))):

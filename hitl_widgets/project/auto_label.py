@@ -1,7 +1,7 @@
-"""Which labels may be presumed of the items that an edit left in doubt, and was that checked?
+"""Labels without asking: what may be presumed of the items that an edit left in doubt, after checks by people.
 
-First it is written down which label each item would be taken for, and in which random order people are asked about
-them; then what they say tells how wrong the rest would be (`acceptance.assess`). Read `go_on` first.
+A proposal says which label each item would get, and in which random order people check it; their answers tell how many
+of the other labels would be wrong (`acceptance.assess`). Read `advance` first.
 """
 
 from __future__ import annotations
@@ -10,18 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..items.pool import Pool
-from .proposal import Proposal
-from .relabel import Relabel, told
+from .relabel import Features, Proposal, RelabelQueue, model_order
 from .state import State
 
 if TYPE_CHECKING:
     from ..sampling.acceptance import Acceptance
 
-# Of so many items at most, drawn by chance, labels are presumed at once: each has to be looked at.
-AT_ONCE = 20_000
+# Labels are proposed for so many items at most, drawn by chance: the features of each are needed.
+N_PROPOSED = 20_000
 
 
 @dataclass(frozen=True)
@@ -30,11 +27,15 @@ class Presumption:
 
     Attributes
     ----------
-    labels : item id -> name of the label that it would be taken for, without those that were checked
-    checks : ids of the items that people have to be asked about next, in their order; `wb.review(queue="relabel")` asks
-        about them first, blind
-    estimate : how wrong the labels are, as far as the checks tell; None as long as nothing can be proposed
-    taken : ids of the items that are presumed from now on
+    labels : mapping of str to str
+        Item id -> name of the label that it would get; items that were checked are left out.
+    checks : tuple of str
+        Ids of the items that people have to check next, in their order; ``wb.review(queue="relabel")`` shows them
+        first, blind.
+    estimate : Acceptance or None
+        How many of the labels are wrong, as far as the checks tell; None as long as nothing can be proposed.
+    taken : tuple of str
+        Ids of the items that are presumed from now on.
     """
 
     labels: Mapping[str, str]
@@ -50,23 +51,37 @@ class Presumption:
         return f"<Presumption: {self.estimate!r}{asks}{done}>"
 
 
-def go_on(state: State, pool: Pool, relabel: Relabel, *, annotator: str, tolerance: float, seed: int,
-          features: Callable[[np.ndarray], np.ndarray], record: Callable[[Mapping[str, Any]], Any]) -> Presumption:
-    """The next step: propose, tell which checks are missing, or conclude.
+def advance(state: State, pool: Pool, queue: RelabelQueue, *, annotator: str, tolerance: float, seed: int,
+            features: Features, record: Callable[[Mapping[str, Any]], Any]) -> Presumption:
+    """Take the next step: propose labels, list the missing checks, or conclude.
 
-    What was checked and found good is presumed. What wasn't is given up: its checks were answers like any other, and
-    the next proposal is checked with items of its own.
+    If the checks find the labels good enough, the rest is presumed. If not, the proposal is dropped: its checks stay
+    answers like any other, and the next proposal is checked with other items.
 
     Parameters
     ----------
-    features : positions -> float32, shape (n, n_features), NaN for what can't be read
-    record : writes the body of an event of kind "presumed" down, and has it taken in
+    state : State
+        The state of the project.
+    pool : Pool
+        The items.
+    queue : RelabelQueue
+        The items in doubt.
+    annotator : str
+        For whom the items are in doubt.
+    tolerance : float
+        The largest acceptable share of wrong labels, above 0 and below 1.
+    seed : int
+        Of the light model's clusters and of the order of the checks.
+    features : callable
+        Positions -> float32, shape (n, n_features); NaN for an item that can't be read.
+    record : callable
+        Stores the body of an event of kind "presumed" and updates the state.
     """
     from ..sampling.acceptance import assess
     with state.lock:
         proposal = Proposal.of(state, pool)
     if proposal is None:
-        if (body := _proposed(state, pool, relabel, annotator, tolerance, seed, features)) is None:
+        if (body := _proposed(state, pool, queue, annotator, tolerance, seed, features)) is None:
             return Presumption({})
         record(body)
     with state.lock:
@@ -74,36 +89,36 @@ def go_on(state: State, pool: Pool, relabel: Relabel, *, annotator: str, toleran
         if proposal is None:  # an edit came between
             return Presumption({})
         wrong = proposal.wrong()
-        seen = set(proposal.body["checks"][:len(wrong)])  # a skipped one was seen, and is still in doubt
-        said = assess(wrong, len(proposal.labels), tolerance=proposal.body["tolerance"])
-        own, others = relabel.asked(annotator)
+        checked = set(proposal.body["checks"][:len(wrong)])  # a skipped check is among them, and is still in doubt
+        acceptance = assess(wrong, len(proposal.labels), tolerance=proposal.body["tolerance"])
+        own, others = queue.asked(annotator)
         places = pool.positions(list(proposal.labels)).tolist()
-        left = {item_id: label_id for (item_id, label_id), place in zip(proposal.labels.items(), places, strict=True)
-                if place >= 0 and (own[place] or others[place]) and item_id not in seen}
+        rest = {item_id: label_id for (item_id, label_id), place in zip(proposal.labels.items(), places, strict=True)
+                if place >= 0 and (own[place] or others[place]) and item_id not in checked}
         checks = tuple(proposal.due())
-        names = {item_id: state.lineage.today.name_of(label_id) for item_id, label_id in left.items()}
-    if said.verdict == "more":
-        return Presumption(names, checks, said)
-    taken = left if said.verdict == "good" else {}
+        names = {item_id: state.lineage.today.name_of(label_id) for item_id, label_id in rest.items()}
+    if acceptance.verdict == "more":
+        return Presumption(names, checks, acceptance)
+    taken = rest if acceptance.verdict == "good" else {}
     record({"labels": taken, "taxonomy": proposal.body["taxonomy"], "concludes": proposal.id,
-            "estimate": said.to_dict()})
-    return Presumption(names, (), said, tuple(taken))
+            "estimate": acceptance.to_dict()})
+    return Presumption(names, (), acceptance, tuple(taken))
 
 
-def _proposed(state: State, pool: Pool, relabel: Relabel, annotator: str, tolerance: float, seed: int,
-              features: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any] | None:
-    """What can be proposed of the items that the newest edit left in doubt; None as long as nothing can."""
+def _proposed(state: State, pool: Pool, queue: RelabelQueue, annotator: str, tolerance: float, seed: int,
+              features: Features) -> dict[str, Any] | None:
+    """Return the body of a proposal for what the newest edit left in doubt; None as long as nothing can be proposed."""
     from ..sampling import acceptance
-    sight = relabel.newest(annotator, AT_ONCE)
-    if sight is None or (known := told(sight, features, seed=seed)) is None:
+    doubtful = queue.newest(annotator, N_PROPOSED)
+    if doubtful is None or (modelled := model_order(doubtful, features, seed=seed)) is None:
         return None
-    positions, family, said = known
-    rows = acceptance.presumable(said, tolerance=tolerance)
+    positions, label_ids, order = modelled
+    rows = acceptance.presumable(order, tolerance=tolerance)
     if not len(rows):
         return None
-    ids, best = pool.ids[positions], said.probs.argmax(axis=1)
+    ids, best = pool.ids[positions], order.probs.argmax(axis=1)
     # Another order each time: the same items may be proposed again, and their checks must be drawn anew.
-    order = acceptance.check_order(rows, seed=seed + state.n_proposed)
-    return {"labels": {}, "proposed": {str(ids[row]): family[best[row]] for row in rows}, "tolerance": tolerance,
-            "checks": [str(ids[row]) for row in order[:acceptance.LOOKS[-1]]], "edit": sight.step.id,
+    checks = acceptance.check_order(rows, seed=seed + state.n_proposed)
+    return {"labels": {}, "proposed": {str(ids[row]): label_ids[best[row]] for row in rows}, "tolerance": tolerance,
+            "checks": [str(ids[row]) for row in checks[:acceptance.LOOKS[-1]]], "edit": doubtful.step.id,
             "taxonomy": state.lineage.today.version}

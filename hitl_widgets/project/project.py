@@ -48,7 +48,7 @@ from ..taxonomy.labels import Taxonomy
 from ..taxonomy.revert import revert_step
 from . import impact
 from .impact import Applied, LabelCounts, Preview
-from .relabel import Ordering, Relabel
+from .relabel import Ordering, RelabelQueue
 from .state import State, as_of, midnight
 
 CLAIM_S = 900
@@ -350,9 +350,9 @@ class Project:
         self.refresh()
         return self.relabel().frame(annotator)
 
-    def relabel(self) -> Relabel:
+    def relabel(self) -> RelabelQueue:
         """The queue of what edits left in doubt."""
-        return Relabel(self.state, self.pool, ordering=self.ordering)
+        return RelabelQueue(self.state, self.pool, ordering=self.ordering)
 
     def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
         relabel = self.relabel()

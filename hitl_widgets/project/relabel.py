@@ -1,7 +1,7 @@
-"""Which items did an edit leave in doubt, and in which order are they asked again?
+"""Relabelling: the queue of the items that taxonomy edits left in doubt.
 
-Only answers that mean nothing certain under today's labels are asked again, each with the labels that the old answer
-leaves as likely. Read `Relabel.order` first.
+Only items whose answers mean nothing certain under today's labels are asked again, each with the labels that are likely
+for it. Read `RelabelQueue.order` first. A `Proposal` says which of these items may be labelled without asking.
 """
 
 from __future__ import annotations
@@ -11,101 +11,146 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ..events import Event
 from ..items.pool import Pool
 from ..records import Item
-from ..taxonomy.history import Lineage, Step
+from ..taxonomy.history import Step
 from .label_index import Pair
-from .proposal import Proposal
 from .state import State
 
 if TYPE_CHECKING:
-    from ..sampling import relabel_order
+    from ..sampling.relabel_order import RelabelOrder
 
 COLUMNS = ["item_id", "annotator", "label", "candidates", "edit", "prose", "why"]
+# At most so many items of one step are put in order at once, and at most so many answers train the model for it.
+N_ORDERED, N_TRAINING = 2_000, 1_000
+
+Positions = npt.NDArray[np.int64]
+# Positions -> features, float32, shape (n, n_features); NaN for an item that can't be read.
+Features = Callable[[Positions], npt.NDArray[np.float32]]
 
 
 class Doubt(NamedTuple):
-    """An item to be asked again: the step that left it in doubt, and the label_ids that are likely now."""
+    """An item to be asked again.
+
+    Parameters
+    ----------
+    position : int
+        Its place in the pool.
+    step : Step
+        The step of the taxonomy that left it in doubt.
+    candidates : tuple of str
+        label_ids that are likely now.
+    is_check : bool
+        Whether the answer checks a label that is proposed for it.
+    """
 
     position: int
     step: Step
     candidates: tuple[str, ...]
-    check: bool = False  # of what is proposed to be presumed
+    is_check: bool = False
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What is known of the items that one step left in doubt: their positions, examples first and then by chance, for
-    each its candidates, the positions of the examples that the step named, the answers that teach, position ->
-    label_id, and the positions of what fitted nowhere: answered unsure, or flagged so."""
+class DoubtfulItems:
+    """The items that one step left in doubt, and what may tell their labels.
+
+    Attributes
+    ----------
+    step : Step
+        The step of the taxonomy.
+    positions : ndarray of int64, shape (n,)
+        Examples of its labels first, then in a fixed random order.
+    candidates : tuple of tuples of str, length n
+        For each item the label_ids that are likely now.
+    examples : ndarray of int64
+        Positions of the examples that the step named.
+    answers : dict of int to str
+        Position -> label_id of certain answers with one of the candidates.
+    unplaced : frozenset of int
+        Positions of items that were answered unsure or flagged as not in the taxonomy.
+    """
 
     step: Step
-    positions: np.ndarray
+    positions: Positions
     candidates: tuple[tuple[str, ...], ...]
-    examples: np.ndarray
-    taught: dict[int, str]
-    astray: frozenset[int]
+    examples: Positions
+    answers: dict[int, str]
+    unplaced: frozenset[int]
 
 
-# Puts a sight's positions into the order in which they are best asked.
-Ordering = Callable[[Sight], np.ndarray]
-# So many of the items that a step left in doubt are put in order at once, and so many answers teach how.
-AMONG, TAUGHT = 2_000, 1_000
+# Puts the positions of doubtful items into the order in which they are asked.
+Ordering = Callable[[DoubtfulItems], Positions]
 
 
-class Relabel:
-    """The queue of what edits left in doubt, read off the project's state. Safe for threads; nothing is held while an
-    order is worked out.
+class RelabelQueue:
+    """The queue of what edits left in doubt, read off the project's state.
+
+    It is safe for threads, and holds no lock while an order is worked out.
 
     Parameters
     ----------
-    state : of the project
-    pool : the items
-    ordering : the order within one step; None takes the examples of its labels first, then a fixed chance
+    state : State
+        The state of the project.
+    pool : Pool
+        The items.
+    ordering : callable, optional
+        The order within one step; without it the examples of its labels come first, then a fixed random order.
     """
 
     def __init__(self, state: State, pool: Pool, *, ordering: Ordering | None = None) -> None:
-        self._state, self._pool = state, pool
-        self._ordering = ordering
+        self._state, self._pool, self._ordering = state, pool, ordering
 
     def order(self, n: int, annotator: str, *, leave: Collection[int] = ()) -> list[Doubt]:
-        """The next n items for an annotator: what the newest edit left in doubt first, and of that the annotator's own
-        answers; those of others where one answer an item is enough. Checks of what is proposed to be presumed come
-        first of all, what they skipped last.
+        """List the next items for an annotator.
+
+        Checks of proposed labels come first. Then the newest edit comes before older ones, and the annotator's own
+        answers before those of others, which are asked only where one answer an item is enough. Skipped items are last.
 
         Parameters
         ----------
-        leave : positions that are before somebody already
+        n : int
+            Number of items, at most.
+        annotator : str
+            Who is asked.
+        leave : collection of int
+            Positions that are shown to somebody already.
         """
         with self._state.lock:
             own, others = self.asked(annotator)
             skipped = [place for place in self._state.queue.skipped(annotator) if own[place] or others[place]]
-            versions, steps_of = np.maximum(own, others), {step.version: step for step in self._state.lineage.steps}
+            versions, steps = np.maximum(own, others), {step.version: step for step in self._state.lineage.steps}
             checks = [place for place in self._checks() if versions[place] and place not in {*leave, *skipped}][:n]
-            found = [Doubt(place, steps_of[versions[place]], self.candidates(place), True) for place in checks]
+            doubts = [Doubt(place, steps[versions[place]], self.candidates(place), True) for place in checks]
         own[[*skipped, *checks]] = others[[*skipped, *checks]] = 0
         for version in sorted({*own[own > 0].tolist(), *others[others > 0].tolist()}, reverse=True):
-            for steps in (own, others):
-                places = np.flatnonzero(steps == version)
-                if len(places) and len(found) < n:
-                    found += self._of_step(version, places[~np.isin(places, list(leave))], n - len(found))
+            for cause in (own, others):
+                places = np.flatnonzero(cause == version)
+                if len(places) and len(doubts) < n:
+                    doubts += self._of_step(version, places[~np.isin(places, list(leave))], n - len(doubts))
         with self._state.lock:
-            found += [Doubt(place, steps_of[versions[place]], self.candidates(place))
-                      for place in skipped if place not in leave][:n - len(found)]
-        return found
+            doubts += [Doubt(place, steps[versions[place]], self.candidates(place))
+                       for place in skipped if place not in leave][:n - len(doubts)]
+        return doubts
 
-    def newest(self, annotator: str, among: int) -> Sight | None:
-        """What is known of so many of the items that the newest edit left in doubt; None where none is in doubt."""
+    def newest(self, annotator: str, most: int) -> DoubtfulItems | None:
+        """Return items that the newest edit left in doubt, at most so many; None where none is in doubt."""
         with self._state.lock:
             versions = np.maximum(*self.asked(annotator))
             newest = int(versions.max(initial=0))
-            return self._sight(newest, np.flatnonzero(versions == newest), among)[0] if newest else None
+            return self._doubtful(newest, np.flatnonzero(versions == newest), most)[0] if newest else None
 
-    def asked(self, annotator: str) -> tuple[np.ndarray, np.ndarray]:
-        """For each item the version of the step for which an annotator is asked about it again, 0 for none: because of
-        an answer of their own, and of somebody else's; int, shape (n_items,) each. The caller holds `State.lock`."""
+    def asked(self, annotator: str) -> tuple[Positions, Positions]:
+        """Find the step for which an annotator is asked about each item again; the caller holds `State.lock`.
+
+        Returns
+        -------
+        two ndarrays of int64, shape (n_items,)
+            Versions of the steps, 0 where nothing is asked: because of an answer of their own, and of somebody else's.
+        """
         state, lineage = self._state, self._state.lineage
         short = state.label_index.n_certain(lineage) < state.queue.annotators_per_item
         presumed = [item_id for item_id, pair in state.presumed.items() if lineage.exactly(*pair) is not None]
@@ -118,147 +163,223 @@ class Relabel:
             others = np.where(free, state.label_index.doubtful(lineage), 0)
         for step in lineage.steps:
             if step.reverted_by is None and self._looked_for(step):
-                for name, astray in state.label_index.unplaced.items():
+                for name, unplaced in state.label_index.unplaced.items():
                     mine = own if name == annotator else others
                     if name == annotator or state.queue.annotators_per_item == 1:
-                        at = [place for place, version in astray.items() if version < step.version
+                        at = [place for place, version in unplaced.items() if version < step.version
                               and not own[place] and not others[place]]
                         mine[at] = step.version
         return own, others
 
     def candidates(self, position: int) -> tuple[str, ...]:
-        """The label_ids that the answers to an item leave as likely, and those that a later edit looks for there."""
+        """List the label_ids that are likely for an item, and those that a later edit looks for there."""
         state, lineage = self._state, self._state.lineage
-        left = [label_id for pair in state.label_index.of(position).values() if lineage.exactly(*pair) is None
-                for label_id in lineage.candidates(*pair)]
+        label_ids = [label_id for pair in state.label_index.of(position).values() if lineage.exactly(*pair) is None
+                     for label_id in lineage.candidates(*pair)]
         oldest = min((places[position] for places in state.label_index.unplaced.values() if position in places),
                      default=None)
         if oldest is not None:
-            left += [label_id for step in lineage.steps if step.version > oldest and step.reverted_by is None
-                     for label_id in self._looked_for(step)]
-        return tuple(dict.fromkeys(left))
+            label_ids += [label_id for step in lineage.steps if step.version > oldest and step.reverted_by is None
+                          for label_id in self._looked_for(step)]
+        return tuple(dict.fromkeys(label_ids))
 
     def frame(self, annotator: str) -> pd.DataFrame:
-        """The whole queue of an annotator as a table of `COLUMNS`, in the order in which it would be asked."""
+        """Return the whole queue of an annotator as a table of `COLUMNS`, in the order in which it would be asked."""
         lineage, rows = self._state.lineage, []
         for doubt in self.order(len(self._pool), annotator):
             with self._state.lock:
-                given = self._state.label_index.of(doubt.position)
-            whose, pair = next(((name, pair) for name, pair in sorted(given.items(), key=lambda of: of[0] != annotator)
-                                if lineage.exactly(*pair) is None), (None, None))
+                by_annotator = self._state.label_index.of(doubt.position)
+            own_first = sorted(by_annotator.items(), key=lambda entry: entry[0] != annotator)
+            whose, pair = next(((name, pair) for name, pair in own_first if lineage.exactly(*pair) is None),
+                               (None, None))
             rows.append((str(self._pool.ids[doubt.position]), whose, self._name_then(pair),
                          tuple(map(lineage.today.name_of, doubt.candidates)), doubt.step.id, doubt.step.prose,
                          doubt.step.why))
-        return pd.DataFrame(rows, columns=COLUMNS)
+        table: pd.DataFrame = pd.DataFrame(rows, columns=COLUMNS)
+        return table
 
     def items(self, doubts: Sequence[Doubt]) -> list[Item]:
-        """The doubts as the queue gives them out; what measures stays blind."""
+        """Return the doubts as items of a queue; hold-out and gold items stay blind."""
         queue = self._state.queue
-        return [Item(str(self._pool.ids[place]), place, "check" if check else "relabel",
-                     bool(check or queue.holdout[place] or queue.gold[place]), self._pool.meta(place), candidates)
-                for place, _, candidates, check in doubts]
+        return [Item(str(self._pool.ids[place]), place, "check" if is_check else "relabel",
+                     bool(is_check or queue.holdout[place] or queue.gold[place]), self._pool.meta(place), candidates)
+                for place, _, candidates, is_check in doubts]
 
     def _checks(self) -> list[int]:
         proposal = Proposal.of(self._state, self._pool)
         due = [] if proposal is None else proposal.due()
         return [place for place in self._pool.positions(due).tolist() if place >= 0] if due else []
 
-    def _of_step(self, version: int, places: np.ndarray, n: int) -> list[Doubt]:
+    def _of_step(self, version: int, places: Positions, n: int) -> list[Doubt]:
         with self._state.lock:
-            sight, rest = self._sight(version, places, AMONG)
-        order = (sight.positions if self._ordering is None else self._ordering(sight)).tolist() + rest.tolist()
+            doubtful, rest = self._doubtful(version, places, N_ORDERED)
+        in_order = doubtful.positions if self._ordering is None else self._ordering(doubtful)
         with self._state.lock:
-            return [Doubt(place, sight.step, self.candidates(place)) for place in order[:n]]
+            return [Doubt(place, doubtful.step, self.candidates(place))
+                    for place in [*in_order.tolist(), *rest.tolist()][:n]]
 
-    def _sight(self, version: int, places: np.ndarray, among: int) -> tuple[Sight, np.ndarray]:
-        """What is known of the items that a step left in doubt, and the positions that are too many to be looked at."""
+    def _doubtful(self, version: int, places: Positions, most: int) -> tuple[DoubtfulItems, Positions]:
+        """Return the items that a step left in doubt, and the positions that are too many."""
         state, lineage = self._state, self._state.lineage
         step = next(step for step in lineage.steps if step.version == version)
-        named = [name for label in lineage.versions[version].labels for name in label.examples
-                 if step.before is not None and label.id not in lineage.versions[step.before]]
-        examples = self._pool.positions(named) if named else np.empty(0, np.int64)
-        first = np.isin(places, examples)
-        places = places[np.lexsort((state.queue.draws[places], ~first))]
-        candidates = tuple(map(self.candidates, places[:among].tolist()))
-        family = {label_id: column for column, label_id in enumerate(sorted(set().union(*candidates)), 1)}
-        labels = state.label_index.look(lambda pair: family.get(lineage.exactly(*pair) or "", 0))
-        teach = np.flatnonzero(labels)
-        teach = teach[np.argsort(state.queue.draws[teach])[:TAUGHT]]
-        taught = dict(zip(teach.tolist(), [list(family)[label - 1] for label in labels[teach]], strict=True))
-        return Sight(step, places[:among], candidates, examples[examples >= 0], taught,
-                     frozenset().union(*state.label_index.unplaced.values())), places[among:]
+        example_ids = [item_id for label in lineage.versions[version].labels for item_id in label.examples
+                       if step.before is not None and label.id not in lineage.versions[step.before]]
+        examples = self._pool.positions(example_ids) if example_ids else np.empty(0, np.int64)
+        places = places[np.lexsort((state.queue.draws[places], ~np.isin(places, examples)))]
+        candidates = tuple(map(self.candidates, places[:most].tolist()))
+        label_ids = sorted(set().union(*candidates))
+        code_of = {label_id: code for code, label_id in enumerate(label_ids, 1)}
+        codes = state.label_index.look(lambda pair: code_of.get(lineage.exactly(*pair) or "", 0))
+        answered = np.flatnonzero(codes)
+        answered = answered[np.argsort(state.queue.draws[answered])[:N_TRAINING]]
+        answers = {place: label_ids[codes[place] - 1] for place in answered.tolist()}
+        return DoubtfulItems(step, places[:most], candidates, examples[examples >= 0], answers,
+                             frozenset().union(*state.label_index.unplaced.values())), places[most:]
 
     def _looked_for(self, step: Step) -> tuple[str, ...]:
-        """The labels of today that a step added to be looked for among others' answers."""
+        """List the labels of today that a step added to be looked for among others' answers."""
         if not any(edit["edit"] == "add" and edit.get("like") for edit in step.edits):
             return ()
         lineage = self._state.lineage
         before = lineage.versions[step.before] if step.before is not None else lineage.today
         return tuple(label_id for label_id in lineage.versions[step.version].label_ids
-                     if label_id not in before and label_id in lineage.today.label_ids)
+                     if label_id not in before and label_id in lineage.today.answerable)
 
     def _name_then(self, pair: Pair | None) -> str | None:
-        """What a label was called when it was given."""
+        """Return the name that a label had when the answer was given."""
         if pair is None:
             return None
-        lineage: Lineage = self._state.lineage
+        lineage = self._state.lineage
         return lineage.versions[pair[1] or lineage.steps[0].version].name_of(pair[0])
 
 
-def by_doubt(features: Callable[[np.ndarray], np.ndarray], *, seed: int) -> Ordering:
-    """The order by what items look like: typical ones first, then whatever a light head doubts most
-    (`relabel_order.order`).
+class Proposal:
+    """Labels that were proposed for items in doubt, with the checks of them that people have answered so far.
+
+    Whoever uses it holds `State.lock`.
 
     Parameters
     ----------
-    features : positions -> float32, shape (n, n_features), NaN for what can't be read
-    seed : of the clusters
+    event : Event
+        Of kind "presumed", with `proposed`, `checks`, `tolerance`, `edit` and `taxonomy` in its body.
+    state : State
+        The state of the project.
+    pool : Pool
+        The items.
     """
-    def ordered(sight: Sight) -> np.ndarray:
-        if (known := told(sight, features, seed=seed)) is None:
-            return sight.positions
-        positions, _, said = known
-        first = np.empty(0, np.int64) if said.modelled.any() else _alike(sight, features)
-        rest = np.concatenate([positions[said.rows], sight.positions[[not some for some in sight.candidates]]])
+
+    def __init__(self, event: Event, state: State, pool: Pool) -> None:
+        self.id, self.body = event.id, event.body
+        self.labels: dict[str, str] = dict(event.body["proposed"])
+        self._state, self._pool = state, pool
+
+    @classmethod
+    def of(cls, state: State, pool: Pool) -> Proposal | None:
+        """Return the proposal that waits for its checks; None without one, or if an edit has made it void."""
+        if state.proposal is None:
+            return None
+        event, lineage = state.proposal, state.lineage
+        holds = all(lineage.exactly(label_id, event.body["taxonomy"]) == label_id
+                    for label_id in set(event.body["proposed"].values()))
+        reverted = any(step.id == event.body["edit"] and step.reverted_by for step in lineage.steps)
+        return cls(event, state, pool) if holds and not reverted else None
+
+    def wrong(self) -> list[bool]:
+        """Tell for each answered check whether the proposed label was wrong, in the order in which they were drawn.
+
+        The list ends at the first check without an answer. If somebody looked and couldn't tell, the label counts as
+        wrong.
+        """
+        state, checks = self._state, self.body["checks"]
+        wrong: list[bool] = []
+        for item_id, place in zip(checks, self._pool.positions(checks).tolist(), strict=True):
+            pairs = state.label_index.of(place).values() if place >= 0 else ()
+            labels = {state.lineage.exactly(*pair) for pair in pairs} - {None}
+            unsure = any(places.get(place, 0) >= self.body["taxonomy"]
+                         for places in state.label_index.unplaced.values())
+            if not labels and not unsure and not state.queue.is_skipped(place):
+                break
+            wrong.append(labels != {self.labels[item_id]})
+        return wrong
+
+    def due(self) -> list[str]:
+        """List the ids of the items that have to be checked before the next verdict."""
+        from ..sampling.acceptance import assess  # loads scipy, which opening a project doesn't need
+        wrong = self.wrong()
+        n_needed = assess(wrong, len(self.labels), tolerance=self.body["tolerance"]).n_needed
+        return list(self.body["checks"][len(wrong):len(wrong) + n_needed])
+
+
+def by_features(features: Features, *, seed: int) -> Ordering:
+    """Make an ordering by features: typical items first, then those that a light model doubts most.
+
+    Parameters
+    ----------
+    features : callable
+        Positions -> float32, shape (n, n_features); NaN for an item that can't be read.
+    seed : int
+        Of the clusters that tell what is typical.
+    """
+    def ordered(doubtful: DoubtfulItems) -> Positions:
+        if (modelled := model_order(doubtful, features, seed=seed)) is None:
+            return doubtful.positions
+        positions, _, order = modelled
+        first = np.empty(0, np.int64) if order.modelled.any() else _near_examples(doubtful, features)
+        without_candidates = doubtful.positions[[not some for some in doubtful.candidates]]
+        rest = np.concatenate([positions[order.rows], without_candidates])
         return np.concatenate([first, rest[~np.isin(rest, first)]])
 
     return ordered
 
 
-def _alike(sight: Sight, features: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Where an added label may hide, as long as no head knows: what fitted nowhere, then the neighbours of its examples
-    and answers; empty when none was added."""
-    from ..sampling import relabel_order
-    if not any(edit["edit"] == "add" for edit in sight.step.edits):
-        return np.empty(0, np.int64)
-    new = set.intersection(*(set(some) for some in sight.candidates if some))
-    shown = list(dict.fromkeys([*sight.examples.tolist(),
-                                *(place for place, label_id in sight.taught.items() if label_id in new)]))
-    asked = [place for place, some in zip(sight.positions.tolist(), sight.candidates, strict=True)
-             if some and place not in set(shown)]
-    positions = np.array([*shown, *asked], np.int64)
-    nowhere = [row for row, place in enumerate(asked, len(shown)) if place in sight.astray]
-    found = positions[relabel_order.neighbours(features(positions), range(len(shown)), first=nowhere)]
-    return np.concatenate([sight.positions[np.isin(sight.positions, sight.examples)], found])
+def model_order(doubtful: DoubtfulItems, features: Features, *, seed: int
+                ) -> tuple[Positions, list[str], RelabelOrder] | None:
+    """Order doubtful items by a light model of the answers, and predict their labels.
 
+    Returns
+    -------
+    positions : ndarray of int64
+        Of the items that have candidates, then of the answers that train the model.
+    label_ids : list of str
+        The columns of the order's probabilities.
+    order : RelabelOrder
+        Its rows are those of `positions`.
 
-def told(sight: Sight, features: Callable[[np.ndarray], np.ndarray], *, seed: int
-         ) -> tuple[np.ndarray, list[str], relabel_order.RelabelOrder] | None:
-    """What can be told of a sight's items that have candidates, and of the answers that teach: their positions, the
-    label_ids of the columns, and the order. None where there is nothing to choose."""
+    None is returned where there is nothing to choose.
+    """
     from ..sampling import relabel_order  # loads scipy, which opening a project doesn't need
-    family = sorted(set().union(*sight.candidates))
-    asked = sight.positions[[bool(some) for some in sight.candidates]]
-    if len(family) < 2 or len(asked) < 2:
+    label_ids = sorted(set().union(*doubtful.candidates))
+    asked = doubtful.positions[[bool(some) for some in doubtful.candidates]]
+    if len(label_ids) < 2 or len(asked) < 2:
         return None
-    column, open_ = {label_id: place for place, label_id in enumerate(family)}, set(asked.tolist())
-    taught = {place: label_id for place, label_id in sight.taught.items() if place not in open_}
-    positions = np.concatenate([asked, np.fromiter(taught, np.int64, len(taught))])
-    likely = np.zeros((len(positions), len(family)), np.bool_)
-    for row, some in enumerate(candidates for candidates in sight.candidates if candidates):
-        likely[row, [column[label_id] for label_id in some]] = True
-    likely[len(asked):] = True
+    column_of, open_ = {label_id: column for column, label_id in enumerate(label_ids)}, set(asked.tolist())
+    training = {place: label_id for place, label_id in doubtful.answers.items() if place not in open_}
+    positions = np.concatenate([asked, np.fromiter(training, np.int64, len(training))])
+    candidates = np.ones((len(positions), len(label_ids)), np.bool_)
+    candidates[:len(asked)] = False
+    for row, some in enumerate(some for some in doubtful.candidates if some):
+        candidates[row, [column_of[label_id] for label_id in some]] = True
     answers = np.full(len(positions), -1, np.int64)
-    answers[len(asked):] = [column[label_id] for label_id in taught.values()]
-    examples = np.flatnonzero(np.isin(asked, sight.examples)).tolist()
-    return positions, family, relabel_order.order(features(positions), likely, answers, seed=seed, examples=examples)
+    answers[len(asked):] = [column_of[label_id] for label_id in training.values()]
+    examples = np.flatnonzero(np.isin(asked, doubtful.examples)).tolist()
+    order = relabel_order.order(features(positions), candidates, answers, seed=seed, examples=examples)
+    return positions, label_ids, order
+
+
+def _near_examples(doubtful: DoubtfulItems, features: Features) -> Positions:
+    """Find where an added label may hide, as long as no model tells; empty when no label was added.
+
+    The step's examples come first, then unplaced items, then the neighbours of examples and answers of the new label.
+    """
+    from ..sampling import relabel_order
+    if not any(edit["edit"] == "add" for edit in doubtful.step.edits):
+        return np.empty(0, np.int64)
+    added = set.intersection(*(set(some) for some in doubtful.candidates if some))
+    known = list(dict.fromkeys([*doubtful.examples.tolist(),
+                                *(place for place, label_id in doubtful.answers.items() if label_id in added)]))
+    asked = [place for place, some in zip(doubtful.positions.tolist(), doubtful.candidates, strict=True)
+             if some and place not in set(known)]
+    positions = np.array([*known, *asked], np.int64)
+    unplaced = [row for row, place in enumerate(asked, len(known)) if place in doubtful.unplaced]
+    near = positions[relabel_order.neighbours(features(positions), range(len(known)), first=unplaced)]
+    return np.concatenate([doubtful.positions[np.isin(doubtful.positions, doubtful.examples)], near])

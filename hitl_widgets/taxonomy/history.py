@@ -395,7 +395,7 @@ def _prose_of_revert(prose: str) -> str:
 
 
 def _answers_at(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
-    """The label itself if it is an answer or gone, else the answers under it."""
+    """Return the label itself if it is an answer or gone, else the answers under it."""
     if label_id in taxonomy.answerable or label_id not in taxonomy:
         return (label_id,)
     return tuple(label.id for label in taxonomy.below(label_id) if label.id in taxonomy.answerable)
@@ -418,6 +418,6 @@ def _explained(error: EditError, edit: Edit, lineage: Lineage) -> EditError:
 
 
 def _made(before: Taxonomy, after: Taxonomy) -> list[str]:
-    """The ids of the labels that came with an edit, in their order."""
+    """List the ids of the labels that came with an edit, in their order."""
     former = {label.id for label in before.labels}
     return [label.id for label in after.labels if label.id not in former]
