@@ -1,4 +1,4 @@
-"""Small nets of the kinds that people bring, in plain torch, and a pool in memory."""
+"""Small nets of the kinds that people bring, in plain torch."""
 
 from __future__ import annotations
 
@@ -7,24 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-
-from hitl_widgets.errors import ImageError
-
-
-class Gallery:
-    """A pool in memory; None stands for an image that can't be read."""
-
-    def __init__(self, images):
-        self.images = list(images)
-        self.ids = np.array([f"item-{i}" for i in range(len(self.images))], dtype=object)
-
-    def __len__(self):
-        return len(self.images)
-
-    def load(self, position):
-        if self.images[position] is None:
-            raise ImageError(f"{self.ids[position]} is torn")
-        return self.images[position]
 
 
 class Block(nn.Module):

@@ -37,9 +37,9 @@ SHAPES = ["One closed loop, taller than wide.", "One stroke, at most with a flag
           "A flat roof, and a bow below it.", "A stroke that ends in a loop below.",
           "A flat roof and one slanting stroke.", "Two loops, one above the other.", "A loop above a stroke."]
 REAL = PROJECT.format(shapes=SHAPES)
-MADE_UP = """from browser.desk import MemoryDesk, drawn
+MADE_UP = """from hitl_widgets.testing import MemoryHost, rings
 from hitl_widgets.widgets.card import Review
-review = Review(MemoryDesk({arguments}))
+review = Review(MemoryHost({arguments}))
 review"""
 CLOTHES = """import tempfile, numpy as np, hitl_widgets as hw
 from hitl_widgets import edits
@@ -114,10 +114,10 @@ SCENES: dict[str, Scene] = {
     "narrow": Scene([REAL, "wb.review()"], DECIDED[:4], width=560, height=1500),
     "zoomed": Scene([REAL, "wb.review()"], DECIDED[:4], width=640, height=1500, scale=2),
     "blind": Scene([REAL, "wb.review(blind=True)"], ["3", "5", "Shift+4", "7", "2", "ArrowDown"]),
-    "labels": Scene([MADE_UP.format(arguments="drawn(60), [f'{genus} {s:03d}' for genus in ('Apis', 'Bombus', 'Osmia', "
+    "labels": Scene([MADE_UP.format(arguments="rings(60), [f'{genus} {s:03d}' for genus in ('Apis', 'Bombus', 'Osmia', "
                                              "'Andrena') for s in range(250)]")], ["/", *"mia 1"]),
-    "broken": Scene([MADE_UP.format(arguments="drawn(60), broken=('item-0000',)")]),
-    "offline": Scene([MADE_UP.format(arguments="drawn(60)")], ["Enter", "2"], after=go_offline),
+    "broken": Scene([MADE_UP.format(arguments="rings(60), broken=('item-0000',)")]),
+    "offline": Scene([MADE_UP.format(arguments="rings(60)")], ["Enter", "2"], after=go_offline),
     "signed": Scene([REAL, 'wb.review(explain=["integrated_gradients", "gradcam"])'], [*DECIDED[:3], "m"]),
     "hot": Scene([REAL, "wb.review()"], [*DECIDED[:5], "m", "m", "PageUp"]),
     "revised": Scene([REAL, "wb.review()"], [*DECIDED, "Shift+E", "ArrowLeft", "ArrowLeft", "ArrowLeft"]),
@@ -125,8 +125,8 @@ SCENES: dict[str, Scene] = {
                                             *["ArrowUp", "Space"] * 2]),
     "parts": Scene([REAL, "wb.review()"], [*DECIDED[:3], "b", "p", *["ArrowLeft"] * 4, "Space", "ArrowDown", "Space",
                                            "ArrowDown", "Space", "b", *["ArrowRight"] * 4, "Space", "ArrowUp"]),
-    "keys": Scene([MADE_UP.format(arguments="drawn(60)")], ["?"]),
-    "temporary": Scene([MADE_UP.format(arguments="drawn(60)")], ["Enter"],
+    "keys": Scene([MADE_UP.format(arguments="rings(60)")], ["?"]),
+    "temporary": Scene([MADE_UP.format(arguments="rings(60)")], ["Enter"],
                        env={"BINDER_LAUNCH_HOST": "https://mybinder.org/"}),
     "taxonomy-tree": Scene([CLOTHES, TREE], ["Home", "ArrowDown"], focus=".hitl-tree"),
     "taxonomy-split": Scene([CLOTHES, TREE], SPLIT, focus=".hitl-tree"),

@@ -13,7 +13,7 @@ from browser.lab import TESTS, Lab, Notebook  # noqa: E402
 pytestmark = pytest.mark.browser
 
 SETUP = """
-from browser.desk import MemoryDesk, drawn
+from hitl_widgets.testing import MemoryHost, rings
 from hitl_widgets.widgets.card import Review
 def rows(desk):
     return [[d.item_id, d.verdict, d.label, d.certainty] for d in desk.decisions]
@@ -31,7 +31,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory):
 def open_card(lab: Lab, request: pytest.FixtureRequest):
     opened: list[Notebook] = []
 
-    def opening(desk: str = "MemoryDesk()", review: str = "Review(desk)", *then: str, wait: bool = True,
+    def opening(desk: str = "MemoryHost()", review: str = "Review(desk)", *then: str, wait: bool = True,
                 item: bool = True) -> Notebook:
         code = f"{SETUP}\ndesk = {desk}\nreview = {review}\nreview"
         notebook = lab.open(f"{request.node.name.replace('[', '-').replace(']', '')}.ipynb", [code, *then])
@@ -102,7 +102,7 @@ def test_undo_brings_the_item_back_and_a_held_key_decides_once(open_card):
 
 
 def test_jupyterlabs_shortcuts_do_not_reach_the_notebook(open_card):
-    notebook = open_card("MemoryDesk()", "Review(desk)", "'another cell'")
+    notebook = open_card("MemoryHost()", "Review(desk)", "'another cell'")
     before = [(c["type"], c["source"]) for c in notebook.cells()]
     press(notebook, "m", "x", "d", "d", "a", "b", "0", "0", "z", "Shift+m", "c", "v", "y", "1")
     notebook.page.wait_for_timeout(200)
@@ -125,7 +125,7 @@ def test_keys_act_only_while_the_card_has_the_focus(open_card):
 
 
 def test_run_all_straight_into_a_busy_cell_leaves_the_card_alive(open_card):
-    notebook = open_card("MemoryDesk()", "Review(desk)", BUSY, wait=False)
+    notebook = open_card("MemoryHost()", "Review(desk)", BUSY, wait=False)
     assert notebook.cells()[1]["state"] == "running"
     for _ in range(30):
         before = notebook.item
@@ -140,7 +140,7 @@ def test_run_all_straight_into_a_busy_cell_leaves_the_card_alive(open_card):
 def test_a_card_whose_comm_is_held_by_the_running_cell_opens_a_line_of_its_own(open_card):
     # The worst that another library could do: every act would wait for the cell.
     held = "review.card.comm._reply_subshell_id = None\n" + BUSY.replace("6", "25")
-    notebook = open_card("MemoryDesk()", "Review(desk)", held, wait=False)
+    notebook = open_card("MemoryHost()", "Review(desk)", held, wait=False)
     notebook.page.wait_for_timeout(500)
     press(notebook, "Enter", "Enter", "Enter")
     notebook.wait_until_stored(20)
@@ -194,7 +194,7 @@ def test_no_item_ends_in_the_saved_notebook(open_card, lab):
 
 
 def test_two_views_share_one_cursor(open_card):
-    notebook = open_card("MemoryDesk()", "Review(desk)", "review")
+    notebook = open_card("MemoryHost()", "Review(desk)", "review")
     cards = notebook.page.locator(".hitl-card")
     assert cards.count() == 2
     press(notebook, "Enter")
@@ -216,7 +216,7 @@ def test_the_map_lies_over_the_item_and_h_takes_it_away(open_card):
 
 
 def test_a_blind_item_shows_neither_suggestion_nor_map(open_card):
-    notebook = open_card("MemoryDesk(blind=('item-0000',))")
+    notebook = open_card("MemoryHost(blind=('item-0000',))")
     assert notebook.card.locator(".hitl-bar:visible").count() == 0
     assert "blind" in notebook.card.inner_text()
     press(notebook, "Enter")
@@ -231,7 +231,7 @@ def test_a_blind_item_shows_neither_suggestion_nor_map(open_card):
 
 
 def test_a_broken_image_and_a_missing_model_have_a_face(open_card):
-    notebook = open_card("MemoryDesk(drawn(2), model=None, broken=('item-0000',))")
+    notebook = open_card("MemoryHost(rings(2), model=None, broken=('item-0000',))")
     assert "ends after 12 of 400 bytes" in notebook.card.inner_text()
     press(notebook, "f")
     notebook.wait_for_item("item-0000")
@@ -244,7 +244,7 @@ def test_a_broken_image_and_a_missing_model_have_a_face(open_card):
 
 
 def test_the_default_annotator_is_asked_for_a_name(open_card):
-    notebook = open_card("MemoryDesk(annotator='jovyan', annotator_is_default=True)", item=False)
+    notebook = open_card("MemoryHost(annotator='jovyan', annotator_is_default=True)", item=False)
     box = notebook.card.get_by_label("Your name")
     box.wait_for()
     box.fill("grace")
@@ -256,7 +256,7 @@ def test_the_default_annotator_is_asked_for_a_name(open_card):
 
 
 def test_a_certainty_is_asked_for_where_the_policy_wants_one(open_card):
-    notebook = open_card("MemoryDesk()", "Review(desk, certainty='ask')")
+    notebook = open_card("MemoryHost()", "Review(desk, certainty='ask')")
     press(notebook, "Enter")
     assert notebook.item == "item-0000"
     press(notebook, "7")
@@ -266,7 +266,7 @@ def test_a_certainty_is_asked_for_where_the_policy_wants_one(open_card):
 
 
 def test_a_label_without_a_key_is_found_by_typing(open_card):
-    notebook = open_card("MemoryDesk(labels=[f'species {i}' for i in range(1000)])")
+    notebook = open_card("MemoryHost(labels=[f'species {i}' for i in range(1000)])")
     press(notebook, "/", *"es 742", "Enter")
     notebook.wait_until_stored()
     assert notebook.value("rows(desk)[0][2]") == "species 742"
@@ -317,7 +317,7 @@ def test_flags_a_note_and_a_best_guess_go_with_the_decision(open_card):
 
 
 def test_a_past_decision_is_revised_by_click_or_by_arrows_and_an_undo_restores_it(open_card):
-    notebook = open_card("MemoryDesk(blind=('item-0001',))")
+    notebook = open_card("MemoryHost(blind=('item-0001',))")
     press(notebook, "1", "2", "3")
     strip = notebook.card.locator(".hitl-past-item")
     strip.nth(2).wait_for()
@@ -458,7 +458,7 @@ def test_zoom_brings_an_item_closer_and_the_next_one_begins_whole(open_card):
 
 
 def test_a_large_item_is_drawn_as_large_as_the_screen_shows_it_and_in_full_when_it_is_looked_at_closely(open_card):
-    notebook = open_card("MemoryDesk(drawn(4, 1500))")
+    notebook = open_card("MemoryHost(rings(4, 1500))")
     width = "() => [...document.querySelectorAll('.hitl-image')].pop().width"
     notebook.page.wait_for_function(f"() => ({width})() > 0")
     press(notebook, "1")
@@ -472,7 +472,7 @@ def test_the_label_in_focus_is_explained_and_text_is_only_text(open_card):
     hostile = "<img src=x onerror=\\'window.hacked=1\\'><b>bold</b>"
     label = (f"{{'name': 'cat {hostile}', 'definition': 'purrs {hostile}', 'examples': ['item-0003'], "
              "'counter_examples': ['item-0004'], 'link': 'https://example.org/cat'}")
-    notebook = open_card(f"MemoryDesk(labels=[{label}, 'dog'], meta={{'place': '{hostile}'}})")
+    notebook = open_card(f"MemoryHost(labels=[{label}, 'dog'], meta={{'place': '{hostile}'}})")
     while "cat" not in notebook.card.locator(".hitl-meaning strong").inner_text():
         press(notebook, "ArrowDown")
         notebook.page.wait_for_timeout(100)
@@ -485,7 +485,7 @@ def test_the_label_in_focus_is_explained_and_text_is_only_text(open_card):
 
 
 def test_keys_of_ones_own_choosing_work_and_are_shown(open_card):
-    notebook = open_card("MemoryDesk()", "Review(desk, keys={'skip': 'x', 'accept': ['j', 'Enter']})")
+    notebook = open_card("MemoryHost()", "Review(desk, keys={'skip': 'x', 'accept': ['j', 'Enter']})")
     assert notebook.card.locator(".hitl-accept").inner_text().startswith("J")
     press(notebook, "j", "x")
     notebook.wait_until_stored()
@@ -498,7 +498,7 @@ def test_keys_of_ones_own_choosing_work_and_are_shown(open_card):
 
 def test_on_a_temporary_server_the_archive_is_a_download(open_card):
     binder = "__import__('os').environ.update(BINDER_LAUNCH_HOST='https://mybinder.org/')"
-    notebook = open_card(f"{binder} or MemoryDesk()")
+    notebook = open_card(f"{binder} or MemoryHost()")
     with notebook.page.expect_download() as download:
         notebook.card.get_by_role("button", name="Download the archive").click()
     assert download.value.suggested_filename.endswith(".zip")
@@ -535,7 +535,7 @@ def test_a_restarted_kernel_is_told_on_the_card_with_what_to_do(open_card, lab):
 
 
 def test_saving_the_notebook_works_from_the_card_and_escape_hands_the_keyboard_back(open_card):
-    notebook = open_card("MemoryDesk()", "Review(desk)", "1 + 1")
+    notebook = open_card("MemoryHost()", "Review(desk)", "1 + 1")
     dirty = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
     assert notebook.page.evaluate(dirty)
     press(notebook, "Control+s")
@@ -546,7 +546,7 @@ def test_saving_the_notebook_works_from_the_card_and_escape_hands_the_keyboard_b
 
 
 def test_a_face_takes_no_keys_that_need_an_item(open_card):
-    notebook = open_card("MemoryDesk(drawn(1))")
+    notebook = open_card("MemoryHost(rings(1))")
     press(notebook, "1")
     notebook.card.get_by_text("Nothing left to ask").wait_for()
     press(notebook, "n", "/", "z")
@@ -559,7 +559,7 @@ def test_axe_finds_nothing_serious(open_card):
         pytest.skip("axe-core is fetched by `npm ci`")
     label = "{'name': 'cat', 'definition': 'purrs', 'examples': ['item-0003'], 'link': 'https://example.org'}"
     labels = f"[{label}, *[f'label {{i}}' for i in range(20)]]"
-    notebook = open_card(f"MemoryDesk(labels={labels}, blind=('item-0002',), meta={{'camera': 1}})")
+    notebook = open_card(f"MemoryHost(labels={labels}, blind=('item-0002',), meta={{'camera': 1}})")
     press(notebook, "Shift+7", "Enter", "u", "Shift+E")
     notebook.page.wait_for_timeout(500)
     notebook.page.add_script_tag(path=script)

@@ -12,9 +12,9 @@ pytestmark = pytest.mark.browser
 SETUP = """
 import tempfile, numpy as np, hitl_widgets as hw
 from hitl_widgets import edits
-from browser.desk import drawn
+from hitl_widgets.testing import rings
 folder = tempfile.mkdtemp()
-images = drawn(60)
+images = rings(60)
 images[::3] //= 3
 pool = hw.Pool.from_images(images, ids=[f"item-{n:02d}" for n in range(60)])
 wb = hw.Workbench(folder, pool, hw.Taxonomy(LABELS), annotator="ann", holdout=0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import InputXGradient, IntegratedGradients, LayerGradCam, Occlusion, Saliency, ShapleyValues
-from nets import KINDS, LABELS, Gallery, InPlace, Perceptron, ResNet, VisionTransformer, Wrapped, noise, seeded
+from nets import KINDS, LABELS, InPlace, Perceptron, ResNet, VisionTransformer, Wrapped, noise, seeded
 from torch import nn
 
 from hitl_widgets.drawing.overlay import resample
@@ -19,6 +19,7 @@ from hitl_widgets.explain.attribute import METHODS, NetExplainer
 from hitl_widgets.items.superpixels import superpixels
 from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.learn.preprocess import Preprocess, picture
+from hitl_widgets.testing import MemoryPool
 
 
 class Brightness(nn.Module):
@@ -36,7 +37,7 @@ class Brightness(nn.Module):
 
 
 def explainer(net, images, *, layer=None, **arguments):
-    return NetExplainer(NetPredictor(net, Gallery(images), LABELS, **arguments), layer=layer)
+    return NetExplainer(NetPredictor(net, MemoryPool(images), LABELS, **arguments), layer=layer)
 
 
 def inputs(images):
@@ -53,7 +54,7 @@ def test_every_net_is_explained_without_being_changed(kind):
     for method in why.methods:
         answer = why.explain(1, method=method, target="Lb")
         assert (answer.values.shape, answer.values.dtype) == ((28, 28), np.float32)
-        assert (answer.item_id, answer.method, answer.target) == ("item-1", method, "Lb")
+        assert (answer.item_id, answer.method, answer.target) == ("item-0001", method, "Lb")
         assert answer.model == why.predictor.version
         assert answer.box == (0, 0, 28, 28)
         assert np.isfinite(answer.values).all()
@@ -241,9 +242,9 @@ def test_one_broken_item_spoils_no_other():
     answers = why.explain_many(range(5), targets=["La"] * 5)
     assert [isinstance(answer, HitlError) for answer in answers] == [False, True, False, True, False]
     assert isinstance(answers[1], ImageError)
-    with pytest.raises(ModelError, match=r"item 'item-3'.*too bright"):
+    with pytest.raises(ModelError, match=r"item 'item-0003'.*too bright"):
         why.explain(3, target="La")
-    with pytest.raises(ImageError, match="torn"):
+    with pytest.raises(ImageError, match="400 bytes"):
         why.explain(1, target="La")
 
 

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from nets import KINDS, LABELS, Gallery, noise, seeded
+from nets import KINDS, LABELS, noise, seeded
 from shades import small_net
 from torch import nn
 
@@ -14,6 +14,7 @@ from hitl_widgets.explain import faithfulness as check
 from hitl_widgets.explain.attribute import METHODS, Asked, Method, NetExplainer
 from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.quality.intervals import student_mean
+from hitl_widgets.testing import MemoryPool
 
 
 def textures(n, seed):
@@ -45,7 +46,7 @@ def why():
                 nn.functional.cross_entropy(net(views[some]), targets[some]).backward()
                 optimiser.step()
     shown, truth = textures(40, seed=1)
-    why = NetExplainer(NetPredictor(net, Gallery(shown), LABELS))
+    why = NetExplainer(NetPredictor(net, MemoryPool(shown), LABELS))
     assert (why.predictor.predict(range(40)).argmax(axis=1) == truth).mean() > 0.9
     return why
 
@@ -101,7 +102,7 @@ def test_too_few_items_or_too_little_time_decide_nothing(why):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_net_is_checked_without_being_changed(kind):
-    predictor = NetPredictor(seeded(KINDS[kind], 3), Gallery(noise(5)), LABELS)
+    predictor = NetPredictor(seeded(KINDS[kind], 3), MemoryPool(noise(5)), LABELS)
     before = copy.deepcopy(predictor.net.state_dict())
     torch.manual_seed(7)
     expected = torch.rand(3)
@@ -122,7 +123,7 @@ def linear(side=14):
 
 def test_what_foretells_a_linear_net_exactly_misses_nothing_and_noise_does_not_move_its_gradient():
     """Hiding a square takes away its pixels' weights times their values: that is what input x gradient says."""
-    why = NetExplainer(NetPredictor(linear(), Gallery(noise(6, (14, 14))), LABELS))
+    why = NetExplainer(NetPredictor(linear(), MemoryPool(noise(6, (14, 14))), LABELS))
     exact, gradient = check.check(why, range(6), methods=["input_x_gradient", "saliency"])
     assert exact.infidelity.value == pytest.approx(0, abs=1e-5)
     assert gradient.sensitivity.value == pytest.approx(0, abs=1e-5)
@@ -138,7 +139,7 @@ def test_what_the_right_order_gains_is_computed_by_hand(monkeypatch):
     nn.init.zeros_(net[1].weight)
     with torch.no_grad():
         net[1].weight[1, 15] = 3
-    why = NetExplainer(NetPredictor(net, Gallery([np.full((4, 4), 255, np.uint8)]), ("La", "Lb")))
+    why = NetExplainer(NetPredictor(net, MemoryPool([np.full((4, 4), 255, np.uint8)]), ("La", "Lb")))
     views = torch.ones(1, 1, 4, 4)
     asked = Asked(torch.tensor([[False, True]]), torch.ones(1, 2, dtype=torch.bool), torch.zeros(1))
     values = np.zeros((1, 4, 4), np.float32)
@@ -173,7 +174,7 @@ def test_the_workbench_gives_a_table(bench):
 
 
 def test_items_that_cannot_be_read_are_left_out():
-    predictor = NetPredictor(linear(28), Gallery([None, *noise(4), None]), LABELS)
+    predictor = NetPredictor(linear(28), MemoryPool([None, *noise(4), None]), LABELS)
     assert checked(NetExplainer(predictor), "saliency", n=6).n == 4
     predictor.pool.images[:] = [None] * 6
     with pytest.raises(BadInput, match="none of the items"):

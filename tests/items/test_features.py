@@ -7,13 +7,14 @@ import threading
 import numpy as np
 import pytest
 import torch
-from nets import Gallery, noise
+from nets import noise
 from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError, ShapeError
 from hitl_widgets.items.features import Pixels, features, pixels, thumbnails
 from hitl_widgets.storage.arrays import Embeddings, Predictions
+from hitl_widgets.testing import MemoryPool
 
 
 def drawn(n=60, seed=0):
@@ -44,7 +45,7 @@ def test_distances_between_images_are_kept_up_to_one_scale():
 
 
 def test_the_same_seed_gives_the_same_components_in_any_order_of_asking():
-    gallery = Gallery(noise(90))
+    gallery = MemoryPool(noise(90))
     whole = Pixels(gallery, seed=3).of(range(90))
     piecewise = Pixels(gallery, seed=3)
     last = piecewise.of([80, 2, 80])
@@ -80,14 +81,14 @@ def test_edges_tell_shapes_apart_whatever_their_light():
     bars = np.zeros((40, 28, 28))
     bars[:20, 12:16], bars[20:, :, 12:16] = 1, 1
     images = (bars * np.random.default_rng(0).uniform(40, 250, (40, 1, 1))).astype(np.uint8)
-    rows = Pixels(Gallery([*images, None]), n=3, edges=True).of(range(41))
+    rows = Pixels(MemoryPool([*images, None]), n=3, edges=True).of(range(41))
     assert np.isnan(rows[40]).all()
     far = np.linalg.norm(rows[:40, None] - rows[None, :40], axis=2)
     assert max(far[:20, :20].max(), far[20:, 20:].max()) < 0.1 * far[:20, 20:].min()
 
 
 def test_threads_that_ask_for_components_get_the_same():
-    gallery = Gallery(noise(200))
+    gallery = MemoryPool(noise(200))
     whole, shared = Pixels(gallery).of(range(200)), Pixels(gallery)
     wrong = []
 
@@ -104,7 +105,7 @@ def test_threads_that_ask_for_components_get_the_same():
 
 def test_no_components_are_refused():
     with pytest.raises(BadInput, match="n is 0"):
-        Pixels(Gallery(noise(2)), n=0)
+        Pixels(MemoryPool(noise(2)), n=0)
 
 
 # -- blocks --------------------------------------------------------------------------------------------------

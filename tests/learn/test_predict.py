@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from nets import KINDS, LABELS, Gallery, Perceptron, ResNet, noise, seeded
+from nets import KINDS, LABELS, Perceptron, ResNet, noise, seeded
 from torch import nn
 
 from hitl_widgets.errors import BadInput, ModelError
@@ -23,6 +23,7 @@ from hitl_widgets.learn.predict import (
     weights_version,
 )
 from hitl_widgets.learn.preprocess import Preprocess
+from hitl_widgets.testing import MemoryPool
 
 
 class Fails(Perceptron):
@@ -48,7 +49,7 @@ def same(net, before):
 def test_any_net_predicts_without_being_changed(kind):
     net = seeded(KINDS[kind], 3).train()
     before = copy.deepcopy(net.state_dict())
-    predictor = NetPredictor(net, Gallery(noise(20)), LABELS, batch_size=8)
+    predictor = NetPredictor(net, MemoryPool(noise(20)), LABELS, batch_size=8)
     probs = predictor.predict(range(20))
     assert (probs.shape, probs.dtype) == ((20, 3), np.float32)
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
@@ -60,18 +61,18 @@ def test_any_net_predicts_without_being_changed(kind):
 def test_it_predicts_what_the_net_would_in_evaluation_mode():
     net, images = seeded(ResNet, 3), noise(9)
     theirs = net.eval()(torch.from_numpy(images[:, None] / np.float32(255))).softmax(dim=1)
-    predictor = NetPredictor(net.train(), Gallery(images), LABELS, batch_size=4)
+    predictor = NetPredictor(net.train(), MemoryPool(images), LABELS, batch_size=4)
     np.testing.assert_allclose(predictor.predict([8, 0, 3]), theirs[[8, 0, 3]].detach(), atol=1e-6)
 
 
 def test_an_item_that_cannot_be_read_is_a_row_of_nan():
     images = list(noise(6))
     images[2] = images[5] = None
-    predictor = NetPredictor(Perceptron(3), Gallery(images), LABELS, batch_size=2)
+    predictor = NetPredictor(Perceptron(3), MemoryPool(images), LABELS, batch_size=2)
     probs = predictor.predict(range(6))
     assert np.flatnonzero(np.isnan(probs).any(axis=1)).tolist() == [2, 5]
     assert set(predictor.unreadable) == {2, 5}
-    assert "torn" in predictor.unreadable[2]
+    assert "400 bytes" in predictor.unreadable[2]
     assert (predictor.predict([2]).shape, predictor.predict([]).shape) == ((1, 3), (0, 3))
 
 
@@ -79,8 +80,8 @@ def test_an_item_that_cannot_be_read_is_a_row_of_nan():
 def test_the_item_that_breaks_a_net_is_named(how, said):
     images = noise(16)
     images[11] = 255
-    predictor = NetPredictor(Fails(how), Gallery(images), LABELS, batch_size=16)
-    with pytest.raises(ModelError, match=f"item 'item-11'.*{said}"):
+    predictor = NetPredictor(Fails(how), MemoryPool(images), LABELS, batch_size=16)
+    with pytest.raises(ModelError, match=f"item 'item-0011'.*{said}"):
         predictor.predict(range(16))
     assert np.isfinite(predictor.predict(range(11))).all()
 
@@ -91,7 +92,7 @@ def test_a_batch_too_large_for_memory_is_halved():
             if len(x) > 3:
                 raise torch.cuda.OutOfMemoryError("out of memory")
             return super().forward(x)
-    net, gallery = seeded(Small, 3), Gallery(noise(16))
+    net, gallery = seeded(Small, 3), MemoryPool(noise(16))
     one_by_one = NetPredictor(net, gallery, LABELS, batch_size=1).predict(range(16))
     np.testing.assert_allclose(NetPredictor(net, gallery, LABELS, batch_size=16).predict(range(16)), one_by_one,
                                rtol=1e-5)
@@ -102,7 +103,7 @@ def test_a_batch_too_large_for_memory_is_halved():
     (nn.Identity(), r"\(1, 1, 28, 28\).*\(1, 3\) is expected"),
 ])
 def test_outputs_that_do_not_fit_are_told_of(net, said):
-    predictor = NetPredictor(net, Gallery(noise(4)), LABELS)
+    predictor = NetPredictor(net, MemoryPool(noise(4)), LABELS)
     with pytest.raises(ModelError, match=said):
         predictor.predict([0])
 
@@ -112,7 +113,7 @@ def test_an_output_without_logits_is_told_of():
         def forward(self, x):
             return "hello"
     with pytest.raises(ModelError, match="gave str"):
-        NetPredictor(Chatty(3), Gallery(noise(4)), LABELS).predict([0])
+        NetPredictor(Chatty(3), MemoryPool(noise(4)), LABELS).predict([0])
 
 
 @pytest.mark.parametrize("as_output", [lambda y: {"logits": y}, lambda y: (y, None), lambda y: y[:, :, None, None]])
@@ -120,26 +121,26 @@ def test_logits_are_found_in_what_comes(as_output):
     class Packed(Perceptron):
         def forward(self, x):
             return as_output(super().forward(x))
-    gallery = Gallery(noise(4))
+    gallery = MemoryPool(noise(4))
     plain, packed = (NetPredictor(seeded(kind, 3), gallery, LABELS) for kind in (Perceptron, Packed))
     np.testing.assert_array_equal(packed.predict(range(4)), plain.predict(range(4)))
 
 
 def test_a_net_that_ends_in_softmax_keeps_its_probabilities():
     plain = seeded(Perceptron, 3)
-    gallery = Gallery(noise(4))
+    gallery = MemoryPool(noise(4))
     np.testing.assert_allclose(NetPredictor(nn.Sequential(plain, nn.Softmax(dim=1)), gallery, LABELS).predict(range(4)),
                                NetPredictor(plain, gallery, LABELS).predict(range(4)), rtol=1e-5)
 
 
 def test_half_precision_nets_serve():
-    probs = NetPredictor(seeded(ResNet, 3).to(torch.bfloat16), Gallery(noise(4)), LABELS).predict(range(4))
+    probs = NetPredictor(seeded(ResNet, 3).to(torch.bfloat16), MemoryPool(noise(4)), LABELS).predict(range(4))
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_embeddings_are_what_the_last_linear_layer_reads(kind):
-    net, gallery = seeded(KINDS[kind], 3).eval(), Gallery(noise(5))
+    net, gallery = seeded(KINDS[kind], 3).eval(), MemoryPool(noise(5))
     predictor = NetPredictor(net, gallery, LABELS)
     head = [layer for layer in predictor.net.modules() if isinstance(layer, nn.Linear)][-1]
     logits = torch.from_numpy(predictor.embed(range(5))) @ head.weight.detach().T + head.bias.detach()
@@ -158,7 +159,7 @@ def test_embeddings_are_what_a_hook_would_see_in_evaluation_mode(kind, halved):
     with torch.no_grad():
         net(views.clone())
     hook.remove()
-    embedded = NetPredictor(net.train(), Gallery(images), LABELS).embed(range(5))
+    embedded = NetPredictor(net.train(), MemoryPool(images), LABELS).embed(range(5))
     assert embedded.dtype == np.float32
     np.testing.assert_allclose(embedded, seen[0].float(), atol=1e-5)
 
@@ -166,7 +167,7 @@ def test_embeddings_are_what_a_hook_would_see_in_evaluation_mode(kind, halved):
 def test_probabilities_and_embeddings_of_one_pass_are_those_of_two():
     images = list(noise(9))
     images[4] = None
-    predictor = NetPredictor(seeded(ResNet, 3), Gallery(images), LABELS, batch_size=4)
+    predictor = NetPredictor(seeded(ResNet, 3), MemoryPool(images), LABELS, batch_size=4)
     probs, embedded = predictor.predict_and_embed(range(9))
     np.testing.assert_allclose(probs, predictor.predict(range(9)), atol=1e-6)
     assert embedded.shape == (9, 16)
@@ -175,14 +176,14 @@ def test_probabilities_and_embeddings_of_one_pass_are_those_of_two():
 
 def test_the_embedding_of_a_named_layer_is_what_it_reads():
     net, images = seeded(Perceptron, 3).eval(), noise(4)
-    embedded = NetPredictor(net, Gallery(images), LABELS, head="1").embed(range(4))
+    embedded = NetPredictor(net, MemoryPool(images), LABELS, head="1").embed(range(4))
     np.testing.assert_allclose(embedded, images.reshape(4, -1) / np.float32(255), atol=1e-6)
 
 
 def test_the_maps_that_a_named_convolution_reads_are_averaged_over_their_places():
     net = nn.Sequential(nn.Conv2d(1, 4, 5), nn.Conv2d(4, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     images = noise(3)
-    predictor = NetPredictor(net, Gallery(images), LABELS, head="1")
+    predictor = NetPredictor(net, MemoryPool(images), LABELS, head="1")
     with torch.no_grad():
         maps = net[0](torch.from_numpy(images[:, None] / np.float32(255)))
     np.testing.assert_allclose(predictor.embed(range(3)), maps.mean(dim=(2, 3)), atol=1e-5)
@@ -190,12 +191,12 @@ def test_the_maps_that_a_named_convolution_reads_are_averaged_over_their_places(
 
 def test_a_net_whose_last_layer_is_not_found_predicts_and_says_how_to_name_it():
     net = nn.Sequential(nn.Conv2d(1, 3, 5), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    predictor = NetPredictor(net, Gallery(noise(5)), LABELS)
+    predictor = NetPredictor(net, MemoryPool(noise(5)), LABELS)
     with pytest.raises(ModelError, match=r"no nn.Linear with 3 outputs.*head='fc'"):
         predictor.embed(range(5))
     assert np.isfinite(predictor.predict(range(5))).all()
     with pytest.raises(ModelError, match="no layer 'fc'; its last ones are 0, 1, 2"):
-        NetPredictor(net, Gallery(noise(5)), LABELS, head="fc")
+        NetPredictor(net, MemoryPool(noise(5)), LABELS, head="fc")
 
 
 def test_a_last_layer_that_the_net_never_calls_is_told_of():
@@ -206,14 +207,14 @@ def test_a_last_layer_that_the_net_never_calls_is_told_of():
 
         def forward(self, x):
             return self[3](self[2](self[1](self[0](x))))
-    predictor = NetPredictor(Aside(3), Gallery(noise(5)), LABELS)
+    predictor = NetPredictor(Aside(3), MemoryPool(noise(5)), LABELS)
     with pytest.raises(ModelError, match="doesn't call its layer 'aside'"):
         predictor.embed(range(5))
     assert predictor.predict_and_embed(range(5))[1].shape == (5, 0)
 
 
 def test_threads_that_predict_and_embed_on_one_net_do_not_disturb_each_other():
-    predictor = NetPredictor(seeded(ResNet, 3), Gallery(noise(32)), LABELS, batch_size=4)
+    predictor = NetPredictor(seeded(ResNet, 3), MemoryPool(noise(32)), LABELS, batch_size=4)
     probs, features = predictor.predict(range(32)), predictor.embed(range(32))
     wrong = []
 
@@ -304,7 +305,7 @@ def test_a_failed_save_leaves_the_former_file(tmp_path, monkeypatch):
 def test_what_is_no_net_or_has_no_weights_yet_is_refused():
     for wrong in ("resnet18", nn.Sequential(nn.Flatten(), nn.LazyLinear(3))):
         with pytest.raises(ModelError):
-            NetPredictor(wrong, Gallery(noise(2)), LABELS)
+            NetPredictor(wrong, MemoryPool(noise(2)), LABELS)
 
 
 def test_a_preprocess_that_fails_on_an_item_names_it():
@@ -314,8 +315,8 @@ def test_a_preprocess_that_fails_on_an_item_names_it():
         return Preprocess(28)(image)
     images = noise(4)
     images[3] = 0
-    predictor = NetPredictor(Perceptron(3), Gallery(images), LABELS, preprocess=picky)
-    with pytest.raises(ModelError, match=r"item 'item-3'.*too dark"):
+    predictor = NetPredictor(Perceptron(3), MemoryPool(images), LABELS, preprocess=picky)
+    with pytest.raises(ModelError, match=r"item 'item-0003'.*too dark"):
         predictor.predict(range(4))
 
 

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from nets import KINDS, LABELS, Gallery, Perceptron, ResNet, noise, seeded, tiny
+from nets import KINDS, LABELS, Perceptron, ResNet, noise, seeded, tiny
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -29,6 +29,7 @@ from hitl_widgets.learn.train import (
     split,
     train,
 )
+from hitl_widgets.testing import MemoryPool
 
 
 def accuracy(net, images, targets):
@@ -310,9 +311,9 @@ def test_jitter_moves_an_image_a_little_and_no_two_alike():
 
 
 def test_labelled_images_are_a_torch_dataset():
-    data = LabelledImages(Gallery(noise(6)), [5, 0, 3], ["Lc", "La", "Lc"], LABELS, names=("ant", "bee", "cow"),
+    data = LabelledImages(MemoryPool(noise(6)), [5, 0, 3], ["Lc", "La", "Lc"], LABELS, names=("ant", "bee", "cow"),
                           preprocess=Preprocess(14), weights=[1, 0.5, 1])
-    assert data.item_ids == ["item-5", "item-0", "item-3"]
+    assert data.item_ids == ["item-0005", "item-0000", "item-0003"]
     assert (data.names, data.label_ids) == (("ant", "bee", "cow"), LABELS)
     view, target, weight = data[1]
     assert (view.shape, target, weight) == ((1, 14, 14), 0, 0.5)
@@ -323,7 +324,7 @@ def test_labelled_images_are_a_torch_dataset():
 
 
 def test_an_items_draw_belongs_to_it():
-    gallery = Gallery(noise(300))
+    gallery = MemoryPool(noise(300))
     all_of_them = LabelledImages(gallery, range(300), ["La"] * 300, LABELS, preprocess=Preprocess(4)).draws
     some = LabelledImages(gallery, [7, 250], ["Lb", "La"], LABELS, preprocess=Preprocess(4)).draws
     assert some.tolist() == all_of_them[[7, 250]].tolist()
@@ -332,7 +333,7 @@ def test_an_items_draw_belongs_to_it():
 
 
 def test_labelled_images_that_do_not_fit_are_refused():
-    gallery = Gallery(noise(3))
+    gallery = MemoryPool(noise(3))
     with pytest.raises(ShapeError, match="2 positions, 1 answers"):
         LabelledImages(gallery, [0, 1], ["La"], LABELS, preprocess=Preprocess(4))
     with pytest.raises(UnknownLabel, match="Lx"):
@@ -347,14 +348,14 @@ def test_images_that_cannot_be_read_are_left_out_whether_or_not_the_rest_fits_in
         monkeypatch.setattr(finetune, "RESIDENT_BYTES", 1000)
     images = list(noise(40))
     images[4] = images[39] = None
-    data = LabelledImages(Gallery(images), range(40), ["La", "Lb"] * 20, LABELS, preprocess=Preprocess(28))
+    data = LabelledImages(MemoryPool(images), range(40), ["La", "Lb"] * 20, LABELS, preprocess=Preprocess(28))
     trained = train(Perceptron(3), data.images, data.targets, epochs=1)
     assert trained.left_out == (4, 39)
     assert trained.n_training == 38
 
 
 def test_views_of_several_shapes_cannot_be_learnt_from():
-    data = LabelledImages(Gallery([noise(1)[0], noise(1, (30, 30))[0]]), [0, 1], ["La", "Lb"], LABELS,
+    data = LabelledImages(MemoryPool([noise(1)[0], noise(1, (30, 30))[0]]), [0, 1], ["La", "Lb"], LABELS,
                           preprocess=lambda image: torch.from_numpy(image[None] / np.float32(255)))
     with pytest.raises(BadInput, match="views of one shape"):
         train(ResNet(3), data.images, data.targets)

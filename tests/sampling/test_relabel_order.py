@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from nets import Gallery
 
 from hitl_widgets.errors import ShapeError
 from hitl_widgets.items.features import Pixels
 from hitl_widgets.items.features import features as blocks
+<<<<<<< HEAD
 from hitl_widgets.sampling.relabel_order import neighbours, order
+=======
+from hitl_widgets.sampling.relabel_order import alike, order
+from hitl_widgets.testing import MemoryPool
+>>>>>>> 6b85980 (The fakes are shipped: a host and a pool in memory, and one wait_for (hitl_widgets.testing))
 
 
 def clouds(*centres, n=40, spread=0.4, seed=0):
@@ -137,7 +141,7 @@ def test_the_order_asks_for_fewer_answers_than_chance_on_real_clothes(shared_dat
     data = np.load(shared_data / "fashion_mnist" / "fashion_dev.npz")
     chosen = np.flatnonzero(np.isin(data["labels"], (5, 7, 9)))[::3]
     truth = np.searchsorted((5, 7, 9), data["labels"][chosen])
-    gallery = Gallery(data["images"][chosen])
+    gallery = MemoryPool(data["images"][chosen])
     seen = [Pixels(gallery, edges=edges).of(range(len(chosen))) for edges in (False, True)]
     features = blocks(*seen)
     candidates, chance = np.ones((len(truth), 3), bool), np.random.default_rng(0).permutation(len(truth))

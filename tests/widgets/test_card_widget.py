@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser.desk import MemoryDesk, drawn
 
 from hitl_widgets import errors
 from hitl_widgets.records import new_id
+<<<<<<< HEAD
 from hitl_widgets.widgets.card import KEPT, STRIP, Review
+=======
+from hitl_widgets.testing import MemoryHost, rings
+from hitl_widgets.widgets.card import KEPT, STRIP, WINDOW, Review
+>>>>>>> 6b85980 (The fakes are shipped: a host and a pool in memory, and one wait_for (hitl_widgets.testing))
 from hitl_widgets.widgets.comm import Card, Feed
 from hitl_widgets.widgets.window import SIZE as WINDOW
 
@@ -55,11 +59,11 @@ def wait_for(truth: Callable[[], Any], timeout_s: float = 5.0) -> None:
 
 
 @pytest.fixture
-def open_review() -> Iterator[Callable[..., tuple[MemoryDesk, Review, Browser]]]:
+def open_review() -> Iterator[Callable[..., tuple[MemoryHost, Review, Browser]]]:
     opened: list[Review] = []
 
-    def opening(desk: MemoryDesk | None = None, **settings: Any) -> tuple[MemoryDesk, Review, Browser]:
-        desk = desk or MemoryDesk()
+    def opening(desk: MemoryHost | None = None, **settings: Any) -> tuple[MemoryHost, Review, Browser]:
+        desk = desk or MemoryHost()
         review = Review(desk, **settings)
         opened.append(review)
         return desk, review, Browser(review)
@@ -214,7 +218,7 @@ def test_n_items_and_then_enough(open_review):
 
 
 def test_an_empty_queue_says_so(open_review):
-    _, _, browser = open_review(MemoryDesk(drawn(2)))
+    _, _, browser = open_review(MemoryHost(rings(2)))
     browser.hello()
     wait_for(lambda: len(browser.items) == 2)
     for item_id in browser.items:
@@ -224,7 +228,7 @@ def test_an_empty_queue_says_so(open_review):
 
 
 def test_a_broken_image_is_pushed_with_its_reason_and_the_work_goes_on(open_review):
-    _, _, browser = open_review(MemoryDesk(broken=("item-0001",)))
+    _, _, browser = open_review(MemoryHost(broken=("item-0001",)))
     browser.hello()
     wait_for(lambda: len(browser.items) == WINDOW)
     items = {m["item"]["item_id"]: m["item"] for m in browser.of_kind("item")}
@@ -233,7 +237,7 @@ def test_a_broken_image_is_pushed_with_its_reason_and_the_work_goes_on(open_revi
 
 
 def test_a_model_that_fails_is_told_on_the_item_and_does_not_stop_the_labelling(open_review):
-    desk = MemoryDesk()
+    desk = MemoryHost()
 
     def failing(position):
         raise errors.ModelError("the net gave 9 outputs, 10 labels are expected.")
@@ -258,7 +262,7 @@ def test_a_fault_in_the_background_is_shown_and_passes(open_review, caplog):
 
 
 def test_a_blind_item_gets_no_map(open_review):
-    _, _, browser = open_review(MemoryDesk(blind=("item-0001",)))
+    _, _, browser = open_review(MemoryHost(blind=("item-0001",)))
     browser.hello()
     wait_for(lambda: len(browser.of_kind("map")) == WINDOW - 1)
     assert "item-0001" not in {m["item_id"] for m in browser.of_kind("map")}
@@ -298,7 +302,7 @@ def test_another_model_replaces_what_waits_but_for_the_first_two(open_review):
 
 
 def test_a_new_name_starts_a_new_queue(open_review):
-    desk, _, browser = open_review(MemoryDesk(annotator="jovyan", annotator_is_default=True))
+    desk, _, browser = open_review(MemoryHost(annotator="jovyan", annotator_is_default=True))
     assert browser.hello()["annotator_is_default"]
     wait_for(lambda: len(browser.items) == WINDOW)
     ready = browser.review.receive({"kind": "name", "annotator": "grace"})
@@ -320,7 +324,7 @@ def test_a_second_review_closes_the_first_which_still_stores_what_was_under_way(
 
 
 def test_acts_are_answered_in_under_20_ms_while_items_are_prepared(open_review):
-    desk, _, browser = open_review(MemoryDesk(drawn(200, side=224)))
+    desk, _, browser = open_review(MemoryHost(rings(200, side=224)))
     browser.hello()
     wait_for(lambda: browser.items)
     waits = []
@@ -347,7 +351,7 @@ def test_eight_threads_decide_at_once_and_nothing_is_lost(open_review):
 @pytest.mark.parametrize("settings", [{"certainty": "maybe"}, {"n": 0}])
 def test_a_review_that_makes_no_sense_is_refused(settings):
     with pytest.raises(errors.BadInput):
-        Review(MemoryDesk(), **settings)
+        Review(MemoryHost(), **settings)
 
 
 def test_no_trait_holds_an_item(open_review):
@@ -430,7 +434,7 @@ def test_undoing_a_revision_tells_the_page_what_stands_again(open_review):
 
 def test_examples_come_as_small_pictures_for_and_against(open_review):
     label = {"name": "cat", "examples": ["item-0003", "gone"], "counter_examples": ["item-0005"]}
-    desk, _, browser = open_review(MemoryDesk(labels=[label, "dog"]))
+    desk, _, browser = open_review(MemoryHost(labels=[label, "dog"]))
     assert browser.hello()["taxonomy"]["labels"][0]["n_examples"] == 3
     browser.review.receive({"kind": "examples", "label_ids": [desk.taxonomy.label_ids[0]]})
     wait_for(lambda: browser.of_kind("examples"))
@@ -559,7 +563,7 @@ def test_a_map_of_one_label_against_another_is_pushed_and_the_log_tells_that_it_
 
 
 def test_the_parts_of_an_item_are_pushed_when_they_are_asked_for(open_review):
-    _, _, browser = open_review(MemoryDesk(drawn(2, 700), broken=("item-0001",)))
+    _, _, browser = open_review(MemoryHost(rings(2, 700), broken=("item-0001",)))
     browser.hello()
     for item_id in ("item-0000", "item-0001"):
         assert browser.review.receive({"kind": "segments", "item_id": item_id}) == {"kind": "noted"}

@@ -14,11 +14,11 @@ import IPython.display
 import ipywidgets
 import numpy as np
 import pytest
-from browser.desk import CLOTHES, MemoryDesk, drawn
 from PIL import Image
 
 import hitl_widgets as hw
 from hitl_widgets import edits, errors
+from hitl_widgets.testing import CLOTHES, MemoryHost, rings
 from hitl_widgets.widgets.card import Review
 from hitl_widgets.widgets.ipyannotations import labeller as adapter
 from hitl_widgets.widgets.ipyannotations.labeller import AHEAD, LabellerReview
@@ -78,7 +78,7 @@ def open_review(pictures: list[np.ndarray]) -> Iterator[Callable[..., tuple[Any,
     opened: list[LabellerReview] = []
 
     def opening(widget: Any = None, desk: Any = None, **settings: Any) -> tuple[Any, Any, LabellerReview]:
-        desk = MemoryDesk() if desk is None else desk
+        desk = MemoryHost() if desk is None else desk
         widget = images.ClassLabeller(options=CLOTHES) if widget is None else widget
         opened.append(LabellerReview(desk, widget, **settings))
         return desk, widget, opened[-1]
@@ -115,7 +115,7 @@ def type_and_enter(widget: Any, text: str) -> None:
     press(widget, "Enter", FIELD)
 
 
-def rows(desk: MemoryDesk) -> list[tuple[str, str, str | None]]:
+def rows(desk: MemoryHost) -> list[tuple[str, str, str | None]]:
     return [(d.item_id, d.verdict, d.label) for d in desk.decisions]
 
 
@@ -149,13 +149,13 @@ def test_the_log_tells_that_the_model_spoke_and_that_nobody_saw_it(open_review):
 
 
 def test_without_a_model_the_log_says_so(open_review):
-    desk, widget, _ = open_review(desk=MemoryDesk(model=None))
+    desk, widget, _ = open_review(desk=MemoryHost(model=None))
     click(widget, "Bag")
     assert (desk.decisions[0].seen.suggestion, desk.decisions[0].seen.model) == (None, None)
 
 
 def test_skip_is_a_skip_and_the_item_comes_last(open_review):
-    desk, widget, _ = open_review(desk=MemoryDesk(drawn(3)))
+    desk, widget, _ = open_review(desk=MemoryHost(rings(3)))
     widget.skip_button.click()
     assert rows(desk) == [("item-0000", "skip", None)]
     for label in ("Bag", "Coat", "Dress"):
@@ -187,7 +187,7 @@ def test_enter_in_the_empty_text_field_stores_nothing(open_review):
 
 @pytest.mark.parametrize("name", ["Sneaker", "shoe"])
 def test_a_name_that_two_labels_have_or_that_is_no_answer_stays_with_the_person(open_review, name):
-    desk = MemoryDesk()
+    desk = MemoryHost()
     desk.taxonomy = hw.Taxonomy({"shoe": ["Sneaker", "Sandal"], "picture": ["Sneaker"]})
     _, widget, review = open_review(images.ClassLabeller(options=["Sandal"]), desk)
     type_and_enter(widget, name)
@@ -256,7 +256,7 @@ def test_undo_means_the_decision_and_not_a_word_typed_for_the_item_before(open_r
 
 
 def test_a_skip_taken_back_leaves_its_item_once_in_the_queue(open_review):
-    desk, widget, review = open_review(desk=MemoryDesk(drawn(2)))
+    desk, widget, review = open_review(desk=MemoryHost(rings(2)))
     widget.skip_button.click()
     wait_for(lambda: len(review._window) == 1)  # the skipped one waits again already
     widget.undo_button.click()
@@ -385,7 +385,7 @@ def test_after_n_items_the_view_says_so_and_undo_still_works(open_review):
 
 
 def test_an_empty_queue_is_looked_at_again_on_request(open_review):
-    desk, widget, review = open_review(desk=MemoryDesk(drawn(1)))
+    desk, widget, review = open_review(desk=MemoryHost(rings(1)))
     click(widget, "Bag")
     assert "Nothing is left to label" in said(review)
     desk.retract(desk.decisions[0].id)
@@ -412,7 +412,7 @@ def test_opening_the_card_closes_the_labeller_and_the_other_way_round(open_revie
 
 def test_the_same_labeller_behind_two_projects_serves_the_second_only(open_review):
     first, widget, _ = open_review()
-    second = MemoryDesk()
+    second = MemoryHost()
     second.project_id = "another"
     open_review(widget, second)
     click(widget, "Bag")
@@ -432,7 +432,7 @@ def test_a_closed_review_leaves_the_labeller_as_it_was(open_review):
 
 
 def test_items_claimed_while_the_review_closes_are_given_back(open_review, monkeypatch):
-    desk = MemoryDesk()
+    desk = MemoryHost()
     claim, entered, go = desk.claim, threading.Event(), threading.Event()
     _, widget, review = open_review(desk=desk)
     wait_for(lambda: len(review._window) == AHEAD)
@@ -480,7 +480,7 @@ def test_while_text_stands_in_the_field_no_key_acts_wherever_the_focus_has_gone(
 
 @pytest.mark.parametrize("labeller", [images.ClassLabeller, images.MulticlassLabeller])
 def test_a_digit_chooses_the_label_of_that_name_before_the_one_in_that_place(open_review, labeller):
-    desk, widget, _ = open_review(labeller(options=[*"0123456789"]), MemoryDesk(labels=[*"0123456789"]))
+    desk, widget, _ = open_review(labeller(options=[*"0123456789"]), MemoryHost(labels=[*"0123456789"]))
     press(widget, "3")
     press(widget, "Enter")
     assert rows(desk) == [("item-0000", "answer", "3")]
@@ -529,29 +529,29 @@ def test_no_child_is_without_a_view(open_review, labeller):
 @pytest.mark.parametrize("labeller", [images.ClassLabeller, images.MulticlassLabeller, generic.ClassLabeller])
 def test_pictures_are_shown_with_their_own_contrast_small_ones_in_whole_pixels(open_review, pictures, labeller):
     dull = np.linspace(90, 110, 28 * 28).astype(np.uint8).reshape(1, 28, 28)
-    open_review(labeller(options=CLOTHES), MemoryDesk(dull))
+    open_review(labeller(options=CLOTHES), MemoryHost(dull))
     assert pictures[0].shape == (28 * 17, 28 * 17)
     assert np.array_equal(pictures[0][8::17, 8::17], dull[0])
 
 
 def test_a_large_picture_is_made_to_fit(open_review, pictures):
     large = np.full((1, 300, 900, 3), (10, 200, 30), np.uint8)
-    open_review(images.ClassLabeller(options=CLOTHES, image_size=(300, 300)), MemoryDesk(large))
+    open_review(images.ClassLabeller(options=CLOTHES, image_size=(300, 300)), MemoryHost(large))
     assert pictures[0].shape == (100, 300, 3)
     assert (pictures[0] == (10, 200, 30)).all()
 
 
 def test_ones_own_display_function_gets_the_picture_at_its_own_size(open_review):
     got = []
-    open_review(generic.ClassLabeller(options=CLOTHES, display_function=got.append), MemoryDesk(drawn(3)))
+    open_review(generic.ClassLabeller(options=CLOTHES, display_function=got.append), MemoryHost(rings(3)))
     assert isinstance(got[0], Image.Image)
-    assert np.array_equal(np.array(got[0]), drawn(3)[0])
+    assert np.array_equal(np.array(got[0]), rings(3)[0])
 
 
 # -- what can't be shown, what isn't served
 
 def test_an_item_that_cannot_be_read_is_named_and_the_one_before_is_gone(open_review, pictures):
-    desk, widget, review = open_review(desk=MemoryDesk(broken=("item-0001",)))
+    desk, widget, review = open_review(desk=MemoryHost(broken=("item-0001",)))
     click(widget, "Bag")
     assert "Item item-0001 can't be shown: item-0001 ends after 12 of 400 bytes" in said(review)
     assert pictures[1].shape != pictures[0].shape
@@ -600,7 +600,7 @@ def test_what_is_not_served_is_refused_before_the_open_review_is_closed(open_rev
 
 
 def test_options_that_are_not_the_taxonomys_are_told_before_the_first_item(open_review):
-    desk = MemoryDesk(annotator="jovyan", annotator_is_default=True)
+    desk = MemoryHost(annotator="jovyan", annotator_is_default=True)
     _, _, review = open_review(images.ClassLabeller(options=["Bag", "Lynx"]), desk)
     assert "No labels of taxonomy v1: Lynx." in said(review)
     assert "doesn't offer: T-shirt/top, Trouser" in said(review)
@@ -629,7 +629,7 @@ def test_the_example_in_the_documents_runs(pictures):
 
 @pytest.fixture
 def wb(tmp_path, pictures) -> Iterator[hw.Workbench]:
-    pool = hw.Pool.from_images(drawn(20), ids=[f"i{n:02d}" for n in range(20)])
+    pool = hw.Pool.from_images(rings(20), ids=[f"i{n:02d}" for n in range(20)])
     wb = hw.Workbench(tmp_path / "project", pool, hw.Taxonomy(CLOTHES), annotator="ada")
     yield wb
     wb.close()

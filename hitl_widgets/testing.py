@@ -1,0 +1,306 @@
+"""Fakes for tests: a pool and a project that live in memory, for code that uses the widgets or the models.
+
+Begin with `MemoryHost`, on which a decision card works without a project's folder, and `MemoryPool`. `wait_for` waits
+for something that another thread does. Nothing in the package uses this module.
+
+>>> host = MemoryHost(rings(3), ["cat", "dog"])
+>>> [item.id for item in host.claim(2)]
+['item-0000', 'item-0001']
+>>> decision = host.decide("item-0000", "answer", label=host.taxonomy.label_ids[1])
+>>> [item.id for item in host.claim(2)], decision.label
+(['item-0001', 'item-0002'], 'dog')
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from PIL import Image
+
+from .errors import ImageError, UnknownDecision, UnknownItem
+from .items.images import Picture
+from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, new_id, utc_now
+from .taxonomy.labels import Taxonomy
+
+__all__ = ["CLOTHES", "MemoryHost", "MemoryPool", "rings", "wait_for"]
+
+CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+_Truth = TypeVar("_Truth")
+
+
+def wait_for(condition: Callable[[], _Truth], *, timeout_s: float = 120.0) -> _Truth:
+    """Wait until a condition holds, and return what it returned.
+
+    Parameters
+    ----------
+    condition : callable
+        Called without arguments every 10 ms.
+    timeout_s : float
+        Seconds after which to give up. It is there to end a test that would hang, not to measure anything: leave it
+        generous, so that a busy machine fails no test.
+
+    Returns
+    -------
+    object
+        The first value of `condition()` that is true.
+
+    Raises
+    ------
+    TimeoutError
+        If it doesn't hold in time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the condition didn't hold within {timeout_s:g} s; its last value was {value!r}.")
+        time.sleep(0.01)
+    return value
+
+
+def rings(n: int, side: int = 28) -> np.ndarray:
+    """Draw images with a bright ring somewhere, the same ones each time.
+
+    Parameters
+    ----------
+    n : int
+        Number of images.
+    side : int
+        Height and width in pixels.
+
+    Returns
+    -------
+    ndarray, uint8, shape (n, side, side)
+    """
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:side, :side] / side
+    images = np.empty((n, side, side), np.uint8)
+    for image, (cx, cy, r) in zip(images, rng.uniform([.35, .35, .15], [.65, .65, .3], (n, 3)), strict=True):
+        distance = np.abs(np.hypot(x - cx, y - cy) - r)
+        image[:] = np.clip(40 + 60 * x + 200 * np.exp(-(distance / .05) ** 2), 0, 255)
+    return images
+
+
+class MemoryPool:
+    """Items held as arrays, some of which can't be read: what models and cards need of a `Pool`.
+
+    Parameters
+    ----------
+    images : sequence of (ndarray, uint8, shape (H, W) or (H, W, 3)) or None
+        The items; None is one that can't be read.
+    ids : sequence of str, optional
+        Their ids; "item-0000" and so on by default.
+    broken : collection of str
+        Ids of more items that can't be read.
+    """
+
+    def __init__(self, images: Iterable[Any], ids: Sequence[str] | None = None, broken: Collection[str] = ()) -> None:
+        self.images = list(images)
+        self.ids: list[str] = list(ids) if ids is not None else [f"item-{i:04d}" for i in range(len(self.images))]
+        self.broken = frozenset(broken)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def load(self, position: int) -> np.ndarray:
+        """Return an item; ImageError if it can't be read."""
+        image = self.images[position]
+        if image is None or self.ids[position] in self.broken:
+            raise ImageError(f"{self.ids[position]} ends after 12 of 400 bytes. Copy the file again.")
+        return np.asarray(image)
+
+    def picture(self, position: int) -> Picture:
+        """Encode an item for the screen, as PNG; ImageError if it can't be read."""
+        image = self.load(position)
+        return Picture(data=_png(image), mime="image/png", height=image.shape[0], width=image.shape[1])
+
+    def thumbnail(self, position: int) -> bytes:
+        """Encode an item as PNG, even one of those named `broken`."""
+        return _png(self.images[position])
+
+
+def _png(image: np.ndarray) -> bytes:
+    png = io.BytesIO()
+    Image.fromarray(image).save(png, "PNG")
+    return png.getvalue()
+
+
+class MemoryHost:
+    """A project whose log is a list: a `CardHost` for tests of a card alone.
+
+    Predictions and saliency maps are made up, but always the same for an item and a model.
+
+    Parameters
+    ----------
+    images : ndarray, optional
+        The items; 200 `rings` by default.
+    labels : sequence, optional
+        What `Taxonomy` takes; `CLOTHES` by default.
+    model : str or None
+        The version of the made-up model; None for a project without one.
+    broken, blind : collection of str
+        Ids of items that can't be read, and of items that are shown without suggestion and map.
+    annotator : str
+        Who decides.
+    annotator_is_default : bool
+        Whether the card should ask for a name.
+    signed : bool
+        Whether the maps have negative values too.
+    meta : mapping, optional
+        Metadata that every item shows.
+
+    Attributes
+    ----------
+    log : list of (str, object)
+        ("decided", the decision) or ("retracted", its id), in the order in which they were stored.
+    released : list of str
+        Ids of the items that were given back.
+    refuse : Exception or None
+        When set, `decide` raises it instead of storing.
+    """
+
+    def __init__(self, images: np.ndarray | None = None, labels: Any = None, *, model: str | None = "a1b2c3",
+                 broken: Collection[str] = (), blind: Collection[str] = (), annotator: str = "ada",
+                 annotator_is_default: bool = False, signed: bool = False,
+                 meta: Mapping[str, Any] | None = None) -> None:
+        self.pool = MemoryPool(rings(200) if images is None else images, broken=broken)
+        self.taxonomy = Taxonomy(labels or list(CLOTHES))
+        self.project_id, self.annotator, self.annotator_is_default = "memory", annotator, annotator_is_default
+        self.model, self.blind, self.signed = model, frozenset(blind), signed
+        self.meta = dict(meta or {})
+        self.log: list[tuple[str, Any]] = []
+        self.released: list[str] = []
+        self.refuse: Exception | None = None
+        self._lock = threading.RLock()
+        self._closed: set[tuple[str, str]] = set()
+        self._skipped: list[str] = []
+        self._listeners: list[Callable[[str], None]] = []
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """The decisions in the order in which they were stored."""
+        return [what for kind, what in self.log if kind == "decided"]
+
+    def rename_annotator(self, name: str) -> None:
+        """Decide under another name from now on."""
+        self.annotator, self.annotator_is_default = name, False
+
+    def claim(self, n: int = 20, *, strategy: Any = None, annotator: str | None = None,
+              showing: Collection[str] = (), queue: str | None = None) -> Items:
+        """List the next `n` items in the pool's order, skipped ones last."""
+        who = annotator or self.annotator
+        with self._lock:
+            waiting = [i for i in self.pool.ids if i not in self._skipped] + self._skipped
+            free = [i for i in waiting if (i, who) not in self._closed and i not in showing][:n]
+            return Items([Item(i, self.pool.ids.index(i), strategy or "margin", i in self.blind, self.meta)
+                          for i in free])
+
+    def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
+        """Note the items in `released`."""
+        self.released += item_ids
+
+    def prepare(self, items: Iterable[Item]) -> None:
+        """Do nothing: predictions cost nothing here."""
+
+    def item(self, item_id: str) -> Item:
+        """Find an item outside the queue; UnknownItem without one."""
+        if item_id not in self.pool.ids:
+            raise UnknownItem(f"item {item_id!r} isn't in the pool.")
+        return Item(item_id, self.pool.ids.index(item_id), "revision", meta=self.meta)
+
+    def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
+        """List the last `n` decisions of an annotator that stand."""
+        with self._lock:
+            undone = {what for kind, what in self.log if kind == "retracted"}
+            live = [d for d in self.decisions if d.id not in undone and d.annotator == (annotator or self.annotator)]
+            replaced = {d.replaces for d in live}
+            return [d for d in live if d.id not in replaced][-n:]
+
+    def example(self, name: str) -> bytes:
+        """Encode a label's example as PNG."""
+        return self.pool.thumbnail(self.item(name).position)
+
+    def archive(self, path: Path) -> Path:
+        """Write a few bytes that stand for an archive."""
+        path.write_bytes(b"PK archive of " + self.project_id.encode())
+        return path
+
+    def prediction(self, position: int) -> Prediction | None:
+        """Make up probabilities for an item; None without a model."""
+        if self.model is None:
+            return None
+        rng = np.random.default_rng([position, sum(map(ord, self.model))])
+        logits = 3.2 * rng.normal(size=len(self.taxonomy)) / np.log10(len(self.taxonomy))
+        probs = np.exp(logits - logits.max())
+        return Prediction(self.pool.ids[position], self.taxonomy.label_ids, probs / probs.sum(), self.model)
+
+    def explanation(self, position: int, *, method: str, target: str, against: str | None = None) -> Attribution | None:
+        """Make up an attribution of shape (14, 14): a spot near the middle."""
+        height, width = self.pool.images[position].shape[:2]
+        y, x = np.mgrid[:14, :14] / 14
+        cx, cy = np.random.default_rng(position).uniform(.35, .65, 2)
+        values = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / .04)
+        if self.signed:
+            values = values - np.exp(-((x - cy) ** 2 + (y - cx - .2) ** 2) / .03)
+        return Attribution(self.pool.ids[position], method, target, self.model or "", values.astype(np.float32),
+                           (0, 0, width, height), self.signed, against)
+
+    def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
+               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
+               reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
+               seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
+               acted_at: datetime | None = None) -> Decision:
+        """Store a decision; the same `id` a second time changes nothing."""
+        id, annotator = id or new_id(), annotator or self.annotator
+        with self._lock:
+            if self.refuse is not None:
+                raise self.refuse
+            name = None if label is None else self.taxonomy.label(label).name
+            standing = [d.id for d in self.latest(len(self.log), annotator) if d.item_id == item_id and d.id != id]
+            # A Decision checks its verdict and its reason itself.
+            decision = Decision(id, item_id, annotator, cast(Any, verdict), name, label, certainty, note, tuple(flags),
+                                seen or Seen(), acted_at or utc_now(), replaces=standing[-1] if standing else None,
+                                reason=cast(Any, reason), wrong=wrong, missing=missing)
+            if id not in {d.id for d in self.decisions}:
+                self.log.append(("decided", decision))
+            if decision.closes:
+                self._closed.add((item_id, annotator))
+            else:
+                self._skipped = [i for i in self._skipped if i != item_id] + [item_id]
+            return decision
+
+    def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
+                acted_at: datetime | None = None) -> Decision:
+        """Take a decision back; UnknownDecision if there is none with this id."""
+        with self._lock:
+            decision = next((d for d in self.decisions if d.id == decision_id), None)
+            if decision is None:
+                raise UnknownDecision(f"decision {decision_id!r} isn't in the log.")
+            self.log.append(("retracted", decision_id))
+            self._closed.discard((decision.item_id, decision.annotator))
+            return decision
+
+    def tally(self, annotator: str | None = None) -> dict[str, int]:
+        """Count what an annotator has answered."""
+        with self._lock:
+            answered = sum(who == (annotator or self.annotator) for _, who in self._closed)
+            return {"answered": answered, "today": answered, "in_round": answered, "items": len(self.pool), "round": 1,
+                    "open": len(self.pool) - answered}
+
+    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call `listener` after each `adopt`; what is returned ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def adopt(self, model: str) -> None:
+        """Predict with another made-up model from now on, and tell the listeners."""
+        self.model = model
+        for listener in list(self._listeners):
+            listener("model")
