@@ -1,9 +1,12 @@
-"""A real JupyterLab in Chromium, for tests and screenshots: read `Lab.open` and `Notebook.run_all` first.
+"""A real JupyterLab in Chromium, for tests and screenshots: read `Lab.open`, `Lab.take` and `Notebook.run_all` first.
 
     with Lab(folder) as lab:
-        notebook = lab.open("x.ipynb", ["1 + 1"])
+        notebook = lab.open("x.ipynb", ["1 + 1"])   # a page and a kernel of its own: some seconds
         notebook.run_all()
         assert notebook.value("1 + 1") == 2
+        notebook = lab.take(["2 + 2"])              # the page and the kernel that the tests share: at once
+
+No time-out in here measures anything: each ends a test that would hang.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 TESTS = Path(__file__).parents[1]
+PATIENCE_S = 120.0
 
 # Headless, but with the timers and the rendering that a window in front of a person would have.
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
@@ -49,6 +53,30 @@ _EXECUTE = """async ([code, expression]) => {
 _CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(({model}) => ({
   type: model.type, source: model.sharedModel.getSource(), count: model.executionCount ?? null,
   state: model.executionState ?? null, outputs: model.outputs ? model.outputs.toJSON() : []}))"""
+
+# The notebook that is open gets other cells; the former ones go, and their outputs with them.
+_SET_CELLS = """(sources) => {
+  localStorage.clear();
+  const {content} = window.jupyterapp.shell.currentWidget;
+  const model = content.model.sharedModel, n = model.cells.length;
+  model.transact(() => {
+    model.insertCells(n, sources.map((source) => ({cell_type: 'code', source, metadata: {}, outputs: []})));
+    model.deleteCellRange(0, n);
+  });
+  content.activeCellIndex = 0;
+}"""
+
+# What a former test left in the kernel.
+_RESET = """def _reset():
+    import gc, os, ipywidgets
+    for value in list(get_ipython().user_ns.values()):
+        if type(value).__module__.startswith('hitl_widgets.') and hasattr(value, 'close'):
+            value.close()
+    ipywidgets.Widget.close_all()
+    os.environ.pop('BINDER_LAUNCH_HOST', None)
+    get_ipython().reset(new_session=False)
+    gc.collect()
+_reset()"""
 
 _IDLE = "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 
@@ -83,8 +111,8 @@ def _free_port() -> int:
 class Notebook:
     """A notebook open in a page."""
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    def __init__(self, page: Page, file: Path) -> None:
+        self.page, self.file = page, file
         self.console: list[str] = []
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.console.append(f"pageerror: {error.stack or error}"))
@@ -115,12 +143,12 @@ class Notebook:
         """Run every cell, and don't wait for them."""
         self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
 
-    def run_all(self, timeout_s: float = 120) -> None:
+    def run_all(self, timeout_s: float = 2 * PATIENCE_S) -> None:
         """Run every cell; RuntimeError with the traceback where one fails."""
         self.start_run_all()
         self.wait_for_cells(timeout_s)
 
-    def wait_for_cells(self, timeout_s: float = 120) -> None:
+    def wait_for_cells(self, timeout_s: float = 2 * PATIENCE_S) -> None:
         """Until every code cell has run."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -133,18 +161,39 @@ class Notebook:
             self.page.wait_for_timeout(50)
         raise TimeoutError(f"cells still running after {timeout_s} s: {[c['state'] for c in self.cells()]}")
 
-    def wait_for_item(self, other_than: str = "", timeout_s: float = 30) -> str:
+    def wait_for_item(self, other_than: str = "", timeout_s: float = PATIENCE_S) -> str:
         """Until the card shows an item (another one); gives its id."""
         self.page.wait_for_function(
             "(before) => { const c = [...document.querySelectorAll('.hitl-card')].pop();"
             " return c && c.dataset.item && c.dataset.item !== before; }", arg=other_than, timeout=timeout_s * 1000)
         return self.item
 
-    def wait_until_stored(self, timeout_s: float = 30) -> None:
+    def wait_until_stored(self, timeout_s: float = PATIENCE_S) -> None:
         """Until the card has nothing left to be stored."""
         self.page.wait_for_function(
             "() => [...document.querySelectorAll('.hitl-card')].pop().dataset.pending === '0'",
             timeout=timeout_s * 1000)
+
+    def save(self) -> str:
+        """Save the notebook, as File > Save does, and return what lies on the disk."""
+        self.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.context.save(); }")
+        return self.file.read_text("utf-8")
+
+    def wait_until(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
+        """Until something holds, while the page goes on."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"it didn't hold within {timeout_s:g} s")
+            self.page.wait_for_timeout(20)
+
+    def settle(self) -> None:
+        """Until the page has painted twice: whatever a key press changes at once is to be seen."""
+        self.page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
+
+    def errors(self) -> list[str]:
+        """What went wrong in the page, as far as the console tells."""
+        return [line for line in self.console if line.startswith("pageerror") or "hitl_widgets" in line]
 
     def watch_keys(self) -> None:
         """From here on, measure each key press on the card until its effect is painted."""
@@ -153,6 +202,14 @@ class Notebook:
     def painted_ms(self) -> list[float]:
         """For each watched key that brought another item: milliseconds from press to paint."""
         return [row["ms"] for row in self.page.evaluate("() => window.painted") if row["other"]]
+
+
+def shut_down(notebook: Notebook) -> None:
+    """End a notebook's kernel and close its page."""
+    if not notebook.page.is_closed():
+        notebook.page.evaluate("() => { localStorage.clear();"
+                               " window.jupyterapp?.shell.currentWidget?.sessionContext.shutdown(); }")
+        notebook.page.close()
 
 
 class Lab:
@@ -166,6 +223,8 @@ class Lab:
         # The news pop-up would lie over the notebook; only the user's setting stops it.
         self.settings = {"apputils-extension/notification": {"fetchNews": "false"}, **(settings or {})}
         self.port, self.token = _free_port(), secrets.token_hex(8)
+        self._shared: Notebook | None = None
+        self._n_shared = 0
 
     def __enter__(self) -> Lab:
         with ExitStack() as stack:
@@ -193,7 +252,7 @@ class Lab:
         file.write_text(json.dumps(values))
 
     def open(self, name: str, cells: Sequence[str] | None = None, *, in_notebook_7: bool = False,
-             context: BrowserContext | None = None, timeout_s: float = 60) -> Notebook:
+             context: BrowserContext | None = None, timeout_s: float = PATIENCE_S) -> Notebook:
         """Open a notebook, written first where `cells` are given, and wait until its kernel is idle.
 
         Parameters
@@ -207,13 +266,33 @@ class Lab:
             spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
             (self.folder / name).write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": written,
                                                         "metadata": {"kernelspec": spec}}))
-        notebook = Notebook((context or self.context).new_page())
+        notebook = Notebook((context or self.context).new_page(), self.folder / name)
         place = "notebooks" if in_notebook_7 else "doc/tree"
         notebook.page.goto(f"http://127.0.0.1:{self.port}/{place}/{name}?token={self.token}")
         self.wait_for_kernel(notebook, timeout_s=timeout_s)
         return notebook
 
-    def wait_for_kernel(self, notebook: Notebook, *, timeout_s: float = 60) -> None:
+    def take(self, cells: Sequence[str]) -> Notebook:
+        """The page and the kernel that are shared, with these cells and without anything of those before."""
+        if self._shared is not None and self._shared.page.is_closed():
+            self._shared = None
+        if self._shared is None:
+            self._n_shared += 1
+            self._shared = self.open(f"shared-{self._n_shared}.ipynb", ["import hitl_widgets"])
+            self._shared.run_all()
+        notebook = self._shared
+        notebook.page.evaluate(_SET_CELLS, list(cells))
+        notebook.execute(_RESET)
+        notebook.console.clear()
+        return notebook
+
+    def drop(self) -> None:
+        """Share this page and this kernel no longer: after a test that failed, or one that ended the kernel."""
+        if self._shared is not None:
+            shut_down(self._shared)
+            self._shared = None
+
+    def wait_for_kernel(self, notebook: Notebook, *, timeout_s: float = PATIENCE_S) -> None:
         """Until the page shows a notebook whose kernel is idle."""
         notebook.page.wait_for_function(_IDLE, timeout=timeout_s * 1000)
         notebook.page.wait_for_selector(".jp-Notebook .jp-Cell")
@@ -236,7 +315,7 @@ class Lab:
              "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
             stdout=log, stderr=subprocess.STDOUT, env=env, start_new_session=True)
         stack.callback(_stop, server)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             with suppress(urllib.error.URLError, OSError):
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=2).close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,19 @@ import pytest
 
 playwright = pytest.importorskip("playwright")
 from browser.lab import Lab, Notebook  # noqa: E402
+from browser.recorder import Recorder  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
 SETUP = """
-import tempfile, warnings
+import tempfile, types, warnings
 import numpy as np
 import hitl_widgets as hw
 warnings.simplefilter("ignore")   # the labellers' own deprecations
 from ipyannotations import images
+from hitl_widgets.widgets.ipyannotations import labeller
+now = [0.0]
+labeller.time = types.SimpleNamespace(monotonic=lambda: now[0])
 dull = np.linspace(100, 130, 24 * 28 * 28).reshape(24, 28, 28).astype(np.uint8)
 
 class Project:
@@ -80,8 +85,9 @@ class Labeller:
         return self.notebook.value(f"{self.project}.events")
 
     def look(self) -> None:
-        """As long as a person needs to see what is there: a press sooner than UNSEEN_S is for the item before."""
-        self.page.wait_for_timeout(350)
+        """A second goes by on the labellers' clock: a press within UNSEEN_S of an item is for the item before."""
+        self.notebook.settle()
+        self.notebook.execute("now[0] += 1")
 
     def button(self, text: str) -> Any:
         return self.output.locator("button", has_text=text)
@@ -96,7 +102,7 @@ class Labeller:
             self.page.keyboard.press(key)
 
     def wait_for(self, text: str) -> None:
-        self.output.get_by_text(text).wait_for(timeout=10_000)
+        self.output.get_by_text(text).wait_for()
 
     def wait_for_answers(self, n: int) -> None:
         self.wait_for(f"{n} of 24 answered by ada")
@@ -109,14 +115,13 @@ class Labeller:
 
 
 @pytest.fixture(scope="module")
-def notebook(tmp_path_factory: pytest.TempPathFactory):
-    with Lab(tmp_path_factory.mktemp("lab")) as lab:
-        notebook = lab.open("labellers.ipynb", CELLS)
-        notebook.run_all()
-        cells = [(cell["type"], cell["source"]) for cell in notebook.cells()]
-        yield notebook
-        assert [(cell["type"], cell["source"]) for cell in notebook.cells()] == cells
-        assert [line for line in notebook.console if line.startswith("pageerror") or "hitl_widgets" in line] == []
+def notebook(shared_lab: Lab, recorder: Recorder) -> Iterator[Notebook]:
+    notebook = shared_lab.take(CELLS)
+    notebook.run_all()
+    cells = [(cell["type"], cell["source"]) for cell in notebook.cells()]
+    yield notebook
+    assert [(cell["type"], cell["source"]) for cell in notebook.cells()] == cells
+    assert notebook.errors() == []
 
 
 def test_the_picture_on_the_screen_has_its_own_contrast_and_no_cell_keeps_it(notebook):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 playwright = pytest.importorskip("playwright")
-from browser.lab import Lab, Notebook  # noqa: E402
+from browser.lab import Notebook  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -52,17 +50,11 @@ def paint_by_keys(notebook: Notebook, left: int, right: int, top: int, bottom: i
         notebook.page.keyboard.press(key)
 
 
-@pytest.fixture
-def open_lab(tmp_path: Path):
-    with Lab(tmp_path) as lab:
-        yield lab
-
-
-def test_what_is_painted_on_the_card_is_relied_on_less_after_a_training(open_lab):
-    notebook = open_lab.open("reasons.ipynb", CELLS)
+def test_what_is_painted_on_the_card_is_relied_on_less_after_a_training(lab):
+    notebook = lab.take(CELLS)
     notebook.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 3; }")
     notebook.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-above'); }")
-    notebook.wait_for_item(timeout_s=120)
+    notebook.wait_for_item(timeout_s=240)
     truth, where = notebook.value("truth"), notebook.value("where")
     notebook.card.scroll_into_view_if_needed()
     notebook.card.locator(".hitl-stage").click()
@@ -97,4 +89,4 @@ def test_what_is_painted_on_the_card_is_relied_on_less_after_a_training(open_lab
     assert after[0] < before[0]
     assert after[2] < before[1]  # further than chance would have it
     assert "reliance, marked items" in notebook.page.locator(".jp-Cell").nth(3).inner_text()
-    assert [line for line in notebook.console if line.startswith("pageerror") or "hitl_widgets" in line] == []
+    assert notebook.errors() == []

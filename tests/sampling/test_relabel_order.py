@@ -8,12 +8,8 @@ import pytest
 from hitl_widgets.errors import ShapeError
 from hitl_widgets.items.features import Pixels
 from hitl_widgets.items.features import features as blocks
-<<<<<<< HEAD
 from hitl_widgets.sampling.relabel_order import neighbours, order
-=======
-from hitl_widgets.sampling.relabel_order import alike, order
 from hitl_widgets.testing import MemoryPool
->>>>>>> 6b85980 (The fakes are shipped: a host and a pool in memory, and one wait_for (hitl_widgets.testing))
 
 
 def clouds(*centres, n=40, spread=0.4, seed=0):

@@ -12,12 +12,8 @@ import pytest
 
 from hitl_widgets import errors
 from hitl_widgets.records import new_id
-<<<<<<< HEAD
-from hitl_widgets.widgets.card import KEPT, STRIP, Review
-=======
 from hitl_widgets.testing import MemoryHost, rings
-from hitl_widgets.widgets.card import KEPT, STRIP, WINDOW, Review
->>>>>>> 6b85980 (The fakes are shipped: a host and a pool in memory, and one wait_for (hitl_widgets.testing))
+from hitl_widgets.widgets.card import KEPT, STRIP, Review
 from hitl_widgets.widgets.comm import Card, Feed
 from hitl_widgets.widgets.window import SIZE as WINDOW
 
