@@ -44,7 +44,7 @@ def test_each_function_on_the_path_of_a_label_exists(known, name):
     assert any(not member or hasattr(value, member) for value in known[holder])
 
 
-@pytest.mark.parametrize("file", re.findall(r"`([a-z]+\.js)", PATH))
+@pytest.mark.parametrize("file", re.findall(r"`([a-z/]+\.js)", PATH))
 def test_each_script_on_the_path_of_a_label_exists(file):
     assert (ROOT / "hitl_widgets" / "widgets" / "js" / file).exists()
 

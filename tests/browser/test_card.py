@@ -219,7 +219,7 @@ def test_a_broken_image_and_a_missing_model_have_a_face(open_card):
     notebook.wait_for_item("item-0000")
     assert "no model yet" in notebook.card.inner_text()
     press(notebook, "1")
-    notebook.card.get_by_text("Nothing left to ask").wait_for()
+    notebook.card.get_by_text("Nothing left to label").wait_for()
     assert notebook.item == ""
     press(notebook, "z")
     assert notebook.item == "item-0001"
@@ -531,7 +531,7 @@ def test_saving_the_notebook_works_from_the_card_and_escape_hands_the_keyboard_b
 def test_a_face_takes_no_keys_that_need_an_item(open_card):
     notebook = open_card("MemoryHost(rings(1))")
     press(notebook, "1")
-    notebook.card.get_by_text("Nothing left to ask").wait_for()
+    notebook.card.get_by_text("Nothing left to label").wait_for()
     press(notebook, "n", "/", "z")
     assert notebook.item == "item-0000"
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Editing } from "../../hitl_widgets/widgets/js/editing.js";
-import { begin, proposal } from "../../hitl_widgets/widgets/js/proposal.js";
-import { lead, Tree, typeahead } from "../../hitl_widgets/widgets/js/tree.js";
+import { EditorSession } from "../../hitl_widgets/widgets/js/editor/session.js";
+import { begin, proposal } from "../../hitl_widgets/widgets/js/editor/proposal.js";
+import { lead, Tree, typeahead } from "../../hitl_widgets/widgets/js/editor/tree.js";
 
 const KEYS = JSON.parse(readFileSync(new URL("../../hitl_widgets/widgets/js/keys/editor.json", import.meta.url), "utf8"));
 const LABELS = [["top"], ["tee", "top"], ["polo", "top"], ["shoe"], ["boot", "shoe"], ["Überzieher"]]
@@ -14,15 +14,15 @@ const names = (rows) => rows.map((row) => row.label.name);
 
 function open() {
   const kernel = { sent: [], now: 1000 };
-  const editing = new Editing({ send: (message) => kernel.sent.push(message), reopen: () => {}, now: () => kernel.now,
+  const session = new EditorSession({ send: (message) => kernel.sent.push(message), reopen: () => {}, now: () => kernel.now,
     instant: () => "2026-03-01T09:30:00.000Z", decode: async () => ({ width: 1, height: 1 }) });
-  editing.hello();
-  editing.reply({ kind: "ready", project_id: "p", annotator: "ann", keys: KEYS });
-  editing.push({ kind: "taxonomy", taxonomy: { version: 1, inner_answers: false, labels: labels() }, history: [] });
+  session.hello();
+  session.reply({ kind: "ready", project_id: "p", annotator: "ann", keys: KEYS });
+  session.push({ kind: "taxonomy", taxonomy: { version: 1, inner_answers: false, labels: labels() }, history: [] });
   const of = (kind) => kernel.sent.filter((m) => m.kind === kind);
-  const previewed = (more = {}) => editing.push({ kind: "preview", ask: of("preview").at(-1).ask, preview: { version: editing.tree.version,
+  const previewed = (more = {}) => session.push({ kind: "preview", ask: of("preview").at(-1).ask, preview: { version: session.tree.version,
     prose: "It would.", carried: 5, again: 0, minutes: 0, measured: true, labels: [], settled: "", model: "", ...more } });
-  return { editing, kernel, of, previewed };
+  return { session, kernel, of, previewed };
 }
 
 test("rows follow the tree, and what is shut hides what lies under it", () => {
@@ -95,142 +95,142 @@ test("each form means the edits that Python reads", () => {
 });
 
 test("an edit is previewed a moment after the last key, and applied only as it was previewed", () => {
-  const { editing, kernel, of, previewed } = open();
-  editing.begin("rename", { ids: ["L-tee"] });
-  editing.fill({ to: "T" });
-  editing.fill({ to: "T-shirt" });
+  const { session, kernel, of, previewed } = open();
+  session.begin("rename", { ids: ["L-tee"] });
+  session.fill({ to: "T" });
+  session.fill({ to: "T-shirt" });
   assert.equal(of("preview").length, 0);
   kernel.now += 300;
-  editing.tick();
+  session.tick();
   assert.deepEqual(of("preview").map((m) => m.edits[0].to), ["T-shirt"]);
-  editing.apply();
+  session.apply();
   assert.equal(of("apply").length, 0);   // nothing was seen yet
   previewed();
-  editing.fill({ to: "T-shirts" });
-  editing.apply();
+  session.fill({ to: "T-shirts" });
+  session.apply();
   assert.equal(of("apply").length, 0);   // what was seen is another edit
   kernel.now += 300;
-  editing.tick();
+  session.tick();
   previewed();
-  editing.form.why = "plural";
-  editing.apply();
+  session.form.why = "plural";
+  session.apply();
   const [act] = of("apply");
   assert.deepEqual([act.edits[0].to, act.why, act.base], ["T-shirts", "plural", 1]);
-  editing.reply({ kind: "stored", decision_id: act.decision_id, edit_id: "e1", version: 2, prose: "Done." });
-  assert.equal(editing.form, null);
+  session.reply({ kind: "stored", decision_id: act.decision_id, edit_id: "e1", version: 2, prose: "Done." });
+  assert.equal(session.form, null);
 });
 
 test("a preview that was overtaken by another is not shown", () => {
-  const { editing, kernel, of } = open();
-  editing.begin("rename", { ids: ["L-tee"] });
-  for (const to of ["a", "b"]) { editing.fill({ to }); kernel.now += 300; editing.tick(); }
-  editing.push({ kind: "preview", ask: of("preview")[0].ask, preview: { prose: "old" } });
-  assert.equal(editing.preview, null);
+  const { session, kernel, of } = open();
+  session.begin("rename", { ids: ["L-tee"] });
+  for (const to of ["a", "b"]) { session.fill({ to }); kernel.now += 300; session.tick(); }
+  session.push({ kind: "preview", ask: of("preview")[0].ask, preview: { prose: "old" } });
+  assert.equal(session.preview, null);
 });
 
 test("whoever has a form open is told what somebody else changed, and nothing typed is lost", () => {
-  const { editing, of, kernel, previewed } = open();
-  editing.begin("split", { ids: ["L-tee"] });
-  editing.fill({ into: "a\nb" });
+  const { session, of, kernel, previewed } = open();
+  session.begin("split", { ids: ["L-tee"] });
+  session.fill({ into: "a\nb" });
   kernel.now += 300;
-  editing.tick();
+  session.tick();
   previewed();
   const renamed = labels().map((label) => (label.label_id === "L-tee" ? { ...label, name: "jersey" } : label));
-  editing.push({ kind: "taxonomy", taxonomy: { version: 2, inner_answers: false, labels: renamed },
+  session.push({ kind: "taxonomy", taxonomy: { version: 2, inner_answers: false, labels: renamed },
     history: [{ edit_id: "e9", version: 2, prose: "Rename “tee” to “jersey”.", annotator: "bob", at: "", why: null, reverted_by: null, reverts: null }] });
-  assert.match(editing.overtaken, /bob: Rename/);
-  assert.equal(editing.form.values.into, "a\nb");
+  assert.match(session.overtaken, /bob: Rename/);
+  assert.equal(session.form.values.into, "a\nb");
   assert.equal(of("preview").at(-1).edits[0].label, "jersey");   // previewed anew, under its new name
-  assert.equal(editing.ready, false);
+  assert.equal(session.ready, false);
   previewed();
-  editing.apply();
+  session.apply();
   assert.equal(of("apply")[0].base, 2);
 });
 
 test("a form about a label that is gone says so and keeps what was typed", () => {
-  const { editing, of } = open();
-  editing.begin("rename", { ids: ["L-boot"] });
-  editing.fill({ to: "ankle boot" });
-  editing.push({ kind: "taxonomy", taxonomy: { version: 2, inner_answers: false, labels: labels().filter((l) => l.name !== "boot") }, history: [] });
-  assert.match(editing.problem, /isn't in the taxonomy any more/);
-  assert.equal(editing.form.values.to, "ankle boot");
+  const { session, of } = open();
+  session.begin("rename", { ids: ["L-boot"] });
+  session.fill({ to: "ankle boot" });
+  session.push({ kind: "taxonomy", taxonomy: { version: 2, inner_answers: false, labels: labels().filter((l) => l.name !== "boot") }, history: [] });
+  assert.match(session.problem, /isn't in the taxonomy any more/);
+  assert.equal(session.form.values.to, "ankle boot");
   assert.equal(of("apply").length, 0);
 });
 
 test("a refusal stands in the form, which stays", () => {
-  const { editing, of, previewed } = open();
-  editing.begin("retire", { ids: ["L-boot"] });
+  const { session, of, previewed } = open();
+  session.begin("retire", { ids: ["L-boot"] });
   previewed();
-  editing.apply();
-  editing.reply({ kind: "rejected", decision_id: of("apply")[0].decision_id, reason: "no label would be left." });
-  assert.equal(editing.problem, "no label would be left.");
-  assert.equal(editing.form.kind, "retire");
+  session.apply();
+  session.reply({ kind: "rejected", decision_id: of("apply")[0].decision_id, reason: "no label would be left." });
+  assert.equal(session.problem, "no label would be left.");
+  assert.equal(session.form.kind, "retire");
 });
 
 test("an act that isn't answered is sent again under the same id", () => {
-  const { editing, kernel, of, previewed } = open();
-  editing.begin("retire", { ids: ["L-boot"] });
+  const { session, kernel, of, previewed } = open();
+  session.begin("retire", { ids: ["L-boot"] });
   previewed();
-  editing.apply();
+  session.apply();
   kernel.now += 6000;
-  editing.tick();
+  session.tick();
   assert.equal(of("apply").length, 2);
   assert.equal(of("apply")[0].decision_id, of("apply")[1].decision_id);
 });
 
 test("Shift selects a run of labels, Space one more, and a merge is about what is selected", () => {
-  const { editing, of } = open();
-  editing.go("L-tee");
-  editing.lead("ArrowDown", true, 10);
-  assert.deepEqual(editing.about, ["L-tee", "L-polo"]);
-  editing.go("L-boot", { toggle: true });
-  editing.begin("merge");
+  const { session, of } = open();
+  session.go("L-tee");
+  session.lead("ArrowDown", true, 10);
+  assert.deepEqual(session.about, ["L-tee", "L-polo"]);
+  session.go("L-boot", { toggle: true });
+  session.begin("merge");
   assert.deepEqual(of("preview").at(-1).edits[0].labels, ["tee", "polo", "boot"]);
 });
 
 test("what is taken up can be put under another label, at the top, or be merged with it instead", () => {
-  const { editing, of } = open();
-  editing.go("L-polo");
-  editing.take();
-  editing.put("L-shoe");
+  const { session, of } = open();
+  session.go("L-polo");
+  session.take();
+  session.put("L-shoe");
   assert.deepEqual(of("preview").at(-1).edits, [{ edit: "move", label: "polo", under: "shoe" }]);
-  editing.turn("merge");
+  session.turn("merge");
   assert.deepEqual(of("preview").at(-1).edits, [{ edit: "merge", labels: ["shoe", "polo"], into: "shoe" }]);
-  editing.leave();
-  editing.put(null);
+  session.leave();
+  session.put(null);
   assert.deepEqual(of("preview").at(-1).edits, [{ edit: "move", label: "polo", under: null }]);
 });
 
 test("undo is about the last edit that stands and is no undo itself", () => {
-  const { editing, of } = open();
+  const { session, of } = open();
   const past = (version, more) => ({ edit_id: `e${version}`, version, prose: "", annotator: "ann", at: "", why: null, reverted_by: null, reverts: null, ...more });
-  editing.push({ kind: "taxonomy", taxonomy: { version: 4, inner_answers: false, labels: labels() },
+  session.push({ kind: "taxonomy", taxonomy: { version: 4, inner_answers: false, labels: labels() },
     history: [past(4, { reverts: 3 }), past(3, { reverted_by: 4 }), past(2)] });
-  editing.undo();
+  session.undo();
   assert.equal(of("preview").at(-1).edit_id, "e2");
 });
 
 test("after an added label came, it is in focus", () => {
-  const { editing, of, kernel, previewed } = open();
-  editing.toggle("L-shoe", false);
-  editing.begin("add", { target: "L-shoe" });
-  editing.fill({ name: "clog" });
+  const { session, of, kernel, previewed } = open();
+  session.toggle("L-shoe", false);
+  session.begin("add", { target: "L-shoe" });
+  session.fill({ name: "clog" });
   kernel.now += 300;
-  editing.tick();
+  session.tick();
   previewed();
-  editing.apply();
-  editing.reply({ kind: "stored", decision_id: of("apply")[0].decision_id, edit_id: "e1", version: 2, prose: "Add “clog”." });
-  editing.push({ kind: "taxonomy", taxonomy: { version: 2, inner_answers: false, labels: [...labels().slice(0, 5), { label_id: "L-clog", name: "clog", parent: "L-shoe" }, labels()[5]] }, history: [] });
-  assert.equal(editing.focus, "L-clog");
-  assert.ok(editing.at >= 0);   // what hid it is open
+  session.apply();
+  session.reply({ kind: "stored", decision_id: of("apply")[0].decision_id, edit_id: "e1", version: 2, prose: "Add “clog”." });
+  session.push({ kind: "taxonomy", taxonomy: { version: 2, inner_answers: false, labels: [...labels().slice(0, 5), { label_id: "L-clog", name: "clog", parent: "L-shoe" }, labels()[5]] }, history: [] });
+  assert.equal(session.focus, "L-clog");
+  assert.ok(session.at >= 0);   // what hid it is open
 });
 
 test("pictures are asked for once, and anew when answers have come", () => {
-  const { editing, of } = open();
-  editing.want(["L-tee", "L-polo"]);
-  editing.want(["L-tee"]);
+  const { session, of } = open();
+  session.want(["L-tee", "L-polo"]);
+  session.want(["L-tee"]);
   assert.deepEqual(of("examples").map((m) => m.label_ids), [["L-tee", "L-polo"]]);
-  editing.push({ kind: "counts", counts: { "L-tee": [3, 1] }, count: [3, 1] });
-  editing.want(["L-tee"]);
+  session.push({ kind: "counts", counts: { "L-tee": [3, 1] }, count: [3, 1] });
+  session.want(["L-tee"]);
   assert.equal(of("examples").length, 2);
 });

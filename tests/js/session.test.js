@@ -1,7 +1,7 @@
 // The card's session without a browser: a kernel that is a list, a clock that is a number.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Session } from "../../hitl_widgets/widgets/js/session.js";
+import { CardSession } from "../../hitl_widgets/widgets/js/card/session.js";
 import { PATIENCE_MS } from "../../hitl_widgets/widgets/js/link.js";
 import { KEYS, memoryStorage } from "./storage.js";
 
@@ -9,7 +9,7 @@ const LABELS = ["cat", "dog", "owl"].map((name, i) => ({ label_id: `L${i}`, name
 
 function open({ storage = memoryStorage(), certainty = "keep", annotator = "ada", before = (_) => {}, ...more } = {}) {
   const kernel = { sent: [], saved: [], reopened: 0, now: 1000 };
-  const session = new Session({
+  const session = new CardSession({
     send: (message) => kernel.sent.push(message), reopen: () => { kernel.reopened++; }, now: () => kernel.now,
     instant: () => "2026-03-01T09:30:00.000Z", storage, base: "/", decode: async () => ({ width: 1, height: 1 }),
     save: (name, bytes) => kernel.saved.push([name, bytes.byteLength]),
@@ -123,7 +123,7 @@ test("what wasn't answered in five seconds is sent again, and after ten another 
 test("a greeting that nobody answers is repeated soon", () => {
   const sent = [];
   let now = 0;
-  const session = new Session({ send: (m) => sent.push(m), reopen() {}, now: () => now, instant: () => "", storage: null, base: "/" });
+  const session = new CardSession({ send: (m) => sent.push(m), reopen() {}, now: () => now, instant: () => "", storage: null, base: "/" });
   session.hello();
   for (now = 0; now < 1000; now += 250) session.tick();
   assert.ok(sent.length >= 2);
@@ -312,7 +312,7 @@ test("a label keeps its key when the taxonomy changes", () => {
 
 const past = (id, more = {}) => ({ decision_id: `d-${id}`, item_id: id, verdict: "correct", label_id: "L0", label: "cat", certainty: 6,
   flags: [], note: null, suggestion: "L1", hidden: false, chosen_by: "margin", ...more });
-const told = (session) => session.queue.past.map((p) => [p.item_id, session.told(p)]);
+const told = (session) => session.queue.past.map((p) => [p.item_id, session.wordsOf(p)]);
 
 test("what was decided before a reload can be undone, and its item is fetched again", () => {
   const { session, kernel } = open();
@@ -375,7 +375,7 @@ test("undoing a revision lets the former answer stand again, and leaves the scre
   assert.deepEqual(acts(kernel).at(-1).retracts, acts(kernel).at(-2).decision_id);
   assert.deepEqual(told(session), [["a", "cat"], ["b", "dog"]]);
   assert.equal(session.item.item_id, "c");
-  assert.match(session.notice.text, /cat stands again/);
+  assert.match(session.notice.text, /cat is your answer again/);
 });
 
 test("after a reload too: the log says what stands again", () => {
@@ -508,9 +508,9 @@ test("the log tells how the map was shown", () => {
   for (const id of ["a", "b"]) {
     session.push({ kind: "map", item_id: id, method: "gradcam", target: "L1", height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array(1)]);
   }
-  session.nextMap("display");
+  session.nextMap("mode");
   session.accept();
-  session.nextMap("display");
+  session.nextMap("mode");
   session.accept();
   assert.deepEqual(acts(kernel).map((a) => a.seen.display), ["side_by_side", "hot"]);
 });
@@ -577,9 +577,9 @@ test("a wrong reason and its region go with the decision, and are there again wh
   const [act] = acts(kernel);
   assert.deepEqual([act.reason, act.wrong.size, act.missing], ["wrong", [8, 8], null]);
   assert.equal(act.wrong.runs.reduce((a, b) => a + b), 64);
-  assert.deepEqual([session.draft.reason, session.draft.marks, session.brush.kind], [null, null, null], "the next item begins without");
+  assert.deepEqual([session.draft.reason, session.draft.regions, session.brush.kind], [null, null, null], "the next item begins without");
   session.step(-1);
-  assert.equal(session.draft.marks.count("wrong"), act.wrong.runs.filter((_, i) => i % 2).reduce((a, b) => a + b));
+  assert.equal(session.draft.regions.count("wrong"), act.wrong.runs.filter((_, i) => i % 2).reduce((a, b) => a + b));
   session.choose("L0");
   assert.deepEqual(acts(kernel)[1].wrong, act.wrong);
 });
@@ -591,7 +591,7 @@ test("Undo takes back strokes while the brush is in hand, then puts it away, and
   session.nextBrush();
   paint(session, { x: 1, y: 1 });
   session.undo();
-  assert.deepEqual([session.draft.marks.region("wrong"), session.brush.kind], [null, "wrong"]);
+  assert.deepEqual([session.draft.regions.region("wrong"), session.brush.kind], [null, "wrong"]);
   session.undo();
   assert.equal(session.brush.kind, null);
   assert.equal(session.pending, 1, "nothing was undone");
@@ -742,7 +742,7 @@ test("a blind item is held against nothing, nor one of which only one label is k
   session.choose("L1");
   fill(session, "b");
   session.oppose();
-  assert.match(session.notice.text, /nothing to hold/);
+  assert.match(session.notice.text, /no other label/);
   assert.deepEqual([session.rival, kernel.sent.filter((m) => m.kind === "map")], [null, []]);
 });
 
@@ -756,21 +756,21 @@ test("parts come when they are first wanted; a click marks one, another takes it
   session.nextBrush();
   session.nextTool();
   paint(session, { x: 1, y: 1 });
-  assert.equal(session.draft.marks.region("wrong"), null, "nothing before they are there");
+  assert.equal(session.draft.regions.region("wrong"), null, "nothing before they are there");
   assert.deepEqual(kernel.sent.filter((m) => m.kind === "segments"), [{ kind: "segments", item_id: "a" }]);
   session.push({ kind: "segments", item_id: "a", width: 2, height: 1 }, [HALVES()]);
   paint(session, { x: 1, y: 1 });
-  assert.deepEqual([session.draft.marks.count("wrong"), session.draft.reason], [32, "wrong"]);
+  assert.deepEqual([session.draft.regions.count("wrong"), session.draft.reason], [32, "wrong"]);
   paint(session, { x: 1, y: 1 });
-  assert.equal(session.draft.marks.count("wrong"), 0);
+  assert.equal(session.draft.regions.count("wrong"), 0);
   paint(session, { x: 1, y: 1 });
   paint(session, { x: 7, y: 1 }, { x: 1, y: 1 });
-  assert.equal(session.draft.marks.count("wrong"), 64);
+  assert.equal(session.draft.regions.count("wrong"), 64);
   paint(session, { x: 9, y: 1 });
   session.undo();
-  assert.equal(session.draft.marks.count("wrong"), 0, "a drag is one stroke");
+  assert.equal(session.draft.regions.count("wrong"), 0, "a drag is one stroke");
   session.withBrush((brush, item, draft) => { brush.move(item, -1, 0); brush.step(item, 1); brush.press(item, draft); });
-  assert.deepEqual(session.draft.marks.region("wrong"), { size: [8, 8], runs: [4, ...Array(15).fill(4)] });
+  assert.deepEqual(session.draft.regions.region("wrong"), { size: [8, 8], runs: [4, ...Array(15).fill(4)] });
   session.accept();
   assert.deepEqual(acts(kernel)[0].wrong.runs.length, 16);
   session.nextBrush();
@@ -805,7 +805,7 @@ test("what was said beside the label outlives a reload, for that item and person
 
   const { session: again, kernel } = open({ storage, before: (early) => fill(early, "a", "b") });
   assert.deepEqual([[...again.draft.flags], again.draft.note, again.draft.reason], [["ethics"], "odd hem", "wrong"]);
-  assert.deepEqual(again.draft.marks.region("wrong"), session.draft.marks.region("wrong"));
+  assert.deepEqual(again.draft.regions.region("wrong"), session.draft.regions.region("wrong"));
   assert.match(again.notice.text, /here again/);
   again.accept();
   assert.deepEqual([acts(kernel)[0].note, acts(kernel)[0].flags], ["odd hem", ["ethics"]]);
@@ -826,7 +826,7 @@ test("a draft that was taken back, or has grown old, isn't kept", () => {
   assert.equal(drafts(storage).length, 0);
   session.write("later");
   session.tick();
-  const late = open({ storage, before: (early) => { early.around.now = () => 1000 + 31 * 86_400_000; early.kept.now = early.around.now; } });
+  const late = open({ storage, before: (early) => { early.around.now = () => 1000 + 31 * 86_400_000; early.drafts.now = early.around.now; } });
   assert.equal(drafts(storage).length, 0);
   fill(late.session, "a");
   assert.equal(late.session.draft.note, "");

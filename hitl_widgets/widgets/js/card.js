@@ -5,8 +5,8 @@ import "./css/card.css";
 import { widget } from "./comms.js";
 import { basePath, probe } from "./outbox.js";
 import { decode } from "./pictures.js";
-import { Session } from "./session.js";
-import { render } from "./view.js";
+import { CardSession } from "./card/session.js";
+import { render } from "./card/render.js";
 
 /** Once the next frame is painted; soon all the same where none is, as in a tab that nobody looks at. @param {() => void} step */
 function afterFrame(step) {
@@ -31,7 +31,7 @@ function save(name, bytes) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-export default widget((line) => new Session({
+export default widget((line) => new CardSession({
   ...line,
   now: () => performance.timeOrigin + performance.now(),
   instant: () => new Date().toISOString(),

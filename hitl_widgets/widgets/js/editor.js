@@ -4,11 +4,11 @@
 import "./css/card.css";
 import "./css/editor.css";
 import { widget } from "./comms.js";
-import { Editing } from "./editing.js";
-import { render } from "./editorview.js";
+import { EditorSession } from "./editor/session.js";
+import { render } from "./editor/render.js";
 import { decode } from "./pictures.js";
 
-export default widget((line) => new Editing({
+export default widget((line) => new EditorSession({
   ...line,
   now: () => performance.timeOrigin + performance.now(),
   instant: () => new Date().toISOString(),

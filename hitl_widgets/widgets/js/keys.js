@@ -1,5 +1,5 @@
 // @ts-check
-// Which key does what? The table comes from Python (keys/card.json and `wb.review(keys=...)`): action -> keys, words.
+// Keys and their actions. The table comes from Python (keys/card.json and `wb.review(keys=...)`): action -> keys, words.
 //
 // Digits are read by their place on the keyboard (event.code), so that a French keyboard, where digits need Shift,
 // labels and rates like any other. Letters are read by what is printed on them.

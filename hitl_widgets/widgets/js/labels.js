@@ -1,5 +1,5 @@
 // @ts-check
-// Which labels does a person mean who types these letters?
+// Labels that match what a person types.
 
 /** @typedef {import("./types.d.ts").Label} Label */
 

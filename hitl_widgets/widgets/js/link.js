@@ -1,8 +1,6 @@
 // @ts-check
-// How do acts reach the log for certain? Sends, waits for the answer, sends again, opens a new line.
+// Delivery of acts: each is sent, waited for, sent again, and at last sent on a new line.
 
-/** @typedef {import("./types.d.ts").Act} Act */
-/** @typedef {import("./outbox.js").Outbox} Outbox */
 
 export const PATIENCE_MS = 5000;
 const GREETING_MS = 250; // the first greeting may leave before its subshell is there, and then waits for the cell
@@ -10,7 +8,7 @@ const LONGEST_MS = 30_000;
 
 export class Link {
   /**
-   * @param {Outbox} outbox
+   * @param {import("./outbox.js").Outbox<any>} outbox
    * @param {{send: (message: any) => void, reopen: () => void, now: () => number}} line
    */
   constructor(outbox, { send, reopen, now }) {
@@ -81,7 +79,7 @@ export class Link {
 
   /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
    * the log tells the tab's order whatever is lost, refused or sent again.
-   * @param {(entry: import("./outbox.js").Entry, waits: boolean) => boolean} due */
+   * @param {(entry: import("./outbox.js").Entry<any>, waits: boolean) => boolean} due */
   #sendWhere(due) {
     if (!this.ready) return;
     const { entries } = this.outbox;
@@ -100,7 +98,7 @@ export class Link {
     }
   }
 
-  /** @param {import("./outbox.js").Entry} entry @param {string | undefined} after */
+  /** @param {import("./outbox.js").Entry<any>} entry @param {string | undefined} after */
   #sendEntry(entry, after) {
     entry.sent_at = this.now();
     entry.tries++;

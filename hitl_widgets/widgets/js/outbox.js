@@ -1,8 +1,8 @@
 // @ts-check
-// Which acts hasn't the log confirmed yet? One entry of the browser's storage for each, deleted when it is stored.
+// The acts that the log hasn't confirmed yet: one entry of the browser's storage for each, deleted when it is stored.
 
-/** @typedef {import("./types.d.ts").Act} Act */
-/** @typedef {{act: Act, n: number, sent_at: number | null, tries: number, problem?: string, after?: string}} Entry */
+/** @typedef {import("./types.d.ts").Lasting} Lasting */
+/** @template A @typedef {{act: A, n: number, sent_at: number | null, tries: number, problem?: string, after?: string}} Entry */
 /** @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">} Store */
 
 const ROOT = "hitl_widgets/outbox/";
@@ -39,12 +39,13 @@ export function probe(open) {
   }
 }
 
+/** @template {Lasting} A */
 export class Outbox {
   /** @param {Store | null} storage null: kept in this tab only @param {() => number} [now] */
   constructor(storage, now = Date.now) {
     this.storage = storage;
     this.now = now;
-    /** By decision_id, in the tab's order. @type {Map<string, Entry>} */
+    /** By decision_id, in the tab's order. @type {Map<string, Entry<A>>} */
     this.entries = new Map();
     /** Acts that wait here under another annotator's name. */
     this.others = 0;
@@ -64,7 +65,7 @@ export class Outbox {
     this.owner = [project_id, base, annotator];
     const place = join([project_id, base]) + "/";
     const mine = join(this.owner) + "/";
-    /** @type {Entry[]} */
+    /** @type {Entry<A>[]} */
     const left = [];
     this.others = 0;
     for (let i = 0; this.storage && i < this.storage.length; i++) {
@@ -80,7 +81,7 @@ export class Outbox {
     this.entries = new Map(all.map((entry) => [entry.act.decision_id, entry]));
   }
 
-  /** @param {Act} act */
+  /** @param {A} act */
   put(act) {
     // Later than every earlier one, even where the clock was set back.
     this.last = Math.max(this.last + 1, this.now());
@@ -93,7 +94,7 @@ export class Outbox {
     }
   }
 
-  /** The log has it, or will never have it. @param {string} decision_id @returns {Act | undefined} */
+  /** The log has it, or will never have it. @param {string} decision_id @returns {A | undefined} */
   settle(decision_id) {
     const entry = this.entries.get(decision_id);
     if (!entry) return undefined;
@@ -102,13 +103,13 @@ export class Outbox {
     return entry.act;
   }
 
-  /** Is a decision about this item on its way? @param {string} item_id */
+  /** Whether a decision about this item is on its way. @param {string} item_id */
   holds(item_id) {
     let held = false;
     for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
     return held;
   }
 
-  /** @param {Act} act */
-  #key(act) { return join([...this.owner.slice(0, 2), act.annotator, act.decision_id]); }
+  /** @param {A} act */
+  #key(act) { return join([...this.owner.slice(0, 2), act.annotator ?? "", act.decision_id]); }
 }

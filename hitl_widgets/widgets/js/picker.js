@@ -1,11 +1,11 @@
 // @ts-check
-// How is one label chosen among thousands? A field that finds by typing: read `buildPicker`.
+// A field in which one label is found by typing: read `buildPicker`.
 
 import { h, setAttribute, setText } from "./dom.js";
 import { match } from "./labels.js";
 import { newId } from "./outbox.js";
 
-/** @typedef {import("./editor.d.ts").Node} Node */
+/** @typedef {import("./editor/types.d.ts").Node} Node */
 
 /**
  * @param {{label: string, nothing: string, labels: () => Node[], onpick: (label_id: string | null) => void}} how

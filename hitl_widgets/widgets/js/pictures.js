@@ -1,7 +1,7 @@
 // @ts-check
-// How is the next item's picture ready before anybody asks? Decoded ahead, into the item itself.
+// Pictures, decoded ahead into their items, so that the next one is ready.
 
-/** @typedef {import("./types.d.ts").Item} Item */
+/** @typedef {import("./card/types.d.ts").Item} Item */
 
 const AHEAD = 8;
 const MOST_PIXELS = 32_000_000; // decoded ahead at most: 128 MB

@@ -5,12 +5,12 @@ import "./css/card.css";
 import "./css/editor.css";
 import "./css/triage.css";
 import { widget } from "./comms.js";
-import { render } from "./triageview.js";
+import { render } from "./triage/render.js";
 import { basePath, probe } from "./outbox.js";
 import { decode } from "./pictures.js";
-import { Sorting } from "./sorting.js";
+import { TriageSession } from "./triage/session.js";
 
-export default widget((line) => new Sorting({
+export default widget((line) => new TriageSession({
   ...line,
   now: () => performance.timeOrigin + performance.now(),
   instant: () => new Date().toISOString(),

@@ -66,7 +66,7 @@ var Outbox = class {
     const all = [...this.entries.values(), ...left].sort((a, b) => a.n - b.n);
     this.entries = new Map(all.map((entry) => [entry.act.decision_id, entry]));
   }
-  /** @param {Act} act */
+  /** @param {A} act */
   put(act) {
     this.last = Math.max(this.last + 1, this.now());
     this.entries.set(act.decision_id, { act, n: this.last, sent_at: null, tries: 0 });
@@ -77,7 +77,7 @@ var Outbox = class {
       this.storage = null;
     }
   }
-  /** The log has it, or will never have it. @param {string} decision_id @returns {Act | undefined} */
+  /** The log has it, or will never have it. @param {string} decision_id @returns {A | undefined} */
   settle(decision_id) {
     const entry = this.entries.get(decision_id);
     if (!entry) return void 0;
@@ -88,15 +88,15 @@ var Outbox = class {
     }
     return entry.act;
   }
-  /** Is a decision about this item on its way? @param {string} item_id */
+  /** Whether a decision about this item is on its way. @param {string} item_id */
   holds(item_id) {
     let held = false;
     for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
     return held;
   }
-  /** @param {Act} act */
+  /** @param {A} act */
   #key(act) {
-    return join([...this.owner.slice(0, 2), act.annotator, act.decision_id]);
+    return join([...this.owner.slice(0, 2), act.annotator ?? "", act.decision_id]);
   }
 };
 
@@ -366,7 +366,7 @@ var colours_default = {
   regions: { wrong: "#e6007e", missing: "#0096c8" }
 };
 
-// hitl_widgets/widgets/js/overlay.js
+// hitl_widgets/widgets/js/card/overlay.js
 var rgbOf = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
 var REGIONS = { wrong: rgbOf(colours_default.regions.wrong), missing: rgbOf(colours_default.regions.missing) };
 function tableOf({ colours, first_code, last_code }) {
@@ -416,7 +416,7 @@ function gradient(signed) {
   return `linear-gradient(90deg, ${(signed ? colours_default.signed : colours_default.unsigned).colours.join(", ")})`;
 }
 
-// hitl_widgets/widgets/js/brush.js
+// hitl_widgets/widgets/js/card/regions.js
 var KINDS = (
   /** @type {const} */
   ["wrong", "missing"]
@@ -443,8 +443,8 @@ function decode2(runs, n_pixels) {
   });
   return mask;
 }
-var Marks = class {
-  /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionBody | null>>} [before] what was marked earlier */
+var Regions = class {
+  /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionEntry | null>>} [before] what was marked earlier */
   constructor(width, height, before = {}) {
     this.width = width;
     this.height = height;
@@ -533,7 +533,7 @@ var Marks = class {
   count(kind) {
     return this.counts[kind];
   }
-  /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionBody | null} */
+  /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionEntry | null} */
   region(kind) {
     return this.counts[kind] ? { size: [this.height, this.width], runs: encode(this.masks[kind]) } : null;
   }
@@ -554,56 +554,7 @@ var Marks = class {
   }
 };
 
-// hitl_widgets/widgets/js/draft.js
-var FLAGS = (
-  /** @type {const} */
-  {
-    ethics: "Ethics or bias",
-    bad_data: "Bad data",
-    not_in_taxonomy: "Not in the taxonomy",
-    second_look: "Second look"
-  }
-);
-var flagName = (flag) => FLAGS[
-  /** @type {keyof typeof FLAGS} */
-  flag
-] ?? flag;
-var Draft = class {
-  /** @param {Past} [past] what was said of a decision that is looked at again */
-  constructor(past) {
-    this.flags = new Set(past?.flags);
-    this.note = past?.note ?? "";
-    this.reason = past?.reason ?? null;
-    const [height, width] = (past?.wrong ?? past?.missing)?.size ?? [0, 0];
-    this.marks = past && width ? new Marks(width, height, past) : null;
-  }
-  /** As a decision has it. */
-  get said() {
-    return {
-      note: this.note.trim() || null,
-      flags: [...this.flags],
-      reason: this.reason,
-      wrong: this.marks?.region("wrong") ?? null,
-      missing: this.marks?.region("missing") ?? null
-    };
-  }
-  /** Nothing is said. */
-  get empty() {
-    return !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.marks?.count(kind));
-  }
-  /** @param {string} flag @returns {string} what happened, in words */
-  flag(flag) {
-    if (!this.flags.delete(flag)) this.flags.add(flag);
-    return this.flags.has(flag) ? `${flagName(flag)}: marked, and stored with your decision` : `${flagName(flag)}: not marked`;
-  }
-  /** The reason that the map shows is right, or wrong; said again, it is taken back.
-   * @param {Reason} reason @returns {string} what happened, in words */
-  judge(reason) {
-    if (reason === "right" && this.marks?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";
-    this.reason = this.reason === reason ? null : reason;
-    return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "Nothing said of the reason";
-  }
-};
+// hitl_widgets/widgets/js/card/brush.js
 var Brush = class {
   constructor() {
     this.kind = null;
@@ -618,7 +569,7 @@ var Brush = class {
   next(item, draft) {
     this.kind = this.kind === null ? "wrong" : this.kind === "wrong" ? "missing" : null;
     this.erasing = false;
-    draft.marks ??= new Marks(item.width, item.height);
+    draft.regions ??= new Regions(item.width, item.height);
     if (this.kind === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
     return this.kind === "wrong" ? "Mark what should not have counted" : this.kind === "missing" ? "Mark what should have counted" : "The brush is put away";
   }
@@ -657,11 +608,11 @@ var Brush = class {
   /** Marks the part in hand, or clears it where it was marked; the further parts of a stroke follow the first.
    * @param {Item} item @param {Draft} draft @param {boolean} begins */
   fill({ parts }, draft, begins) {
-    const { marks } = draft;
-    if (!this.kind || !marks || !parts) return;
-    if (begins) marks.begin();
-    if (begins || this.clearing === null) this.clearing = this.erasing || marks.covers(this.kind, parts, this.part);
-    marks.fill(this.kind, parts, this.part, { erase: this.clearing });
+    const { regions } = draft;
+    if (!this.kind || !regions || !parts) return;
+    if (begins) regions.begin();
+    if (begins || this.clearing === null) this.clearing = this.erasing || regions.covers(this.kind, parts, this.part);
+    regions.fill(this.kind, parts, this.part, { erase: this.clearing });
     this.#judge(draft);
   }
   /** What the keys' brush does where it stands. @param {Item} item @param {Draft} draft */
@@ -671,29 +622,80 @@ var Brush = class {
   }
   /** A region says by itself that the reason is wrong. @param {Draft} draft */
   #judge(draft) {
-    if (KINDS.some((kind) => draft.marks?.count(kind))) draft.reason = "wrong";
+    if (KINDS.some((kind) => draft.regions?.count(kind))) draft.reason = "wrong";
   }
   /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
    * @param {Item} item @param {Draft} draft @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
   paint(item, draft, at, from) {
-    const { marks } = draft;
-    if (!this.kind || !marks) return;
+    const { regions } = draft;
+    if (!this.kind || !regions) return;
     if (this.in_parts) {
       if (at.x < 0 || at.y < 0 || at.x >= item.width || at.y >= item.height) return;
       if (this.over(item, at) || !from) this.fill(item, draft, !from);
       return;
     }
-    if (!from) marks.begin();
-    marks.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
+    if (!from) regions.begin();
+    regions.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
     this.cursor = at;
     this.#judge(draft);
   }
 };
 
-// hitl_widgets/widgets/js/extras.js
+// hitl_widgets/widgets/js/card/draft.js
+var FLAGS = (
+  /** @type {const} */
+  {
+    ethics: "Ethics or bias",
+    bad_data: "Bad data",
+    not_in_taxonomy: "Not in the taxonomy",
+    second_look: "Second look"
+  }
+);
+var flagName = (flag) => FLAGS[
+  /** @type {keyof typeof FLAGS} */
+  flag
+] ?? flag;
+var Draft = class {
+  /** @param {Past} [past] what was said of a decision that is looked at again */
+  constructor(past) {
+    this.flags = new Set(past?.flags);
+    this.note = past?.note ?? "";
+    this.reason = past?.reason ?? null;
+    const [height, width] = (past?.wrong ?? past?.missing)?.size ?? [0, 0];
+    this.regions = past && width ? new Regions(width, height, past) : null;
+  }
+  /** As a decision has it. */
+  get said() {
+    return {
+      note: this.note.trim() || null,
+      flags: [...this.flags],
+      reason: this.reason,
+      wrong: this.regions?.region("wrong") ?? null,
+      missing: this.regions?.region("missing") ?? null
+    };
+  }
+  /** Nothing is said. */
+  get empty() {
+    return !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.regions?.count(kind));
+  }
+  /** @param {string} flag @returns {string} what happened, in words */
+  flag(flag) {
+    if (!this.flags.delete(flag)) this.flags.add(flag);
+    return this.flags.has(flag) ? `${flagName(flag)}: marked, and stored with your decision` : `${flagName(flag)}: not marked`;
+  }
+  /** The reason that the map shows is right, or wrong; said again, it is taken back.
+   * @param {Reason} reason @returns {string} what happened, in words */
+  judge(reason) {
+    if (reason === "right" && this.regions?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";
+    this.reason = this.reason === reason ? null : reason;
+    return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "The reason is not judged";
+  }
+};
+
+// hitl_widgets/widgets/js/card/extras.js
 var Extras = class {
   /**
-   * @param {Pick<import("./session.js").Surroundings, "decode" | "save" | "send">} around
+   * @param {Pick<import("./types.d.ts").Surroundings, "decode" | "save" | "send">} around
    * @param {{queue: Queue, changed: () => void, say: (text: string, bad: boolean) => void}} card
    */
   constructor(around, card) {
@@ -715,7 +717,7 @@ var Extras = class {
     this.card.say("The archive is being made …", false);
     this.ask({ kind: "archive" });
   }
-  /** Something without which the card goes on: not sent again. @param {object} message */
+  /** Something without which the card goes on: not sent again. @param {import("../messages.d.ts").CardAct} message */
   ask(message) {
     try {
       this.around.send(message);
@@ -762,10 +764,10 @@ var Extras = class {
   }
 };
 
-// hitl_widgets/widgets/js/kept.js
+// hitl_widgets/widgets/js/card/drafts.js
 var ROOT2 = "hitl_widgets/draft/";
 var DAYS = 30;
-var Kept = class {
+var DraftStore = class {
   /** @param {Store | null} storage @param {() => number} now */
   constructor(storage, now) {
     this.storage = storage;
@@ -783,7 +785,7 @@ var Kept = class {
   }
   /** @param {string} item_id @param {Draft} draft */
   put(item_id, draft) {
-    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.marks?.version]);
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version]);
     if (!this.place || looks === this.written.get(item_id)) return;
     if (draft.empty) this.drop(item_id);
     else {
@@ -825,112 +827,7 @@ var Kept = class {
   }
 };
 
-// hitl_widgets/widgets/js/link.js
-var PATIENCE_MS = 5e3;
-var GREETING_MS = 250;
-var LONGEST_MS = 3e4;
-var Link = class {
-  /**
-   * @param {Outbox} outbox
-   * @param {{send: (message: any) => void, reopen: () => void, now: () => number}} line
-   */
-  constructor(outbox, { send, reopen, now }) {
-    this.outbox = outbox;
-    this.send = send;
-    this.reopen = reopen;
-    this.now = now;
-    this.ready = false;
-    this.greeting = null;
-    this.greeted_at = 0;
-    this.greetings = 0;
-    this.reopened = 0;
-    this.waiting_since = null;
-  }
-  /** @param {() => object} greeting */
-  hello(greeting) {
-    this.greeting = greeting;
-    this.greetings = 0;
-    this.#greet();
-  }
-  /** Whatever came back, the line is alive. */
-  answered() {
-    this.reopened = 0;
-    this.waiting_since = null;
-    this.greeting = null;
-  }
-  /** Sends what hasn't been sent yet, and what was refused only because it waited for an act that is stored by now. */
-  flush() {
-    this.#sendWhere((entry) => entry.sent_at === null);
-  }
-  /** The line says `ready`: everything that waits goes out, in the tab's order. */
-  restart() {
-    this.ready = true;
-    for (const entry of this.outbox.entries.values()) entry.sent_at = null;
-    this.flush();
-  }
-  /** The server couldn't store it now: it stays here, and goes out again after a while.
-   * @param {string} decision_id @param {string} reason */
-  postpone(decision_id, reason) {
-    const entry = this.outbox.entries.get(decision_id);
-    if (entry) entry.problem = reason;
-  }
-  /** Looks after what wasn't answered; to be called a few times a second. */
-  tick() {
-    const now = this.now();
-    if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
-    this.#sendWhere((entry, waits) => !waits && (entry.sent_at === null || now - entry.sent_at >= patience(entry.tries)));
-    if (this.waiting_since !== null && now - this.waiting_since >= 2 * PATIENCE_MS * (this.reopened + 1)) {
-      this.reopened++;
-      this.reopen();
-    }
-  }
-  #greet() {
-    if (!this.greeting) return;
-    this.greetings++;
-    this.greeted_at = this.now();
-    this.waiting_since ??= this.greeted_at;
-    this.#send(this.greeting());
-  }
-  /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
-   * the log tells the tab's order whatever is lost, refused or sent again.
-   * @param {(entry: import("./outbox.js").Entry, waits: boolean) => boolean} due */
-  #sendWhere(due) {
-    if (!this.ready) return;
-    const { entries } = this.outbox;
-    let after;
-    let going = false;
-    for (const [id, entry] of entries) {
-      const refused = entry.problem !== void 0;
-      const waits = refused && entry.after !== void 0 && entries.has(entry.after);
-      const freed = refused && entry.after !== void 0 && !waits;
-      if (freed || going && refused || due(entry, waits)) {
-        going = true;
-        this.#sendEntry(entry, after);
-      }
-      after = id;
-    }
-  }
-  /** @param {import("./outbox.js").Entry} entry @param {string | undefined} after */
-  #sendEntry(entry, after) {
-    entry.sent_at = this.now();
-    entry.tries++;
-    entry.after = after;
-    entry.problem = void 0;
-    this.waiting_since ??= entry.sent_at;
-    this.#send(after === void 0 ? entry.act : { ...entry.act, after });
-  }
-  /** @param {object} message */
-  #send(message) {
-    try {
-      this.send(message);
-    } catch (error) {
-      console.warn("hitl_widgets: not sent:", error);
-    }
-  }
-};
-var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
-
-// hitl_widgets/widgets/js/parts.js
+// hitl_widgets/widgets/js/card/parts.js
 var Parts = class {
   /** @param {number} width @param {number} height of the cells, which may be larger than the item's pixels
    * @param {Uint16Array} numbers of each cell's part, along the rows, from 0 on without gaps */
@@ -990,7 +887,7 @@ var Parts = class {
   }
 };
 
-// hitl_widgets/widgets/js/queue.js
+// hitl_widgets/widgets/js/card/queue.js
 var KEPT = 50;
 var REVISION = "revision";
 function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, seen }) {
@@ -1119,8 +1016,8 @@ var Queue = class {
 };
 var isHidden = (past) => past.hidden && !past.revealed;
 
-// hitl_widgets/widgets/js/sight.js
-var DISPLAYS = (
+// hitl_widgets/widgets/js/card/display.js
+var MODES = (
   /** @type {const} */
   ["overlay", "side_by_side", "hot"]
 );
@@ -1129,10 +1026,10 @@ var mapKey = (item, method, target, against = null) => [
   ...target === null || target === item.suggestion ? [] : [target],
   ...against === null ? [] : ["against", against]
 ].join(" ");
-var Sight = class {
+var MapDisplay = class {
   constructor() {
     this.on = true;
-    this.display = "overlay";
+    this.mode = "overlay";
     this.opacity = 0.55;
     this.at = 0;
     this.methods = [];
@@ -1152,10 +1049,10 @@ var Sight = class {
   toggle() {
     this.on = !this.on;
   }
-  /** The next method, or the next display; a map that was off comes on as it was. @param {"method" | "display"} what */
+  /** The next method, or the next mode; a map that was off comes on as it was. @param {"method" | "mode"} what */
   next(what) {
     if (this.on && what === "method") this.at = (this.at + 1) % this.methods.length;
-    if (this.on && what === "display") this.display = DISPLAYS[(DISPLAYS.indexOf(this.display) + 1) % DISPLAYS.length];
+    if (this.on && what === "mode") this.mode = MODES[(MODES.indexOf(this.mode) + 1) % MODES.length];
     this.on = true;
   }
   /** @param {number} by */
@@ -1164,7 +1061,182 @@ var Sight = class {
   }
 };
 
-// hitl_widgets/widgets/js/tally.js
+// hitl_widgets/widgets/js/link.js
+var PATIENCE_MS = 5e3;
+var GREETING_MS = 250;
+var LONGEST_MS = 3e4;
+var Link = class {
+  /**
+   * @param {import("./outbox.js").Outbox<any>} outbox
+   * @param {{send: (message: any) => void, reopen: () => void, now: () => number}} line
+   */
+  constructor(outbox, { send, reopen, now }) {
+    this.outbox = outbox;
+    this.send = send;
+    this.reopen = reopen;
+    this.now = now;
+    this.ready = false;
+    this.greeting = null;
+    this.greeted_at = 0;
+    this.greetings = 0;
+    this.reopened = 0;
+    this.waiting_since = null;
+  }
+  /** @param {() => object} greeting */
+  hello(greeting) {
+    this.greeting = greeting;
+    this.greetings = 0;
+    this.#greet();
+  }
+  /** Whatever came back, the line is alive. */
+  answered() {
+    this.reopened = 0;
+    this.waiting_since = null;
+    this.greeting = null;
+  }
+  /** Sends what hasn't been sent yet, and what was refused only because it waited for an act that is stored by now. */
+  flush() {
+    this.#sendWhere((entry) => entry.sent_at === null);
+  }
+  /** The line says `ready`: everything that waits goes out, in the tab's order. */
+  restart() {
+    this.ready = true;
+    for (const entry of this.outbox.entries.values()) entry.sent_at = null;
+    this.flush();
+  }
+  /** The server couldn't store it now: it stays here, and goes out again after a while.
+   * @param {string} decision_id @param {string} reason */
+  postpone(decision_id, reason) {
+    const entry = this.outbox.entries.get(decision_id);
+    if (entry) entry.problem = reason;
+  }
+  /** Looks after what wasn't answered; to be called a few times a second. */
+  tick() {
+    const now = this.now();
+    if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
+    this.#sendWhere((entry, waits) => !waits && (entry.sent_at === null || now - entry.sent_at >= patience(entry.tries)));
+    if (this.waiting_since !== null && now - this.waiting_since >= 2 * PATIENCE_MS * (this.reopened + 1)) {
+      this.reopened++;
+      this.reopen();
+    }
+  }
+  #greet() {
+    if (!this.greeting) return;
+    this.greetings++;
+    this.greeted_at = this.now();
+    this.waiting_since ??= this.greeted_at;
+    this.#send(this.greeting());
+  }
+  /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
+   * the log tells the tab's order whatever is lost, refused or sent again.
+   * @param {(entry: import("./outbox.js").Entry<any>, waits: boolean) => boolean} due */
+  #sendWhere(due) {
+    if (!this.ready) return;
+    const { entries } = this.outbox;
+    let after;
+    let going = false;
+    for (const [id, entry] of entries) {
+      const refused = entry.problem !== void 0;
+      const waits = refused && entry.after !== void 0 && entries.has(entry.after);
+      const freed = refused && entry.after !== void 0 && !waits;
+      if (freed || going && refused || due(entry, waits)) {
+        going = true;
+        this.#sendEntry(entry, after);
+      }
+      after = id;
+    }
+  }
+  /** @param {import("./outbox.js").Entry<any>} entry @param {string | undefined} after */
+  #sendEntry(entry, after) {
+    entry.sent_at = this.now();
+    entry.tries++;
+    entry.after = after;
+    entry.problem = void 0;
+    this.waiting_since ??= entry.sent_at;
+    this.#send(after === void 0 ? entry.act : { ...entry.act, after });
+  }
+  /** @param {object} message */
+  #send(message) {
+    try {
+      this.send(message);
+    } catch (error) {
+      console.warn("hitl_widgets: not sent:", error);
+    }
+  }
+};
+var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
+
+// hitl_widgets/widgets/js/session.js
+var Session = class {
+  /** @param {import("./types.d.ts").Surroundings<any>} around
+   * @param {import("./outbox.js").Store | null} storage null: acts that wait are kept in this tab only */
+  constructor(around, storage) {
+    this.around = around;
+    this.outbox = new Outbox(storage, around.now);
+    this.link = new Link(this.outbox, around);
+    this.setup = null;
+    this.notice = null;
+    this.trouble = null;
+    this.closed = null;
+    this.gone = false;
+    this.tab = newId();
+    this.greetings = 0;
+    this.views = /* @__PURE__ */ new Set();
+  }
+  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
+  subscribe(view) {
+    this.views.add(view);
+    return () => {
+      this.views.delete(view);
+    };
+  }
+  changed(at_once = true) {
+    for (const view of this.views) view(at_once);
+  }
+  get pending() {
+    return this.outbox.pending;
+  }
+  /** Milliseconds for which the kernel hasn't answered. */
+  get waited_ms() {
+    return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
+  }
+  hello() {
+    this.link.hello(() => this.greeting());
+    this.changed();
+  }
+  /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
+  greeting() {
+    return { kind: "hello", tab: this.tab, n: ++this.greetings };
+  }
+  /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
+  line(live) {
+    this.gone = !live;
+    this.changed(false);
+  }
+  /** To be called a few times a second. */
+  tick() {
+    this.link.tick();
+    if (this.link.waiting_since !== null) this.changed(false);
+  }
+  /** Takes a push about the widget as a whole. @param {{kind: string}} push @returns {boolean} whether it was that */
+  status(push) {
+    const { kind, reason } = (
+      /** @type {{kind: string, reason: string | null}} */
+      push
+    );
+    if (kind === "problem") this.trouble = reason;
+    else if (kind === "closed") this.closed = reason;
+    else return false;
+    return true;
+  }
+  /** @param {string} text @param {boolean} [bad] */
+  say(text, bad = false) {
+    this.notice = text ? { text, bad } : null;
+    this.changed();
+  }
+};
+
+// hitl_widgets/widgets/js/card/tally.js
 var PACE = 20;
 var BREAK_MS = 6e4;
 var Tally = class {
@@ -1195,22 +1267,20 @@ var Tally = class {
   }
 };
 
-// hitl_widgets/widgets/js/session.js
+// hitl_widgets/widgets/js/card/session.js
 var LOW = 6;
 var MORE_MS = 2e3;
 var QUIET_MS = 1e3;
 var RECENT = 12;
 var TOUCHES = 8;
-var Session = class {
+var CardSession = class extends Session {
   /** @param {Surroundings} around */
   constructor(around) {
+    super(around, around.storage);
     this.around = around;
     this.queue = new Queue();
-    this.outbox = new Outbox(around.storage, around.now);
-    this.link = new Link(this.outbox, around);
-    this.kept = new Kept(around.storage, around.now);
-    this.extras = new Extras(around, { queue: this.queue, changed: () => this.#changed(false), say: (text, bad) => this.#say(text, bad) });
-    this.setup = null;
+    this.drafts = new DraftStore(around.storage, around.now);
+    this.extras = new Extras(around, { queue: this.queue, changed: () => this.changed(false), say: (text, bad) => this.say(text, bad) });
     this.labels = /* @__PURE__ */ new Map();
     this.keys = /* @__PURE__ */ new Map();
     this.given = /* @__PURE__ */ new Map();
@@ -1225,42 +1295,22 @@ var Session = class {
     this.peeked = null;
     this.revising = null;
     this.recent = [];
-    this.sight = new Sight();
+    this.display = new MapDisplay();
     this.tally = new Tally();
     this.end = null;
-    this.closed = null;
-    this.problem = null;
-    this.gone = false;
     this.crashed = null;
-    this.notice = null;
     this.troubled = false;
     this.named = false;
     this.naming = false;
-    this.tab = newId();
-    this.greetings = 0;
     this.more_at = -Infinity;
     this.mine = /* @__PURE__ */ new Set();
-    this.views = /* @__PURE__ */ new Set();
     this.side = Infinity;
     this.elsewhere = null;
     this.touched_at = -Infinity;
   }
-  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
-  subscribe(view) {
-    this.views.add(view);
-    return () => {
-      this.views.delete(view);
-    };
-  }
-  #changed(at_once = true) {
-    for (const view of this.views) view(at_once);
-  }
   // What the card shows
   get item() {
     return this.revising?.item ?? this.queue.current;
-  }
-  get pending() {
-    return this.outbox.pending;
   }
   get needs_name() {
     return Boolean(this.setup?.annotator_is_default) && !this.named;
@@ -1281,7 +1331,7 @@ var Session = class {
   }
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.sight.of(this.item, this.pointed, this.against);
+    const map = this.display.of(this.item, this.pointed, this.against);
     return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id)) ? map : null;
   }
   /** The label that the map holds the one in focus against. @returns {string | null} */
@@ -1296,18 +1346,10 @@ var Session = class {
     if (this.item) return this.item.fetching ? "fetch" : null;
     return this.end === "enough" || this.end === "empty" ? this.end : "wait";
   }
-  /** Milliseconds for which the kernel hasn't answered. */
-  get waited_ms() {
-    return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
-  }
   // What the kernel says
-  hello() {
-    this.link.hello(() => this.greeting());
-    this.#changed();
-  }
   /** A handshake: one that arrives after a later one changes nothing. */
   greeting() {
-    return { kind: "hello", tab: this.tab, n: ++this.greetings, have: this.#have() };
+    return { ...super.greeting(), have: this.#have() };
   }
   /** @param {Reply} reply */
   reply(reply) {
@@ -1317,7 +1359,7 @@ var Session = class {
     else if (reply.kind === "rejected") this.#rejected(reply);
     this.link.flush();
     this.#ask();
-    this.#changed(false);
+    this.changed(false);
   }
   /** @param {string} decision_id */
   #stored(decision_id) {
@@ -1327,9 +1369,10 @@ var Session = class {
       this.troubled = false;
     }
   }
-  /** @param {Setup} setup */
+  /** @param {CardReady} setup */
   #ready(setup) {
-    if (this.setup && (this.setup.annotator !== setup.annotator || this.setup.project_id !== setup.project_id)) {
+    const { setup: former } = this;
+    if (former && (former.annotator !== setup.annotator || former.project_id !== setup.project_id)) {
       for (const item of this.queue.items) release(item);
       this.queue.clear();
       this.revising = null;
@@ -1340,18 +1383,18 @@ var Session = class {
     this.bindings = bind(setup.keys);
     this.#name(setup.taxonomy);
     const [clash] = clashes(setup.taxonomy.labels, this.bindings);
-    if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${clash.action.replaceAll("_", " ")}). wb.review(keys={"${clash.action}": ...}) gives it free.` };
+    if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${clash.action.replaceAll("_", " ")}). wb.review(keys={"${clash.action}": ...}) frees it.` };
     this.tally.take(setup.progress);
-    this.sight.methods = setup.methods;
+    this.display.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
-    this.kept.open(setup.project_id, this.around.base, setup.annotator);
+    this.drafts.open(setup.project_id, this.around.base, setup.annotator);
     for (const id of this.outbox.entries.keys()) this.mine.add(id);
     this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
-    this.#takeUpDraft();
+    this.#restoreDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
   }
-  /** @param {Setup["taxonomy"]} taxonomy */
+  /** @param {Labels} taxonomy */
   #name(taxonomy) {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
     this.keys = assignKeys(taxonomy.labels, this.given, this.bindings);
@@ -1359,7 +1402,7 @@ var Session = class {
     this.extras.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
   }
-  /** @param {{decision_id?: string, item_id?: string, reason: string, again?: boolean}} reply */
+  /** @param {import("./types.d.ts").Rejected} reply */
   #rejected({ decision_id, item_id, reason, again }) {
     if (decision_id && !this.mine.has(decision_id)) return;
     this.notice = { text: reason, bad: true };
@@ -1383,6 +1426,7 @@ var Session = class {
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
   push(push, buffers) {
     if (this.extras.take(push, buffers)) return;
+    this.status(push);
     const { item } = this;
     if (push.kind === "item") this.#arrived({ ...push.item, bytes: buffers[0], maps: {} }, Boolean(push.again));
     else if (push.kind === "map") {
@@ -1408,18 +1452,16 @@ var Session = class {
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "end") this.end = push.reason;
-    else if (push.kind === "problem") this.problem = push.reason;
-    else if (push.kind === "closed") this.closed = push.reason;
     this.#decode();
-    if (push.kind !== "item" || this.item !== item) this.#changed(false);
+    if (push.kind !== "item" || this.item !== item) this.changed(false);
   }
   /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
   #arrived(item, again) {
-    this.problem = null;
+    this.trouble = null;
     if (item.item_id === this.elsewhere) this.elsewhere = null;
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
-      if (this.queue.current === item) this.#takeUpDraft();
+      if (this.queue.current === item) this.#restoreDraft();
       this.end = null;
       return;
     }
@@ -1435,44 +1477,38 @@ var Session = class {
     if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
     if (this.queue.current?.item_id === this.elsewhere) {
       this.queue.drop([this.elsewhere], 0);
-      this.kept.drop(this.elsewhere);
+      this.drafts.drop(this.elsewhere);
       this.draft = new Draft();
-      this.#takeUpDraft();
+      this.#restoreDraft();
       this.#decode();
-      this.#say("The last item was decided in another tab.", false);
+      this.say("The last item was decided in another tab.");
     }
     this.elsewhere = null;
   }
-  /** The kernel that this card talked to is there, or is gone. @param {boolean} live */
-  line(live) {
-    this.gone = !live;
-    this.#changed(false);
-  }
   /** To be called a few times a second. */
   tick() {
-    this.link.tick();
+    super.tick();
     this.keepDraft();
     this.#leaveToOthers();
     this.#ask();
-    if (this.link.waiting_since !== null) this.#changed(false);
   }
-  /** What is said beside the label outlives a reload, until the item is decided. */
+  /** Keeps the draft over a reload, until the item is decided. */
   keepDraft() {
     const { item } = this;
-    if (item && !this.face && !this.revising) this.kept.put(item.item_id, this.draft);
+    if (item && !this.face && !this.revising) this.drafts.put(item.item_id, this.draft);
   }
   /** The page goes. */
   leave() {
     this.keepDraft();
   }
-  /** What was said of the item on the screen before the page was reloaded is there again. */
-  #takeUpDraft() {
+  /** Restores the draft of the item on the screen, from before the page was reloaded. */
+  #restoreDraft() {
     const { current } = this.queue;
     if (!current || this.revising || !this.setup || !this.draft.empty) return;
-    const draft = current.draft ?? this.kept.draft(current.item_id);
+    const draft = current.draft ?? this.drafts.draft(current.item_id);
     if (!draft) return;
     this.draft = draft;
-    this.notice = { bad: false, text: "What you had said of this item is here again." };
+    this.notice = { bad: false, text: "Your flags and note for this item are here again." };
   }
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
   crash(error) {
@@ -1484,7 +1520,7 @@ var Session = class {
   accept() {
     if (!this.item) return;
     if (this.asking && this.certainty?.source === "given") return this.#decide(this.asking);
-    if (!this.focused) return this.#say("No suggestion is shown for this item: choose a label.", true);
+    if (!this.focused) return this.say("No suggestion is shown for this item: choose a label.", true);
     this.choose(this.focused.label_id);
   }
   /** @param {string} label_id */
@@ -1508,10 +1544,10 @@ var Session = class {
   guess() {
     if (!this.item || this.face) return;
     this.guessing = !this.guessing;
-    this.#say(this.guessing ? "Unsure: which label is your best guess?" : "Not decided yet.", false);
+    this.say(this.guessing ? "Unsure: which label is your best guess?" : "Not decided yet.");
   }
   skip() {
-    if (this.revising) return this.#say("A decision that is revised can't be skipped: choose, or leave with Esc.", true);
+    if (this.revising) return this.say("A decision that is revised can't be skipped: choose, or leave with Esc.", true);
     this.#choice({ verdict: "skip", label_id: null, words: "Skipped" });
   }
   /** The item itself is no good, or marked otherwise: on without a label. */
@@ -1522,20 +1558,20 @@ var Session = class {
   }
   /** @param {string} flag */
   toggleFlag(flag) {
-    if (this.item && !this.face) this.#say(this.draft.flag(flag), false);
+    if (this.item && !this.face) this.say(this.draft.flag(flag));
   }
   /** @param {import("./types.d.ts").Reason} reason */
   judge(reason) {
     if (!this.item || this.face) return;
-    if (!this.saliency && this.draft.reason !== reason) return this.#say("No map is shown, so there is no reason to judge.", false);
-    this.#say(this.draft.judge(reason), false);
+    if (!this.saliency && this.draft.reason !== reason) return this.say("No map is shown, so there is no reason to judge.");
+    this.say(this.draft.judge(reason));
   }
   /** The brush in hand: for what is wrong, for what is missing, or none. */
   nextBrush() {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
-    if (item.blind) return this.#say("This item is shown blind: there is no reason to mark.", false);
-    this.#say(this.brush.next(item, this.draft), false);
+    if (item.blind) return this.say("This item is shown blind: there is no reason to mark.");
+    this.say(this.brush.next(item, this.draft));
     this.#wantParts();
   }
   /** The brush marks whole parts of the item, or spots again. */
@@ -1544,7 +1580,7 @@ var Session = class {
     if (!brush.kind || !item) return;
     brush.in_parts = !brush.in_parts;
     if (item.parts === null) item.parts = void 0;
-    this.#say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots", false);
+    this.say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots");
     this.#wantParts();
   }
   /** The parts of the item come from the kernel when they are first wanted. */
@@ -1565,19 +1601,19 @@ var Session = class {
     if (parts) this.brush.part = parts.at(0.5, 0.5);
     else {
       this.brush.in_parts = false;
-      this.notice = { bad: true, text: `The item falls into no parts: ${problem ?? "none came"}` };
+      this.notice = { bad: true, text: `This item has no parts to mark: ${problem ?? "none came"}` };
     }
   }
   /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
   withBrush(step) {
     if (!this.item || !this.brush.kind) return;
     step(this.brush, this.item, this.draft);
-    this.#changed();
+    this.changed();
   }
   /** @param {string} note */
   write(note) {
     this.draft.note = note;
-    this.#changed();
+    this.changed();
   }
   /** @param {Choice} choice */
   #choice(choice) {
@@ -1588,7 +1624,7 @@ var Session = class {
     const asks = policy === "ask" ? choice.verdict !== "skip" : policy === "unsure_only" && choice.verdict === "unsure";
     if (asks && !given) {
       this.asking = choice;
-      return this.#say(`${choice.words}: how sure are you, from 0 to 10?`, false);
+      return this.say(`${choice.words}: how sure are you, from 0 to 10?`);
     }
     this.#decide(choice);
   }
@@ -1598,41 +1634,41 @@ var Session = class {
     this.touched_at = this.around.now();
     this.certainty = { value, source: "given" };
     if (this.asking) return this.#decide(this.asking);
-    this.#say(`Certainty ${value}`, false);
+    this.say(`Certainty ${value}`);
   }
   /** @param {1 | -1} by */
   nudge(by) {
     if (!this.item || this.face) return;
     const value = Math.max(0, Math.min(10, (this.certainty?.value ?? 5) + by));
     this.certainty = { value, source: "given" };
-    this.#say(this.asking ? `${this.asking.words}: certainty ${value}, Enter decides` : `Certainty ${value}`, false);
+    this.say(this.asking ? `${this.asking.words}: certainty ${value}, Enter decides` : `Certainty ${value}`);
   }
   /** @returns {boolean} whether there was something to leave */
   escape() {
     if (this.brush.kind) {
       this.brush.kind = null;
-      this.#say("The brush is put away", false);
+      this.say("The brush is put away");
       return true;
     }
     const open = this.asking !== null || this.guessing || this.revising !== null;
-    if (this.revising) this.#say("Left as it was.", false);
-    else if (this.asking || this.guessing) this.#say("Not decided yet.", false);
+    if (this.revising) this.say("Nothing was changed.");
+    else if (this.asking || this.guessing) this.say("Not decided yet.");
     this.#leave();
     this.asking = null;
     this.guessing = false;
-    if (open) this.#changed();
+    if (open) this.changed();
     return open;
   }
   undo() {
     if (this.closed || this.needs_name) return;
-    if (this.brush.kind && this.draft.marks?.undo()) return this.#say("The last stroke is taken back", false);
+    if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
     if (this.brush.kind || this.asking || this.guessing || this.revising) {
       this.escape();
       return;
     }
     const before = this.queue.current;
     const last = this.queue.undo();
-    if (!last) return this.#say("Nothing to undo here.", false);
+    if (!last) return this.say("Nothing to undo here.");
     const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
     if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
@@ -1642,13 +1678,13 @@ var Session = class {
       if (before) before.draft = this.draft;
       this.draft = new Draft(last);
     }
-    this.#say(`Undone: ${this.told(last)}${last.former ? `. ${this.told(last.former.past)} stands again` : ""}`, false);
+    this.say(`Undone: ${this.wordsOf(last)}${last.former ? `. ${this.wordsOf(last.former.past)} is your answer again` : ""}`);
     this.link.flush();
     if (this.queue.current?.fetching) this.#fetch(last.item_id);
     this.#decode();
   }
   /** A past decision in words. @param {Past} past */
-  told({ verdict, label_id, label }) {
+  wordsOf({ verdict, label_id, label }) {
     const name = label_id ? this.labels.get(label_id)?.name ?? label ?? label_id : null;
     return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `perhaps ${name}` : name;
   }
@@ -1686,7 +1722,7 @@ var Session = class {
     this.brush.kind = null;
     if (item.fetching || past.hidden && !item.blind && !Object.keys(item.maps).length) this.#fetch(item.item_id);
     this.#decode();
-    this.#say(`You said: ${this.told(past)}. Choose anew to revise it; Esc goes back.`, false);
+    this.say(`You answered: ${this.wordsOf(past)}. Choose again to revise it; Esc goes back.`);
   }
   #leave() {
     if (!this.revising) return;
@@ -1702,23 +1738,23 @@ var Session = class {
     const at = order.indexOf(this.focused?.label_id ?? "");
     this.pointed = order[at < 0 ? by > 0 ? 0 : order.length - 1 : (at + by + order.length) % order.length];
     this.#wantMap();
-    this.#changed();
+    this.changed();
   }
-  /** Why this label and not that one? The label in focus is held against the suggestion, and the suggestion against the
-   * next best; said again, the map is for the label in focus alone. */
+  /** Compares the label in focus with the suggestion, and the suggestion with the next best; again, the map is for the label
+   * in focus alone. */
   oppose() {
     this.#look(() => {
       const { focused, suggestion } = this;
       const other = focused?.label_id === suggestion?.[0] ? this.order.find((id) => id !== focused?.label_id) : suggestion?.[0];
       const rival = this.rival === null ? this.labels.get(other ?? "") : void 0;
       this.rival = rival?.label_id ?? null;
-      this.notice = { bad: false, text: !focused || !suggestion || !other ? "There is nothing to hold a label against." : rival ? `Why ${focused.name}, and not ${rival.name}?` : `Why ${focused.name}?` };
+      this.notice = { bad: false, text: !focused || !suggestion || !other ? "There is no other label to compare this one with." : rival ? `Why ${focused.name}, and not ${rival.name}?` : `Why ${focused.name}?` };
       this.#wantMap();
     });
   }
-  /** What speaks for the label in focus? */
+  /** Asks for the map of the label in focus. */
   #wantMap() {
-    const { item, against, sight: { on, method } } = this;
+    const { item, against, display: { on, method } } = this;
     const target = this.pointed ?? item?.suggestion;
     if (!on || !method || !target || !item?.suggestion || item.blind || item.broken) return;
     const key = mapKey(item, method, target, against);
@@ -1731,7 +1767,7 @@ var Session = class {
   peek(label_id) {
     if (this.peeked === label_id) return;
     this.peeked = label_id;
-    this.#changed();
+    this.changed();
   }
   /** What an earlier answer to this item may mean now. @returns {string[]} */
   get candidates() {
@@ -1744,27 +1780,27 @@ var Session = class {
   }
   /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
   #look(change) {
-    if (!this.sight.methods.length) return this.#say("No saliency map was asked for.", false);
-    if (this.item?.blind) return this.#say("This item is shown blind: its map is hidden too.", false);
+    if (!this.display.methods.length) return this.say("No saliency map was asked for.");
+    if (this.item?.blind) return this.say("This item is shown blind: its map is hidden too.");
     change();
-    this.#changed();
+    this.changed();
   }
   toggleMap() {
     this.#look(() => {
-      this.sight.toggle();
+      this.display.toggle();
       this.#wantMap();
     });
   }
-  /** @param {"method" | "display"} what */
+  /** @param {"method" | "mode"} what */
   nextMap(what) {
     this.#look(() => {
-      this.sight.next(what);
+      this.display.next(what);
       this.#wantMap();
     });
   }
   /** @param {number} by */
   fade(by) {
-    this.#look(() => this.sight.fade(by));
+    this.#look(() => this.display.fade(by));
   }
   /** @param {string | null} name null: go on under the default one */
   name(name) {
@@ -1773,7 +1809,7 @@ var Session = class {
       this.naming = true;
       this.link.hello(() => ({ kind: "name", annotator: name }));
     }
-    this.#changed();
+    this.changed();
   }
   /** The item is looked at more closely than its picture allows: it comes in full. */
   sharpen() {
@@ -1784,7 +1820,7 @@ var Session = class {
       if (!item.picture) return;
       release(item);
       item.picture = picture;
-      this.#changed(false);
+      this.changed(false);
     }, () => {
     });
   }
@@ -1817,16 +1853,16 @@ var Session = class {
     if (revising) this.#leave();
     else {
       if (verdict !== "skip") this.tally.add(1, this.around.now());
-      this.kept.drop(item.item_id);
+      this.drafts.drop(item.item_id);
       this.draft = new Draft();
-      this.#takeUpDraft();
+      this.#restoreDraft();
       this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
     if (label_id) this.#used(label_id);
     item.rejection = void 0;
     if (!this.item?.picture) this.#decode();
-    this.#say(words, false);
+    this.say(words);
     this.#soon(() => {
       this.link.flush();
       this.#ask();
@@ -1857,16 +1893,11 @@ var Session = class {
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(probs), model: item.model });
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
-    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.sight.display });
+    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display.mode });
     if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
     return seen;
-  }
-  /** @param {string} text @param {boolean} bad */
-  #say(text, bad) {
-    this.notice = { text, bad };
-    this.#changed();
   }
   /** @param {string} item_id */
   #fetch(item_id) {
@@ -1890,7 +1921,7 @@ var Session = class {
     const kept = /* @__PURE__ */ new Set([...past.slice(-TOUCHES).map(({ item }) => item), ...items]);
     for (const { item } of past.slice(0, -TOUCHES)) if (item?.picture && !kept.has(item)) release(item);
     decodeAhead(items, (item) => {
-      if (item === this.item) this.#changed(false);
+      if (item === this.item) this.changed(false);
     }, this.around.decode, this.side);
   }
 };
@@ -1935,7 +1966,7 @@ var actionButton = (action, text, onclick) => h(
   h("span", { text })
 );
 
-// hitl_widgets/widgets/js/about.js
+// hitl_widgets/widgets/js/card/about.js
 var SIDE = 40;
 var WHY = {
   random: "drawn by chance",
@@ -1945,7 +1976,7 @@ var WHY = {
   balanced_margin: "chosen: two labels are close, one of them has few answers",
   balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
   typiclust: "chosen: typical of many others",
-  k_centre: "chosen: unlike all that was answered",
+  k_centre: "chosen: unlike the items answered so far",
   disagreement: "chosen: answers differ",
   skipped: "skipped before",
   holdout: "drawn by chance",
@@ -1956,7 +1987,7 @@ var WHY = {
   check: "drawn by chance"
 };
 var whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
-var told = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+var asText = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
 function buildAbout(session) {
   const name = h("strong");
   const definition = h("span", { class: "hitl-definition" });
@@ -2001,7 +2032,7 @@ function buildAbout(session) {
     }
     if (!meaning.hidden) {
       setText(name, explained ? explained.path : "");
-      setText(definition, explained ? explained.definition ? ` ${explained.definition} ` : " has no definition yet. " : "A label's meaning stands here when it is in focus (arrow keys, or the mouse over it).");
+      setText(definition, explained ? explained.definition ? ` ${explained.definition} ` : " has no definition yet. " : "The meaning of a label appears here when it is in focus (arrow keys, or the mouse over it).");
       const address = /^https?:/.test(explained?.link ?? "") ? explained?.link ?? null : null;
       link.hidden = !address;
       setAttribute(link, "href", address);
@@ -2026,7 +2057,7 @@ function buildAbout(session) {
       meta.replaceChildren(...Object.entries(item?.meta ?? {}).flatMap(([key, value], i) => [
         document.createTextNode(i ? " · " : ""),
         h("b", { text: `${key} ` }),
-        document.createTextNode(told(value))
+        document.createTextNode(asText(value))
       ]));
     }
     meta.hidden = !meta.children.length || session.face !== null;
@@ -2034,15 +2065,64 @@ function buildAbout(session) {
   return { about, update };
 }
 
-// hitl_widgets/widgets/js/faces.js
+// hitl_widgets/widgets/js/help.js
+function buildHelp(session, { refocus, first, takes_focus = true }) {
+  const list = h("dl", {});
+  const close = h("button", { class: "hitl-key-button", type: "button", onclick: () => toggle(false) }, cap("Escape"), h("span", { text: "Close" }));
+  const help = h(
+    "div",
+    { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
+    h("div", { class: "hitl-row" }, h("h3", { class: "hitl-face-title", text: "Keys" }), close),
+    list
+  );
+  let drawn2 = null;
+  function toggle(open = help.hidden) {
+    help.hidden = !open;
+    if (!open) refocus();
+    else if (takes_focus) close.focus();
+  }
+  function update() {
+    const { setup } = session;
+    if (!setup || setup.keys === drawn2) return;
+    drawn2 = setup.keys;
+    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the widget"]];
+    list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
+      "div",
+      {},
+      h("dt", {}, ...keys.map((key) => key === "…" || key === "letters" ? h("span", { text: key }) : cap(key))),
+      h("dd", { text: words })
+    )));
+  }
+  return { help, update, toggle };
+}
+
+// hitl_widgets/widgets/js/notebook.js
+function keepKeys(root, el, onKey, others = ["keyup", "keypress"]) {
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
+    onKey(event);
+  });
+  for (const name of others) root.addEventListener(name, (event) => event.stopPropagation());
+}
+function handBack(root) {
+  root.closest(".jp-Cell")?.focus({ preventScroll: true });
+  if (root.contains(document.activeElement)) document.activeElement.blur();
+}
+
+// hitl_widgets/widgets/js/card/faces.js
 var FACES = {
   start: ["…", "Waiting for the kernel", "The card opens as soon as the kernel answers."],
   name: ["✎", "Who is labelling?", "Decisions carry your name, so that people can be told apart later."],
   closed: ["✓", "This card is closed", ""],
-  fetch: ["…", "The item is being fetched again", ""],
+  fetch: ["…", "Fetching the item again", ""],
   wait: ["…", "The next items are on their way", ""],
-  empty: ["✓", "Nothing left to ask", "Every item of this queue has your answer. Train on them in a cell below, or undo the last one with z."],
-  enough: ["✓", "That's what you asked for", "This review is complete. Train on the answers in a cell below, or undo the last one with z."]
+  empty: ["✓", "Nothing left to label", "Every item of this queue has your answer. Train on them in a cell below, or undo the last one with z."],
+  enough: ["✓", "All done", "You have answered as many items as this review asked for. Train on the answers in a cell below, or undo the last one with z."]
 };
 function buildFace(session, refocus) {
   const sign = h("div", { class: "hitl-sign", "aria-hidden": "true" });
@@ -2074,45 +2154,13 @@ function buildFace(session, refocus) {
     setText(sign, symbol);
     setText(title, head);
     const s = Math.round(session.waited_ms / 1e3);
-    setText(words, session.gone && kind !== "closed" && kind !== "name" ? "The kernel was restarted or has died. Run the cell again: what you decided is kept." : kind === "closed" ? `${session.closed} What you decided here is kept.` : kind === "wait" && session.problem ? session.problem : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. What you decided is kept; the card goes on when it answers.` : text);
+    setText(words, session.gone && kind !== "closed" && kind !== "name" ? "The kernel was restarted or has died. Run the cell again: your decisions are kept." : kind === "closed" ? `${session.closed} Your decisions here are kept.` : kind === "wait" && session.trouble ? session.trouble : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. Your decisions are kept; the card goes on when it answers.` : text);
     face.classList.toggle("hitl-calm", ["wait", "start", "fetch"].includes(kind));
   }
   return { face, update };
 }
-var LABEL_KEYS = [
-  [["1", "…", "0", "letters"], "choose the label with that key"],
-  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]
-];
-function buildHelp(session, onClose, first = LABEL_KEYS) {
-  const list = h("dl", {});
-  const help = h(
-    "div",
-    { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
-    h(
-      "div",
-      { class: "hitl-row" },
-      h("h3", { class: "hitl-face-title", text: "Keys" }),
-      h("button", { class: "hitl-key-button", type: "button", onclick: onClose }, cap("Escape"), h("span", { text: "Close" }))
-    ),
-    list
-  );
-  let drawn2 = null;
-  function update() {
-    const { setup } = session;
-    if (!setup || setup.keys === drawn2) return;
-    drawn2 = setup.keys;
-    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the card"]];
-    list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
-      "div",
-      {},
-      h("dt", {}, ...keys.map((key) => key === "…" || key === "letters" ? h("span", { text: key }) : cap(key))),
-      h("dd", { text: words })
-    )));
-  }
-  return { help, update };
-}
 
-// hitl_widgets/widgets/js/marks.js
+// hitl_widgets/widgets/js/card/beside.js
 function buildCertainty(session) {
   const state = h("span", { class: "hitl-quiet" });
   const steps = [..."`1234567890"].map((key, value) => h("button", {
@@ -2147,11 +2195,11 @@ function buildCertainty(session) {
     });
     element.classList.toggle("hitl-asking", asking !== null);
     element.classList.toggle("hitl-carried", certainty?.source === "carried");
-    setText(state, asking ? `${asking.words}: rate it to decide, or Esc` : !certainty ? "not given" : certainty.source === "given" ? `${certainty.value}, for this item` : `${certainty.value}, carried over`);
+    setText(state, asking ? `${asking.words}: rate it to decide, or press Esc` : !certainty ? "not given" : certainty.source === "given" ? `${certainty.value}, for this item` : `${certainty.value}, carried over`);
   }
   return { element, update };
 }
-function buildMarks(session, refocus) {
+function buildFlags(session, refocus) {
   const flags = Object.entries(FLAGS).map(([flag, words]) => {
     const button = actionButton(`flag_${flag}`, words, () => session.toggleFlag(flag));
     button.classList.add("hitl-flag");
@@ -2175,7 +2223,7 @@ function buildMarks(session, refocus) {
   });
   const element = h(
     "section",
-    { class: "hitl-marks", role: "group", "aria-label": "Flags and note" },
+    { class: "hitl-flags", role: "group", "aria-label": "Flags and note" },
     ...flags.map(({ button }) => button),
     field
   );
@@ -2207,14 +2255,14 @@ function buildReason(session) {
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
   function update() {
     const { draft, item, brush: { kind: tool, erasing, in_parts } } = session;
-    element.hidden = !session.sight.methods.length;
+    element.hidden = !session.display.methods.length;
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
     parts.hidden = tool === null;
     setAttribute(parts, "aria-pressed", String(in_parts));
-    const marked = KINDS.filter((kind) => draft.marks?.count(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
+    const marked = KINDS.filter((kind) => draft.regions?.count(kind)).map((kind) => `${kind}: ${draft.regions?.count(kind).toLocaleString("en")} px`);
     words.hidden = !tool && !marked.length;
     words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
     const how = !in_parts ? "mouse, or arrows and Space · E erases · [ ] size" : item?.parts ? "click, or arrows and Space · E erases" : "the parts are on their way …";
@@ -2271,7 +2319,7 @@ function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], 
   return found.slice(0, limit).map((f) => f.label);
 }
 
-// hitl_widgets/widgets/js/panel.js
+// hitl_widgets/widgets/js/card/panel.js
 var MOST_CHIPS = 30;
 var percent = (p) => p > 0 && p < 5e-3 ? "<1 %" : `${Math.round(100 * p)} %`;
 var ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} ahead`;
@@ -2312,11 +2360,11 @@ function buildBars(session) {
   function words() {
     const { item, suggestion, setup } = session;
     if (!item || suggestion) return ["", ""];
-    if (item.blind) return ["What do you see?", "This item is asked blind: what the model says of it, and why, stays hidden."];
+    if (item.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
     if (item.model) return ["What do you see?", "The label that the model suggested isn't in the taxonomy any more."];
-    return ["What do you see?", "There is no model yet: the first answers are yours alone."];
+    return ["What do you see?", "There is no model yet: your first answers will train one."];
   }
   function update() {
     const { item, focused } = session;
@@ -2478,7 +2526,7 @@ function buildLabels(session, refocus) {
   } };
 }
 
-// hitl_widgets/widgets/js/stage.js
+// hitl_widgets/widgets/js/card/stage.js
 var CRISP_FROM = 2;
 var MOST = 32;
 var MARGIN = 12;
@@ -2655,17 +2703,17 @@ function buildStage(session) {
     drawn(saliency, cover, canvas);
     lay(canvas, saliency, item);
   }
-  function drawMarks(item) {
-    const { draft: { marks }, brush: { kind, erasing, cursor, in_parts } } = session;
-    const visible = Boolean(marks && item?.picture && marks.width === item.width && marks.height === item.height);
+  function drawRegions(item) {
+    const { draft: { regions }, brush: { kind, erasing, cursor, in_parts } } = session;
+    const visible = Boolean(regions && item?.picture && regions.width === item.width && regions.height === item.height);
     marked.hidden = !visible;
     brush.hidden = !visible || !kind || in_parts;
     drawParts(visible && kind && in_parts ? item : void 0);
-    if (!marks || !item || !visible) return;
-    const state = `${marks.version} ${marks.width} ${item.item_id}`;
+    if (!regions || !item || !visible) return;
+    const state = `${regions.version} ${regions.width} ${item.item_id}`;
     if (state !== painted) {
       painted = state;
-      const { width, height, pixels } = marks.drawn(MARKED_SIDE / Math.max(item.width, item.height));
+      const { width, height, pixels } = regions.drawn(MARKED_SIDE / Math.max(item.width, item.height));
       marked.width = width;
       marked.height = height;
       marked.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
@@ -2696,8 +2744,8 @@ function buildStage(session) {
   let split = "";
   function update() {
     const { item, saliency } = session;
-    const { display, on, method } = session.sight;
-    const two = display === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.broken && Boolean(item?.suggestion);
+    const { mode, on, method } = session.display;
+    const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.broken && Boolean(item?.suggestion);
     beside.hidden = !two;
     if (item?.item_id !== shown) {
       shown = item?.item_id;
@@ -2707,11 +2755,11 @@ function buildStage(session) {
       }
     }
     fit();
-    drawImage(item, display === "hot" ? saliency : null);
-    drawMap(map, item, display === "overlay" ? saliency : null, "over");
+    drawImage(item, mode === "hot" ? saliency : null);
+    drawMap(map, item, mode === "overlay" ? saliency : null, "over");
     drawMap(alone, item, two ? saliency : null, "beside");
-    map.style.opacity = String(session.sight.opacity);
-    drawMarks(item);
+    map.style.opacity = String(session.display.opacity);
+    drawRegions(item);
     stage.classList.toggle("hitl-painting", session.brush.kind !== null);
     stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
     setText(broken, item?.broken ?? "");
@@ -2728,7 +2776,7 @@ function buildStage(session) {
 function buildLegend(session) {
   const toggle = actionButton("map", "", () => session.toggleMap());
   toggle.title = "Saliency map on or off";
-  const how = actionButton("display", "", () => session.nextMap("display"));
+  const how = actionButton("display", "", () => session.nextMap("mode"));
   how.title = "Over the item, beside it, or the item only where the map is hot";
   const words = h("span", { class: "hitl-map-words" });
   const low = h("span", { text: "less" });
@@ -2743,14 +2791,14 @@ function buildLegend(session) {
     step: "0.1",
     "aria-label": "Strength of the map",
     title: "Strength of the map",
-    oninput: (event) => session.fade(Number(event.target.value) - session.sight.opacity)
+    oninput: (event) => session.fade(Number(event.target.value) - session.display.opacity)
   });
   const legend = h("div", { class: "hitl-legend" }, toggle, how, words, scale, opacity);
   function update() {
     const { item, saliency } = session;
-    const { on, method, display, opacity: strength } = session.sight;
+    const { on, method, mode, opacity: strength } = session.display;
     const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
-    legend.hidden = !item || !session.sight.methods.length;
+    legend.hidden = !item || !session.display.methods.length;
     if (legend.hidden) return;
     setText(
       /** @type {Node} */
@@ -2762,13 +2810,13 @@ function buildLegend(session) {
     setText(
       /** @type {Node} */
       how.lastChild,
-      SHOWN[display]
+      SHOWN[mode]
     );
     const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
     setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
-    opacity.hidden = !saliency || display !== "overlay";
+    opacity.hidden = !saliency || mode !== "overlay";
     if (saliency) {
       bar.style.background = gradient(saliency.signed);
       setText(low, saliency.signed ? "against" : "less");
@@ -2780,14 +2828,14 @@ function buildLegend(session) {
   return { legend, update };
 }
 
-// hitl_widgets/widgets/js/strip.js
+// hitl_widgets/widgets/js/card/strip.js
 var SHOWN2 = 16;
 var SIDE2 = 44;
 var SIGNS = { accept: "✓", correct: "✎", answer: "●", unsure: "?", skip: "↷" };
 function buildStrip(session) {
   const row = h("div", { class: "hitl-past", role: "list" });
   const hint = h("span", { class: "hitl-strip-keys", "aria-hidden": "true" }, capOf("earlier"), capOf("later"));
-  const empty = h("span", { class: "hitl-quiet", text: "Your last decisions will stand here, to be revised." });
+  const empty = h("span", { class: "hitl-quiet", text: "Your last decisions appear here; click one to revise it." });
   const strip = h("nav", { class: "hitl-strip", "aria-label": "Last decisions" }, hint, empty, row);
   let entries = /* @__PURE__ */ new Map();
   function build(past) {
@@ -2822,13 +2870,13 @@ function buildStrip(session) {
         if (one.thumb !== parts.canvas) drawSmall(parts.canvas, one.thumb);
         parts.drawn = one.thumb;
       }
-      const told2 = session.told(one);
-      setText(parts.caption, told2);
+      const answer = session.wordsOf(one);
+      setText(parts.caption, answer);
       const model = one.hidden && !isHidden(one) && one.suggestion ? session.labels.get(one.suggestion)?.name : void 0;
       setText(parts.said, model ? `model: ${model}` : "");
       parts.said.classList.toggle("hitl-differs", Boolean(model) && one.suggestion !== one.label_id);
       const words = [
-        `${one.item_id}: ${told2}`,
+        `${one.item_id}: ${answer}`,
         model && `the model said ${model}`,
         one.certainty !== null && `certainty ${one.certainty}`,
         ...one.flags.map(flagName),
@@ -2846,7 +2894,7 @@ function buildStrip(session) {
   return { strip, update };
 }
 
-// hitl_widgets/widgets/js/top.js
+// hitl_widgets/widgets/js/card/header.js
 var count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 function buildHeader(session, onHelp) {
   const focus = h(
@@ -2901,7 +2949,7 @@ function buildTemporary(session) {
   const bar = h(
     "div",
     { class: "hitl-temporary", role: "note", hidden: true },
-    h("span", { text: "This server is temporary: what you decide lives only here, until you take it with you." }),
+    h("span", { text: "This server is temporary: your decisions are lost with it, unless you download them." }),
     button
   );
   return { bar, update() {
@@ -2914,15 +2962,15 @@ function buildFooter(session) {
   const footer = h("div", { class: "hitl-footer" }, notice);
   function wrong() {
     const { item, pending, waited_ms } = session;
-    if (session.crashed) return `The card itself failed: ${session.crashed}. What you decided is kept; run the cell again, or reload the page.`;
+    if (session.crashed) return `The card itself failed: ${session.crashed}. Your decisions are kept; run the cell again, or reload the page.`;
     if (session.gone && !session.closed) {
-      return `The kernel was restarted or has died: run the cell again. ${session.pending ? `${count(session.pending, "decision is", "decisions are")} kept ${session.outbox.durable ? "in this browser" : "in this tab only"} until then.` : "All that you decided is stored."}`;
+      return `The kernel was restarted or has died: run the cell again. ${session.pending ? `${count(session.pending, "decision is", "decisions are")} kept ${session.outbox.durable ? "in this browser" : "in this tab only"} until then.` : "All your decisions are stored."}`;
     }
     if (item?.rejection) return `Not stored: ${item.rejection}`;
     if (waited_ms > 4e3 && pending) {
       return `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s. ${count(pending, "decision is", "decisions are")} kept ${session.outbox.durable ? "in this browser" : "in this tab only"} and sent again.`;
     }
-    return session.problem ?? (session.notice?.bad ? session.notice.text : null);
+    return session.trouble ?? (session.notice?.bad ? session.notice.text : null);
   }
   function update() {
     const { setup, outbox, notice: said } = session;
@@ -2933,7 +2981,11 @@ function buildFooter(session) {
   return { footer, update };
 }
 
-// hitl_widgets/widgets/js/view.js
+// hitl_widgets/widgets/js/card/render.js
+var LABEL_KEYS = [
+  [["1", "…", "0", "letters"], "choose the label with that key"],
+  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]
+];
 var WITHOUT_ITEM = /* @__PURE__ */ new Set(["undo", "earlier", "later", "help"]);
 var SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };
 function render(el, session) {
@@ -2942,17 +2994,17 @@ function render(el, session) {
   const legend = buildLegend(session);
   const reason = buildReason(session);
   const about = buildAbout(session);
-  const header = buildHeader(session, () => toggleHelp());
+  const header = buildHeader(session, () => help.toggle());
   const temporary = buildTemporary(session);
   const bars = buildBars(session);
   const labels = buildLabels(session, refocus);
   const certainty = buildCertainty(session);
-  const marks = buildMarks(session, refocus);
+  const flags = buildFlags(session, refocus);
   const actions = buildActions(session);
   const strip = buildStrip(session);
   const footer = buildFooter(session);
   const face = buildFace(session, refocus);
-  const help = buildHelp(session, () => toggleHelp(false));
+  const help = buildHelp(session, { refocus, first: LABEL_KEYS, takes_focus: false });
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
   stage.stage.append(revising, reason.words);
@@ -2960,7 +3012,7 @@ function render(el, session) {
     "div",
     { class: "hitl-body" },
     h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
-    h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, reason.element, marks.element, actions.element),
+    h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, reason.element, flags.element, actions.element),
     face.face,
     help.help
   );
@@ -2983,18 +3035,6 @@ function render(el, session) {
     footer.footer,
     live
   );
-  function toggleHelp(open = help.help.hidden) {
-    help.help.hidden = !open;
-    if (!open) refocus();
-  }
-  function handBack() {
-    const cell = (
-      /** @type {HTMLElement | null} */
-      root.closest(".jp-Cell")
-    );
-    cell?.focus({ preventScroll: true });
-    if (root.contains(document.activeElement)) root.blur();
-  }
   const actionsByName = {
     accept: () => session.accept(),
     search: () => labels.search(),
@@ -3013,12 +3053,12 @@ function render(el, session) {
     flag_bad_data: () => session.toggleFlag("bad_data"),
     flag_not_in_taxonomy: () => session.toggleFlag("not_in_taxonomy"),
     flag_second_look: () => session.toggleFlag("second_look"),
-    note: () => marks.write(),
+    note: () => flags.write(),
     right_reason: () => session.judge("right"),
     wrong_reason: () => session.judge("wrong"),
     brush: () => session.nextBrush(),
     map: () => session.toggleMap(),
-    display: () => session.nextMap("display"),
+    display: () => session.nextMap("mode"),
     method: () => session.nextMap("method"),
     against: () => session.oppose(),
     fainter: () => session.fade(-0.1),
@@ -3030,15 +3070,15 @@ function render(el, session) {
     right: () => stage.move(0.1, 0),
     up: () => stage.move(0, -0.1),
     down: () => stage.move(0, 0.1),
-    help: () => toggleHelp()
+    help: () => help.toggle()
   };
   function act(action) {
     if (session.face && action.kind === "do" && !WITHOUT_ITEM.has(action.action)) return;
     if (action.kind === "label") session.press(action.key);
     else if (action.kind === "certainty") session.rate(action.value);
     else if (action.kind === "do") actionsByName[action.action]?.();
-    else if (!help.help.hidden) toggleHelp(false);
-    else if (!session.escape()) handBack();
+    else if (!help.help.hidden) help.toggle(false);
+    else if (!session.escape()) handBack(root);
   }
   const brushKeys = {
     ArrowLeft: (brush, item) => brush.move(item, -1, 0),
@@ -3084,21 +3124,12 @@ function render(el, session) {
     if (!help.help.hidden && name !== "help" && name !== "escape") return;
     act(action);
   }
-  root.addEventListener("keydown", (event) => {
-    event.stopPropagation();
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
-      event.preventDefault();
-      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
-      return;
-    }
-    guard(() => {
-      const { item } = root.dataset;
-      if (frame) update();
-      if (root.dataset.item !== item) event.preventDefault();
-      else onKey(event);
-    });
-  });
-  for (const name of ["keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
+  keepKeys(root, el, (event) => guard(() => {
+    const { item } = root.dataset;
+    if (frame) update();
+    if (root.dataset.item !== item) event.preventDefault();
+    else onKey(event);
+  }));
   root.addEventListener("click", (event) => {
     const target = (
       /** @type {HTMLElement} */
@@ -3131,7 +3162,7 @@ function render(el, session) {
     setAttribute(root, "data-face", session.face ?? "");
     revising.hidden = !session.revising;
     stage.stage.classList.toggle("hitl-has-top", session.revising !== null);
-    if (session.revising) setText(revising, `Decided before: ${session.told(session.revising.past)}. Choose anew, or Esc.`);
+    if (session.revising) setText(revising, `You answered: ${session.wordsOf(session.revising.past)}. Choose again to revise it, or press Esc.`);
     stage.update();
     bars.update();
     labels.update();
@@ -3148,7 +3179,7 @@ function render(el, session) {
     const { item } = session;
     legend.update();
     reason.update();
-    marks.update();
+    flags.update();
     actions.update();
     footer.update();
     header.update();
@@ -3202,7 +3233,7 @@ function save(name, bytes) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 6e4);
 }
-var card_default = widget((line) => new Session({
+var card_default = widget((line) => new CardSession({
   ...line,
   now: () => performance.timeOrigin + performance.now(),
   instant: () => (/* @__PURE__ */ new Date()).toISOString(),

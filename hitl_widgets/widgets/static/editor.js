@@ -45,7 +45,7 @@ var Outbox = class {
     const all = [...this.entries.values(), ...left].sort((a, b) => a.n - b.n);
     this.entries = new Map(all.map((entry) => [entry.act.decision_id, entry]));
   }
-  /** @param {Act} act */
+  /** @param {A} act */
   put(act) {
     this.last = Math.max(this.last + 1, this.now());
     this.entries.set(act.decision_id, { act, n: this.last, sent_at: null, tries: 0 });
@@ -56,7 +56,7 @@ var Outbox = class {
       this.storage = null;
     }
   }
-  /** The log has it, or will never have it. @param {string} decision_id @returns {Act | undefined} */
+  /** The log has it, or will never have it. @param {string} decision_id @returns {A | undefined} */
   settle(decision_id) {
     const entry = this.entries.get(decision_id);
     if (!entry) return void 0;
@@ -67,15 +67,15 @@ var Outbox = class {
     }
     return entry.act;
   }
-  /** Is a decision about this item on its way? @param {string} item_id */
+  /** Whether a decision about this item is on its way. @param {string} item_id */
   holds(item_id) {
     let held = false;
     for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
     return held;
   }
-  /** @param {Act} act */
+  /** @param {A} act */
   #key(act) {
-    return join([...this.owner.slice(0, 2), act.annotator, act.decision_id]);
+    return join([...this.owner.slice(0, 2), act.annotator ?? "", act.decision_id]);
   }
 };
 
@@ -161,7 +161,7 @@ var GREETING_MS = 250;
 var LONGEST_MS = 3e4;
 var Link = class {
   /**
-   * @param {Outbox} outbox
+   * @param {import("./outbox.js").Outbox<any>} outbox
    * @param {{send: (message: any) => void, reopen: () => void, now: () => number}} line
    */
   constructor(outbox, { send, reopen, now }) {
@@ -223,7 +223,7 @@ var Link = class {
   }
   /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
    * the log tells the tab's order whatever is lost, refused or sent again.
-   * @param {(entry: import("./outbox.js").Entry, waits: boolean) => boolean} due */
+   * @param {(entry: import("./outbox.js").Entry<any>, waits: boolean) => boolean} due */
   #sendWhere(due) {
     if (!this.ready) return;
     const { entries } = this.outbox;
@@ -240,7 +240,7 @@ var Link = class {
       after = id;
     }
   }
-  /** @param {import("./outbox.js").Entry} entry @param {string | undefined} after */
+  /** @param {import("./outbox.js").Entry<any>} entry @param {string | undefined} after */
   #sendEntry(entry, after) {
     entry.sent_at = this.now();
     entry.tries++;
@@ -260,7 +260,77 @@ var Link = class {
 };
 var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
 
-// hitl_widgets/widgets/js/proposal.js
+// hitl_widgets/widgets/js/session.js
+var Session = class {
+  /** @param {import("./types.d.ts").Surroundings<any>} around
+   * @param {import("./outbox.js").Store | null} storage null: acts that wait are kept in this tab only */
+  constructor(around, storage) {
+    this.around = around;
+    this.outbox = new Outbox(storage, around.now);
+    this.link = new Link(this.outbox, around);
+    this.setup = null;
+    this.notice = null;
+    this.trouble = null;
+    this.closed = null;
+    this.gone = false;
+    this.tab = newId();
+    this.greetings = 0;
+    this.views = /* @__PURE__ */ new Set();
+  }
+  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
+  subscribe(view) {
+    this.views.add(view);
+    return () => {
+      this.views.delete(view);
+    };
+  }
+  changed(at_once = true) {
+    for (const view of this.views) view(at_once);
+  }
+  get pending() {
+    return this.outbox.pending;
+  }
+  /** Milliseconds for which the kernel hasn't answered. */
+  get waited_ms() {
+    return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
+  }
+  hello() {
+    this.link.hello(() => this.greeting());
+    this.changed();
+  }
+  /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
+  greeting() {
+    return { kind: "hello", tab: this.tab, n: ++this.greetings };
+  }
+  /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
+  line(live) {
+    this.gone = !live;
+    this.changed(false);
+  }
+  /** To be called a few times a second. */
+  tick() {
+    this.link.tick();
+    if (this.link.waiting_since !== null) this.changed(false);
+  }
+  /** Takes a push about the widget as a whole. @param {{kind: string}} push @returns {boolean} whether it was that */
+  status(push) {
+    const { kind, reason } = (
+      /** @type {{kind: string, reason: string | null}} */
+      push
+    );
+    if (kind === "problem") this.trouble = reason;
+    else if (kind === "closed") this.closed = reason;
+    else return false;
+    return true;
+  }
+  /** @param {string} text @param {boolean} [bad] */
+  say(text, bad = false) {
+    this.notice = text ? { text, bad } : null;
+    this.changed();
+  }
+};
+
+// hitl_widgets/widgets/js/editor/proposal.js
 var TITLES = {
   rename: "Rename",
   split: "Split",
@@ -293,7 +363,7 @@ var lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean
 function proposal(form, tree) {
   const { values, undoes } = form;
   const gone = [...form.ids, values.target, ...values.like].find((id) => id && !tree.byId.has(id));
-  if (gone) return { problem: "A label that this is about isn't in the taxonomy any more: somebody changed it meanwhile. The history says who." };
+  if (gone) return { problem: "One of these labels isn't in the taxonomy any more: somebody has changed it. The history says who." };
   const edits = (...edits2) => ({ does: { edits: edits2 } });
   const names = form.ids.map((id) => tree.call(id));
   const target = values.target === null ? null : tree.call(values.target);
@@ -303,11 +373,11 @@ function proposal(form, tree) {
       if (!values.to.trim() || values.to.trim() === tree.byId.get(form.ids[0])?.name) return { problem: "Type another name." };
       return edits({ edit: "rename", label: names[0], to: values.to.trim() });
     case "split":
-      if (new Set(into).size < 2) return { problem: "Type two names or more, one a line." };
+      if (new Set(into).size < 2) return { problem: "Type two names or more, one per line." };
       return edits({ edit: "split", label: names[0], into, ...values.keep_parent ? { keep_parent: true } : {} });
     case "merge":
       if (form.ids.length < 2) return { problem: "Select two labels or more." };
-      if (!values.into.trim()) return { problem: "Type a name for the one label." };
+      if (!values.into.trim()) return { problem: "Type a name for the merged label." };
       return edits({ edit: "merge", labels: names, into: values.into.trim() });
     case "add":
       if (!values.name.trim()) return { problem: "Type a name." };
@@ -321,12 +391,12 @@ function proposal(form, tree) {
       return edits(...names.map((label) => ({ edit: "retire", label, ...target === null ? {} : { to: target } })));
     case "move": {
       const moved = form.ids.filter((id) => (tree.byId.get(id)?.parent ?? null) !== values.target);
-      if (!moved.length) return { problem: "It lies there already." };
+      if (!moved.length) return { problem: "It is there already." };
       return edits(...moved.map((id) => ({ edit: "move", label: tree.call(id), under: target })));
     }
     case "describe": {
       const said = describes(form, tree);
-      return Object.keys(said).length ? edits({ edit: "describe", label: names[0], ...said }) : { problem: "Nothing is said anew yet." };
+      return Object.keys(said).length ? edits({ edit: "describe", label: names[0], ...said }) : { problem: "Nothing is changed yet." };
     }
     case "revert":
       return undoes ? { does: { edit_id: undoes.edit_id } } : { problem: "There is nothing to undo." };
@@ -379,7 +449,7 @@ function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], 
   return found.slice(0, limit).map((f) => f.label);
 }
 
-// hitl_widgets/widgets/js/tree.js
+// hitl_widgets/widgets/js/editor/tree.js
 var Tree = class {
   /** @param {Node[]} labels @param {number} [version] @param {boolean} [inner_answers] */
   constructor(labels = [], version = 0, inner_answers = false) {
@@ -402,7 +472,7 @@ var Tree = class {
   children(id) {
     return this.under.get(id) ?? [];
   }
-  /** May it be an answer? @param {string} id */
+  /** Whether it may be an answer. @param {string} id */
   answers(id) {
     return this.inner_answers || !this.under.has(id);
   }
@@ -415,7 +485,7 @@ var Tree = class {
     );
     return found.reverse();
   }
-  /** Does the one lie somewhere under the other? @param {string} id @param {string} other */
+  /** Whether one lies somewhere under the other. @param {string} id @param {string} other */
   isUnder(id, other) {
     return this.above(id).some((label) => label.label_id === other);
   }
@@ -490,17 +560,15 @@ function typeahead(rows, at, typed) {
   return -1;
 }
 
-// hitl_widgets/widgets/js/editing.js
+// hitl_widgets/widgets/js/editor/session.js
 var WAIT_MS = 250;
 var TYPING_MS = 700;
 var SHUT_FROM = 200;
-var Editing = class {
+var EditorSession = class extends Session {
   /** @param {Surroundings} around */
   constructor(around) {
+    super(around, null);
     this.around = around;
-    this.outbox = new Outbox(null, around.now);
-    this.link = new Link(this.outbox, around);
-    this.setup = null;
     this.tree = new Tree();
     this.counts = /* @__PURE__ */ new Map();
     this.count = [0, 0];
@@ -518,12 +586,6 @@ var Editing = class {
     this.problem = null;
     this.overtaken = null;
     this.showing_history = false;
-    this.notice = null;
-    this.trouble = null;
-    this.closed = null;
-    this.gone = false;
-    this.tab = newId();
-    this.greetings = 0;
     this.ask = 0;
     this.ask_at = null;
     this.acting = null;
@@ -532,17 +594,6 @@ var Editing = class {
     this.typed_at = -Infinity;
     this.seek = null;
     this.shown = null;
-    this.views = /* @__PURE__ */ new Set();
-  }
-  /** @param {() => void} view @returns {() => void} */
-  subscribe(view) {
-    this.views.add(view);
-    return () => {
-      this.views.delete(view);
-    };
-  }
-  changed() {
-    for (const view of this.views) view();
   }
   // What is seen
   /** @returns {import("./tree.js").Row[]} */
@@ -560,29 +611,14 @@ var Editing = class {
     if (this.selected.size) return this.tree.labels.filter((label) => this.selected.has(label.label_id)).map((label) => label.label_id);
     return this.focus === null ? [] : [this.focus];
   }
-  /** Can the form be applied as it stands? */
+  /** Whether the form can be applied as it is. */
   get ready() {
     return this.form !== null && this.preview !== null && this.problem === null && this.ask_at === null && !this.acting;
   }
-  get waited_ms() {
-    return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
-  }
   // What the kernel says
-  hello() {
-    this.link.hello(() => this.greeting());
-  }
-  greeting() {
-    return { kind: "hello", tab: this.tab, n: ++this.greetings };
-  }
-  /** @param {boolean} live */
-  line(live) {
-    this.gone = !live;
-    this.changed();
-  }
   tick() {
-    this.link.tick();
+    super.tick();
     if (this.ask_at !== null && this.around.now() >= this.ask_at) this.#ask();
-    if (this.waited_ms > 2e3) this.changed();
   }
   /** @param {Reply} reply */
   reply(reply) {
@@ -596,7 +632,7 @@ var Editing = class {
     else if (reply.kind === "rejected") this.#rejected(reply);
     this.changed();
   }
-  /** @param {Extract<Reply, {kind: "stored"}>} reply */
+  /** @param {import("./types.d.ts").EditStored} reply */
   #stored(reply) {
     this.outbox.settle(reply.decision_id);
     this.done.add(reply.edit_id);
@@ -607,7 +643,7 @@ var Editing = class {
     this.cut = [];
     this.notice = { text: `${reply.prose} Version ${reply.version}.`, bad: false };
   }
-  /** @param {Extract<Reply, {kind: "rejected"}>} reply */
+  /** @param {import("./types.d.ts").Rejected} reply */
   #rejected({ decision_id, reason, again }) {
     if (decision_id && again) return this.link.postpone(decision_id, reason);
     if (decision_id) this.outbox.settle(decision_id);
@@ -628,17 +664,16 @@ var Editing = class {
       this.preview = push.preview ?? null;
       this.problem = push.problem ?? null;
     } else if (push.kind === "examples") this.#examples(push, buffers);
-    else if (push.kind === "problem") this.trouble = push.reason;
-    else if (push.kind === "closed") this.closed = push.reason;
+    else this.status(push);
     this.changed();
   }
-  /** @param {Extract<Push, {kind: "taxonomy"}>} push */
+  /** @param {import("./types.d.ts").PushTree} push */
   #taxonomy({ taxonomy, history }) {
     const before = this.tree;
     const first = before.version === 0;
     this.history = history;
     if (taxonomy.version === before.version) return;
-    this.tree = new Tree(taxonomy.labels, taxonomy.version, taxonomy.inner_answers);
+    this.tree = new Tree(taxonomy.labels.map((label) => ({ ...label, path: "" })), taxonomy.version, taxonomy.inner_answers);
     this.shown = null;
     this.asked.clear();
     this.examples.clear();
@@ -662,7 +697,7 @@ var Editing = class {
       this.#dirty(0);
     } else if (words && !this.acting) this.notice = { text: words, bad: false };
   }
-  /** @param {Extract<Push, {kind: "examples"}>} push @param {ArrayBufferView[]} buffers */
+  /** @param {import("./types.d.ts").Examples} push @param {ArrayBufferView[]} buffers */
   #examples({ label_id, examples }, buffers) {
     Promise.all(examples.map(async (example, i) => ({
       ...example,
@@ -748,7 +783,7 @@ var Editing = class {
   /** Opens a form. @param {FormKind} kind @param {{ids?: string[], target?: string | null, inline?: boolean, undoes?: Past | null}} [how] */
   begin(kind, { ids = this.about, target = null, inline = false, undoes = null } = {}) {
     if (!this.setup || this.closed || !["add", "revert"].includes(kind) && !ids.length) return;
-    if (kind === "merge" && ids.length < 2) return this.say("Select the labels to merge first: Space selects, or drag one onto the other.", true);
+    if (kind === "merge" && ids.length < 2) return this.say("First select the labels to merge with Space, or drag one onto the other.", true);
     if (["rename", "split", "describe"].includes(kind)) ids = ids.slice(0, 1);
     this.form = begin(kind, kind === "add" ? [] : ids, this.tree, { target, inline, undoes });
     this.overtaken = null;
@@ -829,22 +864,17 @@ var Editing = class {
   /** Labels that are cut wait for a place. */
   take() {
     this.cut = this.about;
-    this.say(this.cut.length ? `${this.cut.map((id) => this.tree.call(id)).join(", ")}: go to the label under which to put ${this.cut.length > 1 ? "them" : "it"}.` : "", false);
+    this.say(this.cut.length ? `${this.cut.map((id) => this.tree.call(id)).join(", ")}: go to the new parent, then put ${this.cut.length > 1 ? "them" : "it"} there.` : "", false);
   }
   /** @param {string | null} target */
   put(target) {
-    if (!this.cut.length) return this.say("Cut a label first.", true);
+    if (!this.cut.length) return this.say("Choose a label to move first.", true);
     this.drop(this.cut, target);
   }
   /** Labels are put on another one, or at the top. @param {string[]} ids @param {string | null} target */
   drop(ids, target) {
     const moved = ids.filter((id) => id !== target);
     if (moved.length) this.begin("move", { ids: moved, target });
-  }
-  /** @param {string} text @param {boolean} [bad] */
-  say(text, bad = false) {
-    this.notice = text ? { text, bad } : null;
-    this.changed();
   }
   /** Closes the innermost thing that is open; false when there is none. */
   escape() {
@@ -920,30 +950,27 @@ function nameKeys(root, table) {
   }
 }
 
-// hitl_widgets/widgets/js/faces.js
-var LABEL_KEYS = [
-  [["1", "…", "0", "letters"], "choose the label with that key"],
-  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]
-];
-function buildHelp(session, onClose, first = LABEL_KEYS) {
+// hitl_widgets/widgets/js/help.js
+function buildHelp(session, { refocus, first, takes_focus = true }) {
   const list = h("dl", {});
+  const close = h("button", { class: "hitl-key-button", type: "button", onclick: () => toggle(false) }, cap("Escape"), h("span", { text: "Close" }));
   const help = h(
     "div",
     { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
-    h(
-      "div",
-      { class: "hitl-row" },
-      h("h3", { class: "hitl-face-title", text: "Keys" }),
-      h("button", { class: "hitl-key-button", type: "button", onclick: onClose }, cap("Escape"), h("span", { text: "Close" }))
-    ),
+    h("div", { class: "hitl-row" }, h("h3", { class: "hitl-face-title", text: "Keys" }), close),
     list
   );
   let drawn = null;
+  function toggle(open = help.hidden) {
+    help.hidden = !open;
+    if (!open) refocus();
+    else if (takes_focus) close.focus();
+  }
   function update() {
     const { setup } = session;
     if (!setup || setup.keys === drawn) return;
     drawn = setup.keys;
-    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the card"]];
+    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the widget"]];
     list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
       "div",
       {},
@@ -951,7 +978,25 @@ function buildHelp(session, onClose, first = LABEL_KEYS) {
       h("dd", { text: words })
     )));
   }
-  return { help, update };
+  return { help, update, toggle };
+}
+
+// hitl_widgets/widgets/js/notebook.js
+function keepKeys(root, el, onKey, others = ["keyup", "keypress"]) {
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
+    onKey(event);
+  });
+  for (const name of others) root.addEventListener(name, (event) => event.stopPropagation());
+}
+function handBack(root) {
+  root.closest(".jp-Cell")?.focus({ preventScroll: true });
+  if (root.contains(document.activeElement)) document.activeElement.blur();
 }
 
 // hitl_widgets/widgets/js/picker.js
@@ -1061,14 +1106,14 @@ function buildPickers({ label, nothing, labels, onpick }) {
   return { element: one.element };
 }
 
-// hitl_widgets/widgets/js/form.js
+// hitl_widgets/widgets/js/editor/form.js
 var SHOWN = 6;
 var many = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
-function buildForm(editing, refocus) {
+function buildForm(session, refocus) {
   const title = h("h3", { class: "hitl-form-title" });
   const overtaken = h("p", { class: "hitl-overtaken", role: "status" });
   const fields = h("div", { class: "hitl-fields" });
-  const preview = buildPreview(editing);
+  const preview = buildPreview(session);
   const why = h("input", {
     type: "text",
     id: "hitl-why",
@@ -1076,12 +1121,12 @@ function buildForm(editing, refocus) {
     placeholder: "for the history",
     autocomplete: "off",
     oninput: () => {
-      if (editing.form) editing.form.why = why.value;
+      if (session.form) session.form.why = why.value;
     }
   });
   const apply = h("button", { class: "hitl-primary", type: "submit" }, h("span", { text: "Apply" }), cap("Enter"));
   const cancel = h("button", { class: "hitl-key-button", type: "button", onclick: () => {
-    editing.leave();
+    session.leave();
     refocus();
   } }, cap("Escape"), h("span", { text: "Cancel" }));
   const element = h(
@@ -1109,7 +1154,7 @@ function buildForm(editing, refocus) {
   let shows = [];
   function submit() {
     if (document.activeElement !== apply) return apply.focus();
-    editing.apply();
+    session.apply();
   }
   function text(label, name, { area = 0, more = {} } = {}) {
     const id = `hitl-${name}-${own}`;
@@ -1118,60 +1163,60 @@ function buildForm(editing, refocus) {
       autocomplete: "off",
       spellcheck: "false",
       ...more,
-      oninput: (event) => editing.fill(
+      oninput: (event) => session.fill(
         /** @type {Partial<Values>} */
         { [name]: event.target.value }
       )
     };
     const box = area ? h("textarea", { rows: String(area), ...attributes }) : h("input", { type: "text", ...attributes });
-    box.value = editing.form?.values[name] ?? "";
+    box.value = session.form?.values[name] ?? "";
     return h("div", { class: "hitl-field" }, h("label", { for: id, text: label }), box);
   }
   function target(label, nothing, fits = () => true) {
     const picker = buildPicker({
       label,
       nothing,
-      labels: () => editing.tree.labels.filter((node) => fits(node.label_id)),
-      onpick: (id) => editing.fill({ target: id })
+      labels: () => session.tree.labels.filter((node) => fits(node.label_id)),
+      onpick: (id) => session.fill({ target: id })
     });
-    shows.push(() => picker.show(editing.tree.byId.get(editing.form?.values.target ?? "") ?? null));
+    shows.push(() => picker.show(session.tree.byId.get(session.form?.values.target ?? "") ?? null));
     return picker.element;
   }
-  const instead = (words, kind) => h("button", { type: "button", class: "hitl-instead", text: words, onclick: () => editing.turn(kind) });
+  const instead = (words, kind) => h("button", { type: "button", class: "hitl-instead", text: words, onclick: () => session.turn(kind) });
   function build(form) {
     switch (form.kind) {
       case "revert":
         return [];
       case "rename":
-        return form.inline ? [] : [text("Its new name", "to")];
+        return form.inline ? [] : [text("New name", "to")];
       case "split":
         return [
-          text("Into, one a line", "into", { area: 4, more: { placeholder: "T-shirt\nPullover\nShirt" } }),
+          text("Into, one per line", "into", { area: 4, more: { placeholder: "T-shirt\nPullover\nShirt" } }),
           h(
             "label",
             { class: "hitl-check" },
-            h("input", { type: "checkbox", onchange: (event) => editing.fill({ keep_parent: event.target.checked }) }),
-            h("span", { text: "keep it, with these under it" })
+            h("input", { type: "checkbox", onchange: (event) => session.fill({ keep_parent: event.target.checked }) }),
+            h("span", { text: "keep it, with these as its children" })
           )
         ];
       case "merge":
-        return [text("Into", "into"), form.ids.length === 2 ? instead("Put the one under the other instead", "move") : null];
+        return [text("Into", "into"), form.ids.length === 2 ? instead("Put one under the other instead", "move") : null];
       case "add": {
-        const like = buildPickers({ label: "May hide among", nothing: "the answers of …", labels: () => editing.tree.labels, onpick: (ids) => editing.fill({ like: ids }) });
-        return [text("Its name", "name"), target("Under", "at the top"), like.element];
+        const like = buildPickers({ label: "Its items may be among", nothing: "the answers of …", labels: () => session.tree.labels, onpick: (ids) => session.fill({ like: ids }) });
+        return [text("Name", "name"), target("Under", "at the top"), like.element];
       }
       case "retire":
-        return [target("Its answers become", "to be asked again", (id) => !form.ids.some((own2) => own2 === id || editing.tree.isUnder(id, own2)))];
+        return [target("Its answers become", "open again", (id) => !form.ids.some((own2) => own2 === id || session.tree.isUnder(id, own2)))];
       case "move":
         return [
-          target("Under", "at the top", (id) => !form.ids.some((own2) => own2 === id || editing.tree.isUnder(id, own2))),
-          form.values.target && form.ids.length ? instead("Make one label of them instead", "merge") : null
+          target("Under", "at the top", (id) => !form.ids.some((own2) => own2 === id || session.tree.isUnder(id, own2))),
+          form.values.target && form.ids.length ? instead("Merge them instead", "merge") : null
         ];
       case "describe":
         return [
-          text("Definition", "definition", { area: 3, more: { placeholder: "When an item is this and nothing else" } }),
+          text("Definition", "definition", { area: 3, more: { placeholder: "What makes an item this and nothing else" } }),
           h("div", { class: "hitl-two" }, text("Key", "key", { more: { maxlength: "1", placeholder: "a digit if free" } }), colour()),
-          text("Examples, item ids one a line", "examples", { area: 2 }),
+          text("Examples, one item id per line", "examples", { area: 2 }),
           text("Counter-examples", "counter_examples", { area: 2 }),
           text("Link", "link", { more: { placeholder: "https://" } }),
           text("Sensitive, because", "sensitive")
@@ -1186,7 +1231,7 @@ function buildForm(editing, refocus) {
     );
     const well = h("input", { type: "color", "aria-label": "Choose a colour", tabindex: "-1", oninput: () => {
       box.value = well.value;
-      editing.fill({ colour: well.value });
+      session.fill({ colour: well.value });
     } });
     well.value = /^#[0-9a-f]{6}$/i.test(box.value) ? box.value : "#888888";
     field.append(well);
@@ -1194,7 +1239,7 @@ function buildForm(editing, refocus) {
     return field;
   }
   function update() {
-    const { form } = editing;
+    const { form } = session;
     element.hidden = form === null;
     if (form && form !== drawn) {
       shows = [];
@@ -1210,23 +1255,23 @@ function buildForm(editing, refocus) {
     }
     drawn = form;
     if (!form) return;
-    const names = form.ids.map((id) => `“${editing.tree.byId.get(id)?.name ?? id}”`);
+    const names = form.ids.map((id) => `“${session.tree.byId.get(id)?.name ?? id}”`);
     const few = names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
     setText(title, [TITLES[form.kind], form.undoes ? `version ${form.undoes.version}: ${form.undoes.prose}` : "", few.length > 1 ? `${few.slice(0, -1).join(", ")} and ${few.at(-1)}` : few.join("")].filter(Boolean).join(" "));
     for (const show of shows) show();
-    setText(overtaken, editing.overtaken ?? "");
-    overtaken.hidden = !editing.overtaken;
+    setText(overtaken, session.overtaken ?? "");
+    overtaken.hidden = !session.overtaken;
     preview.update();
-    setAttribute(apply, "aria-disabled", editing.ready ? null : "true");
+    setAttribute(apply, "aria-disabled", session.ready ? null : "true");
     setText(
       /** @type {Node} */
       apply.firstChild,
-      editing.acting?.form === form ? "Applying …" : "Apply"
+      session.acting?.form === form ? "Applying …" : "Apply"
     );
   }
   return { element, update, submit };
 }
-function buildPreview(editing) {
+function buildPreview(session) {
   const words = h("p", { class: "hitl-preview-words" });
   const prose = h("p", { class: "hitl-prose" });
   const figures = h("dl", { class: "hitl-figures" });
@@ -1236,11 +1281,11 @@ function buildPreview(editing) {
   let drawn = null;
   const figure = (name, value, kind) => h("div", { class: kind }, h("dt", { text: name }), h("dd", { text: value }));
   function update() {
-    const { preview, problem } = editing;
+    const { preview, problem } = session;
     words.classList.toggle("hitl-bad", problem !== null && preview !== null);
-    setText(words, problem ?? (preview ? "" : "Looking at what it would do …"));
+    setText(words, problem ?? (preview ? "" : "Working out what it would do …"));
     words.hidden = !words.textContent;
-    element.classList.toggle("hitl-pale", preview === null || editing.ask_at !== null);
+    element.classList.toggle("hitl-pale", preview === null || session.ask_at !== null);
     if (preview === drawn) return;
     drawn = preview;
     if (!preview) return [prose, figures, labels, model].forEach((part) => {
@@ -1306,9 +1351,9 @@ function drawSmall(canvas, picture) {
   context.drawImage(picture, (canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale);
 }
 
-// hitl_widgets/widgets/js/labelview.js
+// hitl_widgets/widgets/js/editor/label.js
 var SIDE = 56;
-function buildLabel(editing) {
+function buildLabel(session) {
   const path = h("p", { class: "hitl-label-path hitl-quiet" });
   const name = h("h3", { class: "hitl-label-name" });
   const facts = h("p", { class: "hitl-quiet" });
@@ -1330,20 +1375,20 @@ function buildLabel(editing) {
     does("split", "Split"),
     does("add", "Add beside"),
     does("add_under", "Add under"),
-    does("cut", "Take up"),
-    does("put", "Put here"),
+    does("cut", "Move"),
+    does("put", "Put it here"),
     does("retire", "Retire")
   );
-  const several = h("div", { class: "hitl-does" }, does("merge", "Merge"), does("cut", "Take up"), does("retire", "Retire"));
+  const several = h("div", { class: "hitl-does" }, does("merge", "Merge"), does("cut", "Move"), does("retire", "Retire"));
   const element = h("section", { class: "hitl-label", "aria-label": "The label in focus" }, path, name, facts, definition, sensitive, link, examples, one, several);
   let drawn = null;
   function update() {
-    const { label, tree, selected, counts } = editing;
-    const marked = editing.about;
+    const { label, tree, selected, counts } = session;
+    const marked = session.about;
     const group = selected.size > 1;
     element.hidden = !label;
     if (!label) return;
-    one.querySelector("[data-does=put]").hidden = !editing.cut.length;
+    one.querySelector("[data-does=put]").hidden = !session.cut.length;
     one.hidden = group;
     several.hidden = !group;
     if (group) {
@@ -1372,13 +1417,13 @@ function buildLabel(editing) {
       doubt ? `${doubt.toLocaleString("en")} in doubt` : "",
       tree.answers(id) ? "" : `${many(tree.children(id).length, "label")} under it`
     ].filter(Boolean).join(" · "));
-    setText(definition, label.definition || "No definition yet. Two people agree sooner on what is written down.");
+    setText(definition, label.definition || "No definition yet. A written definition helps people to agree.");
     definition.classList.toggle("hitl-quiet", !label.definition);
     sensitive.hidden = !label.sensitive;
     setText(sensitive, `Sensitive: ${label.sensitive ?? ""}`);
     link.hidden = !label.link;
     if (label.link) link.href = label.link;
-    const pictures = editing.examples.get(id);
+    const pictures = session.examples.get(id);
     examples.hidden = !pictures?.length;
     if (drawn === pictures) return;
     drawn = pictures;
@@ -1402,26 +1447,26 @@ function buildLabel(editing) {
   return { element, update };
 }
 
-// hitl_widgets/widgets/js/editorview.js
+// hitl_widgets/widgets/js/editor/render.js
 var HIGH = 44;
 var SPARE = 6;
 var PICTURES = 3;
 var SIDE2 = 34;
 var DRAGGED = "application/x-hitl-labels";
-function render(el, editing) {
+function render(el, session) {
   const refocus = () => tree.element.focus({ preventScroll: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
-  const header = buildTop(editing, { refocus, toggleHelp: () => toggleHelp() });
-  const tree = buildTree(editing);
-  const form = buildForm(editing, refocus);
-  const label = buildLabel(editing);
-  const history = buildHistory(editing);
-  const help = buildHelp(editing, () => toggleHelp(false), [
-    [["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"], "through the tree; left shuts, right opens"],
-    [["letters"], "to the label whose name begins so"]
-  ]);
+  const header = buildTop(session, { refocus, toggleHelp: () => help.toggle() });
+  const tree = buildTree(session);
+  const form = buildForm(session, refocus);
+  const label = buildLabel(session);
+  const history = buildHistory(session);
+  const help = buildHelp(session, { refocus, first: [
+    [["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"], "move through the tree; left closes, right opens"],
+    [["letters"], "to the label whose name begins with these letters"]
+  ] });
   const start = h("p", { class: "hitl-wait", role: "status", text: "Waiting for the kernel …" });
-  const footer = buildBottom(editing);
+  const footer = buildBottom(session);
   const body = h(
     "div",
     { class: "hitl-editor-body" },
@@ -1436,36 +1481,27 @@ function render(el, editing) {
     "data-lm-suppress-shortcuts": "true",
     "data-version": "0"
   }, header.element, body, footer.element, live);
-  function toggleHelp(open = help.help.hidden) {
-    help.help.hidden = !open;
-    if (open) help.help.querySelector("button")?.focus();
-    else refocus();
-  }
-  function handBack() {
-    root.closest(".jp-Cell")?.focus({ preventScroll: true });
-    if (root.contains(document.activeElement)) document.activeElement.blur();
-  }
   const actions = {
-    rename: () => editing.begin("rename", { ids: editing.focus ? [editing.focus] : [], inline: true }),
-    describe: () => editing.begin("describe", { ids: editing.focus ? [editing.focus] : [] }),
-    add: () => editing.begin("add", { target: editing.label?.parent ?? null }),
-    add_under: () => editing.begin("add", { target: editing.focus }),
-    split: () => editing.begin("split", { ids: editing.focus ? [editing.focus] : [] }),
-    merge: () => editing.begin("merge"),
-    retire: () => editing.begin("retire"),
-    cut: () => editing.take(),
-    put: () => editing.put(editing.focus),
-    put_top: () => editing.put(null),
-    select: () => editing.select(),
-    select_beside: () => editing.selectSiblings(),
-    undo: () => editing.undo(),
+    rename: () => session.begin("rename", { ids: session.focus ? [session.focus] : [], inline: true }),
+    describe: () => session.begin("describe", { ids: session.focus ? [session.focus] : [] }),
+    add: () => session.begin("add", { target: session.label?.parent ?? null }),
+    add_under: () => session.begin("add", { target: session.focus }),
+    split: () => session.begin("split", { ids: session.focus ? [session.focus] : [] }),
+    merge: () => session.begin("merge"),
+    retire: () => session.begin("retire"),
+    cut: () => session.take(),
+    put: () => session.put(session.focus),
+    put_top: () => session.put(null),
+    select: () => session.select(),
+    select_beside: () => session.selectSiblings(),
+    undo: () => session.undo(),
     history: () => {
-      editing.showing_history = !editing.showing_history;
-      if (editing.showing_history) editing.leave();
-      editing.changed();
+      session.showing_history = !session.showing_history;
+      if (session.showing_history) session.leave();
+      session.changed();
     },
     search: () => header.find.focus(),
-    help: () => toggleHelp()
+    help: () => help.toggle()
   };
   const usual = { x: actions.cut, v: actions.put, z: actions.undo, a: actions.select_beside };
   for (const part of [label.element, header.element]) part.addEventListener("click", (event) => {
@@ -1483,13 +1519,13 @@ function render(el, editing) {
     const typing = target.closest("input, textarea") !== null;
     if (event.key === "Escape") {
       event.preventDefault();
-      if (!help.help.hidden) return toggleHelp(false);
+      if (!help.help.hidden) return help.toggle(false);
       const inside = target !== tree.element;
-      if (!editing.escape() && !inside) return handBack();
+      if (!session.escape() && !inside) return handBack(root);
       return refocus();
     }
     if (!help.help.hidden) {
-      if (event.key === "?") toggleHelp(false);
+      if (event.key === "?") help.toggle(false);
       return;
     }
     if (typing && target === header.find && (event.key === "Enter" || event.key === "ArrowDown")) {
@@ -1506,57 +1542,48 @@ function render(el, editing) {
       return;
     }
     if (!event.shiftKey || event.key === "ArrowUp" || event.key === "ArrowDown") {
-      if (editing.lead(event.key, event.shiftKey, tree.page())) return event.preventDefault();
+      if (session.lead(event.key, event.shiftKey, tree.page())) return event.preventDefault();
     }
-    const action = bind(editing.setup?.keys ?? {}).get(pressed(event));
+    const action = bind(session.setup?.keys ?? {}).get(pressed(event));
     if (action) {
       event.preventDefault();
       if (!event.repeat) actions[action]?.();
       if (frame) update();
     } else if (/^[\p{L}\p{N}]$/u.test(event.key) && !event.shiftKey) {
       event.preventDefault();
-      editing.type(event.key);
+      session.type(event.key);
     }
   }
-  root.addEventListener("keydown", (event) => {
-    event.stopPropagation();
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
-      event.preventDefault();
-      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
-      return;
-    }
-    onKey(event);
-  });
-  for (const name of ["keyup", "keypress", "paste", "cut", "copy"]) root.addEventListener(name, (event) => event.stopPropagation());
+  keepKeys(root, el, onKey, ["keyup", "keypress", "paste", "cut", "copy"]);
   let named = null;
   let frame = 0;
   let formed = null;
   function update() {
     cancelAnimationFrame(frame);
     frame = 0;
-    if (editing.setup && editing.setup.keys !== named) {
-      named = editing.setup.keys;
+    if (session.setup && session.setup.keys !== named) {
+      named = session.setup.keys;
       help.update();
-      nameKeys(root, editing.setup.keys);
+      nameKeys(root, session.setup.keys);
     }
-    setAttribute(root, "data-version", String(editing.tree.version));
-    const waiting = editing.tree.version === 0;
+    setAttribute(root, "data-version", String(session.tree.version));
+    const waiting = session.tree.version === 0;
     start.hidden = !waiting;
     tree.element.hidden = waiting;
-    setText(start, editing.waited_ms > 3e3 ? "The kernel hasn't answered yet: it may be running a cell." : "Waiting for the kernel …");
+    setText(start, session.waited_ms > 3e3 ? "The kernel hasn't answered yet: it may be running a cell." : "Waiting for the kernel …");
     header.update();
     tree.update(form);
     form.update();
     history.update();
-    label.element.hidden = waiting || editing.form !== null || editing.showing_history;
+    label.element.hidden = waiting || session.form !== null || session.showing_history;
     if (!label.element.hidden) label.update();
     footer.update();
-    if (formed && !editing.form && root.contains(document.activeElement)) refocus();
-    formed = editing.form;
-    setText(live, editing.notice?.text ?? "");
+    if (formed && !session.form && root.contains(document.activeElement)) refocus();
+    formed = session.form;
+    setText(live, session.notice?.text ?? "");
   }
-  const stop = editing.subscribe(() => {
-    setAttribute(root, "data-acting", editing.acting ? "true" : null);
+  const stop = session.subscribe(() => {
+    setAttribute(root, "data-acting", session.acting ? "true" : null);
     frame ||= requestAnimationFrame(update);
   });
   el.append(root);
@@ -1568,7 +1595,7 @@ function render(el, editing) {
     root.remove();
   };
 }
-function buildTop(editing, { refocus, toggleHelp }) {
+function buildTop(session, { refocus, toggleHelp }) {
   const version = h("strong");
   const facts = h("span", { class: "hitl-quiet" });
   const find = h("input", {
@@ -1578,7 +1605,7 @@ function buildTop(editing, { refocus, toggleHelp }) {
     "aria-label": "Search labels",
     autocomplete: "off",
     spellcheck: "false",
-    oninput: () => editing.find(find.value)
+    oninput: () => session.find(find.value)
   });
   const button = (name, words) => h(
     "button",
@@ -1603,11 +1630,11 @@ function buildTop(editing, { refocus, toggleHelp }) {
     )
   );
   find.addEventListener("blur", () => {
-    if (!find.value) editing.find("");
+    if (!find.value) session.find("");
   });
   past.addEventListener("click", refocus);
   function update() {
-    const { tree, count: [stand, doubt], setup } = editing;
+    const { tree, count: [stand, doubt], setup } = session;
     setText(version, tree.version ? `Taxonomy, version ${tree.version}` : "Taxonomy");
     setText(facts, [
       many(tree.labels.length, "label"),
@@ -1615,16 +1642,16 @@ function buildTop(editing, { refocus, toggleHelp }) {
       doubt ? `${doubt.toLocaleString("en")} to look at again` : "",
       setup?.annotator ?? ""
     ].filter(Boolean).join(" · "));
-    if (document.activeElement !== find && find.value !== editing.query) find.value = editing.query;
-    setAttribute(past, "aria-pressed", String(editing.showing_history));
+    if (document.activeElement !== find && find.value !== session.query) find.value = session.query;
+    setAttribute(past, "aria-pressed", String(session.showing_history));
   }
   return { element, find, update };
 }
-function buildTree(editing) {
+function buildTree(session) {
   const space = h("div", { class: "hitl-tree-space", role: "presentation" });
   const element = h("div", { class: "hitl-tree", role: "tree", tabindex: "0", "aria-label": "Labels", "aria-multiselectable": "true" }, space);
-  const top = h("button", { type: "button", class: "hitl-top-drop", tabindex: "-1", text: "Put it at the top", onclick: () => {
-    editing.put(null);
+  const top = h("button", { type: "button", class: "hitl-top-drop", tabindex: "-1", text: "Put it at the top level", onclick: () => {
+    session.put(null);
   } });
   const own = `hitl-row-${Math.random().toString(36).slice(2)}`;
   const built = /* @__PURE__ */ new Map();
@@ -1650,21 +1677,21 @@ function buildTree(editing) {
     if (
       /** @type {HTMLElement} */
       event.target.closest(".hitl-twist")
-    ) return editing.toggle(id);
-    if (event.shiftKey) return editing.go(id, { extend: true });
-    if (event.ctrlKey || event.metaKey) return editing.go(id, { toggle: true });
-    editing.selected.clear();
-    editing.go(id);
+    ) return session.toggle(id);
+    if (event.shiftKey) return session.go(id, { extend: true });
+    if (event.ctrlKey || event.metaKey) return session.go(id, { toggle: true });
+    session.selected.clear();
+    session.go(id);
   });
   element.addEventListener("dblclick", (event) => {
     const id = rowOf(event.target)?.dataset.label;
     if (id && !/** @type {HTMLElement} */
-    event.target.closest(".hitl-twist, input")) editing.begin("rename", { ids: [id], inline: true });
+    event.target.closest(".hitl-twist, input")) session.begin("rename", { ids: [id], inline: true });
   });
   element.addEventListener("dragstart", (event) => {
     const id = rowOf(event.target)?.dataset.label;
     if (!id || !event.dataTransfer) return;
-    dragged = editing.selected.has(id) ? editing.about : [id];
+    dragged = session.selected.has(id) ? session.about : [id];
     event.dataTransfer.setData(DRAGGED, dragged.join("\n"));
     event.dataTransfer.effectAllowed = "move";
     top.classList.add("hitl-offered");
@@ -1687,7 +1714,7 @@ function buildTree(editing) {
     event.preventDefault();
     event.stopPropagation();
     const id = place === top ? null : rowOf(event.target)?.dataset.label;
-    if (id !== void 0 && dragged.length) editing.drop(dragged, id);
+    if (id !== void 0 && dragged.length) session.drop(dragged, id);
     settle();
   });
   element.addEventListener("dragend", () => settle());
@@ -1697,11 +1724,11 @@ function buildTree(editing) {
     for (const row of space.querySelectorAll(".hitl-over")) row.classList.remove("hitl-over");
   }
   function draw(all) {
-    const { rows } = editing;
+    const { rows } = session;
     const from = Math.max(0, Math.floor(element.scrollTop / HIGH) - SPARE);
     const to = Math.min(rows.length, Math.ceil((element.scrollTop + (element.clientHeight || 480)) / HIGH) + SPARE);
     const seen = new Map(rows.slice(from, to).map((row, i) => [row.label.label_id, { row, at: from + i }]));
-    const at = editing.at;
+    const at = session.at;
     if (at >= 0 && !seen.has(rows[at].label.label_id)) seen.set(rows[at].label.label_id, { row: rows[at], at });
     for (const [id, row] of built) if (!seen.has(id)) {
       row.element.remove();
@@ -1712,33 +1739,33 @@ function buildTree(editing) {
       let parts = built.get(id);
       if (parts && !all) continue;
       if (!parts) {
-        parts = buildRow(editing, `${own}-${place}-${id.replace(/[^\w-]/g, "_")}`, () => form?.submit());
+        parts = buildRow(session, `${own}-${place}-${id.replace(/[^\w-]/g, "_")}`, () => form?.submit());
         built.set(id, parts);
         space.append(parts.element);
       }
       parts.element.style.top = `${place * HIGH}px`;
       parts.update(row);
     }
-    setAttribute(element, "aria-activedescendant", built.get(editing.focus ?? "")?.element.id ?? null);
-    editing.want([...seen.keys()]);
+    setAttribute(element, "aria-activedescendant", built.get(session.focus ?? "")?.element.id ?? null);
+    session.want([...seen.keys()]);
   }
   function update(its) {
     form = its;
-    const at = editing.at;
-    if (editing.focus !== focused && at >= 0) {
+    const at = session.at;
+    if (session.focus !== focused && at >= 0) {
       const [above, below] = [at * HIGH, (at + 1) * HIGH - element.clientHeight];
       if (element.scrollTop > above) element.scrollTop = above;
       else if (element.scrollTop < below) element.scrollTop = below;
     }
-    focused = editing.focus;
-    top.classList.toggle("hitl-offered", editing.cut.length > 0 || dragged.length > 0);
+    focused = session.focus;
+    top.classList.toggle("hitl-offered", session.cut.length > 0 || dragged.length > 0);
     draw(true);
   }
   const watcher = new ResizeObserver(() => draw(false));
   watcher.observe(element);
   return { element, top, update, page, stop: () => watcher.disconnect() };
 }
-function buildRow(editing, id, submit) {
+function buildRow(session, id, submit) {
   const twist = h("span", { class: "hitl-twist", "aria-hidden": "true" });
   const dot = h("span", { class: "hitl-swatch", "aria-hidden": "true" });
   const name = h("span", { class: "hitl-name" });
@@ -1750,7 +1777,7 @@ function buildRow(editing, id, submit) {
     "aria-label": "New name",
     autocomplete: "off",
     spellcheck: "false",
-    oninput: () => editing.fill({ to: box.value }),
+    oninput: () => session.fill({ to: box.value }),
     onkeydown: (event) => {
       if (event.key === "Enter") {
         event.preventDefault();
@@ -1772,7 +1799,7 @@ function buildRow(editing, id, submit) {
   );
   let drawn = null;
   function update({ label, level, size, place, open }) {
-    const { focus, selected, form, counts } = editing;
+    const { focus, selected, form, counts } = session;
     const mine = label.label_id;
     element.dataset.label = mine;
     element.style.setProperty("--hitl-level", String(Math.min(level, 12) - 1));
@@ -1782,7 +1809,7 @@ function buildRow(editing, id, submit) {
     setAttribute(element, "aria-expanded", open === null ? null : String(open));
     setAttribute(element, "aria-selected", String(selected.has(mine)));
     element.classList.toggle("hitl-focused", mine === focus);
-    element.classList.toggle("hitl-cut", editing.cut.includes(mine));
+    element.classList.toggle("hitl-cut", session.cut.includes(mine));
     element.classList.toggle("hitl-inner", open !== null);
     setText(twist, open === null ? "" : open ? "▾" : "▸");
     dot.style.background = label.colour ?? "transparent";
@@ -1812,8 +1839,8 @@ function buildRow(editing, id, submit) {
       d ? `${d} in doubt` : "",
       label.definition ?? ""
     ].filter(Boolean).join(", "));
-    const examples = (editing.examples.get(mine) ?? []).filter((e) => !e.against && e.picture).slice(0, PICTURES);
-    if (drawn !== (drawn = editing.examples.get(mine))) pictures.replaceChildren(...examples.map((example) => {
+    const examples = (session.examples.get(mine) ?? []).filter((e) => !e.against && e.picture).slice(0, PICTURES);
+    if (drawn !== (drawn = session.examples.get(mine))) pictures.replaceChildren(...examples.map((example) => {
       const canvas = h("canvas", { class: "hitl-thumb", width: SIDE2 * 2, height: SIDE2 * 2 });
       drawSmall(canvas, example.picture);
       return canvas;
@@ -1822,17 +1849,17 @@ function buildRow(editing, id, submit) {
   box.hidden = true;
   return { element, update };
 }
-function buildHistory(editing) {
+function buildHistory(session) {
   const list = h("ol", { class: "hitl-history-list" });
   const element = h("section", { class: "hitl-history", "aria-label": "History" }, h("h3", { class: "hitl-form-title", text: "History" }), list);
   let drawn = null;
   let acting = false;
   function update() {
-    element.hidden = !editing.showing_history || editing.form !== null;
-    if (element.hidden || drawn === editing.history && acting === Boolean(editing.acting)) return;
-    drawn = editing.history;
-    acting = Boolean(editing.acting);
-    list.replaceChildren(...editing.history.map((past) => {
+    element.hidden = !session.showing_history || session.form !== null;
+    if (element.hidden || drawn === session.history && acting === Boolean(session.acting)) return;
+    drawn = session.history;
+    acting = Boolean(session.acting);
+    list.replaceChildren(...session.history.map((past) => {
       const at = new Date(past.at);
       const when = Number.isNaN(at.getTime()) ? "" : at.toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
       const state = past.reverted_by !== null ? `undone by version ${past.reverted_by}` : past.reverts !== null ? `undoes version ${past.reverts}` : "";
@@ -1852,19 +1879,19 @@ function buildHistory(editing) {
           class: "hitl-undo",
           "aria-label": `Undo version ${past.version}: ${past.prose}`,
           text: "Undo",
-          onclick: () => editing.undo(past.edit_id)
+          onclick: () => session.undo(past.edit_id)
         }) : null
       );
     }));
-    if (!editing.history.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "Nothing was changed yet." }));
+    if (!session.history.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "No changes yet." }));
   }
   return { element, update };
 }
-function buildBottom(editing) {
+function buildBottom(session) {
   const notice = h("span", { class: "hitl-notice" });
   const element = h("div", { class: "hitl-footer" }, notice);
   function update() {
-    const { notice: word, closed, gone, trouble, waited_ms, selected } = editing;
+    const { notice: word, closed, gone, trouble, waited_ms, selected } = session;
     const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again; what you typed stays here." : waited_ms > 3e3 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s: it may be running a cell. What you typed stays here.` : trouble ?? word?.text ?? (selected.size > 1 ? `${selected.size} labels selected.` : ""));
     setText(notice, text || "An edit is previewed before it is applied, and every edit can be undone.");
     notice.classList.toggle("hitl-bad", Boolean(closed || gone || trouble || word?.bad && text === word.text));
@@ -1874,7 +1901,7 @@ function buildBottom(editing) {
 }
 
 // hitl_widgets/widgets/js/editor.js
-var editor_default = widget((line) => new Editing({
+var editor_default = widget((line) => new EditorSession({
   ...line,
   now: () => performance.timeOrigin + performance.now(),
   instant: () => (/* @__PURE__ */ new Date()).toISOString(),

@@ -66,7 +66,7 @@ var Outbox = class {
     const all = [...this.entries.values(), ...left].sort((a, b) => a.n - b.n);
     this.entries = new Map(all.map((entry) => [entry.act.decision_id, entry]));
   }
-  /** @param {Act} act */
+  /** @param {A} act */
   put(act) {
     this.last = Math.max(this.last + 1, this.now());
     this.entries.set(act.decision_id, { act, n: this.last, sent_at: null, tries: 0 });
@@ -77,7 +77,7 @@ var Outbox = class {
       this.storage = null;
     }
   }
-  /** The log has it, or will never have it. @param {string} decision_id @returns {Act | undefined} */
+  /** The log has it, or will never have it. @param {string} decision_id @returns {A | undefined} */
   settle(decision_id) {
     const entry = this.entries.get(decision_id);
     if (!entry) return void 0;
@@ -88,15 +88,15 @@ var Outbox = class {
     }
     return entry.act;
   }
-  /** Is a decision about this item on its way? @param {string} item_id */
+  /** Whether a decision about this item is on its way. @param {string} item_id */
   holds(item_id) {
     let held = false;
     for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
     return held;
   }
-  /** @param {Act} act */
+  /** @param {A} act */
   #key(act) {
-    return join([...this.owner.slice(0, 2), act.annotator, act.decision_id]);
+    return join([...this.owner.slice(0, 2), act.annotator ?? "", act.decision_id]);
   }
 };
 
@@ -255,30 +255,27 @@ function nameKeys(root, table) {
   }
 }
 
-// hitl_widgets/widgets/js/faces.js
-var LABEL_KEYS = [
-  [["1", "…", "0", "letters"], "choose the label with that key"],
-  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]
-];
-function buildHelp(session, onClose, first = LABEL_KEYS) {
+// hitl_widgets/widgets/js/help.js
+function buildHelp(session, { refocus, first, takes_focus = true }) {
   const list = h("dl", {});
+  const close = h("button", { class: "hitl-key-button", type: "button", onclick: () => toggle(false) }, cap("Escape"), h("span", { text: "Close" }));
   const help = h(
     "div",
     { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
-    h(
-      "div",
-      { class: "hitl-row" },
-      h("h3", { class: "hitl-face-title", text: "Keys" }),
-      h("button", { class: "hitl-key-button", type: "button", onclick: onClose }, cap("Escape"), h("span", { text: "Close" }))
-    ),
+    h("div", { class: "hitl-row" }, h("h3", { class: "hitl-face-title", text: "Keys" }), close),
     list
   );
   let drawn = null;
+  function toggle(open = help.hidden) {
+    help.hidden = !open;
+    if (!open) refocus();
+    else if (takes_focus) close.focus();
+  }
   function update() {
     const { setup } = session;
     if (!setup || setup.keys === drawn) return;
     drawn = setup.keys;
-    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the card"]];
+    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the widget"]];
     list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
       "div",
       {},
@@ -286,7 +283,25 @@ function buildHelp(session, onClose, first = LABEL_KEYS) {
       h("dd", { text: words })
     )));
   }
-  return { help, update };
+  return { help, update, toggle };
+}
+
+// hitl_widgets/widgets/js/notebook.js
+function keepKeys(root, el, onKey, others = ["keyup", "keypress"]) {
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
+    onKey(event);
+  });
+  for (const name of others) root.addEventListener(name, (event) => event.stopPropagation());
+}
+function handBack(root) {
+  root.closest(".jp-Cell")?.focus({ preventScroll: true });
+  if (root.contains(document.activeElement)) document.activeElement.blur();
 }
 
 // hitl_widgets/widgets/js/labels.js
@@ -445,7 +460,7 @@ var GREETING_MS = 250;
 var LONGEST_MS = 3e4;
 var Link = class {
   /**
-   * @param {Outbox} outbox
+   * @param {import("./outbox.js").Outbox<any>} outbox
    * @param {{send: (message: any) => void, reopen: () => void, now: () => number}} line
    */
   constructor(outbox, { send, reopen, now }) {
@@ -507,7 +522,7 @@ var Link = class {
   }
   /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
    * the log tells the tab's order whatever is lost, refused or sent again.
-   * @param {(entry: import("./outbox.js").Entry, waits: boolean) => boolean} due */
+   * @param {(entry: import("./outbox.js").Entry<any>, waits: boolean) => boolean} due */
   #sendWhere(due) {
     if (!this.ready) return;
     const { entries } = this.outbox;
@@ -524,7 +539,7 @@ var Link = class {
       after = id;
     }
   }
-  /** @param {import("./outbox.js").Entry} entry @param {string | undefined} after */
+  /** @param {import("./outbox.js").Entry<any>} entry @param {string | undefined} after */
   #sendEntry(entry, after) {
     entry.sent_at = this.now();
     entry.tries++;
@@ -544,16 +559,84 @@ var Link = class {
 };
 var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
 
-// hitl_widgets/widgets/js/sorting.js
-var tileOf = (body) => ({ ...body, gone: null, picture: null, large: null, problem: null, asked: false, asked_large: false });
-var items = (n) => n === 1 ? "1 item" : `${n.toLocaleString("en")} items`;
-var Sorting = class {
-  /** @param {Surroundings} around */
-  constructor(around) {
+// hitl_widgets/widgets/js/session.js
+var Session = class {
+  /** @param {import("./types.d.ts").Surroundings<any>} around
+   * @param {import("./outbox.js").Store | null} storage null: acts that wait are kept in this tab only */
+  constructor(around, storage) {
     this.around = around;
-    this.outbox = new Outbox(around.storage, around.now);
+    this.outbox = new Outbox(storage, around.now);
     this.link = new Link(this.outbox, around);
     this.setup = null;
+    this.notice = null;
+    this.trouble = null;
+    this.closed = null;
+    this.gone = false;
+    this.tab = newId();
+    this.greetings = 0;
+    this.views = /* @__PURE__ */ new Set();
+  }
+  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
+  subscribe(view) {
+    this.views.add(view);
+    return () => {
+      this.views.delete(view);
+    };
+  }
+  changed(at_once = true) {
+    for (const view of this.views) view(at_once);
+  }
+  get pending() {
+    return this.outbox.pending;
+  }
+  /** Milliseconds for which the kernel hasn't answered. */
+  get waited_ms() {
+    return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
+  }
+  hello() {
+    this.link.hello(() => this.greeting());
+    this.changed();
+  }
+  /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
+  greeting() {
+    return { kind: "hello", tab: this.tab, n: ++this.greetings };
+  }
+  /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
+  line(live) {
+    this.gone = !live;
+    this.changed(false);
+  }
+  /** To be called a few times a second. */
+  tick() {
+    this.link.tick();
+    if (this.link.waiting_since !== null) this.changed(false);
+  }
+  /** Takes a push about the widget as a whole. @param {{kind: string}} push @returns {boolean} whether it was that */
+  status(push) {
+    const { kind, reason } = (
+      /** @type {{kind: string, reason: string | null}} */
+      push
+    );
+    if (kind === "problem") this.trouble = reason;
+    else if (kind === "closed") this.closed = reason;
+    else return false;
+    return true;
+  }
+  /** @param {string} text @param {boolean} [bad] */
+  say(text, bad = false) {
+    this.notice = text ? { text, bad } : null;
+    this.changed();
+  }
+};
+
+// hitl_widgets/widgets/js/triage/session.js
+var tileOf = (body) => ({ ...body, gone: null, picture: null, large: null, problem: null, asked: false, asked_large: false });
+var items = (n) => n === 1 ? "1 item" : `${n.toLocaleString("en")} items`;
+var TriageSession = class extends Session {
+  /** @param {Surroundings} around */
+  constructor(around) {
+    super(around, around.storage);
+    this.around = around;
     this.taxonomy = { version: 0, labels: [], other: null, places: [] };
     this.keys = /* @__PURE__ */ new Map();
     this.bindings = /* @__PURE__ */ new Map();
@@ -565,23 +648,6 @@ var Sorting = class {
     this.anchor = null;
     this.making = false;
     this.done = [];
-    this.notice = null;
-    this.trouble = null;
-    this.closed = null;
-    this.gone = false;
-    this.tab = newId();
-    this.greetings = 0;
-    this.views = /* @__PURE__ */ new Set();
-  }
-  /** @param {() => void} view @returns {() => void} */
-  subscribe(view) {
-    this.views.add(view);
-    return () => {
-      this.views.delete(view);
-    };
-  }
-  changed() {
-    for (const view of this.views) view();
   }
   // What is seen
   /** What lies on a page still. @param {number} page @returns {Tile[]} */
@@ -607,28 +673,7 @@ var Sorting = class {
   get n() {
     return this.open.reduce((sum, page) => sum + this.on(page).length, 0);
   }
-  get pending() {
-    return this.outbox.pending;
-  }
-  get waited_ms() {
-    return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
-  }
   // What the kernel says
-  hello() {
-    this.link.hello(() => this.greeting());
-  }
-  greeting() {
-    return { kind: "hello", tab: this.tab, n: ++this.greetings };
-  }
-  /** @param {boolean} live */
-  line(live) {
-    this.gone = !live;
-    this.changed();
-  }
-  tick() {
-    this.link.tick();
-    if (this.waited_ms > 2e3) this.changed();
-  }
   /** @param {Reply} reply */
   reply(reply) {
     this.link.answered();
@@ -643,7 +688,7 @@ var Sorting = class {
     this.link.flush();
     this.changed();
   }
-  /** @param {Extract<Reply, {kind: "rejected"}>} reply */
+  /** @param {import("./types.d.ts").Rejected} reply */
   #rejected({ decision_id, reason, again }) {
     this.notice = { text: reason, bad: true };
     if (!decision_id) return;
@@ -664,7 +709,7 @@ var Sorting = class {
     }
     this.#settle();
   }
-  /** @param {TaxonomyBody} taxonomy */
+  /** @param {TriageLabels} taxonomy */
   #name(taxonomy) {
     this.taxonomy = taxonomy;
     this.keys = assignKeys(taxonomy.labels.filter((label) => label.label_id !== taxonomy.other), this.keys, this.bindings);
@@ -684,15 +729,14 @@ var Sorting = class {
     } else if (push.kind === "unplaced") this.#unplaced(push);
     else if (push.kind === "acts") {
       const here = /* @__PURE__ */ new Set([...this.done.map((done) => done.act_id), ...this.outbox.entries.keys()]);
-      const former = push.acts.filter((act) => !here.has(act.act_id)).map(({ act_id, act, n, label }) => ({ act_id, words: told(act, n, label) }));
+      const former = push.acts.filter((act) => !here.has(act.act_id)).map(({ act_id, act, n, label }) => ({ act_id, words: inWords(act, n, label) }));
       this.done = [...former, ...this.done];
     } else if (push.kind === "pictures") this.#pictures(push, buffers);
     else if (push.kind === "taxonomy") this.#name(push.taxonomy);
-    else if (push.kind === "problem") this.trouble = push.reason;
-    else if (push.kind === "closed") this.closed = push.reason;
+    else this.status(push);
     this.changed();
   }
-  /** @param {Extract<Push, {kind: "unplaced"}>} push */
+  /** @param {import("./types.d.ts").Unplaced} push */
   #unplaced({ item_ids, more }) {
     if (!this.pages) return;
     const lying = new Set(item_ids);
@@ -707,11 +751,11 @@ var Sorting = class {
     if (fresh.length) {
       this.pages.push(fresh);
       for (const tile of fresh) this.tiles.set(tile.item_id, tile);
-      this.notice = { text: `${items(fresh.length)} came to the desk: they are the last cluster.`, bad: false };
+      this.notice = { text: `${items(fresh.length)} arrived: they are the last group.`, bad: false };
     } else if (left) this.notice = { text: `${items(left)} were sorted elsewhere meanwhile.`, bad: false };
     this.#settle();
   }
-  /** @param {Extract<Push, {kind: "pictures"}>} push @param {ArrayBufferView[]} buffers */
+  /** @param {import("./types.d.ts").Pictures} push @param {ArrayBufferView[]} buffers */
   #pictures({ item_ids, problems, large }, buffers) {
     item_ids.forEach((item_id, i) => {
       const tile = this.tiles.get(item_id);
@@ -810,21 +854,21 @@ var Sorting = class {
   /** @param {string} label_id */
   assign(label_id) {
     const label = this.taxonomy.labels.find((its) => its.label_id === label_id);
-    if (label) this.#act("assign", { label_id, taxonomy: this.taxonomy.version }, told("assigned", this.about.length, label.name));
+    if (label) this.#act("assign", { label_id, taxonomy: this.taxonomy.version }, inWords("assigned", this.about.length, label.name));
   }
   /** @param {string} name @param {string | null} under @param {string} definition */
   make(name, under, definition) {
     if (!name.trim()) return;
-    this.#act("make", { name: name.trim(), under, definition: definition.trim() }, told("assigned", this.about.length, name.trim()));
+    this.#act("make", { name: name.trim(), under, definition: definition.trim() }, inWords("assigned", this.about.length, name.trim()));
     this.making = false;
   }
   leaveOut() {
-    this.#act("leave_out", {}, told("left_out", this.about.length, null));
+    this.#act("leave_out", {}, inWords("left_out", this.about.length, null));
   }
   sendBack() {
-    this.#act("send_back", {}, told("sent_back", this.about.length, null));
+    this.#act("send_back", {}, inWords("sent_back", this.about.length, null));
   }
-  /** @param {ActKind} kind @param {object} more @param {string} words */
+  /** @param {Exclude<Act["kind"], "undo">} kind @param {object} more @param {string} words */
   #act(kind, more, words) {
     const { about, setup } = this;
     if (!setup || !about.length || this.closed) return;
@@ -865,16 +909,11 @@ var Sorting = class {
   regroup() {
     if (!this.setup || this.closed) return;
     this.around.send({ kind: "regroup" });
-    this.say("Putting together what looks alike …");
+    this.say("Grouping similar items …");
   }
   startMaking() {
     if (!this.setup || !this.about.length || this.closed) return;
     this.making = true;
-    this.changed();
-  }
-  /** @param {string} text @param {boolean} [bad] */
-  say(text, bad = false) {
-    this.notice = { text, bad };
     this.changed();
   }
   /** Closes the innermost thing that is open; false when there is none. */
@@ -886,21 +925,21 @@ var Sorting = class {
     return true;
   }
 };
-function told(act, n, label) {
+function inWords(act, n, label) {
   return act === "assigned" ? `${items(n)} → ${label}` : act === "left_out" ? `${items(n)} left out` : `${items(n)} sent back`;
 }
 
-// hitl_widgets/widgets/js/triageview.js
+// hitl_widgets/widgets/js/triage/render.js
 var SIDE = 80;
 var LARGE = 200;
 var SHOWN = 40;
 var WHY = { other: "answered “other”", unsure: "unsure", flagged: "flagged: not in the taxonomy" };
 var SIGNS = { other: "", unsure: "?", flagged: "⚑" };
-function render(el, sorting) {
+function render(el, session) {
   const refocus = () => grid.element.focus({ preventScroll: true });
-  const header = buildTop(sorting, () => toggleHelp());
-  const strip = buildClusters(sorting, refocus);
-  const grid = buildGrid(sorting);
+  const header = buildTop(session, () => help.toggle());
+  const strip = buildClusters(session, refocus);
+  const grid = buildGrid(session);
   const face = h(
     "div",
     { class: "hitl-triage-face" },
@@ -908,13 +947,13 @@ function render(el, sorting) {
     h("h3", { class: "hitl-face-title" }),
     h("p", { class: "hitl-face-words", role: "status" })
   );
-  const large = buildLarge(sorting);
-  const say = buildSay(sorting, refocus);
-  const help = buildHelp(sorting, () => toggleHelp(false), [
+  const large = buildLarge(session);
+  const say = buildSay(session, refocus);
+  const help = buildHelp(session, { refocus, first: [
     [["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"], "from item to item"],
-    [["1", "…", "0", "letters"], "give the label with that key to what is selected, or to the whole cluster"],
-    [["Ctrl", "A"], "select the whole cluster, or nothing"]
-  ]);
+    [["1", "…", "0", "letters"], "give the label with that key to what is selected, or to the whole group"],
+    [["Ctrl", "A"], "select the whole group, or nothing"]
+  ] });
   const notice = h("span", { class: "hitl-notice" });
   const pending = h("span", { class: "hitl-quiet" });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
@@ -928,33 +967,24 @@ function render(el, sorting) {
   const root = h("div", {
     class: "hitl-card hitl-triage",
     role: "region",
-    "aria-label": "Other desk",
+    "aria-label": "Triage",
     "data-lm-suppress-shortcuts": "true",
     "data-pending": "0",
-    "data-lying": ""
+    "data-unplaced": ""
   }, header.element, body, h("div", { class: "hitl-footer" }, notice, pending), live);
-  function toggleHelp(open = help.help.hidden) {
-    help.help.hidden = !open;
-    if (open) help.help.querySelector("button")?.focus();
-    else refocus();
-  }
-  function handBack() {
-    root.closest(".jp-Cell")?.focus({ preventScroll: true });
-    if (root.contains(document.activeElement)) document.activeElement.blur();
-  }
   const actions = {
     select: () => {
-      if (sorting.focus) sorting.go(sorting.focus, { toggle: true });
+      if (session.focus) session.go(session.focus, { toggle: true });
     },
-    new_label: () => sorting.startMaking(),
-    leave_out: () => sorting.leaveOut(),
-    send_back: () => sorting.sendBack(),
-    undo: () => sorting.undo(),
-    next_page: () => sorting.turn(1),
-    previous_page: () => sorting.turn(-1),
-    regroup: () => sorting.regroup(),
+    new_label: () => session.startMaking(),
+    leave_out: () => session.leaveOut(),
+    send_back: () => session.sendBack(),
+    undo: () => session.undo(),
+    next_page: () => session.turn(1),
+    previous_page: () => session.turn(-1),
+    regroup: () => session.regroup(),
     search: () => say.search(),
-    help: () => toggleHelp()
+    help: () => help.toggle()
   };
   root.addEventListener("click", (event) => {
     const name = (
@@ -972,13 +1002,13 @@ function render(el, sorting) {
     );
     if (event.key === "Escape") {
       event.preventDefault();
-      if (!help.help.hidden) return toggleHelp(false);
+      if (!help.help.hidden) return help.toggle(false);
       const inside = target.closest("input, textarea") !== null;
-      if (!sorting.escape() && !inside) return handBack();
+      if (!session.escape() && !inside) return handBack(root);
       return refocus();
     }
     if (!help.help.hidden) {
-      if (event.key === "?") toggleHelp(false);
+      if (event.key === "?") help.toggle(false);
       return;
     }
     if (target.closest("input, textarea")) return;
@@ -987,50 +1017,41 @@ function render(el, sorting) {
     if (event.ctrlKey || event.metaKey) {
       if (event.key.toLowerCase() === "a") {
         event.preventDefault();
-        sorting.selectAll();
+        session.selectAll();
       }
       if (event.key.toLowerCase() === "z") {
         event.preventDefault();
-        sorting.undo();
+        session.undo();
       }
       return;
     }
-    if (sorting.lead(event.key, grid.columns(), event.shiftKey)) return event.preventDefault();
+    if (session.lead(event.key, grid.columns(), event.shiftKey)) return event.preventDefault();
     const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
     const key = digit && !event.shiftKey ? digit[1] : pressed(event);
-    const action = sorting.bindings.get(key);
+    const action = session.bindings.get(key);
     if (action) {
       event.preventDefault();
       if (!event.repeat || action.endsWith("_page")) actions[action]?.();
       if (frame) update();
     } else if (/^[^\s]$/u.test(key) && !event.shiftKey) {
       event.preventDefault();
-      if (!event.repeat) sorting.press(key);
+      if (!event.repeat) session.press(key);
     }
   }
-  root.addEventListener("keydown", (event) => {
-    event.stopPropagation();
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
-      event.preventDefault();
-      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
-      return;
-    }
-    onKey(event);
-  });
-  for (const name of ["keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
+  keepKeys(root, el, onKey);
   let named = null;
   let frame = 0;
   let making = false;
   function update() {
     cancelAnimationFrame(frame);
     frame = 0;
-    const { setup, closed, gone, trouble, waited_ms, notice: word, pending: n, pages } = sorting;
+    const { setup, closed, gone, trouble, waited_ms, notice: word, pending: n, pages } = session;
     if (setup && setup.keys !== named) {
       named = setup.keys;
       help.update();
       nameKeys(root, setup.keys);
     }
-    const empty = pages !== null && sorting.n === 0;
+    const empty = pages !== null && session.n === 0;
     face.hidden = pages !== null && !empty;
     grid.element.hidden = strip.element.hidden = !face.hidden;
     setText(
@@ -1041,30 +1062,30 @@ function render(el, sorting) {
     setText(
       /** @type {Node} */
       face.children[1],
-      empty ? "The desk is empty" : "Looking for what looks alike"
+      empty ? "Nothing to sort" : "Grouping similar items"
     );
     setText(
       /** @type {Node} */
       face.children[2],
-      empty ? "Whatever is answered “other”, unsure or flagged “not in the taxonomy” comes here by itself." : "Items that were answered “other”, unsure, or flagged are put together by what is alike in them."
+      empty ? "Items answered “other” or unsure, or flagged “not in the taxonomy”, appear here by themselves." : "Items that were answered “other” or unsure, or flagged, are grouped by similarity."
     );
     header.update();
     strip.update();
     grid.update();
     large.update();
     say.update();
-    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again: what you did is kept." : waited_ms > 5e3 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s: it may be running a cell. What you did is kept.` : trouble ?? word?.text);
-    setText(notice, text ?? "Each act is one event, and one undo.");
+    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again: your changes are kept." : waited_ms > 5e3 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s: it may be running a cell. Your changes are kept.` : trouble ?? word?.text);
+    setText(notice, text ?? "One undo takes back one step, for all its items.");
     notice.classList.toggle("hitl-bad", Boolean(closed || gone || trouble || word?.bad && text === word.text));
     notice.classList.toggle("hitl-quiet", !text);
     setText(pending, n ? `${n} to be stored` : "");
     setText(live, word?.text ?? "");
-    if (making && !sorting.making && root.contains(document.activeElement)) refocus();
-    making = sorting.making;
+    if (making && !session.making && root.contains(document.activeElement)) refocus();
+    making = session.making;
   }
-  const stop = sorting.subscribe(() => {
-    setAttribute(root, "data-pending", String(sorting.pending));
-    setAttribute(root, "data-lying", sorting.pages ? String(sorting.n) : "");
+  const stop = session.subscribe(() => {
+    setAttribute(root, "data-pending", String(session.pending));
+    setAttribute(root, "data-unplaced", session.pages ? String(session.n) : "");
     frame ||= requestAnimationFrame(update);
   });
   el.append(root);
@@ -1075,7 +1096,7 @@ function render(el, sorting) {
     root.remove();
   };
 }
-function buildTop(sorting, toggleHelp) {
+function buildTop(session, toggleHelp) {
   const facts = h("span", { class: "hitl-quiet" });
   const button = (does, words) => h(
     "button",
@@ -1087,22 +1108,22 @@ function buildTop(sorting, toggleHelp) {
   const element = h(
     "div",
     { class: "hitl-header" },
-    h("span", { class: "hitl-editor-title" }, h("strong", { text: "Other desk" }), facts),
+    h("span", { class: "hitl-editor-title" }, h("strong", { text: "Triage" }), facts),
     h(
       "span",
       { class: "hitl-about" },
       undo,
-      button("regroup", "Gather anew"),
+      button("regroup", "Group again"),
       h("button", { type: "button", class: "hitl-key-button", onclick: () => {
         toggleHelp();
       } }, capOf("help"), h("span", { text: "Keys" }))
     )
   );
   function update() {
-    const { open, pages, setup, done } = sorting;
+    const { open, pages, setup, done } = session;
     setText(facts, [
-      pages ? items(sorting.n) : "",
-      open.length > 1 ? `cluster ${open.indexOf(sorting.page) + 1} of ${open.length}` : "",
+      pages ? items(session.n) : "",
+      open.length > 1 ? `group ${open.indexOf(session.page) + 1} of ${open.length}` : "",
       setup?.annotator ?? ""
     ].filter(Boolean).join(" · "));
     const last = done.at(-1);
@@ -1111,12 +1132,12 @@ function buildTop(sorting, toggleHelp) {
   }
   return { element, update };
 }
-function buildClusters(sorting, refocus) {
-  const list = h("div", { class: "hitl-clusters", role: "group", "aria-label": "Clusters" });
+function buildClusters(session, refocus) {
+  const list = h("div", { class: "hitl-clusters", role: "group", "aria-label": "Groups" });
   const element = h("div", { class: "hitl-clusters-row" }, capOf("previous_page"), list, capOf("next_page"));
   const built = /* @__PURE__ */ new Map();
   function update() {
-    const { open, page } = sorting;
+    const { open, page } = session;
     for (const [at, parts] of built) if (!open.includes(at)) {
       parts.button.remove();
       built.delete(at);
@@ -1127,7 +1148,7 @@ function buildClusters(sorting, refocus) {
         const canvas = h("canvas", { class: "hitl-thumb", width: 72, height: 72, "aria-hidden": "true" });
         const n = h("span", { class: "hitl-caption" });
         const button = h("button", { type: "button", class: "hitl-cluster", tabindex: "-1", onclick: () => {
-          sorting.open_page(at);
+          session.open_page(at);
           refocus();
         } }, canvas, n);
         parts = { button, canvas, n, drawn: null };
@@ -1135,14 +1156,14 @@ function buildClusters(sorting, refocus) {
         const next = [...built].filter(([other]) => other > at).sort((a, b) => a[0] - b[0])[0];
         list.insertBefore(button, next?.[1].button ?? null);
       }
-      const tiles = sorting.on(at);
+      const tiles = session.on(at);
       const { picture } = tiles[0];
       if (parts.drawn !== picture) {
         drawSmall(parts.canvas, picture);
         parts.drawn = picture;
       }
       setText(parts.n, String(tiles.length));
-      setAttribute(parts.button, "aria-label", `cluster ${i + 1}, ${items(tiles.length)}`);
+      setAttribute(parts.button, "aria-label", `group ${i + 1}, ${items(tiles.length)}`);
       setAttribute(parts.button, "aria-current", at === page ? "true" : null);
       if (at === page) {
         const { offsetLeft, offsetWidth } = parts.button;
@@ -1153,9 +1174,9 @@ function buildClusters(sorting, refocus) {
   }
   return { element, update };
 }
-function buildGrid(sorting) {
+function buildGrid(session) {
   const own = `hitl-tile-${Math.random().toString(36).slice(2)}`;
-  const element = h("div", { class: "hitl-grid", role: "listbox", tabindex: "0", "aria-label": "Items that look alike", "aria-multiselectable": "true" });
+  const element = h("div", { class: "hitl-grid", role: "listbox", tabindex: "0", "aria-label": "Similar items", "aria-multiselectable": "true" });
   const built = /* @__PURE__ */ new Map();
   let focused = null;
   let count = 0;
@@ -1168,8 +1189,8 @@ function buildGrid(sorting) {
     );
     element.focus({ preventScroll: true });
     if (!id) return;
-    if (event.shiftKey) sorting.go(id, { extend: true });
-    else sorting.go(id, { toggle: true });
+    if (event.shiftKey) session.go(id, { extend: true });
+    else session.go(id, { toggle: true });
   });
   function build(tile) {
     const canvas = h("canvas", { class: "hitl-thumb", width: SIDE * 2, height: SIDE * 2, "aria-hidden": "true" });
@@ -1188,7 +1209,7 @@ function buildGrid(sorting) {
     return parts;
   }
   function update() {
-    const { shown, selected, focus } = sorting;
+    const { shown, selected, focus } = session;
     const wanted = shown.map((tile) => (built.get(tile.item_id) ?? build(tile)).tile);
     if (wanted.length !== element.children.length || wanted.some((node, i) => node !== element.children[i])) element.replaceChildren(...wanted);
     if (built.size > 400) {
@@ -1218,7 +1239,7 @@ function buildGrid(sorting) {
   }
   return { element, update, columns };
 }
-function buildLarge(sorting) {
+function buildLarge(session) {
   const canvas = h("canvas", { class: "hitl-thumb", width: LARGE * 2, height: LARGE * 2, role: "img", "aria-label": "The item in focus" });
   const id = h("p", { class: "hitl-large-id" });
   const why = h("p", { class: "hitl-quiet" });
@@ -1226,7 +1247,7 @@ function buildLarge(sorting) {
   const element = h("section", { class: "hitl-large", "aria-label": "The item in focus" }, canvas, h("div", {}, id, why, note));
   let drawn = null;
   function update() {
-    const { tile } = sorting;
+    const { tile } = session;
     element.hidden = !tile;
     if (!tile) return;
     const picture = tile.large ?? tile.picture;
@@ -1241,7 +1262,7 @@ function buildLarge(sorting) {
   }
   return { element, update };
 }
-function buildSay(sorting, refocus) {
+function buildSay(session, refocus) {
   const title = h("h3", { class: "hitl-form-title" });
   const box = h("input", {
     class: "hitl-search",
@@ -1260,7 +1281,7 @@ function buildSay(sorting, refocus) {
       event.preventDefault();
       const [first] = found();
       if (first && box.value) {
-        sorting.assign(first.label_id);
+        session.assign(first.label_id);
         refocus();
       }
     }
@@ -1272,7 +1293,7 @@ function buildSay(sorting, refocus) {
     capOf(action),
     h("span", { text: words2 })
   );
-  const actions = h("div", { class: "hitl-does" }, does("new_label", "New label of them"), does("leave_out", "Leave out"), does("send_back", "Send back"), does("select", "Select"));
+  const actions = h("div", { class: "hitl-does" }, does("new_label", "New label"), does("leave_out", "Leave out"), does("send_back", "Send back"), does("select", "Select"));
   const choose = h("div", { class: "hitl-triage-choose" }, h(
     "div",
     { class: "hitl-row" },
@@ -1280,11 +1301,11 @@ function buildSay(sorting, refocus) {
     h("label", { class: "hitl-find" }, capOf("search"), box)
   ), chips, actions);
   const name = h("input", { type: "text", maxlength: "200", autocomplete: "off", spellcheck: "false" });
-  const definition = h("textarea", { rows: "2", placeholder: "When an item is this and nothing else" });
+  const definition = h("textarea", { rows: "2", placeholder: "What makes an item this and nothing else" });
   let under = null;
   const where = buildPicker({ label: "Under", nothing: "at the top", labels: () => (
     /** @type {any} */
-    sorting.taxonomy.places
+    session.taxonomy.places
   ), onpick: (id) => {
     under = id;
   } });
@@ -1297,10 +1318,10 @@ function buildSay(sorting, refocus) {
     { class: "hitl-form", "aria-label": "New label", onsubmit: (event) => {
       event.preventDefault();
       if (!name.value.trim()) return name.focus();
-      sorting.make(name.value, under, definition.value);
+      session.make(name.value, under, definition.value);
       refocus();
     } },
-    h("div", { class: "hitl-field" }, h("label", { for: name.id, text: "Its name" }), name),
+    h("div", { class: "hitl-field" }, h("label", { for: name.id, text: "Name" }), name),
     where.element,
     h("div", { class: "hitl-field" }, h("label", { for: definition.id, text: "Definition" }), definition),
     words,
@@ -1308,26 +1329,26 @@ function buildSay(sorting, refocus) {
       "div",
       { class: "hitl-form-actions" },
       h("button", { class: "hitl-key-button", type: "button", onclick: () => {
-        sorting.escape();
+        session.escape();
         refocus();
       } }, cap("Escape"), h("span", { text: "Cancel" })),
-      h("button", { class: "hitl-primary", type: "submit" }, h("span", { text: "Make it" }), cap("Enter"))
+      h("button", { class: "hitl-primary", type: "submit" }, h("span", { text: "Create" }), cap("Enter"))
     )
   );
-  const element = h("section", { class: "hitl-triage-say", "aria-label": "What to do with them" }, title, choose, form);
+  const element = h("section", { class: "hitl-triage-say", "aria-label": "What to do with these items" }, title, choose, form);
   let making = false;
   let drawn = "";
   const found = () => {
-    const labels = sorting.taxonomy.labels.filter((label) => label.label_id !== sorting.taxonomy.other);
+    const labels = session.taxonomy.labels.filter((label) => label.label_id !== session.taxonomy.other);
     return box.value ? match(labels, box.value, { limit: SHOWN }) : labels.slice(0, SHOWN);
   };
   function draw() {
     const labels = found();
-    const now = labels.map((label) => `${label.label_id} ${label.name} ${sorting.keys.get(label.label_id)} ${label.colour}`).join("\n") + box.value;
+    const now = labels.map((label) => `${label.label_id} ${label.name} ${session.keys.get(label.label_id)} ${label.colour}`).join("\n") + box.value;
     if (now === drawn) return;
     drawn = now;
     chips.replaceChildren(...labels.map((label, i) => {
-      const key = sorting.keys.get(label.label_id) ?? "";
+      const key = session.keys.get(label.label_id) ?? "";
       const dot = h("span", { class: `hitl-swatch${label.colour ? "" : " hitl-no-colour"}`, "aria-hidden": "true" });
       if (label.colour) dot.style.background = label.colour;
       return h(
@@ -1340,7 +1361,7 @@ function buildSay(sorting, refocus) {
           "aria-keyshortcuts": key || false,
           onmousedown: (event) => event.preventDefault(),
           onclick: () => {
-            sorting.assign(label.label_id);
+            session.assign(label.label_id);
             refocus();
           }
         },
@@ -1351,28 +1372,28 @@ function buildSay(sorting, refocus) {
     }));
   }
   function update() {
-    const { about, shown, selected } = sorting;
+    const { about, shown, selected } = session;
     element.hidden = !about.length;
     const n = about.length;
-    setText(title, selected.size ? `${selected.size} selected of ${shown.length}` : n === 1 ? "This one" : `All ${n} of this cluster`);
-    choose.hidden = sorting.making;
-    form.hidden = !sorting.making;
-    setText(words, `${items(n)} become its first answers${n > 6 ? ", six of them its examples" : " and its examples"}.`);
-    if (sorting.making && !making) {
+    setText(title, selected.size ? `${selected.size} selected of ${shown.length}` : n === 1 ? "This item" : `All ${n} of this group`);
+    choose.hidden = session.making;
+    form.hidden = !session.making;
+    setText(words, `${items(n)} get this label${n > 6 ? "; six of them become its examples" : " and become its examples"}.`);
+    if (session.making && !making) {
       name.value = definition.value = "";
       under = null;
       where.show(null);
       where.box.value = "";
       if (element.closest(".hitl-triage")?.contains(document.activeElement)) name.focus();
     }
-    making = sorting.making;
+    making = session.making;
     draw();
   }
   return { element, update, search: () => box.focus() };
 }
 
 // hitl_widgets/widgets/js/triage.js
-var triage_default = widget((line) => new Sorting({
+var triage_default = widget((line) => new TriageSession({
   ...line,
   now: () => performance.timeOrigin + performance.now(),
   instant: () => (/* @__PURE__ */ new Date()).toISOString(),

@@ -1,15 +1,15 @@
 // @ts-check
-// What the card asks for beside its items: pictures of past ones, examples of a label, the project as a file.
+// Requests beside the items: pictures of past ones, examples of a label, the project as a file.
 
-/** @typedef {import("./types.d.ts").Label} Label */
-/** @typedef {import("./types.d.ts").Example} Example */
-/** @typedef {import("./types.d.ts").Picture} Picture */
+/** @typedef {import("../types.d.ts").Label} Label */
+/** @typedef {import("../types.d.ts").Example} Example */
+/** @typedef {import("../types.d.ts").Picture} Picture */
 /** @typedef {import("./types.d.ts").Push} Push */
 /** @typedef {import("./queue.js").Queue} Queue */
 
 export class Extras {
   /**
-   * @param {Pick<import("./session.js").Surroundings, "decode" | "save" | "send">} around
+   * @param {Pick<import("./types.d.ts").Surroundings, "decode" | "save" | "send">} around
    * @param {{queue: Queue, changed: () => void, say: (text: string, bad: boolean) => void}} card
    */
   constructor(around, card) {
@@ -35,7 +35,7 @@ export class Extras {
     this.ask({ kind: "archive" });
   }
 
-  /** Something without which the card goes on: not sent again. @param {object} message */
+  /** Something without which the card goes on: not sent again. @param {import("../messages.d.ts").CardAct} message */
   ask(message) {
     try { this.around.send(message); } catch (error) { console.warn("hitl_widgets: not sent:", error); }
   }

@@ -1,38 +1,34 @@
 // @ts-check
-// What lies at the other desk, and what happens on a key? One a widget model: every view shows the same.
+// The state of triage, and what happens on a key.
 
-import { assignKeys, bind } from "./keys.js";
-import { Link } from "./link.js";
-import { newId, Outbox } from "./outbox.js";
+import { assignKeys, bind } from "../keys.js";
+import { newId } from "../outbox.js";
+import { Session } from "../session.js";
 
-/** @typedef {import("./triage.d.ts").ActKind} ActKind */
-/** @typedef {import("./triage.d.ts").Done} Done */
-/** @typedef {import("./triage.d.ts").OtherBody} OtherBody */
-/** @typedef {import("./triage.d.ts").Push} Push */
-/** @typedef {import("./triage.d.ts").Reply} Reply */
-/** @typedef {import("./triage.d.ts").Setup} Setup */
-/** @typedef {import("./triage.d.ts").TaxonomyBody} TaxonomyBody */
-/** @typedef {import("./triage.d.ts").Tile} Tile */
-/** @typedef {import("./types.d.ts").Label} Label */
-/** @typedef {{send: (message: object) => void, reopen: () => void, now: () => number, instant: () => string,
- *             storage: import("./outbox.js").Store | null, base: string,
- *             decode: (image: {bytes?: ArrayBufferView, mime?: string}) => Promise<import("./types.d.ts").Picture>}} Surroundings */
+/** @typedef {import("./types.d.ts").Act} Act */
+/** @typedef {import("./types.d.ts").Done} Done */
+/** @typedef {import("./types.d.ts").Push} Push */
+/** @typedef {import("./types.d.ts").Reply} Reply */
+/** @typedef {import("./types.d.ts").Surroundings} Surroundings */
+/** @typedef {import("./types.d.ts").Tile} Tile */
+/** @typedef {import("./types.d.ts").TriageLabels} TriageLabels */
+/** @typedef {import("./types.d.ts").TriageReady} TriageReady */
+/** @typedef {import("./types.d.ts").UnplacedItem} UnplacedItem */
 
-/** @param {OtherBody} body @returns {Tile} */
+/** @param {UnplacedItem} body @returns {Tile} */
 const tileOf = (body) => ({ ...body, gone: null, picture: null, large: null, problem: null, asked: false, asked_large: false });
 
 /** @param {number} n */
 export const items = (n) => (n === 1 ? "1 item" : `${n.toLocaleString("en")} items`);
 
-export class Sorting {
+/** @extends {Session<TriageReady, Act>} */
+export class TriageSession extends Session {
   /** @param {Surroundings} around */
   constructor(around) {
+    super(around, around.storage);
+    /** @type {Surroundings} */
     this.around = around;
-    this.outbox = new Outbox(around.storage, around.now);
-    this.link = new Link(this.outbox, around);
-    /** @type {Setup | null} */
-    this.setup = null;
-    /** @type {TaxonomyBody} */
+    /** @type {TriageLabels} */
     this.taxonomy = { version: 0, labels: [], other: null, places: [] };
     /** label_id -> key @type {Map<string, string>} */
     this.keys = new Map();
@@ -53,26 +49,7 @@ export class Sorting {
     this.making = false;
     /** What can be undone, the latest last. @type {Done[]} */
     this.done = [];
-    /** @type {{text: string, bad: boolean} | null} */
-    this.notice = null;
-    /** @type {string | null} */
-    this.trouble = null;
-    /** @type {string | null} */
-    this.closed = null;
-    this.gone = false;
-    this.tab = newId();
-    this.greetings = 0;
-    /** @type {Set<() => void>} */
-    this.views = new Set();
   }
-
-  /** @param {() => void} view @returns {() => void} */
-  subscribe(view) {
-    this.views.add(view);
-    return () => { this.views.delete(view); };
-  }
-
-  changed() { for (const view of this.views) view(); }
 
   // What is seen
 
@@ -95,26 +72,7 @@ export class Sorting {
 
   get n() { return this.open.reduce((sum, page) => sum + this.on(page).length, 0); }
 
-  get pending() { return this.outbox.pending; }
-
-  get waited_ms() { return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since; }
-
   // What the kernel says
-
-  hello() { this.link.hello(() => this.greeting()); }
-
-  greeting() { return { kind: "hello", tab: this.tab, n: ++this.greetings }; }
-
-  /** @param {boolean} live */
-  line(live) {
-    this.gone = !live;
-    this.changed();
-  }
-
-  tick() {
-    this.link.tick();
-    if (this.waited_ms > 2000) this.changed();
-  }
 
   /** @param {Reply} reply */
   reply(reply) {
@@ -131,7 +89,7 @@ export class Sorting {
     this.changed();
   }
 
-  /** @param {Extract<Reply, {kind: "rejected"}>} reply */
+  /** @param {import("./types.d.ts").Rejected} reply */
   #rejected({ decision_id, reason, again }) {
     this.notice = { text: reason, bad: true };
     if (!decision_id) return;
@@ -148,7 +106,7 @@ export class Sorting {
     this.#settle();
   }
 
-  /** @param {TaxonomyBody} taxonomy */
+  /** @param {TriageLabels} taxonomy */
   #name(taxonomy) {
     this.taxonomy = taxonomy;
     this.keys = assignKeys(taxonomy.labels.filter((label) => label.label_id !== taxonomy.other), this.keys, this.bindings);
@@ -170,16 +128,15 @@ export class Sorting {
     } else if (push.kind === "unplaced") this.#unplaced(push);
     else if (push.kind === "acts") {
       const here = new Set([...this.done.map((done) => done.act_id), ...this.outbox.entries.keys()]);
-      const former = push.acts.filter((act) => !here.has(act.act_id)).map(({ act_id, act, n, label }) => ({ act_id, words: told(act, n, label) }));
+      const former = push.acts.filter((act) => !here.has(act.act_id)).map(({ act_id, act, n, label }) => ({ act_id, words: inWords(act, n, label) }));
       this.done = [...former, ...this.done];
     } else if (push.kind === "pictures") this.#pictures(push, buffers);
     else if (push.kind === "taxonomy") this.#name(push.taxonomy);
-    else if (push.kind === "problem") this.trouble = push.reason;
-    else if (push.kind === "closed") this.closed = push.reason;
+    else this.status(push);
     this.changed();
   }
 
-  /** @param {Extract<Push, {kind: "unplaced"}>} push */
+  /** @param {import("./types.d.ts").Unplaced} push */
   #unplaced({ item_ids, more }) {
     if (!this.pages) return;
     const lying = new Set(item_ids);
@@ -191,12 +148,12 @@ export class Sorting {
     if (fresh.length) {
       this.pages.push(fresh);
       for (const tile of fresh) this.tiles.set(tile.item_id, tile);
-      this.notice = { text: `${items(fresh.length)} came to the desk: they are the last cluster.`, bad: false };
+      this.notice = { text: `${items(fresh.length)} arrived: they are the last group.`, bad: false };
     } else if (left) this.notice = { text: `${items(left)} were sorted elsewhere meanwhile.`, bad: false };
     this.#settle();
   }
 
-  /** @param {Extract<Push, {kind: "pictures"}>} push @param {ArrayBufferView[]} buffers */
+  /** @param {import("./types.d.ts").Pictures} push @param {ArrayBufferView[]} buffers */
   #pictures({ item_ids, problems, large }, buffers) {
     item_ids.forEach((item_id, i) => {
       const tile = this.tiles.get(item_id);
@@ -303,21 +260,21 @@ export class Sorting {
   /** @param {string} label_id */
   assign(label_id) {
     const label = this.taxonomy.labels.find((its) => its.label_id === label_id);
-    if (label) this.#act("assign", { label_id, taxonomy: this.taxonomy.version }, told("assigned", this.about.length, label.name));
+    if (label) this.#act("assign", { label_id, taxonomy: this.taxonomy.version }, inWords("assigned", this.about.length, label.name));
   }
 
   /** @param {string} name @param {string | null} under @param {string} definition */
   make(name, under, definition) {
     if (!name.trim()) return;
-    this.#act("make", { name: name.trim(), under, definition: definition.trim() }, told("assigned", this.about.length, name.trim()));
+    this.#act("make", { name: name.trim(), under, definition: definition.trim() }, inWords("assigned", this.about.length, name.trim()));
     this.making = false;
   }
 
-  leaveOut() { this.#act("leave_out", {}, told("left_out", this.about.length, null)); }
+  leaveOut() { this.#act("leave_out", {}, inWords("left_out", this.about.length, null)); }
 
-  sendBack() { this.#act("send_back", {}, told("sent_back", this.about.length, null)); }
+  sendBack() { this.#act("send_back", {}, inWords("sent_back", this.about.length, null)); }
 
-  /** @param {ActKind} kind @param {object} more @param {string} words */
+  /** @param {Exclude<Act["kind"], "undo">} kind @param {object} more @param {string} words */
   #act(kind, more, words) {
     const { about, setup } = this;
     if (!setup || !about.length || this.closed) return;
@@ -355,18 +312,12 @@ export class Sorting {
   regroup() {
     if (!this.setup || this.closed) return;
     this.around.send({ kind: "regroup" });
-    this.say("Putting together what looks alike …");
+    this.say("Grouping similar items …");
   }
 
   startMaking() {
     if (!this.setup || !this.about.length || this.closed) return;
     this.making = true;
-    this.changed();
-  }
-
-  /** @param {string} text @param {boolean} [bad] */
-  say(text, bad = false) {
-    this.notice = { text, bad };
     this.changed();
   }
 
@@ -381,6 +332,6 @@ export class Sorting {
 }
 
 /** An act in words. @param {string} act @param {number} n @param {string | null} label */
-function told(act, n, label) {
+function inWords(act, n, label) {
   return act === "assigned" ? `${items(n)} → ${label}` : act === "left_out" ? `${items(n)} left out` : `${items(n)} sent back`;
 }

@@ -1,29 +1,29 @@
 // @ts-check
-// What is asked for an edit, and what would it do? The form and, below it, its preview.
+// The form of an edit and, below it, its preview.
 
-import { cap, h, setAttribute, setText } from "./dom.js";
-import { buildPicker, buildPickers } from "./picker.js";
+import { cap, h, setAttribute, setText } from "../dom.js";
+import { buildPicker, buildPickers } from "../picker.js";
 import { TITLES } from "./proposal.js";
 
-/** @typedef {import("./editing.js").Editing} Editing */
-/** @typedef {import("./editor.d.ts").Form} Form */
-/** @typedef {import("./editor.d.ts").Values} Values */
+/** @typedef {import("./session.js").EditorSession} EditorSession */
+/** @typedef {import("./types.d.ts").Form} Form */
+/** @typedef {import("./types.d.ts").Values} Values */
 
 const SHOWN = 6; // labels that a preview names
 
 /** @param {number} n @param {string} one */
 export const many = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
 
-/** @param {Editing} editing @param {() => void} refocus */
-export function buildForm(editing, refocus) {
+/** @param {EditorSession} session @param {() => void} refocus */
+export function buildForm(session, refocus) {
   const title = h("h3", { class: "hitl-form-title" });
   const overtaken = h("p", { class: "hitl-overtaken", role: "status" });
   const fields = h("div", { class: "hitl-fields" });
-  const preview = buildPreview(editing);
+  const preview = buildPreview(session);
   const why = h("input", { type: "text", id: "hitl-why", maxlength: "500", placeholder: "for the history", autocomplete: "off",
-    oninput: () => { if (editing.form) editing.form.why = why.value; } });
+    oninput: () => { if (session.form) session.form.why = why.value; } });
   const apply = h("button", { class: "hitl-primary", type: "submit" }, h("span", { text: "Apply" }), cap("Enter"));
-  const cancel = h("button", { class: "hitl-key-button", type: "button", onclick: () => { editing.leave(); refocus(); } }, cap("Escape"), h("span", { text: "Cancel" }));
+  const cancel = h("button", { class: "hitl-key-button", type: "button", onclick: () => { session.leave(); refocus(); } }, cap("Escape"), h("span", { text: "Cancel" }));
   const element = h("form", { class: "hitl-form", "aria-label": "Edit", onsubmit: (/** @type {Event} */ event) => {
     event.preventDefault();
     submit();
@@ -46,7 +46,7 @@ export function buildForm(editing, refocus) {
   /** The first Enter leads to what would happen, the second does it. */
   function submit() {
     if (document.activeElement !== apply) return apply.focus();
-    editing.apply();
+    session.apply();
   }
 
   /** @param {string} label @param {"to" | "into" | "name" | "definition" | "key" | "colour" | "link" | "sensitive" | "examples" | "counter_examples"} name
@@ -54,42 +54,42 @@ export function buildForm(editing, refocus) {
   function text(label, name, { area = 0, more = {} } = {}) {
     const id = `hitl-${name}-${own}`;
     const attributes = { id, autocomplete: "off", spellcheck: "false", ...more,
-      oninput: (/** @type {any} */ event) => editing.fill(/** @type {Partial<Values>} */ ({ [name]: event.target.value })) };
+      oninput: (/** @type {any} */ event) => session.fill(/** @type {Partial<Values>} */ ({ [name]: event.target.value })) };
     const box = area ? h("textarea", { rows: String(area), ...attributes }) : h("input", { type: "text", ...attributes });
-    box.value = editing.form?.values[name] ?? "";
+    box.value = session.form?.values[name] ?? "";
     return h("div", { class: "hitl-field" }, h("label", { for: id, text: label }), box);
   }
 
   /** @param {string} label @param {string} nothing @param {(id: string) => boolean} [fits] */
   function target(label, nothing, fits = () => true) {
-    const picker = buildPicker({ label, nothing, labels: () => editing.tree.labels.filter((node) => fits(node.label_id)),
-      onpick: (id) => editing.fill({ target: id }) });
-    shows.push(() => picker.show(editing.tree.byId.get(editing.form?.values.target ?? "") ?? null));
+    const picker = buildPicker({ label, nothing, labels: () => session.tree.labels.filter((node) => fits(node.label_id)),
+      onpick: (id) => session.fill({ target: id }) });
+    shows.push(() => picker.show(session.tree.byId.get(session.form?.values.target ?? "") ?? null));
     return picker.element;
   }
 
   /** @param {string} words @param {"move" | "merge"} kind */
-  const instead = (words, kind) => h("button", { type: "button", class: "hitl-instead", text: words, onclick: () => editing.turn(kind) });
+  const instead = (words, kind) => h("button", { type: "button", class: "hitl-instead", text: words, onclick: () => session.turn(kind) });
 
   /** @param {Form} form @returns {(HTMLElement | null)[]} */
   function build(form) {
     switch (form.kind) {
       case "revert": return [];
-      case "rename": return form.inline ? [] : [text("Its new name", "to")];
-      case "split": return [text("Into, one a line", "into", { area: 4, more: { placeholder: "T-shirt\nPullover\nShirt" } }),
-        h("label", { class: "hitl-check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => editing.fill({ keep_parent: event.target.checked }) }),
-          h("span", { text: "keep it, with these under it" }))];
-      case "merge": return [text("Into", "into"), form.ids.length === 2 ? instead("Put the one under the other instead", "move") : null];
+      case "rename": return form.inline ? [] : [text("New name", "to")];
+      case "split": return [text("Into, one per line", "into", { area: 4, more: { placeholder: "T-shirt\nPullover\nShirt" } }),
+        h("label", { class: "hitl-check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => session.fill({ keep_parent: event.target.checked }) }),
+          h("span", { text: "keep it, with these as its children" }))];
+      case "merge": return [text("Into", "into"), form.ids.length === 2 ? instead("Put one under the other instead", "move") : null];
       case "add": {
-        const like = buildPickers({ label: "May hide among", nothing: "the answers of …", labels: () => editing.tree.labels, onpick: (ids) => editing.fill({ like: ids }) });
-        return [text("Its name", "name"), target("Under", "at the top"), like.element];
+        const like = buildPickers({ label: "Its items may be among", nothing: "the answers of …", labels: () => session.tree.labels, onpick: (ids) => session.fill({ like: ids }) });
+        return [text("Name", "name"), target("Under", "at the top"), like.element];
       }
-      case "retire": return [target("Its answers become", "to be asked again", (id) => !form.ids.some((own) => own === id || editing.tree.isUnder(id, own)))];
-      case "move": return [target("Under", "at the top", (id) => !form.ids.some((own) => own === id || editing.tree.isUnder(id, own))),
-        form.values.target && form.ids.length ? instead("Make one label of them instead", "merge") : null];
-      case "describe": return [text("Definition", "definition", { area: 3, more: { placeholder: "When an item is this and nothing else" } }),
+      case "retire": return [target("Its answers become", "open again", (id) => !form.ids.some((own) => own === id || session.tree.isUnder(id, own)))];
+      case "move": return [target("Under", "at the top", (id) => !form.ids.some((own) => own === id || session.tree.isUnder(id, own))),
+        form.values.target && form.ids.length ? instead("Merge them instead", "merge") : null];
+      case "describe": return [text("Definition", "definition", { area: 3, more: { placeholder: "What makes an item this and nothing else" } }),
         h("div", { class: "hitl-two" }, text("Key", "key", { more: { maxlength: "1", placeholder: "a digit if free" } }), colour()),
-        text("Examples, item ids one a line", "examples", { area: 2 }), text("Counter-examples", "counter_examples", { area: 2 }),
+        text("Examples, one item id per line", "examples", { area: 2 }), text("Counter-examples", "counter_examples", { area: 2 }),
         text("Link", "link", { more: { placeholder: "https://" } }), text("Sensitive, because", "sensitive")];
     }
   }
@@ -97,7 +97,7 @@ export function buildForm(editing, refocus) {
   function colour() {
     const field = text("Colour", "colour", { more: { placeholder: "#1b9e77" } });
     const box = /** @type {HTMLInputElement} */ (field.querySelector("input"));
-    const well = h("input", { type: "color", "aria-label": "Choose a colour", tabindex: "-1", oninput: () => { box.value = well.value; editing.fill({ colour: well.value }); } });
+    const well = h("input", { type: "color", "aria-label": "Choose a colour", tabindex: "-1", oninput: () => { box.value = well.value; session.fill({ colour: well.value }); } });
     well.value = /^#[0-9a-f]{6}$/i.test(box.value) ? box.value : "#888888";
     field.append(well);
     field.classList.add("hitl-colour-field");
@@ -105,7 +105,7 @@ export function buildForm(editing, refocus) {
   }
 
   function update() {
-    const { form } = editing;
+    const { form } = session;
     element.hidden = form === null;
     if (form && form !== drawn) {
       shows = [];
@@ -118,21 +118,21 @@ export function buildForm(editing, refocus) {
     }
     drawn = form;
     if (!form) return;
-    const names = form.ids.map((id) => `“${editing.tree.byId.get(id)?.name ?? id}”`);
+    const names = form.ids.map((id) => `“${session.tree.byId.get(id)?.name ?? id}”`);
     const few = names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
     setText(title, [TITLES[form.kind], form.undoes ? `version ${form.undoes.version}: ${form.undoes.prose}` : "", few.length > 1 ? `${few.slice(0, -1).join(", ")} and ${few.at(-1)}` : few.join("")].filter(Boolean).join(" "));
     for (const show of shows) show();
-    setText(overtaken, editing.overtaken ?? "");
-    overtaken.hidden = !editing.overtaken;
+    setText(overtaken, session.overtaken ?? "");
+    overtaken.hidden = !session.overtaken;
     preview.update();
-    setAttribute(apply, "aria-disabled", editing.ready ? null : "true");
-    setText(/** @type {Node} */ (apply.firstChild), editing.acting?.form === form ? "Applying …" : "Apply");
+    setAttribute(apply, "aria-disabled", session.ready ? null : "true");
+    setText(/** @type {Node} */ (apply.firstChild), session.acting?.form === form ? "Applying …" : "Apply");
   }
   return { element, update, submit };
 }
 
-/** @param {Editing} editing */
-function buildPreview(editing) {
+/** @param {EditorSession} session */
+function buildPreview(session) {
   const words = h("p", { class: "hitl-preview-words" });
   const prose = h("p", { class: "hitl-prose" });
   const figures = h("dl", { class: "hitl-figures" });
@@ -146,11 +146,11 @@ function buildPreview(editing) {
   const figure = (name, value, kind) => h("div", { class: kind }, h("dt", { text: name }), h("dd", { text: value }));
 
   function update() {
-    const { preview, problem } = editing;
+    const { preview, problem } = session;
     words.classList.toggle("hitl-bad", problem !== null && preview !== null);
-    setText(words, problem ?? (preview ? "" : "Looking at what it would do …"));
+    setText(words, problem ?? (preview ? "" : "Working out what it would do …"));
     words.hidden = !words.textContent;
-    element.classList.toggle("hitl-pale", preview === null || editing.ask_at !== null);
+    element.classList.toggle("hitl-pale", preview === null || session.ask_at !== null);
     if (preview === drawn) return;
     drawn = preview;
     if (!preview) return [prose, figures, labels, model].forEach((part) => { part.hidden = true; });

@@ -1,14 +1,14 @@
 // @ts-check
-// What was said of an item that isn't decided yet? An entry of the browser's storage for each, so that it outlives a reload.
+// Drafts of items that aren't decided yet: an entry of the browser's storage for each, so that they outlive a reload.
 
 import { Draft } from "./draft.js";
 
-/** @typedef {import("./outbox.js").Store} Store */
+/** @typedef {import("../outbox.js").Store} Store */
 
 const ROOT = "hitl_widgets/draft/";
 const DAYS = 30; // an item that wasn't decided for so long is another's by now
 
-export class Kept {
+export class DraftStore {
   /** @param {Store | null} storage @param {() => number} now */
   constructor(storage, now) {
     this.storage = storage;
@@ -29,7 +29,7 @@ export class Kept {
 
   /** @param {string} item_id @param {Draft} draft */
   put(item_id, draft) {
-    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.marks?.version]);
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version]);
     if (!this.place || looks === this.written.get(item_id)) return;
     if (draft.empty) this.drop(item_id);
     else {

@@ -1,7 +1,7 @@
 // @ts-check
 // Saliency maps as colours. Python reads the same tables; a map is transparent where nothing counts.
 
-import COLOURS from "../../drawing/colours.json" with { type: "json" };
+import COLOURS from "../../../drawing/colours.json" with { type: "json" };
 
 /** @param {string} colour "#rrggbb" @returns {number[]} */
 const rgbOf = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));

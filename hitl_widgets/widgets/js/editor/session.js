@@ -1,35 +1,34 @@
 // @ts-check
-// What does the taxonomy editor know, and what happens on a key? One a widget model: every view shows the same.
+// The state of the taxonomy editor, and what happens on a key.
 
-import { Link } from "./link.js";
-import { newId, Outbox } from "./outbox.js";
+import { newId } from "../outbox.js";
+import { Session } from "../session.js";
 import { begin, proposal } from "./proposal.js";
 import { lead, Tree, typeahead } from "./tree.js";
 
-/** @typedef {import("./editor.d.ts").Form} Form */
-/** @typedef {import("./editor.d.ts").FormKind} FormKind */
-/** @typedef {import("./editor.d.ts").Past} Past */
-/** @typedef {import("./editor.d.ts").Preview} Preview */
-/** @typedef {import("./editor.d.ts").Push} Push */
-/** @typedef {import("./editor.d.ts").Reply} Reply */
-/** @typedef {import("./editor.d.ts").Setup} Setup */
-/** @typedef {import("./editor.d.ts").Values} Values */
-/** @typedef {import("./types.d.ts").Example} Example */
-/** @typedef {{send: (message: object) => void, reopen: () => void, now: () => number, instant: () => string,
- *             decode: (image: {bytes?: ArrayBufferView, mime?: string}) => Promise<import("./types.d.ts").Picture>}} Surroundings */
+/** @typedef {import("../messages.d.ts").Apply} Apply */
+/** @typedef {import("../messages.d.ts").Revert} Revert */
+/** @typedef {import("../types.d.ts").Example} Example */
+/** @typedef {import("./types.d.ts").EditorReady} EditorReady */
+/** @typedef {import("./types.d.ts").Form} Form */
+/** @typedef {import("./types.d.ts").FormKind} FormKind */
+/** @typedef {import("./types.d.ts").Past} Past */
+/** @typedef {import("./types.d.ts").Push} Push */
+/** @typedef {import("./types.d.ts").Reply} Reply */
+/** @typedef {import("./types.d.ts").Surroundings} Surroundings */
+/** @typedef {import("./types.d.ts").Values} Values */
 
 const WAIT_MS = 250; // after the last key, before an edit is previewed
 const TYPING_MS = 700; // letters that come closer together are one word
 const SHUT_FROM = 200; // a larger taxonomy opens with its top only
 
-export class Editing {
+/** @extends {Session<EditorReady, Apply | Revert>} */
+export class EditorSession extends Session {
   /** @param {Surroundings} around */
   constructor(around) {
+    super(around, null); // an edit waits in its form, not in the browser's storage
+    /** @type {Surroundings} */
     this.around = around;
-    this.outbox = new Outbox(null, around.now); // an edit waits in its form, not in the browser's storage
-    this.link = new Link(this.outbox, around);
-    /** @type {Setup | null} */
-    this.setup = null;
     this.tree = new Tree();
     /** label_id -> its answers that stand, and those in doubt; with those of all under it. @type {Map<string, [number, number]>} */
     this.counts = new Map();
@@ -54,22 +53,13 @@ export class Editing {
     this.query = "";
     /** @type {Form | null} */
     this.form = null;
-    /** @type {Preview | null} */
+    /** @type {import("./types.d.ts").EditPreview | null} */
     this.preview = null;
     /** What keeps the form from being applied, in words. @type {string | null} */
     this.problem = null;
     /** Somebody changed the taxonomy while the form was open: what they did. @type {string | null} */
     this.overtaken = null;
     this.showing_history = false;
-    /** @type {{text: string, bad: boolean} | null} */
-    this.notice = null;
-    /** @type {string | null} */
-    this.trouble = null;
-    /** @type {string | null} */
-    this.closed = null;
-    this.gone = false;
-    this.tab = newId();
-    this.greetings = 0;
     this.ask = 0;
     /** @type {number | null} */
     this.ask_at = null;
@@ -83,17 +73,7 @@ export class Editing {
     this.seek = null;
     /** @type {import("./tree.js").Row[] | null} */
     this.shown = null;
-    /** @type {Set<() => void>} */
-    this.views = new Set();
   }
-
-  /** @param {() => void} view @returns {() => void} */
-  subscribe(view) {
-    this.views.add(view);
-    return () => { this.views.delete(view); };
-  }
-
-  changed() { for (const view of this.views) view(); }
 
   // What is seen
 
@@ -110,27 +90,14 @@ export class Editing {
     return this.focus === null ? [] : [this.focus];
   }
 
-  /** Can the form be applied as it stands? */
+  /** Whether the form can be applied as it is. */
   get ready() { return this.form !== null && this.preview !== null && this.problem === null && this.ask_at === null && !this.acting; }
-
-  get waited_ms() { return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since; }
 
   // What the kernel says
 
-  hello() { this.link.hello(() => this.greeting()); }
-
-  greeting() { return { kind: "hello", tab: this.tab, n: ++this.greetings }; }
-
-  /** @param {boolean} live */
-  line(live) {
-    this.gone = !live;
-    this.changed();
-  }
-
   tick() {
-    this.link.tick();
+    super.tick();
     if (this.ask_at !== null && this.around.now() >= this.ask_at) this.#ask();
-    if (this.waited_ms > 2000) this.changed();
   }
 
   /** @param {Reply} reply */
@@ -146,7 +113,7 @@ export class Editing {
     this.changed();
   }
 
-  /** @param {Extract<Reply, {kind: "stored"}>} reply */
+  /** @param {import("./types.d.ts").EditStored} reply */
   #stored(reply) {
     this.outbox.settle(reply.decision_id);
     this.done.add(reply.edit_id);
@@ -159,7 +126,7 @@ export class Editing {
     this.notice = { text: `${reply.prose} Version ${reply.version}.`, bad: false };
   }
 
-  /** @param {Extract<Reply, {kind: "rejected"}>} reply */
+  /** @param {import("./types.d.ts").Rejected} reply */
   #rejected({ decision_id, reason, again }) {
     if (decision_id && again) return this.link.postpone(decision_id, reason);
     if (decision_id) this.outbox.settle(decision_id);
@@ -181,18 +148,17 @@ export class Editing {
       this.preview = push.preview ?? null;
       this.problem = push.problem ?? null;
     } else if (push.kind === "examples") this.#examples(push, buffers);
-    else if (push.kind === "problem") this.trouble = push.reason;
-    else if (push.kind === "closed") this.closed = push.reason;
+    else this.status(push);
     this.changed();
   }
 
-  /** @param {Extract<Push, {kind: "taxonomy"}>} push */
+  /** @param {import("./types.d.ts").PushTree} push */
   #taxonomy({ taxonomy, history }) {
     const before = this.tree;
     const first = before.version === 0;
     this.history = history;
     if (taxonomy.version === before.version) return;
-    this.tree = new Tree(taxonomy.labels, taxonomy.version, taxonomy.inner_answers);
+    this.tree = new Tree(taxonomy.labels.map((label) => ({ ...label, path: "" })), taxonomy.version, taxonomy.inner_answers);
     this.shown = null;
     this.asked.clear();
     this.examples.clear();
@@ -217,7 +183,7 @@ export class Editing {
     } else if (words && !this.acting) this.notice = { text: words, bad: false };
   }
 
-  /** @param {Extract<Push, {kind: "examples"}>} push @param {ArrayBufferView[]} buffers */
+  /** @param {import("./types.d.ts").Examples} push @param {ArrayBufferView[]} buffers */
   #examples({ label_id, examples }, buffers) {
     Promise.all(examples.map(async (example, i) => ({ ...example,
       picture: example.problem ? null : await this.around.decode({ bytes: buffers[i], mime: "image/png" }).catch(() => null) })))
@@ -309,7 +275,7 @@ export class Editing {
   /** Opens a form. @param {FormKind} kind @param {{ids?: string[], target?: string | null, inline?: boolean, undoes?: Past | null}} [how] */
   begin(kind, { ids = this.about, target = null, inline = false, undoes = null } = {}) {
     if (!this.setup || this.closed || (!["add", "revert"].includes(kind) && !ids.length)) return;
-    if (kind === "merge" && ids.length < 2) return this.say("Select the labels to merge first: Space selects, or drag one onto the other.", true);
+    if (kind === "merge" && ids.length < 2) return this.say("First select the labels to merge with Space, or drag one onto the other.", true);
     if (["rename", "split", "describe"].includes(kind)) ids = ids.slice(0, 1);
     this.form = begin(kind, kind === "add" ? [] : ids, this.tree, { target, inline, undoes });
     this.overtaken = null;
@@ -393,12 +359,12 @@ export class Editing {
   /** Labels that are cut wait for a place. */
   take() {
     this.cut = this.about;
-    this.say(this.cut.length ? `${this.cut.map((id) => this.tree.call(id)).join(", ")}: go to the label under which to put ${this.cut.length > 1 ? "them" : "it"}.` : "", false);
+    this.say(this.cut.length ? `${this.cut.map((id) => this.tree.call(id)).join(", ")}: go to the new parent, then put ${this.cut.length > 1 ? "them" : "it"} there.` : "", false);
   }
 
   /** @param {string | null} target */
   put(target) {
-    if (!this.cut.length) return this.say("Cut a label first.", true);
+    if (!this.cut.length) return this.say("Choose a label to move first.", true);
     this.drop(this.cut, target);
   }
 
@@ -406,12 +372,6 @@ export class Editing {
   drop(ids, target) {
     const moved = ids.filter((id) => id !== target);
     if (moved.length) this.begin("move", { ids: moved, target });
-  }
-
-  /** @param {string} text @param {boolean} [bad] */
-  say(text, bad = false) {
-    this.notice = text ? { text, bad } : null;
-    this.changed();
   }
 
   /** Closes the innermost thing that is open; false when there is none. */

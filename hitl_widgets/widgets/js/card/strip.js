@@ -1,23 +1,23 @@
 // @ts-check
-// What was decided last? Thumbnails in a row, the newest at the right; a click revises one.
+// The last decisions: thumbnails in a row, the newest at the right; a click revises one.
 
-import { capOf, h, setAttribute, setText } from "./dom.js";
-import { drawSmall } from "./pictures.js";
+import { capOf, h, setAttribute, setText } from "../dom.js";
+import { drawSmall } from "../pictures.js";
 import { isHidden } from "./queue.js";
 import { flagName } from "./draft.js";
 
-/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./session.js").CardSession} CardSession */
 /** @typedef {import("./types.d.ts").Past} Past */
 
 const SHOWN = 16;
 const SIDE = 44;
 const SIGNS = { accept: "✓", correct: "✎", answer: "●", unsure: "?", skip: "↷" };
 
-/** @param {Session} session */
+/** @param {CardSession} session */
 export function buildStrip(session) {
   const row = h("div", { class: "hitl-past", role: "list" });
   const hint = h("span", { class: "hitl-strip-keys", "aria-hidden": "true" }, capOf("earlier"), capOf("later"));
-  const empty = h("span", { class: "hitl-quiet", text: "Your last decisions will stand here, to be revised." });
+  const empty = h("span", { class: "hitl-quiet", text: "Your last decisions appear here; click one to revise it." });
   const strip = h("nav", { class: "hitl-strip", "aria-label": "Last decisions" }, hint, empty, row);
   /** @type {Map<Past, {entry: HTMLElement, canvas: HTMLCanvasElement, caption: HTMLElement, said: HTMLElement, drawn: unknown}>} */
   let entries = new Map();
@@ -51,13 +51,13 @@ export function buildStrip(session) {
         if (one.thumb !== parts.canvas) drawSmall(parts.canvas, one.thumb);
         parts.drawn = one.thumb;
       }
-      const told = session.told(one);
-      setText(parts.caption, told);
+      const answer = session.wordsOf(one);
+      setText(parts.caption, answer);
       // What the model said of a blind item is told afterwards.
       const model = one.hidden && !isHidden(one) && one.suggestion ? session.labels.get(one.suggestion)?.name : undefined;
       setText(parts.said, model ? `model: ${model}` : "");
       parts.said.classList.toggle("hitl-differs", Boolean(model) && one.suggestion !== one.label_id);
-      const words = [`${one.item_id}: ${told}`, model && `the model said ${model}`, one.certainty !== null && `certainty ${one.certainty}`,
+      const words = [`${one.item_id}: ${answer}`, model && `the model said ${model}`, one.certainty !== null && `certainty ${one.certainty}`,
         ...one.flags.map(flagName), one.note && `“${one.note}”`].filter(Boolean).join(", ");
       const button = /** @type {HTMLElement} */ (parts.entry.firstChild);
       setAttribute(button, "title", words);

@@ -1,63 +1,56 @@
 // @ts-check
-// How does the card look, and which key presses reach the session? Builds DOM, wires events, returns a cleanup.
+// The card on the page: builds DOM, wires events, returns a cleanup.
 
 import { buildAbout } from "./about.js";
-import { h, nameKeys, setAttribute, setText } from "./dom.js";
-import { buildFace, buildHelp } from "./faces.js";
-import { read, REPEATABLE } from "./keys.js";
-import { buildActions, buildCertainty, buildMarks, buildReason } from "./marks.js";
+import { h, nameKeys, setAttribute, setText } from "../dom.js";
+import { buildHelp } from "../help.js";
+import { handBack, keepKeys } from "../notebook.js";
+import { buildFace } from "./faces.js";
+import { read, REPEATABLE } from "../keys.js";
+import { buildActions, buildCertainty, buildFlags, buildReason } from "./beside.js";
 import { buildBars, buildLabels, percent } from "./panel.js";
 import { buildLegend, buildStage } from "./stage.js";
 import { buildStrip } from "./strip.js";
-import { buildFooter, buildHeader, buildTemporary } from "./top.js";
+import { buildFooter, buildHeader, buildTemporary } from "./header.js";
 
-/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./session.js").CardSession} CardSession */
 
+/** @type {[string[], string][]} */
+const LABEL_KEYS = [[["1", "…", "0", "letters"], "choose the label with that key"],
+  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]];
 /** What can be done while no item is on the screen. */
 const WITHOUT_ITEM = new Set(["undo", "earlier", "later", "help"]);
 /** How far a key scrolls the list of keys. @type {Record<string, number>} */
 const SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };
 
-/** @param {HTMLElement} el @param {Session} session @returns {() => void} */
+/** @param {HTMLElement} el @param {CardSession} session @returns {() => void} */
 export function render(el, session) {
   const refocus = () => root.focus({ preventScroll: true });
   const stage = buildStage(session);
   const legend = buildLegend(session);
   const reason = buildReason(session);
   const about = buildAbout(session);
-  const header = buildHeader(session, () => toggleHelp());
+  const header = buildHeader(session, () => help.toggle());
   const temporary = buildTemporary(session);
   const bars = buildBars(session);
   const labels = buildLabels(session, refocus);
   const certainty = buildCertainty(session);
-  const marks = buildMarks(session, refocus);
+  const flags = buildFlags(session, refocus);
   const actions = buildActions(session);
   const strip = buildStrip(session);
   const footer = buildFooter(session);
   const face = buildFace(session, refocus);
-  const help = buildHelp(session, () => toggleHelp(false));
+  const help = buildHelp(session, { refocus, first: LABEL_KEYS, takes_focus: false });
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
   stage.stage.append(revising, reason.words);
   const body = h("div", { class: "hitl-body" },
     h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
-    h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, reason.element, marks.element, actions.element),
+    h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, reason.element, flags.element, actions.element),
     face.face, help.help);
   const root = h("div", { class: "hitl-card", tabindex: "0", role: "application", "aria-label": "Decision card",
     "aria-roledescription": "decision card", "data-lm-suppress-shortcuts": "true", "data-item": "", "data-pending": "0" },
   header.header, temporary.bar, body, strip.strip, footer.footer, live);
-
-  function toggleHelp(open = help.help.hidden) {
-    help.help.hidden = !open;
-    if (!open) refocus();
-  }
-
-  /** The keyboard goes back to the notebook, where there is one. */
-  function handBack() {
-    const cell = /** @type {HTMLElement | null} */ (root.closest(".jp-Cell"));
-    cell?.focus({ preventScroll: true });
-    if (root.contains(document.activeElement)) root.blur();
-  }
 
   /** @type {Record<string, () => void>} */
   const actionsByName = {
@@ -67,26 +60,26 @@ export function render(el, session) {
     surer: () => session.nudge(1), less_sure: () => session.nudge(-1), flag: () => session.flag(),
     flag_ethics: () => session.toggleFlag("ethics"), flag_bad_data: () => session.toggleFlag("bad_data"),
     flag_not_in_taxonomy: () => session.toggleFlag("not_in_taxonomy"), flag_second_look: () => session.toggleFlag("second_look"),
-    note: () => marks.write(), right_reason: () => session.judge("right"), wrong_reason: () => session.judge("wrong"),
-    brush: () => session.nextBrush(), map: () => session.toggleMap(), display: () => session.nextMap("display"),
+    note: () => flags.write(), right_reason: () => session.judge("right"), wrong_reason: () => session.judge("wrong"),
+    brush: () => session.nextBrush(), map: () => session.toggleMap(), display: () => session.nextMap("mode"),
     method: () => session.nextMap("method"), against: () => session.oppose(),
     fainter: () => session.fade(-0.1), stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5), zoom_out: () => stage.zoom(1 / 1.5), fit: () => stage.zoom(0),
     left: () => stage.move(-0.1, 0), right: () => stage.move(0.1, 0), up: () => stage.move(0, -0.1), down: () => stage.move(0, 0.1),
-    help: () => toggleHelp(),
+    help: () => help.toggle(),
   };
 
-  /** @param {import("./keys.js").Action} action */
+  /** @param {import("../keys.js").Action} action */
   function act(action) {
     if (session.face && action.kind === "do" && !WITHOUT_ITEM.has(action.action)) return;
     if (action.kind === "label") session.press(action.key);
     else if (action.kind === "certainty") session.rate(action.value);
     else if (action.kind === "do") actionsByName[action.action]?.();
-    else if (!help.help.hidden) toggleHelp(false);
-    else if (!session.escape()) handBack();
+    else if (!help.help.hidden) help.toggle(false);
+    else if (!session.escape()) handBack(root);
   }
 
-  /** What keys do while the brush is in hand. @type {Record<string, Parameters<Session["withBrush"]>[0]>} */
+  /** What keys do while the brush is in hand. @type {Record<string, Parameters<CardSession["withBrush"]>[0]>} */
   const brushKeys = {
     ArrowLeft: (brush, item) => brush.move(item, -1, 0), ArrowRight: (brush, item) => brush.move(item, 1, 0),
     ArrowUp: (brush, item) => brush.move(item, 0, -1), ArrowDown: (brush, item) => brush.move(item, 0, 1),
@@ -122,24 +115,13 @@ export function render(el, session) {
     act(action);
   }
 
-  root.addEventListener("keydown", (event) => {
-    // JupyterLab's own shortcuts would cut cells and change their kind.
-    event.stopPropagation();
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
-      // Saving the notebook is JupyterLab's; the browser would save the page.
-      event.preventDefault();
-      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
-      return;
-    }
-    guard(() => {
-      // A key is meant for what is on the screen: not for an item that came since the last frame.
-      const { item } = root.dataset;
-      if (frame) update();
-      if (root.dataset.item !== item) event.preventDefault();
-      else onKey(event);
-    });
-  });
-  for (const name of ["keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
+  keepKeys(root, el, (event) => guard(() => {
+    // A key is meant for what is on the screen: not for an item that came since the last frame.
+    const { item } = root.dataset;
+    if (frame) update();
+    if (root.dataset.item !== item) event.preventDefault();
+    else onKey(event);
+  }));
   root.addEventListener("click", (event) => {
     // A click anywhere on the card gives it the keys; a button hands them back once it has done its work.
     const target = /** @type {HTMLElement} */ (event.target);
@@ -175,7 +157,7 @@ export function render(el, session) {
     setAttribute(root, "data-face", session.face ?? "");
     revising.hidden = !session.revising;
     stage.stage.classList.toggle("hitl-has-top", session.revising !== null);
-    if (session.revising) setText(revising, `Decided before: ${session.told(session.revising.past)}. Choose anew, or Esc.`);
+    if (session.revising) setText(revising, `You answered: ${session.wordsOf(session.revising.past)}. Choose again to revise it, or press Esc.`);
     stage.update();
     bars.update();
     labels.update();
@@ -191,7 +173,7 @@ export function render(el, session) {
     const { item } = session;
     legend.update();
     reason.update();
-    marks.update();
+    flags.update();
     actions.update();
     footer.update();
     header.update();

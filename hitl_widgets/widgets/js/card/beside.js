@@ -1,13 +1,13 @@
 // @ts-check
-// What is said beside the label: how sure, which flags, a note.
+// The controls beside the labels: certainty, flags, note, reason, other actions.
 
-import { actionButton, cap, capOf, h, setAttribute, setText } from "./dom.js";
-import { KINDS } from "./brush.js";
+import { actionButton, cap, capOf, h, setAttribute, setText } from "../dom.js";
+import { KINDS } from "./regions.js";
 import { FLAGS } from "./draft.js";
 
-/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./session.js").CardSession} CardSession */
 
-/** Eleven steps, as on the number row. @param {Session} session */
+/** Eleven steps, as on the number row. @param {CardSession} session */
 export function buildCertainty(session) {
   const state = h("span", { class: "hitl-quiet" });
   const steps = [..."`1234567890"].map((key, value) => h("button", { class: "hitl-step", type: "button", tabindex: "-1",
@@ -26,14 +26,14 @@ export function buildCertainty(session) {
     });
     element.classList.toggle("hitl-asking", asking !== null);
     element.classList.toggle("hitl-carried", certainty?.source === "carried");
-    setText(state, asking ? `${asking.words}: rate it to decide, or Esc`
+    setText(state, asking ? `${asking.words}: rate it to decide, or press Esc`
       : !certainty ? "not given" : certainty.source === "given" ? `${certainty.value}, for this item` : `${certainty.value}, carried over`);
   }
   return { element, update };
 }
 
-/** Flags and a note. @param {Session} session @param {() => void} refocus */
-export function buildMarks(session, refocus) {
+/** Flags and a note. @param {CardSession} session @param {() => void} refocus */
+export function buildFlags(session, refocus) {
   const flags = Object.entries(FLAGS).map(([flag, words]) => {
     const button = actionButton(`flag_${flag}`, words, () => session.toggleFlag(flag));
     button.classList.add("hitl-flag");
@@ -46,7 +46,7 @@ export function buildMarks(session, refocus) {
   note.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); refocus(); }
   });
-  const element = h("section", { class: "hitl-marks", role: "group", "aria-label": "Flags and note" },
+  const element = h("section", { class: "hitl-flags", role: "group", "aria-label": "Flags and note" },
     ...flags.map(({ button }) => button), field);
 
   function update() {
@@ -56,7 +56,7 @@ export function buildMarks(session, refocus) {
   return { element, update, write: () => note.focus({ preventScroll: true }) };
 }
 
-/** What is said of the reason that the map shows. @param {Session} session */
+/** What is said of the reason that the map shows. @param {CardSession} session */
 export function buildReason(session) {
   const right = actionButton("right_reason", "Right reason", () => session.judge("right"));
   const wrong = actionButton("wrong_reason", "Wrong reason", () => session.judge("wrong"));
@@ -71,14 +71,14 @@ export function buildReason(session) {
 
   function update() {
     const { draft, item, brush: { kind: tool, erasing, in_parts } } = session;
-    element.hidden = !session.sight.methods.length;
+    element.hidden = !session.display.methods.length;
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
     parts.hidden = tool === null;
     setAttribute(parts, "aria-pressed", String(in_parts));
-    const marked = KINDS.filter((kind) => draft.marks?.count(kind)).map((kind) => `${kind}: ${draft.marks?.count(kind).toLocaleString("en")} px`);
+    const marked = KINDS.filter((kind) => draft.regions?.count(kind)).map((kind) => `${kind}: ${draft.regions?.count(kind).toLocaleString("en")} px`);
     words.hidden = !tool && !marked.length;
     words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
     const how = !in_parts ? "mouse, or arrows and Space · E erases · [ ] size"
@@ -88,7 +88,7 @@ export function buildReason(session) {
   return { element, words, update };
 }
 
-/** What can be done beside choosing a label. @param {Session} session */
+/** What can be done beside choosing a label. @param {CardSession} session */
 export function buildActions(session) {
   const guess = actionButton("guess", "Guess", () => session.guess());
   guess.title = "Unsure, with a best guess";

@@ -1,12 +1,12 @@
 // @ts-check
-// What does the model say, and which labels are there? Bars, labels with their keys, and a search.
+// The model's predictions as bars, the labels with their keys, and a search.
 
-import { cap, capOf, h, setAttribute, setText } from "./dom.js";
-import { keyName } from "./keys.js";
-import { likelyFirst, match } from "./labels.js";
+import { cap, capOf, h, setAttribute, setText } from "../dom.js";
+import { keyName } from "../keys.js";
+import { likelyFirst, match } from "../labels.js";
 
-/** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("./types.d.ts").Label} Label */
+/** @typedef {import("./session.js").CardSession} CardSession */
+/** @typedef {import("../types.d.ts").Label} Label */
 
 const MOST_CHIPS = 30;
 
@@ -16,7 +16,7 @@ export const percent = (p) => (p > 0 && p < 0.005 ? "<1 %" : `${Math.round(100 *
 /** @param {number} points */
 const ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} ahead`;
 
-/** What the model says, as bars. @param {Session} session */
+/** What the model says, as bars. @param {CardSession} session */
 export function buildBars(session) {
   const title = h("h3", { class: "hitl-title" });
   const margin = h("span", { class: "hitl-quiet hitl-margin" });
@@ -45,11 +45,11 @@ export function buildBars(session) {
   function words() {
     const { item, suggestion, setup } = session;
     if (!item || suggestion) return ["", ""];
-    if (item.blind) return ["What do you see?", "This item is asked blind: what the model says of it, and why, stays hidden."];
+    if (item.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
     if (item.model) return ["What do you see?", "The label that the model suggested isn't in the taxonomy any more."];
-    return ["What do you see?", "There is no model yet: the first answers are yours alone."];
+    return ["What do you see?", "There is no model yet: your first answers will train one."];
   }
 
   function update() {
@@ -86,7 +86,7 @@ export function buildBars(session) {
   return { element, update };
 }
 
-/** The labels with their keys, and a search over all of them. @param {Session} session @param {() => void} refocus */
+/** The labels with their keys, and a search over all of them. @param {CardSession} session @param {() => void} refocus */
 export function buildLabels(session, refocus) {
   const title = h("h3", { class: "hitl-title", text: "Labels" });
   const box = h("input", { class: "hitl-search", type: "search", placeholder: "Search labels", "aria-label": "Search labels",

@@ -1,10 +1,10 @@
 // @ts-check
-// Which edits does a filled-in form mean, in the words that hitl_widgets.edits reads? Read `begin` and `proposal`.
+// The edits that a filled-in form means, as hitl_widgets.edits reads them. Read `begin` and `proposal`.
 
 /** @typedef {import("./tree.js").Tree} Tree */
-/** @typedef {import("./editor.d.ts").Form} Form */
-/** @typedef {import("./editor.d.ts").FormKind} FormKind */
-/** @typedef {import("./editor.d.ts").Values} Values */
+/** @typedef {import("./types.d.ts").Form} Form */
+/** @typedef {import("./types.d.ts").FormKind} FormKind */
+/** @typedef {import("./types.d.ts").Values} Values */
 /** @typedef {{does: {edits: object[]} | {edit_id: string}, problem?: undefined} | {problem: string, does?: undefined}} Proposal */
 
 /** How each kind of edit is headed. @type {Record<FormKind, string>} */
@@ -12,7 +12,7 @@ export const TITLES = { rename: "Rename", split: "Split", merge: "Merge", add: "
   describe: "Describe", revert: "Undo" };
 
 /** A form as it is opened. @param {FormKind} kind @param {string[]} ids @param {Tree} tree
- * @param {{target?: string | null, inline?: boolean, undoes?: import("./editor.d.ts").Past | null}} [more] @returns {Form} */
+ * @param {{target?: string | null, inline?: boolean, undoes?: import("./types.d.ts").Past | null}} [more] @returns {Form} */
 export function begin(kind, ids, tree, { target = null, inline = false, undoes = null } = {}) {
   const label = tree.byId.get(ids[0]);
   return { kind, ids, why: "", inline, undoes, values: {
@@ -29,7 +29,7 @@ export const lines = (text) => text.split("\n").map((line) => line.trim()).filte
 export function proposal(form, tree) {
   const { values, undoes } = form;
   const gone = [...form.ids, values.target, ...values.like].find((id) => id && !tree.byId.has(id));
-  if (gone) return { problem: "A label that this is about isn't in the taxonomy any more: somebody changed it meanwhile. The history says who." };
+  if (gone) return { problem: "One of these labels isn't in the taxonomy any more: somebody has changed it. The history says who." };
   /** @param {object[]} edits @returns {Proposal} */
   const edits = (...edits) => ({ does: { edits } });
   const names = form.ids.map((id) => tree.call(id));
@@ -40,11 +40,11 @@ export function proposal(form, tree) {
       if (!values.to.trim() || values.to.trim() === tree.byId.get(form.ids[0])?.name) return { problem: "Type another name." };
       return edits({ edit: "rename", label: names[0], to: values.to.trim() });
     case "split":
-      if (new Set(into).size < 2) return { problem: "Type two names or more, one a line." };
+      if (new Set(into).size < 2) return { problem: "Type two names or more, one per line." };
       return edits({ edit: "split", label: names[0], into, ...(values.keep_parent ? { keep_parent: true } : {}) });
     case "merge":
       if (form.ids.length < 2) return { problem: "Select two labels or more." };
-      if (!values.into.trim()) return { problem: "Type a name for the one label." };
+      if (!values.into.trim()) return { problem: "Type a name for the merged label." };
       return edits({ edit: "merge", labels: names, into: values.into.trim() });
     case "add":
       if (!values.name.trim()) return { problem: "Type a name." };
@@ -54,12 +54,12 @@ export function proposal(form, tree) {
       return edits(...names.map((label) => ({ edit: "retire", label, ...(target === null ? {} : { to: target }) })));
     case "move": {
       const moved = form.ids.filter((id) => (tree.byId.get(id)?.parent ?? null) !== values.target);
-      if (!moved.length) return { problem: "It lies there already." };
+      if (!moved.length) return { problem: "It is there already." };
       return edits(...moved.map((id) => ({ edit: "move", label: tree.call(id), under: target })));
     }
     case "describe": {
       const said = describes(form, tree);
-      return Object.keys(said).length ? edits({ edit: "describe", label: names[0], ...said }) : { problem: "Nothing is said anew yet." };
+      return Object.keys(said).length ? edits({ edit: "describe", label: names[0], ...said }) : { problem: "Nothing is changed yet." };
     }
     case "revert":
       return undoes ? { does: { edit_id: undoes.edit_id } } : { problem: "There is nothing to undo." };

@@ -1,21 +1,21 @@
 // @ts-check
-// Which saliency map is on the screen, and how? The same for every item, until the person changes it.
+// The saliency map on the screen: which method, and how it is shown. The same for every item, until the person changes it.
 
 /** @typedef {import("./types.d.ts").Item} Item */
 /** @typedef {import("./types.d.ts").Saliency} Saliency */
 
-export const DISPLAYS = /** @type {const} */ (["overlay", "side_by_side", "hot"]);
+export const MODES = /** @type {const} */ (["overlay", "side_by_side", "hot"]);
 
 /** Where an item keeps a map: the suggestion's under the method alone.
  * @param {Item} item @param {string} method @param {string | null} target @param {string | null} [against] */
 export const mapKey = (item, method, target, against = null) => [method, ...(target === null || target === item.suggestion ? [] : [target]),
   ...(against === null ? [] : ["against", against])].join(" ");
 
-export class Sight {
+export class MapDisplay {
   constructor() {
     this.on = true;
-    /** @type {typeof DISPLAYS[number]} */
-    this.display = "overlay";
+    /** @type {typeof MODES[number]} */
+    this.mode = "overlay";
     this.opacity = 0.55;
     this.at = 0;
     /** @type {string[]} */
@@ -36,10 +36,10 @@ export class Sight {
 
   toggle() { this.on = !this.on; }
 
-  /** The next method, or the next display; a map that was off comes on as it was. @param {"method" | "display"} what */
+  /** The next method, or the next mode; a map that was off comes on as it was. @param {"method" | "mode"} what */
   next(what) {
     if (this.on && what === "method") this.at = (this.at + 1) % this.methods.length;
-    if (this.on && what === "display") this.display = DISPLAYS[(DISPLAYS.indexOf(this.display) + 1) % DISPLAYS.length];
+    if (this.on && what === "mode") this.mode = MODES[(MODES.indexOf(this.mode) + 1) % MODES.length];
     this.on = true;
   }
 

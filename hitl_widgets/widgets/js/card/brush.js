@@ -1,59 +1,14 @@
 // @ts-check
-// What is said beside the label, until the item is decided: flags, a note, a word on the reason and where.
+// The brush that marks regions, by mouse or by keys.
 
-import { KINDS, Marks } from "./brush.js";
+import { KINDS, Regions } from "./regions.js";
 
-/** @typedef {import("./types.d.ts").Past} Past */
+/** @typedef {import("./draft.js").Draft} Draft */
 /** @typedef {import("./types.d.ts").Item} Item */
-/** @typedef {import("./types.d.ts").Reason} Reason */
 
-export const FLAGS = /** @type {const} */ ({ ethics: "Ethics or bias", bad_data: "Bad data", not_in_taxonomy: "Not in the taxonomy",
-  second_look: "Second look" });
-
-/** @param {string} flag */
-export const flagName = (flag) => FLAGS[/** @type {keyof typeof FLAGS} */ (flag)] ?? flag;
-
-export class Draft {
-  /** @param {Past} [past] what was said of a decision that is looked at again */
-  constructor(past) {
-    /** @type {Set<string>} */
-    this.flags = new Set(past?.flags);
-    this.note = past?.note ?? "";
-    /** @type {Reason | null} */
-    this.reason = past?.reason ?? null;
-    const [height, width] = (past?.wrong ?? past?.missing)?.size ?? [0, 0];
-    /** @type {Marks | null} */
-    this.marks = past && width ? new Marks(width, height, past) : null;
-  }
-
-  /** As a decision has it. */
-  get said() {
-    return { note: this.note.trim() || null, flags: [...this.flags], reason: this.reason,
-      wrong: this.marks?.region("wrong") ?? null, missing: this.marks?.region("missing") ?? null };
-  }
-
-  /** Nothing is said. */
-  get empty() { return !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.marks?.count(kind)); }
-
-  /** @param {string} flag @returns {string} what happened, in words */
-  flag(flag) {
-    if (!this.flags.delete(flag)) this.flags.add(flag);
-    return this.flags.has(flag) ? `${flagName(flag)}: marked, and stored with your decision` : `${flagName(flag)}: not marked`;
-  }
-
-  /** The reason that the map shows is right, or wrong; said again, it is taken back.
-   * @param {Reason} reason @returns {string} what happened, in words */
-  judge(reason) {
-    if (reason === "right" && this.marks?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";
-    this.reason = this.reason === reason ? null : reason;
-    return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "Nothing said of the reason";
-  }
-}
-
-/** What paints the marks, by mouse or by keys. */
 export class Brush {
   constructor() {
-    /** What it marks; null while it is put away. @type {import("./brush.js").Kind | null} */
+    /** What it marks; null while it is put away. @type {import("./regions.js").Kind | null} */
     this.kind = null;
     this.erasing = false;
     /** As a share of the item's longer side. */
@@ -72,7 +27,7 @@ export class Brush {
   next(item, draft) {
     this.kind = this.kind === null ? "wrong" : this.kind === "wrong" ? "missing" : null;
     this.erasing = false;
-    draft.marks ??= new Marks(item.width, item.height);
+    draft.regions ??= new Regions(item.width, item.height);
     if (this.kind === "wrong") this.cursor = { x: item.width / 2, y: item.height / 2 };
     return this.kind === "wrong" ? "Mark what should not have counted" : this.kind === "missing" ? "Mark what should have counted" : "The brush is put away";
   }
@@ -109,11 +64,11 @@ export class Brush {
   /** Marks the part in hand, or clears it where it was marked; the further parts of a stroke follow the first.
    * @param {Item} item @param {Draft} draft @param {boolean} begins */
   fill({ parts }, draft, begins) {
-    const { marks } = draft;
-    if (!this.kind || !marks || !parts) return;
-    if (begins) marks.begin();
-    if (begins || this.clearing === null) this.clearing = this.erasing || marks.covers(this.kind, parts, this.part);
-    marks.fill(this.kind, parts, this.part, { erase: this.clearing });
+    const { regions } = draft;
+    if (!this.kind || !regions || !parts) return;
+    if (begins) regions.begin();
+    if (begins || this.clearing === null) this.clearing = this.erasing || regions.covers(this.kind, parts, this.part);
+    regions.fill(this.kind, parts, this.part, { erase: this.clearing });
     this.#judge(draft);
   }
 
@@ -124,20 +79,20 @@ export class Brush {
   }
 
   /** A region says by itself that the reason is wrong. @param {Draft} draft */
-  #judge(draft) { if (KINDS.some((kind) => draft.marks?.count(kind))) draft.reason = "wrong"; }
+  #judge(draft) { if (KINDS.some((kind) => draft.regions?.count(kind))) draft.reason = "wrong"; }
 
   /** Paints from one point to the next, in item pixels; a stroke begins where there is no former point.
    * @param {Item} item @param {Draft} draft @param {{x: number, y: number}} at @param {{x: number, y: number}} [from] */
   paint(item, draft, at, from) {
-    const { marks } = draft;
-    if (!this.kind || !marks) return;
+    const { regions } = draft;
+    if (!this.kind || !regions) return;
     if (this.in_parts) {
       if (at.x < 0 || at.y < 0 || at.x >= item.width || at.y >= item.height) return; // beside the item
       if (this.over(item, at) || !from) this.fill(item, draft, !from);
       return;
     }
-    if (!from) marks.begin();
-    marks.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
+    if (!from) regions.begin();
+    regions.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
     this.cursor = at;
     this.#judge(draft);
   }

@@ -1,14 +1,14 @@
 // @ts-check
-// Where does the person stand? The line above the item, the warning of a server that vanishes, the line below.
+// The line above the item, the warning of a server that vanishes, and the line below.
 
-import { capOf, h, setText } from "./dom.js";
+import { capOf, h, setText } from "../dom.js";
 
-/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./session.js").CardSession} CardSession */
 
 /** @param {number} n @param {string} one @param {string} many */
 const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
-/** @param {Session} session @param {() => void} onHelp */
+/** @param {CardSession} session @param {() => void} onHelp */
 export function buildHeader(session, onHelp) {
   const focus = h("span", { class: "hitl-focus" }, h("span", { class: "hitl-dot", "aria-hidden": "true" }),
     h("span", { class: "hitl-focus-on", text: "Keys on" }), h("span", { class: "hitl-focus-off" }, document.createTextNode("Click "),
@@ -41,15 +41,15 @@ export function buildHeader(session, onHelp) {
   return { header, update };
 }
 
-/** On Binder: the work lives only there. @param {Session} session */
+/** On Binder: the work lives only there. @param {CardSession} session */
 export function buildTemporary(session) {
   const button = h("button", { class: "hitl-primary", type: "button", text: "Download the archive", onclick: () => session.extras.wantArchive() });
   const bar = h("div", { class: "hitl-temporary", role: "note", hidden: true },
-    h("span", { text: "This server is temporary: what you decide lives only here, until you take it with you." }), button);
+    h("span", { text: "This server is temporary: your decisions are lost with it, unless you download them." }), button);
   return { bar, update() { bar.hidden = !session.setup?.temporary; button.disabled = session.extras.packing; } };
 }
 
-/** @param {Session} session */
+/** @param {CardSession} session */
 export function buildFooter(session) {
   const notice = h("span", { class: "hitl-notice", role: "status" });
   const footer = h("div", { class: "hitl-footer" }, notice);
@@ -57,17 +57,17 @@ export function buildFooter(session) {
   /** @returns {string | null} */
   function wrong() {
     const { item, pending, waited_ms } = session;
-    if (session.crashed) return `The card itself failed: ${session.crashed}. What you decided is kept; run the cell again, or reload the page.`;
+    if (session.crashed) return `The card itself failed: ${session.crashed}. Your decisions are kept; run the cell again, or reload the page.`;
     if (session.gone && !session.closed) {
       return `The kernel was restarted or has died: run the cell again. ${session.pending ? `${count(session.pending, "decision is", "decisions are")} kept ${
-        session.outbox.durable ? "in this browser" : "in this tab only"} until then.` : "All that you decided is stored."}`;
+        session.outbox.durable ? "in this browser" : "in this tab only"} until then.` : "All your decisions are stored."}`;
     }
     if (item?.rejection) return `Not stored: ${item.rejection}`;
     if (waited_ms > 4000 && pending) {
       return `The kernel hasn't answered for ${Math.round(waited_ms / 1000)} s. ${count(pending, "decision is", "decisions are")} kept ${
         session.outbox.durable ? "in this browser" : "in this tab only"} and sent again.`;
     }
-    return session.problem ?? (session.notice?.bad ? session.notice.text : null);
+    return session.trouble ?? (session.notice?.bad ? session.notice.text : null);
   }
 
   function update() {

@@ -1,12 +1,12 @@
 // @ts-check
-// How is an item drawn, and its saliency map over it, beside it, or as a window on it?
+// The item as it is drawn, with its saliency map over it, beside it, or as a window on it.
 
-import { actionButton, h, setAttribute, setText } from "./dom.js";
+import { actionButton, h, setAttribute, setText } from "../dom.js";
 import { colourise, gradient } from "./overlay.js";
-import { sizeOf } from "./pictures.js";
-import { mapKey } from "./sight.js";
+import { sizeOf } from "../pictures.js";
+import { mapKey } from "./display.js";
 
-/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./session.js").CardSession} CardSession */
 /** @typedef {import("./types.d.ts").Item} Item */
 /** @typedef {import("./types.d.ts").Saliency} Saliency */
 
@@ -39,7 +39,7 @@ function lay(canvas, { box: [x0, y0, x1, y1] }, item) {
     width: `${(100 * (x1 - x0)) / item.width}%`, height: `${(100 * (y1 - y0)) / item.height}%` });
 }
 
-/** @param {Session} session */
+/** @param {CardSession} session */
 export function buildStage(session) {
   const image = h("canvas", { class: "hitl-image", role: "img" });
   const map = h("canvas", { class: "hitl-map", "aria-hidden": "true" });
@@ -191,17 +191,17 @@ export function buildStage(session) {
   }
 
   /** @param {Item | undefined} item */
-  function drawMarks(item) {
-    const { draft: { marks }, brush: { kind, erasing, cursor, in_parts } } = session;
-    const visible = Boolean(marks && item?.picture && marks.width === item.width && marks.height === item.height);
+  function drawRegions(item) {
+    const { draft: { regions }, brush: { kind, erasing, cursor, in_parts } } = session;
+    const visible = Boolean(regions && item?.picture && regions.width === item.width && regions.height === item.height);
     marked.hidden = !visible;
     brush.hidden = !visible || !kind || in_parts;
     drawParts(visible && kind && in_parts ? item : undefined);
-    if (!marks || !item || !visible) return;
-    const state = `${marks.version} ${marks.width} ${item.item_id}`;
+    if (!regions || !item || !visible) return;
+    const state = `${regions.version} ${regions.width} ${item.item_id}`;
     if (state !== painted) {
       painted = state;
-      const { width, height, pixels } = marks.drawn(MARKED_SIDE / Math.max(item.width, item.height));
+      const { width, height, pixels } = regions.drawn(MARKED_SIDE / Math.max(item.width, item.height));
       marked.width = width;
       marked.height = height;
       /** @type {CanvasRenderingContext2D} */ (marked.getContext("2d")).putImageData(new ImageData(pixels, width, height), 0, 0);
@@ -232,8 +232,8 @@ export function buildStage(session) {
   let split = "";
   function update() {
     const { item, saliency } = session;
-    const { display, on, method } = session.sight;
-    const two = display === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.broken
+    const { mode, on, method } = session.display;
+    const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.broken
       && Boolean(item?.suggestion);
     beside.hidden = !two;
     if (item?.item_id !== shown) {
@@ -241,11 +241,11 @@ export function buildStage(session) {
       if (near.times !== 1) { near = { times: 1, x: 0.5, y: 0.5 }; place(); }
     }
     fit();
-    drawImage(item, display === "hot" ? saliency : null);
-    drawMap(map, item, display === "overlay" ? saliency : null, "over");
+    drawImage(item, mode === "hot" ? saliency : null);
+    drawMap(map, item, mode === "overlay" ? saliency : null, "over");
     drawMap(alone, item, two ? saliency : null, "beside");
-    map.style.opacity = String(session.sight.opacity);
-    drawMarks(item);
+    map.style.opacity = String(session.display.opacity);
+    drawRegions(item);
     stage.classList.toggle("hitl-painting", session.brush.kind !== null);
     stage.classList.toggle("hitl-is-broken", Boolean(item?.broken));
     setText(broken, item?.broken ?? "");
@@ -261,11 +261,11 @@ export function buildStage(session) {
   return { stage, update, zoom, move, stop: () => watch.disconnect() };
 }
 
-/** The line under the item: which map is shown, how, on what scale, how strong. @param {Session} session */
+/** The line under the item: which map is shown, how, on what scale, how strong. @param {CardSession} session */
 export function buildLegend(session) {
   const toggle = actionButton("map", "", () => session.toggleMap());
   toggle.title = "Saliency map on or off";
-  const how = actionButton("display", "", () => session.nextMap("display"));
+  const how = actionButton("display", "", () => session.nextMap("mode"));
   how.title = "Over the item, beside it, or the item only where the map is hot";
   const words = h("span", { class: "hitl-map-words" });
   const low = h("span", { text: "less" });
@@ -274,26 +274,26 @@ export function buildLegend(session) {
   const scale = h("span", { class: "hitl-scale" }, low, bar, high);
   const opacity = h("input", { class: "hitl-opacity", type: "range", min: "0.1", max: "1", step: "0.1",
     "aria-label": "Strength of the map", title: "Strength of the map",
-    oninput: (/** @type {any} */ event) => session.fade(Number(event.target.value) - session.sight.opacity) });
+    oninput: (/** @type {any} */ event) => session.fade(Number(event.target.value) - session.display.opacity) });
   const legend = h("div", { class: "hitl-legend" }, toggle, how, words, scale, opacity);
 
   function update() {
     const { item, saliency } = session;
-    const { on, method, display, opacity: strength } = session.sight;
+    const { on, method, mode, opacity: strength } = session.display;
     const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
-    legend.hidden = !item || !session.sight.methods.length;
+    legend.hidden = !item || !session.display.methods.length;
     if (legend.hidden) return;
     setText(/** @type {Node} */ (toggle.lastChild), on ? "Map on" : "Map off");
     setAttribute(toggle, "aria-pressed", String(on));
     how.hidden = !on || Boolean(item?.blind);
-    setText(/** @type {Node} */ (how.lastChild), SHOWN[display]);
+    setText(/** @type {Node} */ (how.lastChild), SHOWN[mode]);
     const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
     setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem
       : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`
         : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
-    opacity.hidden = !saliency || display !== "overlay";
+    opacity.hidden = !saliency || mode !== "overlay";
     if (saliency) {
       bar.style.background = gradient(saliency.signed);
       setText(low, saliency.signed ? "against" : "less");

@@ -1,9 +1,9 @@
 // @ts-check
-// The pixels of an item that a person marked, as wrong or as missing. Pure state at the item's own size, no DOM.
+// Regions: the pixels of an item that a person marked, as wrong or as missing. Pure state at the item's own size, no DOM.
 
 import { REGIONS } from "./overlay.js";
 
-/** @typedef {import("./types.d.ts").RegionBody} RegionBody */
+/** @typedef {import("./types.d.ts").RegionEntry} RegionEntry */
 /** @typedef {import("./parts.js").Parts} Parts */
 /** @typedef {"wrong" | "missing"} Kind */
 
@@ -32,8 +32,8 @@ export function decode(runs, n_pixels) {
   return mask;
 }
 
-export class Marks {
-  /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionBody | null>>} [before] what was marked earlier */
+export class Regions {
+  /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionEntry | null>>} [before] what was marked earlier */
   constructor(width, height, before = {}) {
     this.width = width;
     this.height = height;
@@ -133,7 +133,7 @@ export class Marks {
   /** How many pixels are marked. @param {Kind} kind */
   count(kind) { return this.counts[kind]; }
 
-  /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionBody | null} */
+  /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionEntry | null} */
   region(kind) {
     return this.counts[kind] ? { size: [this.height, this.width], runs: encode(this.masks[kind]) } : null;
   }

@@ -1,11 +1,11 @@
 // @ts-check
-// What does the label in focus mean, and what is known of the item?
+// The meaning of the label in focus, and what is known of the item.
 
-import { h, setAttribute, setText } from "./dom.js";
-import { drawSmall } from "./pictures.js";
+import { h, setAttribute, setText } from "../dom.js";
+import { drawSmall } from "../pictures.js";
 
-/** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("./types.d.ts").Example} Example */
+/** @typedef {import("./session.js").CardSession} CardSession */
+/** @typedef {import("../types.d.ts").Example} Example */
 
 const SIDE = 40;
 
@@ -14,7 +14,7 @@ const WHY = { random: "drawn by chance", margin: "chosen: two labels are close",
   entropy: "chosen: many labels are possible", least_confidence: "chosen: the model is in doubt",
   balanced_margin: "chosen: two labels are close, one of them has few answers",
   balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
-  typiclust: "chosen: typical of many others", k_centre: "chosen: unlike all that was answered",
+  typiclust: "chosen: typical of many others", k_centre: "chosen: unlike the items answered so far",
   disagreement: "chosen: answers differ", skipped: "skipped before",
   holdout: "drawn by chance", gold: "drawn by chance", audit: "drawn by chance", revision: "decided before",
   relabel: "asked again: the labels changed", check: "drawn by chance" };
@@ -23,9 +23,9 @@ const WHY = { random: "drawn by chance", margin: "chosen: two labels are close",
 export const whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 
 /** @param {unknown} value */
-const told = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const asText = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
 
-/** @param {Session} session */
+/** @param {CardSession} session */
 export function buildAbout(session) {
   const name = h("strong");
   const definition = h("span", { class: "hitl-definition" });
@@ -63,7 +63,7 @@ export function buildAbout(session) {
     if (!meaning.hidden) {
       setText(name, explained ? explained.path : "");
       setText(definition, explained ? (explained.definition ? ` ${explained.definition} ` : " has no definition yet. ")
-        : "A label's meaning stands here when it is in focus (arrow keys, or the mouse over it).");
+        : "The meaning of a label appears here when it is in focus (arrow keys, or the mouse over it).");
       const address = /^https?:/.test(explained?.link ?? "") ? explained?.link ?? null : null;
       link.hidden = !address;
       setAttribute(link, "href", address);
@@ -83,7 +83,7 @@ export function buildAbout(session) {
     if (item?.meta !== described) {
       described = item?.meta;
       meta.replaceChildren(...Object.entries(item?.meta ?? {}).flatMap(([key, value], i) => [
-        document.createTextNode(i ? " · " : ""), h("b", { text: `${key} ` }), document.createTextNode(told(value))]));
+        document.createTextNode(i ? " · " : ""), h("b", { text: `${key} ` }), document.createTextNode(asText(value))]));
     }
     meta.hidden = !meta.children.length || session.face !== null;
   }

@@ -1,5 +1,5 @@
 // @ts-check
-// Into which parts does an item fall, and which of them is meant? As the kernel found them (superpixels); pure, no DOM.
+// The parts of an item (superpixels), as the kernel found them, and the one that is in hand. Pure, no DOM.
 
 /** @typedef {{left: number, top: number, right: number, bottom: number}} Bounds */
 

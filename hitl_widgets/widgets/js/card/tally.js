@@ -1,5 +1,5 @@
 // @ts-check
-// How much is done, and how fast? Counts that follow the keys, until the kernel says better.
+// Counts and pace. They follow the keys, until the kernel sends its own.
 
 /** @typedef {import("./types.d.ts").Progress} Progress */
 

@@ -1,5 +1,5 @@
 // @ts-check
-// Which item is on the screen, which come next, what was decided last? Plain state, no clock, no DOM.
+// The item on the screen, the next ones, and the last decisions. Plain state, no clock, no DOM.
 
 /** @typedef {import("./types.d.ts").Item} Item */
 /** @typedef {import("./types.d.ts").Past} Past */
@@ -121,5 +121,5 @@ export class Queue {
   clear() { this.items = []; this.past = []; this.undone.clear(); }
 }
 
-/** Is the suggestion of this past item still to be hidden? @param {Past} past */
+/** Whether the suggestion of this past item is still to be hidden. @param {Past} past */
 export const isHidden = (past) => past.hidden && !past.revealed;

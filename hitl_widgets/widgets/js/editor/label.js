@@ -1,16 +1,16 @@
 // @ts-check
-// What is known of the label in focus, and what can be done with it?
+// The label in focus: what is known of it, and buttons for what can be done with it.
 
-import { capOf, h, setText } from "./dom.js";
+import { capOf, h, setText } from "../dom.js";
 import { many } from "./form.js";
-import { drawSmall } from "./pictures.js";
+import { drawSmall } from "../pictures.js";
 
-/** @typedef {import("./editing.js").Editing} Editing */
+/** @typedef {import("./session.js").EditorSession} EditorSession */
 
 const SIDE = 56;
 
-/** @param {Editing} editing */
-export function buildLabel(editing) {
+/** @param {EditorSession} session */
+export function buildLabel(session) {
   const path = h("p", { class: "hitl-label-path hitl-quiet" });
   const name = h("h3", { class: "hitl-label-name" });
   const facts = h("p", { class: "hitl-quiet" });
@@ -21,19 +21,19 @@ export function buildLabel(editing) {
   const does = (/** @type {string} */ action, /** @type {string} */ words) => h("button", { type: "button", class: "hitl-key-button", "data-does": action },
     capOf(action), h("span", { text: words }));
   const one = h("div", { class: "hitl-does" }, does("rename", "Rename"), does("describe", "Describe"), does("split", "Split"), does("add", "Add beside"),
-    does("add_under", "Add under"), does("cut", "Take up"), does("put", "Put here"), does("retire", "Retire"));
-  const several = h("div", { class: "hitl-does" }, does("merge", "Merge"), does("cut", "Take up"), does("retire", "Retire"));
+    does("add_under", "Add under"), does("cut", "Move"), does("put", "Put it here"), does("retire", "Retire"));
+  const several = h("div", { class: "hitl-does" }, does("merge", "Merge"), does("cut", "Move"), does("retire", "Retire"));
   const element = h("section", { class: "hitl-label", "aria-label": "The label in focus" }, path, name, facts, definition, sensitive, link, examples, one, several);
   /** @type {unknown} */
   let drawn = null;
 
   function update() {
-    const { label, tree, selected, counts } = editing;
-    const marked = editing.about;
+    const { label, tree, selected, counts } = session;
+    const marked = session.about;
     const group = selected.size > 1;
     element.hidden = !label;
     if (!label) return;
-    /** @type {HTMLElement} */ (one.querySelector("[data-does=put]")).hidden = !editing.cut.length;
+    /** @type {HTMLElement} */ (one.querySelector("[data-does=put]")).hidden = !session.cut.length;
     one.hidden = group;
     several.hidden = !group;
     if (group) {
@@ -54,13 +54,13 @@ export function buildLabel(editing) {
     setText(name, label.name);
     setText(facts, [label.key ? `key ${label.key.toUpperCase()}` : "no key", many(stand, "answer"), doubt ? `${doubt.toLocaleString("en")} in doubt` : "",
       tree.answers(id) ? "" : `${many(tree.children(id).length, "label")} under it`].filter(Boolean).join(" · "));
-    setText(definition, label.definition || "No definition yet. Two people agree sooner on what is written down.");
+    setText(definition, label.definition || "No definition yet. A written definition helps people to agree.");
     definition.classList.toggle("hitl-quiet", !label.definition);
     sensitive.hidden = !label.sensitive;
     setText(sensitive, `Sensitive: ${label.sensitive ?? ""}`);
     link.hidden = !label.link;
     if (label.link) link.href = label.link; // Python let https and http through only
-    const pictures = editing.examples.get(id);
+    const pictures = session.examples.get(id);
     examples.hidden = !pictures?.length;
     if (drawn === pictures) return;
     drawn = pictures;

@@ -1,14 +1,15 @@
 // @ts-check
-// How does the taxonomy editor look, and which key presses reach it? Builds DOM, wires events, returns a cleanup.
+// The taxonomy editor on the page: builds DOM, wires events, returns a cleanup.
 
-import { capOf, h, nameKeys, setAttribute, setText } from "./dom.js";
-import { buildHelp } from "./faces.js";
+import { capOf, h, nameKeys, setAttribute, setText } from "../dom.js";
+import { buildHelp } from "../help.js";
+import { handBack, keepKeys } from "../notebook.js";
 import { buildForm, many } from "./form.js";
-import { bind, pressed } from "./keys.js";
-import { buildLabel } from "./labelview.js";
-import { drawSmall } from "./pictures.js";
+import { bind, pressed } from "../keys.js";
+import { buildLabel } from "./label.js";
+import { drawSmall } from "../pictures.js";
 
-/** @typedef {import("./editing.js").Editing} Editing */
+/** @typedef {import("./session.js").EditorSession} EditorSession */
 /** @typedef {import("./tree.js").Row} Row */
 
 const HIGH = 44; // a row
@@ -17,46 +18,35 @@ const PICTURES = 3;
 const SIDE = 34;
 const DRAGGED = "application/x-hitl-labels";
 
-/** @param {HTMLElement} el @param {Editing} editing @returns {() => void} */
-export function render(el, editing) {
+/** @param {HTMLElement} el @param {EditorSession} session @returns {() => void} */
+export function render(el, session) {
   const refocus = () => tree.element.focus({ preventScroll: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
-  const header = buildTop(editing, { refocus, toggleHelp: () => toggleHelp() });
-  const tree = buildTree(editing);
-  const form = buildForm(editing, refocus);
-  const label = buildLabel(editing);
-  const history = buildHistory(editing);
-  const help = buildHelp(editing, () => toggleHelp(false), [
-    [["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"], "through the tree; left shuts, right opens"],
-    [["letters"], "to the label whose name begins so"]]);
+  const header = buildTop(session, { refocus, toggleHelp: () => help.toggle() });
+  const tree = buildTree(session);
+  const form = buildForm(session, refocus);
+  const label = buildLabel(session);
+  const history = buildHistory(session);
+  const help = buildHelp(session, { refocus, first: [
+    [["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"], "move through the tree; left closes, right opens"],
+    [["letters"], "to the label whose name begins with these letters"]] });
   const start = h("p", { class: "hitl-wait", role: "status", text: "Waiting for the kernel …" });
-  const footer = buildBottom(editing);
+  const footer = buildBottom(session);
   const body = h("div", { class: "hitl-editor-body" }, h("div", { class: "hitl-tree-side" }, tree.element, tree.top, start),
     h("div", { class: "hitl-side" }, form.element, history.element, label.element), help.help);
   const root = h("div", { class: "hitl-card hitl-editor", role: "region", "aria-label": "Taxonomy editor", "data-lm-suppress-shortcuts": "true",
     "data-version": "0" }, header.element, body, footer.element, live);
 
-  function toggleHelp(open = help.help.hidden) {
-    help.help.hidden = !open;
-    if (open) /** @type {HTMLElement | null} */ (help.help.querySelector("button"))?.focus();
-    else refocus();
-  }
-
-  function handBack() {
-    /** @type {HTMLElement | null} */ (root.closest(".jp-Cell"))?.focus({ preventScroll: true });
-    if (root.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
-  }
-
   /** @type {Record<string, () => void>} */
   const actions = {
-    rename: () => editing.begin("rename", { ids: editing.focus ? [editing.focus] : [], inline: true }),
-    describe: () => editing.begin("describe", { ids: editing.focus ? [editing.focus] : [] }),
-    add: () => editing.begin("add", { target: editing.label?.parent ?? null }), add_under: () => editing.begin("add", { target: editing.focus }),
-    split: () => editing.begin("split", { ids: editing.focus ? [editing.focus] : [] }), merge: () => editing.begin("merge"),
-    retire: () => editing.begin("retire"), cut: () => editing.take(), put: () => editing.put(editing.focus), put_top: () => editing.put(null),
-    select: () => editing.select(), select_beside: () => editing.selectSiblings(), undo: () => editing.undo(),
-    history: () => { editing.showing_history = !editing.showing_history; if (editing.showing_history) editing.leave(); editing.changed(); },
-    search: () => header.find.focus(), help: () => toggleHelp(),
+    rename: () => session.begin("rename", { ids: session.focus ? [session.focus] : [], inline: true }),
+    describe: () => session.begin("describe", { ids: session.focus ? [session.focus] : [] }),
+    add: () => session.begin("add", { target: session.label?.parent ?? null }), add_under: () => session.begin("add", { target: session.focus }),
+    split: () => session.begin("split", { ids: session.focus ? [session.focus] : [] }), merge: () => session.begin("merge"),
+    retire: () => session.begin("retire"), cut: () => session.take(), put: () => session.put(session.focus), put_top: () => session.put(null),
+    select: () => session.select(), select_beside: () => session.selectSiblings(), undo: () => session.undo(),
+    history: () => { session.showing_history = !session.showing_history; if (session.showing_history) session.leave(); session.changed(); },
+    search: () => header.find.focus(), help: () => help.toggle(),
   };
   /** With Ctrl, as elsewhere. @type {Record<string, () => void>} */
   const usual = { x: actions.cut, v: actions.put, z: actions.undo, a: actions.select_beside };
@@ -71,12 +61,12 @@ export function render(el, editing) {
     const typing = target.closest("input, textarea") !== null;
     if (event.key === "Escape") {
       event.preventDefault();
-      if (!help.help.hidden) return toggleHelp(false);
+      if (!help.help.hidden) return help.toggle(false);
       const inside = target !== tree.element;
-      if (!editing.escape() && !inside) return handBack();
+      if (!session.escape() && !inside) return handBack(root);
       return refocus();
     }
-    if (!help.help.hidden) { if (event.key === "?") toggleHelp(false); return; }
+    if (!help.help.hidden) { if (event.key === "?") help.toggle(false); return; }
     if (typing && target === header.find && (event.key === "Enter" || event.key === "ArrowDown")) { event.preventDefault(); return refocus(); }
     if (target !== tree.element || event.altKey || event.isComposing) return;
     if (event.ctrlKey || event.metaKey) {
@@ -85,29 +75,20 @@ export function render(el, editing) {
       return;
     }
     if (!event.shiftKey || event.key === "ArrowUp" || event.key === "ArrowDown") {
-      if (editing.lead(event.key, event.shiftKey, tree.page())) return event.preventDefault();
+      if (session.lead(event.key, event.shiftKey, tree.page())) return event.preventDefault();
     }
-    const action = bind(editing.setup?.keys ?? {}).get(pressed(event));
+    const action = bind(session.setup?.keys ?? {}).get(pressed(event));
     if (action) {
       event.preventDefault();
       if (!event.repeat) actions[action]?.();
       if (frame) update(); // at once: what is typed next belongs into the field that this opens
     } else if (/^[\p{L}\p{N}]$/u.test(event.key) && !event.shiftKey) {
       event.preventDefault();
-      editing.type(event.key);
+      session.type(event.key);
     }
   }
 
-  root.addEventListener("keydown", (event) => {
-    event.stopPropagation(); // JupyterLab's own shortcuts would cut cells
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
-      event.preventDefault();
-      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
-      return;
-    }
-    onKey(event);
-  });
-  for (const name of ["keyup", "keypress", "paste", "cut", "copy"]) root.addEventListener(name, (event) => event.stopPropagation());
+  keepKeys(root, el, onKey, ["keyup", "keypress", "paste", "cut", "copy"]);
 
   /** @type {unknown} */
   let named = null;
@@ -118,30 +99,30 @@ export function render(el, editing) {
   function update() {
     cancelAnimationFrame(frame);
     frame = 0;
-    if (editing.setup && editing.setup.keys !== named) {
-      named = editing.setup.keys;
+    if (session.setup && session.setup.keys !== named) {
+      named = session.setup.keys;
       help.update();
-      nameKeys(root, editing.setup.keys);
+      nameKeys(root, session.setup.keys);
     }
-    setAttribute(root, "data-version", String(editing.tree.version));
-    const waiting = editing.tree.version === 0;
+    setAttribute(root, "data-version", String(session.tree.version));
+    const waiting = session.tree.version === 0;
     start.hidden = !waiting;
     tree.element.hidden = waiting;
-    setText(start, editing.waited_ms > 3000 ? "The kernel hasn't answered yet: it may be running a cell." : "Waiting for the kernel …");
+    setText(start, session.waited_ms > 3000 ? "The kernel hasn't answered yet: it may be running a cell." : "Waiting for the kernel …");
     header.update();
     tree.update(form);
     form.update();
     history.update();
-    label.element.hidden = waiting || editing.form !== null || editing.showing_history;
+    label.element.hidden = waiting || session.form !== null || session.showing_history;
     if (!label.element.hidden) label.update();
     footer.update();
-    if (formed && !editing.form && root.contains(document.activeElement)) refocus();
-    formed = editing.form;
-    setText(live, editing.notice?.text ?? "");
+    if (formed && !session.form && root.contains(document.activeElement)) refocus();
+    formed = session.form;
+    setText(live, session.notice?.text ?? "");
   }
 
-  const stop = editing.subscribe(() => {
-    setAttribute(root, "data-acting", editing.acting ? "true" : null);
+  const stop = session.subscribe(() => {
+    setAttribute(root, "data-acting", session.acting ? "true" : null);
     frame ||= requestAnimationFrame(update);
   });
   el.append(root);
@@ -149,37 +130,37 @@ export function render(el, editing) {
   return () => { stop(); cancelAnimationFrame(frame); tree.stop(); root.remove(); };
 }
 
-/** @param {Editing} editing @param {{refocus: () => void, toggleHelp: () => void}} how */
-function buildTop(editing, { refocus, toggleHelp }) {
+/** @param {EditorSession} session @param {{refocus: () => void, toggleHelp: () => void}} how */
+function buildTop(session, { refocus, toggleHelp }) {
   const version = h("strong");
   const facts = h("span", { class: "hitl-quiet" });
   const find = h("input", { type: "search", class: "hitl-search", placeholder: "Search labels", "aria-label": "Search labels", autocomplete: "off",
-    spellcheck: "false", oninput: () => editing.find(find.value) });
+    spellcheck: "false", oninput: () => session.find(find.value) });
   const button = (/** @type {string} */ name, /** @type {string} */ words) => h("button", { type: "button", class: "hitl-key-button", "data-does": name },
     capOf(name), h("span", { text: words }));
   const past = button("history", "History");
   const element = h("div", { class: "hitl-header" }, h("span", { class: "hitl-editor-title" }, version, facts),
     h("label", { class: "hitl-find" }, capOf("search"), find), h("span", { class: "hitl-about" }, button("undo", "Undo"), past,
       h("button", { type: "button", class: "hitl-key-button", onclick: () => { toggleHelp(); } }, capOf("help"), h("span", { text: "Keys" }))));
-  find.addEventListener("blur", () => { if (!find.value) editing.find(""); });
+  find.addEventListener("blur", () => { if (!find.value) session.find(""); });
   past.addEventListener("click", refocus);
 
   function update() {
-    const { tree, count: [stand, doubt], setup } = editing;
+    const { tree, count: [stand, doubt], setup } = session;
     setText(version, tree.version ? `Taxonomy, version ${tree.version}` : "Taxonomy");
     setText(facts, [many(tree.labels.length, "label"), many(stand + doubt, "answer"), doubt ? `${doubt.toLocaleString("en")} to look at again` : "",
       setup?.annotator ?? ""].filter(Boolean).join(" · "));
-    if (document.activeElement !== find && find.value !== editing.query) find.value = editing.query;
-    setAttribute(past, "aria-pressed", String(editing.showing_history));
+    if (document.activeElement !== find && find.value !== session.query) find.value = session.query;
+    setAttribute(past, "aria-pressed", String(session.showing_history));
   }
   return { element, find, update };
 }
 
-/** The tree, of which only the rows in sight are built. @param {Editing} editing */
-function buildTree(editing) {
+/** The tree, of which only the rows in sight are built. @param {EditorSession} session */
+function buildTree(session) {
   const space = h("div", { class: "hitl-tree-space", role: "presentation" });
   const element = h("div", { class: "hitl-tree", role: "tree", tabindex: "0", "aria-label": "Labels", "aria-multiselectable": "true" }, space);
-  const top = h("button", { type: "button", class: "hitl-top-drop", tabindex: "-1", text: "Put it at the top", onclick: () => { editing.put(null); } });
+  const top = h("button", { type: "button", class: "hitl-top-drop", tabindex: "-1", text: "Put it at the top level", onclick: () => { session.put(null); } });
   const own = `hitl-row-${Math.random().toString(36).slice(2)}`;
   /** @type {Map<string, ReturnType<typeof buildRow>>} */
   const built = new Map();
@@ -199,20 +180,20 @@ function buildTree(editing) {
     const id = row?.dataset.label;
     if (!id || /** @type {HTMLElement} */ (event.target).closest("input")) return;
     element.focus({ preventScroll: true });
-    if (/** @type {HTMLElement} */ (event.target).closest(".hitl-twist")) return editing.toggle(id);
-    if (event.shiftKey) return editing.go(id, { extend: true });
-    if (event.ctrlKey || event.metaKey) return editing.go(id, { toggle: true });
-    editing.selected.clear();
-    editing.go(id);
+    if (/** @type {HTMLElement} */ (event.target).closest(".hitl-twist")) return session.toggle(id);
+    if (event.shiftKey) return session.go(id, { extend: true });
+    if (event.ctrlKey || event.metaKey) return session.go(id, { toggle: true });
+    session.selected.clear();
+    session.go(id);
   });
   element.addEventListener("dblclick", (event) => {
     const id = rowOf(event.target)?.dataset.label;
-    if (id && !/** @type {HTMLElement} */ (event.target).closest(".hitl-twist, input")) editing.begin("rename", { ids: [id], inline: true });
+    if (id && !/** @type {HTMLElement} */ (event.target).closest(".hitl-twist, input")) session.begin("rename", { ids: [id], inline: true });
   });
   element.addEventListener("dragstart", (event) => {
     const id = rowOf(event.target)?.dataset.label;
     if (!id || !event.dataTransfer) return;
-    dragged = editing.selected.has(id) ? editing.about : [id];
+    dragged = session.selected.has(id) ? session.about : [id];
     event.dataTransfer.setData(DRAGGED, dragged.join("\n"));
     event.dataTransfer.effectAllowed = "move";
     top.classList.add("hitl-offered");
@@ -231,7 +212,7 @@ function buildTree(editing) {
     event.preventDefault();
     event.stopPropagation();
     const id = place === top ? null : rowOf(event.target)?.dataset.label;
-    if (id !== undefined && dragged.length) editing.drop(dragged, id);
+    if (id !== undefined && dragged.length) session.drop(dragged, id);
     settle();
   });
   element.addEventListener("dragend", () => settle());
@@ -244,12 +225,12 @@ function buildTree(editing) {
 
   /** @param {boolean} all also the rows that are there already */
   function draw(all) {
-    const { rows } = editing;
+    const { rows } = session;
     const from = Math.max(0, Math.floor(element.scrollTop / HIGH) - SPARE);
     const to = Math.min(rows.length, Math.ceil((element.scrollTop + (element.clientHeight || 480)) / HIGH) + SPARE);
     const seen = new Map(rows.slice(from, to).map((row, i) => [row.label.label_id, { row, at: from + i }]));
     // The row in focus is always there: assistive technology is pointed at it.
-    const at = editing.at;
+    const at = session.at;
     if (at >= 0 && !seen.has(rows[at].label.label_id)) seen.set(rows[at].label.label_id, { row: rows[at], at });
     for (const [id, row] of built) if (!seen.has(id)) { row.element.remove(); built.delete(id); }
     space.style.height = `${rows.length * HIGH}px`;
@@ -257,28 +238,28 @@ function buildTree(editing) {
       let parts = built.get(id);
       if (parts && !all) continue;
       if (!parts) {
-        parts = buildRow(editing, `${own}-${place}-${id.replace(/[^\w-]/g, "_")}`, () => form?.submit());
+        parts = buildRow(session, `${own}-${place}-${id.replace(/[^\w-]/g, "_")}`, () => form?.submit());
         built.set(id, parts);
         space.append(parts.element);
       }
       parts.element.style.top = `${place * HIGH}px`;
       parts.update(row);
     }
-    setAttribute(element, "aria-activedescendant", built.get(editing.focus ?? "")?.element.id ?? null);
-    editing.want([...seen.keys()]);
+    setAttribute(element, "aria-activedescendant", built.get(session.focus ?? "")?.element.id ?? null);
+    session.want([...seen.keys()]);
   }
 
   /** @param {{submit: () => void}} its */
   function update(its) {
     form = its;
-    const at = editing.at;
-    if (editing.focus !== focused && at >= 0) {
+    const at = session.at;
+    if (session.focus !== focused && at >= 0) {
       const [above, below] = [at * HIGH, (at + 1) * HIGH - element.clientHeight];
       if (element.scrollTop > above) element.scrollTop = above;
       else if (element.scrollTop < below) element.scrollTop = below;
     }
-    focused = editing.focus;
-    top.classList.toggle("hitl-offered", editing.cut.length > 0 || dragged.length > 0);
+    focused = session.focus;
+    top.classList.toggle("hitl-offered", session.cut.length > 0 || dragged.length > 0);
     draw(true);
   }
   const watcher = new ResizeObserver(() => draw(false));
@@ -286,15 +267,15 @@ function buildTree(editing) {
   return { element, top, update, page, stop: () => watcher.disconnect() };
 }
 
-/** @param {Editing} editing @param {string} id @param {() => void} submit */
-function buildRow(editing, id, submit) {
+/** @param {EditorSession} session @param {string} id @param {() => void} submit */
+function buildRow(session, id, submit) {
   const twist = h("span", { class: "hitl-twist", "aria-hidden": "true" });
   const dot = h("span", { class: "hitl-swatch", "aria-hidden": "true" });
   const name = h("span", { class: "hitl-name" });
   const key = h("kbd", { class: "hitl-cap" });
   const definition = h("span", { class: "hitl-row-definition" });
   const box = h("input", { type: "text", class: "hitl-rename", "aria-label": "New name", autocomplete: "off", spellcheck: "false",
-    oninput: () => editing.fill({ to: box.value }), onkeydown: (/** @type {KeyboardEvent} */ event) => {
+    oninput: () => session.fill({ to: box.value }), onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "Enter") { event.preventDefault(); submit(); }
     } });
   const pictures = h("span", { class: "hitl-row-pictures", "aria-hidden": "true" });
@@ -308,7 +289,7 @@ function buildRow(editing, id, submit) {
 
   /** @param {Row} row */
   function update({ label, level, size, place, open }) {
-    const { focus, selected, form, counts } = editing;
+    const { focus, selected, form, counts } = session;
     const mine = label.label_id;
     element.dataset.label = mine;
     element.style.setProperty("--hitl-level", String(Math.min(level, 12) - 1));
@@ -318,7 +299,7 @@ function buildRow(editing, id, submit) {
     setAttribute(element, "aria-expanded", open === null ? null : String(open));
     setAttribute(element, "aria-selected", String(selected.has(mine)));
     element.classList.toggle("hitl-focused", mine === focus);
-    element.classList.toggle("hitl-cut", editing.cut.includes(mine));
+    element.classList.toggle("hitl-cut", session.cut.includes(mine));
     element.classList.toggle("hitl-inner", open !== null);
     setText(twist, open === null ? "" : open ? "▾" : "▸");
     dot.style.background = label.colour ?? "transparent";
@@ -338,8 +319,8 @@ function buildRow(editing, id, submit) {
     doubt.hidden = !d;
     setAttribute(element, "aria-label", [label.name, label.key ? `key ${label.key}` : "", many(s, "answer"), d ? `${d} in doubt` : "",
       label.definition ?? ""].filter(Boolean).join(", "));
-    const examples = (editing.examples.get(mine) ?? []).filter((e) => !e.against && e.picture).slice(0, PICTURES);
-    if (drawn !== (drawn = editing.examples.get(mine))) pictures.replaceChildren(...examples.map((example) => {
+    const examples = (session.examples.get(mine) ?? []).filter((e) => !e.against && e.picture).slice(0, PICTURES);
+    if (drawn !== (drawn = session.examples.get(mine))) pictures.replaceChildren(...examples.map((example) => {
       const canvas = h("canvas", { class: "hitl-thumb", width: SIDE * 2, height: SIDE * 2 });
       drawSmall(canvas, example.picture);
       return canvas;
@@ -349,8 +330,8 @@ function buildRow(editing, id, submit) {
   return { element, update };
 }
 
-/** Every edit, the latest first, and what takes it back. @param {Editing} editing */
-function buildHistory(editing) {
+/** Every edit, the latest first, and what takes it back. @param {EditorSession} session */
+function buildHistory(session) {
   const list = h("ol", { class: "hitl-history-list" });
   const element = h("section", { class: "hitl-history", "aria-label": "History" }, h("h3", { class: "hitl-form-title", text: "History" }), list);
   /** @type {unknown} */
@@ -358,11 +339,11 @@ function buildHistory(editing) {
   let acting = false;
 
   function update() {
-    element.hidden = !editing.showing_history || editing.form !== null;
-    if (element.hidden || (drawn === editing.history && acting === Boolean(editing.acting))) return;
-    drawn = editing.history;
-    acting = Boolean(editing.acting);
-    list.replaceChildren(...editing.history.map((past) => {
+    element.hidden = !session.showing_history || session.form !== null;
+    if (element.hidden || (drawn === session.history && acting === Boolean(session.acting))) return;
+    drawn = session.history;
+    acting = Boolean(session.acting);
+    list.replaceChildren(...session.history.map((past) => {
       const at = new Date(past.at);
       const when = Number.isNaN(at.getTime()) ? "" : at.toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
       const state = past.reverted_by !== null ? `undone by version ${past.reverted_by}` : past.reverts !== null ? `undoes version ${past.reverts}` : "";
@@ -370,20 +351,20 @@ function buildHistory(editing) {
         h("div", {}, h("p", { class: "hitl-history-prose", text: past.prose }), past.why ? h("p", { class: "hitl-why", text: `“${past.why}”` }) : null,
           h("p", { class: "hitl-quiet", text: [past.annotator, when, state].filter(Boolean).join(" · ") })),
         past.reverted_by === null && past.version > 1 ? h("button", { type: "button", class: "hitl-undo", "aria-label": `Undo version ${past.version}: ${past.prose}`,
-          text: "Undo", onclick: () => editing.undo(past.edit_id) }) : null);
+          text: "Undo", onclick: () => session.undo(past.edit_id) }) : null);
     }));
-    if (!editing.history.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "Nothing was changed yet." }));
+    if (!session.history.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "No changes yet." }));
   }
   return { element, update };
 }
 
-/** @param {Editing} editing */
-function buildBottom(editing) {
+/** @param {EditorSession} session */
+function buildBottom(session) {
   const notice = h("span", { class: "hitl-notice" });
   const element = h("div", { class: "hitl-footer" }, notice);
 
   function update() {
-    const { notice: word, closed, gone, trouble, waited_ms, selected } = editing;
+    const { notice: word, closed, gone, trouble, waited_ms, selected } = session;
     const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again; what you typed stays here."
       : waited_ms > 3000 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1000)} s: it may be running a cell. What you typed stays here.`
         : trouble ?? word?.text ?? (selected.size > 1 ? `${selected.size} labels selected.` : ""));

@@ -1,9 +1,9 @@
 // @ts-check
-// Which rows does a tree of labels show, and where do keys lead in it? Values and functions, without a browser.
+// The rows of a tree of labels, and where keys lead in it. Values and functions, without a browser.
 
-import { plain } from "./labels.js";
+import { plain } from "../labels.js";
 
-/** @typedef {import("./editor.d.ts").Node} Node */
+/** @typedef {import("./types.d.ts").Node} Node */
 /** @typedef {{label: Node, level: number, size: number, place: number, open: boolean | null}} Row
  * `place` of `size` siblings, from 1 on; `open` is null where nothing lies under the label */
 
@@ -33,7 +33,7 @@ export class Tree {
   /** The labels right under this one; under null those at the top. @param {string | null} id @returns {Node[]} */
   children(id) { return this.under.get(id) ?? []; }
 
-  /** May it be an answer? @param {string} id */
+  /** Whether it may be an answer. @param {string} id */
   answers(id) { return this.inner_answers || !this.under.has(id); }
 
   /** The labels above this one, the top first. @param {string} id @returns {Node[]} */
@@ -43,7 +43,7 @@ export class Tree {
     return found.reverse();
   }
 
-  /** Does the one lie somewhere under the other? @param {string} id @param {string} other */
+  /** Whether one lies somewhere under the other. @param {string} id @param {string} other */
   isUnder(id, other) { return this.above(id).some((label) => label.label_id === other); }
 
   /** @param {string} id */

@@ -1,0 +1,730 @@
+// @ts-check
+// The state of the card, and what happens on a key.
+
+import { assignKeys, bind, clashes } from "../keys.js";
+import { Brush } from "./brush.js";
+import { Draft, flagName } from "./draft.js";
+import { Extras } from "./extras.js";
+import { DraftStore } from "./drafts.js";
+import { newId } from "../outbox.js";
+import { Parts } from "./parts.js";
+import { decodeAhead, release } from "../pictures.js";
+import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
+import { MapDisplay, mapKey } from "./display.js";
+import { Session } from "../session.js";
+import { Tally } from "./tally.js";
+
+/** @typedef {import("./types.d.ts").Act} Act */
+/** @typedef {import("./types.d.ts").CardReady} CardReady */
+/** @typedef {import("./types.d.ts").Item} Item */
+/** @typedef {import("./types.d.ts").Labels} Labels */
+/** @typedef {import("./types.d.ts").Past} Past */
+/** @typedef {import("./types.d.ts").Push} Push */
+/** @typedef {import("./types.d.ts").Reply} Reply */
+/** @typedef {import("./types.d.ts").Saliency} Saliency */
+/** @typedef {import("./types.d.ts").Seen} Seen */
+/** @typedef {import("./types.d.ts").Surroundings} Surroundings */
+/** @typedef {import("../types.d.ts").Label} Label */
+/** @typedef {{verdict: import("./types.d.ts").Verdict, label_id: string | null, words: string}} Choice */
+/** @typedef {{value: number, source: "given" | "carried"}} Certainty */
+
+const LOW = 6; // items left when more are asked for
+const MORE_MS = 2000;
+const QUIET_MS = 1000; // without a key for so long, no finger is about to press
+const RECENT = 12; // labels used lately
+const TOUCHES = 8; // decisions whose pictures stay decoded
+
+/** @extends {Session<CardReady, Act>} */
+export class CardSession extends Session {
+  /** @param {Surroundings} around */
+  constructor(around) {
+    super(around, around.storage);
+    /** @type {Surroundings} */
+    this.around = around;
+    this.queue = new Queue();
+    this.drafts = new DraftStore(around.storage, around.now);
+    this.extras = new Extras(around, { queue: this.queue, changed: () => this.changed(false), say: (text, bad) => this.say(text, bad) });
+    /** @type {Map<string, Label>} */
+    this.labels = new Map();
+    /** label_id -> key @type {Map<string, string>} */
+    this.keys = new Map();
+    /** Every key that a label ever had here: none goes to another label. @type {Map<string, string>} */
+    this.given = new Map();
+    /** The card's own keys: key -> action @type {Map<string, string>} */
+    this.bindings = new Map();
+    /** @type {Certainty | null} */
+    this.certainty = null;
+    this.draft = new Draft();
+    this.brush = new Brush();
+    /** A choice that waits for a certainty. @type {Choice | null} */
+    this.asking = null;
+    /** The next label is a best guess. */
+    this.guessing = false;
+    /** The label that arrows went to; without one the suggestion is in focus. @type {string | null} */
+    this.pointed = null;
+    /** The label that the one in focus is held against: why this one and not that? @type {string | null} */
+    this.rival = null;
+    /** The label that the mouse is over, or that a search has marked: explained, but not what Enter takes. @type {string | null} */
+    this.peeked = null;
+    /** The past decision that is on the screen, and what the screen held before. @type {{past: Past, item: Item, certainty: Certainty | null, draft: Draft} | null} */
+    this.revising = null;
+    /** label_ids, the last used first @type {string[]} */
+    this.recent = [];
+    this.display = new MapDisplay();
+    this.tally = new Tally();
+    /** @type {string | null} */
+    this.end = null;
+    /** The card's own code failed. @type {string | null} */
+    this.crashed = null;
+    /** The notice tells of something that couldn't be stored for a while. */
+    this.troubled = false;
+    this.named = false;
+    this.naming = false;
+    this.more_at = -Infinity;
+    /** @type {Set<string>} */
+    this.mine = new Set();
+    /** How many pixels of the screen an item's longer side can have. */
+    this.side = Infinity;
+    /** The item on the screen, where it was decided in another tab. @type {string | null} */
+    this.elsewhere = null;
+    this.touched_at = -Infinity;
+  }
+
+  // What the card shows
+
+  get item() { return this.revising?.item ?? this.queue.current; }
+  get needs_name() { return Boolean(this.setup?.annotator_is_default) && !this.named; }
+
+  /** The suggestion that the person can see. @returns {[string, number] | null} */
+  get suggestion() {
+    const item = this.item;
+    if (!item?.suggestion || item.blind || item.broken || !this.labels.has(item.suggestion)) return null;
+    return item.probs.find(([id]) => id === item.suggestion) ?? null;
+  }
+
+  /** The label that Enter takes. @returns {Label | undefined} */
+  get focused() { return this.labels.get(this.pointed ?? this.suggestion?.[0] ?? ""); }
+
+  /** The label whose meaning is shown. @returns {Label | undefined} */
+  get explained() { return this.labels.get(this.peeked ?? "") ?? this.focused; }
+
+  /** The map that the person can see. @returns {Saliency | null} */
+  get saliency() {
+    const map = this.display.of(this.item, this.pointed, this.against);
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id)) ? map : null; // else its label was retired meanwhile
+  }
+
+  /** The label that the map holds the one in focus against. @returns {string | null} */
+  get against() { return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null; }
+
+  /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
+  get face() {
+    if (this.closed) return "closed";
+    if (!this.setup || this.naming) return "start";
+    if (this.needs_name) return "name";
+    if (this.item) return this.item.fetching ? "fetch" : null;
+    return this.end === "enough" || this.end === "empty" ? this.end : "wait";
+  }
+
+  // What the kernel says
+
+  /** A handshake: one that arrives after a later one changes nothing. */
+  greeting() { return { ...super.greeting(), have: this.#have() }; }
+
+  /** @param {Reply} reply */
+  reply(reply) {
+    this.link.answered();
+    if (reply.kind === "ready") this.#ready(reply);
+    else if (reply.kind === "stored") this.#stored(reply.decision_id);
+    else if (reply.kind === "rejected") this.#rejected(reply);
+    this.link.flush();
+    this.#ask();
+    this.changed(false);
+  }
+
+  /** @param {string} decision_id */
+  #stored(decision_id) {
+    this.outbox.settle(decision_id);
+    if (this.troubled && !this.pending) { this.notice = null; this.troubled = false; }
+  }
+
+  /** @param {CardReady} setup */
+  #ready(setup) {
+    const { setup: former } = this;
+    if (former && (former.annotator !== setup.annotator || former.project_id !== setup.project_id)) {
+      for (const item of this.queue.items) release(item);
+      this.queue.clear();
+      this.revising = null;
+      this.more_at = -Infinity;
+    }
+    this.setup = setup;
+    this.naming = false;
+    this.bindings = bind(setup.keys);
+    this.#name(setup.taxonomy);
+    const [clash] = clashes(setup.taxonomy.labels, this.bindings);
+    if (clash) this.notice = { bad: false, text: `${clash.label.name} can't have the key ${clash.key}: the card uses it (${
+      clash.action.replaceAll("_", " ")}). wb.review(keys={"${clash.action}": ...}) frees it.` };
+    this.tally.take(setup.progress);
+    this.display.methods = setup.methods;
+    this.outbox.open(setup.project_id, this.around.base, setup.annotator);
+    this.drafts.open(setup.project_id, this.around.base, setup.annotator);
+    for (const id of this.outbox.entries.keys()) this.mine.add(id);
+    // What was pushed before it was known which answers are on their way.
+    this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
+    this.link.restart();
+    this.#restoreDraft();
+    if (this.item?.fetching) this.#fetch(this.item.item_id);
+  }
+
+  /** @param {Labels} taxonomy */
+  #name(taxonomy) {
+    this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
+    this.keys = assignKeys(taxonomy.labels, this.given, this.bindings);
+    for (const [label_id, key] of this.keys) this.given.set(label_id, key);
+    this.extras.examples.clear();
+    if (this.setup) this.setup = { ...this.setup, taxonomy };
+  }
+
+  /** @param {import("./types.d.ts").Rejected} reply */
+  #rejected({ decision_id, item_id, reason, again }) {
+    // Replies reach every tab; this one is about another's act.
+    if (decision_id && !this.mine.has(decision_id)) return;
+    this.notice = { text: reason, bad: true };
+    if (item_id) {
+      if (this.revising?.item.item_id === item_id) this.#leave();
+      this.queue.items = this.queue.items.filter((item) => !(item.fetching && item.item_id === item_id));
+    }
+    if (!decision_id) { this.naming = false; return; }
+    if (again) {
+      this.troubled = true;
+      return this.link.postpone(decision_id, reason);
+    }
+    const act = this.outbox.settle(decision_id);
+    if (act?.kind !== "decide") return;
+    const item = this.queue.bringBack(decision_id);
+    if (item) item.rejection = reason;
+  }
+
+  /** @param {Push} push @param {ArrayBufferView[]} buffers */
+  push(push, buffers) {
+    if (this.extras.take(push, buffers)) return;
+    this.status(push);
+    const { item } = this;
+    if (push.kind === "item") this.#arrived({ ...push.item, bytes: buffers[0], maps: {} }, Boolean(push.again));
+    else if (push.kind === "map") {
+      const bytes = buffers[0];
+      const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+      for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
+        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
+      }
+      if (push.item_id !== item?.item_id) return;
+    } else if (push.kind === "segments") this.#split(push, buffers[0]);
+    else if (push.kind === "drop") {
+      if (!push.decision_id || !this.mine.has(push.decision_id)) {
+        this.queue.drop(push.item_ids, push.keep);
+        const { current } = this.queue;
+        if (push.decision_id && current && push.item_ids.includes(current.item_id)) this.elsewhere = current.item_id;
+        this.#leaveToOthers();
+      }
+    } else if (push.kind === "progress") {
+      if (this.setup) this.setup = { ...this.setup, progress: push.progress };
+      if (!this.pending) this.tally.take(push.progress);
+    } else if (push.kind === "past") {
+      this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
+      for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
+    } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+    else if (push.kind === "end") this.end = push.reason;
+    this.#decode();
+    // What comes for later items changes nothing that can be seen.
+    if (push.kind !== "item" || this.item !== item) this.changed(false);
+  }
+
+  /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
+  #arrived(item, again) {
+    this.trouble = null;
+    if (item.item_id === this.elsewhere) this.elsewhere = null; // asked again
+    if (!again) {
+      if (!this.outbox.holds(item.item_id)) this.queue.push(item);
+      if (this.queue.current === item) this.#restoreDraft();
+      this.end = null;
+      return;
+    }
+    if (this.revising?.item.item_id === item.item_id) {
+      const { past } = this.revising;
+      past.item = this.revising.item = { ...item, blind: isHidden(past) };
+    }
+    const asked = this.queue.find(item.item_id);
+    if (asked?.fetching) this.queue.push({ ...item, blind: asked.blind, chosen_by: asked.chosen_by });
+  }
+
+  /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
+  #leaveToOthers() {
+    if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
+    if (this.queue.current?.item_id === this.elsewhere) {
+      this.queue.drop([this.elsewhere], 0);
+      this.drafts.drop(this.elsewhere);
+      this.draft = new Draft();
+      this.#restoreDraft();
+      this.#decode();
+      this.say("The last item was decided in another tab.");
+    }
+    this.elsewhere = null;
+  }
+
+  /** To be called a few times a second. */
+  tick() {
+    super.tick();
+    this.keepDraft();
+    this.#leaveToOthers();
+    this.#ask();
+  }
+
+  /** Keeps the draft over a reload, until the item is decided. */
+  keepDraft() {
+    const { item } = this;
+    if (item && !this.face && !this.revising) this.drafts.put(item.item_id, this.draft);
+  }
+
+  /** The page goes. */
+  leave() { this.keepDraft(); }
+
+  /** Restores the draft of the item on the screen, from before the page was reloaded. */
+  #restoreDraft() {
+    const { current } = this.queue;
+    if (!current || this.revising || !this.setup || !this.draft.empty) return;
+    const draft = current.draft ?? this.drafts.draft(current.item_id);
+    if (!draft) return;
+    this.draft = draft;
+    this.notice = { bad: false, text: "Your flags and note for this item are here again." };
+  }
+
+  /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
+  crash(error) {
+    this.crashed = error instanceof Error ? error.message : String(error);
+    console.error("hitl_widgets:", error);
+  }
+
+  // What the person does
+
+  /** Enter: the label in focus, which is the visible suggestion unless the person moved on. */
+  accept() {
+    if (!this.item) return;
+    if (this.asking && this.certainty?.source === "given") return this.#decide(this.asking);
+    if (!this.focused) return this.say("No suggestion is shown for this item: choose a label.", true);
+    this.choose(this.focused.label_id);
+  }
+
+  /** @param {string} label_id */
+  choose(label_id) {
+    const label = this.labels.get(label_id);
+    if (!this.item || !label) return;
+    if (this.guessing) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}` });
+    const seen = this.suggestion;
+    const verdict = !seen ? "answer" : seen[0] === label_id ? "accept" : "correct";
+    const done = { accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict];
+    this.#choice({ verdict, label_id, words: `${done} ${label.name}` });
+  }
+
+  /** The label with this key, if there is one. @param {string} key */
+  press(key) {
+    for (const [label_id, of] of this.keys) if (of === key) return this.choose(label_id);
+  }
+
+  unsure() { this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" }); }
+
+  /** Unsure, with the label that comes next. */
+  guess() {
+    if (!this.item || this.face) return;
+    this.guessing = !this.guessing;
+    this.say(this.guessing ? "Unsure: which label is your best guess?" : "Not decided yet.");
+  }
+
+  skip() {
+    if (this.revising) return this.say("A decision that is revised can't be skipped: choose, or leave with Esc.", true);
+    this.#choice({ verdict: "skip", label_id: null, words: "Skipped" });
+  }
+
+  /** The item itself is no good, or marked otherwise: on without a label. */
+  flag() {
+    if (!this.item || this.face) return;
+    if (!this.draft.flags.size) this.draft.flags.add("bad_data");
+    this.#choice({ verdict: "unsure", label_id: null, words: `Flagged: ${[...this.draft.flags].map(flagName).join(", ").toLowerCase()}` });
+  }
+
+  /** @param {string} flag */
+  toggleFlag(flag) {
+    if (this.item && !this.face) this.say(this.draft.flag(flag));
+  }
+
+  /** @param {import("./types.d.ts").Reason} reason */
+  judge(reason) {
+    if (!this.item || this.face) return;
+    if (!this.saliency && this.draft.reason !== reason) return this.say("No map is shown, so there is no reason to judge.");
+    this.say(this.draft.judge(reason));
+  }
+
+  /** The brush in hand: for what is wrong, for what is missing, or none. */
+  nextBrush() {
+    const { item } = this;
+    if (!item?.width || this.face || item.broken) return;
+    if (item.blind) return this.say("This item is shown blind: there is no reason to mark.");
+    this.say(this.brush.next(item, this.draft));
+    this.#wantParts();
+  }
+
+  /** The brush marks whole parts of the item, or spots again. */
+  nextTool() {
+    const { brush, item } = this;
+    if (!brush.kind || !item) return;
+    brush.in_parts = !brush.in_parts;
+    if (item.parts === null) item.parts = undefined; // they never came: asked for again
+    this.say(brush.in_parts ? "The brush marks whole parts" : "The brush marks spots");
+    this.#wantParts();
+  }
+
+  /** The parts of the item come from the kernel when they are first wanted. */
+  #wantParts() {
+    const { item, brush } = this;
+    if (!item || !brush.kind || !brush.in_parts) return;
+    if (item.parts) brush.part = item.parts.at(0.5, 0.5);
+    if (item.parts !== undefined) return;
+    item.parts = null;
+    this.extras.ask({ kind: "segments", item_id: item.item_id });
+  }
+
+  /** @param {Extract<Push, {kind: "segments"}>} push @param {ArrayBufferView | undefined} bytes */
+  #split({ item_id, width, height, problem }, bytes) {
+    const cells = bytes && new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+    const parts = cells && cells.length === width * height ? new Parts(width, height, cells) : undefined;
+    for (const of of [this.queue.find(item_id), this.revising?.item]) if (of?.item_id === item_id) of.parts = parts;
+    if (this.item?.item_id !== item_id || !this.brush.in_parts) return;
+    if (parts) this.brush.part = parts.at(0.5, 0.5);
+    else {
+      this.brush.in_parts = false;
+      this.notice = { bad: true, text: `This item has no parts to mark: ${problem ?? "none came"}` };
+    }
+  }
+
+  /** Something is done with the brush. @param {(brush: Brush, item: Item, draft: Draft) => void} step */
+  withBrush(step) {
+    if (!this.item || !this.brush.kind) return;
+    step(this.brush, this.item, this.draft);
+    this.changed();
+  }
+
+  /** @param {string} note */
+  write(note) {
+    this.draft.note = note;
+    this.changed();
+  }
+
+  /** @param {Choice} choice */
+  #choice(choice) {
+    if (!this.item || this.face) return;
+    this.touched_at = this.around.now();
+    const policy = this.setup?.certainty ?? "keep";
+    const given = this.certainty?.source === "given";
+    const asks = policy === "ask" ? choice.verdict !== "skip" : policy === "unsure_only" && choice.verdict === "unsure";
+    if (asks && !given) {
+      this.asking = choice;
+      return this.say(`${choice.words}: how sure are you, from 0 to 10?`);
+    }
+    this.#decide(choice);
+  }
+
+  /** @param {number} value 0 to 10 */
+  rate(value) {
+    if (!this.item || this.face) return;
+    this.touched_at = this.around.now();
+    this.certainty = { value, source: "given" };
+    if (this.asking) return this.#decide(this.asking);
+    this.say(`Certainty ${value}`);
+  }
+
+  /** @param {1 | -1} by */
+  nudge(by) {
+    if (!this.item || this.face) return;
+    const value = Math.max(0, Math.min(10, (this.certainty?.value ?? 5) + by));
+    this.certainty = { value, source: "given" };
+    this.say(this.asking ? `${this.asking.words}: certainty ${value}, Enter decides` : `Certainty ${value}`);
+  }
+
+  /** @returns {boolean} whether there was something to leave */
+  escape() {
+    if (this.brush.kind) {
+      this.brush.kind = null;
+      this.say("The brush is put away");
+      return true;
+    }
+    const open = this.asking !== null || this.guessing || this.revising !== null;
+    if (this.revising) this.say("Nothing was changed.");
+    else if (this.asking || this.guessing) this.say("Not decided yet.");
+    this.#leave();
+    this.asking = null;
+    this.guessing = false;
+    if (open) this.changed();
+    return open;
+  }
+
+  undo() {
+    if (this.closed || this.needs_name) return;
+    if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
+    if (this.brush.kind || this.asking || this.guessing || this.revising) { this.escape(); return; }
+    const before = this.queue.current;
+    const last = this.queue.undo();
+    if (!last) return this.say("Nothing to undo here.");
+    const retract = this.#act("retract", last.item_id);
+    this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
+    if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
+    this.pointed = this.rival = null;
+    if (!last.former && last.item) last.item.shown_at = undefined;
+    // What was said beside the label is on the screen again with the item.
+    if (this.queue.current !== before) {
+      if (before) before.draft = this.draft;
+      this.draft = new Draft(last);
+    }
+    this.say(`Undone: ${this.wordsOf(last)}${last.former ? `. ${this.wordsOf(last.former.past)} is your answer again` : ""}`);
+    this.link.flush();
+    if (this.queue.current?.fetching) this.#fetch(last.item_id);
+    this.#decode();
+  }
+
+  /** A past decision in words. @param {Past} past */
+  wordsOf({ verdict, label_id, label }) {
+    const name = label_id ? this.labels.get(label_id)?.name ?? label ?? label_id : null;
+    return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `perhaps ${name}` : name;
+  }
+
+  /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
+  step(by) {
+    const { past } = this.queue;
+    const at = this.revising ? past.indexOf(this.revising.past) : past.length;
+    const to = Math.max(0, at + by);
+    if (to < past.length) this.revise(past[to]);
+    else if (this.revising) this.escape();
+  }
+
+  /** Show a past decision, to be revised. @param {Past} past */
+  revise(past) {
+    if (this.closed || this.needs_name || !this.setup || !this.queue.past.includes(past)) return;
+    const before = this.revising ?? { certainty: this.certainty, draft: this.draft };
+    const item = past.item ?? { item_id: past.item_id, chosen_by: REVISION, blind: isHidden(past), height: 0, width: 0, probs: [],
+      maps: {}, fetching: true };
+    item.blind = isHidden(past);
+    item.shown_at = undefined;
+    this.revising = { past, item, certainty: before.certainty, draft: before.draft };
+    this.draft = new Draft(past);
+    this.certainty = past.certainty === null ? null : { value: past.certainty, source: past.certainty_source ?? "carried" };
+    this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
+    this.rival = null;
+    this.asking = null;
+    this.guessing = past.verdict === "unsure" && this.pointed !== null;
+    this.brush.kind = null;
+    // A blind item came without its map; one from before this page opened must come anew.
+    if (item.fetching || (past.hidden && !item.blind && !Object.keys(item.maps).length)) this.#fetch(item.item_id);
+    this.#decode();
+    this.say(`You answered: ${this.wordsOf(past)}. Choose again to revise it; Esc goes back.`);
+  }
+
+  #leave() {
+    if (!this.revising) return;
+    ({ certainty: this.certainty, draft: this.draft } = this.revising);
+    this.revising = null;
+    this.pointed = this.rival = null;
+  }
+
+  /** The next label comes into focus. @param {1 | -1} by */
+  point(by) {
+    if (!this.item || this.face) return;
+    const order = this.order;
+    if (!order.length) return;
+    const at = order.indexOf(this.focused?.label_id ?? "");
+    this.pointed = order[at < 0 ? (by > 0 ? 0 : order.length - 1) : (at + by + order.length) % order.length];
+    this.#wantMap();
+    this.changed();
+  }
+
+  /** Compares the label in focus with the suggestion, and the suggestion with the next best; again, the map is for the label
+   * in focus alone. */
+  oppose() {
+    this.#look(() => {
+      const { focused, suggestion } = this;
+      const other = focused?.label_id === suggestion?.[0] ? this.order.find((id) => id !== focused?.label_id) : suggestion?.[0];
+      const rival = this.rival === null ? this.labels.get(other ?? "") : undefined;
+      this.rival = rival?.label_id ?? null;
+      this.notice = { bad: false, text: !focused || !suggestion || !other ? "There is no other label to compare this one with."
+        : rival ? `Why ${focused.name}, and not ${rival.name}?` : `Why ${focused.name}?` };
+      this.#wantMap();
+    });
+  }
+
+  /** Asks for the map of the label in focus. */
+  #wantMap() {
+    const { item, against, display: { on, method } } = this;
+    const target = this.pointed ?? item?.suggestion;
+    if (!on || !method || !target || !item?.suggestion || item.blind || item.broken) return;
+    const key = mapKey(item, method, target, against);
+    if (key === method || item.maps[key]) return; // the suggestion's own maps come by themselves
+    const asked = { method, target, ...(against === null ? {} : { against }) };
+    item.maps[key] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
+    this.extras.ask({ kind: "map", item_id: item.item_id, ...asked });
+  }
+
+  /** @param {string | null} label_id */
+  peek(label_id) {
+    if (this.peeked === label_id) return;
+    this.peeked = label_id;
+    this.changed();
+  }
+
+  /** What an earlier answer to this item may mean now. @returns {string[]} */
+  get candidates() { return this.item?.candidates?.filter((id) => this.labels.has(id)) ?? []; }
+
+  /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
+  get order() {
+    const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
+    return [...new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
+  }
+
+  /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
+  #look(change) {
+    if (!this.display.methods.length) return this.say("No saliency map was asked for.");
+    if (this.item?.blind) return this.say("This item is shown blind: its map is hidden too.");
+    change();
+    this.changed();
+  }
+
+  toggleMap() { this.#look(() => { this.display.toggle(); this.#wantMap(); }); }
+
+  /** @param {"method" | "mode"} what */
+  nextMap(what) { this.#look(() => { this.display.next(what); this.#wantMap(); }); }
+
+  /** @param {number} by */
+  fade(by) { this.#look(() => this.display.fade(by)); }
+
+  /** @param {string | null} name null: go on under the default one */
+  name(name) {
+    if (name === null) this.named = true;
+    else {
+      // Nothing can be decided until the kernel knows: it would carry the former name.
+      this.naming = true;
+      this.link.hello(() => ({ kind: "name", annotator: name }));
+    }
+    this.changed();
+  }
+
+  /** The item is looked at more closely than its picture allows: it comes in full. */
+  sharpen() {
+    const { item } = this;
+    if (!item?.small || !this.around.decode) return;
+    item.small = false;
+    this.around.decode(item).then((picture) => {
+      if (!item.picture) return;
+      release(item);
+      item.picture = picture;
+      this.changed(false);
+    }, () => { /* it stays as it is */ });
+  }
+
+  /** A picture of the current item is on the screen. */
+  painted() {
+    if (this.item && this.item.shown_at === undefined) this.item.shown_at = this.around.now();
+  }
+
+  // How a decision is made
+
+  /** @param {Choice} choice */
+  #decide({ verdict, label_id, words }) {
+    const { item, revising } = this;
+    if (!item || this.face) return;
+    this.asking = null;
+    this.guessing = false;
+    this.brush.kind = null;
+    const rated = verdict !== "skip" ? this.certainty : null;
+    /** @type {import("./types.d.ts").Decide} */
+    const act = { ...this.#act("decide", item.item_id), kind: "decide", verdict, label_id, ...this.draft.said,
+      certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source) };
+    // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
+    this.outbox.put(act);
+    const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
+    if (revising) this.queue.revise(revising.past, past);
+    else this.queue.decide(past);
+    if (revising) this.#leave();
+    else {
+      if (verdict !== "skip") this.tally.add(1, this.around.now());
+      this.drafts.drop(item.item_id);
+      this.draft = new Draft();
+      this.#restoreDraft();
+      this.pointed = this.rival = null;
+      if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
+    }
+    if (label_id) this.#used(label_id);
+    item.rejection = undefined;
+    if (!this.item?.picture) this.#decode();
+    this.say(words);
+    // The next item is on the screen first. (What was decided is in the storage already.)
+    this.#soon(() => {
+      this.link.flush();
+      this.#ask();
+      this.#decode();
+    });
+  }
+
+  /** @param {() => void} step */
+  #soon(step) {
+    if (this.around.soon) this.around.soon(step);
+    else step();
+  }
+
+  /** @param {string} label_id */
+  #used(label_id) { this.recent = [label_id, ...this.recent.filter((id) => id !== label_id)].slice(0, RECENT); }
+
+  /** @template {"decide" | "retract"} K @param {K} kind @param {string} item_id */
+  #act(kind, item_id) {
+    const decision_id = newId();
+    this.touched_at = this.around.now();
+    this.mine.add(decision_id);
+    return { kind, decision_id, item_id, acted_at: this.around.instant(), annotator: this.setup?.annotator ?? "" };
+  }
+
+  /** What is on the screen at this moment. @param {Item} item @param {Seen["certainty"]} certainty @returns {Seen} */
+  #seen(item, certainty) {
+    /** @type {Seen} */
+    const seen = { chosen_by: this.revising ? REVISION : item.chosen_by, taxonomy: this.setup?.taxonomy.version };
+    const suggestion = item.broken || !this.labels.has(item.suggestion ?? "") ? undefined : item.suggestion;
+    const probs = item.probs.filter(([id]) => this.labels.has(id));
+    if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(probs), model: item.model });
+    if (item.blind) seen.hidden = true;
+    const map = this.saliency;
+    if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display.mode });
+    if (map?.against) seen.against = map.against;
+    if (certainty) seen.certainty = certainty;
+    if (item.shown_at !== undefined) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
+    return seen;
+  }
+
+  /** @param {string} item_id */
+  #fetch(item_id) { this.extras.ask({ kind: "fetch", item_id }); }
+
+  #have() {
+    const decided = [...this.outbox.entries.values()].map(({ act }) => act.item_id);
+    return [...new Set([...this.queue.items.map((i) => i.item_id), ...decided])];
+  }
+
+  /** Asks for more items before they run out; the answer comes as pushes. */
+  #ask() {
+    const now = this.around.now();
+    if (!this.setup || this.closed || this.queue.items.length > LOW || now - this.more_at < MORE_MS) return;
+    if (this.end && this.queue.items.length === 0 && now - this.more_at < 5 * MORE_MS) return;
+    this.more_at = now;
+    this.extras.ask({ kind: "more", have: this.#have() });
+  }
+
+  #decode() {
+    const { past } = this.queue;
+    const items = this.revising ? [this.revising.item, ...this.queue.items] : this.queue.items;
+    const kept = new Set([...past.slice(-TOUCHES).map(({ item }) => item), ...items]);
+    for (const { item } of past.slice(0, -TOUCHES)) if (item?.picture && !kept.has(item)) release(item);
+    decodeAhead(items, (item) => { if (item === this.item) this.changed(false); }, this.around.decode, this.side);
+  }
+}
