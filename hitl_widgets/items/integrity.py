@@ -1,13 +1,12 @@
-"""Is the pool the one that the project is about, and is each item what people saw when they answered?
+"""Integrity of a project's items: the pool is the project's own, and each item is what people saw when they answered.
 
-An answer belongs to what the person saw. Read `Contents.check` and `belongs` first.
+An answer belongs to what the person saw. `Contents.check` compares the items' contents, `check_same_pool` their ids.
 """
 
 from __future__ import annotations
 
 import time
-import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,9 +15,14 @@ from .pool import Pool
 
 
 class Contents:
-    """What lies under the items of a pool, remembered for as long as the file's size and time stay.
+    """Content hashes of a pool's items, each kept as long as the size and time of its file stay the same.
 
-    May be used from many threads: at worst an item is read twice.
+    Threads may share it: at worst an item is read twice.
+
+    Parameters
+    ----------
+    pool : Pool
+        The items.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -26,8 +30,10 @@ class Contents:
         self._known: dict[int, str] = {}
 
     def of(self, position: int) -> str | None:
-        """What lies under an item now, as the log keeps it: its hash, and for a file its size and time; None where it
-        can't be read."""
+        """An item's content now, as the log keeps it; None where it can't be read.
+
+        It is a hash; for a file, a space, its size and its time follow.
+        """
         try:
             stamp, kept = self._pool.stamp(position), self._known.get(position)
             if kept is None or (stamp is not None and not kept.endswith(" " + stamp)):
@@ -38,9 +44,14 @@ class Contents:
             return None
 
     def check(self, known: Iterable[tuple[int, str | None, str]], *, budget_s: float | None) -> None:
-        """Compare what was answered (position, content then, decision) with what the items hold now.
+        """Compare the contents that were answered with what the items hold now.
 
-        What the budget leaves over is checked when it is used.
+        Parameters
+        ----------
+        known : iterable of (int, str or None, str)
+            Position, content at that time, and id of each decision; -1 for an item that isn't in the pool.
+        budget_s : float or None
+            Seconds, at most; what is left over is checked when it is used. None checks all.
 
         Raises
         ------
@@ -67,32 +78,29 @@ class Contents:
                     "of its own, or put the old content back.")
 
 
-def belongs(pool: Pool, folder: Path, notify: Callable[[str], None]) -> bool:
-    """Compare today's ids with those that the folder remembers, which lie beside the log: True when some are the same,
-    False when it remembers none.
+def check_same_pool(pool: Pool, former_ids: Sequence[str], folder: Path, notify: Callable[[str], None]) -> None:
+    """Compare a pool's ids with those that a project's folder was last opened with, and say what is different.
+
+    Parameters
+    ----------
+    pool : Pool
+        Today's items.
+    former_ids : sequence of str
+        The ids of then.
+    folder : Path
+        The project's folder, for messages.
+    notify : callable
+        Called with a sentence when items joined the pool or are absent.
 
     Raises
     ------
     WrongPool
-        When none is the same.
+        When no id is the same.
     """
-    kept = folder / "pool.ids"
-    try:
-        digest, former = zlib.decompress(kept.read_bytes()).split(b"\0", 1)
-    except (OSError, zlib.error, ValueError):  # losing it costs this comparison only
-        digest, former = b"", b""
-    if digest.decode() == pool.digest:
-        return True
-    if former:
-        ids = former.decode().split("\0")
-        found = int((pool.positions(ids) >= 0).sum())
-        if not found:
-            raise WrongPool(f"{folder} is about {len(ids)} items such as {ids[0]!r}; none of them is in this pool of "
-                            f"{len(pool)} such as {pool.ids[0]!r}. Open it with its own pool, or choose another folder "
-                            "for this one.")
-        if len(pool) > found or len(ids) > found:
-            notify(f"{folder.name}: {len(pool) - found} new items joined the pool, {len(ids) - found} are absent.")
-    draft = kept.with_suffix(".new")
-    draft.write_bytes(zlib.compress(pool.digest.encode() + b"\0" + "\0".join(pool.ids).encode(), 1))
-    draft.replace(kept)
-    return bool(former)
+    n_same = int((pool.positions(former_ids) >= 0).sum())
+    if not n_same:
+        raise WrongPool(f"{folder} is about {len(former_ids)} items such as {former_ids[0]!r}; none of them is in this "
+                        f"pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool, or choose another "
+                        "folder for this one.")
+    if len(pool) > n_same or len(former_ids) > n_same:
+        notify(f"{folder.name}: {len(pool) - n_same} new items joined the pool, {len(former_ids) - n_same} are absent.")

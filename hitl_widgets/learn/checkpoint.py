@@ -24,8 +24,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from ..storage.files import write_whole
 from .head import find_head, n_outputs
-from .predict import written_whole
 from .rationales import RationaleLoss
 
 StoppedBecause = Literal["done", "early", "budget", "interrupted"]
@@ -121,7 +121,7 @@ class Checkpoint:
                 for group, named in tensors.items() for name, value in named.items() if isinstance(value, Tensor)}
         with suppress(OSError, safetensors.SafetensorError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with written_whole(self.path) as part:
+            with write_whole(self.path) as part:
                 safetensors.torch.save_file(flat, str(part), {**self._about, "facts": json.dumps(facts)})
 
     def read(self, *, facts_only: bool = False) -> tuple[Groups, dict[str, Any]] | None:

@@ -16,7 +16,8 @@ import numpy as np
 from ..errors import ModelError
 from ..items.features import COMPONENTS, OF_EDGES, Pixels, features
 from ..items.pool import Pool
-from ..storage.arrays import Embeddings, Predictions, Ranking, under_today
+from ..sampling.ranking import Ranking, todays_probs
+from ..storage.arrays import Embeddings, Predictions
 from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Taxonomy
 from .predict import NetPredictor
@@ -166,7 +167,7 @@ class Inference:
             for start in range(0, len(missing), AT_ONCE):
                 some = missing[start:start + AT_ONCE]
                 predictions.put(some, predictor.predict(some.tolist()))
-        return under_today(predictions.probs[positions], predictions.label_ids, self._lineage())
+        return todays_probs(predictions.probs[positions], predictions.label_ids, self._lineage())
 
     def embeddings(self, positions: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """What the adopted model's last layer reads of some items.

@@ -9,10 +9,9 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 
 from ..errors import BadInput, ImageError, ModelError
 from ..records import new_id
+from ..storage.files import write_whole
 from .head import NAME_IT, find_head
 from .preprocess import Preprocess, Probed, as_preprocess
 
@@ -342,21 +342,8 @@ def _weights(net: nn.Module) -> Iterable[tuple[str, Tensor]]:
 
 def save_weights(net: nn.Module, path: str | Path, *, metadata: Mapping[str, str] | None = None) -> None:
     """Write a net's weights as safetensors, whole or not at all."""
-    with written_whole(Path(path)) as part:
+    with write_whole(Path(path)) as part:
         safetensors.torch.save_model(net, str(part), metadata=dict(metadata or {}))
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A path to write to, whose file takes the place of `path` at the end, if all went well."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def load_weights(net: nn.Module, path: str | Path) -> nn.Module:

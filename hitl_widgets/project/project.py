@@ -18,7 +18,7 @@ import pandas as pd
 
 from .. import events
 from ..errors import BadInput, IdReused, UnknownDecision
-from ..items.integrity import belongs
+from ..items.integrity import check_same_pool
 from ..items.pool import Pool
 from ..quality import consensus as answers
 from ..quality.label_errors import SECOND_LOOK, SuspectedErrors
@@ -37,9 +37,11 @@ from ..records import (
     utc_now,
 )
 from ..sampling.queue import AUDIT_SHARE, Queue
+from ..sampling.ranking import Ranking
 from ..sampling.selector import Selector, check_strategy
 from ..sampling.uncertainty import Strategy
-from ..storage.arrays import Predictions, Ranking
+from ..storage.arrays import Predictions
+from ..storage.files import read_pool_ids, write_pool_ids
 from ..storage.log import Log, gc_paused
 from ..taxonomy import history
 from ..taxonomy.edits import as_list
@@ -628,7 +630,18 @@ class Project:
                         f"version {self.taxonomy.version}.")
         if taxonomy is not None and taxonomy.digest == self.taxonomy.digest and taxonomy.names != self.taxonomy.names:
             self.notify(f"{self.folder.name} goes on with its own order of the labels; the outputs of a net follow it.")
-        self.state.open(shares=self._pool is not None and belongs(self._pool, self.folder, self.notify))
+        self.state.open(shares=self._shares_items())
+
+    def _shares_items(self) -> bool:
+        """Whether the pool has items of the one that the folder was last opened with, as far as it is remembered."""
+        if (pool := self._pool) is None:
+            return False
+        digest, ids = read_pool_ids(self.folder)
+        if digest != pool.digest:
+            if ids:
+                check_same_pool(pool, ids, self.folder, self.notify)
+            write_pool_ids(self.folder, pool.digest, list(pool.ids))
+        return bool(ids)
 
     def _create(self, settings: dict[str, Any], taxonomy: Taxonomy) -> events.Event:
         first = events.Event(id=f"created-{self.id}", kind="created", annotator=self.annotator,

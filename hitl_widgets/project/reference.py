@@ -12,7 +12,7 @@ import numpy as np
 
 from ..quality.consensus import majority
 from ..quality.intervals import jeffreys
-from ..storage.arrays import Ranking
+from ..sampling.ranking import Ranking
 from ..taxonomy.history import Lineage
 
 NARROW = 0.05

@@ -198,7 +198,7 @@ class Session:
 
     def archive(self, path: Path) -> Path:
         """Write the whole project into one file."""
-        return archive.write(self.project, path)
+        return archive.write(self.project.folder, self.project.log, path)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy" or "model" after each change, on the thread that made it."""

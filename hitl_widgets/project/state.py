@@ -24,7 +24,7 @@ from ..items.integrity import Contents
 from ..items.pool import Pool
 from ..records import LABELLING
 from ..sampling.queue import Queue
-from ..storage.arrays import Ranking
+from ..sampling.ranking import Ranking
 from ..storage.log import Log, gc_paused, standing
 from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.history import Lineage

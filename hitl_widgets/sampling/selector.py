@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..errors import BadInput
-from ..storage.arrays import Ranking
 from ..taxonomy.history import Lineage
 from .queue import Queue
+from .ranking import Ranking
 from .strategies import inputs_of, scores_of, strategy_named
 from .uncertainty import BY_ROW, Scores, Strategy
 

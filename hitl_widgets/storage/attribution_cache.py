@@ -1,6 +1,6 @@
-"""Where are attributions kept, so that none is worked out twice?
+"""A cache of attributions on disk, so that none is computed twice.
 
-A folder of small files beside the log; losing it costs time, never labels. Read `AttributionCache`.
+A folder of small files beside the log; losing it costs time, never labels. `AttributionCache` reads and writes it.
 """
 
 from __future__ import annotations
@@ -18,31 +18,35 @@ from pathlib import Path
 import numpy as np
 
 from ..records import Attribution
+from .files import write_whole
 
 LIMIT, MOST = 512 * 2**20, 20_000
-# A draft that is older than this belongs to nobody: its writer was killed.
+# The writer of a part that is older than this was killed.
 FORGOTTEN_S = 3600
 
 
 class AttributionCache:
-    """Attributions on disk, found by a key of texts of which the first is the model's version.
+    """Attributions on disk, each under a key of texts, the first of which is the model's version.
 
-    Whatever goes wrong with a file (a killed writer, a full disk, a damaged block), it is as if it weren't there.
-    Several processes may use one folder.
+    A file that is damaged or can't be read counts as absent. Several processes may use one folder.
 
     Parameters
     ----------
-    folder : made when the first map is kept
-    limit, most : bytes and files to keep about; beyond, the oldest go
+    folder : Path
+        Made when the first attribution is kept.
+    limit : int
+        Bytes to keep, about; the oldest files are deleted when there are more.
+    most : int
+        Files to keep, about; likewise.
     """
 
     def __init__(self, folder: Path, *, limit: int = LIMIT, most: int = MOST) -> None:
         self.folder, self.limit, self.most = Path(folder), limit, most
         self._lock = threading.Lock()
-        self._left: tuple[int, int] | None = None  # bytes and files until it is time to look again
+        self._left: tuple[int, int] | None = None  # bytes and files until they are counted again
 
     def get(self, key: Sequence[str]) -> Attribution | None:
-        """The attribution of that key; None when there is none that can be read."""
+        """The attribution under a key; None when there is none that can be read."""
         try:
             head, _, raw = self._path(key).read_bytes().partition(b"\n")
             about = json.loads(head)
@@ -61,14 +65,11 @@ class AttributionCache:
                  "against": attribution.against, "model": attribution.model,
                  "box": [float(side) for side in attribution.box], "signed": attribution.signed}
         path = self._path(key)
-        draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(json.dumps(about).encode() + b"\n" + raw)
-            os.replace(draft, path)
-        except OSError:  # a full disk, a folder that can't be written: it is worked out again
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
+            with write_whole(path, durable=False) as part:
+                part.write_bytes(json.dumps(about).encode() + b"\n" + raw)
+        except OSError:  # a full disk, a folder that can't be written: it will be computed again
             return
         self._count(len(raw) + 500)
 
@@ -83,8 +84,8 @@ class AttributionCache:
                 self._tidy()
 
     def _tidy(self) -> None:
-        """Look at what is there, and let the oldest go when it is too much."""
-        there = []
+        """Count the files, and delete the oldest when there are too many."""
+        files = []
         for folder, _, names in os.walk(self.folder):
             for name in names:
                 path = os.path.join(folder, name)
@@ -93,16 +94,16 @@ class AttributionCache:
                     if name.endswith(".part") and time.time() - stat.st_mtime > FORGOTTEN_S:
                         os.unlink(path)
                     elif name.endswith(".map"):
-                        there.append((stat.st_mtime_ns, stat.st_size, path))
-        there.sort(reverse=True)
+                        files.append((stat.st_mtime_ns, stat.st_size, path))
+        files.sort(reverse=True)
         n_bytes = n_files = 0
-        full = sum(size for _, size, _ in there) > self.limit or len(there) > self.most
-        for _, size, path in there:
-            # To nine tenths, so that it needn't be done again for the next one.
+        full = sum(size for _, size, _ in files) > self.limit or len(files) > self.most
+        for _, size, path in files:
+            # Down to nine tenths, so that the next file doesn't need it again.
             if full and (n_bytes + size > 0.9 * self.limit or n_files + 1 > 0.9 * self.most):
                 with contextlib.suppress(OSError):
                     os.unlink(path)
             else:
                 n_bytes, n_files = n_bytes + size, n_files + 1
-        # Others may write here too, so it is looked at now and then even while there should be room.
+        # Other processes write here too, so the files are counted now and then even while there should be room.
         self._left = (min(self.limit - n_bytes, self.limit // 10), min(self.most - n_files, self.most // 10))
