@@ -208,11 +208,11 @@ class Edits:
         BadInput, UnknownLabel
             When an argument can't be used.
         """
-        from .project.triage import Others
+        from .project.triage import UnplacedItems
         from .widgets.triage import Triage
         wb = self._wb
         wb.project.require_pool()
-        return wb._opened(Triage(Others(wb.project, label), lambda positions: wb.inference.features(positions),
+        return wb._opened(Triage(UnplacedItems(wb.project, label), lambda positions: wb.inference.features(positions),
                                     size=size, keys=keys))
 
     def presume(self, tolerance: float = 0.05) -> Presumption:

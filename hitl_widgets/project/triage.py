@@ -1,8 +1,8 @@
-"""What was answered "other", left unsure or flagged "not in the taxonomy", and what became of it?
+"""Triage of unplaced items: what was answered "other", left unsure or flagged as not in the taxonomy.
 
-Such items lie at a desk, where a person sorts them by the handful: gives them a label, makes a new one of them, leaves
-them out, or sends them back to the queue. Each is one act: one event of kind "sorted", stored together with the
-decisions that it makes, and one undo. Read `Others.lying` and `Others.assign` first.
+A person sorts such items several at a time: gives them a label, makes a new label of them, leaves them out, or sends
+them back to the queue. Each is one act: one event of kind "sorted", stored together with the decisions that it makes,
+and one undo. Read `UnplacedItems.waiting` and `UnplacedItems.assign` first.
 """
 
 from __future__ import annotations
@@ -26,12 +26,26 @@ Act = Literal["assigned", "left_out", "sent_back", "undone"]
 Why = Literal["other", "unsure", "flagged"]
 
 NAMES = ("other", "others", "something else", "none of these", "miscellaneous", "misc")
-EXAMPLES = 6  # of a label that was made at the desk
+N_EXAMPLES = 6  # of a label that was made of unplaced items
 SHOWN_PROBS = 5
 
 
-class Other(NamedTuple):
-    """An item at the desk: why it lies there, who brought it there, and what they noted."""
+class Unplaced(NamedTuple):
+    """An item that waits for triage.
+
+    Parameters
+    ----------
+    item_id : str
+        The item.
+    position : int
+        Its place in the pool.
+    why : {"other", "unsure", "flagged"}
+        The answer because of which it waits.
+    annotator : str
+        Who answered so.
+    note : str or None
+        Their note.
+    """
 
     item_id: str
     position: int
@@ -42,7 +56,25 @@ class Other(NamedTuple):
 
 @dataclass(frozen=True)
 class Sorted:
-    """What was done with some items at the desk; `edit_id` names the edit that made their label, if one did."""
+    """One act of triage.
+
+    Parameters
+    ----------
+    id : str
+        Id of the log's event.
+    act : {"assigned", "left_out", "sent_back", "undone"}
+        What was done.
+    item_ids : tuple of str
+        With which items.
+    annotator : str
+        Who did it.
+    acted_at : datetime
+        When, in UTC.
+    label_id, label : str or None
+        The label that they got, and its name then.
+    edit_id : str or None
+        The edit that made this label, if it was made of these items.
+    """
 
     id: str
     act: Act
@@ -55,28 +87,43 @@ class Sorted:
 
     @classmethod
     def of(cls, event: Event) -> Sorted:
-        """What an event of kind "sorted" tells of."""
+        """Read an event of kind "sorted"."""
         body = event.body
         return cls(event.id, body["act"], tuple(body["item_ids"]), event.annotator, event.acted_at,
                    body.get("label_id"), body.get("label"), body.get("edit_id"))
 
 
 def other_label(taxonomy: Taxonomy, name: str | None = None) -> str | None:
-    """label_id of the answer that means "something else": the one called `name`, else one called other, others,
-    something else, none of these, miscellaneous or misc, in whatever case; None when there is none."""
-    if name is not None:
-        return taxonomy.answer(name).id
-    found = [label for label in taxonomy if label.name.casefold() in NAMES]
-    return min(found, key=lambda label: NAMES.index(label.name.casefold())).id if found else None
-
-
-class Others:
-    """The desk of one project, without a widget: what lies there, and what may be done with it.
+    """Find the answer that means "something else"; None when there is none.
 
     Parameters
     ----------
-    project : with its pool
-    label : what the answer "something else" is called here; None finds it by its name (`other_label`)
+    taxonomy : Taxonomy
+        Where to look.
+    name : str, optional
+        What it is called; by default other, others, something else, none of these, miscellaneous or misc, in upper or
+        lower case.
+
+    Returns
+    -------
+    str or None
+        Its label_id.
+    """
+    if name is not None:
+        return taxonomy.answer(name).id
+    matches = [label for label in taxonomy if label.name.casefold() in NAMES]
+    return min(matches, key=lambda label: NAMES.index(label.name.casefold())).id if matches else None
+
+
+class UnplacedItems:
+    """The unplaced items of one project, and what can be done with them; the widget `Triage` shows them.
+
+    Parameters
+    ----------
+    project : Project
+        With its pool.
+    label : str, optional
+        The name of the answer "something else"; by default it is found by its name (`other_label`).
 
     Raises
     ------
@@ -90,50 +137,62 @@ class Others:
 
     @property
     def label(self) -> str | None:
-        """label_id of the answer "something else" today, None when there is none."""
+        """The label_id of the answer "something else" today; None when there is none."""
         taxonomy = self.project.taxonomy
         if self._label is not None and self._label in taxonomy.label_ids:
             return self._label
         return other_label(taxonomy)
 
-    def lying(self) -> list[Other]:
-        """What lies at the desk, each item once, in the order in which it came there.
+    def waiting(self) -> list[Unplaced]:
+        """List the items that wait for triage, each item once, in the order in which they began to wait.
 
-        An item lies there from an answer "other", an unsure or the flag "not_in_taxonomy" on, until somebody sorts it;
-        with the next such answer it comes again.
+        An item waits from an answer "other", an unsure or the flag "not_in_taxonomy" on, until somebody sorts it; after
+        the next such answer it waits again.
         """
         project = self.project
         project.refresh()
         lineage, other = project.lineage, self.label
-        as_given = {label_id for version, taxonomy in lineage.versions.items() for label_id in taxonomy.label_ids
+        label_ids = {label_id for version, taxonomy in lineage.versions.items() for label_id in taxonomy.label_ids
                     if other is not None and lineage.exactly(label_id, version) == other}
-        done = {item_id: event.seq or 0 for event in standing_acts(project.log.events(kind="sorted"))
+        sorted_at = {item_id: event.seq or 0 for event in standing_acts(project.log.events(kind="sorted"))
                 for item_id in event.body["item_ids"]}
-        found: dict[str, Other] = {}
-        rows = project.log.unplaced(as_given)
+        waiting: dict[str, Unplaced] = {}
+        rows = project.log.unplaced(label_ids)
         places = project.pool.positions([row.item_id for row in rows]).tolist()
         for row, place in zip(rows, places, strict=True):
             is_other = row.verdict != "unsure" and lineage.exactly(row.label_id, row.taxonomy) == other
             why: Why = "flagged" if "not_in_taxonomy" in (row.flags or "").split() else \
                 "unsure" if row.verdict == "unsure" else "other"
-            if place < 0 or row.seq <= done.get(row.item_id, 0) or (why == "other" and not is_other):
+            if place < 0 or row.seq <= sorted_at.get(row.item_id, 0) or (why == "other" and not is_other):
                 continue
-            found[row.item_id] = Other(row.item_id, place, why, row.annotator, row.note)
-        return list(found.values())
+            waiting[row.item_id] = Unplaced(row.item_id, place, why, row.annotator, row.note)
+        return list(waiting.values())
 
     # -- acts: each is one event, and one undo ---------------------------------------------------------------
 
     def assign(self, item_ids: Sequence[str], label: str, *, taxonomy: int | None = None, id: str | None = None,
                annotator: str | None = None, acted_at: datetime | None = None, edit_id: str | None = None) -> Sorted:
-        """Answer all these items with one label; it is durable when this returns.
+        """Answer all these items with one label; the answers are durable when this returns.
 
-        Each gets a decision with the verdict "answer": what the model says is hidden at the desk, and ``chosen_by`` is
-        "desk". It stands against what others answered before (`consensus.labels_by_item`).
+        Each item gets a decision with the verdict "answer", since predictions are hidden in triage, and ``chosen_by``
+        is "desk". It overrules what others answered before (`consensus.labels_by_item`).
 
         Parameters
         ----------
-        label : a name or label_id of the taxonomy's version `taxonomy`, None for today's
-        id : made by whoever acts; the same act sent again changes nothing
+        item_ids : sequence of str
+            The items, one at least.
+        label : str
+            A name or label_id.
+        taxonomy : int, optional
+            The taxonomy's version that has the label, by default today's.
+        id : str, optional
+            Made by whoever acts; the same act sent again changes nothing.
+        annotator : str, optional
+            Who acts, by default the project's annotator.
+        acted_at : datetime, optional
+            When, by default now.
+        edit_id : str, optional
+            The edit that made the label.
 
         Raises
         ------
@@ -145,8 +204,8 @@ class Others:
         chosen = project.lineage.versions[version].answer(label)
         act = self._act("assigned", item_ids, id=id, annotator=annotator, acted_at=acted_at,
                         label_id=chosen.id, label=chosen.name, taxonomy=version, edit_id=edit_id)
-        if (known := project.log.get(act.id)) is not None and known.same_act(act):
-            return Sorted.of(known)
+        if (stored := project.log.get(act.id)) is not None and stored.same_act(act):
+            return Sorted.of(stored)
         decisions = []
         for n, item_id in enumerate(act.body["item_ids"]):
             position = project.pool.position(item_id)
@@ -159,7 +218,7 @@ class Others:
 
     def make_label(self, item_ids: Sequence[str], name: str, *, under: str | None = None, definition: str = "",
                    id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Sorted:
-        """Add a label with these items for examples, and answer them with it. One undo takes back both.
+        """Add a label with these items as examples, and answer them with it. One undo takes back both.
 
         Raises
         ------
@@ -167,30 +226,30 @@ class Others:
             When the taxonomy can't have such a label; nothing was changed then.
         """
         act_id = id or new_id()
-        if (known := self.project.log.get(act_id)) is not None and known.kind == "sorted":
-            return Sorted.of(known)
+        if (stored := self.project.log.get(act_id)) is not None and stored.kind == "sorted":
+            return Sorted.of(stored)
         ids = self._checked(item_ids)
         path = name.strip() if under is None else f"{self.project.taxonomy.path(under)} / {name.strip()}"
         edit = self.project.apply([edits.add(name, under),
-                                   edits.describe(path, examples=ids[:EXAMPLES],
+                                   edits.describe(path, examples=ids[:N_EXAMPLES],
                                                   **({"definition": definition} if definition else {}))],
-                                  why=f"made of {len(ids)} items at the desk")
+                                  why=f"made of {len(ids)} unplaced items")
         return self.assign(ids, self.project.taxonomy.label(path).id, id=act_id, annotator=annotator,
                            acted_at=acted_at, edit_id=edit.id)
 
     def leave_out(self, item_ids: Sequence[str], *, id: str | None = None, annotator: str | None = None,
                   acted_at: datetime | None = None) -> Sorted:
-        """Leave these items what they are: they lie at the desk no longer, and their answers stand."""
+        """Leave these items as they are: they no longer wait, and their answers hold."""
         return self._store(self._act("left_out", item_ids, id=id, annotator=annotator, acted_at=acted_at))
 
     def send_back(self, item_ids: Sequence[str], *, id: str | None = None, annotator: str | None = None,
                   acted_at: datetime | None = None) -> Sorted:
-        """Have these items asked again, by whoever comes to them; until then their answers stand."""
+        """Send these items back to the queue of everybody; until they are answered again, their answers hold."""
         return self._store(self._act("sent_back", item_ids, id=id, annotator=annotator, acted_at=acted_at))
 
     def undo(self, act_id: str, *, id: str | None = None, annotator: str | None = None,
              acted_at: datetime | None = None) -> Sorted:
-        """Take one act back, with all its decisions, and with the label that it made: what stood before stands again.
+        """Take one act back, with all its decisions and the label that it made; earlier answers hold again.
 
         Raises
         ------
@@ -201,34 +260,34 @@ class Others:
         """
         project, act = self.project, self.project.log.get(act_id)
         if act is None or act.kind != "sorted" or act.body["act"] == "undone":
-            raise UnknownDecision(f"act {act_id!r} of the desk isn't in the log, or is itself an undo.")
+            raise UnknownDecision(f"act {act_id!r} of triage isn't in the log, or is itself an undo.")
         undo_id = id or f"undo-{act_id}"[:80]
-        known = project.log.get(undo_id)
+        stored = project.log.get(undo_id)
         if edit_id := act.body.get("edit_id"):
-            stands = project.edits().set_index("id")["reverted_by"]
-            if not isinstance(stands.loc[edit_id], str):  # else an undo that was interrupted goes on
-                project.revert(edit_id, why="undone at the desk")
+            reverted_by = project.edits().set_index("id")["reverted_by"]
+            if not isinstance(reverted_by.loc[edit_id], str):  # else an undo that was interrupted goes on
+                project.revert(edit_id, why="undone in triage")
         at = acted_at or utc_now()
         decisions = [event for n in range(len(act.body["item_ids"])) if act.body["act"] == "assigned"
                      and (event := project.log.get(f"{act_id}-{n}")) is not None]
         undone = Event(id=undo_id, kind="sorted", annotator=check_annotator(annotator or project.annotator),
-                       acted_at=at if known is None else known.acted_at,
+                       acted_at=at if stored is None else stored.acted_at,
                        body={"act": "undone", "undoes": act_id, "item_ids": list(act.body["item_ids"])})
         return self._store(undone, [retracted(decision_of(event), id=f"undo-{event.id}"[:80], acted_at=at,
                                               annotator=undone.annotator) for event in decisions])
 
     def acts(self) -> list[Sorted]:
-        """What was done at the desk and stands, the latest last."""
+        """List the acts of triage that weren't undone, the latest last."""
         return [Sorted.of(event) for event in standing_acts(self.project.log.events(kind="sorted"))]
 
     def _act(self, act: Act, item_ids: Sequence[str], *, id: str | None, annotator: str | None,
              acted_at: datetime | None, **more: Any) -> Event:
-        said = {name: value for name, value in more.items() if value is not None}
+        details = {name: value for name, value in more.items() if value is not None}
         return Event(id=id or new_id(), kind="sorted", annotator=check_annotator(annotator or self.project.annotator),
-                     acted_at=acted_at or utc_now(), body={"act": act, "item_ids": self._checked(item_ids), **said})
+                     acted_at=acted_at or utc_now(), body={"act": act, "item_ids": self._checked(item_ids), **details})
 
     def _store(self, act: Event, decisions: Sequence[Event] = ()) -> Sorted:
-        # The act comes after its decisions, so that it is the last word on its items.
+        # The act comes after its decisions, so that it is newer than the answers of its items.
         self.project.take_in(*decisions, act)
         return Sorted.of(act)
 
@@ -247,7 +306,7 @@ class Others:
         return version
 
     def _seen(self, position: int, version: int) -> Seen:
-        """What was on the screen: the item among others like it, without a word from the model."""
+        """Describe the screen: the item among others like it, with its prediction hidden."""
         prediction = self.project.prediction(position)
         shown = self.project.lineage.versions[version]
         if prediction is None or prediction.suggestion not in shown.label_ids:

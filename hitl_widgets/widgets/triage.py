@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 
 from ..errors import BadInput, HitlError
-from ..project.triage import Other, Others, Sorted
+from ..project.triage import Sorted, Unplaced, UnplacedItems
 from ..sampling.clusters import SIZE, clusters
 from ..taxonomy.labels import Taxonomy
 from .acts import on
@@ -61,7 +61,7 @@ class Triage(Widget[TriagePush]):
 
     Parameters
     ----------
-    others : Others
+    unplaced : UnplacedItems
         What has no place, and what may be done with it; a script may use it too.
     features : callable
         From positions in the pool to floats, shape (n, n_features), by which items look alike.
@@ -72,7 +72,7 @@ class Triage(Widget[TriagePush]):
 
     Attributes
     ----------
-    pages : list of lists of Other
+    pages : list of lists of Unplaced
         The groups as they were made last.
     """
 
@@ -80,37 +80,37 @@ class Triage(Widget[TriagePush]):
     FAILING = "What has no place can't be looked at"
     CLOSING = "This triage was closed."
 
-    def __init__(self, others: Others, features: Callable[[Sequence[int]], np.ndarray], *, size: int = SIZE,
+    def __init__(self, unplaced: UnplacedItems, features: Callable[[Sequence[int]], np.ndarray], *, size: int = SIZE,
                  keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise BadInput(f"size is {size!r}; a number of items to a cluster, 1 or more, is expected.")
-        self.others, self.features, self.size = others, features, size
+        self.unplaced, self.features, self.size = unplaced, features, size
         self.keys = configured(keys or {}, "triage")
-        self.pages: list[list[Other]] = []
+        self.pages: list[list[Unplaced]] = []
         self._wanted: dict[tuple[str, int], None] = {}  # pictures: item_id and side
         self._due: set[Job] = set()
         self._look_at = self._rested_at = 0.0
         self._paged: set[str] = set()
         self._unplaced: list[str] = []
-        self._taxonomy = others.project.taxonomy
+        self._taxonomy = unplaced.project.taxonomy
         super().__init__(TriageCard, on(Hello, self._hello), on(Assign, self._assign), on(Make, self._make),
                          on(LeaveOut, self._leave_out), on(SendBack, self._send_back), on(Undo, self._undo),
                          on(Regroup, self._regroup), on(WantPictures, self._pictures))
-        self._unsubscribe = others.project.subscribe(self._on_change)
+        self._unsubscribe = unplaced.project.subscribe(self._on_change)
 
     def __repr__(self) -> str:
-        return f"<Triage: {len(self.others.lying())} items to sort>"
+        return f"<Triage: {len(self.unplaced.waiting())} items to sort>"
 
-    def group(self) -> list[list[Other]]:
+    def group(self) -> list[list[Unplaced]]:
         """Group by similarity all that has no place now: the pages, the largest first."""
-        others = self.others.lying()
+        others = self.unplaced.waiting()
         rows = self.features([other.position for other in others]) if others else np.empty((0, 0))
         return [[others[row] for row in cluster] for cluster in clusters(rows, size=self.size)]
 
     # -- acts: answered at once
 
     def _hello(self, _: Hello) -> TriageReady:
-        project = self.others.project
+        project = self.unplaced.project
         self._taxonomy = project.taxonomy
         self._note(self._push_pages, self._push_acts)
         self._start()
@@ -130,24 +130,24 @@ class Triage(Widget[TriagePush]):
         return NOTED
 
     def _assign(self, act: Assign) -> SortingStored:
-        return _stored(act, self.others.assign(act.item_ids, act.label_id, taxonomy=act.taxonomy, id=act.decision_id,
+        return _stored(act, self.unplaced.assign(act.item_ids, act.label_id, taxonomy=act.taxonomy, id=act.decision_id,
                                                annotator=act.annotator, acted_at=act.acted_at))
 
     def _make(self, act: Make) -> SortingStored:
-        return _stored(act, self.others.make_label(act.item_ids, act.name, under=act.under,
+        return _stored(act, self.unplaced.make_label(act.item_ids, act.name, under=act.under,
                                                    definition=act.definition or "", id=act.decision_id,
                                                    annotator=act.annotator, acted_at=act.acted_at))
 
     def _leave_out(self, act: LeaveOut) -> SortingStored:
-        return _stored(act, self.others.leave_out(act.item_ids, id=act.decision_id, annotator=act.annotator,
+        return _stored(act, self.unplaced.leave_out(act.item_ids, id=act.decision_id, annotator=act.annotator,
                                                   acted_at=act.acted_at))
 
     def _send_back(self, act: SendBack) -> SortingStored:
-        return _stored(act, self.others.send_back(act.item_ids, id=act.decision_id, annotator=act.annotator,
+        return _stored(act, self.unplaced.send_back(act.item_ids, id=act.decision_id, annotator=act.annotator,
                                                   acted_at=act.acted_at))
 
     def _undo(self, act: Undo) -> SortingStored:
-        return _stored(act, self.others.undo(act.retracts, id=act.decision_id, annotator=act.annotator,
+        return _stored(act, self.unplaced.undo(act.retracts, id=act.decision_id, annotator=act.annotator,
                                              acted_at=act.acted_at))
 
     # -- pushes: prepared in the background
@@ -176,7 +176,7 @@ class Triage(Widget[TriagePush]):
         return self._look_at
 
     def _push_labels(self) -> None:
-        self._taxonomy = self.others.project.taxonomy
+        self._taxonomy = self.unplaced.project.taxonomy
         self._push({"kind": "taxonomy", "taxonomy": self._labels(self._taxonomy)})
 
     def _push_pages(self) -> None:
@@ -188,14 +188,14 @@ class Triage(Widget[TriagePush]):
     def _push_acts(self) -> None:
         acts: list[PastSorting] = [
             {"act_id": act.id, "act": cast("Sorting", act.act), "n": len(act.item_ids), "label": act.label}
-            for act in self.others.acts() if act.annotator == self.others.project.annotator]
+            for act in self.unplaced.acts() if act.annotator == self.unplaced.project.annotator]
         self._push({"kind": "acts", "acts": acts[-PAST:]})
 
     def _push_unplaced(self) -> None:
         began = time.monotonic()
         self._look_at = began + POLL_S  # sooner, where something changes meanwhile
-        others = self.others.lying()
-        if self.others.project.taxonomy is not self._taxonomy:
+        others = self.unplaced.waiting()
+        if self.unplaced.project.taxonomy is not self._taxonomy:
             self._push_labels()
         if (item_ids := sorted(other.item_id for other in others)) != self._unplaced:
             self._unplaced = item_ids
@@ -213,7 +213,7 @@ class Triage(Widget[TriagePush]):
             item_ids = [item_id for item_id, its in self._wanted if its == side][:AT_ONCE]
             for item_id in item_ids:
                 del self._wanted[item_id, side]
-        pool = self.others.project.pool
+        pool = self.unplaced.project.pool
         problems: list[str | None] = []
         buffers: list[bytes] = []
         for item_id in item_ids:
@@ -227,7 +227,7 @@ class Triage(Widget[TriagePush]):
 
     def _labels(self, taxonomy: Taxonomy) -> TriageLabels:
         """The labels to choose from; the one that means "other" comes last, as nothing is sorted by it."""
-        labels, other = labels_of(taxonomy), self.others.label
+        labels, other = labels_of(taxonomy), self.unplaced.label
         return {"version": labels["version"], "other": other,
                 "labels": sorted(labels["labels"], key=lambda label: label["label_id"] == other),
                 "places": [{"label_id": label.id, "name": label.name, "path": taxonomy.path(label.id)}
@@ -238,5 +238,5 @@ def _stored(act: SignedAct, done: Sorted) -> SortingStored:
     return {"kind": "stored", "decision_id": act.decision_id, "label": done.label, "label_id": done.label_id}
 
 
-def _entry(other: Other) -> UnplacedItem:
+def _entry(other: Unplaced) -> UnplacedItem:
     return {"item_id": other.item_id, "why": other.why, "annotator": other.annotator, "note": other.note}

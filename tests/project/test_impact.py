@@ -459,8 +459,9 @@ def test_the_card_asks_about_the_items_in_doubt_and_stores_a_revision(greys):
     dark, bright = greys.taxonomy.label_ids[:2]
     assert (items[0]["item_id"], items[0]["candidates"], items[0]["chosen_by"]) == ("g07", [dark, bright], "relabel")
     before = greys.annotations().set_index("item_id").loc["g07", "decision_id"]
-    act = {"kind": "decide", "decision_id": "decision-one", "item_id": "g07", "verdict": "answer", "label_id": dark,
-           "acted_at": "2100-01-01T00:00:00Z", "seen": {"taxonomy": 2, "chosen_by": "relabel"}}
+    act = {"kind": "decide", "decision_id": "decision-one", "item_id": "g07", "annotator": "ann",
+           "verdict": "answer", "label_id": dark, "acted_at": "2100-01-01T00:00:00Z",
+           "seen": {"taxonomy": 2, "chosen_by": "relabel"}}
     assert review.receive(act)["kind"] == "stored"
     row = greys.annotations().set_index("item_id").loc["g07"]
     assert (row["label"], row["status"], row["taxonomy"]) == ("dark", "decided", 2)
@@ -469,8 +470,8 @@ def test_the_card_asks_about_the_items_in_doubt_and_stores_a_revision(greys):
 
 def test_a_stale_tabs_decision_is_stored_under_the_version_that_it_showed(greys):
     review = greys.review()
-    act = {"kind": "decide", "item_id": "g01", "verdict": "answer", "acted_at": "2100-01-01T00:00:00Z",
-           "seen": {"taxonomy": 1}}
+    act = {"kind": "decide", "item_id": "g01", "annotator": "ann", "verdict": "answer",
+           "acted_at": "2100-01-01T00:00:00Z", "seen": {"taxonomy": 1}}
     top, bag = (greys.project.lineage.versions[1].label(name).id for name in ("top", "bag"))
     for decision_id, label_id in (("stale-bag", bag), ("stale-top", top)):
         reply = review.receive({**act, "decision_id": decision_id, "label_id": label_id})
@@ -709,7 +710,7 @@ class TwoPeople(RuleBasedStateMachine):
             again = self.opened("eve")
             assert again.taxonomy == self.people[0].taxonomy
             assert again.relabel_queue("ann").equals(self.people[0].relabel_queue("ann"))
-            assert again.edits.counts().equals(self.people[0].counts())
+            assert again.counts().equals(self.people[0].counts())
             for who in (*self.people, again):
                 who.close()
             self.kept.cleanup()

@@ -8,7 +8,7 @@ from hitl_widgets.events import KINDS
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
 from hitl_widgets.project.state import PROJECTIONS
-from hitl_widgets.project.triage import Others
+from hitl_widgets.project.triage import UnplacedItems
 from hitl_widgets.taxonomy.labels import Taxonomy
 
 NAMES = ["cat", "dog", "other"]
@@ -66,13 +66,13 @@ def one_of_each(project, other):
     yield "retracted, and gold"
     for k in range(5, 12):
         project.decide(f"i{k}", label="other")
-    Others(other).send_back(["i5", "i6"])
+    UnplacedItems(other).send_back(["i5", "i6"])
     yield "sent back"
-    act = Others(project).assign(["i7", "i8"], "cat")
-    back = Others(project).send_back(["i9"])
+    act = UnplacedItems(project).assign(["i7", "i8"], "cat")
+    back = UnplacedItems(project).send_back(["i9"])
     yield "assigned"
-    Others(other).undo(act.id)
-    Others(other).undo(back.id)
+    UnplacedItems(other).undo(act.id)
+    UnplacedItems(other).undo(back.id)
     yield "undone"
     project.apply(edits.split("cat", ["lion", "house cat"]))
     yield "edited"

@@ -13,7 +13,7 @@ import pytest
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, EditError, IdReused, ShapeError, UnknownDecision, UnknownItem, UnknownLabel
-from hitl_widgets.project.triage import Others, other_label
+from hitl_widgets.project.triage import UnplacedItems, other_label
 from hitl_widgets.records import new_id
 from hitl_widgets.sampling.clusters import clusters
 
@@ -53,11 +53,11 @@ def laid(bench):
     wb.decide(IDS[6], "unsure", note="too dark")
     wb.decide(IDS[7], label="dog", flags=["not_in_taxonomy"])
     wb.decide(IDS[8], label="cat")
-    return wb, Others(wb.project)
+    return wb, UnplacedItems(wb.project)
 
 
-def ids_of(others: Others) -> list[str]:
-    return [other.item_id for other in others.lying()]
+def ids_of(others: UnplacedItems) -> list[str]:
+    return [other.item_id for other in others.waiting()]
 
 
 def n_open(wb: hw.Workbench) -> int:
@@ -75,7 +75,7 @@ def answers(wb: hw.Workbench) -> dict[str, str]:
 
 def test_others_unsure_and_flagged_items_lie_at_the_desk_in_the_order_in_which_they_came(laid):
     _, others = laid
-    lying = others.lying()
+    lying = others.waiting()
     assert [other.item_id for other in lying] == IDS[:8]
     assert [other.why for other in lying] == ["other"] * 6 + ["unsure", "flagged"]
     assert lying[6].note == "too dark"
@@ -93,19 +93,19 @@ def test_the_label_that_means_something_else_is_found_by_its_name(names, found):
 def test_another_name_for_other_may_be_given_and_stays_meant_when_it_is_renamed(bench):
     wb = bench(["cat", "rest"])
     wb.decide(IDS[0], label="rest")
-    assert ids_of(Others(wb.project)) == []
-    others = Others(wb.project, "rest")
+    assert ids_of(UnplacedItems(wb.project)) == []
+    others = UnplacedItems(wb.project, "rest")
     wb.apply(edits.rename("rest", "leftover"))
     assert ids_of(others) == [IDS[0]]
     with pytest.raises(UnknownLabel, match="'lynx'"):
-        Others(wb.project, "lynx")
+        UnplacedItems(wb.project, "lynx")
 
 
 def test_an_answer_other_of_before_a_merge_still_lies_there(bench):
     wb = bench(["cat", "Other", "rubbish"])
     wb.decide(IDS[0], label="rubbish")
     wb.apply(edits.merge(["Other", "rubbish"], into="Other"))
-    assert ids_of(Others(wb.project)) == [IDS[0]]
+    assert ids_of(UnplacedItems(wb.project)) == [IDS[0]]
 
 
 def test_what_is_answered_anew_leaves_the_desk_by_itself(laid):
@@ -224,7 +224,7 @@ def test_what_is_sent_back_is_asked_again_also_after_a_restart_and_in_another_pr
 def test_the_desk_has_the_last_word_over_what_another_annotator_answered_before(laid, bench):
     wb, _ = laid
     bob = bench(None, annotator="bob")
-    Others(bob.project).assign(IDS[:2], "dog")
+    UnplacedItems(bob.project).assign(IDS[:2], "dog")
     assert answers(wb)[IDS[0]] == "dog"
     assert wb.consensus().set_index("item_id").loc[IDS[0], "n_answers"] == 1
     assert dict(wb.project.training_answers()[["item_id", "share"]].to_numpy())[IDS[0]] == 1
@@ -354,9 +354,9 @@ def test_each_kind_of_act_has_its_undo(opened):
     for kind, more in (("leave_out", {}), ("send_back", {}), ("make", {"name": "owl", "under": None})):
         reply = browser.act(kind, item_ids=IDS[:2], **more)
         assert reply["kind"] == "stored", reply
-        assert ids_of(desk.others) == IDS[2:8]
+        assert ids_of(desk.unplaced) == IDS[2:8]
         assert browser.act("undo", retracts=reply["decision_id"])["kind"] == "stored"
-        assert ids_of(desk.others) == IDS[:8]
+        assert ids_of(desk.unplaced) == IDS[:8]
 
 
 def test_what_comes_later_is_laid_beside_what_is_there(opened):
