@@ -45,12 +45,12 @@ def page(title: str, *parts: Html) -> str:
 
 
 def paragraph(text: str) -> Html:
-    """A line of plain text."""
+    """Make a line of plain text."""
     return Html(f"<p>{escape(text)}</p>")
 
 
 def bar(share: float, *, low: float | None = None, high: float | None = None) -> Html:
-    """A horizontal bar for a share from 0 to 1, with its interval as a line where there is one.
+    """Draw a horizontal bar for a share from 0 to 1, with its interval as a line where there is one.
 
     Values outside 0 to 1 are cut off there; NaN gives an empty track.
     """
@@ -64,7 +64,7 @@ def bar(share: float, *, low: float | None = None, high: float | None = None) ->
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
-    """A table of cells: numbers are aligned to the right, `Html` stays as it is, everything else is escaped text."""
+    """Make a table of cells: numbers are aligned right, `Html` stays as it is, everything else is escaped."""
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join("<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in rows)
     return Html(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")

@@ -21,22 +21,25 @@ COLOURS: dict[str, Any] = json.loads(Path(__file__).with_name("colours.json").re
 
 
 def _table(colours: list[str], first_code: int, last_code: int) -> np.ndarray:
-    """The colour of each code: uint8, shape (256, 3), linear between `colours` at equal steps from first to last."""
+    """Colour of each code: uint8, shape (256, 3), linear between `colours` at equal steps from first to last."""
     rgb = np.array([list(bytes.fromhex(colour[1:])) for colour in colours])
     codes = np.linspace(first_code, last_code, len(colours))
-    return np.rint([np.interp(np.arange(256), codes, band) for band in rgb.T]).T.astype(np.uint8)
+    table: np.ndarray = np.rint([np.interp(np.arange(256), codes, band) for band in rgb.T]).T.astype(np.uint8)
+    return table
 
 
 UNSIGNED, SIGNED = _table(**COLOURS["unsigned"]), _table(**COLOURS["signed"])
 
 
 def resample(attribution: Attribution, size: tuple[int, int]) -> np.ndarray:
-    """The attribution at the item's own size.
+    """Bring an attribution to the item's own size.
 
     Parameters
     ----------
-    attribution : its values are laid into its box, which may reach beyond the item
-    size : height and width of the item
+    attribution : Attribution
+        Its values fill its box, which may reach beyond the item.
+    size : tuple of int
+        Height and width of the item.
 
     Returns
     -------
@@ -55,34 +58,40 @@ def resample(attribution: Attribution, size: tuple[int, int]) -> np.ndarray:
                          "(h, w), and (x0, y0, x1, y1) with x0 < x1 and y0 < y1, are expected.")
     rows = _weights(size[0], y0, y1, values.shape[0])
     columns = _weights(size[1], x0, x1, values.shape[1])
-    return rows @ values @ columns.T
+    resampled: np.ndarray = rows @ values @ columns.T
+    return resampled
 
 
 def _weights(n_pixels: int, start: float, stop: float, n_values: int) -> np.ndarray:
-    """How much each value counts at each pixel along a side: float32, (n_pixels, n_values), rows sum to 1 or 0."""
+    """Weight of each value at each pixel along a side: float32, (n_pixels, n_values), rows sum to 1 or 0."""
     values_per_pixel = n_values / (stop - start)
     centres = (np.arange(n_pixels) + 0.5 - start) * values_per_pixel
     away = np.abs(centres[:, None] - np.arange(n_values) - 0.5) / max(1.0, values_per_pixel)
-    weights = np.maximum(0.0, 1 - away) * ((centres >= 0) & (centres <= n_values))[:, None]
+    weights: np.ndarray = np.maximum(0.0, 1 - away) * ((centres >= 0) & (centres <= n_values))[:, None]
     sums = weights.sum(axis=1, keepdims=True)
-    return (weights / np.where(sums > 0, sums, 1)).astype(np.float32)
+    weights /= np.where(sums > 0, sums, 1)
+    return weights.astype(np.float32)
 
 
 def quantise(values: np.ndarray, *, signed: bool, peak: float | None = None) -> tuple[np.ndarray, float]:
-    """The values as bytes, and the value that the largest byte stands for.
+    """Quantise values to bytes.
 
     Parameters
     ----------
-    values : any shape but empty
-    signed : False takes values from 0 to `peak` to 0..255 (negative ones to 0); True those from -peak to peak to
-        1..255, where 128 is 0
-    peak : by default the 99th percentile of the values' size, so that a few extremes don't darken the rest; the
-        largest when that is 0
+    values : ndarray
+        Of any shape, but not empty.
+    signed : bool
+        False takes values from 0 to `peak` to 0..255 (negative ones to 0); True those from -peak to peak to 1..255,
+        where 128 is 0.
+    peak : float, optional
+        By default the 99th percentile of the values' size, so that a few extremes don't darken the rest, or the largest
+        when that is 0.
 
     Returns
     -------
-    codes : ndarray, uint8, shape of `values`
-    peak : 0.0 when nothing speaks
+    codes : ndarray of uint8, shape of `values`
+    peak : float
+        The value that the largest byte stands for; 0.0 when all values are 0.
 
     Raises
     ------
@@ -103,22 +112,27 @@ def quantise(values: np.ndarray, *, signed: bool, peak: float | None = None) -> 
 
 
 def colourise(values: np.ndarray, *, signed: bool) -> np.ndarray:
-    """The values as colours that everybody can tell apart: uint8, shape (..., 3). Scaled by `quantise`.
+    """Turn values into colours that colour-blind people can tell apart too: uint8, shape (..., 3).
 
-    Unsigned values run from black over red to pale yellow; signed ones from blue over white (nothing) to orange.
+    They are scaled by `quantise`. Unsigned values run from black over red to pale yellow; signed ones from blue over
+    white (0) to orange.
     """
     codes, _ = quantise(values, signed=signed)
-    return (SIGNED if signed else UNSIGNED)[codes]
+    colours: np.ndarray = (SIGNED if signed else UNSIGNED)[codes]
+    return colours
 
 
 def blend(image: np.ndarray, attribution: Attribution, *, opacity: float = 0.5) -> np.ndarray:
-    """The item with its saliency map over it: uint8, shape (H, W, 3).
+    """Draw an item with its saliency map over it: uint8, shape (H, W, 3).
 
     Parameters
     ----------
-    image : uint8, shape (H, W) or (H, W, 3), as `Pool.load` gives it
-    attribution : of the same item
-    opacity : 0 to 1, of the map where it is strongest; where it says nothing the item stays as it is
+    image : ndarray of uint8, shape (H, W) or (H, W, 3)
+        As `Pool.load` gives it.
+    attribution : Attribution
+        Of the same item.
+    opacity : float
+        0 to 1, of the map where it is strongest; where it is 0 the item stays as it is.
 
     Raises
     ------
@@ -133,12 +147,13 @@ def blend(image: np.ndarray, attribution: Attribution, *, opacity: float = 0.5) 
     if not 0 <= opacity <= 1:
         raise BadInput(f"opacity {opacity!r} can't be used; a number from 0 (no map) to 1 is expected.")
     signed = attribution.signed
-    _, peak = quantise(attribution.values, signed=signed)  # of the map alone: the item beyond its box says nothing
+    _, peak = quantise(attribution.values, signed=signed)  # of the map alone, without the item beyond its box
     codes, _ = quantise(resample(attribution, image.shape[:2]), signed=signed, peak=peak)
     strength = np.abs(codes.astype(np.float32) - 128) / 127 if signed else codes / np.float32(255)
     over = (opacity * strength)[..., None].astype(np.float32)
     under = image if image.ndim == 3 else image[..., None]
-    return np.rint(under * (1 - over) + (SIGNED if signed else UNSIGNED)[codes] * over).astype(np.uint8)
+    blended: np.ndarray = np.rint(under * (1 - over) + (SIGNED if signed else UNSIGNED)[codes] * over).astype(np.uint8)
+    return blended
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

@@ -1,57 +1,97 @@
-"""How does a gain look? Pictures of figures, each with its interval and its n."""
+"""Plots of accuracy, progress, calibration and saliency maps, from plain tables and arrays.
+
+Every number comes with its 95 % interval and its n. Start with `plot_gain`.
+"""
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from PIL import Image
 
+from ..records import Attribution, Estimate
 from .figures import BLUE, GREY, ORANGE, Drawing, new_figure, tidy
-from .overlay import COLOURS as TABLE
+from .overlay import COLOURS as COLOUR_TABLES
 from .overlay import blend
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-
-    from ..quality.metrics import Metrics
-    from ..records import Attribution, Estimate
-
-MOST_LABELS = 24
-MARKED = TABLE["regions"]["wrong"]
+MAX_LABELS = 24
+MARKED = COLOUR_TABLES["regions"]["wrong"]
 MARKERS = "soD^v<>P"
 COLOURS = (BLUE, ORANGE, GREY, "#228833", "#aa3377", "#66ccee", "#ccbb44", "#4477aa")
 
 
-def plot_gain(before: Metrics, after: Metrics, gain: Estimate) -> Drawing:
-    """Accuracy and recall per label, before and after, with 95 % intervals; past 24 labels the rarest are left out.
+class Measured(Protocol):
+    """Accuracy and recall of a model; `quality.metrics.Metrics` is one."""
 
-    Marks differ in shape as well as in colour: hollow circle before, full square after.
+    @property
+    def n(self) -> int:
+        """Number of items measured."""
+    @property
+    def per_label(self) -> pd.DataFrame:
+        """One row a label, by label_id: label, n, recall, recall_low and recall_high."""
+    def __getitem__(self, name: str, /) -> Estimate:
+        """Estimate called "accuracy"."""
+
+
+class Rounds(Protocol):
+    """What `plot_progress` draws; `report.progress.Progress` is one."""
+
+    @property
+    def accuracy(self) -> pd.DataFrame:
+        """Columns: source, answers, share, low, high."""
+    @property
+    def labels(self) -> pd.DataFrame:
+        """Columns: label, answers, recall."""
+    @property
+    def suggestions(self) -> pd.DataFrame:
+        """Columns: round, label, share, low, high."""
+    @property
+    def times(self) -> pd.DataFrame:
+        """Columns: round, verdict, median_s, low, high."""
+    @property
+    def likely(self) -> Estimate:
+        """The gain in accuracy that the next answers are expected to bring."""
+    @property
+    def more(self) -> int:
+        """How many answers those are."""
+
+
+def plot_gain(before: Measured, after: Measured, gain: Estimate) -> Drawing:
+    """Accuracy and recall per label, before and after, with 95 % intervals.
+
+    Marks differ in shape as well as in colour: hollow circle before, full square after. Of more than 24 labels the
+    rarest are left out.
+
+    Parameters
+    ----------
+    before, after : Measured
+        On the same items.
+    gain : Estimate
+        After minus before in accuracy.
     """
-    shown = after.per_label if after.n else before.per_label
-    if len(shown) > MOST_LABELS:
-        shown = shown.sort_values("n", ascending=False).head(MOST_LABELS)
-    rows = [("all", None), *((f"{label}", label_id) for label_id, label in shown["label"].items())]
-    figure = new_figure(7, 1.3 + 0.27 * len(rows))
+    labels = after.per_label if after.n else before.per_label
+    if len(labels) > MAX_LABELS:
+        labels = labels.sort_values("n", ascending=False).head(MAX_LABELS)
+    figure = new_figure(7, 1.3 + 0.27 * (1 + len(labels)))
     axes = figure.subplots()
     for metrics, name, colour, marker, shift in ((before, "before", ORANGE, "o", -0.14),
                                                  (after, "after", BLUE, "s", 0.14)):
         if not metrics.n:
             continue
-        accuracy, table = metrics["accuracy"], metrics.per_label
-        points = [(float(accuracy), accuracy.low, accuracy.high)] + [
-            tuple(table.loc[[label_id], ["recall", "recall_low", "recall_high"]].iloc[0]) for _, label_id in rows[1:]]
-        value, low, high = np.array(points, float).T
-        places = np.arange(len(rows)) + shift
-        axes.errorbar(value, places, xerr=[value - low, high - value], fmt=marker, color=colour, markersize=5,
-                      markerfacecolor="white" if name == "before" else colour, elinewidth=1.2, capsize=2, label=name)
+        accuracy = metrics["accuracy"]
+        recall = metrics.per_label.loc[labels.index, ["recall", "recall_low", "recall_high"]].to_numpy(float)
+        value, low, high = np.vstack([[accuracy.value, accuracy.low, accuracy.high], recall]).T
+        axes.errorbar(value, np.arange(len(value)) + shift, xerr=[value - low, high - value], fmt=marker, color=colour,
+                      markersize=5, markerfacecolor="white" if name == "before" else colour, elinewidth=1.2, capsize=2,
+                      label=name)
     axes.axhline(0.5, color=GREY, linewidth=0.6)
-    counts = [after.n or before.n, *shown["n"]]
-    axes.set_yticks(range(len(rows)), [f"{name}  (n = {n})" for (name, _), n in zip(rows, counts, strict=True)])
+    rows = [("all", after.n or before.n), *zip(labels["label"], labels["n"], strict=True)]
+    axes.set_yticks(range(len(rows)), [f"{name}  (n = {n})" for name, n in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 1.02)
     axes.set_xlabel("accuracy (all) and recall (per label), with 95 % intervals", fontsize=8)
@@ -64,50 +104,35 @@ def plot_gain(before: Metrics, after: Metrics, gain: Estimate) -> Drawing:
     return figure
 
 
-class Rounds(Protocol):
-    """What is pictured of a `hitl_widgets.report.progress.Progress`."""
-
-    @property
-    def accuracy(self) -> pd.DataFrame: ...
-    @property
-    def labels(self) -> pd.DataFrame: ...
-    @property
-    def suggestions(self) -> pd.DataFrame: ...
-    @property
-    def times(self) -> pd.DataFrame: ...
-    @property
-    def likely(self) -> Estimate: ...
-    @property
-    def more(self) -> int: ...
-
-
 def plot_progress(progress: Rounds) -> Drawing:
-    """Four pictures: accuracy, with what the next answers are likely to gain; recall of the labels with the most
-    answers; suggestions that stood by round; and time per decision, by verdict."""
+    """Accuracy with the expected gain, recall per label, suggestions that stood, and time per decision.
+
+    Recall is drawn for the labels with the most answers, times by verdict.
+    """
     figure = new_figure(9, 6)
     (accuracy, labels), (stood, times) = figure.subplots(2, 2)
     for source, colour, marker in (("holdout", BLUE, "s"), ("audit", ORANGE, "o")):
         table = progress.accuracy[progress.accuracy["source"] == source]
         _points(accuracy, table, "answers", "share", colour=colour, marker=marker, name=source)
-    held = progress.accuracy[progress.accuracy["source"] == "holdout"]
-    if len(held) and not np.isnan(progress.likely):
-        last, gain = held.iloc[-1], progress.likely
+    holdout = progress.accuracy[progress.accuracy["source"] == "holdout"]
+    if len(holdout) and not np.isnan(progress.likely):
+        last, gain = holdout.iloc[-1], progress.likely
         place, base = last["answers"] + progress.more, last["share"]
         accuracy.plot([last["answers"], place], [base, base + gain], linestyle=":", color=GREY)
         accuracy.errorbar([place], [base + gain], yerr=[[gain - gain.low], [gain.high - gain]], fmt="D", color=GREY,
                           markersize=5, capsize=2, label="likely")
-    often = progress.labels.groupby("label")["answers"].max().sort_values(ascending=False).index[:len(MARKERS)]
-    for marker, label in zip(MARKERS, often, strict=False):
+    frequent = progress.labels.groupby("label")["answers"].max().sort_values(ascending=False).index[:len(MARKERS)]
+    for marker, label in zip(MARKERS, frequent, strict=False):
         table = progress.labels[progress.labels["label"] == label]
         labels.plot(table["answers"], table["recall"], marker=marker, markersize=4, linewidth=1, label=str(label))
     share = progress.suggestions[progress.suggestions["label"] == "all"]
     _points(stood, share, "round", "share", colour=BLUE, marker="s", name="suggestions that stood")
     for (verdict, table), marker, colour in zip(progress.times.groupby("verdict"), MARKERS, COLOURS, strict=False):
         _points(times, table, "round", "median_s", colour=colour, marker=marker, name=str(verdict))
-    for axes, across, up in ((accuracy, "answers", "accuracy"), (labels, "answers with the label", "recall"),
-                             (stood, "round", "share"), (times, "round", "seconds, median")):
-        axes.set_xlabel(across, fontsize=8)
-        axes.set_ylabel(up, fontsize=8)
+    for axes, xlabel, ylabel in ((accuracy, "answers", "accuracy"), (labels, "answers with the label", "recall"),
+                                 (stood, "round", "share"), (times, "round", "seconds, median")):
+        axes.set_xlabel(xlabel, fontsize=8)
+        axes.set_ylabel(ylabel, fontsize=8)
         axes.set_ylim(0, None if axes is times else 1.02)
         tidy(axes)
         if axes.get_legend_handles_labels()[0]:
@@ -115,16 +140,24 @@ def plot_progress(progress: Rounds) -> Drawing:
     return figure
 
 
-def _points(axes: Any, table: pd.DataFrame, across: str, value: str, *, colour: str, marker: str, name: str) -> None:
-    """A column with its interval; an end that isn't known is left out."""
+def _points(axes: Axes, table: pd.DataFrame, x: str, y: str, *, colour: str, marker: str, name: str) -> None:
+    """Draw a column with its interval; an end that isn't finite is left out."""
     if len(table):
-        low, high = (np.where(np.isfinite(table[end]), np.abs(table[end] - table[value]), 0) for end in ("low", "high"))
-        axes.errorbar(table[across], table[value], yerr=[low, high], fmt=f"{marker}-", color=colour, markersize=5,
-                      linewidth=1, elinewidth=1, capsize=2, label=name)
+        low, high = (np.where(np.isfinite(table[end]), np.abs(table[end] - table[y]), 0) for end in ("low", "high"))
+        axes.errorbar(table[x], table[y], yerr=[low, high], fmt=f"{marker}-", color=colour, markersize=5, linewidth=1,
+                      elinewidth=1, capsize=2, label=name)
 
 
 def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str) -> Drawing:
-    """Items (uint8 images) beside their maps, three to a row, each under its title."""
+    """Items beside their saliency maps, three to a row.
+
+    Parameters
+    ----------
+    shown : sequence of (image, attribution, title)
+        Images are uint8, shape (H, W) or (H, W, 3).
+    method : str
+        The title of the figure.
+    """
     n_rows = max(1, -(-len(shown) // 3))
     figure = new_figure(9, 0.4 + 1.8 * n_rows)
     grid = figure.subplots(n_rows, 6, squeeze=False).ravel()
@@ -139,8 +172,16 @@ def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str)
 
 
 def plot_flips(shown: Sequence[tuple[bytes, str, str | None]], title: str) -> Drawing:
-    """Thumbnails (PNG files) under their captions, four to a row; the frame says which model was right: full and thick
-    the new one, dotted the former, thin neither or unknown."""
+    """Thumbnails of items on which two models differ, four to a row; the frame shows which of the two was right.
+
+    Parameters
+    ----------
+    shown : sequence of (png, caption, right)
+        png is the bytes of a PNG file. right is "after" (a full, thick frame), "before" (a
+        dotted one), or anything else (a thin one): neither, or unknown.
+    title : str
+        The title of the figure.
+    """
     styles = {"after": (BLUE, 2.5, "-"), "before": (ORANGE, 2.5, ":")}
     n_rows = max(1, -(-len(shown) // 4))
     figure = new_figure(8, 0.4 + 2.3 * n_rows)
@@ -162,27 +203,34 @@ def plot_flips(shown: Sequence[tuple[bytes, str, str | None]], title: str) -> Dr
 
 def plot_reasons(images: Sequence[np.ndarray], regions: Sequence[np.ndarray], titles: Sequence[str],
                  maps: Sequence[Sequence[tuple[Attribution | None, str]]], method: str) -> Drawing:
-    """Items with what was marked on them as wrong, and below each the maps of the model before and of the one after.
+    """Items with the regions marked as wrong, and below each the maps of the model before and of the one after.
 
     Parameters
     ----------
-    images : uint8, shape (H, W) or (H, W, 3)
-    regions : bool, shape (H, W), outlined on item and maps
-    maps : of the model before, then of the one after: each item's map and a word on it. A map is scaled by its own
-        largest value
+    images : sequence of ndarray
+        uint8, shape (H, W) or (H, W, 3).
+    regions : sequence of ndarray
+        bool, shape (H, W); outlined on item and maps.
+    titles : sequence of str
+        One for each item.
+    maps : two sequences of (attribution, text)
+        Of the model before, then of the one after: each item's map, None where there is none, and the text above it.
+        A map is scaled by its own largest value.
+    method : str
+        Of the maps.
     """
     figure = new_figure(1.1 + 1.9 * len(images), 6.3)
     grid = figure.subplots(3, len(images), squeeze=False)
     for column, (image, region, title) in enumerate(zip(images, regions, titles, strict=True)):
-        shown: list[tuple[np.ndarray, str]] = [(image, title)]
+        pictures: list[tuple[np.ndarray, str]] = [(image, title)]
         for row in maps:
-            attribution, words = row[column]
-            shown.append((_pale(image) if attribution is None else blend(_pale(image), attribution, opacity=0.9),
-                          words))
-        for axes, (picture, words) in zip(grid[:, column], shown, strict=True):
+            attribution, text = row[column]
+            pale = _pale(image)
+            pictures.append((pale if attribution is None else blend(pale, attribution, opacity=0.9), text))
+        for axes, (picture, text) in zip(grid[:, column], pictures, strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
             _outline(axes, region)
-            axes.set_title(words, fontsize=8, loc="left", wrap=True)
+            axes.set_title(text, fontsize=8, loc="left", wrap=True)
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
     for axes, name in zip(grid[:, 0], ("marked as wrong", "why, before", "why, after"), strict=True):
@@ -196,7 +244,10 @@ def plot_calibration(curve: pd.DataFrame, table: pd.DataFrame) -> Drawing:
 
     Parameters
     ----------
-    curve, table : as `Calibration` has them
+    curve : DataFrame
+        One row an annotator and step: annotator, mean (certainty, 0 to 10), n, share (right), low and high.
+    table : DataFrame
+        One row an annotator, in the order of the panels: annotator.
     """
     names = table["annotator"].tolist()
     figure = new_figure(1.0 + 2.6 * max(1, len(names)), 3.2)
@@ -217,13 +268,13 @@ def plot_calibration(curve: pd.DataFrame, table: pd.DataFrame) -> Drawing:
 
 
 def _pale(image: np.ndarray) -> np.ndarray:
-    """The item in light grey, so that what has a colour on it is the map's."""
+    """Make the item light grey, so that only the map has colours."""
     grey = image if image.ndim == 2 else image.mean(axis=2)
     return (130 + 0.45 * grey).astype(np.uint8)
 
 
 def _outline(axes: Axes, region: np.ndarray) -> None:
-    """A line around the marked pixels, in the card's colour for what is wrong; over white, it shows anywhere."""
+    """Draw a line around the marked pixels, in the card's colour for wrong regions, over a white line."""
     inside = np.pad(region, 1).astype(np.int8)
     across, down = np.diff(inside, axis=1)[1:-1], np.diff(inside, axis=0)[:, 1:-1].T
     for change, lines in ((across, axes.vlines), (down, axes.hlines)):
