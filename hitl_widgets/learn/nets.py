@@ -18,7 +18,6 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
-from ..sampling.diversity import clusters
 from .losses import kinds, with_candidates
 from .train import SMOOTHING, Trained, as_targets, resident, take, train, validate
 
@@ -190,6 +189,7 @@ def empty(n_labels: int, *, channels: int) -> nn.Module:
 
 def patches(views: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     """Filters: the middles of clusters of whitened patches, each of length one: float32, (n_filters, c, side, side)."""
+    from sklearn.cluster import KMeans
     n_views, channels, height, width = views.shape
     views = np.pad(views, ((0, 0), (0, 0), *((0, max(0, SIDE - side)) for side in (height, width))))
     item, top, left = (rng.integers(0, max(1, end), N_PATCHES) for end in
@@ -205,7 +205,7 @@ def patches(views: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     strength, axes = np.linalg.eigh(np.cov(flat.T))
     whiten = (axes / np.sqrt(np.maximum(strength, 0) + FAINT)) @ axes.T
     white = ((flat - flat.mean(axis=0)) @ whiten).astype(np.float32)
-    cluster = clusters(white, N_FILTERS, rng)
+    cluster = KMeans(N_FILTERS, n_init=1, max_iter=20, random_state=int(rng.integers(2**31))).fit_predict(white)
     middles = np.stack([white[cluster == k].mean(axis=0) if (cluster == k).any() else white[k]
                         for k in range(N_FILTERS)])
     middles /= np.linalg.norm(middles, axis=1, keepdims=True) + 1e-9

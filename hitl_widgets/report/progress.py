@@ -24,7 +24,7 @@ from ..records import Estimate
 from .decisions import against_others, consensus, decisions
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Plot
+    from ..drawing.figures import Drawing
 
 # What nobody picked: figures of these are figures of the pool.
 DRAWN = ("audit", "holdout", "random", "gold")
@@ -70,7 +70,7 @@ class Progress:
     difficulty: pd.DataFrame
     queue: str
 
-    def plot(self) -> Plot:
+    def plot(self) -> Drawing:
         """Accuracy by round, recall per label, suggestions that stood and time per decision, with 95 % intervals."""
         from ..drawing.plots import plot_progress
         return plot_progress(self)

@@ -1,14 +1,16 @@
-"""Which items stand for the others?
+"""Diversity of what is chosen: strategies over embeddings, and groups of items that look alike.
 
-Strategies over embeddings, for when a model knows too little to doubt well. What each gives are scores, the larger the
-sooner; an item that isn't among the n chosen scores NaN. Read `typiclust` and `k_centre` first.
+The strategies serve where a model knows too little for its uncertainty to mean much. They return scores, the larger the
+sooner; an item that isn't among the n chosen has NaN. Read `typiclust` and `k_centre` first; `groups_of_alike` is for
+sorting items by the handful.
 """
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from ..errors import ShapeError
 from .uncertainty import Scores
@@ -16,29 +18,37 @@ from .uncertainty import Scores
 Embeddings = npt.NDArray[np.floating]
 
 NEIGHBOURS = 20
-SMALLEST = 5
-# Past so many clusters more say little (Hacohen et al. stop at 500); past so many items a sample of them serves.
-MOST_CLUSTERS = 500
-FITTED, COMPARED, PASSES = 20_000, 1_024, 20
+# A cluster of fewer items is taken for outliers.
+MIN_CLUSTER = 5
+# Beyond this many clusters more add little (Hacohen et al. stop at 500); of more items than this a sample is enough.
+MAX_CLUSTERS = 500
+MAX_FITTED, MAX_COMPARED, PASSES = 20_000, 1_024, 20
+# Up to this many points, k-means sees all of them at once, and Ward's tree, whose memory is their square, is used.
+WHOLE_UP_TO = 2_000
+# Groups of items that look alike: their size, about, and how many a person will look through at most.
+GROUP_SIZE, MAX_GROUPS = 16, 80
 _AT_ONCE = 256
-_CELLS = 8_000_000
 
 
 def k_centre(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: int) -> Scores:
-    """The n items that leave no other far away: again and again the one farthest from all that are labelled or chosen.
+    """Choose n items so that no other is far from all of them (k-centre, greedy).
 
-    Exactly the greedy choice, but an item's distance is brought up to date only while it could be the farthest: what it
-    was before is never less.
+    Each choice is the item farthest from everything labelled or chosen. An item's distance is updated only while it
+    could be the farthest, since it can only have become smaller; the choice is exactly the greedy one.
 
     Parameters
     ----------
-    embeddings : ndarray, shape (n_items, n_features); a row with NaN is never chosen
-    labelled : ndarray, shape (n_labelled, n_features); without any, the item nearest to the mean comes first
-    n : how many to choose
+    embeddings : ndarray, shape (n_items, n_features)
+        A row with NaN is never chosen.
+    labelled : ndarray, shape (n_labelled, n_features), optional
+        Without any, the item nearest to the mean comes first.
+    n : int
+        How many to choose.
 
     Returns
     -------
-    ndarray, shape (n_items,), from n (chosen first) to 1; NaN for what wasn't chosen
+    ndarray of float32, shape (n_items,)
+        From n (chosen first) to 1; NaN for what wasn't chosen.
 
     Raises
     ------
@@ -59,9 +69,10 @@ def k_centre(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: i
     n = min(n, len(points))
     if not n:
         return _ranked(np.empty(0, np.intp), embeddings)
+    from sklearn.metrics import pairwise_distances_argmin_min
     squares = np.einsum("ij,ij->i", points, points)
     if len(centres):
-        far, chosen = _nearest(points, centres)[1], []
+        far, chosen = pairwise_distances_argmin_min(points, centres, metric="sqeuclidean")[1], []
     else:
         first = int(np.argmin(squares))
         far, chosen = _squared(points, squares, points[first:first + 1])[:, 0], [first]
@@ -76,7 +87,7 @@ def k_centre(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: i
 
 def _farthest(points: Embeddings, squares: npt.NDArray[np.floating], far: npt.NDArray[np.floating],
               upto: npt.NDArray[np.intp], chosen: list[int]) -> int:
-    """The item farthest from everything chosen; `far` holds upper bounds, right as of the first `upto` chosen ones."""
+    """Find the item farthest from everything chosen; `far` holds bounds, exact for the first `upto` chosen ones."""
     while True:
         some = np.argpartition(far, -_AT_ONCE)[-_AT_ONCE - 1:] if len(far) > _AT_ONCE else np.arange(len(far))
         bar = far[some].min() if len(some) < len(far) else -np.inf
@@ -92,21 +103,25 @@ def _farthest(points: Embeddings, squares: npt.NDArray[np.floating], far: npt.ND
 
 def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: int,
               rng: np.random.Generator | None = None) -> Scores:
-    """The n most typical items of parts of the pool that nobody has labelled: for the first answers of all.
+    """Choose the n most typical items of clusters without an answer (TypiClust): for the first answers of all.
 
-    Labelled and other items are parted into as many clusters as there will be labels; from the largest cluster without
-    a label comes the item whose 20 nearest neighbours in it are nearest, and so on.
+    Labelled and other items are divided into as many clusters as there will be labelled items. The largest cluster
+    without one gives the item whose 20 nearest neighbours in it are nearest, and so on.
 
     Parameters
     ----------
-    embeddings : ndarray, shape (n_items, n_features); a row with NaN is never chosen
-    labelled : ndarray, shape (n_labelled, n_features)
-    n : how many to choose
-    rng : for the clusters; the same generator gives the same choice
+    embeddings : ndarray, shape (n_items, n_features)
+        A row with NaN is never chosen.
+    labelled : ndarray, shape (n_labelled, n_features), optional
+    n : int
+        How many to choose.
+    rng : numpy.random.Generator, optional
+        For the clusters; the same generator gives the same choice.
 
     Returns
     -------
-    ndarray, shape (n_items,), from n (chosen first) to 1; NaN for what wasn't chosen
+    ndarray of float32, shape (n_items,)
+        From n (chosen first) to 1; NaN for what wasn't chosen.
 
     Raises
     ------
@@ -127,12 +142,12 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
     n = min(n, len(points))
     if not n:
         return _ranked(np.empty(0, np.intp), embeddings)
-    cluster = clusters(np.concatenate([centres, points]), min(n + len(centres), MOST_CLUSTERS), rng)
+    cluster = _kmeans(np.concatenate([centres, points]), min(n + len(centres), MAX_CLUSTERS), rng)
     taken, cluster = cluster[:len(centres)], cluster[len(centres):]
     n_clusters = int(max(cluster.max(), taken.max(initial=0))) + 1
     size = np.bincount(cluster, minlength=n_clusters)
     n_taken = np.bincount(taken, minlength=n_clusters).astype(np.float64)
-    n_taken[size < min(SMALLEST, size.max())] += n  # outliers come last
+    n_taken[size < min(MIN_CLUSTER, size.max())] += n  # outliers come last
     line: dict[int, list[int]] = {}
     chosen: list[int] = []
     while len(chosen) < n:
@@ -141,8 +156,8 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
         best = int(fewest[np.argmax(size[fewest])])
         if best not in line:
             members = np.flatnonzero(cluster == best)
-            if len(members) > COMPARED:
-                members = np.sort(rng.choice(members, COMPARED, replace=False))
+            if len(members) > MAX_COMPARED:
+                members = np.sort(rng.choice(members, MAX_COMPARED, replace=False))
             line[best] = members[np.argsort(_crowding(points[members]), kind="stable")][::-1].tolist()
         chosen.append(line[best].pop())
         n_taken[best] += 1
@@ -153,51 +168,96 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
     return _ranked(np.array(chosen, np.intp), embeddings)
 
 
-def _crowding(points: Embeddings) -> npt.NDArray[np.floating]:
-    """Mean distance of each point to its nearest neighbours: the less, the more typical."""
-    if len(points) == 1:
-        return np.zeros(1)
-    k = min(NEIGHBOURS, len(points) - 1)
-    distances = np.sqrt(_squared(points, np.einsum("ij,ij->i", points, points), points))
-    np.fill_diagonal(distances, np.inf)
-    return np.partition(distances, k - 1, axis=1)[:, :k].mean(axis=1)
+def groups_of_alike(features: Embeddings, *, size: int = GROUP_SIZE, seed: int = 0) -> list[npt.NDArray[np.intp]]:
+    """Divide items into groups that look alike, about `size` to a group, so that a person can sort them by the handful.
 
+    Ward's method on features of length 1; k-means for more than 2,000 items.
 
-def clusters(points: Embeddings, k: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """The cluster of each point, by k-means (Lloyd's); of many points a sample makes the clusters."""
-    some = points if len(points) <= FITTED else points[np.sort(rng.choice(len(points), FITTED, replace=False))]
-    middles = _spread(some, min(k, len(some)), rng)
-    for _ in range(PASSES):
-        cluster = _nearest(some, middles)[0]
-        members = csr_array((np.ones(len(some), some.dtype), (cluster, np.arange(len(some)))),
-                            (len(middles), len(some)))
-        size = members.sum(axis=1)[:, None]
-        moved = np.where(size > 0, (members @ some) / np.maximum(size, 1), middles)
-        if np.allclose(moved, middles, atol=1e-4 * float(np.abs(some).max(initial=1e-9))):
-            break
-        middles = moved
-    return _nearest(points, middles)[0]
+    Parameters
+    ----------
+    features : ndarray, shape (n_items, n_features)
+        Rows with NaN, of items that can't be read, form the last group.
+    size : int
+        Items in a group, about; at most 80 groups are made, however many items there are.
+    seed : int
+        For k-means.
 
+    Returns
+    -------
+    list of ndarray of int
+        Row numbers, each in one group. The group whose items are most alike comes first, those of less than a quarter
+        of `size` at the end; in each the most typical item comes first.
 
-def _spread(points: Embeddings, k: int, rng: np.random.Generator) -> Embeddings:
-    """k of the points to begin with, each drawn by its squared distance to those before (k-means++).
+    Raises
+    ------
+    ShapeError
+        If the features aren't a table.
 
     References
     ----------
-    Arthur and Vassilvitskii (2007), k-means++: The Advantages of Careful Seeding.
+    Ward (1963), Hierarchical grouping to optimize an objective function, doi:10.1080/01621459.1963.10500845.
+
+    Examples
+    --------
+    >>> groups_of_alike(np.array([[0.0, 1.0], [3.0, 0.1], [0.3, 2.0], [0.1, 1.0], [5.0, 0.0]]), size=3)
+    [array([1, 4]), array([3, 2, 0])]
     """
-    squares = np.einsum("ij,ij->i", points, points)
-    chosen = [int(rng.integers(len(points)))]
-    far = _squared(points, squares, points[chosen])[:, 0]
-    while len(chosen) < k and far.max() > 0:
-        reached = np.cumsum(far, dtype=np.float64)
-        chosen.append(min(int(np.searchsorted(reached, rng.random() * reached[-1], side="right")), len(points) - 1))
-        far = np.minimum(far, _squared(points, squares, points[chosen[-1:]])[:, 0])
-    return points[chosen]
+    features = np.asarray(features, np.float64)
+    if features.ndim != 2:
+        raise ShapeError(f"features have the shape {features.shape}; (n_items, n_features) is expected.")
+    unread = np.isnan(features).any(axis=1)
+    places = np.flatnonzero(~unread)
+    rows = features[places]
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    groups = []
+    for members in _parted(rows, min(-(-len(places) // size), MAX_GROUPS), seed):
+        away = np.linalg.norm(rows[members] - rows[members].mean(axis=0), axis=1)
+        groups.append((4 * len(members) < size, away.mean(), places[members[np.lexsort((members, away))]]))
+    groups.sort(key=lambda group: (*group[:2], int(group[2][0])))
+    in_order = [group for *_, group in groups]
+    return [*in_order, np.flatnonzero(unread)] if unread.any() else in_order
+
+
+def _parted(rows: Embeddings, k: int, seed: int) -> list[npt.NDArray[np.intp]]:
+    """Row numbers in k parts, fewer where rows are equal."""
+    k = min(k, len(np.unique(rows, axis=0))) if rows.shape[1] else min(k, 1)
+    if k <= 1:
+        return [np.arange(len(rows))] if len(rows) else []
+    from sklearn.cluster import AgglomerativeClustering, MiniBatchKMeans
+    method = AgglomerativeClustering(k) if len(rows) <= WHOLE_UP_TO else \
+        MiniBatchKMeans(k, n_init=3, random_state=seed)
+    part = method.fit_predict(rows)
+    return [members for number in range(k) if len(members := np.flatnonzero(part == number))]
+
+
+def _crowding(points: Embeddings) -> npt.NDArray[np.floating]:
+    """Mean distance of each point to its nearest neighbours: the smaller, the more typical."""
+    from sklearn.neighbors import NearestNeighbors
+    if len(points) == 1:
+        return np.zeros(1)
+    neighbours = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(points) - 1), algorithm="brute").fit(points)
+    distances: npt.NDArray[np.floating] = neighbours.kneighbors()[0].mean(axis=1)
+    return distances
+
+
+def _kmeans(points: Embeddings, k: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Cluster of each point, from 0; of many points a sample makes the clusters."""
+    from sklearn.cluster import KMeans, MiniBatchKMeans
+    from sklearn.exceptions import ConvergenceWarning
+    n = len(points)
+    sample = points if n <= MAX_FITTED else points[np.sort(rng.choice(n, MAX_FITTED, replace=False))]
+    method = KMeans if len(sample) <= WHOLE_UP_TO else MiniBatchKMeans
+    kmeans = method(min(k, len(sample)), n_init=1, max_iter=PASSES, random_state=int(rng.integers(2**31)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # equal points make fewer clusters
+        kmeans.fit(sample)
+    clusters: npt.NDArray[np.intp] = kmeans.predict(points)
+    return clusters
 
 
 def _checked(embeddings: Embeddings, labelled: Embeddings | None) -> tuple[Embeddings, Embeddings]:
-    """Items that are known, and labelled ones, float32, both moved so that their mean is the origin."""
+    """Drop the rows with NaN of both, and move them so that the mean is the origin: float32."""
     points = np.asarray(embeddings)
     centres = points[:0] if labelled is None else np.asarray(labelled)
     if points.ndim != 2 or centres.ndim != 2 or points.shape[1] != centres.shape[1]:
@@ -213,7 +273,8 @@ def _checked(embeddings: Embeddings, labelled: Embeddings | None) -> tuple[Embed
 
 def _known(rows: Embeddings) -> npt.NDArray[np.bool_]:
     # A sum is NaN where any of its parts is, and takes no second array.
-    return ~np.isnan(rows.sum(axis=1))
+    known: npt.NDArray[np.bool_] = ~np.isnan(rows.sum(axis=1))
+    return known
 
 
 def _squared(points: Embeddings, squares: npt.NDArray[np.floating], centres: Embeddings) -> npt.NDArray[np.floating]:
@@ -221,24 +282,11 @@ def _squared(points: Embeddings, squares: npt.NDArray[np.floating], centres: Emb
     distances = points @ (-2 * centres.T)
     distances += squares[:, None]
     distances += np.einsum("ij,ij->i", centres, centres)
-    return np.maximum(distances, 0, out=distances)
-
-
-def _nearest(points: Embeddings, centres: Embeddings) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.floating]]:
-    """Which of the centres is nearest to each point, and its squared distance."""
-    offsets, rows = np.einsum("ij,ij->i", centres, centres), max(1, _CELLS // len(centres))
-    place, near = np.empty(len(points), np.intp), np.empty(len(points), points.dtype)
-    for start in range(0, len(points), rows):
-        some = points[start:start + rows]
-        distances = some @ (-2 * centres.T)
-        distances += offsets
-        place[start:start + rows] = found = distances.argmin(axis=1)
-        near[start:start + rows] = distances[np.arange(len(some)), found] + np.einsum("ij,ij->i", some, some)
-    return place, np.maximum(near, 0)
+    return np.asarray(np.maximum(distances, 0, out=distances))
 
 
 def _ranked(chosen: npt.NDArray[np.intp], embeddings: Embeddings) -> Scores:
-    """Scores of all items from the places, among the known ones, of those chosen, first to last."""
+    """Scores of all items, from the places among the known ones of those chosen, first to last."""
     scores = np.full(len(embeddings), np.nan, np.float32)
     if len(chosen):
         scores[np.flatnonzero(_known(np.asarray(embeddings)))[chosen]] = np.arange(len(chosen), 0, -1)

@@ -1,8 +1,7 @@
-"""Which strategies are there, and what does each look at?
+"""The strategies by name, and the inputs that each takes.
 
-A strategy is a function whose parameters name what it wants to see of the open items, and which gives a score for each:
-the larger, the sooner; NaN where it has nothing to say. To add one, write it and put it into `STRATEGIES`; what there
-is to see says `INPUTS`. Read these two tables first.
+A strategy is a function whose parameters name its inputs, and which returns a score for each open item: the larger, the
+sooner; NaN where it has none. To add one, write it and put it into `STRATEGIES`; `INPUTS` lists the inputs.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from .diversity import k_centre, typiclust
 from .uncertainty import BY_ROW, Scores, Strategy, balanced, disagreement, entropy, margin
 
 INPUTS = {
-    "probs": "what the model says of the open items: (n_items, n_labels), rows of NaN where it wasn't asked",
-    "embeddings": "what the open items look like: (n_items, n_features), rows of NaN where that isn't known",
+    "probs": "the model's probabilities of the open items: (n_items, n_labels), rows of NaN where it wasn't asked",
+    "embeddings": "embeddings of the open items: (n_items, n_features), rows of NaN where they aren't known",
     "labelled": "the same of the answered items: (n_labelled, n_features)",
-    "votes": "the answers that each open item has already: (n_items, n_labels)",
-    "counts": "how many items have been answered with each label: (n_labels,)",
-    "n": "how many items will be wanted",
+    "votes": "the number of answers that each open item has for each label: (n_items, n_labels)",
+    "counts": "the number of items that were answered with each label: (n_labels,)",
+    "n": "the number of items that will be wanted",
     "rng": "a numpy Generator, the same for the same seed and number of answers",
 }
 
@@ -34,7 +33,7 @@ STRATEGIES: dict[str, Strategy] = {
 
 
 def strategy_named(name: str) -> Strategy:
-    """The strategy of that name; BadInput names those there are."""
+    """Return the strategy of a name; BadInput lists the names that there are."""
     if name not in STRATEGIES:
         raise BadInput(f"strategy {name!r} is unknown; 'random', {', '.join(map(repr, STRATEGIES))} or a function "
                        f"of any of {', '.join(INPUTS)} that gives scores (n_items,) are expected.")
@@ -42,12 +41,22 @@ def strategy_named(name: str) -> Strategy:
 
 
 def inputs_of(strategy: Strategy) -> dict[str, bool]:
-    """What a strategy looks at, and whether it can't do without: a function of one thing wants probabilities.
+    """Look up which inputs a strategy takes, and whether each is required.
+
+    A function of one parameter takes probabilities, whatever the parameter is called.
+
+    Parameters
+    ----------
+    strategy : callable
+
+    Returns
+    -------
+    dict of str to bool
 
     Raises
     ------
     BadInput
-        If a parameter without a default is none of `INPUTS`.
+        If a parameter without a default isn't in `INPUTS`.
 
     Examples
     --------
@@ -55,44 +64,48 @@ def inputs_of(strategy: Strategy) -> dict[str, bool]:
     {'embeddings': True, 'labelled': False, 'n': True}
     """
     try:
-        asked = [p for p in inspect.signature(strategy).parameters.values() if p.kind not in (p.VAR_POSITIONAL,
-                                                                                              p.VAR_KEYWORD)]
-    except (TypeError, ValueError):  # a function written in C tells nothing of itself
+        parameters = [p for p in inspect.signature(strategy).parameters.values()
+                      if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    except (TypeError, ValueError):  # a function written in C may have no signature
         return {"probs": True}
-    needed = [p.name for p in asked if p.default is p.empty]
-    if len(needed) == 1 and needed[0] not in INPUTS:
+    required = [p.name for p in parameters if p.default is p.empty]
+    if len(required) == 1 and required[0] not in INPUTS:
         return {"probs": True}
-    if odd := [name for name in needed if name not in INPUTS]:
-        raise BadInput(f"the strategy wants to see {odd[0]!r}; there are {', '.join(INPUTS)}. Give the parameter one "
-                       "of these names, or a default.")
-    return {p.name: p.default is p.empty for p in asked if p.name in INPUTS}
+    if unknown := [name for name in required if name not in INPUTS]:
+        raise BadInput(f"the strategy has a parameter {unknown[0]!r}; the inputs are {', '.join(INPUTS)}. Give the "
+                       "parameter one of these names, or a default.")
+    return {p.name: p.default is p.empty for p in parameters if p.name in INPUTS}
 
 
 def scores_of(strategy: Strategy, inputs: Mapping[str, Callable[[], Any]], *, n_items: int) -> Scores | None:
-    """What a strategy says of the open items: float32, shape (n_items,), NaN where it says nothing.
+    """Scores of the open items by a strategy.
 
     Parameters
     ----------
-    inputs : by the names of `INPUTS`, functions that give what there is to see, or None where there is nothing
+    strategy : callable
+    inputs : mapping of str to callable
+        By the names of `INPUTS`: functions that return the input, or None where there is none.
+    n_items : int
 
     Returns
     -------
-    None where something that the strategy can't do without isn't there.
+    ndarray of float32, shape (n_items,), or None
+        None where a required input is missing.
 
     Raises
     ------
     ShapeError
-        If it doesn't give one score an item.
+        If the strategy doesn't return one score an item.
     """
-    seen: dict[str, Any] = {}
-    for name, needed in inputs_of(strategy).items():
-        sight = inputs[name]() if name in inputs else None
-        if sight is not None:
-            seen[name] = sight
-        elif needed:
+    values: dict[str, Any] = {}
+    for name, required in inputs_of(strategy).items():
+        value = inputs[name]() if name in inputs else None
+        if value is not None:
+            values[name] = value
+        elif required:
             return None
-    # One thing alone is given by its place, whatever the function calls it.
-    scores = np.asarray(strategy(seen["probs"]) if seen.keys() == {"probs"} else strategy(**seen), np.float32)
+    # Probabilities alone are passed by position, since the parameter may have any name.
+    scores = np.asarray(strategy(values["probs"]) if values.keys() == {"probs"} else strategy(**values), np.float32)
     if scores.shape != (n_items,):
         raise ShapeError(f"the strategy gave scores of shape {scores.shape} for {n_items} items; one each is expected.")
     return scores

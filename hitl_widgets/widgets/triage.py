@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import BadInput, HitlError
 from ..project.triage import Sorted, Unplaced, UnplacedItems
-from ..sampling.clusters import SIZE, clusters
+from ..sampling.diversity import GROUP_SIZE, groups_of_alike
 from ..taxonomy.labels import Taxonomy
 from .acts import on
 from .comm import STATIC, Card
@@ -80,8 +80,8 @@ class Triage(Widget[TriagePush]):
     FAILING = "What has no place can't be looked at"
     CLOSING = "This triage was closed."
 
-    def __init__(self, unplaced: UnplacedItems, features: Callable[[Sequence[int]], np.ndarray], *, size: int = SIZE,
-                 keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
+    def __init__(self, unplaced: UnplacedItems, features: Callable[[Sequence[int]], np.ndarray], *,
+                 size: int = GROUP_SIZE, keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise BadInput(f"size is {size!r}; a number of items to a cluster, 1 or more, is expected.")
         self.unplaced, self.features, self.size = unplaced, features, size
@@ -105,7 +105,7 @@ class Triage(Widget[TriagePush]):
         """Group by similarity all that has no place now: the pages, the largest first."""
         others = self.unplaced.waiting()
         rows = self.features([other.position for other in others]) if others else np.empty((0, 0))
-        return [[others[row] for row in cluster] for cluster in clusters(rows, size=self.size)]
+        return [[others[row] for row in cluster] for cluster in groups_of_alike(rows, size=self.size)]
 
     # -- acts: answered at once
 

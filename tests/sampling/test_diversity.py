@@ -1,4 +1,4 @@
-"""Are the items that are chosen for their looks the right ones?"""
+"""Items chosen for their embeddings are typical, or far from all others; groups hold items that look alike."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hitl_widgets.errors import ShapeError
-from hitl_widgets.sampling.diversity import k_centre, typiclust
+from hitl_widgets.sampling.diversity import groups_of_alike, k_centre, typiclust
 
 
 def chosen(scores):
@@ -98,3 +98,36 @@ def test_the_same_generator_chooses_the_same():
     points = np.random.default_rng(0).normal(size=(500, 4))
     one, two = (typiclust(points, n=9, rng=np.random.default_rng(3)) for _ in range(2))
     assert chosen(one) == chosen(two)
+
+
+def test_what_looks_alike_lies_in_one_group():
+    rng = np.random.default_rng(0)
+    kinds = np.repeat(np.arange(4), 10)
+    features = np.eye(4)[kinds] * 5 + rng.normal(scale=0.3, size=(40, 4))
+    groups = groups_of_alike(features, size=10)
+    assert sorted(sorted(set(kinds[group])) for group in groups) == [[0], [1], [2], [3]]
+    assert sorted(np.concatenate(groups)) == list(range(40))
+
+
+@pytest.mark.parametrize(("features", "sizes"), [
+    (np.empty((0, 3)), []), (np.ones((5, 3)), [5]), (np.empty((4, 0)), [4]), (np.eye(3), [3])])
+def test_few_or_equal_items_are_one_group(features, sizes):
+    assert [len(group) for group in groups_of_alike(features)] == sizes
+
+
+def test_items_that_can_not_be_read_come_last():
+    features = np.vstack([np.eye(3), np.full((2, 3), np.nan)])
+    assert groups_of_alike(features)[-1].tolist() == [3, 4]
+
+
+def test_thousands_of_items_make_80_groups_at_most():
+    features = np.random.default_rng(0).normal(size=(3_000, 5))
+    groups = groups_of_alike(features, size=10)
+    assert 40 <= len(groups) <= 80
+    assert sorted(np.concatenate(groups)) == list(range(3_000))
+    assert all((a == b).all() for a, b in zip(groups, groups_of_alike(features, size=10), strict=True))
+
+
+def test_features_that_are_no_table_are_refused():
+    with pytest.raises(ShapeError, match=r"\(3,\)"):
+        groups_of_alike(np.ones(3))

@@ -12,10 +12,9 @@ import pytest
 
 import hitl_widgets as hw
 from hitl_widgets import edits
-from hitl_widgets.errors import BadInput, EditError, IdReused, ShapeError, UnknownDecision, UnknownItem, UnknownLabel
+from hitl_widgets.errors import BadInput, EditError, IdReused, UnknownDecision, UnknownItem, UnknownLabel
 from hitl_widgets.project.triage import UnplacedItems, other_label
 from hitl_widgets.records import new_id
-from hitl_widgets.sampling.clusters import clusters
 
 AT = "2026-03-01T09:30:00.000Z"
 IDS = [f"item-{n:02d}" for n in range(30)]
@@ -239,42 +238,6 @@ def test_a_label_renamed_meanwhile_is_still_assigned(laid):
     act = others.assign(IDS[:1], cat, taxonomy=1)
     assert act.label == "cat"
     assert answers(wb)[IDS[0]] == "feline"
-
-
-# -- clusters
-
-
-def test_what_looks_alike_lies_in_one_cluster():
-    rng = np.random.default_rng(0)
-    kinds = np.repeat(np.arange(4), 10)
-    features = np.eye(4)[kinds] * 5 + rng.normal(scale=0.3, size=(40, 4))
-    found = clusters(features, size=10)
-    assert sorted(sorted(set(kinds[cluster])) for cluster in found) == [[0], [1], [2], [3]]
-    assert sorted(np.concatenate(found)) == list(range(40))
-
-
-@pytest.mark.parametrize(("features", "sizes"), [
-    (np.empty((0, 3)), []), (np.ones((5, 3)), [5]), (np.empty((4, 0)), [4]), (np.eye(3), [3])])
-def test_few_or_equal_items_are_one_cluster(features, sizes):
-    assert [len(cluster) for cluster in clusters(features)] == sizes
-
-
-def test_items_that_can_not_be_read_come_last():
-    features = np.vstack([np.eye(3), np.full((2, 3), np.nan)])
-    assert clusters(features)[-1].tolist() == [3, 4]
-
-
-def test_thousands_of_items_make_no_more_pages_than_somebody_turns():
-    features = np.random.default_rng(0).normal(size=(3_000, 5))
-    found = clusters(features, size=10)
-    assert 40 <= len(found) <= 80
-    assert sorted(np.concatenate(found)) == list(range(3_000))
-    assert all((a == b).all() for a, b in zip(found, clusters(features, size=10), strict=True))
-
-
-def test_features_that_are_no_table_are_refused():
-    with pytest.raises(ShapeError, match=r"\(3,\)"):
-        clusters(np.ones(3))
 
 
 # -- what passes between the desk and the browser
