@@ -1,7 +1,7 @@
-"""Which edits of a taxonomy are there, and what can be done with them?
+"""Taxonomy edits: every way to change the labels of a project.
 
-Edits are values, so that preview, apply, log and undo speak of the same thing. Read `split` and `between` first; their
-code lies in `changes` (what each edit does) and `differences` (which edits lead from one taxonomy to another).
+An edit is a value; pass it to ``wb.preview`` or ``wb.apply``. Read `split` and `between` first. The code lies in
+`taxonomy.edits` (what each edit does) and `taxonomy.diff` (which edits lead from one taxonomy to another).
 
 >>> from hitl_widgets import Taxonomy, edits
 >>> before = Taxonomy(["top", "Bag"])

@@ -1,4 +1,4 @@
-"""Which edits lead from one taxonomy to another?
+"""Taxonomy diff: the edits that lead from one taxonomy to another.
 
 Read `between` first: it finds the labels that are in both, then walks down the new taxonomy and puts each of its labels
 in place.
@@ -18,14 +18,14 @@ from .yaml import SEPARATOR
 
 
 def between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
-    """Edits that lead from `old` to a taxonomy that says what `new` says: one with the same digest.
+    """Find edits that lead from `old` to a taxonomy with the digest of `new`.
 
-    A label that stayed is known by its place, its id, what lies under it or is said of it, its name elsewhere, or a
-    name much like its own. Merges and splits leave no trace in the two: they are given as labels that come and go.
+    A label that stayed is recognised by its place, its id, the labels under it, its description, its name elsewhere, or
+    a name much like its own. Merges and splits leave no trace in the two: they appear as labels that come and go.
     """
     partner = _partners(old, new)
     tree = _Tree(old)
-    found: list[Edit] = []
+    edits: list[Edit] = []
     placed: dict[str | None, str | None] = {None: None}
 
     def call(label_id: str | None) -> str | None:
@@ -34,7 +34,7 @@ def between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
     def rename_to(name: str, label_id: str, *places: str | None) -> None:
         """Give the name, or one like it if that isn't free in these places."""
         name = tree.free(name, *places)
-        found.append(rename(tree.call(label_id), name))
+        edits.append(rename(tree.call(label_id), name))
         tree.put(label_id, name, tree.parent[label_id])
 
     for label in new.labels:
@@ -45,13 +45,13 @@ def between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
         if holder != label_id:
             rename_to(f"{label.name[:180]} (old)", holder, under)
         if label.id not in partner:
-            found.append(add(label.name, call(under)))
+            edits.append(add(label.name, call(under)))
             tree.put(label_id, label.name, under)
             continue
         if tree.parent[label_id] != under:
             if (under, tree.name[label_id]) in tree.at:
                 rename_to(label.name, label_id, under, tree.parent[label_id])
-            found.append(move(tree.call(label_id), call(under)))
+            edits.append(move(tree.call(label_id), call(under)))
             tree.put(label_id, tree.name[label_id], under)
         if tree.name[label_id] != label.name:
             rename_to(label.name, label_id, under)
@@ -60,26 +60,26 @@ def between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
     for label in old.labels:
         if label.id in gone:
             if label.parent not in gone:
-                found.append(retire(tree.call(label.id)))
+                edits.append(retire(tree.call(label.id)))
             tree.remove(label.id)
 
-    said = {label_id: old.label(label_id).description() for label_id in partner.values()}
+    described = {label_id: old.label(label_id).description() for label_id in partner.values()}
     keys = {label.key.casefold(): placed[label.id] for label in new.labels if label.key}
-    for label_id, known in said.items():
+    for label_id, before in described.items():
         # Two labels may swap their keys, but never share one.
-        if keys.get(known.get("key", "").casefold(), label_id) != label_id:
-            found.append(describe(tree.call(label_id), key=None))
-            del known["key"]
+        if keys.get(before.get("key", "").casefold(), label_id) != label_id:
+            edits.append(describe(tree.call(label_id), key=None))
+            del before["key"]
     for label in new.labels:
         label_id = placed[label.id] or ""
-        known, now = said.get(label_id, {}), label.description()
-        if changed := {name: getattr(label, name) for name in DESCRIPTION if known.get(name) != now.get(name)}:
-            found.append(describe(tree.call(label_id), **changed))
-    return found if old.inner_answers == new.inner_answers else [*found, answers(inner=new.inner_answers)]
+        before, after = described.get(label_id, {}), label.description()
+        if changed := {name: getattr(label, name) for name in DESCRIPTION if before.get(name) != after.get(name)}:
+            edits.append(describe(tree.call(label_id), **changed))
+    return edits if old.inner_answers == new.inner_answers else [*edits, answers(inner=new.inner_answers)]
 
 
 def told(old: Taxonomy, new: Taxonomy) -> str:
-    """What is different in `new`, as prose: a sentence a line.
+    """Write the differences as prose, one sentence a line.
 
     >>> print(told(Taxonomy(["T-shirt/top", "Bag"]), Taxonomy([{"name": "T-shirt", "definition": "no collar"}, "Bag"])))
     Rename “T-shirt/top” to “T-shirt”.
@@ -89,7 +89,7 @@ def told(old: Taxonomy, new: Taxonomy) -> str:
 
 
 class _Tree:
-    """Where each label lies while `between` looks for edits; it changes, as a taxonomy for each edit would be slow."""
+    """Where each label lies while `between` looks for edits; mutable, since a taxonomy for each edit would be slow."""
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.name: dict[str, str] = {}
@@ -111,7 +111,7 @@ class _Tree:
         self._named[name] -= 1
 
     def call(self, label_id: str) -> str:
-        """The label's name, or its path where the name is ambiguous."""
+        """Return the label's name, or its path where the name is ambiguous."""
         name, parent = self.name[label_id], self.parent[label_id]
         if self._named[name] > 1:
             while parent is not None:
@@ -119,7 +119,7 @@ class _Tree:
         return name
 
     def free(self, name: str, *places: str | None) -> str:
-        """The name, or one like it, that nothing in these places has."""
+        """Return the name, or one like it, that nothing in these places has."""
         tries = chain([name], (f"{name[:180]} ({n})" for n in count(2)))
         return next(name for name in tries if all((place, name) not in self.at for place in places))
 
@@ -149,10 +149,10 @@ def _partners(old: Taxonomy, new: Taxonomy) -> dict[str, str]:
         for label in left.values():
             names.setdefault(label.parent, {})[label.name] = label.id
         for label in new.labels:
-            known = names.get(pairs[label.parent], {}) if label.parent in pairs and label.id not in pairs else {}
-            # Among more, a name much like another says little, and takes long to find.
-            for name in difflib.get_close_matches(label.name, known, n=1, cutoff=0.7) if len(known) <= 50 else ():
-                pairs[label.id] = match = known.pop(name)
+            open_ = names.get(pairs[label.parent], {}) if label.parent in pairs and label.id not in pairs else {}
+            # Among more, a similar name means little, and takes long to find.
+            for name in difflib.get_close_matches(label.name, open_, n=1, cutoff=0.7) if len(open_) <= 50 else ():
+                pairs[label.id] = match = open_.pop(name)
                 del left[match]
 
     def name(taxonomy: Taxonomy, label: Label) -> str:
@@ -169,6 +169,6 @@ def _partners(old: Taxonomy, new: Taxonomy) -> dict[str, str]:
 
 
 def _content(taxonomy: Taxonomy, label: Label) -> Any:
-    """The names of the labels under this one; if there are none, what is said of it."""
+    """Return the names of the labels under this one; if there are none, its description."""
     below = sorted(child.name for child in taxonomy.below(label.id) if child.parent == label.id)
     return repr(below or sorted(label.description().items())) if below or label.definition else None

@@ -30,7 +30,7 @@ class _Change(NamedTuple):
 class Edit:
     """A change of a taxonomy: rename, merge, split, add, retire, move, describe or answers.
 
-    Labels are called by their names, by path where a name alone is ambiguous, or by id.
+    Labels are called by their names, by path ("shoe / Sneaker") where a name alone is ambiguous, or by id.
     """
 
     # The fields that name labels of the taxonomy as it was before.
@@ -84,7 +84,7 @@ class Edit:
 
     def to_dict(self) -> dict[str, Any]:
         """Write the edit as plain JSON; `from_body` reads it."""
-        return {"edit": type(self).__name__, **self._arguments()}
+        return {"edit": type(self).__name__, **self._body()}
 
     def __repr__(self) -> str:
         (name, value), *others = self._arguments().items()
@@ -104,6 +104,9 @@ class Edit:
 
         return replace(self, **{name: named(getattr(self, name)) for name in self._naming})
 
+    def _body(self) -> dict[str, Any]:
+        return self._arguments()
+
     def _arguments(self) -> dict[str, Any]:
         """Return the arguments that make this edit, without those at their default."""
         values = {f.name: getattr(self, f.name) for f in fields(self)
@@ -119,7 +122,15 @@ class Edit:
 
 @dataclass(frozen=True, repr=False)
 class rename(Edit):
-    """Give a label another name. It keeps its id, and so every answer."""
+    """Give a label another name. It keeps its id, and therefore every answer.
+
+    Parameters
+    ----------
+    label : str
+        The label.
+    to : str
+        Its new name.
+    """
 
     label: str
     to: str
@@ -139,8 +150,14 @@ class rename(Edit):
 class merge(Edit):
     """Make one label of several. Their answers become its answers, exactly.
 
-    If `into` calls one of them, that one stays, with its id; otherwise a new label takes the place of the first. What
-    lay under any of them lies under the one.
+    Labels under any of them then lie under the one.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Two labels or more.
+    into : str
+        One of them, which then keeps its id; or a new name, whose label takes the place of the first.
     """
 
     labels: Sequence[str]
@@ -184,8 +201,15 @@ class merge(Edit):
 class split(Edit):
     """Make several labels of one. Its answers are in doubt among them.
 
-    The new labels take the place of the old one, or lie under it with `keep_parent`. `into` is their names, or a
-    mapping from each name to its examples, ids of items that show it: the items in doubt are asked from these on.
+    Parameters
+    ----------
+    label : str
+        The label.
+    into : sequence of str, or mapping of str to sequence of str
+        The names of the new labels, two or more; or each name with its examples, ids of items that show it. The items
+        in doubt are asked in an order that begins with these.
+    keep_parent : bool
+        True to put the new labels under the old one, False to put them in its place.
     """
 
     label: str
@@ -217,9 +241,9 @@ class split(Edit):
         return _Change(_replaced(taxonomy, {label.id: [label, *children] if self.keep_parent else children}),
                        {label.id: choices})
 
-    def to_dict(self) -> dict[str, Any]:
+    def _body(self) -> dict[str, Any]:
         pairs = [[name, list(of)] for name, of in self.into.items()] if isinstance(self.into, Mapping) else self.into
-        return {**super().to_dict(), "into": list(pairs)}
+        return {**self._arguments(), "into": list(pairs)}
 
     def _prose(self) -> str:
         examples = list(chain(*self.into.values())) if isinstance(self.into, Mapping) else []
@@ -231,8 +255,17 @@ class split(Edit):
 class add(Edit):
     """Add a label, at the top or under another.
 
-    `like` calls the labels among whose answers it may hide: these are then in doubt between what they were and the new
-    one. All other answers stand. `examples` are ids of items that show it.
+    Parameters
+    ----------
+    label : str
+        Its name.
+    under : str, optional
+        The label under which it lies.
+    like : sequence of str
+        Labels among whose answers it may hide: these answers are then in doubt between their label and the new one. All
+        other answers hold.
+    examples : sequence of str
+        Ids of items that show it.
     """
 
     label: str
@@ -257,7 +290,15 @@ class add(Edit):
 
 @dataclass(frozen=True, repr=False)
 class retire(Edit):
-    """Take a label out, with all under it. Its answers become those of `to`, or have to be asked again."""
+    """Remove a label and all labels under it.
+
+    Parameters
+    ----------
+    label : str
+        The label.
+    to : str, optional
+        The label that gets the answers; without one they have to be asked again.
+    """
 
     label: str
     to: str | None = None
@@ -284,7 +325,15 @@ class retire(Edit):
 
 @dataclass(frozen=True, repr=False)
 class move(Edit):
-    """Put a label, with all under it, under another, or at the top (`under=None`). Its answers stay as they are."""
+    """Put a label, with all labels under it, in another place. Its answers stay as they are.
+
+    Parameters
+    ----------
+    label : str
+        The label.
+    under : str or None
+        The label under which it lies then; None for the top.
+    """
 
     label: str
     under: str | None
@@ -308,11 +357,18 @@ class move(Edit):
 
 @dataclass(frozen=True, repr=False, init=False)
 class describe(Edit):
-    """Say something else of a label: definition, examples, counter_examples, link, key, colour, attributes, ratings,
-    sensitive. Its answers stay as they are."""
+    """Change the description of a label. Its answers stay as they are.
+
+    Parameters
+    ----------
+    label : str
+        The label.
+    **fields
+        definition, examples, counter_examples, link, key, colour, attributes, ratings or sensitive, as for `Label`.
+    """
 
     label: str
-    said: Mapping[str, Any] = field(hash=False)
+    description: Mapping[str, Any] = field(hash=False)
 
     def __init__(self, label: str, **fields: Any) -> None:
         odd = [name for name in fields if name not in DESCRIPTION]
@@ -323,26 +379,32 @@ class describe(Edit):
             checked = Label("-", _called(label).rpartition(SEPARATOR)[2], **fields)
         except TaxonomyError as error:
             raise EditError(str(error)) from error
-        self._keep(label=_called(label), said={name: getattr(checked, name) for name in fields})
+        self._keep(label=_called(label), description={name: getattr(checked, name) for name in fields})
 
     def _change(self, taxonomy: Taxonomy) -> _Change:
         label = taxonomy.label(self.label)
-        return _Change(_replaced(taxonomy, {label.id: [replace(label, **self.said)]}))
+        return _Change(_replaced(taxonomy, {label.id: [replace(label, **self.description)]}))
 
     def _with_names(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
-        return describe(call(before.label(self.label)), **self.said)
+        return describe(call(before.label(self.label)), **self.description)
 
     def _arguments(self) -> dict[str, Any]:
-        return {"label": self.label, **{name: _plain(value) for name, value in self.said.items()}}
+        return {"label": self.label, **{name: _plain(value) for name, value in self.description.items()}}
 
     def _prose(self) -> str:
-        said = [f"{name.replace('_', '-')} {_said(value)}" for name, value in self.said.items()]
-        return f"Describe {_quoted(self.label)}: {'; '.join(said)}."
+        parts = [f"{name.replace('_', '-')} {_shown(value)}" for name, value in self.description.items()]
+        return f"Describe {_quoted(self.label)}: {'; '.join(parts)}."
 
 
 @dataclass(frozen=True, repr=False)
 class answers(Edit):
-    """Let labels with others under them be answers too (`inner=True`), or no longer: theirs are then asked again."""
+    """Allow or forbid answers with labels that have others under them.
+
+    Parameters
+    ----------
+    inner : bool
+        True to allow them; False to forbid them, and ask again where such an answer was given.
+    """
 
     inner: bool = field(kw_only=True)
     _naming = ()
@@ -382,7 +444,7 @@ def as_list(edit: Any) -> list[Edit]:
 
 
 def apply(taxonomy: Taxonomy, edits: Iterable[Edit]) -> tuple[Taxonomy, Resolution]:
-    """All the edits, one after the other: the last taxonomy, and what becomes of the answers of the first.
+    """Apply edits one after the other: the last taxonomy, and what becomes of the answers of the first.
 
     Raises
     ------
@@ -397,10 +459,10 @@ def apply(taxonomy: Taxonomy, edits: Iterable[Edit]) -> tuple[Taxonomy, Resoluti
 
 
 def compose(first: Mapping[str, Sequence[str]], then: Mapping[str, Sequence[str]]) -> Resolution:
-    """What becomes of answers through two steps; a label that `then` doesn't speak of stays.
+    """Combine what two steps make of answers; a label that isn't in `then` stays.
 
-    In doubt among several that become one, an answer is certain again. In doubt among several of which one has to be
-    asked again, it has to be asked again too: nobody knows that it wasn't that one.
+    An answer in doubt among several labels is certain again if these become one. If one of them has to be asked again,
+    the answer has to be asked again too: nobody knows that it wasn't that one.
 
     >>> compose({"top": ("T-shirt", "Shirt")}, {"T-shirt": ("upper",), "Shirt": ("upper",)})
     {'top': ('upper',)}
@@ -452,7 +514,7 @@ def _check_bool(value: bool, what: str) -> None:
 
 
 def _replaced(taxonomy: Taxonomy, by: Mapping[str, Sequence[Label]]) -> list[Label]:
-    """The labels, with others in the place of some."""
+    """Return the labels, with others in the place of some."""
     return [new for label in taxonomy.labels for new in by.get(label.id, (label,))]
 
 
@@ -466,9 +528,9 @@ def _quoted(*names: str) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if not value:
         return "nothing"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_said(of)}" for name, of in value.items())
+        return ", ".join(f"{name} {_shown(of)}" for name, of in value.items())
     return f"{value:g}" if isinstance(value, float) else _quoted(*([value] if isinstance(value, str) else value))

@@ -1,4 +1,4 @@
-"""Which labels are there, what do they mean, and how do they hang together?
+"""Labels and taxonomies: what the labels of a project are called, what they mean, and their hierarchy.
 
 A `Taxonomy` is a value: it never changes, an edit makes the next one. Read `Label` and `Taxonomy` first.
 """
@@ -15,17 +15,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from ..errors import TaxonomyError, UnknownLabel
-from . import yaml as reading
+from . import yaml
 
 DESCRIPTION = ("definition", "examples", "counter_examples", "link", "key", "colour", "attributes", "ratings",
                "sensitive")
 
 _WRITTEN = ("name", "id", *DESCRIPTION)
 _DIGITS = "1234567890"
+_HTML_LABELS = 50  # rows of the table in a notebook
 _LABEL_ID = re.compile(r"[0-9A-Za-z_.:-]{1,80}\Z")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 # A script may hide behind any other scheme.
@@ -34,26 +36,37 @@ _LINK = re.compile(r"https?://\S+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One entry of a taxonomy: an id that stays, a name that may change, and what the team says of it.
+    """One entry of a taxonomy: an id that stays, a name that may change, and a description.
 
     Parameters
     ----------
-    id : 1 to 80 letters, digits or ``_ . : -``
-    name : what people see; unique under its parent
-    definition : when an item is this and nothing else
-    examples, counter_examples : item ids or images
-    link : a web address that says more
-    parent : label_id of the label above, None at the top
-    key : the one character that chooses it; without one, a digit is found (`Taxonomy.keys`)
-    colour : ``#rrggbb``
-    attributes : name -> text, the team's own
-    ratings : name -> number, such as ``{"objective-subjective": 2}``
-    sensitive : why care is needed, None when it isn't
+    id : str
+        1 to 80 letters, digits or ``_ . : -``.
+    name : str
+        What people see, 1 to 200 characters; unique under its parent.
+    definition : str
+        When an item is this and nothing else.
+    examples, counter_examples : tuple of str
+        Item ids or images.
+    link : str
+        A web address with more about it.
+    parent : str or None
+        label_id of the label above; None at the top.
+    key : str or None
+        The one character that chooses it; without one it gets a digit (`Taxonomy.keys`).
+    colour : str or None
+        ``#rrggbb``.
+    attributes : mapping of str to str
+        The team's own.
+    ratings : mapping of str to float
+        The team's own, such as ``{"objective-subjective": 2}``.
+    sensitive : str or None
+        Why care is needed; None when it isn't.
 
     Raises
     ------
     TaxonomyError
-        If a field can't be what it is meant to be.
+        If a field has a value that it can't have.
     """
 
     id: str
@@ -96,7 +109,7 @@ class Label:
                                 "expected.")
 
     def description(self) -> dict[str, Any]:
-        """What is said of the label beyond its name and place, ready for JSON: the fields that aren't empty."""
+        """Return the fields beyond name and place that aren't empty, as plain JSON."""
         return {name: list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, dict) else value
                 for name in DESCRIPTION if (value := getattr(self, name))}
 
@@ -106,17 +119,24 @@ class Taxonomy:
 
     Parameters
     ----------
-    labels : names; dicts with a ``name``, any other field of `Label` but ``parent``, and ``labels`` for those under
-        it; a nested mapping, name -> the labels under it, or a definition; or `Label` objects
-    version : counts the edits, for people to read; `digest` tells whether two taxonomies say the same
-    inner_answers : True when a label with others under it may be an answer too
-    former_ids : ids of labels that are gone; no new label gets one of them
+    labels : iterable or mapping
+        Names; dicts with a ``name``, any other field of `Label` except ``parent``, and ``labels`` for those under it; a
+        nested mapping, name -> the labels under it, or a definition; or `Label` objects.
+    version : int
+        Counts the edits, for people to read, from 1 on; `digest` tells whether two taxonomies say the same.
+    inner_answers : bool
+        Whether a label with others under it may be an answer too.
+    former_ids : iterable of str
+        Ids of labels that are gone; no new label gets one of them.
 
     Attributes
     ----------
-    labels : all of them, depth first
-    answers : those that may be an answer: the ones with none under them, or all with `inner_answers`
-    label_ids : the answers' ids, the order of a model's outputs
+    labels : tuple of Label
+        All of them, depth first.
+    answers : tuple of Label
+        Those that may be an answer: the ones with none under them, or all with `inner_answers`.
+    label_ids : tuple of str
+        The answers' ids, in the order of a model's outputs.
 
     Raises
     ------
@@ -152,11 +172,12 @@ class Taxonomy:
 
     @classmethod
     def from_yaml(cls, source: str | os.PathLike[str]) -> Taxonomy:
-        """The taxonomy that YAML tells of. Every scalar is text: ``no``, ``1e3`` and ``null`` stay names.
+        """Read a taxonomy from YAML. Every scalar is text: ``no``, ``1e3`` and ``null`` stay names.
 
         Parameters
         ----------
-        source : a path; or text: what has a line break, or neither ends in .yaml or .yml nor is a file
+        source : str or path
+            A path; or text: a string that has a line break, or neither ends in .yaml or .yml nor is a file.
 
         Raises
         ------
@@ -168,16 +189,21 @@ class Taxonomy:
         >>> Taxonomy.from_yaml("[no, on, 1e3, null]").names
         ('no', 'on', '1e3', 'null')
         """
-        where, arguments = reading.from_yaml(source)
+        where, arguments = yaml.from_yaml(source)
         try:
             return cls(**arguments)
         except TaxonomyError as error:
             raise TaxonomyError(f"{where}{error}") from error
 
     def to_yaml(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The taxonomy as YAML, for a person to read and change; `from_yaml` gives back an equal one.
+        """Write the taxonomy as YAML, for a person to read and change; `from_yaml` gives back an equal one.
 
         An id is written only where it isn't the one that the label's place gives, as after a rename.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            A file to write it to, in UTF-8.
         """
         below: dict[str | None, list[Any]] = {None: []}
         for label in self.labels:
@@ -194,7 +220,7 @@ class Taxonomy:
         document: dict[str, Any] = {"version": self.version}
         if self.inner_answers:
             document["inner_answers"] = True
-        text = reading.to_yaml(document | {"labels": below[None]})
+        text = yaml.to_yaml(document | {"labels": below[None]})
         if path is not None:
             Path(path).write_text(text, encoding="utf-8", newline="\n")
         return text
@@ -209,30 +235,33 @@ class Taxonomy:
                                 "expected.") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole taxonomy with its ids, ready for JSON."""
+        """Write the whole taxonomy with its ids as plain JSON."""
         return {"version": self.version, "inner_answers": self.inner_answers, "former_ids": sorted(self.former_ids),
                 "labels": [{"id": label.id, "name": label.name}
                            | ({"parent": label.parent} if label.parent else {}) | label.description()
                            for label in self.labels]}
 
     def at_version(self, version: int) -> Taxonomy:
-        """The same taxonomy under another version number."""
+        """Return the same taxonomy under another version number."""
         return Taxonomy(self.labels, version=version, inner_answers=self.inner_answers, former_ids=self.former_ids)
 
     @cached_property
     def digest(self) -> str:
-        """A hash of what the taxonomy says, 32 hexadecimal digits.
+        """A hash of the taxonomy's content, 32 hexadecimal digits.
 
         Ids, version and the order of the labels don't count: a taxonomy that edits led to and the same one typed as a
         list have one digest.
         """
-        said = sorted((path, self._by_id[label_id].description()) for label_id, path in self._paths.items())
-        return _hash(json.dumps([self.inner_answers, said], sort_keys=True), size=16)
+        content = sorted((path, self._by_id[label_id].description()) for label_id, path in self._paths.items())
+        return _hash(json.dumps([self.inner_answers, content], sort_keys=True), size=16)
 
     @cached_property
     def keys(self) -> dict[str, str]:
-        """label_id -> key: a label's own, else its name where that is a digit, else the next of 1 to 9 and 0 that is
-        free. Answers beyond have none."""
+        """The key of each answer, label_id -> key.
+
+        It is the label's own, else its name where that is a digit, else the next free one of 1 to 9 and 0. Answers
+        beyond have none.
+        """
         own = {label.key for label in self.labels}
         named = {label.name: label.id for label in reversed(self.answers) if label.name in set(_DIGITS) - own}
         free = iter([digit for digit in _DIGITS if digit not in own | set(named)])
@@ -247,20 +276,20 @@ class Taxonomy:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What to call each answer: its name, or its path where another label has that name too."""
+        """The name of each answer, or its path where another label has that name too."""
         return tuple(map(self.name_of, self.label_ids))
 
     def name_of(self, label_id: str) -> str:
-        """What to call a label: its name, or its path where another label has that name too."""
+        """Return a label's name, or its path where another label has that name too."""
         label = self.label(label_id)
         return label.name if len(self._named[label.name]) == 1 else self.path(label.id)
 
     def path(self, name_or_id: str) -> str:
-        """The label's name after those of the labels above it: "shoe / Sneaker"."""
-        return reading.SEPARATOR.join(self._paths[self.label(name_or_id).id])
+        """Return the label's name after those of the labels above it: "shoe / Sneaker"."""
+        return yaml.SEPARATOR.join(self._paths[self.label(name_or_id).id])
 
     def label(self, name_or_id: str) -> Label:
-        """The label of this id, path or name; UnknownLabel when there is none, or more than one of that name."""
+        """Find the label of this id, path or name; UnknownLabel when there is none, or more than one of that name."""
         if not isinstance(name_or_id, str):
             raise UnknownLabel(f"label {name_or_id!r} is {type(name_or_id).__name__}; a name or id, as text, is "
                                "expected.")
@@ -282,7 +311,7 @@ class Taxonomy:
                            + f"Add it with wb.apply(edits.add({name!r})) or choose one of these.")
 
     def answer(self, name_or_id: str) -> Label:
-        """The label of this id, path or name, if it may be an answer; UnknownLabel otherwise."""
+        """Find the label of this id, path or name, if it may be an answer; UnknownLabel otherwise."""
         label = self.label(name_or_id)
         if not self.inner_answers and label.id in self._inner:
             below = _listed([self.name_of(label.id) for label in self.below(label.id)])
@@ -301,12 +330,12 @@ class Taxonomy:
         return self.labels[start:end]
 
     def has_own_id(self, name_or_id: str) -> bool:
-        """True when the label's id isn't the one that its names alone would give, as after a rename."""
+        """Whether the label's id isn't the one that its names alone would give, as after a rename."""
         label_id = self.label(name_or_id).id
         return label_id != label_id_of(self._paths[label_id])
 
     def new_id(self, name: str, *, under: str | None = None) -> str:
-        """The id that a new label of this name gets: one that no label has or, as far as is known, ever had."""
+        """Make the id for a new label of this name: one that no label has, and none of `former_ids`."""
         above = () if under is None else self._paths[self.label(under).id]
         return label_id_of((*above, name), {*self._by_id, *self.former_ids})
 
@@ -316,7 +345,7 @@ class Taxonomy:
 
     @cached_property
     def _by_path(self) -> dict[str, Label]:
-        return {reading.SEPARATOR.join(path): self._by_id[label_id] for label_id, path in self._paths.items()}
+        return {yaml.SEPARATOR.join(path): self._by_id[label_id] for label_id, path in self._paths.items()}
 
     @cached_property
     def _named(self) -> dict[str, list[Label]]:
@@ -339,7 +368,7 @@ class Taxonomy:
         return True
 
     def __eq__(self, other: object) -> bool:
-        """True when both say the same, in the same order, of labels with the same ids, at the same version."""
+        """Whether both have the same labels with the same ids in the same order, at the same version."""
         if not isinstance(other, Taxonomy):
             return NotImplemented
         return (self.labels, self.version, self.inner_answers) == (other.labels, other.version, other.inner_answers)
@@ -350,11 +379,24 @@ class Taxonomy:
     def __repr__(self) -> str:
         return f"<Taxonomy v{self.version}, {len(self):,} answers: {_listed(self.names)}>"
 
+    def _repr_html_(self) -> str:
+        from ..drawing import html
+        rows = [(html.Html("&emsp;" * (len(self._paths[label.id]) - 1) + escape(label.name)),
+                 self.keys.get(label.id, ""), label.definition) for label in self.labels[:_HTML_LABELS]]
+        more = len(self.labels) - len(rows)
+        return html.page(f"Taxonomy v{self.version}, {len(self):,} answers", html.table(["label", "key", "definition"],
+                         rows), *([html.paragraph(f"and {more:,} labels more")] if more else []))
+
 
 def label_id_of(path: Sequence[str], taken: Collection[str] = ()) -> str:
-    """The id for a new label: from the names that lead to it, so that the same list typed twice has the same ids.
+    """Make the id of a new label from the names that lead to it, so that the same list typed twice has the same ids.
 
-    `taken` are the ids that it can't have.
+    Parameters
+    ----------
+    path : sequence of str
+        The names of the labels above it, and its own.
+    taken : collection of str
+        Ids that it can't have.
     """
     text, attempt = "\0".join(path), 1
     label_id = "L" + _hash(text, size=5)
@@ -365,15 +407,15 @@ def label_id_of(path: Sequence[str], taken: Collection[str] = ()) -> str:
 
 
 def check_name(name: str) -> str:
-    """The name without surrounding space, in Unicode's composed form; TaxonomyError when it can't name a label."""
+    """Return the name without surrounding space, in Unicode's composed form; TaxonomyError if it can't name a label."""
     name = unicodedata.normalize("NFC", _text(name, "a label's name").strip())
     if not 1 <= len(name) <= 200:
         raise TaxonomyError(f"a label's name is {name!r:.60}; 1 to 200 characters are expected.")
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
         raise TaxonomyError(f"label {name!r} has a line break or control character in its name; leave it out.")
-    if reading.SEPARATOR in name:
-        raise TaxonomyError(f"label {name!r} has ' / ' in its name, which is what parts the names of a path. Write "
-                            f"{name.replace(reading.SEPARATOR, '/')!r}, or put one label under the other.")
+    if yaml.SEPARATOR in name:
+        raise TaxonomyError(f"label {name!r} has ' / ' in its name, which separates the names of a path. Write "
+                            f"{name.replace(yaml.SEPARATOR, '/')!r}, or put one label under the other.")
     return name
 
 
@@ -387,7 +429,7 @@ def _listed(names: Sequence[str], most: int = 10) -> str:
 
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise TaxonomyError(f"{what} is {reading.shown(value)}; text is expected.")
+        raise TaxonomyError(f"{what} is {yaml.shown(value)}; text is expected.")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -400,7 +442,7 @@ def _texts(values: Any, what: str) -> tuple[str, ...]:
     if isinstance(values, str) and values == "":
         return ()
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-        raise TaxonomyError(f"{what} is {reading.shown(values)}; a list of texts is expected.")
+        raise TaxonomyError(f"{what} is {yaml.shown(values)}; a list of texts is expected.")
     return tuple(_text(value, f"one of {what}") for value in values)
 
 
@@ -408,7 +450,7 @@ def _pairs(table: Any, what: str) -> list[tuple[str, Any]]:
     if isinstance(table, str) and table == "":
         return []
     if not isinstance(table, Mapping):
-        raise TaxonomyError(f"{what} is {reading.shown(table)}; a mapping from names is expected.")
+        raise TaxonomyError(f"{what} is {yaml.shown(table)}; a mapping from names is expected.")
     return [(_text(name, f"a name in {what}"), value) for name, value in table.items()]
 
 
@@ -418,19 +460,18 @@ def _number(value: Any, what: str) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number):
-        raise TaxonomyError(f"{what} is {reading.shown(value)}; a number is expected.")
+        raise TaxonomyError(f"{what} is {yaml.shown(value)}; a number is expected.")
     return number + 0.0  # no -0.0, which is equal to 0.0 but written otherwise
 
 
 def _labels_of(written: Any, former_ids: Collection[str]) -> tuple[list[Label], dict[str, int]]:
-    """Labels with their ids, and label_id -> line of those that came from a file."""
+    """Make labels with ids, and label_id -> line of those that came from a file."""
     if isinstance(written, Iterator):
         written = list(written)
     if isinstance(written, (list, tuple)) and written and all(isinstance(label, Label) for label in written):
         return list(written), {}
-    drafts = reading.drafts_of(written, known=_WRITTEN)
-    given = {draft.fields["id"] for draft in drafts if isinstance(draft.fields.get("id"), str)}
-    taken = {*given, *former_ids}
+    drafts = yaml.drafts_of(written, allowed=_WRITTEN)
+    taken = {draft.fields["id"] for draft in drafts if isinstance(draft.fields.get("id"), str)} | set(former_ids)
     labels: list[Label] = []
     paths: list[tuple[str, ...]] = []
     lines: dict[str, int] = {}
@@ -441,9 +482,9 @@ def _labels_of(written: Any, former_ids: Collection[str]) -> tuple[list[Label], 
             label = Label(**{**draft.fields, "id": label_id,
                              "parent": None if draft.parent is None else labels[draft.parent].id})
         except TaxonomyError as error:
-            raise reading.fault(draft.line, str(error)) from error
+            raise yaml.fault(draft.line, str(error)) from error
         if label.id in lines:
-            raise reading.fault(draft.line, f"two labels have the id {label.id!r}{_first_at(lines[label.id])}; leave "
+            raise yaml.fault(draft.line, f"two labels have the id {label.id!r}{_first_at(lines[label.id])}; leave "
                                             "one out to get a new one.")
         labels.append(label)
         paths.append(path)
@@ -463,14 +504,14 @@ def _by_id(labels: Sequence[Label], lines: Mapping[str, int]) -> dict[str, Label
             raise TaxonomyError(f"two labels have the id {label.id!r}: {by_id[label.id].name!r} and {label.name!r}; "
                                 "give one of them another.")
         if label.key is not None and (other := keyed.setdefault(label.key.casefold(), label)) is not label:
-            raise reading.fault(lines.get(label.id), f"labels {other.name!r} and {label.name!r} share the key "
+            raise yaml.fault(lines.get(label.id), f"labels {other.name!r} and {label.name!r} share the key "
                                                      f"{label.key!r}; give one of them another.")
     for label in labels:
         if label.parent is not None and label.parent not in by_id:
             raise TaxonomyError(f"label {label.name!r} lies under {label.parent!r}, which is the id of no label here. "
                                 "Give the parent too, or another.")
         if by_id.get(label.name, label) is not label:
-            raise reading.fault(lines.get(label.id), f"label {label.name!r} has another's id for a name; rename it.")
+            raise yaml.fault(lines.get(label.id), f"label {label.name!r} has another's id for a name; rename it.")
     return by_id
 
 
@@ -486,11 +527,11 @@ def _paths(by_id: Mapping[str, Label], lines: Mapping[str, int]) -> dict[str, tu
         label, above = waiting.pop()
         path = paths[label.id] = (*above, label.name)
         if (first := at.setdefault(path, label.id)) != label.id:
-            where = f"under {reading.SEPARATOR.join(above)!r}" if above else "at the top"
-            raise reading.fault(lines.get(label.id), f"two labels {where} are named {label.name!r}"
+            where = f"under {yaml.SEPARATOR.join(above)!r}" if above else "at the top"
+            raise yaml.fault(lines.get(label.id), f"two labels {where} are named {label.name!r}"
                                                      f"{_first_at(lines.get(first))}; rename one of them.")
-        if len(path) > reading.MAX_DEPTH:
-            raise reading.too_deep()
+        if len(path) > yaml.MAX_DEPTH:
+            raise yaml.too_deep()
         waiting += [(child, path) for child in reversed(below.get(label.id, []))]
     if circle := [label.name for label in by_id.values() if label.id not in paths]:
         raise TaxonomyError(f"labels lie under each other in a circle: {_listed(circle)}. Put one of them elsewhere.")

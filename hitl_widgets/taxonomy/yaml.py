@@ -1,7 +1,6 @@
-"""What did a person write down as their labels, and on which line?
+"""Written taxonomies: names, dicts, nested mappings and YAML, read into flat drafts with their line numbers.
 
-Names, dicts and nested mappings, from Python or from YAML, become flat drafts. Read `drafts_of` and `from_yaml`
-first. What the labels mean is for `taxonomy` to judge.
+Read `drafts_of` and `from_yaml` first. Whether the drafts are valid labels is checked in `labels`.
 """
 
 from __future__ import annotations
@@ -21,21 +20,33 @@ SEPARATOR = " / "
 
 
 class Draft(NamedTuple):
-    """A label as it was written: its fields, the position of the draft it lies under, and its line (0: no file)."""
+    """A label as it was written.
+
+    Parameters
+    ----------
+    fields : dict
+        Its fields, without those under it.
+    parent : int or None
+        The position of the draft under which it lies.
+    line : int
+        Its line, from 1 on; 0 where there is no file.
+    """
 
     fields: dict[str, Any]
     parent: int | None
     line: int
 
 
-def drafts_of(entries: Any, *, known: Collection[str]) -> list[Draft]:
-    """A draft for each label, depth first, parents before children.
+def drafts_of(entries: Any, *, allowed: Collection[str]) -> list[Draft]:
+    """Make a draft of each label, depth first, parents before children.
 
     Parameters
     ----------
-    entries : names; dicts with a ``name``, other fields and ``labels`` for those under it; or a nested mapping, name
-        -> the labels under it, a definition, or nothing
-    known : the fields that a label may have beside ``labels``
+    entries : iterable or mapping
+        Names; dicts with a ``name``, other fields and ``labels`` for those under it; or a nested mapping, name -> the
+        labels under it, a definition, or nothing.
+    allowed : collection of str
+        The fields that a label may have beside ``labels``.
 
     Raises
     ------
@@ -43,20 +54,35 @@ def drafts_of(entries: Any, *, known: Collection[str]) -> list[Draft]:
         With the line, if something else is met, or more than `MAX_DEPTH` levels.
     """
     drafts: list[Draft] = []
-    _gather(entries, None, 1, drafts, (*known, "labels"))
+    _gather(entries, None, 1, drafts, (*allowed, "labels"))
     return drafts
 
 
 def fault(near: Any, message: str) -> TaxonomyError:
-    """The error, with the line if `near` is one or knows its own."""
+    """Make the error, with the line if `near` is one or has one."""
     line = near if isinstance(near, int) else getattr(near, "line", 0)
     return TaxonomyError(f"line {line}: {message}" if line else message)
 
 
 def from_yaml(source: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
-    """How to call the source in a message ("" for text), and the arguments for a taxonomy that it holds.
+    """Read a YAML file or text.
 
-    The source is a path; or text: what has a line break, or neither ends in .yaml or .yml nor is a file.
+    Parameters
+    ----------
+    source : str or path
+        A path; or text: a string that has a line break, or neither ends in .yaml or .yml nor is a file.
+
+    Returns
+    -------
+    where : str
+        How to name the source in a message; "" for text.
+    arguments : dict
+        For `Taxonomy`.
+
+    Raises
+    ------
+    TaxonomyError
+        With file and line, if it can't be read.
     """
     where, text = "", source
     if not _is_text(source):
@@ -76,12 +102,12 @@ def from_yaml(source: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
-    """The document as YAML: any reader takes its texts for texts; several lines are written as a block."""
+    """Write a document as YAML: any reader takes its texts for texts; several lines are written as a block."""
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
 
 
-def _gather(entries: Any, parent: int | None, depth: int, drafts: list[Draft], known: Collection[str]) -> None:
+def _gather(entries: Any, parent: int | None, depth: int, drafts: list[Draft], allowed: Collection[str]) -> None:
     if isinstance(entries, Mapping):
         entries = _List((_entry_of(name, value) for name, value in entries.items()), line=_line(entries))
     # A set has no order, and the order gives the keys.
@@ -95,25 +121,25 @@ def _gather(entries: Any, parent: int | None, depth: int, drafts: list[Draft], k
         if not isinstance(entry, Mapping):
             raise fault(entry, f"a label is {shown(entry)}; a name in quotes, or a mapping with name: in it, is "
                                "expected.")
-        if odd := [name for name in entry if name not in known]:
-            raise fault(odd[0], f"a label has the unknown field {shown(odd[0])}; known are {', '.join(known)}.")
+        if odd := [name for name in entry if name not in allowed]:
+            raise fault(odd[0], f"a label has the unknown field {shown(odd[0])}; known are {', '.join(allowed)}.")
         if "name" not in entry:
             raise fault(entry, f"a label has no name, only {', '.join(entry) or 'nothing'}; add name: to it.")
         drafts.append(Draft({k: v for k, v in entry.items() if k != "labels"}, parent, _line(entry)))
         below = entry.get("labels")
         if below is not None and not (isinstance(below, str) and below == ""):
-            _gather(below, len(drafts) - 1, depth + 1, drafts, known)
+            _gather(below, len(drafts) - 1, depth + 1, drafts, allowed)
 
 
 def too_deep(near: Any = None) -> TaxonomyError:
-    """The error for a hierarchy of more than `MAX_DEPTH` levels."""
+    """Make the error for a hierarchy of more than `MAX_DEPTH` levels."""
     return fault(near, f"labels lie more than {MAX_DEPTH} levels deep; make the hierarchy flatter.")
 
 
 def _entry_of(name: Any, value: Any) -> Mapping[str, Any]:
-    """The entry that `name: value` in a nested mapping stands for."""
-    given = {} if value is None else {"definition" if isinstance(value, str) else "labels": value}
-    return _Map({"name": name, **given}, line=_line(name))
+    """Return the entry that `name: value` in a nested mapping stands for."""
+    more = {} if value is None else {"definition" if isinstance(value, str) else "labels": value}
+    return _Map({"name": name, **more}, line=_line(name))
 
 
 # Values that know the line on which they were written.
@@ -139,7 +165,7 @@ def _line(value: Any) -> int:
 
 
 def shown(value: Any) -> str:
-    """How to call a value in a message."""
+    """Write a value for a message."""
     kind = {_List: "a list", _Map: "a mapping"}.get(type(value))
     return kind or (repr(str(value)) if isinstance(value, str) else f"{value!r} ({type(value).__name__})")
 
@@ -218,15 +244,15 @@ def _check_events(text: str) -> None:
 
 
 def _arguments(value: Any) -> dict[str, Any]:
-    """The arguments for a taxonomy: a bare list is its labels."""
+    """Return the arguments for a taxonomy: a bare list is its labels."""
     if isinstance(value, _List):
         return {"labels": value}
     if not isinstance(value, _Map):
         raise fault(value, f"{shown(value)} is no taxonomy, nor a file here; labels: with a list of names under it is "
                            "expected.")
-    known = ("version", "inner_answers", "labels")
-    if odd := [name for name in value if name not in known]:
-        raise fault(odd[0], f"the unknown field {shown(odd[0])} stands at the top; known are {', '.join(known)}. "
+    allowed = ("version", "inner_answers", "labels")
+    if odd := [name for name in value if name not in allowed]:
+        raise fault(odd[0], f"the unknown field {shown(odd[0])} stands at the top; known are {', '.join(allowed)}. "
                             "Names of labels go under labels:.")
     if "labels" not in value:
         raise fault(value, "labels: is missing; write it with a list of names under it.")

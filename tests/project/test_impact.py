@@ -1,7 +1,8 @@
-"""Is a change of the taxonomy previewed truly, taken back wholly, and does nothing get lost on the way?"""
+"""Edits of a project's taxonomy: previewing, applying, reverting, asking again, presuming."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 import time
@@ -90,6 +91,27 @@ def test_a_preview_foretells_what_applying_does(project):
     assert applied.taxonomy == project.taxonomy == preview.taxonomy
     assert statuses(project) == {"to_review": preview.n_to_review, "decided": preview.n_kept}
     assert (applied.version, applied.why, applied.annotator, applied.edits) == (2, "too coarse", "ann", (edit,))
+
+
+def test_what_was_previewed_is_not_counted_again_unless_somebody_answered_since(project):
+    edit = edits.split("top", into=["T-shirt", "Shirt"])
+    preview = project.preview(edit)
+    assert project.preview(edit) is preview
+    project.decide("i1", label="top")
+    again = project.preview(edit)
+    assert (preview.n_items, again.n_items) == (4, 5)
+    assert project.apply(edit, base=again).preview is again
+
+
+def test_a_preview_in_a_notebook_has_a_row_for_each_label_and_escapes_every_text(project):
+    project.apply(edits.rename("shoe", "<b>shoe"))
+    text = project.preview(edits.split("top", into=["T-shirt", "Shirt"]))._repr_html_()
+    assert re.findall(r'<td>([^<]*)</td><td class="n">(\d+)</td><td class="n">(\d+)</td>', text) == [
+        ("top", "0", "4"), ("&lt;b&gt;shoe", "4", "0"), ("bag", "4", "0")]
+    assert re.findall(r'class="bar" style="width:([\d.]+)%', text) == ["0.0", "100.0", "100.0"]
+    assert "4 items to look at again: at most 12 s" in text
+    assert "<b>" not in text
+    assert "<script" not in text
 
 
 def test_minutes_follow_from_how_long_people_took_here(project):

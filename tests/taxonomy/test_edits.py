@@ -1,4 +1,4 @@
-"""Does an edit change what it says and nothing else, and does each old answer go where it may?"""
+"""Taxonomy edits: each changes what it says and nothing else, and old answers are carried over where certain."""
 
 from __future__ import annotations
 

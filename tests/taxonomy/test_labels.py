@@ -1,4 +1,4 @@
-"""Does a taxonomy say what its makers wrote, and refuse clearly what can't be one?"""
+"""Labels and taxonomies: what was written is read, and what can't be a taxonomy is refused in words."""
 
 from __future__ import annotations
 
@@ -336,6 +336,14 @@ labels:
       the ankle
 - 'no'
 """
+
+
+def test_a_taxonomy_in_a_notebook_is_a_table_that_escapes_every_text():
+    text = Taxonomy({"<b>shoe": {"Boot": "above <i> the ankle"}, "Bag": None})._repr_html_()
+    assert "Taxonomy v1, 2 answers" in text
+    assert "<td>&lt;b&gt;shoe</td><td></td><td></td>" in text
+    assert "<td>&emsp;Boot</td><td>1</td><td>above &lt;i&gt; the ankle</td>" in text
+    assert "and 30 labels more" in Taxonomy([f"label {n}" for n in range(80)])._repr_html_()
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path, clothes):
