@@ -248,7 +248,7 @@ class Review(Widget[CardPush]):
             self._changed.notify_all()
 
     def _stir(self) -> None:
-        """The log has grown: progress is due, and an empty queue may have something again."""
+        """Note that the log has grown: progress is due, and an empty queue may have something again."""
         self._count, self._ask_again_at = True, 0.0
         self._changed.notify_all()
 
@@ -268,7 +268,7 @@ class Review(Widget[CardPush]):
     # -- pushes: prepared in the background
 
     def _next_job(self) -> Job | None:
-        """What serves the person soonest: the very next items, a fuller window, maps, then the rest."""
+        """Choose what serves the person soonest: the very next items, a fuller window, maps, then the rest."""
         now = time.monotonic()
         if self._look_at is not None and now >= self._look_at:
             return self._look
@@ -283,7 +283,7 @@ class Review(Widget[CardPush]):
         return soonest.job
 
     def _item_jobs(self) -> list[Errand]:
-        """What the browser lacks of the items that wait."""
+        """List what the browser lacks of the items that wait."""
         jobs = []
         for place, entry in enumerate(self._window.entries):
             if not entry.pushed:

@@ -87,7 +87,7 @@ class Card(anywidget.AnyWidget):
 
 
 def _open_line(line: Any, opening: Mapping[str, Any]) -> None:
-    """A card whose acts weren't answered opens a line of its own, on a subshell of its own."""
+    """Answer on a line that a card has opened because its acts weren't answered: it has a subshell of its own."""
     card = _cards.get(opening["content"]["data"].get("feed", ""))
     if card is None:
         line.close()

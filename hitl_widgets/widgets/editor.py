@@ -211,7 +211,7 @@ class TaxonomyEditor(Widget[EditorPush]):
             self._push({"kind": "examples", "label_id": label_id, "examples": examples}, buffers)
 
     def _examples_of(self, label: Label) -> tuple[list[ExampleEntry], list[bytes]]:
-        """A label's examples; where nobody named any, the items that got it last."""
+        """List a label's examples; where nobody named any, the items that got it last."""
         for_it = label.examples or tuple(self._latest.get(label.id, ()))
         names = [(False, name) for name in for_it] + [(True, name) for name in label.counter_examples]
         examples, buffers = examples_of(names, self.example, PICTURES)

@@ -1,4 +1,4 @@
-"""Which key does what on the card, in the taxonomy editor, at the other desk?
+"""The keys of the card, the taxonomy editor and triage.
 
 The tables lie in ``js/keys``, action -> keys and what it does in words; the browser reads keys by it, and
 shows it as help. Read `configured` first.
@@ -19,12 +19,19 @@ KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)
 
 
 def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card") -> dict[str, tuple[list[str], str]]:
-    """A widget's own keys, action -> keys and what it does in words, with the keys that a person wants instead.
+    """Read a widget's table of keys, with the keys that a person wants instead.
 
     Parameters
     ----------
-    keys : action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft"
+    keys : mapping of str to str or sequence of str
+        Action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft".
     widget : "card", "editor" or "triage"
+        Whose table.
+
+    Returns
+    -------
+    dict of str to (list of str, str)
+        Action -> its keys, and what it does in words.
 
     Raises
     ------
@@ -32,12 +39,12 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card") ->
         When an action is unknown, a key is no key, or two actions share one.
     """
     defaults = json.loads((TABLES / f"{widget}.json").read_text("utf-8"))
-    table: dict[str, tuple[list[str], str]] = {action: (keys_, words) for action, (keys_, words) in defaults.items()}
-    for action, given in keys.items():
+    table: dict[str, tuple[list[str], str]] = {action: (own, words) for action, (own, words) in defaults.items()}
+    for action, wanted in keys.items():
         if action not in table:
             raise BadInput(f"keys: {action!r} is nothing that a key does here; known are {', '.join(table)}. A label's "
                            "key is set in the taxonomy.")
-        table[action] = [given] if isinstance(given, str) else list(given), table[action][1]
+        table[action] = [wanted] if isinstance(wanted, str) else list(wanted), table[action][1]
         for key in table[action][0]:
             if not isinstance(key, str) or not KEY.fullmatch(key) or key in OTHERS:
                 raise BadInput(f"keys: {key!r} for {action!r} is no key; a small letter or sign is expected, a name "

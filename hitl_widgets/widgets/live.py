@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, Image
+from matplotlib.ticker import MaxNLocator
 from tqdm import tqdm
 
 from ..drawing.figures import BLUE, ORANGE, new_figure, png, tidy
@@ -77,15 +79,19 @@ class Live:
                                         ("validation_accuracy", "validation", ORANGE)))):
             for name, label, colour in lines:
                 values = [row.get(name, float("nan")) for row in self.rows]
-                axes.plot(epochs, values, color=colour, label=label, marker="o" if label == "validation" else None,
-                          markersize=3, linewidth=1.6)
+                if not self.rows or np.isfinite(values).any():  # no entry in the legend for what nobody measured
+                    axes.plot(epochs, values, color=colour, label=label, marker="o" if label == "validation" else None,
+                              markersize=3, linewidth=1.6)
             axes.set_title(title, fontsize=9, loc="left")
             axes.set_xlim(0.5, max(self.epochs, 2) + 0.5)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             tidy(axes)
         accuracy.set_ylim(0, 1.02)
         loss.set_xlabel("epoch", fontsize=8)
         accuracy.set_xlabel("epoch", fontsize=8)
-        loss.legend(fontsize=7, frameon=False)
+        for axes in (loss, accuracy):
+            if len(axes.lines) > 1 or axes is loss:
+                axes.legend(fontsize=7, frameon=False)
         title = f"{self.title}: epoch {epochs[-1]} of {self.epochs}" if epochs else self.title
         figure.suptitle(title, fontsize=9, x=0.01, ha="left")
         return Image(data=png(figure), format="png", width=int(figure.get_figwidth() * 100))

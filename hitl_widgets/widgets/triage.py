@@ -226,7 +226,7 @@ class Triage(Widget[TriagePush]):
         self._push({"kind": "pictures", "item_ids": item_ids, "problems": problems, "large": side == LARGE}, buffers)
 
     def _labels(self, taxonomy: Taxonomy) -> TriageLabels:
-        """The labels to choose from; the one that means "other" comes last, as nothing is sorted by it."""
+        """List the labels to choose from; the one that means "other" comes last, as nothing is sorted by it."""
         labels, other = labels_of(taxonomy), self.unplaced.label
         return {"version": labels["version"], "other": other,
                 "labels": sorted(labels["labels"], key=lambda label: label["label_id"] == other),

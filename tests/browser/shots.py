@@ -64,7 +64,7 @@ for item_id, kind in zip(pool.ids[:300], kinds):
 wb.apply(edits.describe("shoe", link="https://example.org/shoes"), why="a page for newcomers")
 wb.apply(edits.rename("Trouser", "trousers"))""".replace("{data}", str(
     Path(__file__).parents[3] / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"))
-TREE, DESK = "wb.edits.open()", "wb.edits.triage()"
+TREE, TRIAGE = "wb.edits.open()", "wb.edits.triage()"
 
 
 @dataclass(frozen=True)
@@ -135,10 +135,10 @@ SCENES: dict[str, Scene] = {
     "taxonomy-history": Scene([CLOTHES, TREE], ["Shift+H"], focus=".hitl-tree"),
     "taxonomy-dark": Scene([CLOTHES, TREE], SPLIT, settings=DARK, focus=".hitl-tree"),
     "taxonomy-narrow": Scene([CLOTHES, TREE], ["Home", "ArrowDown"], width=560, height=1500, focus=".hitl-tree"),
-    "desk-page": Scene([CLOTHES, DESK], ["Space", "ArrowRight", "ArrowRight", "Space"], focus=".hitl-grid"),
-    "desk-label": Scene([CLOTHES, DESK], ["n", *"Bag"], focus=".hitl-grid"),
-    "desk-dark": Scene([CLOTHES, DESK], ["ArrowRight", "Space"], settings=DARK, focus=".hitl-grid"),
-    "desk-narrow": Scene([CLOTHES, DESK], ["ArrowRight", "Space"], width=560, height=1500, focus=".hitl-grid"),
+    "triage-page": Scene([CLOTHES, TRIAGE], ["Space", "ArrowRight", "ArrowRight", "Space"], focus=".hitl-grid"),
+    "triage-label": Scene([CLOTHES, TRIAGE], ["n", *"Bag"], focus=".hitl-grid"),
+    "triage-dark": Scene([CLOTHES, TRIAGE], ["ArrowRight", "Space"], settings=DARK, focus=".hitl-grid"),
+    "triage-narrow": Scene([CLOTHES, TRIAGE], ["ArrowRight", "Space"], width=560, height=1500, focus=".hitl-grid"),
     "name": Scene([MADE_UP.format(arguments="annotator='jovyan', annotator_is_default=True")]),
 }
 

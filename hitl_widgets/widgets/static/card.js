@@ -2322,7 +2322,7 @@ function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], 
 // hitl_widgets/widgets/js/card/panel.js
 var MOST_CHIPS = 30;
 var percent = (p) => p > 0 && p < 5e-3 ? "<1 %" : `${Math.round(100 * p)} %`;
-var ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} ahead`;
+var ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} above the next`;
 function buildBars(session) {
   const title = h("h3", { class: "hitl-title" });
   const margin = h("span", { class: "hitl-quiet hitl-margin" });

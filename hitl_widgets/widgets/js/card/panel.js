@@ -14,7 +14,7 @@ const MOST_CHIPS = 30;
 export const percent = (p) => (p > 0 && p < 0.005 ? "<1 %" : `${Math.round(100 * p)} %`);
 
 /** @param {number} points */
-const ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} ahead`;
+const ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} above the next`;
 
 /** What the model says, as bars. @param {CardSession} session */
 export function buildBars(session) {
