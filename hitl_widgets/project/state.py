@@ -196,14 +196,14 @@ class State:
         for annotator in dict.fromkeys(table["annotator"]):
             self._place_those_of(annotator, rows, np.flatnonzero(rows.here & (rows.annotators == annotator)))
         measuring = np.flatnonzero(rows.here & self.queue.holdout[places]).tolist()
-        self.reference.note_all((place, rows.annotators[row], (rows.label_ids[row], rows.versions[row])
-                                 if rows.verdicts[row] == "answer" else None)
-                                for place, row in zip(places[measuring].tolist(), measuring, strict=True))
+        self.reference.note_all([(place, rows.annotators[row], (rows.label_ids[row], rows.versions[row])
+                                  if rows.blind[row] else None)
+                                 for place, row in zip(places[measuring].tolist(), measuring, strict=True)])
 
     def _look_up(self, rows: _Rows) -> None:
         """Read from the log what the rows of skipped items and of items that were sent back leave open."""
-        sent_back = rows.closed & np.isin(rows.places, list(self._sent_back))
-        wanted = np.flatnonzero(rows.skipped | sent_back).tolist()
+        sent_back = np.isin(rows.places, list(self._sent_back)) if self._sent_back else False
+        wanted = np.flatnonzero(rows.skipped | (rows.closed & sent_back)).tolist()
         item_ids = dict.fromkeys(rows.table["item_id"][row] for row in wanted)
         events = {event.id: event for event in self._log.events_of(list(item_ids))}
         for row in wanted:
@@ -221,7 +221,7 @@ class State:
         for row in mine[rows.skipped[mine]].tolist():
             self.queue.mark(int(rows.places[row]), annotator, closed=False, skipped_at=int(rows.acted_at[row]))
         unplaced = {int(rows.places[row]): rows.versions[row] or 1 for row in mine[closed].tolist()
-                    if rows.verdicts[row] == "unsure" or "not_in_taxonomy" in rows.table["flags"][row]}
+                    if rows.unsure[row] or "not_in_taxonomy" in rows.table["flags"][row]}
         self.label_index.note_all(places, annotator, rows.label_ids[mine].tolist(), rows.versions[mine].tolist(),
                                   unplaced=unplaced)
         recent = self._recent.setdefault(annotator, {})
@@ -287,21 +287,28 @@ PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "presumed": State._take_presumed, "sorted": State._take_sorted}
 
 
+_SKIP, _UNSURE, _ANSWER, _LABEL = 1, 2, 3, 4
+_CODES = {None: 0, "skip": _SKIP, "unsure": _UNSURE, "answer": _ANSWER, "accept": _LABEL, "correct": _LABEL}
+
+
 class _Rows:
     """Rows of the log's table of annotations as arrays, shape (n_rows,): what each says of its item and annotator.
 
-    `here` where the item is in the pool, `closed` where it is done, `asked_again` where it is open all the same.
-    `label_ids` and `versions` are those of the label that was given, None where none was.
+    `here` where the item is in the pool, `closed` where it is done, `asked_again` where it is open all the same,
+    `blind` where the answer was given without a visible suggestion. `label_ids` and `versions` are those of the label
+    that was given, None where none was.
     """
 
     def __init__(self, table: Table, places: npt.NDArray[np.int64]) -> None:
         self.table, self.places, self.here = table, places, places >= 0
-        self.annotators, self.verdicts = np.array(table["annotator"], object), np.array(table["verdict"], object)
+        self.annotators = np.array(table["annotator"], object)
+        verdicts = np.fromiter(map(_CODES.__getitem__, table["verdict"]), np.int8, len(places))
         self.label_ids, self.versions = np.array(table["label_id"], object), np.array(table["taxonomy"], object)
         self.acted_at = np.array([at or 0 for at in table["acted_at"]], np.int64)
-        self.skipped = self.here & (self.verdicts == "skip")
-        labelled = self.here & np.isin(self.verdicts, list(LABELLING))
-        self.closed = labelled | (self.here & (self.verdicts == "unsure"))
+        self.skipped, self.blind = self.here & (verdicts == _SKIP), self.here & (verdicts == _ANSWER)
+        self.unsure = self.here & (verdicts == _UNSURE)
+        labelled = self.here & (verdicts >= _ANSWER)
+        self.closed = labelled | self.unsure
         self.label_ids[~labelled] = None
         self.asked_again = np.zeros(len(places), np.bool_)
 
