@@ -993,7 +993,7 @@ class Workbench:
 
     def consensus(self) -> pd.DataFrame:
         """One row per item over its annotators: item_id, label, share (of those who agree), n_answers."""
-        return self.project.consensus()
+        return self.project.answers().consensus()
 
     def progress(self, n_answers: int = 50) -> Progress:
         """What the rounds so far achieved, and what the next answers are likely to gain: when is it enough?
@@ -1062,7 +1062,7 @@ class Workbench:
 
     def _compare_maps(self, regions: Sequence[Any], n_round: int, **how: Any) -> Drawing:
         from .explain.explanations import before_and_after
-        labels = self.project.training_answers().set_index("item_id")["label_id"].to_dict()
+        labels = self.project.answers().training().set_index("item_id")["label_id"].to_dict()
         return before_and_after(self.registry, regions, n_round, labels=labels, **how)
 
     def _opened(self, widget: W) -> W:

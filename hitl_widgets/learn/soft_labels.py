@@ -15,6 +15,7 @@ import pandas as pd
 
 from ..items.features import Pixels
 from ..items.pool import Pool
+from ..project.answers import Answers
 from ..project.project import Project
 from ..quality.out_of_fold import out_of_fold
 from ..quality.pooling import LogLinearPool, Votes, agreement_of_others, fit_pool, posterior
@@ -43,9 +44,10 @@ class SoftLabels:
     annotators: list[str]
 
 
-def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray]) -> SoftLabels:
+def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray], *, answers: Answers | None = None
+                ) -> SoftLabels:
     """Weigh everything that was said of the training items; gold items calibrate, and aren't among what comes back."""
-    spoken, label_ids = project.spoken_answers(), project.taxonomy.label_ids
+    spoken, label_ids = (answers or project.answers()).by_annotator(), project.taxonomy.label_ids
     column = {label_id: i for i, label_id in enumerate(label_ids)}
     labels = np.array([column.get(label_id, -1) for label_id in spoken["label_id"]], np.int64)
     item_ids, first, row = np.unique(spoken["item_id"].to_numpy(str), return_index=True, return_inverse=True)
@@ -61,15 +63,15 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray]) -> S
     trust = fit_pool(probs, said, known)
     found = posterior(trust, probs, said)
     named = (labels >= 0) & teaches[row]
-    answers = spoken[named].drop(columns="known").assign(right=found[row[named], labels[named]])
+    weighed = spoken[named].drop(columns="known").assign(right=found[row[named], labels[named]])
     return SoftLabels(item_ids[teaches].tolist(), positions[teaches].tolist(), found[teaches],
-                    answers.reset_index(drop=True), trust, annotators.tolist())
+                    weighed.reset_index(drop=True), trust, annotators.tolist())
 
 
 def judged(project: Project) -> pd.DataFrame:
     """The answers whose truth is known: annotator, certainty, right, judged_by ("gold", or "others" where most of two
     or more other annotators of the item agree), for `calibration`."""
-    spoken, label_ids = project.spoken_answers(), project.taxonomy.label_ids
+    spoken, label_ids = project.answers().by_annotator(), project.taxonomy.label_ids
     column = {label_id: i for i, label_id in enumerate(label_ids)}
     item_ids, row = np.unique(spoken["item_id"].to_numpy(str), return_inverse=True)
     labels = np.array([column.get(label_id, -1) for label_id in spoken["label_id"]], np.int64)

@@ -73,7 +73,7 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
     registry : Registry
         Builds the nets that will see the items.
     certainty : str
-        With "weight" an item counts by its annotators' certainty (`consensus.label_weights`), with "off" by the share
+        With "weight" an item counts by its annotators' certainty (`consensus.votes_by_item`), with "off" by the share
         of them that agree, whatever their certainty. With "soft" its target is its row of `soft_labels`.
 
     Raises
@@ -85,27 +85,27 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
     """
     if certainty not in get_args(Certainty):
         raise BadInput(f"certainty is {certainty!r}; one of {', '.join(get_args(Certainty))} is expected.")
-    taxonomy, narrowed = project.taxonomy, project.narrowed_answers()
-    label_ids = taxonomy.label_ids
+    taxonomy, answers = project.taxonomy, project.answers()
+    label_ids, partial = taxonomy.label_ids, answers.partial()
     targets: Sequence[str] | np.ndarray
     if certainty == "soft":
-        soft = soft_labels(project, registry.untrained_embeddings)
-        narrowed = narrowed[~narrowed["item_id"].isin(soft.item_ids)]
-        any_of = [[float(label_id in some) / len(some) for label_id in label_ids] for some in narrowed["label_ids"]]
+        soft = soft_labels(project, registry.untrained_embeddings, answers=answers)
+        partial = partial[~partial["item_id"].isin(soft.item_ids)]
+        any_of = [[float(label_id in some) / len(some) for label_id in label_ids] for some in partial["label_ids"]]
         probs = np.array([*soft.probs, *any_of]).reshape(-1, len(label_ids))
         positions, weights = soft.positions, [1.0] * len(soft.positions)
         labels = [label_ids[top] for top in soft.probs.argmax(axis=1)]
         targets = (1 - SMOOTHING) * probs + SMOOTHING / len(label_ids)  # smoothed as any answer is
     else:
-        answers = project.training_answers()
-        positions, labels = answers["position"].tolist(), answers["label_id"].tolist()
-        weights = answers["share" if certainty == "off" else "weight"].tolist()
-        targets = labels + [some[0] for some in narrowed["label_ids"]]
-    weights += [1.0] * len(narrowed) if certainty == "off" else narrowed["weight"].tolist()
+        training = answers.training()
+        positions, labels = training["position"].tolist(), training["label_id"].tolist()
+        weights = training["share" if certainty == "off" else "weight"].tolist()
+        targets = labels + [some[0] for some in partial["label_ids"]]
+    weights += [1.0] * len(partial) if certainty == "off" else partial["weight"].tolist()
     candidates = {label_id: _candidates(taxonomy, label_id) for label_id in label_ids}
-    return LabelledImages(project.pool, positions + narrowed["position"].tolist(), targets, label_ids,
+    return LabelledImages(project.pool, positions + partial["position"].tolist(), targets, label_ids,
                           preprocess=registry.architecture.view, weights=weights,
-                          candidates=[candidates[label_id] for label_id in labels] + narrowed["label_ids"].tolist(),
+                          candidates=[candidates[label_id] for label_id in labels] + partial["label_ids"].tolist(),
                           names=[taxonomy.name_of(label_id) for label_id in label_ids])
 
 

@@ -20,7 +20,7 @@ from .. import events
 from ..errors import BadInput, IdReused, UnknownDecision
 from ..items.integrity import check_same_pool
 from ..items.pool import Pool
-from ..quality import consensus as answers
+from ..quality.consensus import history_table
 from ..quality.label_errors import SECOND_LOOK, SuspectedErrors
 from ..records import (
     Decision,
@@ -42,19 +42,20 @@ from ..sampling.selector import Selector, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
 from ..storage.files import read_pool_ids, write_pool_ids
-from ..storage.log import Log, gc_paused
+from ..storage.log import Log
 from ..taxonomy import history
 from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
 from ..taxonomy.labels import Taxonomy
 from ..taxonomy.revert import revert_step
 from . import impact
+from .answers import Answers, annotation_table
+from .evidence import explanation_feedback, seen_now, seen_on_screen
 from .impact import Applied, LabelCounts, Preview
 from .relabel import Ordering, RelabelQueue
-from .state import State, as_of, midnight
+from .state import State, midnight
 
 CLAIM_S = 900
-SHOWN_PROBS = 5
 # Of so many of the latest decisions, those that were timed tell how long one takes.
 PACES = 2_000
 
@@ -186,12 +187,15 @@ class Project:
             verdict=verdict,  # type: ignore[arg-type]
             label=None if label_id is None else offered.label(label_id).name, label_id=label_id,
             certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
-            **self._reason(position, reason, wrong, missing),
+            **explanation_feedback(self.pool, position, reason=reason, wrong=wrong, missing=missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
-        [event] = self.log.append(events.decided(decision, content=self.content(position)))
-        self.state.apply(position, event, standing)
+        event = events.decided(decision, content=self.content(position))
+        [stored] = self.log.append(event)
+        self.state.apply(position, stored, standing)
         self._tell("decisions")
-        return events.decision_of(event)
+        # Sent again, it is the decision of the first time that counts.
+        return replace(decision, stored_at=stored.stored_at) if stored.body is event.body \
+            else events.decision_of(stored)
 
     def retract(self, decision_id: str, *, id: str | None = None, acted_at: datetime | None = None,
                 annotator: str | None = None) -> Decision:
@@ -258,11 +262,8 @@ class Project:
         seconds = self.log.paces(PACES)
         with self.state.lock:
             label_index = None if self._pool is None else self.state.label_index
-            by_id = {} if self._pool is None else self.state.presumed
-            places = [] if self._pool is None or not by_id else self._pool.positions(list(by_id)).tolist()
-            presumed = {place: pair for place, pair in zip(places, by_id.values(), strict=True) if place >= 0}
             preview = impact.preview(change, lineage, label_index, seconds=seconds, label_ids=label_ids,
-                                     presumed=presumed)
+                                     presumed=self.state.presumed_positions())
         self._preview = (key, preview)
         return preview
 
@@ -296,10 +297,9 @@ class Project:
         self.require_pool()
         with self.state.lock:
             self.refresh()
-            presumed, doubtful = self.state.presumed, self.state.label_index.doubtful(self.lineage)
-            places = self.pool.positions(list(presumed)).tolist()
+            doubtful = self.state.label_index.doubtful(self.lineage)
             return impact.count_table(self.lineage, self.state.label_index, [
-                pair for pair, place in zip(presumed.values(), places, strict=True) if place >= 0 and doubtful[place]])
+                pair for place, pair in self.state.presumed_positions().items() if doubtful[place]])
 
     def label_counts(self) -> LabelCounts:
         """The answers of every label today, those with others under them included; none without a pool."""
@@ -423,7 +423,8 @@ class Project:
             return QUEUES[queue](self, int(n), annotator, [*shown, *held])
         # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
         choice = self.selector.select(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=int(n),
-                                     taken=[*held, *shown], answered=self._answered, seed=self.settings["seed"])
+                                      taken=[*held, *shown], answered=lambda: self.answers().labelled(),
+                                      seed=self.settings["seed"])
         with self.state.lock:
             asked = self.queue.order(
                 int(n), annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
@@ -485,29 +486,16 @@ class Project:
     def annotations(self, taxonomy: int | None = None) -> pd.DataFrame:
         """What stands, one row per item and annotator, under today's labels or as an older version saw them."""
         self.refresh()
-        if taxonomy is not None and taxonomy not in self.lineage.versions:
-            raise BadInput(f"taxonomy version {taxonomy!r} isn't in the log, which has "
-                           f"{sorted(self.lineage.versions)}.")
-        if taxonomy is not None:
-            return answers.annotation_table(as_of(self.log, taxonomy), self.lineage, version=taxonomy)
-        with gc_paused():
-            table = self.log.annotations(columns=answers.STORED_COLUMNS)
-            return answers.annotation_table(table, self.lineage, presumed=self.presumed())
+        return annotation_table(self.log, self.state, taxonomy)
 
-    def presumed(self) -> dict[str, str]:
-        """The items whose label is presumed: item_id -> today's label_id."""
-        with self.state.lock:
-            return {item_id: label_id for item_id, pair in self.state.presumed.items()
-                    if (label_id := self.lineage.exactly(*pair)) is not None}
+    def answers(self) -> Answers:
+        """The answers that stand now: consensus, and what a model learns from."""
+        self.refresh()
+        return Answers(self.log, self.state, self._pool)
 
     def history(self) -> pd.DataFrame:
         """Every event in the order in which the log got it, one row each."""
-        return answers.history_table(self.log.events())
-
-    def consensus(self) -> pd.DataFrame:
-        """What stands for each item over its annotators: item_id, label, share (of those that agree), n_answers."""
-        self.refresh()
-        return answers.consensus(answers.labels_by_item(self.log.annotations(), self.lineage), self.lineage)
+        return history_table(self.log.events())
 
     def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
         """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
@@ -533,58 +521,6 @@ class Project:
             self.refresh()
             return {str(self.pool.ids[place]): label_id
                     for place, label_id in self.state.reference.truth(self.lineage).items()}
-
-    def training_answers(self) -> pd.DataFrame:
-        """What teaches: item_id, position, label_id (today's), weight, n_answers, share; never hold-out, never gold.
-
-        The weight, above 0 and up to 1, is that of `consensus.label_weights` over the number of answers; the share is
-        that of the answers that agree, whatever their certainty.
-
-        Raises
-        ------
-        ItemChanged
-            When an item isn't what the person saw.
-        """
-        self.refresh()
-        table = self.log.annotations()
-        votes, trust = answers.labels_by_item(table, self.lineage), answers.label_weights(table, self.lineage)
-        rows = []
-        for (item_id, given), place in zip(votes.items(), self.pool.positions(list(votes)).tolist(), strict=True):
-            if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]:
-                top, count = answers.majority(given)
-                rows.append((item_id, place, top, trust[item_id, top] / len(given), len(given), count / len(given)))
-        known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
-        self.state.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
-        return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
-            .sort_values("item_id", ignore_index=True)
-
-    def narrowed_answers(self) -> pd.DataFrame:
-        """What teaches although an edit left it in doubt: item_id, position, label_ids (those that it may be, today's),
-        weight; never hold-out, never gold. See `consensus.candidates_by_item`; ItemChanged as for `training_answers`.
-        """
-        self.refresh()
-        table = self.log.annotations()
-        found = answers.candidates_by_item(table, self.lineage)
-        rows = [(item_id, place, *found[item_id])
-                for item_id, place in zip(found, self.pool.positions(list(found)).tolist(), strict=True)
-                if place >= 0 and not self.queue.holdout[place] and not self.queue.gold[place]]
-        known = dict(zip(table["item_id"], zip(table["content"], table["decision_id"], strict=True), strict=True))
-        self.state.contents.check(((place, *known[item_id]) for item_id, place, *_ in rows), budget_s=None)
-        return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
-
-    def spoken_answers(self) -> pd.DataFrame:
-        """All that was said of training and gold items, as `consensus.vote_table`, by item and annotator, with position
-        and known (the label_id that gold says; None elsewhere). ItemChanged as for `training_answers`."""
-        self.refresh()
-        spoken = answers.vote_table(self.log.annotations(), self.lineage)
-        places = self.pool.positions(spoken["item_id"].tolist())
-        spoken = spoken.assign(position=places)[(places >= 0) & (self.queue.gold | ~self.queue.holdout)[places]]
-        self.state.contents.check(zip(spoken["position"], spoken["content"], spoken["decision_id"], strict=True),
-                                   budget_s=None)
-        gold = self.gold()
-        known = [gold.get(item_id) for item_id in spoken["item_id"]]
-        return spoken.assign(known=pd.Series(known, spoken.index, dtype=object)).drop(columns="content") \
-            .sort_values(["item_id", "annotator"], ignore_index=True)
 
     def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
@@ -670,53 +606,17 @@ class Project:
             seen = seen if isinstance(seen, Seen) else Seen.from_dict(seen)
         if seen is None or seen.taxonomy not in self.lineage.versions:
             self.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
-        today = self.taxonomy.version
-        if seen is None:
-            prediction = self.prediction(position)
-            # A script that says neither accept nor correct answers a measuring item as a person would: blind.
-            blind = bool(self.queue.holdout[position] or self.queue.gold[position])
-            return Seen(suggestion=None if prediction is None else prediction.suggestion,
-                        probs={} if prediction is None else prediction.top(SHOWN_PROBS),
-                        hidden=blind and verdict not in ("accept", "correct"), taxonomy=today, scripted=True,
-                        model=None if prediction is None else prediction.model, chosen_by="script")
-        version = seen.taxonomy or today
-        if version not in self.lineage.versions:
-            raise BadInput(f"seen.taxonomy is version {seen.taxonomy!r}; the log has {sorted(self.lineage.versions)}.")
-        shown = self.lineage.versions[version]
-        return replace(seen, taxonomy=version,
-                       suggestion=None if seen.suggestion is None else shown.label(seen.suggestion).id,
-                       target=None if seen.target is None else shown.label(seen.target).id,
-                       probs={shown.label(label).id: p for label, p in seen.probs.items()})
-
-    def _reason(self, position: int, reason: str | None, wrong: np.ndarray | Region | None,
-                missing: np.ndarray | Region | None) -> dict[str, Any]:
-        """What was said of an explanation, ready for a decision; empty regions are none."""
-        regions = {}
-        for name, given in (("wrong", wrong), ("missing", missing)):
-            if given is None:
-                continue
-            region = given if isinstance(given, Region) else Region.of(given)
-            if region.size != (size := self.pool.size(position)):
-                raise BadInput(f"the {name} region has the size {region.size}; item {self.pool.ids[position]!r} is "
-                               f"{size} (height, width), and the mask must be as large.")
-            if region.n_pixels == size[0] * size[1]:
-                raise BadInput(f"the {name} region covers the whole item, which says nothing of where; mark a part.")
-            if region.n_pixels:
-                regions[name] = region
-        return {"reason": reason or ("wrong" if regions else None), **regions}
+        if seen is not None:
+            return seen_on_screen(seen, self.lineage)
+        # A script that says neither accept nor correct answers a measuring item as a person would: blind.
+        blind = bool(self.queue.holdout[position] or self.queue.gold[position])
+        return seen_now(self.prediction(position), hidden=blind and verdict not in ("accept", "correct"),
+                        chosen_by="script", taxonomy=self.taxonomy.version, scripted=True)
 
     def content(self, position: int) -> str | None:
         """What lies under an item now, as the log keeps it: its hash, and for a file its size and time."""
         self.require_pool()
         return self.state.contents.of(position)
-
-    def _answered(self) -> list[tuple[int, int]]:
-        """Position and label (its index among today's) of every answer that stands."""
-        given = answers.labels_by_item(self.log.annotations(), self.lineage)
-        column = {label_id: k for k, label_id in enumerate(self.taxonomy.label_ids)}
-        places = self.pool.positions(list(given)).tolist()
-        return [(place, column[label]) for place, labels in zip(places, given.values(), strict=True) if place >= 0
-                for label in labels if label in column]
 
     def _places(self, item_ids: Collection[str]) -> list[int]:
         return [place for place in self.pool.positions(list(item_ids)).tolist() if place >= 0] if item_ids else []

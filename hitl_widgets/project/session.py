@@ -24,7 +24,8 @@ from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive
 from ..taxonomy.labels import Taxonomy
-from .project import SHOWN_PROBS, Project
+from .evidence import seen_now
+from .project import Project
 
 SECOND_LOOK_QUEUE = "second_look"
 # As many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
@@ -169,10 +170,8 @@ class Session:
 
     def would_show(self, item: Item) -> Seen:
         """What a person would see of an item now."""
-        prediction = self.project.prediction(item.position)
-        return Seen(suggestion=None if prediction is None else prediction.suggestion, hidden=item.blind,
-                    probs={} if prediction is None else prediction.top(SHOWN_PROBS), chosen_by=item.chosen_by,
-                    model=None if prediction is None else prediction.model, taxonomy=self.taxonomy.version)
+        return seen_now(self.project.prediction(item.position), hidden=item.blind, chosen_by=item.chosen_by,
+                        taxonomy=self.taxonomy.version)
 
     def item(self, item_id: str) -> Item:
         """One item outside the queue, to be revised."""

@@ -25,7 +25,7 @@ from ..items.pool import Pool
 from ..records import LABELLING
 from ..sampling.queue import Queue
 from ..sampling.ranking import Ranking
-from ..storage.log import Log, gc_paused, standing
+from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.history import Lineage
 from .label_index import LabelIndex, Pair
@@ -178,6 +178,19 @@ class State:
         """How many items an annotator closed since an instant of today or of this round, in microseconds."""
         return sum(at >= since for at in self._recent.get(annotator, {}).values())
 
+    def presumed_today(self) -> dict[str, str]:
+        """The items whose label is presumed: item_id -> today's label_id."""
+        with self.lock:
+            return {item_id: label_id for item_id, pair in self.presumed.items()
+                    if (label_id := self.lineage.exactly(*pair)) is not None}
+
+    def presumed_positions(self) -> dict[int, Pair]:
+        """The items of the pool whose label is presumed: position -> (label_id, taxonomy version)."""
+        if self._pool is None or not self.presumed:
+            return {}
+        places = self._pool.positions(list(self.presumed)).tolist()
+        return {place: pair for place, pair in zip(places, self.presumed.values(), strict=True) if place >= 0}
+
     # -- the projection --------------------------------------------------------------------------------------
 
     def place(self, table: Table, places: npt.NDArray[np.int64]) -> None:
@@ -321,31 +334,6 @@ def _put_off(skip: Event | None, events: Mapping[str, Event]) -> tuple[str | Non
     if former is None or former.body["verdict"] not in LABELLING:
         return None, None
     return former.body["label_id"], former.body.get("seen", {}).get("taxonomy")
-
-
-def as_of(log: Log, version: int) -> dict[str, list[Any]]:
-    """The annotations that stood under an older version of the taxonomy: decisions made under later ones left out, with
-    what they replaced in their place.
-    """
-    table = log.annotations()
-    then = [row for row, given in enumerate(table["taxonomy"]) if (given or version) <= version]
-    found = {name: [column[row] for row in then] for name, column in table.items()}
-    kept = set(then)
-    later = {(item_id, annotator) for row, (item_id, annotator) in enumerate(
-        zip(table["item_id"], table["annotator"], strict=True)) if row not in kept}
-    told: dict[tuple[str, str], list[Event]] = {}
-    undone: dict[str, list[Event]] = {}
-    for event in log.events_of(sorted({item_id for item_id, _ in later})):
-        if event.kind == "retracted":
-            undone.setdefault(event.item_id or "", []).append(event)
-        elif (event.body.get("seen", {}).get("taxonomy") or 1) <= version:
-            told.setdefault((event.item_id or "", event.annotator), []).append(event)
-    for (item_id, annotator), events in told.items():
-        if (item_id, annotator) in later and (stands := standing([*events, *undone.get(item_id, ())])) is not None:
-            row = {**annotation_of(stands), "item_id": item_id, "annotator": annotator, "seq": stands.seq}
-            for name, column in found.items():
-                column.append(tuple(row[name].split()) if name == "flags" else row[name])
-    return found
 
 
 def standing_acts(log: Iterable[Event]) -> list[Event]:

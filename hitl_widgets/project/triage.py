@@ -17,6 +17,7 @@ from ..events import Event, decided, decision_of, retracted
 from ..records import Decision, Seen, check_annotator, new_id, utc_now
 from ..taxonomy import edits
 from ..taxonomy.labels import Taxonomy
+from .evidence import seen_now
 from .state import standing_acts
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ Why = Literal["other", "unsure", "flagged"]
 
 NAMES = ("other", "others", "something else", "none of these", "miscellaneous", "misc")
 N_EXAMPLES = 6  # of a label that was made of unplaced items
-SHOWN_PROBS = 5
 
 
 class Unplaced(NamedTuple):
@@ -175,7 +175,7 @@ class UnplacedItems:
         """Answer all these items with one label; the answers are durable when this returns.
 
         Each item gets a decision with the verdict "answer", since predictions are hidden in triage, and ``chosen_by``
-        is "desk". It overrules what others answered before (`consensus.labels_by_item`).
+        is "desk". It overrules what others answered before (`consensus.votes_by_item`).
 
         Parameters
         ----------
@@ -309,7 +309,5 @@ class UnplacedItems:
         """Describe the screen: the item among others like it, with its prediction hidden."""
         prediction = self.project.prediction(position)
         shown = self.project.lineage.versions[version]
-        if prediction is None or prediction.suggestion not in shown.label_ids:
-            return Seen(hidden=True, chosen_by="desk", taxonomy=version)
-        return Seen(suggestion=prediction.suggestion, probs=prediction.top(SHOWN_PROBS), hidden=True,
-                    model=prediction.model, chosen_by="desk", taxonomy=version)
+        known = prediction is not None and prediction.suggestion in shown.label_ids
+        return seen_now(prediction if known else None, hidden=True, chosen_by="desk", taxonomy=version)

@@ -1,7 +1,7 @@
 """What do the answers say, taken together?
 
 Functions on the log's table of current annotations (a mapping of columns, as `Log.annotations` gives it) and the
-taxonomy's lineage. Read `labels_by_item` first.
+taxonomy's lineage. Read `votes_by_item` first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..records import LABELLING
 from ..taxonomy.history import Lineage, factorize
 
 Table = Mapping[str, Sequence[Any]]
-LabelsByItem = dict[str, list[str]]
+VotesByItem = dict[str, list[tuple[str, float]]]
 
 COLUMNS = ["item_id", "annotator", "label", "label_id", "verdict", "certainty", "flags", "note", "decision_id",
            "acted_at", "model", "taxonomy", "status", "certainty_source"]
@@ -67,24 +67,26 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
-def labels_by_item(table: Table, lineage: Lineage) -> LabelsByItem:
-    """The labels that annotators gave each item: item_id -> today's label_ids.
+def votes_by_item(table: Table, lineage: Lineage) -> VotesByItem:
+    """The labels that annotators gave each item: item_id -> (today's label_id, weight), one for each of them.
 
     An unsure is no vote, nor is a label that a later edit left in doubt, nor what somebody who sorted the item at the
-    desk knew of and answered anew.
+    desk knew of and answered anew. An answer given with certainty c, from 0 to 10, weighs (1 + c) / 11; without one, or
+    with one that was only carried over from an earlier item, it weighs 1.
     """
-    given: LabelsByItem = {}
+    votes: VotesByItem = {}
     overruled = _overruled(table)
-    for row, (item_id, verdict, label_id, version) in enumerate(zip(
-            table["item_id"], table["verdict"], table["label_id"], table["taxonomy"], strict=True)):
+    for row, (item_id, verdict, label_id, version, certainty, source) in enumerate(zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
+            strict=True)):
         if row not in overruled and verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
-            given.setdefault(item_id, []).append(today)
-    return given
+            votes.setdefault(item_id, []).append((today, _counts(certainty, source)))
+    return votes
 
 
 def candidates_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[str, ...], float]]:
     """What is left of answers that a later edit left in doubt: item_id -> the label_ids that it may be, and how much
-    its annotators' answers count on average, as in `label_weights`.
+    its annotators' answers count on average, as in `votes_by_item`.
 
     Of items that no answer decides. Several annotators' choices narrow each other, unless nothing is common to them. An
     answer that may be any label says nothing.
@@ -111,25 +113,8 @@ def candidates_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[
     return rows
 
 
-def label_weights(table: Table, lineage: Lineage) -> dict[tuple[str, str], float]:
-    """How much the answers to an item speak for a label: (item_id, label_id) -> the sum over its annotators.
-
-    An answer given with certainty c, from 0 to 10, counts (1 + c) / 11; without one, or with one that was only carried
-    over from an earlier item, it counts 1.
-    """
-    sums: dict[tuple[str, str], float] = {}
-    overruled = _overruled(table)
-    for row, (item_id, verdict, label_id, version, certainty, source) in enumerate(zip(
-            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
-            strict=True)):
-        if row not in overruled and verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
-            counts = _counts(certainty, source)
-            sums[item_id, today] = sums.get((item_id, today), 0.0) + counts
-    return sums
-
-
 def _counts(certainty: float | None, source: str | None) -> float:
-    """How much one answer counts, see `label_weights`."""
+    """How much one answer counts, see `votes_by_item`."""
     return 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
 
 
@@ -186,10 +171,10 @@ def history_table(log: Iterable[Event]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=HISTORY_COLUMNS)
 
 
-def consensus(given: LabelsByItem, lineage: Lineage) -> pd.DataFrame:
+def consensus(votes: VotesByItem, lineage: Lineage) -> pd.DataFrame:
     """One row per item: item_id, label, share (of the answers that agree, 0 to 1), n_answers."""
     rows = []
-    for item_id, labels in given.items():
-        top, count = majority(labels)
-        rows.append((item_id, lineage.today.name_of(top), count / len(labels), len(labels)))
+    for item_id, of_item in votes.items():
+        top, count = majority([label_id for label_id, _ in of_item])
+        rows.append((item_id, lineage.today.name_of(top), count / len(of_item), len(of_item)))
     return pd.DataFrame(rows, columns=["item_id", "label", "share", "n_answers"])

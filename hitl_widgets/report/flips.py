@@ -107,7 +107,7 @@ def _table(project: Project, item_ids: np.ndarray, was: np.ndarray, now: np.ndar
     flipped = np.flatnonzero(tops[0] != tops[1])
     flipped = flipped[np.argsort(-moved[flipped], kind="stable")]
     measures = project.reference()
-    teaches = dict(project.training_answers()[["item_id", "label_id"]].itertuples(index=False))
+    teaches = dict(project.answers().training()[["item_id", "label_id"]].itertuples(index=False))
     label_ids, name_of = project.taxonomy.label_ids, project.taxonomy.name_of
     rows = []
     for row in flipped.tolist():

@@ -466,7 +466,7 @@ def test_a_simulated_annotator_works_the_queue_off(greys):
     frame = hw.simulate(greys, truth, n=100, error=0, queue="relabel")
     assert len(frame) == 65
     assert greys.relabel_queue().empty
-    assert set(greys.consensus()["label"]) == {"dark", "bright"}
+    assert set(greys.answers().consensus()["label"]) == {"dark", "bright"}
 
 
 def test_the_card_asks_about_the_items_in_doubt_and_stores_a_revision(greys):
@@ -536,8 +536,8 @@ def test_a_presumed_label_is_marked_so_and_is_nobodys_answer(project, opened):
         rows = one.annotations().set_index("item_id")
         assert rows.loc["i0", ["label", "status"]].tolist() == ["Shirt", "presumed"]
         assert set(one.relabel_queue()["item_id"]) == {"i6", "i9"}
-        assert "i0" not in one.consensus()["item_id"].tolist()
-        assert "i0" not in one.training_answers()["item_id"].tolist()
+        assert "i0" not in one.answers().consensus()["item_id"].tolist()
+        assert "i0" not in one.answers().training()["item_id"].tolist()
         assert one.counts().set_index("label").loc["Shirt", ["decided", "presumed", "in_doubt"]].tolist() == [0, 2, 4]
 
 

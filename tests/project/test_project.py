@@ -115,7 +115,7 @@ def test_unsure_may_carry_a_guess_and_skip_may_not(opened):
     assert project.decide("i1", "unsure", label="owl").label == "owl"
     with pytest.raises(BadInput, match="skip carries no label"):
         project.decide("i2", "skip", label="owl")
-    assert project.consensus().empty
+    assert project.answers().consensus().empty
 
 
 @pytest.mark.parametrize(("arguments", "error", "words"), [
@@ -239,7 +239,7 @@ def test_the_holdout_is_asked_blind_and_never_trains(opened):
     for item in items:
         project.decide(item.id, label="cat")
     assert set(project.reference()) == {item.id for item in blind}
-    assert set(project.training_answers()["item_id"]) == {item.id for item in items if not item.blind}
+    assert set(project.answers().training()["item_id"]) == {item.id for item in items if not item.blind}
 
 
 def test_an_answer_given_under_a_visible_suggestion_does_not_measure(opened):
@@ -271,7 +271,7 @@ def test_gold_measures_and_never_trains(opened):
     project.decide("i1", label="dog")
     assert project.set_gold({"i0": "owl"}) == {"i0": project.taxonomy.label("owl").id}
     assert list(project.reference()) == ["i0"]
-    assert project.training_answers()["item_id"].tolist() == ["i1"]
+    assert project.answers().training()["item_id"].tolist() == ["i1"]
     with pytest.raises(UnknownLabel):
         project.set_gold({"i1": "lynx"})
 
@@ -286,7 +286,7 @@ def test_several_answers_make_a_consensus_with_its_share(opened):
     project = opened(annotators_per_item=3)
     for who, label in (("ada", "cat"), ("bob", "cat"), ("cyd", "dog")):
         project.decide("i0", label=label, annotator=who)
-    [row] = project.consensus().to_dict("records")
+    [row] = project.answers().consensus().to_dict("records")
     assert row == {"item_id": "i0", "label": "cat", "share": pytest.approx(2 / 3), "n_answers": 3}
 
 
@@ -298,7 +298,7 @@ def test_an_answer_teaches_by_the_certainty_that_was_given(opened):
     project.decide("i3", label="cat", certainty=4, seen={"certainty": "carried"})
     project.decide("i4", label="cat", certainty=10)
     project.decide("i4", label="dog", certainty=3, annotator="bob")
-    weights = project.training_answers().set_index("item_id")["weight"]
+    weights = project.answers().training().set_index("item_id")["weight"]
     # By hand: 1; 1/11; 5/11; 1; and of cat (11/11) and dog (4/11) the tie falls to the smaller id.
     cat_first = project.taxonomy.label("cat").id < project.taxonomy.label("dog").id
     assert weights.tolist() == pytest.approx([1, 1 / 11, 5 / 11, 1, (1 if cat_first else 4 / 11) / 2])
@@ -355,7 +355,7 @@ def test_new_items_join_and_missing_ones_are_absent(opened, said):
     again = opened(pool)
     assert again.absent == ("i0",)
     assert len(again.annotations()) == 2
-    assert again.training_answers()["item_id"].tolist() == ["i1"]
+    assert again.answers().training()["item_id"].tolist() == ["i1"]
     assert any("5 new items joined" in line and "1 are absent" in line for line in said)
     assert any("'i0'" in line for line in said)
 
@@ -401,7 +401,7 @@ def test_a_log_opens_without_its_pool_for_reading(opened):
     project.close()
     again = opened(pool=None)
     assert again.annotations()["label"].tolist() == ["cat"]
-    assert again.consensus()["label"].tolist() == ["cat"]
+    assert again.answers().consensus()["label"].tolist() == ["cat"]
     with pytest.raises(BadInput, match="without a pool"):
         again.next(1)
 
@@ -432,7 +432,7 @@ def test_a_split_leaves_old_answers_to_be_reviewed(opened):
     project.apply(edits.split("cat", into=["lion", "house cat"]))
     [row] = project.annotations().to_dict("records")
     assert (row["label"], row["status"]) == (None, "to_review")
-    assert project.training_answers().empty
+    assert project.answers().training().empty
 
 
 def test_a_decision_made_under_an_older_version_is_stored_and_mapped(opened):

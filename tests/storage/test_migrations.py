@@ -72,7 +72,7 @@ def test_a_project_of_commit_fa1687a_opens_and_says_the_same(folder: Path, read_
     assert schema_of(folder / "log.db") == 1
     project = Project(folder, make_pool(), annotator="ann", seed=3)
     tables = {"annotations": project.annotations(), "annotations at version 1": project.annotations(taxonomy=1),
-              "history": project.history(), "counts": project.counts(), "consensus": project.consensus(),
+              "history": project.history(), "counts": project.counts(), "consensus": project.answers().consensus(),
               "edits": project.edits()}
     for name, frame in tables.items():
         assert as_json(frame) == read_then["tables"][name], name

@@ -226,7 +226,7 @@ def test_the_desk_has_the_last_word_over_what_another_annotator_answered_before(
     UnplacedItems(bob.project).assign(IDS[:2], "dog")
     assert answers(wb)[IDS[0]] == "dog"
     assert wb.consensus().set_index("item_id").loc[IDS[0], "n_answers"] == 1
-    assert dict(wb.project.training_answers()[["item_id", "share"]].to_numpy())[IDS[0]] == 1
+    assert dict(wb.project.answers().training()[["item_id", "share"]].to_numpy())[IDS[0]] == 1
     wb.decide(IDS[1], label="cat")   # said after the desk, and so beside it
     assert wb.consensus().set_index("item_id").loc[IDS[1], "n_answers"] == 2
 

@@ -1,0 +1,190 @@
+"""The answers that stand at one moment, under today's labels: consensus, and what a model learns from.
+
+`Answers` reads the log's table of annotations once, and every table made from it tells of the same moment.
+`annotation_table` is the table that people see. Read `Answers.training` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import BadInput
+from ..events import Event
+from ..items.pool import Pool
+from ..quality import consensus
+from ..storage.log import Log, gc_paused, standing
+from ..storage.schema import annotation_of
+from .state import State
+
+
+class Answers:
+    """The answers that stood when this was made.
+
+    Parameters
+    ----------
+    log : Log
+    state : State
+        Taken in up to the log's end.
+    pool : Pool or None
+        None for a project that is opened without its items; then there is only `consensus`.
+    """
+
+    def __init__(self, log: Log, state: State, pool: Pool | None) -> None:
+        self.lineage = state.lineage
+        self._table, self._state, self._pool = log.annotations(), state, pool
+
+    @cached_property
+    def votes(self) -> consensus.VotesByItem:
+        """The labels that each item was given and their weights: see `consensus.votes_by_item`."""
+        return consensus.votes_by_item(self._table, self.lineage)
+
+    def consensus(self) -> pd.DataFrame:
+        """One row per item: item_id, label, share (of the answers that agree, 0 to 1), n_answers."""
+        return consensus.consensus(self.votes, self.lineage)
+
+    def labelled(self) -> list[tuple[int, int]]:
+        """Position and label (its index among today's) of every answer to an item of the pool."""
+        column = {label_id: k for k, label_id in enumerate(self.lineage.today.label_ids)}
+        return [(place, column[label_id]) for item_id, place in self._places(self.votes)
+                for label_id, _ in self.votes[item_id] if label_id in column]
+
+    def training(self) -> pd.DataFrame:
+        """The labels that a model learns from, one row per item: never hold-out, never gold.
+
+        Returns
+        -------
+        DataFrame
+            item_id, position, label_id (today's), weight (above 0, up to 1: by certainty, over the number of answers),
+            n_answers, share (of the answers that agree, whatever their certainty).
+
+        Raises
+        ------
+        ItemChanged
+            When an item isn't what the person saw.
+        """
+        rows = []
+        for item_id, place in self._teaching(self.votes):
+            votes = self.votes[item_id]
+            top, count = consensus.majority([label_id for label_id, _ in votes])
+            weight = sum(weight for label_id, weight in votes if label_id == top)
+            rows.append((item_id, place, top, weight / len(votes), len(votes), count / len(votes)))
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
+            .sort_values("item_id", ignore_index=True)
+
+    def partial(self) -> pd.DataFrame:
+        """What a model learns from although an edit left it in doubt: one of several labels.
+
+        Returns
+        -------
+        DataFrame
+            item_id, position, label_ids (today's, those that it may be), weight, as `consensus.candidates_by_item`;
+            never hold-out, never gold.
+
+        Raises
+        ------
+        ItemChanged
+            When an item isn't what the person saw.
+        """
+        candidates = consensus.candidates_by_item(self._table, self.lineage)
+        rows = [(item_id, place, *candidates[item_id]) for item_id, place in self._teaching(candidates)]
+        return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
+
+    def by_annotator(self) -> pd.DataFrame:
+        """Every answer to a training or gold item, by item and annotator; never hold-out.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `consensus.vote_table` without content; position; known (the label_id that gold says, None
+            elsewhere).
+
+        Raises
+        ------
+        ItemChanged
+            When an item isn't what the person saw.
+        """
+        queue, gold = self._state.queue, self._state.gold
+        votes = consensus.vote_table(self._table, self.lineage)
+        places = self._require_pool().positions(votes["item_id"].tolist())
+        votes = votes.assign(position=places)[(places >= 0) & (queue.gold | ~queue.holdout)[places]]
+        self._state.contents.check(zip(votes["position"], votes["content"], votes["decision_id"], strict=True),
+                                   budget_s=None)
+        known = [self.lineage.exactly(*gold[item_id]) if item_id in gold else None for item_id in votes["item_id"]]
+        return votes.assign(known=pd.Series(known, votes.index, dtype=object)).drop(columns="content") \
+            .sort_values(["item_id", "annotator"], ignore_index=True)
+
+    def _teaching(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
+        """Those of the items that a model learns from, with their positions, each checked to be what people saw."""
+        queue = self._state.queue
+        rows = [(item_id, place) for item_id, place in self._places(item_ids)
+                if not queue.holdout[place] and not queue.gold[place]]
+        contents = dict(zip(self._table["item_id"], zip(self._table["content"], self._table["decision_id"],
+                                                        strict=True), strict=True))
+        self._state.contents.check(((place, *contents[item_id]) for item_id, place in rows), budget_s=None)
+        return rows
+
+    def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
+        """The items that are in the pool, with their positions."""
+        ids = list(item_ids)
+        return [(item_id, place) for item_id, place in
+                zip(ids, self._require_pool().positions(ids).tolist(), strict=True) if place >= 0]
+
+    def _require_pool(self) -> Pool:
+        if self._pool is None:
+            raise BadInput("the project was opened without a pool, for reading; open it with its pool to do this.")
+        return self._pool
+
+
+def annotation_table(log: Log, state: State, version: int | None = None) -> pd.DataFrame:
+    """What stands, one row per item and annotator, under today's labels or as an older version saw them.
+
+    Parameters
+    ----------
+    log : Log
+    state : State
+    version : int or None
+        Of the taxonomy; None for today's.
+
+    Raises
+    ------
+    BadInput
+        When the log has no such version.
+    """
+    lineage = state.lineage
+    if version is None:
+        with gc_paused():
+            return consensus.annotation_table(log.annotations(columns=consensus.STORED_COLUMNS), lineage,
+                                              presumed=state.presumed_today())
+    if version not in lineage.versions:
+        raise BadInput(f"taxonomy version {version!r} isn't in the log, which has {sorted(lineage.versions)}.")
+    return consensus.annotation_table(_as_of(log, version), lineage, version=version)
+
+
+def _as_of(log: Log, version: int) -> dict[str, list[Any]]:
+    """The annotations that stood under an older version of the taxonomy: without decisions made under later ones, which
+    what they replaced takes the place of.
+    """
+    table = log.annotations()
+    earlier = np.array([(made_under or version) <= version for made_under in table["taxonomy"]], np.bool_)
+    kept = {name: [column[row] for row in np.flatnonzero(earlier)] for name, column in table.items()}
+    later = {(table["item_id"][row], table["annotator"][row]) for row in np.flatnonzero(~earlier)}
+    decided: dict[tuple[str, str], list[Event]] = {pair: [] for pair in sorted(later)}
+    retracted: dict[str, list[Event]] = {item_id: [] for item_id, _ in later}
+    for event in log.events_of(sorted(retracted)):
+        item_id = event.item_id or ""
+        if event.kind == "retracted":
+            retracted[item_id].append(event)
+        elif (item_id, event.annotator) in later and (event.body.get("seen", {}).get("taxonomy") or 1) <= version:
+            decided[item_id, event.annotator].append(event)
+    for (item_id, annotator), events in decided.items():
+        if (decision := standing([*events, *retracted[item_id]])) is not None:
+            row = {**annotation_of(decision), "item_id": item_id, "annotator": annotator, "seq": decision.seq}
+            row["flags"] = tuple(row["flags"].split())
+            for name, column in kept.items():
+                column.append(row[name])
+    return kept
