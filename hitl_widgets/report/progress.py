@@ -1,19 +1,19 @@
-"""What is an answer worth, and when is it enough?
+"""Progress of a project over its rounds: accuracy, recall per label, suggestions, times and people.
 
-What the log tells of a project's rounds, each figure with the number behind it and its 95 % interval. Read `progress`
-first, which makes a `Progress`.
+Every number comes with its n and its 95 % interval. `progress` makes a `Progress` from the log.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from ..drawing import html
 from ..errors import BadInput
 from ..events import Event
 from ..project.project import Project
@@ -26,7 +26,7 @@ from .decisions import against_others, consensus, decisions
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
-# What nobody picked: figures of these are figures of the pool.
+# Items that no strategy picked: shares of these are shares of the pool.
 DRAWN = ("audit", "holdout", "random", "gold")
 CERTAINTIES = ((0, 3), (4, 6), (7, 8), (9, 10))
 SHARE = ["n", "share", "low", "high"]
@@ -34,28 +34,39 @@ SHARE = ["n", "share", "low", "high"]
 
 @dataclass(frozen=True)
 class Progress:
-    """What came of a project's rounds. All shares run from 0 to 1 and stand beside n, low and high (95 %).
+    """Progress of a project over its rounds. All shares run from 0 to 1 and stand beside n, low and high (95 %).
 
-    Attributes
+    Parameters
     ----------
-    accuracy : one row a round and source: round, source, model, answers (that it learnt from), n, share, low, high.
+    accuracy : DataFrame
+        One row a round and source: round, source, model, answers (that it learned from), n, share, low, high.
         "holdout": the model that the round ended with, on the items that measure. "audit": the suggestions that people
-        saw in that round on items drawn by chance from those still open, against what stands
-    labels : the learning curve of each label: label, round, answers (with this label, by then), and its recall on the
-        items that measure
-    gained : what the last answers gained, some 50 or those of one round, by the items that measure
-    gained_by : how many answers those were
-    likely : what the next answers are likely to gain in truth, by a learning curve; NaN before the first round
-    more : how many answers those are
-    suggestions : how many of the model's suggestions stood, those that people saw: round, label, n, share (1 minus it
-        is the intervention rate), low, high; "all" is every label together, where change, change_low and change_high
-        say how far it lies from the round before
-    times : seconds from the picture to the key: round, verdict, n, median_s, low, high
-    people : right answers: annotator, source ("gold", or "others": audit items, against most of their other
-        annotators), n, share, low, high; "all" stands for people like these, who may differ
-    difficulty : where suggestions were right, on items that nobody picked: by ("certainty", "answers" or "flag"),
-        group, n, share, low, high
-    queue : what the queue asks for now, and why
+        saw in that round on items drawn by chance from those still open, against the current labels.
+    labels : DataFrame
+        The learning curve of each label: label, round, answers (with this label, by then), and n, recall, low and high
+        on the items that measure.
+    gained : Estimate
+        The gain in accuracy by the last answers, some 50 or those of one round, on the items that measure.
+    gained_by : int
+        How many answers those were.
+    likely : Estimate
+        The true gain that the next answers are expected to bring, by a learning curve; NaN before the first round.
+    more : int
+        How many answers those are.
+    suggestions : DataFrame
+        How many of the model's visible suggestions stood: round, label, n, share (1 minus it is the intervention rate),
+        low, high; "all" is every label together, where change, change_low and change_high are the difference from the
+        round before.
+    times : DataFrame
+        Seconds from the picture to the key: round, verdict, n, median_s, low, high.
+    people : DataFrame
+        Right answers: annotator, source ("gold", or "others": audit items, against most of their other annotators), n,
+        share, low, high; "all" stands for people like these, who may differ.
+    difficulty : DataFrame
+        Where suggestions were right, on items that no strategy picked: by ("certainty", "answers" or "flag"), group, n,
+        share, low, high.
+    queue : str
+        What the queue asks for now, and why.
     """
 
     accuracy: pd.DataFrame
@@ -76,38 +87,57 @@ class Progress:
         return plot_progress(self)
 
     def __repr__(self) -> str:
-        held = self.accuracy[self.accuracy["source"] == "holdout"]
-        audit = self.accuracy[self.accuracy["source"] == "audit"]
+        holdout, audit = (self.accuracy[self.accuracy["source"] == source] for source in ("holdout", "audit"))
         stood = self.suggestions[self.suggestions["label"] == "all"]
-        lines = [f"{name:<20} {_told(table)}" for name, table in (
-            ("hold-out accuracy", held), ("right in the audit", audit), ("suggestions stood", stood))]
-        lines.append(f"{f'last {self.gained_by} answers':<20} gained {self.gained}" if self.gained_by else
-                     f"{'last answers':<20} {self.gained}")
-        lines.append(f"{f'next {self.more} answers':<20} " + (
-            f"{self.likely}" if math.isnan(self.likely) else f"likely to gain {float(self.likely):+.3f} "
-            f"({self.likely.low:+.3f} to {self.likely.high:+.3f})"))
-        return "\n".join([*lines, f"{'the queue asks':<20} {self.queue}"])
+        lines = [("hold-out accuracy", _latest(holdout)), ("right in the audit", _latest(audit)),
+                 ("suggestions stood", _latest(stood)), *self._expectations()]
+        return "\n".join(f"{name:<20} {text}" for name, text in lines)
+
+    def _repr_html_(self) -> str:
+        sources = {"holdout": "hold-out", "audit": "audit"}
+        rounds = [(row["round"], sources[row["source"]], row["answers"], *_bar(row["share"], row))
+                  for row in self.accuracy.to_dict("records")]
+        latest = self.labels[self.labels["round"] == self.labels["round"].max()]
+        labels = [(row["label"], row["answers"], *_bar(row["recall"], row)) for row in latest.to_dict("records")]
+        parts = [html.table(("round", "measured on", "answers", "accuracy", ""), rounds)] if rounds else []
+        parts += [html.table(("label", "answers", "recall, latest round", ""), labels)] if labels else []
+        parts += [html.paragraph(f"{name}: {text}") for name, text in self._expectations()]
+        return html.page("Progress", *parts)
+
+    def _expectations(self) -> list[tuple[str, str]]:
+        """Put into words what answers gained, what the next are likely to gain, and what the queue asks for."""
+        gained = ("last answers", f"{self.gained}") if not self.gained_by else \
+            (f"last {self.gained_by} answers", f"gained {self.gained}")
+        likely = f"{self.likely}" if math.isnan(self.likely) else \
+            f"likely to gain {self.likely:+.3f} ({self.likely.low:+.3f} to {self.likely.high:+.3f})"
+        return [gained, (f"next {self.more} answers", likely), ("the queue asks", self.queue)]
 
 
 def progress(project: Project, *, more: int = 50) -> Progress:
-    """What the log tells of the rounds so far, and what the next answers are likely to gain.
+    """Measure the rounds so far, and estimate what the next answers will gain.
 
     Parameters
     ----------
-    more : how many answers back, and how many ahead
+    project : Project
+    more : int
+        How many answers back, and how many ahead.
+
+    Returns
+    -------
+    Progress
 
     Raises
     ------
     BadInput
-        When more isn't a whole number, 1 or more.
+        If more isn't a whole number, 1 or more.
     """
     if isinstance(more, bool) or not isinstance(more, (int, np.integer)) or more < 1:
         raise BadInput(f"answers is {more!r}; a whole number, 1 or more, is expected.")
     project.refresh()
     trained = list(project.log.events(kind="trained"))
     table = decisions(project, trained)
-    stands = {item_id: label for item_id, (label, *_) in consensus(table).items()}
-    truth = table["item_id"].map(stands | project.gold())
+    agreed = {item_id: label for item_id, (label, *_) in consensus(table).items()}
+    truth = table["item_id"].map(agreed | project.gold())
     known = table[table["suggestion"].notna() & truth.notna()].assign(right=table["suggestion"] == truth)
     seen = table[table["visible"] & ~table["scripted"] & table["verdict"].isin(["accept", "correct", "unsure"])]
     gained, gained_by = _gained(trained, int(more))
@@ -124,12 +154,12 @@ def _accuracy(trained: Sequence[Event], known: pd.DataFrame) -> pd.DataFrame:
     for n_round, event in enumerate(trained, 1):
         after = Metrics.from_dict(event.body["after"])
         if after.n:
-            rows.append((n_round, "holdout", event.body["model"], _learnt(event),
+            rows.append((n_round, "holdout", event.body["model"], _n_learned(event),
                          *_share(after.counts.trace(), after.n)))
-    learnt = {event.body["model"]: _learnt(event) for event in trained}
+    n_learned = {event.body["model"]: _n_learned(event) for event in trained}
     audit = known[(known["chosen_by"] == "audit") & known["visible"]].drop_duplicates("item_id")
     for (n_round, model), group in audit.groupby(["round", "model"]):
-        rows.append((n_round, "audit", model, learnt.get(model, 0), *_share(group["right"].sum(), len(group))))
+        rows.append((n_round, "audit", model, n_learned.get(model, 0), *_share(group["right"].sum(), len(group))))
     return pd.DataFrame(rows, columns=["round", "source", "model", "answers", *SHARE])
 
 
@@ -148,12 +178,12 @@ def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> 
 
 
 def _gained(trained: Sequence[Event], back: int) -> tuple[Estimate, int]:
-    """Accuracy now, minus that of the last model that had learnt from `back` answers less."""
+    """Accuracy now, minus that of the last model that had learned from `back` answers fewer."""
     if len(trained) < 2:
         return Estimate(math.nan, why="two rounds are needed to tell" if trained else "no round is over yet"), 0
-    last = trained[-1]
-    former = next((event for event in reversed(trained[:-1]) if _learnt(last) - _learnt(event) >= back), trained[0])
-    apart, now, then = _learnt(last) - _learnt(former), *(Metrics.from_dict(e.body["after"]) for e in (last, former))
+    last, n_last = trained[-1], _n_learned(trained[-1])
+    former = next((event for event in reversed(trained[:-1]) if n_last - _n_learned(event) >= back), trained[0])
+    apart, now, then = n_last - _n_learned(former), *(Metrics.from_dict(e.body["after"]) for e in (last, former))
     if not now.n or not then.n:
         return Estimate(math.nan, why=now.why or then.why), apart
     if last.body["gain"] and former is trained[-2] and former.body["adopted"]:  # measured on the very same items
@@ -166,22 +196,22 @@ def _gained(trained: Sequence[Event], back: int) -> tuple[Estimate, int]:
 
 def _likely(trained: Sequence[Event], more: int) -> Estimate:
     points: dict[int, tuple[int, int]] = {}
-    alike = []
+    correlations = []
     for event in trained:
         before, after = (Metrics.from_dict(event.body[name]) for name in ("before", "after"))
         if after.n:
-            points[_learnt(event)] = int(after.counts.trace()), after.n
+            points[_n_learned(event)] = int(after.counts.trace()), after.n
         if event.body["gain"] and before.n and after.n:
             _, n, low, high = event.body["gain"]
             one, two = (m.counts.trace() * (m.n - m.counts.trace()) / m.n ** 2 / n for m in (before, after))
-            if one * two > 0:  # how the results of two models go together, read back from the interval of their gain
-                alike.append((one + two - ((high - low) / 3.92) ** 2) / (2 * math.sqrt(one * two)))
+            if one * two > 0:  # correlation of the two models' results, from the interval of their gain
+                correlations.append((one + two - ((high - low) / 3.92) ** 2) / (2 * math.sqrt(one * two)))
     if not points:
         return Estimate(math.nan, why="no round was measured yet")
     answers = sorted(points)
     right, measured = zip(*(points[n] for n in answers), strict=True)
     return expected_gain(answers, right, measured, more=more,
-                       correlation=float(np.clip(np.median(alike), 0, 0.9)) if alike else 0.0)
+                       correlation=float(np.clip(np.median(correlations), 0, 0.9)) if correlations else 0.0)
 
 
 
@@ -237,15 +267,16 @@ def _difficulty(table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     groups: list[tuple[str, str, pd.Series]] = [
         ("certainty", f"{low} to {high}", fair["certainty"].between(low, high)) for low, high in CERTAINTIES]
     groups += [("answers", "agree", agree.eq(True)), ("answers", "differ", agree.eq(False))]
-    flags = sorted({flag for given in fair["flags"] for flag in given})
-    groups += [("flag", flag, fair["flags"].map(lambda given, flag=flag: flag in given).astype(bool)) for flag in flags]
+    flags = sorted({flag for of_item in fair["flags"] for flag in of_item})
+    groups += [("flag", flag, fair["flags"].map(lambda of_item, flag=flag: flag in of_item).astype(bool))
+               for flag in flags]
     groups += [("flag", "none", ~fair["flags"].map(bool).astype(bool))]
     rows = [{"by": by, "group": name, **_over_people(fair.loc[mask, "right"].astype(bool), fair.loc[mask, "annotator"])}
             for by, name, mask in groups if mask.any()]
     return pd.DataFrame(rows, columns=["by", "group", *SHARE])
 
 
-def _learnt(event: Event) -> int:
+def _n_learned(event: Event) -> int:
     return int(event.body["n_training"]) + int(event.body["n_validation"])
 
 
@@ -254,14 +285,21 @@ def _share(k: Any, n: int) -> tuple[int, float, float, float]:
 
 
 def _over_people(right: pd.Series, annotator: pd.Series) -> dict[str, Any]:
-    """A share of several people's answers; the interval is that of people like these."""
+    """Share of several people's answers; the interval is for people like these."""
     counts = right.groupby(annotator).agg(["sum", "count"])
     low, high = across(counts["sum"].to_numpy(np.int64), counts["count"].to_numpy(np.int64))
     return {"n": len(right), "share": float(right.mean()), "low": low, "high": high}
 
 
-def _told(table: pd.DataFrame) -> str:
+def _latest(table: pd.DataFrame) -> str:
+    """Put the last row of a table of shares into words."""
     if not len(table):
         return "nothing yet"
     row = table.iloc[-1]
     return f"{Estimate(row['share'], row['low'], row['high'], n=int(row['n']))} in round {row['round']}"
+
+
+def _bar(share: float, row: Mapping[Any, Any]) -> tuple[html.Html, str]:
+    """Draw a bar with its interval, and the same in numbers."""
+    low, high = row["low"], row["high"]
+    return html.bar(share, low=low, high=high), str(Estimate(share, low, high, n=row["n"]))

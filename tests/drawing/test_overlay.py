@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -117,6 +117,7 @@ def test_a_constant_map_and_a_single_value_are_at_their_peak():
     assert quantise(np.array([[-0.2]]), signed=True)[0].tolist() == [[1]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(width=32), min_size=1, max_size=30), st.booleans())
 def test_bytes_keep_the_order_of_the_values(values, signed):
     values = np.array(values, np.float32)

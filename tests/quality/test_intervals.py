@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
@@ -71,6 +71,7 @@ def test_a_paired_difference_is_held_as_often_as_promised(cells, n):
     assert ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean() > 0.93
 
 
+@settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 300), st.sampled_from([0.8, 0.95, 0.99]))
 def test_what_was_counted_lies_inside(k, more, level):
     n = k + more
@@ -79,6 +80,7 @@ def test_what_was_counted_lies_inside(k, more, level):
         assert 0 <= low <= (k / n if n else 0.5) <= high <= 1
 
 
+@settings(deadline=None)
 @given(*[st.integers(0, 200)] * 4)
 def test_swapping_the_two_turns_the_difference_around(both, first, second, neither):
     low, high = newcombe_paired(both, first, second, neither)

@@ -51,6 +51,7 @@ def test_a_new_project_has_nothing_to_tell_and_says_so(bench):
                                                               "difficulty"))
     assert "no round is over yet" in repr(progress)
     assert "no round was measured yet" in repr(progress)
+    assert "no round was measured yet" in progress._repr_html_()
     assert progress.queue.startswith("typical items until 12")
     progress.plot()
 
@@ -151,6 +152,9 @@ def test_the_last_answers_gain_is_told_with_its_interval_and_the_next_ones_foret
     assert progress.labels["recall"].tolist() == [0.6, 0.75, 0.8]
     assert "last 50 answers" in repr(progress)
     assert "next 50 answers" in repr(progress)
+    page = progress._repr_html_()
+    assert page.count('class="bar"') == len(progress.accuracy) + (progress.labels["round"] == 3).sum()
+    assert "likely to gain" in page
     assert len(progress.plot().axes) == 4
 
 

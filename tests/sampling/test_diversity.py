@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hitl_widgets.errors import ShapeError
@@ -34,6 +34,7 @@ def test_without_labels_k_centre_begins_in_the_middle():
     assert chosen(k_centre(np.array([[0.0], [5.0], [4.0], [10.0], [6.0]]), n=2)) in ([1, 0], [1, 3])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1_000))
 def test_the_lazy_choice_is_the_greedy_choice(seed):
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -86,6 +86,7 @@ def test_an_unknown_strategy_is_refused_with_those_there_are():
         strategy_named("marign")
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, st.integers(0, 40), elements=st.sampled_from([0.0, 0.5, 0.7, 1.0, np.nan])),
        st.integers(0, 45))
 def test_best_agrees_with_a_full_sort(scores, n):
