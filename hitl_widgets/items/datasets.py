@@ -1,6 +1,6 @@
-"""Which images can a lesson start with, offline?
+"""Data sets for lessons, made offline from images that scikit-learn carries.
 
-Made from what scikit-learn carries: 1,797 digits that people wrote, and two photographs.
+These are 1,797 handwritten digits and two photographs. Use `digits_on_photographs` or `digits_with_stickers`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""What do items look like, in numbers, when no model can be trusted to say?
+"""Features of images: principal components of pixels and of edges, alone or beside a model's embedding.
 
-`Pixels` needs no model: the principal components of an item's pixels, or of its edges. `features` joins them with a
-model's embedding: a coarse model has dropped the detail that finer labels need, and the pixels still have it.
+`Pixels` needs no model. `features` joins blocks of features, such as pixels and an embedding: a coarse model has
+dropped the detail that finer labels need, and the pixels still have it. `AvailableFeatures` gives what is at hand in
+time.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,11 +20,14 @@ SIDE = 28
 COMPONENTS, OF_EDGES = 50, 100
 # Components settle long before every item of a large pool was read.
 FITTED_ON = 2_000
-_AT_ONCE = 1_024
+_AT_ONCE, _IN_BACKGROUND_AT_ONCE = 1_024, 256
+
+# Rows of a model's embeddings so far, NaN elsewhere; None where there is no model, or none whose last layer is known.
+Embeddings = Callable[[np.ndarray], "np.ndarray | None"]
 
 
 class Loads(Protocol):
-    """What is asked of a pool."""
+    """What `Pixels` needs of a pool."""
 
     def __len__(self) -> int:
         """Number of items."""
@@ -35,19 +39,23 @@ class Loads(Protocol):
 
 
 class Pixels:
-    """Principal components of items' pixels, worked out when asked for and kept in memory; threads may share it.
+    """Principal components of items' pixels, computed when needed and kept in memory; threads may share it.
 
-    Every item is reduced to 28 x 28 pixels, in grey where the pool is; of the edges, to histograms of their directions
-    in 7 x 7 cells, which small shifts and other light change little. The components are those of a sample of at most
-    2,000 items, scaled together so that the sample's total variance is one. The same pool and seed give the same; items
-    that are all alike have none.
+    Every item is reduced to 28 x 28 pixels, in grey where the pool is. With `edges` it is reduced further, to
+    histograms of the directions of its edges in 7 x 7 cells, which small shifts and other light change little. The
+    components are those of a sample of at most 2,000 items, scaled together so that the sample's total variance is one.
+    The same pool and seed give the same components. Where all items are alike, there are none.
 
     Parameters
     ----------
-    pool : where the items are
-    n : of components, at most; fewer where the sample has fewer items
-    seed : of the sample
-    edges : their components instead of the brightness's
+    pool : Loads
+        The items.
+    n : int
+        Number of components, at most; fewer where the sample has fewer items.
+    seed : int
+        Of the sample.
+    edges : bool
+        Components of the edges instead of the brightness.
 
     References
     ----------
@@ -71,8 +79,7 @@ class Pixels:
         self._known = np.zeros(len(pool), bool)
 
     def of(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """The components of some items: float32, shape (len(positions), n_components), NaN for one that can't be read.
-        """
+        """Components of some items: float32, shape (len(positions), n_components), NaN for one that can't be read."""
         positions = np.asarray(positions, np.int64)
         with self._lock:
             if self._rows is None:
@@ -84,7 +91,8 @@ class Pixels:
             rows = self._components(self._seen([self._read(place) for place in some]))
             with self._lock:
                 self._rows[some], self._known[some] = rows, True
-        return self._rows[positions]
+        components: np.ndarray = self._rows[positions]
+        return components
 
     def _fit(self) -> None:
         from sklearn.decomposition import PCA
@@ -93,7 +101,7 @@ class Pixels:
         images: list[np.ndarray | None] = [image for place in sample if (image := self._read(place)) is not None]
         self._colour = any(image is not None and image.ndim == 3 for image in images)
         seen = self._seen(images)
-        n = min(self.n, *seen.shape) if len(seen) and np.ptp(seen, axis=0).any() else 0  # all alike: nothing to tell
+        n = min(self.n, *seen.shape) if len(seen) and np.ptp(seen, axis=0).any() else 0
         self._pca = PCA(n, svd_solver="randomized", random_state=self.seed).fit(seen) if n else None
         self._scale = 1.0 if self._pca is None else float(self._pca.explained_variance_.sum()) ** -0.5
         self._rows = np.full((n_items, n), np.nan, np.float32)
@@ -124,11 +132,12 @@ def pixels(images: Iterable[np.ndarray | None], *, n: int = COMPONENTS, seed: in
 def features(*blocks: Any) -> np.ndarray:
     """Blocks of features side by side, each centred and scaled so that all its columns together have variance one.
 
-    Scaled over the rows that are given: ask at once for all that are to be compared.
+    The scale is that of the rows passed in: pass all rows that are to be compared in one call.
 
     Parameters
     ----------
-    blocks : arrays of shape (n_items, n), such as a model's embeddings and `pixels`; a row of NaN in one is NaN in all
+    *blocks : array-like, shape (n_items, n)
+        Such as a model's embeddings and `pixels`. A row with NaN in one block is NaN in all.
 
     Returns
     -------
@@ -180,6 +189,67 @@ def _scaled(block: np.ndarray) -> np.ndarray:
     centred = block - block.mean(axis=0)
     spread = float((centred ** 2).mean(axis=0).sum())
     return centred / np.sqrt(spread) if spread > 1e-12 else np.zeros_like(centred)
+
+
+class AvailableFeatures:
+    """Rows of features that are at hand in time: a model's embeddings or, without a model, components of pixels.
+
+    The components are computed by a thread in the background. Threads may share an object.
+
+    Parameters
+    ----------
+    pool : Loads
+        The items.
+    embeddings : callable
+        From positions to the model's embeddings so far, or to None where there are none.
+    seed : int
+        Of the sample that the components come from.
+    """
+
+    def __init__(self, pool: Loads, *, embeddings: Embeddings, seed: int) -> None:
+        self._pool, self._embeddings, self._seed = pool, embeddings, seed
+        self._pixels: Pixels | None = None
+        self._ready = np.zeros(len(pool), np.bool_)
+        self._lock = threading.Lock()
+        self._worker: threading.Thread | None = None
+
+    def get(self, positions: np.ndarray) -> np.ndarray | None:
+        """Rows of some items, float32, shape (n, n_features), NaN where there is none yet; None where there is none.
+
+        All rows of one call, and of calls under the same model, can be compared.
+        """
+        if (rows := self._embeddings(positions)) is not None:
+            return rows
+        with self._lock:
+            ready = self._ready[positions]
+            pixels = self._pixels
+        if pixels is None or not self._ready.any():
+            return None
+        some = positions[ready]
+        known = pixels.of(some if len(some) else np.flatnonzero(self._ready)[:1])
+        rows = np.full((len(positions), known.shape[1]), np.nan, np.float32)
+        rows[ready] = known[:len(some)]
+        return rows
+
+    def prepare(self, positions: np.ndarray, *, budget_s: float) -> None:
+        """Have the pixels of these items computed; after `budget_s` seconds the thread goes on by itself."""
+        with self._lock:
+            missing = positions[~self._ready[positions]]
+            worker = self._worker
+            if len(missing) and (worker is None or not worker.is_alive()):
+                worker = self._worker = threading.Thread(target=self._work, args=(missing,), daemon=True)
+                worker.start()
+        if len(missing) and worker is not None:
+            worker.join(budget_s)
+
+    def _work(self, positions: np.ndarray) -> None:
+        pixels = self._pixels or Pixels(self._pool, seed=self._seed)
+        for start in range(0, len(positions), _IN_BACKGROUND_AT_ONCE):
+            some = positions[start:start + _IN_BACKGROUND_AT_ONCE]
+            pixels.of(some)
+            with self._lock:
+                self._pixels = pixels
+                self._ready[some] = True
 
 
 class _Held:

@@ -1,7 +1,7 @@
-"""What can be an image, and what does a person see who opens it?
+"""Images: files opened safely, and turned into what a person and a net see.
 
-Read `open_image` and `as_seen` first: a file becomes a Pillow image, and any Pillow image 8-bit grey or RGB, upright.
-Colour profiles are left out of account, as a net's usual loader does: what the person sees is what the net sees.
+`open_image` makes a Pillow image of a file; `as_seen` makes any Pillow image 8-bit grey or RGB, upright. Colour
+profiles are ignored, as a net's usual loader does: what the person sees is what the net sees.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..errors import BadInput, ImageError
 # EPS would run Ghostscript on a file that nobody vetted; of the others Pillow reads no more than the header.
 _NOT_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
-# What Pillow's plugins raise on damaged files, and what can be said of some of it.
+# What Pillow's plugins raise on damaged files, and words for some of it.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError, AttributeError,
            EOFError, MemoryError, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError)
 _FAULTS = ((FileNotFoundError, "there is no such file", "Put it back"),
@@ -100,8 +100,8 @@ def open_image(file: BinaryIO) -> Image.Image:
     PIL.UnidentifiedImageError
         If it is no image.
     """
-    # Image.open warns of a large image before one can look at its size, and no warning can be
-    # silenced without touching the filters of every thread.
+    # Image.open(formats=...) would do, but for large images: it warns before their size can be read (a warning can't be
+    # silenced without changing the filters of every thread), and from twice its limit on its error lacks the sides.
     start = file.read(16)
     for name in _formats():
         plugin, accepts = Image.OPEN[name]
@@ -177,11 +177,13 @@ def _grey8(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         values = values.astype(np.uint16)
         top = 4095 if values.max() < 4096 else 65535
-        return np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)[values]
+        by_value: np.ndarray = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)
+        return np.take(by_value, values)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     scaled = (values - np.float64(low)) * (255 / (high - low or 1.0))
-    return np.rint(np.nan_to_num(scaled.clip(0, 255), nan=0.0)).astype(np.uint8)
+    seen: np.ndarray = np.rint(np.nan_to_num(scaled.clip(0, 255), nan=0.0)).astype(np.uint8)
+    return seen
 
 
 def _shrink(image: Image.Image, side: int) -> Image.Image:

@@ -1,7 +1,7 @@
-"""Which items does a project have, and what does each look like?
+"""The pool: all the items of a project, with their ids, metadata and images.
 
-Read `Pool.from_images` and `Pool.load` first: images come in from wherever they are, and go out as a person sees them.
-A pool holds columns, not an object per item, so that a million items cost what their ids cost.
+`Pool.from_images` and `Pool.from_frame` take images from wherever they are; `Pool.load` gives them as a person sees
+them. A pool holds columns, not an object per item, so that a million items cost what their ids cost.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 import zlib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
@@ -24,10 +24,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..errors import BadInput, UnknownItem
+from ..drawing.html import page, paragraph, thumbnails
+from ..errors import BadInput, ImageError, UnknownItem
 from .images import Picture, as_seen, check_pixels, explained, images_in, open_image, picture_of, size_of, thumbnail_of
 
 _LONGEST_ID = 500
+# How many items the notebook shows of a pool, and how high (pixels).
+_SHOWN, _SHOWN_PX = 8, 56
 
 # Pillow reads an image's pixels, and its EXIF, into the object itself: two threads must not do so at once.
 _in_memory = threading.Lock()
@@ -133,6 +136,27 @@ class Pool:
 
     def __repr__(self) -> str:
         return f"<Pool of {len(self):,} items: {_some(self._ids)}>"
+
+    def _repr_html_(self) -> str:
+        """Count, kind, sizes and thumbnails of a handful of items; no others are read."""
+        pictures, sizes = [], []
+        for position in sorted({int(place) for place in np.linspace(0, len(self) - 1, _SHOWN)}):
+            with suppress(ImageError):  # what can't be read isn't shown here; wb.review() says why
+                sizes.append("{} x {}".format(*self.size(position)))
+                pictures.append((self.thumbnail(position, side=2 * _SHOWN_PX), str(self._ids[position])))
+        lines = [self._kind()]
+        if sizes:
+            lines.append(f"height x width of some, in pixels: {', '.join(dict.fromkeys(sizes))}")
+        if self._frame is not None:
+            lines.append(f"metadata: {', '.join(map(str, self._frame.columns[:20]))}")
+        return page(f"Pool of {len(self):,} items", *map(paragraph, lines), thumbnails(pictures))
+
+    def _kind(self) -> str:
+        if self._folder is not None:
+            return f"image files in {self._folder}"
+        first = self._sources[0]
+        return "image files" if isinstance(first, str) else \
+            "arrays in memory" if isinstance(first, np.ndarray) else "PIL images in memory"
 
     @property
     def ids(self) -> np.ndarray:
@@ -256,7 +280,8 @@ class Pool:
         Steele, Lea, Flood (2014), Fast Splittable Pseudorandom Number Generators, OOPSLA.
         """
         step = np.uint64(0x9E3779B97F4A7C15 * (int(seed) + 1) % 2**64)
-        return (_splitmix64(self._crcs + step) >> np.uint64(11)) * 2.0**-53
+        draws: np.ndarray = (_splitmix64(self._crcs + step) >> np.uint64(11)) * 2.0**-53
+        return draws
 
     def _checked(self, position: int) -> int:
         if not isinstance(position, (int, np.integer)):
@@ -324,9 +349,10 @@ def _crcs(texts: list[str]) -> np.ndarray:
 
 
 def _splitmix64(state: np.ndarray) -> np.ndarray:
-    mixed = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed: np.ndarray = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def _checked_ids(values: Iterable[Hashable], n_items: int) -> list[str]:
@@ -376,12 +402,16 @@ def _as_source(image: Any, row: int) -> Any:
 
 
 def _as_frame(meta: pd.DataFrame | Iterable[Mapping[str, Any]] | None) -> pd.DataFrame | None:
-    if meta is None or isinstance(meta, pd.DataFrame):
-        return None if meta is None else meta.reset_index(drop=True)
+    if meta is None:
+        return None
+    if isinstance(meta, pd.DataFrame):
+        renumbered: pd.DataFrame = meta.reset_index(drop=True)
+        return renumbered
     rows = list(meta)
     if odd := [row for row in rows if not isinstance(row, Mapping)]:
         raise BadInput(f"meta holds {odd[0]!r}; a DataFrame, or a dict for each image, is expected.")
-    return pd.DataFrame(list(map(dict, rows)), dtype=object).infer_objects()
+    frame: pd.DataFrame = pd.DataFrame(list(map(dict, rows)), dtype=object).infer_objects()
+    return frame
 
 
 def _plain(value: Any) -> Any:

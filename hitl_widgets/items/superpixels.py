@@ -1,7 +1,6 @@
-"""Into which parts does an image fall?
+"""Superpixels: connected parts of an image that have a similar colour.
 
-Parts of like colour that touch, for methods that hide whole parts, and for people who mark them with one click. Read
-`superpixels`; `clickable` is what a person gets.
+`superpixels` is for methods that hide whole parts; `clickable` is for people who mark parts with one click.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ MOST_PARTS, PART_PIXELS = 80, 25
 
 
 def clickable(image: np.ndarray) -> np.ndarray:
-    """The parts of an image for somebody to click on: up to about 80, of 25 pixels or more.
+    """The parts of an image for a person to click on: up to about 80, of 25 pixels or more.
 
     Parameters
     ----------
-    image : uint8, shape (H, W) or (H, W, 3)
+    image : ndarray, uint8, shape (H, W) or (H, W, 3)
+        As a person sees it.
 
     Returns
     -------
@@ -42,8 +42,10 @@ def superpixels(image: np.ndarray, *, n: int = 30) -> np.ndarray:
 
     Parameters
     ----------
-    image : uint8, shape (H, W) or (H, W, 3)
-    n : how many parts to aim at; there may be fewer or more, and never more than there are pixels
+    image : ndarray, uint8, shape (H, W) or (H, W, 3)
+        As a person sees it.
+    n : int
+        Number of parts to aim at; there may be fewer or more, but never more than there are pixels.
 
     Returns
     -------
@@ -66,28 +68,35 @@ def superpixels(image: np.ndarray, *, n: int = 30) -> np.ndarray:
     array([[0, 0, 1, 1],
            [0, 0, 1, 1]])
     """
+    _check(image, n)
+    height, width = image.shape[:2]
+    if n == 1 or image.size == 1:
+        return np.zeros((height, width), np.int64)
+    numbers = _slic(image, n) if image.min() < image.max() else None
+    # SLIC may find one part only, where an image is nearly flat.
+    return numbers if numbers is not None and numbers.max() else _squares(height, width, n)
+
+
+def _check(image: np.ndarray, n: int) -> None:
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
         raise ShapeError(f"an image of {image.dtype} and shape {image.shape} was given; uint8 of shape (H, W) or "
                          "(H, W, 3) is expected.")
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise BadInput(f"n is {n!r}; a number of parts, 1 or more, is expected.")
-    height, width = image.shape[:2]
-    if n == 1 or image.size == 1:
-        return np.zeros((height, width), np.int64)
-    if image.min() == image.max():
-        return _squares(height, width, n)
-    from skimage.segmentation import slic  # half a second, for those who need it
+
+
+def _slic(image: np.ndarray, n: int) -> np.ndarray:
+    from skimage.segmentation import slic  # takes half a second to import
 
     colour = image.ndim == 3
-    found = slic(image / 255, n_segments=n, compactness=10 if colour else 0.1, channel_axis=-1 if colour else None,
-                 start_label=0)
-    numbers = np.unique(found, return_inverse=True)[1].reshape(height, width)
-    # SLIC may find one part only, of an image that is nearly flat.
-    return numbers.astype(np.int64) if numbers.max() else _squares(height, width, n)
+    segments = slic(image / 255, n_segments=n, compactness=10 if colour else 0.1, channel_axis=-1 if colour else None,
+                    start_label=0)
+    return np.unique(segments, return_inverse=True)[1].reshape(image.shape[:2]).astype(np.int64)
 
 
 def _squares(height: int, width: int, n: int) -> np.ndarray:
     down = min(height, max(1, round((n * height / width) ** 0.5)))
     across = min(width, max(1, round(n / down)))
     rows, columns = np.arange(height) * down // height, np.arange(width) * across // width
-    return rows[:, None] * across + columns
+    numbers: np.ndarray = rows[:, None] * across + columns
+    return numbers

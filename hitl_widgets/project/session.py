@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ModelError
+from ..items.features import AvailableFeatures
 from ..items.images import thumbnail_in
-from ..items.looks import Looks
 from ..items.pool import Pool
 from ..quality.label_errors import SuspectedErrors
 from ..records import Attribution, Decision, Item, Items, Prediction, Seen, check_annotator
@@ -79,8 +79,8 @@ class Session:
         self._model = model
         self._simulations: Counter[tuple[str, int]] = Counter()
         if pool is not None:
-            self._looks = Looks(pool, embedded=model.embeddings, seed=project.settings["seed"])
-            project.selector.embeddings = self._looks.at_hand
+            self._features = AvailableFeatures(pool, embeddings=model.embeddings, seed=project.settings["seed"])
+            project.selector.embeddings = self._features.get
 
     @property
     def project_id(self) -> str:
@@ -256,4 +256,4 @@ class Session:
             if has_model:
                 self.predict(answered, budget_s=budget_s)
             if self._model.embeddings(first) is None:
-                self._looks.prepare(np.union1d(answered, first), budget_s=max(budget_s, FEATURES_S))
+                self._features.prepare(np.union1d(answered, first), budget_s=max(budget_s, FEATURES_S))

@@ -1,7 +1,7 @@
-"""May another kernel have this folder open?
+"""A lock file on a project's folder, for file systems whose own locks can't be relied on.
 
-On a local file system SQLite's own locks let many kernels work on one project. Network file systems promise
-locks and don't always keep the promise, so there `take` lets in one kernel at a time. `is_local` tells them apart.
+On a local file system SQLite's locks let many kernels work on one project. Network file systems don't always keep their
+locks, so there `take` lets in one kernel at a time. `is_local` tells the two apart.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _guard = threading.Lock()
 
 
 def is_local(folder: Path) -> bool:
-    """True when the folder lies on a file system known to be local (`LOCAL`).
+    r"""Whether the folder lies on a file system known to be local (`LOCAL`).
 
-    Linux tells the kind of every mount. Where it can't be asked (macOS, Windows) only a path of the form
-    ``\\\\server\\share`` counts as remote.
+    Linux lists the kind of every mount. Elsewhere (macOS, Windows) only a path like ``\\server\share`` counts as
+    remote.
     """
     try:
         mounts = Path("/proc/self/mountinfo").read_text()
@@ -38,9 +38,9 @@ def is_local(folder: Path) -> bool:
 
 
 def file_system(folder: Path, mounts: str) -> str:
-    """The kind of file system that holds a folder, given the text of Linux's mountinfo.
+    r"""The kind of file system that holds a folder, from the text of Linux's mountinfo.
 
-    >>> file_system(Path("/home/ann/x"), "1 0 8:1 / / rw - ext4 /dev/sda rw\\n2 1 0:9 / /home rw - nfs4 srv:/ rw\\n")
+    >>> file_system(Path("/home/ann/x"), "1 0 8:1 / / rw - ext4 /dev/sda rw\n2 1 0:9 / /home rw - nfs4 srv:/ rw\n")
     'nfs4'
     """
     best, kind = -1, ""
@@ -54,7 +54,7 @@ def file_system(folder: Path, mounts: str) -> str:
 
 
 def take(folder: Path) -> Callable[[], None]:
-    """Hold a folder for this process alone; call what comes back to give it up. Stores of one process share it.
+    """Hold a folder for this process alone; call the result to give it up. Logs of one process share the lock.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def _gone(holder: dict[str, object]) -> bool:
         return True
     except PermissionError:
         pass
-    # A machine that was made anew may bear the old one's name and give its process the old one's number.
+    # A new machine may have the old one's name, and a process with the old one's number.
     return holder["started"] != _started(pid)
 
 

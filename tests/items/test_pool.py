@@ -14,6 +14,7 @@ import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from PIL import ExifTags, Image, features
 from PIL.PngImagePlugin import PngInfo
 
 from hitl_widgets.errors import BadInput, ImageError, UnknownItem
+from hitl_widgets.items.images import open_image
 from hitl_widgets.items.pool import Pool
 
 CORNER = np.array([[10, 20, 30], [40, 50, 60]], np.uint8)  # 2 rows, 3 columns, no two alike
@@ -788,3 +790,31 @@ def test_a_pool_goes_into_another_process_whole(tmp_path):
 
 def test_a_pool_says_what_it_is():
     assert repr(Pool.from_images([CORNER] * 7)) == "<Pool of 7 items: '0', '1', '2', '3', '4' and 2 more>"
+
+
+def test_the_notebook_shows_a_handful_of_items_and_reads_no_other(tmp_path, monkeypatch):
+    for i in range(40):
+        grey(CORNER).save(tmp_path / f"{i:02}.png")
+    (tmp_path / "00.png").write_text("no image")
+    (tmp_path / "39.png").rename(tmp_path / "<b>39.png")
+    pool = Pool.from_images(tmp_path, meta=[{"<i>": 1}] * 40)
+    opened = []
+    monkeypatch.setattr("hitl_widgets.items.pool.open_image",
+                        lambda file: opened.append(Path(file.name).name) or open_image(file))
+    html = pool._repr_html_()
+    assert len(set(opened)) == 8
+    assert html.count("<img ") == 7  # one of the eight is no image
+    assert "Pool of 40 items" in html
+    assert "2 x 3" in html
+    assert "&lt;b&gt;39.png" in html
+    assert "<b>" not in html
+    assert "<i>" not in html
+
+
+@pytest.mark.parametrize(("pool", "kind"), [
+    (Pool.from_images([CORNER] * 3), "arrays in memory"),
+    (Pool.from_images(np.stack([CORNER] * 3)), "arrays in memory"),
+    (Pool.from_images([grey(CORNER)]), "PIL images in memory")])
+def test_the_notebook_shows_small_pools_whole(pool, kind):
+    assert kind in pool._repr_html_()
+    assert pool._repr_html_().count("<img ") == len(pool)

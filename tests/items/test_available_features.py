@@ -1,4 +1,4 @@
-"""Is it known in time what items look like?"""
+"""Features that are at hand in time, from a model or from pixels."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ import numpy as np
 
 import hitl_widgets as hw
 from hitl_widgets.items.datasets import digits_on_photographs
-from hitl_widgets.items.looks import Looks
+from hitl_widgets.items.features import AvailableFeatures
 
 IMAGES, LABELS = digits_on_photographs(120, size=32, seed=1)
 
@@ -31,24 +31,24 @@ def no_model(positions):
 
 
 def test_pixels_are_at_hand_once_they_were_prepared():
-    looks = Looks(hw.Pool.from_images(IMAGES), embedded=no_model, seed=0)
-    assert looks.at_hand(np.arange(3)) is None
-    looks.prepare(np.arange(60), budget_s=60)
-    rows = looks.at_hand(np.array([5, 100, 59]))
+    features = AvailableFeatures(hw.Pool.from_images(IMAGES), embeddings=no_model, seed=0)
+    assert features.get(np.arange(3)) is None
+    features.prepare(np.arange(60), budget_s=60)
+    rows = features.get(np.array([5, 100, 59]))
     assert np.isfinite(rows).all(axis=1).tolist() == [True, False, True]
-    assert looks.at_hand(np.array([100, 101])).shape == (2, rows.shape[1])
+    assert features.get(np.array([100, 101])).shape == (2, rows.shape[1])
 
 
 def test_slow_files_keep_nobody_waiting_and_are_known_later():
     pool = Slow()
-    looks = Looks(pool, embedded=no_model, seed=0)
+    features = AvailableFeatures(pool, embeddings=no_model, seed=0)
     began = time.monotonic()
-    looks.prepare(np.arange(20), budget_s=0.05)
+    features.prepare(np.arange(20), budget_s=0.05)
     assert time.monotonic() - began < 2
-    assert looks.at_hand(np.arange(20)) is None
+    assert features.get(np.arange(20)) is None
     pool.gate.set()
-    looks.prepare(np.arange(20), budget_s=60)
-    assert np.isfinite(looks.at_hand(np.arange(20))).all()
+    features.prepare(np.arange(20), budget_s=60)
+    assert np.isfinite(features.get(np.arange(20))).all()
 
 
 def test_the_first_items_of_a_project_without_a_model_are_typical_and_of_many_kinds(tmp_path):
