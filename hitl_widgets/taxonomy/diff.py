@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import chain, count
 from typing import Any
 
@@ -24,57 +24,15 @@ def between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
     a name much like its own. Merges and splits leave no trace in the two: they appear as labels that come and go.
     """
     partner = _partners(old, new)
-    tree = _Tree(old)
-    edits: list[Edit] = []
-    placed: dict[str | None, str | None] = {None: None}
-
-    def call(label_id: str | None) -> str | None:
-        return None if label_id is None else tree.call(label_id)
-
-    def rename_to(name: str, label_id: str, *places: str | None) -> None:
-        """Give the name, or one like it if that isn't free in these places."""
-        name = tree.free(name, *places)
-        edits.append(rename(tree.call(label_id), name))
-        tree.put(label_id, name, tree.parent[label_id])
-
-    for label in new.labels:
-        under = placed[label.parent]
-        # No id has a plus: the new label can't be mistaken for an old one.
-        label_id = placed[label.id] = partner.get(label.id, f"+{label.id}")
-        holder = tree.at.get((under, label.name), label_id)
-        if holder != label_id:
-            rename_to(f"{label.name[:180]} (old)", holder, under)
-        if label.id not in partner:
-            edits.append(add(label.name, call(under)))
-            tree.put(label_id, label.name, under)
-            continue
-        if tree.parent[label_id] != under:
-            if (under, tree.name[label_id]) in tree.at:
-                rename_to(label.name, label_id, under, tree.parent[label_id])
-            edits.append(move(tree.call(label_id), call(under)))
-            tree.put(label_id, tree.name[label_id], under)
-        if tree.name[label_id] != label.name:
-            rename_to(label.name, label_id, under)
-
-    gone = {label.id for label in old.labels} - set(partner.values())
+    tree, edits = _Tree(old), list[Edit]()
+    label_ids = _place(new, partner, tree, edits)
+    kept = dict.fromkeys(partner.values())
     for label in old.labels:
-        if label.id in gone:
-            if label.parent not in gone:
+        if label.id not in kept:
+            if label.parent is None or label.parent in kept:  # what lies under a retired label goes with it
                 edits.append(retire(tree.call(label.id)))
             tree.remove(label.id)
-
-    described = {label_id: old.label(label_id).description() for label_id in partner.values()}
-    keys = {label.key.casefold(): placed[label.id] for label in new.labels if label.key}
-    for label_id, before in described.items():
-        # Two labels may swap their keys, but never share one.
-        if keys.get(before.get("key", "").casefold(), label_id) != label_id:
-            edits.append(describe(tree.call(label_id), key=None))
-            del before["key"]
-    for label in new.labels:
-        label_id = placed[label.id] or ""
-        before, after = described.get(label_id, {}), label.description()
-        if changed := {name: getattr(label, name) for name in DESCRIPTION if before.get(name) != after.get(name)}:
-            edits.append(describe(tree.call(label_id), **changed))
+    _describe({label_id: old.label(label_id).description() for label_id in kept}, new, label_ids, tree, edits)
     return edits if old.inner_answers == new.inner_answers else [*edits, answers(inner=new.inner_answers)]
 
 
@@ -122,6 +80,52 @@ class _Tree:
         """Return the name, or one like it, that nothing in these places has."""
         tries = chain([name], (f"{name[:180]} ({n})" for n in count(2)))
         return next(name for name in tries if all((place, name) not in self.at for place in places))
+
+
+def _place(new: Taxonomy, partner: Mapping[str, str], tree: _Tree, edits: list[Edit]) -> dict[str, str]:
+    """Add, move and rename until each label of `new` is in its place; label_id in `new` -> label_id in the tree."""
+    placed: dict[str, str] = {}
+
+    def rename_to(name: str, label_id: str, *places: str | None) -> None:
+        """Give the name, or one like it if that isn't free in these places."""
+        name = tree.free(name, *places)
+        edits.append(rename(tree.call(label_id), name))
+        tree.put(label_id, name, tree.parent[label_id])
+
+    for label in new.labels:
+        under = None if label.parent is None else placed[label.parent]
+        # No id has a plus: the new label can't be mistaken for an old one.
+        label_id = placed[label.id] = partner.get(label.id, f"+{label.id}")
+        holder = tree.at.get((under, label.name), label_id)
+        if holder != label_id:
+            rename_to(f"{label.name[:180]} (old)", holder, under)
+        if label.id not in partner:
+            edits.append(add(label.name, None if under is None else tree.call(under)))
+            tree.put(label_id, label.name, under)
+            continue
+        if tree.parent[label_id] != under:
+            if (under, tree.name[label_id]) in tree.at:
+                rename_to(label.name, label_id, under, tree.parent[label_id])
+            edits.append(move(tree.call(label_id), None if under is None else tree.call(under)))
+            tree.put(label_id, tree.name[label_id], under)
+        if tree.name[label_id] != label.name:
+            rename_to(label.name, label_id, under)
+    return placed
+
+
+def _describe(described: dict[str, dict[str, Any]], new: Taxonomy, label_ids: Mapping[str, str], tree: _Tree,
+              edits: list[Edit]) -> None:
+    """Give each label the description that it has in `new`, where it has another one."""
+    keys = {label.key.casefold(): label_ids[label.id] for label in new.labels if label.key}
+    for label_id, before in described.items():
+        # Two labels may swap their keys, but never share one.
+        if keys.get(before.get("key", "").casefold(), label_id) != label_id:
+            edits.append(describe(tree.call(label_id), key=None))
+            del before["key"]
+    for label in new.labels:
+        before, after = described.get(label_ids[label.id], {}), label.description()
+        if changed := {name: getattr(label, name) for name in DESCRIPTION if before.get(name) != after.get(name)}:
+            edits.append(describe(tree.call(label_ids[label.id]), **changed))
 
 
 def _partners(old: Taxonomy, new: Taxonomy) -> dict[str, str]:
