@@ -5,12 +5,13 @@ SUITS := -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))'
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
 	$$p $(SUITS) 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help lab test quick clean
+.PHONY: help lab test quick bench clean
 
 help:
 	@echo 'make lab      JupyterLab on the first notebook            (ARGS="--no-browser --port 9999" is passed on)'
 	@echo 'make test     every check                                 (ONLY="ruff mypy" for some of them)'
-	@echo 'make quick    the checks that take seconds, then pytest   (no notebooks, no browser)'
+	@echo 'make quick    the checks that take seconds, fast tests    (no notebooks, no browser)'
+	@echo 'make bench    the whole of each simulation, and each benchmark in its shortest form'
 	@echo 'make clean    removes what these made: .venv, node_modules, caches'
 
 # JupyterLab refuses to run as root, the usual user of a container, unless told.
@@ -20,8 +21,11 @@ lab: .venv/.lab
 test: .venv/.test
 	@.venv/bin/python tests/checks.py $(ONLY)
 
-quick: ONLY = ruff mypy bundle tsc node pytest
+quick: ONLY = ruff mypy bundle tsc node fast
 quick: test
+
+bench: ONLY = whole benchmarks
+bench: test
 
 # constraints.txt pins torch: a plain `torch` would take another build, and gigabytes, whenever a new one appears.
 .venv/.lab: EXTRAS = lab

@@ -1,6 +1,6 @@
-"""Is everything as it should be? Every check, one after the other, and a table of what was done.
+"""The checks, one after the other, and a table of what was done.
 
-    python tests/checks.py             all of them; `make test` calls this
+    python tests/checks.py             those in `ALL`; `make test` calls this
     python tests/checks.py ruff mypy   only these
 
 A check fetches what it needs. One that can't run says why, and in CI (the variable CI is set) it has then failed.
@@ -115,13 +115,53 @@ def node() -> str:
     return f"{sum(passed)} passed"
 
 
+# Two processes with one thread each: on two cores they take half the time of one.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
+
+
+def units(which: str, *more: str, **env: str) -> str:
+    return python("-m", "pytest", "hitl_widgets", "tests", "-m", which, "--ignore=tests/test_notebooks.py",
+                  *SIDE_BY_SIDE, *more, **env)
+
+
 def pytest() -> str:
-    """Unit tests and doctests: everything but the two below."""
-    return python("-m", "pytest", "hitl_widgets", "tests", "-m", "not browser", "--ignore=tests/test_notebooks.py")
+    """Unit tests and doctests: everything but notebooks and browser; of the longest simulations a seeded tenth."""
+    return units("not browser")
+
+
+def fast() -> str:
+    """The unit tests and doctests that take less than about two seconds each."""
+    return units("not browser and not slow")
+
+
+def whole() -> str:
+    """The unit tests with the whole of each simulation."""
+    return units("not browser", HITL_WHOLE="1")
 
 
 def notebooks() -> str:
-    return python("-m", "pytest", "tests/test_notebooks.py")
+    return python("-m", "pytest", "tests/test_notebooks.py", "-n", "2", "--dist", "worksteal")
+
+
+def docs() -> str:
+    """The documents as a site, with a reference made of the docstrings; a warning fails it. Runs no notebook."""
+    python("-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "docs", "docs/_build/html")
+    return "docs/_build/html"
+
+
+# Their shortest forms.
+BENCHMARKS = (
+    ("structure",), ("intervals", "--n", "200"), ("log", "--n", "40"), ("latency", "--quick"),
+    ("project", "--items", "20000", "--decisions", "2000"), ("taxonomy", "--items", "20000", "--edits", "5"),
+    ("maps", "--items", "8", "--large", "1", "--repeat", "1"), ("maps_ahead", "--decisions", "10"),
+    ("first_loop", "--seeds", "1"))
+
+
+def benchmarks() -> str:
+    """Each benchmark in its shortest form, to see that it runs; its figures mean nothing."""
+    for script, *arguments in BENCHMARKS:
+        python(f"benchmarks/{script}.py", *arguments)
+    return f"{len(BENCHMARKS)} ran"
 
 
 def starts(chromium: str | None) -> bool:
@@ -152,11 +192,13 @@ def browser() -> str:
     if not (chromium := find_chromium()):
         raise CannotRun("no Chromium that starts was found; name one in the variable CHROMIUM")
     fetch_packages()  # axe-core
-    return python("-m", "pytest", "tests", "-m", "browser", CHROMIUM=chromium) + f" ({chromium})"
+    return python("-m", "pytest", "tests", "-m", "browser", *SIDE_BY_SIDE, CHROMIUM=chromium) + f" ({chromium})"
 
 
 CHECKS: dict[str, Callable[[], str]] = {check.__name__: check for check in (
-    ruff, mypy, bundle, tsc, node, pytest, notebooks, browser)}
+    ruff, mypy, bundle, tsc, node, pytest, docs, notebooks, browser, fast, whole, benchmarks)}
+# What `make test` runs; the others are asked for by name.
+ALL = ("ruff", "mypy", "bundle", "tsc", "node", "pytest", "docs", "notebooks", "browser")
 
 
 def main(names: list[str]) -> int:
@@ -165,7 +207,7 @@ def main(names: list[str]) -> int:
     # The environment's own programs, its node among them, before those of the machine; if they are there.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     rows = []
-    for name in names or CHECKS:
+    for name in names or ALL:
         print(f"\n--- {name}", flush=True)
         began = time.monotonic()
         try:

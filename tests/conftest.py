@@ -1,4 +1,4 @@
-"""What the tests share: the data sets that lie beside the repository."""
+"""What the tests share: the data sets beside the repository, a project to label, a few digits, and the threads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+# Before torch is loaded: the tests' nets are so small that a second thread only waits for the first, and the checks run
+# two processes side by side. What the tests start (kernels, scripts) inherits it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from checks import SHARED_DATA

@@ -49,6 +49,7 @@ def test_each_script_on_the_path_of_a_label_exists(file):
     assert (ROOT / "hitl_widgets" / "widgets" / "js" / file).exists()
 
 
+@pytest.mark.slow
 def test_the_readmes_example_runs():
     [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert len(example.strip().splitlines()) <= 16

@@ -75,6 +75,7 @@ def test_the_same_run_twice_gives_the_same_model(bench):
     assert models[0] == models[1]
 
 
+@pytest.mark.slow
 def test_a_worse_model_is_not_adopted(bench):
     wb = bench(model=small_net())
     label_some(wb, 120)
@@ -267,6 +268,7 @@ def test_a_project_with_a_net_of_its_own_says_that_it_goes_on_with_it(bench):
         bench(model=small_net())
 
 
+@pytest.mark.slow
 def test_lost_weights_cost_time_never_labels(bench, tmp_path):
     wb = bench()
     label_some(wb)

@@ -16,6 +16,8 @@ from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.quality.intervals import student_mean
 from hitl_widgets.testing import MemoryPool
 
+pytestmark = pytest.mark.slow
+
 
 def textures(n, seed):
     """A patch of stripes that lie, stripes that stand, or a chequerboard, anywhere on noise: and which."""

@@ -1,9 +1,9 @@
 """Features that are at hand in time, from a model or from pixels."""
 
 import threading
-import time
 
 import numpy as np
+import pytest
 
 import hitl_widgets as hw
 from hitl_widgets.items.datasets import digits_on_photographs
@@ -16,13 +16,14 @@ class Slow:
     """A pool whose files lie far away."""
 
     def __init__(self):
-        self.gate = threading.Event()
+        self.gate, self.n_loaded = threading.Event(), 0
 
     def __len__(self):
         return len(IMAGES)
 
     def load(self, position):
-        self.gate.wait(20)
+        self.gate.wait()
+        self.n_loaded += 1
         return IMAGES[position]
 
 
@@ -42,9 +43,8 @@ def test_pixels_are_at_hand_once_they_were_prepared():
 def test_slow_files_keep_nobody_waiting_and_are_known_later():
     pool = Slow()
     features = AvailableFeatures(pool, embeddings=no_model, seed=0)
-    began = time.monotonic()
     features.prepare(np.arange(20), budget_s=0.05)
-    assert time.monotonic() - began < 2
+    assert pool.n_loaded == 0
     assert features.get(np.arange(20)) is None
     pool.gate.set()
     features.prepare(np.arange(20), budget_s=60)
@@ -59,6 +59,7 @@ def test_the_first_items_of_a_project_without_a_model_are_typical_and_of_many_ki
     wb.close()
 
 
+@pytest.mark.slow
 def test_a_models_own_view_takes_the_place_of_pixels(tmp_path):
     wb = hw.Workbench(tmp_path, hw.Pool.from_images(IMAGES), sorted(set(LABELS)), annotator="ada", holdout=0)
     for item, label in zip(wb.pool.ids[:30], LABELS[:30], strict=True):

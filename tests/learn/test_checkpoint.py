@@ -40,6 +40,7 @@ def marks(n=6):
     return Rationales(np.arange(n), wrong, torch.zeros_like(wrong), {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"marks": marks()}, {"body": 0.3}, {"patience": 1}],
                          ids=["plain", "marks", "head first", "early"])
 @pytest.mark.parametrize("stopped_after", [1, 3])
@@ -144,6 +145,7 @@ def project(folder):
     return wb
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are killed otherwise here")
 def test_a_fine_tuning_whose_process_was_killed_goes_on_to_the_same_model(tmp_path, capsys):
     ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "p"), str(Path(__file__).parent)],

@@ -164,6 +164,7 @@ def test_unmarked_items_are_those_that_nobody_marked(labelled):
     assert not any(view.numpy().tobytes() in known for view in marked.others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verdict", ["unsure", "skip"])
 def test_a_wrong_region_is_heard_where_nobody_knew_the_label(labelled, verdict):
     wb = labelled(0)
@@ -217,6 +218,7 @@ def test_a_run_of_an_older_log_has_no_reliance(labelled):
     assert Run.from_dict(body).relies_after is None
 
 
+@pytest.mark.slow
 def test_the_maps_of_both_models_stand_below_what_was_marked(labelled):
     first = labelled()
     first.finetune(epochs=4, reasons="off")
@@ -265,6 +267,7 @@ def test_reasons_that_cannot_be_compared_are_refused_in_words(labelled, case):
             before_and_after(wb.registry, regions, 7, labels=labels, n=1, method="saliency")
 
 
+@pytest.mark.slow
 def test_a_vision_transformer_is_explained_and_hears_what_was_marked_by_both_ways(labelled):
     wb = labelled(model=seeded(VisionTransformer, 2, 1, 14), preprocess=hw.Preprocess(14, channels=1))
     shown = wb.explain(wb.holdout[:2], method="integrated_gradients", target=("light", "dark"))

@@ -76,6 +76,7 @@ def test_its_weights_are_known_again(tmp_path):
     assert not is_kmeans_net(small_cnn(2))
 
 
+@pytest.mark.slow
 def test_a_project_without_a_model_can_begin_with_it_and_go_over_to_a_small_cnn(tmp_path):
     images, labels = digits_on_photographs(150, size=32, seed=1)
     pool = hw.Pool.from_images(images)
@@ -105,6 +106,7 @@ def test_a_model_of_yours_is_not_replaced_by_it(tmp_path):
     wb.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "told_by"), [(100, "on 15 answers"), (40, "on 40 answers")])
 def test_the_one_that_errs_less_where_neither_learnt_is_taken(n, told_by):
     (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
@@ -143,6 +145,7 @@ def test_a_first_fine_tuning_takes_the_better_one_says_why_and_remembers_it(tmp_
     again.close()
 
 
+@pytest.mark.slow
 def test_the_cnn_is_a_frozen_bodys_rival_until_it_is_taken(tmp_path):
     views, targets = stripes(80)
     pool = hw.Pool.from_images((40 * views[:, 0].numpy() + 128).clip(0, 255).astype(np.uint8))

@@ -260,6 +260,7 @@ def spoiled():
     return train(reader(), images, targets, epochs=4, device="cpu").net
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start", "reasons"), [("initial", "penalty"), ("spoiled", "invariance")])
 def test_with_marks_a_net_leaves_the_false_hint_and_reads_the_image(spoiled, start, reasons):
     images, targets, regions = decoyed()
@@ -476,6 +477,7 @@ def test_what_marks_say_is_not_heard_by_making_weights_before_a_batchnorm_smalle
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_net_with_batchnorm_leaves_the_false_hint_and_still_reads_the_image():
     images, targets, regions = decoyed()
     unseen, truth, _ = decoyed(seed=1, hint=False)

@@ -53,6 +53,7 @@ def test_a_model_that_was_trained_and_not_adopted_can_be(bench):
     assert wb.adopt(run.model[:6]) == run.model == wb.registry.adopted
 
 
+@pytest.mark.slow
 def test_a_version_that_is_older_than_the_taxonomy_comes_back_under_todays(bench):
     wb = bench()
     label_some(wb)
@@ -119,6 +120,7 @@ class Other(nn.Module):
         return self.fc(self.conv(x).relu().flatten(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [None, small_net()])
 def test_a_net_of_another_build_takes_over_and_is_asked_for_from_then_on(bench, capsys, model):
     wb = bench(model=model)

@@ -67,6 +67,7 @@ def test_the_answers_believed_least_are_wrong_and_gold_is_not_among_them(opened)
     assert (np.array([label_of[name] for name in top]) == truth).mean() > np.mean(list(right.values())) + 0.1
 
 
+@pytest.mark.slow
 def test_a_fine_tuning_by_degrees_learns_more_than_one_that_takes_all_at_its_word(opened):
     wb = opened(n=900)
     answered(wb, n=400, error=0.4)

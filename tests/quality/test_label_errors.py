@@ -92,6 +92,7 @@ def test_wrong_answers_come_back_blind_and_a_second_look_is_a_revision(wb):
     assert first.id not in [item.id for item in wb.claim(15, queue="second_look")]
 
 
+@pytest.mark.slow
 def test_who_stands_by_an_answer_is_not_asked_again_but_another_is(wb):
     [item] = wb.next(1, queue="second_look")
     label = wb.annotations().set_index("item_id").loc[item.id, "label"]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scale import as_promised, tenth
 
 from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.quality.learning_curve import BENDS, BEYOND, EXPONENTS, STRAY, expected_gain
@@ -36,11 +37,13 @@ def exponential(rng, answers):
 
 
 def test_the_interval_of_the_next_gain_holds_it_as_often_as_promised():
-    assert 0.93 <= held(as_assumed, n_simulations=2_000) <= 0.97
+    n = tenth(2_000)
+    assert as_promised(held(as_assumed, n_simulations=n), n)
 
 
 def test_curves_of_another_form_are_held_nearly_as_often():
-    assert 0.9 <= held(exponential, n_simulations=500) <= 0.99
+    n = tenth(500)
+    assert held(exponential, n_simulations=n) >= (0.9 if n == 500 else 0.86)  # three standard errors of 50 below 0.95
 
 
 def test_a_flat_curve_promises_little_and_a_steep_one_much():

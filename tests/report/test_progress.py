@@ -164,6 +164,7 @@ def test_a_number_of_answers_must_be_one(bench, answers):
         bench().progress(answers)
 
 
+@pytest.mark.slow
 def test_rounds_of_a_real_loop_are_told(tmp_path):
     images, labels = digits_on_photographs(240, size=32, seed=1)
     wb = hw.Workbench(tmp_path, hw.Pool.from_images(images), sorted(set(labels)), annotator="ada")

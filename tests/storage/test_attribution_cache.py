@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -84,7 +83,6 @@ for n in range(10**6):
     writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     for _ in range(3):
         writer.stdout.readline()
-    time.sleep(0.005)
     writer.send_signal(signal.SIGKILL)
     writer.wait()
     writer.stdout.close()

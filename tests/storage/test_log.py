@@ -408,6 +408,7 @@ def test_every_commit_waits_for_the_disk(log: Log):
         assert asked == ["persist", 2]  # 2 is FULL
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_killed_process_loses_nothing_that_was_stored(tmp_path: Path):
     rng, told = random.Random(0), []

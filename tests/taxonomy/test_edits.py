@@ -536,6 +536,6 @@ def test_the_edits_between_two_versions_lead_from_one_to_the_other_both_ways(his
         assert edits.apply(after, edits.between(after, before))[0].digest == before.digest
 
 
-def test_between_two_large_taxonomies_is_found_quickly():
+def test_the_edits_between_two_large_taxonomies_are_found():
     old = Taxonomy([f"old {n}" for n in range(3_000)])
     assert len(edits.between(old, Taxonomy([f"new {n}" for n in range(3_000)]))) == 6_000

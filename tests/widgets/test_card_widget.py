@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from hitl_widgets import errors
 from hitl_widgets.records import new_id
-from hitl_widgets.testing import MemoryHost, rings
+from hitl_widgets.testing import MemoryHost, rings, wait_for
 from hitl_widgets.widgets.card import KEPT, STRIP, Review
 from hitl_widgets.widgets.comm import Card, Feed
 from hitl_widgets.widgets.window import SIZE as WINDOW
@@ -47,13 +46,6 @@ class Browser:
                                     "acted_at": "2026-03-01T09:30:00.250Z", "annotator": "ada", **more})
 
 
-def wait_for(truth: Callable[[], Any], timeout_s: float = 5.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not truth():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def open_review() -> Iterator[Callable[..., tuple[MemoryHost, Review, Browser]]]:
     opened: list[Review] = []
@@ -70,9 +62,11 @@ def open_review() -> Iterator[Callable[..., tuple[MemoryHost, Review, Browser]]]
 
 
 def test_nothing_is_pushed_before_the_card_says_hello(open_review):
-    _, _, browser = open_review()
-    time.sleep(0.1)
+    desk, _, browser = open_review()
+    desk.adopt("d4e5f6")  # which pushes to a card that is there
     assert browser.pushed == []
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
 
 
 def test_hello_is_answered_ready_and_a_window_of_items_follows(open_review):
@@ -266,10 +260,12 @@ def test_a_blind_item_gets_no_map(open_review):
 
 
 def test_a_blind_review_hides_everything(open_review):
-    _, _, browser = open_review(blind=True)
+    desk, _, browser = open_review(blind=True)
     browser.hello()
     wait_for(lambda: len(browser.items) == WINDOW)
-    time.sleep(0.05)
+    for item_id in desk.pool.ids[:WINDOW]:
+        browser.decide(item_id)
+    wait_for(lambda: len(browser.items) > WINDOW)  # by now the first ones would have their maps
     assert all(m["item"]["blind"] for m in browser.of_kind("item"))
     assert browser.of_kind("map") == []
 
@@ -287,10 +283,8 @@ def test_another_model_replaces_what_waits_but_for_the_first_two(open_review):
     browser.hello()
     wait_for(lambda: len(browser.items) == WINDOW)
     browser.pushed.clear()
-    started = time.monotonic()
     desk.adopt("d4e5f6")
     wait_for(lambda: len(browser.items) == WINDOW - KEPT)
-    assert time.monotonic() - started < 2
     drop = browser.of_kind("drop")[0]
     assert (drop["keep"], drop["item_ids"]) == (KEPT, desk.pool.ids[KEPT:WINDOW])
     assert {m["item"]["model"] for m in browser.of_kind("item")} == {"d4e5f6"}
@@ -319,16 +313,23 @@ def test_a_second_review_closes_the_first_which_still_stores_what_was_under_way(
     assert "closed" not in repr(second)
 
 
-def test_acts_are_answered_in_under_20_ms_while_items_are_prepared(open_review):
-    desk, _, browser = open_review(MemoryHost(rings(200, side=224)))
+def test_acts_are_answered_while_an_item_takes_for_ever_to_prepare(open_review, monkeypatch):
+    desk, _, browser = open_review()
+    picture, asked, gate = desk.pool.picture, threading.Event(), threading.Event()
+
+    def stuck(position: int) -> Any:
+        asked.set()
+        gate.wait()
+        return picture(position)
+
+    monkeypatch.setattr(desk.pool, "picture", stuck)
     browser.hello()
-    wait_for(lambda: browser.items)
-    waits = []
-    for item_id in desk.pool.ids[:60]:
-        started = time.perf_counter()
+    asked.wait()
+    for item_id in desk.pool.ids[:20]:
         assert browser.decide(item_id, "unsure")["kind"] == "stored"
-        waits.append(time.perf_counter() - started)
-    assert np.median(waits) < 0.02
+    assert browser.items == []
+    gate.set()
+    wait_for(lambda: browser.items)
 
 
 def test_eight_threads_decide_at_once_and_nothing_is_lost(open_review):
@@ -454,16 +455,6 @@ def test_the_archive_is_handed_to_the_page(open_review, monkeypatch):
     browser.review.receive({"kind": "archive"})
     wait_for(lambda: len(browser.of_kind("archive")) == 2)
     assert "the disk is full" in browser.of_kind("archive")[1]["problem"]
-
-
-def test_a_new_model_replaces_what_waits_within_two_seconds(open_review):
-    desk, _, browser = open_review()
-    browser.hello()
-    wait_for(lambda: len(browser.items) == WINDOW)
-    began = time.monotonic()
-    desk.adopt("ffffff")
-    wait_for(lambda: sum(m["item"].get("model") == "ffffff" for m in browser.of_kind("item")) == WINDOW - KEPT)
-    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize(("keys", "said"), [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import IPython.display
@@ -18,7 +18,7 @@ from PIL import Image
 
 import hitl_widgets as hw
 from hitl_widgets import edits, errors
-from hitl_widgets.testing import CLOTHES, MemoryHost, rings
+from hitl_widgets.testing import CLOTHES, MemoryHost, rings, wait_for
 from hitl_widgets.widgets.card import Review
 from hitl_widgets.widgets.ipyannotations import labeller as adapter
 from hitl_widgets.widgets.ipyannotations.labeller import AHEAD, LabellerReview
@@ -59,6 +59,14 @@ class Plain(ipywidgets.VBox):
 @pytest.fixture(autouse=True)
 def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter, "UNSEEN_S", 0.0)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """The labellers' clock stands still until it is told how many seconds went by."""
+    now = [0.0]
+    monkeypatch.setattr(adapter, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 
 @pytest.fixture
@@ -117,13 +125,6 @@ def type_and_enter(widget: Any, text: str) -> None:
 
 def rows(desk: MemoryHost) -> list[tuple[str, str, str | None]]:
     return [(d.item_id, d.verdict, d.label) for d in desk.decisions]
-
-
-def wait_for(truth: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
-    while not truth():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 # -- what is pressed is what is stored
@@ -294,35 +295,30 @@ def test_an_undo_that_the_log_refuses_can_be_repeated(open_review, monkeypatch):
     assert desk.log[-1] == ("retracted", desk.decisions[0].id)
 
 
-def test_a_second_press_decides_nothing_about_an_item_that_nobody_has_seen(open_review, monkeypatch):
+def test_a_second_press_decides_nothing_about_an_item_that_nobody_has_seen(open_review, clock, monkeypatch):
     desk, widget, review = open_review()
     monkeypatch.setattr(adapter, "UNSEEN_S", 0.25)
-    time.sleep(0.26)
+    clock(0.26)
     click(widget, "Bag")
     click(widget, "Bag")
     widget.skip_button.click()
     assert rows(desk) == [("item-0000", "answer", "Bag")]
     assert "Not counted" in said(review)
-    time.sleep(0.26)
+    clock(0.26)
     click(widget, "Coat")
     assert rows(desk)[1:] == [("item-0001", "answer", "Coat")]
 
 
-def test_two_presses_at_the_same_moment_on_two_threads_are_one_decision(open_review, monkeypatch):
+def test_two_presses_at_the_same_moment_on_two_threads_are_one_decision(open_review, clock, monkeypatch):
     desk, widget, _ = open_review(Plain())
     monkeypatch.setattr(adapter, "UNSEEN_S", 0.25)
-    decide, together = desk.decide, threading.Barrier(2)
-
-    def slow(*args: Any, **more: Any) -> Any:
-        time.sleep(0.05)
-        return decide(*args, **more)
+    together = threading.Barrier(2)
 
     def submit() -> None:
         together.wait()
         widget.submit("Bag")
 
-    monkeypatch.setattr(desk, "decide", slow)
-    time.sleep(0.26)
+    clock(0.26)
     threads = [threading.Thread(target=submit) for _ in range(2)]
     for thread in threads:
         thread.start()

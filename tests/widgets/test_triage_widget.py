@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, EditError, IdReused, UnknownDecision, UnknownItem, UnknownLabel
 from hitl_widgets.project.triage import UnplacedItems, other_label
 from hitl_widgets.records import new_id
+from hitl_widgets.testing import wait_for
 
 AT = "2026-03-01T09:30:00.000Z"
 IDS = [f"item-{n:02d}" for n in range(30)]
@@ -264,14 +263,6 @@ class Browser:
 
     def act(self, kind: str, **more: Any) -> dict[str, Any]:
         return self.desk.receive({"kind": kind, "decision_id": new_id(), "annotator": "ann", "acted_at": AT, **more})
-
-
-def wait_for(truth: Callable[[], Any], timeout_s: float = 20.0) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (found := truth()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-    return found
 
 
 @pytest.fixture
