@@ -220,8 +220,10 @@ class Lab:
                  scale: float = 1) -> None:
         self.folder = Path(folder)
         self.viewport, self.python, self.env, self.scale = viewport, python, dict(env or {}), scale
-        # The news pop-up would lie over the notebook; only the user's setting stops it.
-        self.settings = {"apputils-extension/notification": {"fetchNews": "false"}, **(settings or {})}
+        # The news pop-up would lie over the notebook, and so would the question which of two pages' notebooks to keep,
+        # which a save of its own accord brings up; only the user's settings stop them.
+        self.settings = {"apputils-extension/notification": {"fetchNews": "false"},
+                         "docmanager-extension/plugin": {"autosave": False}, **(settings or {})}
         self.port, self.token = _free_port(), secrets.token_hex(8)
         self._shared: Notebook | None = None
         self._n_shared = 0

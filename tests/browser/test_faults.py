@@ -64,7 +64,7 @@ class Desk:
         self.log = lab.folder / name / "log.db"
         self.notebooks: list[Notebook] = []
         self.own: list[Notebook] = []
-        self.kernel_died = False
+        self.used_up = False
 
     def open(self, *then: str, annotator: str = "ada", n_items: int = 400, shared: bool = True,
              in_notebook_7: bool = False) -> Notebook:
@@ -85,6 +85,7 @@ class Desk:
         """The notebook that was opened and saved before, in another page with the same kernel."""
         again = self.lab.open(notebook.file.name)
         self.notebooks.append(again)
+        self.used_up = True
         return again
 
     def take_up(self, notebook: Notebook) -> None:
@@ -126,7 +127,7 @@ class Desk:
             shut_down(notebook)
         for notebook in self.notebooks[1:]:
             notebook.page.close()
-        if self.kernel_died:
+        if self.used_up:
             self.lab.drop()
         assert errors == []
 
@@ -187,7 +188,7 @@ def pid_of(notebook: Notebook) -> int:
 
 def wait_for_another_kernel(desk: Desk, notebook: Notebook, former: int) -> None:
     """The server starts another one by itself, and JupyterLab says so in a dialog."""
-    desk.kernel_died = True
+    desk.used_up = True
     deadline = time.monotonic() + PATIENCE_S
     while pid_of(notebook) == former:
         assert time.monotonic() < deadline, "the kernel wasn't started again"

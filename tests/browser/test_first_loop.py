@@ -211,7 +211,7 @@ def assert_the_gain_is_seen(notebook: Notebook) -> None:
     assert low > 0
     printed, table, plot = (output_of(notebook, source) for source in ("run = wb.finetune", "run.table()",
                                                                       "run.plot()"))
-    assert f"{after:.3f}" in printed.text_content()
+    assert f"{after:.1%}" in printed.text_content()
     assert "gain" in table.locator("th").all_text_contents()
     assert plot.locator("img").evaluate("image => image.naturalWidth") > 300
 
