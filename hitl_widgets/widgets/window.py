@@ -42,10 +42,12 @@ class Window:
     ----------
     n : int or None
         How many items the review asks about, None for as long as there are any.
+    size : int
+        How many items wait.
     """
 
-    def __init__(self, n: int | None) -> None:
-        self.n = n
+    def __init__(self, n: int | None, size: int = SIZE) -> None:
+        self.n, self.size = n, size
         self.entries: list[Entry] = []
         self._decided: dict[str, Entry] = {}  # by decision id
         self._closing: dict[str, str] = {}  # by decision id, the item that it closed
@@ -71,8 +73,13 @@ class Window:
     @property
     def room(self) -> int:
         """How many more items are to wait; 0 or below for none."""
-        room = SIZE - len(self.entries)
+        room = self.size - len(self.entries)
         return room if self.n is None else min(room, self.n - self.n_answered - len(self.entries))
+
+    @property
+    def last_decision(self) -> str | None:
+        """The id of the last decision whose item can be brought back."""
+        return next(reversed(self._decided), None)
 
     def add(self, items: Iterable[Item]) -> None:
         """Put items behind those that wait, each once."""
@@ -103,9 +110,10 @@ class Window:
         del self.entries[keep:]
         return item_ids
 
-    def forget(self) -> None:
-        """Bring back no item that was decided until now."""
-        self._decided.clear()
+    def forget(self, *decision_ids: str) -> None:
+        """Bring back no item of these decisions; without any, of none until now."""
+        for decision_id in decision_ids or tuple(self._decided):
+            self._decided.pop(decision_id, None)
 
     def resend(self, have: Collection[str]) -> None:
         """Push again what the browser doesn't have."""

@@ -1,7 +1,6 @@
-"""How does a person label with an ipyannotations labeller of their own? `LabellerReview` puts it before the queue.
+"""Labellers of ipyannotations before the project's queue: start with `LabellerReview`.
 
-The labeller shows one item and says what was chosen; claims, log and undo are the project's. Read
-`LabellerReview._submit` and `LabellerReview._advance` first.
+The labeller shows one item and says what was chosen; claims, log and undo are the project's.
 """
 
 from __future__ import annotations
@@ -12,10 +11,8 @@ import reprlib
 import textwrap
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -26,35 +23,24 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ...errors import BadInput, HitlError, StoreError, UnknownDecision, UnknownLabel
-from ...records import Item, Prediction, Seen, judge, new_id, utc_now
+from ...records import Item, Seen, judge, new_id, utc_now
 from ...taxonomy.labels import Taxonomy
 from ..card import take_over
 from ..comm import STATIC
 from ..host import CardHost
 from ..packing import SHOWN
+from ..window import Entry, Window
 from .repairs import Repairs, check_is_served, is_a_caption
 
 log = logging.getLogger(__name__)
 
-AHEAD = 2  # items claimed, read and predicted beyond the one on the screen
-UNDOABLE = 50
+AHEAD = 2  # items claimed and predicted beyond the one on the screen
 # Nobody sees, judges and presses within this time of an item being sent to the browser: such a press was the second of
 # two, meant for the item before.
 UNSEEN_S = 0.25
 WIDTH = 110  # characters; a Label doesn't break its line
 
 _behind: WeakValueDictionary[int, LabellerReview] = WeakValueDictionary()  # by id() of the labeller
-
-
-@dataclass(eq=False)
-class _Held:
-    """A claimed item, ready to be shown."""
-
-    item: Item
-    annotator: str
-    picture: Image.Image
-    prediction: Prediction | None = None
-    broken: str | None = None
 
 
 class Shield(anywidget.AnyWidget):
@@ -74,12 +60,16 @@ class LabellerReview:
     ----------
     host : CardHost
         The project, as far as a card needs it.
-    widget : gives one label an item: `display(item)`, which gets a PIL image, `on_submit(callback)` and
-        `on_undo(callback)`, and is an ipywidget. `ClassLabeller` and `MulticlassLabeller` of `ipyannotations.images`
-        and `ipyannotations.generic` are; of several labels chosen at once none is stored, and the view says so
-    n : how many items to ask, None for as long as there are any
-    strategy : which items come first; None leaves it to the project
-    queue : another queue than what is open, such as "relabel"
+    widget : ipywidget
+        A labeller that gives one label an item: `display(item)`, which gets a PIL image, `on_submit(callback)` and
+        `on_undo(callback)`. `ClassLabeller` and `MulticlassLabeller` of `ipyannotations.images` and
+        `ipyannotations.generic` are; of several labels chosen at once none is stored, and the view says so.
+    n : int, optional
+        How many items to ask about, None for as long as there are any.
+    strategy : str or strategy, optional
+        Which items come first; None leaves it to the project.
+    queue : str, optional
+        Another queue than what is open, such as "relabel".
 
     Raises
     ------
@@ -99,18 +89,15 @@ class LabellerReview:
         check_is_served(widget)
         self.host, self.widget, self.n, self.strategy, self.queue = host, widget, n, strategy, queue
         # The choices were made for this taxonomy: a name that a later edit changes still means what it meant.
-        self._taxonomy: Taxonomy = host.taxonomy
+        self._taxonomy = host.taxonomy
         notices = _notices(host, self._taxonomy, widget)
         self._acting = threading.RLock()  # one act at a time, for they come on any thread
-        self._filling = threading.Lock()  # one claim at a time; taken before _lock, never while holding it
         self._lock = threading.Lock()  # what follows; held for moments only
-        self._window: list[_Held] = []
-        self._current: _Held | None = None
+        self._window = Window(n, size=1 + AHEAD)  # the first of it is on the screen
+        self._claimant = host.annotator
+        self._closed = False
         self._visible = False
         self._shown_at = 0.0
-        self._done: deque[tuple[str, _Held]] = deque(maxlen=UNDOABLE)
-        self._closing: dict[str, str] = {}  # by decision id, the item it closed
-        self._closed = False
         self._message, self._progress = ipywidgets.VBox(), ipywidgets.Label()
         self._end, self._notices = ipywidgets.VBox(), ipywidgets.VBox(_lines(*notices))
         self._again, self._back = (ipywidgets.Button(description=text) for text in ("Look again", "Undo the last"))
@@ -138,10 +125,15 @@ class LabellerReview:
 
     def __repr__(self) -> str:
         with self._lock:
-            state = "closed" if self._closed else "nothing left" if self._current is None else \
-                f"showing {self._current.item.id}"
+            item = self._item
+            state = "closed" if self._closed else "nothing left" if item is None else f"showing {item.id}"
             return f"<LabellerReview by {self.host.annotator} with {type(self.widget).__name__}: " \
-                   f"{len(self._closing)} decided, {state}>"
+                   f"{self._window.n_decisions} decided, {state}>"
+
+    @property
+    def _item(self) -> Item | None:
+        """The item on the screen."""
+        return self._window.entries[0].item if self._window.entries else None
 
     def close(self, reason: str = "Another review has taken over.") -> None:
         """Give the waiting items back and the labeller, as it was. What was pressed before is stored all the same."""
@@ -149,13 +141,12 @@ class LabellerReview:
             if self._closed:
                 return
             self._closed = True
-            held = [*self._window, *filter(None, [self._current])]
-            self._window, self._current = [], None
+            waiting = self._window.cut()
         self._repairs.undo()
         for name, callback in (("submission_functions", self._on_submit), ("undo_fns", self._on_undo)):
             if callback in (callbacks := getattr(self.widget, name, None) or []):
                 callbacks.remove(callback)
-        self._give_back(held)
+        self._give_back(waiting)
         self.view.children = _lines(f"Closed. {reason} {self._count()}.")
 
     # -- acts: whatever goes wrong is said below the labeller, for ipywidgets swallows what a callback raises
@@ -182,56 +173,50 @@ class LabellerReview:
                 self._say(f"Not stored: {type(error).__name__}: {error}. The kernel's log has the traceback.")
 
     def _submit(self, value: Any) -> None:
-        held = self._current
-        if held is None:
+        if not self._window.entries:
             return self._look_again()
+        entry = self._window.entries[0]
+        item_id = entry.item.id
         if time.monotonic() - self._shown_at < UNSEEN_S:
             return self._say("Not counted: this press came too soon after a new item to be about it. Press again.")
         if not self._visible and value is not None:
-            return self._say(f"Not stored: item {held.item.id} isn't on the screen, nobody can answer it; press Skip.")
-        decision = self.host.decide(held.item.id, id=new_id(), annotator=self.host.annotator, acted_at=utc_now(),
-                                    **self._said(value, held))
+            return self._say(f"Not stored: item {item_id} isn't on the screen, nobody can answer it; press Skip.")
+        decision = self.host.decide(item_id, id=new_id(), annotator=self.host.annotator, acted_at=utc_now(),
+                                    **self._arguments(value, entry))
         with self._lock:
-            self._current = None
-            self._done.append((decision.id, held))
-            if decision.closes:
-                self._closing[decision.id] = decision.item_id
+            self._window.decide(decision)
         # Else the next press of Undo would take back a word typed for this item, not the decision.
         getattr(self.widget, "_undo_queue", []).clear()
         if decision.verdict == "unsure":
-            self._say(f"Stored for item {held.item.id}: unsure, for {decision.note!r} isn't in the taxonomy. The name "
+            self._say(f"Stored for item {item_id}: unsure, for {decision.note!r} isn't in the taxonomy. The name "
                       "is kept as a note, with the flag not_in_taxonomy.")
         else:
-            self._say(f"Stored for item {held.item.id}: {decision.label or 'skipped; it comes again later'}.")
+            self._say(f"Stored for item {item_id}: {decision.label or 'skipped; it comes again later'}.")
         self._advance()
 
     def _undo(self) -> None:
-        if not self._done:
+        if (decision_id := self._window.last_decision) is None:
             return self._say("There is nothing to undo in this session.")
-        decision_id, held = self._done[-1]
         try:
             self.host.retract(decision_id, annotator=self.host.annotator, acted_at=utc_now())
         except UnknownDecision:
-            self._done.pop()
+            self._window.forget(decision_id)
             raise
-        self._done.pop()
         with self._lock:
-            self._closing.pop(decision_id, None)
-            former, self._current = self._current, None
-            self._window = [h for h in [*filter(None, [former]), *self._window] if h.item.id != held.item.id]
-            self._window.insert(0, held)
-        self._say(f"Taken back for item {held.item.id}, which is asked again.")
+            self._window.retract(decision_id)
+        if self._item is not None:
+            self._say(f"Taken back for item {self._item.id}, which is asked again.")
         self._advance()
 
     def _look_again(self) -> None:
         self._say("")
         self._advance()
 
-    def _said(self, value: Any, held: _Held) -> dict[str, Any]:
-        """The arguments of `CardHost.decide` for a submission; BadInput where the log could keep nothing of it."""
+    def _arguments(self, value: Any, entry: Entry) -> dict[str, Any]:
+        """Make the arguments of `CardHost.decide`; BadInput for a submission of which the log could keep nothing."""
         name = None if value is None else self._chosen(value)
         taxonomy, label_id = self._meant(name)
-        seen = _seen(held, taxonomy)
+        seen = _seen(entry, taxonomy)
         if name is None:
             return {"verdict": "skip", "seen": seen}
         if label_id is None:
@@ -240,7 +225,7 @@ class LabellerReview:
         return {"verdict": verdict, "label": label_id, "seen": seen}
 
     def _chosen(self, value: Any) -> str:
-        """The one name that was chosen."""
+        """Find the one name that was chosen."""
         names = [value] if isinstance(value, str) else value
         if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
             raise BadInput(f"the labeller gave {reprlib.repr(value)}; a label's name is expected, or None for a skip. "
@@ -250,10 +235,10 @@ class LabellerReview:
                            "Leave the best one chosen, or press Skip.")
         if not names or not names[0].strip() or is_a_caption(names[0], self.widget):
             raise BadInput("no label was chosen. Choose one, or press Skip.")
-        return names[0].strip()
+        return str(names[0].strip())
 
     def _meant(self, name: str | None) -> tuple[Taxonomy, str | None]:
-        """The taxonomy that has this name, and its label_id there; None where none has it."""
+        """Find the taxonomy that has this name, and its label_id there; None where none has it."""
         for taxonomy in (self._taxonomy, self.host.taxonomy):
             if name is not None and _has(taxonomy, name):
                 return taxonomy, taxonomy.answer(name).id
@@ -264,9 +249,9 @@ class LabellerReview:
     def _advance(self) -> None:
         """Show the next item, or a plain face where there is none. It never raises: what came before is stored."""
         problem = None
-        if not self._window:
+        if not self._window.entries:
             try:
-                self._fill()
+                self._refill()
             except HitlError as error:
                 problem = str(error)
             except Exception as error:
@@ -275,30 +260,55 @@ class LabellerReview:
         with self._lock:
             if self._closed:
                 return
-            self._current = held = self._window.pop(0) if self._window else None
-        if held is None:
+            entry = self._window.entries[0] if self._window.entries else None
+        if entry is None:
             self._show_the_end(problem)
         else:
-            self._display(held)
-            threading.Thread(target=self._fill_ahead, name="hitl-labeller", daemon=True).start()
+            self._display(entry)
         self._progress.value = _plain(self._count())
 
-    def _display(self, held: _Held) -> None:
+    def _refill(self) -> None:
+        """Claim the next items, and have their predictions ready."""
+        with self._lock:
+            room, showing = self._window.room, self._window.item_ids
+        if self._closed or room <= 0:
+            return
+        self._claimant = self.host.annotator
+        items = self.host.claim(room, strategy=self.strategy, annotator=self._claimant, showing=showing,
+                                queue=self.queue)
+        with suppress(HitlError):  # an item without a prediction is labelled all the same
+            self.host.prepare(items)
+        with self._lock:
+            if not self._closed:
+                self._window.add(items)
+                return
+        self._give_back([item.id for item in items])
+
+    def _display(self, entry: Entry) -> None:
+        item, broken = entry.item, None
+        picture: Image.Image
+        try:
+            picture = Image.open(io.BytesIO(self.host.pool.picture(item.position).data))
+            picture.load()
+            with suppress(HitlError):
+                entry.prediction = self.host.prediction(item.position)
+        except HitlError as error:
+            picture, broken = _no_picture(), str(error)
         self._repairs.problem = None
         try:
-            self.widget.display(held.picture)
+            self.widget.display(picture)
         except Exception as error:  # the labeller is anybody's code
             self._repairs.problem = f"{type(error).__name__}: {error}"
             log.exception("the labeller's display raised")
         self._visible, self._shown_at = self._repairs.problem is None, time.monotonic()
         self._face(self.widget)
         if not self._visible:
-            self._say(f"The labeller can't show item {held.item.id} ({self._repairs.problem}). Press Skip to go on.")
-        elif held.broken is not None:
-            self._say(f"Item {held.item.id} can't be shown: {held.broken} Skip it, or answer all the same.")
+            self._say(f"The labeller can't show item {item.id} ({self._repairs.problem}). Press Skip to go on.")
+        elif broken is not None:
+            self._say(f"Item {item.id} can't be shown: {broken} Skip it, or answer all the same.")
 
     def _show_the_end(self, problem: str | None) -> None:
-        enough = self.n is not None and len(set(self._closing.values())) >= self.n
+        enough = self.n is not None and self._window.n_answered >= self.n
         text = f"The next items can't be prepared: {problem}" if problem is not None else \
             f"That was all: {self.n:,} {'item is' if self.n == 1 else 'items are'} answered." if enough else \
             "Nothing is left to label. Others may hold some items, or skip them: look again later."
@@ -310,52 +320,10 @@ class LabellerReview:
             if not self._closed and self.view.children[0] is not face:
                 self.view.children = [face, self._status]
 
-    def _fill_ahead(self) -> None:
-        try:
-            self._fill()
-        except HitlError:
-            pass  # tried again, and said, when the next item is wanted
-        except Exception:
-            log.exception("preparing items for the labeller raised")
-
-    def _fill(self) -> None:
-        """Claim what should wait behind the item on the screen, and have its picture and prediction ready."""
-        with self._filling:
-            with self._lock:
-                showing = [held.item.id for held in [*self._window, *filter(None, [self._current])]]
-                room = AHEAD - len(self._window)
-                if self.n is not None:
-                    room = min(room, self.n - len(set(self._closing.values())) - len(showing))
-                if self._closed or room <= 0:
-                    return
-            annotator = self.host.annotator
-            items = self.host.claim(room, strategy=self.strategy, annotator=annotator, showing=showing,
-                                    queue=self.queue)
-            with suppress(HitlError):  # an item without a prediction is labelled all the same
-                self.host.prepare(items)
-            ready = [self._ready(item, annotator) for item in items]
-            with self._lock:
-                if not self._closed:
-                    there = {held.item.id for held in [*self._window, *filter(None, [self._current])]}
-                    self._window += [held for held in ready if held.item.id not in there]
-                    return
-            self._give_back(ready)
-
-    def _ready(self, item: Item, annotator: str) -> _Held:
-        try:
-            picture = Image.open(io.BytesIO(self.host.pool.picture(item.position).data))
-            picture.load()
-        except HitlError as error:
-            return _Held(item, annotator, _no_picture(), broken=str(error))
-        prediction = None
-        with suppress(HitlError):
-            prediction = self.host.prediction(item.position)
-        return _Held(item, annotator, picture, prediction)
-
-    def _give_back(self, held: Sequence[_Held]) -> None:
-        for annotator in {h.annotator for h in held}:
+    def _give_back(self, item_ids: Sequence[str]) -> None:
+        if item_ids:
             with suppress(StoreError):  # a claim ends by itself, later
-                self.host.release([h.item.id for h in held if h.annotator == annotator], annotator)
+                self.host.release(item_ids, self._claimant)
 
     # -- what is said below the labeller
 
@@ -367,13 +335,13 @@ class LabellerReview:
             annotator, progress = self.host.annotator, self.host.tally(self.host.annotator)
         except HitlError as error:  # what was just stored is stored
             return f"The progress can't be read: {error}"
-        item = "" if self._current is None else f"Item {self._current.item.id} · "
+        item = "" if self._item is None else f"Item {self._item.id} · "
         return f"{item}{progress['answered']:,} of {progress['items']:,} answered by {annotator}, " \
                f"{progress['today']:,} today"
 
 
 def _notices(host: CardHost, taxonomy: Taxonomy, widget: Any) -> list[str]:
-    """What to know before the first item; BadInput where no choice is a label."""
+    """List what to know before the first item; BadInput where no choice is a label."""
     notices = []
     if host.annotator_is_default:
         notices.append(f"You are labelling as {host.annotator!r}, which names nobody; say who you are with "
@@ -400,17 +368,17 @@ def _notices(host: CardHost, taxonomy: Taxonomy, widget: Any) -> list[str]:
 
 
 def _has(taxonomy: Taxonomy, name: str) -> bool:
-    """True for a name that a label has, also one that several have or that may not be an answer."""
+    """Tell whether a label has this name, also one that several have or that may not be an answer."""
     return name in taxonomy or any(label.name == name for label in taxonomy.labels)
 
 
-def _seen(held: _Held, taxonomy: Taxonomy) -> Seen:
-    prediction = held.prediction
+def _seen(entry: Entry, taxonomy: Taxonomy) -> Seen:
+    prediction, chosen_by = entry.prediction, entry.item.chosen_by
     if prediction is None or prediction.suggestion not in taxonomy or not np.isfinite(prediction.probs).all():
-        return Seen(hidden=True, taxonomy=taxonomy.version, chosen_by=held.item.chosen_by)
+        return Seen(hidden=True, taxonomy=taxonomy.version, chosen_by=chosen_by)
     probs = {label_id: p for label_id, p in prediction.top(SHOWN).items() if label_id in taxonomy}
     return Seen(suggestion=prediction.suggestion, probs=probs, hidden=True, model=prediction.model,
-                taxonomy=taxonomy.version, chosen_by=held.item.chosen_by)
+                taxonomy=taxonomy.version, chosen_by=chosen_by)
 
 
 def _no_picture() -> Image.Image:

@@ -1,6 +1,6 @@
-"""What does ipyannotations get wrong, and which of its labellers give one label an item?
+"""The faults of ipyannotations 0.5.1, put right on one labeller, and the check that a labeller gives one label an item.
 
-All that is known of ipyannotations 0.5.1 is here. Read `Repairs` first: it puts one labeller right, never the classes.
+Start with `Repairs`: it repairs one labeller, never the classes. All that depends on ipyannotations' inside is here.
 """
 
 from __future__ import annotations
@@ -34,8 +34,17 @@ REFUSED = {ipyannotations.images.annotator.Annotator: "boxes, polygons and point
 
 
 class Repairs:
-    """What ipyannotations 0.5.1 gets wrong, put right on one labeller until `undo`.
+    """Repairs of ipyannotations 0.5.1 on one labeller, until `undo`.
 
+    Parameters
+    ----------
+    widget : ipywidget
+        The labeller.
+    say : callable
+        Takes a text that is to stand below the labeller.
+
+    Notes
+    -----
     A key acts wherever it was typed, as long as the mouse is over the labeller: in its text field, in a cell. A digit
     raises where the labels are a drop-down list, whose button gives the label "Submit." until another one is chosen. A
     digit chooses by place, so that of buttons 0 to 9 it gives the one before its own. Enter presses a focused button
@@ -48,7 +57,7 @@ class Repairs:
         self.problem: str | None = None  # why the last picture couldn't be drawn
         self._watcher: Any = getattr(widget, "event_watcher", None)
         self._handler: Any = getattr(widget, "_handle_keystroke", None)
-        self._hear(self._on_key, instead_of=self._handler)
+        self._listen(self._on_key, instead_of=self._handler)
         self._draw = getattr(widget, "display_function", None)
         if self._draw is not None:
             widget.display_function = partial(self._display, _true(self._draw))
@@ -57,12 +66,12 @@ class Repairs:
 
     def undo(self) -> None:
         """Leave the labeller as it was; but the watcher stays out of the children."""
-        self._hear(self._handler, instead_of=self._on_key)
+        self._listen(self._handler, instead_of=self._on_key)
         if self._draw is not None:
             self.widget.display_function = self._draw
         self.widget.unobserve(self._on_children, "children")
 
-    def _hear(self, handler: Any, *, instead_of: Any) -> None:
+    def _listen(self, handler: Any, *, instead_of: Any) -> None:
         if callable(self._handler) and hasattr(self._watcher, "on_dom_event"):
             self._watcher.on_dom_event(instead_of, remove=True)
             self._watcher.on_dom_event(handler)
@@ -114,7 +123,7 @@ class Repairs:
 
 
 def check_is_served(widget: Any) -> None:
-    """BadInput, with what is served, for a view that doesn't give one label an item."""
+    """Check that a view gives one label an item; BadInput says which do."""
     name = widget.__name__ if isinstance(widget, type) else type(widget).__name__
     if isinstance(widget, type):
         raise BadInput(f"view is the class {name}; make one, such as {name}(options=wb.taxonomy.names).")
@@ -132,7 +141,7 @@ def check_is_served(widget: Any) -> None:
 
 
 def is_a_caption(name: str, widget: Any) -> bool:
-    """True where a ClassLabeller gives what is written on a control: "Other:" for Enter in its empty text field."""
+    """Tell whether a ClassLabeller gave what is written on a control: "Other:" for Enter in its empty text field."""
     return isinstance(widget, ipyannotations.generic.ClassLabeller) and name not in widget.options
 
 
@@ -142,7 +151,7 @@ def _typed(widget: Any) -> str:
 
 
 def _true(draw: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same, but with the picture's own contrast, where it is one of ipyannotations' own functions."""
+    """Draw with the picture's own contrast, where this is one of ipyannotations' own functions."""
     function, more = getattr(draw, "func", draw), getattr(draw, "keywords", {})
     if function not in (image_display_function, default_display_function):
         return draw
