@@ -248,6 +248,26 @@ class Decision:
         return self.verdict in CLOSING
 
 
+def check_count(name: str, value: Any, expected: str, *, least: int | None = None) -> int:
+    """Return a whole number; BadInput says what is `expected` when it is none, or below `least`.
+
+    >>> check_count("n", True, "a number of items, 0 or more,", least=0)
+    Traceback (most recent call last):
+    ...
+    hitl_widgets.errors.BadInput: n is True; a number of items, 0 or more, is expected.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or (least is not None and value < least):
+        raise BadInput(f"{name} is {value!r}; {expected} is expected.")
+    return int(value)
+
+
+def check_number(name: str, value: Any, expected: str, low: float, high: float) -> float:
+    """Return a number from `low` to `high`; BadInput says what is `expected` when it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)) or not low <= value <= high:
+        raise BadInput(f"{name} is {value!r}; {expected} is expected.")
+    return float(value)
+
+
 def check_certainty(certainty: float | None) -> float | None:
     """The certainty itself when it is None or a number from 0 to 10; BadInput otherwise."""
     if certainty is None:

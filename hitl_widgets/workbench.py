@@ -388,7 +388,7 @@ class Workbench:
             taxonomy = Taxonomy(taxonomy)
         who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
         self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
-                               annotators_per_item=annotators_per_item, seed=seed, audit=audit)
+                               annotators_per_item=annotators_per_item, seed=seed, audit=audit, notify=print)
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None

@@ -1,12 +1,13 @@
-"""What can be done in a project, and what stands in it?
+"""A project: every act of a person and every question about what they did, for widgets and scripts alike.
 
-The spine: every act of a person (`decide`, `retract`, `apply`) and every question about them (`next`,
-`annotations`, `consensus`) passes here, whether it comes from a widget or a script. Safe for many threads, and for
-several processes on one folder: each sees the other's decisions. Read `Project.decide` and `Project.next` first.
+A `Project` is safe for many threads, and for several processes on one folder: each sees the other's decisions. Read
+`Project.decide` and `Project.next` first.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -31,7 +32,9 @@ from ..records import (
     Seen,
     check_annotator,
     check_certainty,
+    check_count,
     check_flags,
+    check_number,
     judge,
     new_id,
     utc_now,
@@ -50,14 +53,15 @@ from ..taxonomy.labels import Taxonomy
 from ..taxonomy.revert import revert_step
 from . import impact
 from .answers import Answers, annotation_table
+from .editing import Editing
 from .evidence import explanation_feedback, seen_now, seen_on_screen
 from .impact import Applied, LabelCounts, Preview
 from .relabel import Ordering, RelabelQueue
 from .state import State, midnight
 
+logger = logging.getLogger(__name__)
+
 CLAIM_S = 900
-# Of so many of the latest decisions, those that were timed tell how long one takes.
-PACES = 2_000
 
 
 class Project:
@@ -65,14 +69,39 @@ class Project:
 
     Parameters
     ----------
-    folder : made when it isn't there
-    pool : the items; None opens the log for reading and for taxonomy edits only
-    taxonomy : needed for a new project; later any version that the project ever had, or None
-    annotator : who acts when nobody else is named
-    holdout, seed : fix the hold-out when the project is made; afterwards the folder's own hold
-    annotators_per_item : how many annotators are asked about each item
-    audit : share of the items asked, hold-out aside, that are drawn by chance whatever the strategy
-    notify : called with a sentence when the folder knows better than the arguments
+    folder : str or Path
+        Made when it isn't there.
+    pool : Pool or None
+        The items; None opens the log for reading and for taxonomy edits only.
+    taxonomy : Taxonomy or None
+        Needed for a new project; later any version that the project ever had, or None.
+    annotator : str
+        Who acts when nobody else is named.
+    holdout : float
+        Share of the pool, from 0 up to (not including) 1, that measures and never trains. It is fixed when the project
+        is made, as `seed` is; afterwards the folder's own values hold.
+    annotators_per_item : int
+        How many annotators are asked about each item.
+    seed : int
+    audit : float
+        Share, from 0 to 1, of the items asked that are drawn by chance whatever the strategy; hold-out aside.
+    now : function returning an aware datetime
+    notify : function taking a sentence
+        Called when the folder knows better than the arguments, and when a strategy gives way to another. The default
+        writes to the log of this module.
+
+    Attributes
+    ----------
+    log : Log
+        What was done, durably.
+    state : State
+        What follows from the log.
+    ranking : Ranking
+        The adopted model's predictions, and scores for the queue.
+    selector : Selector
+        Which item is asked next.
+    settings : dict
+        The folder's own ``holdout`` and ``seed``.
 
     Raises
     ------
@@ -83,27 +112,21 @@ class Project:
     def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
                  annotator: str, holdout: float = 0.2, annotators_per_item: int = 1, seed: int = 0,
                  audit: float = AUDIT_SHARE, now: Callable[[], datetime] = utc_now,
-                 notify: Callable[[str], None] = print) -> None:
-        if isinstance(holdout, bool) or not isinstance(holdout, (int, float)) or not 0 <= holdout < 1:
-            raise BadInput(f"holdout is {holdout!r}; a share of the pool from 0 up to (not including) 1 is expected.")
-        if isinstance(annotators_per_item, bool) or not isinstance(annotators_per_item, int) \
-                or annotators_per_item < 1:
-            raise BadInput(f"annotators_per_item is {annotators_per_item!r}; a whole number, 1 or more, is expected.")
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise BadInput(f"seed is {seed!r}; a whole number is expected.")
-        if isinstance(audit, bool) or not isinstance(audit, (int, float)) or not 0 <= audit <= 1:
-            raise BadInput(f"audit is {audit!r}; a share of what is asked, from 0 to 1, is expected.")
+                 notify: Callable[[str], None] = logger.info) -> None:
+        check_number("holdout", holdout, "a share of the pool from 0 up to (not including) 1", 0, math.nextafter(1, 0))
+        check_count("annotators_per_item", annotators_per_item, "a whole number, 1 or more,", least=1)
+        check_count("seed", seed, "a whole number")
+        check_number("audit", audit, "a share of what is asked, from 0 to 1,", 0, 1)
         self.annotator = check_annotator(annotator)
         self.folder, self.ranking = Path(folder), Ranking()
         self.selector, self._audit = Selector(self.ranking, notify), float(audit)
         self.ordering: Ordering | None = None
         self.second_looks: SuspectedErrors | None = None
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
-        self._preview: tuple[Any, Preview] | None = None  # the last one, and what it was worked out from
         self._listeners: list[Callable[[str], None]] = []
         self.log = Log(self.folder, now=now)
         try:
-            self._open(taxonomy, {"holdout": float(holdout), "seed": seed})
+            self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed)})
         except BaseException:
             self.log.close()
             raise
@@ -233,7 +256,7 @@ class Project:
         """
         self.refresh()
         made_for = base.version if isinstance(base, Preview) else self.taxonomy.version if base is None else base
-        return self._change(lambda lineage: history.change(as_list(edit), made_for, lineage), why)
+        return self._commit(lambda lineage: history.change(as_list(edit), made_for, lineage), why)
 
     def revert(self, edit_id: str, *, why: str | None = None) -> Applied:
         """Take one edit back by a new one: what was answered before it means again what it meant.
@@ -244,48 +267,19 @@ class Project:
             When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
         """
         self.refresh()
-        return self._change(lambda lineage: revert_step(lineage, edit_id), why)
+        return self._commit(lambda lineage: revert_step(lineage, edit_id), why)
+
+    def _commit(self, make: Callable[[Lineage], Change], why: str | None) -> Applied:
+        applied = self._editing.commit(make, why=why, annotator=self.annotator, acted_at=self._now())
+        self._tell("taxonomy")
+        return applied
 
     def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
         """What `apply` or `revert` would do; nothing changes."""
         self.refresh()
         lineage = self.lineage
-        return self._previewed(revert_step(lineage, revert) if revert is not None else
-                               history.change(as_list(edit), lineage.today.version, lineage), lineage)
-
-    def _previewed(self, change: Change, lineage: Lineage) -> Preview:
-        predictions = self.ranking.predictions
-        label_ids = () if predictions is None else predictions.label_ids
-        key = (change, self.log.last_seq(), label_ids)
-        if self._preview is not None and self._preview[0] == key:  # nothing happened between preview and apply
-            return self._preview[1]
-        seconds = self.log.paces(PACES)
-        with self.state.lock:
-            label_index = None if self._pool is None else self.state.label_index
-            preview = impact.preview(change, lineage, label_index, seconds=seconds, label_ids=label_ids,
-                                     presumed=self.state.presumed_positions())
-        self._preview = (key, preview)
-        return preview
-
-    def _change(self, make: Callable[[Lineage], Change], why: str | None) -> Applied:
-        if why is not None and not isinstance(why, str):
-            raise BadInput(f"why is {why!r}; text is expected.")
-        for _ in range(20):
-            lineage = self.lineage
-            change = make(lineage)
-            preview = self._previewed(change, lineage)
-            try:
-                # Named after the version it starts from: of two edits of one version, the log takes one.
-                [event] = self.log.append(change.event(id=f"taxonomy-{self.id}-{lineage.today.version}", why=why,
-                                                       annotator=self.annotator, acted_at=self._now()))
-            except IdReused:  # somebody else's edit came first: this one is tried on top of it
-                self.refresh()
-                continue
-            self.refresh()
-            self._tell("taxonomy")
-            return Applied(event.id, change.taxonomy.version, change.taxonomy, tuple(change.edits), preview.prose, why,
-                           event.annotator, event.acted_at, preview)
-        raise BadInput("the taxonomy kept changing while this edit was applied; try again.")
+        return self._editing.preview(revert_step(lineage, revert) if revert is not None else
+                                     history.change(as_list(edit), lineage.today.version, lineage), lineage)
 
     def edits(self) -> pd.DataFrame:
         """Every edit of the taxonomy, one row each, the oldest first."""
@@ -411,8 +405,7 @@ class Project:
         queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as they
             were last weighed; None for what is open
         """
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-            raise BadInput(f"n is {n!r}; a number of items, 0 or more, is expected.")
+        n = check_count("n", n, "a number of items, 0 or more,", least=0)
         pool, annotator = self.pool, check_annotator(annotator or self.annotator)
         check_strategy(strategy)
         self.refresh()
@@ -420,14 +413,14 @@ class Project:
         if queue is not None:
             if queue not in QUEUES:
                 raise BadInput(f"queue is {queue!r}; one of {', '.join(QUEUES)} is expected, or None for what is open.")
-            return QUEUES[queue](self, int(n), annotator, [*shown, *held])
+            return QUEUES[queue](self, n, annotator, [*shown, *held])
         # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
-        choice = self.selector.select(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=int(n),
+        choice = self.selector.select(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=n,
                                       taken=[*held, *shown], answered=lambda: self.answers().labelled(),
                                       seed=self.settings["seed"])
         with self.state.lock:
             asked = self.queue.order(
-                int(n), annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
+                n, annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
                 audit=self._audit if strategy is None or claiming else 0.0, held=held,
                 ask_holdout=not self.state.reference.is_narrow(self.ranking, self.lineage))
         return Items([Item(str(pool.ids[ask.position]), ask.position, ask.chosen_by, ask.blind, pool.meta(ask.position))
@@ -561,6 +554,7 @@ class Project:
                             "given): the hold-out never moves.")
         self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=self.notify,
                            annotators_per_item=self._annotators_per_item)
+        self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None)
         if taxonomy is not None and (version := self.lineage.version_of(taxonomy)) != self.taxonomy.version:
             self.notify(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with "
                         f"version {self.taxonomy.version}.")

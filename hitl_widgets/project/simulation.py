@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from ..errors import BadInput, ImageError
-from ..records import Item, Prediction, Seen, check_annotator, utc_now
+from ..records import Item, Prediction, Seen, check_annotator, check_count, check_number, utc_now
 from .project import Project
 from .session import Session
 
@@ -59,10 +59,8 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
         For a share outside 0 to 1, or an item without a truth; what was decided before it stays.
     """
     for name, value, low, high in (("error", error, 0, 1), ("bias", bias, 0, 1), ("auroc", auroc, 0.5, 0.999)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-            raise BadInput(f"{name} is {value!r}; a number from {low} to {high} is expected.")
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise BadInput(f"n is {n!r}; a number of decisions, 0 or more, is expected.")
+        check_number(name, value, f"a number from {low} to {high}", low, high)
+    n = check_count("n", n, "a number of decisions, 0 or more,", least=0)
     annotator = check_annotator(annotator)
     session = wb.session
     project, taxonomy = session.project, session.taxonomy
@@ -79,14 +77,15 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
     ids = [uuid.uuid5(uuid.NAMESPACE_OID, f"{project.id}/{annotator}/{seed}/{call}/{k}").hex for k in range(n)]
     open_turns = [k for k in range(n) if project.log.get(ids[k]) is None]
     if n and not open_turns:
-        print(f"{annotator!r} had decided all {n} items in an earlier session; another seed makes further ones.")
+        project.notify(f"{annotator!r} had decided all {n} items in an earlier session; another seed makes further "
+                       "ones.")
     paces = [np.random.default_rng([seed, call, k, 1]).lognormal(0, 0.5) for k in open_turns]
     clock = utc_now() - timedelta(seconds=2.5 * float(np.sum(paces)))
     rows: list[dict[str, Any]] = []
     while len(rows) < len(open_turns):
         items = session.claim(min(AT_ONCE, len(open_turns) - len(rows)), annotator=annotator, queue=queue)
         if not items:
-            print(f"{annotator!r} found nothing more to decide after {len(rows)} items.")
+            project.notify(f"{annotator!r} found nothing more to decide after {len(rows)} items.")
             break
         try:
             if unknown := [item.id for item in items if item.id not in known]:

@@ -1,0 +1,91 @@
+"""Edits of a project's taxonomy: what one would do, and the change itself, while others may be editing too.
+
+Read `Editing.commit` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ..errors import BadInput, IdReused
+from ..sampling.ranking import Ranking
+from ..storage.log import Log
+from ..taxonomy.history import Change, Lineage
+from . import impact
+from .impact import Applied, Preview
+from .state import State
+
+# Of so many of the latest decisions, those that were timed tell how long one takes.
+PACES = 2_000
+# As many edits by others may come first while one is made.
+TRIES = 20
+
+
+class Editing:
+    """The way from an edit to its preview and to the log. Safe for threads.
+
+    Parameters
+    ----------
+    log : Log
+    state : State
+    ranking : Ranking
+        Has the predictions whose labels a preview speaks of.
+    has_pool : bool
+        Whether the project has its items; without them there are no answers to count.
+    """
+
+    def __init__(self, log: Log, state: State, ranking: Ranking, *, has_pool: bool) -> None:
+        self._log, self._state, self._ranking, self._has_pool = log, state, ranking, has_pool
+        self._latest: tuple[Any, Preview] | None = None  # the last preview, and what it was worked out from
+
+    def preview(self, change: Change, lineage: Lineage) -> Preview:
+        """Say what a change would do to the answers and to the model; nothing changes."""
+        predictions = self._ranking.predictions
+        label_ids = () if predictions is None else predictions.label_ids
+        key = (change, self._log.last_seq(), label_ids)
+        if self._latest is not None and self._latest[0] == key:  # nothing happened between preview and apply
+            return self._latest[1]
+        seconds = self._log.paces(PACES)
+        with self._state.lock:
+            preview = impact.preview(change, lineage, self._state.label_index if self._has_pool else None,
+                                     seconds=seconds, label_ids=label_ids, presumed=self._state.presumed_positions())
+        self._latest = (key, preview)
+        return preview
+
+    def commit(self, make: Callable[[Lineage], Change], *, why: str | None, annotator: str, acted_at: datetime
+               ) -> Applied:
+        """Make a change today's taxonomy; of several that are made at once, each is tried on top of those before it.
+
+        Parameters
+        ----------
+        make : function
+            The change of a lineage's newest version; it may be called again, for a newer one.
+        why : str or None
+            What the team should know of it.
+        annotator : str
+        acted_at : datetime
+
+        Raises
+        ------
+        EditError
+            When the change doesn't fit; then nothing was changed.
+        """
+        if why is not None and not isinstance(why, str):
+            raise BadInput(f"why is {why!r}; text is expected.")
+        for _ in range(TRIES):
+            lineage = self._state.lineage
+            change = make(lineage)
+            preview = self.preview(change, lineage)
+            try:
+                # Named after the version it starts from: of two edits of one version, the log takes one.
+                [event] = self._log.append(change.event(id=f"taxonomy-{self._log.id}-{lineage.today.version}", why=why,
+                                                        annotator=annotator, acted_at=acted_at))
+            except IdReused:  # somebody else's edit came first
+                self._state.refresh()
+                continue
+            self._state.refresh()
+            return Applied(event.id, change.taxonomy.version, change.taxonomy, tuple(change.edits), preview.prose, why,
+                           event.annotator, event.acted_at, preview)
+        raise BadInput("the taxonomy kept changing while this edit was applied; try again.")
