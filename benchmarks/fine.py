@@ -7,7 +7,7 @@ and some fine answers are given. Fine-tuned with the parents' sum in the loss fo
 without them, and a net from scratch on the same exact answers (fine ones, trousers, bags). Accuracy on parents (by the
 sum of the children's probabilities) and on children, both on items that nobody learned from.
 
-Merge: a net that learned ten labels, of which several become one: how far is the probability of the folded row from the
+Merge: a net that learned ten labels, of which several become one: how far is the probability of the merged row from the
 sum before anything is trained, beside the mean of the rows.
 
     python benchmarks/fine.py [--seeds 0 1 2]
@@ -26,7 +26,7 @@ import torch
 from torch import nn
 
 from hitl_widgets.learn.head import with_outputs
-from hitl_widgets.learn.predict import small_cnn
+from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.train import random_affine, train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
@@ -95,9 +95,9 @@ def after_merge(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> list[d
         sums[list(merged), 0] = sums[rest, np.arange(1, 1 + len(rest))] = 1
         wanted = probs(net, fresh) @ sums
         row: dict[str, object] = {"seed": seed, "merge": name}
-        for kind in ("mean of the rows", "and their number", "folded"):
+        for kind in ("mean of the rows", "and their number", "fitted"):
             other = with_outputs(copy.deepcopy(net), 1 + len(rest), old=10, rows=sums,
-                                 seen=seen if kind == "folded" else None)
+                                 embeddings=seen if kind == "fitted" else None)
             if kind == "mean of the rows":
                 with torch.no_grad():
                     other[-1].bias[0] -= float(np.log(len(merged)))  # type: ignore[index]

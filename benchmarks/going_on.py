@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from hitl_widgets.learn.head import with_outputs
-from hitl_widgets.learn.predict import small_cnn
+from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.train import random_affine, train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"

@@ -67,7 +67,7 @@ OPEN = """
 import json, os, time
 import numpy as np, pandas as pd
 import hitl_widgets as hw
-from hitl_widgets.learn.predict import small_cnn
+from hitl_widgets.learn.nets import small_cnn
 digits = json.load(open("digits.json"))
 def opened(folder, pool, labels, model=None):
     wb = hw.Workbench(folder, pool, labels, model=model, annotator="bench", seed=0)

@@ -25,7 +25,8 @@ from hitl_widgets.explain import attribute
 from hitl_widgets.explain.attribute import NetExplainer, last_convolution
 from hitl_widgets.items.datasets import digits_on_photographs
 from hitl_widgets.items.superpixels import superpixels
-from hitl_widgets.learn.predict import NetPredictor, small_cnn
+from hitl_widgets.learn.nets import small_cnn
+from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.learn.preprocess import picture
 
 

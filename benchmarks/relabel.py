@@ -22,7 +22,8 @@ import torch
 
 from hitl_widgets.items.features import OF_EDGES, Pixels, features
 from hitl_widgets.items.pool import Pool
-from hitl_widgets.learn.predict import NetPredictor, small_cnn
+from hitl_widgets.learn.nets import small_cnn
+from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.learn.train import random_affine, train
 from hitl_widgets.sampling import acceptance, relabel_order
 

@@ -96,15 +96,12 @@ def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], 
         As for `Workbench.explain`.
     """
     inference = explainer.inference
-    pool, name_of = inference.pool, inference.taxonomy.name_of
+    pool = inference.pool
     positions = [pool.position(item_id) for item_id in ids_of(item_ids)]
-    names = [str(pool.ids[position]) for position in positions]
+    names: list[str] = pool.ids[np.array(positions, np.int64)].tolist()
     label, against = _label_ids(inference, target)
     errors: dict[str, str] = {}
-    if label is None:
-        labels = [_suggestion(inference, position, prediction, against, errors) for position in positions]
-    else:
-        labels = [label] * len(positions)
+    labels = [label or _suggestion(inference, position, prediction, against, errors) for position in positions]
     rows = [row for row, label_id in enumerate(labels) if label_id is not None]
     results = explainer.explain_many([positions[row] for row in rows], method, [str(labels[row]) for row in rows],
                                      against=against)
@@ -112,17 +109,25 @@ def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], 
     maps: list[np.ndarray | None] = [None] * len(names)
     for row, result in zip(rows, results, strict=True):
         try:
-            if isinstance(result, HitlError):
-                raise result
-            maps[row] = resample(result, pool.size(positions[row]))
-            attributions[row] = result
+            maps[row], attributions[row] = _at_size(result, pool, positions[row])
         except HitlError as error:
             errors[names[row]] = str(error)
-    targets = [(label_id, against) if label_id and against else label_id for label_id in labels]
+    targets = [(own, against) if own and against else own for own in labels]
     return Explanations(pool, item_ids=names, method=method, maps=maps, attributions=attributions, errors=errors,
-                        targets=targets, titles=[
-                            " rather than ".join(name_of(label_id) for label_id in (own, against) if label_id)
-                            for own in labels])
+                        targets=targets, titles=[_title(target, inference) for target in targets])
+
+
+def _title(target: Any, inference: Inference) -> str:
+    """The names of a target and of the label that it is held against."""
+    label_ids = target if isinstance(target, tuple) else () if target is None else (target,)
+    return " rather than ".join(map(inference.taxonomy.name_of, label_ids))
+
+
+def _at_size(result: Attribution | HitlError, pool: Pool, position: int) -> tuple[np.ndarray, Attribution]:
+    """A map at its item's own size, beside the attribution; raises the error that stands in its place."""
+    if isinstance(result, HitlError):
+        raise result
+    return resample(result, pool.size(position)), result
 
 
 def _suggestion(inference: Inference, position: int, prediction: Callable[[int], Prediction | None],

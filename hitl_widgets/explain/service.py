@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,41 +74,34 @@ class Explainer:
 
     def explain_many(self, positions: Sequence[int], method: str, targets: Sequence[str], *,
                      against: str | None = None) -> list[Attribution | HitlError]:
-        """The same for several items, with one target each; an error stands in the place of an item that failed.
+        """Explain several items, with one target each; an error stands in the place of an item that failed.
 
         A map that was computed before is reused as long as the item's content, the model and the way to explain are
         what they were.
         """
         explainer = self._explainer()
-        results: list[Attribution | HitlError | None] = [None] * len(positions)
-        keys: dict[int, Key] = {}
         parts, refused = self._parts([*targets, *([] if against is None else [against])], explainer)
-        for row, (position, target) in enumerate(zip(positions, targets, strict=True)):
-            if error := refused.get(target) or refused.get(against or ""):
-                results[row] = error
-            elif (content := self._content(position)) is not None:
-                keys[row] = _key(explainer, position, content, method, [(label, parts.get(label, ()))
-                                                                        for label in (target, against or "")])
-                results[row] = self._recall(keys[row])
+        keys = [self._key(explainer, position, method, target, against, parts)
+                for position, target in zip(positions, targets, strict=True)]
+        results: list[Attribution | HitlError | None] = [
+            refused.get(target) or refused.get(against or "") or self._recall(key)
+            for target, key in zip(targets, keys, strict=True)]
         missing = [row for row, result in enumerate(results) if result is None]
-        n = explainer.predictor.batch_size
-        # A method that doesn't exist is refused even when nothing is left to be explained.
-        for rows in [missing[start:start + n] for start in range(0, len(missing), n)] or [[]]:
+        for rows in _batches(missing, explainer.predictor.batch_size):
             fresh = explainer.explain_many([positions[row] for row in rows], method=method, parts=parts,
                                            targets=[targets[row] for row in rows], against=[against] * len(rows))
             for row, result in zip(rows, fresh, strict=True):
                 results[row] = result
-                if row in keys and isinstance(result, Attribution):
-                    self._remember(keys[row], result)
-                    self._on_disk.put(keys[row], result)
+                self._keep(keys[row], result)
         return [result for result in results if result is not None]
 
     def check(self, methods: Sequence[str] | None, n: int, *, budget_s: float) -> pd.DataFrame:
         """See `Workbench.check_explanations`."""
         explainer, inference = self._explainer(), self.inference
         positions = np.argsort(inference.pool.draws(inference.seed + 1))[:n]
-        return pd.DataFrame([one.as_row() for one in
-                             check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)])
+        checked = check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
+        frame: pd.DataFrame = pd.DataFrame([one.as_row() for one in checked])
+        return frame
 
     def _explainer(self) -> NetExplainer:
         """The explainer of the model that is adopted now."""
@@ -132,12 +125,31 @@ class Explainer:
                 refused[label] = error
         return parts, refused
 
-    def _recall(self, key: Key) -> Attribution | None:
+    def _key(self, explainer: NetExplainer, position: int, method: str, target: str, against: str | None,
+             parts: Mapping[str, Sequence[str]]) -> Key | None:
+        """What a map follows from: model, item and its content, method, each label and its parts, and the recipe.
+
+        None where the content isn't known, so that the map can't be kept.
+        """
+        if (content := self._content(position)) is None:
+            return None
+        predictor, other = explainer.predictor, against or ""
+        return (predictor.version, str(predictor.pool.ids[position]), content.partition(" ")[0], method,
+                target, " ".join(parts.get(target, ())), other, " ".join(parts.get(other, ())), predictor.recipe)
+
+    def _recall(self, key: Key | None) -> Attribution | None:
+        if key is None:
+            return None
         with self._lock:
             kept = self._kept.get(key)
         if kept is None and (kept := self._on_disk.get(key)) is not None:
             self._remember(key, kept)
         return kept
+
+    def _keep(self, key: Key | None, result: Attribution | HitlError) -> None:
+        if key is not None and isinstance(result, Attribution):
+            self._remember(key, result)
+            self._on_disk.put(key, result)
 
     def _remember(self, key: Key, attribution: Attribution) -> None:
         with self._lock:
@@ -146,9 +158,6 @@ class Explainer:
                 self._kept.popitem(last=False)
 
 
-def _key(explainer: NetExplainer, position: int, content: str, method: str,
-         labels: Sequence[tuple[str, Sequence[str]]]) -> Key:
-    """What a map follows from: model, item and its content, method, each label and its parts, and the recipe."""
-    predictor = explainer.predictor
-    return (predictor.version, str(predictor.pool.ids[position]), content.partition(" ")[0], method,
-            *(text for label, parts in labels for text in (label, " ".join(parts))), predictor.recipe)
+def _batches(rows: list[int], n: int) -> list[list[int]]:
+    """The rows, at most n at a time; without any, one empty batch, so that the method is checked all the same."""
+    return [rows[start:start + n] for start in range(0, len(rows), n)] or [[]]

@@ -18,9 +18,10 @@ from torch import nn
 from ..errors import BadInput, ImageError, ModelError
 from ..items.pool import Pool
 from .head import n_outputs, with_outputs
-from .nets import empty, holds_kmeans_net, kmeans_net
-from .predict import NetPredictor, load_weights, private_copy, sample_images, small_cnn
+from .nets import empty, holds_kmeans_net, kmeans_net, small_cnn
+from .predict import NetPredictor, private_copy, sample_images
 from .preprocess import Preprocess, Probed, as_preprocess
+from .weights import load_weights
 
 # A frozen backbone is fitted to this many items, drawn by chance.
 N_FITTED = 1_000

@@ -1,7 +1,7 @@
-"""Which layer gives the labels' outputs, and how does a net get others when the taxonomy changes under it?
+"""The last layer of a net: finding it, and giving it other outputs when the taxonomy changes.
 
-`find_head` finds the last layer, whose input is an item's embedding; `with_outputs` gives it other outputs, of which
-`folded` makes one out of several.
+`find_head` finds the layer, whose input is an item's embedding; `with_outputs` changes its outputs, and `merged_row`
+makes one of several.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from ..errors import ModelError
 
 _HEADS = (nn.Linear, nn.Conv2d)
-# How much the fit of a folded row is held back, as a share of what the items weigh.
+# Ridge penalty of the fit of a merged row, as a share of the mean square of the embeddings.
 RIDGE = 1e-3
-# How a person names the layer that isn't found.
+# How a person names the layer where it isn't found.
 NAME_IT = "Name it: hw.Workbench(..., head='fc'), a name of net.named_modules()"
 
 
 def n_outputs(net: nn.Module, *, name: str | None = None) -> int | None:
-    """How many outputs the last linear or convolutional layer has, or the named one; None where there is no such."""
+    """Count the outputs of the last linear or convolutional layer, or of the named one; None where there is none."""
     heads = [layer for layer in ([_named(net, name)] if name else net.modules()) if isinstance(layer, _HEADS)]
     return _width(heads[-1]) if heads else None
 
@@ -32,8 +32,12 @@ def find_head(net: nn.Module, n_outputs: int, *, name: str | None = None) -> tup
 
     Parameters
     ----------
-    n_outputs : of the net
-    name : of the layer, among ``net.named_modules()``; None takes the last `nn.Linear` with so many outputs
+    net : torch.nn.Module
+        It isn't changed.
+    n_outputs : int
+        Of the net.
+    name : str or None
+        Of the layer, among ``net.named_modules()``; None takes the last `nn.Linear` with this many outputs.
 
     Raises
     ------
@@ -42,58 +46,56 @@ def find_head(net: nn.Module, n_outputs: int, *, name: str | None = None) -> tup
     """
     if name is not None:
         return name, _named(net, name)
-    found = [(name, layer) for name, layer in net.named_modules()
-             if isinstance(layer, nn.Linear) and layer.out_features == n_outputs]
-    if not found:
+    fitting = [(name, layer) for name, layer in net.named_modules()
+               if isinstance(layer, nn.Linear) and layer.out_features == n_outputs]
+    if not fitting:
         raise ModelError(f"the net has no nn.Linear with {n_outputs} outputs, whose input would be an item's "
                          f"embedding. {NAME_IT}, whose input is to be taken.")
-    return found[-1]
+    return fitting[-1]
 
 
 def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray | None = None, seed: int = 0,
-                 name: str | None = None, seen: np.ndarray | None = None) -> nn.Module:
-    """The same net with another number of outputs; it is changed in place and given back.
+                 name: str | None = None, embeddings: np.ndarray | None = None) -> nn.Module:
+    """The same net with another number of outputs; it is changed in place, and returned.
 
     Parameters
     ----------
-    n_outputs, old : how many outputs it shall have, and has
-    rows : shape (old, n_outputs): how the old outputs add up to the new ones, as `Lineage.columns` says. A new output
-        that one old one became keeps its row, one that several became gets the row whose probability is nearest to the
-        sum of theirs (`folded`), any other starts from fresh weights; None makes all of them fresh
-    seed : of the fresh weights; torch's own generator is left as it was
-    name : of the last layer; None takes the last linear or convolutional one with `old` outputs
-    seen : embeddings of some items, shape (n, n_features), by which `folded` chooses
+    net : torch.nn.Module
+        It gets a new last layer.
+    n_outputs, old : int
+        How many outputs it shall have, and has.
+    rows : ndarray or None
+        Shape (old, n_outputs): how the old outputs add up to the new ones, as `Lineage.columns` gives it. A new output
+        that one old one became keeps its row, one that several became gets their `merged_row`, any other starts from
+        fresh weights; None makes all of them fresh.
+    seed : int
+        Of the fresh weights; torch's own generator is left as it was.
+    name : str or None
+        Of the last layer; None takes the last linear or convolutional one with `old` outputs.
+    embeddings : ndarray or None
+        Of some items, shape (n, n_features), to which merged rows are fitted.
 
     Raises
     ------
     ModelError
         When no last layer with `old` outputs is found.
     """
-    found = [(place, layer) for place, layer in ([(name, _named(net, name))] if name else net.named_modules())
-             if isinstance(layer, _HEADS) and _width(layer) == old]
-    if not found:
+    fitting = [(place, layer) for place, layer in ([(name, _named(net, name))] if name else net.named_modules())
+               if isinstance(layer, _HEADS) and _width(layer) == old]
+    if not fitting:
         raise ModelError(f"no {'layer' if name is None else f'nn.Linear or nn.Conv2d {name!r}'} with {old} outputs was "
                          f"found that could be given {n_outputs}. {NAME_IT}; or pass a net with {n_outputs} outputs, "
                          "one per label, whose last layer is an nn.Linear or nn.Conv2d.")
-    place, head = found[-1]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        bias = head.bias is not None
-        fresh: nn.Linear | nn.Conv2d
-        if isinstance(head, nn.Linear):
-            fresh = nn.Linear(head.in_features, n_outputs, bias=bias)
-        else:
-            fresh = nn.Conv2d(head.in_channels, n_outputs, head.kernel_size, head.stride,  # type: ignore[arg-type]
-                              head.padding, head.dilation, head.groups, bias)  # type: ignore[arg-type]
-    fresh = fresh.to(head.weight.device, head.weight.dtype)
+    place, head = fitting[-1]
+    fresh = _fresh(head, n_outputs, seed=seed)
     if rows is not None:
         with torch.no_grad():
             for column in range(n_outputs):
                 # A whole share means carried over; part of one means a split's child, which starts afresh.
                 whole = np.flatnonzero(rows[:, column] == 1).tolist()
                 if whole:
-                    weight, offset = folded(head.weight[whole], None if head.bias is None else head.bias[whole], seen)
-                    fresh.weight[column] = weight
+                    bias = None if head.bias is None else head.bias[whole]
+                    fresh.weight[column], offset = merged_row(head.weight[whole], bias, embeddings)
                     if fresh.bias is not None:
                         fresh.bias[column] = offset
     parent = net.get_submodule(place.rpartition(".")[0])
@@ -101,36 +103,58 @@ def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray |
     return net
 
 
-def folded(weights: Tensor, biases: Tensor | None, seen: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
-    """One row of a last layer in the place of several: its logit is as near as can be to the logarithm of the sum of
-    their exponentials, so that its probability is near to the sum of theirs. (weight, bias) come back.
+def _fresh(head: nn.Linear | nn.Conv2d, n_outputs: int, *, seed: int) -> nn.Linear | nn.Conv2d:
+    """A layer like this one, with another number of outputs and fresh weights."""
+    fresh: nn.Linear | nn.Conv2d
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if isinstance(head, nn.Linear):
+            fresh = nn.Linear(head.in_features, n_outputs, bias=head.bias is not None)
+        else:
+            fresh = nn.Conv2d(head.in_channels, n_outputs, head.kernel_size, head.stride,  # type: ignore[arg-type]
+                              head.padding, head.dilation, head.groups,  # type: ignore[arg-type]
+                              head.bias is not None)
+    return fresh.to(head.weight.device, head.weight.dtype)
 
-    Without items, the rows' mean, and the logarithm of their number on the bias: exact where the old logits agree. With
-    items, least squares from there, which takes a mean error of 0.19 in probability to 0.01 (docs/benchmarks.md).
+
+def merged_row(weights: Tensor, biases: Tensor | None, embeddings: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
+    """One row of a last layer in the place of several, whose probability approximates the sum of theirs.
+
+    Its logit approximates the log-sum-exp of theirs. Without items, it is the rows' mean, with the logarithm of their
+    number on the bias: exact where the old logits agree. With items, least squares from there, which reduces a mean
+    error of 0.19 in probability to 0.01 (docs/benchmarks.md).
 
     Parameters
     ----------
-    weights, biases : of the rows that become one, shapes (n_rows, n_features, ...) and (n_rows,)
-    seen : what the layer reads of some items, shape (n, n_features); rows of NaN are left out. Rows of another width,
-        such as a convolution's, are as if there were none
+    weights, biases : Tensor
+        Of the rows that become one, shapes (n_rows, n_features, ...) and (n_rows,).
+    embeddings : ndarray or None
+        Inputs of the layer for some items, shape (n, n_features); rows of NaN are left out. Not used where their width
+        is another one, as for a convolution.
+
+    Returns
+    -------
+    tuple of Tensor
+        (weight, bias) of the new row.
     """
     flat = weights.detach().double().flatten(1)
     old = torch.zeros(len(flat), dtype=torch.float64) if biases is None else biases.detach().double().cpu()
     weight, offset = flat.mean(dim=0).cpu(), old.mean() + math.log(len(flat))
-    if len(flat) > 1 and seen is not None and seen.shape[1:] == flat.shape[1:]:
-        read = torch.from_numpy(seen[~np.isnan(seen).any(axis=1)]).double()
-        reads = torch.cat([read, torch.ones(len(read), 0 if biases is None else 1)], dim=1)
-        short = torch.logsumexp(read @ flat.cpu().T + old, dim=1) - (read @ weight + (0 if biases is None else offset))
-        square = reads.T @ reads
-        if len(read) and bool(square.trace() > 0):
+    if len(flat) > 1 and embeddings is not None and embeddings.shape[1:] == flat.shape[1:]:
+        inputs = torch.from_numpy(embeddings[~np.isnan(embeddings).any(axis=1)]).double()
+        extended = torch.cat([inputs, torch.ones(len(inputs), 0 if biases is None else 1)], dim=1)
+        missing = torch.logsumexp(inputs @ flat.cpu().T + old, dim=1) \
+            - (inputs @ weight + (0 if biases is None else offset))
+        square = extended.T @ extended
+        if len(inputs) and bool(square.trace() > 0):
             ridge = RIDGE * square.trace() / len(square) * torch.eye(len(square), dtype=torch.float64)
-            more = torch.linalg.solve(square + ridge, reads.T @ short)
+            more = torch.linalg.solve(square + ridge, extended.T @ missing)
             weight, offset = weight + more[:flat.shape[1]], offset + more[flat.shape[1]:].sum()
     return weight.reshape(weights.shape[1:]).to(weights), offset.to(weights)
 
 
 def _named(net: nn.Module, name: str) -> nn.Module:
-    layers = dict(net.named_modules())
+    layers: dict[str, nn.Module] = dict(net.named_modules())
     if not name or name not in layers:
         last = [layer for layer in layers if layer][-8:]
         raise ModelError(f"the net has no layer {name!r}; its last ones are {', '.join(last) or 'none'}. {NAME_IT}.")

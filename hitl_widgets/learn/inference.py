@@ -217,8 +217,10 @@ class Inference:
         return stored.get(positions) if n is None else stored.some(n)
 
     def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Descriptions of some items: the model's embedding, where there is one, beside the components of the pixels
-        and of their edges (`hitl_widgets.items.features`).
+        """Descriptions of some items by numbers, for clustering and for small classifiers.
+
+        The model's embedding, where there is one, beside the components of the pixels and of their edges
+        (`hitl_widgets.items.features`).
 
         Returns
         -------
@@ -231,8 +233,13 @@ class Inference:
         return features(*blocks)
 
     def pixels(self, positions: Sequence[int] | np.ndarray, *, edges: bool = False) -> np.ndarray:
-        """Components of some items' pixels, no model needed: float32, shape (n, at most 50); or of their edges, at
-        most 100. NaN where an item can't be read."""
+        """Components of some items' pixels, or of their edges; no model is needed.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, at most 50), of edges (n, at most 100)
+            NaN where an item can't be read.
+        """
         with self._lock:
             if edges not in self._pixels:
                 self._pixels[edges] = Pixels(self.pool, n=OF_EDGES if edges else COMPONENTS, edges=edges,

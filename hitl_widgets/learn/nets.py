@@ -212,3 +212,35 @@ def patches(views: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     filters = middles @ whiten
     filters -= filters.mean(axis=1, keepdims=True)
     return filters.reshape(N_FILTERS, channels, SIDE, SIDE).astype(np.float32)
+
+
+def small_cnn(n_labels: int, *, channels: int = 1, size: int | tuple[int, int] = 28, seed: int = 0) -> nn.Module:
+    """The workbench's own net, for pools that come without one: a few convolutions, for views of 28 to 128 pixels.
+
+    Parameters
+    ----------
+    n_labels : int
+        Number of outputs.
+    channels : int
+        Of the view, 1 or 3.
+    size : int or tuple of int
+        Of the view; decides how often it is halved: the last maps are about 7 pixels wide.
+    seed : int
+        Of the first weights; torch's own generator is left as it was.
+    """
+    side = min(size) if isinstance(size, Sequence) else size
+    halvings = max(1, round(math.log2(max(side, 14) / 7)))
+    stride = 2 if halvings > 2 else 1  # at full size, a larger view would cost more than it tells
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layers = _stage(channels, 16, stride=stride)
+        width = 16
+        for _ in range(halvings - stride + 1):
+            layers += [nn.MaxPool2d(2), *_stage(width, min(64, 2 * width))]
+            width = min(64, 2 * width)
+        return nn.Sequential(*layers, *_stage(width, width), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                             nn.Linear(width, n_labels))
+
+
+def _stage(channels: int, width: int, *, stride: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]

@@ -1,37 +1,33 @@
-"""What does the model say of an item, and which model is it?
+"""Predictions of a net for the items of a pool: probabilities, logits and embeddings.
 
-A `NetPredictor` holds a private copy of a net, and one lock that whoever uses that copy must hold. Read it first,
-then `weights_version`, which gives a model its name.
+A `NetPredictor` holds a private copy of a net, and one lock that whoever uses that copy must hold. `read_logits` finds
+the logits in whatever a net returns.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
-import math
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from ..errors import BadInput, ImageError, ModelError
 from ..records import new_id
-from ..storage.files import write_whole
 from .head import NAME_IT, find_head
 from .preprocess import Preprocess, Probed, as_preprocess
+from .weights import weights_version
 
 
 class Images(Protocol):
-    """What is asked of a pool: its items as uint8 arrays (H, W) or (H, W, 3), and their ids."""
+    """The part of a pool that a predictor needs: items as uint8 arrays (H, W) or (H, W, 3), and their ids."""
 
     @property
     def ids(self) -> Any:
@@ -48,32 +44,43 @@ class Images(Protocol):
 
 
 class NetPredictor:
-    """Says what a net thinks of a pool's items (`records.Predictor`).
+    """Predicts the items of a pool with a net (`records.Predictor`).
 
     It works on a private copy of the net, in evaluation mode: the net that was passed in is never changed. Several
-    threads may ask at once; the lock is held for one batch at a time, so that a single item needn't wait long.
+    threads may use it at once; the lock is held for one batch at a time, so that a single item needn't wait long.
 
     Parameters
     ----------
-    net : gives logits, shape (n, n_labels), or an output with `.logits`
-    pool : where the items are
-    label_ids : of the net's outputs, in order
-    preprocess : a `Preprocess`, any callable from an item to a tensor, or None for one that fits
-    device : "auto" (cuda, mps or cpu, the first there is), or a device's name
-    batch_size : items a forward; fewer are taken when they don't fit into memory
-    head : name of the net's last layer; None finds the last linear one. Its input is an item's embedding
+    net : torch.nn.Module
+        Gives logits, shape (n, n_labels), or an output with `.logits`.
+    pool : Images
+        The items.
+    label_ids : sequence of str
+        Of the net's outputs, in their order.
+    preprocess : Preprocess, callable or None
+        From an item to the net's view of it; None finds one that fits.
+    device : str
+        "auto" (cuda, mps or cpu, the first there is), or a device's name.
+    batch_size : int
+        Items in one pass; fewer are taken when they don't fit into memory.
+    head : str or None
+        Name of the net's last layer, whose input is an item's embedding; None finds the last linear one.
+
+    Attributes
+    ----------
+    version : str
+        The `weights_version` of the net.
+    head : str or None
+        Name of the last layer; None where it has to be named.
+    unreadable : dict of int to str
+        Position -> why, for each item that couldn't be read so far.
+    lock : threading.RLock
+        To be held by whoever runs or hooks `net`.
 
     Raises
     ------
     ModelError
         If the net can't be copied, takes no usual view of the items, or has no layer of that name.
-
-    Attributes
-    ----------
-    version : what `weights_version` says of the net
-    head : name of the last layer, or None where it has to be named
-    unreadable : position -> why, for each item that couldn't be read so far
-    lock : to be held by whoever runs or hooks `net`
     """
 
     def __init__(self, net: nn.Module, pool: Images, label_ids: Sequence[str], *,
@@ -94,10 +101,12 @@ class NetPredictor:
 
     @cached_property
     def recipe(self) -> str:
-        """What the model's answers follow from beside weights and items: the net's build, its view of an item, and the
-        version of this package. What was stored under another recipe is computed again."""
+        """A digest of what predictions follow from beside weights and items: build, preprocessing, package version.
+
+        What was stored under another recipe is computed again.
+        """
         view = repr(self.preprocess)
-        if isinstance(self.preprocess, Probed):  # a function may change and keep its name: what it does tells
+        if isinstance(self.preprocess, Probed):  # a function may change and keep its name, so its output counts
             pattern = (np.arange(64 * 64 * 3) * 40_503 // 7 % 256).astype(np.uint8).reshape(64, 64, 3)
             try:
                 view += self.preprocess(pattern).numpy().tobytes().hex()
@@ -118,7 +127,12 @@ class NetPredictor:
         return other
 
     def predict(self, positions: Sequence[int]) -> np.ndarray:
-        """Probabilities, float32, shape (len(positions), n_labels); a row of NaN where an item can't be read.
+        """Probabilities of the items at some positions.
+
+        Returns
+        -------
+        ndarray of float32, shape (len(positions), n_labels)
+            Rows sum to 1; a row of NaN where an item can't be read.
 
         Raises
         ------
@@ -129,14 +143,17 @@ class NetPredictor:
         return self._each(positions, lambda views: self.logits(views).softmax(dim=1), len(self.label_ids))
 
     def embed(self, positions: Sequence[int]) -> np.ndarray:
-        """What the last layer reads of each item: float32, shape (len(positions), n_features), NaN rows as above.
+        """Embeddings of the items at some positions: the input of the last layer, averaged over places or tokens.
 
-        What has places or tokens is averaged over them.
+        Returns
+        -------
+        ndarray of float32, shape (len(positions), n_features)
+            A row of NaN where an item can't be read.
 
         Raises
         ------
         ModelError
-            As `predict` does, and if the last layer isn't known; the message says how to name it.
+            As for `predict`, and if the last layer isn't known; the message says how to name it.
         """
         head, _ = find_head(self.net, len(self.label_ids), name=self.head)
         probs, features = self.predict_and_embed(positions)
@@ -146,7 +163,7 @@ class NetPredictor:
         return features
 
     def predict_and_embed(self, positions: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Both in one pass through the net; where the last layer isn't known, embeddings without columns."""
+        """Predict and embed in one pass; where the last layer isn't known, the embeddings have no columns."""
         both = self._each(positions, lambda views: torch.cat(self._with_features(views), dim=1), len(self.label_ids))
         return both[:, :len(self.label_ids)], both[:, len(self.label_ids):]
 
@@ -163,9 +180,9 @@ class NetPredictor:
             raise ModelError(f"item {str(self.pool.ids[position])!r}: {error}") from error
 
     def logits(self, views: Tensor) -> Tensor:
-        """The net's logits for a batch of views, float32, shape (n, n_labels), checked. Hold `lock`.
+        """The net's logits for a batch of views, float32, shape (n, n_labels), checked.
 
-        Gradients flow when the caller lets them.
+        Hold `lock`. Gradients flow when the caller lets them.
         """
         # A clone, since a net may write into its input, which torch refuses where gradients begin.
         output = self.net(views.to(self.device, self._dtype).clone())
@@ -176,81 +193,81 @@ class NetPredictor:
         return logits
 
     def _with_features(self, views: Tensor) -> list[Tensor]:
-        """Probabilities, and a vector of what the head read on the way, if it was called with a row an item."""
+        """Probabilities, and the input of the head as a vector each, if it was called with a row an item."""
         if self.head is None:
             return [self.logits(views).softmax(dim=1)]
-        read: list[Tensor] = []
+        inputs: list[Tensor] = []
 
-        def keep(layer: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        def keep(layer: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
             # A clone, since what follows may write into it.
-            read.append(next(value for value in (*given, *named.values()) if isinstance(value, Tensor)).clone())
+            inputs.append(next(value for value in (*positional, *named.values()) if isinstance(value, Tensor)).clone())
         hook = self.net.get_submodule(self.head).register_forward_pre_hook(keep, with_kwargs=True)
         try:
             probs = self.logits(views).softmax(dim=1)
         finally:
             hook.remove()
-        return [probs, pooled(read[-1].float())] if read and len(read[-1]) == len(views) else [probs]
+        return [probs, pooled(inputs[-1].float())] if inputs and len(inputs[-1]) == len(views) else [probs]
 
-    def _each(self, positions: Sequence[int], ask: Callable[[Tensor], Tensor], width: int) -> np.ndarray:
-        """The answers for all positions, a row each, batch after batch."""
-        answers: list[tuple[list[int], np.ndarray]] = []
+    def _each(self, positions: Sequence[int], forward: Callable[[Tensor], Tensor], width: int) -> np.ndarray:
+        """The results for all positions, a row each, batch after batch."""
+        batches: list[tuple[list[int], np.ndarray]] = []
         for start in range(0, len(positions), self.batch_size):
             views: dict[int, Tensor] = {}
             for row, position in enumerate(positions[start:start + self.batch_size], start):
                 with suppress(ImageError):
                     views[row] = self.view(position)[0]
             if views:
-                answers.append((list(views), self._ask(list(views.values()), [positions[row] for row in views], ask)))
-        table = np.full((len(positions), answers[0][1].shape[1] if answers else width), np.nan, dtype=np.float32)
-        for rows, got in answers:
-            table[rows] = got
+                batches.append((list(views), self._forward(list(views.values()), [positions[row] for row in views],
+                                                           forward)))
+        table = np.full((len(positions), batches[0][1].shape[1] if batches else width), np.nan, dtype=np.float32)
+        for rows, results in batches:
+            table[rows] = results
         return table
 
-    def _ask(self, views: list[Tensor], positions: Sequence[int], ask: Callable[[Tensor], Tensor]) -> np.ndarray:
+    def _forward(self, views: list[Tensor], positions: Sequence[int],
+                 forward: Callable[[Tensor], Tensor]) -> np.ndarray:
         """One forward; a batch that fails is halved, until it fits into memory or the broken item is found."""
         try:
             # Not inference_mode: what a net caches under it can't be used for gradients later.
             with self.lock, torch.no_grad():
-                return ask(torch.stack(views)).cpu().numpy()
+                results: np.ndarray = forward(torch.stack(views)).cpu().numpy()
+                return results
         except Exception as error:  # a user's net, which may raise anything
             if len(views) == 1:
                 raise self.failure(error, positions[0], views[0]) from error
         middle = len(views) // 2
-        return np.concatenate([self._ask(views[:middle], positions[:middle], ask),
-                               self._ask(views[middle:], positions[middle:], ask)])
+        return np.concatenate([self._forward(views[:middle], positions[:middle], forward),
+                               self._forward(views[middle:], positions[middle:], forward)])
 
     def failure(self, error: Exception, position: int, view: Tensor) -> ModelError:
         """The error to raise when the net failed on an item."""
-        said = str(error) if isinstance(error, ModelError) else \
+        reason = str(error) if isinstance(error, ModelError) else \
             f"the net raised {type(error).__name__} on a view of shape {tuple(view.shape)}: {error}. " \
             "Does preprocess give what the net was made for?"
-        return ModelError(f"item {str(self.pool.ids[position])!r}: {said}")
+        return ModelError(f"item {str(self.pool.ids[position])!r}: {reason}")
 
 
 def read_logits(output: Any, n_items: int, n_labels: int | None = None) -> Tensor:
     """The logits in a net's output, float32, shape (n_items, n_labels).
 
-    Taken from a tensor, from `.logits`, from a mapping with "logits", or from the first of a tuple. Of a net that
-    ends in a softmax, the logarithm serves as logits.
+    Taken from a tensor, from `.logits`, from a mapping with "logits", or from the first of a tuple. For a net that ends
+    in a softmax, the logarithm serves as logits.
 
     Parameters
     ----------
-    n_labels : what is expected; None takes what comes
+    output : tensor, object, mapping or tuple
+        What the net returned.
+    n_items : int
+        Items in the batch.
+    n_labels : int or None
+        How many columns are expected; None takes any number.
 
     Raises
     ------
     ModelError
         If there is no such tensor in it.
     """
-    logits = output
-    if not isinstance(logits, Tensor):
-        logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
-        if logits is None and isinstance(output, (tuple, list)) and output:
-            logits = output[0]
-    if not isinstance(logits, Tensor):
-        raise ModelError(f"the net gave {type(output).__name__}; a tensor of logits, or an output with .logits, is "
-                         "expected. Wrap the net in a module that returns them.")
-    logits = logits.float()
+    logits = _tensor_of(output).float()
     if logits.ndim > 2 and logits.shape[2:].numel() == 1:
         logits = logits.flatten(1)
     if logits.ndim != 2 or logits.shape[0] != n_items:
@@ -260,14 +277,28 @@ def read_logits(output: Any, n_items: int, n_labels: int | None = None) -> Tenso
         raise ModelError(f"the net gives {logits.shape[1]} outputs an item, but the taxonomy has {n_labels} labels. "
                          f"Give the net a last layer with {n_labels} outputs, or pass a taxonomy with "
                          f"{logits.shape[1]} labels, in the order of the outputs.")
-    values = logits.detach()
-    if logits.shape[1] > 1 and bool((values >= 0).all()) and bool(((values.sum(dim=1) - 1).abs() < 1e-4).all()):
-        return logits.clamp_min(1e-12).log()
+    return logits.clamp_min(1e-12).log() if _are_probabilities(logits.detach()) else logits
+
+
+def _tensor_of(output: Any) -> Tensor:
+    """The tensor of logits in a net's output, of whatever shape; ModelError where there is none."""
+    logits = output
+    if not isinstance(logits, Tensor):
+        logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+        if logits is None and isinstance(output, (tuple, list)) and output:
+            logits = output[0]
+    if not isinstance(logits, Tensor):
+        raise ModelError(f"the net gave {type(output).__name__}; a tensor of logits, or an output with .logits, is "
+                         "expected. Wrap the net in a module that returns them.")
     return logits
 
 
+def _are_probabilities(values: Tensor) -> bool:
+    return values.shape[1] > 1 and bool((values >= 0).all()) and bool(((values.sum(dim=1) - 1).abs() < 1e-4).all())
+
+
 def pooled(features: Tensor) -> Tensor:
-    """One vector an item: a map (n, C, h, w) is averaged over its places, a sequence (n, tokens, d) over its tokens."""
+    """One vector for each item: a map (n, C, h, w) averaged over its places, a sequence (n, tokens, d) over tokens."""
     if features.ndim == 4:
         return features.mean(dim=(2, 3))
     return features.reshape(len(features), -1, features.shape[-1]).mean(dim=1)
@@ -295,7 +326,13 @@ def private_copy(net: nn.Module) -> nn.Module:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" gives cuda, mps or cpu, the first there is. BadInput when it isn't there."""
+    """The device of that name; "auto" gives cuda, mps or cpu, the first there is.
+
+    Raises
+    ------
+    BadInput
+        When this machine has no such device.
+    """
     there = ["cpu", *(["mps"] if torch.backends.mps.is_available() else []),
              *(["cuda"] if torch.cuda.is_available() else [])]
     if name == "auto":
@@ -310,7 +347,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def sample_images(pool: Images, *, n: int = 5) -> list[np.ndarray]:
-    """A few of the pool's readable items, spread over it."""
+    """Up to n of the pool's readable items, spread over it."""
     images: list[np.ndarray] = []
     for position in np.unique(np.linspace(0, len(pool) - 1, min(4 * n, len(pool))).astype(int)):
         try:
@@ -320,87 +357,3 @@ def sample_images(pool: Images, *, n: int = 5) -> list[np.ndarray]:
         if len(images) == n:
             break
     return images
-
-
-def weights_version(net: nn.Module) -> str:
-    """A net's name: 16 hexadecimal digits that follow from its weights alone (names, types, shapes and bytes)."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name, tensor in _weights(net):
-        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        if tensor.numel():
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def _weights(net: nn.Module) -> Iterable[tuple[str, Tensor]]:
-    if not isinstance(net, nn.Module):
-        raise ModelError(f"model is {type(net).__name__}; a torch.nn.Module that gives logits is expected.")
-    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in net.parameters()):
-        raise ModelError("the net has lazy layers without weights yet. Run it once on an item, then pass it.")
-    return sorted((name, value) for name, value in net.state_dict().items() if isinstance(value, Tensor))
-
-
-def save_weights(net: nn.Module, path: str | Path, *, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a net's weights as safetensors, whole or not at all."""
-    with write_whole(Path(path)) as part:
-        safetensors.torch.save_model(net, str(part), metadata=dict(metadata or {}))
-
-
-def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
-    """A copy of the net with the weights that `save_weights` wrote; the net itself isn't changed.
-
-    Raises
-    ------
-    ModelError
-        If the file can't be read, or holds other weights than the net has; the message names them.
-    """
-    try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            there = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelError(f"the weights in {Path(path).name} can't be read: {error}. Adopt another version, or "
-                         "train again: no label is lost.") from error
-    wanted = {name: tuple(tensor.shape) for name, tensor in _weights(net)}
-    differing = [f"{name} is {there[name]} in the file and {wanted[name]} in the net"
-                 for name in sorted(there.keys() & wanted.keys()) if there[name] != wanted[name]]
-    differing += [f"{name} is only in the file" for name in sorted(there.keys() - wanted.keys())]
-    twin = copy.deepcopy(net)
-    if not differing:
-        try:
-            missing, _ = safetensors.torch.load_model(twin, str(path), strict=False)
-        except RuntimeError as error:
-            raise ModelError(f"the weights in {Path(path).name} don't fit the net: {error}") from error
-        differing = [f"{name} is only in the net" for name in sorted(missing)]
-    if differing:
-        more = f", and {len(differing) - 5} more" if len(differing) > 5 else ""
-        raise ModelError(f"the weights in {Path(path).name} are of another net: {'; '.join(differing[:5])}{more}. "
-                         "Pass the model that this project was begun with.")
-    return twin
-
-
-def small_cnn(n_labels: int, *, channels: int = 1, size: int | tuple[int, int] = 28, seed: int = 0) -> nn.Module:
-    """The workbench's own net, for pools that come without one: a few convolutions, for views of 28 to 128 pixels.
-
-    Parameters
-    ----------
-    n_labels : number of outputs
-    channels : of the view, 1 or 3
-    size : of the view, which decides how often it is halved: the last maps are about 7 pixels wide
-    seed : of the first weights; torch's own generator is left as it was
-    """
-    side = min(size) if isinstance(size, Sequence) else size
-    halvings = max(1, round(math.log2(max(side, 14) / 7)))
-    stride = 2 if halvings > 2 else 1  # at full size, a larger view would cost more than it tells
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        layers = _stage(channels, 16, stride=stride)
-        width = 16
-        for _ in range(halvings - stride + 1):
-            layers += [nn.MaxPool2d(2), *_stage(width, min(64, 2 * width))]
-            width = min(64, 2 * width)
-        return nn.Sequential(*layers, *_stage(width, width), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-                             nn.Linear(width, n_labels))
-
-
-def _stage(given: int, width: int, *, stride: int = 1) -> list[nn.Module]:
-    return [nn.Conv2d(given, width, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]

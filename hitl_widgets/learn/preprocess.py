@@ -1,12 +1,12 @@
-"""What does the net see of an item, and where on the item does it lie?
+"""Preprocessing with its geometry: from an item to the net's view of it, and from places on the view back to the item.
 
-A `Preprocess` turns an item into the net's view of it and knows the way back. Read `Preprocess` and then
-`as_preprocess`, which takes in anybody's own callable and finds its geometry out.
+Read `Preprocess` and then `as_preprocess`, which accepts a person's own callable and finds out its geometry.
 """
 
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,11 +33,20 @@ class Preprocess:
 
     Parameters
     ----------
-    size : (height, width) of the view in pixels, or one number for both
-    fit : what gives when the shapes differ: "stretch" the item, "crop" what overhangs, or "pad" what is missing
-        (with the mean, or black without one)
-    mean, std : one number, or one for each channel, after division by 255; none are subtracted when None
-    channels : 1 (grey) or 3 (RGB); None leaves each item as it is
+    size : int or tuple of int
+        (height, width) of the view in pixels, or one number for both.
+    fit : str
+        What is done where the shapes differ: "stretch" the item, "crop" what overhangs, or "pad" what is missing (with
+        the mean, or black without one).
+    mean, std : float or tuple of float, optional
+        One number, or one for each channel, after division by 255; not applied when None.
+    channels : int or None
+        1 (grey) or 3 (RGB); None leaves each item as it is.
+
+    Raises
+    ------
+    BadInput
+        When an argument can't be used.
 
     Examples
     --------
@@ -65,13 +74,13 @@ class Preprocess:
             object.__setattr__(self, name, self._numbers(name))
 
     def _numbers(self, name: str) -> tuple[float, ...] | None:
-        given = getattr(self, name)
-        if given is None:
+        value = getattr(self, name)
+        if value is None:
             return None
-        numbers = tuple(float(number) for number in np.atleast_1d(np.asarray(given, dtype=np.float64)))
+        numbers = tuple(float(number) for number in np.atleast_1d(np.asarray(value, dtype=np.float64)))
         fits = (1, 3) if self.channels is None else (1, self.channels)
         if len(numbers) not in fits or not all(map(math.isfinite, numbers)) or (name == "std" and min(numbers) <= 0):
-            raise BadInput(f"{name} {given!r} can't be used: {' or '.join(map(str, fits))} finite number(s) are "
+            raise BadInput(f"{name} {value!r} can't be used: {' or '.join(map(str, fits))} finite number(s) are "
                            "expected, and a std above 0.")
         return numbers
 
@@ -83,11 +92,11 @@ class Preprocess:
 
     @property
     def maps_back(self) -> bool:
-        """True: what is found on the view can be shown on the item."""
+        """True: a map on the view can be shown on the item."""
         return True
 
     def __call__(self, image: np.ndarray) -> Tensor:
-        """The view of an item: float32, shape (channels, height, width). `image` is uint8, (H, W) or (H, W, 3)."""
+        """The view of an item, uint8, (H, W) or (H, W, 3): float32, shape (channels, height, width)."""
         picture = Image.fromarray(np.ascontiguousarray(image))
         if self.channels is not None:
             picture = picture.convert("L" if self.channels == 1 else "RGB")
@@ -127,13 +136,15 @@ class Preprocess:
 
 
 class Probed:
-    """Anybody's own preprocessing, with its geometry found out by showing it patterns.
+    """A person's own preprocessing, with its geometry found out by showing it patterns.
 
     Parameters
     ----------
-    function : takes an item, as a uint8 array (H, W[, 3]) or as a PIL image, and gives the net's view of it: a
-        tensor or array (C, h, w), also as a batch of one, or a mapping with `pixel_values`
-    colour : whether the items are RGB
+    function : callable
+        Takes an item, as a uint8 array (H, W[, 3]) or as a PIL image, and gives the net's view of it: a tensor or array
+        (C, h, w), also as a batch of one, or a mapping with `pixel_values`.
+    colour : bool
+        Whether the items are RGB.
     """
 
     def __init__(self, function: Callable[[Any], Any], *, colour: bool = True) -> None:
@@ -144,7 +155,7 @@ class Probed:
         self._boxes: dict[tuple[int, int], Box | None] = {}
 
     def __call__(self, image: np.ndarray) -> Tensor:
-        """The view of an item: float32, shape (channels, height, width)."""
+        """The view of an item: float32, shape (channels, height, width); ModelError when the function can't take it."""
         attempts = (image, Image.fromarray(np.ascontiguousarray(image)))
         refusals = []
         for attempt in reversed(attempts) if self._picture_first else attempts:
@@ -164,7 +175,7 @@ class Probed:
 
     @property
     def maps_back(self) -> bool:
-        """False when some item's view was found not to be an upright rectangle of it: show the view itself."""
+        """False when some item's view isn't an upright rectangle of it: show maps on the view itself."""
         return None not in self._boxes.values()
 
     def __repr__(self) -> str:
@@ -176,24 +187,36 @@ def find_box(preprocess: Callable[[np.ndarray], Tensor], height: int, width: int
     """The part of an item that a preprocessing shows, as (x0, y0, x1, y1) in the item's pixels.
 
     Each axis is shown as one period of a wave in four phases, as in structured light: the phase at a pixel of the
-    view tells where on the item it came from, whatever was done to brightness and contrast. Bright squares then prove
-    the answer right.
+    view tells where on the item it came from, whatever was done to brightness and contrast. Bright squares then
+    confirm the result.
+
+    Parameters
+    ----------
+    preprocess : callable
+        From an item to its view.
+    height, width : int
+        Of the item, in pixels.
+    colour : bool
+        Whether items are RGB.
 
     Returns
     -------
-    None when the view isn't an upright rectangle of the item: turned, mirrored, warped or random.
+    tuple of float, or None
+        None when the view isn't an upright rectangle of the item: turned, mirrored, warped or random.
     """
     def show(image: np.ndarray) -> np.ndarray:
         grey = np.round(image).astype(np.uint8)
         view = preprocess(np.repeat(grey[..., None], 3, axis=2) if colour else grey)
-        return view.numpy().astype(np.float64).mean(axis=0)
+        mean: np.ndarray = view.numpy().astype(np.float64).mean(axis=0)
+        return mean
 
     def phasors(wave: np.ndarray) -> np.ndarray:
         shown = [show(np.broadcast_to(127.5 + 120 * np.cos(wave + k * math.pi / 2), (height, width)))
                  for k in range(4)]
         if len({view.shape for view in shown}) > 1:
             return np.zeros((1, 1), complex)
-        return (shown[0] - shown[2]) + 1j * (shown[3] - shown[1])
+        waves: np.ndarray = (shown[0] - shown[2]) + 1j * (shown[3] - shown[1])
+        return waves
 
     columns = phasors(2 * math.pi * (np.arange(width) + 0.5) / width)
     rows = phasors(2 * math.pi * (np.arange(height)[:, None] + 0.5) / height)
@@ -208,21 +231,21 @@ def find_box(preprocess: Callable[[np.ndarray], Tensor], height: int, width: int
 
 
 def _span(phasors: np.ndarray, length: int) -> tuple[float, float] | None:
-    """Which stretch of the item's axis the view's columns cover, from the wave's phase at each pixel."""
+    """The part of the item's axis that the view's columns cover, from the wave's phase at each pixel."""
     strength = np.abs(phasors)
-    seen = strength > 0.5 * strength.max()
-    lines = np.flatnonzero(seen.any(axis=0) & (strength.max() > 0))
+    strong = strength > 0.5 * strength.max()
+    lines = np.flatnonzero(strong.any(axis=0) & (strength.max() > 0))
     if len(lines) < 2 or lines[-1] - lines[0] + 1 != len(lines):
         return None
-    mean = np.array([phasors[seen[:, j], j].sum() for j in lines])
+    mean = np.array([phasors[strong[:, j], j].sum() for j in lines])
     places = np.unwrap(np.angle(mean)) * length / (2 * math.pi)
-    # The outermost pixels of a scaled item average less than the rest, and lean inwards.
+    # The outermost pixels of a scaled item average over less than the others, which moves them inwards.
     inner = slice(1, -1) if len(lines) > 5 else slice(None)
     step, start = np.polyfit(lines[inner] + 0.5, places[inner], 1)
     start -= length * math.floor((start + step * (lines[0] + lines[-1] + 1) / 2) / length)
-    # A pixel of the view and one of the item are as near as anybody can look.
+    # Nothing can be told more exactly than one pixel of the view, or of the item.
     error = np.angle(phasors * np.exp(-2j * math.pi / length * (start + step * (np.arange(phasors.shape[1]) + 0.5))))
-    if step <= 0 or np.quantile(np.abs(error[seen]), 0.98) * length / (2 * math.pi) > max(1.0, step):
+    if step <= 0 or np.quantile(np.abs(error[strong]), 0.98) * length / (2 * math.pi) > max(1.0, step):
         return None
     return float(start), float(start + step * phasors.shape[1])
 
@@ -251,37 +274,47 @@ def _finds_squares(show: Callable[[np.ndarray], np.ndarray], sign: int, box: Box
     return True
 
 
-def as_preprocess(preprocess: Preprocess | Callable[[Any], Any] | None, net: nn.Module | None = None,
+def as_preprocess(preprocess: Preprocess | Probed | Callable[[Any], Any] | None, net: nn.Module | None = None,
                   sample_images: Sequence[np.ndarray] = ()) -> Preprocess | Probed:
-    """A preprocessing with its geometry, whatever was given.
+    """A preprocessing with its geometry, from whatever a person passed.
 
     Parameters
     ----------
-    preprocess : a `Preprocess` stays as it is, a callable is probed, None gives the first view that the net can take:
-        at the items' own size when they agree on one up to 256 pixels, else at 224, else at another usual size
-    net : whose view it is; None when a net is yet to be made for it
-    sample_images : a few of the items
+    preprocess : Preprocess, Probed, callable or None
+        The first two stay as they are, a callable is probed, None gives the first view that the net can take: at the
+        items' own size when they agree on one up to 256 pixels, else at 224, else at another usual size.
+    net : torch.nn.Module or None
+        The net that will see the items; None when it is yet to be made.
+    sample_images : sequence of ndarray
+        A few of the items.
 
     Raises
     ------
+    BadInput
+        If `preprocess` is none of these.
     ModelError
         If the net takes none of the usual views, or the callable can't take the items.
     """
     if isinstance(preprocess, (Preprocess, Probed)):
         return preprocess
     colour = any(image.ndim == 3 for image in sample_images)
-    if preprocess is not None:
-        if not callable(preprocess):
-            raise BadInput(f"preprocess is {preprocess!r}; hw.Preprocess(size), a callable or None is expected.")
-        probed = Probed(preprocess, colour=colour)
-        for image in sample_images[:1]:
-            probed(image)
-            probed.box(*image.shape[:2])
-        return probed
+    if preprocess is None:
+        return _usual_view(net, sample_images, channels=(3, 1) if colour else (1, 3))
+    if not callable(preprocess):
+        raise BadInput(f"preprocess is {preprocess!r}; hw.Preprocess(size), a callable or None is expected.")
+    probed = Probed(preprocess, colour=colour)
+    for image in sample_images[:1]:
+        probed(image)
+        probed.box(*image.shape[:2])
+    return probed
+
+
+def _usual_view(net: nn.Module | None, sample_images: Sequence[np.ndarray], *,
+                channels: tuple[int, ...]) -> Preprocess:
+    """The first of the usual views that the net can take; `channels` are tried in this order."""
     shapes = {image.shape[:2] for image in sample_images}
     own = [shape for shape in shapes if len(shapes) == 1 and max(shape) <= LARGEST_OWN]
     sizes = [*own, *((side, side) for side in SIZES)]
-    channels: tuple[int, ...] = (3, 1) if colour else (1, 3)
     if net is None:
         return Preprocess(sizes[0], channels=channels[0])
     first = next((layer for layer in net.modules() if isinstance(layer, nn.Conv2d)), None)
@@ -290,32 +323,31 @@ def as_preprocess(preprocess: Preprocess | Callable[[Any], Any] | None, net: nn.
     # Tried on a copy: a forward may leave traces (running means, caches) in the user's own net.
     trial, refusal = copy.deepcopy(net).eval(), ""
     weight = next((p for p in trial.parameters() if p.is_floating_point()), torch.zeros(()))
-    for size in sizes:
-        for count in channels:
-            try:
-                with torch.no_grad():
-                    trial(torch.zeros(1, count, *size, dtype=weight.dtype, device=weight.device))
-                return Preprocess(size, channels=count)
-            except Exception as error:  # a user's net, which may raise anything
-                refusal = refusal or f"a view of shape {(count, *size)} gave {type(error).__name__}: {error}"
+    for size, count in itertools.product(sizes, channels):
+        try:
+            with torch.no_grad():
+                trial(torch.zeros(1, count, *size, dtype=weight.dtype, device=weight.device))
+            return Preprocess(size, channels=count)
+        except Exception as error:  # a user's net, which may raise anything
+            refusal = refusal or f"a view of shape {(count, *size)} gave {type(error).__name__}: {error}"
     raise ModelError(f"no usual view of the items fits the net: {refusal}. Say which it takes by "
                      "preprocess=hw.Preprocess(size, channels=...), or pass a callable from an item to a tensor.")
 
 
 def picture(view: Tensor) -> np.ndarray:
-    """The net's view as a person can look at it: uint8, (h, w) or (h, w, 3), darkest black and brightest white."""
-    shown = view.detach().float().cpu().numpy()
+    """The net's view for a person to look at: uint8, (h, w) or (h, w, 3), the darkest black and the brightest white."""
+    shown: np.ndarray = view.detach().float().cpu().numpy()
     shown = shown.transpose(1, 2, 0) if len(shown) == 3 else shown.mean(axis=0)
     low, high = float(shown.min()), float(shown.max())
     return np.round((shown - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
 
 
-def _as_view(given: Any) -> Tensor:
-    if isinstance(given, Mapping):
-        given = given["pixel_values"]
-    if isinstance(given, (list, tuple)) and len(given) == 1:
-        given = given[0]
-    view = torch.as_tensor(given).detach().float().cpu()
+def _as_view(output: Any) -> Tensor:
+    if isinstance(output, Mapping):
+        output = output["pixel_values"]
+    if isinstance(output, (list, tuple)) and len(output) == 1:
+        output = output[0]
+    view = torch.as_tensor(output).detach().float().cpu()
     if view.ndim == 4 and len(view) == 1:
         view = view[0]
     if view.ndim == 2:

@@ -24,7 +24,8 @@ from .architecture import Architecture
 from .head import with_outputs
 from .inference import Inference
 from .model import Model
-from .predict import NetPredictor, private_copy, save_weights
+from .predict import NetPredictor, private_copy
+from .weights import save_weights
 
 # Items by which the row of a merged label is fitted.
 N_FITTED_BY = 2_000
@@ -268,11 +269,17 @@ class Registry:
         if predictor.label_ids == label_ids:
             return net
         return with_outputs(net, len(label_ids), old=len(predictor.label_ids), seed=seed, name=self.architecture.head,
-                            rows=lineage.columns(predictor.label_ids), seen=inference.stored_embeddings(n=N_FITTED_BY))
+                            rows=lineage.columns(predictor.label_ids),
+                            embeddings=inference.stored_embeddings(n=N_FITTED_BY))
 
     def untrained_embeddings(self, positions: Sequence[int]) -> np.ndarray:
-        """What the net as it was before it learnt from any answer reads of some items: float32, shape (n, n_features),
-        NaN where one can't be read."""
+        """Embeddings of some items by the net as it was before it learnt from any answer.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_features)
+            NaN where an item can't be read.
+        """
         label_ids = self._lineage().today.label_ids
         net = self.architecture.fresh(len(label_ids), seed=self.architecture.seed)
         return self.architecture.predictor(net, label_ids).embed(positions)
@@ -346,8 +353,9 @@ def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFra
         elif event.kind == "trained":
             rows.setdefault(body["model"], {"model": body["model"], "origin": "trained"})
             rows[body["model"]] |= {"accuracy": body["accuracy"], "n": body["n"]}
-    frame = pd.DataFrame(list(rows.values()), columns=COLUMNS)
-    return frame.assign(adopted=frame["model"] == (adopted or last))
+    frame: pd.DataFrame = pd.DataFrame(list(rows.values()), columns=COLUMNS)
+    frame["adopted"] = frame["model"] == (adopted or last)
+    return frame
 
 
 def _versions(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:

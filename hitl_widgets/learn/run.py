@@ -33,12 +33,13 @@ from .checkpoint import Checkpoint
 from .feedback import Feedback
 from .losses import PARTIAL
 from .nets import is_kmeans_net, train_and_choose, train_head
-from .predict import NetPredictor, weights_version
+from .predict import NetPredictor
 from .rationales import RationaleMethod
 from .registry import Registry
 from .reliance import Reliance
 from .train import LabelledImages, Trained, random_affine, train
 from .training_set import Certainty, Data, gather
+from .weights import weights_version
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
@@ -181,8 +182,11 @@ class Run:
         return self.compare_maps(n=n, method=method)
 
     def table(self) -> pd.DataFrame:
-        """Recall per label before and after: label, n, before, after, gain; then the accuracy in a row "all",
-        and where people marked regions, how much the models rely on them: the smaller the better."""
+        """Recall per label before and after: label, n, before, after, gain.
+
+        Then the accuracy in a row "all", and where people marked regions, how much the models rely on them: the smaller
+        the better.
+        """
         before, after = self.before.per_label, self.after.per_label
         frame = pd.DataFrame({"label": after["label"], "n": after["n"],
                               "before": before["recall"].reindex(after.index), "after": after["recall"]})
@@ -190,7 +194,9 @@ class Run:
         for name, estimate in (self.relies_after.rows() if self.relies_after else {}).items():
             former = self.relies_before.rows()[name] if self.relies_before else float("nan")
             frame.loc[name] = [name, estimate.n, float(former), float(estimate)]
-        return frame.assign(gain=frame["after"] - frame["before"]).reset_index(drop=True)
+        frame["gain"] = frame["after"] - frame["before"]
+        table: pd.DataFrame = frame.reset_index(drop=True)
+        return table
 
     def __repr__(self) -> str:
         return "\n".join([
@@ -289,8 +295,15 @@ class Nets:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a run is compared with: the adopted model's probabilities for the measuring items, and its reliance on
-    marked regions; None without a model."""
+    """What a run is compared with, None without a model.
+
+    Attributes
+    ----------
+    probs : ndarray or None
+        The adopted model's probabilities for the measuring items, shape (n, n_labels).
+    reliance : Reliance or None
+        How much it relies on marked regions.
+    """
 
     probs: np.ndarray | None
     reliance: Reliance | None

@@ -117,4 +117,5 @@ def _table(project: Project, item_ids: np.ndarray, was: np.ndarray, now: np.ndar
         rows.append((item_id, name_of(old), float(was[row].max()), name_of(new), float(now[row].max()),
                      float(moved[row]), None if answer is None else name_of(answer), right,
                      "measures" if item_id in measures else "teaches" if item_id in teaches else None))
-    return pd.DataFrame(rows, columns=COLUMNS, dtype=object).astype(dict.fromkeys(NUMBERS, float))
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=COLUMNS, dtype=object).astype(dict.fromkeys(NUMBERS, float))
+    return frame

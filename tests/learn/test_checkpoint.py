@@ -18,9 +18,9 @@ from torch import nn
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, TrainingStopped
 from hitl_widgets.learn.checkpoint import Checkpoint, Schedule, groups, one_cycle
-from hitl_widgets.learn.predict import weights_version
 from hitl_widgets.learn.rationales import Rationales
 from hitl_widgets.learn.train import random_affine, train
+from hitl_widgets.learn.weights import weights_version
 
 
 class Stop(Exception):

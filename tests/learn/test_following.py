@@ -14,9 +14,9 @@ from torch.nn import functional
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import ModelError, ShapeError, UnknownLabel
-from hitl_widgets.learn.head import folded, with_outputs
+from hitl_widgets.learn.head import merged_row, with_outputs
 from hitl_widgets.learn.losses import PARTIAL, hits, is_partial, kinds, partial_label_losses, with_candidates
-from hitl_widgets.learn.predict import small_cnn
+from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.train import SMOOTHING, LabelledImages, balanced, item_losses, split, train
 
 LOGITS = torch.tensor([[0.5, 0.2, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]]).log()
@@ -138,20 +138,20 @@ def test_without_doubt_nothing_changes():
 
 def test_rows_that_agree_fold_exactly():
     weight, bias = torch.tensor([[1.0, 2.0], [1.0, 2.0]]), torch.tensor([0.5, 0.5])
-    row, offset = folded(weight, bias)
+    row, offset = merged_row(weight, bias)
     assert row.tolist() == [1, 2]
     assert offset.item() == pytest.approx(0.5 + np.log(2))
 
 
 def test_one_row_is_kept_as_it_is():
     weight, bias = torch.tensor([[1.0, 2.0]]), torch.tensor([0.3])
-    row, offset = folded(weight, bias, np.random.default_rng(0).normal(size=(50, 2)))
+    row, offset = merged_row(weight, bias, np.random.default_rng(0).normal(size=(50, 2)))
     assert torch.equal(row, weight[0])
     assert torch.equal(offset, bias[0])
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_folded_row_is_nearer_to_the_sum_than_the_mean_of_the_rows(bias):
+def test_a_merged_row_is_nearer_to_the_sum_than_the_mean_of_the_rows(bias):
     net = seeded(lambda: nn.Sequential(nn.Linear(6, 4, bias=bias)))
     with torch.no_grad():
         net[0].weight.mul_(6)
@@ -163,7 +163,7 @@ def test_a_folded_row_is_nearer_to_the_sum_than_the_mean_of_the_rows(bias):
         mean = torch.stack([net[0].weight[:3].mean(dim=0), net[0].weight[3]])
         logits = fresh @ mean.T + (torch.stack([net[0].bias[:3].mean(), net[0].bias[3]]) if bias else 0)
         plain = np.abs(logits.softmax(dim=1).numpy() - wanted).mean()
-        other = with_outputs(net, 2, old=4, rows=sums, seen=np.concatenate([seen, np.full((3, 6), np.nan)]))
+        other = with_outputs(net, 2, old=4, rows=sums, embeddings=np.concatenate([seen, np.full((3, 6), np.nan)]))
         assert np.abs(other(fresh).softmax(dim=1).numpy() - wanted).mean() < plain / 3
 
 

@@ -9,9 +9,17 @@ import hitl_widgets as hw
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.datasets import digits_on_photographs
 from hitl_widgets.learn import architecture
-from hitl_widgets.learn.nets import empty, holds_kmeans_net, is_kmeans_net, kmeans_net, train_and_choose, train_head
-from hitl_widgets.learn.predict import load_weights, save_weights, small_cnn
+from hitl_widgets.learn.nets import (
+    empty,
+    holds_kmeans_net,
+    is_kmeans_net,
+    kmeans_net,
+    small_cnn,
+    train_and_choose,
+    train_head,
+)
 from hitl_widgets.learn.train import train
+from hitl_widgets.learn.weights import load_weights, save_weights
 
 torch.set_num_threads(1)
 

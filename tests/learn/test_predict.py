@@ -13,16 +13,10 @@ from nets import KINDS, LABELS, Perceptron, ResNet, noise, seeded
 from torch import nn
 
 from hitl_widgets.errors import BadInput, ModelError
-from hitl_widgets.learn.predict import (
-    NetPredictor,
-    load_weights,
-    pick_device,
-    private_copy,
-    save_weights,
-    small_cnn,
-    weights_version,
-)
+from hitl_widgets.learn.nets import small_cnn
+from hitl_widgets.learn.predict import NetPredictor, pick_device, private_copy
 from hitl_widgets.learn.preprocess import Preprocess
+from hitl_widgets.learn.weights import load_weights, save_weights, weights_version
 from hitl_widgets.testing import MemoryPool
 
 

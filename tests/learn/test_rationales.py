@@ -11,7 +11,8 @@ from nets import VisionTransformer, noise, seeded
 from torch import nn
 
 from hitl_widgets.errors import ModelError, ShapeError, TrainingStopped
-from hitl_widgets.learn.predict import NetPredictor, small_cnn
+from hitl_widgets.learn.nets import small_cnn
+from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.learn.preprocess import Preprocess
 from hitl_widgets.learn.rationales import (
     RationaleLoss,

@@ -21,7 +21,7 @@ from hitl_widgets.learn import checkpoint
 from hitl_widgets.learn import train as finetune
 from hitl_widgets.learn.checkpoint import no_worse, one_cycle
 from hitl_widgets.learn.microbatch import MicroBatches
-from hitl_widgets.learn.predict import small_cnn, weights_version
+from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.preprocess import Preprocess
 from hitl_widgets.learn.train import (
     LabelledImages,
@@ -33,6 +33,7 @@ from hitl_widgets.learn.train import (
     split,
     train,
 )
+from hitl_widgets.learn.weights import weights_version
 from hitl_widgets.testing import MemoryPool
 
 

@@ -1,0 +1,92 @@
+"""Weights of nets: the version that follows from them, and files that hold them.
+
+A model is named by its weights (`weights_version`); `save_weights` and `load_weights` write and read safetensors, in
+which nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from ..errors import ModelError
+from ..storage.files import write_whole
+
+
+def weights_version(net: nn.Module) -> str:
+    """The version of a net: 16 hexadecimal digits that follow from its weights (names, types, shapes and bytes).
+
+    Raises
+    ------
+    ModelError
+        If it isn't a net, or has lazy layers without weights.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in _weights(net):
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        if tensor.numel():
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _weights(net: nn.Module) -> Iterable[tuple[str, Tensor]]:
+    if not isinstance(net, nn.Module):
+        raise ModelError(f"model is {type(net).__name__}; a torch.nn.Module that gives logits is expected.")
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in net.parameters()):
+        raise ModelError("the net has lazy layers without weights yet. Run it once on an item, then pass it.")
+    return sorted((name, value) for name, value in net.state_dict().items() if isinstance(value, Tensor))
+
+
+def save_weights(net: nn.Module, path: str | Path, *, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a net's weights as safetensors, whole or not at all.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        It isn't changed.
+    path : str or Path
+        Of the file.
+    metadata : mapping of str to str, optional
+        Kept in the file's head.
+    """
+    with write_whole(Path(path)) as part:
+        safetensors.torch.save_model(net, str(part), metadata=dict(metadata or {}))
+
+
+def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
+    """A copy of the net with the weights that `save_weights` wrote; the net itself isn't changed.
+
+    Raises
+    ------
+    ModelError
+        If the file can't be read, or holds other weights than the net has; the message names them.
+    """
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            in_file = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelError(f"the weights in {Path(path).name} can't be read: {error}. Adopt another version, or "
+                         "train again: no label is lost.") from error
+    in_net = {name: tuple(tensor.shape) for name, tensor in _weights(net)}
+    differing = [f"{name} is {in_file[name]} in the file and {in_net[name]} in the net"
+                 for name in sorted(in_file.keys() & in_net.keys()) if in_file[name] != in_net[name]]
+    differing += [f"{name} is only in the file" for name in sorted(in_file.keys() - in_net.keys())]
+    twin = copy.deepcopy(net)
+    if not differing:
+        try:
+            missing, _ = safetensors.torch.load_model(twin, str(path), strict=False)
+        except RuntimeError as error:
+            raise ModelError(f"the weights in {Path(path).name} don't fit the net: {error}") from error
+        differing = [f"{name} is only in the net" for name in sorted(missing)]
+    if differing:
+        more = f", and {len(differing) - 5} more" if len(differing) > 5 else ""
+        raise ModelError(f"the weights in {Path(path).name} are of another net: {'; '.join(differing[:5])}{more}. "
+                         "Pass the model that this project was begun with.")
+    return twin
