@@ -129,7 +129,7 @@ def test_the_picture_on_the_screen_has_its_own_contrast_and_no_cell_keeps_it(not
     width, height, pixels = labeller.picture.evaluate(PIXELS)
     assert (width, height) == (28 * 17, 28 * 17)
     shown = np.array(pixels, np.uint8).reshape(height, width)[8::17, 8::17]
-    item = notebook.value("buttons.wb.pool.load(buttons.open._current.item.position).tolist()")
+    item = notebook.value("buttons.wb.pool.load(buttons.open._item.position).tolist()")
     assert np.array_equal(shown, item)
     assert "image/png" not in str(notebook.cells())
 
