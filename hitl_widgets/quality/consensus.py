@@ -1,7 +1,7 @@
-"""What do the answers say, taken together?
+"""Consensus: tables and labels that follow from the annotations of all annotators.
 
 Functions on the log's table of current annotations (a mapping of columns, as `Log.annotations` gives it) and the
-taxonomy's lineage. Read `votes_by_item` first.
+taxonomy's lineage. Read `labels_by_item` first.
 """
 
 from __future__ import annotations
@@ -31,48 +31,68 @@ HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "labe
 
 
 def annotation_table(table: Table, lineage: Lineage, *, version: int | None = None,
-          presumed: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """The annotations as a DataFrame of `COLUMNS`, under today's labels or as an older version saw them.
+                     presumed: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Make a DataFrame of the annotations, under today's labels or under those of an older version.
 
     `status` is "decided" where the label (or its absence) is valid, "to_review" where a later edit left it in doubt;
-    then label and label_id are None. It is "presumed" where an answer in doubt is presumed to mean one of the labels
-    that it may mean: `presumed` has item_id -> label_id for the items that nobody spoke of since.
+    then label and label_id are None. It is "presumed" where one of its candidate labels is presumed.
 
     Parameters
     ----------
-    version : the table then holds what stood under that version
+    table : mapping of str to sequence
+        The current annotations, or those of the older version.
+    lineage : Lineage
+    version : int, optional
+        Version of the taxonomy; by default today's.
+    presumed : mapping of str to str, optional
+        item_id -> label_id, for items that nobody has answered since.
+
+    Returns
+    -------
+    DataFrame
+        With the columns `COLUMNS`.
     """
     to = version or lineage.steps[-1].version
     taxonomy, verdicts = lineage.versions[to], np.array(table["verdict"], object)
-    # What became of a label is looked up once for each pair of label and version, not for each row.
+    # A label is resolved once for each pair of label and version, not for each row.
     pairs, where = factorize(table["label_id"], table["taxonomy"])
     became: list[str | None] = [lineage.exactly(*pair, to) for pair in pairs]
-    blurred = [label_id is not None and new is None for (label_id, _), new in zip(pairs, became, strict=True)]
-    lost = np.array([*blurred, False])[where] & np.isin(verdicts, list(LABELLING))  # a lost guess asks nothing
+    ambiguous = [label_id is not None and new is None for (label_id, _), new in zip(pairs, became, strict=True)]
+    lost = np.array([*ambiguous, False])[where] & np.isin(verdicts, list(LABELLING))  # a guess isn't asked again
     status = lost.astype(np.int64)
     for row in np.flatnonzero(lost).tolist() if presumed else ():
-        label_id, given = (presumed or {}).get(table["item_id"][row]), pairs[where[row]]
-        if label_id in lineage.candidates(str(given[0]), given[1]):
+        label_id, (former, then) = (presumed or {}).get(table["item_id"][row]), pairs[where[row]]
+        if label_id in lineage.candidates(str(former), then):
             became.append(label_id)
             where[row], status[row] = len(became) - 1, 2
 
-    def told(values: list[Any], code: np.ndarray) -> Any:
+    def taken(values: list[Any], code: np.ndarray) -> Any:
         return pd.Series([*values, None], dtype=None if any(values) else object).array.take(code)
 
     names = [None if label_id is None else taxonomy.name_of(label_id) for label_id in became]
-    columns: dict[str, Any] = {**table, "label_id": told(became, where), "label": told(names, where),
-                               "status": told(["decided", "to_review", "presumed"], status)}
+    columns: dict[str, Any] = {**table, "label_id": taken(became, where), "label": taken(names, where),
+                               "status": taken(["decided", "to_review", "presumed"], status)}
     columns["acted_at"] = pd.to_datetime(np.array(columns["acted_at"], np.int64), unit="us", utc=True)
     columns["certainty"] = np.array(columns["certainty"], float)
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
 def votes_by_item(table: Table, lineage: Lineage) -> VotesByItem:
-    """The labels that annotators gave each item: item_id -> (today's label_id, weight), one for each of them.
+    """Collect the labels that annotators gave each item, under today's taxonomy, with their weights.
 
-    An unsure is no vote, nor is a label that a later edit left in doubt, nor what somebody who sorted the item at the
-    desk knew of and answered anew. An answer given with certainty c, from 0 to 10, weighs (1 + c) / 11; without one, or
-    with one that was only carried over from an earlier item, it weighs 1.
+    Without unsures, labels that a later edit left in doubt, and answers that were replaced in the triage. An answer
+    with certainty c, from 0 to 10, has the weight (1 + c) / 11; without a certainty, or with one that was carried over
+    from an earlier item, 1.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+    lineage : Lineage
+
+    Returns
+    -------
+    dict of str to list of (str, float)
+        item_id -> (label_id, weight) of each annotator.
     """
     votes: VotesByItem = {}
     overruled = _overruled(table)
@@ -85,44 +105,63 @@ def votes_by_item(table: Table, lineage: Lineage) -> VotesByItem:
 
 
 def candidates_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[str, ...], float]]:
-    """What is left of answers that a later edit left in doubt: item_id -> the label_ids that it may be, and how much
-    its annotators' answers count on average, as in `votes_by_item`.
+    """Candidate labels of the items whose answers a later edit left in doubt.
 
-    Of items that no answer decides. Several annotators' choices narrow each other, unless nothing is common to them. An
-    answer that may be any label says nothing.
+    Only items without a valid answer are in it. The candidates of several annotators are intersected, or joined where
+    they have none in common. An item that may have any label is left out.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+    lineage : Lineage
+
+    Returns
+    -------
+    dict of str to (tuple of str, float)
+        item_id -> its candidate label_ids, and the mean weight of its answers, as in `votes_by_item`.
     """
-    found: dict[str, list[tuple[set[str], float]]] = {}
+    in_doubt: dict[str, list[tuple[set[str], float]]] = {}
     decided: set[str] = set()
     for item_id, verdict, label_id, version, certainty, source in zip(
             *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
             strict=True):
         if verdict in LABELLING and label_id is not None:
-            stands = lineage.resolve(label_id, version)
-            if len(stands) == 1:
+            candidates = lineage.resolve(label_id, version)
+            if len(candidates) == 1:
                 decided.add(item_id)
-            elif stands:
+            elif candidates:
                 counts = _counts(certainty, source)
-                found.setdefault(item_id, []).append((set(stands), counts))
+                in_doubt.setdefault(item_id, []).append((set(candidates), counts))
     rows = {}
-    for item_id in sorted(found.keys() - decided):
-        sets = [some for some, _ in found[item_id]]
+    for item_id in sorted(in_doubt.keys() - decided):
+        sets = [some for some, _ in in_doubt[item_id]]
         left = set.intersection(*sets) or set.union(*sets)
         if len(left) < len(lineage.today.label_ids):
             in_order = tuple(label_id for label_id in lineage.today.label_ids if label_id in left)
-            rows[item_id] = in_order, sum(counts for _, counts in found[item_id]) / len(sets)
+            rows[item_id] = in_order, sum(counts for _, counts in in_doubt[item_id]) / len(sets)
     return rows
 
 
 def _counts(certainty: float | None, source: str | None) -> float:
-    """How much one answer counts, see `votes_by_item`."""
+    """Weight of one answer, see `votes_by_item`."""
     return 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
 
 
 def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
-    """All that was said of items, unsure included: item_id, annotator, decision_id, content, label_id (today's; None
-    for an unsure without a best guess), certainty (NaN unless it was given for this very item), unsure, chosen_by.
+    """Make a table of all answers, one row each, unsure included.
 
-    A skip says nothing, nor does a label that a later edit left in doubt, nor what was answered anew at the desk.
+    Without skips, labels that a later edit left in doubt, and answers that were replaced in the triage.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+    lineage : Lineage
+
+    Returns
+    -------
+    DataFrame
+        item_id, annotator, decision_id, content, label_id (today's; None for an unsure without a best guess), certainty
+        (NaN unless it was given for this very item), unsure, chosen_by.
     """
     rows, overruled = [], _overruled(table)
     for row, (item_id, annotator, decision_id, content, verdict, label_id, version, certainty, source,
@@ -133,14 +172,14 @@ def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
             continue
         today = None if label_id is None else lineage.exactly(label_id, version)
         if verdict == "unsure" or (verdict in LABELLING and today is not None):
-            given = np.nan if certainty is None or source == "carried" else float(certainty)
-            rows.append((item_id, annotator, decision_id, content, today, given, verdict == "unsure", chosen_by))
+            own = np.nan if certainty is None or source == "carried" else float(certainty)
+            rows.append((item_id, annotator, decision_id, content, today, own, verdict == "unsure", chosen_by))
     return pd.DataFrame(rows, columns=["item_id", "annotator", "decision_id", "content", "label_id", "certainty",
                                        "unsure", "chosen_by"])
 
 
 def _overruled(table: Table) -> frozenset[int]:
-    """Rows of answers that were known at the desk when their item was answered there anew, after them."""
+    """Rows of answers that were given before their item was answered again in the triage."""
     chosen_by = table.get("chosen_by", ())
     if "desk" not in chosen_by:
         return frozenset()
@@ -152,19 +191,19 @@ def _overruled(table: Table) -> frozenset[int]:
                      if at < last.get(item_id, at))
 
 
-def majority(given: Sequence[str]) -> tuple[str, int]:
-    """The label_id given most often, and how often; a tie falls to the smaller id, whatever the order.
+def majority(labels: Sequence[str]) -> tuple[str, int]:
+    """Most frequent label_id, and how often it was given; of a tie the smaller id, whatever the order.
 
     Examples
     --------
     >>> majority(["b", "a", "b"])
     ('b', 2)
     """
-    return min(Counter(given).items(), key=lambda item: (-item[1], item[0]))
+    return min(Counter(labels).items(), key=lambda item: (-item[1], item[0]))
 
 
 def history_table(log: Iterable[Event]) -> pd.DataFrame:
-    """Every event in the order in which the log got it, one row each; `body` holds all that it says."""
+    """Make a table of events, in the order in which the log got them; `body` is the whole event."""
     rows = [(e.seq, e.id, e.kind, e.item_id, e.annotator, e.body.get("verdict"), e.body.get("label"),
              e.body.get("certainty"), e.id if e.kind == "decided" else e.body.get("decision_id"), e.acted_at,
              e.stored_at, dict(e.body)) for e in log]
@@ -172,7 +211,7 @@ def history_table(log: Iterable[Event]) -> pd.DataFrame:
 
 
 def consensus(votes: VotesByItem, lineage: Lineage) -> pd.DataFrame:
-    """One row per item: item_id, label, share (of the answers that agree, 0 to 1), n_answers."""
+    """Make a table of one row per item: item_id, label, share (of the answers that agree, 0 to 1), n_answers."""
     rows = []
     for item_id, of_item in votes.items():
         top, count = majority([label_id for label_id, _ in of_item])

@@ -1,6 +1,6 @@
-"""How far may a proportion, or the difference of two, lie from what was counted?
+"""Confidence intervals of proportions, of their differences, of medians and of means.
 
-Intervals for small samples, where the textbook's normal approximation promises too much. Read `jeffreys` (one
+They hold for small samples, where the normal approximation of textbooks is too narrow. Read `jeffreys` (one
 proportion), `newcombe_paired` (two, on the same items) and `across` (one, over people who differ) first.
 """
 
@@ -17,22 +17,25 @@ from scipy.stats import binom
 from ..errors import BadInput
 from ..records import Estimate
 
-# What `across` takes as possible, and as equally likely: the mean, and how two answers of one person correlate.
+# The grid of `across`, all equally likely before: the mean, and the correlation of two answers of one person.
 _MEANS = (np.arange(200) + 0.5) / 200
 _DIFFER = np.array([0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.2, 0.3])
 
 
 def jeffreys(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """The interval that holds the share behind k successes in n trials, by Jeffreys' prior.
+    """Interval for the share behind k successes in n trials, by Jeffreys' prior.
 
     Parameters
     ----------
-    k, n : counts, 0 <= k <= n
-    level : share of such intervals that hold the truth, averaged over all truths
+    k, n : int
+        Successes and trials, 0 <= k <= n.
+    level : float
+        Share of such intervals that hold the truth, averaged over all truths.
 
     Returns
     -------
-    (low, high), from 0 to 1: low is 0 when k is 0, high is 1 when k is n; (0, 1) when n is 0
+    low, high : float
+        From 0 to 1: low is 0 when k is 0, high is 1 when k is n; (0, 1) when n is 0.
 
     References
     ----------
@@ -51,16 +54,19 @@ def jeffreys(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
 
 
 def wilson(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """The interval that holds the share behind k successes in n trials, by Wilson's score.
+    """Interval for the share behind k successes in n trials, by Wilson's score.
 
     Parameters
     ----------
-    k, n : counts, 0 <= k <= n
-    level : share of such intervals that hold the truth, about
+    k, n : int
+        Successes and trials, 0 <= k <= n.
+    level : float
+        Share of such intervals that hold the truth, about.
 
     Returns
     -------
-    (low, high), from 0 to 1; (0, 1) when n is 0
+    low, high : float
+        From 0 to 1; (0, 1) when n is 0.
 
     References
     ----------
@@ -82,18 +88,21 @@ def wilson(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
 
 
 def newcombe(k_1: int, n_1: int, k_2: int, n_2: int, *, level: float = 0.95) -> tuple[float, float]:
-    """The interval that holds the difference, first minus second, of two shares counted on different items.
+    """Interval for the difference, first minus second, of two shares counted on different items.
 
     Wilson's interval of each share, joined by square and add (Newcombe's method 10).
 
     Parameters
     ----------
-    k_1, n_1, k_2, n_2 : counts, successes and trials of each, 0 <= k <= n
-    level : share of such intervals that hold the truth, about
+    k_1, n_1, k_2, n_2 : int
+        Successes and trials of each, 0 <= k <= n.
+    level : float
+        Share of such intervals that hold the truth, about.
 
     Returns
     -------
-    (low, high), from -1 to 1; (-1, 1) when one of the two was never tried
+    low, high : float
+        From -1 to 1; (-1, 1) when one of the two has no trials.
 
     References
     ----------
@@ -115,20 +124,23 @@ def newcombe(k_1: int, n_1: int, k_2: int, n_2: int, *, level: float = 0.95) -> 
 
 def across(k: Sequence[int] | npt.NDArray[np.integer], n: Sequence[int] | npt.NDArray[np.integer], *,
            level: float = 0.95) -> tuple[float, float]:
-    """The interval that holds the mean share behind the counts of several people who may differ.
+    """Interval for the mean share behind the counts of several people who may differ.
 
-    Each person's own share is taken as drawn from a beta distribution about the mean; how far people differ isn't
-    known, and is weighed by what the counts say (a beta-binomial model on a grid). Answers of one person say less of
-    people than as many answers of many.
+    Each person's own share is modelled as drawn from a beta distribution around the mean; how far people differ is
+    estimated from the counts (a beta-binomial model on a grid). Many answers of one person count for less than as many
+    answers of several.
 
     Parameters
     ----------
-    k, n : counts, one a person: successes and trials, 0 <= k <= n
-    level : share of such intervals that hold the truth, averaged over means and differences
+    k, n : array_like of int, shape (n_people,)
+        Successes and trials of each person, 0 <= k <= n.
+    level : float
+        Share of such intervals that hold the truth, averaged over means and differences.
 
     Returns
     -------
-    (low, high), from 0 to 1; Jeffreys' interval for one person, who stands for nobody else
+    low, high : float
+        From 0 to 1; Jeffreys' interval where there is only one person.
 
     References
     ----------
@@ -155,13 +167,20 @@ def across(k: Sequence[int] | npt.NDArray[np.integer], n: Sequence[int] | npt.ND
 
 
 def of_median(values: Sequence[float] | npt.NDArray[np.floating], *, level: float = 0.95) -> tuple[float, float]:
-    """The interval that holds the median behind some values, whatever their distribution.
+    """Interval for the median behind some values, whatever their distribution.
 
-    Between two of the values in order, where no two of them hold it exactly as often as asked.
+    The ends are interpolated between the ordered values, so that the level is met as exactly as possible.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n,)
+    level : float
+        Share of such intervals that hold the median.
 
     Returns
     -------
-    (low, high); (-inf, inf) for fewer than 6 values, which can't tell at 95 %
+    low, high : float
+        (-inf, inf) for fewer than 6 values, which are too few at 95 %.
 
     References
     ----------
@@ -189,7 +208,7 @@ def of_median(values: Sequence[float] | npt.NDArray[np.floating], *, level: floa
 
 def student_mean(values: Sequence[float] | npt.NDArray[np.floating], *, level: float = 0.95,
                  within: tuple[float, float] | None = None, why: str = "") -> Estimate:
-    """The mean behind some values, with Student's interval; values that aren't finite are left out.
+    """Mean of some values, with Student's interval; values that aren't finite are left out.
 
     Parameters
     ----------
@@ -228,19 +247,22 @@ def student_mean(values: Sequence[float] | npt.NDArray[np.floating], *, level: f
 
 def newcombe_paired(both: int, only_first: int, only_second: int, neither: int, *,
                     level: float = 0.95) -> tuple[float, float]:
-    """The interval that holds the difference, first minus second, of two shares counted on the same items.
+    """Interval for the difference, first minus second, of two shares counted on the same items.
 
     Wilson's interval of each share, joined by square and add with the correlation between the two (Newcombe's
-    method 10). It holds up where every item agrees, and never leaves -1 to 1.
+    method 10). It works where all items agree, too, and stays within -1 to 1.
 
     Parameters
     ----------
-    both, only_first, only_second, neither : number of items that succeeded under both, one or none of the two
-    level : share of such intervals that hold the truth, about
+    both, only_first, only_second, neither : int
+        Number of items that succeeded under both, one or none of the two.
+    level : float
+        Share of such intervals that hold the truth, about.
 
     Returns
     -------
-    (low, high), from -1 to 1; (-1, 1) without items
+    low, high : float
+        From -1 to 1; (-1, 1) without items.
 
     References
     ----------

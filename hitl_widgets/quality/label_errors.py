@@ -1,7 +1,7 @@
-"""Which answers are worth a second look, and whose?
+"""Suspected label errors: the answers that are probably wrong, and who should look at them again.
 
-The answers believed least (`believing.believe`) come back: first to their own author, blind; where the author stands by
-one and it is still doubted, to somebody who hasn't spoken of the item. Read `SuspectedErrors.order`.
+An answer of low probability comes back to its own author first, blind; where the author confirms it and it is still
+improbable, to somebody who hasn't answered the item. Read `SuspectedErrors.order`.
 """
 
 from __future__ import annotations
@@ -13,47 +13,58 @@ import pandas as pd
 
 from ..events import Event
 
-# What the log says of why such an item was on the screen.
+# The reason in the log why such an item was on the screen.
 SECOND_LOOK = "second look"
-# An answer that is right with at least this probability isn't asked again.
-BELIEVED = 0.9
+# An answer that is right with at least this probability isn't suspected.
+NOT_SUSPECTED = 0.9
 
 
 class SuspectedErrors:
-    """The answers that may be wrong, as one weighing of all answers found them.
+    """The answers that may be wrong, by the probabilities of one estimation.
 
     Parameters
     ----------
-    answers : one row an answer: item_id, position, annotator, decision_id, unsure, chosen_by, and right, the
-        probability that it is right
-    stands : the decision that stands for an item and an annotator now; an answer that was revised since isn't asked
+    answers : DataFrame
+        One row an answer: item_id, position, annotator, decision_id, unsure, chosen_by, and right, the probability that
+        it is right.
+    stands : callable
+        From an item_id and an annotator to the event of the decision that stands now, or None; an answer that was
+        revised since isn't asked again.
     """
 
     def __init__(self, answers: pd.DataFrame, stands: Callable[[str, str], Event | None]) -> None:
-        doubted = answers[(answers["right"] < BELIEVED) & ~answers["unsure"].astype(bool)]
-        self.frame = doubted.sort_values("right", kind="stable", ignore_index=True)
+        suspected = answers[(answers["right"] < NOT_SUSPECTED) & ~answers["unsure"].astype(bool)]
+        self.frame = suspected.sort_values("right", kind="stable", ignore_index=True)
         self._rows: list[Any] = list(self.frame.itertuples(index=False))
         self._stands = stands
 
     def order(self, n: int, annotator: str, *, has_seen: Callable[[int, str], bool],
               leave: Collection[int] = ()) -> list[int]:
-        """Positions of the next n items for an annotator, the least believed answer first.
+        """Positions of the next n items for an annotator, the least probable answer first.
 
         Parameters
         ----------
-        has_seen : whether an annotator has spoken of the item at a position
-        leave : positions that are before somebody already
+        n : int
+        annotator : str
+        has_seen : callable
+            Whether an annotator has answered the item at a position.
+        leave : collection of int
+            Positions that are on a screen already.
+
+        Returns
+        -------
+        list of int
         """
-        found: dict[int, None] = {}
+        positions: dict[int, None] = {}
         for row in self._rows:
-            if len(found) >= n:
+            if len(positions) >= n:
                 break
             if row.position in leave:
                 continue
-            own, stood_by = row.annotator == annotator, row.chosen_by == SECOND_LOOK
-            if own == stood_by or (not own and has_seen(row.position, annotator)):
+            own, confirmed = row.annotator == annotator, row.chosen_by == SECOND_LOOK
+            if own == confirmed or (not own and has_seen(row.position, annotator)):
                 continue
             stands = self._stands(row.item_id, row.annotator)
             if stands is not None and stands.id == row.decision_id:
-                found[row.position] = None
-        return list(found)
+                positions[row.position] = None
+        return list(positions)

@@ -1,7 +1,6 @@
-"""How good is a model, and how sure can one be of it?
+"""Metrics of a model on items whose answer is known, each with its n and its 95 % interval.
 
-Read `measure` (one model on items whose answer is known) and `compare` (two models on the same items) first.
-Every figure carries the number of items behind it and its 95 % interval.
+`measure` gives the `Metrics` of one model; `compare` the gain of one model over another on the same items.
 """
 
 from __future__ import annotations
@@ -19,16 +18,19 @@ from .intervals import jeffreys, newcombe_paired
 
 
 class Metrics:
-    """What a model got right and wrong on items whose answer is known.
+    """Accuracy, precision, recall and F1 of a model, from its confusion matrix.
 
     `metrics["accuracy"]`, `["balanced_accuracy"]` and `["macro_f1"]` are `Estimate`s; `per_label` and `confusion` are
-    tables. Everything is worked out from the counts: row the true label, column the predicted one.
+    tables.
 
     Parameters
     ----------
-    counts : int array, shape (n_labels, n_labels)
-    label_ids, names : of the labels, in the order of `counts`
-    left_out : number of items without a prediction (they couldn't be read)
+    counts : ndarray of int, shape (n_labels, n_labels)
+        The confusion matrix: row the true label, column the predicted one.
+    label_ids, names : sequence of str
+        Of the labels, in the order of `counts`.
+    left_out : int
+        Number of items without a prediction (they couldn't be read).
 
     References
     ----------
@@ -48,29 +50,30 @@ class Metrics:
 
     @property
     def n(self) -> int:
-        """Number of items measured."""
+        """Count the items measured."""
         return int(self.counts.sum())
 
     @property
     def why(self) -> str:
-        """Why there are no figures; empty when there are."""
+        """Reason why there are no estimates; empty when there are."""
         if self.n:
             return ""
         return f"none of {self.left_out} items could be read" if self.left_out else "no item with a known answer"
 
-    def __getitem__(self, figure: str) -> Estimate:
-        if figure not in self.FIGURES:
-            raise BadInput(f"figure {figure!r} is unknown; one of {', '.join(self.FIGURES)} is expected, "
+    def __getitem__(self, name: str) -> Estimate:
+        """Estimate of one of `FIGURES`; BadInput for another name."""
+        if name not in self.FIGURES:
+            raise BadInput(f"figure {name!r} is unknown; one of {', '.join(self.FIGURES)} is expected, "
                            "or see .per_label and .confusion.")
         if not self.n:
             return Estimate(math.nan, why=self.why)
-        right, asked, guessed = self._margins()
-        if figure == "accuracy":
+        right, n_true, n_predicted = self._margins()
+        if name == "accuracy":
             low, high = jeffreys(int(right.sum()), self.n)
             return Estimate(right.sum() / self.n, low, high, n=self.n)
         # An error counts against two labels' F1, so these don't err independently: at worst, the variance doubles.
-        of, share, shared = (asked, _same, 1) if figure == "balanced_accuracy" \
-            else (asked + guessed - right, _f1_of_overlap, 2)
+        of, share, shared = (n_true, _same, 1) if name == "balanced_accuracy" \
+            else (n_true + n_predicted - right, _f1_of_overlap, 2)
         right, of = right[of > 0], of[of > 0]
         ends = np.array([jeffreys(int(k), int(n)) for k, n in zip(right, of, strict=True)])
         low, high = _around_mean(share(right / of), share(ends), shared=shared)
@@ -81,15 +84,15 @@ class Metrics:
 
     @property
     def per_label(self) -> pd.DataFrame:
-        """One row a label: label, n, and precision, recall and f1, each with its interval (`_low`, `_high`).
+        """Table of one row a label: label, n, and precision, recall and f1, each with its interval (`_low`, `_high`).
 
         n is the number of items whose true label this is. A share of nothing is NaN: precision where the label was
         never predicted, recall where it was never true.
         """
-        right, asked, guessed = self._margins()
-        table: dict[str, Any] = {"label": list(self.names), "n": asked}
-        for name, of, share in (("precision", guessed, _same), ("recall", asked, _same),
-                                ("f1", asked + guessed - right, _f1_of_overlap)):
+        right, n_true, n_predicted = self._margins()
+        table: dict[str, Any] = {"label": list(self.names), "n": n_true}
+        for name, of, share in (("precision", n_predicted, _same), ("recall", n_true, _same),
+                                ("f1", n_true + n_predicted - right, _f1_of_overlap)):
             ends = np.array([jeffreys(int(k), int(n)) if n else (math.nan, math.nan)
                              for k, n in zip(right, of, strict=True)]).reshape(-1, 2)
             with np.errstate(invalid="ignore"):
@@ -107,7 +110,7 @@ class Metrics:
         return "\n".join(f"{name.replace('_', ' '):<18} {self[name]}" for name in self.FIGURES)
 
     def to_dict(self) -> dict[str, Any]:
-        """The counts that say something, ready for JSON."""
+        """Write the counts above 0, ready for JSON."""
         cells = [[int(row), int(column), int(self.counts[row, column])]
                  for row, column in zip(*np.nonzero(self.counts), strict=True)]
         return {"label_ids": list(self.label_ids), "names": list(self.names), "cells": cells,
@@ -124,14 +127,22 @@ class Metrics:
 
 def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str],
             names: Sequence[str] | None = None) -> Metrics:
-    """Hold predictions against known answers.
+    """Compare predictions with known answers.
 
     Parameters
     ----------
-    probs : shape (n_items, n_labels); rows of NaN (items that couldn't be read) are left out and counted
-    truth : the true label_id of each item
-    label_ids : of the columns of `probs`
-    names : of the labels; their ids when None
+    probs : ndarray, shape (n_items, n_labels)
+        Rows of NaN (items that couldn't be read) are left out and counted.
+    truth : sequence of str
+        The true label_id of each item.
+    label_ids : sequence of str
+        Of the columns of `probs`.
+    names : sequence of str, optional
+        Of the labels; by default their ids.
+
+    Returns
+    -------
+    Metrics
 
     Raises
     ------
@@ -163,15 +174,17 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str],
 
 
 def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndarray) -> Estimate:
-    """What was gained in accuracy: after minus before, on the same items.
+    """Gain in accuracy of one model over another: after minus before, on the same items.
 
     Parameters
     ----------
-    before, after : True where the model was right, shape (n_items,), the same items in the same order
+    before, after : array_like of bool, shape (n_items,)
+        True where the model was right, the same items in the same order.
 
     Returns
     -------
-    Estimate, from -1 to 1, with Newcombe's paired interval
+    Estimate
+        From -1 to 1, with Newcombe's paired interval.
 
     Examples
     --------
@@ -196,11 +209,11 @@ def _same(share: np.ndarray) -> np.ndarray:
 
 
 def _f1_of_overlap(overlap: np.ndarray) -> np.ndarray:
-    """F1 from the share of right ones among all items that are, or were said to be, of the label."""
-    return 2 * overlap / (1 + overlap)
+    """F1, from the share of right items among all that are of the label or were predicted to be."""
+    return np.asarray(2 * overlap / (1 + overlap))
 
 
 def _around_mean(shares: np.ndarray, ends: np.ndarray, *, shared: float = 1.0) -> tuple[float, float]:
-    """The interval of a mean of shares, from theirs: square and add (Zou and Donner 2008, doi:10.1002/sim.3095)."""
+    """Interval of a mean of shares, from theirs: square and add (Zou and Donner 2008, doi:10.1002/sim.3095)."""
     low, high = np.sqrt(shared * np.square(ends - shares[:, None]).sum(axis=0)) / len(shares)
     return max(0.0, shares.mean() - low), min(1.0, shares.mean() + high)

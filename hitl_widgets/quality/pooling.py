@@ -141,7 +141,7 @@ class LogLinearPool:
     def evidence(self, votes: Votes) -> Floats:
         """How much each answer speaks for its label against each other one, in nats, shape (n_answers,)."""
         weights = [self.answer_evidence, self.certainty_slope, self.unsure_shift, *self.annotators.T.ravel()]
-        return _design(votes, len(self.annotators)) @ np.array(weights)
+        return np.asarray(_design(votes, len(self.annotators)) @ np.array(weights))
 
 
 def posterior(pool: LogLinearPool, probs: Floats, votes: Votes) -> Floats:
@@ -171,7 +171,7 @@ def posterior(pool: LogLinearPool, probs: Floats, votes: Votes) -> Floats:
     pooled, named = pool.sharpness * _logs(probs), votes.label >= 0
     pooled[np.setdiff1d(votes.item[~named], votes.item[named])] /= 2
     np.add.at(pooled, (votes.item[named], votes.label[named]), (pool.evidence(votes) * _shares(votes))[named])
-    return np.exp(pooled - logsumexp(pooled, axis=1, keepdims=True))
+    return np.asarray(np.exp(pooled - logsumexp(pooled, axis=1, keepdims=True)))
 
 
 def fit_pool(probs: Floats, votes: Votes, truth: Ints) -> LogLinearPool:
@@ -308,14 +308,14 @@ def agreement_of_others(votes: Votes, n_items: int, n_labels: int) -> tuple[Ints
 
 
 def _shares(votes: Votes) -> Floats:
-    """What is left of each answer's evidence beside the others of its item, above 0 and up to 1."""
+    """Share that is left of each answer's evidence beside the others of its item, above 0 and up to 1."""
     named = votes.label >= 0
     counts = np.bincount(votes.item[named], minlength=int(votes.item.max(initial=-1)) + 1)
     return 1 / (1 + DEPENDENCE * np.maximum(counts[votes.item] - 1, 0))
 
 
 def _design(votes: Votes, n_annotators: int) -> Floats:
-    """The factors of each answer's evidence: columns of a, b and w, then u and v of each annotator."""
+    """Factors of each answer's evidence: columns of a, b and w, then u and v of each annotator."""
     odds, rows = votes.centred_log_odds(), np.arange(len(votes))
     table = np.zeros((len(votes), 3 + 2 * n_annotators))
     table[:, 0], table[:, 1], table[:, 2] = 1.0, odds, votes.unsure

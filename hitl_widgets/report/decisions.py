@@ -1,7 +1,4 @@
-"""What did each decision say, beside what was on the screen, and in which round?
-
-The log as one table. Read `decisions` first.
-"""
+"""Table of the decisions that stand, with what was on the screen and the round of each. Read `decisions`."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ COLUMNS = ["seq", "decision_id", "item_id", "place", "annotator", "round", "verd
 
 
 def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
-    """The decisions that stand, in the order in which they were stored, as a table of `COLUMNS`.
+    """Make a table of the decisions that stand, in the order in which they were stored, as a table of `COLUMNS`.
 
     Labels and suggestions are today's label_ids, None where an edit left them in doubt. `place` is the position in the
     pool, -1 for an item that is absent; `visible` says that the suggestion could be seen; a certainty that was only
@@ -61,8 +58,10 @@ def consensus(table: pd.DataFrame) -> dict[str, tuple[str, int, int]]:
 
 
 def against_others(table: pd.DataFrame) -> pd.DataFrame:
-    """Every answer beside those of other annotators of the same item: annotator, round, right (it is the one that most
-    of the others gave; a tie among them says nothing and is left out)."""
+    """Compare every answer with those of the item's other annotators: annotator, round, right.
+
+    It is right where most of the others gave it; an answer whose others tie is left out.
+    """
     said = table[table["verdict"].isin(LABELLING) & table["label_id"].notna()]
     rows = []
     for _, group in said.groupby("item_id", sort=False):

@@ -105,11 +105,11 @@ def presumable(ranked: RelabelOrder, *, tolerance: float = 0.05) -> np.ndarray:
     doubt = 1 - ranked.probs[rows].max(axis=1).astype(np.float64)
     surest = np.argsort(doubt, kind="stable")
     held = np.cumsum(doubt[surest]) <= EXPECTED * tolerance * np.arange(1, len(rows) + 1)
-    return rows[surest[:int(held.nonzero()[0].max()) + 1 if held.any() else 0]]
+    return np.asarray(rows[surest[:int(held.nonzero()[0].max()) + 1 if held.any() else 0]])
 
 
 def check_order(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """The rows to be presumed in a random order: check from its beginning, as far as `assess` asks."""
+    """Put the rows to be presumed into a random order: check from its beginning, as far as `assess` asks."""
     return np.random.default_rng(seed).permutation(np.sort(np.asarray(rows, np.int64)))
 
 

@@ -104,7 +104,7 @@ class Ranking:
         return todays_probs(predictions.probs[positions], predictions.label_ids, lineage)
 
     def scores(self, strategy: str | Strategy, lineage: Lineage) -> tuple[str, Scores | None]:
-        """A strategy's name and its scores, shape (n_items,), NaN where unknown; without a model "random" and None.
+        """Name a strategy and its scores, shape (n_items,), NaN where unknown; without a model "random" and None.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class Ranking:
 
 
 def todays_probs(probs: np.ndarray, label_ids: Sequence[str], lineage: Lineage) -> np.ndarray:
-    """A model's probabilities over today's labels.
+    """Translate a model's probabilities to today's labels.
 
     `probs` itself where the model's labels are today's; else its columns summed, shared out or left away.
     """

@@ -20,26 +20,29 @@ from ..errors import ShapeError
 
 Why = Literal["example", "typical", "doubt"]
 
-# The head speaks from so many answers a label on.
-ANSWERS_EACH = 5
-# How much of an answer the head takes for noise, and how far its answers reach: mean squared distances to the middle.
-NOISE, REACH = 0.1, 1.0
-# The head learns from at most so many answers: its cost grows with their cube.
-MOST_ANSWERS = 2_000
+# The probe is used once there are so many answers per label.
+ANSWERS_PER_LABEL = 5
+# The probe's ridge penalty, and the width of its kernel, in mean squared distances to the mean.
+NOISE, WIDTH = 0.1, 1.0
+# The probe learns from at most so many answers: its cost grows with their cube.
+MAX_ANSWERS = 2_000
 _AT_ONCE = 4_096
 
 
 @dataclass(frozen=True)
 class RelabelOrder:
-    """What to ask next.
+    """The order in which to ask, and the probabilities of each item's candidate labels.
 
-    Attributes
+    Parameters
     ----------
-    rows : int64, shape (n_open,), all rows without an answer, the first to be asked first
-    probs : float32, shape (n_items, n_labels), over each row's candidates; 1 for an answer, all candidates alike where
-        nothing can be told yet
-    why : shape (n_open,), of each of `rows`: "example", "typical" or "doubt"
-    modelled : bool, shape (n_items,), True where a head gave the probabilities
+    rows : ndarray of int64, shape (n_open,)
+        All rows without an answer, the first to be asked first.
+    probs : ndarray of float32, shape (n_items, n_labels)
+        Over each row's candidates; 1 for an answer, equal where there is no probe.
+    why : tuple of str, shape (n_open,)
+        The reason for each of `rows`: "example", "typical" or "doubt".
+    modelled : ndarray of bool, shape (n_items,)
+        True where a probe gave the probabilities.
     """
 
     rows: np.ndarray
@@ -50,27 +53,35 @@ class RelabelOrder:
 
 def order(features: np.ndarray, candidates: np.ndarray, answers: np.ndarray, *, examples: Sequence[int] = (),
           seed: int = 0) -> RelabelOrder:
-    """In which order to ask about items in doubt, and what can be told of them from the answers so far.
+    """Order the items that an edit left in doubt, and estimate their labels from the answers so far.
 
     Labels that are candidates of one item belong together; each such family is ordered by itself, and the families
-    take turns, as often as each has items. A family begins with the examples that were named, then the items nearest to
-    the centres of clusters, those of large clusters first. With five answers a label, two labels at least among them,
-    its head orders the rest by margin.
+    take turns, in proportion to their items. A family begins with the examples that were named, then the items nearest
+    to the centres of clusters, large clusters first. With five answers per label, of two labels at least, its probe
+    orders the rest by margin.
 
     Parameters
     ----------
-    features : shape (n_items, n), such as `Inference.features`; a row of NaN is an item that can't be read, and
-        comes last
-    candidates : bool, shape (n_items, n_labels), the labels each item may have, one at least
-    answers : int, shape (n_items,), the label that a person said, -1 without one. Rows that were never in doubt may be
-        given with their answers: they teach too. One that was no candidate of its row teaches nothing
-    examples : rows to be asked first
-    seed : of the clusters
+    features : ndarray, shape (n_items, n)
+        A row of NaN is an item that can't be read, and comes last.
+    candidates : ndarray of bool, shape (n_items, n_labels)
+        The labels each item may have, one at least.
+    answers : ndarray of int, shape (n_items,)
+        The label that a person gave, -1 without one. Rows that were never in doubt may be passed with their answers:
+        they are learned from too. An answer that is no candidate of its row isn't learned from.
+    examples : sequence of int
+        Rows to be asked first.
+    seed : int
+        For the clusters.
+
+    Returns
+    -------
+    RelabelOrder
 
     Raises
     ------
     ShapeError
-        When the shapes don't fit, or an item has no candidate.
+        If the shapes don't fit, or an item has no candidate.
 
     References
     ----------
@@ -82,27 +93,27 @@ def order(features: np.ndarray, candidates: np.ndarray, answers: np.ndarray, *, 
     >>> rng = np.random.default_rng(0)
     >>> features = np.concatenate([rng.normal(-1, 0.3, (20, 2)), rng.normal(1, 0.3, (20, 2))])
     >>> answers = np.where(np.arange(40) % 4, -1, np.arange(40) // 20)
-    >>> said = order(features, np.ones((40, 2), bool), answers)
-    >>> said.probs[[1, 39]].argmax(axis=1), said.why[0]
+    >>> ranked = order(features, np.ones((40, 2), bool), answers)
+    >>> ranked.probs[[1, 39]].argmax(axis=1), ranked.why[0]
     (array([0, 1]), 'doubt')
     """
     features, candidates, answers = _checked(features, candidates, answers)
     probs = candidates / candidates.sum(axis=1, keepdims=True)
-    told, doubt = np.zeros(len(features), bool), np.full(len(features), -np.inf)
+    modelled, doubt = np.zeros(len(features), bool), np.full(len(features), -np.inf)
     asked, named = answers >= 0, set(map(int, examples))
     queues: list[list[tuple[float, int, Why]]] = []
     for rows, labels in _families(candidates):
         seen = rows[~np.isnan(features[rows]).any(axis=1)]
         teaches = seen[asked[seen] & candidates[seen, answers[seen]]]
-        if len(teaches) >= ANSWERS_EACH * len(labels) and len(np.unique(answers[teaches])) > 1:
-            head = _Head(features[teaches], np.searchsorted(labels, answers[teaches]), candidates[teaches][:, labels])
-            probs[np.ix_(seen, labels)] = head.probs(features[seen], candidates[seen][:, labels])
-            told[seen] = True
+        if len(teaches) >= ANSWERS_PER_LABEL * len(labels) and len(np.unique(answers[teaches])) > 1:
+            probe = _Probe(features[teaches], np.searchsorted(labels, answers[teaches]), candidates[teaches][:, labels])
+            probs[np.ix_(seen, labels)] = probe.probs(features[seen], candidates[seen][:, labels])
+            modelled[seen] = True
         doubt[seen] = 1 - _margins(probs[seen])
         open_ = rows[~asked[rows]]
-        known = told[open_].any()
+        known = modelled[open_].any()
         ranked = open_[np.argsort(-doubt[open_], kind="stable")] if known else \
-            _typical(features, open_, ANSWERS_EACH * len(labels), seed=seed)
+            _typical(features, open_, ANSWERS_PER_LABEL * len(labels), seed=seed)
         kind: Why = "doubt" if known else "typical"
         first = [(row, kind if row not in named else "example") for row in
                  sorted(ranked.tolist(), key=lambda row: row not in named)]
@@ -110,21 +121,27 @@ def order(features: np.ndarray, candidates: np.ndarray, answers: np.ndarray, *, 
     probs[asked] = np.eye(candidates.shape[1])[answers[asked]]
     turns = sorted((turn for queue in queues for turn in queue), key=lambda turn: (turn[2] != "example", turn[0]))
     return RelabelOrder(rows=np.array([row for _, row, _ in turns], np.int64), probs=probs.astype(np.float32),
-                 why=tuple(why for *_, why in turns), modelled=told)
+                 why=tuple(why for *_, why in turns), modelled=modelled)
 
 
 def neighbours(features: np.ndarray, examples: Sequence[int], *, n: int = 50, first: Iterable[int] = ()) -> np.ndarray:
-    """Rows that may be what a few examples are: `first` (answered "other", or flagged), then the examples' neighbours.
+    """Find rows that may have the label of a few examples: those of `first`, then the examples' neighbours.
 
     Parameters
     ----------
-    features : shape (n_items, n); a row of NaN is nobody's neighbour
-    examples : rows that are it for certain; they aren't given back
-    n : of neighbours, the nearest to any example first
+    features : ndarray, shape (n_items, n)
+        A row of NaN is nobody's neighbour.
+    examples : sequence of int
+        Rows that certainly have the label; they aren't in the result.
+    n : int
+        How many neighbours, the nearest to any example first.
+    first : iterable of int
+        Rows that were answered "other", or flagged.
 
     Returns
     -------
-    int64 array without doubles; `first` is itself in the order of its distance to the examples
+    ndarray of int64
+        Without duplicates; `first` is itself in the order of its distance to the examples.
 
     Examples
     --------
@@ -142,11 +159,11 @@ def neighbours(features: np.ndarray, examples: Sequence[int], *, n: int = 50, fi
     return np.concatenate([early, near[np.isfinite(far[near])]])
 
 
-class _Head:
-    """Least squares on the labels in the space of a Gaussian kernel, with probabilities that were checked.
+class _Probe:
+    """Kernel ridge regression on the labels, with calibrated probabilities.
 
-    How sharply its scores become probabilities is chosen by the answers themselves: each as told by a head that didn't
-    learn from it, which costs no second head.
+    The factor that turns its scores into probabilities is chosen on the answers themselves: each is predicted with
+    itself left out, in closed form.
 
     References
     ----------
@@ -155,12 +172,12 @@ class _Head:
     """
 
     def __init__(self, features: np.ndarray, labels: np.ndarray, candidates: np.ndarray) -> None:
-        if len(labels) > MOST_ANSWERS:
-            chosen = np.sort(np.random.default_rng(0).permutation(len(labels))[:MOST_ANSWERS])
+        if len(labels) > MAX_ANSWERS:
+            chosen = np.sort(np.random.default_rng(0).permutation(len(labels))[:MAX_ANSWERS])
             features, labels, candidates = features[chosen], labels[chosen], candidates[chosen]
         self._middle = features.mean(axis=0)
         spread = ((features - self._middle) ** 2).sum(axis=1).mean()
-        self._scale = np.sqrt(REACH / spread) if spread > 1e-12 else 1.0
+        self._scale = np.sqrt(WIDTH / spread) if spread > 1e-12 else 1.0
         self._seen = self._placed(features)
         wanted = np.eye(candidates.shape[1])[labels]
         self._share = wanted.mean(axis=0)
@@ -177,16 +194,16 @@ class _Head:
         return _softmax(self._sharpness * np.concatenate(scores), candidates)
 
     def _placed(self, features: np.ndarray) -> np.ndarray:
-        return (features - self._middle) * self._scale
+        return np.asarray((features - self._middle) * self._scale)
 
     def _kernel(self, placed: np.ndarray) -> np.ndarray:
-        return np.exp(-cdist(placed, self._seen, "sqeuclidean"))
+        return np.asarray(np.exp(-cdist(placed, self._seen, "sqeuclidean")))
 
 
 def _softmax(scores: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     scores = np.where(candidates, scores, -np.inf)
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _margins(probs: np.ndarray) -> np.ndarray:
@@ -198,8 +215,10 @@ def _margins(probs: np.ndarray) -> np.ndarray:
 
 
 def _typical(features: np.ndarray, rows: np.ndarray, n: int, *, seed: int) -> np.ndarray:
-    """The rows, the most typical first: nearest to the centre of each of n clusters, large clusters first; then by
-    chance, and what can't be read last."""
+    """Put the rows nearest to the centres of n clusters first, large clusters first; then others by chance.
+
+    Rows that can't be read come last.
+    """
     from sklearn.cluster import KMeans
     rng = np.random.default_rng(seed)
     readable = ~np.isnan(features[rows]).any(axis=1)

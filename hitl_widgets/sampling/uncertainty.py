@@ -1,7 +1,6 @@
-"""How much does the model doubt an item, and which items come first by such scores?
+"""Uncertainty of the model's predictions, as scores by which items are ordered: the larger, the sooner.
 
-Functions from probabilities to scores: the larger, the sooner. Read `margin` and `best` first; which strategies there
-are, by name, says `strategies`.
+Read `margin` and `best` first; `strategies` lists the strategies by name.
 """
 
 from __future__ import annotations
@@ -27,18 +26,20 @@ def least_confidence(probs: Probs) -> Scores:
 
     Parameters
     ----------
-    probs : ndarray, shape (n_items, n_labels), rows sum to 1; a row of NaN (an unreadable item) scores NaN
+    probs : ndarray, shape (n_items, n_labels), rows sum to 1
+        A row of NaN (an unreadable item) scores NaN.
 
     Returns
     -------
-    ndarray, shape (n_items,), from 0 (sure) to 1 - 1/n_labels
+    ndarray, shape (n_items,)
+        From 0 (sure) to 1 - 1/n_labels.
 
     Raises
     ------
     ShapeError
         If a row doesn't sum to 1 within 1e-3; the message lists the rows.
     """
-    return 1 - _checked(probs).max(axis=1)
+    return np.asarray(1 - _checked(probs).max(axis=1))
 
 
 def margin(probs: Probs) -> Scores:
@@ -46,11 +47,13 @@ def margin(probs: Probs) -> Scores:
 
     Parameters
     ----------
-    probs : ndarray, shape (n_items, n_labels), rows sum to 1; a row of NaN scores NaN
+    probs : ndarray, shape (n_items, n_labels), rows sum to 1
+        A row of NaN (an unreadable item) scores NaN.
 
     Returns
     -------
-    ndarray, shape (n_items,), from 0 (sure) to 1 (a tie); all 0 where there is one label only
+    ndarray, shape (n_items,)
+        From 0 (sure) to 1 (a tie); all 0 where there is one label only.
 
     Raises
     ------
@@ -91,11 +94,13 @@ def entropy(probs: Probs) -> Scores:
 
     Parameters
     ----------
-    probs : ndarray, shape (n_items, n_labels), rows sum to 1; a row of NaN scores NaN
+    probs : ndarray, shape (n_items, n_labels), rows sum to 1
+        A row of NaN (an unreadable item) scores NaN.
 
     Returns
     -------
-    ndarray, shape (n_items,), from 0 (sure) to log(n_labels)
+    ndarray, shape (n_items,)
+        From 0 (sure) to log(n_labels).
 
     Raises
     ------
@@ -107,7 +112,7 @@ def entropy(probs: Probs) -> Scores:
     Shannon (1948), A Mathematical Theory of Communication.
     """
     probs = _checked(probs)
-    return -(probs * np.log(np.where(probs > 0, probs, 1))).sum(axis=1)
+    return np.asarray(-(probs * np.log(np.where(probs > 0, probs, 1))).sum(axis=1))
 
 
 # Of these a row's score follows from the row alone, so that new predictions cost no look at the others.
@@ -115,19 +120,22 @@ BY_ROW: dict[str, Strategy] = {"least_confidence": least_confidence, "margin": m
 
 
 def disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None) -> Scores:
-    """How far an item's answers so far lie apart: the entropy of the shares of the votes, in nats.
+    """Disagreement of an item's answers so far: the entropy of the shares of the votes, in nats.
 
-    Where there is a model, its probabilities count as one annotator more: then an answer that the model contradicts
-    comes before one that it expected.
+    Where there is a model, its probabilities count as one more annotator: then an answer that the model contradicts
+    comes before one that it predicted.
 
     Parameters
     ----------
-    votes : ndarray, shape (n_items, n_labels): how many annotators gave each label
-    probs : ndarray, shape (n_items, n_labels), rows sum to 1; rows of NaN don't count
+    votes : ndarray, shape (n_items, n_labels)
+        How many annotators gave each label.
+    probs : ndarray, shape (n_items, n_labels), rows sum to 1, optional
+        Rows of NaN don't count.
 
     Returns
     -------
-    ndarray, shape (n_items,), from 0 to log(n_labels); NaN where nobody answered yet
+    ndarray, shape (n_items,)
+        From 0 to log(n_labels); NaN where nobody has answered.
 
     Raises
     ------
@@ -153,23 +161,25 @@ def disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None) ->
     if probs is not None:
         votes = votes + np.nan_to_num(_checked(said))
     share = votes / np.where(n_votes, votes.sum(axis=1), np.nan)[:, None]
-    return np.abs((share * np.log(np.where(share > 0, share, 1))).sum(axis=1))
+    return np.asarray(np.abs((share * np.log(np.where(share > 0, share, 1))).sum(axis=1)))
 
 
 def balanced(score: Strategy) -> Strategy:
-    """The same strategy, with all labels in turn: the label that has the fewest answers so far comes first.
+    """Make a strategy take all labels in turn: the label that has the fewest answers so far comes first.
 
-    What label an item has isn't known; its suggestion stands for it. The k-th best item of a label with m answers waits
-    like any other label's (m + k)-th.
+    An item counts for the label that the model suggests. The k-th best item of a label with m answers has the same
+    score as the (m + k)-th of any other label.
 
     Parameters
     ----------
-    score : a strategy over probabilities
+    score : callable
+        A strategy over probabilities.
 
     Returns
     -------
-    A strategy over probabilities, shape (n_items, n_labels), and counts, shape (n_labels,), of answers so far; its
-    scores are 0 or less
+    callable
+        A strategy over probabilities, shape (n_items, n_labels), and counts of answers so far, shape (n_labels,); its
+        scores are 0 or less.
 
     Examples
     --------
@@ -193,11 +203,17 @@ def balanced(score: Strategy) -> Strategy:
 
 
 def best(scores: Scores, n: int, *, tie_break: npt.NDArray[np.floating]) -> npt.NDArray[np.intp]:
-    """Places of the n largest scores, largest first; NaN comes last and ties fall by `tie_break`, smallest first.
+    """Places of the n largest scores, largest first; NaN comes last, ties by `tie_break`, smallest first.
 
     Parameters
     ----------
-    scores, tie_break : ndarray, shape (n_items,)
+    scores : ndarray, shape (n_items,)
+    n : int
+    tie_break : ndarray, shape (n_items,)
+
+    Returns
+    -------
+    ndarray of int, shape (min(n, n_items),)
     """
     n = min(n, len(scores))
     if n <= 0:
