@@ -99,7 +99,7 @@ def compare(name: str, net: nn.Module, pool: hw.Pool, view: hw.Preprocess, n: in
     net, rows = why.predictor.net, list(range(n))
     columns = torch.arange(n) % 10
     views = torch.stack([why.predictor.view(row)[0] for row in rows])
-    asked = why.ask([labels[column] for column in columns], [None] * n)
+    targets = why.targets_of([labels[column] for column in columns], [None] * n)
     layer = last_convolution(net, lambda: net(views[:1]))
     at_once = why.at_once(views[0].shape)
 
@@ -114,7 +114,7 @@ def compare(name: str, net: nn.Module, pool: hw.Pool, view: hw.Preprocess, n: in
         whose, other, target = others[method]
 
         def ours(method: str = method) -> np.ndarray:
-            return np.array(why.attribute(method, list(views), asked))
+            return np.array(why.attribute(method, list(views), targets))
         differ = float(np.abs(ours() - other().detach().numpy()).max())
         ours_s, other_s = seconds(ours, other, repeat)
         agree = "drawn anew" if method == "kernelshap" else f"{differ:.0e}"

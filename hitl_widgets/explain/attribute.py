@@ -1,7 +1,6 @@
-"""Why does the model say so?
+"""Attributions: Captum's methods and KernelSHAP on any net, without settings.
 
-Captum's attribution methods, on any net, with no setting. Read `NetExplainer` first; `METHODS` lists what it can do.
-Nothing here draws from a random generator that others use.
+Read `NetExplainer` first; `METHODS` lists what it can do. Nothing here draws from torch's global random generator.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from captum.attr import InputXGradient, IntegratedGradients, LayerGradCam, LimeBase, Occlusion, Saliency
+from captum.attr import InputXGradient, IntegratedGradients, LayerGradCam, Occlusion, Saliency
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -33,39 +32,60 @@ SEGMENTS, SAMPLES = 30, 160
 PASS, LARGEST = 1_500_000, {"cpu": 32}
 
 
-class Asked(NamedTuple):
-    """What is asked of the net for each of n items: the columns of the target and of what it is held against.
+class Targets(NamedTuple):
+    """What is explained for each of n items: the target label, alone or in contrast to another.
 
-    `target` and `against` are bool, shape (n, n_labels): a label that was merged from several of the model's has
-    several columns. `held` is 1 where there is something to hold against, else 0, shape (n,).
+    Attributes
+    ----------
+    target, against : Tensor of bool, shape (n, n_labels)
+        The columns of each label; one that was merged from several of the model's has several.
+    contrast : Tensor, shape (n,)
+        1 where there is a label to contrast with, else 0.
     """
 
     target: Tensor
     against: Tensor
-    held: Tensor
+    contrast: Tensor
 
-    def rows(self, which: Any) -> Asked:
-        """The questions for some of the items."""
-        return Asked(self.target[which], self.against[which], self.held[which])
+    def rows(self, which: Any) -> Targets:
+        """The targets of some of the items.
+
+        Parameters
+        ----------
+        which : index
+            Whatever indexes a tensor.
+        """
+        return Targets(self.target[which], self.against[which], self.contrast[which])
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to explain: `compute` maps views (n, C, h, w) and what is asked of them to (n, h, w); `signed` if less
-    than 0 means "against"; `on_maps` if it reads a convolution's maps."""
+    """An attribution method.
 
-    compute: Callable[[NetExplainer, Tensor, Asked], Tensor]
+    Parameters
+    ----------
+    compute : callable
+        Maps an explainer, views of shape (n, C, h, w) and their targets to values of shape (n, h, w).
+    signed : bool
+        Whether values below 0 mean "against".
+    on_maps : bool
+        Whether it reads a convolution's maps.
+    """
+
+    compute: Callable[[NetExplainer, Tensor, Targets], Tensor]
     signed: bool = False
     on_maps: bool = False
 
 
 class NetExplainer:
-    """Says why a predictor's net speaks for a label (`records.Explainer`), on the predictor's own copy of the net.
+    """Explains a predictor's net (`records.Explainer`), on the predictor's own copy of it.
 
     Parameters
     ----------
-    predictor : its net, lock and preprocessing are shared
-    layer : name of the layer that "gradcam" reads, as in `net.named_modules()`; None finds the last convolution
+    predictor : NetPredictor
+        Its net, lock and preprocessing are shared.
+    layer : str, optional
+        Name of the layer that "gradcam" reads, as in `net.named_modules()`; the last convolution when None.
 
     Raises
     ------
@@ -92,20 +112,26 @@ class NetExplainer:
 
     @property
     def maps_back(self) -> bool:
-        """False when some explanation couldn't be placed on its item, so that its box is the whole of it: show it on
-        the net's own view (`preprocess.picture`)."""
+        """False when some explanation couldn't be mapped back to its item, so that its box is the whole item.
+
+        Show it on the net's own view then (`preprocess.picture`).
+        """
         return self.predictor.preprocess.maps_back
 
     def explain(self, position: int, *, method: str = "gradcam", target: str,
                 against: str | None = None) -> Attribution:
-        """What spoke for a label, on one item.
+        """The attribution of one item.
 
         Parameters
         ----------
-        position : of the item in the pool
-        method : one of `methods`
-        target : a label_id of the predictor
-        against : another, to learn what speaks for the target rather than for that one
+        position : int
+            Position of the item in the pool.
+        method : str
+            One of `methods`.
+        target : str
+            A label_id of the predictor.
+        against : str, optional
+            Another label_id, to explain why the target rather than that one.
 
         Raises
         ------
@@ -128,31 +154,53 @@ class NetExplainer:
 
         Parameters
         ----------
-        targets, against : one a position; no `against` for any when None
-        parts : which of the predictor's labels a label is made of, where it was merged from several. Its logit is then
-            the logarithm of the sum of their exponentials, as its probability is their sum
+        positions : sequence of int
+            Positions of the items in the pool.
+        method : str
+            One of `methods`.
+        targets : sequence of str
+            A label_id for each item.
+        against : sequence of (str or None), optional
+            Another label_id for each, as for `explain`.
+        parts : mapping of str to sequence of str, optional
+            The predictor's labels that a label was merged from. Its logit is then the log-sum-exp of theirs, as its
+            probability is their sum.
         """
         against = [None] * len(targets) if against is None else against
         if not len(positions) == len(targets) == len(against):
             raise BadInput(f"{len(positions)} items and {len(targets)} targets were given; one target an item is "
                            "expected.")
-        self.check(method)
-        asked = self.ask(targets, against, parts)
+        self.check_method(method)
+        contrasts = self.targets_of(targets, against, parts)
         answers: dict[int, Attribution | HitlError] = {}
         for start in range(0, len(positions), self.predictor.batch_size):
-            seen: dict[int, tuple[Tensor, tuple[int, int]]] = {}
+            views: dict[int, tuple[Tensor, tuple[int, int]]] = {}
             for row, position in enumerate(positions[start:start + self.predictor.batch_size], start):
                 try:
-                    seen[row] = self.predictor.view(position)
+                    views[row] = self.predictor.view(position)
                 except HitlError as error:
                     answers[row] = error
-            views = [view for view, _ in seen.values()]
-            for row, values in zip(seen, self.attribute(method, views, asked.rows(list(seen))), strict=True):
-                answers[row] = self._as_answer(positions[row], method, (targets[row], against[row]), values, *seen[row])
+            maps = self.attribute(method, [view for view, _ in views.values()], contrasts.rows(list(views)))
+            for row, values in zip(views, maps, strict=True):
+                answers[row] = self._attribution(positions[row], method, (targets[row], against[row]), values,
+                                                 *views[row])
         return [answers[row] for row in range(len(positions))]
 
-    def check(self, method: str) -> None:
-        """BadInput when there is no such method, ModelError when it doesn't serve this net; both say which do."""
+    def check_method(self, method: str) -> None:
+        """Check that a method can be used.
+
+        Parameters
+        ----------
+        method : str
+            Its name.
+
+        Raises
+        ------
+        BadInput
+            If there is no such method.
+        ModelError
+            If it doesn't serve this net.
+        """
         if method not in METHODS:
             raise BadInput(f"saliency method {method!r} is unknown; known are {', '.join(METHODS)}.")
         if method not in self.methods:
@@ -160,58 +208,81 @@ class NetExplainer:
             raise ModelError(f"{method!r} reads the maps of a convolution, and this net has none. "
                              f"{', '.join(most)} and {last} serve it; or name a layer that gives maps.")
 
-    def ask(self, targets: Sequence[str], against: Sequence[str | None],
-            parts: Mapping[str, Sequence[str]] | None = None) -> Asked:
-        """What is asked of the net for these targets; UnknownLabel, or BadInput where one is held against itself."""
-        known = self.predictor.label_ids
-        columns = {label_id: [column] for column, label_id in enumerate(known)}
-        columns |= {label_id: [known.index(part) for part in made_of] for label_id, made_of in (parts or {}).items()
-                    if made_of}
+    def targets_of(self, targets: Sequence[str], against: Sequence[str | None],
+                   parts: Mapping[str, Sequence[str]] | None = None) -> Targets:
+        """The columns of these labels in the net's outputs.
+
+        Parameters
+        ----------
+        targets, against, parts
+            As for `explain_many`.
+
+        Raises
+        ------
+        UnknownLabel
+            If the model has no such label.
+        BadInput
+            If a label is held against itself.
+        """
+        label_ids = self.predictor.label_ids
+        columns = {label_id: [column] for column, label_id in enumerate(label_ids)}
+        columns |= {label_id: [label_ids.index(part) for part in merged] for label_id, merged in (parts or {}).items()
+                    if merged}
         if unknown := [label for label in (*targets, *against) if label is not None and label not in columns]:
-            raise UnknownLabel(f"label_id {unknown[0]!r} is none of the model's: {', '.join(known[:10])}.")
+            raise UnknownLabel(f"label_id {unknown[0]!r} is none of the model's: {', '.join(label_ids[:10])}.")
         if same := [one for one, other in zip(targets, against, strict=True) if one == other]:
             raise BadInput(f"label_id {same[0]!r} is held against itself; another label is expected, or none.")
 
-        def marked(labels: Sequence[str | None]) -> Tensor:
-            marks = torch.zeros(len(labels), len(known), dtype=torch.bool)
+        def mask(labels: Sequence[str | None]) -> Tensor:
+            rows = torch.zeros(len(labels), len(label_ids), dtype=torch.bool)
             for row, label in enumerate(labels):
-                # Counted 0 times where there is nothing to hold against; but a sum of no columns has no logarithm.
-                marks[row, slice(None) if label is None else columns[label]] = True
-            return marks
-        return Asked(marked(targets), marked(against), torch.tensor([float(label is not None) for label in against]))
+                # Counted 0 times where there is no label; but a sum of no columns has no logarithm.
+                rows[row, slice(None) if label is None else columns[label]] = True
+            return rows
+        return Targets(mask(targets), mask(against), torch.tensor([float(label is not None) for label in against]))
 
-    def attribute(self, method: str, views: Sequence[Tensor], asked: Asked) -> list[np.ndarray | Exception]:
-        """Values (h, w) for each view, whatever their sizes; an exception stands for one that failed.
+    def attribute(self, method: str, views: Sequence[Tensor], targets: Targets) -> list[np.ndarray | Exception]:
+        """Values of shape (h, w) for each view, whatever its size; an exception stands for one that failed.
 
         As many at a time as the memory for one pass allows. A batch that fails is halved, until it fits into memory or
-        what is broken stands alone.
+        the view that fails is alone.
+
+        Parameters
+        ----------
+        method : str
+            One of `methods`.
+        views : sequence of Tensor
+            Each of shape (C, h, w).
+        targets : Targets
+            What to explain.
         """
         answers: dict[int, np.ndarray | Exception] = {}
-        alike: dict[torch.Size, list[int]] = {}
+        by_shape: dict[torch.Size, list[int]] = {}
         for row, view in enumerate(views):
-            alike.setdefault(view.shape, []).append(row)
-        for shape, rows in alike.items():
+            by_shape.setdefault(view.shape, []).append(row)
+        for shape, rows in by_shape.items():
             at_once = self.at_once(shape)
             for start in range(0, len(rows), at_once):
                 some = rows[start:start + at_once]
-                answers |= zip(some, self._halved(method, [views[row] for row in some], asked.rows(some)), strict=True)
+                maps = self._halving(method, [views[row] for row in some], targets.rows(some))
+                answers |= zip(some, maps, strict=True)
         return [answers[row] for row in range(len(views))]
 
-    def _halved(self, method: str, views: list[Tensor], asked: Asked) -> list[np.ndarray | Exception]:
+    def _halving(self, method: str, views: list[Tensor], targets: Targets) -> list[np.ndarray | Exception]:
         try:
             with self.predictor.lock, torch.enable_grad():
-                there = Asked(*(tensor.to(self.predictor.device) for tensor in asked))
+                on_device = Targets(*(tensor.to(self.predictor.device) for tensor in targets))
                 batch = torch.stack(views).to(self.predictor.device).requires_grad_()
-                return list(METHODS[method].compute(self, batch, there).detach().float().cpu().numpy())
+                return list(METHODS[method].compute(self, batch, on_device).detach().float().cpu().numpy())
         except Exception as error:  # a user's net, which may raise anything
             if len(views) == 1:
                 return [error]
         middle = len(views) // 2
-        return [*self._halved(method, views[:middle], asked.rows(slice(middle))),
-                *self._halved(method, views[middle:], asked.rows(slice(middle, None)))]
+        return [*self._halving(method, views[:middle], targets.rows(slice(middle))),
+                *self._halving(method, views[middle:], targets.rows(slice(middle, None)))]
 
-    def _as_answer(self, position: int, method: str, labels: tuple[str, str | None], values: np.ndarray | Exception,
-                   view: Tensor, size: tuple[int, int]) -> Attribution | HitlError:
+    def _attribution(self, position: int, method: str, labels: tuple[str, str | None], values: np.ndarray | Exception,
+                     view: Tensor, size: tuple[int, int]) -> Attribution | HitlError:
         if not isinstance(values, Exception) and not np.isfinite(values).all():
             values = ModelError(f"{method!r} gave values that aren't finite numbers; another method may serve.")
         if isinstance(values, Exception):
@@ -223,83 +294,98 @@ class NetExplainer:
                            signed=METHODS[method].signed)
 
     def at_once(self, shape: torch.Size) -> int:
-        """How many views of a shape (C, h, w) go through the net in one pass."""
+        """How many views go through the net in one pass.
+
+        Parameters
+        ----------
+        shape : torch.Size
+            Their shape (C, h, w).
+        """
         return max(1, min(LARGEST.get(self.predictor.device.type, 256), PASS // shape.numel()))
 
-    def speaks(self, views: Tensor, target: Tensor, against: Tensor, held: Tensor) -> Tensor:
-        """How much the net speaks for what is asked, shape (n,): the target's logit, less the other's where there is
-        one. Hold the predictor's lock."""
+    def score(self, views: Tensor, target: Tensor, against: Tensor, contrast: Tensor) -> Tensor:
+        """The number that is explained, shape (n,): the target's logit, minus the other label's where there is one.
+
+        Hold the predictor's lock.
+
+        Parameters
+        ----------
+        views : Tensor, shape (n, C, h, w)
+            The items.
+        target, against, contrast : Tensor
+            As `Targets` has them.
+        """
         logits = self.predictor.logits(views)
 
-        def of(columns: Tensor) -> Tensor:
+        def logit(columns: Tensor) -> Tensor:
             return logits.masked_fill(~columns, -torch.inf).logsumexp(dim=1)
-        return of(target) - held * of(against)
+        return logit(target) - contrast * logit(against)
 
     def _maps_layer(self, views: Tensor) -> nn.Module:
         if self._layer is None:
             self._layer = last_convolution(self.predictor.net, lambda: self.predictor.logits(views[:1].detach()))
         return self._layer
 
-    def _gradcam(self, views: Tensor, asked: Asked) -> Tensor:
-        maps = LayerGradCam(self.speaks, self._maps_layer(views)).attribute(
-            views, additional_forward_args=asked, relu_attributions=True)
+    def _gradcam(self, views: Tensor, targets: Targets) -> Tensor:
+        maps = LayerGradCam(self.score, self._maps_layer(views)).attribute(
+            views, additional_forward_args=targets, relu_attributions=True)
         if not isinstance(maps, Tensor) or maps.ndim != 4:
             raise ModelError("the layer named for 'gradcam' gives no maps (n, channels, h, w); name a convolution.")
         return functional.interpolate(maps.float(), views.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
-    def _saliency(self, views: Tensor, asked: Asked) -> Tensor:
-        return Saliency(self.speaks).attribute(views, additional_forward_args=asked).sum(dim=1)
+    def _saliency(self, views: Tensor, targets: Targets) -> Tensor:
+        return Saliency(self.score).attribute(views, additional_forward_args=targets).sum(dim=1)
 
-    def _input_x_gradient(self, views: Tensor, asked: Asked) -> Tensor:
-        return InputXGradient(self.speaks).attribute(views, additional_forward_args=asked).sum(dim=1)
+    def _input_x_gradient(self, views: Tensor, targets: Targets) -> Tensor:
+        return InputXGradient(self.score).attribute(views, additional_forward_args=targets).sum(dim=1)
 
-    def _integrated_gradients(self, views: Tensor, asked: Asked) -> Tensor:
+    def _integrated_gradients(self, views: Tensor, targets: Targets) -> Tensor:
         # At least 10 steps a pass: fewer take far longer, and even of large views 10 fit.
         at_once = max(10, self.at_once(views[0].shape))
-        return IntegratedGradients(self.speaks).attribute(views, additional_forward_args=asked, n_steps=STEPS,
+        return IntegratedGradients(self.score).attribute(views, additional_forward_args=targets, n_steps=STEPS,
                                                           internal_batch_size=at_once).sum(dim=1)
 
-    def _occlusion(self, views: Tensor, asked: Asked) -> Tensor:
+    def _occlusion(self, views: Tensor, targets: Targets) -> Tensor:
         channels, *sides = views.shape[1:]
         window = [ceil(side / WINDOWS) for side in sides]
         # Each channel of a pixel gets the same.
-        return Occlusion(self.speaks).attribute(
+        return Occlusion(self.score).attribute(
             views.detach(), (channels, *window), strides=(channels, *(ceil(side / 2) for side in window)),
-            additional_forward_args=asked,
+            additional_forward_args=targets,
             perturbations_per_eval=max(1, self.at_once(views[0].shape) // len(views)))[:, 0]
 
-    def _kernelshap(self, views: Tensor, asked: Asked) -> Tensor:
-        return torch.stack([self._shares(views[row:row + 1].detach(), asked.rows(slice(row, row + 1)))
+    def _kernelshap(self, views: Tensor, targets: Targets) -> Tensor:
+        return torch.stack([self._shapley_map(views[row].detach(), targets.rows(slice(row, row + 1)))
                             for row in range(len(views))])
 
-    def _shares(self, view: Tensor, asked: Asked) -> Tensor:
-        """Each superpixel's share in one view, shape (h, w)."""
-        segments = torch.from_numpy(superpixels(picture(view[0]), n=SEGMENTS)).to(view.device)
+    def _shapley_map(self, view: Tensor, targets: Targets) -> Tensor:
+        """Each superpixel's Shapley value in one view, shape (h, w); hidden superpixels are 0."""
+        segments = torch.from_numpy(superpixels(picture(view), n=SEGMENTS)).to(view.device)
         shown, weights = coalitions(int(segments.max()) + 1, SAMPLES)
-        rows = iter(torch.from_numpy(shown).to(view.device).split(1))
-        solver = _Solver(shown, weights)
-        LimeBase(self.speaks, solver, lambda *_, **__: torch.ones(1), lambda *_, **__: next(rows), True,
-                 lambda row, view, **_: view * row[0][segments], None).attribute(
-            view, additional_forward_args=asked, n_samples=len(shown),
-            perturbations_per_eval=self.at_once(view[0].shape))
-        return torch.from_numpy(solver.found)[segments.cpu()]
-
-
-class _Solver:
-    """What Captum's LimeBase fits to the outcomes. Captum's own draws from torch's global generator for each item."""
-
-    def __init__(self, shown: np.ndarray, weights: np.ndarray) -> None:
-        self.shown, self.weights = shown, weights
-
-    def fit(self, loader: Any) -> None:
-        self.found = shares(self.shown, self.weights, loader.dataset.tensors[1].cpu().numpy())
-
-    def representation(self) -> Tensor:
-        return torch.from_numpy(self.found)
+        masks = torch.from_numpy(shown).to(view.device)
+        scores = []
+        with torch.no_grad():
+            for some in masks.split(self.at_once(view.shape)):
+                masked = view * some[:, segments][:, None]
+                scores.append(self.score(masked, *(part.expand(len(some), *part.shape[1:]) for part in targets)))
+        return torch.from_numpy(shares(shown, weights, torch.cat(scores).double().cpu().numpy()))[segments.cpu()]
 
 
 def last_convolution(net: nn.Module, forward: Callable[[], object]) -> nn.Module:
-    """The convolution that runs last and still gives maps of more than one pixel, found by running the net once."""
+    """The convolution that runs last and still gives maps of more than one pixel.
+
+    Parameters
+    ----------
+    net : nn.Module
+        The net.
+    forward : callable
+        Runs it once.
+
+    Raises
+    ------
+    ModelError
+        If no convolution runs.
+    """
     ran: list[tuple[nn.Module, int]] = []
     hooks = [layer.register_forward_hook(lambda layer, _, maps: ran.append((layer, maps.shape[2:].numel())))
              for layer in _convolutions(net)]
@@ -316,11 +402,13 @@ def last_convolution(net: nn.Module, forward: Callable[[], object]) -> nn.Module
 
 
 def _convolutions(net: nn.Module) -> list[nn.Conv2d]:
-    """The convolutions whose maps say where something is. One alone that cuts the item into patches, as in a vision
-    transformer, has seen no more than its patch."""
-    found = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
-    patches = len(found) == 1 and found[0].stride == found[0].kernel_size != (1, 1)
-    return [] if patches else found
+    """The convolutions whose maps show where something is.
+
+    A single one that cuts the item into patches, as in a vision transformer, depends on no more than its patch.
+    """
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
+    only_patches = len(layers) == 1 and layers[0].stride == layers[0].kernel_size != (1, 1)
+    return [] if only_patches else layers
 
 
 # Grad-CAM: Selvaraju et al. (2017), doi:10.1109/ICCV.2017.74. Saliency, the gradient's size summed over channels:

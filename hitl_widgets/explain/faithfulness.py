@@ -1,7 +1,7 @@
-"""Are the maps to be trusted?
+"""Faithfulness of attribution methods: sanity checks on a few items, with a verdict in plain words.
 
-Four questions to each method, asked on a few items and answered in plain words. Read `check` first. Every random number
-comes from a generator of its own.
+Four measures for each method: randomised layers, deletion and insertion, infidelity, sensitivity. Read
+`measure_faithfulness` first. Every random number comes from a generator of its own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -25,29 +25,38 @@ from ..errors import BadInput, HitlError
 from ..learn.predict import private_copy
 from ..quality.intervals import student_mean
 from ..records import Estimate
-from .attribute import Asked, NetExplainer
+from .attribute import NetExplainer, Targets
 
-# A map is cut into so many cells a side, which are hidden or shown in so many steps.
+# Cells a side that a map is cut into, steps in which they are hidden or shown, and random orders to compare with.
 CELLS, STEPS, ORDERS = 14, 20, 3
-NETS, HIDDEN, NOISES, SHAKEN = 2, 32, 4, 8
-# A rank correlation beyond this with the map of a randomised net says that the map isn't about the net.
+# Randomised nets; hidden squares an item; noises an item, and items that get noise.
+NETS, HIDDEN, NOISES, NOISY_ITEMS = 2, 32, 4, 8
+# Above this rank correlation with the map of a randomised net, the map doesn't depend on the net.
 SAME = 0.8
-FEWEST = 4
+MIN_ITEMS = 4
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What came of checking one method.
+class Faithfulness:
+    """The faithfulness of one method.
 
     Attributes
     ----------
-    randomised : rank correlation of its maps with those of the net whose upper half was randomised
-    deletion, insertion : by how much the target's probability, averaged over the steps, falls faster when cells are
-        hidden, or rises faster when they are shown, in the map's order than in a random one
-    infidelity : share of what hiding random squares does that the map doesn't foretell, 0 to 1
-    sensitivity : how much the map changes, as a share of itself, under noise of 2 % of the view's range
-    n : on how many items
-    seconds : how long it took
+    method : str
+        Its name.
+    randomised : Estimate
+        Rank correlation of its maps with those of the net whose upper half was randomised.
+    deletion, insertion : Estimate
+        How much faster the target's probability, averaged over the steps, falls when cells are hidden, or rises when
+        they are shown, in the map's order than in a random one.
+    infidelity : Estimate
+        The fraction of the occlusion effect of random squares that the map fails to predict, from 0 to 1.
+    sensitivity : Estimate
+        How much the map changes, as a share of itself, under noise of 2 % of the view's range.
+    n : int
+        Number of items.
+    seconds : float
+        How long it took.
     """
 
     method: str
@@ -61,8 +70,8 @@ class Checked:
 
     @property
     def trusted(self) -> bool | None:
-        """True when it depends on the model and finds what counts, False when it fails either; None when undecided."""
-        if self.n < FEWEST or not np.isfinite(self.randomised.value):
+        """True if it depends on the model and finds what counts, False if it fails either; None when undecided."""
+        if self.n < MIN_ITEMS or not np.isfinite(self.randomised.value):
             return None
         if self.randomised.value > SAME or max(self.deletion.high, self.insertion.high) < 0:
             return False
@@ -71,10 +80,10 @@ class Checked:
     @property
     def verdict(self) -> str:
         """The same in plain words."""
-        if self.n < FEWEST:
+        if self.n < MIN_ITEMS:
             return f"Can't tell from {self.n} items: give it more time or more items."
         if not np.isfinite(self.randomised.value):
-            return "It says nothing: its maps are flat."
+            return "Its maps are flat, so they show nothing."
         if self.randomised.value > SAME:
             return "Don't trust it: a net with randomised layers gives nearly the same map, so that it shows the " \
                    "item, not what the model makes of it."
@@ -82,8 +91,8 @@ class Checked:
         if len(finds) == 2:
             words = "It depends on the model, and finds what counts better than chance does."
         elif finds:
-            words = f"It depends on the model; that it finds what counts better than chance is seen by {finds.pop()} " \
-                    "only."
+            words = f"It depends on the model; only {finds.pop()} cells shows that it finds what counts better " \
+                    "than chance."
         elif max(self.deletion.high, self.insertion.high) < 0:
             return "Don't trust it: hiding cells at random changes more than hiding those that it marks."
         else:
@@ -94,7 +103,7 @@ class Checked:
         return words
 
     def as_row(self) -> dict[str, Any]:
-        """For a table."""
+        """The same as a row of a table."""
         row: dict[str, Any] = {"method": self.method, "trusted": self.trusted, "verdict": self.verdict,
                                "randomised": self.randomised.value}
         for name in ("deletion", "insertion"):
@@ -104,15 +113,22 @@ class Checked:
                       "seconds": round(self.seconds, 1)}
 
 
-def check(explainer: NetExplainer, positions: Sequence[int], *, methods: Sequence[str] | None = None,
-          budget_s: float = 60.0, seed: int = 0) -> list[Checked]:
-    """Ask of each method whether its maps are about the model, and whether they find what counts.
+def measure_faithfulness(explainer: NetExplainer, positions: Sequence[int], *, methods: Sequence[str] | None = None,
+                         budget_s: float = 60.0, seed: int = 0) -> list[Faithfulness]:
+    """Measure whether each method's maps depend on the model, and whether they find what counts.
 
     Parameters
     ----------
-    positions : items to ask about, in order of preference; each is explained for what the model suggests
-    methods : None for all that serve the net
-    budget_s : seconds, shared out evenly; fewer items are taken when they wouldn't fit
+    explainer : NetExplainer
+        Its net is explained.
+    positions : sequence of int
+        Items in the pool, in order of preference; each is explained for the model's suggestion.
+    methods : sequence of str, optional
+        Which methods; all that serve the net when None.
+    budget_s : float
+        Seconds, shared evenly among the methods; fewer items are used when they wouldn't fit.
+    seed : int
+        Of everything random.
 
     Raises
     ------
@@ -128,143 +144,149 @@ def check(explainer: NetExplainer, positions: Sequence[int], *, methods: Sequenc
     """
     methods = tuple(methods if methods is not None else explainer.methods)
     for method in methods:
-        explainer.check(method)
-    views, asked = _sample(explainer, positions)
+        explainer.check_method(method)
+    views, targets = _sample(explainer, positions)
     rng = np.random.default_rng(seed)
-    nets = [_with_random_top(explainer, views, rng) for _ in range(NETS)]
-    done: list[Checked] = []
+    randomised = [_randomised(explainer, views, rng) for _ in range(NETS)]
+    done: list[Faithfulness] = []
     for left, method in zip(range(len(methods), 0, -1), methods, strict=True):
         share = (budget_s - sum(one.seconds for one in done)) / left
-        done.append(_check_one(explainer, nets, method, views, asked, budget_s=share, seed=seed))
+        done.append(_of_method(explainer, randomised, method, views, targets, budget_s=share, seed=seed))
     return done
 
 
-def _sample(explainer: NetExplainer, positions: Sequence[int]) -> tuple[Tensor, Asked]:
-    """Views of one shape, and the question why the model says what it says of them."""
-    alike: dict[torch.Size, list[Tensor]] = {}
+def _sample(explainer: NetExplainer, positions: Sequence[int]) -> tuple[Tensor, Targets]:
+    """Views of one shape, and the model's suggestions as targets."""
+    by_shape: dict[torch.Size, list[Tensor]] = {}
     for position in positions:
         try:
             view = explainer.predictor.view(int(position))[0]
         except HitlError:
             continue
-        alike.setdefault(view.shape, []).append(view)
-    if not alike:
+        by_shape.setdefault(view.shape, []).append(view)
+    if not by_shape:
         raise BadInput("none of the items can be read, so there is nothing to check the maps on.")
-    views = torch.stack(max(alike.values(), key=len))
+    views = torch.stack(max(by_shape.values(), key=len))
     logits = _in_passes(explainer, views)
     target = torch.nn.functional.one_hot(logits.argmax(dim=1), logits.shape[1]).bool()
-    return views, Asked(target, torch.ones_like(target), torch.zeros(len(views)))
+    return views, Targets(target, torch.ones_like(target), torch.zeros(len(views)))
 
 
 def _in_passes(explainer: NetExplainer, views: Tensor) -> Tensor:
     """The net's logits for any number of views, within the memory of one pass at a time."""
-    predictor, found = explainer.predictor, []
+    predictor, logits = explainer.predictor, []
     for part in views.split(explainer.at_once(views[0].shape)):
         with predictor.lock, torch.no_grad():
-            found.append(predictor.logits(part).cpu())
-    return torch.cat(found)
+            logits.append(predictor.logits(part).cpu())
+    return torch.cat(logits)
 
 
-def _maps(explainer: NetExplainer, method: str, views: Tensor, asked: Asked) -> np.ndarray:
+def _maps(explainer: NetExplainer, method: str, views: Tensor, targets: Targets) -> np.ndarray:
     """Attributions (n, h, w); NaN for an item on which the method failed."""
-    found = explainer.attribute(method, list(views), asked)
+    maps = explainer.attribute(method, list(views), targets)
     return np.array([np.full(views.shape[2:], np.nan, np.float32) if isinstance(one, Exception) else one
-                     for one in found])
+                     for one in maps])
 
 
-def _check_one(explainer: NetExplainer, nets: Sequence[NetExplainer], method: str, views: Tensor, asked: Asked, *,
-               budget_s: float, seed: int) -> Checked:
+def _of_method(explainer: NetExplainer, randomised: Sequence[NetExplainer], method: str, views: Tensor,
+               targets: Targets, *, budget_s: float, seed: int) -> Faithfulness:
     began = time.monotonic()
-    _maps(explainer, method, views[:1], asked.rows(slice(1)))  # the first call looks for a layer, and imports
-    warm = time.monotonic()
-    _maps(explainer, method, views[:2], asked.rows(slice(2)))
-    a_map = (time.monotonic() - warm) / len(views[:2])
-    warm = time.monotonic()
-    _in_passes(explainer, views[:1].repeat(16, 1, 1, 1))
-    a_pass = (time.monotonic() - warm) / 16
-    an_item = a_map * (1 + NETS) + a_pass * (2 * (STEPS + 1) * (1 + ORDERS) + 2 * HIDDEN)
-    shaking = min(SHAKEN, len(views)) * a_map * (1 + NOISES)
-    n = int(min(len(views), max(2, (budget_s - (time.monotonic() - began) - shaking) / max(an_item, 1e-6))))
-    views, asked = views[:n], asked.rows(slice(n))
-    maps = _maps(explainer, method, views, asked)
-    sound = np.isfinite(maps).all(axis=(1, 2))
-    views, asked, maps = views[torch.from_numpy(sound)], asked.rows(torch.from_numpy(sound)), maps[sound]
+    map_s, pass_s = _durations(explainer, method, views, targets)
+    item_s = map_s * (1 + NETS) + pass_s * (2 * (STEPS + 1) * (1 + ORDERS) + 2 * HIDDEN)
+    left_s = budget_s - (time.monotonic() - began) - min(NOISY_ITEMS, len(views)) * map_s * (1 + NOISES)
+    n = int(min(len(views), max(2, left_s / max(item_s, 1e-6))))
+    views, targets = views[:n], targets.rows(slice(n))
+    maps = _maps(explainer, method, views, targets)
+    finite = np.isfinite(maps).all(axis=(1, 2))
+    views, targets, maps = views[torch.from_numpy(finite)], targets.rows(torch.from_numpy(finite)), maps[finite]
     if not len(maps):
         nothing = student_mean([])
-        return Checked(method, nothing, nothing, nothing, nothing, nothing, 0, time.monotonic() - began)
-    alike = np.array([_alike(maps, _maps(net, method, views, asked)) for net in nets])
-    told = np.isfinite(alike).sum(axis=0)
-    same = np.where(told, np.nansum(alike, axis=0) / np.maximum(told, 1), np.nan)
-    rng = np.random.default_rng(seed)
-    deletion, insertion = _curves(explainer, maps, views, asked, rng)
-    missed = _unforetold(explainer, maps, views, asked, seed=seed)
-    few = min(SHAKEN, len(views))
-    in_time = time.monotonic() - began + few * a_map * (1 + NOISES) < 1.2 * budget_s
-    shaken = _shaken(explainer, method, views[:few], asked.rows(slice(few)), seed=seed) if in_time else np.array([])
-    return Checked(method, student_mean(same), student_mean(deletion), student_mean(insertion), student_mean(missed),
-                   student_mean(shaken), len(maps), time.monotonic() - began)
+        return Faithfulness(method, nothing, nothing, nothing, nothing, nothing, 0, time.monotonic() - began)
+    correlations = np.array([_rank_correlations(maps, _maps(other, method, views, targets)) for other in randomised])
+    counts = np.isfinite(correlations).sum(axis=0)
+    correlation = np.where(counts, np.nansum(correlations, axis=0) / np.maximum(counts, 1), np.nan)
+    deletion, insertion = _gains(explainer, maps, views, targets, np.random.default_rng(seed))
+    missed = _infidelities(explainer, maps, views, targets, seed=seed)
+    few = min(NOISY_ITEMS, len(views))
+    in_time = time.monotonic() - began + few * map_s * (1 + NOISES) < 1.2 * budget_s
+    changes = _sensitivities(explainer, method, views[:few], targets.rows(slice(few)), seed=seed) if in_time else \
+        np.array([])
+    return Faithfulness(method, student_mean(correlation), student_mean(deletion), student_mean(insertion),
+                        student_mean(missed), student_mean(changes), len(maps), time.monotonic() - began)
 
 
-def _alike(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation of two maps, item by item; 0 where one of them says nothing, NaN where both do."""
-    found = np.full(len(ours), np.nan)
+def _durations(explainer: NetExplainer, method: str, views: Tensor, targets: Targets) -> tuple[float, float]:
+    """Seconds of one map, and of one view's pass through the net."""
+    _maps(explainer, method, views[:1], targets.rows(slice(1)))  # the first call looks for a layer, and imports
+    began = time.monotonic()
+    _maps(explainer, method, views[:2], targets.rows(slice(2)))
+    map_s = (time.monotonic() - began) / len(views[:2])
+    began = time.monotonic()
+    _in_passes(explainer, views[:1].repeat(16, 1, 1, 1))
+    return map_s, (time.monotonic() - began) / 16
+
+
+def _rank_correlations(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation of two maps, item by item; 0 where one of them is flat, NaN where both are."""
+    correlations = np.full(len(ours), np.nan)
     for row, (one, other) in enumerate(zip(ours, theirs, strict=True)):
         flat = [np.ptp(one) == 0, not np.isfinite(other).all() or np.ptp(other) == 0]
         if not any(flat):
-            found[row] = np.corrcoef(rankdata(one), rankdata(other))[0, 1]
+            correlations[row] = np.corrcoef(rankdata(one), rankdata(other))[0, 1]
         elif not all(flat):
-            found[row] = 0.0
-    return found
+            correlations[row] = 0.0
+    return correlations
 
 
-def _curves(explainer: NetExplainer, maps: np.ndarray, views: Tensor, asked: Asked,
-            rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """What the map's order gains over a random one, item by item: when its cells are hidden, and when shown."""
+def _gains(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targets: Targets,
+           rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The gain of the map's order over a random one, item by item: when its cells are hidden, and when shown."""
     n, height, width = maps.shape
     rows, columns = (np.arange(side) * min(side, CELLS) // side for side in (height, width))
     cell = torch.from_numpy(rows[:, None] * (columns.max() + 1) + columns)
     n_cells = int(cell.max()) + 1
-    within = np.stack([np.bincount(cell.ravel(), one.ravel(), n_cells) for one in maps]) / np.bincount(cell.ravel())
+    means = np.stack([np.bincount(cell.ravel(), one.ravel(), n_cells) for one in maps]) / np.bincount(cell.ravel())
     reached = torch.from_numpy(np.linspace(0, n_cells, STEPS + 1).round())
-    columns_asked = asked.target.int().argmax(dim=1)
-    found: dict[bool, list[np.ndarray]] = {True: [], False: []}
+    columns_of = targets.target.int().argmax(dim=1)
+    areas: dict[bool, list[np.ndarray]] = {True: [], False: []}
     for order in range(1 + ORDERS):
-        by = within if order == 0 else np.zeros_like(within)
+        values = means if order == 0 else np.zeros_like(means)
         # Ties, such as a map of zeros, are broken by chance: else they would follow the rows of the item.
-        ranks = np.stack([np.argsort(np.lexsort((rng.random(n_cells), -one))) for one in by])
+        ranks = np.stack([np.argsort(np.lexsort((rng.random(n_cells), -one))) for one in values])
         first = torch.from_numpy(ranks)[:, cell]  # (n, h, w): when a pixel's turn comes
-        for hide, curves in found.items():
-            areas = np.empty(n)
+        for hide, by_order in areas.items():
+            area = np.empty(n)
             for row in range(n):
                 begun = first[row][None] < reached[:, None, None]
                 shown = views[row][None] * (~begun if hide else begun)[:, None]
-                probs = _in_passes(explainer, shown).softmax(dim=1)[:, columns_asked[row]].double().numpy()
-                areas[row] = (probs[1:] + probs[:-1]).mean() / 2
-            curves.append(areas)
-    (hidden, *hidden_by_chance), (shown_, *shown_by_chance) = found[True], found[False]
-    return np.mean(hidden_by_chance, axis=0) - hidden, shown_ - np.mean(shown_by_chance, axis=0)
+                probs = _in_passes(explainer, shown).softmax(dim=1)[:, columns_of[row]].double().numpy()
+                area[row] = (probs[1:] + probs[:-1]).mean() / 2
+            by_order.append(area)
+    (hidden, *hidden_at_random), (revealed, *revealed_at_random) = areas[True], areas[False]
+    return np.mean(hidden_at_random, axis=0) - hidden, revealed - np.mean(revealed_at_random, axis=0)
 
 
-def _unforetold(explainer: NetExplainer, maps: np.ndarray, views: Tensor, asked: Asked, *, seed: int) -> np.ndarray:
-    """Captum's infidelity, as the share of what hiding squares does: 0 foretells all of it up to a scale, 1 nothing."""
+def _infidelities(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targets: Targets, *,
+                  seed: int) -> np.ndarray:
+    """Captum's infidelity as a fraction of the effect of hiding squares: 0 predicts it up to a scale, 1 not at all."""
     predictor = explainer.predictor
     at_once = explainer.at_once(views[0].shape)
     missed = []
     for start in range(0, len(views), at_once):
         some = slice(start, start + at_once)
-        given = views[some].to(predictor.device)
-        said = torch.from_numpy(maps[some])[:, None].expand(given.shape).to(given) / given.shape[1]
-        more = {"additional_forward_args": tuple(part[some].to(predictor.device) for part in asked),
-                "n_perturb_samples": HIDDEN, "max_examples_per_batch": max(len(given), min(at_once, HIDDEN))}
+        inputs = views[some].to(predictor.device)
+        values = torch.from_numpy(maps[some])[:, None].expand(inputs.shape).to(inputs) / inputs.shape[1]
+        more = {"additional_forward_args": tuple(part[some].to(predictor.device) for part in targets),
+                "n_perturb_samples": HIDDEN, "max_examples_per_batch": max(len(inputs), min(at_once, HIDDEN))}
 
-        def hide(given: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-            mask = torch.from_numpy(_squares(len(given), given.shape[2], given.shape[3], rng)).to(given)[:, None]
-            return mask.expand(given.shape), given * (1 - mask)
+        def hide(inputs: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+            mask = torch.from_numpy(_squares(len(inputs), inputs.shape[2], inputs.shape[3], rng)).to(inputs)[:, None]
+            return mask.expand(inputs.shape), inputs * (1 - mask)
         # Twice with the same squares: how much of what they do is missed, and how much they do.
         with predictor.lock, torch.no_grad():
-            left, effect = (infidelity(explainer.speaks, partial(hide, rng=np.random.default_rng(seed + start)), given,
+            left, effect = (infidelity(explainer.score, partial(hide, rng=np.random.default_rng(seed + start)), inputs,
                                        attributions, normalize=normalize, **more).double().cpu().numpy()
-                            for attributions, normalize in ((said, True), (torch.zeros_like(said), False)))
+                            for attributions, normalize in ((values, True), (torch.zeros_like(values), False)))
         missed.append(np.where(effect > 1e-12, left / np.maximum(effect, 1e-12), np.nan))
     return np.concatenate(missed)
 
@@ -281,55 +303,68 @@ def _squares(n: int, height: int, width: int, rng: np.random.Generator) -> np.nd
     return masks
 
 
-def _shaken(explainer: NetExplainer, method: str, views: Tensor, asked: Asked, *, seed: int) -> np.ndarray:
+def _sensitivities(explainer: NetExplainer, method: str, views: Tensor, targets: Targets, *, seed: int) -> np.ndarray:
     """Captum's maximal sensitivity: the largest change of a map under small noise, as a share of the map."""
     noise = torch.Generator().manual_seed(seed)
     radius = 0.02 * float(views.max() - views.min())
 
-    def explained(given: Any, additional_forward_args: Any) -> tuple[Tensor]:
-        given = given[0] if isinstance(given, tuple) else given
-        return (torch.from_numpy(_maps(explainer, method, given, Asked(*additional_forward_args))),)
+    def explain(inputs: Any, additional_forward_args: Any) -> tuple[Tensor]:
+        inputs = inputs[0] if isinstance(inputs, tuple) else inputs
+        return (torch.from_numpy(_maps(explainer, method, inputs, Targets(*additional_forward_args))),)
 
-    def shake(given: Any) -> Tensor:
-        given = given[0] if isinstance(given, tuple) else given
-        return given + radius * (2 * torch.rand(given.shape, generator=noise) - 1)
-    return sensitivity_max(explained, views, perturb_func=shake, n_perturb_samples=NOISES,
-                           additional_forward_args=tuple(asked)).double().numpy()
+    def add_noise(inputs: Any) -> Tensor:
+        inputs = inputs[0] if isinstance(inputs, tuple) else inputs
+        return inputs + radius * (2 * torch.rand(inputs.shape, generator=noise) - 1)
+    return sensitivity_max(explain, views, perturb_func=add_noise, n_perturb_samples=NOISES,
+                           additional_forward_args=tuple(targets)).double().numpy()
 
 
-def _with_random_top(explainer: NetExplainer, views: Tensor, rng: np.random.Generator) -> NetExplainer:
-    """The same explainer on a copy of the net, of which the upper half of the layers was drawn anew.
-
-    A layer's weights keep their mean and spread; running means are taken anew, as they belong to former weights.
-    """
+def _randomised(explainer: NetExplainer, views: Tensor, rng: np.random.Generator) -> NetExplainer:
+    """The same explainer on a copy of the net whose upper half of layers has random weights."""
     with explainer.predictor.lock:
         net = private_copy(explainer.predictor.net)
     twin = copy.copy(explainer.predictor)
     twin.net, twin.lock = net, threading.RLock()
+    layers = _by_depth(net, lambda: twin.logits(views[:1]))
+    _randomise(layers[len(layers) - ceil(len(layers) / 2):],
+               torch.Generator().manual_seed(int(rng.integers(2**31))))
+    _reset_running_means(net, lambda: twin.logits(views[:32]), n_views=len(views))
+    return NetExplainer(twin, layer=explainer.layer)
+
+
+def _by_depth(net: nn.Module, forward: Callable[[], object]) -> list[nn.Module]:
+    """The layers with weight matrices in the order in which they run, those that don't run first."""
     ran: dict[nn.Module, None] = {}
-    learning = [layer for layer in net.modules() if any(p.ndim > 1 for p in layer.parameters(recurse=False))]
-    hooks = [layer.register_forward_hook(lambda layer, *_: ran.setdefault(layer)) for layer in learning]
+    layers = [layer for layer in net.modules() if any(p.ndim > 1 for p in layer.parameters(recurse=False))]
+    hooks = [layer.register_forward_hook(lambda layer, *_: ran.setdefault(layer)) for layer in layers]
     try:
-        with torch.enable_grad():  # else a transformer takes a way past its own layers
-            twin.logits(views[:1])
+        with torch.enable_grad():  # else a transformer takes a fast path past its own layers
+            forward()
     finally:
         for hook in hooks:
             hook.remove()
-    layers = [layer for layer in learning if layer not in ran] + list(ran)
-    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    return [layer for layer in layers if layer not in ran] + list(ran)
+
+
+def _randomise(layers: Sequence[nn.Module], generator: torch.Generator) -> None:
+    """Draw new weights, with the mean and the spread of the former ones."""
     with torch.no_grad():
-        for layer in layers[len(layers) - ceil(len(layers) / 2):]:
+        for layer in layers:
             for weights in layer.parameters(recurse=False):
                 drawn = torch.randn(weights.shape, generator=generator)
                 spread = float(weights.float().std()) if weights.numel() > 1 else 0.0
                 weights.copy_(drawn * (spread or 0.1) + float(weights.float().mean()))
-        norms = [layer for layer in net.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)
-                 and layer.track_running_stats]
-        if norms and len(views) > 1:
-            for norm in norms:
-                norm.reset_running_stats()
-                norm.momentum = None
-                norm.train()
-            twin.logits(views[:32])
-            net.eval()
-    return NetExplainer(twin, layer=explainer.layer)
+
+
+def _reset_running_means(net: nn.Module, forward: Callable[[], object], *, n_views: int) -> None:
+    """Estimate the running means again by one pass, since they belong to former weights; one view isn't enough."""
+    norms = [layer for layer in net.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)
+             and layer.track_running_stats]
+    if norms and n_views > 1:
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None
+            norm.train()
+        with torch.no_grad():
+            forward()
+        net.eval()

@@ -19,7 +19,7 @@ from ..learn.inference import Inference
 from ..records import Attribution
 from ..storage.attribution_cache import AttributionCache
 from .attribute import NetExplainer
-from .faithfulness import check
+from .faithfulness import measure_faithfulness
 
 # Maps kept in memory.
 N_KEPT = 512
@@ -99,7 +99,7 @@ class Explainer:
         """See `Workbench.check_explanations`."""
         explainer, inference = self._explainer(), self.inference
         positions = np.argsort(inference.pool.draws(inference.seed + 1))[:n]
-        checked = check(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
+        checked = measure_faithfulness(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
         frame: pd.DataFrame = pd.DataFrame([one.as_row() for one in checked])
         return frame
 

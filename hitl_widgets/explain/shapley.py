@@ -1,7 +1,7 @@
-"""What is each part's share in what all of them bring about?
+"""Shapley values of the parts of an item, by KernelSHAP's regression with its own coalitions.
 
-KernelSHAP's regression over parts of an item, with coalitions of its own. Read `coalitions` and `shares`. Nothing here
-draws from a generator that anybody else uses: the same number of parts is always asked with the same coalitions.
+Read `coalitions` and `shares`. No generator of others is used: the same number of parts always gives the same
+coalitions.
 """
 
 from __future__ import annotations
@@ -15,19 +15,28 @@ import numpy as np
 
 @lru_cache(maxsize=64)
 def coalitions(n_parts: int, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which parts to show, time after time, and how much each time counts.
+    """Coalitions of parts to show, and their weights.
 
-    The first shows all parts, the second none. All coalitions there are, with Shapley's weights, if that takes no more
-    than `n_samples`: the shares are then exact. Else they are drawn by those weights, each with its opposite.
+    The first shows all parts, the second none. If `n_samples` are enough, all coalitions follow with Shapley's weights,
+    and the values are exact. Otherwise they are drawn by those weights, each with its complement.
+
+    Parameters
+    ----------
+    n_parts : int
+        Number of parts, 1 or more.
+    n_samples : int
+        Number of coalitions, at most (but 2 at least).
 
     Returns
     -------
-    shown : ndarray, bool, shape (n, n_parts), n at most `n_samples` (but 2 at least)
-    weights : ndarray, float64, shape (n,); the first two aren't used, since `shares` holds them exactly
+    shown : ndarray of bool, shape (n, n_parts)
+        Which parts each coalition shows.
+    weights : ndarray of float64, shape (n,)
+        The first two aren't used, since `shares` meets them exactly.
 
     References
     ----------
-    Lundberg and Lee (2017), A Unified Approach to Interpreting Model Predictions, arXiv:1705.07874. Opposites: Covert
+    Lundberg and Lee (2017), A Unified Approach to Interpreting Model Predictions, arXiv:1705.07874. Complements: Covert
     and Lee (2021), Improving KernelSHAP, arXiv:2012.01536.
     """
     ends = [np.ones(n_parts, bool), np.zeros(n_parts, bool)]
@@ -49,22 +58,24 @@ def coalitions(n_parts: int, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shares(shown: np.ndarray, weights: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
-    """Each part's share, float64, shape (n_parts,), by weighted least squares.
+    """The Shapley value of each part, float64, shape (n_parts,), by weighted least squares.
 
-    They add up to the outcome with all parts shown minus that with none, exactly.
+    They add up exactly to the outcome with all parts shown minus that with none.
 
     Parameters
     ----------
-    shown, weights : as `coalitions` gave them
-    outcomes : shape (n,), what came of each
+    shown, weights : ndarray
+        As `coalitions` gives them.
+    outcomes : ndarray, shape (n,)
+        The outcome of each coalition.
     """
     outcomes = np.asarray(outcomes, np.float64)
     gained = outcomes[0] - outcomes[1]
     if shown.shape[1] == 1:
         return np.array([gained])
     z, root = shown[2:].astype(np.float64), np.sqrt(weights[2:])
-    # The last part's share is what the others leave of the gain.
+    # The last part's value is what the others leave of the gain.
     left = (z[:, :-1] - z[:, -1:]) * root[:, None]
     right = (outcomes[2:] - outcomes[1] - z[:, -1] * gained) * root
-    found = np.linalg.lstsq(left, right, rcond=None)[0]
-    return np.append(found, gained - found.sum())
+    values = np.linalg.lstsq(left, right, rcond=None)[0]
+    return np.append(values, gained - values.sum())

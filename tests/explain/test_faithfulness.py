@@ -10,8 +10,8 @@ from shades import small_net
 from torch import nn
 
 from hitl_widgets.errors import BadInput, ModelError
-from hitl_widgets.explain import faithfulness as check
-from hitl_widgets.explain.attribute import METHODS, Asked, Method, NetExplainer
+from hitl_widgets.explain import faithfulness
+from hitl_widgets.explain.attribute import METHODS, Method, NetExplainer, Targets
 from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.quality.intervals import student_mean
 from hitl_widgets.testing import MemoryPool
@@ -63,7 +63,7 @@ def edges(explainer, views, asked):
 
 
 def checked(why, method, n=24, **arguments):
-    [found] = check.check(why, range(n), methods=[method], **arguments)
+    [found] = faithfulness.measure_faithfulness(why, range(n), methods=[method], **arguments)
     return found
 
 
@@ -94,7 +94,7 @@ def test_a_map_of_zeros_is_not_trusted(why, monkeypatch):
     monkeypatch.setitem(METHODS, "zeros", Method(lambda why, views, asked: torch.zeros_like(views[:, 0])))
     found = checked(why, "zeros")
     assert found.trusted is None
-    assert found.verdict == "It says nothing: its maps are flat."
+    assert found.verdict == "Its maps are flat, so they show nothing."
 
 
 def test_too_few_items_or_too_little_time_decide_nothing(why):
@@ -109,7 +109,7 @@ def test_every_kind_of_net_is_checked_without_being_changed(kind):
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    found = check.check(NetExplainer(predictor), range(5), budget_s=4)
+    found = faithfulness.measure_faithfulness(NetExplainer(predictor), range(5), budget_s=4)
     assert torch.equal(torch.rand(3), expected)
     assert [one.method for one in found] == list(NetExplainer(predictor).methods)
     assert all(torch.equal(before[name], value) for name, value in predictor.net.state_dict().items())
@@ -126,7 +126,7 @@ def linear(side=14):
 def test_what_foretells_a_linear_net_exactly_misses_nothing_and_noise_does_not_move_its_gradient():
     """Hiding a square takes away its pixels' weights times their values: that is what input x gradient says."""
     why = NetExplainer(NetPredictor(linear(), MemoryPool(noise(6, (14, 14))), LABELS))
-    exact, gradient = check.check(why, range(6), methods=["input_x_gradient", "saliency"])
+    exact, gradient = faithfulness.measure_faithfulness(why, range(6), methods=["input_x_gradient", "saliency"])
     assert exact.infidelity.value == pytest.approx(0, abs=1e-5)
     assert gradient.sensitivity.value == pytest.approx(0, abs=1e-5)
     assert gradient.infidelity.value > 0.2
@@ -136,19 +136,19 @@ def test_what_the_right_order_gains_is_computed_by_hand(monkeypatch):
     """Of four cells one counts. Hidden first, the probability falls from p to q in the first of four steps, an area of
     q + (p - q) / 8; by chance it falls in any of the four, q + (p - q) / 2 on average. And so for showing."""
     for name, value in (("CELLS", 2), ("STEPS", 4), ("ORDERS", 400)):
-        monkeypatch.setattr(check, name, value)
+        monkeypatch.setattr(faithfulness, name, value)
     net = nn.Sequential(nn.Flatten(), nn.Linear(16, 2, bias=False))
     nn.init.zeros_(net[1].weight)
     with torch.no_grad():
         net[1].weight[1, 15] = 3
     why = NetExplainer(NetPredictor(net, MemoryPool([np.full((4, 4), 255, np.uint8)]), ("La", "Lb")))
     views = torch.ones(1, 1, 4, 4)
-    asked = Asked(torch.tensor([[False, True]]), torch.ones(1, 2, dtype=torch.bool), torch.zeros(1))
+    targets = Targets(torch.tensor([[False, True]]), torch.ones(1, 2, dtype=torch.bool), torch.zeros(1))
     values = np.zeros((1, 4, 4), np.float32)
     values[0, 3, 3] = 1
     p, q = 1 / (1 + np.exp(-3)), 1 / 2
     for sign in (1, -1):
-        gains = check._curves(why, sign * values, views, asked, np.random.default_rng(0))
+        gains = faithfulness._gains(why, sign * values, views, targets, np.random.default_rng(0))
         np.testing.assert_allclose(gains, [[sign * (p - q) * 3 / 8]] * 2, atol=0.02)
 
 
@@ -180,4 +180,4 @@ def test_items_that_cannot_be_read_are_left_out():
     assert checked(NetExplainer(predictor), "saliency", n=6).n == 4
     predictor.pool.images[:] = [None] * 6
     with pytest.raises(BadInput, match="none of the items"):
-        check.check(NetExplainer(predictor), range(6))
+        faithfulness.measure_faithfulness(NetExplainer(predictor), range(6))
