@@ -27,7 +27,8 @@ from scipy.special import ndtr, ndtri
 from sklearn.linear_model import LogisticRegression
 
 import hitl_widgets as hw
-from hitl_widgets.learn.train import random_affine, train
+from hitl_widgets.learn.data import TrainingData, random_affine
+from hitl_widgets.learn.train import TrainingOptions, train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 N_ANSWERS, N_GOLD, N_WEAK, ERROR, AUROC = 1_000, 50, 100, 0.17, 0.85
@@ -90,8 +91,9 @@ def one_seed(seed: int) -> pd.Series:
 
     def run(name: str, wb: hw.Workbench, targets: np.ndarray, weights: np.ndarray | None = None) -> None:
         items = wb.training_set()
-        trained = train(wb.registry.start("initial", seed=seed), items.images, targets, weights=weights,
-                        draws=items.draws, seed=seed, augment=random_affine, device="cpu")
+        trained = train(wb.registry.start("initial", seed=seed),
+                        TrainingData(items.images, targets, weights=weights, draws=items.draws),
+                        TrainingOptions(seed=seed, augment=random_affine), device="cpu")
         with torch.no_grad():
             found[name] = float((trained.net(views).argmax(dim=1).numpy() == test_truth).mean())
         print(f"seed {seed}: {name}: {found[name]:.3f}", flush=True)

@@ -25,9 +25,10 @@ import pandas as pd
 import torch
 from torch import nn
 
+from hitl_widgets.learn.data import TrainingData, random_affine
 from hitl_widgets.learn.head import with_outputs
 from hitl_widgets.learn.nets import small_cnn
-from hitl_widgets.learn.train import random_affine, train
+from hitl_widgets.learn.train import TrainingOptions, train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 PARENT = np.array([0, 1, 0, 0, 0, 2, 0, 2, 3, 2])  # top, trousers, shoe, bag
@@ -55,8 +56,8 @@ def after_split(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> pd.Dat
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(labels))
     learnt, measured = chosen[:2_000], chosen[2_000:]
-    coarse = train(small_cnn(4, seed=seed), views[learnt], PARENT[labels[learnt]], epochs=8, seed=seed,
-                   augment=random_affine).net
+    coarse = train(small_cnn(4, seed=seed), TrainingData(views[learnt], PARENT[labels[learnt]]),
+                   TrainingOptions(epochs=8, seed=seed, augment=random_affine)).net
     before = float((probs(coarse, views[measured]).argmax(axis=1) == PARENT[labels[measured]]).mean())
     halves = np.zeros((4, 10), np.float32)
     halves[PARENT, np.arange(10)] = 1 / np.bincount(PARENT)[PARENT]
@@ -68,11 +69,12 @@ def after_split(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> pd.Dat
         known = np.concatenate([exact, affected[:n]])
         candidates = np.equal.outer(PARENT[labels[learnt]], PARENT)
         candidates[np.isin(learnt, known)] = np.eye(10, dtype=bool)[labels[learnt][np.isin(learnt, known)]]
-        nets = {"with the sum": train(start, views[learnt], labels[learnt], candidates=candidates, epochs=8, seed=seed,
-                                      augment=random_affine).net,
-                "without": train(start, views[known], labels[known], epochs=20, seed=seed, augment=random_affine).net,
-                "from scratch": train(small_cnn(10, seed=seed), views[known], labels[known], epochs=20, seed=seed,
-                                      augment=random_affine).net}
+        nets = {"with the sum": train(start, TrainingData(views[learnt], labels[learnt], candidates=candidates),
+                                      TrainingOptions(epochs=8, seed=seed, augment=random_affine)).net,
+                "without": train(start, TrainingData(views[known], labels[known]),
+                                 TrainingOptions(epochs=20, seed=seed, augment=random_affine)).net,
+                "from scratch": train(small_cnn(10, seed=seed), TrainingData(views[known], labels[known]),
+                                      TrainingOptions(epochs=20, seed=seed, augment=random_affine)).net}
         row = {"seed": seed, "fine answers": n, "parents before": before}
         for name, net in nets.items():
             row[f"parents {name}"], row[f"children {name}"] = right(net, views[measured], labels[measured])
@@ -83,8 +85,8 @@ def after_split(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> pd.Dat
 
 def after_merge(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> list[dict[str, object]]:
     chosen = np.random.default_rng(seed).permutation(len(labels))
-    net = train(small_cnn(10, seed=seed), views[chosen[:2_000]], labels[chosen[:2_000]], epochs=8, seed=seed,
-                augment=random_affine).net
+    net = train(small_cnn(10, seed=seed), TrainingData(views[chosen[:2_000]], labels[chosen[:2_000]]),
+                TrainingOptions(epochs=8, seed=seed, augment=random_affine)).net
     fresh = views[chosen[2_000:]]
     with torch.no_grad():
         seen = torch.cat([net[:-1](some) for some in views[chosen[:2_000]].split(200)]).numpy()  # type: ignore[index]

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +19,9 @@ import torch
 
 import hitl_widgets as hw
 from hitl_widgets.items.datasets import digits_on_photographs
+from hitl_widgets.learn.data import make_batches, random_affine
 from hitl_widgets.learn.nets import is_kmeans_net, train_and_choose, train_head
-from hitl_widgets.learn.train import random_affine, take, train, validate
+from hitl_widgets.learn.train import TrainingOptions, train, validate
 from hitl_widgets.learn.training_set import training_set
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
@@ -51,29 +50,19 @@ def figures(pool: str, n: int, seed: int) -> dict[str, float]:
         views = torch.stack([registry.architecture.view(images[k]) for k in test])
         truth = torch.tensor([names.index(labels[k]) for k in test])
         cnn, frozen = registry.start("initial", seed=seed), registry.start("frozen", seed=seed)
-        trained: dict[str, Any] = {}  # so that what is taken needn't be trained again
-
-        def once(name: str, learn: Any, net: Any, *given: Any, **how: Any) -> Any:
-            if len(given[0]) < n:
-                return learn(net, *given, **how)
-            began = time.monotonic()
-            trained[name] = learn(net, *given, **how)
-            trained[f"{name}, s"] = time.monotonic() - began
-            return trained[name]
-
+        data, options = items.training_data(), TrainingOptions(seed=seed, augment=random_affine)
         began = time.monotonic()
-        taken, _ = train_and_choose(partial(once, "cnn", partial(train, augment=random_affine)), cnn, items.images,
-                                    items.targets, frozen=frozen, draws=items.draws, weights=items.weights,
-                                    epochs=20, seed=seed)
+        small = train(cnn, data, options)
+        cnn_s, began = time.monotonic() - began, time.monotonic()
+        taken, _ = train_and_choose(cnn, frozen, data, options)
         both_s = time.monotonic() - began
-        head = taken if is_kmeans_net(taken.net) else train_head(frozen, items.images, items.targets, draws=items.draws,
-                                                               weights=items.weights, epochs=20, seed=seed)
+        head = taken if is_kmeans_net(taken.net) else train_head(frozen, data, options)
         wb.close()
 
     def accuracy(net: torch.nn.Module) -> float:
-        return validate(net, take(views, truth, None, np.arange(N_TEST)))[1]
-    return {"frozen": accuracy(head.net), "cnn": accuracy(trained["cnn"].net), "taken": accuracy(taken.net),
-            "frozen taken": float(is_kmeans_net(taken.net)), "cnn s": trained["cnn, s"], "in all s": both_s}
+        return validate(net, make_batches(views, truth, None, np.arange(N_TEST)))[1]
+    return {"frozen": accuracy(head.net), "cnn": accuracy(small.net), "taken": accuracy(taken.net),
+            "frozen taken": float(is_kmeans_net(taken.net)), "cnn s": cnn_s, "in all s": both_s}
 
 
 def main() -> None:

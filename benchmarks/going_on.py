@@ -17,9 +17,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from hitl_widgets.learn.data import TrainingData, random_affine
 from hitl_widgets.learn.head import with_outputs
 from hitl_widgets.learn.nets import small_cnn
-from hitl_widgets.learn.train import random_affine, train
+from hitl_widgets.learn.train import TrainingOptions, train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 A_ROUND, N_ROUNDS, EPOCHS = 200, 3, 8
@@ -38,7 +39,8 @@ def rounds(images: Tensor, targets: np.ndarray, test: tuple[Tensor, np.ndarray],
     untrained = small_cnn(10, seed=seed)
 
     def learn(net: nn.Module, rows: np.ndarray, body: float = 1.0) -> nn.Module:
-        return train(net, images[rows], targets[rows], epochs=EPOCHS, seed=seed, augment=random_affine, body=body,
+        return train(net, TrainingData(images[rows], targets[rows]),
+                     TrainingOptions(epochs=EPOCHS, seed=seed, augment=random_affine, backbone_lr_scale=body),
                      device="cpu").net
 
     def anew(net: nn.Module, old: np.ndarray, new: np.ndarray) -> nn.Module:
@@ -67,14 +69,15 @@ def other_labels(images: Tensor, targets: np.ndarray, test: tuple[Tensor, np.nda
     kinds = np.random.default_rng(seed).permutation(10)
     place = np.argsort(kinds)  # of each label: 0 to 4 known, 5 to 9 new
     known, new = (order[np.isin(targets[order], kinds[part])] for part in (slice(5), slice(5, 10)))
-    net = train(small_cnn(5, seed=seed), images[known[:FIRST]], place[targets[known[:FIRST]]], epochs=EPOCHS, seed=seed,
-                augment=random_affine, device="cpu").net
+    net = train(small_cnn(5, seed=seed), TrainingData(images[known[:FIRST]], place[targets[known[:FIRST]]]),
+                TrainingOptions(epochs=EPOCHS, seed=seed, augment=random_affine), device="cpu").net
     net, rows = with_outputs(net, 5, old=5, seed=seed), new[:FEW]
     asked = np.isin(test[1], kinds[5:])
     found = {}
     for name, body in BODIES.items():
-        trained = train(net, images[rows], place[targets[rows]] - 5, epochs=EPOCHS, seed=seed, augment=random_affine,
-                        body=body, device="cpu")
+        trained = train(net, TrainingData(images[rows], place[targets[rows]] - 5),
+                        TrainingOptions(epochs=EPOCHS, seed=seed, augment=random_affine, backbone_lr_scale=body),
+                        device="cpu")
         found[name] = [accuracy(trained.net, test[0][asked], place[test[1][asked]] - 5)]
     return found
 

@@ -20,8 +20,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from hitl_widgets.learn.rationales import Rationales, place
-from hitl_widgets.learn.train import train
+from hitl_widgets.learn.data import TrainingData
+from hitl_widgets.learn.rationales import Rationales, regions_on_views
+from hitl_widgets.learn.train import TrainingOptions, train
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 SIDE, SLOPPY = 4, 2
@@ -60,7 +61,8 @@ def as_views(images: np.ndarray) -> Tensor:
 
 
 def marked(masks: np.ndarray, rows: Iterable[int]) -> Rationales:
-    return place({int(row): (masks[row], None) for row in rows}, lambda h, w: (0.0, 0.0, w, h), masks.shape[1:])
+    return regions_on_views({int(row): (masks[row], None) for row in rows}, lambda h, w: (0.0, 0.0, w, h),
+                            masks.shape[1:])
 
 
 def grown(masks: np.ndarray) -> np.ndarray:
@@ -96,7 +98,8 @@ def one_seed(seed: int) -> pd.DataFrame:
     def run(name: str, net: nn.Module, images: Tensor, epochs: int, marks: Rationales | None = None) -> nn.Module:
         began = time.process_time()
         how = "penalty" if name.startswith("penalty") else "invariance"
-        trained = train(net, images, data.targets, epochs=epochs, seed=seed, marks=marks, reasons=how, device="cpu")
+        trained = train(net, TrainingData(images, data.targets, rationales=marks),
+                        TrainingOptions(epochs=epochs, seed=seed, rationale_method=how), device="cpu")
         seconds = time.process_time() - began
         with torch.no_grad():
             right = trained.net(data.test).argmax(dim=1).numpy() == data.truth

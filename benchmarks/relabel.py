@@ -22,9 +22,10 @@ import torch
 
 from hitl_widgets.items.features import OF_EDGES, Pixels, features
 from hitl_widgets.items.pool import Pool
+from hitl_widgets.learn.data import TrainingData, random_affine
 from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.predict import NetPredictor
-from hitl_widgets.learn.train import random_affine, train
+from hitl_widgets.learn.train import TrainingOptions, train
 from hitl_widgets.sampling import acceptance, relabel_order
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
@@ -36,7 +37,8 @@ STEP, WANTED, EVERY, TOLERANCES = 10, 0.95, 5, (0.05, 0.1, 0.2)
 def embedded(images: np.ndarray, labels: np.ndarray, *, seed: int) -> np.ndarray:
     """What a net that learned the coarse answers reads of each image."""
     views = torch.from_numpy(images[:, None] / np.float32(255))
-    net = train(small_cnn(4, seed=seed), views, COARSE[labels], epochs=8, seed=seed, augment=random_affine).net
+    net = train(small_cnn(4, seed=seed), TrainingData(views, COARSE[labels]),
+                TrainingOptions(epochs=8, seed=seed, augment=random_affine)).net
     return NetPredictor(net, Pool.from_images(images), "abcd").embed(range(len(images)))
 
 

@@ -16,8 +16,8 @@ import pandas as pd
 import torch
 from certainty import N_ANSWERS, NAMES, answered, project
 
+from hitl_widgets.learn.data import item_draws
 from hitl_widgets.learn.soft_labels import features
-from hitl_widgets.learn.train import item_draws
 from hitl_widgets.quality.out_of_fold import out_of_fold
 
 N_LOOKS, TARGET = 100, 80

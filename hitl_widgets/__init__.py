@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from . import errors as errors
     from .explain.explanations import Explanations as Explanations
     from .items.pool import Pool as Pool
+    from .learn.data import LabelledImages as LabelledImages
     from .learn.model import Model as Model
     from .learn.preprocess import Preprocess as Preprocess
     from .learn.reliance import Reliance as Reliance
     from .learn.run import Run as Run
-    from .learn.train import LabelledImages as LabelledImages
     from .project.auto_label import Presumption as Presumption
     from .project.impact import Applied as Applied
     from .project.impact import Preview as Preview
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _HOME = {"Applied": "project.impact", "Attribution": "records", "Calibration": "quality.calibration",
          "Decision": "records", "Estimate": "records", "Explanations": "explain.explanations",
          "Flips": "report.flips", "Item": "records", "Items": "records", "Label": "taxonomy.labels",
-         "LabelledImages": "learn.train", "Metrics": "quality.metrics", "Model": "learn.model", "Pool": "items.pool",
+         "LabelledImages": "learn.data", "Metrics": "quality.metrics", "Model": "learn.model", "Pool": "items.pool",
          "Prediction": "records", "Preprocess": "learn.preprocess", "Presumption": "project.auto_label",
          "Preview": "project.impact", "Progress": "report.progress", "Region": "records", "Reliance": "learn.reliance",
          "Run": "learn.run", "Seen": "records", "Taxonomy": "taxonomy.labels", "Workbench": "workbench",

@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from .drawing.figures import Drawing
     from .explain.explanations import Explanations
     from .explain.service import Explainer
+    from .learn.data import LabelledImages
     from .learn.inference import Inference
     from .learn.model import Model
     from .learn.registry import Registry
     from .learn.run import Run
-    from .learn.train import LabelledImages
     from .project.auto_label import Presumption
     from .project.impact import Applied, Preview
     from .quality.calibration import Calibration
@@ -290,9 +290,9 @@ class People:
         BadInput
             When the annotator has answered nothing.
         """
-        from .learn.soft_labels import judged
+        from .learn.soft_labels import judged_answers
         from .quality.calibration import calibration
-        answers = judged(self._wb.project)
+        answers = judged_answers(self._wb.project)
         if annotator is not None:
             if annotator not in (names := sorted(set(self._wb.annotations()["annotator"]))):
                 raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "

@@ -18,7 +18,7 @@ from torch import nn
 from ..errors import BadInput, ImageError, ModelError
 from ..items.pool import Pool
 from .head import n_outputs, with_outputs
-from .nets import empty, holds_kmeans_net, kmeans_net, small_cnn
+from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
 from .predict import NetPredictor, private_copy, sample_images
 from .preprocess import Preprocess, Probed, as_preprocess
 from .weights import load_weights
@@ -119,7 +119,7 @@ class Architecture:
     def restored(self, path: Path, n_labels: int) -> nn.Module:
         """The net with the weights in a file; ModelError where they don't fit."""
         if self._net is None and holds_kmeans_net(path):
-            return load_weights(empty(n_labels, channels=self.view(self._sample()).shape[0]), path)
+            return load_weights(unfitted_kmeans_net(n_labels, channels=self.view(self._sample()).shape[0]), path)
         return load_weights(self.fresh(n_labels, seed=0), path)
 
     def builds(self, net: nn.Module, n_labels: int) -> bool:

@@ -6,7 +6,7 @@ model relies on them. Read these two.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,14 +18,14 @@ from torch import Tensor
 from ..errors import ImageError
 from ..project.project import Project
 from ..records import Decision
+from .data import LabelledImages
 from .predict import NetPredictor
 from .preprocess import Preprocess, Probed
-from .rationales import Masks, Rationales, place
+from .rationales import Masks, Rationales, regions_on_views
 from .reliance import Reliance, measure_reliance
-from .train import LabelledImages
 
-# Items that are asked for a figure of reliance: more narrow its interval little, and cost time.
-ENOUGH = 200
+# Reliance is measured on this many items, at most: more hardly narrow its interval, and cost time.
+MAX_MEASURED = 200
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,16 @@ class Feedback:
 
     Attributes
     ----------
-    rationales : the regions on the net's views, by rows of the training set, and wrong regions of unlabelled items
-    regions : item_id and regions of all of them, as the log has them
-    views, wrong : of the items with a wrong region, up to 200, and where it is
-    others : views of items that nobody marked, up to 200, drawn by chance
+    rationales : Rationales
+        The regions on the net's views, by rows of the training set, and wrong regions of unlabelled items.
+    regions : list
+        item_id and regions of all of them, as the log has them.
+    views : Tensor, shape (n, C, h, w)
+        The items with a wrong region, up to 200.
+    wrong : Tensor of bool, shape (n, h, w)
+        Their wrong regions.
+    others : Tensor, shape (m, C, h, w)
+        Items that nobody marked, up to 200, drawn by chance.
     """
 
     rationales: Rationales
@@ -47,72 +53,110 @@ class Feedback:
     others: Tensor
 
     def reliance_of(self, predictor: NetPredictor, *, seed: int) -> Reliance | None:
-        """How much a model leans on the wrong regions; None where only missing ones were marked."""
+        """How much a model relies on the wrong regions; None where only missing ones were marked.
+
+        Parameters
+        ----------
+        predictor : NetPredictor
+            The model.
+        seed : int
+            Of the paint, so that two models see the same.
+        """
         return measure_reliance(predictor, self.views, self.wrong, self.others, seed=seed) if len(self.views) else None
 
 
 def feedback_of(project: Project, items: LabelledImages, view_of: Preprocess | Probed) -> Feedback | None:
-    """What people marked on the items of a training set, and on those that were skipped or answered unsure; None where
-    that is nothing.
+    """The marked regions of a training set's items, and of items that were skipped or answered unsure.
 
-    Several annotators' regions of an item are joined. What can't be heard is said.
+    Several annotators' regions of an item are joined. Regions that can't be used are reported.
+
+    Parameters
+    ----------
+    project : Project
+        Has the decisions.
+    items : LabelledImages
+        The training set.
+    view_of : Preprocess or Probed
+        Maps an image to the net's view of it.
+
+    Returns
+    -------
+    Feedback or None
+        None where no region was marked.
     """
-    n = len(items)
-    reasons, answered = project.reasons(), set(items.item_ids)
-    beyond = [item_id for item_id in sorted(reasons) if item_id not in answered and _may_teach(project, item_id)]
-    names = [*items.item_ids, *beyond]
-    known = {row: reasons[item_id] for row, item_id in enumerate(names) if item_id in reasons}
-    views: dict[int, Tensor] = {}
-    for row in known:
-        with suppress(ImageError):
-            views[row] = view_of(project.pool.load(project.pool.position(names[row])))
+    decisions = project.reasons()
+    labelled = set(items.item_ids)
+    names = [*items.item_ids, *(item_id for item_id in sorted(decisions)
+                                if item_id not in labelled and _may_teach(project, item_id))]
+    views = _views(project, view_of, {row: name for row, name in enumerate(names) if name in decisions})
     if not views:
         return None
-    size = next(iter(views.values())).shape[1:]
-    doubted = np.zeros(n, bool) if items.candidates is None else items.candidates.sum(axis=1) > 1
-    placed = place({row: _joined(known[row], answered=row < n and not doubted[row]) for row in views}, view_of.box,
-                   (size[0], size[1]))
-    for row, why in placed.left_out.items():
-        project.notify(f"item {names[row]!r}: {why}, so that the training can't hear it.")
-    said = [[names[row], [[None if region is None else region.to_dict() for region in (d.wrong, d.missing)]
-                          for d in sorted(known[row], key=lambda decision: decision.annotator)]] for row in views]
-    chosen = [i for i in range(len(placed)) if placed.wrong[i].any()][:ENOUGH]
-    shown = [views[row] for row in placed.rows[chosen].tolist()]
-    return Feedback(_apart(placed, views, n), said, torch.stack(shown) if shown else torch.zeros(0, 1, *size),
-                  placed.wrong[chosen], _others(project, view_of, set(reasons), like=next(iter(views.values()))))
+    first = next(iter(views.values()))
+    # A missing region needs a label, of which the probability must fall when the region is hidden.
+    exact = np.zeros(len(names), bool)
+    exact[:len(items)] = True if items.candidates is None else items.candidates.sum(axis=1) <= 1
+    on_views = regions_on_views({row: _joined(decisions[names[row]], missing=bool(exact[row])) for row in views},
+                                view_of.box, (first.shape[1], first.shape[2]))
+    for row, why in on_views.left_out.items():
+        project.notify(f"item {names[row]!r}: {why}, so that the training can't use it.")
+    wrong = np.flatnonzero(on_views.wrong.flatten(1).any(dim=1).numpy())[:MAX_MEASURED]
+    return Feedback(_with_unlabelled(on_views, views, len(items)),
+                    [[names[row], _as_logged(decisions[names[row]])] for row in views],
+                    _stacked((views[row] for row in on_views.rows[wrong].tolist()), like=first),
+                    on_views.wrong[torch.from_numpy(wrong)], _unmarked(project, view_of, set(decisions), like=first))
+
+
+def _views(project: Project, view_of: Preprocess | Probed, names: Mapping[int, str]) -> dict[int, Tensor]:
+    """The net's views of those items that can be read, by row."""
+    views: dict[int, Tensor] = {}
+    for row, name in names.items():
+        with suppress(ImageError):
+            views[row] = view_of(project.pool.load(project.pool.position(name)))
+    return views
+
+
+def _stacked(views: Iterable[Tensor], *, like: Tensor) -> Tensor:
+    """Views as one tensor, also where there is none."""
+    listed = list(views)
+    return torch.stack(listed) if listed else like.new_zeros(0, *like.shape)
+
+
+def _as_logged(decisions: list[Decision]) -> list[list[Any]]:
+    """Wrong and missing region of each decision, as the log has them."""
+    return [[None if region is None else region.to_dict() for region in (decision.wrong, decision.missing)]
+            for decision in sorted(decisions, key=lambda decision: decision.annotator)]
 
 
 def _may_teach(project: Project, item_id: str) -> bool:
     """Whether an item is in the pool, and isn't one that measures."""
-    [place] = project.pool.positions([item_id]).tolist()
-    return place >= 0 and not project.queue.holdout[place] and not project.queue.gold[place]
+    [position] = project.pool.positions([item_id]).tolist()
+    return position >= 0 and not project.queue.holdout[position] and not project.queue.gold[position]
 
 
-def _apart(placed: Rationales, views: Mapping[int, Tensor], n: int) -> Rationales:
-    """The marks of the n items of a training set, and beside them those of items beyond, which have no answer."""
-    inside = placed.rows < n
-    keep, rest = torch.from_numpy(inside), torch.from_numpy(~inside)
-    beyond = None if inside.all() else (torch.stack([views[row] for row in placed.rows[~inside].tolist()]),
-                                        placed.wrong[rest])
-    return Rationales(placed.rows[inside], placed.wrong[keep], placed.missing[keep], placed.left_out, beyond)
+def _with_unlabelled(regions: Rationales, views: Mapping[int, Tensor], n_labelled: int) -> Rationales:
+    """The same, with the items whose row is `n_labelled` or more as unlabelled ones."""
+    labelled = regions.rows < n_labelled
+    keep, rest = torch.from_numpy(labelled), torch.from_numpy(~labelled)
+    unlabelled = None if labelled.all() else (
+        torch.stack([views[row] for row in regions.rows[~labelled].tolist()]), regions.wrong[rest])
+    return Rationales(regions.rows[labelled], regions.wrong[keep], regions.missing[keep], regions.left_out, unlabelled)
 
 
-def _joined(decisions: list[Decision], *, answered: bool) -> Masks:
-    """All wrong regions of an item as one mask, and all missing ones: those ask that its answer's probability falls, so
-    that they need one."""
+def _joined(decisions: list[Decision], *, missing: bool) -> Masks:
+    """All wrong regions of an item as one mask, and, if asked for, all missing ones."""
     wrong = [decision.wrong.mask() for decision in decisions if decision.wrong is not None]
-    missing = [decision.missing.mask() for decision in decisions if answered and decision.missing is not None]
-    return (np.logical_or.reduce(wrong) if wrong else None), (np.logical_or.reduce(missing) if missing else None)
+    others = [decision.missing.mask() for decision in decisions if missing and decision.missing is not None]
+    return (np.logical_or.reduce(wrong) if wrong else None), (np.logical_or.reduce(others) if others else None)
 
 
-def _others(project: Project, view_of: Preprocess | Probed, marked: set[str], *, like: Tensor) -> Tensor:
+def _unmarked(project: Project, view_of: Preprocess | Probed, marked: set[str], *, like: Tensor) -> Tensor:
     """Views of items that nobody marked, drawn by the project's seed from the whole pool."""
     pool = project.pool
     views: list[Tensor] = []
     rng = np.random.default_rng(project.settings["seed"])
-    for position in rng.choice(len(pool), min(len(pool), 2 * ENOUGH), replace=False).tolist():
-        if str(pool.ids[position]) not in marked and len(views) < ENOUGH:
+    for position in rng.choice(len(pool), min(len(pool), 2 * MAX_MEASURED), replace=False).tolist():
+        if str(pool.ids[position]) not in marked and len(views) < MAX_MEASURED:
             with suppress(ImageError):
                 view = view_of(pool.load(position))
                 views += [view] if view.shape == like.shape else []
-    return torch.stack(views) if views else like.new_zeros(0, *like.shape)
+    return _stacked(views, like=like)

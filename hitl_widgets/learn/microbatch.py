@@ -1,4 +1,4 @@
-"""What when a batch doesn't fit into memory? Read `MicroBatches`: it is taken in halves, or quarters, from then on."""
+"""Micro-batching after an out-of-memory error. Read `MicroBatches`: it cuts batches into 2, 4, 8 ... parts."""
 
 from __future__ import annotations
 
@@ -12,34 +12,45 @@ T = TypeVar("T")
 
 
 class MicroBatches:
-    """Does something with a batch, all at once or in as many parts as memory needs.
+    """Applies a function to a batch, in as many parts as memory needs.
+
+    Parameters
+    ----------
+    min_size : int
+        Smallest number of items in a part.
 
     Attributes
     ----------
-    n_parts : 1 until a batch didn't fit, then twice as many each time
+    n_parts : int
+        1 until a batch didn't fit into memory, then doubled each time.
     """
 
-    def __init__(self, *, fewest: int = 2) -> None:
-        self.n_parts, self._fewest = 1, fewest
+    def __init__(self, *, min_size: int = 2) -> None:
+        self.n_parts, self._min_size = 1, min_size
 
-    def each(self, act: Callable[[np.ndarray], T], n_items: int, *, afresh: Callable[[], object]) -> Sequence[T]:
-        """What `act` gives for each part, called with the part's rows.
+    def map(self, function: Callable[[np.ndarray], T], n_items: int, *, reset: Callable[[], object]) -> Sequence[T]:
+        """The function's result for each part.
 
         Parameters
         ----------
-        afresh : called before the first part, also when all is begun again in smaller parts
+        function : callable
+            Called with the rows of one part.
+        n_items : int
+            Number of items in the batch.
+        reset : callable
+            Called before the first part, also when all parts are done again in a smaller size.
 
         Raises
         ------
         Exception
-            Whatever `act` raises, when it isn't for lack of memory, or when parts would be smaller than `fewest`.
+            Whatever the function raises, when it isn't for lack of memory, or when parts would be too small.
         """
         while True:
-            afresh()
+            reset()
             try:
-                return [act(rows) for rows in np.array_split(np.arange(n_items), self.n_parts)]
+                return [function(rows) for rows in np.array_split(np.arange(n_items), self.n_parts)]
             except Exception as error:  # a user's net, which may raise anything
-                if not out_of_memory(error) or n_items // (2 * self.n_parts) < self._fewest:
+                if not out_of_memory(error) or n_items // (2 * self.n_parts) < self._min_size:
                     raise
             self.n_parts *= 2
             if torch.cuda.is_available():
@@ -47,7 +58,13 @@ class MicroBatches:
 
 
 def out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, says that memory ran out."""
+    """Whether an error, or its cause, says that memory ran out.
+
+    Parameters
+    ----------
+    error : BaseException, optional
+        The error.
+    """
     while error is not None:
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or \
                 (isinstance(error, RuntimeError) and any(words in str(error).lower()

@@ -30,6 +30,7 @@ from ..quality.metrics import Metrics, compare
 from ..quality.metrics import measure as metrics_of
 from ..records import Estimate
 from .checkpoint import Checkpoint
+from .data import LabelledImages, random_affine
 from .feedback import Feedback
 from .losses import PARTIAL
 from .nets import is_kmeans_net, train_and_choose, train_head
@@ -37,7 +38,7 @@ from .predict import NetPredictor
 from .rationales import RationaleMethod
 from .registry import Registry
 from .reliance import Reliance
-from .train import LabelledImages, Trained, random_affine, train
+from .train import Trained, TrainingOptions, train
 from .training_set import Certainty, Data, gather
 from .weights import weights_version
 
@@ -79,24 +80,11 @@ class Recipe:
     backbone_lr_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        epochs, budget_s, scale = self.epochs, self.budget_s, self.backbone_lr_scale
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-            raise BadInput(f"epochs is {epochs!r}; a whole number, 1 or more, is expected.")
-        if budget_s is not None and not (_is_number(budget_s) and budget_s > 0):
-            raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
-        if not (_is_number(scale) and 0 < scale <= 1):
-            raise BadInput(f"backbone_lr_scale is {scale!r}; a share of the last layer's rate is expected, above 0 and "
-                           "up to 1. To leave layers as they are, pass a net whose weights there have "
-                           "requires_grad=False.")
+        # These four are checked there.
+        TrainingOptions(self.epochs, self.budget_s, self.seed, backbone_lr_scale=self.backbone_lr_scale)
         for name, choices in (("start", Start), ("adopt", Adopt), ("reasons", Reasons), ("certainty", Certainty)):
             if getattr(self, name) not in get_args(choices):
                 raise BadInput(f"{name} is {getattr(self, name)!r}; one of {', '.join(get_args(choices))} is expected.")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
-            raise BadInput(f"seed is {self.seed!r}; a whole number is expected.")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -456,19 +444,17 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
                device: str, checkpoint: Checkpoint | None = None,
                progress: Callable[[Any], object] | None = None) -> tuple[Trained, str]:
     """Train the net, or both; and which of the two was taken, with the reason ("" where there is one)."""
-    items = data.items
     rationales = None if method == "off" or data.feedback is None else data.feedback.rationales
-    whole = partial(train, augment=random_affine, marks=rationales, reasons="invariance" if method == "off" else method,
-                    body=recipe.backbone_lr_scale, head=head)
-    arguments: dict[str, Any] = {
-        "weights": items.weights, "candidates": items.candidates, "draws": items.draws, "epochs": recipe.epochs,
-        "budget_s": recipe.budget_s, "seed": recipe.seed, "progress": progress, "checkpoint": checkpoint,
-        "device": device}
+    labelled = data.items.training_data(rationales)
+    options = TrainingOptions(recipe.epochs, recipe.budget_s, recipe.seed, augment=random_affine,
+                              rationale_method="invariance" if method == "off" else method,
+                              backbone_lr_scale=recipe.backbone_lr_scale, head=head)
     if nets.frozen is not None:
-        return train_and_choose(whole, nets.net, items.images, items.targets, frozen=nets.frozen, **arguments)
+        return train_and_choose(nets.net, nets.frozen, labelled, options, checkpoint=checkpoint, progress=progress,
+                                device=device)
     # Rationales train the backbone; without any, a frozen one reads each item only once.
-    learn: Callable[..., Trained] = train_head if is_kmeans_net(nets.net) and rationales is None else whole
-    return learn(nets.net, items.images, items.targets, **arguments), ""
+    learn = train_head if is_kmeans_net(nets.net) and rationales is None else train
+    return learn(nets.net, labelled, options, checkpoint=checkpoint, progress=progress, device=device), ""
 
 
 def measure(predictor: NetPredictor, trained: Trained, data: Data, baseline: Baseline, recipe: Recipe,

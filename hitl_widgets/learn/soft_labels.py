@@ -7,7 +7,7 @@ answers are worth a second look.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,83 +19,128 @@ from ..project.answers import Answers
 from ..project.project import Project
 from ..quality.out_of_fold import out_of_fold
 from ..quality.pooling import LogLinearPool, Votes, agreement_of_others, fit_pool, posterior
-from .train import item_draws
+from .data import item_draws
 
 
 @dataclass(frozen=True)
 class SoftLabels:
-    """What is to be believed of each training item that somebody spoke of.
+    """The probability of each label of each training item that has an answer.
 
     Attributes
     ----------
-    item_ids, positions : of the items, in the order of their ids
-    probs : float64, shape (n_items, n_labels), rows sum to 1, columns in the order of today's labels
-    answers : one row per answer that names a label: item_id, position, annotator, decision_id, label_id, certainty,
-        unsure, chosen_by and right, the probability that it is
-    trust : what model, people and certainty were found to be worth; its annotators in the order of `annotators`
-    annotators : who answered
+    item_ids, positions : list
+        The items, in the order of their ids.
+    probs : ndarray of float64, shape (n_items, n_labels)
+        Rows sum to 1; columns in the order of today's labels.
+    answers : DataFrame
+        One row per answer that names a label: item_id, position, annotator, decision_id, label_id, certainty, unsure,
+        chosen_by and right, the probability that it is right.
+    pooling : LogLinearPool
+        How reliable model, annotators and certainty are; its annotators are in the order of `annotators`.
+    annotators : list of str
+        Who answered.
     """
 
     item_ids: list[str]
     positions: list[int]
     probs: np.ndarray
     answers: pd.DataFrame
-    trust: LogLinearPool
+    pooling: LogLinearPool
     annotators: list[str]
 
 
-def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray], *, answers: Answers | None = None
-                ) -> SoftLabels:
-    """Weigh everything that was said of the training items; gold items calibrate, and aren't among what comes back."""
-    spoken, label_ids = (answers or project.answers()).by_annotator(), project.taxonomy.label_ids
-    column = {label_id: i for i, label_id in enumerate(label_ids)}
-    labels = np.array([column.get(label_id, -1) for label_id in spoken["label_id"]], np.int64)
-    item_ids, first, row = np.unique(spoken["item_id"].to_numpy(str), return_index=True, return_inverse=True)
-    annotators, who = np.unique(spoken["annotator"].to_numpy(str), return_inverse=True)
-    positions = spoken["position"].to_numpy(np.int64)[first]
-    known = np.array([column.get(label_id, -1) for label_id in spoken["known"].iloc[first]], np.int64)
+def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray], *,
+                answers: Answers | None = None) -> SoftLabels:
+    """Pool all answers to the training items with predictions of models that never saw them.
+
+    Gold items calibrate the pooling, and aren't part of the result.
+
+    Parameters
+    ----------
+    project : Project
+        Has the answers.
+    embed : callable
+        Gives an untrained net's embeddings of the items at some positions, shape (n_items, n_features).
+    answers : Answers, optional
+        The project's answers, if they are at hand.
+    """
+    table, label_ids = (answers or project.answers()).by_annotator(), project.taxonomy.label_ids
+    labels = _columns(table["label_id"], label_ids)
+    item_ids, first, row = np.unique(table["item_id"].to_numpy(str), return_index=True, return_inverse=True)
+    annotators, annotator = np.unique(table["annotator"].to_numpy(str), return_inverse=True)
+    positions = table["position"].to_numpy(np.int64)[first]
+    truth = _columns(table["known"].iloc[first], label_ids)
     teaches = ~project.queue.gold[positions]
-    said = Votes(row.astype(np.int64), labels, who.astype(np.int64), spoken["certainty"].to_numpy(float),
-                   spoken["unsure"].to_numpy(bool))
-    heard = _heard(said, len(item_ids), len(label_ids))
-    probs = out_of_fold(features(project.pool, embed, positions.tolist()), np.where(teaches, heard, -1),
-                        len(label_ids), draws=item_draws(item_ids.tolist()))
-    trust = fit_pool(probs, said, known)
-    found = posterior(trust, probs, said)
+    votes = Votes(row.astype(np.int64), labels, annotator.astype(np.int64), table["certainty"].to_numpy(float),
+                  table["unsure"].to_numpy(bool))
+    majority = _majority(votes, len(item_ids), len(label_ids))
+    model_probs = out_of_fold(features(project.pool, embed, positions.tolist()), np.where(teaches, majority, -1),
+                              len(label_ids), draws=item_draws(item_ids.tolist()))
+    pooling = fit_pool(model_probs, votes, truth)
+    probs = posterior(pooling, model_probs, votes)
     named = (labels >= 0) & teaches[row]
-    weighed = spoken[named].drop(columns="known").assign(right=found[row[named], labels[named]])
-    return SoftLabels(item_ids[teaches].tolist(), positions[teaches].tolist(), found[teaches],
-                    weighed.reset_index(drop=True), trust, annotators.tolist())
+    rated = table[named].drop(columns="known").assign(right=probs[row[named], labels[named]])
+    return SoftLabels(item_ids[teaches].tolist(), positions[teaches].tolist(), probs[teaches],
+                      rated.reset_index(drop=True), pooling, annotators.tolist())
 
 
-def judged(project: Project) -> pd.DataFrame:
-    """The answers whose truth is known: annotator, certainty, right, judged_by ("gold", or "others" where most of two
-    or more other annotators of the item agree), for `calibration`."""
-    spoken, label_ids = project.answers().by_annotator(), project.taxonomy.label_ids
-    column = {label_id: i for i, label_id in enumerate(label_ids)}
-    item_ids, row = np.unique(spoken["item_id"].to_numpy(str), return_inverse=True)
-    labels = np.array([column.get(label_id, -1) for label_id in spoken["label_id"]], np.int64)
-    truth = np.array([column.get(label_id, -1) for label_id in spoken["known"]], np.int64)
-    rows, verdicts = agreement_of_others(Votes.of(row, labels, unsure=spoken["unsure"].to_numpy(bool)), len(item_ids),
-                            len(label_ids))
-    by_others = np.isin(np.arange(len(spoken)), rows[truth[rows] < 0])
+def judged_answers(project: Project) -> pd.DataFrame:
+    """The answers whose truth is known, for `quality.calibration`.
+
+    Parameters
+    ----------
+    project : Project
+        Has the answers.
+
+    Returns
+    -------
+    DataFrame
+        One row an answer: annotator, certainty, right, judged_by ("gold", or "others" where most of two or more other
+        annotators of the item agree).
+    """
+    answers, label_ids = project.answers().by_annotator(), project.taxonomy.label_ids
+    item_ids, row = np.unique(answers["item_id"].to_numpy(str), return_inverse=True)
+    labels, truth = _columns(answers["label_id"], label_ids), _columns(answers["known"], label_ids)
+    rows, verdicts = agreement_of_others(Votes.of(row, labels, unsure=answers["unsure"].to_numpy(bool)),
+                                         len(item_ids), len(label_ids))
+    by_others = np.isin(np.arange(len(answers)), rows[truth[rows] < 0])
     truth[rows] = np.where(truth[rows] < 0, verdicts, truth[rows])
-    known = spoken.assign(right=labels == truth, judged_by=np.where(by_others, "others", "gold"))
-    return known.loc[(labels >= 0) & (truth >= 0), ["annotator", "certainty", "right", "judged_by"]]
+    judged = answers.assign(right=labels == truth, judged_by=np.where(by_others, "others", "gold"))
+    return judged.loc[(labels >= 0) & (truth >= 0), ["annotator", "certainty", "right", "judged_by"]]
+
+
+def _columns(label_ids: pd.Series, today: Sequence[str]) -> np.ndarray:
+    """The index of each label among today's, int64; -1 for none."""
+    column = {label_id: index for index, label_id in enumerate(today)}
+    return np.array([column.get(label_id, -1) for label_id in label_ids], np.int64)
 
 
 def features(pool: Pool, embed: Callable[[list[int]], np.ndarray], positions: list[int]) -> list[np.ndarray]:
-    """What quick models see of items: main components of their pixels and of their edges, and what the net as it was
-    passed in, before it learned from anybody's answers, makes of them. Zeros where an item can't be read."""
+    """The features of items that quick models learn from; zeros where an item can't be read.
+
+    Parameters
+    ----------
+    pool : Pool
+        The items.
+    embed : callable
+        As for `soft_labels`.
+    positions : list of int
+        Which items.
+
+    Returns
+    -------
+    list of ndarray
+        Principal components of the pixels, those of the edges, and the embeddings; empty without positions.
+    """
     if not positions:
         return []
-    some = _Some(pool, positions)
-    kinds = [*(Pixels(some, edges=edges).of(range(len(some))) for edges in (False, True)), embed(positions)]
-    return [np.nan_to_num(kind) for kind in kinds]
+    subset = _Subset(pool, positions)
+    blocks = [*(Pixels(subset, edges=edges).of(range(len(subset))) for edges in (False, True)), embed(positions)]
+    return [np.nan_to_num(block) for block in blocks]
 
 
-class _Some:
-    """Some items of a pool, so that what is kept of each grows with the answers and not with the pool."""
+class _Subset:
+    """Some items of a pool, so that memory grows with the answers and not with the pool."""
 
     def __init__(self, pool: Pool, positions: list[int]) -> None:
         self._pool, self._positions = pool, positions
@@ -107,9 +152,9 @@ class _Some:
         return self._pool.load(self._positions[row])
 
 
-def _heard(said: Votes, n_items: int, n_labels: int) -> np.ndarray:
-    """The label that each item was given most often, guesses last; -1 where nobody named one."""
-    votes = np.zeros((n_items, n_labels))
-    named = said.label >= 0
-    np.add.at(votes, (said.item[named], said.label[named]), np.where(said.unsure[named], 1e-3, 1.0))
-    return np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
+def _majority(votes: Votes, n_items: int, n_labels: int) -> np.ndarray:
+    """The most frequent label of each item, best guesses last; -1 where no answer names one."""
+    counts = np.zeros((n_items, n_labels))
+    named = votes.label >= 0
+    np.add.at(counts, (votes.item[named], votes.label[named]), np.where(votes.unsure[named], 1e-3, 1.0))
+    return np.where(counts.any(axis=1), counts.argmax(axis=1), -1)

@@ -14,10 +14,11 @@ import numpy as np
 from ..errors import BadInput
 from ..project.project import Project
 from ..taxonomy.labels import Taxonomy
+from .data import LabelledImages
 from .feedback import Feedback, feedback_of
+from .losses import SMOOTHING
 from .registry import Registry
 from .soft_labels import soft_labels
-from .train import SMOOTHING, LabelledImages
 
 Certainty = Literal["weight", "soft", "off"]
 

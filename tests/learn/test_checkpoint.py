@@ -17,9 +17,10 @@ from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, TrainingStopped
-from hitl_widgets.learn.checkpoint import Checkpoint, Schedule, groups, one_cycle
+from hitl_widgets.learn.checkpoint import Checkpoint, Schedule, one_cycle, parameter_groups
+from hitl_widgets.learn.data import TrainingData, random_affine
 from hitl_widgets.learn.rationales import Rationales
-from hitl_widgets.learn.train import random_affine, train
+from hitl_widgets.learn.train import TrainingOptions, train
 from hitl_widgets.learn.weights import weights_version
 
 
@@ -34,28 +35,30 @@ def stopping_after(epoch):
     return progress
 
 
-def marks(n=6):
+def rationales(n=6):
     wrong = torch.zeros(n, 8, 8, dtype=torch.bool)
     wrong[:, :2, :2] = True
     return Rationales(np.arange(n), wrong, torch.zeros_like(wrong), {})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [{}, {"marks": marks()}, {"body": 0.3}, {"patience": 1}],
-                         ids=["plain", "marks", "head first", "early"])
+@pytest.mark.parametrize(("options", "marked"), [({}, None), ({}, rationales()), ({"backbone_lr_scale": 0.3}, None),
+                                                 ({"patience": 1}, None)],
+                         ids=["plain", "rationales", "head first", "early"])
 @pytest.mark.parametrize("stopped_after", [1, 3])
-def test_a_training_that_was_stopped_ends_with_the_weights_it_would_have_had(digits, tmp_path, more, stopped_after):
-    images, targets = digits[0][:90], digits[1][:90]
-    arguments = {"epochs": 4, "augment": random_affine, "device": "cpu", "seed": 2, **more}
-    whole = train(tiny(), images, targets, **arguments)  # tiny has dropout and BatchNorm
+def test_a_training_that_was_stopped_ends_with_the_weights_it_would_have_had(digits, tmp_path, options, marked,
+                                                                             stopped_after):
+    data = TrainingData(digits[0][:90], digits[1][:90], rationales=marked)
+    options = TrainingOptions(epochs=4, augment=random_affine, seed=2, **options)
+    whole = train(tiny(), data, options, device="cpu")  # tiny has dropout and BatchNorm
     checkpoint = Checkpoint(tmp_path / "at" / "a.safetensors", fingerprint="a")
     try:
-        train(tiny(), images, targets, checkpoint=checkpoint, progress=stopping_after(stopped_after), **arguments)
+        train(tiny(), data, options, checkpoint=checkpoint, progress=stopping_after(stopped_after), device="cpu")
     except Stop:
         assert checkpoint.n_epochs == stopped_after
     torch.manual_seed(99)
     rows = []
-    again = train(tiny(), images, targets, checkpoint=checkpoint, progress=rows.append, **arguments)
+    again = train(tiny(), data, options, checkpoint=checkpoint, progress=rows.append, device="cpu")
     assert weights_version(again.net) == weights_version(whole.net)
     assert (again.stopped_because, again.best_epoch) == (whole.stopped_because, whole.best_epoch)
     pd.testing.assert_frame_equal(again.history.drop(columns="elapsed_s"), whole.history.drop(columns="elapsed_s"))
@@ -64,20 +67,21 @@ def test_a_training_that_was_stopped_ends_with_the_weights_it_would_have_had(dig
 
 def test_a_training_that_was_done_is_not_done_again(digits, tmp_path):
     checkpoint = Checkpoint(tmp_path / "a.safetensors", fingerprint="a")
-    done = train(tiny(), *(part[:60] for part in digits), epochs=2, checkpoint=checkpoint, device="cpu")
+    done = train(tiny(), TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=2),
+                 checkpoint=checkpoint, device="cpu")
 
     def never(images, generator):
         raise AssertionError("another batch was drawn")
-    again = train(tiny(), *(part[:60] for part in digits), epochs=2, checkpoint=checkpoint, augment=never,
-                  device="cpu")
+    again = train(tiny(), TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=2, augment=never),
+                  checkpoint=checkpoint, device="cpu")
     assert weights_version(again.net) == weights_version(done.net)
 
 
 def test_the_time_before_a_stop_counts_in_the_budget(digits, tmp_path):
-    arguments = {"epochs": 100_000, "budget_s": 1.5, "device": "cpu",
-                 "checkpoint": Checkpoint(tmp_path / "a.safetensors", fingerprint="a")}
-    first = train(tiny(), *(part[:60] for part in digits), **arguments)
-    again = train(tiny(), *(part[:60] for part in digits), **arguments)
+    data, options = TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=100_000, budget_s=1.5)
+    checkpoint = Checkpoint(tmp_path / "a.safetensors", fingerprint="a")
+    first = train(tiny(), data, options, checkpoint=checkpoint, device="cpu")
+    again = train(tiny(), data, options, checkpoint=checkpoint, device="cpu")
     assert first.stopped_because == again.stopped_because == "budget"
     assert len(again.history) == len(first.history)
 
@@ -87,20 +91,22 @@ def test_a_file_that_cannot_be_gone_on_with_costs_time_only(digits, tmp_path, sp
     path = tmp_path / "a.safetensors"
     images, targets = (part[:60] for part in digits)
     with pytest.raises(Stop):
-        train(tiny(), images, targets, checkpoint=Checkpoint(path, fingerprint="b"), progress=stopping_after(1),
-              device="cpu")
+        train(tiny(), TrainingData(images, targets), checkpoint=Checkpoint(path, fingerprint="b"),
+              progress=stopping_after(1), device="cpu")
     if spoil != "of another training":
         path.write_bytes({"cut off": path.read_bytes()[:-9], "empty": b"", "no tensors": b"\x80\x04N."}[spoil])
     checkpoint = Checkpoint(path, fingerprint="a" if spoil == "of another training" else "b")
     assert checkpoint.n_epochs == 0
-    trained = train(tiny(), images, targets, epochs=1, checkpoint=checkpoint, device="cpu")
-    assert weights_version(trained.net) == weights_version(train(tiny(), images, targets, epochs=1, device="cpu").net)
+    trained = train(tiny(), TrainingData(images, targets), TrainingOptions(epochs=1), checkpoint=checkpoint,
+                    device="cpu")
+    assert weights_version(trained.net) == weights_version(train(tiny(), TrainingData(images, targets),
+                                                                 TrainingOptions(epochs=1), device="cpu").net)
     assert checkpoint.n_epochs == 1
 
 
 def test_a_disk_that_takes_no_checkpoint_does_not_stop_the_training(digits, tmp_path):
     (tmp_path / "at").write_text("a file where a folder should be")
-    trained = train(tiny(), *(part[:60] for part in digits), epochs=1, device="cpu",
+    trained = train(tiny(), TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=1), device="cpu",
                     checkpoint=Checkpoint(tmp_path / "at" / "a.safetensors", fingerprint="a"))
     assert trained.stopped_because == "done"
 
@@ -109,7 +115,8 @@ def test_weights_that_are_shared_go_into_a_checkpoint(digits, tmp_path):
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.Linear(64, 3))
     net[3].weight = net[1].weight
     checkpoint = Checkpoint(tmp_path / "a.safetensors", fingerprint="a")
-    train(net, *(part[:60] for part in digits), epochs=1, checkpoint=checkpoint, device="cpu")
+    train(net, TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=1), checkpoint=checkpoint,
+          device="cpu")
     assert checkpoint.n_epochs == 1
 
 
@@ -200,10 +207,10 @@ def test_weights_that_led_to_a_loss_that_is_no_number_are_not_gone_on_with(tmp_p
 # -- the last layer first ------------------------------------------------------------------------------------------
 
 def test_the_head_learns_alone_at_first_and_then_the_body_more_slowly():
-    pace = Schedule(100)
+    schedule = Schedule(100)
     rates = []
-    for pace.step in (0, 10, 19, 20, 50, 99):
-        rates.append((pace.rate(), pace.rate(0.25)))
+    for schedule.step in (0, 10, 19, 20, 50, 99):
+        rates.append((schedule.lr(), schedule.lr(0.25)))
     assert [body for _, body in rates[:3]] == [0, 0, 0]
     assert [body for _, body in rates[3:]] == pytest.approx([head / 4 for head, _ in rates[3:]])
     assert [head for head, _ in rates] == pytest.approx([one_cycle(step / 100) for step in (0, 10, 19, 20, 50, 99)])
@@ -211,18 +218,19 @@ def test_the_head_learns_alone_at_first_and_then_the_body_more_slowly():
 
 def test_weights_are_grouped_by_how_fast_they_learn():
     net = tiny()
-    [head, body] = groups(net, body=0.1)
-    assert [(weight.shape, head["share"]) for weight in head["params"]] == [((3, 512), 1.0), ((3,), 1.0)]
-    assert (len(body["params"]), body["share"]) == (4, 0.1)
-    [whole] = groups(net)
-    assert (len(whole["params"]), whole["share"]) == (6, 1.0)
+    [head, body] = parameter_groups(net, backbone_lr_scale=0.1)
+    assert [(weight.shape, head["lr_scale"]) for weight in head["params"]] == [((3, 512), 1.0), ((3,), 1.0)]
+    assert (len(body["params"]), body["lr_scale"]) == (4, 0.1)
+    [whole] = parameter_groups(net)
+    assert (len(whole["params"]), whole["lr_scale"]) == (6, 1.0)
     net[-1].requires_grad_(False)
-    assert [(len(part["params"]), part["share"]) for part in groups(net, body=0.1)] == [(4, 0.1)]
+    [rest] = parameter_groups(net, backbone_lr_scale=0.1)
+    assert (len(rest["params"]), rest["lr_scale"]) == (4, 0.1)
 
 
 def test_a_net_whose_last_layer_is_not_found_learns_all_at_one_rate():
-    [whole] = groups(nn.Sequential(nn.Conv2d(1, 3, 8), nn.Flatten()), body=0.1)
-    assert whole["share"] == 1.0
+    [whole] = parameter_groups(nn.Sequential(nn.Conv2d(1, 3, 8), nn.Flatten()), backbone_lr_scale=0.1)
+    assert whole["lr_scale"] == 1.0
 
 
 def test_a_fine_tuning_takes_the_backbones_rate_and_says_which_it_can_take(tmp_path):
@@ -247,6 +255,6 @@ def test_while_the_head_learns_alone_the_body_stays_as_it_is(digits):
             seen.append((layer.weight.detach().clone(), layer.bias.detach().clone()))
     # 32 batches an epoch, 10 epochs: 64 batches for the head alone.
     net[1].register_forward_hook(look)
-    train(net, images, targets, epochs=10, body=0.3, device="cpu")
+    train(net, TrainingData(images, targets), TrainingOptions(epochs=10, backbone_lr_scale=0.3), device="cpu")
     assert all(torch.equal(seen[0][0], weight) for weight, _ in seen[:65])
     assert not torch.equal(seen[0][0], seen[80][0])

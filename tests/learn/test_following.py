@@ -14,10 +14,20 @@ from torch.nn import functional
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import ModelError, ShapeError, UnknownLabel
+from hitl_widgets.learn.data import LabelledImages, TrainingData, balanced_order, split_validation
 from hitl_widgets.learn.head import merged_row, with_outputs
-from hitl_widgets.learn.losses import PARTIAL, hits, is_partial, kinds, partial_label_losses, with_candidates
+from hitl_widgets.learn.losses import (
+    PARTIAL,
+    SMOOTHING,
+    is_partial,
+    item_losses,
+    label_groups,
+    n_correct,
+    partial_label_losses,
+    with_candidates,
+)
 from hitl_widgets.learn.nets import small_cnn
-from hitl_widgets.learn.train import SMOOTHING, LabelledImages, balanced, item_losses, split, train
+from hitl_widgets.learn.train import TrainingOptions, train
 
 LOGITS = torch.tensor([[0.5, 0.2, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25]]).log()
 
@@ -59,18 +69,18 @@ def test_doubts_stand_beside_answers_and_probabilities():
     rows = with_candidates(torch.tensor([2, PARTIAL]), [[False, False, True], [True, True, False]], smoothing=0.3)
     np.testing.assert_allclose(rows, [[0.1, 0.1, 0.8], [1, 1, 0]], rtol=1e-6)
     assert is_partial(rows).tolist() == [False, True]
-    assert kinds(rows).tolist() == [2, 3]
-    assert hits(torch.tensor([[0.0, 0, 9], [0, 9, 0]]), rows) == 2
-    assert hits(torch.tensor([[9.0, 0, 0], [0, 0, 9]]), rows) == 0
+    assert label_groups(rows).tolist() == [2, 3]
+    assert n_correct(torch.tensor([[0.0, 0, 9], [0, 9, 0]]), rows) == 2
+    assert n_correct(torch.tensor([[9.0, 0, 0], [0, 0, 9]]), rows) == 0
 
 
 def test_doubts_of_one_kind_are_drawn_as_one_label_is_and_validate_by_their_share():
     rows = with_candidates(torch.tensor([0] * 80 + [1] * 80 + [PARTIAL] * 160),
                  [[True, False, False, False]] * 80 + [[False, True, False, False]] * 80 +
                  [[False, False, True, True]] * 160, smoothing=SMOOTHING)
-    drawn = balanced(rows, 600, torch.Generator().manual_seed(0))
-    assert np.bincount(kinds(rows)[drawn]).tolist()[:2] == [200, 200]
-    training, validating = split(rows, seed=0)
+    drawn = balanced_order(rows, 600, torch.Generator().manual_seed(0))
+    assert np.bincount(label_groups(rows)[drawn]).tolist()[:2] == [200, 200]
+    training, validating = split_validation(rows, seed=0)
     assert (validating >= 160).sum() == 24
     assert len(training) + len(validating) == 320
 
@@ -79,7 +89,7 @@ def test_few_answers_come_often_beside_many_in_doubt():
     candidates = np.zeros((1_022, 4), bool)
     candidates[:2, 0] = candidates[2:22, 1] = candidates[22:, 2:] = True
     rows = with_candidates(torch.tensor([0] * 2 + [1] * 20 + [PARTIAL] * 1_000), candidates, smoothing=SMOOTHING)
-    drawn = np.bincount(kinds(rows)[balanced(rows, 900, torch.Generator().manual_seed(0))])
+    drawn = np.bincount(label_groups(rows)[balanced_order(rows, 900, torch.Generator().manual_seed(0))])
     assert drawn[drawn > 0].tolist() == [300, 300, 300]
 
 
@@ -93,20 +103,21 @@ def test_choices_that_do_not_fit_are_refused(targets, candidates):
 
 def test_a_net_learns_the_parents_from_doubts_alone_and_the_children_from_few_answers():
     rng = np.random.default_rng(0)
-    kinds_ = rng.integers(0, 4, 300)  # dark or bright, plain or striped
-    images = rng.normal(0, 0.03, (300, 1, 8, 8)) + np.where(kinds_ < 2, 0.2, 0.8)[:, None, None, None]
-    images[kinds_ % 2 == 1, :, ::2] += 0.15
-    candidates = (np.arange(4)[None] < 2) == (kinds_ < 2)[:, None]
-    few = np.concatenate([np.flatnonzero(kinds_ == kind)[:6] for kind in range(4)])
-    candidates[few] = np.eye(4, dtype=bool)[kinds_[few]]
+    kinds = rng.integers(0, 4, 300)  # dark or bright, plain or striped
+    images = rng.normal(0, 0.03, (300, 1, 8, 8)) + np.where(kinds < 2, 0.2, 0.8)[:, None, None, None]
+    images[kinds % 2 == 1, :, ::2] += 0.15
+    candidates = (np.arange(4)[None] < 2) == (kinds < 2)[:, None]
+    few = np.concatenate([np.flatnonzero(kinds == kind)[:6] for kind in range(4)])
+    candidates[few] = np.eye(4, dtype=bool)[kinds[few]]
     net = seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 4)))
-    said = train(net, torch.from_numpy(images).float(), np.full(300, PARTIAL) * (candidates.sum(1) > 1) +
-                 kinds_ * (candidates.sum(1) == 1), candidates=candidates, epochs=10, lr=0.03)
-    assert said.history["accuracy"].iloc[-1] > 0.9
+    targets = np.full(300, PARTIAL) * (candidates.sum(1) > 1) + kinds * (candidates.sum(1) == 1)
+    trained = train(net, TrainingData(torch.from_numpy(images).float(), targets, candidates=candidates),
+                    TrainingOptions(epochs=10, lr=0.03))
+    assert trained.history["accuracy"].iloc[-1] > 0.9
     with torch.no_grad():
-        top = said.net(torch.from_numpy(images).float()).argmax(dim=1).numpy()
-    assert ((top < 2) == (kinds_ < 2)).mean() > 0.98
-    assert (top == kinds_).mean() > 0.8
+        top = trained.net(torch.from_numpy(images).float()).argmax(dim=1).numpy()
+    assert ((top < 2) == (kinds < 2)).mean() > 0.98
+    assert (top == kinds).mean() > 0.8
 
 
 # -- what a training set says --------------------------------------------------------------------------------

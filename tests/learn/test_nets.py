@@ -9,16 +9,17 @@ import hitl_widgets as hw
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.datasets import digits_on_photographs
 from hitl_widgets.learn import architecture
+from hitl_widgets.learn.data import TrainingData
 from hitl_widgets.learn.nets import (
-    empty,
     holds_kmeans_net,
     is_kmeans_net,
     kmeans_net,
     small_cnn,
     train_and_choose,
     train_head,
+    unfitted_kmeans_net,
 )
-from hitl_widgets.learn.train import train
+from hitl_widgets.learn.train import TrainingOptions, train
 from hitl_widgets.learn.weights import load_weights, save_weights
 
 torch.set_num_threads(1)
@@ -41,7 +42,7 @@ def dull(n_labels, **_):
 
 def test_a_few_answers_teach_it_what_stripes_are():
     views, targets = stripes(300)
-    net = train_head(kmeans_net(2, views), views[:20], targets[:20], epochs=5).net
+    net = train_head(kmeans_net(2, views), TrainingData(views[:20], targets[:20]), TrainingOptions(epochs=5)).net
     with torch.no_grad():
         right = (net(views[100:]).argmax(dim=1).numpy() == targets[100:]).mean()
     assert right > 0.95
@@ -50,7 +51,7 @@ def test_a_few_answers_teach_it_what_stripes_are():
 def test_only_the_last_layer_learns():
     views, targets = stripes(60)
     net = kmeans_net(2, views)
-    trained = train_head(net, views, targets, epochs=2).net
+    trained = train_head(net, TrainingData(views, targets), TrainingOptions(epochs=2)).net
     before, after = net.state_dict(), trained.state_dict()
     assert before.keys() == after.keys()
     assert {name for name in before if not torch.equal(before[name], after[name])} == {"6.weight", "6.bias"}
@@ -59,7 +60,8 @@ def test_only_the_last_layer_learns():
 def test_reading_once_is_the_same_as_reading_again_and_again():
     views, targets = stripes(40)
     net = kmeans_net(2, views)
-    one, two = train_head(net, views, targets, epochs=3).net, train(net, views, targets, epochs=3).net
+    data, options = TrainingData(views, targets), TrainingOptions(epochs=3)
+    one, two = (learn(net, data, options).net for learn in (train_head, train))
     with torch.no_grad():
         assert one(views) == pytest.approx(two(views), abs=1e-4)
 
@@ -77,7 +79,7 @@ def test_its_weights_are_known_again(tmp_path):
     save_weights(small_cnn(2), tmp_path / "b.safetensors")
     assert (holds_kmeans_net(tmp_path / "a.safetensors"), holds_kmeans_net(tmp_path / "b.safetensors"),
             holds_kmeans_net(tmp_path / "none")) == (True, False, False)
-    twin = load_weights(empty(2, channels=1), tmp_path / "a.safetensors")
+    twin = load_weights(unfitted_kmeans_net(2, channels=1), tmp_path / "a.safetensors")
     with torch.no_grad():
         assert torch.equal(twin(views), net.eval()(views))
     assert is_kmeans_net(twin)
@@ -118,9 +120,10 @@ def test_a_model_of_yours_is_not_replaced_by_it(tmp_path):
 @pytest.mark.parametrize(("n", "told_by"), [(100, "on 15 answers"), (40, "on 40 answers")])
 def test_the_one_that_errs_less_where_neither_learnt_is_taken(n, told_by):
     (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
-    for cnn, wins in ((small_cnn(2, size=16), "small CNN"), (dull(2), "frozen body")):
-        taken, why = train_and_choose(train, cnn, views, targets, frozen=kmeans_net(2, views), draws=draws, epochs=2)
-        assert is_kmeans_net(taken.net) == (wins == "frozen body")
+    for cnn, wins in ((small_cnn(2, size=16), "small CNN"), (dull(2), "frozen backbone")):
+        taken, why = train_and_choose(cnn, kmeans_net(2, views), TrainingData(views, targets, draws=draws),
+                                      TrainingOptions(epochs=2))
+        assert is_kmeans_net(taken.net) == (wins == "frozen backbone")
         assert why.startswith(f"the {wins}: mean loss")
         assert told_by in why
 
@@ -128,13 +131,13 @@ def test_the_one_that_errs_less_where_neither_learnt_is_taken(n, told_by):
 def test_answers_too_few_to_tell_leave_it_at_the_cnn():
     views, targets = stripes(30)
     some = [int(np.flatnonzero(targets == 0)[0]), *np.flatnonzero(targets == 1)[:4].tolist()]
-    taken, why = train_and_choose(train, small_cnn(2, size=16), views[some], targets[some], frozen=kmeans_net(2, views),
-                              draws=np.linspace(0, 0.9, 5), epochs=1)
+    data = TrainingData(views[some], targets[some], draws=np.linspace(0, 0.9, 5))
+    taken, why = train_and_choose(small_cnn(2, size=16), kmeans_net(2, views), data, TrainingOptions(epochs=1))
     assert not is_kmeans_net(taken.net)
     assert "too few to tell" in why
 
 
-@pytest.mark.parametrize(("cnn", "wins"), [(small_cnn, "small CNN"), (dull, "frozen body")])
+@pytest.mark.parametrize(("cnn", "wins"), [(small_cnn, "small CNN"), (dull, "frozen backbone")])
 def test_a_first_fine_tuning_takes_the_better_one_says_why_and_remembers_it(tmp_path, monkeypatch, cnn, wins):
     monkeypatch.setattr(architecture, "small_cnn", cnn)
     views, targets = stripes(100)
@@ -143,7 +146,7 @@ def test_a_first_fine_tuning_takes_the_better_one_says_why_and_remembers_it(tmp_
     wb.project.notify = said.append
     wb.import_annotations(pd.DataFrame({"item_id": pool.ids, "label": targets.astype(str)}))
     run = wb.finetune(epochs=1)
-    assert is_kmeans_net(run.net) == (wins == "frozen body")
+    assert is_kmeans_net(run.net) == (wins == "frozen backbone")
     assert run.taken.startswith(f"the {wins}: mean loss")
     assert f"taken: {run.taken}" in repr(run)
     assert any(run.taken in text for text in said)

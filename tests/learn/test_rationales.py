@@ -11,25 +11,26 @@ from nets import VisionTransformer, noise, seeded
 from torch import nn
 
 from hitl_widgets.errors import ModelError, ShapeError, TrainingStopped
+from hitl_widgets.learn.data import TrainingData, random_affine
 from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.learn.preprocess import Preprocess
 from hitl_widgets.learn.rationales import (
     RationaleLoss,
     Rationales,
-    fall,
-    invariance,
+    augment_together,
+    evaluation_mode,
+    gradient_penalty,
     log_probs,
     mask_on_view,
-    moved,
-    penalty,
-    place,
-    predicting,
+    necessity_loss,
+    occlusion_invariance,
     rationale_loss,
+    regions_on_views,
     repaint,
 )
 from hitl_widgets.learn.reliance import measure_reliance
-from hitl_widgets.learn.train import random_affine, train
+from hitl_widgets.learn.train import TrainingOptions, train
 
 
 def value(loss):
@@ -60,21 +61,22 @@ def test_the_penalty_is_the_squared_jacobian_of_a_linear_softmax_inside_the_regi
     # (3 - 1) / 2 = 1 and -1, whose squares add up to 2; for the second (0 - 4) / 2 = -2 and 2, which make 8.
     net, view = linear([[3.0, 0.0], [1.0, 4.0]]), torch.zeros(1, 1, 1, 2, dtype=torch.float64)
     for marked, expected in (([True, False], 2), ([False, True], 8), ([True, True], 10), ([False, False], 0)):
-        assert value(penalty(net, view, torch.tensor([[marked]]))) == pytest.approx(expected)
+        assert value(gradient_penalty(net, view, torch.tensor([[marked]]))) == pytest.approx(expected)
     two = torch.tensor([[[True, False]], [[False, True]]])
-    assert value(penalty(net, view.repeat(2, 1, 1, 1), two)) == pytest.approx((2 + 8) / 2)
+    assert value(gradient_penalty(net, view.repeat(2, 1, 1, 1), two)) == pytest.approx((2 + 8) / 2)
 
 
 def test_random_directions_give_the_same_penalty_on_average():
     net = linear([[3.0, 0.0], [1.0, 4.0], [-2.0, 1.0]])
     view, both = torch.tensor([[[[0.2, -0.1]]]], dtype=torch.float64), torch.ones(1, 1, 2, dtype=torch.bool)
-    exact = value(penalty(net, view, both))
-    assert value(penalty(net, view, both, directions=3000, generator=chance())) == pytest.approx(exact, rel=0.05)
+    exact = value(gradient_penalty(net, view, both))
+    drawn = value(gradient_penalty(net, view, both, directions=3000, generator=chance()))
+    assert drawn == pytest.approx(exact, rel=0.05)
 
 
 def test_gradients_of_the_penalty_reach_the_weights():
     net, view = linear([[3.0, 0.0], [1.0, 4.0]]), torch.zeros(1, 1, 1, 2, dtype=torch.float64)
-    penalty(net, view, torch.tensor([[[True, False]]])).backward()
+    gradient_penalty(net, view, torch.tensor([[[True, False]]])).backward()
     # (w_11 - w_21)^2 / 2 has the slopes 2 and -2 there, and none for the pixel outside.
     assert net[1].weight.grad.tolist() == [[2, 0], [-2, 0]]
 
@@ -82,7 +84,7 @@ def test_gradients_of_the_penalty_reach_the_weights():
 def test_the_penalty_passes_through_attention():
     net = seeded(VisionTransformer, 3)
     views = torch.rand(2, 1, 28, 28, generator=chance())
-    penalty(net, views, corner(2, size=28)).backward()
+    gradient_penalty(net, views, corner(2, size=28)).backward()
     assert any(weight.grad is not None and float(weight.grad.abs().sum()) > 0 for weight in net.parameters())
 
 
@@ -125,8 +127,8 @@ def test_invariance_is_zero_for_a_net_that_ignores_the_region_and_not_for_one_th
             return torch.stack([self.scale * views[:, 0, self.rows].mean(dim=(1, 2)), torch.zeros(len(views))], dim=1)
     views = torch.rand(6, 1, 8, 8, generator=chance())
     painted = repaint(views, corner(6), chance())
-    assert value(invariance(Reads(slice(4, 8)), views, painted)) == 0
-    assert value(invariance(Reads(slice(0, 4)), views, painted)) > 1e-4
+    assert value(occlusion_invariance(Reads(slice(4, 8)), views, painted)) == 0
+    assert value(occlusion_invariance(Reads(slice(0, 4)), views, painted)) > 1e-4
 
 
 def test_invariance_is_the_root_of_the_mean_of_both_divergences():
@@ -134,18 +136,18 @@ def test_invariance_is_the_root_of_the_mean_of_both_divergences():
     net = linear([[1.0, 0.0], [0.0, 0.0]])
     views = torch.zeros(1, 1, 1, 2, dtype=torch.float64)
     painted = torch.tensor([[[[math.log(3), 0.0]]]], dtype=torch.float64)
-    assert value(invariance(net, views, painted)) == pytest.approx(math.sqrt(math.log(3) / 8), abs=2e-3)
+    assert value(occlusion_invariance(net, views, painted)) == pytest.approx(math.sqrt(math.log(3) / 8), abs=2e-3)
     two = torch.cat([views, views]), torch.cat([painted, views])  # the mean is over the roots
-    assert value(invariance(net, *two)) == pytest.approx(math.sqrt(math.log(3) / 8) / 2, abs=2e-3)
+    assert value(occlusion_invariance(net, *two)) == pytest.approx(math.sqrt(math.log(3) / 8) / 2, abs=2e-3)
 
 
 def test_the_answer_must_fall_to_half_when_what_was_missing_is_repainted():
     net, none, answer = linear([[1.0, 0.0], [0.0, 0.0]]), torch.zeros(1, 1, 1, 2, dtype=torch.float64), \
         torch.tensor([0])
-    assert value(fall(net, none, none, answer)) == pytest.approx(math.log(2))
+    assert value(necessity_loss(net, none, none, answer)) == pytest.approx(math.log(2))
     strong = torch.tensor([[[[math.log(9), 0.0]]]], dtype=torch.float64)  # 0.9, which falls to 0.5: short by log 10/9
-    assert value(fall(net, strong, none, answer)) == pytest.approx(math.log(10 / 9))
-    assert value(fall(net, strong, -strong, answer)) == 0
+    assert value(necessity_loss(net, strong, none, answer)) == pytest.approx(math.log(10 / 9))
+    assert value(necessity_loss(net, strong, -strong, answer)) == 0
 
 
 # -- where the regions are -----------------------------------------------------------------------------------------
@@ -178,7 +180,8 @@ def test_regions_that_tell_the_net_nothing_are_left_out_and_said():
     outside[:, :5] = True
     covers[:, 4:16] = True
     fine[:3, 8:12] = True
-    marks = place({3: (outside, None), 5: (covers, fine), 7: (fine, None)}, Preprocess(8, fit="crop").box, (8, 8))
+    marks = regions_on_views({3: (outside, None), 5: (covers, fine), 7: (fine, None)}, Preprocess(8, fit="crop").box,
+                             (8, 8))
     assert marks.rows.tolist() == [5, 7]
     assert not marks.wrong[0].any()
     assert marks.missing[0].any()
@@ -188,7 +191,7 @@ def test_regions_that_tell_the_net_nothing_are_left_out_and_said():
 
 
 def test_a_view_that_is_no_rectangle_of_the_item_leaves_its_region_out():
-    marks = place({0: (corner()[0].numpy(), None)}, lambda height, width: None, (8, 8))
+    marks = regions_on_views({0: (corner()[0].numpy(), None)}, lambda height, width: None, (8, 8))
     assert len(marks) == 0
     assert "no upright rectangle" in marks.left_out[0]
 
@@ -201,7 +204,7 @@ def test_marks_of_unlike_number_are_refused():
 def test_augmentation_moves_the_marks_with_the_images():
     regions = torch.zeros(20, 16, 16, dtype=torch.bool)
     regions[:, 4:8, 4:8] = True
-    images, [marks] = moved(regions[:, None].float(), [regions], random_affine, chance(3))
+    images, [marks] = augment_together(regions[:, None].float(), [regions], random_affine, chance(3))
     # The square is all that is bright: under every mark some of it, and none of it elsewhere.
     assert float(images[:, 0][~marks].max()) < 0.1
     assert float(images[:, 0][marks].min()) >= 0.1
@@ -258,7 +261,7 @@ def marks_of(regions, rows):
 @pytest.fixture(scope="module")
 def spoiled():
     images, targets, _ = decoyed()
-    return train(reader(), images, targets, epochs=4, device="cpu").net
+    return train(reader(), TrainingData(images, targets), TrainingOptions(epochs=4), device="cpu").net
 
 
 @pytest.mark.slow
@@ -267,8 +270,9 @@ def test_with_marks_a_net_leaves_the_false_hint_and_reads_the_image(spoiled, sta
     images, targets, regions = decoyed()
     unseen, truth, _ = decoyed(seed=1, hint=False)
     net = spoiled if start == "spoiled" else reader()
-    without = train(net, images, targets, epochs=6, device="cpu")
-    heard = train(net, images, targets, epochs=6, marks=marks_of(regions, range(20)), reasons=reasons, device="cpu")
+    without = train(net, TrainingData(images, targets), TrainingOptions(epochs=6), device="cpu")
+    heard = train(net, TrainingData(images, targets, rationales=marks_of(regions, range(20))),
+                  TrainingOptions(epochs=6, rationale_method=reasons), device="cpu")
     assert right(heard.net, unseen, truth) > right(without.net, unseen, truth) + 0.2
     before, after = (leaning(run.net, images, regions) for run in (without, heard))
     assert before.marked.low > after.marked.high + 0.2
@@ -278,22 +282,25 @@ def test_with_marks_a_net_leaves_the_false_hint_and_reads_the_image(spoiled, sta
 
 def test_marked_items_train_and_the_last_epoch_stands():
     images, targets, regions = decoyed()
-    trained = train(reader(), images, targets, epochs=3, marks=marks_of(regions, range(60)), device="cpu")
+    trained = train(reader(), TrainingData(images, targets, rationales=marks_of(regions, range(60))),
+                    TrainingOptions(epochs=3), device="cpu")
     assert trained.best_epoch == 3
     assert trained.n_training + trained.n_validation == 240
-    assert trained.n_training > train(reader(), images, targets, epochs=1, device="cpu").n_training
+    assert trained.n_training > train(reader(), TrainingData(images, targets), TrainingOptions(epochs=1),
+                                      device="cpu").n_training
 
 
 def test_the_same_training_with_marks_twice_gives_the_same_net():
     images, targets, regions = decoyed(60)
-    nets = [train(reader(), images, targets, epochs=1, augment=random_affine, marks=marks_of(regions, [1, 5]),
-                  device="cpu").net for _ in range(2)]
+    nets = [train(reader(), TrainingData(images, targets, rationales=marks_of(regions, [1, 5])),
+                  TrainingOptions(epochs=1, augment=random_affine), device="cpu").net for _ in range(2)]
     assert all(torch.equal(a, b) for a, b in zip(*(net.parameters() for net in nets), strict=True))
 
 
 def test_no_marks_change_nothing():
     images, targets, regions = decoyed(60)
-    nets = [train(reader(), images, targets, epochs=1, marks=marks, device="cpu").net
+    nets = [train(reader(), TrainingData(images, targets, rationales=marks), TrainingOptions(epochs=1),
+                  device="cpu").net
             for marks in (None, marks_of(regions, np.array([], np.int64)))]
     assert all(torch.equal(a, b) for a, b in zip(*(net.parameters() for net in nets), strict=True))
 
@@ -302,18 +309,18 @@ def test_a_loss_of_the_reasons_that_is_no_number_stops_the_training():
     images, targets, regions = decoyed(60)
     images[3] = math.nan
     with pytest.raises(TrainingStopped, match="step 1 "):
-        train(reader(), images, targets, marks=marks_of(regions, [3]), device="cpu")
+        train(reader(), TrainingData(images, targets, rationales=marks_of(regions, [3])), device="cpu")
 
 
 def test_a_missing_region_is_heard_without_a_wrong_one():
     images, targets, regions = decoyed(60)
     marks = Rationales(np.array([0, 1]), torch.zeros_like(regions[:2]), regions[:2], {})
-    heed = RationaleLoss(images[:2], targets[:2], marks, how="penalty", generator=chance())
+    extra_loss = RationaleLoss(images[:2], targets[:2], marks, method="penalty", generator=chance())
     net = reader()
     with torch.no_grad():
         for weight in net.parameters():
             weight.zero_()
-    assert value(heed(net)) == pytest.approx(math.log(2))  # it ignores all there is
+    assert value(extra_loss(net)) == pytest.approx(math.log(2))  # it ignores all there is
 
 
 def test_each_kind_of_region_counts_by_its_share_of_the_items():
@@ -324,21 +331,21 @@ def test_each_kind_of_region_counts_by_its_share_of_the_items():
     with torch.no_grad():
         for weight in net.parameters():
             weight.zero_()
-    heed = RationaleLoss(images[:4], targets[:4], marks, how="penalty", generator=chance())
-    assert value(heed(net)) == pytest.approx(math.log(2) / 4)  # nothing for three, log 2 for one
+    extra_loss = RationaleLoss(images[:4], targets[:4], marks, method="penalty", generator=chance())
+    assert value(extra_loss(net)) == pytest.approx(math.log(2) / 4)  # nothing for three, log 2 for one
 
 
 def test_another_seed_draws_otherwise_and_the_same_one_does_not():
     images, targets, regions = decoyed(40)
-    losses = [value(rationale_loss(images, targets, marks_of(regions, range(20)), np.ones(40, bool), how="invariance",
-                            augment=None, seed=seed)(reader())) for seed in (0, 0, 1)]
+    losses = [value(rationale_loss(images, targets, marks_of(regions, range(20)), np.ones(40, bool),
+                                   method="invariance", augment=None, seed=seed)(reader())) for seed in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
 
 
 def test_a_weight_that_is_given_counts():
     images, targets, regions = decoyed(6)
     once, thrice = (
-        [value(RationaleLoss(images, targets, marks_of(regions, range(6)), how=how, weight=weight,
+        [value(RationaleLoss(images, targets, marks_of(regions, range(6)), method=how, weight=weight,
                              generator=chance())(reader()))
          for how in ("penalty", "invariance")] for weight in (1.0, 3.0))
     assert thrice == pytest.approx([3 * loss for loss in once])
@@ -355,7 +362,7 @@ def test_the_regions_are_moved_with_the_items():
     views, regions = torch.rand(6, 1, 8, 8, generator=chance()), torch.zeros(6, 8, 8, dtype=torch.bool)
     regions[:, :, :4] = True
     answers, marks = torch.zeros(6, dtype=torch.int64), marks_of(regions, range(6))
-    losses = [value(RationaleLoss(views, answers, marks, how=how, augment=augment, generator=chance())(Left()))
+    losses = [value(RationaleLoss(views, answers, marks, method=how, augment=augment, generator=chance())(Left()))
               for how in ("penalty", "invariance")
               for augment in (None, lambda images, generator: images.roll(4, dims=3))]
     assert min(losses[0], losses[2]) > 1e-3
@@ -375,9 +382,9 @@ def test_a_region_is_repainted_with_what_any_item_has_not_the_marked_ones_alone(
         def forward(self, views):
             brightest.append(float(views.max()))
             return self.net(views)
-    heed = rationale_loss(images, targets, marks_of(regions, range(20)), np.ones(40, bool), how="invariance",
+    extra_loss = rationale_loss(images, targets, marks_of(regions, range(20)), np.ones(40, bool), method="invariance",
                           augment=None, seed=0)
-    heed(Watching())
+    extra_loss(Watching())
     assert brightest[0] > 0.5
 
 
@@ -393,9 +400,9 @@ def test_marked_items_come_in_turn_each_time_in_a_new_order():
     images, targets, regions = decoyed(12)
     images[:, 0, -1, -1] = torch.arange(12)
     net = Watching()
-    heed = RationaleLoss(images, targets, marks_of(regions, range(12)), how="invariance", generator=chance())
+    extra_loss = RationaleLoss(images, targets, marks_of(regions, range(12)), method="invariance", generator=chance())
     for _ in range(4):
-        heed(net)
+        extra_loss(net)
     first, second = net.seen[:12], net.seen[12:]
     assert sorted(first) == sorted(second) == list(range(12))
     assert first != second
@@ -406,14 +413,16 @@ def test_a_wrong_region_needs_no_answer():
     nobody = np.zeros(0, np.int64)
     marks = Rationales(nobody, regions[nobody], regions[nobody], {}, (images[:5], regions[:5]))
     assert len(marks) == 5
-    heed = rationale_loss(images[5:], targets[5:], marks, np.ones(55, bool), how="penalty", augment=None, seed=0)
+    extra_loss = rationale_loss(images[5:], targets[5:], marks, np.ones(55, bool), method="penalty", augment=None,
+                                seed=0)
     net = reader()
-    heed(net).backward()
+    extra_loss(net).backward()
     assert float(net[0].weight.grad.abs().sum()) > 0
-    asked = RationaleLoss(images[:5], targets[:5], marks_of(regions, range(5)), how="penalty", others=images[5:],
+    asked = RationaleLoss(images[:5], targets[:5], marks_of(regions, range(5)), method="penalty", others=images[5:],
                  generator=chance(1))
-    heed = rationale_loss(images[5:], targets[5:], marks, np.ones(55, bool), how="penalty", augment=None, seed=0)
-    assert value(heed(net)) == pytest.approx(value(asked(net)))  # as if they had been answered
+    extra_loss = rationale_loss(images[5:], targets[5:], marks, np.ones(55, bool), method="penalty", augment=None,
+                                seed=0)
+    assert value(extra_loss(net)) == pytest.approx(value(asked(net)))  # as if they had been answered
 
 
 def test_marked_items_that_do_not_fit_into_memory_are_halved():
@@ -429,16 +438,16 @@ def test_marked_items_that_do_not_fit_into_memory_are_halved():
             return self.net(views)
     images, targets, regions = decoyed(12)
     net = Narrow()
-    heed = RationaleLoss(images, targets, marks_of(regions, range(12)), how="invariance", generator=chance())
-    heed(net)
-    heed(net)
+    extra_loss = RationaleLoss(images, targets, marks_of(regions, range(12)), method="invariance", generator=chance())
+    extra_loss(net)
+    extra_loss(net)
     assert net.seen == [12, 6, 6]
 
 
 def test_the_reasons_leave_running_means_and_modes_alone():
     net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2)).train()
     net[1].eval()
-    with predicting(net):
+    with evaluation_mode(net):
         assert not any(layer.training for layer in net)
         log_probs(net, torch.rand(3, 1, 2, 2))
     assert [layer.training for layer in net] == [True, False, True, True]
@@ -450,12 +459,12 @@ def test_a_batchnorm_that_learns_goes_by_what_it_is_shown_and_keeps_none_of_it()
         return nn.Sequential(nn.BatchNorm1d(1, eps=1e-9), nn.BatchNorm1d(1, eps=1e-9)).train()
     views = torch.tensor([[1.0], [5.0]])  # a mean of 3 and a deviation of 2
     net = fresh()
-    with predicting(net, by_batch=True):
+    with evaluation_mode(net, by_batch=True):
         assert net(views).flatten().tolist() == pytest.approx([-1, 1])
     assert [(norm.running_mean.item(), norm.num_batches_tracked.item()) for norm in net] == [(0, 0)] * 2
     assert all(norm.training and norm.track_running_stats for norm in net)
     net = fresh().eval()  # as where its weights are frozen
-    with predicting(net, by_batch=True):
+    with evaluation_mode(net, by_batch=True):
         assert net(views).flatten().tolist() == pytest.approx([1, 5])
     assert not any(norm.training for norm in net)
 
@@ -471,7 +480,7 @@ def test_what_marks_say_is_not_heard_by_making_weights_before_a_batchnorm_smalle
         for _ in range(30):
             net(images)  # so that its running means are those of the images
     for _ in range(2):
-        losses.append(value(RationaleLoss(images, targets, marks, how="invariance", generator=chance())(net)))
+        losses.append(value(RationaleLoss(images, targets, marks, method="invariance", generator=chance())(net)))
         with torch.no_grad():
             net[0].weight /= 4
     assert losses[0] > 0.01
@@ -482,8 +491,9 @@ def test_what_marks_say_is_not_heard_by_making_weights_before_a_batchnorm_smalle
 def test_a_net_with_batchnorm_leaves_the_false_hint_and_still_reads_the_image():
     images, targets, regions = decoyed()
     unseen, truth, _ = decoyed(seed=1, hint=False)
-    spoiled = train(small_cnn(2, size=12), images, targets, epochs=3, device="cpu").net
-    heard = train(spoiled, images, targets, epochs=4, marks=marks_of(regions, range(20)), device="cpu").net
+    spoiled = train(small_cnn(2, size=12), TrainingData(images, targets), TrainingOptions(epochs=3), device="cpu").net
+    heard = train(spoiled, TrainingData(images, targets, rationales=marks_of(regions, range(20))),
+                  TrainingOptions(epochs=4), device="cpu").net
     before, after = (leaning(net, images, regions) for net in (spoiled, heard))
     assert before.marked.low > after.marked.high
     assert right(heard, unseen, truth) > right(spoiled, unseen, truth) + 0.2
@@ -491,7 +501,7 @@ def test_a_net_with_batchnorm_leaves_the_false_hint_and_still_reads_the_image():
 
 def test_a_net_that_fails_on_marked_views_is_told():
     with pytest.raises(ModelError, match="RuntimeError on marked views"):
-        invariance(linear([[1.0, 0.0]]), torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 3, 3))
+        occlusion_invariance(linear([[1.0, 0.0]]), torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 3, 3))
 
 
 # -- the figures ---------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ShapeError
+from hitl_widgets.learn.data import LabelledImages
 from hitl_widgets.learn.soft_labels import soft_labels
-from hitl_widgets.learn.train import LabelledImages
 
 N_ANSWERS, N_GOLD = 240, 40
 NAMES = [str(digit) for digit in range(10)]
@@ -57,8 +57,8 @@ def test_the_answers_believed_least_are_wrong_and_gold_is_not_among_them(opened)
     believed = soft_labels(wb.project, wb.registry.untrained_embeddings)
     assert sorted(believed.item_ids) == sorted(right)
     assert believed.probs.sum(axis=1) == pytest.approx(np.ones(N_ANSWERS))
-    assert believed.trust.n_known == N_GOLD
-    assert believed.trust.certainty_slope > 0.2
+    assert believed.pooling.n_known == N_GOLD
+    assert believed.pooling.certainty_slope > 0.2
     least = believed.answers.sort_values("right")["item_id"][:20]
     assert sum(not right[item_id] for item_id in least) >= 18
     label_of = {label: i for i, label in enumerate(NAMES)}
@@ -136,7 +136,7 @@ def test_one_annotator_without_gold_who_errs_nowhere_is_believed(opened, felt):
     wb.import_annotations(pd.DataFrame({"id": wb.pool.ids[:200], "label": [NAMES[label] for label in TRUTH[:200]],
                                         "certainty": felt}))
     believed = soft_labels(wb.project, wb.registry.untrained_embeddings)
-    assert believed.trust.n_known == 0
+    assert believed.pooling.n_known == 0
     names = np.array(NAMES)[TRUTH[believed.positions]]
     said = [wb.taxonomy.name_of(wb.taxonomy.label_ids[column]) for column in believed.probs.argmax(axis=1)]
     assert (names == said).mean() > 0.97

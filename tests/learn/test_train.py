@@ -18,21 +18,14 @@ from torch.utils.data import DataLoader
 
 from hitl_widgets.errors import BadInput, ModelError, ShapeError, TrainingStopped, UnknownLabel
 from hitl_widgets.learn import checkpoint
-from hitl_widgets.learn import train as finetune
+from hitl_widgets.learn import data as training_data
 from hitl_widgets.learn.checkpoint import no_worse, one_cycle
+from hitl_widgets.learn.data import LabelledImages, TrainingData, balanced_order, random_affine, split_validation
+from hitl_widgets.learn.losses import item_losses, mean_loss
 from hitl_widgets.learn.microbatch import MicroBatches
 from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.preprocess import Preprocess
-from hitl_widgets.learn.train import (
-    LabelledImages,
-    backward,
-    balanced,
-    item_losses,
-    mean_loss,
-    random_affine,
-    split,
-    train,
-)
+from hitl_widgets.learn.train import TrainingOptions, backward, train
 from hitl_widgets.learn.weights import weights_version
 from hitl_widgets.testing import MemoryPool
 
@@ -46,7 +39,7 @@ def test_a_net_learns_and_the_one_passed_in_does_not(digits):
     images, targets = digits
     net = tiny().train()
     before = copy.deepcopy(net.state_dict())
-    trained = train(net, images[:120], targets[:120], epochs=6)
+    trained = train(net, TrainingData(images[:120], targets[:120]), TrainingOptions(epochs=6))
     assert accuracy(trained.net, images[120:], targets[120:]) > 0.9
     assert not trained.net.training
     assert net.training
@@ -60,8 +53,8 @@ def test_the_same_run_twice_gives_the_same_model(digits):
     versions = []
     for noise_before, seed in ((1, 0), (2, 0), (3, 1)):
         torch.manual_seed(noise_before)
-        versions.append(weights_version(train(tiny(), images[:60], targets[:60], epochs=2, seed=seed,
-                                              augment=random_affine).net))
+        versions.append(weights_version(train(tiny(), TrainingData(images[:60], targets[:60]),
+                                              TrainingOptions(epochs=2, seed=seed, augment=random_affine)).net))
     assert versions[0] == versions[1] != versions[2]
 
 
@@ -70,7 +63,7 @@ def test_training_leaves_torchs_generator_alone(digits):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    train(tiny(), images[:30], targets[:30], epochs=1)
+    train(tiny(), TrainingData(images[:30], targets[:30]), TrainingOptions(epochs=1))
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -79,14 +72,15 @@ def test_every_kind_of_net_learns(kind):
     rng = np.random.default_rng(0)
     targets = np.arange(48) % 3
     brightness = 0.3 * rng.random((48, 1, 28, 28), dtype=np.float32) + 0.35 * targets[:, None, None, None]
-    trained = train(seeded(KINDS[kind], 3), torch.from_numpy(brightness.astype(np.float32)), targets, epochs=4)
+    trained = train(seeded(KINDS[kind], 3), TrainingData(torch.from_numpy(brightness.astype(np.float32)), targets),
+                    TrainingOptions(epochs=4))
     assert trained.history["loss"].iloc[-1] < 0.8 * math.log(3)
 
 
 def test_the_history_is_told_as_it_happens(digits):
     images, targets = digits
     rows = []
-    trained = train(tiny(), images[:90], targets[:90], epochs=3, progress=rows.append)
+    trained = train(tiny(), TrainingData(images[:90], targets[:90]), TrainingOptions(epochs=3), progress=rows.append)
     assert trained.history.to_dict("records") == rows
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert all(0 <= row[name] <= 1 for row in rows for name in ("accuracy", "validation_accuracy"))
@@ -98,7 +92,8 @@ def test_the_history_is_told_as_it_happens(digits):
 def test_the_best_weights_are_kept_and_training_stops_when_it_gets_no_better(digits):
     images, targets = digits
     wrong = (targets[:40] + 1) % 3  # the better it learns, the worse it does here
-    trained = train(tiny(), images[40:100], targets[40:100], validation=(images[:40], wrong), epochs=20, patience=3)
+    trained = train(tiny(), TrainingData(images[40:100], targets[40:100], validation=(images[:40], wrong)),
+                    TrainingOptions(epochs=20, patience=3))
     losses = trained.history["validation_loss"]
     assert trained.stopped_because == "early"
     assert len(losses) == trained.best_epoch + 3 < 20
@@ -121,7 +116,7 @@ def test_a_budget_ends_training_with_the_learning_rate_down(digits, monkeypatch)
     images, targets = digits
     # Each look at the clock takes a hundredth of a second.
     monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=partial(next, count(0, 0.01))))
-    trained = train(tiny(), images[:60], targets[:60], epochs=100_000, budget_s=2.5)
+    trained = train(tiny(), TrainingData(images[:60], targets[:60]), TrainingOptions(epochs=100_000, budget_s=2.5))
     assert trained.stopped_because == "budget"
     assert trained.history["lr"].iloc[-1] < 0.2 * trained.history["lr"].max()
 
@@ -142,7 +137,7 @@ class Narrow(nn.Module):
 
 def test_a_batch_that_does_not_fit_into_memory_is_halved(digits):
     images, targets = digits
-    trained = train(Narrow(4), images[:60], targets[:60], epochs=1, device="cpu")
+    trained = train(Narrow(4), TrainingData(images[:60], targets[:60]), TrainingOptions(epochs=1), device="cpu")
     assert trained.stopped_because == "done"
     assert trained.net.seen[:4] == [17, 9, 5, 3]
     assert 17 not in trained.net.seen[1:]  # it isn't tried again
@@ -154,7 +149,7 @@ def test_halves_give_the_gradient_of_the_whole(digits):
     nets[1].load_state_dict(nets[0].state_dict())
     halves = MicroBatches()
     halves.n_parts = 2
-    whole, split_up = (backward(net, images[:16], targets[:16], weights, parts=parts)
+    whole, split_up = (backward(net, images[:16], targets[:16], weights, micro_batches=parts)
                        for net, parts in zip(nets, (MicroBatches(), halves), strict=True))
     assert split_up == pytest.approx(whole)
     torch.testing.assert_close(nets[0][1].weight.grad, nets[1][1].weight.grad)
@@ -163,7 +158,7 @@ def test_halves_give_the_gradient_of_the_whole(digits):
 def test_what_never_fits_into_memory_is_told(digits):
     images, targets = digits
     with pytest.raises(ModelError, match=r"not enough memory.*smaller batch_size"):
-        train(Narrow(1), images[:60], targets[:60], epochs=1, device="cpu")
+        train(Narrow(1), TrainingData(images[:60], targets[:60]), TrainingOptions(epochs=1), device="cpu")
 
 
 def test_an_interrupt_gives_the_best_until_then(digits):
@@ -172,7 +167,7 @@ def test_an_interrupt_gives_the_best_until_then(digits):
     def interrupt(row):
         if row["epoch"] == 2:
             raise KeyboardInterrupt
-    trained = train(tiny(), images[:60], targets[:60], epochs=10, progress=interrupt)
+    trained = train(tiny(), TrainingData(images[:60], targets[:60]), TrainingOptions(epochs=10), progress=interrupt)
     assert trained.stopped_because == "interrupted"
     assert len(trained.history) == 2
     assert trained.best_epoch in (1, 2)
@@ -181,7 +176,7 @@ def test_an_interrupt_gives_the_best_until_then(digits):
 def test_an_interrupt_before_the_first_epoch_ends_leaves_the_weights(digits):
     def interrupt(images, generator):
         raise KeyboardInterrupt
-    trained = train(tiny(), *(part[:60] for part in digits), augment=interrupt)
+    trained = train(tiny(), TrainingData(*(part[:60] for part in digits)), TrainingOptions(augment=interrupt))
     assert (trained.stopped_because, trained.best_epoch, len(trained.history)) == ("interrupted", 0, 0)
     assert weights_version(trained.net) == weights_version(tiny())
 
@@ -190,19 +185,19 @@ def test_a_loss_that_is_no_number_stops_training_and_says_when(digits):
     images, targets = digits[0][:60].clone(), digits[1][:60]
     images[:] = float("nan")
     with pytest.raises(TrainingStopped, match="the loss is nan at step 1 of 640"):
-        train(tiny(), images, targets)
+        train(tiny(), TrainingData(images, targets))
 
 
 @pytest.mark.parametrize(("targets", "said"), [([1, 1, 1], "one label"), ([], "no item")])
 def test_nothing_to_tell_apart_is_refused_in_words(targets, said):
     with pytest.raises(BadInput, match=said):
-        train(tiny(), torch.zeros(len(targets), 1, 8, 8), np.array(targets, dtype=np.int64))
+        train(tiny(), TrainingData(torch.zeros(len(targets), 1, 8, 8), np.array(targets, dtype=np.int64)))
 
 
 def test_one_item_a_label_is_enough_to_begin(digits):
     images, targets = digits
     first = [int((targets == label).nonzero()[0, 0]) for label in range(3)]
-    trained = train(tiny(), images[first], targets[first], epochs=2)
+    trained = train(tiny(), TrainingData(images[first], targets[first]), TrainingOptions(epochs=2))
     assert (trained.n_training, trained.n_validation) == (3, 0)
     assert math.isnan(trained.history["validation_loss"].iloc[-1])
     assert accuracy(trained.net, images[first], targets[first]) == 1
@@ -213,23 +208,23 @@ def test_one_item_a_label_is_enough_to_begin(digits):
 def test_no_batch_is_too_small_for_batchnorm(digits, batch_size):
     images, targets = digits
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
-    train(net, images[:35], targets[:35], epochs=1, batch_size=batch_size)
+    train(net, TrainingData(images[:35], targets[:35]), TrainingOptions(epochs=1, batch_size=batch_size))
 
 
 def test_frozen_layers_stay_as_they_are(digits):
     net = tiny()
     for layer in net[:2]:
         layer.requires_grad_(False)
-    trained = train(net, *(part[:60] for part in digits), epochs=1)
+    trained = train(net, TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=1))
     for name in ("0.weight", "1.weight", "1.running_mean", "1.num_batches_tracked"):
         assert torch.equal(trained.net.state_dict()[name], net.state_dict()[name])
     assert not torch.equal(trained.net[-1].weight, net[-1].weight)
     with pytest.raises(BadInput, match="requires_grad=False"):
-        train(net.requires_grad_(False), *(part[:60] for part in digits))
+        train(net.requires_grad_(False), TrainingData(*(part[:60] for part in digits)))
 
 
 def test_half_precision_nets_learn_in_full(digits):
-    trained = train(tiny().half(), *(part[:60] for part in digits), epochs=1)
+    trained = train(tiny().half(), TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=1))
     assert trained.net[-1].weight.dtype == torch.float32
 
 
@@ -239,12 +234,12 @@ def test_half_precision_nets_learn_in_full(digits):
 ])
 def test_a_net_that_does_not_fit_is_told_of(digits, net, said):
     with pytest.raises(ModelError, match=said):
-        train(net, *(part[:60] for part in digits))
+        train(net, TrainingData(*(part[:60] for part in digits)))
 
 
 def test_rare_labels_come_as_often_as_common_ones():
     targets = torch.tensor([0] * 90 + [1] * 10)
-    order = balanced(targets, 200, torch.Generator().manual_seed(0))
+    order = balanced_order(targets, 200, torch.Generator().manual_seed(0))
     times = np.bincount(order, minlength=100)
     assert np.bincount(targets[order]).tolist() == [100, 100]
     assert set(times[:90]) <= {1, 2}
@@ -252,21 +247,21 @@ def test_rare_labels_come_as_often_as_common_ones():
 
 
 def test_an_item_is_not_learnt_by_heart_however_rare_its_label():
-    order = balanced(torch.tensor([0] * 999 + [1]), 1000, torch.Generator().manual_seed(0))
+    order = balanced_order(torch.tensor([0] * 999 + [1]), 1000, torch.Generator().manual_seed(0))
     assert (order == 999).sum() == 10
 
 
 def test_the_validation_part_is_stratified_and_stays_when_items_join():
     rng = np.random.default_rng(0)
     targets, draws = torch.from_numpy(rng.integers(0, 4, 400)), rng.random(400)
-    training, validating = split(targets, draws=draws)
+    training, validating = split_validation(targets, draws=draws)
     assert sorted([*training, *validating]) == list(range(400))
     for label in range(4):
         n = int((targets == label).sum())
         assert int((targets[validating] == label).sum()) == round(0.15 * n)
-    _, earlier = split(targets[:300], draws=draws[:300])
+    _, earlier = split_validation(targets[:300], draws=draws[:300])
     assert len(set(earlier) - set(validating)) <= 0.15 * len(earlier)
-    assert not len(split(targets[:50])[1])
+    assert not len(split_validation(targets[:50])[1])
 
 
 def test_the_loss_is_the_weighted_mean_for_hard_and_soft_targets():
@@ -292,7 +287,8 @@ def test_weights_say_how_much_an_item_counts(digits):
     images, targets = digits[0], digits[1].clone()
     targets[45:120] = (targets[45:120] + 1) % 3
     valid = images[120:160], targets[120:160]
-    got = [accuracy(train(tiny(), images[:120], targets[:120], weights=weights, epochs=3, validation=valid).net,
+    got = [accuracy(train(tiny(), TrainingData(images[:120], targets[:120], weights=weights, validation=valid),
+                          TrainingOptions(epochs=3)).net,
                     images[160:], targets[160:]) for weights in (None, [1.0] * 45 + [0.0] * 75)]
     assert got[0] < 0.6
     assert got[1] > 0.8
@@ -301,7 +297,7 @@ def test_weights_say_how_much_an_item_counts(digits):
 def test_soft_targets_are_learnt(digits):
     images, targets = digits
     soft = 0.8 * nn.functional.one_hot(targets, 3) + 0.2 / 3
-    trained = train(tiny(), images[:90], soft[:90], epochs=5)
+    trained = train(tiny(), TrainingData(images[:90], soft[:90]), TrainingOptions(epochs=5))
     assert accuracy(trained.net, images[90:], targets[90:]) > 0.9
 
 
@@ -345,17 +341,17 @@ def test_labelled_images_that_do_not_fit_are_refused():
     with pytest.raises(UnknownLabel, match="Lx"):
         LabelledImages(gallery, [0], ["Lx"], LABELS, preprocess=Preprocess(4))
     with pytest.raises(ShapeError, match="3 images"):
-        train(Perceptron(3), torch.zeros(3, 1, 28, 28), [0, 1])
+        train(Perceptron(3), TrainingData(torch.zeros(3, 1, 28, 28), [0, 1]))
 
 
 @pytest.mark.parametrize("fits", [True, False])
 def test_images_that_cannot_be_read_are_left_out_whether_or_not_the_rest_fits_into_memory(fits, monkeypatch):
     if not fits:
-        monkeypatch.setattr(finetune, "RESIDENT_BYTES", 1000)
+        monkeypatch.setattr(training_data, "RESIDENT_BYTES", 1000)
     images = list(noise(40))
     images[4] = images[39] = None
     data = LabelledImages(MemoryPool(images), range(40), ["La", "Lb"] * 20, LABELS, preprocess=Preprocess(28))
-    trained = train(Perceptron(3), data.images, data.targets, epochs=1)
+    trained = train(Perceptron(3), TrainingData(data.images, data.targets), TrainingOptions(epochs=1))
     assert trained.left_out == (4, 39)
     assert trained.n_training == 38
 
@@ -364,13 +360,13 @@ def test_views_of_several_shapes_cannot_be_learnt_from():
     data = LabelledImages(MemoryPool([noise(1)[0], noise(1, (30, 30))[0]]), [0, 1], ["La", "Lb"], LABELS,
                           preprocess=lambda image: torch.from_numpy(image[None] / np.float32(255)))
     with pytest.raises(BadInput, match="views of one shape"):
-        train(ResNet(3), data.images, data.targets)
+        train(ResNet(3), TrainingData(data.images, data.targets))
 
 
 def test_predicting_while_training_runs_changes_neither(digits):
     images, targets = digits
     net = seeded(ResNet, 3).eval()
-    alone = weights_version(train(net, images[:40], targets[:40], epochs=1).net)
+    alone = weights_version(train(net, TrainingData(images[:40], targets[:40]), TrainingOptions(epochs=1)).net)
     expected, wrong, done = net(images[:16]).detach(), [], threading.Event()
 
     def predict():
@@ -380,7 +376,7 @@ def test_predicting_while_training_runs_changes_neither(digits):
                     wrong.append(1)
     thread = threading.Thread(target=predict)
     thread.start()
-    beside = weights_version(train(net, images[:40], targets[:40], epochs=1).net)
+    beside = weights_version(train(net, TrainingData(images[:40], targets[:40]), TrainingOptions(epochs=1)).net)
     done.set()
     thread.join()
     assert wrong == []
@@ -394,6 +390,7 @@ def test_two_hundred_more_labels_help_a_weak_net_on_real_images(shared_data):
         test = torch.from_numpy(data["is_test"] == 1)
     rows = np.random.default_rng(0).choice(np.flatnonzero(~test), 260, replace=False)
     known = torch.from_numpy(targets)[test]
-    weak = train(small_cnn(10), images[rows[:60]], targets[rows[:60]], epochs=8, augment=random_affine)
-    tuned = train(weak.net, images[rows], targets[rows], epochs=8, augment=random_affine)
+    weak = train(small_cnn(10), TrainingData(images[rows[:60]], targets[rows[:60]]),
+                 TrainingOptions(epochs=8, augment=random_affine))
+    tuned = train(weak.net, TrainingData(images[rows], targets[rows]), TrainingOptions(epochs=8, augment=random_affine))
     assert accuracy(tuned.net, images[test], known) > accuracy(weak.net, images[test], known) + 0.05

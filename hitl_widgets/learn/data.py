@@ -1,0 +1,484 @@
+"""Training data: labelled images as a torch Dataset, the validation split, balanced batches, augmentation.
+
+`LabelledImages` is what `Workbench.training_set` returns, `TrainingData` what `train` takes. The functions are the data
+steps of `train`; each can be used in a loop of one's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import InitVar, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import Dataset
+
+from ..errors import BadInput, ImageError, ShapeError, UnknownLabel
+from .losses import PARTIAL, label_groups, with_candidates
+from .predict import Images
+from .rationales import Rationales
+
+Batches = Iterable[tuple[Tensor, Tensor, Tensor]]
+
+# An epoch draws at least this many images: of a small set, shorter epochs would end before much is learnt.
+MIN_EPOCH = 512
+# With fewer validation items than this, the choice of the best epoch would be mostly chance.
+MIN_VALIDATION = 10
+# Items of a rare label come at most this many times as often as by chance, so that the net doesn't memorise them.
+MAX_REPEATS = 10
+# Views that take less memory than this are read once, others again for each batch.
+RESIDENT_BYTES = 256 * 2**20
+
+
+class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
+    """The labelled items, as a torch Dataset of (view, target, weight).
+
+    Parameters
+    ----------
+    pool : Images
+        The items.
+    positions : sequence of int
+        Positions of the labelled items in the pool.
+    answers : sequence of str, or ndarray of shape (n_items, n_labels)
+        The label_id of each item, or its probabilities over the labels.
+    label_ids : sequence of str
+        The labels, in the order of the net's outputs.
+    preprocess : callable
+        Maps an image to the net's view of it.
+    names : sequence of str, optional
+        Names of the labels; their ids when None.
+    weights : sequence of float, optional
+        How much each item counts; 1 when None.
+    candidates : sequence of (sequence of str or None), optional
+        The label_ids that each item may have, where its answer is partial; None or one label_id where it is exact.
+
+    Attributes
+    ----------
+    item_ids : list of str
+        Id of each item.
+    targets : ndarray
+        Either int64, shape (n_items,), the index of each answer in `label_ids`, and -100 where the answer is partial
+        (torch's cross-entropy leaves such items out); or float32, shape (n_items, n_labels).
+    candidates : ndarray of bool, shape (n_items, n_labels), or None
+        The candidate labels of each item; None where no answer is partial.
+    weights : ndarray of float32, shape (n_items,)
+        How much each item counts.
+    images : Views
+        The views alone: `images[i]` has shape (C, h, w), and is read when it is asked for.
+    draws : ndarray of float64, shape (n_items,)
+        A number in [0, 1) for each item, from its id alone; it decides which items validate.
+
+    Raises
+    ------
+    ShapeError
+        If positions, answers, weights and candidates differ in number.
+    UnknownLabel
+        If an answer isn't in `label_ids`.
+    """
+
+    def __init__(self, pool: Images, positions: Sequence[int], answers: Sequence[str] | np.ndarray,
+                 label_ids: Sequence[str], *, preprocess: Callable[[np.ndarray], Tensor],
+                 names: Sequence[str] | None = None, weights: Sequence[float] | None = None,
+                 candidates: Sequence[Sequence[str] | None] | None = None) -> None:
+        if not len(positions) == len(answers) == len(answers if weights is None else weights):
+            raise ShapeError(f"{len(positions)} positions, {len(answers)} answers and "
+                             f"{len(answers if weights is None else weights)} weights were given; one of each for "
+                             "every item is expected.")
+        self.label_ids, self.names = tuple(label_ids), tuple(names or label_ids)
+        self._columns = {label_id: column for column, label_id in enumerate(self.label_ids)}
+        self.item_ids = [str(pool.ids[position]) for position in positions]
+        self.targets = self._as_rows(answers) if np.ndim(answers) == 2 else self._as_indices(answers)
+        self.candidates = None if candidates is None else self._as_mask(candidates)
+        self.weights = np.ones(len(answers), np.float32) if weights is None else np.asarray(weights, np.float32)
+        self.images = Views(pool, positions, preprocess)
+        self.draws = item_draws(self.item_ids)
+
+    def _as_indices(self, answers: Sequence[str] | np.ndarray) -> np.ndarray:
+        if unknown := sorted({str(answer) for answer in answers if answer not in self._columns}):
+            raise UnknownLabel(f"answers {unknown[:5]} are not among the {len(self._columns)} labels to be learnt.")
+        return np.array([self._columns[answer] for answer in answers], dtype=np.int64)
+
+    def _as_rows(self, answers: Any) -> np.ndarray:
+        rows = np.asarray(answers, np.float32)
+        if rows.shape[1] != len(self.label_ids) or (rows < 0).any() \
+                or not np.allclose(rows.sum(axis=1), 1, atol=1e-3):
+            raise ShapeError(f"answers have shape {rows.shape}; a row of {len(self.label_ids)} probabilities, of which "
+                             "the sum is 1, is expected for each item.")
+        return rows
+
+    def _as_mask(self, candidates: Sequence[Sequence[str] | None]) -> np.ndarray | None:
+        """The candidate labels as a mask. Items with several lose their index."""
+        if len(candidates) != len(self.targets):
+            raise ShapeError(f"{len(candidates)} candidates and {len(self.targets)} answers were given; one of each "
+                             "for every item is expected.")
+        partial = {row: labels for row, labels in enumerate(candidates) if labels is not None and len(labels) > 1}
+        if not partial:
+            return None
+        mask = np.zeros((len(candidates), len(self.label_ids)), bool)
+        top = self.targets if self.targets.ndim == 1 else self.targets.argmax(axis=1)
+        mask[np.arange(len(candidates)), top] = True
+        for row, labels in partial.items():
+            if unknown := sorted(set(labels) - set(self._columns)):
+                raise UnknownLabel(f"candidates {unknown[:5]} are not among the {len(self._columns)} labels to be "
+                                   "learnt.")
+            mask[row] = [label_id in labels for label_id in self.label_ids]
+        if self.targets.ndim == 1:
+            self.targets[list(partial)] = PARTIAL
+        return mask
+
+    def training_data(self, rationales: Rationales | None = None) -> TrainingData:
+        """The items as `train` takes them.
+
+        Parameters
+        ----------
+        rationales : Rationales, optional
+            Regions that people marked on some of the items.
+        """
+        return TrainingData(self.images, self.targets, weights=self.weights, candidates=self.candidates,
+                            draws=self.draws, rationales=rationales)
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor, float]:
+        target = self.targets[index]
+        return (self.images[index], int(target) if self.targets.ndim == 1 else torch.from_numpy(target.copy()),
+                float(self.weights[index]))
+
+
+# Not `Pool.draws`, which hashes otherwise and depends on a seed: in projects that exist, items that validated so far
+# would then train, and their loss would look better than it is.
+def item_draws(item_ids: Iterable[str]) -> np.ndarray:
+    """A number in [0, 1) for each item, float64, that follows from its id alone."""
+    return np.array([int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=6).digest(), "big")
+                     for item_id in item_ids], dtype=np.float64) / 2**48
+
+
+class Views(Sequence[Tensor]):
+    """The net's views of some items of a pool, each made when it is asked for.
+
+    Parameters
+    ----------
+    pool : Images
+        The items.
+    positions : sequence of int
+        Which of them.
+    preprocess : callable
+        Maps an image to the net's view of it.
+    """
+
+    def __init__(self, pool: Images, positions: Sequence[int], preprocess: Callable[[np.ndarray], Tensor]) -> None:
+        self._pool, self._positions, self._preprocess = pool, [int(position) for position in positions], preprocess
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Views(self._pool, self._positions[index], self._preprocess)
+        return self._preprocess(self._pool.load(self._positions[index]))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a net is trained on.
+
+    Parameters
+    ----------
+    images : Tensor of shape (n, C, h, w), or sequence of Tensor
+        The views, such as `LabelledImages.images`.
+    targets : array_like
+        The index of each image's label, shape (n,), or a row of probabilities for each, shape (n, n_labels).
+    weights : array_like, shape (n,), optional
+        How much each image counts; all alike when None.
+    candidates : array_like of bool, shape (n, n_labels), optional
+        The candidate labels, such as `LabelledImages.candidates`. Where a row has more than one, the target isn't read,
+        and the loss is that of the sum of their probabilities.
+    draws : array_like, shape (n,), optional
+        Numbers in [0, 1) that belong to the images, such as `LabelledImages.draws`: of each label, the images with the
+        smallest numbers validate. With them, an item that validated once hardly ever trains later. By chance when None.
+    validation : tuple of (images, targets), optional
+        What to validate on; when None, 15 % of the images are split off if that makes 10 or more.
+    rationales : Rationales, optional
+        Regions on some of the images that should not, or should, have counted.
+
+    Raises
+    ------
+    ShapeError
+        If images, targets and candidates don't fit.
+    """
+
+    images: Tensor | Sequence[Tensor]
+    targets: Any
+    weights: Any = None
+    candidates: InitVar[Any] = None
+    draws: Any = None
+    validation: tuple[Tensor | Sequence[Tensor], Any] | None = None
+    rationales: Rationales | None = None
+
+    def __post_init__(self, candidates: Any) -> None:
+        targets = as_targets(self.targets, len(self.images))
+        weights = np.ones(len(targets)) if self.weights is None else self.weights
+        checked = {"targets": targets if candidates is None else with_candidates(targets, candidates),
+                   "weights": torch.as_tensor(np.asarray(weights, np.float32)),
+                   "draws": None if self.draws is None else np.asarray(self.draws, np.float64),
+                   "validation": self.validation and (self.validation[0], as_targets(self.validation[1],
+                                                                                     len(self.validation[0])))}
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def select(self, rows: np.ndarray) -> TrainingData:
+        """Some of the images alone, without rationales.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which of them.
+        """
+        images = self.images[rows] if isinstance(self.images, Tensor) else [self.images[row] for row in rows]
+        return replace(self, images=images, targets=self.targets[rows], weights=self.weights[rows],
+                       draws=None if self.draws is None else self.draws[rows], rationales=None)
+
+
+@dataclass(frozen=True, eq=False)
+class SplitData:
+    """Training data in memory, and which of it trains and validates.
+
+    Attributes
+    ----------
+    images, targets, weights : Tensor
+        All of the training data.
+    training : ndarray of int
+        The rows that train.
+    held_out : tuple of (images, targets)
+        What the rows of `validating` refer to.
+    validating : ndarray of int
+        The rows that validate.
+    readable : ndarray of bool
+        Which images can be read.
+    """
+
+    images: Tensor | Sequence[Tensor]
+    targets: Tensor
+    weights: Tensor
+    training: np.ndarray
+    held_out: tuple[Tensor | Sequence[Tensor], Tensor]
+    validating: np.ndarray
+    readable: np.ndarray
+
+    @property
+    def n_draws(self) -> int:
+        """Number of images that an epoch draws."""
+        return max(len(self.training), MIN_EPOCH)
+
+
+def split_data(data: TrainingData, *, seed: int) -> SplitData:
+    """Read the images, and split them into those that train and those that validate.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Marked images always train.
+    seed : int
+        Of the split, where the images have no draws.
+
+    Raises
+    ------
+    BadInput
+        If fewer than two labels are left to learn, or the views differ in shape.
+    """
+    images, readable = load_views(data.images)
+    if data.validation is None:
+        training, validating = split_validation(data.targets, draws=data.draws, seed=seed)
+        held_out, validates = (images, data.targets), readable
+        if data.rationales is not None:
+            training = np.union1d(training, data.rationales.rows)
+            validating = np.setdiff1d(validating, data.rationales.rows)
+    else:
+        others, validates = load_views(data.validation[0])
+        training, validating = np.arange(len(data)), np.arange(len(others))
+        held_out = others, data.validation[1]
+    training, validating = training[readable[training]], validating[validates[validating]]
+    check_labels(data.targets[training])
+    return SplitData(images, data.targets, data.weights, training, held_out, validating, readable)
+
+
+def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None,
+                     seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows to validate on: of each label, those with the smallest draws validate.
+
+    With draws that belong to the items, an item that validated once hardly ever trains later. Otherwise a net that
+    memorised it would look better than it is, and training it further would make it worse.
+
+    Parameters
+    ----------
+    targets : Tensor
+        As `TrainingData.targets`.
+    share : float
+        Share of each label's rows that validate, from 0 to 1. If that makes fewer than 10 in all, none does.
+    draws : array_like, shape (n,), optional
+        Numbers in [0, 1), one a row; drawn by `seed` when None.
+    seed : int
+        Of the draws.
+    """
+    if draws is None:
+        draws = torch.rand(len(targets), generator=torch.Generator().manual_seed(seed))
+    draws, groups = np.asarray(draws, np.float64), label_groups(targets).numpy()
+    chosen = [rows[np.argsort(draws[rows], kind="stable")[:round(share * len(rows))]]
+              for rows in (np.flatnonzero(groups == group) for group in np.unique(groups))]
+    validating = np.sort(np.concatenate([np.array([], np.int64), *chosen]))
+    if len(validating) < MIN_VALIDATION:
+        validating = validating[:0]
+    return np.setdiff1d(np.arange(len(groups)), validating), validating
+
+
+def balanced_order(targets: Tensor, n_draws: int, generator: torch.Generator) -> np.ndarray:
+    """Rows in the order in which to train on them, each label equally often.
+
+    A label's rows come in turn, each time in a new order; those of a rare label at most 10 times as often as by chance
+    among the exact answers. Partial answers with the same candidates count as one label.
+
+    Parameters
+    ----------
+    targets : Tensor
+        As `TrainingData.targets`.
+    n_draws : int
+        How many rows to draw, about.
+    generator : torch.Generator
+        Source of the order.
+    """
+    groups = label_groups(targets)
+    names, counts = groups.unique(return_counts=True)
+    # Partial answers don't count here: a few exact answers among many partial ones would hardly ever come.
+    n_exact = len(groups) if targets.ndim == 1 else int((groups < targets.shape[1]).sum())
+    drawn = []
+    for group, count in zip(names.tolist(), counts.tolist(), strict=True):
+        rows = torch.nonzero(groups == group)[:, 0]
+        quota = math.ceil(min(n_draws / len(names), MAX_REPEATS * n_draws * count / max(1, n_exact)))
+        turns = [rows[torch.randperm(count, generator=generator)] for _ in range(math.ceil(quota / count))]
+        drawn.append(torch.cat(turns)[:quota])
+    order = torch.cat(drawn)
+    return order[torch.randperm(len(order), generator=generator)].numpy()
+
+
+def make_batches(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Tensor | None,
+                 rows: Iterable[np.ndarray] | np.ndarray) -> Batches:
+    """Batches of (views, targets, weights).
+
+    Parameters
+    ----------
+    images : Tensor or sequence of Tensor
+        The views.
+    targets : Tensor
+        As `TrainingData.targets`.
+    weights : Tensor, optional
+        How much each image counts; 1 when None.
+    rows : iterable of ndarray, or ndarray
+        The rows of each batch; one long array is cut into batches of 64.
+    """
+    if isinstance(rows, np.ndarray):
+        rows = [rows[start:start + 64] for start in range(0, len(rows), 64)]
+    for some in rows:
+        views = images[some] if isinstance(images, Tensor) else torch.stack([images[row] for row in some])
+        yield views, targets[some], torch.ones(len(some)) if weights is None else weights[some]
+
+
+def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Tensor], np.ndarray]:
+    """The views as one tensor if they take less than 256 MB, else as they are; and which of them can be read.
+
+    Parameters
+    ----------
+    images : Tensor or sequence of Tensor
+        The views.
+
+    Raises
+    ------
+    BadInput
+        If they differ in shape.
+    """
+    readable = np.ones(len(images), bool)
+    if isinstance(images, Tensor):
+        return images.float(), readable
+    shape, whole = None, None
+    for row in range(len(images)):
+        try:
+            view = images[row]
+        except ImageError:
+            readable[row] = False
+            continue
+        if shape is None:
+            shape = view.shape
+            if view.numel() * 4 * len(images) <= RESIDENT_BYTES:
+                whole = torch.zeros(len(images), *shape)
+        if view.shape != shape:
+            raise BadInput(f"view {row} has shape {tuple(view.shape)} and an earlier one {tuple(shape)}; training "
+                           "needs views of one shape: pass preprocess=hw.Preprocess(size, channels=...).")
+        if whole is not None:
+            whole[row] = view
+    return (images if whole is None else whole), readable
+
+
+def as_targets(targets: Any, n_items: int) -> Tensor:
+    """Targets as int64, shape (n_items,), or float32, shape (n_items, n_labels).
+
+    Parameters
+    ----------
+    targets : array_like
+        Indices of labels, or rows of probabilities.
+    n_items : int
+        How many there should be.
+
+    Raises
+    ------
+    ShapeError
+        If they are neither.
+    """
+    tensor = torch.as_tensor(targets)
+    tensor = tensor.float() if tensor.is_floating_point() else tensor.long()
+    if len(tensor) != n_items or tensor.ndim != (2 if tensor.is_floating_point() else 1):
+        raise ShapeError(f"targets have shape {tuple(tensor.shape)} and type {tensor.dtype} for {n_items} images; an "
+                         "index of a label each, or a row of probabilities each, is expected.")
+    return tensor
+
+
+def check_labels(targets: Tensor) -> None:
+    """Raise BadInput unless there are two labels to tell apart.
+
+    Parameters
+    ----------
+    targets : Tensor
+        As `TrainingData.targets`, of the images that train.
+    """
+    if not len(targets):
+        raise BadInput("there is no item to learn from: label some first, with images that can be read.")
+    if len(label_groups(targets).unique()) < 2:
+        raise BadInput(f"all {len(targets)} items to learn from have one label; label some of another first, since "
+                       "there is nothing to tell apart.")
+
+
+def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Shift, turn and scale each image a little, its edge drawn outwards; no mirroring, which changes digits.
+
+    Parameters
+    ----------
+    images : Tensor, shape (n, C, h, w)
+        The batch.
+    generator : torch.Generator
+        Source of the moves.
+    """
+    def uniform(limit: float) -> Tensor:
+        return (2 * torch.rand(len(images), generator=generator) - 1) * limit
+
+    angle, scale = uniform(0.15), 1 + uniform(0.1)
+    cosine, sine = scale * angle.cos(), scale * angle.sin()
+    moves = torch.stack([cosine, -sine, uniform(0.1), sine, cosine, uniform(0.1)], dim=1).view(-1, 2, 3).to(images)
+    grid = functional.affine_grid(moves, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
