@@ -227,13 +227,7 @@ class Log:
         return [events[event.id] for event in mine.events]
 
     def _store(self, conn: sa.Connection, acts: Sequence[_Act]) -> dict[str, Event]:
-        at, by_id = self._now(), dict[str, Event]()
-        last_seq, schema = conn.execute(_LAST_SEQ_AND_SCHEMA).one()
-        if schema != str(SCHEMA):
-            raise StoreError(f"the log of {self.folder} was changed by another hitl_widgets (schema {schema}; this one "
-                             f"knows {SCHEMA}) while it was open here; nothing was stored. Restart this notebook's "
-                             "kernel with that version.")
-        seq = last_seq or 0
+        seq, at, by_id = self._last_seq_to_append(conn), self._now(), dict[str, Event]()
         for batch in _batches([pair for act in acts for pair in zip(act.events, act.rows, strict=True)]):
             item_ids = {event.item_id for event, _ in batch if event.kind in ("decided", "retracted")}
             known = _rows(_KNOWN, ids=[event.id for event, _ in batch], items=list(item_ids))
@@ -254,6 +248,14 @@ class Log:
                 add(conn, EVENT, rows)
                 _update_annotations(conn, list(before.values()), list(new.values()))
         return by_id
+
+    def _last_seq_to_append(self, conn: sa.Connection) -> int:
+        last_seq, schema = conn.execute(_LAST_SEQ_AND_SCHEMA).one()
+        if schema != str(SCHEMA):
+            raise StoreError(f"the log of {self.folder} was changed by another hitl_widgets (schema {schema}; this one "
+                             f"knows {SCHEMA}) while it was open here; nothing was stored. Restart this notebook's "
+                             "kernel with that version.")
+        return last_seq or 0
 
     def claim(self, item_ids: Iterable[str], annotator: str, *, seconds: float) -> list[str]:
         """Hold items for an annotator for a number of seconds from now, also those that they hold already.
