@@ -59,7 +59,7 @@ class Hand:
             item = self._items.pop(0)
             self._review.receive({"kind": "decide", "decision_id": new_id(), "item_id": item, "verdict": "answer",
                                   "label_id": self._review.host.taxonomy.label_ids[step % len(NAMES)],
-                                  "acted_at": "2026-03-01T09:30:00.250Z"})
+                                  "acted_at": "2026-03-01T09:30:00.250Z", "annotator": self._review.host.annotator})
             shown_at = time.monotonic()
             while not self._items and time.monotonic() < shown_at + 60:
                 time.sleep(0.002)

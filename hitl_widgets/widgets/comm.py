@@ -29,7 +29,7 @@ TARGET = "hitl_widgets.acts"
 _cards: WeakValueDictionary[str, Card] = WeakValueDictionary()
 
 
-class Feed(ipywidgets.Widget):
+class Feed(ipywidgets.Widget):  # type: ignore[misc, unused-ignore]
     """The comm on which items, maps and progress go to the browser. Nothing ever comes back on it."""
 
     def push(self, message: Push, buffers: Sequence[Any] | None = None) -> None:
