@@ -1,7 +1,6 @@
-"""What does the log remember, and how is it written down?
+"""Events: the lines of the append-only log, and their form as JSON.
 
-An `Event` is one line of the append-only log. Read `decided` and `decision_of` first: they turn a decision into
-an event and back.
+Read `Event` first, then `decided` and `decision_of`, which turn a decision into an event and back.
 """
 
 from __future__ import annotations
@@ -22,8 +21,29 @@ KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "g
 class Event:
     """One act, as the log keeps it.
 
-    `id` is made by whoever acts, so that sending twice is storing once. `acted_at` is when it was done and
-    `stored_at` when the log had it (None before). `body` is plain JSON.
+    Parameters
+    ----------
+    id : str
+        Made by whoever acts, so that sending twice is storing once.
+    kind : str
+        One of `KINDS`.
+    annotator : str
+        Who acted.
+    acted_at : datetime
+        When it was done, UTC-aware.
+    body : mapping
+        Plain JSON.
+    item_id : str or None
+        The item that it is about, if it is about one.
+    stored_at : datetime or None
+        When the log had it; None before.
+    seq : int or None
+        Its number in the log, from 1; None before.
+
+    Raises
+    ------
+    BadInput
+        When a field can't be used.
     """
 
     id: str
@@ -44,25 +64,27 @@ class Event:
             raise BadInput(f"acted_at {self.acted_at} has no time zone; an UTC-aware datetime is expected.")
 
     def same_act(self, other: Event) -> bool:
-        """True when both say the same thing: kind, annotator, item and body, but for what the project worked out
-        itself when it stored the act (`DERIVED`)."""
+        """Whether both say the same thing: kind, annotator, item and body.
+
+        What the project worked out itself when it stored the act (`DERIVED`) isn't compared.
+        """
         return (self.kind, self.annotator, self.item_id) == (other.kind, other.annotator, other.item_id) \
-            and _given(self.body) == _given(other.body)
+            and _comparable(self.body) == _comparable(other.body)
 
 
 # Worked out anew at every send: what a decision replaces, and what a script would have seen.
 DERIVED = ("replaces", "content")
 
 
-def _given(body: Mapping[str, Any]) -> str:
-    given = {k: v for k, v in body.items() if k not in DERIVED}
-    if given.get("seen", {}).get("scripted"):
-        del given["seen"]
-    return canonical(given)
+def _comparable(body: Mapping[str, Any]) -> str:
+    fields = {k: v for k, v in body.items() if k not in DERIVED}
+    if fields.get("seen", {}).get("scripted"):
+        del fields["seen"]
+    return canonical(fields)
 
 
 def canonical(body: Mapping[str, Any]) -> str:
-    """The body as JSON text: sorted keys, no spaces, no NaN, so that equal bodies are equal texts."""
+    """Write a body as JSON text: sorted keys, no spaces, no NaN, so that equal bodies are equal texts."""
     try:
         return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -70,7 +92,7 @@ def canonical(body: Mapping[str, Any]) -> str:
 
 
 def decided(decision: Decision, *, content: str | None = None) -> Event:
-    """The event of a decision. `content` is the hash of what the item looked like when it was decided."""
+    """Make the event of a decision; `content` is the hash of the item as it was when it was decided."""
     body: dict[str, Any] = {"verdict": decision.verdict}
     for name in ("label", "label_id", "certainty", "note", "replaces", "reason"):
         if (value := getattr(decision, name)) is not None:
@@ -89,7 +111,7 @@ def decided(decision: Decision, *, content: str | None = None) -> Event:
 
 
 def decision_of(event: Event) -> Decision:
-    """The decision that an event of kind "decided" tells of."""
+    """Read the decision from an event of kind "decided"."""
     body = event.body
     return Decision(id=event.id, item_id=event.item_id or "", annotator=event.annotator, verdict=body["verdict"],
                     label=body.get("label"), label_id=body.get("label_id"), certainty=body.get("certainty"),
@@ -100,11 +122,11 @@ def decision_of(event: Event) -> Decision:
 
 
 def retracted(decision: Decision, *, id: str, acted_at: datetime, annotator: str | None = None) -> Event:
-    """The event that takes a decision back."""
+    """Make the event that takes a decision back."""
     return Event(id=id, kind="retracted", annotator=annotator or decision.annotator, acted_at=acted_at,
                  item_id=decision.item_id, body={"decision_id": decision.id})
 
 
 def stored(event: Event, *, stored_at: datetime, seq: int) -> Event:
-    """The same event, as it came to lie in the log."""
+    """Complete an event with its number and the time at which it was stored."""
     return replace(event, stored_at=stored_at, seq=seq)

@@ -1,7 +1,7 @@
-"""Which things does the project speak of, and what is true of each?
+"""Records: items, decisions, predictions, attributions and estimates.
 
-Frozen records that check themselves once, when made. Read `Decision` and `Seen` first: they are what a
-person did, and what was on the screen when they did it.
+They are frozen, and check themselves once, when made. Read `Decision` and `Seen` first: what a person did, and what
+was on the screen then.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ _ID = re.compile(r"[0-9A-Za-z_.:-]{8,80}\Z")
 
 
 def utc_now() -> datetime:
-    """The present instant, UTC-aware."""
+    """Tell the present instant, UTC-aware."""
     return datetime.now(timezone.utc)
 
 
 def new_id() -> str:
-    """A fresh id for an event: 32 hexadecimal digits."""
+    """Make a fresh id for an event: 32 hexadecimal digits."""
     return uuid.uuid4().hex
 
 
 def check_event_id(id: str) -> str:
-    """The id itself, if it can name an event; BadInput otherwise."""
+    """Return the id, if it can name an event; BadInput otherwise."""
     if not isinstance(id, str) or not _ID.match(id):
         raise BadInput(f"event id {id!r} can't be used: 8 to 80 letters, digits or _ . : - are expected. "
                        "Leave id out to get a fresh one.")
@@ -54,7 +54,7 @@ def check_event_id(id: str) -> str:
 
 
 def check_annotator(name: str) -> str:
-    """The annotator's name without surrounding space; BadInput when empty or over 200 characters."""
+    """Return the annotator's name without surrounding space; BadInput when empty or over 200 characters."""
     if not isinstance(name, str) or not name.strip() or len(name) > 200 or "\0" in name:
         raise BadInput(f"annotator {name!r} can't be used: a name of 1 to 200 characters is expected.")
     return name.strip()
@@ -66,18 +66,30 @@ class Seen:
 
     Parameters
     ----------
-    suggestion : label_id of the top prediction, or None when there was none
-    probs : label_id -> probability, as far as they were shown (or would have been, when hidden)
-    hidden : True when suggestion and map were kept from the person (a blind item)
-    method, target : saliency method and target label_id of the map on screen, None when no map was visible
-    against : the label_id that the map's target was held against, None when it spoke for the target alone
-    display : how the map was shown: "overlay", "side_by_side" or "hot" (the item only where the map is hot)
-    model : version (a content hash) of the model that predicted, None without one
-    taxonomy : version of the taxonomy under which the choices were offered; None is filled in by the project
-    certainty : "given" for this item, "carried" over from an earlier one, None when there was none
-    chosen_by : why this item was on the screen: a strategy's name, "holdout", "gold", "revision" ...
-    shown_ms : milliseconds from paint to key press, None when nobody measured
-    scripted : True when no person looked at a screen
+    suggestion : str or None
+        label_id of the top prediction; None when there was none.
+    probs : mapping
+        label_id -> probability, as far as they were shown (or would have been, when hidden).
+    hidden : bool
+        True when suggestion and map were kept from the person (a blind item).
+    method, target : str or None
+        Saliency method and target label_id of the map on screen; None when no map was visible.
+    display : "overlay", "side_by_side", "hot" or None
+        How the map was shown; "hot" is the item only where the map is hot.
+    model : str or None
+        Version (a content hash) of the model that predicted; None without one.
+    taxonomy : int or None
+        Version of the taxonomy under which the choices were offered; None is filled in by the project.
+    certainty : "given", "carried" or None
+        "given" for this item, "carried" over from an earlier one, None when there was none.
+    chosen_by : str or None
+        Why this item was on the screen: a strategy's name, "holdout", "gold", "revision" ...
+    shown_ms : float or None
+        Milliseconds from paint to key press; None when nobody measured.
+    scripted : bool
+        True when no person looked at a screen.
+    against : str or None
+        The label_id that the map compares the target with; None when it is about the target alone.
     """
 
     suggestion: str | None = None
@@ -113,7 +125,7 @@ class Seen:
         return None if self.hidden else self.suggestion
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields that say something, ready for JSON."""
+        """Return the fields that differ from their defaults, ready for JSON."""
         empty = Seen()
         return {f.name: (dict(v) if f.name == "probs" else v) for f in fields(self)
                 if (v := getattr(self, f.name)) != getattr(empty, f.name)}
@@ -135,8 +147,10 @@ class Region:
 
     Parameters
     ----------
-    size : height and width of the item
-    runs : lengths of the runs along the rows, from the top left on; the first run is outside, and may be 0 long
+    size : tuple of two int
+        Height and width of the item.
+    runs : tuple of int
+        Lengths of the runs along the rows, from the top left on; the first run is outside, and may be 0 long.
 
     Raises
     ------
@@ -161,7 +175,7 @@ class Region:
 
     @classmethod
     def of(cls, mask: np.ndarray) -> Region:
-        """The region of a mask, bool, shape (H, W)."""
+        """Make the region of a mask, bool, shape (H, W)."""
         mask = np.asarray(mask)
         if mask.ndim != 2 or mask.dtype != bool or not mask.size:
             raise BadInput(f"a region is a mask of {mask.dtype} and shape {mask.shape}; bool, (H, W), at the item's "
@@ -173,7 +187,7 @@ class Region:
         return cls((height, width), tuple([0, *runs] if flat[0] else runs))
 
     def mask(self) -> np.ndarray:
-        """The pixels, bool, shape (H, W)."""
+        """Return the pixels as a mask, bool, shape (H, W)."""
         inside = np.arange(len(self.runs)) % 2 == 1
         return np.repeat(inside, self.runs).reshape(self.size)
 
@@ -199,10 +213,37 @@ class Region:
 class Decision:
     """One act of one annotator on one item.
 
-    `label` is the label's name as the annotator knew it and `label_id` what it stands for; both are None for a
-    skip and for an unsure without a best guess. `certainty` runs from 0 to 10. `replaces` names the decision
-    that this one revises. `reason` is the annotator's word on the explanation; `wrong` the region that should not have
-    counted, `missing` the one that should have.
+    Parameters
+    ----------
+    id : str
+        Made by whoever acts, so that sending twice is storing once.
+    item_id, annotator : str
+    verdict : "accept", "correct", "answer", "unsure" or "skip"
+    label, label_id : str or None
+        The label's name as the annotator knew it, and what it stands for; None for a skip, and for an unsure without a
+        best guess.
+    certainty : float or None
+        From 0 (a guess) to 10 (sure).
+    note : str or None
+    flags : tuple of str
+        Of `FLAGS`.
+    seen : Seen
+        What was on the screen.
+    acted_at : datetime
+        UTC-aware.
+    stored_at : datetime or None
+        When the log had it; None before.
+    replaces : str or None
+        The id of the decision that this one revises.
+    reason : "right", "wrong" or None
+        The annotator's word on the explanation.
+    wrong, missing : Region or None
+        The region that should not have counted, and the one that should have.
+
+    Raises
+    ------
+    BadInput
+        When the parts contradict each other, or one can't be used.
     """
 
     id: str
@@ -269,7 +310,7 @@ def check_number(name: str, value: Any, expected: str, low: float, high: float) 
 
 
 def check_certainty(certainty: float | None) -> float | None:
-    """The certainty itself when it is None or a number from 0 to 10; BadInput otherwise."""
+    """Return the certainty when it is None or a number from 0 to 10; BadInput otherwise."""
     if certainty is None:
         return None
     if isinstance(certainty, bool) or not isinstance(certainty, (int, float, np.integer, np.floating)) \
@@ -280,7 +321,7 @@ def check_certainty(certainty: float | None) -> float | None:
 
 
 def check_flags(flags: Sequence[str]) -> tuple[str, ...]:
-    """The flags as a tuple, each once, in their given order; BadInput names an unknown one."""
+    """Return the flags as a tuple, each once, in their order; BadInput names an unknown one."""
     if isinstance(flags, str):
         raise BadInput(f"flags is the text {flags!r}; a sequence of flags is expected, such as ({flags!r},).")
     if odd := [f for f in flags if f not in FLAGS]:
@@ -289,7 +330,7 @@ def check_flags(flags: Sequence[str]) -> tuple[str, ...]:
 
 
 def judge(verdict: str | None, label_id: str | None, seen: Seen) -> tuple[str, str | None]:
-    """The verdict that follows from what was said and seen, and its label_id.
+    """Tell the verdict that follows from what was said and seen, and its label_id.
 
     A label alone: equal to the visible suggestion is an accept, different a correction, and with none visible an
     answer.
@@ -323,8 +364,18 @@ def judge(verdict: str | None, label_id: str | None, seen: Seen) -> tuple[str, s
 class Item:
     """One item of a queue: what is asked next, and why.
 
-    `position` is its place in the pool. `blind` says that suggestion and map stay hidden. `candidates` are the
-    label_ids that an earlier answer leaves as likely, for an item that is asked again.
+    Parameters
+    ----------
+    id : str
+    position : int
+        Its place in the pool.
+    chosen_by : str
+        Why it is asked: a strategy's name, "holdout", "gold", "relabel" ...
+    blind : bool
+        True when suggestion and map stay hidden.
+    meta : mapping
+    candidates : tuple of str
+        The label_ids that an earlier answer leaves as likely, for an item that is asked again.
     """
 
     id: str
@@ -365,7 +416,14 @@ class Items(Sequence[Item]):
 class Prediction:
     """A model's probabilities over today's labels, for one item.
 
-    `probs` has shape (n_labels,) in the order of `label_ids` and sums to 1.
+    Parameters
+    ----------
+    item_id : str
+    label_ids : tuple of str, length n_labels
+    probs : ndarray, shape (n_labels,)
+        In the order of `label_ids`; they sum to 1.
+    model : str
+        The model's version.
     """
 
     item_id: str
@@ -379,19 +437,30 @@ class Prediction:
         return self.label_ids[int(np.argmax(self.probs))]
 
     def top(self, n: int) -> dict[str, float]:
-        """The n largest probabilities, label_id -> probability, largest first."""
+        """List the n largest probabilities: label_id -> probability, largest first."""
         order = np.argsort(-self.probs, kind="stable")[:n]
         return {self.label_ids[i]: round(float(self.probs[i]), 6) for i in order}
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Signed numbers that say what spoke for a label, for one item.
+    """Signed numbers that say what counts for a label, for one item.
 
-    `values` is float32, shape (h, w), as the method gave it on the net's own view of the item; `box` says which
-    part of the item (x0, y0, x1, y1, in item pixels) that view covers, so that any size can be drawn from it.
-    `signed` tells whether negative values mean anything (Grad-CAM's don't). `target` is a label_id, and so is
-    `against`: where there is one, the map says what speaks for the target rather than for that label.
+    Parameters
+    ----------
+    item_id, method : str
+    target : str
+        A label_id.
+    model : str
+        The model's version.
+    values : ndarray of float32, shape (h, w)
+        As the method computed them on the net's own view of the item.
+    box : tuple of four float
+        The part of the item (x0, y0, x1, y1, in item pixels) that this view covers, so that any size can be drawn.
+    signed : bool
+        Whether negative values mean anything (Grad-CAM's don't).
+    against : str or None
+        A label_id: the map then shows what counts for the target rather than for this label.
     """
 
     item_id: str
@@ -448,7 +517,7 @@ class Estimate(float):
 
     def __new__(cls, value: float, low: float = math.nan, high: float = math.nan, n: int = 0,
                 why: str = "") -> Estimate:
-        """The float itself; the other fields are set by the dataclass."""
+        """Make the float; the other fields are set by the dataclass."""
         return super().__new__(cls, value)
 
     def __post_init__(self) -> None:
@@ -487,5 +556,5 @@ class Explainer(Protocol):
     """Whatever can say why."""
 
     def explain(self, position: int, *, method: str, target: str) -> Attribution:
-        """The attribution of one item for one target label_id."""
+        """Compute the attribution of one item for one target label_id."""
         ...

@@ -54,7 +54,7 @@ class Answers:
                 for label_id, _ in self.votes[item_id] if label_id in column]
 
     def training(self) -> pd.DataFrame:
-        """The labels that a model learns from, one row per item: never hold-out, never gold.
+        """List the labels that a model learns from, one row per item: never hold-out, never gold.
 
         Returns
         -------
@@ -73,11 +73,12 @@ class Answers:
             top, count = consensus.majority([label_id for label_id, _ in votes])
             weight = sum(weight for label_id, weight in votes if label_id == top)
             rows.append((item_id, place, top, weight / len(votes), len(votes), count / len(votes)))
-        return pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers", "share"]) \
-            .sort_values("item_id", ignore_index=True)
+        table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers",
+                                                          "share"]).sort_values("item_id", ignore_index=True)
+        return table
 
     def partial(self) -> pd.DataFrame:
-        """What a model learns from although an edit left it in doubt: one of several labels.
+        """List what a model learns from although an edit left it in doubt: an item and several labels.
 
         Returns
         -------
@@ -92,10 +93,11 @@ class Answers:
         """
         candidates = consensus.candidates_by_item(self._table, self.lineage)
         rows = [(item_id, place, *candidates[item_id]) for item_id, place in self._teaching(candidates)]
-        return pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
+        table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
+        return table
 
     def by_annotator(self) -> pd.DataFrame:
-        """Every answer to a training or gold item, by item and annotator; never hold-out.
+        """List every answer to a training or gold item, by item and annotator; never hold-out.
 
         Returns
         -------
@@ -115,8 +117,9 @@ class Answers:
         self._state.contents.check(zip(votes["position"], votes["content"], votes["decision_id"], strict=True),
                                    budget_s=None)
         known = [self.lineage.exactly(*gold[item_id]) if item_id in gold else None for item_id in votes["item_id"]]
-        return votes.assign(known=pd.Series(known, votes.index, dtype=object)).drop(columns="content") \
+        table: pd.DataFrame = votes.assign(known=pd.Series(known, votes.index, dtype=object)).drop(columns="content") \
             .sort_values(["item_id", "annotator"], ignore_index=True)
+        return table
 
     def _teaching(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
         """Those of the items that a model learns from, with their positions, each checked to be what people saw."""
@@ -129,7 +132,7 @@ class Answers:
         return rows
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
-        """The items that are in the pool, with their positions."""
+        """Leave out items that aren't in the pool, and give the others their positions."""
         ids = list(item_ids)
         return [(item_id, place) for item_id, place in
                 zip(ids, self._require_pool().positions(ids).tolist(), strict=True) if place >= 0]
@@ -141,7 +144,7 @@ class Answers:
 
 
 def annotation_table(log: Log, state: State, version: int | None = None) -> pd.DataFrame:
-    """What stands, one row per item and annotator, under today's labels or as an older version saw them.
+    """List what stands, one row per item and annotator, under today's labels or as an older version saw them.
 
     Parameters
     ----------
@@ -166,8 +169,9 @@ def annotation_table(log: Log, state: State, version: int | None = None) -> pd.D
 
 
 def _as_of(log: Log, version: int) -> dict[str, list[Any]]:
-    """The annotations that stood under an older version of the taxonomy: without decisions made under later ones, which
-    what they replaced takes the place of.
+    """List the annotations that stood under an older version of the taxonomy.
+
+    Decisions made under later versions are left out; what they replaced stands in their place.
     """
     table = log.annotations()
     earlier = np.array([(made_under or version) <= version for made_under in table["taxonomy"]], np.bool_)

@@ -21,7 +21,7 @@ SHOWN_PROBS = 5
 
 
 def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
-    """What was on the screen, with label_ids in place of names and with the version of the taxonomy that was offered.
+    """Complete what was on the screen: label_ids in place of names, and the version of the taxonomy that was offered.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
 
 def seen_now(prediction: Prediction | None, *, hidden: bool, chosen_by: str, taxonomy: int, scripted: bool = False
              ) -> Seen:
-    """What a person would see of an item now: the suggestion and its probabilities, hidden or not."""
+    """Say what a person would see of an item now: the suggestion and its probabilities, hidden or not."""
     if prediction is None:
         return Seen(hidden=hidden, chosen_by=chosen_by, taxonomy=taxonomy, scripted=scripted)
     return Seen(suggestion=prediction.suggestion, probs=prediction.top(SHOWN_PROBS), model=prediction.model,
@@ -55,7 +55,7 @@ def seen_now(prediction: Prediction | None, *, hidden: bool, chosen_by: str, tax
 
 def explanation_feedback(pool: Pool, position: int, *, reason: str | None, wrong: np.ndarray | Region | None,
                          missing: np.ndarray | Region | None) -> dict[str, Any]:
-    """An annotator's word on the explanation, as fields of a `Decision`; an empty region is none.
+    """Check an annotator's word on the explanation, as fields of a `Decision`; an empty region is none.
 
     Parameters
     ----------

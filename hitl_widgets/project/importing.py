@@ -1,4 +1,4 @@
-"""How do labels that people already have come into a project?"""
+"""Import of labels that people already have, from a DataFrame. Read `import_annotations` first."""
 
 from __future__ import annotations
 
@@ -14,12 +14,22 @@ from .project import Project
 
 
 def import_annotations(project: Project, frame: pd.DataFrame, *, annotator: str = "import") -> int:
-    """Store labels that people already have; how many of them were new.
+    """Store labels that people already have.
+
+    Importing the same frame twice is importing it once, and what was retracted since isn't imported again.
 
     Parameters
     ----------
-    frame : columns item_id (or id) and label; certainty, note, annotator and acted_at where there are any
-    annotator : who gave them, where the frame doesn't say
+    project : Project
+    frame : DataFrame
+        Columns item_id (or id) and label; certainty, note, annotator and acted_at where there are any.
+    annotator : str
+        Who gave the labels, where the frame doesn't say.
+
+    Returns
+    -------
+    int
+        How many of the labels were new.
 
     Raises
     ------
@@ -64,18 +74,20 @@ def import_annotations(project: Project, frame: pd.DataFrame, *, annotator: str 
 
 
 def _taken_back(project: Project) -> set[tuple[Any, ...]]:
-    """What was imported and then retracted: (item_id, annotator, label_id, certainty, note)."""
-    found: set[tuple[Any, ...]] = set()
+    """List what was imported and then retracted: (item_id, annotator, label_id, certainty, note)."""
+    retracted: set[tuple[Any, ...]] = set()
     for event in project.log.events(kind="retracted"):
         decided = project.log.get(event.body["decision_id"])
         if decided is not None and decided.body.get("seen", {}).get("chosen_by") == "import":
             body = decided.body
-            found.add((decided.item_id, decided.annotator, body["label_id"], body.get("certainty"), body.get("note")))
-    return found
+            retracted.add((decided.item_id, decided.annotator, body["label_id"], body.get("certainty"),
+                           body.get("note")))
+    return retracted
 
 
 def _instant(value: Any, otherwise: datetime) -> datetime:
     if value is None:
         return otherwise
     at = pd.Timestamp(value)
-    return (at.tz_localize("UTC") if at.tzinfo is None else at).to_pydatetime()
+    instant: datetime = (at.tz_localize("UTC") if at.tzinfo is None else at).to_pydatetime()
+    return instant

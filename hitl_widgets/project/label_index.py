@@ -1,8 +1,8 @@
-"""Which label did each annotator give each item, and which of these are in doubt today?
+"""Label index: the label that each annotator gave each item, and which of them an edit left in doubt.
 
-Speaks of positions in the pool. An answer is kept as it was given, a label_id and the taxonomy version of its time, as
-a small number: what became of it under later edits is looked up once for each pair, not for each answer, so that a
-million answers are counted in milliseconds. Read `LabelIndex.note` and `LabelIndex.doubtful` first.
+Items are positions in the pool. An answer is kept as it was given, a label_id and the taxonomy version of its time, as
+a code: what became of it under later edits is looked up once for each pair, not for each answer, so that a million
+answers are counted in milliseconds. Read `LabelIndex.note_all` and `LabelIndex.doubtful` first.
 """
 
 from __future__ import annotations
@@ -58,36 +58,59 @@ class LabelIndex:
         mine.update(unplaced)
 
     def of(self, position: int) -> dict[str, Pair]:
-        """Who gave an item which label."""
+        """List who gave an item which label: annotator -> label as it was given."""
         return {annotator: pair for annotator, codes in self._codes.items() if (pair := self._pairs[codes[position]])}
 
     def counts(self, mask: npt.NDArray[np.bool_] | None = None) -> dict[Pair, int]:
-        """How many answers gave each label; with a mask, bool, shape (n_items,), of some items only."""
+        """Count the answers that gave each label; with a mask, bool, shape (n_items,), of some items only."""
         total = sum((np.bincount(codes if mask is None else codes[mask], minlength=len(self._pairs))
                      for codes in self._codes.values()), np.zeros(len(self._pairs), np.int64))
         return {pair: int(n) for pair, n in zip(self._pairs, total, strict=True) if pair is not None and n}
 
     def doubtful(self, lineage: Lineage, annotator: str | None = None) -> npt.NDArray[np.int64]:
-        """Which step left the answers to each item in doubt, of one annotator or anyone's: its version, 0 where none
-        did; int, shape (n_items,)."""
+        """Find the step that left the answers to each item in doubt.
+
+        Parameters
+        ----------
+        lineage : Lineage
+        annotator : str or None
+            Whose answers; None for anyone's.
+
+        Returns
+        -------
+        ndarray of int, shape (n_items,)
+            The step's version, the newest where there are several; 0 where there is none.
+        """
         return self.look(lambda pair: step.version if (step := lineage.cause_of_doubt(*pair)) else 0, annotator)
 
     def n_certain(self, lineage: Lineage) -> npt.NDArray[np.int64]:
-        """How many answers to each item mean a label of today: int, shape (n_items,)."""
+        """Count the answers to each item that mean a label of today: int, shape (n_items,)."""
         total = np.zeros(self._n_items, np.int64)
         for annotator in self._codes:
             total += self.look(lambda pair: int(lineage.exactly(*pair) is not None), annotator)
         return total
 
     def look(self, up: Callable[[Pair], int], annotator: str | None = None) -> npt.NDArray[np.int64]:
-        """The largest number that `up` gives for the answers to each item, of one annotator or anyone's; 0 where there
-        are none: int, shape (n_items,)."""
-        known = np.array([0 if pair is None else up(pair) for pair in self._pairs], np.int64)
-        found = np.zeros(self._n_items, np.int64)
+        """Take the largest number that `up` gives for the answers to each item.
+
+        Parameters
+        ----------
+        up : function
+            From a label as it was given to a number, 0 or more.
+        annotator : str or None
+            Whose answers; None for anyone's.
+
+        Returns
+        -------
+        ndarray of int, shape (n_items,)
+            0 where there is no answer.
+        """
+        numbers = np.array([0 if pair is None else up(pair) for pair in self._pairs], np.int64)
+        largest = np.zeros(self._n_items, np.int64)
         for name, codes in self._codes.items():
-            if annotator in (None, name) and known.any():
-                np.maximum(found, known[codes], out=found)
-        return found
+            if annotator in (None, name) and numbers.any():
+                np.maximum(largest, numbers[codes], out=largest)
+        return largest
 
     def _code_of(self, pair: Pair) -> int:
         if pair not in self._code:

@@ -181,17 +181,38 @@ class Project:
                reason: str | None = None, wrong: np.ndarray | Region | None = None,
                missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
-        """Store what one annotator says of one item; it is durable when this returns.
+        """Store one annotator's decision on one item; it is durable when this returns.
+
+        Its parameters are the parts of a `Decision`, each named once; see `Workbench.decide`.
 
         Parameters
         ----------
-        verdict : "accept", "correct", "answer", "unsure" or "skip"; with a label alone it follows from what was seen
-        label : a name or a label_id; for "unsure" a best guess
-        certainty : 0 (a guess) to 10 (sure)
-        reason : "right" or "wrong", of the explanation; a wrong or missing region says "wrong" by itself
-        wrong, missing : bool masks (H, W) at the item's size: what should not have counted, and what should have
-        seen : what was on screen; without it the current prediction is recorded and the decision marked scripted
-        id : made by whoever acts; the same id sent again with the same act changes nothing
+        item_id : str
+        verdict : "accept", "correct", "answer", "unsure", "skip" or None
+            With a label alone it follows from what was seen.
+        label : str or None
+            A name or a label_id; for "unsure" a best guess.
+        certainty : float or None
+            From 0 (a guess) to 10 (sure).
+        note : str or None
+        flags : sequence of str
+        reason : "right", "wrong" or None
+            Of the explanation; a wrong or missing region says "wrong" by itself.
+        wrong, missing : Region, or ndarray of bool, shape (H, W) at the item's size
+            What should not have counted, and what should have.
+        seen : Seen, mapping or None
+            What was on the screen; without it the current prediction is recorded and the decision marked as scripted.
+        id : str or None
+            Made by whoever acts; the same id sent again with the same act changes nothing.
+        annotator : str or None
+            None for the project's own.
+        acted_at : datetime or None
+            UTC-aware; None for now.
+
+        Returns
+        -------
+        Decision
+            As it was stored, the first time where it was sent again.
 
         Raises
         ------
@@ -222,7 +243,9 @@ class Project:
 
     def retract(self, decision_id: str, *, id: str | None = None, acted_at: datetime | None = None,
                 annotator: str | None = None) -> Decision:
-        """Take a decision back; what stood before it stands again. Taking it back twice is taking it back once.
+        """Take a decision back; what stood before it stands again.
+
+        Taking it back twice is taking it back once.
 
         Raises
         ------
@@ -246,8 +269,12 @@ class Project:
 
         Parameters
         ----------
-        why : what the team should know of it
-        base : the version that the edit was made for, or its preview; labels are found under their names of today
+        edit : Edit, or a sequence of them
+        why : str or None
+            What the team should know of it.
+        base : int, Preview or None
+            The version that the edit was made for, or its preview; its labels are found under their names of today.
+            None for today's version.
 
         Raises
         ------
@@ -275,7 +302,7 @@ class Project:
         return applied
 
     def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
-        """What `apply` or `revert` would do; nothing changes."""
+        """Say what `apply` or `revert` would do; nothing changes."""
         self.refresh()
         lineage = self.lineage
         return self._editing.preview(revert_step(lineage, revert) if revert is not None else
@@ -287,7 +314,7 @@ class Project:
         return impact.edit_table(self.lineage)
 
     def counts(self) -> pd.DataFrame:
-        """How many answers mean each label, are presumed to, or may: quick, however many there are."""
+        """Count the answers that mean each label, are presumed to, or may; quick, however many there are."""
         self.require_pool()
         with self.state.lock:
             self.refresh()
@@ -296,21 +323,30 @@ class Project:
                 pair for place, pair in self.state.presumed_positions().items() if doubtful[place]])
 
     def label_counts(self) -> LabelCounts:
-        """The answers of every label today, those with others under them included; none without a pool."""
+        """Count the answers of every label today, parents of other labels included; none without a pool."""
         with self.state.lock:
             self.refresh()
             return impact.label_counts({} if self._pool is None else self.state.label_index.counts(), self.lineage)
 
     def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
-        """Take items in doubt for one of the labels that they may be, without asking; ids of those taken.
+        """Presume labels for items in doubt, without asking.
 
-        Presumed labels are marked so and never count as a person's answer: they don't vote, teach or measure. One falls
-        when a person speaks of the item, or an edit leaves it in doubt again. What is no longer in doubt is left out.
+        Presumed labels are marked so and never count as a person's answer: they don't vote, teach or measure. One ends
+        when a person answers the item, or an edit leaves it in doubt again. Items that are in doubt no more are left
+        out.
 
         Parameters
         ----------
-        labels : item id -> one of its candidates
-        estimate : what the presumption rests on, plain JSON, such as the error with its interval and number of checks
+        labels : mapping
+            Item id -> one of its candidates.
+        estimate : mapping
+            What the presumption rests on, plain JSON, such as the error with its interval and number of checks.
+        why : str or None
+
+        Returns
+        -------
+        list of str
+            Ids of the items whose label is presumed now.
 
         Raises
         ------
@@ -341,13 +377,13 @@ class Project:
         self._tell("decisions")
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
-        """The items in doubt, in the order in which an annotator would be asked about them."""
+        """List the items in doubt, in the order in which an annotator would be asked about them."""
         annotator = check_annotator(annotator or self.annotator)
         self.refresh()
         return self.relabel().frame(annotator)
 
     def relabel(self) -> RelabelQueue:
-        """The queue of what edits left in doubt."""
+        """Make the queue of what edits left in doubt."""
         return RelabelQueue(self.state, self.pool, ordering=self.ordering)
 
     def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
@@ -360,7 +396,7 @@ class Project:
         return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
 
     def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
-        """Keep known answers; give back all of them, item_id -> today's label_id."""
+        """Keep known answers, and return all of them: item_id -> today's label_id."""
         if not isinstance(known, Mapping):
             raise BadInput(f"gold takes a mapping of item id to label, not {type(known).__name__}.")
         body = {str(self.pool.ids[self.pool.position(item_id)]): self.taxonomy.answer(label).id
@@ -386,7 +422,7 @@ class Project:
             self._tell("decisions")
 
     def use_predictions(self, predictions: Predictions | None) -> None:
-        """Order the queue by these from now on."""
+        """Order the queue by these predictions from now on."""
         self.ranking.use(predictions)
         self._tell("model")
 
@@ -394,16 +430,24 @@ class Project:
 
     def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
              showing: Collection[str] = (), queue: str | None = None, claiming: bool = False) -> Items:
-        """A look at the next n items for an annotator, best first; nothing is claimed.
+        """List the next n items for an annotator, best first; nothing is claimed.
 
         Parameters
         ----------
-        strategy : "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.INPUTS` lists; None
-            begins with typical items and goes over to doubtful ones, and draws the audit's share by chance
-        showing : ids that are on this annotator's screens already
-        claiming : the audit's share is drawn beside a named strategy too, as it is for whoever is about to answer
-        queue : "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as they
-            were last weighed; None for what is open
+        n : int
+            0 or more.
+        strategy : str, function or None
+            "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.INPUTS` lists. None begins
+            with typical items, goes over to doubtful ones, and draws the audit's share by chance.
+        annotator : str or None
+            None for the project's own.
+        showing : collection of str
+            Ids that are on this annotator's screens already.
+        queue : "relabel", "second_look" or None
+            "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as last
+            estimated; None for what is open.
+        claiming : bool
+            Draw the audit's share beside a named strategy too, as for a person who is about to answer.
         """
         n = check_count("n", n, "a number of items, 0 or more,", least=0)
         pool, annotator = self.pool, check_annotator(annotator or self.annotator)
@@ -428,7 +472,7 @@ class Project:
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
-        """Like `next`, and hold the items for the annotator for a while, so that two people don't do the same."""
+        """List the next items as `next` does, and hold them for the annotator for a quarter of an hour."""
         annotator = check_annotator(annotator or self.annotator)
         held: list[Item] = []
         # Each time that others come first, somebody has got theirs: as many tries as there may be people at once.
@@ -442,12 +486,12 @@ class Project:
         return Items(held)
 
     def holdout_is_narrow(self) -> bool:
-        """True once the hold-out's accuracy is known within 5 points at 95 %; then it is asked for no more."""
+        """Whether the hold-out's accuracy is known within 5 points at 95 %; then its items aren't asked any more."""
         with self.state.lock:
             return self.state.reference.is_narrow(self.ranking, self.lineage)
 
     def unforeseen(self, n: int, annotator: str | None = None) -> np.ndarray:
-        """Positions that the current model should be asked about next, so that n open items are predicted."""
+        """List the positions that the model should predict next, so that n open items are predicted."""
         predictions = self.ranking.predictions
         if predictions is None:
             return np.empty(0, np.int64)
@@ -466,7 +510,7 @@ class Project:
         return Item(str(self.pool.ids[position]), position, "revision", meta=self.pool.meta(position))
 
     def prediction(self, position: int) -> Prediction | None:
-        """What the current model says of one item under today's labels; None where it wasn't asked, or can't tell."""
+        """Read the current model's prediction of one item under today's labels; None where there is none."""
         with self.state.lock:
             if self.ranking.predictions is None:
                 return None
@@ -477,12 +521,12 @@ class Project:
     # -- what stands -----------------------------------------------------------------------------------------
 
     def annotations(self, taxonomy: int | None = None) -> pd.DataFrame:
-        """What stands, one row per item and annotator, under today's labels or as an older version saw them."""
+        """List what stands, one row per item and annotator, under today's labels or as an older version saw them."""
         self.refresh()
         return annotation_table(self.log, self.state, taxonomy)
 
     def answers(self) -> Answers:
-        """The answers that stand now: consensus, and what a model learns from."""
+        """Read the answers that stand now: consensus, and what a model learns from."""
         self.refresh()
         return Answers(self.log, self.state, self._pool)
 
@@ -491,33 +535,39 @@ class Project:
         return history_table(self.log.events())
 
     def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
-        """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
+        """List the last n decisions that an annotator made on a screen and that stand, the newest at the end."""
         return [events.decision_of(event) for event in
                 self.log.latest(check_annotator(annotator or self.annotator), n)]
 
     def reasons(self) -> dict[str, list[Decision]]:
-        """What stands and marks a region of its item: item_id -> decisions, one an annotator."""
+        """List the decisions that stand and mark a region of their item: item_id -> one decision an annotator."""
         marked: dict[str, list[Decision]] = {}
         for event in self.log.marking():
             marked.setdefault(event.item_id or "", []).append(events.decision_of(event))
         return marked
 
     def gold(self) -> dict[str, str]:
-        """The known answers: item_id -> today's label_id, as far as that is certain."""
+        """List the known answers: item_id -> today's label_id, as far as that is certain."""
         self.refresh()
         return {item_id: label for item_id, given in self.state.gold.items()
                 if (label := self.lineage.exactly(*given)) is not None}
 
     def reference(self) -> dict[str, str]:
-        """What measures: item_id -> today's label_id, from gold and from hold-out items answered blind."""
+        """List what measures: item_id -> today's label_id, of gold and of hold-out items answered blind."""
         with self.state.lock:
             self.refresh()
             return {str(self.pool.ids[place]): label_id
                     for place, label_id in self.state.reference.truth(self.lineage).items()}
 
     def tally(self, annotator: str | None = None) -> dict[str, Any]:
-        """Where an annotator stands: answered (in all, today and in this round), open, items, round, taxonomy, and how
-        many answers measure."""
+        """Count where an annotator stands.
+
+        Returns
+        -------
+        dict
+            answered (in all), today, in_round, open, items (of the pool), round, taxonomy (its version), holdout (how
+            many answers measure).
+        """
         annotator = check_annotator(annotator or self.annotator)
         with self.state.lock:
             self.refresh()
@@ -529,8 +579,10 @@ class Project:
                     "holdout": len(self.state.reference.truth(self.lineage))}
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with "decisions", "taxonomy" or "model" after each change, on whatever thread it came; what
-        comes back ends it."""
+        """Call `listener` with "decisions", "taxonomy" or "model" after each change, on the thread that made it.
+
+        The function that is returned ends it.
+        """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
@@ -595,7 +647,7 @@ class Project:
         self.state.refresh()
 
     def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None) -> Seen:
-        """What was on screen, as the log will keep it; for a script the current prediction."""
+        """Complete what was on screen, as the log will keep it; for a script the current prediction."""
         if seen is not None:
             seen = seen if isinstance(seen, Seen) else Seen.from_dict(seen)
         if seen is None or seen.taxonomy not in self.lineage.versions:
@@ -608,7 +660,7 @@ class Project:
                         chosen_by="script", taxonomy=self.taxonomy.version, scripted=True)
 
     def content(self, position: int) -> str | None:
-        """What lies under an item now, as the log keeps it: its hash, and for a file its size and time."""
+        """Read what an item holds now, as the log keeps it: its hash, and for a file its size and time."""
         self.require_pool()
         return self.state.contents.of(position)
 

@@ -1,7 +1,7 @@
-"""By what are people and models measured, and is it enough?
+"""Reference labels: the answers that measure people and models.
 
-The answers that measure: hold-out items answered without a visible suggestion, and gold. Speaks of positions in the
-pool. Read `ReferenceLabels.truth` first.
+They are gold, and hold-out items that were answered without a visible suggestion. Items are positions in the pool. Read
+`ReferenceLabels.truth` first.
 """
 
 from __future__ import annotations
@@ -14,14 +14,24 @@ from ..quality.consensus import majority
 from ..quality.intervals import jeffreys
 from ..sampling.ranking import Ranking
 from ..taxonomy.history import Lineage
+from .label_index import Pair
 
 NARROW = 0.05
-# An answer as it was given: a label_id and the taxonomy version under which it was chosen.
-Pair = tuple[str, int | None]
 
 
 class ReferenceLabels:
-    """The known answers of a project, kept up to date decision by decision."""
+    """The labels of the items that measure, kept up to date decision by decision.
+
+    Parameters
+    ----------
+    holdout : ndarray of bool, shape (n_items,)
+        The random part of the pool that only measures.
+
+    Attributes
+    ----------
+    gold : dict
+        position -> (label_id, taxonomy version) of every item whose answer is known.
+    """
 
     def __init__(self, holdout: np.ndarray) -> None:
         self._holdout = holdout
@@ -32,7 +42,7 @@ class ReferenceLabels:
         self._narrow: tuple[object, bool] = (None, False)
 
     def note_all(self, answers: Iterable[tuple[int, str, Pair | None]]) -> None:
-        """What blind answers to hold-out items are now: position, annotator and label; None where there is none."""
+        """Take in blind answers to hold-out items: position, annotator and label, None where there is none any more."""
         for position, annotator, pair in answers:
             if pair is not None:
                 self._blind.setdefault(position, {})[annotator] = pair
@@ -41,12 +51,12 @@ class ReferenceLabels:
         self._revision += 1
 
     def set_gold(self, position: int, given: Pair) -> None:
-        """Keep the known answer of an item; it holds against what annotators say of it."""
+        """Keep the known answer of an item; it counts more than what annotators answer."""
         self.gold[position] = given
         self._revision += 1
 
     def truth(self, lineage: Lineage) -> dict[int, str]:
-        """position -> today's label_id of every item whose answer measures."""
+        """List every item that measures: position -> today's label_id."""
         key = (self._revision, lineage.today.version)
         if self._known[0] != key:
             truth = {}
@@ -61,9 +71,9 @@ class ReferenceLabels:
         return self._known[1]
 
     def is_narrow(self, ranking: Ranking, lineage: Lineage) -> bool:
-        """True once the current model's accuracy is known within 5 points at 95 %.
+        """Whether the current model's accuracy is known within 5 points at 95 %.
 
-        While the model hasn't spoken of all these items, an accuracy of one half is taken: no interval is wider.
+        While some of these items aren't predicted yet, an accuracy of one half is assumed: no interval is wider.
         """
         predictions = ranking.predictions
         key = (self._revision, lineage.today.version, id(predictions), ranking.revision)

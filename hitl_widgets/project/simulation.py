@@ -1,7 +1,7 @@
-"""What if the annotator were made of numbers?
+"""A simulated annotator, for lessons and tests.
 
-A simulated annotator for lessons and tests: it asks the queue, sees what a person would see, errs, follows wrong
-suggestions, says how certain it is and takes time; everything it does passes through `decide`. Read `simulate` first.
+It claims items of the queue, sees what a person would see, makes errors, follows wrong suggestions, rates its certainty
+and takes time. Everything that it does passes through `decide`. Read `simulate` first.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Bench(Protocol):
 def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n: int = 200, error: float = 0.05,
              bias: float = 0.0, annotator: str = "sim", seed: int = 0, *, auroc: float = 0.85,
              queue: str | None = None) -> pd.DataFrame:
-    """Let an annotator made of numbers decide the next n items of the queue.
+    """Let a simulated annotator decide the next n items of the queue.
 
     The k-th decision of the j-th call in a session has an id of its own, made from annotator, seed, j and k. So a
     notebook that is run again from the top stores nothing twice, and a second call in one session goes on with further
@@ -42,11 +42,23 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
 
     Parameters
     ----------
-    truth : item id -> label name or id, also as a Series; or one label per item, in the pool's order
-    error : probability of an error of its own, towards labels that the model (or, without one, the pool) confuses
-    bias : probability of following a visible suggestion that is wrong
-    auroc : how well its certainty tells its right answers from its wrong ones, from 0.5 (not at all) to below 1
-    queue : "relabel" for what taxonomy edits left in doubt; None for what is open
+    wb : Workbench
+    truth : mapping, Series or sequence
+        Item id -> label name or id; or one label per item, in the pool's order.
+    n : int
+        Number of decisions, 0 or more.
+    error : float
+        Probability, 0 to 1, of an error of its own: a label that the model (or, without one, the pool) confuses.
+    bias : float
+        Probability, 0 to 1, of following a visible suggestion that is wrong.
+    annotator : str
+        Its name.
+    seed : int
+        Another seed makes another annotator.
+    auroc : float
+        How well its certainty separates its right answers from its wrong ones, from 0.5 (not at all) to below 1.
+    queue : "relabel" or None
+        "relabel" for what taxonomy edits left in doubt; None for what is open.
 
     Returns
     -------
@@ -109,12 +121,13 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
                              "verdict": decision.verdict, "certainty": decision.certainty, "right": right})
         finally:
             project.log.release(items.ids, annotator)
-    return pd.DataFrame(rows, columns=["item_id", "label", "truth", "verdict", "certainty", "right"])
+    table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "label", "truth", "verdict", "certainty", "right"])
+    return table
 
 
 def _choose(rng: np.random.Generator, right: str, seen: Seen, prediction: Prediction | None,
             confusion: _PoolConfusion, item: Item, *, error: float, bias: float) -> str:
-    """The label_id that is said: the visible wrong suggestion, an error of its own, or the truth."""
+    """Choose a label_id: the visible wrong suggestion, an error of its own, or the truth."""
     errs, follows = rng.random() < error, rng.random() < bias
     visible = seen.visible_suggestion
     if visible is not None and visible != right and follows:
@@ -128,7 +141,7 @@ def _choose(rng: np.random.Generator, right: str, seen: Seen, prediction: Predic
 
 
 def _certainty(rng: np.random.Generator, right: bool, auroc: float) -> int:
-    """0 to 10, binormal: two normals whose distance gives the AUROC asked for, cut into eleven steps.
+    """Draw a certainty from 0 to 10: two normals whose distance gives the AUROC, cut into eleven steps.
 
     References
     ----------
@@ -140,7 +153,7 @@ def _certainty(rng: np.random.Generator, right: bool, auroc: float) -> int:
 
 
 class _PoolConfusion:
-    """Which labels look alike, from the pixels alone: how near an item is to the mean picture of each label."""
+    """How much labels look alike, from the pixels alone: the distance of an item to the mean picture of each label."""
 
     def __init__(self, project: Project, known: Mapping[str, str]) -> None:
         self._project, self._known = project, known
@@ -165,7 +178,7 @@ class _PoolConfusion:
         return label_ids, np.exp(-(distance - distance.min()) / (distance.std() + 1e-9))
 
     def _small(self, position: int) -> np.ndarray | None:
-        """An item shrunk to 8 x 8 grey values, 0 to 1, as one row; None where it can't be read."""
+        """Shrink an item to 8 x 8 grey values, 0 to 1, as one row; None where it can't be read."""
         try:
             image = self._project.pool.load(position)
         except ImageError:

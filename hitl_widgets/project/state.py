@@ -175,17 +175,17 @@ class State:
                 self._ahead.discard(self._seq)
 
     def n_acted(self, annotator: str, since: int) -> int:
-        """How many items an annotator closed since an instant of today or of this round, in microseconds."""
+        """Count the items that an annotator closed since an instant of today or of this round, in microseconds."""
         return sum(at >= since for at in self._recent.get(annotator, {}).values())
 
     def presumed_today(self) -> dict[str, str]:
-        """The items whose label is presumed: item_id -> today's label_id."""
+        """List the items whose label is presumed: item_id -> today's label_id."""
         with self.lock:
             return {item_id: label_id for item_id, pair in self.presumed.items()
                     if (label_id := self.lineage.exactly(*pair)) is not None}
 
     def presumed_positions(self) -> dict[int, Pair]:
-        """The items of the pool whose label is presumed: position -> (label_id, taxonomy version)."""
+        """List the items of the pool whose label is presumed: position -> (label_id, taxonomy version)."""
         if self._pool is None or not self.presumed:
             return {}
         places = self._pool.positions(list(self.presumed)).tolist()
@@ -327,7 +327,7 @@ class _Rows:
 
 
 def _put_off(skip: Event | None, events: Mapping[str, Event]) -> tuple[str | None, int | None]:
-    """The label of the answer that a skip put off, as it was given: it still narrows the choices."""
+    """Find the label of the answer that a skip put off, as it was given: it still narrows the choices."""
     former = skip
     while former is not None and former.body["verdict"] == "skip":
         former = events.get(former.body.get("replaces", ""))
@@ -344,12 +344,14 @@ def standing_acts(log: Iterable[Event]) -> list[Event]:
 
 
 def sent_back(log: Iterable[Event]) -> dict[str, int]:
-    """The items that were sent back to the queue: item_id -> the event's number. An answer before it doesn't close the
-    item any more."""
+    """List the items that were sent back to the queue: item_id -> the event's number.
+
+    An answer before that event doesn't close the item any more.
+    """
     return {item_id: event.seq or 0 for event in standing_acts(log) if event.body["act"] == "sent_back"
             for item_id in event.body["item_ids"]}
 
 
 def midnight(now: datetime) -> int:
-    """The beginning of the day where the person sits, in microseconds since 1970."""
+    """Find the beginning of the day where the person sits, in microseconds since 1970."""
     return microseconds(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0))
