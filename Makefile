@@ -29,7 +29,7 @@ bench: test
 
 # constraints.txt pins torch: a plain `torch` would take another build, and gigabytes, whenever a new one appears.
 .venv/.lab: EXTRAS = lab
-.venv/.test: EXTRAS = lab,dev
+.venv/.test: EXTRAS = lab,dev,docs
 .venv/.lab .venv/.test: pyproject.toml constraints.txt
 	@$(or $(PYTHON),false) $(SUITS) 2>/dev/null || { echo >&2 \
 	'Python 3.10 to 3.14 is needed to make .venv, and "$(or $(PYTHON),python3)" is not one or is not here. Install one,' \

@@ -1,17 +1,21 @@
-"""Is what the documents say true of the code?"""
+"""The documents: what they say is true of the code, and every public name is in them."""
 
 import importlib
+import inspect
 import json
 import pkgutil
 import re
 import subprocess
 import sys
 from collections import defaultdict
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
 import hitl_widgets
+import hitl_widgets.errors
+import hitl_widgets.workbench
 
 ROOT = Path(__file__).resolve().parent.parent
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -57,6 +61,44 @@ def test_the_readmes_example_runs():
                           timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "accuracy after" in done.stdout
+
+
+REFERENCE = set(re.findall(r"^\.\. (?:auto(?:class|function|exception)|py:data):: hitl_widgets\.(\S+)",
+                          (ROOT / "docs" / "api.md").read_text("utf-8"), re.MULTILINE))
+GUIDES = "\n".join(path.read_text("utf-8") for path in [*ROOT.glob("docs/*.md"), *ROOT.glob("notebooks/*.ipynb")]
+                   if path.name not in ("api.md", "architecture.md", "index.md"))
+ERRORS = [name for name, value in vars(hitl_widgets.errors).items()
+          if isinstance(value, type) and value.__module__ == "hitl_widgets.errors"]
+PUBLIC = [*(name for name in hitl_widgets.__all__ if name not in ("__version__", "edits", "errors")),
+          *(f"edits.{name}" for name in hitl_widgets.edits.__all__ if name not in ERRORS),
+          *(f"errors.{name}" for name in ERRORS)]
+METHODS = [f"{holder}.{name}" for holder in ("Workbench", "workbench.Models", "workbench.Edits", "workbench.People")
+           for name, value in vars(attrgetter(holder)(hitl_widgets)).items()
+           if not name.startswith("_") and not isinstance(value, property)]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_each_public_name_is_in_the_reference(name):
+    assert name in REFERENCE
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCE))
+def test_the_reference_names_what_there_is(name):
+    holder, _, member = f"hitl_widgets.{name}".rpartition(".")
+    if name in hitl_widgets.__all__:
+        assert getattr(hitl_widgets, name).__doc__
+    else:
+        assert hasattr(importlib.import_module(holder), member)
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if not name.startswith("errors.")] + METHODS)
+def test_each_public_name_is_in_a_guide(name):
+    assert re.search(rf"\b{name.rpartition('.')[2]}\b", GUIDES)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_public_method_has_a_docstring_by_which_the_reference_finds_it(name):
+    assert inspect.getdoc(attrgetter(name)(hitl_widgets))
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))],
