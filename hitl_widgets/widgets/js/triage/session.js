@@ -81,6 +81,7 @@ export class TriageSession extends Session {
       this.setup = reply;
       this.bindings = bind(reply.keys);
       this.#name(reply.taxonomy);
+      // "desk" stays: under it acts may wait in browsers from before triage had its name.
       this.outbox.open(`${reply.project_id}:desk`, this.around.base, reply.annotator);
       this.link.restart();
     } else if (reply.kind === "stored") this.outbox.settle(reply.decision_id);
