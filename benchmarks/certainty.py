@@ -116,7 +116,7 @@ def one_seed(seed: int) -> pd.Series:
         run("soft, no certainty given", wb, soft.targets, soft.weights)
     with project(mute) as wb:
         soft = wb.training_set(certainty="soft")
-        run("soft, a certainty that says nothing", wb, soft.targets, soft.weights)
+        run("soft, an uninformative certainty", wb, soft.targets, soft.weights)
     return pd.Series(found)
 
 
@@ -138,10 +138,10 @@ def main() -> None:
         over, over_bare = row - table.loc[OFF], row - table.loc[OFF_BARE]
         print(f"| {name} | {row.mean():.3f} | {over.mean():+.3f} | {over.min():+.3f} | "
               f"{100 * over.mean() / gain:.0f} | {100 * over_bare.mean() / bare:.0f} |")
-    soft, mute = table.loc["soft"] - table.loc[OFF], table.loc["soft, a certainty that says nothing"] - table.loc[OFF]
+    soft, mute = table.loc["soft"] - table.loc[OFF], table.loc["soft, an uninformative certainty"] - table.loc[OFF]
     for claim, met in ((f"soft recovers 60 % or more: {100 * soft.mean() / gain:.0f} %", soft.mean() >= 0.6 * gain),
                        (f"in every seed not worse than off: smallest {soft.min():+.3f}", soft.min() >= 0),
-                       (f"with a certainty that says nothing it loses under 1 point: {mute.mean():+.3f}, smallest "
+                       (f"with an uninformative certainty it loses under 1 point: {mute.mean():+.3f}, smallest "
                         f"{mute.min():+.3f}", mute.mean() > -0.01)):
         print(f"\n{claim}: {'met' if met else 'missed'}")
 

@@ -1,7 +1,7 @@
 """Do several annotators' answers promise as much as they hold?
 
 Four crowds with known truths, no certainty, no gold, no model: `trust.calibrate` has the annotators' consensus alone.
-Of each item up to 3, 8 or all of its answers. "Promised" is the mean probability of the believed label; the loss is
+Of each item up to 3, 8 or all of its answers. "Expected" is the mean probability of the top label; the loss is
 the mean of -log of the truth's probability, in nats, also as if all erred independently (DEPENDENCE = 0) and at other
 values.
 
@@ -35,7 +35,7 @@ def crowd(name: str) -> tuple[Votes, np.ndarray, int]:
 
 
 def main() -> None:
-    print("| crowd | answers an item | majority | believed | promised | loss | " +
+    print("| crowd | answers an item | majority | top | expected | loss | " +
           " | ".join(f"at {value:g}" for value in OTHERS) + " |")
     print("|---|---|---|---|---|---|" + "---|" * len(OTHERS))
     standard = pooling.DEPENDENCE

@@ -41,7 +41,7 @@ def one_seed(seed: int) -> pd.Series:
     by_certainty = np.lexsort((ties, told.certainty[:N_ANSWERS]))[:N_LOOKS]
     by_model = np.argsort(probs[np.arange(N_ANSWERS), told.said[:N_ANSWERS]])[:N_LOOKS]
     row = {"second look": found(told), "second look, no certainty given": found(told, certain=False),
-           "second look, a certainty that says nothing": found(mute),
+           "second look, an uninformative certainty": found(mute),
            "out-of-fold probability alone": int(wrong[by_model].sum()),
            "certainty alone": int(wrong[by_certainty].sum()), "chance": round(100 * wrong[:N_ANSWERS].mean())}
     print(f"seed {seed}: {row}", flush=True)
