@@ -1,6 +1,6 @@
-"""Do several annotators' answers promise as much as they hold?
+"""Several annotators' answers: is their combined probability as high as their accuracy?
 
-Four crowds with known truths, no certainty, no gold, no model: `trust.calibrate` has the annotators' consensus alone.
+Four crowds with known truths, no certainty, no gold, no model, so that there is the annotators' consensus alone.
 Of each item up to 3, 8 or all of its answers. "Expected" is the mean probability of the top label; the loss is
 the mean of -log of the truth's probability, in nats, also as if all erred independently (DEPENDENCE = 0) and at other
 values.
