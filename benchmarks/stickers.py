@@ -1,9 +1,10 @@
 """Does the workbench's own net leave a false hint when a few people say so, and still read what counts?
 
-Digits over photographs (`items.datasets.digits_with_stickers`): training images have a sticker whose colour gives the digit,
-next month's have none. The net learns from 600 or 1,000 of them, 30 more are answered with the sticker marked as wrong,
-and `wb.finetune` continues, once without the marks and once with them. Half of the items without stickers are gold,
-and measure for the workbench; accuracy is told on the other half, and on items with stickers that nobody answered.
+Digits over photographs (`items.datasets.digits_with_stickers`): training images have a sticker whose colour gives
+the digit, next month's have none. The net learns from 600 or 1,000 of them, 30 more are answered with the sticker
+marked as wrong, and `wb.finetune` continues, once without the marks and once with them. Half of the items without
+stickers are gold, and measure for the workbench; accuracy is measured on the other half, and on items with stickers
+that nobody answered.
 
     python benchmarks/stickers.py [--seeds 3] [--first 0]
 """
