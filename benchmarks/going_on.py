@@ -10,6 +10,7 @@ gets a fresh last layer for the five others, and 50 answers of these. Accuracy o
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,9 @@ def rounds(images: Tensor, targets: np.ndarray, test: tuple[Tensor, np.ndarray],
     def half_new(net: nn.Module, old: np.ndarray, new: np.ndarray) -> nn.Module:
         return learn(net, np.concatenate([old, np.tile(new, len(old) // len(new))]))
 
-    ways = {f"all answers, {name}": lambda net, old, new, body=body: learn(net, np.concatenate([old, new]), body)
-            for name, body in BODIES.items()}
+    ways: dict[str, Callable[..., nn.Module]] = {
+        f"all answers, {name}": lambda net, old, new, body=body: learn(net, np.concatenate([old, new]), body)
+        for name, body in BODIES.items()}
     ways |= {"all answers, each round from the first weights": anew, "half of the draws new, all at one rate": half_new,
              "new answers only, all at one rate": lambda net, old, new: learn(net, new)}
     first = learn(untrained, order[:A_ROUND])

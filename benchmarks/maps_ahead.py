@@ -34,7 +34,7 @@ class Hand:
     def __init__(self, review: Review) -> None:
         self._review, self._items, self._came = review, list[str](), dict[str, float]()
         self._map_came: dict[str, float] = {}
-        review.feed.push = self._take  # type: ignore[method-assign]
+        review.feed.push = self._take  # type: ignore[method-assign,assignment]
         review.receive({"kind": "hello"})
 
     def _take(self, message: dict[str, Any], buffers: list[Any] | None = None) -> None:

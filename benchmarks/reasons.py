@@ -13,7 +13,7 @@ import argparse
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -99,7 +99,7 @@ def one_seed(seed: int) -> pd.DataFrame:
         began = time.process_time()
         how = "penalty" if name.startswith("penalty") else "invariance"
         trained = train(net, TrainingData(images, data.targets, rationales=marks),
-                        TrainingOptions(epochs=epochs, seed=seed, rationale_method=how), device="cpu")
+                        TrainingOptions(epochs=epochs, seed=seed, rationale_method=cast(Any, how)), device="cpu")
         seconds = time.process_time() - began
         with torch.no_grad():
             right = trained.net(data.test).argmax(dim=1).numpy() == data.truth

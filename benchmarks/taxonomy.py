@@ -111,7 +111,7 @@ def editing(folder: Path, n_items: int) -> dict[str, list[float]]:
         steps = Lineage(wb.project.log.events(kind="taxonomy")).steps
         some = slice(0, n_items, 100)  # a hundredth, since it takes so long
         for label_id, version in zip(table["label_id"][some], table["taxonomy"][some], strict=True):
-            stands = {label_id: (label_id,)}
+            stands: edits.Resolution = {label_id: (label_id,)}
             for step in steps:
                 if step.version > version:
                     stands = edits.compose(stands, step.resolution)

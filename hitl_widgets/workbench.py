@@ -996,7 +996,7 @@ class Workbench:
         return self.project.answers().consensus()
 
     def progress(self, n_answers: int = 50) -> Progress:
-        """What the rounds so far achieved, and what the next answers are likely to gain: when is it enough?
+        """What the rounds so far achieved, and what the next answers are likely to gain.
 
         Parameters
         ----------

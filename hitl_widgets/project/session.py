@@ -150,8 +150,7 @@ class Session:
 
     def explanation(self, position: int, *, method: str, target: str, against: str | None = None
                     ) -> Attribution | None:
-        """The attribution of one item for `target` (a label_id), or for it rather than `against`; None without a
-        model."""
+        """The attribution of one item for `target` (a label_id), or rather than `against`; None without a model."""
         if self.project.ranking.predictions is None:
             return None
         return self._model.explain(position, method, target, against)

@@ -178,6 +178,6 @@ def test_the_workbench_gives_a_table(bench):
 def test_items_that_cannot_be_read_are_left_out():
     predictor = NetPredictor(linear(28), MemoryPool([None, *noise(4), None]), LABELS)
     assert checked(NetExplainer(predictor), "saliency", n=6).n == 4
-    predictor.pool.images[:] = [None] * 6
+    predictor.pool.images[:] = [None] * 6  # type: ignore[attr-defined]
     with pytest.raises(BadInput, match="none of the items"):
         faithfulness.measure_faithfulness(NetExplainer(predictor), range(6))

@@ -191,7 +191,7 @@ def test_after_an_interrupt_the_same_call_goes_on_and_another_begins_anew(tmp_pa
 
 def test_weights_that_led_to_a_loss_that_is_no_number_are_not_gone_on_with(tmp_path, monkeypatch):
     from hitl_widgets.learn import train as finetune
-    wb, mean_loss = project(tmp_path / "p"), finetune.mean_loss
+    wb, mean_loss = project(tmp_path / "p"), finetune.mean_loss  # type: ignore[attr-defined]
     there = []
 
     def diverging(logits, targets, weights):

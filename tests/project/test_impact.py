@@ -245,7 +245,7 @@ def test_taking_back_what_took_back_does_it_again(project, edit):
     (edits.add("hat", under="bag"), "hat", "bag"),
     (edits.add("hat", like=["bag"]), "hat", set()),
     (edits.rename("top", "upper"), "upper", "top"),
-], ids=str)
+], ids=lambda value: str(sorted(value) if isinstance(value, set) else value))
 def test_what_was_answered_since_is_mapped_where_it_is_certain_and_asked_again_where_it_is_not(project, edit, said,
                                                                                              then):
     applied = project.apply(edit)

@@ -294,7 +294,7 @@ def test_a_reader_sees_what_was_written_between_its_chunks(tmp_path: Path, undo:
     first = [decision(item=f"img-{i:04}") for i in range(4_100)]
     with Interrupted(tmp_path) as log:
         log.append(*first)
-        log.n_reads = 0
+        log.n_reads = 0  # type: ignore[attr-defined]
         found = log.annotations()
     expected = {event.item_id: "cat" for event in first} | {"img-0000": "dog", "img-new": "cat"}
     if undo:

@@ -42,7 +42,7 @@ def interface(kind: type) -> str:
     """What TypeScript calls an act, a reply, a push, or a part of one."""
     hints = get_type_hints(kind)
     if is_typeddict(kind):
-        members = [(name, name in kind.__optional_keys__, hints[name]) for name in hints]
+        members = [(name, name in vars(kind)["__optional_keys__"], hints[name]) for name in hints]
     else:
         members = [("kind", False, Literal[kind.KIND])] if hasattr(kind, "KIND") else []
         for field in fields(kind):
