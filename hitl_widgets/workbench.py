@@ -762,11 +762,14 @@ class Workbench:
     # -- the model
 
     def predict(self, n: int | None = None, budget_s: float | None = None) -> pd.DataFrame:
-        """Ask the adopted model about every item, or about the next n of the queue.
+        """Predictions of the adopted model for every item, or for the next n of the queue.
 
         Parameters
         ----------
-        budget_s : stop after so many seconds; what was predicted by then comes back, and the next call goes on
+        n : int, optional
+            Only the next n items of the queue.
+        budget_s : float, optional
+            Stop after this many seconds and return what was predicted by then; the next call continues.
 
         Returns
         -------
@@ -800,50 +803,60 @@ class Workbench:
                              "model": predictions.model})
 
     def probs(self) -> np.ndarray:
-        """What the adopted model says of every item: the full memory map, float32, shape (n_items, n_labels).
+        """Probabilities of the adopted model: the whole memory map, float32, shape (n_items, n_labels).
 
-        Rows in the pool's order, columns in the order of `wb.taxonomy.label_ids`; NaN where it wasn't asked yet.
+        Rows are in the pool's order, columns in the order of `wb.taxonomy.label_ids`; NaN where there is no prediction
+        yet.
         """
         return self.project.ranking.probs(self.project.lineage)
 
     def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
                  seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight",
                  backbone_lr_scale: float = 1.0) -> Run:
-        """Train on what people said, measure what it gained on the hold-out, and adopt the result if it isn't worse.
+        """Train on the annotations, measure the gain on the hold-out, and adopt the result unless it is worse.
+
+        The training's state is kept after each epoch. When a call was interrupted or its process ended, the same call
+        resumes there.
 
         Parameters
         ----------
-        epochs : passes over the training set, at most
-        budget_s : seconds for the training, at most
-        start : "adopted" goes on from the adopted model, "initial" from the net as it was passed in or, where none was,
-            from a small CNN. "frozen", where none was, fits filters to the pool without any answer and teaches a last
-            layer over them. Where none was and no CNN is adopted yet, "adopted" trains both and takes the one that errs
-            less on answers that neither learnt from; `Run.taken` says which, and why (docs/strategies.md)
-        adopt : "better" unless the 95 % interval of the gain lies wholly below zero; "always"; "never"
-        seed : None takes the project's; the same run twice on a CPU gives the same model
-        reasons : which loss uses the regions that were marked: "penalty" (on the gradient there), "invariance" (when
-            they are repainted), "off", or "auto": the penalty with start="initial", invariance else
-        certainty : "weight" lets an answer count by the certainty given with it, "off" doesn't; "soft" learns from
-            probabilities: all answers to an item, their certainty and a model that never heard them are weighed by
-            what gold shows each to be worth (docs/certainty.md), and what was answered unsure teaches too
-        backbone_lr_scale : the learning rate of all but the last layer, as a share of the last one's, above 0 and up
-            to 1. Below 1 the last layer learns alone for the first fifth: for a large net that was trained elsewhere
-
-        The state is kept after each epoch. The same call goes on from there when this one was interrupted, or its
-        process ended.
+        epochs : int
+            Passes over the training set, at most.
+        budget_s : float, optional
+            Seconds for the training, at most.
+        start : str
+            "adopted" continues from the adopted model, "initial" from the net as it was passed in, or from a small CNN
+            where none was. "frozen" is for a workbench without a model of yours: it fits filters to the pool without any
+            answer and trains a last layer over them. Without a model of yours and before a CNN is adopted, "adopted"
+            trains both and takes the one with the lower loss on answers that neither learnt from; `Run.taken` says
+            which, and why (docs/strategies.md).
+        adopt : str
+            "better" adopts unless the 95 % interval of the gain is wholly below zero; "always"; "never".
+        seed : int, optional
+            The project's if missing. On a CPU the same seed and answers give the same model.
+        reasons : str
+            Which loss uses the marked regions: "penalty" (on the gradient there), "invariance" (when they are
+            repainted), "off", or "auto": the penalty with ``start="initial"``, else invariance.
+        certainty : str
+            "weight" weighs an answer by its certainty, "off" doesn't. "soft" learns from probabilities: all answers to
+            an item, their certainty and an out-of-fold model are combined by how reliable gold shows each to be
+            (docs/certainty.md); unsure answers are used too.
+        backbone_lr_scale : float
+            The learning rate of all but the last layer, as a share of the last one's, above 0 and up to 1. Below 1 the
+            last layer learns alone for the first fifth; meant for a large pretrained net.
 
         Returns
         -------
         Run
-            .before, .after (figures with n and interval), .model, .plot(); with marked regions also .relies_before and
-            .relies_after
+            .before, .after (metrics with n and interval), .gain, .model, .plot(); with marked regions also
+            .relies_before and .relies_after.
 
         Raises
         ------
         BadInput
             Without annotations, or with one label only.
         TrainingStopped
-            When the loss is no number any more; the adopted model stands.
+            When the loss is NaN; the adopted model stays.
         """
         from .learn.run import Recipe, finetune
         from .widgets.live import Live
@@ -854,19 +867,22 @@ class Workbench:
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
                 ) -> Explanations:
-        """Why the adopted model says what it says of some items, or would say something else.
+        """Saliency maps of some items, for the adopted model's suggestion or for another label.
 
         Parameters
         ----------
-        item_ids : one id or several
-        method : "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion" or "kernelshap"
-        target : a label's name or id; (label, against) for what speaks for the one rather than the other; None for the
-            model's suggestion, item by item
+        item_ids : str or sequence of str
+            The items.
+        method : str
+            "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion" or "kernelshap".
+        target : str or pair of str, optional
+            A label's name or id; (label, against) for what speaks for one rather than the other; the model's suggestion,
+            item by item, if missing.
 
         Returns
         -------
         Explanations
-            .maps, float32 arrays at each item's own size, None where it failed; .errors, item id -> why; .plot()
+            .maps, float32 arrays at each item's own size, None where it failed; .errors, item id -> why; .plot().
 
         Raises
         ------
@@ -884,23 +900,26 @@ class Workbench:
 
     def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
                            budget_s: float = 60.0) -> pd.DataFrame:
-        """Are the maps to be trusted? Asked of each method on items drawn by chance, for what the model suggests.
+        """Whether the saliency maps can be trusted, measured for each method on items drawn by chance.
 
         Parameters
         ----------
-        methods : one or several; None for all that serve the model
-        n : items to ask about, at most
-        budget_s : seconds in all, about; fewer items are taken when they wouldn't fit
+        methods : str or sequence of str, optional
+            All that work with the model if missing.
+        n : int
+            Items to measure on, at most.
+        budget_s : float
+            Seconds in all, about; fewer items are taken when they wouldn't fit.
 
         Returns
         -------
         DataFrame
-            One row per method: trusted (True, False, or None when undecided) and the verdict in words;
-            randomised, the rank correlation with the map of a net whose upper layers were randomised (near 1: the map
-            isn't about the model); deletion and insertion with 95 % intervals, what hiding and showing in the map's
-            order gains over a random order, in probability (above 0: it finds what counts); infidelity, the share of
-            what hiding squares does that the map doesn't foretell (0 to 1); sensitivity, how much of the map noise
-            too small to see changes; n and seconds.
+            One row per method: trusted (True, False, or None when undecided) and the verdict in words; randomised, the
+            rank correlation with the map of a net whose upper layers were randomised (near 1: the map isn't about the
+            model); deletion and insertion with 95 % intervals, the gain in probability of hiding and showing in the
+            map's order over a random order (above 0: it finds what counts); infidelity, the fraction of the occlusion
+            effect that the map fails to predict (0 to 1); sensitivity, how much the map changes under noise too small
+            to see; n and seconds.
 
         Raises
         ------
@@ -941,14 +960,20 @@ class Workbench:
         return self.registry.model(version)
 
     def adopt(self, version_or_net: Any) -> str:
-        """Go back to a former model, or go on with a net that you trained yourself; its version comes back.
+        """Adopt a former model, or a net that you trained yourself.
 
-        Predictions and maps follow as they are asked for. The log has it.
+        New predictions and maps are made when they are needed. The log keeps what was adopted, and when.
 
         Parameters
         ----------
-        version_or_net : a version of `models()`, or its beginning; or a torch.nn.Module that gives one logit for each
-            of today's labels, in the order of ``wb.taxonomy.label_ids``. It is copied, never changed
+        version_or_net : str or torch.nn.Module
+            A version of `models`, or its beginning; or a net that gives one logit for each of today's labels, in the
+            order of ``wb.taxonomy.label_ids``. It is copied, never changed.
+
+        Returns
+        -------
+        str
+            The adopted version.
 
         Raises
         ------
@@ -965,7 +990,8 @@ class Workbench:
 
         Parameters
         ----------
-        certainty : as for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels)
+        certainty : str
+            As for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels).
         """
         from .learn.training_set import training_set
         return training_set(self.project, self.registry, certainty=certainty)
