@@ -826,8 +826,8 @@ class Workbench:
             Seconds for the training, at most.
         start : str
             "adopted" continues from the adopted model, "initial" from the net as it was passed in, or from a small CNN
-            where none was. "frozen" is for a workbench without a model of yours: it fits filters to the pool without any
-            answer and trains a last layer over them. Without a model of yours and before a CNN is adopted, "adopted"
+            where none was. "frozen" is for a workbench without a model of yours: it fits filters to the pool without
+            any answer and trains a last layer over them. Without a model of yours and before a CNN is adopted, "adopted"
             trains both and takes the one with the lower loss on answers that neither learnt from; `Run.taken` says
             which, and why (docs/strategies.md).
         adopt : str
@@ -876,8 +876,8 @@ class Workbench:
         method : str
             "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion" or "kernelshap".
         target : str or pair of str, optional
-            A label's name or id; (label, against) for what speaks for one rather than the other; the model's suggestion,
-            item by item, if missing.
+            A label's name or id; (label, against) for what speaks for one rather than the other; the model's
+            suggestion, item by item, if missing.
 
         Returns
         -------
