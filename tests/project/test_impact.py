@@ -467,7 +467,7 @@ def test_a_simulated_annotator_works_the_queue_off(greys):
     frame = hw.simulate(greys, truth, n=100, error=0, queue="relabel")
     assert len(frame) == 65
     assert greys.relabel_queue().empty
-    assert set(greys.answers().consensus()["label"]) == {"dark", "bright"}
+    assert set(greys.consensus()["label"]) == {"dark", "bright"}
 
 
 def test_the_card_asks_about_the_items_in_doubt_and_stores_a_revision(greys):
