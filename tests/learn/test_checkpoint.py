@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -77,13 +79,17 @@ def test_a_training_that_was_done_is_not_done_again(digits, tmp_path):
     assert weights_version(again.net) == weights_version(done.net)
 
 
-def test_the_time_before_a_stop_counts_in_the_budget(digits, tmp_path):
-    data, options = TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=100_000, budget_s=1.5)
+def test_the_time_before_a_stop_counts_in_the_budget(digits, tmp_path, monkeypatch):
+    # A clock that moves by a tenth of a second whenever it is read, so that both trainings take their time alike.
+    clock = SimpleNamespace(monotonic=itertools.count(0, 0.1).__next__)
+    monkeypatch.setattr("hitl_widgets.learn.checkpoint.time", clock)
+    data, options = TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=100_000, budget_s=30)
     checkpoint = Checkpoint(tmp_path / "a.safetensors", fingerprint="a")
     first = train(tiny(), data, options, checkpoint=checkpoint, device="cpu")
     again = train(tiny(), data, options, checkpoint=checkpoint, device="cpu")
     assert first.stopped_because == again.stopped_because == "budget"
-    assert len(again.history) == len(first.history)
+    assert len(first.history) > 3
+    assert len(first.history) <= len(again.history) <= len(first.history) + 1
 
 
 @pytest.mark.parametrize("spoil", ["of another training", "cut off", "empty", "no tensors"])
