@@ -95,7 +95,7 @@ class Preview:
         return f"<Preview for taxonomy v{self.version}\n  " + "\n  ".join([self.prose, *self._lines(whose)]) + ">"
 
     def _repr_html_(self) -> str:
-        labels = sorted({*self.kept, *self.to_review}, key=lambda name: -self.to_review.get(name, 0))
+        labels = sorted({**self.kept, **self.to_review}, key=lambda name: -self.to_review.get(name, 0))
         rows = [(name, n_kept, n_doubt, html.bar(n_kept / (n_kept + n_doubt))) for name in labels[:HTML_LABELS]
                 for n_kept, n_doubt in [(self.kept.get(name, 0), self.to_review.get(name, 0))]]
         parts = [html.table(["label", "carried over", "to look at again", "share carried over"], rows)] if rows else []
