@@ -15,7 +15,7 @@ _STYLE = """<style>
   font-size: 13px; line-height: 1.45; max-width: 60rem; }
 .hitl-html h4 { margin: 0 0 .2em; font-size: 14px; }
 .hitl-html p { margin: .2em 0; color: var(--jp-ui-font-color2, inherit); }
-.hitl-html table { border-collapse: collapse; margin: .4em 0; }
+.hitl-html table { font-size: inherit; color: inherit; border-collapse: collapse; margin: .4em 0; }
 .hitl-html table th, .hitl-html table td { padding: 1px 10px 1px 0; text-align: left; border: 0; background: none; }
 .hitl-html table th { font-weight: 600; color: var(--jp-ui-font-color2, inherit); }
 .hitl-html td.n { text-align: right; font-variant-numeric: tabular-nums; }

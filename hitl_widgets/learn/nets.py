@@ -189,7 +189,7 @@ def train_and_choose(cnn: nn.Module, frozen: nn.Module, data: TrainingData, opti
     if math.isnan(cnn_loss) or math.isnan(frozen_loss):
         return chosen, f"the {name}: {n} answers are too few to tell which is better"
     return chosen, (f"the {name}: mean loss {frozen_loss:.2f} of the frozen backbone and {cnn_loss:.2f} of the small "
-                    f"CNN on {n} answers that neither had learnt from")
+                    f"CNN on {n} answers that neither learnt from")
 
 
 def _with_budget(options: TrainingOptions, share: float) -> TrainingOptions:

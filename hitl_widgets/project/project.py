@@ -438,7 +438,7 @@ class Project:
             0 or more.
         strategy : str, function or None
             "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.INPUTS` lists. None begins
-            with typical items, goes over to doubtful ones, and draws the audit's share by chance.
+            with typical items, changes to uncertain ones, and draws the audit's share by chance.
         annotator : str or None
             None for the project's own.
         showing : collection of str

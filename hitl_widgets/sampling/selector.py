@@ -69,20 +69,22 @@ class Selector:
         n_labels = len(lineage.today.label_ids)
         enough, n_training = min(TYPICAL_AT_MOST, TYPICAL_PER_LABEL * n_labels), queue.n_training()
         if n_training < enough:
-            phase, why = "typical", f"typical items until {enough} are answered ({TYPICAL_PER_LABEL} a label, " \
-                f"{TYPICAL_AT_MOST} at most; {n_training} are): a model that knows little doubts the wrong ones"
+            phase, why = "typical", (
+                f"typical items until {enough} are answered ({TYPICAL_PER_LABEL} per label, at most {TYPICAL_AT_MOST}; "
+                f"{n_training} so far): a model that knows little is uncertain about the wrong ones")
         elif self.ranking.predictions is not None:
-            phase, why = "doubtful", "doubtful items, where the model's two best labels are close: its doubt tells, " \
-                f"now that {n_training} items are answered ({TYPICAL_PER_LABEL} a label, {TYPICAL_AT_MOST} at most)"
+            phase, why = "uncertain", (
+                "uncertain items, where the model's two best labels are close: its uncertainty is informative now that "
+                f"{n_training} items are answered ({TYPICAL_PER_LABEL} per label, at most {TYPICAL_AT_MOST})")
         else:
-            phase, why = "untrained", f"typical items: {n_training} answers are enough to learn from, but there is " \
-                "no model yet; after wb.finetune() the doubtful ones come"
+            phase, why = "untrained", (f"typical items: {n_training} answers are enough to learn from, but there is no "
+                                       "model yet; uncertain items follow after wb.finetune()")
         with self._lock:
             self.why = why
             changed, self._phase = self._phase not in (None, phase), phase
         if changed:
-            self._notify(f"The queue goes over to {why}.")
-        return "margin" if phase == "doubtful" else "typiclust"
+            self._notify(f"The queue now asks {why}.")
+        return "margin" if phase == "uncertain" else "typiclust"
 
     def uses_embeddings(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> bool:
         """Whether the strategy takes embeddings, so that some should be at hand."""

@@ -141,9 +141,9 @@ def test_what_is_no_strategy_is_refused(opened, strategy):
         opened().next(3, strategy=strategy)
 
 
-# -- the default goes over -------------------------------------------------------------------------------------
+# -- the default strategy -------------------------------------------------------------------------------------
 
-def test_the_default_begins_with_typical_items_and_goes_over_to_doubtful_ones_and_says_so(opened, said):
+def test_the_default_begins_with_typical_items_changes_to_uncertain_ones_and_says_so(opened, said):
     project = opened()
     predicted(project, some_probs(200))
     assert reasons(project.next(20)) == {"typiclust"}
@@ -154,7 +154,8 @@ def test_the_default_begins_with_typical_items_and_goes_over_to_doubtful_ones_an
     project.decide("i150", label="cat")
     assert reasons(project.next(20)) == {"margin"}
     assert len(said) == 1
-    assert f"doubtful items, where the model's two best labels are close: its doubt tells, now that {ENOUGH}" in said[0]
+    assert "uncertain items, where the model's two best labels are close" in said[0]
+    assert f"now that {ENOUGH} items are answered" in said[0]
     project.next(20)
     assert len(said) == 1
 
@@ -165,7 +166,7 @@ def test_without_a_model_the_default_goes_on_with_typical_items_and_says_what_to
     for k in range(ENOUGH):
         project.decide(f"i{k}", label="cat")
     assert reasons(project.next(20)) == {"typiclust"}
-    assert "no model yet; after wb.finetune()" in said[0]
+    assert "no model yet; uncertain items follow after wb.finetune()" in said[0]
     assert project.selector.why in said[0]
 
 
