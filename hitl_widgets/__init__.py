@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .learn.reliance import Reliance as Reliance
     from .learn.run import Run as Run
     from .project.auto_label import Presumption as Presumption
-    from .project.impact import Applied as Applied
-    from .project.impact import Preview as Preview
+    from .project.preview import Applied as Applied
+    from .project.preview import Preview as Preview
     from .project.simulation import simulate as simulate
     from .quality.calibration import Calibration as Calibration
     from .quality.metrics import Metrics as Metrics
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from .workbench import Workbench as Workbench
 
 # Where each public name is defined.
-_HOME = {"Applied": "project.impact", "Attribution": "records", "Calibration": "quality.calibration",
+_HOME = {"Applied": "project.preview", "Attribution": "records", "Calibration": "quality.calibration",
          "Decision": "records", "Estimate": "records", "Explanations": "explain.explanations",
          "Flips": "report.flips", "Item": "records", "Items": "records", "Label": "taxonomy.labels",
          "LabelledImages": "learn.data", "Metrics": "quality.metrics", "Model": "learn.model", "Pool": "items.pool",
          "Prediction": "records", "Preprocess": "learn.preprocess", "Presumption": "project.auto_label",
-         "Preview": "project.impact", "Progress": "report.progress", "Region": "records", "Reliance": "learn.reliance",
+         "Preview": "project.preview", "Progress": "report.progress", "Region": "records", "Reliance": "learn.reliance",
          "Run": "learn.run", "Seen": "records", "Taxonomy": "taxonomy.labels", "Workbench": "workbench",
          "__version__": "records", "simulate": "project.simulation"}
 _MODULES = ("edits", "errors")

@@ -1,4 +1,4 @@
-"""What can go wrong, and what to do about it.
+"""Exceptions, as one hierarchy.
 
 Every error that this package raises on purpose is one of these. The tree:
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .learn.registry import Registry
     from .learn.run import Run
     from .project.auto_label import Presumption
-    from .project.impact import Applied, Preview
+    from .project.preview import Applied, Preview
     from .quality.calibration import Calibration
     from .report.flips import Flips
     from .report.progress import Progress
@@ -66,7 +66,7 @@ class Accessor(Generic[A]):
     Parameters
     ----------
     kind : type
-        Made of a workbench; calling the result does the main thing.
+        Made with the workbench; calling the instance runs its main method.
     """
 
     def __init__(self, kind: type[A]) -> None:
@@ -102,8 +102,8 @@ class Models:
         Parameters
         ----------
         before, after : str, optional
-            Versions of `models`, or their beginnings. Without `after` the adopted model; without `before` the adopted
-            one too or, where that is `after`, the one adopted before it.
+            Versions of `models`, or their beginnings. `after` defaults to the adopted model; `before` too or, if that
+            is `after`, to the model adopted before it.
         n : int, optional
             Compare on this many items, drawn by chance; on all if missing.
 
@@ -199,7 +199,7 @@ class Edits:
             The answer that means "something else"; without it one called other, others, something else, none of these,
             miscellaneous or misc.
         size : int
-            Items of a cluster, about.
+            Approximate number of items per group.
         keys : mapping, optional
             Other keys for the actions, such as ``{"leave_out": "o"}``; `?` lists the actions.
 
@@ -272,7 +272,8 @@ class People:
     def calibration(self, annotator: str | None = None) -> Calibration:
         """Whether people's certainty means anything: how often answers are right at each step of it.
 
-        Judged by gold, elsewhere by what two or more other annotators of the item agree on; hold-out aside.
+        Answers are compared with gold, or else with what at least two other annotators agree on. The hold-out is
+        excluded.
 
         Parameters
         ----------
@@ -348,7 +349,7 @@ class Workbench:
     annotators_per_item : int
         How many annotators are asked about each item.
     seed : int
-        Of the hold-out, the queue's draws and the training.
+        Random seed of the hold-out, the queue and the training.
     head : str, optional
         Name of the model's last layer among ``model.named_modules()``, where it isn't the last nn.Linear. Its input is
         an item's embedding, and its outputs are replaced when the taxonomy changes.
@@ -550,7 +551,7 @@ class Workbench:
 
     def retract(self, decision_id: str | Decision, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision:
-        """Undo a decision: the one that it replaced is valid again. Undoing twice is undoing once.
+        """Undo a decision: the one that it replaced is valid again. Undoing it twice changes nothing more.
 
         Raises
         ------
@@ -577,7 +578,7 @@ class Workbench:
         return {item_id: self.taxonomy.name_of(label_id) for item_id, label_id in gold.items()}
 
     def import_annotations(self, df: pd.DataFrame, annotator: str = "import") -> int:
-        """Store labels that people already have. Importing a frame twice is importing it once.
+        """Store labels that people already have. Importing the same frame again changes nothing.
 
         Parameters
         ----------

@@ -1,1 +1,1 @@
-"""Why a model says what it says, and whether that explanation can be trusted."""
+"""Attributions of predictions, and checks of their faithfulness."""

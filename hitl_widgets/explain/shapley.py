@@ -1,4 +1,4 @@
-"""Shapley values of the parts of an item, by KernelSHAP's regression with its own coalitions.
+"""KernelSHAP with its own sampling of coalitions, without torch's global generator.
 
 Read `coalitions` and `shares`. No generator of others is used: the same number of parts always gives the same
 coalitions.

@@ -1,1 +1,1 @@
-"""What is labelled, and what it looks like."""
+"""Items: the pool, images, superpixels and features."""

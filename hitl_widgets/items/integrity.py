@@ -1,4 +1,4 @@
-"""Integrity of a project's items: the pool is the project's own, and each item is what people saw when they answered.
+"""Checks that the pool and its items are the same as when they were labelled.
 
 An answer belongs to what the person saw. `Contents.check` compares the items' contents, `check_same_pool` their ids.
 """

@@ -1,1 +1,1 @@
-"""A model that predicts and is trained on annotations."""
+"""Prediction, training and the registry of models."""

@@ -1,4 +1,4 @@
-"""The architecture of a project's nets: that of the net a person passed, or the workbench's own small CNN.
+"""The architecture of a project's nets: the user's own, or a built-in one.
 
 `Architecture` makes nets with a given number of outputs, reads weights from disk into one, and wraps a net as a
 `NetPredictor` on the project's pool. It never changes; a net of another build needs a new one (`with_net`).

@@ -1,4 +1,4 @@
-"""The last layer of a net: finding it, and giving it other outputs when the taxonomy changes.
+"""The last layer of a net: finding it, and changing its outputs when the taxonomy changes.
 
 `find_head` finds the layer, whose input is an item's embedding; `with_outputs` changes its outputs, and `merged_row`
 makes one of several.

@@ -1,4 +1,4 @@
-"""Inference with the adopted model: its private copy, and what it was asked so far.
+"""Inference with the adopted model: a private copy of it, and its stored predictions.
 
 `Inference.ask` fills the stored predictions, from which the queue's order follows; `Inference.embeddings` and
 `Inference.features` describe items as numbers. Several threads may use one `Inference`.

@@ -1,4 +1,4 @@
-"""Nets for few answers: k-means features with a frozen backbone, or a small CNN, whichever is better.
+"""Nets for small training sets: a small CNN, and k-means features with a trained last layer.
 
 The backbone of a `kmeans_net` is fitted to the pool without any answer and then stays as it is: filters that are
 typical patches of the items, and the principal components of their outputs. Only the last layer learns, which needs few

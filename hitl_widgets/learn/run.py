@@ -1,4 +1,4 @@
-"""A fine-tuning run: it learns from the annotations, is measured on items that nobody chose, and may be adopted.
+"""Fine-tuning runs: training, measurement on the hold-out, adoption.
 
 `finetune` composes four steps: `gather` the data, `start` from a net, `train` it, and `measure` it. `Recipe` holds the
 arguments, `Run` what came of it.

@@ -1,4 +1,4 @@
-"""The training loop: a copy of a net learns from labelled images, in small public steps.
+"""The training loop, as named steps.
 
 `train` is the whole loop: it takes `TrainingData` and `TrainingOptions` and returns `Trained`. Each step
 (`train_epoch`, `backward`, `validate`; those of the data are in `data`) can be used in a loop of one's own.

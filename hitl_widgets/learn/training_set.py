@@ -1,4 +1,4 @@
-"""What a fine-tuning run learns from and is measured by: the training set, the reference labels and the feedback.
+"""Data of a fine-tuning: the training set, the items that measure, and the marked regions.
 
 `gather` collects all three from a project; `training_set` makes the first alone.
 """

@@ -1,4 +1,4 @@
-"""Weights of nets: the version that follows from them, and files that hold them.
+"""Weights of nets: safetensors files, and the version that is their content hash.
 
 A model is named by its weights (`weights_version`); `save_weights` and `load_weights` write and read safetensors, in
 which nothing is pickled.

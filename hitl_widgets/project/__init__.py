@@ -1,1 +1,1 @@
-"""What a person can do in a project, and the state that follows from the log."""
+"""Projects: acts, queries, and the state that follows from the log."""

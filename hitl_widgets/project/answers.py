@@ -1,4 +1,4 @@
-"""The answers that stand at one moment, under today's labels: consensus, and what a model learns from.
+"""Current answers under today's taxonomy: consensus, votes and training labels.
 
 `Answers` reads the log's table of annotations once, and every table made from it tells of the same moment.
 `annotation_table` is the table that people see. Read `Answers.training` first.

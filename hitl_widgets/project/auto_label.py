@@ -1,4 +1,4 @@
-"""Labels without asking: what may be presumed of the items that an edit left in doubt, after checks by people.
+"""Automatic labels for items that an edit left in doubt, after random checks by people.
 
 A proposal says which label each item would get, and in which random order people check it; their answers tell how many
 of the other labels would be wrong (`acceptance.assess`). Read `advance` first.

@@ -1,4 +1,4 @@
-"""Edits of a project's taxonomy: what one would do, and the change itself, while others may be editing too.
+"""Previewing and applying taxonomy edits, also while others are editing.
 
 Read `Editing.commit` first.
 """
@@ -13,8 +13,8 @@ from ..errors import BadInput, IdReused
 from ..sampling.ranking import Ranking
 from ..storage.log import Log
 from ..taxonomy.history import Change, Lineage
-from . import impact
-from .impact import Applied, Preview
+from . import preview as preview_
+from .preview import Applied, Preview
 from .state import State
 
 # Of so many of the latest decisions, those that were timed tell how long one takes.
@@ -49,7 +49,7 @@ class Editing:
             return self._latest[1]
         seconds = self._log.paces(PACES)
         with self._state.lock:
-            preview = impact.preview(change, lineage, self._state.label_index if self._has_pool else None,
+            preview = preview_.preview(change, lineage, self._state.label_index if self._has_pool else None,
                                      seconds=seconds, label_ids=label_ids, presumed=self._state.presumed_positions())
         self._latest = (key, preview)
         return preview

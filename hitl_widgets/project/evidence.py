@@ -1,4 +1,4 @@
-"""What stands beside a decision: what was on the screen, and the regions that were marked on the explanation.
+"""Context of a decision: what was on the screen, and the regions that were marked.
 
 Each function checks what a person or a script passed, and gives it the form that the log keeps. Read `seen_on_screen`
 first.

@@ -51,11 +51,11 @@ from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
 from ..taxonomy.labels import Taxonomy
 from ..taxonomy.revert import revert_step
-from . import impact
+from . import preview as preview_
 from .answers import Answers, annotation_table
 from .editing import Editing
 from .evidence import explanation_feedback, seen_now, seen_on_screen
-from .impact import Applied, LabelCounts, Preview
+from .preview import Applied, LabelCounts, Preview
 from .relabel import Ordering, RelabelQueue
 from .state import State, midnight
 
@@ -311,7 +311,7 @@ class Project:
     def edits(self) -> pd.DataFrame:
         """Every edit of the taxonomy, one row each, the oldest first."""
         self.refresh()
-        return impact.edit_table(self.lineage)
+        return preview_.edit_table(self.lineage)
 
     def counts(self) -> pd.DataFrame:
         """Count the answers that mean each label, are presumed to, or may; quick, however many there are."""
@@ -319,14 +319,14 @@ class Project:
         with self.state.lock:
             self.refresh()
             doubtful = self.state.label_index.doubtful(self.lineage)
-            return impact.count_table(self.lineage, self.state.label_index, [
+            return preview_.count_table(self.lineage, self.state.label_index, [
                 pair for place, pair in self.state.presumed_positions().items() if doubtful[place]])
 
     def label_counts(self) -> LabelCounts:
         """Count the answers of every label today, parents of other labels included; none without a pool."""
         with self.state.lock:
             self.refresh()
-            return impact.label_counts({} if self._pool is None else self.state.label_index.counts(), self.lineage)
+            return preview_.label_counts({} if self._pool is None else self.state.label_index.counts(), self.lineage)
 
     def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Presume labels for items in doubt, without asking.

@@ -1,4 +1,4 @@
-"""A session: what the widgets and simulated annotators use of a project, beside its public acts. Start with `Session`.
+"""The interface of a project for widgets and simulated annotators. Start with `Session`.
 
 The project knows no model. A session is given functions that ask one, and has predictions and image features ready for
 the items that the queue is about to consider, within a budget of seconds.

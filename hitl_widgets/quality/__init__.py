@@ -1,1 +1,1 @@
-"""How good answers and models are, from arrays and tables alone."""
+"""Quality of answers and models, from arrays and tables alone."""

@@ -1,4 +1,4 @@
-"""Suspected label errors: the answers that are probably wrong, and who should look at them again.
+"""Suspected label errors, and the annotators who should check them again.
 
 An answer of low probability comes back to its own author first, blind; where the author confirms it and it is still
 improbable, to somebody who hasn't answered the item. Read `SuspectedErrors.order`.

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: each item is predicted by models that never saw its answers.
+"""Out-of-fold predictions: each item is predicted by models that were not trained on it.
 
 A net that learned from an answer agrees with it, right or wrong. So quick models learn from four fifths of the items
 and predict the last one, in turn. Read `out_of_fold`.

@@ -1,1 +1,1 @@
-"""What came of the labelling: progress, decisions, and comparisons of models."""
+"""Reports: progress, decisions, and comparisons of models."""

@@ -1,1 +1,1 @@
-"""Which item is asked next."""
+"""Selection of the items to be labelled next."""

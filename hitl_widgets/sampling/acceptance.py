@@ -1,4 +1,4 @@
-"""Acceptance sampling: which labels of a probe may be presumed, judged by random checks of them.
+"""Acceptance sampling: deciding by random checks which predicted labels are good enough.
 
 `presumable` says of which items the probe is sure enough, `check_order` in which random order people check them, and
 `assess` how many of the others are wrong, and whether they may be accepted. Read `assess` first.

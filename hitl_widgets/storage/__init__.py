@@ -1,1 +1,1 @@
-"""What lies in the project's folder: the log, its schema, backups, caches and archives."""
+"""Files in the project's folder: the log, its schema, backups, caches and archives."""

@@ -1,4 +1,4 @@
-"""SQLite's own part of the log: connections, pragmas, locks, copies, and its errors in words.
+"""Everything that is SQLite's own: connections, pragmas, locks, and its errors in plain words.
 
 `Database` is all that `log.Log` knows of SQLite; another database is a module beside this one with the same class.
 A commit is on the disk when it returns.

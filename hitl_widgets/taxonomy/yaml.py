@@ -1,4 +1,4 @@
-"""Written taxonomies: names, dicts, nested mappings and YAML, read into flat drafts with their line numbers.
+"""Parsing of taxonomies that people write: names, nested mappings and YAML files.
 
 Read `drafts_of` and `from_yaml` first. Whether the drafts are valid labels is checked in `labels`.
 """

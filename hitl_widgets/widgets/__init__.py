@@ -1,1 +1,1 @@
-"""What a person sees and touches."""
+"""Widgets: the card, the taxonomy editor and the triage."""

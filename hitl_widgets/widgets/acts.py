@@ -1,4 +1,4 @@
-"""The answers to acts from the browser: read, answered once, in order. Start with `Acts.receive`.
+"""Handling of acts from the browser: reading, answering once, keeping their order.
 
 Every act gets a reply, at once and on whichever thread it arrived. What can't be stored just now comes again; what came
 again is stored once; an act that follows another in its tab waits for that one.

@@ -1,4 +1,4 @@
-"""The decision card: a review answers its acts and feeds it items.
+"""The decision card, and the review that serves it.
 
 Acts are answered at once, on whichever thread they arrive; whatever takes longer (pictures, predictions, maps,
 claims) is done by one thread in the background, the person's next items first. Start with `Review` and

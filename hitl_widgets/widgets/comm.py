@@ -1,4 +1,4 @@
-"""The two comms of a widget: on `Card` acts come in and are answered, on `Feed` items go out.
+"""The two comms of a widget: `Card` for acts and replies, `Feed` for what is pushed.
 
 Each send on a comm re-routes what comes in on it to the thread that sent (ipykernel 7): a card that a training cell
 writes to would freeze until the cell ends. So acts and pushes are kept apart, and nothing but the handler of an act

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 
 from ..errors import BadInput, HitlError, StoreError
-from ..project.impact import Applied, Preview, latest_items
+from ..project.preview import Applied, Preview, latest_items
 from ..taxonomy.labels import Label, Taxonomy
 from .acts import on, rejected
 from .comm import STATIC, Card

@@ -1,4 +1,4 @@
-"""What a card needs of the project that it serves: the protocol `CardHost`.
+"""`CardHost`, the protocol of the project that a card serves.
 
 The workbench offers a host to `Review` and to labellers of ipyannotations; for tests there is one in memory.
 """

@@ -1,4 +1,4 @@
-"""Items, saliency maps and parts as messages for the browser, with their bytes.
+"""Items, saliency maps and superpixels packed as messages.
 
 What can't be made is a message with the reason: a broken item is decided all the same.
 """

@@ -1,4 +1,4 @@
-"""Triage: a person sorts what found no place in the taxonomy, a group of similar items at a time.
+"""The triage widget: unplaced items are sorted in groups of items that look alike.
 
 Acts are answered at once and are stored by then; finding such items, grouping them by similarity, and pictures are
 the work of one thread in the background. Start with `Triage`.

@@ -1,4 +1,4 @@
-"""What card, taxonomy editor and triage share: acts answered at once, and one thread that feeds the browser.
+"""Base class of the card, the taxonomy editor and the triage.
 
 A widget is a subclass of `Widget` that says which acts it answers and what its thread does next.
 """

@@ -1,4 +1,4 @@
-"""The window of a review: the items that wait in the browser, and what was decided of them."""
+"""The items that a review has sent to the browser, and the decisions on them."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, DiskFull
-from hitl_widgets.project.impact import label_counts, latest_items
+from hitl_widgets.project.preview import label_counts, latest_items
 from hitl_widgets.records import new_id
 from hitl_widgets.testing import wait_for
 

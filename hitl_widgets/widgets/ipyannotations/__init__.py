@@ -1,1 +1,1 @@
-"""Labellers of ipyannotations in the card's place."""
+"""Labellers of ipyannotations, as an alternative to the card."""

@@ -1,4 +1,4 @@
-"""Labellers of ipyannotations before the project's queue: start with `LabellerReview`.
+"""ipyannotations labellers that are fed from the project's queue.
 
 The labeller shows one item and says what was chosen; claims, log and undo are the project's.
 """

@@ -1,4 +1,4 @@
-"""The faults of ipyannotations 0.5.1, put right on one labeller, and the check that a labeller gives one label an item.
+"""Workarounds for ipyannotations 0.5.1, and a check that a labeller gives one label an item.
 
 Start with `Repairs`: it repairs one labeller, never the classes. All that depends on ipyannotations' inside is here.
 """

@@ -1,4 +1,4 @@
-"""Edit impact: what a taxonomy edit would ask of people, what became of earlier ones, and how many answers a label has.
+"""Previews of taxonomy edits, the table of earlier edits, and counts of answers per label.
 
 `preview` works out the `Preview` of a change, which changes nothing; `label_counts` counts the answers of each label.
 """
