@@ -96,7 +96,7 @@ class Explainer:
         return [result for result in results if result is not None]
 
     def check(self, methods: Sequence[str] | None, n: int, *, budget_s: float) -> pd.DataFrame:
-        """See `Workbench.check_explanations`."""
+        """Measure how far each saliency method can be trusted; see `Workbench.check_explanations`."""
         explainer, inference = self._explainer(), self.inference
         positions = np.argsort(inference.pool.draws(inference.seed + 1))[:n]
         checked = measure_faithfulness(explainer, positions.tolist(), methods=methods, budget_s=budget_s)

@@ -244,7 +244,7 @@ class Pool:
             return thumbnail_of(image, side)
 
     def content(self, position: int) -> str:
-        """A hash of what the item is, ``"blake2b:"`` and 32 hexadecimal digits: of its file's bytes, or its pixels."""
+        """A hash of the item's file, or of its pixels without one: ``"blake2b:"`` and 32 hexadecimal digits."""
         source = self._source(position)
         hasher = blake2b(digest_size=16)
         with explained(self._name(position)):

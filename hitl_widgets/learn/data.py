@@ -250,18 +250,18 @@ class TrainingData:
 
 @dataclass(frozen=True, eq=False)
 class SplitData:
-    """Training data in memory, and which of it trains and validates.
+    """Training data in memory, split into training and validation rows.
 
     Attributes
     ----------
     images, targets, weights : Tensor
         All of the training data.
     training : ndarray of int
-        The rows that train.
+        Indices of the training rows.
     held_out : tuple of (images, targets)
-        What the rows of `validating` refer to.
+        The images and targets that `validating` indexes.
     validating : ndarray of int
-        The rows that validate.
+        Indices of the validation rows.
     readable : ndarray of bool
         Which images can be read.
     """

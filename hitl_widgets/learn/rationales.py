@@ -412,12 +412,12 @@ class RationaleLoss:
                 "at_once": torch.tensor(self._batch_size)}
 
     def resume(self, state: Mapping[str, Tensor]) -> None:
-        """Continue with the mini-batches that would have followed.
+        """Restore a saved state, so that the same mini-batches follow.
 
         Parameters
         ----------
         state : mapping of str to Tensor
-            What `state` gave.
+            The value of `state` when it was saved.
         """
         self._generator.set_state(state["generator"])
         self._waiting, self._batch_size = state["waiting"], int(state["at_once"])

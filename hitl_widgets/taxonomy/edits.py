@@ -37,14 +37,14 @@ class Edit:
     _naming: ClassVar[tuple[str, ...]] = ("label",)
 
     def apply(self, taxonomy: Taxonomy) -> tuple[Taxonomy, Resolution]:
-        """Make the next version of a taxonomy, and tell what becomes of each former answer.
+        """Make the next version of a taxonomy, and map the former answers to it.
 
-        A label that stops being an answer, because others now lie under it, leaves its answers to be asked again.
+        If other labels come to lie under a label, so that it can no longer be an answer, its items are asked again.
 
         Raises
         ------
         EditError
-            If the edit doesn't fit: an unknown label, two of one name under one parent, a circle, nothing left.
+            If the edit doesn't fit: an unknown label, a duplicate name under one parent, a cycle, or no label left.
         """
         try:
             labels, became, inner = self._change(taxonomy)

@@ -29,7 +29,7 @@ Edits = Annotated[tuple[Edit, ...], "one edit or more"]
 
 @dataclass(frozen=True, kw_only=True)
 class Hello:
-    """A page has opened. One that arrives after a later one of its tab changes nothing."""
+    """The greeting of a page that has opened. One that is older than the tab's latest is ignored."""
 
     KIND: ClassVar = "hello"
     tab: str | None = None
@@ -39,7 +39,7 @@ class Hello:
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """What is stored once, however often it is sent; not before the act `after` which it was made in its tab."""
+    """An act: stored once, however often it is sent, and only after the act named by `after`, the tab's act before it."""
 
     decision_id: str
     after: str | None = None
@@ -72,7 +72,7 @@ class Decide(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class Retract(SignedAct):
-    """A decision is taken back."""
+    """The retraction of a decision."""
 
     KIND: ClassVar = "retract"
     retracts: str
@@ -132,14 +132,14 @@ class WantExamples:
 
 @dataclass(frozen=True, kw_only=True)
 class WantArchive:
-    """The whole project is wanted as one file."""
+    """A request for the whole project as one file."""
 
     KIND: ClassVar = "archive"
 
 
 @dataclass(frozen=True, kw_only=True)
 class WantPreview:
-    """What would these edits do, or taking that edit back? `ask` numbers the question."""
+    """A request to preview some edits, or the reverting of one. `ask` is its number."""
 
     KIND: ClassVar = "preview"
     ask: int

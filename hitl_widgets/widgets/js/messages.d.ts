@@ -17,7 +17,7 @@ export interface Seen {
   against?: string;
 }
 
-/** A page has opened. One that arrives after a later one of its tab changes nothing. */
+/** The greeting of a page that has opened. One that is older than the tab's latest is ignored. */
 export interface Hello {
   kind: "hello";
   tab?: string;
@@ -44,7 +44,7 @@ export interface Decide {
   seen: Seen;
 }
 
-/** A decision is taken back. */
+/** The retraction of a decision. */
 export interface Retract {
   kind: "retract";
   decision_id: string;
@@ -94,12 +94,12 @@ export interface WantExamples {
   label_ids: string[];
 }
 
-/** The whole project is wanted as one file. */
+/** A request for the whole project as one file. */
 export interface WantArchive {
   kind: "archive";
 }
 
-/** What would these edits do, or taking that edit back? `ask` numbers the question. */
+/** A request to preview some edits, or the reverting of one. `ask` is its number. */
 export interface WantPreview {
   kind: "preview";
   ask: number;
