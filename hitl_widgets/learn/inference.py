@@ -128,12 +128,14 @@ class Inference:
         ModelError
             Without a model, or when it can't be used.
         """
-        missing = self.adopted.predictions.missing(positions)
-        for start in range(0, len(missing), AT_ONCE):
-            self._predict(missing[start:start + AT_ONCE])
+        self._ask(self.adopted, positions)
 
-    def _predict(self, positions: np.ndarray) -> None:
-        adopted = self.adopted
+    def _ask(self, adopted: Adopted, positions: np.ndarray) -> None:
+        missing = adopted.predictions.missing(positions)
+        for start in range(0, len(missing), AT_ONCE):
+            self._predict(adopted, missing[start:start + AT_ONCE])
+
+    def _predict(self, adopted: Adopted, positions: np.ndarray) -> None:
         probs, embedded = adopted.predictor.predict_and_embed(positions.tolist())
         if adopted.embeddings is not None:
             adopted.embeddings.put(positions, embedded)
@@ -158,10 +160,13 @@ class Inference:
         ndarray of float32, shape (n, n_labels)
             Rows sum to 1; NaN where an item can't be read.
         """
-        if predictor is None or predictor.version == self.version:
-            self.ask(positions)
-            predictions = self.adopted.predictions
+        # One look at the adopted model: another thread may adopt another one meanwhile.
+        adopted = self.adopted if predictor is None else self._adopted
+        if adopted is not None and (predictor is None or predictor.version == adopted.predictor.version):
+            self._ask(adopted, positions)
+            predictions = adopted.predictions
         else:
+            assert predictor is not None
             predictions = self._predictions_of(predictor)
             missing = predictions.missing(positions)
             for start in range(0, len(missing), AT_ONCE):

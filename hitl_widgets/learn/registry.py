@@ -219,10 +219,12 @@ class Registry:
         """A version with all that is needed to use it elsewhere; see `Workbench.model`."""
         if beginning is not None and not isinstance(beginning, str):
             raise BadInput(f"version is a {type(beginning).__name__}; a version of wb.models() is expected, or None.")
-        version = self.find(self.inference.predictor.version if beginning is None else beginning)
+        # One look at the adopted model: another thread may adopt another one meanwhile.
+        adopted = self.inference.predictor if beginning is None or self.adopted is not None else None
+        version = self.find(adopted.version if beginning is None and adopted is not None else str(beginning))
         # The adopted net may be had although its weights are gone from the disk.
-        predictor = self.predictor(version) if version.name != self.adopted else \
-            self.architecture.predictor(self.inference.predictor.copy_of_net(), version.label_ids)
+        predictor = self.predictor(version) if adopted is None or version.name != adopted.version else \
+            self.architecture.predictor(adopted.copy_of_net(), version.label_ids)
         taxonomy = self._lineage().versions[version.taxonomy]
         return Model(predictor, [taxonomy.name_of(label_id) for label_id in version.label_ids])
 

@@ -398,7 +398,7 @@ def key_of(data: Data, recipe: Recipe, method: str) -> str:
     answers = [[item_id, _target(items, row), round(float(items.weights[row]), 6)]
                for row, item_id in enumerate(items.item_ids)]
     if items.candidates is not None:
-        answers += np.packbits(items.candidates, axis=1).tolist()
+        answers.append(np.packbits(items.candidates, axis=1).tolist())
     text = canonical({"said": answers, "truth": dict(data.reference), "labels": list(items.label_ids), **arguments})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

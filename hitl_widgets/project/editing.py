@@ -44,14 +44,14 @@ class Editing:
         """Say what a change would do to the answers and to the model; nothing changes."""
         predictions = self._ranking.predictions
         label_ids = () if predictions is None else predictions.label_ids
-        key = (change, self._log.last_seq(), label_ids)
-        if self._latest is not None and self._latest[0] == key:  # nothing happened between preview and apply
-            return self._latest[1]
         seconds = self._log.paces(PACES)
         with self._state.lock:
+            key = (change, self._state.taken_in, label_ids)
+            if self._latest is not None and self._latest[0] == key:  # nothing happened between preview and apply
+                return self._latest[1]
             preview = preview_.preview(change, lineage, self._state.label_index if self._has_pool else None,
                                      seconds=seconds, label_ids=label_ids, presumed=self._state.presumed_positions())
-        self._latest = (key, preview)
+            self._latest = (key, preview)
         return preview
 
     def commit(self, make: Callable[[Lineage], Change], *, why: str | None, annotator: str, acted_at: datetime

@@ -94,9 +94,12 @@ class State:
         self._recent: dict[str, dict[int, int]] = {}
         self._sorted: list[Event] = []
         self._sent_back: dict[int, int] = {}
+        self._placed_under = self._sent_back
         # The log is taken in up to _seq; this process's own decisions beyond it are in _ahead until the gap is closed.
         self._seq, self._ahead = log.last_seq(), set[int]()
-        self._project(0, self._seq)
+        # A look that fails on its way is made again: no event is taken in twice.
+        self._projected, self._taken = 0, dict[str, int]()
+        self._project(self._seq)
         if not self.lineage.steps:
             raise LogDamaged(f"{log.folder} has a log without a taxonomy. Go back to one of its copies: "
                              f"{[str(copy) for copy in log.copies()] or 'there is none'}.")
@@ -139,13 +142,14 @@ class State:
                 return
             for item_id in self._log.changed_items(since) if self.presumed else ():
                 self.presumed.pop(item_id, None)
-            before = self._sent_back
-            self._project(since, last)
+            self._project(last)
             if self._pool is not None:
+                before = self._placed_under
                 moved = [place for place in before.keys() | self._sent_back.keys()
                          if before.get(place) != self._sent_back.get(place)]
                 rows = self._log.changed_annotations(since, self._pool.ids[moved].tolist(), columns=COLUMNS)
                 self.place(rows, self._pool.positions(rows["item_id"]))
+                self._placed_under = self._sent_back
             self._seq = last
             self._ahead = {seq for seq in self._ahead if seq > last}
 
@@ -173,6 +177,11 @@ class State:
             while self._seq + 1 in self._ahead:
                 self._seq += 1
                 self._ahead.discard(self._seq)
+
+    @property
+    def taken_in(self) -> tuple[int, frozenset[int]]:
+        """How far the log is taken in: up to one number, and these decisions beyond it. Hold the lock."""
+        return self._seq, frozenset(self._ahead)
 
     def n_acted(self, annotator: str, since: int) -> int:
         """Count the items that an annotator closed since an instant of today or of this round, in microseconds."""
@@ -244,21 +253,25 @@ class State:
         new = mine[closed & (rows.acted_at[mine] >= since)]
         recent.update(zip(rows.places[new].tolist(), rows.acted_at[new].tolist(), strict=True))
 
-    def _project(self, since: int, last: int) -> None:
-        """Take in the events after one number and up to another that aren't answers."""
+    def _project(self, last: int) -> None:
+        """Take in the events up to a number that aren't answers, each once."""
         of_kind: defaultdict[str, list[Event]] = defaultdict(list)
-        for event in self._log.events(since, kind=tuple(PROJECTIONS)):
-            if (event.seq or 0) <= last:
+        for event in self._log.events(self._projected, kind=tuple(PROJECTIONS)):
+            if self._taken.get(event.kind, 0) < (event.seq or 0) <= last:
                 of_kind[event.kind].append(event)
         for kind, events in of_kind.items():
             PROJECTIONS[kind](self, events)
+            self._taken[kind] = events[-1].seq or 0
+        self._projected = last
 
     def _take_taxonomies(self, events: Sequence[Event]) -> None:
         if not self.lineage.steps:
             self.lineage = Lineage(events)
             return
+        lineage = self.lineage
         for event in events:
-            self.lineage = self.lineage.then(event)
+            lineage = lineage.then(event)
+        self.lineage = lineage
         self._ranking.use(self._ranking.predictions)
 
     def _take_trainings(self, events: Sequence[Event]) -> None:
@@ -275,22 +288,25 @@ class State:
                     self.reference.set_gold(place, pair)
 
     def _take_presumed(self, events: Sequence[Event]) -> None:
-        for event in events:
-            body, answered = event.body, set(self._log.changed_items(event.seq or 0))
+        answered_since = [set(self._log.changed_items(event.seq or 0)) for event in events]
+        for event, answered in zip(events, answered_since, strict=True):
+            body = event.body
             self.presumed |= {item_id: (label_id, body["taxonomy"]) for item_id, label_id in body["labels"].items()
                               if item_id not in answered}
             if "proposed" in body:
-                self.proposal, self.n_proposed = event, self.n_proposed + 1
+                self.proposal = event
             elif self.proposal is not None and body.get("concludes") == self.proposal.id:
                 self.proposal = None
+        self.n_proposed += sum("proposed" in event.body for event in events)
 
     def _take_sorted(self, events: Sequence[Event]) -> None:
         """Items that were sent back to the queue: what was answered before that closes them no more."""
         if self._pool is not None:
-            self._sorted += events
-            sent = sent_back(self._sorted)
+            every = [*self._sorted, *events]
+            sent = sent_back(every)
             places = self._pool.positions(list(sent)).tolist()
-            self._sent_back = {place: seq for place, seq in zip(places, sent.values(), strict=True) if place >= 0}
+            self._sorted, self._sent_back = every, {
+                place: seq for place, seq in zip(places, sent.values(), strict=True) if place >= 0}
 
 
 # Kind of event -> what takes events of this kind in, in the log's order: for opening and for following. Decisions and

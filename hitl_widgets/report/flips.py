@@ -97,7 +97,10 @@ def _former(project: Project, registry: Registry, version: str) -> str:
 
 
 def _probs(registry: Registry, version: Version, positions: np.ndarray) -> np.ndarray:
-    predictor = None if version.name == registry.adopted else registry.predictor(version)
+    # One look at the adopted model: another thread may adopt another one meanwhile.
+    predictor = None if registry.adopted is None else registry.inference.predictor
+    if predictor is None or predictor.version != version.name:
+        predictor = registry.predictor(version)
     return registry.inference.probs(positions, predictor=predictor)
 
 

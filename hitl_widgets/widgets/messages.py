@@ -39,7 +39,7 @@ class Hello:
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """An act: stored once, however often it is sent, and only after the act named by `after`, the tab's act before it."""
+    """An act: stored once, however often it is sent, and only after the tab's act before it, `after`."""
 
     decision_id: str
     after: str | None = None
@@ -49,7 +49,7 @@ class Act:
 class SignedAct(Act):
     """An act with who did it, and when."""
 
-    annotator: str
+    annotator: str | None = None  # the project's own if missing
     acted_at: datetime
 
 

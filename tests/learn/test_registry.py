@@ -1,6 +1,7 @@
 """A former model can be had again, and a net that a person trained can take over."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.explain.attribute import NetExplainer
+from hitl_widgets.learn.inference import Adopted, Inference
 from hitl_widgets.learn.predict import NetPredictor
 
 
@@ -206,3 +208,21 @@ def test_adopting_while_others_predict_and_explain_mixes_no_two_models(bench):
         wb.adopt(version)
         wb.inference.ask(positions)
         np.testing.assert_allclose(wb.probs(), probs[version], atol=1e-5)
+
+
+def test_a_models_probabilities_are_its_own_also_when_another_is_adopted_meanwhile(monkeypatch):
+    def adopted(version, share):
+        probs = np.full((2, 2), share, np.float32)
+        return Adopted(SimpleNamespace(version=version), SimpleNamespace(
+            probs=probs, label_ids=("a", "b"), missing=lambda positions: positions[:0]), None)
+
+    first, second = adopted("first", 0.1), adopted("second", 0.9)
+    inference = Inference.__new__(Inference)
+    inference._adopted, inference.missing, inference._lineage = first, None, lambda: None
+
+    def adopts_another(*arguments):
+        inference._adopted = second
+
+    monkeypatch.setattr(inference, "_ask", adopts_another)
+    monkeypatch.setattr("hitl_widgets.learn.inference.todays_probs", lambda probs, *more: probs)
+    assert (inference.probs(np.arange(2), predictor=first.predictor) == np.float32(0.1)).all()

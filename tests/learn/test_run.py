@@ -4,6 +4,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 from shades import NAMES, label_some, small_net
 
 from hitl_widgets.errors import BadInput
-from hitl_widgets.learn.run import Recipe, Run, finetune
+from hitl_widgets.learn.run import Recipe, Run, finetune, key_of
 from hitl_widgets.quality.metrics import Metrics, compare
 from hitl_widgets.records import Estimate
 
@@ -117,3 +118,14 @@ def test_one_that_was_not_adopted_says_so():
     run = replace(made([True] * 4, [True] * 4), adopted=False)
     assert "not adopted: the former model stands" in run._repr_html_()
     assert repr(run).startswith("round 3: model ab12, not adopted")
+
+
+@pytest.mark.parametrize(("candidates", "key"), [
+    (None, "8b0c420873484a74a1b110b8038aa876"), ([[True, False], [True, True]], "14fa4d510ff702fbf9c53c8e09cb06fb"),
+])
+def test_a_run_keeps_the_key_under_which_earlier_versions_logged_it(candidates, key):
+    # Both keys were printed by commit fa1687a. Another one would train again what a project's log has already.
+    items = SimpleNamespace(item_ids=["a", "b"], targets=np.array([0, 1]), weights=np.array([1, 1], np.float32),
+                            label_ids=("L1", "L2"), candidates=None if candidates is None else np.array(candidates))
+    data = SimpleNamespace(items=items, reference={}, feedback=None)
+    assert key_of(data, Recipe(seed=0), "off") == key

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hitl_widgets import edits
+from hitl_widgets.errors import LogBusy
 from hitl_widgets.events import KINDS
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
@@ -104,3 +105,41 @@ def test_a_retraction_by_another_process_is_followed_for_every_annotator(open_):
 def test_every_kind_of_event_is_taken_in_or_has_no_part_in_the_state():
     answers = {"decided", "retracted"}  # they lie in the table of annotations, which `State.place` takes in
     assert set(PROJECTIONS) | answers | {"created", "adopted"} == set(KINDS)
+
+
+@pytest.mark.parametrize("error", [LogBusy("held for 10 s"), KeyboardInterrupt()])
+def test_a_look_at_the_log_that_fails_on_its_way_takes_in_no_event_twice(open_, monkeypatch, error):
+    mine, other = open_(), open_("bob")
+    other.decide("i0", label="other")
+    UnplacedItems(other, "other").send_back(["i0"])
+    other.record("trained", {"key": "k"})
+    other.apply(edits.add("bird"))
+
+    def fails(*arguments, **more):
+        monkeypatch.undo()
+        raise error
+
+    monkeypatch.setattr(mine.log, "changed_annotations", fails)
+    with pytest.raises(type(error)):
+        mine.refresh()
+    mine.refresh()
+    assert seen_of(mine) == seen_of(open_())
+    assert mine.round == other.round
+    assert mine.edits()["version"].tolist() == other.edits()["version"].tolist()
+
+
+def test_apply_counts_answers_that_came_while_its_edit_was_previewed(open_, monkeypatch):
+    mine, other = open_(), open_("bob")
+    refresh = mine.state.refresh
+
+    def with_others_meanwhile():
+        refresh()
+        monkeypatch.undo()
+        for k in range(5):
+            other.decide(f"i{k}", label="dog")
+
+    monkeypatch.setattr(mine.state, "refresh", with_others_meanwhile)
+    merge = edits.merge(["cat", "dog"], "pet")
+    preview = mine.preview(merge)
+    assert sum(preview.kept.values()) == 0
+    assert sum(mine.apply(merge, base=preview).preview.kept.values()) == 5

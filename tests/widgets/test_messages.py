@@ -43,7 +43,6 @@ def test_edits_are_read():
 
 @pytest.mark.parametrize(("change", "words"), [
     ({"label_id": None}, "an act of kind 'assign' needs label_id, as text; it has None."),
-    ({"annotator": ""}, "needs annotator, as text; it has ''."),
     ({"item_ids": []}, r"item_ids is \[\]; a list of one id or more, as text, is expected."),
     ({"item_ids": [1]}, r"item_ids is \[1\]; a list"),
     ({"taxonomy": True}, "taxonomy is True; a whole number is expected."),

@@ -30,7 +30,7 @@ export interface Decide {
   kind: "decide";
   decision_id: string;
   after?: string;
-  annotator: string;
+  annotator?: string;
   acted_at: string;
   item_id: string;
   verdict: "accept" | "correct" | "answer" | "unsure" | "skip";
@@ -49,7 +49,7 @@ export interface Retract {
   kind: "retract";
   decision_id: string;
   after?: string;
-  annotator: string;
+  annotator?: string;
   acted_at: string;
   retracts: string;
   item_id: string | null;
@@ -131,7 +131,7 @@ export interface Assign {
   kind: "assign";
   decision_id: string;
   after?: string;
-  annotator: string;
+  annotator?: string;
   acted_at: string;
   item_ids: string[];
   label_id: string;
@@ -143,7 +143,7 @@ export interface Make {
   kind: "make";
   decision_id: string;
   after?: string;
-  annotator: string;
+  annotator?: string;
   acted_at: string;
   item_ids: string[];
   name: string;
@@ -156,7 +156,7 @@ export interface LeaveOut {
   kind: "leave_out";
   decision_id: string;
   after?: string;
-  annotator: string;
+  annotator?: string;
   acted_at: string;
   item_ids: string[];
 }
@@ -166,7 +166,7 @@ export interface SendBack {
   kind: "send_back";
   decision_id: string;
   after?: string;
-  annotator: string;
+  annotator?: string;
   acted_at: string;
   item_ids: string[];
 }
@@ -176,7 +176,7 @@ export interface Undo {
   kind: "undo";
   decision_id: string;
   after?: string;
-  annotator: string;
+  annotator?: string;
   acted_at: string;
   retracts: string;
 }
