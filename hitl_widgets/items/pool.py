@@ -40,8 +40,10 @@ class Pool:
     """All the items of a project; made by `Pool.from_images` or `Pool.from_frame`.
 
     Positions run from 0 to ``len(pool) - 1`` and are good for as long as the pool lives; ids are good for ever.
-    No image is read before it is asked for. Any number of threads may use a pool at once. A cell that shows a pool shows
-    thumbnails of eight items; they are saved with the notebook, as a plot is. ``print(pool)`` shows none.
+    No image is read before it is asked for. Any number of threads may use a pool at once.
+
+    A notebook cell that ends in a pool shows thumbnails of eight items. They are saved with the notebook, as a plot is;
+    ``print(pool)`` shows none.
 
     Examples
     --------

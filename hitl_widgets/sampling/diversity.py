@@ -263,6 +263,8 @@ def _checked(embeddings: Embeddings, labelled: Embeddings | None) -> tuple[Embed
     if points.ndim != 2 or centres.ndim != 2 or points.shape[1] != centres.shape[1]:
         raise ShapeError(f"embeddings have shape {points.shape} and labelled {centres.shape}; (n_items, n_features) "
                          "and (n_labelled, n_features) are expected.")
+    if not points.shape[1]:  # all items look the same, such as images that are black throughout
+        points, centres = np.zeros((len(points), 1), np.float32), np.zeros((len(centres), 1), np.float32)
     middle = np.float32(0)
     if (known := _known(points)).any():
         points = points if known.all() else points[known]

@@ -132,3 +132,9 @@ def test_thousands_of_items_make_80_groups_at_most():
 def test_features_that_are_no_table_are_refused():
     with pytest.raises(ShapeError, match=r"\(3,\)"):
         groups_of_alike(np.ones(3))
+
+
+@pytest.mark.parametrize("strategy", [typiclust, k_centre])
+def test_items_without_any_feature_are_all_alike_and_still_asked(strategy):
+    scores = strategy(np.zeros((30, 0), np.float32), np.zeros((2, 0), np.float32), n=5)
+    assert np.count_nonzero(~np.isnan(scores)) == 5
