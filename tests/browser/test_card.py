@@ -12,6 +12,13 @@ pytestmark = pytest.mark.browser
 SETUP = """
 from hitl_widgets.testing import MemoryHost, rings
 from hitl_widgets.widgets.card import Review
+def count_items(review):
+    push, n = review.feed.push, [0]
+    def counting(message, buffers=None):
+        push(message, buffers)
+        n[0] += message["kind"] == "item"
+    review.feed.push = counting
+    return n
 def rows(desk):
     return [[d.item_id, d.verdict, d.label, d.certainty] for d in desk.decisions]
 """
@@ -23,13 +30,17 @@ def open_card(lab: Lab):
 
     def opening(desk: str = "MemoryHost()", review: str = "Review(desk)", *then: str, wait: bool = True,
                 item: bool = True) -> Notebook:
-        notebook = lab.take([f"{SETUP}\ndesk = {desk}\nreview = {review}\nreview", *then])
+        notebook = lab.take([f"{SETUP}\ndesk = {desk}\nreview = {review}\nn_pushed = count_items(review)\nreview",
+                             *then])
         opened.append(notebook)
         notebook.start_run_all()
         if wait:
             notebook.wait_for_cells()
         if item:
             notebook.wait_for_item()
+        if item and wait:  # keys come faster than the first items do on a busy machine
+            notebook.wait_until(lambda: notebook.value("n_pushed[0] >= min(20, len(desk.pool))"))
+            notebook.settle()
         notebook.card.focus()
         return notebook
 
@@ -127,7 +138,10 @@ def test_a_card_whose_comm_is_held_by_the_running_cell_opens_a_line_of_its_own(o
     held = "review.card.comm._reply_subshell_id = None\n" + busy.code
     notebook = open_card("MemoryHost()", "Review(desk)", held, wait=False)
     busy.wait_for(notebook)
-    press(notebook, "Enter", "Enter", "Enter")
+    for _ in range(3):
+        before = notebook.item
+        press(notebook, "Enter")
+        notebook.wait_for_item(before)
     notebook.wait_until_stored()
     assert notebook.cells()[1]["state"] == "running"
     busy.end()
@@ -161,7 +175,9 @@ def test_a_note_a_flag_and_a_mark_outlive_a_reload(open_card, lab):
     assert notebook.wait_for_item() == "item-0001"
     notebook.card.get_by_text("Marked as wrong").wait_for()
     notebook.card.focus()
-    press(notebook, "1", "1")
+    press(notebook, "1")
+    notebook.wait_for_item("item-0001")
+    press(notebook, "1")
     notebook.wait_until_stored()
     said = "[[list(d.flags), d.note, d.wrong is not None] for d in desk.decisions]"
     assert notebook.value(said) == [[[], None, False], [["ethics"], "hem", True], [[], None, False]]

@@ -151,7 +151,7 @@ def test_a_label_is_added_under_another_described_and_retired_by_mouse(opened):
     row = notebook.page.locator(".hitl-tree-row", has_text="top").first
     row.click()
     notebook.page.get_by_role("button", name="Add under").click()
-    notebook.page.get_by_label("Its name").fill("Shirt")
+    notebook.page.get_by_label("Name", exact=True).fill("Shirt")
     assert notebook.page.get_by_role("combobox", name="Under").input_value() == "top"
     wait_for_preview(notebook)
     notebook.page.get_by_role("button", name="Apply").click()
@@ -184,7 +184,7 @@ def test_labels_are_merged_by_selecting_and_moved_by_dragging_and_by_keys(opened
     rows = notebook.page.locator(".hitl-tree-row")
     rows.filter(has_text="Bag").drag_to(rows.filter(has_text="shoe"))
     assert "Move “Bag” under “shoe”." in wait_for_preview(notebook)
-    notebook.page.get_by_role("button", name="Make one label of them instead").click()
+    notebook.page.get_by_role("button", name="Merge them instead").click()
     assert "Merge “shoe” and “Bag” into “shoe”." in wait_for_preview(notebook)
     press(notebook, "Escape")
     tree(notebook).focus()
@@ -272,7 +272,7 @@ def test_a_label_is_made_of_a_cluster_and_unmade(opened):
     notebook = open_desk(opened)
     n = notebook.page.locator(".hitl-tile").count()
     press(notebook, "n")
-    notebook.page.get_by_label("Its name").wait_for()
+    notebook.page.get_by_label("Name", exact=True).wait_for()
     notebook.page.keyboard.type("Ring")
     press(notebook, "Enter")
     notebook.wait_until_stored()
