@@ -68,11 +68,14 @@ _SET_CELLS = """(sources) => {
 
 # What a former test left in the kernel.
 _RESET = """def _reset():
-    import gc, os, ipywidgets
+    import contextlib, gc, os, ipywidgets
     for value in list(get_ipython().user_ns.values()):
         if type(value).__module__.startswith('hitl_widgets.') and hasattr(value, 'close'):
             value.close()
-    ipywidgets.Widget.close_all()
+    for _ in range(5):
+        with contextlib.suppress(AttributeError):  # a widget that closes on its own thread just now has no comm left
+            ipywidgets.Widget.close_all()
+            break
     os.environ.pop('BINDER_LAUNCH_HOST', None)
     get_ipython().reset(new_session=False)
     gc.collect()

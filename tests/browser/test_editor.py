@@ -256,15 +256,15 @@ def test_the_desk_is_sorted_by_hand_and_each_act_is_undone_by_one_key(opened):
     first = notebook.page.locator(".hitl-tile").first.get_attribute("data-item")
     press(notebook, "1")   # all of the first cluster
     notebook.wait_until_stored()
-    assert unplaced(notebook) == 30 - n
+    notebook.wait_until(lambda: unplaced(notebook) == 30 - n)
     assert list(notebook.value("answered()").values()).count("T-shirt") == n
     press(notebook, "z")
     notebook.wait_until_stored()
-    assert unplaced(notebook) == 30
+    notebook.wait_until(lambda: unplaced(notebook) == 30)
     assert "T-shirt" not in notebook.value("answered()").values()
     press(notebook, "Space", "ArrowRight", "Space", "3")   # two of them
     notebook.wait_until_stored()
-    assert unplaced(notebook) == 28
+    notebook.wait_until(lambda: unplaced(notebook) == 28)
     assert notebook.value("answered()")[first] == "shoe"
 
 
@@ -283,7 +283,7 @@ def test_a_label_is_made_of_a_cluster_and_unmade(opened):
     press(notebook, "z")
     notebook.wait_until_stored()
     assert "Ring" not in notebook.value("names()")
-    assert unplaced(notebook) == 30
+    notebook.wait_until(lambda: unplaced(notebook) == 30)
 
 
 def test_leaving_out_and_sending_back(opened):
@@ -293,13 +293,13 @@ def test_leaving_out_and_sending_back(opened):
     notebook.wait_until_stored()
     press(notebook, "Space", "b")
     notebook.wait_until_stored()
-    assert unplaced(notebook) == 28
+    notebook.wait_until(lambda: unplaced(notebook) == 28)
     assert notebook.value("wb.project.queue.n_open('ann')") == n_open + 1
     assert notebook.value("list(wb.history().query(\"kind == 'sorted'\")['body'].map(lambda b: b['act']))") == \
         ["left_out", "sent_back"]
     press(notebook, "z", "z")
     notebook.wait_until_stored()
-    assert unplaced(notebook) == 30
+    notebook.wait_until(lambda: unplaced(notebook) == 30)
 
 
 def test_pages_are_turned_and_everything_can_be_sorted_away_by_mouse(opened):
@@ -327,7 +327,7 @@ def test_the_desk_goes_on_while_a_cell_is_running(opened, busy):
     busy.wait_for(notebook)
     press(notebook, "1")
     notebook.wait_until_stored()
-    assert unplaced(notebook) < 30
+    notebook.wait_until(lambda: unplaced(notebook) < 30)
 
 
 def test_axe_finds_nothing_serious_at_the_desk(opened):
