@@ -252,6 +252,7 @@ class MemoryHost:
         return Attribution(self.pool.ids[position], method, target, self.model or "", values.astype(np.float32),
                            (0, 0, width, height), self.signed, against)
 
+    # The parameters are those of `CardHost.decide`, each a field of the decision.
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,

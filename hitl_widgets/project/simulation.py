@@ -76,14 +76,7 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
     annotator = check_annotator(annotator)
     session = wb.session
     project, taxonomy = session.project, session.taxonomy
-    if isinstance(truth, pd.Series) and (project.pool.positions(truth.index) >= 0).all():
-        truth = truth.to_dict()
-    if not isinstance(truth, Mapping):
-        if len(truth) != len(project.pool):
-            raise BadInput(f"truth has {len(truth)} labels for a pool of {len(project.pool)} items; one each is "
-                           "expected.")
-        truth = dict(zip(project.pool.ids, truth, strict=True))
-    known = {str(item_id): taxonomy.answer(str(label)).id for item_id, label in truth.items()}
+    known = _label_ids(project, truth)
     confusion, n = _PoolConfusion(project, known), min(int(n), len(project.pool) + 1)
     call = session.count_simulation(annotator, seed)
     ids = [uuid.uuid5(uuid.NAMESPACE_OID, f"{project.id}/{annotator}/{seed}/{call}/{k}").hex for k in range(n)]
@@ -123,6 +116,18 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
             project.log.release(items.ids, annotator)
     table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "label", "truth", "verdict", "certainty", "right"])
     return table
+
+
+def _label_ids(project: Project, truth: Mapping[Any, str] | pd.Series | Sequence[str]) -> dict[str, str]:
+    """Bring the truth to one form: item id -> label_id."""
+    if isinstance(truth, pd.Series) and (project.pool.positions(truth.index) >= 0).all():
+        truth = truth.to_dict()
+    if not isinstance(truth, Mapping):
+        if len(truth) != len(project.pool):
+            raise BadInput(f"truth has {len(truth)} labels for a pool of {len(project.pool)} items; one each is "
+                           "expected.")
+        truth = dict(zip(project.pool.ids, truth, strict=True))
+    return {str(item_id): project.taxonomy.answer(str(label)).id for item_id, label in truth.items()}
 
 
 def _choose(rng: np.random.Generator, right: str, seen: Seen, prediction: Prediction | None,

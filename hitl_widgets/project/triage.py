@@ -143,6 +143,7 @@ class UnplacedItems:
             return self._label
         return other_label(taxonomy)
 
+    # Many conditions, but one pass: which reason an item waits for depends on what the row says and on what came later.
     def waiting(self) -> list[Unplaced]:
         """List the items that wait for triage, each item once, in the order in which they began to wait.
 

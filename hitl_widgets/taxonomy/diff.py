@@ -128,6 +128,7 @@ def _describe(described: dict[str, dict[str, Any]], new: Taxonomy, label_ids: Ma
             edits.append(describe(tree.call(label_ids[label.id]), **changed))
 
 
+# Long, since its steps share what was paired already and what is left: apart, each would take and give both.
 def _partners(old: Taxonomy, new: Taxonomy) -> dict[str, str]:
     """label_id in `new` -> label_id in `old`, for the labels that are in both."""
     pairs: dict[str | None, str | None] = {None: None}  # the top is the top

@@ -82,6 +82,7 @@ class Label:
     ratings: Mapping[str, float] = field(default_factory=dict, hash=False)
     sensitive: str | None = None
 
+    # One check per field, in the order in which a person meets them.
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)

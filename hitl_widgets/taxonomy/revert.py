@@ -49,6 +49,7 @@ class _Traces(NamedTuple):
                     or (self.inner and earlier.inner))
 
 
+# The branches are the reasons for which a step can't be taken back, each with its own message.
 def revert_step(lineage: Lineage, step_id: str) -> Change:
     """Work out today's taxonomy without one step, and what becomes of today's answers.
 
