@@ -29,6 +29,8 @@ CLOSING: frozenset[str] = frozenset({"accept", "correct", "answer", "unsure"})
 LABELLING: frozenset[str] = frozenset({"accept", "correct", "answer"})
 FLAGS: tuple[str, ...] = get_args(Flag)
 
+LONGEST_NOTE = 10_000
+
 # The version of this package; `hitl_widgets.__version__` is the same.
 __version__ = "0.1.0.dev0"
 
@@ -54,10 +56,15 @@ def check_event_id(id: str) -> str:
 
 
 def check_annotator(name: str) -> str:
-    """Return the annotator's name without surrounding space; BadInput when empty or over 200 characters."""
-    if not isinstance(name, str) or not name.strip() or len(name) > 200 or "\0" in name:
+    """Return the annotator's name without surrounding space; BadInput when empty, too long or no text."""
+    if not isinstance(name, str) or not name.strip() or len(name) > 200 or not is_text(name):
         raise BadInput(f"annotator {name!r} can't be used: a name of 1 to 200 characters is expected.")
     return name.strip()
+
+
+def is_text(text: str) -> bool:
+    """Whether a text can be kept and sent: without NUL, and without halves of a surrogate pair."""
+    return "\0" not in text and (text.isascii() or text == text.encode("utf-8", "ignore").decode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +285,8 @@ class Decision:
             raise BadInput("a reason that is right has no wrong region; say reason='wrong', or leave the region out.")
         check_certainty(self.certainty)
         check_flags(self.flags)
-        if self.note is not None and (not isinstance(self.note, str) or len(self.note) > 10_000):
-            raise BadInput("a note is text of at most 10,000 characters.")
+        if self.note is not None and (not isinstance(self.note, str) or len(self.note) > LONGEST_NOTE):
+            raise BadInput(f"a note is text of at most {LONGEST_NOTE:,} characters.")
         if self.acted_at.tzinfo is None:
             raise BadInput(f"acted_at {self.acted_at} has no time zone; an UTC-aware datetime is expected.")
 

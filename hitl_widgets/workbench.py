@@ -561,29 +561,39 @@ class Workbench:
         decision_id = decision_id.id if isinstance(decision_id, Decision) else decision_id
         return self.project.retract(decision_id, id=id, annotator=annotator, acted_at=acted_at)
 
-    def gold(self, known: Mapping[Any, str] | pd.Series | None = None) -> dict[str, str]:
+    def gold(self, known: Mapping[Any, str] | pd.Series | pd.DataFrame | None = None) -> dict[str, str]:
         """Store known answers, which measure and never train; returns all of them.
 
         Parameters
         ----------
-        known : mapping or Series, optional
-            Item id -> label. Without it nothing is stored.
+        known : mapping, Series or DataFrame, optional
+            Item id -> label, or a table with the columns item_id (or id) and label. A former name of a label is known
+            too. Without it nothing is stored.
 
         Returns
         -------
         dict
             Item id -> today's label name.
+
+        Raises
+        ------
+        BadInput, UnknownItem, UnknownLabel
+            When an item or label isn't known, or one is missing; nothing was stored then.
         """
-        gold = self.project.set_gold({} if known is None else dict(known))
+        gold = self.project.set_gold({} if known is None else known)
         return {item_id: self.taxonomy.name_of(label_id) for item_id, label_id in gold.items()}
 
-    def import_annotations(self, df: pd.DataFrame, annotator: str = "import") -> int:
-        """Store labels that people already have. Importing the same frame again changes nothing.
+    def import_annotations(self, df: pd.DataFrame | pd.Series | Mapping[Any, str], annotator: str = "import") -> int:
+        """Store labels that people already have.
+
+        Importing the same table again changes nothing, also where answers of it were revised or retracted since.
 
         Parameters
         ----------
-        df : DataFrame
-            Columns item_id (or id) and label; certainty, note, annotator and acted_at where there are any.
+        df : DataFrame, Series or mapping
+            A table with the columns item_id (or id, or an index of that name) and label; verdict, certainty, note,
+            flags, annotator and acted_at where there are any, as in `annotations`, also after ``to_csv`` and
+            ``pd.read_csv``. Or item id -> label. Labels are known by their former names too.
         annotator : str
             Whose answers these are, where there is no such column.
 
@@ -595,7 +605,8 @@ class Workbench:
         Raises
         ------
         BadInput, UnknownItem, UnknownLabel
-            With the number of the first row that can't be used; nothing was stored then.
+            With the number of the first row that can't be used (from 0), or of two rows in which one person answers an
+            item differently; nothing was stored then.
         """
         return import_annotations(self.project, df, annotator=annotator)
 

@@ -1,28 +1,93 @@
-"""Import of labels that people already have, from a DataFrame. Read `import_annotations` first."""
+"""Import of labels that people already have, from a table. Read `import_annotations` first.
+
+`known_answers` reads what `Project.set_gold` takes.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput
-from ..records import Decision, Seen, check_annotator, check_certainty, new_id, utc_now
-from .project import Project
+from ..errors import BadInput, UnknownItem
+from ..items.pool import Pool
+from ..records import (
+    LABELLING,
+    LONGEST_NOTE,
+    VERDICTS,
+    Decision,
+    Seen,
+    check_annotator,
+    check_certainty,
+    check_flags,
+    new_id,
+    utc_now,
+)
+from ..taxonomy.history import Lineage
+from ..taxonomy.labels import Label
+
+if TYPE_CHECKING:
+    from .project import Project
+
+_SAID = ("verdict", "label_id", "taxonomy", "certainty", "note", "flags")
+# What a table says of a row beside its label, so that it is compared with what stands.
+_COMPARED = ("certainty", "note", "flags")
 
 
-def import_annotations(project: Project, frame: pd.DataFrame, *, annotator: str = "import") -> int:
+class _Row(NamedTuple):
+    """One row of the table to import.
+
+    `verdict` is None where the table has none, `said` lists the table's columns, and `problem` is the error where no
+    label of today is meant: such a row may have been imported before all the same.
+    """
+
+    number: int
+    position: int
+    item_id: str
+    annotator: str
+    verdict: str | None
+    text: str | None
+    label: Label | None
+    problem: BadInput | None
+    certainty: float | None
+    note: str | None
+    flags: tuple[str, ...]
+    certainty_source: str | None
+    model: str | None
+    acted_at: datetime | None
+    said: frozenset[str]
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.item_id, self.annotator
+
+    @property
+    def answer(self) -> tuple[Any, ...]:
+        """What must be equal in all rows of one annotator and item."""
+        return (self.verdict, self.text if self.label is None else self.label.id, self.certainty, self.note, self.flags)
+
+
+def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mapping[Any, Any], *,
+                       annotator: str = "import") -> int:
     """Store labels that people already have.
 
-    Importing the same frame twice is importing it once, and what was retracted since isn't imported again.
+    Importing the same table again changes nothing: what an annotator once said of an item, in any way, isn't stored
+    again, also where it was retracted or revised since. Labels are known by their former names too, where these mean
+    one label today.
 
     Parameters
     ----------
     project : Project
-    frame : DataFrame
-        Columns item_id (or id) and label; certainty, note, annotator and acted_at where there are any.
+    frame : DataFrame, Series or mapping
+        A DataFrame with the columns item_id (or id, or an index of that name) and label; verdict, certainty, note,
+        flags, annotator and acted_at where there are any, as in `Project.annotations`, also after `to_csv` and
+        `read_csv`. A Series or a mapping gives item id -> label.
     annotator : str
         Who gave the labels, where the frame doesn't say.
 
@@ -34,60 +99,259 @@ def import_annotations(project: Project, frame: pd.DataFrame, *, annotator: str 
     Raises
     ------
     BadInput, UnknownItem, UnknownLabel
-        With the number of the first row that can't be used; nothing was stored then.
+        With the number of the first row that can't be used, counted from 0, or of two rows in which one annotator gives
+        different answers to one item; nothing was stored then.
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise BadInput(f"import_annotations takes a DataFrame, not {type(frame).__name__}.")
-    if "item_id" not in frame:
-        frame = frame.rename(columns={"id": "item_id"})
-    if missing := [name for name in ("item_id", "label") if name not in frame]:
-        raise BadInput(f"the frame to import has columns {list(map(str, frame.columns))}; {missing} is missing.")
-    pool, taxonomy, now = project.pool, project.taxonomy, utc_now()
-    stands: dict[tuple[Any, Any], Any] = {(row.item_id, row.annotator): row
-                                          for row in project.annotations().itertuples()}
-    taken_back = _taken_back(project)
-    batch: dict[tuple[str, str], events.Event] = {}
-    for number, row in enumerate(frame.to_dict("records")):
-        value = {name: None if not isinstance(v, str) and pd.isna(v) else v for name, v in row.items()}
+    frame = _as_frame(frame)
+    project.refresh()
+    rows, n_undecided = _rows_of(frame, project.pool, project.lineage, annotator)
+    new, n_changed_since = _new_rows(project, rows)
+    if n_undecided:
+        project.notify(f"{n_undecided:,} rows of the table to import are to be reviewed or only presumed: nobody's "
+                       "answer, so they were left out.")
+    if n_changed_since:
+        project.notify(f"{n_changed_since:,} rows of the table to import were said before and revised or retracted "
+                       "since; they weren't stored again.")
+    now = utc_now()
+    project.take_in(*[events.decided(_decision(row, former, project.lineage, now),
+                                     content=project.content(row.position)) for row, former in new])
+    return len(new)
+
+
+def known_answers(known: Any) -> dict[Any, Any]:
+    """Read known answers, item id -> label, from a mapping, a Series or a DataFrame; None stays None.
+
+    Raises
+    ------
+    BadInput
+        When it is something else, an item is named twice with different labels, or a label is missing.
+    """
+    if not isinstance(known, (Mapping, pd.Series, pd.DataFrame)):
+        raise BadInput("gold takes a mapping of item id to label, a Series or a DataFrame with the columns item_id and "
+                       f"label, not {type(known).__name__}.")
+    if isinstance(known, pd.DataFrame):
+        frame = _as_frame(known)
+        pairs: Iterable[tuple[Any, Any]] = zip(frame["item_id"], frame["label"], strict=True)
+    else:
+        pairs = known.items()
+    answers: dict[Any, Any] = {}
+    for item_id, label in pairs:
+        text = None if label is None else _text(label)
+        if text is None and label is not None:
+            raise BadInput(f"item {item_id!r} has no label; leave such rows out, for instance with dropna().")
+        item = _text(item_id)
+        if answers.setdefault("" if item is None else item, text) != text:
+            raise BadInput(f"item {item_id!r} is named twice, as {answers[item or '']!r} and as {text!r}; an item has "
+                           "one known answer.")
+    return answers
+
+
+# -- the table -----------------------------------------------------------------------------------------------
+
+def _as_frame(table: Any) -> pd.DataFrame:
+    """Return the table with the columns item_id and label; BadInput when it has none."""
+    if isinstance(table, Mapping):
+        table = pd.Series(table, dtype=object)
+    if isinstance(table, pd.Series):
+        return pd.DataFrame({"item_id": table.index.to_numpy(), "label": table.to_numpy()})
+    if not isinstance(table, pd.DataFrame):
+        raise BadInput(f"a DataFrame with the columns item_id and label is expected, or a Series or mapping of item id "
+                       f"to label, not {type(table).__name__}.")
+    for name in ("item_id", "id"):
+        if name not in table and "item_id" not in table and name in table.index.names:
+            table = table.reset_index(level=name)
+    if "item_id" not in table:
+        table = table.rename(columns={"id": "item_id"})
+    if missing := [name for name in ("item_id", "label") if name not in table]:
+        raise BadInput(f"the table has the columns {list(map(str, table.columns))}; {missing} is missing. Rename yours "
+                       "with df.rename(columns={...}).")
+    if repeated := sorted({str(name) for name in table.columns if list(table.columns).count(name) > 1}):
+        raise BadInput(f"the table has more than one column {repeated[0]!r}; one of each name is expected.")
+    return table
+
+
+def _text(value: Any) -> str | None:
+    """A label, an id or a name as text: a whole number without ".0"; None where it is missing."""
+    if isinstance(value, str):
+        return value
+    if value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and math.isnan(value)):
+        return None
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))  # whole numbers become floats in a column that lacks some
+    return None if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
+
+
+def _rows_of(frame: pd.DataFrame, pool: Pool, lineage: Lineage, annotator: str) -> tuple[list[_Row], int]:
+    """Read and check every row; return those that say something, and the number of those that nobody decided."""
+    said = frozenset(map(str, frame.columns))
+    labels: dict[str, tuple[Label | None, BadInput | None]] = {}
+    rows: list[_Row] = []
+    first: dict[tuple[str, str], _Row] = {}
+    records = frame.to_dict("records")
+    places = _places(pool, [record["item_id"] for record in records])
+    n_undecided = 0
+    for number, (record, position) in enumerate(zip(records, places, strict=True)):
+        if record.get("status") in ("to_review", "presumed"):
+            n_undecided += 1
+            continue
         try:
-            position = pool.position(value["item_id"])
-            label = taxonomy.answer(str(value["label"]))
-            who = check_annotator(value.get("annotator") or annotator)
-            certainty, note = check_certainty(value.get("certainty")), value.get("note")
+            row = _row(number, record, pool, position, lineage, labels, annotator=annotator, said=said)
         except BadInput as error:
-            raise type(error)(f"row {number} of the frame to import: {error}") from None
-        item_id = str(pool.ids[position])
-        former = stands.get((item_id, who))
-        if former is not None and former.label_id == label.id and former.note == note \
-                and (former.certainty == certainty or (certainty is None and pd.isna(former.certainty))):
-            continue  # it stands already: importing the same frame twice is importing it once
-        if (item_id, who, label.id, certainty, note) in taken_back:
-            continue  # somebody undid just this: importing it again doesn't undo the undo
-        batch[item_id, who] = events.decided(Decision(
-            id=new_id(), item_id=item_id, annotator=who, verdict="answer", label=label.name, label_id=label.id,
-            certainty=certainty, note=note, acted_at=_instant(value.get("acted_at"), now),
-            replaces=None if former is None else former.decision_id,
-            seen=Seen(taxonomy=taxonomy.version, chosen_by="import", scripted=True)),
-            content=project.content(position))
-    project.take_in(*batch.values())
-    return len(batch)
+            raise type(error)(f"row {number} of the table to import: {error}") from None
+        former = first.setdefault(row.pair, row)
+        if former.answer != row.answer:
+            raise BadInput(f"rows {former.number} and {row.number} of the table to import give different answers of "
+                           f"{row.annotator!r} to item {row.item_id!r}: {former.text or former.verdict!r} and "
+                           f"{row.text or row.verdict!r}. Leave one of them out.")
+        if former is row:
+            rows.append(row)
+    return rows, n_undecided
 
 
-def _taken_back(project: Project) -> set[tuple[Any, ...]]:
-    """List what was imported and then retracted: (item_id, annotator, label_id, certainty, note)."""
-    retracted: set[tuple[Any, ...]] = set()
-    for event in project.log.events(kind="retracted"):
-        decided = project.log.get(event.body["decision_id"])
-        if decided is not None and decided.body.get("seen", {}).get("chosen_by") == "import":
-            body = decided.body
-            retracted.add((decided.item_id, decided.annotator, body["label_id"], body.get("certainty"),
-                           body.get("note")))
-    return retracted
+def _places(pool: Pool, item_ids: Sequence[Any]) -> list[int]:
+    places = pool.positions(list(map(str, item_ids)))
+    unknown = np.flatnonzero(places < 0)
+    if unknown.size:  # 7.0 is item 7, unless there is an item 7.0
+        places[unknown] = pool.positions([_text(item_ids[row]) or "" for row in unknown.tolist()])
+    return list(map(int, places))
 
 
-def _instant(value: Any, otherwise: datetime) -> datetime:
-    if value is None:
-        return otherwise
-    at = pd.Timestamp(value)
-    instant: datetime = (at.tz_localize("UTC") if at.tzinfo is None else at).to_pydatetime()
+def _row(number: int, record: Mapping[Any, Any], pool: Pool, position: int, lineage: Lineage,
+         labels: dict[str, tuple[Label | None, BadInput | None]], *, annotator: str, said: frozenset[str]) -> _Row:
+    if position < 0:
+        _refuse_item(pool, record["item_id"])
+    verdict, text = _text(record.get("verdict")), _label_text(record, lineage)
+    if verdict is not None and verdict not in VERDICTS:
+        raise BadInput(f"verdict {verdict!r} is unknown; one of {', '.join(VERDICTS)} is expected.")
+    if text is None and verdict not in ("skip", "unsure"):
+        raise BadInput("there is no label. Leave such rows out with df.dropna(subset=['label']); where the label is "
+                       "spelt like 'NA' or 'None', read the file with keep_default_na=False.")
+    if text is not None and verdict == "skip":
+        raise BadInput(f"a skip carries no label, but {text!r} was given.")
+    if text is not None and text not in labels:
+        labels[text] = _known_label(text, lineage)
+    if (note := _text(record.get("note"))) is not None and len(note) > LONGEST_NOTE:
+        raise BadInput(f"the note has {len(note):,} characters; at most {LONGEST_NOTE:,} are kept.")
+    source = _text(record.get("certainty_source"))
+    if source not in (None, "given", "carried"):
+        raise BadInput(f"certainty_source is {source!r}; 'given' or 'carried' is expected.")
+    label, problem = (None, None) if text is None else labels[text]
+    return _Row(number, position, str(pool.ids[position]), check_annotator(_text(record.get("annotator")) or annotator),
+                verdict, text, label, problem, _certainty(record.get("certainty")), note, _flags(record.get("flags")),
+                source, _text(record.get("model")), _instant(record.get("acted_at")), said)
+
+
+def _refuse_item(pool: Pool, item_id: Any) -> None:
+    try:
+        pool.position(item_id)
+    except UnknownItem as error:
+        hint = "" if isinstance(item_id, str) else \
+            " Where ids begin with zeros, read the file with dtype={'item_id': str}."
+        raise UnknownItem(f"{error}{hint}") from None
+
+
+def _label_text(record: Mapping[str, Any], lineage: Lineage) -> str | None:
+    label = record["label"]
+    if isinstance(label, (float, np.floating)) and str(label) in lineage.today:
+        return str(label)  # a label that is spelt 3.0
+    text = _text(label)
+    # A name such as "NA" is read from a file as nothing; the id beside it still says which label it is.
+    return _text(record.get("label_id")) if text is None else text
+
+
+def _known_label(text: str, lineage: Lineage) -> tuple[Label | None, BadInput | None]:
+    try:
+        return lineage.answer(text), None
+    except BadInput as error:
+        return None, error
+
+
+def _certainty(value: Any) -> float | None:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise BadInput(f"certainty {value!r} can't be used: a number from 0 to 10 is expected.") from None
+    missing = value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and math.isnan(value))
+    return None if missing else check_certainty(value)
+
+
+def _flags(value: Any) -> tuple[str, ...]:
+    """Flags from a sequence, or from text such as "('bad_data', 'second_look')", which `to_csv` makes of one."""
+    if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
+        return check_flags(list(value))
+    return check_flags(re.findall(r"[^\s,;()\[\]{}'\"]+", _text(value) or ""))
+
+
+def _instant(value: Any) -> datetime | None:
+    if _text(value) is None:
+        return None
+    try:
+        at = pd.Timestamp(value)
+        instant: datetime = (at.tz_localize("UTC") if at.tzinfo is None else at.tz_convert("UTC")).to_pydatetime(
+            warn=False)
+    except (ValueError, TypeError, OverflowError):
+        raise BadInput(f"acted_at {value!r} is no instant; a date with a time is expected, such as "
+                       "'2024-05-01 10:00'.") from None
     return instant
+
+
+# -- what is new ---------------------------------------------------------------------------------------------
+
+def _new_rows(project: Project, rows: Sequence[_Row]) -> tuple[list[tuple[_Row, str | None]], int]:
+    """Return the new rows, each with the decision that it replaces, and how many were said once and hold no more."""
+    table = project.log.annotations(columns=_SAID)
+    stands = {pair: row for row, pair in enumerate(zip(table["item_id"], table["annotator"], strict=True))}
+    open_: list[_Row] = []
+    for row in rows:
+        place = stands.get(row.pair)
+        if place is None or not _same(row, {name: table[name][place] for name in _SAID}, project.lineage):
+            open_.append(row)
+    before = _said_before(project, open_)
+    new: list[tuple[_Row, str | None]] = []
+    n_changed_since = 0
+    for row in open_:
+        if any(_same(row, said, project.lineage) for said in before.get(row.pair, ())):
+            n_changed_since += 1
+            continue
+        if row.problem is not None:
+            raise type(row.problem)(f"row {row.number} of the table to import: {row.problem}")
+        place = stands.get(row.pair)
+        new.append((row, None if place is None else table["decision_id"][place]))
+    return new, n_changed_since
+
+
+def _said_before(project: Project, rows: Sequence[_Row]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """List what the annotators of these rows ever said of their items, also what was retracted or revised."""
+    pairs, before = {row.pair for row in rows}, dict[tuple[str, str], list[dict[str, Any]]]()
+    for event in project.log.events_of(sorted({item_id for item_id, _ in pairs})):
+        if event.kind == "decided" and (pair := (event.item_id or "", event.annotator)) in pairs:
+            before.setdefault(pair, []).append({
+                **{name: event.body.get(name) for name in ("verdict", "label_id", "certainty", "note")},
+                "flags": tuple(event.body.get("flags", ())), "taxonomy": event.body.get("seen", {}).get("taxonomy")})
+    return before
+
+
+def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
+    """Whether a decision says what a row says; what the table has no column for isn't compared."""
+    verdict = said["verdict"]
+    if verdict != row.verdict if row.verdict is not None else verdict not in LABELLING:
+        return False
+    if any(name in row.said and said[name] != getattr(row, name) for name in _COMPARED):
+        return False
+    if row.text is None or said["label_id"] is None:
+        return row.text is None and said["label_id"] is None
+    return (row.label is not None and lineage.exactly(said["label_id"], said["taxonomy"]) == row.label.id) \
+        or lineage.means(row.text, said["label_id"], said["taxonomy"])
+
+
+def _decision(row: _Row, former: str | None, lineage: Lineage, now: datetime) -> Decision:
+    label_id = None if row.label is None else row.label.id
+    seen = Seen(suggestion=label_id if row.verdict == "accept" else None, model=row.model,
+                certainty=row.certainty_source,  # type: ignore[arg-type]
+                taxonomy=lineage.today.version, chosen_by="import", scripted=True)
+    return Decision(id=new_id(), item_id=row.item_id, annotator=row.annotator,
+                    verdict=row.verdict or "answer",  # type: ignore[arg-type]
+                    label=None if label_id is None else lineage.today.label(label_id).name, label_id=label_id,
+                    certainty=row.certainty, note=row.note, flags=row.flags, acted_at=row.acted_at or now,
+                    replaces=former, seen=seen)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput, IdReused, UnknownDecision
+from ..errors import BadInput, IdReused, UnknownDecision, UnknownLabel
 from ..items.integrity import check_same_pool
 from ..items.pool import Pool
 from ..quality.consensus import history_table
@@ -49,12 +49,13 @@ from ..storage.log import Log
 from ..taxonomy import history
 from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
-from ..taxonomy.labels import Taxonomy
+from ..taxonomy.labels import Label, Taxonomy
 from ..taxonomy.revert import revert_step
 from . import preview as preview_
 from .answers import Answers, annotation_table
 from .editing import Editing
 from .evidence import explanation_feedback, seen_now, seen_on_screen
+from .importing import known_answers
 from .preview import Applied, LabelCounts, Preview
 from .relabel import Ordering, RelabelQueue
 from .state import State, midnight
@@ -223,7 +224,7 @@ class Project:
         position = self.pool.position(item_id)
         seen = self._seen(seen, position, verdict)
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
-        verdict, label_id = judge(verdict, None if label is None else offered.answer(label).id, seen)
+        verdict, label_id = judge(verdict, None if label is None else self._answer(label, offered).id, seen)
         item_id = str(self.pool.ids[position])
         standing = self.log.standing_of(item_id, annotator) if self.queue.has_seen(position, annotator) else None
         decision = Decision(
@@ -395,18 +396,37 @@ class Project:
         places = [] if looks is None else looks.order(n, annotator, has_seen=self.queue.has_seen, leave=leave)
         return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
 
-    def set_gold(self, known: Mapping[Any, str]) -> dict[str, str]:
-        """Keep known answers, and return all of them: item_id -> today's label_id."""
-        if not isinstance(known, Mapping):
-            raise BadInput(f"gold takes a mapping of item id to label, not {type(known).__name__}.")
-        body = {str(self.pool.ids[self.pool.position(item_id)]): self.taxonomy.answer(label).id
-                for item_id, label in known.items()}
+    def set_gold(self, known: Any) -> dict[str, str]:
+        """Keep known answers, and return all of them: item_id -> today's label_id.
+
+        Parameters
+        ----------
+        known : mapping, Series or DataFrame
+            Item id -> label, or a table with the columns item_id (or id) and label. Labels are known by their former
+            names too, where these mean one label today.
+        """
+        wanted = known_answers(known)
         self.refresh()
-        if any(self.state.gold.get(item_id, ("",))[0] != label_id for item_id, label_id in body.items()):
-            self.record("gold", {"answers": body, "taxonomy": self.taxonomy.version})
+        answers: dict[str, str] = {}
+        for given, label in wanted.items():
+            item_id = str(self.pool.ids[self.pool.position(given)])
+            if not self._is_gold(item_id, label):
+                answers[item_id] = self.lineage.answer(label).id
+        if answers:
+            self.record("gold", {"answers": answers, "taxonomy": self.taxonomy.version})
             self.refresh()
             self._tell("decisions")
         return self.gold()
+
+    def _is_gold(self, item_id: str, label: str) -> bool:
+        """Whether this known answer was given already, if under a former name of the label."""
+        given = self.state.gold.get(item_id)
+        if given is None:
+            return False
+        try:
+            return self.lineage.exactly(*given) == self.lineage.answer(label).id
+        except UnknownLabel:  # an edit may have taken the label away since
+            return self.lineage.means(label, *given)
 
     def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None) -> events.Event:
         """Append an event that isn't about one item: gold, an adopted model, a training."""
@@ -658,6 +678,10 @@ class Project:
         blind = bool(self.queue.holdout[position] or self.queue.gold[position])
         return seen_now(self.prediction(position), hidden=blind and verdict not in ("accept", "correct"),
                         chosen_by="script", taxonomy=self.taxonomy.version, scripted=True)
+
+    def _answer(self, name_or_id: str, offered: Taxonomy) -> Label:
+        """Find an answer of the taxonomy that was offered; of today's also by its former name."""
+        return self.lineage.answer(name_or_id) if offered is self.taxonomy else offered.answer(name_or_id)
 
     def content(self, position: int) -> str | None:
         """Read what an item holds now, as the log keeps it: its hash, and for a file its size and time."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -274,6 +275,49 @@ class Lineage:
             f"the project is at taxonomy v{today.version}, which has: {has}. The taxonomy given was never one of its "
             f"versions. These edits would lead there: wb.apply([{', '.join(steps[:8])}{more}]). Open the project "
             "without a taxonomy and apply them, or choose another folder.")
+
+    def answer(self, name_or_id: str) -> Label:
+        """Find today's answer of this id, path or name, or of a former name that means one answer today.
+
+        Raises
+        ------
+        UnknownLabel
+            When no label was ever called so, or it isn't certain which label of today is meant; the message says what
+            became of it.
+        """
+        try:
+            return self.today.answer(name_or_id)
+        except UnknownLabel as error:
+            former = self._formerly(name_or_id)
+            meanings = {self.exactly(*pair) for pair in former}
+            if len(meanings) == 1 and (label_id := meanings.pop()) is not None:
+                return self.today.label(label_id)
+            if not former:
+                raise
+            fates = dict.fromkeys(self._fate(label_id, version, name_or_id) for label_id, version in former)
+            raise UnknownLabel(" ".join([str(error), *fates])) from None
+
+    def means(self, name_or_id: str, label_id: str | None, version: int | None) -> bool:
+        """Whether a name or id meant this label_id under a version of the taxonomy (None: the first)."""
+        try:
+            return self.versions[version or self.steps[0].version].label(name_or_id).id == label_id
+        except UnknownLabel:
+            return False
+
+    def _formerly(self, name: str) -> list[tuple[str, int]]:
+        """List the answers that had a name which none has today: label_id and the last version that called it so."""
+        if not isinstance(name, str) or any(label.name == name.strip() for label in self.today.labels):
+            return []
+        last: dict[str, int] = {}
+        for version, taxonomy in self.versions.items():
+            with suppress(UnknownLabel):
+                last[taxonomy.answer(name).id] = version
+        return list(last.items())
+
+    def _fate(self, label_id: str, version: int, name: str) -> str:
+        if label_id not in self.today:
+            return self.fate_of(label_id, name)
+        return f"{name!r} was renamed to {self.today.name_of(label_id)!r} in v{version + 1}."
 
     def fate_of(self, label_id: str, name: str) -> str:
         """Tell in a sentence who took a label away, for a label that is gone."""
