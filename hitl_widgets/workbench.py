@@ -1030,7 +1030,11 @@ class Workbench:
         return self.project.history()
 
     def consensus(self) -> pd.DataFrame:
-        """One row per item over its annotators: item_id, label, share (of those who agree), n_answers."""
+        """One row per item over its annotators.
+
+        item_id; label, missing where several are tied; share (of the answers that agree); n_answers; tied (the names of
+        the tied labels).
+        """
         return self.project.answers().consensus()
 
     def progress(self, n_answers: int = 50) -> Progress:

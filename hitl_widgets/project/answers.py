@@ -44,7 +44,7 @@ class Answers:
         return consensus.votes_by_item(self._table, self.lineage)
 
     def consensus(self) -> pd.DataFrame:
-        """One row per item: item_id, label, share (of the answers that agree, 0 to 1), n_answers."""
+        """One row per item: item_id, label, share, n_answers, tied; see `consensus.consensus`."""
         return consensus.consensus(self.votes, self.lineage)
 
     def labelled(self) -> list[tuple[int, int]]:
@@ -54,7 +54,7 @@ class Answers:
                 for label_id, _ in self.votes[item_id] if label_id in column]
 
     def training(self) -> pd.DataFrame:
-        """List the labels that a model learns from, one row per item: never hold-out, never gold.
+        """List the labels that a model learns from, one row per item: never hold-out, never gold, and no tie.
 
         Returns
         -------
@@ -70,28 +70,31 @@ class Answers:
         rows = []
         for item_id, place in self._teaching(self.votes):
             votes = self.votes[item_id]
-            top, count = consensus.majority([label_id for label_id, _ in votes])
-            weight = sum(weight for label_id, weight in votes if label_id == top)
-            rows.append((item_id, place, top, weight / len(votes), len(votes), count / len(votes)))
+            (top, *tied), count = consensus.leaders([label_id for label_id, _ in votes])
+            if not tied:
+                weight = sum(weight for label_id, weight in votes if label_id == top)
+                rows.append((item_id, place, top, weight / len(votes), len(votes), count / len(votes)))
         table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers",
                                                           "share"]).sort_values("item_id", ignore_index=True)
         return table
 
     def partial(self) -> pd.DataFrame:
-        """List what a model learns from although an edit left it in doubt: an item and several labels.
+        """List what a model learns from although its label isn't certain: an item and several labels.
+
+        An edit left the item in doubt, or as many of its annotators gave one label as another.
 
         Returns
         -------
         DataFrame
-            item_id, position, label_ids (today's, those that it may be), weight, as `consensus.candidates_by_item`;
-            never hold-out, never gold.
+            item_id, position, label_ids (today's, those that it may be), weight (the mean of its answers' weights, see
+            `consensus.votes_by_item`); never hold-out, never gold.
 
         Raises
         ------
         ItemChanged
             When an item isn't what the person saw.
         """
-        candidates = consensus.candidates_by_item(self._table, self.lineage)
+        candidates = consensus.candidates_by_item(self._table, self.lineage) | consensus.tied_by_item(self.votes)
         rows = [(item_id, place, *candidates[item_id]) for item_id, place in self._teaching(candidates)]
         table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
         return table

@@ -90,6 +90,36 @@ class LabelIndex:
             total += self.look(lambda pair: int(lineage.exactly(*pair) is not None), annotator)
         return total
 
+    def tied(self, lineage: Lineage, positions: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.bool_]:
+        """Find the items of which as many annotators gave one of today's labels as another.
+
+        Parameters
+        ----------
+        lineage : Lineage
+        positions : ndarray of int, shape (n,), optional
+            Only these items; all of them otherwise.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        every = [codes if positions is None else codes[positions] for codes in self._codes.values()]
+        tied = np.zeros(self._n_items if positions is None else len(positions), np.bool_)
+        if len(every) < 2:
+            return tied
+        column_of = {label_id: column for column, label_id in enumerate(lineage.today.label_ids)}
+        today = np.array([-1 if pair is None else column_of.get(lineage.exactly(*pair) or "", -1)
+                          for pair in self._pairs], np.int32)
+        n_given = sum(((today[codes] >= 0).astype(np.int32) for codes in every), np.zeros(len(tied), np.int32))
+        rows = np.flatnonzero(n_given > 1)
+        given = [today[codes[rows]] for codes in every]
+        agree = [sum((other == label for other in given), np.zeros(len(rows), np.int32)) * (label >= 0)
+                 for label in given]
+        most = np.max(agree, axis=0)
+        # The votes of the leading labels together are more than one of them has.
+        tied[rows] = sum((n == most for n in agree), np.zeros(len(rows), np.int32)) > most
+        return tied
+
     def look(self, up: Callable[[Pair], int], annotator: str | None = None) -> npt.NDArray[np.int64]:
         """Take the largest number that `up` gives for the answers to each item.
 

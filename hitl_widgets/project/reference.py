@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..quality.consensus import majority
+from ..quality.consensus import leaders
 from ..quality.intervals import jeffreys
 from ..sampling.ranking import Ranking
 from ..taxonomy.history import Lineage
@@ -38,7 +38,7 @@ class ReferenceLabels:
         self._blind: dict[int, dict[str, Pair]] = {}
         self.gold: dict[int, Pair] = {}
         self._revision = 0
-        self._known: tuple[object, dict[int, str]] = (None, {})
+        self._known: tuple[object, dict[int, str], tuple[int, ...]] = (None, {}, ())
         self._narrow: tuple[object, bool] = (None, False)
 
     def note_all(self, answers: Iterable[tuple[int, str, Pair | None]]) -> None:
@@ -56,19 +56,28 @@ class ReferenceLabels:
         self._revision += 1
 
     def truth(self, lineage: Lineage) -> dict[int, str]:
-        """List every item that measures: position -> today's label_id."""
+        """List every item that measures: position -> today's label_id; a tie between annotators doesn't measure."""
+        return self._read(lineage)[0]
+
+    def tied(self, lineage: Lineage) -> tuple[int, ...]:
+        """List the hold-out items that don't measure since as many annotators gave one label as another: positions."""
+        return self._read(lineage)[1]
+
+    def _read(self, lineage: Lineage) -> tuple[dict[int, str], tuple[int, ...]]:
         key = (self._revision, lineage.today.version)
         if self._known[0] != key:
-            truth = {}
+            truth, tied = {}, []
             for position, answers in self._blind.items():
                 votes = [label for given in answers.values() if (label := lineage.exactly(*given)) is not None]
-                if votes:
-                    truth[position] = majority(votes)[0]
+                if votes and len(top := leaders(votes)[0]) > 1:
+                    tied.append(position)
+                elif votes:
+                    truth[position] = top[0]
             for position, given in self.gold.items():
                 if (label := lineage.exactly(*given)) is not None:
                     truth[position] = label
-            self._known = (key, truth)
-        return self._known[1]
+            self._known = (key, truth, tuple(place for place in tied if place not in truth))
+        return self._known[1:]
 
     def is_narrow(self, ranking: Ranking, lineage: Lineage) -> bool:
         """Whether the current model's accuracy is known within 5 points at 95 %.

@@ -217,6 +217,8 @@ class State:
         self._look_up(rows)
         for annotator in dict.fromkeys(table["annotator"]):
             self._place_those_of(annotator, rows, np.flatnonzero(rows.here & (rows.annotators == annotator)))
+        here = places[rows.here]
+        self.queue.tied[here] = self.label_index.tied(self.lineage, here)
         measuring = np.flatnonzero(rows.here & self.queue.holdout[places]).tolist()
         self.reference.note_all([(place, rows.annotators[row], (rows.label_ids[row], rows.versions[row])
                                   if rows.blind[row] else None)
@@ -272,6 +274,8 @@ class State:
         for event in events:
             lineage = lineage.then(event)
         self.lineage = lineage
+        if self._pool is not None:
+            self.queue.tied = self.label_index.tied(lineage)
         self._ranking.use(self._ranking.predictions)
 
     def _take_trainings(self, events: Sequence[Event]) -> None:

@@ -142,6 +142,21 @@ def candidates_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[
     return rows
 
 
+def tied_by_item(votes: VotesByItem) -> dict[str, tuple[tuple[str, ...], float]]:
+    """List the items of which as many annotators gave one label as another.
+
+    Returns
+    -------
+    dict of str to (tuple of str, float)
+        item_id -> the tied label_ids, and the mean weight of the item's answers, as `candidates_by_item`.
+    """
+    rows = {}
+    for item_id, of_item in votes.items():
+        if len(of_item) > 1 and len(top := leaders([label_id for label_id, _ in of_item])[0]) > 1:
+            rows[item_id] = top, sum(weight for _, weight in of_item) / len(of_item)
+    return rows
+
+
 def _counts(certainty: float | None, source: str | None) -> float:
     """Weight of one answer, see `votes_by_item`."""
     return 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
@@ -191,15 +206,21 @@ def _overruled(table: Table) -> frozenset[int]:
                      if at < last.get(item_id, at))
 
 
-def majority(labels: Sequence[str]) -> tuple[str, int]:
-    """Most frequent label_id, and how often it was given; of a tie the smaller id, whatever the order.
+def leaders(labels: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """Find the most frequent label_ids, several of a tie, and how often each of them was given.
+
+    A tie has no winner. Certainties don't decide it: two people don't use the scale alike.
 
     Examples
     --------
-    >>> majority(["b", "a", "b"])
-    ('b', 2)
+    >>> leaders(["b", "a", "b"])
+    (('b',), 2)
+    >>> leaders(["b", "a"])
+    (('a', 'b'), 1)
     """
-    return min(Counter(labels).items(), key=lambda item: (-item[1], item[0]))
+    counts = Counter(labels)
+    most = max(counts.values())
+    return tuple(sorted(label for label, count in counts.items() if count == most)), most
 
 
 def history_table(log: Iterable[Event]) -> pd.DataFrame:
@@ -211,9 +232,23 @@ def history_table(log: Iterable[Event]) -> pd.DataFrame:
 
 
 def consensus(votes: VotesByItem, lineage: Lineage) -> pd.DataFrame:
-    """Make a table of one row per item: item_id, label, share (of the answers that agree, 0 to 1), n_answers."""
-    rows = []
+    """Make a table of the label that most annotators gave each item.
+
+    Returns
+    -------
+    DataFrame
+        One row per item: item_id; label, missing where several labels are tied; share (of the answers that agree with
+        the label, or with each of the tied ones, 0 to 1); n_answers; tied (the names of the tied labels in the order of
+        the taxonomy, else empty).
+    """
+    rows: list[tuple[Any, ...]] = []
+    today = lineage.today
+    place_of = {label_id: place for place, label_id in enumerate(today.label_ids)}
     for item_id, of_item in votes.items():
-        top, count = majority([label_id for label_id, _ in of_item])
-        rows.append((item_id, lineage.today.name_of(top), count / len(of_item), len(of_item)))
-    return pd.DataFrame(rows, columns=["item_id", "label", "share", "n_answers"])
+        if len(of_item) == 1:
+            rows.append((item_id, today.name_of(of_item[0][0]), 1.0, 1, ()))
+            continue
+        top, count = leaders([label_id for label_id, _ in of_item])
+        tied = tuple(map(today.name_of, sorted(top, key=place_of.__getitem__))) if len(top) > 1 else ()
+        rows.append((item_id, None if tied else today.name_of(top[0]), count / len(of_item), len(of_item), tied))
+    return pd.DataFrame(rows, columns=["item_id", "label", "share", "n_answers", "tied"])

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..events import Event
 from ..project.project import Project
-from ..quality.consensus import majority
+from ..quality.consensus import leaders
 from ..records import LABELLING
 
 COLUMNS = ["seq", "decision_id", "item_id", "place", "annotator", "round", "verdict", "label_id", "suggestion",
@@ -50,11 +50,14 @@ def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
     return table.astype({"certainty": float, "shown_ms": float, "visible": bool, "scripted": bool})
 
 
-def consensus(table: pd.DataFrame) -> dict[str, tuple[str, int, int]]:
-    """item_id -> the label that most of its annotators gave, how many did, and how many answered."""
+def consensus(table: pd.DataFrame) -> dict[str, tuple[str | None, int, int]]:
+    """item_id -> the label that most of its annotators gave (None for a tie), how many did, how many answered."""
     said = table[table["verdict"].isin(LABELLING) & table["label_id"].notna()]
-    return {str(item_id): (*majority(given), len(given))
-            for item_id, given in said.groupby("item_id", sort=False)["label_id"].agg(list).items()}
+    rows: dict[str, tuple[str | None, int, int]] = {}
+    for item_id, given in said.groupby("item_id", sort=False)["label_id"].agg(list).items():
+        (top, *tied), most = leaders(given)
+        rows[str(item_id)] = None if tied else top, most, len(given)
+    return rows
 
 
 def against_others(table: pd.DataFrame) -> pd.DataFrame:
@@ -68,7 +71,6 @@ def against_others(table: pd.DataFrame) -> pd.DataFrame:
         given = group["label_id"].tolist()
         for k, (annotator, n_round) in enumerate(zip(group["annotator"], group["round"], strict=True)):
             others = given[:k] + given[k + 1:]
-            counts = sorted((others.count(label) for label in set(others)), reverse=True)
-            if counts and (len(counts) == 1 or counts[0] > counts[1]):
-                rows.append((annotator, n_round, given[k] == majority(others)[0]))
+            if others and len(top := leaders(others)[0]) == 1:
+                rows.append((annotator, n_round, given[k] == top[0]))
     return pd.DataFrame(rows, columns=["annotator", "round", "right"])

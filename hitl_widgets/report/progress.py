@@ -136,7 +136,7 @@ def progress(project: Project, *, more: int = 50) -> Progress:
     project.refresh()
     trained = list(project.log.events(kind="trained"))
     table = decisions(project, trained)
-    agreed = {item_id: label for item_id, (label, *_) in consensus(table).items()}
+    agreed = {item_id: label for item_id, (label, *_) in consensus(table).items() if label is not None}
     truth = table["item_id"].map(agreed | project.gold())
     known = table[table["suggestion"].notna() & truth.notna()].assign(right=table["suggestion"] == truth)
     seen = table[table["visible"] & ~table["scripted"] & table["verdict"].isin(["accept", "correct", "unsure"])]

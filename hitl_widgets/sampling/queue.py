@@ -40,12 +40,19 @@ class Queue:
         The random part of the pool that is never used for training.
     annotators_per_item : int
         How many annotators are asked about each item.
+
+    Attributes
+    ----------
+    gold : ndarray of bool, shape (n_items,)
+        The items whose answer is known.
+    tied : ndarray of bool, shape (n_items,)
+        The items of which as many annotators gave one label as another: another annotator is asked about them first.
     """
 
     def __init__(self, *, draws: npt.NDArray[np.float64], holdout: npt.NDArray[np.bool_],
                  annotators_per_item: int = 1) -> None:
         self.draws, self.holdout, self.annotators_per_item = draws, holdout, annotators_per_item
-        self.gold = np.zeros(len(draws), np.bool_)
+        self.gold, self.tied = np.zeros(len(draws), np.bool_), np.zeros(len(draws), np.bool_)
         self._n_closed = np.zeros(len(draws), np.int16)
         self._closed: dict[str, npt.NDArray[np.bool_]] = {}
         self._skipped: dict[str, dict[int, int]] = {}
@@ -147,10 +154,13 @@ class Queue:
             open_[list(taken)] = False
         skipped = [position for position in self.skipped(annotator) if open_[position]]
         open_[skipped] = False
-        learnable = open_ & ~self.holdout & ~self.gold
+        tied, measuring = open_ & self.tied & ~self.holdout, open_ & self.holdout & ~self.gold
+        learnable = open_ & ~self.tied & ~self.holdout & ~self.gold
+        n_holdout = n if ask_holdout else 0
         lines = {
             "learn": self._line(learnable, n, scores, name),
-            "holdout": self._line(open_ & self.holdout & ~self.gold, n if ask_holdout else 0, None, "holdout"),
+            "holdout": [*self._line(measuring & ~self.tied, n_holdout, None, "holdout"),
+                        *self._line(measuring & self.tied, n_holdout, None, "holdout")],
             "gold": self._line(open_ & self.gold, n, None, "gold"),
             "audit": self._line(learnable, n if audit else 0, None, "audit"),
         }
@@ -158,6 +168,7 @@ class Queue:
         if by_chance and scores is not None:
             lines["learn"] = _alternated(self._line(learnable, n, None, "random"), lines["learn"],
                                          turn=sum(n_asked.values()) % 2)
+        lines["learn"] += self._line(tied, n, None, "disagreement")
         asks = _interleaved(n, lines, n_asked, audit=audit)
         return [*asks, *(Ask(position, "skipped", bool(self.holdout[position] or self.gold[position]))
                          for position in skipped[:n - len(asks)])]
@@ -184,7 +195,8 @@ class Queue:
         return self._closed[annotator]
 
     def _open(self, annotator: str) -> npt.NDArray[np.bool_]:
-        open_: npt.NDArray[np.bool_] = (self._n_closed < self.annotators_per_item) & ~self._closed_by(annotator)
+        wanted = (self._n_closed < self.annotators_per_item) | (self.tied & ~self.gold)
+        open_: npt.NDArray[np.bool_] = wanted & ~self._closed_by(annotator)
         return open_
 
 
