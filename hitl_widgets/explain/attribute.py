@@ -368,7 +368,7 @@ class NetExplainer:
             for some in masks.split(self.at_once(view.shape)):
                 masked = view * some[:, segments][:, None]
                 scores.append(self.score(masked, *(part.expand(len(some), *part.shape[1:]) for part in targets)))
-        return torch.from_numpy(shares(shown, weights, torch.cat(scores).double().cpu().numpy()))[segments.cpu()]
+        return torch.from_numpy(shares(shown, weights, torch.cat(scores).cpu().double().numpy()))[segments.cpu()]
 
 
 def last_convolution(net: nn.Module, forward: Callable[[], object]) -> nn.Module:

@@ -149,7 +149,8 @@ def _why_no_prediction(inference: Inference, position: int) -> str:
         inference.predictor.view(position)
     except HitlError as error:
         return str(error)
-    return f"the model says nothing of item {str(inference.pool.ids[position])!r}; name a target."
+    return inference.predictor.unreadable.get(position) \
+        or f"the model says nothing of item {str(inference.pool.ids[position])!r}; name a target."
 
 
 def _label_ids(inference: Inference, target: Any) -> tuple[str | None, str | None]:

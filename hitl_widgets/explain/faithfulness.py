@@ -285,7 +285,7 @@ def _infidelities(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targ
         # Twice with the same squares: how much of what they do is missed, and how much they do.
         with predictor.lock, torch.no_grad():
             left, effect = (infidelity(explainer.score, partial(hide, rng=np.random.default_rng(seed + start)), inputs,
-                                       attributions, normalize=normalize, **more).double().cpu().numpy()
+                                       attributions, normalize=normalize, **more).cpu().double().numpy()
                             for attributions, normalize in ((values, True), (torch.zeros_like(values), False)))
         missed.append(np.where(effect > 1e-12, left / np.maximum(effect, 1e-12), np.nan))
     return np.concatenate(missed)

@@ -137,20 +137,22 @@ def merged_row(weights: Tensor, biases: Tensor | None, embeddings: np.ndarray | 
     tuple of Tensor
         (weight, bias) of the new row.
     """
-    flat = weights.detach().double().flatten(1)
-    old = torch.zeros(len(flat), dtype=torch.float64) if biases is None else biases.detach().double().cpu()
-    weight, offset = flat.mean(dim=0).cpu(), old.mean() + math.log(len(flat))
+    # To the CPU first, everywhere: Apple's GPUs have no float64.
+    flat = weights.detach().cpu().double().flatten(1)
+    old = torch.zeros(len(flat), dtype=torch.float64) if biases is None else biases.detach().cpu().double()
+    weight, offset = flat.mean(dim=0), old.mean() + math.log(len(flat))
     if len(flat) > 1 and embeddings is not None and embeddings.shape[1:] == flat.shape[1:]:
         inputs = torch.from_numpy(embeddings[~np.isnan(embeddings).any(axis=1)]).double()
         extended = torch.cat([inputs, torch.ones(len(inputs), 0 if biases is None else 1)], dim=1)
-        missing = torch.logsumexp(inputs @ flat.cpu().T + old, dim=1) \
+        missing = torch.logsumexp(inputs @ flat.T + old, dim=1) \
             - (inputs @ weight + (0 if biases is None else offset))
         square = extended.T @ extended
         if len(inputs) and bool(square.trace() > 0):
             ridge = RIDGE * square.trace() / len(square) * torch.eye(len(square), dtype=torch.float64)
             more = torch.linalg.solve(square + ridge, extended.T @ missing)
             weight, offset = weight + more[:flat.shape[1]], offset + more[flat.shape[1]:].sum()
-    return weight.reshape(weights.shape[1:]).to(weights), offset.to(weights)
+    return tuple(part.to(weights.dtype).to(weights.device)  # type: ignore[return-value]
+                 for part in (weight.reshape(weights.shape[1:]), offset))
 
 
 def _named(net: nn.Module, name: str) -> nn.Module:
