@@ -14,6 +14,7 @@ Every error that this package raises on purpose is one of these. The tree:
         ItemChanged         an answered item whose content isn't what the person saw
         WrongPool           a project opened with a pool that shares no item with it
         ImageError          a file that can't be shown as an image
+          ViewError         an item that the preprocessing or the net can't take
         ModelError          a model that doesn't fit the pool or the taxonomy, or that raised
         IdReused            an event id sent again with another body
       StoreError (also an OSError)
@@ -73,6 +74,10 @@ class WrongPool(BadInput):
 
 class ImageError(BadInput):
     """A file that can't be shown as an image."""
+
+
+class ViewError(ImageError):
+    """An item that the preprocessing or the net can't take; it counts as one that can't be read."""
 
 
 class ModelError(BadInput):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import BadInput, ImageError, ModelError
 from ..items.pool import Pool
@@ -93,7 +93,7 @@ class Architecture:
     def fresh(self, n_labels: int, *, seed: int) -> nn.Module:
         """The net as it was before any training, with this many outputs."""
         if self._net is None:
-            view = self.view(self._sample())
+            view = self._sample_view()
             return small_cnn(n_labels, channels=view.shape[0], size=(view.shape[1], view.shape[2]), seed=seed)
         net = private_copy(self._net)
         n_old = n_outputs(net, name=self.head)
@@ -110,7 +110,7 @@ class Architecture:
         if self._net is not None:
             raise BadInput("start='frozen' is for a workbench without a model of yours; to teach only the last "
                            "layer of yours, freeze the others: layer.requires_grad_(False).")
-        views = [self.view(self._sample())]
+        views = [self._sample_view()]
         for position in np.argsort(self.pool.draws(self.seed))[:N_FITTED].tolist():
             with suppress(ImageError):
                 views.append(self.view(self.pool.load(position)))
@@ -119,7 +119,7 @@ class Architecture:
     def restored(self, path: Path, n_labels: int) -> nn.Module:
         """The net with the weights in a file; ModelError where they don't fit."""
         if self._net is None and holds_kmeans_net(path):
-            return load_weights(unfitted_kmeans_net(n_labels, channels=self.view(self._sample()).shape[0]), path)
+            return load_weights(unfitted_kmeans_net(n_labels, channels=self._sample_view().shape[0]), path)
         return load_weights(self.fresh(n_labels, seed=0), path)
 
     def builds(self, net: nn.Module, n_labels: int) -> bool:
@@ -137,8 +137,9 @@ class Architecture:
         """A predictor with a copy of this net, on the project's pool."""
         return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, head=self.head)
 
-    def _sample(self) -> np.ndarray:
-        samples = sample_images(self.pool, n=1)
-        if not samples:
-            raise ModelError("none of the pool's items can be read, so no model can be made for them.")
-        return samples[0]
+    def _sample_view(self) -> Tensor:
+        """The view of the first item that has one."""
+        for image in sample_images(self.pool):
+            with suppress(ImageError):
+                return self.view(image)
+        raise ModelError("none of the pool's items can be read, so no model can be made for them.")

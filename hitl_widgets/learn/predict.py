@@ -19,11 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import BadInput, ImageError, ModelError
+from ..errors import BadInput, ImageError, ModelError, ViewError
 from ..records import new_id
 from .head import NAME_IT, find_head
-from .preprocess import Preprocess, Probed, as_preprocess
+from .preprocess import Preprocess, Probed, as_preprocess, in_short
 from .weights import weights_version
+
+# Before an item is blamed, it is seen whether the net takes any of this many others.
+N_TRIED = 10
 
 
 class Images(Protocol):
@@ -73,7 +76,8 @@ class NetPredictor:
     head : str or None
         Name of the last layer; None where it has to be named.
     unreadable : dict of int to str
-        Position -> why, for each item that couldn't be read so far.
+        Position -> why, for each item that couldn't be predicted so far: its file can't be read, or preprocessing or
+        net refuse it.
     lock : threading.RLock
         To be held by whoever runs or hooks `net`.
 
@@ -110,7 +114,7 @@ class NetPredictor:
             pattern = (np.arange(64 * 64 * 3) * 40_503 // 7 % 256).astype(np.uint8).reshape(64, 64, 3)
             try:
                 view += self.preprocess(pattern).numpy().tobytes().hex()
-            except ModelError:
+            except ViewError:
                 view += new_id()
         text = f"{version('hitl-widgets')} {view} {self.net!r}"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -132,13 +136,14 @@ class NetPredictor:
         Returns
         -------
         ndarray of float32, shape (len(positions), n_labels)
-            Rows sum to 1; a row of NaN where an item can't be read.
+            Rows sum to 1; a row of NaN where an item can't be read, or preprocessing or net refuse it; `unreadable`
+            then says why.
 
         Raises
         ------
         ModelError
-            If the net or its preprocessing raises, or gives anything but one finite number for each label; the
-            message names the item.
+            If the net or its preprocessing raises on every item, or gives anything but one finite number for each
+            label; the message names an item.
         """
         return self._each(positions, lambda views: self.logits(views).softmax(dim=1), len(self.label_ids))
 
@@ -168,16 +173,15 @@ class NetPredictor:
         return both[:, :len(self.label_ids)], both[:, len(self.label_ids):]
 
     def view(self, position: int) -> tuple[Tensor, tuple[int, int]]:
-        """The net's view of an item, and the item's own height and width; ImageError when it can't be read."""
+        """The net's view of an item, and the item's own height and width; ImageError when there is none."""
         try:
             image = self.pool.load(int(position))
-        except ImageError as error:
-            self.unreadable[int(position)] = str(error)
-            raise
-        try:
             return self.preprocess(image), image.shape[:2]
-        except ModelError as error:
-            raise ModelError(f"item {str(self.pool.ids[position])!r}: {error}") from error
+        except ImageError as error:
+            named = ViewError(f"item {str(self.pool.ids[position])!r}: {error}") if isinstance(error, ViewError) \
+                else error
+            self.unreadable[int(position)] = str(named)
+            raise named from error
 
     def logits(self, views: Tensor) -> Tensor:
         """The net's logits for a batch of views, float32, shape (n, n_labels), checked.
@@ -209,42 +213,73 @@ class NetPredictor:
         return [probs, pooled(inputs[-1].float())] if inputs and len(inputs[-1]) == len(views) else [probs]
 
     def _each(self, positions: Sequence[int], forward: Callable[[Tensor], Tensor], width: int) -> np.ndarray:
-        """The results for all positions, a row each, batch after batch."""
-        batches: list[tuple[list[int], np.ndarray]] = []
+        """The results for all positions, a row each, batch after batch; NaN for an item that fails."""
+        results: dict[int, np.ndarray] = {}
+        refusal: ViewError | None = None
         for start in range(0, len(positions), self.batch_size):
             views: dict[int, Tensor] = {}
             for row, position in enumerate(positions[start:start + self.batch_size], start):
-                with suppress(ImageError):
+                try:
                     views[row] = self.view(position)[0]
+                except ViewError as error:
+                    refusal = refusal or error
+                except ImageError:
+                    continue
             if views:
-                batches.append((list(views), self._forward(list(views.values()), [positions[row] for row in views],
-                                                           forward)))
-        table = np.full((len(positions), batches[0][1].shape[1] if batches else width), np.nan, dtype=np.float32)
-        for rows, results in batches:
-            table[rows] = results
+                results |= self._forward(views, positions, forward, others_worked=bool(results))
+            if refusal is not None and not results and not self._takes_any():
+                raise ModelError(str(refusal)) from refusal
+        table = np.full((len(positions), next((len(row) for row in results.values()), width)), np.nan, np.float32)
+        for row, result in results.items():
+            table[row] = result
         return table
 
-    def _forward(self, views: list[Tensor], positions: Sequence[int],
-                 forward: Callable[[Tensor], Tensor]) -> np.ndarray:
-        """One forward; a batch that fails is halved, until it fits into memory or the broken item is found."""
+    def _forward(self, views: Mapping[int, Tensor], positions: Sequence[int], forward: Callable[[Tensor], Tensor], *,
+                 others_worked: bool) -> dict[int, np.ndarray]:
+        """The results by row; a batch that fails is halved, until it fits into memory or the item to blame is alone."""
+        rows = list(views)
         try:
             # Not inference_mode: what a net caches under it can't be used for gradients later.
             with self.lock, torch.no_grad():
-                results: np.ndarray = forward(torch.stack(views)).cpu().numpy()
-                return results
+                return dict(zip(rows, forward(torch.stack(list(views.values()))).cpu().numpy(), strict=True))
         except Exception as error:  # a user's net, which may raise anything
-            if len(views) == 1:
-                raise self.failure(error, positions[0], views[0]) from error
-        middle = len(views) // 2
-        return np.concatenate([self._forward(views[:middle], positions[:middle], forward),
-                               self._forward(views[middle:], positions[middle:], forward)])
+            if len(rows) == 1:
+                failure = self.failure(error, positions[rows[0]], views[rows[0]])
+                if _is_shortage(error) or not (others_worked or self._takes_any()):
+                    raise failure from error
+                self.unreadable[int(positions[rows[0]])] = str(failure)
+                return {}
+        middle = len(rows) // 2
+        first = self._forward({row: views[row] for row in rows[:middle]}, positions, forward,
+                              others_worked=others_worked)
+        return first | self._forward({row: views[row] for row in rows[middle:]}, positions, forward,
+                                     others_worked=others_worked or bool(first))
+
+    def _takes_any(self) -> bool:
+        """Whether preprocessing and net take at least one of a few items spread over the pool."""
+        for position in np.unique(np.linspace(0, len(self.pool) - 1, min(N_TRIED, len(self.pool))).astype(int)):
+            try:
+                view = self.preprocess(self.pool.load(int(position)))
+                with self.lock, torch.no_grad():
+                    self.logits(view[None])
+            except Exception as error:  # a user's net, which may raise anything
+                if _is_shortage(error):
+                    return False
+                continue
+            return True
+        return False
 
     def failure(self, error: Exception, position: int, view: Tensor) -> ModelError:
         """The error to raise when the net failed on an item."""
         reason = str(error) if isinstance(error, ModelError) else \
-            f"the net raised {type(error).__name__} on a view of shape {tuple(view.shape)}: {error}. " \
+            f"the net raised on a view of shape {tuple(view.shape)}: {in_short(error)}. " \
             "Does preprocess give what the net was made for?"
         return ModelError(f"item {str(self.pool.ids[position])!r}: {reason}")
+
+
+def _is_shortage(error: Exception) -> bool:
+    """Whether the machine is to blame, and not the item."""
+    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "memory" in str(error).lower()
 
 
 def read_logits(output: Any, n_items: int, n_labels: int | None = None) -> Tensor:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,14 +17,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ..errors import BadInput, ModelError
+from ..errors import BadInput, ModelError, ViewError
 
 Fit = Literal["stretch", "crop", "pad"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Box = tuple[float, float, float, float]
 
 # What a net of unknown input is tried with, after the items' own size: the usual one first.
 SIZES = (224, 28, 32, 64, 96, 128, 256, 299, 384)
 LARGEST_OWN = 256
+# Characters of another's error that a message repeats: some print a page of pixels.
+LONGEST_REFUSAL = 200
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,11 @@ class Preprocess:
     mean, std : float or tuple of float, optional
         One number, or one for each channel, after division by 255; not applied when None.
     channels : int or None
-        1 (grey) or 3 (RGB); None leaves each item as it is.
+        1 (grey) or 3 (RGB); None leaves each item as it is, or gives what the workbench's net takes.
+    crop_pct : float
+        Share of the sides of what would be shown that is shown, from its middle, above 0 and up to 1; not with "pad".
+    interpolation : str
+        How the item is scaled: "nearest", "bilinear", "bicubic" or "lanczos".
 
     Raises
     ------
@@ -60,13 +67,19 @@ class Preprocess:
     mean: float | tuple[float, ...] | None = None
     std: float | tuple[float, ...] | None = None
     channels: int | None = None
+    crop_pct: float = 1.0
+    interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
         size = self.size if isinstance(self.size, Sequence) else (self.size, self.size)
         if len(size) != 2 or not all(isinstance(side, (int, np.integer)) and 1 <= side <= 10_000 for side in size):
             raise BadInput(f"size {self.size!r} can't be used: (height, width) or one number of pixels is expected.")
-        if self.fit not in get_args(Fit):
-            raise BadInput(f"fit {self.fit!r} is unknown; one of {', '.join(get_args(Fit))} is expected.")
+        for name, choices in (("fit", Fit), ("interpolation", Interpolation)):
+            if getattr(self, name) not in get_args(choices):
+                raise BadInput(f"{name} {getattr(self, name)!r} is unknown; one of {', '.join(get_args(choices))} is "
+                               "expected.")
+        if isinstance(self.crop_pct, bool) or not isinstance(self.crop_pct, (int, float)) or not 0 < self.crop_pct <= 1:
+            raise BadInput(f"crop_pct is {self.crop_pct!r}; a share above 0 and up to 1 is expected.")
         if self.channels not in (None, 1, 3):
             raise BadInput(f"channels {self.channels!r} can't be used: 1 (grey), 3 (RGB) or None is expected.")
         object.__setattr__(self, "size", (int(size[0]), int(size[1])))
@@ -97,30 +110,57 @@ class Preprocess:
 
     def __call__(self, image: np.ndarray) -> Tensor:
         """The view of an item, uint8, (H, W) or (H, W, 3): float32, shape (channels, height, width)."""
+        height, width = image.shape[:2]
+        return self.normalised(self.pixels(image), height, width)
+
+    def pixels(self, image: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+        """What the view shows of an item, before normalisation and padding: uint8, shape (h, w, channels).
+
+        Parameters
+        ----------
+        image : ndarray
+            The item, or a reduced copy of it.
+        size : tuple of int, optional
+            (height, width) of the item itself, where `image` is reduced.
+        """
         picture = Image.fromarray(np.ascontiguousarray(image))
         if self.channels is not None:
             picture = picture.convert("L" if self.channels == 1 else "RGB")
-        (height, width), (top, left, inner) = self.shape, self._inner(picture.height, picture.width)
-        box = self.box(picture.height, picture.width) if self.fit == "crop" else None
-        resized = np.asarray(picture.resize(inner[::-1], Image.Resampling.BILINEAR, box=box), dtype=np.float32)
-        scaled = resized.reshape(*inner, -1) / np.float32(255)
+        height, width = size or image.shape[:2]
+        inner, box = self._inner(height, width)[2], None
+        if self.fit != "pad":
+            (x0, y0, x1, y1), across, down = self.box(height, width), picture.width / width, picture.height / height
+            box = (x0 * across, y0 * down, x1 * across, y1 * down)
+        resized = np.asarray(picture.resize(inner[::-1], Image.Resampling[self.interpolation.upper()], box=box))
+        return resized.reshape(*inner, -1)
+
+    def normalised(self, pixels: np.ndarray, height: int, width: int) -> Tensor:
+        """The view of an item of this height and width, from its `pixels`: float32, shape (channels, h, w)."""
+        scaled = pixels.astype(np.float32) / np.float32(255)
         if self.mean is not None:
             scaled = scaled - np.asarray(self.mean, dtype=np.float32)
         if self.std is not None:
             scaled = scaled / np.asarray(self.std, dtype=np.float32)
-        if inner != (height, width):
-            padded = np.zeros((height, width, scaled.shape[2]), dtype=np.float32)
+        if self.fit == "pad":
+            top, left, inner = self._inner(height, width)
+            padded = np.zeros((*self.shape, scaled.shape[2]), dtype=np.float32)
             padded[top:top + inner[0], left:left + inner[1]] = scaled
             scaled = padded
         return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
 
+    def scaled_size(self, height: int, width: int) -> tuple[float, float]:
+        """(height, width) of a whole item of this size at the scale of the view, in pixels of the view."""
+        x0, y0, x1, y1 = self.box(height, width)
+        return height * self.shape[0] / (y1 - y0), width * self.shape[1] / (x1 - x0)
+
     def box(self, height: int, width: int) -> Box:
         """(x0, y0, x1, y1) of the view, in pixels of an item of this size; with "pad" it reaches beyond the item."""
-        if self.fit == "stretch":
-            return 0.0, 0.0, float(width), float(height)
-        if self.fit == "crop":
-            scale = min(height / self.shape[0], width / self.shape[1])
-            top, left = max(0.0, height - scale * self.shape[0]) / 2, max(0.0, width - scale * self.shape[1]) / 2
+        if self.fit != "pad":
+            down, across = height / self.shape[0], width / self.shape[1]
+            if self.fit == "crop":
+                down = across = min(down, across)
+            top = max(0.0, height - self.crop_pct * down * self.shape[0]) / 2
+            left = max(0.0, width - self.crop_pct * across * self.shape[1]) / 2
             return left, top, width - left, height - top
         top, left, (inner_height, inner_width) = self._inner(height, width)
         down, across = height / inner_height, width / inner_width
@@ -138,6 +178,9 @@ class Preprocess:
 class Probed:
     """A person's own preprocessing, with its geometry found out by showing it patterns.
 
+    Many preprocessings take colour images only, and a folder of photographs has a few grey ones. So an item that the
+    function refuses, or of which the view has not as many channels as the net takes, is offered as RGB too, or as grey.
+
     Parameters
     ----------
     function : callable
@@ -145,27 +188,42 @@ class Probed:
         (C, h, w), also as a batch of one, or a mapping with `pixel_values`.
     colour : bool
         Whether the items are RGB.
+    channels : int or None
+        How many channels the net takes; None where that isn't known.
     """
 
-    def __init__(self, function: Callable[[Any], Any], *, colour: bool = True) -> None:
-        self.function = function
+    def __init__(self, function: Callable[[Any], Any], *, colour: bool = True, channels: int | None = None) -> None:
+        self.function, self.channels = function, channels
         self._colour = colour
         # torchvision's newer transforms let an array pass through untouched instead of refusing it.
         self._picture_first = type(function).__module__.partition(".")[0] == "torchvision"
         self._boxes: dict[tuple[int, int], Box | None] = {}
 
     def __call__(self, image: np.ndarray) -> Tensor:
-        """The view of an item: float32, shape (channels, height, width); ModelError when the function can't take it."""
-        attempts = (image, Image.fromarray(np.ascontiguousarray(image)))
-        refusals = []
-        for attempt in reversed(attempts) if self._picture_first else attempts:
+        """The view of an item: float32, shape (channels, height, width); ViewError when the function can't take it."""
+        refusals, other = [], None
+        for form in self._forms(image):
             try:
-                return _as_view(self.function(attempt))
+                view = _as_view(self.function(form))
             except Exception as error:  # a user's own code, which may raise anything
-                refusals.append(f"{type(error).__name__}: {error}")
-        raise ModelError(f"preprocess {_name(self.function)} can't take an item of shape {image.shape}: "
-                         f"{' | '.join(dict.fromkeys(refusals))}. A function from a uint8 array (H, W) or (H, W, 3), "
-                         "or a PIL image, to a tensor (C, h, w) is expected.")
+                refusals.append(in_short(error))
+                continue
+            if self.channels in (None, len(view)):
+                return view
+            other = view if other is None else other
+        if other is not None:
+            return other
+        raise ViewError(f"preprocess {_name(self.function)} can't take an item of shape {image.shape}, as it is or "
+                        f"converted to {'RGB' if image.ndim == 2 else 'grey'}: {' | '.join(dict.fromkeys(refusals))}. "
+                        "A function from a uint8 array (H, W) or (H, W, 3), or a PIL image, to a tensor (C, h, w) is "
+                        "expected.")
+
+    def _forms(self, image: np.ndarray) -> Iterator[np.ndarray | Image.Image]:
+        """The item as an array and as a picture; then the same in RGB if it is grey, or in grey."""
+        item = Image.fromarray(np.ascontiguousarray(image))
+        for picture in (item, item.convert("RGB" if image.ndim == 2 else "L")):
+            array = image if picture is item else np.array(picture)
+            yield from (picture, array) if self._picture_first else (array, picture)
 
     def box(self, height: int, width: int) -> Box | None:
         """(x0, y0, x1, y1) of the view, in pixels of an item of this size; None if it isn't an upright rectangle."""
@@ -281,8 +339,9 @@ def as_preprocess(preprocess: Preprocess | Probed | Callable[[Any], Any] | None,
     Parameters
     ----------
     preprocess : Preprocess, Probed, callable or None
-        The first two stay as they are, a callable is probed, None gives the first view that the net can take: at the
-        items' own size when they agree on one up to 256 pixels, else at 224, else at another usual size.
+        A Probed stays as it is, and a Preprocess gets the number of channels that the net takes if it has none; a
+        callable is probed; None gives the first view that the net can take: at the items' own size when they agree on
+        one up to 256 pixels, else at 224, else at another usual size.
     net : torch.nn.Module or None
         The net that will see the items; None when it is yet to be made.
     sample_images : sequence of ndarray
@@ -293,20 +352,71 @@ def as_preprocess(preprocess: Preprocess | Probed | Callable[[Any], Any] | None,
     BadInput
         If `preprocess` is none of these.
     ModelError
-        If the net takes none of the usual views, or the callable can't take the items.
+        If the net takes none of the usual views, or the callable can take none of the items.
     """
-    if isinstance(preprocess, (Preprocess, Probed)):
+    if isinstance(preprocess, Probed):
         return preprocess
     colour = any(image.ndim == 3 for image in sample_images)
     if preprocess is None:
         return _usual_view(net, sample_images, channels=(3, 1) if colour else (1, 3))
+    if isinstance(preprocess, Preprocess):
+        if preprocess.channels is not None:
+            return preprocess
+        if 3 in (len(preprocess.mean or ()), len(preprocess.std or ())):  # type: ignore[arg-type]
+            return replace(preprocess, channels=3)
+        return replace(preprocess, channels=_channels_taken(
+            net, sample_images, [preprocess, *(replace(preprocess, channels=n) for n in (3, 1))]))
     if not callable(preprocess):
         raise BadInput(f"preprocess is {preprocess!r}; hw.Preprocess(size), a callable or None is expected.")
-    probed = Probed(preprocess, colour=colour)
-    for image in sample_images[:1]:
-        probed(image)
-        probed.box(*image.shape[:2])
+    return _probed(preprocess, net, sample_images, colour=colour)
+
+
+def _probed(function: Callable[[Any], Any], net: nn.Module | None, sample_images: Sequence[np.ndarray], *,
+            colour: bool) -> Probed:
+    probed = Probed(function, colour=colour)
+    taken, refusal = [], ""
+    for image in sample_images:
+        try:
+            probed(image)
+            taken.append(image)
+        except ViewError as error:
+            refusal = refusal or str(error)
+    if refusal and not taken:
+        raise ModelError(refusal)
+    probed.channels = _channels_taken(net, taken, [Probed(function, channels=n) for n in (None, 3, 1)])
+    if taken:
+        probed.box(*taken[0].shape[:2])
     return probed
+
+
+def _channels_taken(net: nn.Module | None, images: Sequence[np.ndarray],
+                    ways: Sequence[Preprocess | Probed]) -> int | None:
+    """The number of channels that the net takes, by showing it an item in each of these ways; None if it takes none.
+
+    Without a net, the number that the views in colour have, or the only one.
+    """
+    if net is None or not images:
+        return max((len(ways[0](image)) for image in images), default=None)
+    trial = _Trial(net)
+    views = (way(image) for image in images[:2] for way in ways)
+    return next((len(view) for view in views if trial.refusal(view) is None), None)
+
+
+class _Trial:
+    """A copy of a net, on which views are tried: a forward may leave traces (running means, caches) in the net."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self._net = copy.deepcopy(net).eval()
+        self._weight = next((p for p in self._net.parameters() if p.is_floating_point()), torch.zeros(()))
+
+    def refusal(self, view: Tensor) -> str | None:
+        """The error with which the net refuses a view, or None."""
+        try:
+            with torch.no_grad():
+                self._net(view[None].to(self._weight.device, self._weight.dtype))
+        except Exception as error:  # a user's net, which may raise anything
+            return in_short(error)
+        return None
 
 
 def _usual_view(net: nn.Module | None, sample_images: Sequence[np.ndarray], *,
@@ -320,18 +430,20 @@ def _usual_view(net: nn.Module | None, sample_images: Sequence[np.ndarray], *,
     first = next((layer for layer in net.modules() if isinstance(layer, nn.Conv2d)), None)
     if first is not None and first.in_channels in channels:
         channels = (first.in_channels,)
-    # Tried on a copy: a forward may leave traces (running means, caches) in the user's own net.
-    trial, refusal = copy.deepcopy(net).eval(), ""
-    weight = next((p for p in trial.parameters() if p.is_floating_point()), torch.zeros(()))
+    trial, refusal = _Trial(net), ""
     for size, count in itertools.product(sizes, channels):
-        try:
-            with torch.no_grad():
-                trial(torch.zeros(1, count, *size, dtype=weight.dtype, device=weight.device))
+        refused = trial.refusal(torch.zeros(count, *size))
+        if refused is None:
             return Preprocess(size, channels=count)
-        except Exception as error:  # a user's net, which may raise anything
-            refusal = refusal or f"a view of shape {(count, *size)} gave {type(error).__name__}: {error}"
+        refusal = refusal or f"a view of shape {(count, *size)} gave {refused}"
     raise ModelError(f"no usual view of the items fits the net: {refusal}. Say which it takes by "
                      "preprocess=hw.Preprocess(size, channels=...), or pass a callable from an item to a tensor.")
+
+
+def in_short(error: BaseException) -> str:
+    """The kind of an error and the beginning of its first line."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first[:LONGEST_REFUSAL] + ' ...' if len(first) > LONGEST_REFUSAL else first}"
 
 
 def picture(view: Tensor) -> np.ndarray:

@@ -75,9 +75,33 @@ def test_the_item_that_breaks_a_net_is_named(how, said):
     images = noise(16)
     images[11] = 255
     predictor = NetPredictor(Fails(how), MemoryPool(images), LABELS, batch_size=16)
-    with pytest.raises(ModelError, match=f"item 'item-0011'.*{said}"):
+    probs = predictor.predict(range(16))
+    assert np.flatnonzero(np.isnan(probs).any(axis=1)).tolist() == [11]
+    assert re.search(f"item 'item-0011'.*{said}", predictor.unreadable[11])
+    assert np.isnan(predictor.predict([11])).all()
+
+
+@pytest.mark.parametrize(("how", "said"), [("raises", "KeyError.*lamp"), ("nan", "finite")])
+def test_a_net_that_fails_on_every_item_raises(how, said):
+    predictor = NetPredictor(Fails(how), MemoryPool(np.full((16, 28, 28), 255, np.uint8)), LABELS, batch_size=4)
+    with pytest.raises(ModelError, match=f"item 'item-0003'.*{said}"):
+        predictor.predict([3])
+    with pytest.raises(ModelError, match=f"item 'item-0000'.*{said}"):
         predictor.predict(range(16))
-    assert np.isfinite(predictor.predict(range(11))).all()
+
+
+def test_no_item_is_blamed_when_the_memory_is_short():
+    class Large(Perceptron):
+        def forward(self, x):
+            if x.mean(dim=(1, 2, 3)).max() > 0.9:
+                raise torch.cuda.OutOfMemoryError("out of memory")
+            return super().forward(x)
+    images = noise(4)
+    images[2] = 255
+    predictor = NetPredictor(Large(3), MemoryPool(images), LABELS)
+    with pytest.raises(ModelError, match=r"item 'item-0002'.*out of memory"):
+        predictor.predict(range(4))
+    assert not predictor.unreadable
 
 
 def test_a_batch_too_large_for_memory_is_halved():
@@ -302,7 +326,7 @@ def test_what_is_no_net_or_has_no_weights_yet_is_refused():
             NetPredictor(wrong, MemoryPool(noise(2)), LABELS)
 
 
-def test_a_preprocess_that_fails_on_an_item_names_it():
+def test_an_item_that_the_preprocess_refuses_is_a_row_of_nan_and_is_named():
     def picky(image):
         if image.max() == 0:
             raise ValueError("too dark")
@@ -310,8 +334,9 @@ def test_a_preprocess_that_fails_on_an_item_names_it():
     images = noise(4)
     images[3] = 0
     predictor = NetPredictor(Perceptron(3), MemoryPool(images), LABELS, preprocess=picky)
-    with pytest.raises(ModelError, match=r"item 'item-0003'.*too dark"):
-        predictor.predict(range(4))
+    assert np.isnan(predictor.predict(range(4))).any(axis=1).tolist() == [False, False, False, True]
+    assert re.search(r"item 'item-0003'.*too dark", predictor.unreadable[3])
+    assert np.isnan(predictor.predict([3])).all()
 
 
 def test_devices_go_by_name():
