@@ -1,7 +1,7 @@
 """Automatic labels for items that an edit left in doubt, after random checks by people.
 
 A proposal says which label each item would get, and in which random order people check it; their answers tell how many
-of the other labels would be wrong (`acceptance.assess`). Read `advance` first.
+of the other labels would be wrong (`acceptance.assess`). Hold-out items are never among them. Read `advance` first.
 """
 
 from __future__ import annotations
@@ -92,9 +92,10 @@ def advance(state: State, pool: Pool, queue: RelabelQueue, *, annotator: str, to
         checked = set(proposal.body["checks"][:len(wrong)])  # a skipped check is among them, and is still in doubt
         acceptance = assess(wrong, len(proposal.labels), tolerance=proposal.body["tolerance"])
         own, others = queue.asked(annotator)
+        measures = queue.measures()  # a proposal of an earlier version of this package may have hold-out items
         places = pool.positions(list(proposal.labels)).tolist()
         rest = {item_id: label_id for (item_id, label_id), place in zip(proposal.labels.items(), places, strict=True)
-                if place >= 0 and (own[place] or others[place]) and item_id not in checked}
+                if place >= 0 and (own[place] or others[place]) and item_id not in checked and not measures[place]}
         checks = tuple(proposal.due())
         names = {item_id: state.lineage.today.name_of(label_id) for item_id, label_id in rest.items()}
     if acceptance.verdict == "more":

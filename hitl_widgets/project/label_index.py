@@ -120,6 +120,12 @@ class LabelIndex:
         tied[rows] = sum((n == most for n in agree), np.zeros(len(rows), np.int32)) > most
         return tied
 
+    def given_since(self, version: int, annotator: str) -> npt.NDArray[np.bool_]:
+        """Find the items that an annotator answered under a version of the taxonomy, or a later one: (n_items,)."""
+        given = self.look(lambda pair: int((pair[1] or 1) >= version), annotator) > 0
+        given[[place for place, then in self.unplaced.get(annotator, {}).items() if then >= version]] = True
+        return given
+
     def look(self, up: Callable[[Pair], int], annotator: str | None = None) -> npt.NDArray[np.int64]:
         """Take the largest number that `up` gives for the answers to each item.
 

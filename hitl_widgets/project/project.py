@@ -334,7 +334,7 @@ class Project:
 
         Presumed labels are marked so and never count as a person's answer: they don't vote, teach or measure. One ends
         when a person answers the item, or an edit leaves it in doubt again. Items that are in doubt no more are left
-        out.
+        out, and so are hold-out items, which only measure.
 
         Parameters
         ----------
@@ -359,7 +359,9 @@ class Project:
             self.refresh()
             relabel = self.relabel()
             own, others = relabel.asked(self.annotator)
-            open_ = {place: label_id for place, label_id in places.items() if own[place] or others[place]}
+            measures = relabel.measures()
+            open_ = {place: label_id for place, label_id in places.items()
+                     if (own[place] or others[place]) and not measures[place]}
             for place, label_id in open_.items():
                 if label_id not in (candidates := relabel.candidates(place)):
                     names = ", ".join(map(self.taxonomy.name_of, candidates)) or "nothing"

@@ -1,11 +1,13 @@
 """Relabelling: the queue of the items that taxonomy edits left in doubt.
 
 Only items whose answers mean nothing certain under today's labels are asked again, each with the labels that are likely
-for it. Read `RelabelQueue.order` first. A `Proposal` says which of these items may be labelled without asking.
+for it. Hold-out items have a random line of their own, so that what measures isn't chosen. Read `RelabelQueue.order`
+first. A `Proposal` says which of the other items may be labelled without asking.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +19,7 @@ import pandas as pd
 from ..events import Event
 from ..items.pool import Pool
 from ..records import Item
+from ..sampling.queue import mixed
 from ..taxonomy.history import Step
 from .label_index import Pair
 from .state import State
@@ -108,7 +111,9 @@ class RelabelQueue:
         """List the next items for an annotator.
 
         Checks of proposed labels come first. Then the newest edit comes before older ones, and the annotator's own
-        answers before those of others, which are asked only where one answer an item is enough. Skipped items are last.
+        answers before those of others, which are asked only where one answer an item is enough. Hold-out items of any
+        edit come between these at the queue's own share, in the random order of their draws: what measures isn't chosen
+        by doubt. Skipped items are last.
 
         Parameters
         ----------
@@ -124,24 +129,40 @@ class RelabelQueue:
             skipped = [place for place in self._state.queue.skipped(annotator) if own[place] or others[place]]
             versions, steps = np.maximum(own, others), {step.version: step for step in self._state.lineage.steps}
             checks = [place for place in self._checks() if versions[place] and place not in {*leave, *skipped}][:n]
-            doubts = [Doubt(place, steps[versions[place]], self.candidates(place), True) for place in checks]
+            n_asked = self._n_asked(annotator, versions, leave)
+            measures = self.measures()
+            holdout = np.setdiff1d(np.flatnonzero(measures & (versions > 0)), [*skipped, *leave])
+            holdout = holdout[np.argsort(self._state.queue.draws[holdout])][:n]
+
+            def doubts(places: Sequence[int], *, is_check: bool = False) -> list[Doubt]:
+                return [Doubt(place, steps[versions[place]], self.candidates(place), is_check) for place in places]
+
+            first, line = doubts(checks, is_check=True), doubts(holdout.tolist())
+            last = doubts([place for place in skipped if place not in leave])
+        own[measures] = others[measures] = 0
         own[[*skipped, *checks]] = others[[*skipped, *checks]] = 0
+        rest: list[Doubt] = []
         for version in sorted({*own[own > 0].tolist(), *others[others > 0].tolist()}, reverse=True):
             for cause in (own, others):
                 places = np.flatnonzero(cause == version)
-                if len(places) and len(doubts) < n:
-                    doubts += self._of_step(version, places[~np.isin(places, list(leave))], n - len(doubts))
-        with self._state.lock:
-            doubts += [Doubt(place, steps[versions[place]], self.candidates(place))
-                       for place in skipped if place not in leave][:n - len(doubts)]
-        return doubts
+                if len(places) and len(rest) < n - len(first):
+                    rest += self._of_step(version, places[~np.isin(places, list(leave))], n - len(first) - len(rest))
+        return [*first, *mixed(rest, line, n_asked=n_asked), *last][:n]
 
     def newest(self, annotator: str, most: int) -> DoubtfulItems | None:
-        """Return items that the newest edit left in doubt, at most so many; None where none is in doubt."""
+        """Return items that the newest edit left in doubt, at most so many; None where none is in doubt.
+
+        Hold-out items aren't among them: their labels are never proposed.
+        """
         with self._state.lock:
-            versions = np.maximum(*self.asked(annotator))
+            versions = np.where(self.measures(), 0, np.maximum(*self.asked(annotator)))
             newest = int(versions.max(initial=0))
             return self._doubtful(newest, np.flatnonzero(versions == newest), most)[0] if newest else None
+
+    def measures(self) -> npt.NDArray[np.bool_]:
+        """Find the hold-out items, which are asked in a random line of their own and are never presumed: (n_items,)."""
+        mask: npt.NDArray[np.bool_] = self._state.queue.holdout & ~self._state.queue.gold
+        return mask
 
     def asked(self, annotator: str) -> tuple[Positions, Positions]:
         """Find the step for which an annotator is asked about each item again; the caller holds `State.lock`.
@@ -155,7 +176,8 @@ class RelabelQueue:
         short = state.label_index.n_certain(lineage) < state.queue.annotators_per_item
         presumed = [item_id for item_id, pair in state.presumed.items() if lineage.exactly(*pair) is not None]
         places = self._pool.positions(presumed) if presumed else np.empty(0, np.int64)
-        short[places[places >= 0]] = False
+        places = places[places >= 0]
+        short[places[~self.measures()[places]]] = False
         own = np.where(short, state.label_index.doubtful(lineage, annotator), 0)
         others = np.zeros_like(own)
         if state.queue.annotators_per_item == 1:
@@ -200,15 +222,25 @@ class RelabelQueue:
 
     def items(self, doubts: Sequence[Doubt]) -> list[Item]:
         """Return the doubts as items of a queue; hold-out and gold items stay blind."""
-        queue = self._state.queue
-        return [Item(str(self._pool.ids[place]), place, "check" if is_check else "relabel",
-                     bool(is_check or queue.holdout[place] or queue.gold[place]), self._pool.meta(place), candidates)
+        gold, measures = self._state.queue.gold, self.measures()
+        return [Item(str(self._pool.ids[place]), place,
+                     "holdout" if measures[place] else "check" if is_check else "relabel",
+                     bool(is_check or measures[place] or gold[place]), self._pool.meta(place), candidates)
                 for place, _, candidates, is_check in doubts]
 
+    def _n_asked(self, annotator: str, versions: Positions, showing: Collection[int]) -> dict[str, int]:
+        """Count the hold-out and the other items that were answered since the edits in question, or are shown now."""
+        since = int(versions[versions > 0].min(initial=sys.maxsize))
+        asked = self._state.label_index.given_since(since, annotator) & (versions == 0)
+        asked[[place for place in showing if versions[place]]] = True
+        n_holdout = int((asked & self.measures()).sum())
+        return {"holdout": n_holdout, "learn": int(asked.sum()) - n_holdout}
+
     def _checks(self) -> list[int]:
-        proposal = Proposal.of(self._state, self._pool)
+        proposal, measures = Proposal.of(self._state, self._pool), self.measures()
         due = [] if proposal is None else proposal.due()
-        return [place for place in self._pool.positions(due).tolist() if place >= 0] if due else []
+        places = self._pool.positions(due).tolist() if due else []
+        return [place for place in places if place >= 0 and not measures[place]]
 
     def _of_step(self, version: int, places: Positions, n: int) -> list[Doubt]:
         with self._state.lock:
@@ -230,6 +262,7 @@ class RelabelQueue:
         label_ids = sorted(set().union(*candidates))
         code_of = {label_id: code for code, label_id in enumerate(label_ids, 1)}
         codes = state.label_index.look(lambda pair: code_of.get(lineage.exactly(*pair) or "", 0))
+        codes[self.measures()] = 0  # the hold-out trains nothing
         answered = np.flatnonzero(codes)
         answered = answered[np.argsort(state.queue.draws[answered])[:N_TRAINING]]
         answers = {place: label_ids[codes[place] - 1] for place in answered.tolist()}

@@ -5,9 +5,9 @@ A `Queue` works on positions in the pool; it doesn't use ids or the log. Read `Q
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -198,6 +198,38 @@ class Queue:
         wanted = (self._n_closed < self.annotators_per_item) | (self.tied & ~self.gold)
         open_: npt.NDArray[np.bool_] = wanted & ~self._closed_by(annotator)
         return open_
+
+
+_T = TypeVar("_T")
+
+
+def mixed(learn: Sequence[_T], holdout: Sequence[_T], *, n_asked: Mapping[str, int]) -> list[_T]:
+    """Mix hold-out items into others, so that they get their share of what is asked in all; both keep their order.
+
+    Parameters
+    ----------
+    learn, holdout : sequences
+        The first to be asked first.
+    n_asked : mapping
+        How many items of either line, "learn" and "holdout", were asked before.
+
+    Examples
+    --------
+    >>> "".join(mixed("abcdef", "XYZ", n_asked={"learn": 0, "holdout": 0}))
+    'aXbcdYefZ'
+    """
+    lines, n = {"learn": iter(learn), "holdout": iter(holdout)}, dict(n_asked)
+    order: list[_T] = []
+    while lines:
+        due = "holdout" if n["holdout"] < HOLDOUT_SHARE * (n["learn"] + n["holdout"]) else "learn"
+        kind = due if due in lines else next(iter(lines))
+        for item in lines[kind]:
+            order.append(item)
+            n[kind] += 1
+            break
+        else:
+            del lines[kind]
+    return order
 
 
 def _interleaved(n: int, lines: Mapping[str, list[Ask]], n_asked: dict[str, int], *, audit: float) -> list[Ask]:

@@ -234,7 +234,7 @@ class Review(Widget[CardPush]):
     def _retract(self, act: Retract) -> Stored:
         decision = self.host.retract(act.retracts, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at)
         with self._changed:
-            if decision.seen.chosen_by in AGAIN:  # what it revised stands again
+            if decision.seen.chosen_by in AGAIN or decision.replaces is not None:  # what it revised stands again
                 self._errand(2.5, self._push_past)
             self._window.retract(act.retracts)
             if self._closed:

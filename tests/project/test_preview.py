@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -417,6 +418,80 @@ def test_items_that_measure_stay_blind_when_they_are_asked_again(tmp_path):
     assert len(asked) == 12
     assert [item.blind for item in asked] == [bool(project.queue.holdout[item.position]) for item in asked]
     assert {item.blind for item in asked} == {True, False}
+    assert {(item.chosen_by, item.blind) for item in asked} == {("holdout", True), ("relabel", False)}
+    project.close()
+
+
+@pytest.fixture
+def shades(tmp_path):
+    """900 pictures answered "top", then split by a brightness near which a fixed classifier errs; hold-out 0.3."""
+    rng = np.random.default_rng(1)
+    shade = rng.uniform(60, 190, 900)
+    pictures = np.clip(shade[:, None, None] + rng.normal(0, 3, (900, 6, 6)), 0, 255).astype(np.uint8)
+    ids = [f"s{k}" for k in range(900)]
+    wb = hw.Workbench(tmp_path / "w", Pool.from_images(pictures, ids=ids), Taxonomy(["top", "bag"]), annotator="ann",
+                      holdout=0.3)
+    wb.import_annotations(pd.DataFrame({"item_id": ids, "label": "top"}))
+    wb.apply(edits.split("top", into=["dark", "bright"]))
+    truth = {item_id: "dark" if one < 125 else "bright" for item_id, one in zip(ids, shade, strict=True)}
+    # The classifier errs in a band beside the boundary.
+    right = {item_id: not 125 <= one < 140 for item_id, one in zip(ids, shade, strict=True)}
+    yield wb, truth, right
+    wb.close()
+
+
+def test_the_holdout_is_asked_again_in_a_random_line_so_that_a_fixed_classifier_measures_as_before(shades):
+    """Hold-out items were asked in the order of doubt: 0.934 right of all measured as 0.758 on those asked first."""
+    wb, truth, right = shades
+    holdout = wb.project.queue.holdout
+    for _ in range(12):
+        hw.simulate(wb, truth, n=20, error=0, queue="relabel")
+    events = [event for event in wb.project.log.events(kind="decided") if event.body["seen"]["chosen_by"] != "import"]
+    lines = {chosen_by: [wb.pool.position(event.item_id) for event in events
+                         if event.body["seen"]["chosen_by"] == chosen_by] for chosen_by in ("holdout", "relabel")}
+    assert len(lines["holdout"]) == 60  # the queue's own share of 240
+    assert holdout[lines["holdout"]].all()
+    assert not holdout[lines["relabel"]].any()
+    assert all(event.body["seen"]["hidden"] for event in events if event.body["seen"]["chosen_by"] == "holdout")
+    draws = wb.project.queue.draws
+    assert sorted(lines["holdout"], key=draws.__getitem__) == lines["holdout"]
+    of_all = np.mean([right[item_id] for item_id in wb.pool.ids[holdout]])
+    of_asked = np.mean([right[wb.pool.ids[place]] for place in lines["holdout"]])
+    of_doubt = np.mean([right[wb.pool.ids[place]] for place in lines["relabel"]])
+    assert abs(of_asked - of_all) < 2 * np.sqrt(of_all * (1 - of_all) / 60)
+    assert set(wb.project.reference()) == {str(wb.pool.ids[place]) for place in lines["holdout"]}
+    assert of_doubt < of_all - 0.1  # what the light model doubts is what the classifier errs in
+
+
+def test_items_that_measure_are_neither_presumed_nor_proposed_for_it(shades):
+    """The easy hold-out items of a split were presumed, and never measured again."""
+    wb, truth, _ = shades
+    holdout = {str(item_id) for item_id in wb.pool.ids[wb.project.queue.holdout]}
+    hw.simulate(wb, truth, n=60, error=0, queue="relabel")
+    proposed = wb.edits.presume(tolerance=0.2)
+    assert proposed.labels
+    assert not holdout & {*proposed.labels, *proposed.checks}
+    said = proposed
+    while said.checks:
+        hw.simulate(wb, truth, n=len(said.checks), error=0, queue="relabel")
+        said = wb.edits.presume(tolerance=0.2)
+    assert said.taken
+    assert not holdout & {*said.taken}
+    still = next(item_id for item_id in sorted(holdout) if item_id not in wb.project.reference())
+    assert wb.project.presume({still: "dark"}, estimate={}) == []
+    assert holdout - set(wb.project.reference()) <= set(wb.relabel_queue()["item_id"])
+
+
+def test_a_holdout_item_that_an_earlier_version_presumed_is_asked_all_the_same(tmp_path):
+    project = Project(tmp_path / "p", pool_of(), Taxonomy(NAMES), annotator="ann", holdout=0.5,
+                      notify=lambda line: None)
+    for k in range(12):
+        project.decide(f"i{k}", label="top")
+    project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
+    item_ids = [str(item_id) for item_id in project.pool.ids[project.queue.holdout]]
+    label_id = project.taxonomy.label("Shirt").id
+    project.note_presumed({"labels": dict.fromkeys(item_ids, label_id), "taxonomy": 2, "estimate": {}})
+    assert {item.id for item in project.next(12, queue="relabel") if item.blind} == set(item_ids)
     project.close()
 
 
