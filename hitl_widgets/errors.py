@@ -11,7 +11,6 @@ Every error that this package raises on purpose is one of these. The tree:
         TaxonomyError       a taxonomy that contradicts itself, or a file that can't be read as one
         EditError           an edit that doesn't fit the taxonomy
         TaxonomyMismatch    a project opened with a taxonomy that it never had
-        ItemChanged         an answered item whose content isn't what the person saw
         WrongPool           a project opened with a pool that shares no item with it
         ImageError          a file that can't be shown as an image
           ViewError         an item that the preprocessing or the net can't take
@@ -62,10 +61,6 @@ class EditError(BadInput):
 
 class TaxonomyMismatch(BadInput):
     """A project opened with a taxonomy that it never had."""
-
-
-class ItemChanged(BadInput):
-    """An answered item whose content isn't what the person saw."""
 
 
 class WrongPool(BadInput):

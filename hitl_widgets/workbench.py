@@ -359,7 +359,7 @@ class Workbench:
 
     Raises
     ------
-    TaxonomyMismatch, WrongPool, ItemChanged, ModelError, ReadOnly, LogDamaged, LogBusy
+    TaxonomyMismatch, WrongPool, ModelError, ReadOnly, LogDamaged, LogBusy
         When folder and arguments don't belong together, or the folder can't be used.
 
     Examples
@@ -399,7 +399,7 @@ class Workbench:
         self.session = Session(
             self.project, ModelAccess(lambda positions: self.inference.ask(positions), self._embeddings, self._explain,
                                       self._label_errors),
-            pool=pool, annotator_is_default=annotator is None and who == NOBODY)
+            pool=None if pool is None else self.project.pool, annotator_is_default=annotator is None and who == NOBODY)
         if pool is not None:
             self.project.ordering = by_features(lambda positions: self.inference.features(positions),
                                              seed=self.project.settings["seed"])

@@ -1,16 +1,17 @@
 """Checks that the pool and its items are the same as when they were labelled.
 
-An answer belongs to what the person saw. `Contents.check` compares the items' contents, `check_same_pool` their ids.
+An answer belongs to what the person saw. `Contents.differing` compares the items' contents, `check_same_pool` their
+ids, and `renamed_items` finds files by their contents.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import ImageError, ItemChanged, WrongPool
+from ..errors import ImageError, WrongPool
 from .pool import Pool
 
 
@@ -43,39 +44,67 @@ class Contents:
         except ImageError:  # broken: what people say of it is kept all the same
             return None
 
-    def check(self, known: Iterable[tuple[int, str | None, str]], *, budget_s: float | None) -> None:
+    def differing(self, known: Iterable[tuple[int, str | None]], *, budget_s: float | None) -> list[int]:
         """Compare the contents that were answered with what the items hold now.
 
         Parameters
         ----------
-        known : iterable of (int, str or None, str)
-            Position, content at that time, and id of each decision; -1 for an item that isn't in the pool.
+        known : iterable of (int, str or None)
+            Position, and content at that time; -1 for an item that isn't in the pool.
         budget_s : float or None
-            Seconds, at most; what is left over is checked when it is used. None checks all.
+            Seconds, at most; the rest isn't compared. None compares all.
 
-        Raises
-        ------
-        ItemChanged
-            With the item, the decision and both contents.
+        Returns
+        -------
+        list of int
+            Which of them, by their number in `known`, have another content now. An item that can't be read has none.
         """
         end = None if budget_s is None else time.monotonic() + budget_s
-        for position, then, decision_id in known:
-            if position < 0:
-                continue
+        differing = []
+        for row, (position, then) in enumerate(known):
             if end is not None and time.monotonic() > end:
-                return
+                break
             digest, _, stamp = (then or "").partition(" ")
-            if not digest:
+            if position < 0 or not digest:
                 continue
             with suppress(ImageError):
                 if stamp and self._pool.stamp(position) == stamp:
                     continue
             now = (self.of(position) or "").partition(" ")[0]
             if now and now != digest:  # a broken or missing file is no other content
-                raise ItemChanged(
-                    f"item {self._pool.ids[position]!r} was answered (decision {decision_id}) when its content was "
-                    f"{digest}; now it is {now}. An answer belongs to what the person saw: give the new content an id "
-                    "of its own, or put the old content back.")
+                differing.append(row)
+        return differing
+
+
+def renamed_items(pool: Pool, former: Mapping[str, str | None], joined: Iterable[int]) -> dict[int, str]:
+    """Find files that were renamed or moved, by their contents.
+
+    Parameters
+    ----------
+    pool : Pool
+        Today's items.
+    former : mapping of str to str or None
+        Id -> content, as `Contents.of` gave it, of items that aren't in the pool any more.
+    joined : iterable of int
+        Positions of the items among which they are looked for. Only files of the right size are read.
+
+    Returns
+    -------
+    dict of int to str
+        Position -> former id. Each former id is found once at most.
+    """
+    wanted: dict[str, dict[str, list[str]]] = {}
+    for item_id, content in former.items():
+        digest, _, stamp = (content or "").partition(" ")
+        if stamp:
+            wanted.setdefault(stamp.partition(":")[0], {}).setdefault(digest, []).append(item_id)
+    renamed: dict[int, str] = {}
+    for position in joined if wanted else ():
+        with suppress(ImageError):
+            of_size = wanted.get((pool.stamp(position) or "").partition(":")[0])
+            if of_size and (ids := of_size.get(pool.content(position))):
+                renamed[position] = ids.pop(0)
+    return renamed
 
 
 def check_same_pool(pool: Pool, former_ids: Sequence[str], folder: Path, notify: Callable[[str], None]) -> None:
@@ -101,6 +130,6 @@ def check_same_pool(pool: Pool, former_ids: Sequence[str], folder: Path, notify:
     if not n_same:
         raise WrongPool(f"{folder} is about {len(former_ids)} items such as {former_ids[0]!r}; none of them is in this "
                         f"pool of {len(pool)} such as {pool.ids[0]!r}. Open it with its own pool, or choose another "
-                        "folder for this one.")
+                        "folder for this one; where files were moved and changed, pass their former ids as ids=....")
     if len(pool) > n_same or len(former_ids) > n_same:
         notify(f"{folder.name}: {len(pool) - n_same} new items joined the pool, {len(former_ids) - n_same} are absent.")

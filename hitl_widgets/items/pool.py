@@ -70,6 +70,7 @@ class Pool:
         self._order = np.argsort(self._crcs).astype(np.int32)
         self._sorted = self._crcs[self._order]
         self._refuse_duplicates()
+        self._also: dict[str, int] = {}
 
     @classmethod
     def from_images(cls, images: Any, ids: Iterable[Hashable] | None = None,
@@ -176,6 +177,22 @@ class Pool:
         """A hash of the ids in their order, 32 hexadecimal digits."""
         return blake2b("\0".join(self._ids).encode(), digest_size=16).hexdigest()
 
+    def known_as(self, ids: Mapping[int, str]) -> Pool:
+        """The same items, some of them under other ids; they are found under both.
+
+        Parameters
+        ----------
+        ids : mapping of int to str
+            Position -> the id that the item has in the new pool.
+        """
+        texts = self._ids.tolist()
+        for position, item_id in ids.items():
+            texts[position] = item_id
+        pool = Pool(self._sources, texts, frame=self._frame, folder=self._folder)
+        pool._root = self._root
+        pool._also = {**self._also, **{str(self._ids[position]): position for position in ids}}
+        return pool
+
     def position(self, item_id: Hashable) -> int:
         """Where an item is; a number is taken as its text.
 
@@ -205,6 +222,8 @@ class Pool:
             found[left[same]] = place[same]
             left = left[~same]
             at[left] += 1
+        for row in np.flatnonzero(found < 0).tolist() if self._also else ():
+            found[row] = self._also.get(texts[row], -1)
         return found
 
     def meta(self, position: int) -> dict[str, Any]:

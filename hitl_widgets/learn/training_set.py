@@ -81,8 +81,6 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
     ------
     BadInput
         When `certainty` is none of these.
-    ItemChanged
-        When an item isn't what the person saw.
     """
     if certainty not in get_args(Certainty):
         raise BadInput(f"certainty is {certainty!r}; one of {', '.join(get_args(Certainty))} is expected.")

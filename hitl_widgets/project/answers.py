@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -36,7 +36,7 @@ class Answers:
 
     def __init__(self, log: Log, state: State, pool: Pool | None) -> None:
         self.lineage = state.lineage
-        self._table, self._state, self._pool = log.annotations(), state, pool
+        self._table, self._state, self._pool = _without(log.annotations(), state.changed), state, pool
 
     @cached_property
     def votes(self) -> consensus.VotesByItem:
@@ -62,11 +62,8 @@ class Answers:
             item_id, position, label_id (today's), weight (above 0, up to 1: by certainty, over the number of answers),
             n_answers, share (of the answers that agree, whatever their certainty).
 
-        Raises
-        ------
-        ItemChanged
-            When an item isn't what the person saw.
         """
+        self._compare_contents()
         rows = []
         for item_id, place in self._teaching(self.votes):
             votes = self.votes[item_id]
@@ -88,12 +85,8 @@ class Answers:
         DataFrame
             item_id, position, label_ids (today's, those that it may be), weight (the mean of its answers' weights, see
             `consensus.votes_by_item`); never hold-out, never gold.
-
-        Raises
-        ------
-        ItemChanged
-            When an item isn't what the person saw.
         """
+        self._compare_contents()
         candidates = consensus.candidates_by_item(self._table, self.lineage) | consensus.tied_by_item(self.votes)
         rows = [(item_id, place, *candidates[item_id]) for item_id, place in self._teaching(candidates)]
         table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
@@ -107,32 +100,30 @@ class Answers:
         DataFrame
             The columns of `consensus.vote_table` without content; position; known (the label_id that gold says, None
             elsewhere).
-
-        Raises
-        ------
-        ItemChanged
-            When an item isn't what the person saw.
         """
+        self._compare_contents()
         queue, gold = self._state.queue, self._state.gold
         votes = consensus.vote_table(self._table, self.lineage)
         places = self._require_pool().positions(votes["item_id"].tolist())
         votes = votes.assign(position=places)[(places >= 0) & (queue.gold | ~queue.holdout)[places]]
-        self._state.contents.check(zip(votes["position"], votes["content"], votes["decision_id"], strict=True),
-                                   budget_s=None)
         known = [self.lineage.exactly(*gold[item_id]) if item_id in gold else None for item_id in votes["item_id"]]
         table: pd.DataFrame = votes.assign(known=pd.Series(known, votes.index, dtype=object)).drop(columns="content") \
             .sort_values(["item_id", "annotator"], ignore_index=True)
         return table
 
     def _teaching(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
-        """Those of the items that a model learns from, with their positions, each checked to be what people saw."""
+        """Those of the items that a model learns from, with their positions."""
         queue = self._state.queue
-        rows = [(item_id, place) for item_id, place in self._places(item_ids)
+        return [(item_id, place) for item_id, place in self._places(item_ids)
                 if not queue.holdout[place] and not queue.gold[place]]
-        contents = dict(zip(self._table["item_id"], zip(self._table["content"], self._table["decision_id"],
-                                                        strict=True), strict=True))
-        self._state.contents.check(((place, *contents[item_id]) for item_id, place in rows), budget_s=None)
-        return rows
+
+    def _compare_contents(self) -> None:
+        """Leave out the answers to items whose content isn't what their annotator saw."""
+        places = self._require_pool().positions(self._table["item_id"])
+        self._state.compare_contents(self._table, places, budget_s=None)
+        if not self._state.changed.isdisjoint(self._table["decision_id"]):
+            self._table = _without(self._table, self._state.changed)
+            vars(self).pop("votes", None)
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
         """Leave out items that aren't in the pool, and give the others their positions."""
@@ -144,6 +135,14 @@ class Answers:
         if self._pool is None:
             raise BadInput("the project was opened without a pool, for reading; open it with its pool to do this.")
         return self._pool
+
+
+def _without(table: dict[str, list[Any]], changed: Collection[str]) -> dict[str, list[Any]]:
+    """Leave out the rows of these decisions."""
+    if not changed:
+        return table
+    kept = [row for row, decision_id in enumerate(table["decision_id"]) if decision_id not in changed]
+    return {name: [column[row] for row in kept] for name, column in table.items()}
 
 
 def annotation_table(log: Log, state: State, version: int | None = None) -> pd.DataFrame:
@@ -165,7 +164,7 @@ def annotation_table(log: Log, state: State, version: int | None = None) -> pd.D
     if version is None:
         with gc_paused():
             return consensus.annotation_table(log.annotations(columns=consensus.STORED_COLUMNS), lineage,
-                                              presumed=state.presumed_today())
+                                              presumed=state.presumed_today(), changed=state.changed)
     if version not in lineage.versions:
         raise BadInput(f"taxonomy version {version!r} isn't in the log, which has {sorted(lineage.versions)}.")
     return consensus.annotation_table(_as_of(log, version), lineage, version=version)

@@ -19,7 +19,7 @@ import pandas as pd
 
 from .. import events
 from ..errors import BadInput, IdReused, UnknownDecision, UnknownLabel
-from ..items.integrity import check_same_pool
+from ..items.integrity import check_same_pool, renamed_items
 from ..items.pool import Pool
 from ..quality.consensus import history_table
 from ..quality.label_errors import SECOND_LOOK, SuspectedErrors
@@ -106,7 +106,7 @@ class Project:
 
     Raises
     ------
-    TaxonomyMismatch, WrongPool, ItemChanged, ReadOnly, LogDamaged, LogBusy
+    TaxonomyMismatch, WrongPool, ReadOnly, LogDamaged, LogBusy
         When folder and arguments don't belong together, or the folder can't be used.
     """
 
@@ -226,7 +226,8 @@ class Project:
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
         verdict, label_id = judge(verdict, None if label is None else self._answer(label, offered).id, seen)
         item_id = str(self.pool.ids[position])
-        standing = self.log.standing_of(item_id, annotator) if self.queue.has_seen(position, annotator) else None
+        has_seen = self.queue.has_seen(position, annotator) or self.state.changed
+        standing = self.log.standing_of(item_id, annotator) if has_seen else None
         decision = Decision(
             id=id or new_id(), item_id=item_id, annotator=annotator,
             verdict=verdict,  # type: ignore[arg-type]
@@ -565,6 +566,8 @@ class Project:
         """List the decisions that stand and mark a region of their item: item_id -> one decision an annotator."""
         marked: dict[str, list[Decision]] = {}
         for event in self.log.marking():
+            if event.id in self.state.changed:
+                continue
             marked.setdefault(event.item_id or "", []).append(events.decision_of(event))
         return marked
 
@@ -626,6 +629,8 @@ class Project:
             if given != self.settings[name]:
                 self.notify(f"{self.folder.name} goes on with its own {name}={self.settings[name]} ({given} was "
                             "given): the hold-out never moves.")
+        if self._pool is not None:
+            self._pool = self._with_former_ids(self._pool)
         self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=self.notify,
                            annotators_per_item=self._annotators_per_item)
         self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None)
@@ -635,6 +640,25 @@ class Project:
         if taxonomy is not None and taxonomy.digest == self.taxonomy.digest and taxonomy.names != self.taxonomy.names:
             self.notify(f"{self.folder.name} goes on with its own order of the labels; the outputs of a net follow it.")
         self.state.open(shares=self._shares_items())
+
+    def _with_former_ids(self, pool: Pool) -> Pool:
+        """Find answered items again whose files were renamed: they keep the ids that their answers have."""
+        digest, ids = read_pool_ids(self.folder)
+        if not ids or digest == pool.digest:
+            return pool
+        found = pool.positions(ids)
+        gone = [item_id for item_id, place in zip(ids, found.tolist(), strict=True) if place < 0]
+        joined = np.setdiff1d(np.arange(len(pool)), found).tolist()
+        if not gone or not joined:
+            return pool
+        rows = self.log.changed_annotations(self.log.last_seq(), gone, columns=("content",))
+        renamed = renamed_items(pool, dict(zip(rows["item_id"], rows["content"], strict=True)), joined)
+        if not renamed:
+            return pool
+        place, former = next(iter(renamed.items()))
+        self.notify(f"{self.folder.name}: {len(renamed):,} answered files were renamed or moved, such as {former!r} to "
+                    f"{pool.ids[place]!r}; they keep the ids that their answers have.")
+        return pool.known_as(renamed)
 
     def _shares_items(self) -> bool:
         """Whether the pool has items of the one that the folder was last opened with, as far as it is remembered."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -68,6 +68,8 @@ class State:
         item_id -> (label_id, taxonomy version) of items that nobody answered since they were presumed.
     absent : tuple of str
         Ids of answered items that aren't in the pool, when the project was opened.
+    changed : frozenset of str
+        Ids of decisions on items whose content isn't what their annotator saw, as far as that is known.
     proposal : Event or None
         The last proposal of what to presume, while it isn't concluded.
     n_proposed : int
@@ -81,6 +83,7 @@ class State:
         self.lock = threading.RLock()
         self._log, self._pool, self._ranking, self._now, self._notify = log, pool, ranking, now, notify
         self.lineage, self.absent = Lineage(()), tuple[str, ...]()
+        self.changed = frozenset[str]()
         self.gold, self.presumed = dict[str, Pair](), dict[str, Pair]()
         self.proposal: Event | None = None
         self.n_proposed = self.n_trained = self.trained_at = 0
@@ -114,8 +117,8 @@ class State:
 
         Raises
         ------
-        WrongPool, ItemChanged
-            When the pool doesn't fit the answers.
+        WrongPool
+            When the pool has none of the answered items.
         """
         if (pool := self._pool) is None:
             return
@@ -131,8 +134,33 @@ class State:
                 self._notify(f"{self._log.folder.name}: {len(self.absent)} answered items, such as {self.absent[0]!r}, "
                              "are absent from this pool; their answers are kept.")
             self.place(table, places)
-            self.contents.check(zip(places.tolist(), table["content"], table["decision_id"], strict=True),
-                                budget_s=CONTENT_BUDGET_S)
+            self.compare_contents(table, places, budget_s=CONTENT_BUDGET_S)
+
+    def compare_contents(self, table: Table, places: npt.NDArray[np.int64], *, budget_s: float | None) -> None:
+        """Find answers to items whose content has changed since: they are to be reviewed, and their items are asked.
+
+        Parameters
+        ----------
+        table : mapping of columns
+            Rows of the log's table of annotations: item_id, decision_id and content.
+        places : ndarray of int, shape (n_rows,)
+            The items' positions in the pool, -1 for those that aren't in it.
+        budget_s : float or None
+            Seconds, at most; what is left over is compared when it is used. None compares all.
+        """
+        rows = self.contents.differing(zip(places.tolist(), table["content"], strict=True), budget_s=budget_s)
+        with self.lock:
+            new = [row for row in rows if table["decision_id"][row] not in self.changed]
+            if not new:
+                return
+            self.changed |= {table["decision_id"][row] for row in new}
+            item_ids = list(dict.fromkeys(table["item_id"][row] for row in new))
+            stands = self._log.changed_annotations(self._log.last_seq(), item_ids, columns=COLUMNS)
+            assert self._pool is not None
+            self.place(stands, self._pool.positions(stands["item_id"]))
+        some = ", ".join(map(repr, item_ids[:3])) + (", ..." if len(item_ids) > 3 else "")
+        self._notify(f"{self._log.folder.name}: the content of {len(item_ids):,} answered items has changed ({some}); "
+                     "their answers are to be reviewed, and the items are asked again.")
 
     def refresh(self) -> None:
         """Take in what this or another process has stored since the last look."""
@@ -213,7 +241,7 @@ class State:
         places : ndarray of int, shape (n_rows,)
             The items' positions in the pool, -1 for those that aren't in it.
         """
-        rows = _Rows(table, places)
+        rows = _Rows(table, places, changed=self.changed)
         self._look_up(rows)
         for annotator in dict.fromkeys(table["annotator"]):
             self._place_those_of(annotator, rows, np.flatnonzero(rows.here & (rows.annotators == annotator)))
@@ -236,7 +264,7 @@ class State:
                 rows.label_ids[row], rows.versions[row] = _put_off(decision, events)
             else:
                 since = self._sent_back[int(rows.places[row])]
-                rows.asked_again[row] = decision is not None and (decision.seq or 0) <= since
+                rows.asked_again[row] |= decision is not None and (decision.seq or 0) <= since
 
     def _place_those_of(self, annotator: str, rows: _Rows, mine: npt.NDArray[np.intp]) -> None:
         """Take in the rows of one annotator."""
@@ -332,7 +360,7 @@ class _Rows:
     that was given, None where none was.
     """
 
-    def __init__(self, table: Table, places: npt.NDArray[np.int64]) -> None:
+    def __init__(self, table: Table, places: npt.NDArray[np.int64], *, changed: Collection[str] = ()) -> None:
         self.table, self.places, self.here = table, places, places >= 0
         self.annotators = np.array(table["annotator"], object)
         verdicts = np.fromiter(map(_CODES.__getitem__, table["verdict"]), np.int8, len(places))
@@ -344,6 +372,11 @@ class _Rows:
         self.closed = labelled | self.unsure
         self.label_ids[~labelled] = None
         self.asked_again = np.zeros(len(places), np.bool_)
+        if changed:  # somebody answered what isn't there any more: no label, no measure, and open again
+            self.asked_again = np.array([id in changed for id in table["decision_id"]], np.bool_)
+            self.label_ids[self.asked_again] = None
+            self.blind &= ~self.asked_again
+            self.unsure &= ~self.asked_again
 
 
 def _put_off(skip: Event | None, events: Mapping[str, Event]) -> tuple[str | None, int | None]:

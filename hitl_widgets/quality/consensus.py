@@ -7,14 +7,14 @@ taxonomy's lineage. Read `labels_by_item` first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..events import Event
-from ..records import LABELLING
+from ..records import CLOSING, LABELLING
 from ..taxonomy.history import Lineage, factorize
 
 Table = Mapping[str, Sequence[Any]]
@@ -31,11 +31,12 @@ HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "labe
 
 
 def annotation_table(table: Table, lineage: Lineage, *, version: int | None = None,
-                     presumed: Mapping[str, str] | None = None) -> pd.DataFrame:
+                     presumed: Mapping[str, str] | None = None, changed: Collection[str] = ()) -> pd.DataFrame:
     """Make a DataFrame of the annotations, under today's labels or under those of an older version.
 
-    `status` is "decided" where the label (or its absence) is valid, "to_review" where a later edit left it in doubt;
-    then label and label_id are None. It is "presumed" where one of its candidate labels is presumed.
+    `status` is "decided" where the label (or its absence) is valid, "to_review" where a later edit left it in doubt or
+    the item's content has changed; then label and label_id are None. It is "presumed" where one of its candidate labels
+    is presumed.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
         Version of the taxonomy; by default today's.
     presumed : mapping of str to str, optional
         item_id -> label_id, for items that nobody has answered since.
+    changed : collection of str
+        Ids of decisions on items whose content isn't what the annotator saw.
 
     Returns
     -------
@@ -65,6 +68,10 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
         if label_id in lineage.candidates(str(former), then):
             became.append(label_id)
             where[row], status[row] = len(became) - 1, 2
+
+    if changed:
+        outdated = np.isin(verdicts, list(CLOSING)) & np.array([id in changed for id in table["decision_id"]], np.bool_)
+        where[outdated], status[outdated] = len(became), 1
 
     def taken(values: list[Any], code: np.ndarray) -> Any:
         return pd.Series([*values, None], dtype=None if any(values) else object).array.take(code)

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
 
 from hitl_widgets import edits
 from hitl_widgets.errors import (
     BadInput,
     EditError,
     IdReused,
-    ItemChanged,
     TaxonomyMismatch,
     UnknownDecision,
     UnknownItem,
@@ -427,18 +427,88 @@ def test_another_pool_is_refused(opened):
         opened(pool_of(ids=[f"x{k}" for k in range(20)]))
 
 
-def test_a_decided_item_whose_content_changed_is_refused_with_both_named(opened):
+def test_an_item_whose_content_changed_is_to_be_reviewed_and_asked_again(opened, said):
+    """One file that was saved anew kept the whole project from opening."""
     project = opened()
-    decision = project.decide("i2", label="cat")
+    for item_id in ("i2", "i3", "i4"):
+        project.decide(item_id, label="cat")
     project.close()
     changed = pictures(20)
     changed[2] += 1
-    with pytest.raises(ItemChanged, match=f"'i2'.*{decision.id}.*blake2b:.*blake2b:"):
-        opened(Pool.from_images(changed, ids=[f"i{k}" for k in range(20)]))
-    changed[2] -= 1
-    changed[3] += 1   # nobody answered this one
+    changed[9] += 1  # nobody answered this one
     again = opened(Pool.from_images(changed, ids=[f"i{k}" for k in range(20)]))
-    assert again.annotations()["label"].tolist() == ["cat"]
+    assert [line for line in said if "content of 1 answered items has changed ('i2')" in line]
+    frame = again.annotations().set_index("item_id")
+    assert frame["status"].to_dict() == {"i2": "to_review", "i3": "decided", "i4": "decided"}
+    assert pd.isna(frame["label"]["i2"])
+    assert again.answers().training()["item_id"].tolist() == ["i3", "i4"]
+    assert "i2" not in set(again.answers().consensus()["item_id"])
+    assert again.tally()["answered"] == 2
+    assert "i2" in again.next(20).ids
+    again.decide("i2", label="dog")
+    assert again.annotations().set_index("item_id")["label"].to_dict() == {"i2": "dog", "i3": "cat", "i4": "cat"}
+    assert "i2" not in again.next(20).ids
+    again.close()
+    third = opened(Pool.from_images(changed, ids=[f"i{k}" for k in range(20)]))
+    assert third.annotations()["status"].unique().tolist() == ["decided"]
+
+
+def test_what_changed_beyond_the_first_look_is_found_before_it_trains_or_measures(opened, monkeypatch):
+    monkeypatch.setattr("hitl_widgets.project.state.CONTENT_BUDGET_S", -1)
+    project = opened(holdout=0.5)
+    measuring = {str(id) for id in project.pool.ids[project.queue.holdout]}
+    for item_id in project.pool.ids:
+        project.decide(item_id, label="cat")
+    project.close()
+    again = opened(Pool.from_images(pictures(20, seed=5), ids=[f"i{k}" for k in range(20)]), holdout=0.5)
+    assert set(again.annotations()["status"]) == {"decided"}
+    assert set(again.reference()) == measuring
+    assert again.answers().training().empty
+    assert again.reference() == {}
+    assert set(again.annotations()["status"]) == {"to_review"}
+    assert again.next(20).ids
+
+
+def test_a_renamed_file_is_found_by_its_content_and_keeps_its_answers(opened, said, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for k, picture in enumerate(pictures(6)):
+        Image.fromarray(picture).save(images / f"{k}.png")
+    project = opened(Pool.from_images(images), holdout=0.5, seed=2)
+    for item_id in ("0.png", "1.png", "2.png"):
+        project.decide(item_id, label="cat")
+    holdout = project.pool.ids[project.queue.holdout].tolist()
+    project.close()
+    (images / "1.png").rename(images / "one.png")
+    (images / "2.png").rename(images / "two.png")
+    Image.fromarray(pictures(1, seed=9)[0]).save(images / "two.png")  # and changed: that is a new item
+    for _ in range(2):
+        said.clear()
+        again = opened(Pool.from_images(images), holdout=0.5, seed=2)
+        assert any("1 answered files were renamed or moved, such as '1.png' to 'one.png'" in line for line in said)
+        assert again.absent == ("2.png",)
+        assert again.pool.position("one.png") == again.pool.position("1.png")
+        assert set(again.annotations()["status"]) == {"decided"}
+        assert "1.png" not in again.next(6).ids
+        assert set(again.pool.ids[again.queue.holdout]) & {"0.png", "1.png"} == set(holdout) & {"0.png", "1.png"}
+        again.decide("one.png", label="dog")
+        assert again.annotations().set_index("item_id")["label"]["1.png"] == "dog"
+        again.close()
+
+
+def test_a_folder_that_moved_is_found_again_where_the_ids_are_its_paths(opened, tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    for k, picture in enumerate(pictures(3)):
+        Image.fromarray(picture).save(tmp_path / "old" / f"{k}.png")
+    project = opened(Pool.from_images(sorted(map(str, (tmp_path / "old").iterdir()))))
+    project.decide(project.pool.ids[1], label="cat")
+    project.close()
+    for path in (tmp_path / "old").iterdir():
+        path.rename(tmp_path / "new" / path.name)
+    again = opened(Pool.from_images(sorted(map(str, (tmp_path / "new").iterdir()))))
+    assert again.absent == ()
+    assert len(again.answers().labelled()) == 1
 
 
 def test_a_log_opens_without_its_pool_for_reading(opened):
