@@ -57,7 +57,7 @@ def after_split(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> pd.Dat
     chosen = rng.permutation(len(labels))
     learnt, measured = chosen[:2_000], chosen[2_000:]
     coarse = train(small_cnn(4, seed=seed), TrainingData(views[learnt], PARENT[labels[learnt]]),
-                   TrainingOptions(epochs=8, seed=seed, augment=random_affine)).net
+                   TrainingOptions(epochs=8, min_steps=256, seed=seed, augment=random_affine)).net
     before = float((probs(coarse, views[measured]).argmax(axis=1) == PARENT[labels[measured]]).mean())
     halves = np.zeros((4, 10), np.float32)
     halves[PARENT, np.arange(10)] = 1 / np.bincount(PARENT)[PARENT]
@@ -70,11 +70,11 @@ def after_split(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> pd.Dat
         candidates = np.equal.outer(PARENT[labels[learnt]], PARENT)
         candidates[np.isin(learnt, known)] = np.eye(10, dtype=bool)[labels[learnt][np.isin(learnt, known)]]
         nets = {"with the sum": train(start, TrainingData(views[learnt], labels[learnt], candidates=candidates),
-                                      TrainingOptions(epochs=8, seed=seed, augment=random_affine)).net,
+                                      TrainingOptions(epochs=8, min_steps=256, seed=seed, augment=random_affine)).net,
                 "without": train(start, TrainingData(views[known], labels[known]),
-                                 TrainingOptions(epochs=20, seed=seed, augment=random_affine)).net,
+                                 TrainingOptions(epochs=20, min_steps=640, seed=seed, augment=random_affine)).net,
                 "from scratch": train(small_cnn(10, seed=seed), TrainingData(views[known], labels[known]),
-                                      TrainingOptions(epochs=20, seed=seed, augment=random_affine)).net}
+                                      TrainingOptions(epochs=20, min_steps=640, seed=seed, augment=random_affine)).net}
         row = {"seed": seed, "fine answers": n, "parents before": before}
         for name, net in nets.items():
             row[f"parents {name}"], row[f"children {name}"] = right(net, views[measured], labels[measured])
@@ -86,7 +86,7 @@ def after_split(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> pd.Dat
 def after_merge(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> list[dict[str, object]]:
     chosen = np.random.default_rng(seed).permutation(len(labels))
     net = train(small_cnn(10, seed=seed), TrainingData(views[chosen[:2_000]], labels[chosen[:2_000]]),
-                TrainingOptions(epochs=8, seed=seed, augment=random_affine)).net
+                TrainingOptions(epochs=8, min_steps=256, seed=seed, augment=random_affine)).net
     fresh = views[chosen[2_000:]]
     with torch.no_grad():
         seen = torch.cat([net[:-1](some) for some in views[chosen[:2_000]].split(200)]).numpy()  # type: ignore[index]

@@ -32,7 +32,7 @@ def begun(folder: Path, pool: hw.Pool, labels: np.ndarray, seed: int) -> tuple[h
     wb = hw.Workbench(folder, pool, hw.Taxonomy([str(digit) for digit in range(10)]), seed=seed, annotator="bench")
     wb.gold({item_id: truth[item_id] for item_id in wb.holdout})
     wb.import_annotations(pd.DataFrame({"item_id": pool.ids[:60], "label": labels[:60]}))
-    wb.finetune(epochs=EPOCHS_WEAK)
+    wb.finetune(epochs=EPOCHS_WEAK, min_steps=32 * EPOCHS_WEAK)
     return wb, truth
 
 

@@ -41,7 +41,8 @@ def rounds(images: Tensor, targets: np.ndarray, test: tuple[Tensor, np.ndarray],
 
     def learn(net: nn.Module, rows: np.ndarray, body: float = 1.0) -> nn.Module:
         return train(net, TrainingData(images[rows], targets[rows]),
-                     TrainingOptions(epochs=EPOCHS, seed=seed, augment=random_affine, backbone_lr_scale=body),
+                     TrainingOptions(epochs=EPOCHS, min_steps=32 * EPOCHS, seed=seed, augment=random_affine,
+                                     backbone_lr_scale=body),
                      device="cpu").net
 
     def anew(net: nn.Module, old: np.ndarray, new: np.ndarray) -> nn.Module:
@@ -72,13 +73,15 @@ def other_labels(images: Tensor, targets: np.ndarray, test: tuple[Tensor, np.nda
     place = np.argsort(kinds)  # of each label: 0 to 4 known, 5 to 9 new
     known, new = (order[np.isin(targets[order], kinds[part])] for part in (slice(5), slice(5, 10)))
     net = train(small_cnn(5, seed=seed), TrainingData(images[known[:FIRST]], place[targets[known[:FIRST]]]),
-                TrainingOptions(epochs=EPOCHS, seed=seed, augment=random_affine), device="cpu").net
+                TrainingOptions(epochs=EPOCHS, min_steps=32 * EPOCHS, seed=seed, augment=random_affine),
+                device="cpu").net
     net, rows = with_outputs(net, 5, old=5, seed=seed), new[:FEW]
     asked = np.isin(test[1], kinds[5:])
     found = {}
     for name, body in BODIES.items():
         trained = train(net, TrainingData(images[rows], place[targets[rows]] - 5),
-                        TrainingOptions(epochs=EPOCHS, seed=seed, augment=random_affine, backbone_lr_scale=body),
+                        TrainingOptions(epochs=EPOCHS, min_steps=32 * EPOCHS, seed=seed, augment=random_affine,
+                                     backbone_lr_scale=body),
                         device="cpu")
         found[name] = [accuracy(trained.net, test[0][asked], place[test[1][asked]] - 5)]
     return found

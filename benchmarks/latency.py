@@ -79,7 +79,7 @@ pool = hw.Pool.from_images(np.load("ordinary.npy", mmap_mode="r"))
 wb = opened("ordinary", pool, [f"label {k}" for k in range(10)])
 known = pool.ids[:100]
 wb.import_annotations(pd.DataFrame({"item_id": known, "label": [f"label {digits[int(i)]}" for i in known]}))
-weak = wb.finetune(epochs=2)
+weak = wb.finetune(epochs=2, min_steps=64)
 """
 # One fine-tuning after the other, each real from its first epoch to its adoption, until this file is gone.
 FINETUNE = """

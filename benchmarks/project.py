@@ -110,7 +110,7 @@ def decide_ms(folder: Path, *, threads: int, training: bool, n: int = 300) -> li
 
     def train() -> None:
         while not stop.is_set():
-            wb.finetune(epochs=3, start="initial", adopt="never")
+            wb.finetune(epochs=3, min_steps=96, start="initial", adopt="never")
 
     def work(k: int) -> None:
         for item_id in ids[k * n:(k + 1) * n]:

@@ -99,7 +99,8 @@ def one_seed(seed: int) -> pd.DataFrame:
         began = time.process_time()
         how = "penalty" if name.startswith("penalty") else "invariance"
         trained = train(net, TrainingData(images, data.targets, rationales=marks),
-                        TrainingOptions(epochs=epochs, seed=seed, rationale_method=cast(Any, how)), device="cpu")
+                        TrainingOptions(epochs=epochs, min_steps=32 * epochs, seed=seed,
+                                        rationale_method=cast(Any, how)), device="cpu")
         seconds = time.process_time() - began
         with torch.no_grad():
             right = trained.net(data.test).argmax(dim=1).numpy() == data.truth

@@ -38,7 +38,7 @@ def embedded(images: np.ndarray, labels: np.ndarray, *, seed: int) -> np.ndarray
     """What a net that learned the coarse answers reads of each image."""
     views = torch.from_numpy(images[:, None] / np.float32(255))
     net = train(small_cnn(4, seed=seed), TrainingData(views, COARSE[labels]),
-                TrainingOptions(epochs=8, seed=seed, augment=random_affine)).net
+                TrainingOptions(epochs=8, min_steps=256, seed=seed, augment=random_affine)).net
     return NetPredictor(net, Pool.from_images(images), "abcd").embed(range(len(images)))
 
 

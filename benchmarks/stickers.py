@@ -46,12 +46,12 @@ def one_run(n_labelled: int, seed: int) -> pd.DataFrame:
                     "unmarked": float(run.relies_after.unmarked)}
         rows.append(row)
 
-    tell("spoiled", wb.finetune(epochs=EPOCHS))
+    tell("spoiled", wb.finetune(epochs=EPOCHS, min_steps=32 * EPOCHS))
     spoiled = wb.models().query("adopted")["model"].item()
     for item_id in pool.ids[n_labelled:n_labelled + N_MARKED]:
         wb.decide(item_id, label=truth[item_id], wrong=stickers[pool.position(item_id)])
     for name, reasons in (("deaf", "off"), ("hearing", "auto")):
-        run = wb.finetune(epochs=EPOCHS_MORE, reasons=reasons)
+        run = wb.finetune(epochs=EPOCHS_MORE, min_steps=32 * EPOCHS_MORE, reasons=reasons)
         if not run.adopted:
             wb.adopt(run.model)  # to be told of all the same
         tell(name, run)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .learn.data import LabelledImages
     from .learn.inference import Inference
     from .learn.model import Model
+    from .learn.rationales import Augment
     from .learn.registry import Registry
     from .learn.run import Run
     from .project.auto_label import Presumption
@@ -822,9 +823,11 @@ class Workbench:
         """
         return self.project.ranking.probs(self.project.lineage)
 
-    def finetune(self, epochs: int = 20, budget_s: float | None = None, start: str = "adopted", adopt: str = "better",
-                 seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight",
-                 backbone_lr_scale: float = 1.0) -> Run:
+    def finetune(self, epochs: int | None = None, budget_s: float | None = None, start: str = "adopted",
+                 adopt: str = "better", seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight",
+                 backbone_lr_scale: float = 1.0, lr: float | None = None, batch_size: int = 16,
+                 weight_decay: float = 0.05, augment: bool | Augment = True,
+                 min_steps: int | None = None) -> Run:
         """Train on the annotations, measure the gain on the hold-out, and adopt the result unless it is worse.
 
         The training's state is kept after each epoch. When a call was interrupted or its process ended, the same call
@@ -832,10 +835,11 @@ class Workbench:
 
         Parameters
         ----------
-        epochs : int
-            Passes over the training set, at most.
+        epochs : int, optional
+            Exactly so many passes over the training set. When None, 20 passes at most, and more of a small set: see
+            `min_steps`. The run says how many there were.
         budget_s : float, optional
-            Seconds for the training, at most.
+            Seconds for the whole call, at most. Where it takes more than a tenth longer, it says why.
         start : str
             "adopted" continues from the adopted model, "initial" from the net as it was passed in, or from a small CNN
             where none was. "frozen" is for a workbench without a model of yours: it fits filters to the pool without
@@ -856,6 +860,20 @@ class Workbench:
         backbone_lr_scale : float
             The learning rate of all but the last layer, as a share of the last one's, above 0 and up to 1. Below 1 the
             last layer learns alone for the first fifth; meant for a large pretrained net.
+        lr : float, optional
+            The largest learning rate. When None, 0.003 where less than a million weights learn, else 0.0003. For a
+            large pretrained net, 0.00003 to 0.0001 is usual (docs/training.md).
+        batch_size : int
+            Items in a batch; a smaller one needs less memory.
+        weight_decay : float
+            Of AdamW, 0 or more.
+        augment : bool or callable
+            Whether views are shifted, turned and scaled a little at random; or a function of a batch of views, shape
+            (n, C, h, w), and a torch.Generator, that gives the views to train on. Pass False where a shift changes the
+            label.
+        min_steps : int, optional
+            Batches, at least, whatever the passes. When None, 640 of 16 items (as many items in other batches), and no
+            least number where `epochs` is given.
 
         Returns
         -------
@@ -874,7 +892,8 @@ class Workbench:
         from .widgets.live import Live
         recipe = Recipe(epochs=epochs, budget_s=budget_s, start=start, adopt=adopt,
                         seed=self.project.settings["seed"] if seed is None else seed, reasons=reasons,
-                        certainty=certainty, backbone_lr_scale=backbone_lr_scale)
+                        certainty=certainty, backbone_lr_scale=backbone_lr_scale, lr=lr, batch_size=batch_size,
+                        weight_decay=weight_decay, augment=augment, min_steps=min_steps)
         return finetune(self.project, self.registry, recipe, progress=Live, compare_maps=self._compare_maps)
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None

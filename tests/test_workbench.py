@@ -20,7 +20,7 @@ from hitl_widgets.errors import BadInput, ImageError, ModelError, StoreError
 def test_without_a_model_it_labels_and_trains_a_net_of_its_own(bench):
     wb = bench()
     label_some(wb)
-    run = wb.finetune(epochs=3)
+    run = wb.finetune(epochs=3, min_steps=96)
     assert run.adopted
     assert run.after["accuracy"] > 0.8
     assert run.after.n == len(wb.project.reference()) > 0
@@ -80,16 +80,16 @@ def test_a_worse_model_is_not_adopted(bench):
     wb = bench(model=small_net())
     label_some(wb, 120)
     wb.gold({item_id: TRUTH[item_id] for item_id in wb.holdout})
-    good = wb.finetune(epochs=6)
+    good = wb.finetune(epochs=6, min_steps=192)
     assert good.after["accuracy"] > 0.9
     for item_id in wb.annotations()["item_id"]:   # people who err all at once
         wb.decide(item_id, label=NAMES[(NAMES.index(TRUTH[item_id]) + 1) % 3], seen={})
-    bad = wb.finetune(epochs=6)
+    bad = wb.finetune(epochs=6, min_steps=192)
     assert bad.gain.high < 0
     assert not bad.adopted
     assert wb.registry.adopted == good.model
     assert "the former model stands" in repr(bad)
-    assert wb.finetune(epochs=6, adopt="always").adopted
+    assert wb.finetune(epochs=6, min_steps=192, adopt="always").adopted
 
 
 def test_opened_again_the_adopted_checkpoint_is_loaded(bench):

@@ -281,21 +281,21 @@ class TrainingState:
         if self.lowest is None or losses.sum() < self.lowest.sum():
             self.lowest = losses
 
-    def stop_reason(self, *, epochs: int, patience: int) -> StoppedBecause | None:
+    def stop_reason(self, *, epochs: int, patience: int | None) -> StoppedBecause | None:
         """The reason why there is no further epoch; None where there is one.
 
         Parameters
         ----------
         epochs : int
             Number of epochs, at most.
-        patience : int
-            Number of epochs without a new best one, at most.
+        patience : int or None
+            Number of epochs without a new best one, at most; None for any number.
         """
         if self.history and self.schedule.out_of_time:
             return "budget"
         if len(self.history) >= epochs:
             return "done"
-        return "early" if len(self.history) - self.best_epoch >= patience else None
+        return "early" if patience is not None and len(self.history) - self.best_epoch >= patience else None
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Save the state.

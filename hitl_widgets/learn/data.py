@@ -25,8 +25,6 @@ from .rationales import Rationales
 
 Batches = Iterable[tuple[Tensor, Tensor, Tensor]]
 
-# An epoch draws at least this many images: of a small set, shorter epochs would end before much is learnt.
-MIN_EPOCH = 512
 # With fewer validation items than this, the choice of the best epoch would be mostly chance.
 MIN_VALIDATION = 10
 # Items of a rare label come at most this many times as often as by chance, so that the net doesn't memorise them.
@@ -273,11 +271,6 @@ class SplitData:
     held_out: tuple[Tensor | Sequence[Tensor], Tensor]
     validating: np.ndarray
     readable: np.ndarray
-
-    @property
-    def n_draws(self) -> int:
-        """Number of images that an epoch draws."""
-        return max(len(self.training), MIN_EPOCH)
 
 
 def split_data(data: TrainingData, *, seed: int) -> SplitData:

@@ -35,10 +35,10 @@ from .feedback import Feedback
 from .losses import PARTIAL
 from .nets import is_kmeans_net, train_and_choose, train_head
 from .predict import NetPredictor
-from .rationales import RationaleMethod
+from .rationales import Augment, RationaleMethod
 from .registry import Registry
 from .reliance import Reliance
-from .train import Trained, TrainingOptions, train
+from .train import BATCH_SIZE, DEFAULT_EPOCHS, WEIGHT_DECAY, Trained, TrainingOptions, train
 from .training_set import Certainty, Data, gather
 from .weights import weights_version
 
@@ -63,6 +63,8 @@ class Recipe:
     ----------
     epochs, budget_s, start, adopt, seed, reasons, certainty, backbone_lr_scale
         As for `Workbench.finetune`.
+    lr, batch_size, weight_decay, augment, min_steps
+        As well.
 
     Raises
     ------
@@ -70,7 +72,7 @@ class Recipe:
         When one can't be used.
     """
 
-    epochs: int = 20
+    epochs: int | None = None
     budget_s: float | None = None
     start: Start | str = "adopted"
     adopt: Adopt | str = "better"
@@ -78,13 +80,33 @@ class Recipe:
     reasons: Reasons | str = "auto"
     certainty: Certainty | str = "weight"
     backbone_lr_scale: float = 1.0
+    lr: float | None = None
+    batch_size: int = BATCH_SIZE
+    weight_decay: float = WEIGHT_DECAY
+    augment: bool | Augment = True
+    min_steps: int | None = None
 
     def __post_init__(self) -> None:
-        # These four are checked there.
-        TrainingOptions(self.epochs, self.budget_s, self.seed, backbone_lr_scale=self.backbone_lr_scale)
+        if not isinstance(self.augment, bool) and not callable(self.augment):
+            raise BadInput(f"augment is {self.augment!r}; True, False, or a function of a batch of views and a "
+                           "torch.Generator is expected.")
+        self.options()  # the others are checked there
         for name, choices in (("start", Start), ("adopt", Adopt), ("reasons", Reasons), ("certainty", Certainty)):
             if getattr(self, name) not in get_args(choices):
                 raise BadInput(f"{name} is {getattr(self, name)!r}; one of {', '.join(get_args(choices))} is expected.")
+
+    def options(self, **more: Any) -> TrainingOptions:
+        """How the net is trained.
+
+        Parameters
+        ----------
+        **more
+            Further arguments of `TrainingOptions`.
+        """
+        augment = {True: random_affine, False: None}[self.augment] if isinstance(self.augment, bool) else self.augment
+        return TrainingOptions(self.epochs, self.budget_s, self.seed, lr=self.lr, weight_decay=self.weight_decay,
+                               batch_size=self.batch_size, augment=augment, backbone_lr_scale=self.backbone_lr_scale,
+                               min_steps=self.min_steps, **more)
 
 
 @dataclass(frozen=True)
@@ -213,7 +235,12 @@ class Run:
 
     def _training(self) -> str:
         chosen = f"; the best epoch was chosen on {self.n_validation} others" if self.n_validation else ""
-        return f"learned from {self.n_training} items in {len(self.history)} epochs, {self.seconds:.0f} s{chosen}"
+        if "passes" in self.history and len(self.history):
+            last = self.history.iloc[-1]
+            length = f"{int(last['step'])} steps = {_passes(last['passes'])}"
+        else:
+            length = f"{len(self.history)} epochs"
+        return f"learned from {self.n_training} items in {length}, {self.seconds:.0f} s{chosen}"
 
     def _gain_in_words(self) -> str:
         gain = self.gain
@@ -261,6 +288,10 @@ class Run:
                    stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
                    n_validation=body["n_validation"], reasons=body.get("reasons", "off"),
                    taken=body.get("taken", ""), relies_before=relies_before, relies_after=relies_after)
+
+
+def _passes(n: float) -> str:
+    return "1 pass" if n == 1 else f"{n:.0f} passes" if n >= 10 else f"{n:.3g} passes"
 
 
 def _bar(share: float) -> html.Html:
@@ -338,7 +369,7 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
     checkpoint = _checkpoint(project.folder / "training", key, nets, project.notify)
     title = f"Round {n_round}: learning from {len(data.items)} items"
     with checkpoint.removed_on(TrainingStopped), limit_torch_threads(), \
-            progress(recipe.epochs, title=title) as show_row:
+            progress(recipe.options().n_epochs, title=title) as show_row:
         trained, taken = train_nets(nets, data, recipe, method, head=registry.architecture.head,
                                     device=registry.architecture.device, checkpoint=checkpoint, progress=show_row)
     if trained.stopped_because == "interrupted":
@@ -387,20 +418,49 @@ def key_of(data: Data, recipe: Recipe, method: str) -> str:
     The log keeps it: what is hashed must stay as it is, its names included.
     """
     items = data.items
-    arguments: dict[str, Any] = {"epochs": recipe.epochs, "budget_s": recipe.budget_s, "start": recipe.start,
-                                 "adopt": recipe.adopt, "seed": recipe.seed}
+    arguments: dict[str, Any] = {"epochs": recipe.options().n_epochs, "budget_s": recipe.budget_s,
+                                 "start": recipe.start, "adopt": recipe.adopt, "seed": recipe.seed}
     if data.feedback is not None:
         arguments |= {"reasons": method, "marks": data.feedback.regions}
     if recipe.certainty != "weight":
         arguments["certainty"] = recipe.certainty
     if recipe.backbone_lr_scale != 1:
         arguments["body"] = recipe.backbone_lr_scale
+    arguments |= _unusual(recipe, items)
     answers = [[item_id, _target(items, row), round(float(items.weights[row]), 6)]
                for row, item_id in enumerate(items.item_ids)]
     if items.candidates is not None:
         answers.append(np.packbits(items.candidates, axis=1).tolist())
     text = canonical({"said": answers, "truth": dict(data.reference), "labels": list(items.label_ids), **arguments})
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _unusual(recipe: Recipe, items: LabelledImages) -> dict[str, Any]:
+    """The arguments that earlier versions didn't have, where they aren't the default."""
+    arguments: dict[str, Any] = {name: getattr(recipe, name) for name in ("lr", "batch_size", "weight_decay",
+                                                                          "min_steps")
+                                 if getattr(recipe, name) != getattr(Recipe, name)}
+    if recipe.epochs == DEFAULT_EPOCHS:  # not the same as the default, of which small sets get more passes
+        arguments["exactly"] = True
+    if not recipe.augment:
+        arguments["augment"] = False
+    elif callable(recipe.augment):
+        arguments["augment"] = _fingerprint(recipe.augment, items)
+    return arguments
+
+
+def _fingerprint(augment: Augment, items: LabelledImages) -> str:
+    """A hash of what an augmentation makes of two views of noise: a function may change and keep its name."""
+    views = torch.rand(2, *items.images[0].shape, generator=torch.Generator().manual_seed(0))
+    try:
+        changed = augment(views.clone(), torch.Generator().manual_seed(0))
+    except Exception as error:  # a user's function, which may raise anything
+        raise BadInput(f"augment raised {type(error).__name__} on views of shape {tuple(views.shape)}: {error}. "
+                       "It is called with a batch of views and a torch.Generator.") from error
+    if not isinstance(changed, torch.Tensor) or changed.shape != views.shape:
+        raise BadInput(f"augment gave {tuple(changed.shape) if isinstance(changed, torch.Tensor) else changed!r} for "
+                       f"views of shape {tuple(views.shape)}; views of the same shape are expected.")
+    return hashlib.blake2b(changed.float().cpu().numpy().tobytes(), digest_size=8).hexdigest()
 
 
 def _target(items: LabelledImages, row: int) -> Any:
@@ -446,9 +506,7 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
     """Train the net, or both; and which of the two was taken, with the reason ("" where there is one)."""
     rationales = None if method == "off" or data.feedback is None else data.feedback.rationales
     labelled = data.items.training_data(rationales)
-    options = TrainingOptions(recipe.epochs, recipe.budget_s, recipe.seed, augment=random_affine,
-                              rationale_method="invariance" if method == "off" else method,
-                              backbone_lr_scale=recipe.backbone_lr_scale, head=head)
+    options = recipe.options(rationale_method="invariance" if method == "off" else method, head=head)
     if nets.frozen is not None:
         return train_and_choose(nets.net, nets.frozen, labelled, options, checkpoint=checkpoint, progress=progress,
                                 device=device)

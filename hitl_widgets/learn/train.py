@@ -25,7 +25,13 @@ from .rationales import Augment, RationaleLoss, RationaleMethod, rationale_loss
 
 Progress = Callable[[dict[str, float]], object]
 
-HISTORY = ("epoch", "step", "loss", "accuracy", "validation_loss", "validation_accuracy", "lr", "elapsed_s")
+# Passes over the training set, and epochs without a new best one, where nobody says how many.
+DEFAULT_EPOCHS, PATIENCE = 20, 8
+# A training of which nobody says how long it is draws at least this many images.
+MIN_DRAWS = 10_240
+WEIGHT_DECAY, BATCH_SIZE = 0.05, 16
+HISTORY = ("epoch", "step", "loss", "accuracy", "validation_loss", "validation_accuracy", "lr", "elapsed_s",
+           "passes")
 
 
 @dataclass(frozen=True)
@@ -34,20 +40,26 @@ class TrainingOptions:
 
     Parameters
     ----------
-    epochs : int
-        Number of epochs, at most, 1 or more; each draws as many images as there are, and at least 512.
+    epochs : int, optional
+        Number of passes over the images that train, 1 or more. When None, 20, and more where these are fewer steps than
+        `min_steps`.
     budget_s : float, optional
         Seconds, at most, above 0; the learning rate then falls with the time that is left.
     seed : int
         Of every random choice.
     lr : float, optional
-        Largest learning rate; when None 0.003, and 0.0003 for nets of a million weights or more.
+        Largest learning rate, above 0; when None 0.003, and 0.0003 for nets of a million weights or more.
     weight_decay : float
-        AdamW's.
+        AdamW's, 0 or more.
     batch_size : int
-        Images in a batch; 2 at least are taken, since BatchNorm can't learn from one.
-    patience : int
-        Stop after this many epochs whose validation loss was clearly above the lowest.
+        Images in a batch, 1 or more; 2 at least are taken, since BatchNorm can't learn from one.
+    patience : int, optional
+        Stop after this many epochs whose validation loss was clearly above the lowest. When None 8, and no early stop
+        where `epochs` is given.
+    min_steps : int, optional
+        Smallest number of batches, 1 or more: of a small set, few passes would end before much is learnt. There are as
+        many epochs, each longer than a pass. When None, as many as draw 10,240 images (640 batches of 16), and 1 where
+        `epochs` is given.
     augment : callable, optional
         Changes a batch, given a generator, such as `data.random_affine`.
     rationale_method : {"invariance", "penalty"}
@@ -61,24 +73,34 @@ class TrainingOptions:
     Raises
     ------
     BadInput
-        If epochs, budget_s, seed or backbone_lr_scale can't be used.
+        If one can't be used; the message has its value and what is expected.
     """
 
-    epochs: int = 20
+    epochs: int | None = None
     budget_s: float | None = None
     seed: int = 0
     lr: float | None = None
-    weight_decay: float = 0.05
-    batch_size: int = 16
-    patience: int = 8
+    weight_decay: float = WEIGHT_DECAY
+    batch_size: int = BATCH_SIZE
+    patience: int | None = None
     augment: Augment | None = None
     rationale_method: RationaleMethod = "invariance"
     backbone_lr_scale: float = 1.0
     head: str | None = None
+    min_steps: int | None = None
 
     def __post_init__(self) -> None:
-        if not _is_int(self.epochs) or self.epochs < 1:
-            raise BadInput(f"epochs is {self.epochs!r}; a whole number, 1 or more, is expected.")
+        for name in ("epochs", "batch_size", "min_steps", "patience"):
+            value = getattr(self, name)
+            if (value is not None or name == "batch_size") and (not _is_int(value) or value < 1):
+                raise BadInput(f"{name} is {value!r}; a whole number, 1 or more, is expected.")
+        if self.lr is not None and (not _is_number(self.lr) or not 0 < self.lr < math.inf):
+            raise BadInput(f"lr is {self.lr!r}; a learning rate above 0 is expected, such as 0.001, or None.")
+        if not _is_number(self.weight_decay) or not 0 <= self.weight_decay < math.inf:
+            raise BadInput(f"weight_decay is {self.weight_decay!r}; a number, 0 or more, is expected.")
+        if self.augment is not None and not callable(self.augment):
+            raise BadInput(f"augment is {self.augment!r}; a function of a batch of views and a torch.Generator is "
+                           "expected, or None.")
         if self.budget_s is not None and (not _is_number(self.budget_s) or self.budget_s <= 0):
             raise BadInput(f"budget_s is {self.budget_s!r}; a number of seconds above 0 is expected, or None.")
         if not _is_int(self.seed):
@@ -87,6 +109,39 @@ class TrainingOptions:
             raise BadInput(f"backbone_lr_scale is {self.backbone_lr_scale!r}; a share of the last layer's rate is "
                            "expected, above 0 and up to 1. To leave layers as they are, pass a net whose weights there "
                            "have requires_grad=False.")
+
+    @property
+    def n_epochs(self) -> int:
+        """Number of epochs, at most: of rows in the history."""
+        return self.epochs or DEFAULT_EPOCHS
+
+    @property
+    def n_patient(self) -> int | None:
+        """Number of epochs without a new best one after which the training stops; None for no early stop."""
+        return PATIENCE if self.patience is None and self.epochs is None else self.patience
+
+    def steps_per_epoch(self, n_training: int) -> int:
+        """Number of batches in an epoch: those of a pass, and more where `min_steps` asks for it.
+
+        Parameters
+        ----------
+        n_training : int
+            Number of images that train.
+        """
+        size = max(2, self.batch_size)
+        least = self.min_steps or (math.ceil(MIN_DRAWS / size) if self.epochs is None else 1)
+        return max(1, n_training // size, math.ceil(least / self.n_epochs))
+
+    def draws_per_epoch(self, n_training: int) -> int:
+        """Number of images that an epoch draws: as many as train, or as many as its batches hold where that is more.
+
+        Parameters
+        ----------
+        n_training : int
+            Number of images that train.
+        """
+        size, n_steps = max(2, self.batch_size), self.steps_per_epoch(n_training)
+        return n_steps * size if n_steps > max(1, n_training // size) else n_training
 
 
 def _is_int(value: object) -> bool:
@@ -106,7 +161,8 @@ class Trained:
     net : nn.Module
         A copy of the net with the best weights, on the CPU, in evaluation mode.
     history : DataFrame
-        One row an epoch: epoch, step, loss, accuracy, validation_loss, validation_accuracy, lr, elapsed_s.
+        One row an epoch: epoch, step, loss, accuracy, validation_loss, validation_accuracy, lr, elapsed_s, passes (over
+        the images that train, up to then).
     stopped_because : {"done", "early", "budget", "interrupted"}
         Why it ended; "early": the validation loss only rose.
     best_epoch : int
@@ -178,7 +234,7 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
                                 method=options.rationale_method, augment=options.augment, seed=options.seed)
     place = pick_device(device)
     state = initial_state(trainable_copy(net).to(place), options, extra_loss,
-                          n_steps=options.epochs * max(1, split.n_draws // max(2, options.batch_size)))
+                          n_steps=options.n_epochs * options.steps_per_epoch(len(split.training)))
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(options.seed)  # for dropout, which draws from torch's own generator
         if checkpoint is not None:
@@ -235,18 +291,21 @@ def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions,
     {"done", "early", "budget", "interrupted"}
         Why it ended.
     """
+    n_training = len(split.training)
+    draws_per_step = options.draws_per_epoch(n_training) / options.steps_per_epoch(n_training)
     try:
         if progress is not None:
             for row in state.history:
                 progress(row)
-        while (reason := state.stop_reason(epochs=options.epochs, patience=options.patience)) is None:
+        while (reason := state.stop_reason(epochs=options.n_epochs, patience=options.n_patient)) is None:
             loss, accuracy = train_epoch(state.net, state.optimizer, epoch_batches(state, split, options),
                                          schedule=state.schedule, extra_loss=state.extra_loss)
             losses, validation_accuracy = validate(state.net, make_batches(*split.held_out, None, split.validating))
             state.record_epoch(losses, dict(zip(HISTORY, (
                 len(state.history) + 1, state.schedule.step, loss, accuracy,
                 float(losses.mean()) if len(losses) else math.nan, validation_accuracy,
-                state.optimizer.param_groups[0]["lr"], state.schedule.elapsed_s), strict=True)))
+                state.optimizer.param_groups[0]["lr"], state.schedule.elapsed_s,
+                round(state.schedule.step * draws_per_step / n_training, 3)), strict=True)))
             if checkpoint is not None:
                 state.save(checkpoint)
             if progress is not None:
@@ -268,8 +327,9 @@ def epoch_batches(state: TrainingState, split: SplitData, options: TrainingOptio
     options : TrainingOptions
         Size of the batches, and how they are augmented.
     """
-    order = split.training[balanced_order(split.targets[split.training], split.n_draws, state.generator)]
-    rows = np.array_split(order, max(1, len(order) // max(2, options.batch_size)))  # none is smaller than batch_size
+    n_draws = options.draws_per_epoch(len(split.training))
+    order = split.training[balanced_order(split.targets[split.training], n_draws, state.generator)[:n_draws]]
+    rows = np.array_split(order, options.steps_per_epoch(len(split.training)))
     batches = make_batches(split.images, split.targets, split.weights, rows)
     augment = options.augment
     if augment is None:

@@ -31,7 +31,7 @@ wb = hw.Workbench(tempfile.mkdtemp(), pool, hw.Taxonomy([
     {{"name": str(digit), "definition": shape, "examples": some(digit, 3), "counter_examples": some(digit + 7, 2)}}
     for digit, shape in enumerate(shapes)]), annotator="ada", holdout=0)
 wb.import_annotations(pd.DataFrame({{"item_id": pool.ids[100:300], "label": labels[100:300]}}))
-wb.finetune(epochs=15, adopt="always")"""
+wb.finetune(epochs=15, min_steps=480, adopt="always")"""
 SHAPES = ["One closed loop, taller than wide.", "One stroke, at most with a flag and a foot.",
           "A hook that ends in a flat foot.", "Two bows, open to the left.", "An angle and an upright that cross.",
           "A flat roof, and a bow below it.", "A stroke that ends in a loop below.",

@@ -34,7 +34,7 @@ truth = dict(zip(pool.ids, labels))""",
     """wb = hw.Workbench("clothes", pool, {names!r}, seed=0)
 wb.gold({{item_id: truth[item_id] for item_id in wb.holdout}})
 wb.import_annotations(pd.DataFrame({{"item_id": pool.ids[:100], "label": labels[:100]}}))""",
-    "weak = wb.finetune(epochs=3)\nweak",
+    "weak = wb.finetune(epochs=3, min_steps=96)\nweak",
     "wb.review()",
     "hw.simulate(wb, truth, n=100)",
     "run = wb.finetune()\nrun",

@@ -25,9 +25,9 @@ net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), 
 wb = hw.Workbench("stickers", pool, [str(d) for d in range(10)], model=net, holdout=0, annotator="ada")
 wb.gold({item: truth[item] for item in pool.ids[clean]})
 wb.import_annotations(pd.DataFrame({"item_id": pool.ids[:400], "label": labels[:400]}))
-spoiled = wb.finetune(epochs=4, adopt="always")""",
+spoiled = wb.finetune(epochs=4, min_steps=128, adopt="always")""",
     "wb.review(explain='saliency')",
-    "run = wb.finetune(epochs=4, adopt='always')\nrun",
+    "run = wb.finetune(epochs=4, min_steps=128, adopt='always')\nrun",
 ]
 
 

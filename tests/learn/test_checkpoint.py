@@ -205,7 +205,7 @@ def test_weights_that_led_to_a_loss_that_is_no_number_are_not_gone_on_with(tmp_p
         return mean_loss(logits, targets, weights) * (float("nan") if there else 1)
     monkeypatch.setattr(finetune, "mean_loss", diverging)
     with pytest.raises(TrainingStopped, match="at step 33 "):
-        wb.finetune(epochs=3)
+        wb.finetune(epochs=3, min_steps=96)
     assert there
     assert not list((tmp_path / "p" / "training").iterdir())
 
@@ -261,6 +261,7 @@ def test_while_the_head_learns_alone_the_body_stays_as_it_is(digits):
             seen.append((layer.weight.detach().clone(), layer.bias.detach().clone()))
     # 32 batches an epoch, 10 epochs: 64 batches for the head alone.
     net[1].register_forward_hook(look)
-    train(net, TrainingData(images, targets), TrainingOptions(epochs=10, backbone_lr_scale=0.3), device="cpu")
+    options = TrainingOptions(epochs=10, min_steps=320, backbone_lr_scale=0.3)
+    train(net, TrainingData(images, targets), options, device="cpu")
     assert all(torch.equal(seen[0][0], weight) for weight, _ in seen[:65])
     assert not torch.equal(seen[0][0], seen[80][0])

@@ -221,15 +221,15 @@ def test_a_run_of_an_older_log_has_no_reliance(labelled):
 @pytest.mark.slow
 def test_the_maps_of_both_models_stand_below_what_was_marked(labelled):
     first = labelled()
-    first.finetune(epochs=4, reasons="off")
-    spoken = first.finetune(epochs=4, seed=1, reasons="penalty", adopt="never")
+    first.finetune(epochs=4, min_steps=128, reasons="off")
+    spoken = first.finetune(epochs=4, min_steps=128, seed=1, reasons="penalty", adopt="never")
     shares = shares_in(spoken.plot_reasons(3))
     assert [len(row) for row in shares] == [3, 3]
     assert np.mean(shares[0]) > np.mean(shares[1])
     first.close()
     again = labelled()
-    again.finetune(epochs=4, reasons="off")
-    once_more = again.finetune(epochs=4, seed=1, reasons="penalty", adopt="never")
+    again.finetune(epochs=4, min_steps=128, reasons="off")
+    once_more = again.finetune(epochs=4, min_steps=128, seed=1, reasons="penalty", adopt="never")
     assert shares_in(once_more.plot_reasons(3)) == shares  # both models come from their files
 
 

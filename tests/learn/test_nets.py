@@ -42,7 +42,8 @@ def dull(n_labels, **_):
 
 def test_a_few_answers_teach_it_what_stripes_are():
     views, targets = stripes(300)
-    net = train_head(kmeans_net(2, views), TrainingData(views[:20], targets[:20]), TrainingOptions(epochs=5)).net
+    net = train_head(kmeans_net(2, views), TrainingData(views[:20], targets[:20]),
+                     TrainingOptions(epochs=5, min_steps=160)).net
     with torch.no_grad():
         right = (net(views[100:]).argmax(dim=1).numpy() == targets[100:]).mean()
     assert right > 0.95
@@ -122,7 +123,7 @@ def test_the_one_that_errs_less_where_neither_learnt_is_taken(n, told_by):
     (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
     for cnn, wins in ((small_cnn(2, size=16), "small CNN"), (dull(2), "frozen backbone")):
         taken, why = train_and_choose(cnn, kmeans_net(2, views), TrainingData(views, targets, draws=draws),
-                                      TrainingOptions(epochs=2))
+                                      TrainingOptions(epochs=2, min_steps=64))
         assert is_kmeans_net(taken.net) == (wins == "frozen backbone")
         assert why.startswith(f"the {wins}: mean loss")
         assert told_by in why
@@ -145,14 +146,14 @@ def test_a_first_fine_tuning_takes_the_better_one_says_why_and_remembers_it(tmp_
     wb = hw.Workbench(tmp_path, pool, ["0", "1"], annotator="ada", holdout=0.0)
     wb.project.notify = said.append
     wb.import_annotations(pd.DataFrame({"item_id": pool.ids, "label": targets.astype(str)}))
-    run = wb.finetune(epochs=1)
+    run = wb.finetune(epochs=1, min_steps=32)
     assert is_kmeans_net(run.net) == (wins == "frozen backbone")
     assert run.taken.startswith(f"the {wins}: mean loss")
     assert f"taken: {run.taken}" in repr(run)
     assert any(run.taken in text for text in said)
     wb.close()
     again = hw.Workbench(tmp_path, pool, annotator="ada")
-    assert again.finetune(epochs=1).taken == run.taken  # read from the log
+    assert again.finetune(epochs=1, min_steps=32).taken == run.taken  # read from the log
     again.close()
 
 
@@ -162,9 +163,9 @@ def test_the_cnn_is_a_frozen_bodys_rival_until_it_is_taken(tmp_path):
     pool = hw.Pool.from_images((40 * views[:, 0].numpy() + 128).clip(0, 255).astype(np.uint8))
     wb = hw.Workbench(tmp_path, pool, ["0", "1"], annotator="ada", holdout=0.0)
     wb.import_annotations(pd.DataFrame({"item_id": pool.ids, "label": targets.astype(str)}))
-    chosen = wb.finetune(epochs=1, start="frozen")
+    chosen = wb.finetune(epochs=1, min_steps=32, start="frozen")
     assert (is_kmeans_net(chosen.net), chosen.taken) == (True, "")
-    later = wb.finetune(epochs=1)
+    later = wb.finetune(epochs=1, min_steps=32)
     assert (is_kmeans_net(later.net), later.taken[:13]) == (False, "the small CNN")
-    assert wb.finetune(epochs=1, seed=4).taken == ""  # the CNN goes on from what it learnt
+    assert wb.finetune(epochs=1, min_steps=32, seed=4).taken == ""  # the CNN goes on from what it learnt
     wb.close()

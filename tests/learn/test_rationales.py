@@ -270,9 +270,9 @@ def test_with_marks_a_net_leaves_the_false_hint_and_reads_the_image(spoiled, sta
     images, targets, regions = decoyed()
     unseen, truth, _ = decoyed(seed=1, hint=False)
     net = spoiled if start == "spoiled" else reader()
-    without = train(net, TrainingData(images, targets), TrainingOptions(epochs=6), device="cpu")
+    without = train(net, TrainingData(images, targets), TrainingOptions(epochs=6, min_steps=192), device="cpu")
     heard = train(net, TrainingData(images, targets, rationales=marks_of(regions, range(20))),
-                  TrainingOptions(epochs=6, rationale_method=reasons), device="cpu")
+                  TrainingOptions(epochs=6, min_steps=192, rationale_method=reasons), device="cpu")
     assert right(heard.net, unseen, truth) > right(without.net, unseen, truth) + 0.2
     before, after = (leaning(run.net, images, regions) for run in (without, heard))
     assert before.marked.low > after.marked.high + 0.2

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from shades import NAMES, label_some, small_net
 
 from hitl_widgets.errors import BadInput
@@ -20,7 +21,9 @@ from hitl_widgets.records import Estimate
 @pytest.mark.parametrize(("name", "value"), [
     ("epochs", 0), ("epochs", 2.5), ("epochs", True), ("budget_s", 0), ("budget_s", "long"), ("budget_s", True),
     ("start", "again"), ("adopt", "maybe"), ("reasons", "on"), ("certainty", "high"), ("seed", 1.5), ("seed", True),
-    ("backbone_lr_scale", 0), ("backbone_lr_scale", 1.5), ("backbone_lr_scale", "slow")])
+    ("backbone_lr_scale", 0), ("backbone_lr_scale", 1.5), ("backbone_lr_scale", "slow"),
+    ("lr", 0), ("lr", "low"), ("lr", float("inf")), ("batch_size", 0), ("batch_size", None), ("weight_decay", -0.1),
+    ("weight_decay", float("nan")), ("augment", "flip"), ("augment", None), ("min_steps", 0), ("min_steps", 1.5)])
 def test_an_argument_that_cannot_be_used_is_refused_with_its_value(name, value):
     with pytest.raises(BadInput, match=f"{name} is {value!r}"):
         Recipe(**{name: value})
@@ -129,3 +132,36 @@ def test_a_run_keeps_the_key_under_which_earlier_versions_logged_it(candidates, 
                             label_ids=("L1", "L2"), candidates=None if candidates is None else np.array(candidates))
     data = SimpleNamespace(items=items, reference={}, feedback=None)
     assert key_of(data, Recipe(seed=0), "off") == key
+
+
+def test_arguments_that_earlier_versions_did_not_have_are_in_the_key_where_they_are_not_the_default():
+    items = SimpleNamespace(item_ids=["a"], targets=np.array([0]), weights=np.array([1], np.float32),
+                            label_ids=("L1", "L2"), candidates=None, images=[torch.rand(1, 8, 8)])
+    data = SimpleNamespace(items=items, reference={}, feedback=None)
+    usual = key_of(data, Recipe(), "off")
+    assert usual == key_of(data, Recipe(lr=None, batch_size=16, weight_decay=0.05, augment=True), "off")
+    shift = [lambda views, generator: views.roll(1, -1), lambda views, generator: views.roll(2, -1)]
+    others = [Recipe(**some) for some in ({"lr": 1e-4}, {"batch_size": 8}, {"weight_decay": 0}, {"min_steps": 10},
+                                          {"augment": False}, {"augment": shift[0]}, {"augment": shift[1]},
+                                          {"epochs": 20}, {"epochs": 3})]
+    assert len({usual, *(key_of(data, recipe, "off") for recipe in others)}) == 10
+    for wrong in (lambda views, generator: views[..., 1:], lambda views: views):
+        with pytest.raises(BadInput, match=r"augment (gave|raised)"):
+            key_of(data, Recipe(augment=wrong), "off")
+
+
+def test_a_run_takes_its_arguments_and_says_how_many_passes_there_were(bench):
+    """A large net could be given no learning rate, though the message on a loss of NaN told one to."""
+    wb, drawn = bench(model=small_net()), []
+    label_some(wb)
+
+    def augment(views, generator):
+        drawn.append(len(views))
+        return views
+    run = wb.finetune(epochs=2, adopt="never", lr=1e-3, batch_size=8, weight_decay=0.0, augment=augment)
+    assert run.history["lr"].max() <= 1e-3
+    assert set(drawn[1:]) <= {8, 9}
+    assert f"in {run.history['step'].iloc[-1]} steps = 2 passes" in repr(run)
+    longer = wb.finetune(adopt="never", min_steps=100)
+    assert longer.history["step"].iloc[0] == 5
+    assert " steps = " in longer._repr_html_()

@@ -73,18 +73,19 @@ def test_every_kind_of_net_learns(kind):
     targets = np.arange(48) % 3
     brightness = 0.3 * rng.random((48, 1, 28, 28), dtype=np.float32) + 0.35 * targets[:, None, None, None]
     trained = train(seeded(KINDS[kind], 3), TrainingData(torch.from_numpy(brightness.astype(np.float32)), targets),
-                    TrainingOptions(epochs=4))
+                    TrainingOptions(epochs=4, min_steps=128))
     assert trained.history["loss"].iloc[-1] < 0.8 * math.log(3)
 
 
 def test_the_history_is_told_as_it_happens(digits):
     images, targets = digits
     rows = []
-    trained = train(tiny(), TrainingData(images[:90], targets[:90]), TrainingOptions(epochs=3), progress=rows.append)
+    trained = train(tiny(), TrainingData(images[:90], targets[:90]), TrainingOptions(epochs=3, min_steps=96),
+                    progress=rows.append)
     assert trained.history.to_dict("records") == rows
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert all(0 <= row[name] <= 1 for row in rows for name in ("accuracy", "validation_accuracy"))
-    # 512 draws are the shortest epoch: 32 batches of 16.
+    # 96 batches in 3 epochs.
     assert rows[0]["step"] == 32
     assert trained.stopped_because == "done"
 
@@ -137,10 +138,11 @@ class Narrow(nn.Module):
 
 def test_a_batch_that_does_not_fit_into_memory_is_halved(digits):
     images, targets = digits
-    trained = train(Narrow(4), TrainingData(images[:60], targets[:60]), TrainingOptions(epochs=1), device="cpu")
+    trained = train(Narrow(4), TrainingData(images[:60], targets[:60]), TrainingOptions(epochs=1, min_steps=32),
+                    device="cpu")
     assert trained.stopped_because == "done"
-    assert trained.net.seen[:4] == [17, 9, 5, 3]
-    assert 17 not in trained.net.seen[1:]  # it isn't tried again
+    assert trained.net.seen[:3] == [16, 8, 4]
+    assert 16 not in trained.net.seen[1:]  # it isn't tried again
 
 
 def test_halves_give_the_gradient_of_the_whole(digits):
@@ -197,7 +199,7 @@ def test_nothing_to_tell_apart_is_refused_in_words(targets, said):
 def test_one_item_a_label_is_enough_to_begin(digits):
     images, targets = digits
     first = [int((targets == label).nonzero()[0, 0]) for label in range(3)]
-    trained = train(tiny(), TrainingData(images[first], targets[first]), TrainingOptions(epochs=2))
+    trained = train(tiny(), TrainingData(images[first], targets[first]), TrainingOptions(epochs=2, min_steps=64))
     assert (trained.n_training, trained.n_validation) == (3, 0)
     assert math.isnan(trained.history["validation_loss"].iloc[-1])
     assert accuracy(trained.net, images[first], targets[first]) == 1
@@ -288,7 +290,7 @@ def test_weights_say_how_much_an_item_counts(digits):
     targets[45:120] = (targets[45:120] + 1) % 3
     valid = images[120:160], targets[120:160]
     got = [accuracy(train(tiny(), TrainingData(images[:120], targets[:120], weights=weights, validation=valid),
-                          TrainingOptions(epochs=3)).net,
+                          TrainingOptions(epochs=3, min_steps=96)).net,
                     images[160:], targets[160:]) for weights in (None, [1.0] * 45 + [0.0] * 75)]
     assert got[0] < 0.6
     assert got[1] > 0.8
@@ -297,7 +299,7 @@ def test_weights_say_how_much_an_item_counts(digits):
 def test_soft_targets_are_learnt(digits):
     images, targets = digits
     soft = 0.8 * nn.functional.one_hot(targets, 3) + 0.2 / 3
-    trained = train(tiny(), TrainingData(images[:90], soft[:90]), TrainingOptions(epochs=5))
+    trained = train(tiny(), TrainingData(images[:90], soft[:90]), TrainingOptions(epochs=5, min_steps=160))
     assert accuracy(trained.net, images[90:], targets[90:]) > 0.9
 
 
@@ -390,7 +392,33 @@ def test_two_hundred_more_labels_help_a_weak_net_on_real_images(shared_data):
         test = torch.from_numpy(data["is_test"] == 1)
     rows = np.random.default_rng(0).choice(np.flatnonzero(~test), 260, replace=False)
     known = torch.from_numpy(targets)[test]
-    weak = train(small_cnn(10), TrainingData(images[rows[:60]], targets[rows[:60]]),
-                 TrainingOptions(epochs=8, augment=random_affine))
-    tuned = train(weak.net, TrainingData(images[rows], targets[rows]), TrainingOptions(epochs=8, augment=random_affine))
+    options = TrainingOptions(epochs=8, min_steps=256, augment=random_affine)
+    weak = train(small_cnn(10), TrainingData(images[rows[:60]], targets[rows[:60]]), options)
+    tuned = train(weak.net, TrainingData(images[rows], targets[rows]), options)
     assert accuracy(tuned.net, images[test], known) > accuracy(weak.net, images[test], known) + 0.05
+
+
+def test_epochs_that_are_given_are_so_many_passes_over_the_training_set(digits):
+    """An epoch drew 512 images at least, so that one "pass" over 85 items was six."""
+    data = TrainingData(*(part[:100] for part in digits))
+    trained = train(tiny(), data, TrainingOptions(epochs=3, batch_size=17))
+    assert trained.n_training == 85
+    assert trained.history["step"].tolist() == [5, 10, 15]
+    assert trained.history["passes"].tolist() == [1, 2, 3]
+    assert trained.stopped_because == "done"
+
+
+def test_a_small_set_gets_a_least_number_of_steps_and_as_many_epochs():
+    options = TrainingOptions()
+    assert [options.steps_per_epoch(n) for n in (5, 100, 512, 2_000)] == [32, 32, 32, 125]
+    assert TrainingOptions(batch_size=64).steps_per_epoch(100) == 8  # as many images
+    assert TrainingOptions(epochs=10, min_steps=200).steps_per_epoch(100) == 20
+    assert TrainingOptions(epochs=10).steps_per_epoch(5) == 1
+    assert TrainingOptions(epochs=10).draws_per_epoch(5) == 5
+
+
+def test_a_given_number_of_epochs_is_not_ended_early(digits):
+    images, targets = digits
+    data = TrainingData(images[40:100], targets[40:100], validation=(images[:40], (targets[:40] + 1) % 3))
+    assert len(train(tiny(), data, TrainingOptions(epochs=12)).history) == 12
+    assert len(train(tiny(), data, TrainingOptions()).history) < 20
