@@ -339,7 +339,8 @@ class Workbench:
         Any net that gives logits, one per label; it is copied, never changed. Without one the workbench labels all the
         same, and `finetune` trains a small CNN of its own.
     preprocess : Preprocess or callable, optional
-        From an image (uint8, H x W or H x W x 3) to a tensor; chosen for the pool when it is missing.
+        From an image (uint8, H x W or H x W x 3) to a tensor. When it is missing, the model's own configuration is
+        read (timm's `pretrained_cfg`); without one, views are divided by 255, not normalised, and a line says so.
     device : str or torch.device
         "auto", "cpu", "cuda", "mps", or whatever torch.device takes.
     annotator : str, optional
@@ -352,8 +353,8 @@ class Workbench:
     seed : int
         Random seed of the hold-out, the queue and the training.
     head : str, optional
-        Name of the model's last layer among ``model.named_modules()``, where it isn't the last nn.Linear. Its input is
-        an item's embedding, and its outputs are replaced when the taxonomy changes.
+        Name of the model's last layer among ``model.named_modules()``, where it isn't found by running the model. Its
+        input is an item's embedding, and its outputs are replaced when the taxonomy changes.
     audit : float
         Share of the items asked, hold-out aside, that are drawn by chance whatever the strategy, so that error rates
         are those of the pool.

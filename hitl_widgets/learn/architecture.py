@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ..errors import BadInput, ImageError, ModelError
 from ..items.pool import Pool
 from .head import n_outputs, with_outputs
 from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
+from .outputs import Look, look_at
 from .predict import NetPredictor, private_copy, sample_images
-from .preprocess import Preprocess, Probed, as_preprocess
+from .preprocess import Preprocess, Probed, as_preprocess, without_preprocess
 from .weights import load_weights
 
 # A frozen backbone is fitted to this many items, drawn by chance.
@@ -43,9 +45,12 @@ class Architecture:
     device : str
         "auto", or what torch.device takes.
     head : str or None
-        Name of the net's last layer; None finds it. Ignored for the workbench's own nets.
+        Name of the net's last layer; None finds it by running the net. Ignored for the workbench's own nets.
     seed : int
         Draws the items to which a frozen backbone is fitted.
+    notify : callable or None
+        Called with a sentence for the person: what was chosen where no preprocessing was given, and that a net seems to
+        end in a sigmoid. Each is told once.
 
     Raises
     ------
@@ -55,13 +60,15 @@ class Architecture:
 
     def __init__(self, pool: Pool, net: nn.Module | None = None, *,
                  preprocess: Preprocess | Probed | Callable[[Any], Any] | None = None, device: str = "auto",
-                 head: str | None = None, seed: int = 0) -> None:
+                 head: str | None = None, seed: int = 0, notify: Callable[[str], None] | None = None) -> None:
         self.pool, self.device, self.seed = pool, device, seed
-        self.head = None if net is None else head
+        self._named_head = None if net is None else head
         self._net = None if net is None else private_copy(net)
-        self._preprocess = preprocess
-        self._lock = threading.Lock()
+        self._preprocess, self._notify = preprocess, notify
+        self._lock = threading.RLock()
         self._view: Preprocess | Probed | None = None
+        self._look: Look | None = None
+        self._looked = False
 
     @property
     def own(self) -> bool:
@@ -82,13 +89,39 @@ class Architecture:
                 if self._net is None and self._preprocess is None and isinstance(view, Preprocess) \
                         and max(view.shape) > LARGEST_OWN_VIEW:  # no larger than the workbench's own net is made for
                     view = Preprocess(LARGEST_OWN_VIEW, channels=view.channels)
+                if self._net is not None and self._preprocess is None:
+                    self._tell(without_preprocess(self._net, view))
                 self._view = view
             return self._view
 
+    @property
+    def look(self) -> Look | None:
+        """What a person's net does with a few items; None for the workbench's own, and where it takes none of them."""
+        with self._lock:
+            if not self._looked and self._net is not None:
+                views = self._sample_views()
+                alike = [view for view in views if view.shape == views[0].shape]
+                self._look = look_at(private_copy(self._net), torch.stack(alike)) if alike else None
+                if self._look is not None and self._look.sigmoid:
+                    self._tell("the net's outputs all lie between 0 and 1 and don't sum to 1, as after a sigmoid, and "
+                               "are taken for logits: no probability comes near 1. Pass the net without its last "
+                               "activation.")
+            self._looked = True
+            return self._look
+
+    @property
+    def head(self) -> str | None:
+        """Name of the last layer: the one that the person named, or that was found; None where it isn't known."""
+        return self._named_head or (None if self.look is None else self.look.head)
+
+    def _tell(self, sentence: str | None) -> None:
+        if sentence is not None and self._notify is not None:
+            self._notify(f"{sentence[0].upper()}{sentence[1:]}")
+
     def with_net(self, net: nn.Module) -> Architecture:
         """The architecture of another net, with this one's preprocessing, device and head."""
-        return Architecture(self.pool, net, preprocess=self._preprocess, device=self.device, head=self.head,
-                            seed=self.seed)
+        return Architecture(self.pool, net, preprocess=self._preprocess, device=self.device,
+                            head=self._named_head, seed=self.seed, notify=self._notify)
 
     def fresh(self, n_labels: int, *, seed: int) -> nn.Module:
         """The net as it was before any training, with this many outputs."""
@@ -96,7 +129,7 @@ class Architecture:
             view = self._sample_view()
             return small_cnn(n_labels, channels=view.shape[0], size=(view.shape[1], view.shape[2]), seed=seed)
         net = private_copy(self._net)
-        n_old = n_outputs(net, name=self.head)
+        n_old = n_outputs(net, name=self.head) if self.look is None else self.look.n_outputs
         return net if n_old in (None, n_labels) else with_outputs(net, n_labels, old=n_old, seed=seed, name=self.head)
 
     def frozen(self, n_labels: int, *, seed: int) -> nn.Module:
@@ -135,11 +168,22 @@ class Architecture:
 
     def predictor(self, net: nn.Module, label_ids: Sequence[str]) -> NetPredictor:
         """A predictor with a copy of this net, on the project's pool."""
-        return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, head=self.head)
+        return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, head=self.head,
+                            probabilities=None if self.look is None else self.look.probabilities)
 
     def _sample_view(self) -> Tensor:
         """The view of the first item that has one."""
+        views = self._sample_views(n=1)
+        if not views:
+            raise ModelError("none of the pool's items can be read, so no model can be made for them.")
+        return views[0]
+
+    def _sample_views(self, *, n: int | None = None) -> list[Tensor]:
+        """The views of a few items, the first n that have one."""
+        views: list[Tensor] = []
         for image in sample_images(self.pool):
             with suppress(ImageError):
-                return self.view(image)
-        raise ModelError("none of the pool's items can be read, so no model can be made for them.")
+                views.append(self.view(image))
+            if len(views) == n:
+                break
+        return views

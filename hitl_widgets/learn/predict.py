@@ -1,7 +1,6 @@
 """Predictions of a net for the items of a pool: probabilities, logits and embeddings.
 
-A `NetPredictor` holds a private copy of a net, and one lock that whoever uses that copy must hold. `read_logits` finds
-the logits in whatever a net returns.
+A `NetPredictor` holds a private copy of a net, and one lock that whoever uses that copy must hold.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from ..errors import BadInput, ImageError, ModelError, ViewError
 from ..records import new_id
 from .head import NAME_IT, find_head
+from .outputs import look_at, read_logits
 from .preprocess import Preprocess, Probed, as_preprocess, in_short
 from .weights import weights_version
 
@@ -68,6 +68,8 @@ class NetPredictor:
         Items in one pass; fewer are taken when they don't fit into memory.
     head : str or None
         Name of the net's last layer, whose input is an item's embedding; None finds the last linear one.
+    probabilities : bool or None
+        Whether the net ends in a softmax; None finds out by a few items, once for the predictor.
 
     Attributes
     ----------
@@ -89,7 +91,7 @@ class NetPredictor:
 
     def __init__(self, net: nn.Module, pool: Images, label_ids: Sequence[str], *,
                  preprocess: Preprocess | Probed | Callable[[Any], Any] | None = None, device: str = "auto",
-                 batch_size: int = 64, head: str | None = None) -> None:
+                 batch_size: int = 64, head: str | None = None, probabilities: bool | None = None) -> None:
         self.version = weights_version(net)
         self.pool, self.label_ids, self.batch_size = pool, tuple(label_ids), batch_size
         self.device = pick_device(device)
@@ -99,6 +101,7 @@ class NetPredictor:
         self.preprocess = preprocess if isinstance(preprocess, (Preprocess, Probed)) \
             else as_preprocess(preprocess, self.net, sample_images(pool))
         self._dtype = next((p.dtype for p in self.net.parameters() if p.is_floating_point()), torch.float32)
+        self._probabilities = self._ends_in_softmax() if probabilities is None else probabilities
         self.head: str | None = None
         with suppress(ModelError) if head is None else nullcontext():
             self.head = find_head(self.net, len(self.label_ids), name=head)[0]
@@ -190,11 +193,21 @@ class NetPredictor:
         """
         # A clone, since a net may write into its input, which torch refuses where gradients begin.
         output = self.net(views.to(self.device, self._dtype).clone())
-        logits = read_logits(output, len(views), len(self.label_ids))
+        logits = read_logits(output, len(views), len(self.label_ids), probabilities=self._probabilities)
         if not bool(torch.isfinite(logits).all()):
             raise ModelError("the net's logits aren't all finite numbers (NaN or infinite). Look for weights that "
                              "aren't finite, or for a division by zero in preprocess.")
         return logits
+
+    def _ends_in_softmax(self) -> bool | None:
+        """Whether the net's outputs are probabilities, by a few items; None where it takes none of them."""
+        views: list[Tensor] = []
+        for image in sample_images(self.pool):
+            with suppress(ImageError):
+                views.append(self.preprocess(image))
+        alike = [view for view in views if view.shape == views[0].shape]
+        look = look_at(self.net, torch.stack(alike)) if alike else None
+        return None if look is None else look.probabilities
 
     def _with_features(self, views: Tensor) -> list[Tensor]:
         """Probabilities, and the input of the head as a vector each, if it was called with a row an item."""
@@ -280,56 +293,6 @@ class NetPredictor:
 def _is_shortage(error: Exception) -> bool:
     """Whether the machine is to blame, and not the item."""
     return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "memory" in str(error).lower()
-
-
-def read_logits(output: Any, n_items: int, n_labels: int | None = None) -> Tensor:
-    """The logits in a net's output, float32, shape (n_items, n_labels).
-
-    Taken from a tensor, from `.logits`, from a mapping with "logits", or from the first of a tuple. For a net that ends
-    in a softmax, the logarithm serves as logits.
-
-    Parameters
-    ----------
-    output : tensor, object, mapping or tuple
-        What the net returned.
-    n_items : int
-        Items in the batch.
-    n_labels : int or None
-        How many columns are expected; None takes any number.
-
-    Raises
-    ------
-    ModelError
-        If there is no such tensor in it.
-    """
-    logits = _tensor_of(output).float()
-    if logits.ndim > 2 and logits.shape[2:].numel() == 1:
-        logits = logits.flatten(1)
-    if logits.ndim != 2 or logits.shape[0] != n_items:
-        raise ModelError(f"the net gave shape {tuple(logits.shape)} for {n_items} item(s); ({n_items}, "
-                         f"{n_labels or 'n_labels'}) is expected: one row an item, one column a label.")
-    if n_labels is not None and logits.shape[1] != n_labels:
-        raise ModelError(f"the net gives {logits.shape[1]} outputs an item, but the taxonomy has {n_labels} labels. "
-                         f"Give the net a last layer with {n_labels} outputs, or pass a taxonomy with "
-                         f"{logits.shape[1]} labels, in the order of the outputs.")
-    return logits.clamp_min(1e-12).log() if _are_probabilities(logits.detach()) else logits
-
-
-def _tensor_of(output: Any) -> Tensor:
-    """The tensor of logits in a net's output, of whatever shape; ModelError where there is none."""
-    logits = output
-    if not isinstance(logits, Tensor):
-        logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
-        if logits is None and isinstance(output, (tuple, list)) and output:
-            logits = output[0]
-    if not isinstance(logits, Tensor):
-        raise ModelError(f"the net gave {type(output).__name__}; a tensor of logits, or an output with .logits, is "
-                         "expected. Wrap the net in a module that returns them.")
-    return logits
-
-
-def _are_probabilities(values: Tensor) -> bool:
-    return values.shape[1] > 1 and bool((values >= 0).all()) and bool(((values.sum(dim=1) - 1).abs() < 1e-4).all())
 
 
 def pooled(features: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ Box = tuple[float, float, float, float]
 # What a net of unknown input is tried with, after the items' own size: the usual one first.
 SIZES = (224, 28, 32, 64, 96, 128, 256, 299, 384)
 LARGEST_OWN = 256
+# Of ImageNet's images, after division by 255.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Characters of another's error that a message repeats: some print a page of pixels.
 LONGEST_REFUSAL = 200
 
@@ -340,8 +342,9 @@ def as_preprocess(preprocess: Preprocess | Probed | Callable[[Any], Any] | None,
     ----------
     preprocess : Preprocess, Probed, callable or None
         A Probed stays as it is, and a Preprocess gets the number of channels that the net takes if it has none; a
-        callable is probed; None gives the first view that the net can take: at the items' own size when they agree on
-        one up to 256 pixels, else at 224, else at another usual size.
+        callable is probed; None gives the view that the net's own configuration names (`configured`), or else the first
+        that the net can take: at the items' own size when they agree on one up to 256 pixels, else at 224, else at
+        another usual size.
     net : torch.nn.Module or None
         The net that will see the items; None when it is yet to be made.
     sample_images : sequence of ndarray
@@ -431,6 +434,9 @@ def _usual_view(net: nn.Module | None, sample_images: Sequence[np.ndarray], *,
     if first is not None and first.in_channels in channels:
         channels = (first.in_channels,)
     trial, refusal = _Trial(net), ""
+    view = configured(net)
+    if view is not None and trial.refusal(torch.zeros(view.channels or 3, *view.shape)) is None:
+        return view
     for size, count in itertools.product(sizes, channels):
         refused = trial.refusal(torch.zeros(count, *size))
         if refused is None:
@@ -444,6 +450,73 @@ def in_short(error: BaseException) -> str:
     """The kind of an error and the beginning of its first line."""
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}: {first[:LONGEST_REFUSAL] + ' ...' if len(first) > LONGEST_REFUSAL else first}"
+
+
+def configured(net: nn.Module) -> Preprocess | None:
+    """The view that a net's own configuration names: timm's `pretrained_cfg`, or Hugging Face's `config`.
+
+    Hugging Face's has size and channels only; its mean and std are in the net's image processor.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        It, or the first of its modules that has a configuration.
+
+    Returns
+    -------
+    Preprocess or None
+        None where there is no configuration, or none that can be used.
+    """
+    for module in net.modules():
+        timm = [cfg for name in ("pretrained_cfg", "default_cfg")
+                if (cfg := getattr(module, name, None)) is not None and _entry(cfg, "input_size")]
+        try:
+            if timm:
+                return _of_timm(timm[0])
+            if (config := getattr(module, "config", None)) is not None and _entry(config, "image_size"):
+                channels = _entry(config, "num_channels")
+                return Preprocess(_entry(config, "image_size"), channels=channels if channels in (1, 3) else None)
+        except (BadInput, TypeError, ValueError, LookupError):
+            return None
+    return None
+
+
+def _of_timm(cfg: Any) -> Preprocess:
+    """What `timm.data.create_transform` makes of a configuration, with its defaults."""
+    channels, *size = _entry(cfg, "input_size")
+    fit: Fit = {"squash": "stretch", "border": "pad"}.get(_entry(cfg, "crop_mode"), "crop")  # type: ignore[assignment]
+    interpolation = _entry(cfg, "interpolation")
+    return Preprocess((size[0], size[1]), fit=fit, channels=channels,
+                      mean=_entry(cfg, "mean") or IMAGENET_MEAN, std=_entry(cfg, "std") or IMAGENET_STD,
+                      crop_pct=1.0 if fit == "pad" else _entry(cfg, "crop_pct") or 0.875,
+                      interpolation=interpolation if interpolation in get_args(Interpolation) else "bicubic")
+
+
+def _entry(config: Any, name: str) -> Any:
+    return config.get(name) if isinstance(config, Mapping) else getattr(config, name, None)
+
+
+def without_preprocess(net: nn.Module, view: Preprocess | Probed) -> str | None:
+    """What to tell about a net that came without a preprocessing; None where its configuration has one.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        The net.
+    view : Preprocess or Probed
+        What was chosen for it.
+    """
+    if not isinstance(view, Preprocess) or view.mean is not None:
+        return None
+    height, width = view.shape
+    said = f"no preprocess was given: views are {height} x {width} pixels, divided by 255, not normalised"
+    config = next((module.config for module in net.modules() if hasattr(module, "config")), None)
+    if _entry(config, "image_size") or _entry(config, "model_type"):
+        name = _entry(config, "_name_or_path") or "..."
+        return f"{said}. Hugging Face's nets want their image processor: pass preprocess=AutoImageProcessor." \
+               f"from_pretrained({name!r})."
+    return f"{said}. If the net was trained on others, pass preprocess=hw.Preprocess(size, mean=..., std=...), or " \
+           "the function that it was trained with."
 
 
 def picture(view: Tensor) -> np.ndarray:

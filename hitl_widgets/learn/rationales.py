@@ -21,7 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import ModelError, ShapeError
 from .microbatch import out_of_memory
-from .predict import read_logits
+from .outputs import read_logits
 from .preprocess import Box
 
 RationaleMethod = Literal["penalty", "invariance"]

@@ -326,7 +326,8 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
     inference = Inference(pool, project.folder / "predictions", ranking=project.ranking, seed=seed,
                           use_predictions=project.use_predictions, lineage=lambda: project.lineage)
     return Registry(project.folder, project.log,
-                    Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed), inference,
+                    Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed,
+                                 notify=project.notify), inference,
                     record=project.record, lineage=lambda: project.lineage, notify=project.notify)
 
 

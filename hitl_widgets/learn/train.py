@@ -20,7 +20,8 @@ from .checkpoint import Checkpoint, Schedule, StoppedBecause, TrainingState, par
 from .data import Batches, SplitData, TrainingData, balanced_order, make_batches, split_data
 from .losses import item_losses, mean_loss, n_correct, top_labels
 from .microbatch import MicroBatches
-from .predict import pick_device, private_copy, read_logits
+from .outputs import read_logits
+from .predict import pick_device, private_copy
 from .rationales import Augment, RationaleLoss, RationaleMethod, rationale_loss
 
 Progress = Callable[[dict[str, float]], object]

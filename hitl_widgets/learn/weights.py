@@ -88,5 +88,6 @@ def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
     if differing:
         more = f", and {len(differing) - 5} more" if len(differing) > 5 else ""
         raise ModelError(f"the weights in {Path(path).name} are of another net: {'; '.join(differing[:5])}{more}. "
-                         "Pass the model that this project was begun with.")
+                         "Pass the model that this project was begun with; if this is it, name its last layer: "
+                         "hw.Workbench(..., head='fc').")
     return twin

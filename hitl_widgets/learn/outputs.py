@@ -1,0 +1,166 @@
+"""What a net returns: the logits in any usual output, and the layer that gives them, found by running the net.
+
+`read_logits` finds the logits; `look_at` runs a net once, and says which layer its outputs come from and what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ModelError
+
+# How far the sum of probabilities may be from 1.
+TOLERANCES = {torch.float16: 1e-3, torch.bfloat16: 1e-2}
+# Fewer items say too little about the range of a net's outputs.
+FEWEST = 3
+
+
+class Look(NamedTuple):
+    """What was seen of a net when it ran on a few views.
+
+    Attributes
+    ----------
+    head : str or None
+        Name of the linear or convolutional layer that gives the outputs; None where none of that width ran.
+    n_outputs : int
+        How many outputs the net has.
+    probabilities : bool
+        Whether each row of them sums to 1, as after a softmax.
+    sigmoid : bool
+        Whether they lie between 0 and 1, as after a sigmoid, without being probabilities or the head's own outputs.
+    """
+
+    head: str | None
+    n_outputs: int
+    probabilities: bool
+    sigmoid: bool
+
+
+def look_at(net: nn.Module, views: Tensor) -> Look | None:
+    """Run a net on a few views; None where it takes none of them, or gives no logits.
+
+    The head is the layer that ran last among those whose outputs, averaged over places or tokens, come to the net's
+    own probabilities; or else among those with as many outputs as the net.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        In evaluation mode. A forward may leave traces in it: pass a copy.
+    views : Tensor, shape (n, C, h, w)
+        On any device.
+    """
+    ran: list[tuple[str, Tensor]] = []
+
+    def keep(name: str) -> Any:
+        def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor) and output.ndim > 1 and len(output) == len(views):
+                ran.append((name, _rows(output, channels_last=isinstance(layer, nn.Linear)).float().cpu()))
+        return hook
+    hooks = [layer.register_forward_hook(keep(name)) for name, layer in net.named_modules()
+             if isinstance(layer, (nn.Linear, nn.Conv2d))]
+    weight = next((p for p in net.parameters() if p.is_floating_point()), torch.zeros(()))
+    try:
+        with torch.no_grad():
+            raw = _matrix(net(views.to(weight.device, weight.dtype)), len(views)).cpu()
+    except Exception:  # a user's net, which may raise anything
+        return None
+    finally:
+        for handle in hooks:
+            handle.remove()
+    probabilities = are_probabilities(raw)
+    probs = raw.float() if probabilities else raw.float().softmax(dim=1)
+    fitting = [(name, values) for name, values in ran if values.shape[1:] == raw.shape[1:]]
+    near = TOLERANCES.get(raw.dtype, 1e-4)
+    giving = [one for one in fitting if torch.allclose(one[1].softmax(dim=1), probs, rtol=0, atol=near)]
+    head, values = (giving or fitting)[-1] if fitting else (None, raw)
+    untouched = head is not None and torch.allclose(values, raw.float(), rtol=near, atol=near)
+    within = len(raw) >= FEWEST and raw.shape[1] > 1 and bool(((raw >= 0) & (raw <= 1)).all())
+    return Look(head, raw.shape[1], probabilities, within and not probabilities and not untouched)
+
+
+def read_logits(output: Any, n_items: int, n_labels: int | None = None, *,
+                probabilities: bool | None = None) -> Tensor:
+    """The logits in a net's output, float32, shape (n_items, n_labels).
+
+    Taken from a tensor, from `.logits`, from a mapping with "logits", or from the first of a tuple. For a net that ends
+    in a softmax, the logarithm serves as logits.
+
+    Parameters
+    ----------
+    output : tensor, object, mapping or tuple
+        What the net returned.
+    n_items : int
+        Items in the batch.
+    n_labels : int or None
+        How many columns are expected; None takes any number.
+    probabilities : bool or None
+        Whether the net ends in a softmax; None decides by this output alone.
+
+    Raises
+    ------
+    ModelError
+        If there is no such tensor in it.
+    """
+    values = _matrix(output, n_items, n_labels)
+    if n_labels is not None and values.shape[1] != n_labels:
+        raise ModelError(f"the net gives {values.shape[1]} outputs an item, but the taxonomy has {n_labels} labels. "
+                         f"Give the net a last layer with {n_labels} outputs, or pass a taxonomy with "
+                         f"{values.shape[1]} labels, in the order of the outputs.")
+    logits = values.float()
+    if probabilities is None:
+        probabilities = are_probabilities(values.detach())
+    return logits.clamp_min(1e-12).log() if probabilities else logits
+
+
+def are_probabilities(values: Tensor) -> bool:
+    """Whether each row has numbers from 0 that sum to 1, as exactly as their type allows.
+
+    Parameters
+    ----------
+    values : Tensor, shape (n, n_labels)
+        A net's outputs, of the type that it gave.
+    """
+    tolerance = TOLERANCES.get(values.dtype, 1e-4)
+    sums = values.float().sum(dim=1)
+    return values.shape[1] > 1 and bool((values >= 0).all()) and bool(((sums - 1).abs() < tolerance).all())
+
+
+def _matrix(output: Any, n_items: int, n_labels: int | None = None) -> Tensor:
+    """The tensor with a row an item and a column a label in a net's output; ModelError where there is none."""
+    values = tensor_of(output)
+    if values.ndim > 2 and values.shape[2:].numel() == 1:
+        values = values.flatten(1)
+    if values.ndim != 2 or values.shape[0] != n_items:
+        raise ModelError(f"the net gave shape {tuple(values.shape)} for {n_items} item(s); ({n_items}, "
+                         f"{n_labels or 'n_labels'}) is expected: one row an item, one column a label.")
+    return values
+
+
+def tensor_of(output: Any) -> Tensor:
+    """The tensor of logits in a net's output, of whatever shape; ModelError where there is none.
+
+    Parameters
+    ----------
+    output : tensor, object, mapping or tuple
+        What the net returned.
+    """
+    logits = output
+    if not isinstance(logits, Tensor):
+        logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+        if logits is None and isinstance(output, (tuple, list)) and output:
+            logits = output[0]
+    if not isinstance(logits, Tensor):
+        raise ModelError(f"the net gave {type(output).__name__}; a tensor of logits, or an output with .logits, is "
+                         "expected. Wrap the net in a module that returns them.")
+    return logits
+
+
+def _rows(output: Tensor, *, channels_last: bool) -> Tensor:
+    """A layer's output as a row an item, averaged over its places or tokens."""
+    if channels_last:
+        return output.reshape(len(output), -1, output.shape[-1]).float().mean(dim=1)
+    return output.flatten(2).float().mean(dim=2)
