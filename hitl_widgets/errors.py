@@ -16,6 +16,7 @@ Every error that this package raises on purpose is one of these. The tree:
           ViewError         an item that the preprocessing or the net can't take
         ModelError          a model that doesn't fit the pool or the taxonomy, or that raised
         IdReused            an event id sent again with another body
+        AlreadyDecided      a decision on an item that was decided in another place meanwhile
       StoreError (also an OSError)
         ReadOnly            the folder or its log can't be written
         LogDamaged          the log can't be read; names the newest good copy
@@ -81,6 +82,10 @@ class ModelError(BadInput):
 
 class IdReused(BadInput):
     """An event id sent again with another body."""
+
+
+class AlreadyDecided(BadInput):
+    """A decision on an item that the same person decided in another tab or notebook meanwhile."""
 
 
 class StoreError(HitlError, OSError):

@@ -24,7 +24,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from PIL import Image
 
-from .errors import ImageError, UnknownDecision, UnknownItem
+from .errors import AlreadyDecided, ImageError, UnknownDecision, UnknownItem
 from .items.images import Picture
 from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, new_id, utc_now
 from .taxonomy.labels import Taxonomy
@@ -164,6 +164,8 @@ class MemoryHost:
         Ids of the items that were given back.
     refuse : Exception or None
         When set, `decide` raises it instead of storing.
+    news : list of str
+        What others did, a sentence each: tests add to it.
     """
 
     def __init__(self, images: np.ndarray | None = None, labels: Any = None, *, model: str | None = "a1b2c3",
@@ -178,6 +180,7 @@ class MemoryHost:
         self.log: list[tuple[str, Any]] = []
         self.released: list[str] = []
         self.refuse: Exception | None = None
+        self.news: list[str] = []
         self._lock = threading.RLock()
         self._closed: set[tuple[str, str]] = set()
         self._skipped: list[str] = []
@@ -201,6 +204,13 @@ class MemoryHost:
             free = [i for i in waiting if (i, who) not in self._closed and i not in showing][:n]
             return Items([Item(i, self.pool.ids.index(i), strategy or "margin", i in self.blind, self.meta)
                           for i in free])
+
+    def follow(self) -> None:
+        """Do nothing: nobody else is here."""
+
+    def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
+        """List the decisions of an annotator that stand for some items."""
+        return {d.item_id: d.id for d in self.latest(len(self.log), annotator) if d.item_id in set(item_ids)}
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
         """Note the items in `released`."""
@@ -257,7 +267,7 @@ class MemoryHost:
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
                seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
-               acted_at: datetime | None = None) -> Decision:
+               acted_at: datetime | None = None, known: Collection[str] | None = None) -> Decision:
         """Store a decision; the same `id` a second time changes nothing."""
         id, annotator = id or new_id(), annotator or self.annotator
         with self._lock:
@@ -265,6 +275,8 @@ class MemoryHost:
                 raise self.refuse
             name = None if label is None else self.taxonomy.label(label).name
             standing = [d.id for d in self.latest(len(self.log), annotator) if d.item_id == item_id and d.id != id]
+            if known is not None and standing and standing[-1] not in known:
+                raise AlreadyDecided("you decided this item in another tab or notebook meanwhile.")
             # A Decision checks its verdict and its reason itself.
             decision = Decision(id, item_id, annotator, cast(Any, verdict), name, label, certainty, note, tuple(flags),
                                 seen or Seen(), acted_at or utc_now(), replaces=standing[-1] if standing else None,

@@ -95,7 +95,7 @@ class Models:
         accuracy on the hold-out with n items when it was trained, adopted (True for today's).
         """
         from .learn.registry import models
-        return models(self._wb.project.log.events(), adopted=self._wb._adopted)
+        return models(self._wb.project.log.events())
 
     def flips(self, before: str | None = None, after: str | None = None, *, n: int | None = None) -> Flips:
         """The items for which two models suggest different labels: what a new model gained, and what it lost.
@@ -400,7 +400,7 @@ class Workbench:
         self._open: dict[type, TaxonomyEditor | Triage] = {}
         self.session = Session(
             self.project, ModelAccess(lambda positions: self.inference.ask(positions), self._embeddings, self._explain,
-                                      self._label_errors),
+                                      self._label_errors, self._follow),
             pool=None if pool is None else self.project.pool, annotator_is_default=annotator is None and who == NOBODY)
         if pool is not None:
             self.project.ordering = by_features(lambda positions: self.inference.features(positions),
@@ -454,7 +454,8 @@ class Workbench:
 
     @property
     def inference(self) -> Inference:
-        """The adopted model, and what it was asked so far."""
+        """The model that was adopted last, here or by another process, and what it was asked so far."""
+        self._follow()
         return self.registry.inference
 
     @property
@@ -988,7 +989,7 @@ class Workbench:
         BadInput
             When there is no such version; the message names those there are.
         """
-        self.project.refresh()
+        self._follow()
         return self.registry.model(version)
 
     def adopt(self, version_or_net: Any) -> str:
@@ -1111,6 +1112,12 @@ class Workbench:
         """The version of the model in use; None where none was asked for yet."""
         return None if self._registry is None else self._registry.adopted
 
+    def _follow(self) -> None:
+        """Take up the model that another process adopted; a project in which nobody adopted any needs no registry."""
+        self.project.follow()
+        if self.project.state.adopted is not None:
+            self.registry.follow()
+
     def _embeddings(self, positions: np.ndarray) -> np.ndarray | None:
         return None if self._registry is None else self._registry.inference.stored_embeddings(positions)
 
@@ -1131,7 +1138,8 @@ class Workbench:
         """The widget, which takes the place of the one of its kind that was opened before."""
         with self._wiring:
             if (former := self._open.get(type(widget))) is not None:
-                former.close("Another one has taken over.")
+                from .widgets.widget import took_over
+                former.close(took_over("editor" if former.NAME == "editor" else "page"))
             self._open[type(widget)] = widget
         return widget
 

@@ -31,6 +31,7 @@ from .weights import save_weights
 N_FITTED_BY = 2_000
 # Shortest beginning of a version that may stand for it.
 SHORTEST = 4
+AGAIN = "Or train anew with wb.finetune(start='initial'): no label is lost."
 COLUMNS = ["model", "origin", "adopted_at", "accuracy", "n"]
 
 
@@ -59,6 +60,8 @@ class Registry:
         Called with an event's kind and body; appends it to the log.
     lineage : callable
         Gives the `Lineage` of today.
+    latest : callable
+        Gives the log's last "adopted" event, by whichever process, or None.
     notify : callable
         Called with a sentence for the person.
 
@@ -69,10 +72,14 @@ class Registry:
     """
 
     def __init__(self, folder: Path, log: Log, architecture: Architecture, inference: Inference, *,
-                 record: Callable[[str, Mapping[str, Any]], object], lineage: Callable[[], Lineage],
-                 notify: Callable[[str], None]) -> None:
+                 record: Callable[[str, Mapping[str, Any]], Event], lineage: Callable[[], Lineage],
+                 latest: Callable[[], Event | None], notify: Callable[[str], None]) -> None:
         self.folder, self.architecture, self.inference = folder, architecture, inference
         self.training = threading.Lock()
+        # Held while the adopted model is exchanged; a training doesn't hold it, so that a card goes on following.
+        self._adopting = threading.RLock()
+        self._at = 0  # number of the event by which the model in use was adopted
+        self._latest = latest
         self._log, self._record, self._lineage, self._notify = log, record, lineage, notify
         self._trained_here: set[str] = set()
 
@@ -80,6 +87,10 @@ class Registry:
     def adopted(self) -> str | None:
         """The adopted model's version, or None."""
         return self.inference.version
+
+    @property
+    def _label_ids(self) -> list[str]:
+        return [] if self.adopted is None else list(self.inference.predictor.label_ids)
 
     # -- opening and adopting --------------------------------------------------------------------------------
 
@@ -91,36 +102,68 @@ class Registry:
         ModelError
             When weights and net don't fit, or the net can't be used on this pool.
         """
-        events, own = list(self._log.events(kind="adopted")), self.architecture.own
-        if not events:
+        event, own = self._latest(), self.architecture.own
+        if event is None:
             if self.architecture.first_net is not None:
                 self.install(self.architecture.first_net, origin="given")
             return
-        body = events[-1].body
-        if body["own"] and not own:
-            raise ModelError(f"{self.folder} has a model of the workbench's own, {body['model']}, and goes on "
+        if event.body["own"] and not own:
+            raise ModelError(f"{self.folder} has a model of the workbench's own, {event.body['model']}, and goes on "
                              "with it; leave model= out. For a net of yours choose another folder.")
-        label_ids, path = tuple(body["label_ids"]), self.path(body["model"])
-        again, missing = "Or train anew with wb.finetune(start='initial'): no label is lost.", ""
-        if own and not body["own"]:
-            missing = f"the adopted model {body['model']} needs its net; open the project with model=... {again}"
-        elif not path.exists():
-            missing = f"the weights of the adopted model, {path}, are gone. {again}"
-        else:
+        try:
+            self._take_up(event)
+        except ModelError as error:
+            if not own:
+                raise
+            self._miss(f"{error} {AGAIN}")
+
+    def follow(self) -> bool:
+        """Take up the model that was adopted last, where another process adopted it.
+
+        Where its weights can't be used here, `Inference.missing` says why, and the former model goes on predicting.
+
+        Returns
+        -------
+        bool
+            Whether another model is adopted now than before the call.
+        """
+        event = self._latest()  # not under the lock: it waits for the project's own
+        with self._adopting:
+            if event is None or (event.seq or 0) <= self._at:
+                return False
             try:
-                net = self.architecture.restored(path, len(label_ids))
-                self.inference.use(self.architecture.predictor(net, label_ids))
+                if event.body["own"] and not self.architecture.own:
+                    raise ModelError(f"model {event.body['model']}, which {event.annotator} adopted, is of the "
+                                     f"workbench's own making; open the project again, without model=. {AGAIN}")
+                if (event.body["model"], event.body["label_ids"]) == (self.adopted, self._label_ids):
+                    self._at, self.inference.missing = event.seq or 0, None
+                else:
+                    self._take_up(event)
             except ModelError as error:
-                if not own:
-                    raise
-                missing = f"{error} {again}"
-        if missing:
-            self.inference.missing = missing
-            self._notify(f"{self.folder.name}: {missing}")
+                self._at = event.seq or 0
+                self._miss(str(error))
+            return True
+
+    def _take_up(self, event: Event) -> None:
+        """Answer with the model of an "adopted" event, or say why it can't be had."""
+        body, self._at = event.body, event.seq or 0
+        label_ids, path = tuple(body["label_ids"]), self.path(body["model"])
+        if self.architecture.own and not body["own"]:
+            self._miss(f"the adopted model {body['model']} needs its net; open the project with model=... {AGAIN}")
+        elif not path.exists():
+            self._miss(f"the weights of the adopted model, {path}, are gone. {AGAIN}")
+        else:
+            net = self.architecture.restored(path, len(label_ids))
+            self.inference.use(self.architecture.predictor(net, label_ids))
+
+    def _miss(self, why: str) -> None:
+        self.inference.missing = why
+        self._notify(f"{self.folder.name}: {why}")
 
     def adopt(self, model: str | nn.Module) -> str:
         """Go back to a former version, or go on with a net that a person trained; see `Workbench.adopt`."""
         with self.training:
+            self.follow()
             if isinstance(model, nn.Module):
                 return self._adopt_net(model)
             if not isinstance(model, str):
@@ -157,9 +200,11 @@ class Registry:
         predictor = self.architecture.predictor(net, label_ids)
         _try_out(predictor)
         self._save(net, predictor.version)
-        self._record("adopted", {"model": predictor.version, "label_ids": list(label_ids), "origin": origin,
-                                 "own": self.architecture.own})
-        self.inference.use(predictor)
+        with self._adopting:
+            event = self._record("adopted", {"model": predictor.version, "label_ids": list(label_ids),
+                                             "origin": origin, "own": self.architecture.own})
+            self._at = event.seq or 0
+            self.inference.use(predictor)
         return predictor.version
 
     def _adopt_net(self, net: nn.Module) -> str:
@@ -328,7 +373,8 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
     return Registry(project.folder, project.log,
                     Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed,
                                  notify=project.notify), inference,
-                    record=project.record, lineage=lambda: project.lineage, notify=project.notify)
+                    record=project.record, lineage=lambda: project.lineage, latest=project.adopted,
+                    notify=project.notify)
 
 
 def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFrame:

@@ -314,7 +314,7 @@ class Nets:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a run is compared with, None without a model.
+    """What a run is compared with, None without a model that can be asked.
 
     Attributes
     ----------
@@ -322,10 +322,13 @@ class Baseline:
         The adopted model's probabilities for the measuring items, shape (n, n_labels).
     reliance : Reliance or None
         How much it relies on marked regions.
+    why : str
+        Why there is nothing to compare with.
     """
 
     probs: np.ndarray | None
     reliance: Reliance | None
+    why: str = ""
 
 
 def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: Progress | None = None,
@@ -355,6 +358,7 @@ def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: 
 
 def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Progress,
               compare_maps: CompareMaps | None) -> Run:
+    registry.follow()
     data, n_round = gather(project, registry, certainty=recipe.certainty), project.round
     method = rationale_method(recipe, data.feedback, has_model=registry.adopted is not None)
     key = key_of(data, recipe, method)
@@ -376,6 +380,9 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         project.notify("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
                        "epoch that was finished.")
         raise KeyboardInterrupt
+    if registry.follow():
+        project.notify("Another model was adopted meanwhile; the new one is compared with that one.")
+        baseline = baseline_of(registry, data, seed=recipe.seed)
     predictor = registry.architecture.predictor(trained.net, data.items.label_ids)
     run = replace(measure(predictor, trained, data, baseline, recipe, method), round=n_round, taken=taken,
                   seconds=round(time.monotonic() - began, 1))
@@ -482,10 +489,14 @@ def _checkpoint(folder: Path, key: str, nets: Nets, notify: Callable[[str], None
 
 
 def baseline_of(registry: Registry, data: Data, *, seed: int) -> Baseline:
-    """Measure the adopted model, before anything is trained."""
-    if registry.adopted is None:
-        return Baseline(None, None)
+    """Measure the adopted model."""
     inference = registry.inference
+    if inference.missing:
+        return Baseline(None, None, f"no comparison is possible: {inference.missing}")
+    if registry.adopted is None:
+        return Baseline(None, None, "there was no model before")
+    if inference.taxonomy.label_ids != data.items.label_ids:
+        return Baseline(None, None, "no comparison is possible: the labels were edited meanwhile")
     probs = inference.probs(data.reference_positions)
     return Baseline(probs, None if data.feedback is None else data.feedback.reliance_of(inference.predictor, seed=seed))
 
@@ -523,7 +534,7 @@ def measure(predictor: NetPredictor, trained: Trained, data: Data, baseline: Bas
     """
     label_ids, names, truth = data.items.label_ids, data.items.names, list(data.reference.values())
     after_probs = predictor.predict(data.reference_positions.tolist())
-    before, gain = _compared(baseline.probs, after_probs, data)
+    before, gain = _compared(baseline, after_probs, data)
     worse = gain.n > 0 and gain.high < 0
     run = Run(before=before, after=metrics_of(after_probs, truth, label_ids, names), gain=gain,
               model=predictor.version, adopted=recipe.adopt == "always" or (recipe.adopt == "better" and not worse),
@@ -535,11 +546,12 @@ def measure(predictor: NetPredictor, trained: Trained, data: Data, baseline: Bas
                    relies_after=data.feedback.reliance_of(predictor, seed=recipe.seed))
 
 
-def _compared(before_probs: np.ndarray | None, after_probs: np.ndarray, data: Data) -> tuple[Metrics, Estimate]:
+def _compared(baseline: Baseline, after_probs: np.ndarray, data: Data) -> tuple[Metrics, Estimate]:
     """The metrics of the model before, and the gain over it on the items that both predicted."""
     label_ids, names, truth = data.items.label_ids, data.items.names, list(data.reference.values())
+    before_probs = baseline.probs
     if before_probs is None:
-        why = "there was no model before" if truth else data.why_no_reference
+        why = baseline.why if truth else data.why_no_reference
         return metrics_of(np.empty((0, len(label_ids))), [], label_ids, names), Estimate(math.nan, why=why)
     both = ~np.isnan(before_probs).any(axis=1) & ~np.isnan(after_probs).any(axis=1)
     columns = np.array([label_ids.index(label_id) for label_id in truth], np.int64)[both]

@@ -34,10 +34,12 @@ class Editing:
         Has the predictions whose labels a preview speaks of.
     has_pool : bool
         Whether the project has its items; without them there are no answers to count.
+    own : set of str
+        Ids of the events that this process made; `commit` adds to it.
     """
 
-    def __init__(self, log: Log, state: State, ranking: Ranking, *, has_pool: bool) -> None:
-        self._log, self._state, self._ranking, self._has_pool = log, state, ranking, has_pool
+    def __init__(self, log: Log, state: State, ranking: Ranking, *, has_pool: bool, own: set[str]) -> None:
+        self._log, self._state, self._ranking, self._has_pool, self._own = log, state, ranking, has_pool, own
         self._latest: tuple[Any, Preview] | None = None  # the last preview, and what it was worked out from
 
     def preview(self, change: Change, lineage: Lineage) -> Preview:
@@ -78,11 +80,13 @@ class Editing:
             lineage = self._state.lineage
             change = make(lineage)
             preview = self.preview(change, lineage)
+            # Named after the version it starts from: of two edits of one version, the log takes one.
+            id = f"taxonomy-{self._log.id}-{lineage.today.version}"
+            self._own.add(id)
             try:
-                # Named after the version it starts from: of two edits of one version, the log takes one.
-                [event] = self._log.append(change.event(id=f"taxonomy-{self._log.id}-{lineage.today.version}", why=why,
-                                                        annotator=annotator, acted_at=acted_at))
+                [event] = self._log.append(change.event(id=id, why=why, annotator=annotator, acted_at=acted_at))
             except IdReused:  # somebody else's edit came first
+                self._own.discard(id)
                 self._state.refresh()
                 continue
             self._state.refresh()

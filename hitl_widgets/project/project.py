@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -103,6 +103,8 @@ class Project:
         Which item is asked next.
     settings : dict
         The folder's own ``holdout`` and ``seed``.
+    news : list of str
+        What others did while this project was open, a sentence each: edits of the taxonomy, adopted models.
 
     Raises
     ------
@@ -125,6 +127,9 @@ class Project:
         self.second_looks: SuspectedErrors | None = None
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
         self._listeners: list[Callable[[str], None]] = []
+        self._own: set[str] = set()  # ids of the edits and adoptions that were made here
+        self._n_followed = 0  # of the state's news
+        self.news: list[str] = []
         self.log = Log(self.folder, now=now)
         try:
             self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed)})
@@ -181,7 +186,8 @@ class Project:
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: np.ndarray | Region | None = None,
                missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
-               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
+               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None,
+               known: Collection[str] | None = None) -> Decision:
         """Store one annotator's decision on one item; it is durable when this returns.
 
         Its parameters are the parts of a `Decision`, each named once; see `Workbench.decide`.
@@ -209,6 +215,9 @@ class Project:
             None for the project's own.
         acted_at : datetime or None
             UTC-aware; None for now.
+        known : collection of str or None
+            Ids of the annotator's decisions on the item that the screen knows of; where another one stands, this one is
+            refused. None revises whatever stands.
 
         Returns
         -------
@@ -217,7 +226,7 @@ class Project:
 
         Raises
         ------
-        UnknownItem, UnknownLabel, BadInput, IdReused, ReadOnly, DiskFull, LogBusy
+        UnknownItem, UnknownLabel, BadInput, IdReused, AlreadyDecided, ReadOnly, DiskFull, LogBusy
             Nothing was stored then.
         """
         annotator = check_annotator(annotator or self.annotator)
@@ -236,7 +245,7 @@ class Project:
             **explanation_feedback(self.pool, position, reason=reason, wrong=wrong, missing=missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
         event = events.decided(decision, content=self.content(position))
-        [stored] = self.log.append(event)
+        [stored] = self.log.append(event, known=known)
         self.state.apply(position, stored, standing)
         self._tell("decisions")
         # Sent again, it is the decision of the first time that counts.
@@ -433,8 +442,9 @@ class Project:
 
     def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None) -> events.Event:
         """Append an event that isn't about one item: gold, an adopted model, a training."""
-        [event] = self.log.append(events.Event(id=id or new_id(), kind=kind, annotator=self.annotator,
-                                                 acted_at=self._now(), body=body))
+        self._own.add(id := id or new_id())
+        [event] = self.log.append(events.Event(id=id, kind=kind, annotator=self.annotator, acted_at=self._now(),
+                                                 body=body))
         return event
 
     def take_in(self, *acts: events.Event) -> None:
@@ -526,6 +536,12 @@ class Project:
                 return np.empty(0, np.int64)
             unknown = np.flatnonzero(open_ & ~predictions.tried)
             return unknown[np.argsort(self.queue.draws[unknown])[:short]]
+
+    def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
+        """List the decisions of an annotator that stand for some items: item_id -> decision id."""
+        annotator = check_annotator(annotator or self.annotator)
+        events_ = [self.log.standing_of(item_id, annotator) for item_id in item_ids]
+        return {event.item_id or "": event.id for event in events_ if event is not None}
 
     def item(self, item_id: str) -> Item:
         """One item outside the queue, to be looked at again."""
@@ -633,7 +649,8 @@ class Project:
             self._pool = self._with_former_ids(self._pool)
         self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=self.notify,
                            annotators_per_item=self._annotators_per_item)
-        self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None)
+        self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None,
+                                own=self._own)
         if taxonomy is not None and (version := self.lineage.version_of(taxonomy)) != self.taxonomy.version:
             self.notify(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with "
                         f"version {self.taxonomy.version}.")
@@ -691,6 +708,33 @@ class Project:
     def refresh(self) -> None:
         """Take in what this or another process has stored since the last look."""
         self.state.refresh()
+
+    def adopted(self) -> events.Event | None:
+        """Read the last "adopted" event, by whichever process; None before the first."""
+        with self.state.lock:
+            self.refresh()
+            return self.state.adopted
+
+    def follow(self) -> None:
+        """Take in what others have stored, add to `news` who did what, and tell the listeners of an edit.
+
+        Quick where nothing was stored. A widget calls it every few seconds while it is open.
+        """
+        with self.state.lock:
+            self.refresh()
+            events, self._n_followed = self.state.news[self._n_followed:], len(self.state.news)
+            events = [event for event in events if event.id not in self._own]
+            self.news += [self._in_words(event) for event in events]
+        # Of an adopted model, listeners are told once it is in use here.
+        if any(event.kind == "taxonomy" for event in events):
+            self._tell("taxonomy")
+
+    def _in_words(self, event: events.Event) -> str:
+        who = event.annotator if event.annotator != self.annotator else "You, in another notebook,"
+        if event.kind == "adopted":
+            return f"{who} adopted model {event.body['model'][:7]}."
+        step = next(step for step in self.lineage.steps if step.id == event.id)
+        return f"{who} edited the taxonomy: {step.prose}"
 
     def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None) -> Seen:
         """Complete what was on screen, as the log will keep it; for a script the current prediction."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,12 +50,15 @@ class ModelAccess(NamedTuple):
         The attribution of one item: position, method, target and against (label ids).
     label_errors : callable
         Every answer with the probability that it is right.
+    follow : callable
+        Takes in what other processes stored, and the model that one of them adopted; quick where there is nothing new.
     """
 
     predict: Callable[[np.ndarray], None]
     embeddings: Callable[[np.ndarray], np.ndarray | None]
     explain: Callable[[int, str, str, str | None], Attribution | None]
     label_errors: Callable[[], SuspectedErrors]
+    follow: Callable[[], None]
 
 
 class Session:
@@ -107,11 +110,23 @@ class Session:
         self.project.annotator = check_annotator(name)
         self.annotator_is_default = False
 
+    # -- what others do
+
+    def follow(self) -> None:
+        """Take in what others stored: decisions, edits of the taxonomy, adopted models. Listeners are told."""
+        self._model.follow()
+
+    @property
+    def news(self) -> Sequence[str]:
+        """What others did while this project was open, a sentence each, the latest at the end."""
+        return self.project.news
+
     # -- the queue
 
     def peek(self, n: int, *, strategy: str | Strategy | None = None, annotator: str | None = None,
              queue: str | None = None) -> Items:
         """The next n items of a queue, best first, without claiming them."""
+        self.follow()
         if queue == SECOND_LOOK_QUEUE:
             self.update_second_looks()
         self._predict_ahead("random" if queue else strategy, annotator, AHEAD_S)
@@ -120,6 +135,7 @@ class Session:
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
         """The next n items of a queue, claimed for an annotator for a quarter of an hour."""
+        self.follow()
         if queue == SECOND_LOOK_QUEUE and self.project.second_looks is None:
             self.update_second_looks()
         self._predict_ahead("random" if queue else strategy, annotator, WAITING_S)
@@ -175,6 +191,10 @@ class Session:
     def item(self, item_id: str) -> Item:
         """One item outside the queue, to be revised."""
         return self.project.item(item_id)
+
+    def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> Mapping[str, str]:
+        """The decisions of an annotator that stand for some items: item_id -> decision id."""
+        return self.project.standing(item_ids, annotator)
 
     def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
         """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""

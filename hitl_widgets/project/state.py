@@ -76,6 +76,10 @@ class State:
         How many proposals there were.
     n_trained, trained_at : int
         How many trainings there were, and when the last was, in microseconds since 1970 (0 before the first).
+    adopted : Event or None
+        The last adoption of a model, by whichever process.
+    news : list of Event
+        Edits of the taxonomy and adopted models that were stored since the project was opened, by whichever process.
     """
 
     def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, settings: Mapping[str, Any], *,
@@ -87,6 +91,8 @@ class State:
         self.gold, self.presumed = dict[str, Pair](), dict[str, Pair]()
         self.proposal: Event | None = None
         self.n_proposed = self.n_trained = self.trained_at = 0
+        self.adopted: Event | None = None
+        self.news: list[Event] = []
         if pool is not None:
             draws = pool.draws(settings["seed"])
             self.contents, self.label_index = Contents(pool), LabelIndex(len(pool))
@@ -289,9 +295,12 @@ class State:
         for event in self._log.events(self._projected, kind=tuple(PROJECTIONS)):
             if self._taken.get(event.kind, 0) < (event.seq or 0) <= last:
                 of_kind[event.kind].append(event)
+        opening = not self._projected
         for kind, events in of_kind.items():
             PROJECTIONS[kind](self, events)
             self._taken[kind] = events[-1].seq or 0
+            if kind in NEWS and not opening:
+                self.news += events
         self._projected = last
 
     def _take_taxonomies(self, events: Sequence[Event]) -> None:
@@ -308,6 +317,9 @@ class State:
 
     def _take_trainings(self, events: Sequence[Event]) -> None:
         self.n_trained, self.trained_at = self.n_trained + len(events), microseconds(events[-1].acted_at)
+
+    def _take_adoptions(self, events: Sequence[Event]) -> None:
+        self.adopted = events[-1]
 
     def _take_gold(self, events: Sequence[Event]) -> None:
         new = {item_id: (label_id, event.body["taxonomy"]) for event in events
@@ -345,7 +357,9 @@ class State:
 # retractions aren't here: what stands after them lies in the log's table of annotations, which `State.place` takes in.
 PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "taxonomy": State._take_taxonomies, "trained": State._take_trainings, "gold": State._take_gold,
-    "presumed": State._take_presumed, "sorted": State._take_sorted}
+    "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": State._take_adoptions}
+# Of these, people who work on the same project are told.
+NEWS = ("taxonomy", "adopted")
 
 
 _SKIP, _UNSURE, _ANSWER, _LABEL = 1, 2, 3, 4

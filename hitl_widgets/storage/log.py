@@ -10,7 +10,7 @@ import gc
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import bindparam, delete, func, select
 
-from ..errors import BadInput, IdReused, StoreError
+from ..errors import AlreadyDecided, BadInput, IdReused, StoreError
 from ..events import Event, canonical, stored
 from ..records import LABELLING, utc_now
 from .backups import Copy, listed
@@ -182,10 +182,16 @@ class Log:
     def __repr__(self) -> str:
         return f"Log({str(self.folder)!r})"
 
-    def append(self, *events: Event) -> list[Event]:
+    def append(self, *events: Event, known: Collection[str] | None = None) -> list[Event]:
         """Store events, all or none. When this returns they are on the disk.
 
         An event that is in the log already, with the same id and meaning, isn't stored again.
+
+        Parameters
+        ----------
+        *events : Event
+        known : collection of str or None
+            For decisions: ids of the earlier decisions that whoever decides knows of. None asks nothing.
 
         Returns
         -------
@@ -196,12 +202,14 @@ class Log:
         ------
         IdReused
             If an id is in the log with another meaning.
+        AlreadyDecided
+            If a decision stands for the item and annotator that isn't among `known`.
         BadInput
             If an event can't be written as a row: `schema.row_of`.
         """
         if not events:
             return []
-        act = _Act(events)
+        act = _Act(events, known)
         try:
             self._waiting[act] = None
             with self._lock:
@@ -228,15 +236,18 @@ class Log:
 
     def _store(self, conn: sa.Connection, acts: Sequence[_Act]) -> dict[str, Event]:
         seq, at, by_id = self._last_seq_to_append(conn), self._now(), dict[str, Event]()
-        for batch in _batches([pair for act in acts for pair in zip(act.events, act.rows, strict=True)]):
-            item_ids = {event.item_id for event, _ in batch if event.kind in ("decided", "retracted")}
-            known = _rows(_KNOWN, ids=[event.id for event, _ in batch], items=list(item_ids))
-            before = {event.id: event for event in map(event_of, known(conn))}
+        for batch in _batches([(event, row, act.known) for act in acts
+                               for event, row in zip(act.events, act.rows, strict=True)]):
+            item_ids = {event.item_id for event, _, _ in batch if event.kind in ("decided", "retracted")}
+            in_log = _rows(_KNOWN, ids=[event.id for event, _, _ in batch], items=list(item_ids))
+            before = {event.id: event for event in map(event_of, in_log(conn))}
             new: dict[str, Event] = {}
             rows = []
-            for event, row in batch:
+            for event, row, known in batch:
                 former = before.get(event.id) or new.get(event.id)
                 if former is None:
+                    if known is not None:
+                        _check_known(event, known, (*before.values(), *new.values()))
                     seq += 1
                     former = new[event.id] = stored(event, stored_at=at, seq=seq)
                     rows.append({**row, "seq": seq, "stored_at": microseconds(at)})
@@ -478,12 +489,22 @@ def gc_paused() -> Iterator[None]:
 class _Act:
     """What one call of `append` wants stored, and the events as stored once they are."""
 
-    __slots__ = ("events", "rows", "stored")
+    __slots__ = ("events", "known", "rows", "stored")
 
-    def __init__(self, events: Sequence[Event]) -> None:
-        self.events = events
+    def __init__(self, events: Sequence[Event], known: Collection[str] | None = None) -> None:
+        self.events, self.known = events, known
         self.rows = [row_of(event) for event in events]
         self.stored: list[Event] | None = None
+
+
+def _check_known(event: Event, known: Collection[str], in_log: Iterable[Event]) -> None:
+    """Raise AlreadyDecided where a decision stands that whoever decides doesn't know of."""
+    former = standing(other for other in in_log if other.item_id == event.item_id
+                      and (other.kind == "retracted" or other.annotator == event.annotator))
+    if former is not None and former.id not in known:
+        answer = former.body.get("label") or former.body["verdict"]
+        raise AlreadyDecided(f"you decided this item in another tab or notebook meanwhile: {answer}. That stands; go "
+                             "back to it to change it.")
 
 
 def _update_annotations(conn: sa.Connection, before: Sequence[Event], new: Sequence[Event]) -> None:

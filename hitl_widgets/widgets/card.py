@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast, get_args
 from weakref import WeakValueDictionary
 
-from ..errors import BadInput, HitlError
-from ..records import Items
+from ..errors import AlreadyDecided, BadInput, HitlError
+from ..records import Decision, Items
 from . import window
 from .acts import on
 from .comm import Card
@@ -50,7 +50,7 @@ from .messages import (
     past_of,
 )
 from .packing import pack_item, pack_map, pack_segments
-from .widget import Job, Widget
+from .widget import Job, Widget, took_over
 from .window import Entry, Window
 
 REFILL_BELOW = 16
@@ -60,6 +60,7 @@ KEPT = 2  # the item on the screen and the next one stay when the model or the t
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
 EXAMPLES = 6  # of a label, shown for it and as many against
 SETTLE_S = 0.3  # changes that come in a burst are looked at once
+FOLLOW_S = 2.0  # how often an open card looks for what others stored
 
 
 class Errand(NamedTuple):
@@ -79,7 +80,7 @@ _open: WeakValueDictionary[str, _Review] = WeakValueDictionary()
 def take_over(host: CardHost, review: _Review) -> None:
     """Close the review that was open in this project: there is one at a time."""
     if (former := _open.get(host.project_id)) is not None:
-        former.close()
+        former.close(took_over("review"))
     _open[host.project_id] = review
 
 
@@ -135,6 +136,8 @@ class Review(Widget[CardPush]):
         self._end: str | None = None
         self._ask_again_at = 0.0
         self._look_at: float | None = None
+        self._follow_at = 0.0
+        self._n_news = len(host.news)  # what happened before is no news to this card
         self._errands: list[Errand] = []
         self._gone: list[tuple[str, str]] = []  # items decided in one tab, to be dropped in the others
         self._greeted: dict[str | None, int] = {}  # by tab
@@ -220,16 +223,24 @@ class Review(Widget[CardPush]):
         self._errand(2.5, self._push_past)
         return self._ready()
 
-    def _decide(self, act: Decide) -> Stored:
-        decision = self.host.decide(
-            act.item_id, act.verdict, label=act.label_id, certainty=act.certainty, note=act.note, flags=act.flags,
-            reason=act.reason, wrong=act.wrong, missing=act.missing, seen=act.seen, id=act.decision_id,
-            annotator=act.annotator, acted_at=act.acted_at)
+    def _decide(self, act: Decide) -> Stored | Rejected:
+        try:
+            decision = self._store(act)
+        except AlreadyDecided as error:
+            self._follow_at = 0.0
+            self._errand(2.5, self._push_past)  # the page learns which decision stands
+            return {"kind": "rejected", "decision_id": act.decision_id, "reason": str(error), "decided": True}
         with self._changed:
             self._window.decide(decision)
             self._gone.append((decision.item_id, decision.id))
             self._stir()
         return {"kind": "stored", "decision_id": decision.id}
+
+    def _store(self, act: Decide) -> Decision:
+        return self.host.decide(
+            act.item_id, act.verdict, label=act.label_id, certainty=act.certainty, note=act.note, flags=act.flags,
+            reason=act.reason, wrong=act.wrong, missing=act.missing, seen=act.seen, id=act.decision_id,
+            annotator=act.annotator, acted_at=act.acted_at, known=act.known)
 
     def _retract(self, act: Retract) -> Stored:
         decision = self.host.retract(act.retracts, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at)
@@ -272,6 +283,8 @@ class Review(Widget[CardPush]):
         now = time.monotonic()
         if self._look_at is not None and now >= self._look_at:
             return self._look
+        if now >= self._follow_at:
+            return self._follow
         soonest = min([*self._item_jobs(), *self._errands], key=lambda errand: errand.place, default=None)
         may_wait = soonest is None or soonest.place >= 3
         if may_wait and len(self._window) < REFILL_BELOW and now >= self._ask_again_at:
@@ -294,9 +307,9 @@ class Review(Widget[CardPush]):
                      for order, method in enumerate(self.methods) if method not in entry.mapped]
         return jobs
 
-    def _wakes_at(self) -> float | None:
+    def _wakes_at(self) -> float:
         asks_again = [self._ask_again_at] if len(self._window) < REFILL_BELOW else []
-        return min([*asks_again, *([] if self._look_at is None else [self._look_at])], default=None)
+        return min([self._follow_at, *asks_again, *([] if self._look_at is None else [self._look_at])])
 
     def _refill(self) -> None:
         with self._changed:
@@ -322,7 +335,9 @@ class Review(Widget[CardPush]):
             self._end = end["reason"]
 
     def _push_item(self, entry: Entry) -> None:
-        message, entry.prediction, buffers = pack_item(self.host, entry.item, blind=entry.item.blind or self.blind)
+        message, entry.prediction, buffers = pack_item(self.host, entry.item, annotator=self.host.annotator,
+                                                       blind=entry.item.blind or self.blind)
+        entry.standing = message.get("standing")
         if message["blind"] or "suggestion" not in message or "broken" in message:
             entry.mapped = set(self.methods)
         with self._changed:
@@ -375,7 +390,29 @@ class Review(Widget[CardPush]):
             here = self._window.n_answered
         return cast("Progress", {**self.host.tally(self.host.annotator), "here": here})
 
-    # -- the model or the taxonomy may have changed
+    # -- the model or the taxonomy may have changed, and others may have done something
+
+    def _follow(self) -> None:
+        self._follow_at = time.monotonic() + FOLLOW_S
+        self.host.follow()
+        news = self.host.news
+        for text in news[self._n_news:]:
+            self._push({"kind": "news", "text": text})
+        self._n_news = len(news)
+        self._drop_decided()
+
+    def _drop_decided(self) -> None:
+        """Drop items that this annotator decided in another notebook, or in a script, since they were pushed."""
+        with self._changed:
+            pushed = [entry for entry in self._window.entries if entry.pushed]
+        standing = self.host.standing([entry.item.id for entry in pushed], self.host.annotator)
+        with self._changed:
+            decided = [entry for entry in pushed if entry in self._window.entries
+                       and standing.get(entry.item.id, entry.standing) != entry.standing]
+            if decided:
+                self._window.drop(decided)
+                self._gone += [(entry.item.id, standing[entry.item.id]) for entry in decided]
+                self._stir()
 
     def _on_change(self, what: str) -> None:
         with self._changed:

@@ -60,6 +60,16 @@ class CardHost(Protocol):
               showing: Collection[str] = (), queue: str | None = None) -> Items:
         """Hold the next `n` items for an annotator, besides those that are on the card already."""
 
+    def follow(self) -> None:
+        """Take in what other processes stored; quick where there is nothing. Listeners are told."""
+
+    @property
+    def news(self) -> Sequence[str]:
+        """What others did while the project was open, a sentence each, the latest at the end."""
+
+    def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> Mapping[str, str]:
+        """List the decisions of an annotator that stand for some items: item_id -> decision id."""
+
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
         """Give claimed items back."""
 
@@ -89,8 +99,11 @@ class CardHost(Protocol):
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
                seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
-               acted_at: datetime | None = None) -> Decision:  # as many parameters as a decision has parts
-        """Store a decision. The same `id` a second time changes nothing."""
+               acted_at: datetime | None = None, known: Collection[str] | None = None) -> Decision:
+        """Store a decision. The same `id` a second time changes nothing.
+
+        With `known`, AlreadyDecided where a decision of this annotator stands that isn't among these ids.
+        """
 
     def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision:

@@ -55,7 +55,7 @@ class SignedAct(Act):
 
 @dataclass(frozen=True, kw_only=True)
 class Decide(SignedAct):
-    """A decision on an item."""
+    """A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of."""
 
     KIND: ClassVar = "decide"
     item_id: str
@@ -68,6 +68,7 @@ class Decide(SignedAct):
     wrong: Region | None
     missing: Region | None
     seen: Seen
+    known: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,13 +318,14 @@ class _ItemMore(TypedDict, total=False):
     candidates: list[str]
     suggestion: str
     model: str
+    standing: str
 
 
 class ItemEntry(_ItemMore):
     """An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first.
 
     `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an
-    earlier answer may mean now.
+    earlier answer may mean now. `standing`: the id of the annotator's decision that stands for it.
     """
 
     item_id: str
@@ -483,10 +485,11 @@ class _RejectedMore(TypedDict, total=False):
     decision_id: str
     item_id: str
     again: bool
+    decided: bool
 
 
 class Rejected(_RejectedMore):
-    """It was not stored. `again`: send it again, it may be stored then."""
+    """It was not stored. `again`: send it again, it may be stored then. `decided`: the item was decided elsewhere."""
 
     kind: Literal["rejected"]
     reason: str
@@ -521,6 +524,13 @@ class Examples(TypedDict):
     kind: Literal["examples"]
     label_id: str
     examples: list[ExampleEntry]
+
+
+class News(TypedDict):
+    """What somebody else did in the project, in a sentence."""
+
+    kind: Literal["news"]
+    text: str
 
 
 class PushItem(TypedDict):
@@ -689,7 +699,7 @@ class PushTriageLabels(TypedDict):
 CardAct = Hello | Decide | Retract | More | Name | Fetch | WantMap | WantSegments | WantExamples | WantArchive
 CardReply = CardReady | Stored | Rejected | Noted
 CardPush = (PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels
-            | End | Problem | Closed)
+            | End | News | Problem | Closed)
 EditorAct = Hello | WantPreview | WantExamples | Apply | Revert
 EditorReply = EditorReady | EditStored | Rejected | Noted
 EditorPush = PushTree | Counts | PushPreview | Examples | Problem | Closed

@@ -19,8 +19,9 @@ from .messages import ItemEntry, PushMap, Segments
 SHOWN = 5  # predictions on the card
 
 
-def pack_item(host: CardHost, item: Item, *, blind: bool) -> tuple[ItemEntry, Prediction | None, list[bytes]]:
-    """Pack an item with its picture and its best predictions.
+def pack_item(host: CardHost, item: Item, *, blind: bool,
+              annotator: str) -> tuple[ItemEntry, Prediction | None, list[bytes]]:
+    """Pack an item with its picture, its best predictions, and the annotator's decision on it that stands.
 
     Returns
     -------
@@ -44,6 +45,8 @@ def pack_item(host: CardHost, item: Item, *, blind: bool) -> tuple[ItemEntry, Pr
         prediction = host.prediction(item.position)
     except HitlError as error:
         entry["problem"] = str(error)
+    if standing := host.standing([item.id], annotator).get(item.id):
+        entry["standing"] = standing
     if item.candidates:
         entry["candidates"] = list(item.candidates)
     if prediction is not None and np.isfinite(prediction.probs).all():

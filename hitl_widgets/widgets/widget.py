@@ -12,6 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
+from IPython.core.getipython import get_ipython
+
 from ..errors import HitlError
 from .acts import Acts, Handler
 from .comm import Card, Feed
@@ -23,6 +25,13 @@ P = TypeVar("P", bound=Push)
 Job = Callable[[], object]
 
 LONGEST_PAUSE_S = 30.0
+
+
+def took_over(name: str) -> str:
+    """Say which widget took over, by the number of its cell in a notebook."""
+    shell = get_ipython()
+    cell = f" in cell [{shell.execution_count}]" if shell is not None and hasattr(shell, "kernel") else ""
+    return f"The {name}{cell} has taken over." if cell else f"Another {name} has taken over."
 
 
 class Widget(ABC, Generic[P]):
@@ -45,7 +54,7 @@ class Widget(ABC, Generic[P]):
     def __init__(self, card: type[Card], *handlers: Handler) -> None:
         self._changed = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self._closed, self._closed_because = False, ""
         self._unsubscribe: Callable[[], None] = lambda: None
         self._acts = Acts(*handlers)
         self.feed = Feed()
@@ -61,18 +70,21 @@ class Widget(ABC, Generic[P]):
 
     def receive(self, act: Any) -> Reply:
         """Answer one act of the browser: `ready`, `stored`, `rejected` or `noted`."""
-        return self._acts.receive(act)
+        reply = self._acts.receive(act)
+        if self._closed and reply["kind"] == "ready":  # a page that opened after the widget was closed
+            self.feed.push({"kind": "closed", "reason": self._closed_because})
+        return reply
 
     def close(self, reason: str = "") -> None:
         """Take no further part in the project. Acts that are still on their way are stored all the same."""
         with self._changed:
             if self._closed:
                 return
-            self._closed = True
+            self._closed, self._closed_because = True, reason or self.CLOSING
             self._changed.notify_all()
         self._unsubscribe()
         self._let_go()
-        closed: Closed = {"kind": "closed", "reason": reason or self.CLOSING}
+        closed: Closed = {"kind": "closed", "reason": self._closed_because}
         self.feed.push(closed)
 
     def _let_go(self) -> None:

@@ -26,6 +26,8 @@ class Entry:
         Whether it is outside the queue: an undone or revised item.
     mapped : set of str
         Saliency methods whose maps the browser has, or won't get.
+    standing : str, optional
+        Id of the annotator's decision that stood for the item when it was pushed.
     """
 
     item: Item
@@ -33,6 +35,7 @@ class Entry:
     pushed: bool = False
     again: bool = False
     mapped: set[str] = field(default_factory=set)
+    standing: str | None = None
 
 
 class Window:
@@ -103,6 +106,10 @@ class Window:
         entry = self._decided.pop(decision_id, None)
         if entry is not None and entry.item.id not in self.item_ids:
             self.entries.insert(0, entry)
+
+    def drop(self, entries: Collection[Entry]) -> None:
+        """Take out items that were decided elsewhere."""
+        self.entries = [entry for entry in self.entries if entry not in entries]
 
     def cut(self, keep: int = 0) -> list[str]:
         """Take out all but the first `keep`; their ids are returned, to be released."""

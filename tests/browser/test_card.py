@@ -512,7 +512,7 @@ def test_a_fault_in_the_cards_own_code_is_said_on_the_card(open_card):
         }; }""")
     press(notebook, "Enter")
     notebook.card.get_by_text("The card itself failed: no canvas").wait_for()
-    assert "run the cell again" in notebook.card.locator(".hitl-footer").inner_text()
+    assert "run the notebook from the top" in notebook.card.locator(".hitl-footer").inner_text()
     notebook.wait_until_stored()
     assert len(notebook.value("rows(desk)")) == 1
     notebook.console.clear()  # it was said there too
@@ -521,7 +521,7 @@ def test_a_fault_in_the_cards_own_code_is_said_on_the_card(open_card):
 def test_a_restarted_kernel_is_told_on_the_card_with_what_to_do(open_card, lab):
     notebook = open_card()
     notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    notebook.card.get_by_text("The kernel was restarted or has died: run the cell again.").wait_for()
+    notebook.card.get_by_text("The kernel was restarted or has died: run the notebook from the top.").wait_for()
     press(notebook, "Enter", "2")
     notebook.card.get_by_text("2 decisions are kept").wait_for()
     lab.wait_for_kernel(notebook)

@@ -841,3 +841,53 @@ test("an item that was decided in another tab takes what was said of it along", 
   session.tick();
   assert.deepEqual([session.item.item_id, session.draft.note], ["b", ""]);
 });
+
+test("a guess that is revised with a label's key is an answer; Shift+U says again that it is a guess", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.guess();
+  session.choose("L2");
+  session.step(-1);
+  session.press(session.keys.get("L2"));
+  session.step(-1);
+  session.guess();
+  session.press(session.keys.get("L0"));
+  assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.label_id]), [["unsure", "L2"], ["correct", "L2"], ["unsure", "L0"]]);
+});
+
+test("a decision names those of this annotator on its item that the page knows of", () => {
+  const { session, kernel } = open();
+  session.push(item("a", { standing: "former" }), [new Uint8Array(4)]);
+  fill(session, "b");
+  session.choose("L0");
+  session.choose("L1");
+  session.step(-1);
+  session.step(-1);
+  session.choose("L2");
+  const [first, second, third] = acts(kernel);
+  assert.deepEqual([first.known, second.known, third.known], [["former"], [], ["former", first.decision_id]]);
+});
+
+test("a decision on an item that was decided elsewhere at the same moment is dropped, in words, and its item stays away", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.choose("L0");
+  const [act] = acts(kernel);
+  session.reply({ kind: "rejected", decision_id: act.decision_id, reason: "you decided this item in another tab: dog.", decided: true });
+  session.push({ kind: "past", past: [{ decision_id: "theirs", item_id: "a", verdict: "answer", label_id: "L1", label: "dog", certainty: null,
+    certainty_source: null, flags: [], note: null, reason: null, wrong: null, missing: null, suggestion: null, hidden: false, chosen_by: "margin" }] }, []);
+  assert.equal(session.pending, 0);
+  assert.deepEqual(session.queue.items.map((i) => i.item_id), ["b", "c"]);
+  assert.deepEqual(session.queue.past.map((p) => p.decision_id), ["theirs"]);
+  assert.match(session.notice.text, /^a: you decided this item in another tab: dog/);
+  session.step(-1);
+  session.push({ ...item("a"), again: true }, [new Uint8Array(4)]);
+  session.choose("L2");
+  assert.ok(acts(kernel).at(-1).known.includes("theirs"));
+});
+
+test("what somebody else did is there for the card to say", () => {
+  const { session } = open();
+  session.push({ kind: "news", text: "bob adopted model 63f5c4a." }, []);
+  assert.equal(session.news.text, "bob adopted model 63f5c4a.");
+});

@@ -6,7 +6,7 @@ import { assignKeys, bind, clashes, keyName, read as readKey } from "../../hitl_
 import { likelyFirst, match } from "../../hitl_widgets/widgets/js/labels.js";
 import { basePath, newId, Outbox, probe } from "../../hitl_widgets/widgets/js/outbox.js";
 import { colourise } from "../../hitl_widgets/widgets/js/card/overlay.js";
-import { decodeAhead, shrunk } from "../../hitl_widgets/widgets/js/pictures.js";
+import { decodeAhead, retry, shrunk } from "../../hitl_widgets/widgets/js/pictures.js";
 import COLOURS from "../../hitl_widgets/drawing/colours.json" with { type: "json" };
 import { KEYS, memoryStorage } from "./storage.js";
 
@@ -294,4 +294,36 @@ test("the edges of parts are drawn, and the part in hand is lit up", () => {
   const { pixels } = PARTS.drawn(16, 8, 0);
   const alpha = (x, y) => pixels[(y * 16 + x) * 4 + 3];
   assert.deepEqual([alpha(2, 1), alpha(7, 1), alpha(2, 3), alpha(12, 2), alpha(2, 6)], [90, 255, 255, 0, 0]);
+});
+
+test("a picture that is decoded while the card is out of view is decoded in full, and tried again when it comes into view", async () => {
+  // Decoded for a width of 0 it was shown as broken, and stayed so.
+  assert.equal(shrunk(64, 64, 0), 1);
+  const item = { item_id: "a", width: 64, height: 64, bytes: new Uint8Array(1) };
+  await new Promise((done) => decodeAhead([item], done, async () => { throw new Error("no memory"); }, 0));
+  assert.match(item.broken, /can't show this picture \(no memory\)/);
+  retry([item]);
+  await new Promise((done) => decodeAhead([item], done, async () => ({ width: 64, height: 64 }), 500));
+  assert.equal(item.broken, undefined);
+  assert.equal(item.picture.width, 64);
+});
+
+test("a file that the kernel can't read isn't tried again", () => {
+  const item = { item_id: "a", broken: "not an image" };
+  retry([item]);
+  assert.equal(item.broken, "not an image");
+});
+
+test("a picture that was decoded for a narrow card is decoded anew for a wide one, and stays until then", async () => {
+  const item = { item_id: "a", width: 1000, height: 500, bytes: new Uint8Array(1) };
+  const sides = [];
+  const decoder = async (_, side) => { sides.push(side); return { width: side, height: side / 2 }; };
+  await new Promise((done) => decodeAhead([item], done, decoder, 200));
+  decodeAhead([item], () => {}, decoder, 210);
+  assert.deepEqual(sides, [200]);
+  const former = item.picture;
+  const wider = new Promise((done) => decodeAhead([item], done, decoder, 700));
+  assert.equal(item.picture, former);
+  await wider;
+  assert.deepEqual([sides, item.picture.width], [[200, 700], 700]);
 });

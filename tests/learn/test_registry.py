@@ -226,3 +226,77 @@ def test_a_models_probabilities_are_its_own_also_when_another_is_adopted_meanwhi
     monkeypatch.setattr(inference, "_ask", adopts_another)
     monkeypatch.setattr("hitl_widgets.learn.inference.todays_probs", lambda probs, *more: probs)
     assert (inference.probs(np.arange(2), predictor=first.predictor) == np.float32(0.1)).all()
+
+
+# -- models that others adopt --------------------------------------------------------------------------------
+
+
+def adopt_one(wb, seed=1):
+    """Adopt a net of the workbench's own build, without the seconds of a training."""
+    return wb.registry.install(wb.registry.architecture.fresh(3, seed=seed), origin="trained")
+
+
+def two(bench, **more):
+    return bench(annotator="ada", **more), bench(annotator="bob", **more)
+
+
+def test_a_model_that_a_colleague_adopted_predicts_here_and_is_what_the_next_is_compared_with(bench):
+    """Ada's kernel said that there was no model yet, and her own training that there was none before."""
+    ada, bob = two(bench)
+    label_some(ada)
+    model = adopt_one(bob)
+    assert set(ada.predict()["model"]) == {model}
+    assert ada.project.news == [f"bob adopted model {model[:7]}."]
+    run = ada.finetune(epochs=1, start="initial", adopt="always")
+    assert run.before.n == run.gain.n > 0
+    bob.session.follow()
+    assert bob.registry.adopted == run.model == bob.models().set_index("adopted")["model"][True]
+    assert bob.project.news == [f"ada adopted model {run.model[:7]}."]
+
+
+def test_what_one_does_is_no_news_to_oneself(bench):
+    ada, bob = two(bench, model=small_net())
+    ada.apply(edits.rename("dark", "black"))
+    model = ada.adopt(small_net(seed=3))
+    ada.session.follow()
+    assert ada.project.news == []
+    bob.session.follow()
+    assert bob.project.news == ["ada edited the taxonomy: Rename “dark” to “black”.", f"ada adopted model {model[:7]}."]
+    assert bob.registry.adopted == model
+    again = bench(annotator="ada", model=small_net())
+    bob.adopt(bob.models()["model"][0])
+    again.session.follow()
+    assert again.project.news == [f"bob adopted model {bob.registry.adopted[:7]}."]
+
+
+def test_a_colleagues_model_of_another_build_is_named_and_nothing_is_compared_with_none(bench):
+    ada = bench(annotator="ada")
+    bob = bench(annotator="bob", model=small_net())
+    label_some(ada)
+    ada.session.follow()
+    assert bob.registry.adopted in ada.inference.missing
+    with pytest.raises(ModelError, match="needs its net"):
+        ada.finetune(epochs=1)
+    run = ada.finetune(epochs=1, start="initial")
+    assert "no comparison is possible" in run.gain.why
+    assert "needs its net" in run.gain.why
+    bob.session.follow()
+    assert f"model {run.model}, which ada adopted, is of the workbench's own making" in bob.inference.missing
+    assert bob.predict()["model"][0] == bob.registry.adopted != run.model
+
+
+def test_a_model_adopted_elsewhere_during_a_training_is_what_its_outcome_is_compared_with(bench, monkeypatch):
+    from hitl_widgets.learn import run as running
+    ada, bob = two(bench)
+    label_some(ada)
+    train_nets = running.train_nets
+
+    def meanwhile(*args, **kwargs):
+        monkeypatch.setattr(running, "train_nets", train_nets)
+        adopt_one(bob)
+        return train_nets(*args, **kwargs)
+
+    monkeypatch.setattr(running, "train_nets", meanwhile)
+    run = ada.finetune(epochs=1, start="initial", adopt="always")
+    assert run.gain.n > 0
+    assert len(set(ada.models()["model"])) == 2

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hitl_widgets.errors import BadInput, DiskFull, IdReused, LogBusy, LogDamaged, ReadOnly, StoreError
+from hitl_widgets.errors import AlreadyDecided, BadInput, DiskFull, IdReused, LogBusy, LogDamaged, ReadOnly, StoreError
 from hitl_widgets.events import Event, decided, decision_of, retracted
 from hitl_widgets.records import Decision, Seen, new_id
 from hitl_widgets.storage.log import Log, standing
@@ -824,3 +824,32 @@ def test_a_copy_made_while_others_write_is_consistent(log: Log):
         shutil.copy(path, folder / "log.db")
         with Log(folder) as copy:
             assert len(list(copy.events())) == len(labels(copy))
+
+
+def test_of_two_decisions_that_know_of_none_the_log_takes_one_whichever_thread_it_came_on(tmp_path):
+    """Two tabs, or two notebooks, that decide an item at the same moment decide it once."""
+    with Log(tmp_path) as log, Log(tmp_path) as other:
+        outcomes, start = [], threading.Barrier(8)
+
+        def decide(number):
+            event = decided(Decision(f"decision-{number}", "img-1", "ada", "answer", label="cat", label_id="L1"))
+            start.wait()
+            try:
+                (log if number % 2 else other).append(event, known=())
+                outcomes.append(event.id)
+            except AlreadyDecided as error:
+                outcomes.append(str(error))
+
+        threads = [threading.Thread(target=decide, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        [stored] = [event.id for event in log.events(kind="decided")]
+        assert outcomes.count(stored) == 1
+        assert sum("in another tab or notebook meanwhile: cat" in outcome for outcome in outcomes) == 7
+        # The same act again is no other one, and whoever knows of it may revise it.
+        [again] = log.append(next(log.events(kind="decided")), known=())
+        assert again.id == stored
+        log.append(decided(Decision("decision-9", "img-1", "ada", "skip", replaces=stored)), known=(stored,))
+        log.append(decided(Decision("decision-bob", "img-1", "bob", "skip")), known=())

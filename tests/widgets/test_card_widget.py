@@ -12,6 +12,7 @@ import pytest
 from hitl_widgets import errors
 from hitl_widgets.records import new_id
 from hitl_widgets.testing import MemoryHost, rings, wait_for
+from hitl_widgets.widgets import card
 from hitl_widgets.widgets.card import KEPT, STRIP, Review
 from hitl_widgets.widgets.comm import Card, Feed
 from hitl_widgets.widgets.window import SIZE as WINDOW
@@ -562,3 +563,96 @@ def test_the_parts_of_an_item_are_pushed_when_they_are_asked_for(open_review):
     assert "ends after 12" in broken["problem"]
     assert nothing == []
     assert browser.review.receive({"kind": "segments", "item_id": "nowhere"})["kind"] == "rejected"
+
+
+# -- what others do ------------------------------------------------------------------------------------------
+
+def test_an_item_is_decided_once_though_two_tabs_decide_it_at_the_same_moment(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    answers = [browser.decide("item-0000", "answer", label_id=label, known=[]) for label in desk.taxonomy.label_ids[:2]]
+    assert [answer["kind"] for answer in answers] == ["stored", "rejected"]
+    assert answers[1]["decided"] is True
+    assert "again" not in answers[1]
+    assert "another tab" in answers[1]["reason"]
+    assert len(desk.decisions) == 1
+    wait_for(lambda: browser.of_kind("past")[-1]["past"])
+    assert browser.of_kind("past")[-1]["past"][-1]["decision_id"] == answers[0]["decision_id"]
+
+
+def test_an_item_comes_with_the_decision_that_stands_and_knowing_it_one_may_decide_anew(open_review):
+    desk, _, browser = open_review()
+    desk.decide("item-0000", "skip", id="decided-first")
+    browser.hello()
+    browser.review.receive({"kind": "fetch", "item_id": "item-0000"})
+    wait_for(lambda: "item-0000" in browser.items)
+    sent = next(push["item"] for push in browser.of_kind("item") if push["item"]["item_id"] == "item-0000")
+    assert sent["standing"] == "decided-first"
+    assert browser.decide("item-0000", "unsure", known=["decided-first"])["kind"] == "stored"
+
+
+def test_an_item_that_a_script_decides_leaves_the_card_within_seconds_and_others_are_told_of(open_review):
+    desk, review, browser = open_review()
+    desk.news.append("bob adopted model 0000000.")
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    desk.decide("item-0003", "unsure", id="decided-by-hand")
+    desk.news.append("bob adopted model 63f5c4a.")
+    wait_for(lambda: {"kind": "drop", "item_ids": ["item-0003"], "keep": 1, "decision_id": "decided-by-hand"}
+             in browser.of_kind("drop"))
+    wait_for(lambda: browser.of_kind("news"))
+    assert [news["text"] for news in browser.of_kind("news")][-1] == "bob adopted model 63f5c4a."
+    assert "item-0003" not in review._window.item_ids
+
+
+def test_a_page_that_opens_on_a_closed_card_is_told_which_one_took_over(open_review):
+    """It said that the next items were on their way, for ever."""
+    desk, _, browser = open_review()
+    open_review(desk)
+    assert browser.hello()["kind"] == "ready"
+    wait_for(lambda: len(browser.of_kind("closed")) == 2)
+    assert [push["reason"] for push in browser.of_kind("closed")] == ["Another review has taken over."] * 2
+
+
+def test_an_edit_and_a_model_of_another_kernel_reach_an_open_card_with_their_authors(bench):
+    """A colleague's card offered the old labels to the end, and nobody's model."""
+    from shades import small_net
+
+    from hitl_widgets import edits
+    ada, bob = (bench(annotator=name, model=small_net()) for name in ("ada", "bob"))
+    review = ada.review(explain=None)
+    browser = Browser(review)
+    try:
+        assert browser.hello()["taxonomy"]["version"] == 1
+        wait_for(lambda: browser.items)
+        bob.apply(edits.split("dark", ["black", "brown"]))
+        model = bob.adopt(small_net(4, seed=5))
+        wait_for(lambda: len(browser.of_kind("news")) == 2)
+        assert {news["text"] for news in browser.of_kind("news")} == {
+            "bob edited the taxonomy: Split “dark” into “black” and “brown”.", f"bob adopted model {model[:7]}."}
+        wait_for(lambda: browser.of_kind("taxonomy"))
+        names = [label["name"] for label in browser.of_kind("taxonomy")[-1]["taxonomy"]["labels"]]
+        assert sorted(names) == ["black", "brown", "light", "striped"]
+        wait_for(lambda: browser.of_kind("item")[-1]["item"].get("model") == model)
+    finally:
+        review.close()
+
+
+def test_two_notebooks_of_one_person_decide_an_item_once(bench):
+    first, second = bench(), bench()
+    item_id = first.next(1)[0].id
+    pages = []
+    for wb in (first, second):
+        card._open.clear()  # as in another process, which closes nothing here
+        pages.append(Browser(wb.review(explain=None)))
+        pages[-1].hello()
+    wait_for(lambda: all(item_id in page.items for page in pages))
+    label_id = first.taxonomy.label_ids[0]
+    answers = [page.decide(item_id, "answer", label_id=label_id, known=[]) for page in pages]
+    assert [answer["kind"] for answer in answers] == ["stored", "rejected"]
+    assert "another tab or notebook meanwhile: dark" in answers[1]["reason"]
+    assert len(first.annotations()) == len(second.annotations()) == 1
+    wait_for(lambda: any(item_id in drop["item_ids"] for drop in pages[1].of_kind("drop")))
+    for page in pages:
+        page.review.close()

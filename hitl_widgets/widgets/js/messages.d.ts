@@ -25,7 +25,7 @@ export interface Hello {
   have?: string[];
 }
 
-/** A decision on an item. */
+/** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. */
 export interface Decide {
   kind: "decide";
   decision_id: string;
@@ -42,6 +42,7 @@ export interface Decide {
   wrong: RegionEntry | null;
   missing: RegionEntry | null;
   seen: Seen;
+  known?: string[];
 }
 
 /** The retraction of a decision. */
@@ -263,7 +264,7 @@ export interface Progress {
   holdout?: number;
 }
 
-/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now. */
+/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now. `standing`: the id of the annotator's decision that stands for it. */
 export interface ItemEntry {
   mime?: string;
   broken?: string;
@@ -271,6 +272,7 @@ export interface ItemEntry {
   candidates?: string[];
   suggestion?: string;
   model?: string;
+  standing?: string;
   item_id: string;
   chosen_by: string;
   blind: boolean;
@@ -409,11 +411,12 @@ export interface SortingStored {
   label_id: string | null;
 }
 
-/** It was not stored. `again`: send it again, it may be stored then. */
+/** It was not stored. `again`: send it again, it may be stored then. `decided`: the item was decided elsewhere. */
 export interface Rejected {
   decision_id?: string;
   item_id?: string;
   again?: boolean;
+  decided?: boolean;
   kind: "rejected";
   reason: string;
 }
@@ -440,6 +443,12 @@ export interface Examples {
   kind: "examples";
   label_id: string;
   examples: ExampleEntry[];
+}
+
+/** What somebody else did in the project, in a sentence. */
+export interface News {
+  kind: "news";
+  text: string;
 }
 
 /** An item of the queue. `again`: it was asked for, and isn't of the queue. */
@@ -576,7 +585,7 @@ export type CardAct = Hello | Decide | Retract | More | Name | Fetch | WantMap |
 
 export type CardReply = CardReady | Stored | Rejected | Noted;
 
-export type CardPush = PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels | End | Problem | Closed;
+export type CardPush = PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels | End | News | Problem | Closed;
 
 export type EditorAct = Hello | WantPreview | WantExamples | Apply | Revert;
 

@@ -13,8 +13,8 @@ export async function decode({ bytes, mime, width = 0, height = 0 }, side = Infi
   const blob = new Blob([/** @type {BlobPart} */ (bytes)], { type: mime });
   const scale = shrunk(width, height, side);
   if ("createImageBitmap" in globalThis) {
-    return scale === 1 ? createImageBitmap(blob) : createImageBitmap(blob, { resizeWidth: Math.round(width * scale),
-      resizeHeight: Math.round(height * scale), resizeQuality: "high" });
+    return scale === 1 ? createImageBitmap(blob) : createImageBitmap(blob, { resizeWidth: Math.max(1, Math.round(width * scale)),
+      resizeHeight: Math.max(1, Math.round(height * scale)), resizeQuality: "high" });
   }
   const image = new Image();
   image.src = URL.createObjectURL(blob);
@@ -22,8 +22,9 @@ export async function decode({ bytes, mime, width = 0, height = 0 }, side = Infi
   return image;
 }
 
-/** How much smaller a picture is decoded; 1 where that would gain little. @param {number} width @param {number} height @param {number} side */
-export const shrunk = (width, height, side) => (Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1);
+/** How much smaller a picture is decoded; 1 where that would gain little, and on a card that has no size, for nobody sees it.
+ * @param {number} width @param {number} height @param {number} side */
+export const shrunk = (width, height, side) => (side > 0 && Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1);
 
 /**
  * Starts decoding the first few items' pictures, and lets go of what the queue has left behind.
@@ -37,12 +38,28 @@ export function decodeAhead(items, onDone, decoder = decode, side = Infinity) {
   for (const [i, item] of items.entries()) {
     pixels += item.height * item.width;
     if (i > 0 && (i >= AHEAD || pixels > MOST_PIXELS)) break;
-    if (item.picture || item.decoding || item.broken || !item.bytes) continue;
+    if (item.decoding || item.broken || !item.bytes) continue;
+    const larger = item.small && shrunk(item.width, item.height, side) > 1.3 * shrunk(item.width, item.height, item.side ?? side);
+    if (item.picture && !larger) continue;
     item.small = shrunk(item.width, item.height, side) < 1;
+    item.side = side;
     item.decoding = decoder(item, side).then(
-      (picture) => { item.picture = picture; },
-      (error) => { item.broken = `The browser can't show this picture (${error.message}). Flag it, skip it, or answer all the same.`; },
+      (picture) => { release(item); item.picture = picture; },
+      (error) => {
+        if (item.picture) return;
+        item.broken = `The browser can't show this picture (${error.message}). Flag it, skip it, or answer all the same.`;
+        item.undecoded = true;
+      },
     ).then(() => { item.decoding = undefined; onDone(item); });
+  }
+}
+
+/** The card came into view: pictures that the browser couldn't show are tried again. @param {Item[]} items */
+export function retry(items) {
+  for (const item of items) {
+    if (!item.undecoded) continue;
+    item.undecoded = false;
+    item.broken = undefined;
   }
 }
 

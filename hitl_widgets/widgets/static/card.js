@@ -187,8 +187,8 @@ async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
   const scale = shrunk(width, height, side);
   if ("createImageBitmap" in globalThis) {
     return scale === 1 ? createImageBitmap(blob) : createImageBitmap(blob, {
-      resizeWidth: Math.round(width * scale),
-      resizeHeight: Math.round(height * scale),
+      resizeWidth: Math.max(1, Math.round(width * scale)),
+      resizeHeight: Math.max(1, Math.round(height * scale)),
       resizeQuality: "high"
     });
   }
@@ -201,25 +201,38 @@ async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
   }
   return image;
 }
-var shrunk = (width, height, side) => Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
+var shrunk = (width, height, side) => side > 0 && Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
 function decodeAhead(items, onDone, decoder = decode, side = Infinity) {
   let pixels = 0;
   for (const [i, item] of items.entries()) {
     pixels += item.height * item.width;
     if (i > 0 && (i >= AHEAD || pixels > MOST_PIXELS)) break;
-    if (item.picture || item.decoding || item.broken || !item.bytes) continue;
+    if (item.decoding || item.broken || !item.bytes) continue;
+    const larger = item.small && shrunk(item.width, item.height, side) > 1.3 * shrunk(item.width, item.height, item.side ?? side);
+    if (item.picture && !larger) continue;
     item.small = shrunk(item.width, item.height, side) < 1;
+    item.side = side;
     item.decoding = decoder(item, side).then(
       (picture) => {
+        release(item);
         item.picture = picture;
       },
       (error) => {
+        if (item.picture) return;
         item.broken = `The browser can't show this picture (${error.message}). Flag it, skip it, or answer all the same.`;
+        item.undecoded = true;
       }
     ).then(() => {
       item.decoding = void 0;
       onDone(item);
     });
+  }
+}
+function retry(items) {
+  for (const item of items) {
+    if (!item.undecoded) continue;
+    item.undecoded = false;
+    item.broken = void 0;
   }
 }
 var sizeOf = (picture) => "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
@@ -984,6 +997,11 @@ var Queue = class {
     else if (item && !this.find(item.item_id)) this.items.splice(1, 0, item);
     return item;
   }
+  /** A decision that never came to stand: its item was decided elsewhere. @param {string} decision_id @returns {Item | undefined} */
+  forget(decision_id) {
+    const at = this.past.findIndex((p) => p.decision_id === decision_id);
+    return at < 0 ? void 0 : this.past.splice(at, 1)[0].item;
+  }
   /** What the log knows of the last decisions is brought together with what this page knows: decisions that are on
    * their way come last, those taken back stay away. @param {Past[]} stored @param {Act[]} waiting */
   remember(stored, waiting) {
@@ -1304,7 +1322,9 @@ var CardSession = class extends Session {
     this.naming = false;
     this.more_at = -Infinity;
     this.mine = /* @__PURE__ */ new Set();
-    this.side = Infinity;
+    this.known = /* @__PURE__ */ new Map();
+    this.news = null;
+    this.side = 0;
     this.elsewhere = null;
     this.touched_at = -Infinity;
   }
@@ -1314,6 +1334,10 @@ var CardSession = class extends Session {
   }
   get needs_name() {
     return Boolean(this.setup?.annotator_is_default) && !this.named;
+  }
+  /** Whether something that a model says of the item is kept from the person: before there is a model, nothing is. */
+  get blind() {
+    return Boolean(this.item?.blind && (this.item.model || this.item.problem));
   }
   /** The suggestion that the person can see. @returns {[string, number] | null} */
   get suggestion() {
@@ -1345,6 +1369,9 @@ var CardSession = class extends Session {
     if (this.needs_name) return "name";
     if (this.item) return this.item.fetching ? "fetch" : null;
     return this.end === "enough" || this.end === "empty" ? this.end : "wait";
+  }
+  now() {
+    return this.around.now();
   }
   // What the kernel says
   /** A handshake: one that arrives after a later one changes nothing. */
@@ -1388,7 +1415,10 @@ var CardSession = class extends Session {
     this.display.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
-    for (const id of this.outbox.entries.keys()) this.mine.add(id);
+    for (const [id, { act }] of this.outbox.entries) {
+      this.mine.add(id);
+      if (act.kind === "decide") this.#know(act.item_id, id);
+    }
     this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
     this.#restoreDraft();
@@ -1403,7 +1433,7 @@ var CardSession = class extends Session {
     if (this.setup) this.setup = { ...this.setup, taxonomy };
   }
   /** @param {import("./types.d.ts").Rejected} reply */
-  #rejected({ decision_id, item_id, reason, again }) {
+  #rejected({ decision_id, item_id, reason, again, decided }) {
     if (decision_id && !this.mine.has(decision_id)) return;
     this.notice = { text: reason, bad: true };
     if (item_id) {
@@ -1420,6 +1450,12 @@ var CardSession = class extends Session {
     }
     const act = this.outbox.settle(decision_id);
     if (act?.kind !== "decide") return;
+    if (decided) {
+      const item2 = this.queue.forget(decision_id);
+      this.notice = { text: `${act.item_id}: ${reason}`, bad: true };
+      if (item2) this.tally.add(-1, this.around.now());
+      return;
+    }
     const item = this.queue.bringBack(decision_id);
     if (item) item.rejection = reason;
   }
@@ -1449,15 +1485,22 @@ var CardSession = class extends Session {
       if (!this.pending) this.tally.take(push.progress);
     } else if (push.kind === "past") {
       this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
+      for (const { item_id, decision_id } of push.past) this.#know(item_id, decision_id);
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+    else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
     else if (push.kind === "end") this.end = push.reason;
     this.#decode();
     if (push.kind !== "item" || this.item !== item) this.changed(false);
   }
+  /** @param {string} item_id @param {string} decision_id */
+  #know(item_id, decision_id) {
+    this.known.set(item_id, (this.known.get(item_id) ?? /* @__PURE__ */ new Set()).add(decision_id));
+  }
   /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
   #arrived(item, again) {
     this.trouble = null;
+    if (item.standing) this.#know(item.item_id, item.standing);
     if (item.item_id === this.elsewhere) this.elsewhere = null;
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
@@ -1481,7 +1524,7 @@ var CardSession = class extends Session {
       this.draft = new Draft();
       this.#restoreDraft();
       this.#decode();
-      this.say("The last item was decided in another tab.");
+      this.say("The last item was decided in another tab or notebook.");
     }
     this.elsewhere = null;
   }
@@ -1521,13 +1564,18 @@ var CardSession = class extends Session {
     if (!this.item) return;
     if (this.asking && this.certainty?.source === "given") return this.#decide(this.asking);
     if (!this.focused) return this.say("No suggestion is shown for this item: choose a label.", true);
-    this.choose(this.focused.label_id);
+    this.choose(this.focused.label_id, this.guesses);
   }
-  /** @param {string} label_id */
-  choose(label_id) {
+  /** Whether Enter takes the label in focus as a best guess: as long as a guess that is revised isn't another label's. */
+  get guesses() {
+    const past = this.revising?.past;
+    return this.guessing || past?.verdict === "unsure" && past.label_id !== null && past.label_id === this.focused?.label_id;
+  }
+  /** @param {string} label_id @param {boolean} [guess] it is a best guess */
+  choose(label_id, guess = this.guessing) {
     const label = this.labels.get(label_id);
     if (!this.item || !label) return;
-    if (this.guessing) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}` });
+    if (guess) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}` });
     const seen = this.suggestion;
     const verdict = !seen ? "answer" : seen[0] === label_id ? "accept" : "correct";
     const done = { accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict];
@@ -1570,7 +1618,7 @@ var CardSession = class extends Session {
   nextBrush() {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
-    if (item.blind) return this.say("This item is shown blind: there is no reason to mark.");
+    if (item.blind) return this.say(this.blind ? "This item is shown blind: there is no reason to mark." : "There is no model yet: there is no reason to mark.");
     this.say(this.brush.next(item, this.draft));
     this.#wantParts();
   }
@@ -1718,7 +1766,7 @@ var CardSession = class extends Session {
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
     this.rival = null;
     this.asking = null;
-    this.guessing = past.verdict === "unsure" && this.pointed !== null;
+    this.guessing = false;
     this.brush.kind = null;
     if (item.fetching || past.hidden && !item.blind && !Object.keys(item.maps).length) this.#fetch(item.item_id);
     this.#decode();
@@ -1781,7 +1829,7 @@ var CardSession = class extends Session {
   /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
   #look(change) {
     if (!this.display.methods.length) return this.say("No saliency map was asked for.");
-    if (this.item?.blind) return this.say("This item is shown blind: its map is hidden too.");
+    if (this.blind) return this.say("This item is shown blind: its map is hidden too.");
     change();
     this.changed();
   }
@@ -1824,6 +1872,14 @@ var CardSession = class extends Session {
     }, () => {
     });
   }
+  /** An item's longer side can have so many pixels of the screen; 0 while the card is out of view. @param {number} side */
+  resize(side) {
+    const came = side > 0 && !(this.side > 0);
+    this.side = side;
+    if (came) retry(this.revising ? [this.revising.item, ...this.queue.items] : this.queue.items);
+    if (side > 0) this.#decode();
+    if (came) this.changed(false);
+  }
   /** A picture of the current item is on the screen. */
   painted() {
     if (this.item && this.item.shown_at === void 0) this.item.shown_at = this.around.now();
@@ -1844,8 +1900,10 @@ var CardSession = class extends Session {
       label_id,
       ...this.draft.said,
       certainty: rated?.value ?? null,
-      seen: this.#seen(item, rated?.source)
+      seen: this.#seen(item, rated?.source),
+      known: [...this.known.get(item.item_id) ?? []]
     };
+    this.#know(item.item_id, act.decision_id);
     this.outbox.put(act);
     const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
     if (revising) this.queue.revise(revising.past, past);
@@ -1984,7 +2042,8 @@ var WHY = {
   audit: "drawn by chance",
   revision: "decided before",
   relabel: "asked again: the labels changed",
-  check: "drawn by chance"
+  check: "drawn by chance",
+  "second look": "asked again: the answer may be wrong"
 };
 var whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var asText = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -2154,7 +2213,7 @@ function buildFace(session, refocus) {
     setText(sign, symbol);
     setText(title, head);
     const s = Math.round(session.waited_ms / 1e3);
-    setText(words, session.gone && kind !== "closed" && kind !== "name" ? "The kernel was restarted or has died. Run the cell again: your decisions are kept." : kind === "closed" ? `${session.closed} Your decisions here are kept.` : kind === "wait" && session.trouble ? session.trouble : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. Your decisions are kept; the card goes on when it answers.` : text);
+    setText(words, session.gone && kind !== "closed" && kind !== "name" ? `The kernel was restarted or has died. Run the notebook from the top: ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} here and will be stored then.` : "all your decisions are stored."}` : kind === "closed" ? `${session.closed} ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} to be stored.` : "All your decisions here are stored."}` : kind === "wait" && session.trouble ? session.trouble : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. Your decisions are kept; the card goes on when it answers.` : text);
     face.classList.toggle("hitl-calm", ["wait", "start", "fetch"].includes(kind));
   }
   return { face, update };
@@ -2321,6 +2380,7 @@ function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], 
 
 // hitl_widgets/widgets/js/card/panel.js
 var MOST_CHIPS = 30;
+var FEW = 10;
 var percent = (p) => p > 0 && p < 5e-3 ? "<1 %" : `${Math.round(100 * p)} %`;
 var ahead = (points) => `${Math.round(points)} ${Math.round(points) === 1 ? "point" : "points"} above the next`;
 function buildBars(session) {
@@ -2360,11 +2420,11 @@ function buildBars(session) {
   function words() {
     const { item, suggestion, setup } = session;
     if (!item || suggestion) return ["", ""];
-    if (item.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
+    if (session.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
     if (item.model) return ["What do you see?", "The label that the model suggested isn't in the taxonomy any more."];
-    return ["What do you see?", "There is no model yet: your first answers will train one."];
+    return ["What do you see?", "There is no model yet: your first answers will train one, and measure it."];
   }
   function update() {
     const { item, focused } = session;
@@ -2406,7 +2466,7 @@ function buildBars(session) {
     setText(
       /** @type {Node} */
       accept.lastChild,
-      session.guessing ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept"
+      session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept"
     );
   }
   return { element, update };
@@ -2504,7 +2564,7 @@ function buildLabels(session, refocus) {
   });
   function update() {
     const { setup, focused } = session;
-    find.hidden = !setup || setup.taxonomy.labels.length <= 10;
+    find.hidden = !setup || setup.taxonomy.labels.length <= FEW && !searching;
     if (setup && (setup.taxonomy !== drawn2 || !searching && likely !== session.candidates.join())) {
       drawn2 = setup.taxonomy;
       likely = session.candidates.join();
@@ -2522,7 +2582,8 @@ function buildLabels(session, refocus) {
     }
   }
   return { element, update, search() {
-    if (!find.hidden) box.focus({ preventScroll: true });
+    find.hidden = !session.setup;
+    box.focus({ preventScroll: true });
   } };
 }
 
@@ -2693,7 +2754,7 @@ function buildStage(session) {
       context.imageSmoothingEnabled = true;
       context.drawImage(drawn(hot, "hot"), x0 * kx, y0 * ky, (x1 - x0) * kx, (y1 - y0) * ky);
     }
-    if (another) session.painted();
+    if (another && room.width) session.painted();
   }
   function drawMap(canvas, item, saliency, cover) {
     canvas.hidden = !saliency || !item?.picture;
@@ -2767,8 +2828,9 @@ function buildStage(session) {
   }
   const watch = new ResizeObserver(([{ contentRect }]) => {
     room = contentRect;
-    session.side = Math.ceil(Math.max(room.width, room.height) * devicePixelRatio);
+    session.resize(Math.ceil(Math.max(room.width, room.height) * devicePixelRatio));
     fit();
+    if (room.width && held[0] && held[0] === session.item?.picture) session.painted();
   });
   watch.observe(stage);
   return { stage, update, zoom, move, stop: () => watch.disconnect() };
@@ -2806,14 +2868,14 @@ function buildLegend(session) {
       on ? "Map on" : "Map off"
     );
     setAttribute(toggle, "aria-pressed", String(on));
-    how.hidden = !on || Boolean(item?.blind);
+    how.hidden = !on || session.blind;
     setText(
       /** @type {Node} */
       how.lastChild,
       SHOWN[mode]
     );
     const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
-    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+    setText(words, session.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";
@@ -2895,6 +2957,7 @@ function buildStrip(session) {
 }
 
 // hitl_widgets/widgets/js/card/header.js
+var NEWS_MS = 6e4;
 var count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 function buildHeader(session, onHelp) {
   const focus = h(
@@ -2959,12 +3022,13 @@ function buildTemporary(session) {
 }
 function buildFooter(session) {
   const notice = h("span", { class: "hitl-notice", role: "status" });
-  const footer = h("div", { class: "hitl-footer" }, notice);
+  const news = h("span", { class: "hitl-news", role: "status" });
+  const footer = h("div", { class: "hitl-footer" }, notice, news);
   function wrong() {
     const { item, pending, waited_ms } = session;
-    if (session.crashed) return `The card itself failed: ${session.crashed}. Your decisions are kept; run the cell again, or reload the page.`;
+    if (session.crashed) return `The card itself failed: ${session.crashed}. Your decisions are kept; reload the page.`;
     if (session.gone && !session.closed) {
-      return `The kernel was restarted or has died: run the cell again. ${session.pending ? `${count(session.pending, "decision is", "decisions are")} kept ${session.outbox.durable ? "in this browser" : "in this tab only"} until then.` : "All your decisions are stored."}`;
+      return `The kernel was restarted or has died: run the notebook from the top. ${session.pending ? `${count(session.pending, "decision is", "decisions are")} kept ${session.outbox.durable ? "in this browser" : "in this tab only"} until then.` : "All your decisions are stored."}`;
     }
     if (item?.rejection) return `Not stored: ${item.rejection}`;
     if (waited_ms > 4e3 && pending) {
@@ -2977,6 +3041,9 @@ function buildFooter(session) {
     const bad = wrong();
     setText(notice, bad ?? (!setup ? "" : !outbox.durable ? `${said?.text ?? ""} (this browser keeps nothing: unstored decisions live in this tab only)` : outbox.others ? `${said?.text ?? ""} (${count(outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card)` : said?.text ?? ""));
     notice.classList.toggle("hitl-bad", bad !== null);
+    const fresh = session.news && session.now() - session.news.at < NEWS_MS ? session.news.text : "";
+    setText(news, fresh);
+    news.title = fresh;
   }
   return { footer, update };
 }
@@ -3190,7 +3257,7 @@ function render(el, session) {
     if (item && item !== spoken) {
       spoken = item;
       const seen = session.suggestion;
-      setText(live, seen ? `Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : item.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
+      setText(live, seen ? `Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
     }
   }
   const stop = session.subscribe((at_once) => {

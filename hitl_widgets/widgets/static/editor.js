@@ -1322,8 +1322,8 @@ async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
   const scale = shrunk(width, height, side);
   if ("createImageBitmap" in globalThis) {
     return scale === 1 ? createImageBitmap(blob) : createImageBitmap(blob, {
-      resizeWidth: Math.round(width * scale),
-      resizeHeight: Math.round(height * scale),
+      resizeWidth: Math.max(1, Math.round(width * scale)),
+      resizeHeight: Math.max(1, Math.round(height * scale)),
       resizeQuality: "high"
     });
   }
@@ -1336,7 +1336,7 @@ async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
   }
   return image;
 }
-var shrunk = (width, height, side) => Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
+var shrunk = (width, height, side) => side > 0 && Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
 var sizeOf = (picture) => "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
 function drawSmall(canvas, picture) {
   const context = (
@@ -1892,7 +1892,7 @@ function buildBottom(session) {
   const element = h("div", { class: "hitl-footer" }, notice);
   function update() {
     const { notice: word, closed, gone, trouble, waited_ms, selected } = session;
-    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again; what you typed stays here." : waited_ms > 3e3 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s: it may be running a cell. What you typed stays here.` : trouble ?? word?.text ?? (selected.size > 1 ? `${selected.size} labels selected.` : ""));
+    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the notebook from the top; what you typed stays here." : waited_ms > 3e3 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s: it may be running a cell. What you typed stays here.` : trouble ?? word?.text ?? (selected.size > 1 ? `${selected.size} labels selected.` : ""));
     setText(notice, text || "An edit is previewed before it is applied, and every edit can be undone.");
     notice.classList.toggle("hitl-bad", Boolean(closed || gone || trouble || word?.bad && text === word.text));
     notice.classList.toggle("hitl-quiet", !text);

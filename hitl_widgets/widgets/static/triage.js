@@ -339,8 +339,8 @@ async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
   const scale = shrunk(width, height, side);
   if ("createImageBitmap" in globalThis) {
     return scale === 1 ? createImageBitmap(blob) : createImageBitmap(blob, {
-      resizeWidth: Math.round(width * scale),
-      resizeHeight: Math.round(height * scale),
+      resizeWidth: Math.max(1, Math.round(width * scale)),
+      resizeHeight: Math.max(1, Math.round(height * scale)),
       resizeQuality: "high"
     });
   }
@@ -353,7 +353,7 @@ async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
   }
   return image;
 }
-var shrunk = (width, height, side) => Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
+var shrunk = (width, height, side) => side > 0 && Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
 var sizeOf = (picture) => "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
 function drawSmall(canvas, picture) {
   const context = (
@@ -1074,7 +1074,7 @@ function render(el, session) {
     grid.update();
     large.update();
     say.update();
-    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again: your changes are kept." : waited_ms > 5e3 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s: it may be running a cell. Your changes are kept.` : trouble ?? word?.text);
+    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the notebook from the top: your changes are kept." : waited_ms > 5e3 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1e3)} s: it may be running a cell. Your changes are kept.` : trouble ?? word?.text);
     setText(notice, text ?? "One undo takes back one step, for all its items.");
     notice.classList.toggle("hitl-bad", Boolean(closed || gone || trouble || word?.bad && text === word.text));
     notice.classList.toggle("hitl-quiet", !text);

@@ -17,7 +17,7 @@ const WHY = { random: "drawn by chance", margin: "chosen: two labels are close",
   typiclust: "chosen: typical of many others", k_centre: "chosen: unlike the items answered so far",
   disagreement: "chosen: answers differ", skipped: "skipped before",
   holdout: "drawn by chance", gold: "drawn by chance", audit: "drawn by chance", revision: "decided before",
-  relabel: "asked again: the labels changed", check: "drawn by chance" };
+  relabel: "asked again: the labels changed", check: "drawn by chance", "second look": "asked again: the answer may be wrong" };
 
 /** @param {string} chosen_by */
 export const whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;

@@ -40,8 +40,9 @@ export function buildFace(session, refocus) {
     setText(sign, symbol);
     setText(title, head);
     const s = Math.round(session.waited_ms / 1000);
-    setText(words, session.gone && kind !== "closed" && kind !== "name" ? "The kernel was restarted or has died. Run the cell again: your decisions are kept."
-      : kind === "closed" ? `${session.closed} Your decisions here are kept.`
+    setText(words, session.gone && kind !== "closed" && kind !== "name" ? `The kernel was restarted or has died. Run the notebook from the top: ${
+      session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} here and will be stored then.` : "all your decisions are stored."}`
+      : kind === "closed" ? `${session.closed} ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} to be stored.` : "All your decisions here are stored."}`
       : kind === "wait" && session.trouble ? session.trouble
         : ["wait", "start", "fetch"].includes(kind) && s >= 3
           ? `The kernel hasn't answered for ${s} s: it may be running a cell. Your decisions are kept; the card goes on when it answers.` : text);

@@ -5,6 +5,8 @@ import { capOf, h, setText } from "../dom.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 
+const NEWS_MS = 60_000; // what others did is shown for so long
+
 /** @param {number} n @param {string} one @param {string} many */
 const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
@@ -52,14 +54,15 @@ export function buildTemporary(session) {
 /** @param {CardSession} session */
 export function buildFooter(session) {
   const notice = h("span", { class: "hitl-notice", role: "status" });
-  const footer = h("div", { class: "hitl-footer" }, notice);
+  const news = h("span", { class: "hitl-news", role: "status" });
+  const footer = h("div", { class: "hitl-footer" }, notice, news);
 
   /** @returns {string | null} */
   function wrong() {
     const { item, pending, waited_ms } = session;
-    if (session.crashed) return `The card itself failed: ${session.crashed}. Your decisions are kept; run the cell again, or reload the page.`;
+    if (session.crashed) return `The card itself failed: ${session.crashed}. Your decisions are kept; reload the page.`;
     if (session.gone && !session.closed) {
-      return `The kernel was restarted or has died: run the cell again. ${session.pending ? `${count(session.pending, "decision is", "decisions are")} kept ${
+      return `The kernel was restarted or has died: run the notebook from the top. ${session.pending ? `${count(session.pending, "decision is", "decisions are")} kept ${
         session.outbox.durable ? "in this browser" : "in this tab only"} until then.` : "All your decisions are stored."}`;
     }
     if (item?.rejection) return `Not stored: ${item.rejection}`;
@@ -77,6 +80,9 @@ export function buildFooter(session) {
       : outbox.others ? `${said?.text ?? ""} (${count(outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card)`
         : said?.text ?? ""));
     notice.classList.toggle("hitl-bad", bad !== null);
+    const fresh = session.news && session.now() - session.news.at < NEWS_MS ? session.news.text : "";
+    setText(news, fresh);
+    news.title = fresh;
   }
   return { footer, update };
 }

@@ -9,6 +9,7 @@ import { likelyFirst, match } from "../labels.js";
 /** @typedef {import("../types.d.ts").Label} Label */
 
 const MOST_CHIPS = 30;
+const FEW = 10; // labels whose search is shown only while it is used
 
 /** @param {number} p */
 export const percent = (p) => (p > 0 && p < 0.005 ? "<1 %" : `${Math.round(100 * p)} %`);
@@ -45,11 +46,11 @@ export function buildBars(session) {
   function words() {
     const { item, suggestion, setup } = session;
     if (!item || suggestion) return ["", ""];
-    if (item.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
+    if (session.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
     if (item.model) return ["What do you see?", "The label that the model suggested isn't in the taxonomy any more."];
-    return ["What do you see?", "There is no model yet: your first answers will train one."];
+    return ["What do you see?", "There is no model yet: your first answers will train one, and measure it."];
   }
 
   function update() {
@@ -81,7 +82,7 @@ export function buildBars(session) {
     setText(/** @type {Node} */ (plain.lastChild), text);
     plain.hidden = !head;
     accept.hidden = !focused;
-    setText(/** @type {Node} */ (accept.lastChild), session.guessing ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept");
+    setText(/** @type {Node} */ (accept.lastChild), session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept");
   }
   return { element, update };
 }
@@ -157,7 +158,7 @@ export function buildLabels(session, refocus) {
 
   function update() {
     const { setup, focused } = session;
-    find.hidden = !setup || setup.taxonomy.labels.length <= 10;
+    find.hidden = !setup || (setup.taxonomy.labels.length <= FEW && !searching);
     if (setup && (setup.taxonomy !== drawn || (!searching && likely !== session.candidates.join()))) {
       drawn = setup.taxonomy;
       likely = session.candidates.join();
@@ -172,5 +173,8 @@ export function buildLabels(session, refocus) {
       chip.classList.toggle("hitl-focused", label !== undefined && label === focused?.label_id && !searching);
     }
   }
-  return { element, update, search() { if (!find.hidden) box.focus({ preventScroll: true }); } };
+  return { element, update, search() {
+    find.hidden = !session.setup; // what is typed next is meant for the search, not for the labels' keys
+    box.focus({ preventScroll: true });
+  } };
 }

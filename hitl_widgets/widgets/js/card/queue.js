@@ -93,6 +93,12 @@ export class Queue {
     return item;
   }
 
+  /** A decision that never came to stand: its item was decided elsewhere. @param {string} decision_id @returns {Item | undefined} */
+  forget(decision_id) {
+    const at = this.past.findIndex((p) => p.decision_id === decision_id);
+    return at < 0 ? undefined : this.past.splice(at, 1)[0].item;
+  }
+
   /** What the log knows of the last decisions is brought together with what this page knows: decisions that are on
    * their way come last, those taken back stay away. @param {Past[]} stored @param {Act[]} waiting */
   remember(stored, waiting) {

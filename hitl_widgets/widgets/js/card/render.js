@@ -185,7 +185,7 @@ export function render(el, session) {
       spoken = item;
       const seen = session.suggestion;
       setText(live, seen ? `Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}`
-        : item.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
+        : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
     }
   }
 

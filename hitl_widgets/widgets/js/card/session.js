@@ -8,7 +8,7 @@ import { Extras } from "./extras.js";
 import { DraftStore } from "./drafts.js";
 import { newId } from "../outbox.js";
 import { Parts } from "./parts.js";
-import { decodeAhead, release } from "../pictures.js";
+import { decodeAhead, release, retry } from "../pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
 import { MapDisplay, mapKey } from "./display.js";
 import { Session } from "../session.js";
@@ -83,8 +83,12 @@ export class CardSession extends Session {
     this.more_at = -Infinity;
     /** @type {Set<string>} */
     this.mine = new Set();
-    /** How many pixels of the screen an item's longer side can have. */
-    this.side = Infinity;
+    /** The annotator's decisions that this page knows of: item_id -> decision ids @type {Map<string, Set<string>>} */
+    this.known = new Map();
+    /** What somebody else did, and when it was heard of. @type {{text: string, at: number} | null} */
+    this.news = null;
+    /** How many pixels of the screen an item's longer side can have; 0 while the card is out of view. */
+    this.side = 0;
     /** The item on the screen, where it was decided in another tab. @type {string | null} */
     this.elsewhere = null;
     this.touched_at = -Infinity;
@@ -94,6 +98,9 @@ export class CardSession extends Session {
 
   get item() { return this.revising?.item ?? this.queue.current; }
   get needs_name() { return Boolean(this.setup?.annotator_is_default) && !this.named; }
+
+  /** Whether something that a model says of the item is kept from the person: before there is a model, nothing is. */
+  get blind() { return Boolean(this.item?.blind && (this.item.model || this.item.problem)); }
 
   /** The suggestion that the person can see. @returns {[string, number] | null} */
   get suggestion() {
@@ -125,6 +132,8 @@ export class CardSession extends Session {
     if (this.item) return this.item.fetching ? "fetch" : null;
     return this.end === "enough" || this.end === "empty" ? this.end : "wait";
   }
+
+  now() { return this.around.now(); }
 
   // What the kernel says
 
@@ -168,7 +177,10 @@ export class CardSession extends Session {
     this.display.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
-    for (const id of this.outbox.entries.keys()) this.mine.add(id);
+    for (const [id, { act }] of this.outbox.entries) {
+      this.mine.add(id);
+      if (act.kind === "decide") this.#know(act.item_id, id);
+    }
     // What was pushed before it was known which answers are on their way.
     this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
     this.link.restart();
@@ -186,7 +198,7 @@ export class CardSession extends Session {
   }
 
   /** @param {import("./types.d.ts").Rejected} reply */
-  #rejected({ decision_id, item_id, reason, again }) {
+  #rejected({ decision_id, item_id, reason, again, decided }) {
     // Replies reach every tab; this one is about another's act.
     if (decision_id && !this.mine.has(decision_id)) return;
     this.notice = { text: reason, bad: true };
@@ -201,6 +213,13 @@ export class CardSession extends Session {
     }
     const act = this.outbox.settle(decision_id);
     if (act?.kind !== "decide") return;
+    if (decided) {
+      // Another tab or notebook was first: that decision stands, and the item doesn't come back.
+      const item = this.queue.forget(decision_id);
+      this.notice = { text: `${act.item_id}: ${reason}`, bad: true };
+      if (item) this.tally.add(-1, this.around.now());
+      return;
+    }
     const item = this.queue.bringBack(decision_id);
     if (item) item.rejection = reason;
   }
@@ -231,17 +250,23 @@ export class CardSession extends Session {
       if (!this.pending) this.tally.take(push.progress);
     } else if (push.kind === "past") {
       this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
+      for (const { item_id, decision_id } of push.past) this.#know(item_id, decision_id);
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+    else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
     else if (push.kind === "end") this.end = push.reason;
     this.#decode();
     // What comes for later items changes nothing that can be seen.
     if (push.kind !== "item" || this.item !== item) this.changed(false);
   }
 
+  /** @param {string} item_id @param {string} decision_id */
+  #know(item_id, decision_id) { this.known.set(item_id, (this.known.get(item_id) ?? new Set()).add(decision_id)); }
+
   /** @param {Item} item @param {boolean} again it was asked for, and isn't of the queue */
   #arrived(item, again) {
     this.trouble = null;
+    if (item.standing) this.#know(item.item_id, item.standing);
     if (item.item_id === this.elsewhere) this.elsewhere = null; // asked again
     if (!again) {
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
@@ -266,7 +291,7 @@ export class CardSession extends Session {
       this.draft = new Draft();
       this.#restoreDraft();
       this.#decode();
-      this.say("The last item was decided in another tab.");
+      this.say("The last item was decided in another tab or notebook.");
     }
     this.elsewhere = null;
   }
@@ -311,14 +336,20 @@ export class CardSession extends Session {
     if (!this.item) return;
     if (this.asking && this.certainty?.source === "given") return this.#decide(this.asking);
     if (!this.focused) return this.say("No suggestion is shown for this item: choose a label.", true);
-    this.choose(this.focused.label_id);
+    this.choose(this.focused.label_id, this.guesses);
   }
 
-  /** @param {string} label_id */
-  choose(label_id) {
+  /** Whether Enter takes the label in focus as a best guess: as long as a guess that is revised isn't another label's. */
+  get guesses() {
+    const past = this.revising?.past;
+    return this.guessing || (past?.verdict === "unsure" && past.label_id !== null && past.label_id === this.focused?.label_id);
+  }
+
+  /** @param {string} label_id @param {boolean} [guess] it is a best guess */
+  choose(label_id, guess = this.guessing) {
     const label = this.labels.get(label_id);
     if (!this.item || !label) return;
-    if (this.guessing) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}` });
+    if (guess) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}` });
     const seen = this.suggestion;
     const verdict = !seen ? "answer" : seen[0] === label_id ? "accept" : "correct";
     const done = { accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict];
@@ -367,7 +398,7 @@ export class CardSession extends Session {
   nextBrush() {
     const { item } = this;
     if (!item?.width || this.face || item.broken) return;
-    if (item.blind) return this.say("This item is shown blind: there is no reason to mark.");
+    if (item.blind) return this.say(this.blind ? "This item is shown blind: there is no reason to mark." : "There is no model yet: there is no reason to mark.");
     this.say(this.brush.next(item, this.draft));
     this.#wantParts();
   }
@@ -518,7 +549,7 @@ export class CardSession extends Session {
     this.pointed = past.label_id && this.labels.has(past.label_id) ? past.label_id : null;
     this.rival = null;
     this.asking = null;
-    this.guessing = past.verdict === "unsure" && this.pointed !== null;
+    this.guessing = false; // a label is an answer now, unless the person says again that it is a guess
     this.brush.kind = null;
     // A blind item came without its map; one from before this page opened must come anew.
     if (item.fetching || (past.hidden && !item.blind && !Object.keys(item.maps).length)) this.#fetch(item.item_id);
@@ -589,7 +620,7 @@ export class CardSession extends Session {
   /** What is seen of the map changes, where there is one to be seen. @param {() => void} change */
   #look(change) {
     if (!this.display.methods.length) return this.say("No saliency map was asked for.");
-    if (this.item?.blind) return this.say("This item is shown blind: its map is hidden too.");
+    if (this.blind) return this.say("This item is shown blind: its map is hidden too.");
     change();
     this.changed();
   }
@@ -626,6 +657,15 @@ export class CardSession extends Session {
     }, () => { /* it stays as it is */ });
   }
 
+  /** An item's longer side can have so many pixels of the screen; 0 while the card is out of view. @param {number} side */
+  resize(side) {
+    const came = side > 0 && !(this.side > 0);
+    this.side = side;
+    if (came) retry(this.revising ? [this.revising.item, ...this.queue.items] : this.queue.items);
+    if (side > 0) this.#decode();
+    if (came) this.changed(false);
+  }
+
   /** A picture of the current item is on the screen. */
   painted() {
     if (this.item && this.item.shown_at === undefined) this.item.shown_at = this.around.now();
@@ -643,7 +683,8 @@ export class CardSession extends Session {
     const rated = verdict !== "skip" ? this.certainty : null;
     /** @type {import("./types.d.ts").Decide} */
     const act = { ...this.#act("decide", item.item_id), kind: "decide", verdict, label_id, ...this.draft.said,
-      certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source) };
+      certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source), known: [...this.known.get(item.item_id) ?? []] };
+    this.#know(item.item_id, act.decision_id);
     // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
     this.outbox.put(act);
     const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };

@@ -177,7 +177,7 @@ export function buildStage(session) {
       context.imageSmoothingEnabled = true;
       context.drawImage(drawn(hot, "hot"), x0 * kx, y0 * ky, (x1 - x0) * kx, (y1 - y0) * ky);
     }
-    if (another) session.painted();
+    if (another && room.width) session.painted();
   }
 
   /** @param {HTMLCanvasElement} canvas @param {Item | undefined} item @param {Saliency | null} saliency @param {"over" | "beside"} cover */
@@ -254,8 +254,9 @@ export function buildStage(session) {
 
   const watch = new ResizeObserver(([{ contentRect }]) => {
     room = contentRect;
-    session.side = Math.ceil(Math.max(room.width, room.height) * devicePixelRatio);
+    session.resize(Math.ceil(Math.max(room.width, room.height) * devicePixelRatio));
     fit();
+    if (room.width && held[0] && held[0] === session.item?.picture) session.painted(); // it came into view
   });
   watch.observe(stage);
   return { stage, update, zoom, move, stop: () => watch.disconnect() };
@@ -285,10 +286,10 @@ export function buildLegend(session) {
     if (legend.hidden) return;
     setText(/** @type {Node} */ (toggle.lastChild), on ? "Map on" : "Map off");
     setAttribute(toggle, "aria-pressed", String(on));
-    how.hidden = !on || Boolean(item?.blind);
+    how.hidden = !on || session.blind;
     setText(/** @type {Node} */ (how.lastChild), SHOWN[mode]);
     const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
-    setText(words, item?.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem
+    setText(words, session.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem
       : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`
         : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);

@@ -23,6 +23,10 @@ export interface Item extends Omit<ItemEntry, "meta"> {
   meta?: Record<string, unknown>; bytes?: ArrayBufferView; picture?: Picture; decoding?: Promise<void>;
   maps: Record<string, Saliency>; shown_at?: number; rejection?: string;
   fetching?: boolean; draft?: import("./draft.js").Draft; small?: boolean;
+  /** Pixels of the screen that its picture was decoded for. */
+  side?: number;
+  /** The browser couldn't decode its picture. */
+  undecoded?: boolean;
   /** What clicks mark; null while it is on its way. */
   parts?: import("./parts.js").Parts | null;
 }

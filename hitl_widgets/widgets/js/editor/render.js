@@ -365,7 +365,7 @@ function buildBottom(session) {
 
   function update() {
     const { notice: word, closed, gone, trouble, waited_ms, selected } = session;
-    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again; what you typed stays here."
+    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the notebook from the top; what you typed stays here."
       : waited_ms > 3000 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1000)} s: it may be running a cell. What you typed stays here.`
         : trouble ?? word?.text ?? (selected.size > 1 ? `${selected.size} labels selected.` : ""));
     setText(notice, text || "An edit is previewed before it is applied, and every edit can be undone.");

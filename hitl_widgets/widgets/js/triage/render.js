@@ -115,7 +115,7 @@ export function render(el, session) {
     grid.update();
     large.update();
     say.update();
-    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the cell again: your changes are kept."
+    const text = closed ?? (gone ? "The kernel was restarted or has died. Run the notebook from the top: your changes are kept."
       : waited_ms > 5000 ? `The kernel hasn't answered for ${Math.round(waited_ms / 1000)} s: it may be running a cell. Your changes are kept.` : trouble ?? word?.text);
     setText(notice, text ?? "One undo takes back one step, for all its items.");
     notice.classList.toggle("hitl-bad", Boolean(closed || gone || trouble || (word?.bad && text === word.text)));
