@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any, Literal, Protocol, get_args
@@ -34,12 +35,21 @@ LONGEST_NOTE = 10_000
 # The version of this package; `hitl_widgets.__version__` is the same.
 __version__ = "0.1.0.dev0"
 
+# Shows how far some work is. Called with the number of steps (None where it isn't known), `title` and perhaps `unit`;
+# what it gives is entered, and called with each number of steps that are done. `no_bars` shows nothing.
+Bars = Callable[..., AbstractContextManager[Callable[..., object]]]
+
 _ID = re.compile(r"[0-9A-Za-z_.:-]{8,80}\Z")
 
 
 def utc_now() -> datetime:
     """Tell the present instant, UTC-aware."""
     return datetime.now(timezone.utc)
+
+
+def no_bars(total: int | None, *, title: str, unit: str = "item") -> AbstractContextManager[Callable[..., object]]:
+    """Show nothing while work is done, in the place of a `Bars`."""
+    return nullcontext(lambda *done: None)
 
 
 def new_id() -> str:

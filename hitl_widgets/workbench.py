@@ -27,12 +27,13 @@ from .project.project import Project
 from .project.relabel import by_features
 from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
 from .quality.label_errors import SECOND_LOOK, SuspectedErrors
-from .records import Attribution, Decision, Item, Items, Region, Seen
+from .records import Attribution, Bars, Decision, Item, Items, Region, Seen, no_bars
 from .sampling.queue import AUDIT_SHARE
 from .sampling.selector import check_strategy
 from .sampling.uncertainty import Strategy
 from .storage import archive as archive_
 from .taxonomy.labels import Taxonomy
+from .widgets.bars import Bar, say
 
 if TYPE_CHECKING:
     from .drawing.figures import Drawing
@@ -358,6 +359,8 @@ class Workbench:
     audit : float
         Share of the items asked, hold-out aside, that are drawn by chance whatever the strategy, so that error rates
         are those of the pool.
+    progress : bool
+        Show a bar, or a line that says what is done, while something takes longer than a second.
 
     Raises
     ------
@@ -381,7 +384,7 @@ class Workbench:
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
                  device: str = "auto", annotator: str | None = None, holdout: float = 0.2,
                  annotators_per_item: int = 1, seed: int = 0, head: str | None = None,
-                 audit: float = AUDIT_SHARE) -> None:
+                 audit: float = AUDIT_SHARE, progress: bool = True) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
             raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
@@ -390,8 +393,10 @@ class Workbench:
         if taxonomy is not None and not isinstance(taxonomy, Taxonomy):
             taxonomy = Taxonomy(taxonomy)
         who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
-        self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
-                               annotators_per_item=annotators_per_item, seed=seed, audit=audit, notify=print)
+        self._bars: Bars = Bar if progress else no_bars
+        with self._bars(None, title=f"Opening {Path(folder).name}"):
+            self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
+                                   annotators_per_item=annotators_per_item, seed=seed, audit=audit, notify=say)
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None
@@ -407,7 +412,8 @@ class Workbench:
                                              seed=self.project.settings["seed"])
         try:
             if pool is not None and (model is not None or any(self.project.log.events(kind="adopted"))):
-                self.registry.open()
+                with self._bars(None, title=f"Opening the model of {Path(folder).name}"):
+                    self.registry.open()
         except BaseException:
             self.project.abandon()
             raise
@@ -611,7 +617,8 @@ class Workbench:
             With the number of the first row that can't be used (from 0), or of two rows in which one person answers an
             item differently; nothing was stored then.
         """
-        return import_annotations(self.project, df, annotator=annotator)
+        with self._bars(None, title=f"Importing {len(df):,} labels" if isinstance(df, pd.DataFrame) else "Importing"):
+            return import_annotations(self.project, df, annotator=annotator)
 
     def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
         """What an edit of `hitl_widgets.edits`, or a list of them, would do; nothing changes.
@@ -696,7 +703,8 @@ class Workbench:
             "relabel" for what taxonomy edits left in doubt, "second_look" for answers that are likely to be wrong; the
             open items otherwise.
         """
-        return self.session.peek(n, strategy=strategy, annotator=annotator, queue=queue)
+        with self._bars(None, title="Choosing the next items"):
+            return self.session.peek(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
@@ -800,10 +808,11 @@ class Workbench:
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         if budget_s is not None and not budget_s > 0:
             raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
-        self.inference.require_model()
+        with self._bars(None, title="Loading the model"):
+            self.inference.require_model()
         positions = np.argsort(self.project.queue.draws) if n is None else \
             np.array([item.position for item in self.next(n)], np.int64)
-        self.session.predict(positions, budget_s=budget_s)
+        self.session.predict(positions, budget_s=budget_s, bars=self._bars)
         predictions = self.project.ranking.predictions
         assert predictions is not None
         positions = np.sort(positions) if n is None else positions
@@ -890,13 +899,15 @@ class Workbench:
         TrainingStopped
             When the loss is NaN; the adopted model stays.
         """
-        from .learn.run import Recipe, finetune
-        from .widgets.live import Live
+        with self._bars(None, title="Loading torch"):
+            from .learn.run import Recipe, finetune
+            from .widgets.live import Live
         recipe = Recipe(epochs=epochs, budget_s=budget_s, start=start, adopt=adopt,
                         seed=self.project.settings["seed"] if seed is None else seed, reasons=reasons,
                         certainty=certainty, backbone_lr_scale=backbone_lr_scale, lr=lr, batch_size=batch_size,
                         weight_decay=weight_decay, augment=augment, min_steps=min_steps)
-        return finetune(self.project, self.registry, recipe, progress=Live, compare_maps=self._compare_maps)
+        return finetune(self.project, self.registry, recipe, progress=Live if self._bars is Bar else None,
+                        bars=self._bars, compare_maps=self._compare_maps)
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
                 ) -> Explanations:
@@ -924,12 +935,14 @@ class Workbench:
         BadInput, UnknownItem, UnknownLabel
             When there is no such method, item or label.
         """
+        explainer = self._loaded_explainer()
         from .explain.explanations import explain, ids_of
-        self.inference.require_model()
         item_ids = ids_of(item_ids)
         if target is None or (isinstance(target, (tuple, list)) and target[0] is None):
-            self.session.predict(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64))
-        return explain(self.explainer, item_ids, prediction=self.project.prediction, method=method, target=target)
+            self.session.predict(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64),
+                                 bars=self._bars)
+        return explain(explainer, item_ids, prediction=self.project.prediction, method=method, target=target,
+                       bars=self._bars)
 
     def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
                            budget_s: float = 60.0) -> pd.DataFrame:
@@ -965,7 +978,8 @@ class Workbench:
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected.")
         if isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or not budget_s > 0:
             raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected.")
-        return self.explainer.check([methods] if isinstance(methods, str) else methods, n, budget_s=budget_s)
+        return self._loaded_explainer().check([methods] if isinstance(methods, str) else methods, n,
+                                              budget_s=budget_s, bars=self._bars)
 
     def model(self, version: str | None = None) -> Model:
         """A version of the model with all that is needed to use it elsewhere: net, preprocessing and labels.
@@ -1117,6 +1131,12 @@ class Workbench:
         self.project.follow()
         if self.project.state.adopted is not None:
             self.registry.follow()
+
+    def _loaded_explainer(self) -> Explainer:
+        """The explainer, with a sign of life while torch and captum are imported; ModelError without a model."""
+        with self._bars(None, title="Loading the model"):
+            self.inference.require_model()
+            return self.explainer
 
     def _embeddings(self, positions: np.ndarray) -> np.ndarray | None:
         return None if self._registry is None else self._registry.inference.stored_embeddings(positions)

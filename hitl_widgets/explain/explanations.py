@@ -16,7 +16,7 @@ from ..errors import BadInput, HitlError, ShapeError
 from ..items.pool import Pool
 from ..learn.inference import Inference
 from ..learn.registry import Registry, Version
-from ..records import Attribution, Item, Prediction, Region
+from ..records import Attribution, Bars, Item, Prediction, Region, no_bars
 from .attribute import NetExplainer
 from .service import Explainer
 
@@ -81,7 +81,7 @@ class Explanations:
 
 
 def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], Prediction | None],
-            method: str = "gradcam", target: Any = None) -> Explanations:
+            method: str = "gradcam", target: Any = None, bars: Bars = no_bars) -> Explanations:
     """Explain some items; see `Workbench.explain`.
 
     Parameters
@@ -94,6 +94,8 @@ def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], 
         Gives the stored prediction of the item at a position.
     method, target
         As for `Workbench.explain`.
+    bars : Bars
+        Shows how many items are explained.
     """
     inference = explainer.inference
     pool = inference.pool
@@ -104,7 +106,7 @@ def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], 
     labels = [label or _suggestion(inference, position, prediction, against, errors) for position in positions]
     rows = [row for row, label_id in enumerate(labels) if label_id is not None]
     results = explainer.explain_many([positions[row] for row in rows], method, [str(labels[row]) for row in rows],
-                                     against=against)
+                                     against=against, bars=bars)
     attributions: list[Attribution | None] = [None] * len(names)
     maps: list[np.ndarray | None] = [None] * len(names)
     for row, result in zip(rows, results, strict=True):

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from ..errors import BadInput, HitlError
 from ..learn.predict import private_copy
 from ..quality.intervals import student_mean
-from ..records import Estimate
+from ..records import Bars, Estimate, no_bars
 from .attribute import NetExplainer, Targets
 
 # Cells a side that a map is cut into, steps in which they are hidden or shown, and random orders to compare with.
@@ -34,6 +34,8 @@ NETS, HIDDEN, NOISES, NOISY_ITEMS = 2, 32, 4, 8
 # Above this rank correlation with the map of a randomised net, the map doesn't depend on the net.
 SAME = 0.8
 MIN_ITEMS = 4
+# What is done for each method: timing, maps, maps of randomised nets, cells, squares, noise.
+STAGES = 6
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Faithfulness:
 
 
 def measure_faithfulness(explainer: NetExplainer, positions: Sequence[int], *, methods: Sequence[str] | None = None,
-                         budget_s: float = 60.0, seed: int = 0) -> list[Faithfulness]:
+                         budget_s: float = 60.0, seed: int = 0, bars: Bars = no_bars) -> list[Faithfulness]:
     """Measure whether each method's maps depend on the model, and whether they find what counts.
 
     Parameters
@@ -129,6 +131,8 @@ def measure_faithfulness(explainer: NetExplainer, positions: Sequence[int], *, m
         Seconds, shared evenly among the methods; fewer items are used when they wouldn't fit.
     seed : int
         Of everything random.
+    bars : Bars
+        Shows which method is checked, and which stage of that is reached.
 
     Raises
     ------
@@ -145,13 +149,16 @@ def measure_faithfulness(explainer: NetExplainer, positions: Sequence[int], *, m
     methods = tuple(methods if methods is not None else explainer.methods)
     for method in methods:
         explainer.check_method(method)
-    views, targets = _sample(explainer, positions)
-    rng = np.random.default_rng(seed)
-    randomised = [_randomised(explainer, views, rng) for _ in range(NETS)]
+    with bars(None, title="Drawing items and randomising nets"):
+        views, targets = _sample(explainer, positions)
+        rng = np.random.default_rng(seed)
+        randomised = [_randomised(explainer, views, rng) for _ in range(NETS)]
     done: list[Faithfulness] = []
-    for left, method in zip(range(len(methods), 0, -1), methods, strict=True):
-        share = (budget_s - sum(one.seconds for one in done)) / left
-        done.append(_of_method(explainer, randomised, method, views, targets, budget_s=share, seed=seed))
+    for number, method in enumerate(methods, 1):
+        share = (budget_s - sum(one.seconds for one in done)) / (len(methods) - number + 1)
+        with bars(STAGES, title=f"Checking {method} ({number} of {len(methods)} methods)", unit="stage") as advance:
+            done.append(_of_method(explainer, randomised, method, views, targets, budget_s=share, seed=seed,
+                                   advance=advance))
     return done
 
 
@@ -189,24 +196,29 @@ def _maps(explainer: NetExplainer, method: str, views: Tensor, targets: Targets)
 
 
 def _of_method(explainer: NetExplainer, randomised: Sequence[NetExplainer], method: str, views: Tensor,
-               targets: Targets, *, budget_s: float, seed: int) -> Faithfulness:
+               targets: Targets, *, budget_s: float, seed: int, advance: Callable[[int], object]) -> Faithfulness:
     began = time.monotonic()
     map_s, pass_s = _durations(explainer, method, views, targets)
+    advance(1)
     item_s = map_s * (1 + NETS) + pass_s * (2 * (STEPS + 1) * (1 + ORDERS) + 2 * HIDDEN)
     left_s = budget_s - (time.monotonic() - began) - min(NOISY_ITEMS, len(views)) * map_s * (1 + NOISES)
     n = int(min(len(views), max(2, left_s / max(item_s, 1e-6))))
     views, targets = views[:n], targets.rows(slice(n))
     maps = _maps(explainer, method, views, targets)
+    advance(1)
     finite = np.isfinite(maps).all(axis=(1, 2))
     views, targets, maps = views[torch.from_numpy(finite)], targets.rows(torch.from_numpy(finite)), maps[finite]
     if not len(maps):
         nothing = student_mean([])
         return Faithfulness(method, nothing, nothing, nothing, nothing, nothing, 0, time.monotonic() - began)
     correlations = np.array([_rank_correlations(maps, _maps(other, method, views, targets)) for other in randomised])
+    advance(1)
     counts = np.isfinite(correlations).sum(axis=0)
     correlation = np.where(counts, np.nansum(correlations, axis=0) / np.maximum(counts, 1), np.nan)
     deletion, insertion = _gains(explainer, maps, views, targets, np.random.default_rng(seed))
+    advance(1)
     missed = _infidelities(explainer, maps, views, targets, seed=seed)
+    advance(1)
     few = min(NOISY_ITEMS, len(views))
     in_time = time.monotonic() - began + few * map_s * (1 + NOISES) < 1.2 * budget_s
     changes = _sensitivities(explainer, method, views[:few], targets.rows(slice(few)), seed=seed) if in_time else \

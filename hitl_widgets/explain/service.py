@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import HitlError, ModelError
 from ..learn.inference import Inference
-from ..records import Attribution
+from ..records import Attribution, Bars, no_bars
 from ..storage.attribution_cache import AttributionCache
 from .attribute import NetExplainer
 from .faithfulness import measure_faithfulness
@@ -73,7 +73,7 @@ class Explainer:
         return result
 
     def explain_many(self, positions: Sequence[int], method: str, targets: Sequence[str], *,
-                     against: str | None = None) -> list[Attribution | HitlError]:
+                     against: str | None = None, bars: Bars = no_bars) -> list[Attribution | HitlError]:
         """Explain several items, with one target each; an error stands in the place of an item that failed.
 
         A map that was computed before is reused as long as the item's content, the model and the way to explain are
@@ -87,19 +87,21 @@ class Explainer:
             refused.get(target) or refused.get(against or "") or self._recall(key)
             for target, key in zip(targets, keys, strict=True)]
         missing = [row for row, result in enumerate(results) if result is None]
-        for rows in _batches(missing, explainer.predictor.batch_size):
-            fresh = explainer.explain_many([positions[row] for row in rows], method=method, parts=parts,
-                                           targets=[targets[row] for row in rows], against=[against] * len(rows))
-            for row, result in zip(rows, fresh, strict=True):
-                results[row] = result
-                self._keep(keys[row], result)
+        with bars(len(missing), title=f"Explaining by {method}") as advance:
+            for rows in _batches(missing, explainer.predictor.batch_size):
+                fresh = explainer.explain_many([positions[row] for row in rows], method=method, parts=parts,
+                                               targets=[targets[row] for row in rows], against=[against] * len(rows))
+                for row, result in zip(rows, fresh, strict=True):
+                    results[row] = result
+                    self._keep(keys[row], result)
+                advance(len(rows))
         return [result for result in results if result is not None]
 
-    def check(self, methods: Sequence[str] | None, n: int, *, budget_s: float) -> pd.DataFrame:
+    def check(self, methods: Sequence[str] | None, n: int, *, budget_s: float, bars: Bars = no_bars) -> pd.DataFrame:
         """Measure how far each saliency method can be trusted; see `Workbench.check_explanations`."""
         explainer, inference = self._explainer(), self.inference
         positions = np.argsort(inference.pool.draws(inference.seed + 1))[:n]
-        checked = measure_faithfulness(explainer, positions.tolist(), methods=methods, budget_s=budget_s)
+        checked = measure_faithfulness(explainer, positions.tolist(), methods=methods, budget_s=budget_s, bars=bars)
         frame: pd.DataFrame = pd.DataFrame([one.as_row() for one in checked])
         return frame
 

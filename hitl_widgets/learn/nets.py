@@ -8,7 +8,8 @@ answers. Whether that beats a small CNN depends on the pool, so `train_and_choos
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
+from ..records import Bars, no_bars
 from .checkpoint import Checkpoint
 from .data import TrainingData, load_views, make_batches
 from .losses import label_groups
@@ -28,6 +30,15 @@ THRESHOLD = 0.25  # a filter's output counts as far as it lies above this
 N_PATCHES, N_FITTED = 20_000, 1_500
 # Against filters of mere noise: added to the contrast of a patch, and to the variance of its components.
 CONTRAST_FLOOR, VARIANCE_FLOOR = 0.01, 0.1
+
+# Shows trainings, one after the other. Called with `title`; what it gives is entered, and called with each new row of
+# that training's history.
+ShowTraining = Callable[..., AbstractContextManager[Callable[..., object]]]
+
+
+def show_no_training(*, title: str) -> AbstractContextManager[Callable[..., object]]:
+    """Show nothing while nets are trained."""
+    return no_bars(None, title=title)
 
 
 class Learner(Protocol):
@@ -145,8 +156,8 @@ def train_head(net: nn.Module, data: TrainingData, options: TrainingOptions | No
 
 
 def train_and_choose(cnn: nn.Module, frozen: nn.Module, data: TrainingData, options: TrainingOptions | None = None, *,
-                     checkpoint: Checkpoint | None = None, progress: Progress | None = None,
-                     device: str = "auto") -> tuple[Trained, str]:
+                     checkpoint: Checkpoint | None = None, progress: ShowTraining = show_no_training,
+                     bars: Bars = no_bars, title: str = "Learning", device: str = "auto") -> tuple[Trained, str]:
     """Train a small CNN and a `kmeans_net` on the same answers, and choose the one with the lower validation loss.
 
     Where too few items validate, each half of the items is predicted by nets that were trained on the other half. The
@@ -161,8 +172,14 @@ def train_and_choose(cnn: nn.Module, frozen: nn.Module, data: TrainingData, opti
         What to learn from, with draws.
     options : TrainingOptions, optional
         As for `train`; the budget is that of all the trainings together.
-    checkpoint, progress
+    checkpoint : Checkpoint, optional
         Of the CNN's training, as for `train`.
+    progress : ShowTraining
+        Called for each of the two nets.
+    bars : Bars
+        Shows how many of the trainings that compare the two are done.
+    title : str
+        What is learnt; the net's name is added.
     device : str
         As for `train`.
 
@@ -172,10 +189,12 @@ def train_and_choose(cnn: nn.Module, frozen: nn.Module, data: TrainingData, opti
         The training that was chosen, and why; "" after an interrupt.
     """
     options = options or TrainingOptions()
-    first = train(cnn, data, _with_budget(options, 0.5), checkpoint=checkpoint, progress=progress, device=device)
+    with progress(title=f"{title}, net 1 of 2, the small CNN") as show_row:
+        first = train(cnn, data, _with_budget(options, 0.5), checkpoint=checkpoint, progress=show_row, device=device)
     if first.stopped_because == "interrupted":
         return first, ""
-    second = train_head(frozen, data, _with_budget(options, 0.1), device=device)
+    with progress(title=f"{title}, net 2 of 2, the frozen backbone") as show_row:
+        second = train_head(frozen, data, _with_budget(options, 0.1), progress=show_row, device=device)
     if second.stopped_because == "interrupted":
         return second, ""
     cnn_loss, frozen_loss, n = first.validation_loss, second.validation_loss, first.n_validation
@@ -183,8 +202,10 @@ def train_and_choose(cnn: nn.Module, frozen: nn.Module, data: TrainingData, opti
         images, readable = load_views(data.images)
         loaded, rows = replace(data, images=images), np.flatnonzero(readable)
         short, n = _with_budget(options, 0.1), len(rows)
-        cnn_loss = _cross_validation_loss(train, cnn, loaded, short, rows=rows, device=device)
-        frozen_loss = _cross_validation_loss(train_head, frozen, loaded, short, rows=rows, device=device)
+        with bars(4, title=f"{title}: comparing the two nets", unit="training") as advance:
+            cnn_loss, frozen_loss = (
+                _cross_validation_loss(learn, net, loaded, short, rows=rows, device=device, advance=advance)
+                for learn, net in ((train, cnn), (train_head, frozen)))
     name, chosen = ("frozen backbone", second) if frozen_loss < cnn_loss else ("small CNN", first)
     if math.isnan(cnn_loss) or math.isnan(frozen_loss):
         return chosen, f"the {name}: {n} answers are too few to tell which is better"
@@ -198,7 +219,7 @@ def _with_budget(options: TrainingOptions, share: float) -> TrainingOptions:
 
 
 def _cross_validation_loss(learn: Learner, net: nn.Module, data: TrainingData, options: TrainingOptions, *,
-                           rows: np.ndarray, device: str) -> float:
+                           rows: np.ndarray, device: str, advance: Callable[..., object]) -> float:
     """The mean loss over two folds, each predicted by a net that learnt from the other; NaN with too few labels."""
     groups = label_groups(data.targets)
     fold = np.empty(len(rows), np.int64)
@@ -212,6 +233,7 @@ def _cross_validation_loss(learn: Learner, net: nn.Module, data: TrainingData, o
         if trained.stopped_because == "interrupted":
             raise KeyboardInterrupt
         losses.append(validate(trained.net, make_batches(data.images, data.targets, None, testing))[0])
+        advance(1)
     return float(np.concatenate(losses).mean())
 
 

@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,12 +28,12 @@ from ..events import canonical
 from ..project.project import Project
 from ..quality.metrics import Metrics, compare
 from ..quality.metrics import measure as metrics_of
-from ..records import Estimate
+from ..records import Bars, Estimate, no_bars
 from .checkpoint import Checkpoint
 from .data import LabelledImages, random_affine
 from .feedback import Feedback
 from .losses import PARTIAL
-from .nets import is_kmeans_net, train_and_choose, train_head
+from .nets import ShowTraining, is_kmeans_net, show_no_training, train_and_choose, train_head
 from .predict import NetPredictor
 from .rationales import Augment, RationaleMethod
 from .registry import Registry
@@ -332,7 +332,7 @@ class Baseline:
 
 
 def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: Progress | None = None,
-             compare_maps: CompareMaps | None = None) -> Run:
+             bars: Bars = no_bars, compare_maps: CompareMaps | None = None) -> Run:
     """Train on the annotations, measure the gain, and adopt the result unless it is worse; see `Workbench.finetune`.
 
     A run whose annotations and arguments are those of a former session's isn't made again: it is read from the log, so
@@ -348,18 +348,21 @@ def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: 
         The arguments.
     progress : callable or None
         Called with the number of epochs and ``title=``. Gives a context manager; what that gives is called with each
-        new row of the history. None shows nothing.
+        new row of the history. Where two nets are trained, it is called for each. None shows nothing.
+    bars : Bars
+        Shows what is done before, between and after the trainings.
     compare_maps : callable or None
         Draws `Run.plot_reasons`: called with the marked regions, the round's number, n and a method.
     """
     with registry.training:
-        return _finetune(project, registry, recipe, progress or _silent, compare_maps)
+        return _finetune(project, registry, recipe, progress or no_bars, bars, compare_maps)
 
 
-def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Progress,
+def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Progress, bars: Bars,
               compare_maps: CompareMaps | None) -> Run:
-    registry.follow()
-    data, n_round = gather(project, registry, certainty=recipe.certainty), project.round
+    with bars(None, title="Gathering the answers"):
+        registry.follow()
+        data, n_round = gather(project, registry, certainty=recipe.certainty), project.round
     method = rationale_method(recipe, data.feedback, has_model=registry.adopted is not None)
     key = key_of(data, recipe, method)
     if (body := registry.former_run(key)) is not None:
@@ -368,24 +371,28 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
                        "another seed.")
         return _with_maps(former, data.feedback, compare_maps)
     began = time.monotonic()
-    baseline = baseline_of(registry, data, seed=recipe.seed)
-    nets = start(registry, recipe, with_rationales=method != "off")
+    with bars(None, title=f"Round {n_round}: measuring the model before"):
+        baseline = baseline_of(registry, data, seed=recipe.seed)
+    with bars(None, title=f"Round {n_round}: making the net to train"):
+        nets = start(registry, recipe, with_rationales=method != "off")
     checkpoint = _checkpoint(project.folder / "training", key, nets, project.notify)
-    title = f"Round {n_round}: learning from {len(data.items)} items"
-    with checkpoint.removed_on(TrainingStopped), limit_torch_threads(), \
-            progress(recipe.options().n_epochs, title=title) as show_row:
+    with checkpoint.removed_on(TrainingStopped), limit_torch_threads():
         trained, taken = train_nets(nets, data, recipe, method, head=registry.architecture.head,
-                                    device=registry.architecture.device, checkpoint=checkpoint, progress=show_row)
+                                    device=registry.architecture.device, checkpoint=checkpoint,
+                                    progress=partial(progress, recipe.options().n_epochs), bars=bars,
+                                    title=f"Round {n_round}: learning from {len(data.items)} items")
     if trained.stopped_because == "interrupted":
         project.notify("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
                        "epoch that was finished.")
         raise KeyboardInterrupt
     if registry.follow():
         project.notify("Another model was adopted meanwhile; the new one is compared with that one.")
-        baseline = baseline_of(registry, data, seed=recipe.seed)
+        with bars(None, title=f"Round {n_round}: measuring the model before"):
+            baseline = baseline_of(registry, data, seed=recipe.seed)
     predictor = registry.architecture.predictor(trained.net, data.items.label_ids)
-    run = replace(measure(predictor, trained, data, baseline, recipe, method), round=n_round, taken=taken,
-                  seconds=round(time.monotonic() - began, 1))
+    with bars(None, title=f"Round {n_round}: measuring the new model"):
+        run = measure(predictor, trained, data, baseline, recipe, method)
+    run = replace(run, round=n_round, taken=taken, seconds=round(time.monotonic() - began, 1))
     if taken:
         project.notify(f"Of two nets trained, this run took {taken}.")
     registry.add(trained.net, key=key, body={**run.to_dict(), "start": recipe.start, "seed": recipe.seed})
@@ -394,10 +401,6 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
     checkpoint.remove()
     project.log.keep_copy(f"round-{n_round}")
     return _with_maps(run, data.feedback, compare_maps)
-
-
-def _silent(epochs: int, *, title: str) -> AbstractContextManager[Callable[[Mapping[str, Any]], object]]:
-    return nullcontext(lambda row: None)
 
 
 def _with_maps(run: Run, feedback: Feedback | None, compare_maps: CompareMaps | None) -> Run:
@@ -513,17 +516,22 @@ def start(registry: Registry, recipe: Recipe, *, with_rationales: bool) -> Nets:
 
 def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod | Literal["off"], *, head: str | None,
                device: str, checkpoint: Checkpoint | None = None,
-               progress: Callable[[Any], object] | None = None) -> tuple[Trained, str]:
-    """Train the net, or both; and which of the two was taken, with the reason ("" where there is one)."""
+               progress: ShowTraining = show_no_training, bars: Bars = no_bars,
+               title: str = "Learning") -> tuple[Trained, str]:
+    """Train the net, or both; and which of the two was taken, with the reason ("" where there is one).
+
+    For `progress`, `bars` and `title` see `train_and_choose`.
+    """
     rationales = None if method == "off" or data.feedback is None else data.feedback.rationales
     labelled = data.items.training_data(rationales)
     options = recipe.options(rationale_method="invariance" if method == "off" else method, head=head)
     if nets.frozen is not None:
         return train_and_choose(nets.net, nets.frozen, labelled, options, checkpoint=checkpoint, progress=progress,
-                                device=device)
+                                bars=bars, title=title, device=device)
     # Rationales train the backbone; without any, a frozen one reads each item only once.
     learn = train_head if is_kmeans_net(nets.net) and rationales is None else train
-    return learn(nets.net, labelled, options, checkpoint=checkpoint, progress=progress, device=device), ""
+    with progress(title=title) as show_row:
+        return learn(nets.net, labelled, options, checkpoint=checkpoint, progress=show_row, device=device), ""
 
 
 def measure(predictor: NetPredictor, trained: Trained, data: Data, baseline: Baseline, recipe: Recipe,

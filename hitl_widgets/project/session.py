@@ -19,7 +19,7 @@ from ..items.features import AvailableFeatures
 from ..items.images import thumbnail_in
 from ..items.pool import Pool
 from ..quality.label_errors import SuspectedErrors
-from ..records import Attribution, Decision, Item, Items, Prediction, Seen, check_annotator
+from ..records import Attribution, Bars, Decision, Item, Items, Prediction, Seen, check_annotator, no_bars
 from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive
@@ -229,7 +229,8 @@ class Session:
 
     # -- predicting ahead
 
-    def predict(self, positions: np.ndarray, *, budget_s: float | None = None, batch: int = 256) -> None:
+    def predict(self, positions: np.ndarray, *, budget_s: float | None = None, batch: int = 256,
+                bars: Bars = no_bars) -> None:
         """Have the adopted model predict the items that it has not predicted yet.
 
         Parameters
@@ -240,6 +241,8 @@ class Session:
             Seconds after which no further batch begins.
         batch : int
             Items a batch, at most.
+        bars : Bars
+            Shows how many items are predicted.
 
         Raises
         ------
@@ -253,14 +256,17 @@ class Session:
         missing = predictions.missing(positions)
         # A small first batch shows how long one item takes, so that a large net keeps to its budget too.
         n, done = (batch if budget_s is None else 8), 0
-        while done < len(missing):
-            self._model.predict(missing[done:done + n])
-            done += n
-            if budget_s is not None:
-                spent = time.monotonic() - began
-                if spent >= budget_s:
-                    return
-                n = int(min(batch, max(8, done * (budget_s - spent) / spent)))
+        with bars(len(missing), title="Predicting") as advance:
+            while done < len(missing):
+                some = missing[done:done + n]
+                self._model.predict(some)
+                advance(len(some))
+                done += n
+                if budget_s is not None:
+                    spent = time.monotonic() - began
+                    if spent >= budget_s:
+                        return
+                    n = int(min(batch, max(8, done * (budget_s - spent) / spent)))
 
     def _predict_ahead(self, strategy: str | Strategy | None, annotator: str | None, budget_s: float) -> None:
         """Have enough open items predicted for an order by uncertainty: a new model has predicted few."""

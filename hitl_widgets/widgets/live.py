@@ -11,9 +11,9 @@ import numpy as np
 from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, Image
 from matplotlib.ticker import MaxNLocator
-from tqdm import tqdm
 
 from ..drawing.figures import BLUE, ORANGE, new_figure, png, tidy
+from .bars import Bar
 
 REDRAW_S = 0.5
 
@@ -34,7 +34,7 @@ class Live:
         self.rows: list[Mapping[str, Any]] = []
         self._drawn_at = 0.0
         self._handle: DisplayHandle | None = None
-        self._bar: Any = None
+        self._bar: Bar | None = None
 
     def __enter__(self) -> Live:
         shell = get_ipython()
@@ -42,7 +42,7 @@ class Live:
             self._handle = DisplayHandle()
             self._handle.display(self._picture())
         else:
-            self._bar = tqdm(total=self.epochs, desc=self.title, unit="epoch", leave=False)
+            self._bar = Bar(self.epochs, title=self.title, unit="epoch", delay_s=0).__enter__()
         return self
 
     def __call__(self, row: Mapping[str, Any]) -> None:
@@ -55,9 +55,8 @@ class Live:
         """
         self.rows.append(dict(row))
         if self._bar is not None:
-            self._bar.set_postfix({name: f"{row[name]:.3f}" for name in ("loss", "validation_accuracy")
-                                   if row.get(name) == row.get(name)})
-            self._bar.update()
+            self._bar(1, {name: f"{row[name]:.3f}" for name in ("loss", "validation_accuracy")
+                          if name in row and row[name] == row[name]})
         elif self._handle is not None and time.monotonic() - self._drawn_at > REDRAW_S:
             self._handle.update(self._picture())
             self._drawn_at = time.monotonic()
@@ -65,7 +64,7 @@ class Live:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  traceback: TracebackType | None) -> None:
         if self._bar is not None:
-            self._bar.close()
+            self._bar.__exit__(kind, error, traceback)
         if self._handle is not None:
             self._handle.update(self._picture())
 
@@ -79,7 +78,7 @@ class Live:
                                         ("validation_accuracy", "validation", ORANGE)))):
             for name, label, colour in lines:
                 values = [row.get(name, float("nan")) for row in self.rows]
-                if not self.rows or np.isfinite(values).any():  # no entry in the legend for what nobody measured
+                if np.isfinite(values).any():  # no entry in the legend for what nobody measured
                     axes.plot(epochs, values, color=colour, label=label, marker="o" if label == "validation" else None,
                               markersize=3, linewidth=1.6)
             axes.set_title(title, fontsize=9, loc="left")
@@ -90,7 +89,7 @@ class Live:
         loss.set_xlabel("epoch", fontsize=8)
         accuracy.set_xlabel("epoch", fontsize=8)
         for axes in (loss, accuracy):
-            if len(axes.lines) > 1 or axes is loss:
+            if axes.lines:
                 axes.legend(fontsize=7, frameon=False)
         title = f"{self.title}: epoch {epochs[-1]} of {self.epochs}" if epochs else self.title
         figure.suptitle(title, fontsize=9, x=0.01, ha="left")
