@@ -357,8 +357,8 @@ class Workbench:
         Name of the model's last layer among ``model.named_modules()``, where it isn't found by running the model. Its
         input is an item's embedding, and its outputs are replaced when the taxonomy changes.
     audit : float
-        Share of the items asked, hold-out aside, that are drawn by chance whatever the strategy, so that error rates
-        are those of the pool.
+        Share of the items asked, hold-out aside, that come from a random sample of the pool whatever the strategy, so
+        that `progress()` can tell how often suggestions are right in the pool. Half of the sample is shown blind.
     progress : bool
         Show a bar, or a line that says what is done, while something takes longer than a second.
 
@@ -696,7 +696,7 @@ class Workbench:
             "k_centre", "disagreement", or a function that gives scores, shape (n_items,), the larger the sooner, from
             probabilities, shape (n_items, n_labels), or from other inputs of `hitl_widgets.sampling.strategies.INPUTS`
             that its parameters name. The default begins with typical items, changes to uncertain ones once a model has
-            learnt enough, and says so; a tenth is drawn by chance all the same (the audit).
+            learnt enough, and says so; a tenth comes from a random sample all the same (the audit).
         annotator : str, optional
             For whom, if not the workbench's annotator.
         queue : str, optional

@@ -85,7 +85,8 @@ class Project:
         How many annotators are asked about each item.
     seed : int
     audit : float
-        Share, from 0 to 1, of the items asked that are drawn by chance whatever the strategy; hold-out aside.
+        Share of the pool, from 0 to 1, that is drawn by chance to check suggestions, and share of the items asked that
+        come from it whatever the strategy; hold-out aside. Half of it is shown blind.
     now : function returning an aware datetime
     notify : function taking a sentence
         Called when the folder knows better than the arguments, and when a strategy gives way to another. The default
@@ -471,7 +472,7 @@ class Project:
             0 or more.
         strategy : str, function or None
             "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.INPUTS` lists. None begins
-            with typical items, changes to uncertain ones, and draws the audit's share by chance.
+            with typical items, changes to uncertain ones, and has the audit's share beside them.
         annotator : str or None
             None for the project's own.
         showing : collection of str
@@ -480,7 +481,7 @@ class Project:
             "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as last
             estimated; None for what is open.
         claiming : bool
-            Draw the audit's share beside a named strategy too, as for a person who is about to answer.
+            Take the audit's share beside a named strategy too, as for a person who is about to answer.
         """
         n = check_count("n", n, "a number of items, 0 or more,", least=0)
         pool, annotator = self.pool, check_annotator(annotator or self.annotator)
@@ -648,7 +649,7 @@ class Project:
         if self._pool is not None:
             self._pool = self._with_former_ids(self._pool)
         self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=self.notify,
-                           annotators_per_item=self._annotators_per_item)
+                           annotators_per_item=self._annotators_per_item, audit=self._audit)
         self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None,
                                 own=self._own)
         if taxonomy is not None and (version := self.lineage.version_of(taxonomy)) != self.taxonomy.version:
@@ -744,10 +745,10 @@ class Project:
             self.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
         if seen is not None:
             return seen_on_screen(seen, self.lineage)
-        # A script that says neither accept nor correct answers a measuring item as a person would: blind.
-        blind = bool(self.queue.holdout[position] or self.queue.gold[position])
-        return seen_now(self.prediction(position), hidden=blind and verdict not in ("accept", "correct"),
-                        chosen_by="script", taxonomy=self.taxonomy.version, scripted=True)
+        # A script that says neither accept nor correct answers an item that is asked blind as a person would.
+        hidden = self.queue.is_blind(position) and verdict not in ("accept", "correct")
+        return seen_now(self.prediction(position), hidden=hidden, chosen_by="script", taxonomy=self.taxonomy.version,
+                        scripted=True)
 
     def _answer(self, name_or_id: str, offered: Taxonomy) -> Label:
         """Find an answer of the taxonomy that was offered; of today's also by its former name."""

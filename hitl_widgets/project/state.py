@@ -23,6 +23,7 @@ from ..events import Event
 from ..items.integrity import Contents
 from ..items.pool import Pool
 from ..records import LABELLING
+from ..sampling.audit import HALF_SEED, ORDER_SEED, Audit
 from ..sampling.queue import Queue
 from ..sampling.ranking import Ranking
 from ..storage.log import Log, gc_paused
@@ -51,6 +52,8 @@ class State:
         The hold-out's share (``holdout``) and ``seed``.
     annotators_per_item : int
         How many annotators are asked about each item.
+    audit : float
+        Share of the pool that is drawn for the audit.
     now : function returning an aware datetime
     notify : function taking a sentence for the person
 
@@ -83,7 +86,8 @@ class State:
     """
 
     def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, settings: Mapping[str, Any], *,
-                 annotators_per_item: int, now: Callable[[], datetime], notify: Callable[[str], None]) -> None:
+                 annotators_per_item: int, audit: float, now: Callable[[], datetime],
+                 notify: Callable[[str], None]) -> None:
         self.lock = threading.RLock()
         self._log, self._pool, self._ranking, self._now, self._notify = log, pool, ranking, now, notify
         self.lineage, self.absent = Lineage(()), tuple[str, ...]()
@@ -94,10 +98,12 @@ class State:
         self.adopted: Event | None = None
         self.news: list[Event] = []
         if pool is not None:
-            draws = pool.draws(settings["seed"])
+            seed = settings["seed"]
+            draws = pool.draws(seed)
+            drawn = Audit(pool.draws(seed + ORDER_SEED), pool.draws(seed + HALF_SEED) < 0.5, audit)
             self.contents, self.label_index = Contents(pool), LabelIndex(len(pool))
             self.queue = Queue(draws=draws, holdout=draws < settings["holdout"],
-                               annotators_per_item=annotators_per_item)
+                               annotators_per_item=annotators_per_item, audit=drawn)
             self.reference = ReferenceLabels(self.queue.holdout)
         # annotator -> position -> when they closed it, today or in this round.
         self._recent: dict[str, dict[int, int]] = {}

@@ -53,6 +53,47 @@ def jeffreys(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     return low, high
 
 
+def jeffreys_of_pool(k: int, n: int, n_pool: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Interval for the share of a pool, from items of it that were drawn by chance without putting them back.
+
+    The more of the pool was drawn, the less is left to guess: the sample counts as many items of an endless pool as
+    have the same standard error (Cochran's finite population correction).
+
+    Parameters
+    ----------
+    k, n : int
+        Successes and items drawn, 0 <= k <= n.
+    n_pool : int
+        Items of the pool, n or more.
+    level : float
+        As for `jeffreys`.
+
+    Returns
+    -------
+    low, high : float
+        From 0 to 1; both are the share itself when the whole pool was drawn.
+
+    References
+    ----------
+    Cochran (1977), Sampling Techniques, 3rd edition, 2.6.
+
+    Examples
+    --------
+    >>> [[round(end, 3) for end in jeffreys_of_pool(45, 50, n_pool)] for n_pool in (10_000, 60)]
+    [[0.795, 0.961], [0.862, 0.93]]
+    """
+    tail = _tail(level)
+    _check_counts(k, n - k)
+    if n_pool < n:
+        raise BadInput(f"{n} items were drawn of a pool of {n_pool}; a pool has at least as many.")
+    if n == n_pool and n:
+        return k / n, k / n
+    worth = (n_pool - 1) / (n_pool - n)
+    good, bad = k * worth + 0.5, (n - k) * worth + 0.5
+    return float(betaincinv(good, bad, tail)) if k > 0 else 0.0, \
+        float(betaincinv(good, bad, 1 - tail)) if k < n else 1.0
+
+
 def wilson(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     """Interval for the share behind k successes in n trials, by Wilson's score.
 

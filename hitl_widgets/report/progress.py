@@ -21,13 +21,14 @@ from ..quality.intervals import across, jeffreys, newcombe, of_median
 from ..quality.learning_curve import expected_gain
 from ..quality.metrics import Metrics
 from ..records import Estimate
+from .audit import Audited, audit
 from .decisions import against_others, consensus, decisions
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
 # Items that no strategy picked: shares of these are shares of the pool.
-DRAWN = ("audit", "holdout", "random", "gold")
+DRAWN = ("holdout", "random", "gold")
 CERTAINTIES = ((0, 3), (4, 6), (7, 8), (9, 10))
 SHARE = ["n", "share", "low", "high"]
 
@@ -40,8 +41,9 @@ class Progress:
     ----------
     accuracy : DataFrame
         One row a round and source: round, source, model, answers (that it learned from), n, share, low, high.
-        "holdout": the model that the round ended with, on the items that measure. "audit": the suggestions that people
-        saw in that round on items drawn by chance from those still open, against the current labels.
+        "holdout": the model that the round ended with, on the items that measure. "audit": the model that suggested in
+        that round, on a random sample of the items that nobody had answered before it, whatever was picked since: its
+        accuracy in that pool. Only answers count that were given blind, those to the hold-out among them.
     labels : DataFrame
         The learning curve of each label: label, round, answers (with this label, by then), and n, recall, low and high
         on the items that measure.
@@ -67,6 +69,9 @@ class Progress:
         share, low, high.
     queue : str
         What the queue asks for now, and why.
+    bias : Estimate
+        Automation bias: how much more often answers agree with a suggestion that people see than with one that is
+        hidden from them, from the two halves of the audit.
     """
 
     accuracy: pd.DataFrame
@@ -80,6 +85,7 @@ class Progress:
     people: pd.DataFrame
     difficulty: pd.DataFrame
     queue: str
+    bias: Estimate
 
     def plot(self) -> Drawing:
         """Accuracy by round, recall per label, suggestions that stood and time per decision, with 95 % intervals."""
@@ -90,7 +96,7 @@ class Progress:
         holdout, audit = (self.accuracy[self.accuracy["source"] == source] for source in ("holdout", "audit"))
         stood = self.suggestions[self.suggestions["label"] == "all"]
         lines = [("hold-out accuracy", _latest(holdout)), ("right in the audit", _latest(audit)),
-                 ("suggestions stood", _latest(stood)), *self._expectations()]
+                 ("suggestions stood", _latest(stood)), ("automation bias", f"{self.bias}"), *self._expectations()]
         return "\n".join(f"{name:<20} {text}" for name, text in lines)
 
     def _repr_html_(self) -> str:
@@ -141,15 +147,16 @@ def progress(project: Project, *, more: int = 50) -> Progress:
     known = table[table["suggestion"].notna() & truth.notna()].assign(right=table["suggestion"] == truth)
     seen = table[table["visible"] & ~table["scripted"] & table["verdict"].isin(["accept", "correct", "unsure"])]
     gained, gained_by = _gained(trained, int(more))
+    audited = audit(project, trained, table)
     project.selector.default(project.queue, project.lineage)
     return Progress(
-        accuracy=_accuracy(trained, known), labels=_labels(project, trained, table), gained=gained,
+        accuracy=_accuracy(trained, audited), labels=_labels(project, trained, table), gained=gained,
         gained_by=gained_by, likely=_likely(trained, int(more)), more=int(more),
         suggestions=_suggestions(project, seen), times=_times(table), people=_people(project, table),
-        difficulty=_difficulty(table, known), queue=project.selector.why)
+        difficulty=_difficulty(table, known, audited), queue=project.selector.why, bias=audited.bias())
 
 
-def _accuracy(trained: Sequence[Event], known: pd.DataFrame) -> pd.DataFrame:
+def _accuracy(trained: Sequence[Event], audited: Audited) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for n_round, event in enumerate(trained, 1):
         after = Metrics.from_dict(event.body["after"])
@@ -157,9 +164,8 @@ def _accuracy(trained: Sequence[Event], known: pd.DataFrame) -> pd.DataFrame:
             rows.append((n_round, "holdout", event.body["model"], _n_learned(event),
                          *_share(after.counts.trace(), after.n)))
     n_learned = {event.body["model"]: _n_learned(event) for event in trained}
-    audit = known[(known["chosen_by"] == "audit") & known["visible"]].drop_duplicates("item_id")
-    for (n_round, model), group in audit.groupby(["round", "model"]):
-        rows.append((n_round, "audit", model, n_learned.get(model, 0), *_share(group["right"].sum(), len(group))))
+    for (n_round, model), right in audited.accuracy().items():
+        rows.append((n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high))
     return pd.DataFrame(rows, columns=["round", "source", "model", "answers", *SHARE])
 
 
@@ -260,8 +266,9 @@ def _people(project: Project, table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["annotator", "source", *SHARE])
 
 
-def _difficulty(table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    fair = known[known["chosen_by"].isin(DRAWN)]
+def _difficulty(table: pd.DataFrame, known: pd.DataFrame, audited: Audited) -> pd.DataFrame:
+    blind = audited.sample.loc[audited.sample["half"] != "shown", "item_id"]
+    fair = known[known["chosen_by"].isin(DRAWN) | known["item_id"].isin(blind)]
     agreed = {item_id: most == n for item_id, (_, most, n) in consensus(table).items() if n > 1}
     agree = fair["item_id"].map(agreed)
     groups: list[tuple[str, str, pd.Series]] = [

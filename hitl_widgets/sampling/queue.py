@@ -12,10 +12,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .audit import Audit
 from .uncertainty import Scores, best
 
 # Of the items that a person is asked, this share is hold-out and this share is gold, until there are enough. Of the
-# others this share is drawn by chance, so that error rates are those of the pool, not of what a strategy picked.
+# others this share is asked in the random order of the audit, whatever a strategy picks; so much of the pool is drawn.
 HOLDOUT_SHARE = 0.25
 GOLD_SHARE = 0.05
 AUDIT_SHARE = 0.1
@@ -40,6 +41,8 @@ class Queue:
         The random part of the pool that is never used for training.
     annotators_per_item : int
         How many annotators are asked about each item.
+    audit : Audit, optional
+        The random sample that checks suggestions; none by default.
 
     Attributes
     ----------
@@ -50,7 +53,8 @@ class Queue:
     """
 
     def __init__(self, *, draws: npt.NDArray[np.float64], holdout: npt.NDArray[np.bool_],
-                 annotators_per_item: int = 1) -> None:
+                 annotators_per_item: int = 1, audit: Audit | None = None) -> None:
+        self.audit = audit or Audit.none(len(draws))
         self.draws, self.holdout, self.annotators_per_item = draws, holdout, annotators_per_item
         self.gold, self.tied = np.zeros(len(draws), np.bool_), np.zeros(len(draws), np.bool_)
         self._n_closed = np.zeros(len(draws), np.int16)
@@ -102,6 +106,31 @@ class Queue:
         """Whether somebody skipped the item and hasn't answered it since."""
         return any(position in put_off for put_off in self._skipped.values())
 
+    def is_blind(self, position: int) -> bool:
+        """Whether an item is shown without suggestion and map: hold-out, gold, and one half of the audit."""
+        return bool(self.holdout[position] or self.gold[position] or self.audit.is_blind(position))
+
+    def is_answered(self) -> npt.NDArray[np.bool_]:
+        """Mask of the items that are done for somebody: bool, shape (n_items,)."""
+        answered: npt.NDArray[np.bool_] = self._n_closed > 0
+        return answered
+
+    def audited(self, *, hidden: bool) -> npt.NDArray[np.intp]:
+        """Positions of one half of the audit, in its random order, up to the first item that is still open.
+
+        Items that somebody skipped don't end it. Hold-out items are none of the audit.
+
+        Parameters
+        ----------
+        hidden : bool
+            The half whose suggestions are hidden, or the other one.
+        """
+        places = np.flatnonzero(~self.holdout & (self.audit.is_hidden == hidden))
+        places = places[np.argsort(self.audit.order[places])]
+        open_ = self._n_closed[places] == 0
+        open_ &= ~np.isin(places, [place for put_off in self._skipped.values() for place in put_off])
+        return places[:int(open_.argmax())] if open_.any() else places
+
     def is_closed(self, annotator: str) -> npt.NDArray[np.bool_]:
         """Mask of the items that are done for the annotator: bool, shape (n_items,)."""
         closed: npt.NDArray[np.bool_] = self._closed_by(annotator).copy()
@@ -138,7 +167,7 @@ class Queue:
         ask_holdout : bool
             False once the hold-out has enough answers.
         audit : float
-            Share of the training items that are drawn by chance from all open ones, whatever their scores.
+            Share of the training items that are asked in the order of the audit, whatever their scores.
         held : collection of int
             Positions on other people's screens: not asked.
         showing : collection of int
@@ -162,7 +191,7 @@ class Queue:
             "holdout": [*self._line(measuring & ~self.tied, n_holdout, None, "holdout"),
                         *self._line(measuring & self.tied, n_holdout, None, "holdout")],
             "gold": self._line(open_ & self.gold, n, None, "gold"),
-            "audit": self._line(learnable, n if audit else 0, None, "audit"),
+            "audit": self._line(learnable & self.audit.drawn, n, None, "audit") if audit else [],
         }
         n_asked = self._n_asked(annotator, showing)
         if by_chance and scores is not None:
@@ -170,8 +199,7 @@ class Queue:
                                          turn=sum(n_asked.values()) % 2)
         lines["learn"] += self._line(tied, n, None, "disagreement")
         asks = _interleaved(n, lines, n_asked, audit=audit)
-        return [*asks, *(Ask(position, "skipped", bool(self.holdout[position] or self.gold[position]))
-                         for position in skipped[:n - len(asks)])]
+        return [*asks, *(Ask(position, "skipped", self.is_blind(position)) for position in skipped[:n - len(asks)])]
 
     def _n_asked(self, annotator: str, showing: Collection[int]) -> dict[str, int]:
         """Count the gold, hold-out and training items that the annotator has answered or sees now."""
@@ -185,9 +213,9 @@ class Queue:
         """Put the n best of a mask into a line, best last, so that pop() takes the next."""
         places = np.flatnonzero(mask) if n else np.empty(0, np.intp)
         known = np.zeros(len(places)) if scores is None else scores[places]
-        chosen = best(known, n, tie_break=self.draws[places])
-        blind = name in ("holdout", "gold")
-        return [Ask(int(places[c]), "random" if np.isnan(known[c]) else name, blind) for c in chosen[::-1]]
+        chosen = best(known, n, tie_break=(self.audit.order if name == "audit" else self.draws)[places])
+        return [Ask(int(places[c]), "random" if np.isnan(known[c]) else name, self.is_blind(int(places[c])))
+                for c in chosen[::-1]]
 
     def _closed_by(self, annotator: str) -> npt.NDArray[np.bool_]:
         if annotator not in self._closed:

@@ -6,7 +6,7 @@ import pytest
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.datasets import digits_on_photographs
-from hitl_widgets.quality.intervals import jeffreys, newcombe
+from hitl_widgets.quality.intervals import jeffreys_of_pool, newcombe
 from hitl_widgets.quality.metrics import compare, measure
 
 NAMES = ["cat", "dog"]
@@ -56,15 +56,55 @@ def test_a_new_project_has_nothing_to_tell_and_says_so(bench):
     progress.plot()
 
 
+def in_the_audit(wb, *, hidden):
+    """The items of one half of the audit in its random order, the first to be asked first."""
+    audit = wb.project.queue.audit
+    order = np.argsort(audit.order)
+    return [str(wb.pool.ids[place]) for place in order if audit.is_hidden[place] == hidden]
+
+
 def test_the_audit_tells_how_often_the_suggestions_were_right(bench):
+    """It was drawn from what a strategy had left, and judged by answers given in sight of the suggestion."""
     wb = bench()
-    for k in range(10):
-        wb.decide(f"i{k}", label="cat" if k < 7 else "dog", seen=shown(wb, "cat"))
-    for k in range(10, 20):  # picked, so that it says nothing of the pool
-        wb.decide(f"i{k}", label="dog", seen=shown(wb, "cat", chosen_by="margin"))
-    [row] = wb.progress().accuracy.to_dict("records")
+    hidden, seen = (in_the_audit(wb, hidden=half) for half in (True, False))
+    for k, item_id in enumerate(hidden[:10]):  # whoever asked them: the strategy's count too
+        wb.decide(item_id, label="cat" if k < 7 else "dog",
+                  seen=shown(wb, "cat", chosen_by="margin" if k % 2 else "audit", hidden=True))
+    wb.decide(hidden[11], label="dog", seen=shown(wb, "cat", chosen_by="margin", hidden=True))  # 10 is still open
+    for k, item_id in enumerate(seen[:8]):
+        wb.decide(item_id, label="cat" if k < 7 else "dog", seen=shown(wb, "cat"))
+    progress = wb.progress()
+    [row] = progress.accuracy.to_dict("records")
     assert (row["round"], row["source"], row["n"], row["share"]) == (1, "audit", 10, 0.7)
-    assert (row["low"], row["high"]) == jeffreys(7, 10)
+    assert (row["low"], row["high"]) == jeffreys_of_pool(7, 10, 80)
+    assert (progress.bias.value, progress.bias.n) == (pytest.approx(7 / 8 - 0.7), 18)
+    assert (progress.bias.low, progress.bias.high) == newcombe(7, 8, 7, 10)
+    wb.decide(hidden[0], label="dog", seen=shown(wb, "cat", chosen_by="revision"))  # looking again changes nothing
+    assert wb.progress().accuracy.to_dict("records") == [row]
+
+
+def test_the_audit_of_a_round_speaks_of_what_nobody_had_answered_before_it(bench):
+    wb = bench()
+    hidden = in_the_audit(wb, hidden=True)
+    for item_id in hidden[:3] + hidden[4:6]:  # 3 was open in this round
+        wb.decide(item_id, label="dog", seen=shown(wb, "cat", hidden=True))
+    trained(wb, 9, 60)
+    for item_id in [hidden[3], *hidden[6:9]]:
+        wb.decide(item_id, label="cat", seen=hw.Seen(
+            suggestion=wb.taxonomy.label("cat").id, chosen_by="audit", model="m9", hidden=True, taxonomy=1))
+    wb.decide(hidden[9], "unsure", seen=shown(wb, "cat", hidden=True))
+    table = wb.progress().accuracy.query("source == 'audit'").set_index("round")
+    assert table[["model", "n", "share"]].to_numpy().tolist() == [["m0", 3, 0.0], ["m9", 4, 1.0]]
+    assert table.loc[2, "low"] == jeffreys_of_pool(4, 4, 75)[0]
+
+
+def test_holdout_items_are_a_random_blind_sample_too(bench):
+    wb = bench(holdout=0.3)
+    holdout = [str(item_id) for item_id in wb.pool.ids[wb.project.queue.holdout]][:10]
+    for k, item_id in enumerate(holdout):
+        wb.decide(item_id, label="cat" if k < 6 else "dog", seen=shown(wb, "cat", chosen_by="holdout", hidden=True))
+    [row] = wb.progress().accuracy.to_dict("records")
+    assert (row["source"], row["n"], row["share"]) == ("audit", 10, 0.6)
 
 
 def test_suggestions_that_stood_are_counted_by_round_and_label(bench):
@@ -124,7 +164,8 @@ def test_difficult_items_are_told_from_easy_ones(bench):
     for k in range(12):
         sure = k < 6
         wb.decide(f"i{k}", label="cat" if sure else "dog", certainty=10 if sure else 2,
-                  flags=() if sure else ("second_look",), seen=shown(wb, "cat", certainty="given"))
+                  flags=() if sure else ("second_look",),
+                  seen=shown(wb, "cat", certainty="given", chosen_by="random"))
     wb.decide("i20", label="dog", certainty=2, seen=shown(wb, "cat", certainty="given", chosen_by="margin"))
     table = wb.progress().difficulty.set_index(["by", "group"])
     assert table.loc[("certainty", "9 to 10"), ["n", "share"]].tolist() == [6, 1.0]

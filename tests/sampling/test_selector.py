@@ -187,7 +187,8 @@ def test_one_in_ten_of_those_that_teach_is_drawn_by_chance_and_marked(opened):
     teaching = [item for item in items if item.chosen_by != "holdout"]
     audit = [item for item in teaching if item.chosen_by == "audit"]
     assert len(audit) == pytest.approx(0.1 * len(teaching), abs=1)
-    assert not any(item.blind for item in audit)
+    assert 0 < sum(item.blind for item in audit) < len(audit)
+    assert [item.blind for item in audit] == [bool(project.queue.audit.is_hidden[item.position]) for item in audit]
     decision = project.decide(audit[0].id, label="cat", seen={"chosen_by": "audit"})
     assert project.log.get(decision.id).body["seen"]["chosen_by"] == "audit"
 
@@ -203,13 +204,25 @@ def test_asking_one_at_a_time_keeps_the_audits_share(opened):
     assert asked.count("audit") == 6
 
 
-def test_the_audit_is_drawn_without_regard_to_doubt(opened):
+def test_the_audit_is_drawn_without_regard_to_doubt_from_what_a_strategy_has_asked_too(opened):
+    """It was drawn from what was still open, after margin had taken the doubtful items."""
     project = opened(3_000)
     probs = some_probs(3_000)
     predicted(project, probs)
-    audit = [item.position for item in project.claim(1_000, strategy="margin") if item.chosen_by == "audit"]
-    confidence = probs.max(axis=1)
-    assert confidence[audit].mean() == pytest.approx(confidence.mean(), abs=3 * confidence.std() / len(audit) ** 0.5)
+    asked = project.claim(1_500, strategy="margin")
+    for item in asked:
+        project.queue.mark(item.position, "ada", closed=True)
+    confidence, drawn = probs.max(axis=1), project.queue.audit.drawn
+    for hidden in (True, False):
+        sample = project.queue.audited(hidden=hidden)
+        error = confidence.std() / len(sample) ** 0.5
+        assert confidence[sample].mean() == pytest.approx(confidence.mean(), abs=2.5 * error)
+        assert {item.chosen_by for item in asked if item.position in sample} == {"audit", "margin"}
+    line = [item.position for item in asked if item.chosen_by == "audit"]
+    assert drawn[line].all()
+    assert confidence[line].mean() > confidence.mean() + 0.02  # what the audit's own places got, margin had left
+    # An item is shown as its half of the audit says, whoever asks it.
+    assert all(item.blind == project.queue.audit.is_blind(item.position) for item in asked)
 
 
 @pytest.mark.parametrize(("audit", "n"), [(0.0, 0), (0.5, 20), (1.0, 40)])

@@ -1,0 +1,157 @@
+"""The audit of the model's suggestions: how often they are right in the pool, told by a random sample of it.
+
+Each item has a place in a random order and belongs to one of two halves, both fixed by the project and the item alone
+(`sampling.queue.Audit`). The queue asks the first items of this order beside those that a strategy picks; an item that
+the strategy has asked already counts with its answer. So what is answered of the order, up to its first open item, is a
+random sample of the pool. In one half people don't see the suggestion. Read `audit` first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..events import Event
+from ..project.project import Project
+from ..quality.consensus import leaders
+from ..quality.intervals import jeffreys_of_pool, newcombe
+from ..records import CLOSING, LABELLING, Estimate
+from ..taxonomy.history import Lineage
+
+# A round, and the version of the model that suggested.
+Model = tuple[int, str]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What the random sample tells.
+
+    Attributes
+    ----------
+    sample : DataFrame
+        One row per item of the sample that has an answer: item_id, half ("hidden" or "shown" of the audit, "holdout"),
+        round, model, right (whether the answer agrees with the suggestion).
+    n_open : dict
+        (round, model) -> how many items nobody had answered when that model began to suggest: the pool of which its
+        figure tells.
+    n_unsure, n_tied : int
+        Items of the sample that were answered unsure, and those on which annotators are tied: they don't count.
+    """
+
+    sample: pd.DataFrame
+    n_open: dict[Model, int]
+    n_unsure: int
+    n_tied: int
+
+    def accuracy(self) -> dict[Model, Estimate]:
+        """Share of a model's suggestions that are right in the pool, by round and model.
+
+        Only answers count that were given without sight of the suggestion, to items of the audit's blind half and of
+        the hold-out: both are random samples of what was open when the model began to suggest. An answer given in
+        sight of the suggestion leans towards it, and says nothing here.
+        """
+        blind = self.sample[self.sample["half"] != "shown"]
+        figures = {}
+        for (n_round, model), right in blind.groupby(["round", "model"])["right"]:
+            k, n = int(right.sum()), len(right)
+            low, high = jeffreys_of_pool(k, n, max(n, self.n_open[n_round, model]))
+            figures[n_round, model] = Estimate(k / n, low, high, n=n)
+        return figures
+
+    def bias(self) -> Estimate:
+        """Automation bias: how much more often answers agree with a suggestion that is seen than with a hidden one.
+
+        Both halves of the audit are asked by the same chance and at the same time, so that their difference is due to
+        seeing the suggestion.
+        """
+        halves = {half: group["right"] for half, group in self.sample.groupby("half")}
+        if "shown" not in halves or "hidden" not in halves:
+            return Estimate(np.nan, why="the audit has no answers in both halves yet")
+        (k, n), (k_hidden, n_hidden) = ((int(halves[half].sum()), len(halves[half])) for half in ("shown", "hidden"))
+        low, high = newcombe(k, n, k_hidden, n_hidden)
+        return Estimate(k / n - k_hidden / n_hidden, low, high, n=n + n_hidden)
+
+
+def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Audited:
+    """Read the random sample from the log.
+
+    An answer counts if it was the annotator's first to the item, and was given on a screen, whether it stands or was
+    revised since: looking again doesn't change what the sample says. Labels that people brought with them, and answers
+    of scripts, are no part of the pool that is asked.
+
+    Parameters
+    ----------
+    project : Project
+    trained : sequence of Event
+        The log's events of that kind, in their order.
+    table : DataFrame
+        The decisions that stand, as `decisions.decisions` gives them.
+    """
+    queue, pool = project.queue, project.pool
+    halves = {"holdout": np.flatnonzero(queue.holdout & queue.is_answered()),
+              "hidden": queue.audited(hidden=True), "shown": queue.audited(hidden=False)}
+    firsts = _first_answers(project.log.events_of(pool.ids[np.concatenate([*halves.values()])].tolist()))
+    ends = [event.seq or 0 for event in trained]
+    began = table[table["model"].notna()].groupby(["round", "model"])["seq"].min().sort_values()
+    place_of: dict[Any, int] = {model: place for place, model in enumerate(began.index)}
+    rows: list[tuple[Any, ...]] = []
+    left_out = {"unsure": 0, "tied": 0}
+    for half, places in halves.items():
+        answered = [(item_id, firsts[item_id]) for item_id in pool.ids[places].tolist() if item_id in firsts]
+        models = [_model_of(answers[0], ends) for _, answers in answered]
+        for model, place in place_of.items():
+            for (item_id, answers), of_item in zip(answered, models, strict=True):
+                if half != "holdout" and place_of.get(of_item, -1) > place:
+                    break  # it was open at the time of this model, whose sample ends here
+                if of_item == model and _fits(answers[0], half):
+                    right = _right([event for event in answers if _fits(event, half)], project.lineage)
+                    if isinstance(right, str):
+                        left_out[right] += 1
+                    else:
+                        rows.append((item_id, half, *model, right))
+    first_seq = table.groupby("item_id")["seq"].min()
+    return Audited(pd.DataFrame(rows, columns=["item_id", "half", "round", "model", "right"]),
+                   {model: len(pool) - int((first_seq < seq).sum()) for model, seq in began.items()},
+                   left_out["unsure"], left_out["tied"])
+
+
+def _first_answers(log: Iterable[Event]) -> dict[str, list[Event]]:
+    """List for each item the first decision of each annotator that closed it and wasn't taken back, in their order."""
+    log = list(log)
+    undone = {event.body["decision_id"] for event in log if event.kind == "retracted"}
+    answers: dict[str, dict[str, Event]] = {}
+    for event in log:
+        if event.kind == "decided" and event.id not in undone and event.body["verdict"] in CLOSING:
+            answers.setdefault(event.item_id or "", {}).setdefault(event.annotator, event)
+    return {item_id: list(of_item.values()) for item_id, of_item in answers.items()}
+
+
+def _model_of(answer: Event, ends: Sequence[int]) -> tuple[int, str | None]:
+    return 1 + bisect_left(ends, answer.seq or 0), answer.body.get("seen", {}).get("model")
+
+
+def _fits(answer: Event, half: str) -> bool:
+    """Whether an answer was given as its half of the sample is asked."""
+    seen = answer.body.get("seen", {})
+    return not seen.get("scripted", False) and seen.get("suggestion") is not None \
+        and bool(seen.get("hidden", False)) == (half != "shown") \
+        and (half != "holdout" or seen.get("chosen_by") == "holdout")
+
+
+def _right(answers: Sequence[Event], lineage: Lineage) -> bool | Literal["unsure", "tied"]:
+    """Tell whether the suggestion was right, or why that isn't known: under the taxonomy of the time."""
+    labels = [event for event in answers if event.body["verdict"] in LABELLING]
+    to = max((event.body["seen"].get("taxonomy") or 1 for event in labels), default=1)
+    given = [lineage.exactly(event.body["label_id"], event.body["seen"].get("taxonomy"), to) for event in labels]
+    seen = answers[0].body["seen"]
+    suggestion = lineage.exactly(seen["suggestion"], seen.get("taxonomy"), to)
+    votes = [label_id for label_id in given if label_id is not None]
+    if not votes or suggestion is None:
+        return "unsure"
+    (top, *tied), _ = leaders(votes)
+    return "tied" if tied else top == suggestion
