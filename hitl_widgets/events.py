@@ -116,7 +116,7 @@ def decision_of(event: Event) -> Decision:
     return Decision(id=event.id, item_id=event.item_id or "", annotator=event.annotator, verdict=body["verdict"],
                     label=body.get("label"), label_id=body.get("label_id"), certainty=body.get("certainty"),
                     note=body.get("note"), flags=tuple(body.get("flags", ())), replaces=body.get("replaces"),
-                    seen=Seen.from_dict(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at,
+                    seen=Seen.from_log(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at,
                     reason=body.get("reason"), **{name: Region.from_dict(body[name]) for name in ("wrong", "missing")
                                                   if name in body})
 

@@ -124,6 +124,9 @@ class Seen:
     against: str | None = None
 
     def __post_init__(self) -> None:
+        for name, (fits, expected) in _SEEN.items():
+            if not fits(value := getattr(self, name)):
+                raise BadInput(f"seen.{name} is {value!r:.80}; {expected} is expected.")
         if self.against is not None and (self.target is None or self.against == self.target):
             raise BadInput(f"seen.against is {self.against!r} and seen.target {self.target!r}; a label is held against "
                            "another one.")
@@ -132,7 +135,7 @@ class Seen:
         if self.display not in (None, *get_args(Display)):
             raise BadInput(f"seen.display is {self.display!r}; {', '.join(get_args(Display))} or None are expected.")
         for label_id, p in self.probs.items():
-            if not isinstance(label_id, str) or not isinstance(p, (int, float)) or not -1e-6 <= p <= 1 + 1e-6:
+            if not isinstance(label_id, str) or not _is_number(p) or not -1e-6 <= p <= 1 + 1e-6:
                 raise BadInput(f"seen.probs holds {label_id!r}: {p!r}; a probability from 0 to 1 for each label_id "
                                "is expected.")
 
@@ -153,9 +156,40 @@ class Seen:
         if not isinstance(body, Mapping):
             raise BadInput(f"seen is {type(body).__name__}; a mapping of what was on screen is expected.")
         known = {f.name for f in fields(cls)}
-        if odd := sorted(set(body) - known):
+        if odd := sorted(map(str, set(body) - known)):
             raise BadInput(f"seen has unknown fields {odd}; known are {sorted(known)}.")
         return cls(**body)
+
+    @classmethod
+    def from_log(cls, body: Mapping[str, Any]) -> Seen:
+        """Read what a log has; values that were stored before they were checked, such as a time in words, are left out.
+
+        Raises
+        ------
+        BadInput
+            When the fields don't fit each other.
+        """
+        return cls.from_dict({name: value for name, value in body.items()
+                              if name not in _SEEN or _SEEN[name][0](value)})
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
+
+
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+# What each field of `Seen` may be, beside what is checked of it there.
+_SEEN: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("suggestion", "method", "target", "model", "chosen_by", "against"),
+                    (_is_text, "a text, or None,")),
+    **dict.fromkeys(("hidden", "scripted"), (lambda value: isinstance(value, bool), "True or False")),
+    "probs": (lambda value: isinstance(value, Mapping), "a mapping of label_id to probability"),
+    "taxonomy": (lambda value: value is None or (isinstance(value, int) and _is_number(value)),
+                 "a version of the taxonomy, or None,"),
+    "shown_ms": (lambda value: value is None or _is_number(value), "a number of milliseconds, or None,")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,26 @@ from __future__ import annotations
 import io
 
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 # Okabe and Ito's palette, which colour-blind people can tell apart.
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a8a8a"
 
 
 class Drawing(Figure):
-    """A figure that a notebook shows: IPython knows how to show matplotlib's own only once pyplot was imported."""
+    """A figure that a notebook shows: IPython knows how to show matplotlib's own only once pyplot was imported.
+
+    Its texts are shown as they are: a ``$`` in the name of a label begins no formula.
+    """
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw the figure; matplotlib calls it."""
+        for text in self.findobj(Text):
+            text.set_parse_math(False)
+        super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         return png(self), {"width": int(100 * self.get_figwidth()), "height": int(100 * self.get_figheight())}

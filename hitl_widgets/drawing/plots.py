@@ -166,7 +166,7 @@ def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str)
     for place, (image, attribution, title) in enumerate(shown):
         for axes, picture in zip(grid[2 * place:2 * place + 2], (image, blend(image, attribution)), strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-        grid[2 * place].set_title(title, fontsize=7, loc="left", parse_math=False)
+        grid[2 * place].set_title(title, fontsize=7, loc="left")
     figure.suptitle(method, fontsize=9, x=0.01, ha="left")
     return figure
 
@@ -193,7 +193,7 @@ def plot_flips(shown: Sequence[tuple[bytes, str, str | None]], title: str) -> Dr
             axes.imshow(np.asarray(picture.convert("RGB")))
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_title(caption, fontsize=7, loc="left", parse_math=False)  # a $ in a name is a dollar
+        axes.set_title(caption, fontsize=7, loc="left")
         colour, width, line = styles.get(right or "", (GREY, 0.8, "-"))
         for spine in axes.spines.values():
             spine.set(color=colour, linewidth=width, linestyle=line)

@@ -44,7 +44,8 @@ def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
             None if suggestion is None else lineage.exactly(suggestion, version),
             suggestion is not None and not seen.get("hidden", False), seen.get("chosen_by"),
             np.nan if seen.get("certainty") == "carried" else body.get("certainty", np.nan),
-            tuple(body.get("flags", ())), seen.get("shown_ms", np.nan), seen.get("model"), seen.get("scripted", False)))
+            tuple(body.get("flags", ())), _number(seen.get("shown_ms")), seen.get("model"),
+            seen.get("scripted", False)))
     table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "place"])
     table.insert(3, "place", project.pool.positions(table["item_id"].tolist()) if len(table) else np.empty(0, np.int64))
     return table.astype({"certainty": float, "shown_ms": float, "visible": bool, "scripted": bool})
@@ -74,3 +75,8 @@ def against_others(table: pd.DataFrame) -> pd.DataFrame:
             if others and len(top := leaders(others)[0]) == 1:
                 rows.append((annotator, n_round, given[k] == top[0]))
     return pd.DataFrame(rows, columns=["annotator", "round", "right"])
+
+
+def _number(value: object) -> float:
+    """Older logs may have a text where a number belongs."""
+    return float(value) if isinstance(value, (int, float)) else float("nan")

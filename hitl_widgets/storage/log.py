@@ -320,7 +320,8 @@ class Log:
 
     def paces(self, n: int) -> list[float]:
         """Seconds from paint to key press, for those of the last n standing decisions that were timed on a screen."""
-        return [row[0] / 1000 for row in self._read(_rows(_TIMED, n=n))]
+        # Older logs may have a text where a number belongs.
+        return [row[0] / 1000 for row in self._read(_rows(_TIMED, n=n)) if isinstance(row[0], (int, float))]
 
     def newest(self, n: int) -> list[tuple[str, str, int | None]]:
         """The last n standing answers, newest first: item_id, label_id and the taxonomy's version as decided."""

@@ -6,6 +6,7 @@ again is stored once; an act that follows another in its tab waits for that one.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from datetime import datetime
@@ -20,6 +21,10 @@ from .messages import AnyAct, Edits, Ids, Rejected, Reply
 A = TypeVar("A", bound=AnyAct)
 
 KNOWN = 4_096  # acts whose answer is remembered
+# What an act raises that can't be stored as it is, however often it comes. Anything else may pass, and it comes again.
+NEVER = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
+
+log = logging.getLogger(__name__)
 
 
 class Handler(NamedTuple):
@@ -75,6 +80,9 @@ class Acts:
             return rejected(act, str(error), again=True)
         except HitlError as error:
             reply = rejected(act, str(error))
+        except NEVER as error:
+            log.exception("an act can't be stored")
+            reply = rejected(act, f"it can't be stored: {type(error).__name__}: {error}.")
         except Exception:
             self._raised.add(str(act.get("decision_id")))
             raise

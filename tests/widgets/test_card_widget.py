@@ -656,3 +656,51 @@ def test_two_notebooks_of_one_person_decide_an_item_once(bench):
     wait_for(lambda: any(item_id in drop["item_ids"] for drop in pages[1].of_kind("drop")))
     for page in pages:
         page.review.close()
+
+
+ODD = [5, 1.5, -1, True, "no", "", None, [], [1], ["a"], {}, {"a": 1}, {"La": "x"}, 2**70, 1e300, float("inf"),
+       float("nan"), "\ud800", "x" * 20_000, {"size": 5, "runs": 1}, [[1]]]
+
+
+def test_an_act_with_odd_values_is_stored_or_refused_for_good_and_harms_nothing_that_follows(bench):
+    """Such acts were kept in the browser and sent for ever, or stored, and then no edit could be previewed."""
+    from hitl_widgets import edits
+    wb = bench()
+    review = wb.review(explain=None)
+    label_id = wb.taxonomy.label_ids[0]
+    item_ids = iter([*wb.pool.ids] * 10)
+    seen_fields = ["suggestion", "probs", "hidden", "method", "target", "display", "model", "taxonomy", "certainty",
+                   "chosen_by", "shown_ms", "scripted", "against", "no_such_field"]
+    fields = ["item_id", "verdict", "label_id", "certainty", "note", "flags", "reason", "wrong", "missing", "seen",
+              "known", "annotator", "acted_at", "decision_id", "after"]
+    acts = [{field: odd} for field in fields for odd in ODD]
+    acts += [{"seen": {"chosen_by": "margin", field: odd}} for field in seen_fields for odd in ODD]
+    for change in acts:
+        if change.get("after"):
+            continue  # it waits for an act that may still come
+        act = {"kind": "decide", "decision_id": new_id(), "item_id": next(item_ids), "verdict": "answer",
+               "label_id": label_id, "acted_at": "2026-03-01T09:30:00Z", "annotator": "ada", **change}
+        reply = review.card.answer(act)
+        assert reply["kind"] in ("stored", "rejected"), change
+        assert "again" not in reply, (change, reply)
+    assert wb.preview(edits.split("dark", ["black", "brown"])).n_items >= 0
+    assert len(wb.annotations())
+    assert wb.progress() is not None
+    assert wb.apply(edits.split("dark", ["black", "brown"])).version == 2
+    review.close()
+
+
+def test_a_log_that_has_a_time_in_words_opens_and_can_be_edited(bench):
+    from hitl_widgets import edits, events, records
+    wb = bench()
+    decision = wb.decide(wb.pool.ids[0], label="dark", seen={"shown_ms": 800.0, "chosen_by": "margin"})
+    event = events.decided(decision)
+    body = {**event.body, "seen": {**event.body["seen"], "shown_ms": "fast", "hidden": "no"}}
+    odd = events.Event(id="written-by-an-older-version", kind="decided", annotator="ada", acted_at=records.utc_now(),
+                       item_id=wb.pool.ids[1], body=body)
+    wb.project.log.append(odd)
+    wb.close()
+    again = bench()
+    assert [d.seen.shown_ms for d in again.project.latest()] == [800.0, None]
+    assert again.preview(edits.split("dark", ["black", "brown"])).n_items == 2
+    assert again.progress() is not None
