@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from weakref import WeakSet
 
 import numpy as np
 import pandas as pd
@@ -401,7 +402,8 @@ class Workbench:
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None
         self._wiring = threading.RLock()
-        self._review: Review | LabellerReview | None = None
+        # Every widget that was opened: the browser may still show one that another has taken over.
+        self._widgets: WeakSet[Review | LabellerReview | TaxonomyEditor | Triage] = WeakSet()
         self._open: dict[type, TaxonomyEditor | Triage] = {}
         self.session = Session(
             self.project, ModelAccess(lambda positions: self.inference.ask(positions), self._embeddings, self._explain,
@@ -770,17 +772,19 @@ class Workbench:
                                "of its own. Leave them out, or leave view out to get the card.")
             from .widgets.ipyannotations.labeller import LabellerReview
             with self._wiring:
-                self._review = LabellerReview(self.session, view, n=n, strategy=strategy, queue=queue)
-                return self._review
+                labeller = LabellerReview(self.session, view, n=n, strategy=strategy, queue=queue)
+                self._widgets.add(labeller)
+                return labeller
         if explain is not None and self.project.ranking.predictions is not None:
             from .explain.attribute import METHODS
             if odd := [name for name in ([explain] if isinstance(explain, str) else explain) if name not in METHODS]:
                 raise BadInput(f"saliency method {odd[0]!r} is unknown; known are {', '.join(METHODS)}.")
         from .widgets.card import Review
         with self._wiring:
-            self._review = Review(self.session, n=n, strategy=strategy, explain=explain, blind=blind,
-                                  certainty=certainty, keys=keys, queue=queue)
-            return self._review
+            review = Review(self.session, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
+                            keys=keys, queue=queue)
+            self._widgets.add(review)
+            return review
 
     # -- the model
 
@@ -1113,10 +1117,9 @@ class Workbench:
 
     def close(self) -> None:
         """Close the widgets and the log."""
-        if self._review is not None:
-            self._review.close("The project was closed.")
-        for widget in self._open.values():
-            widget.close("The project was closed.")
+        for widget in list(self._widgets):
+            widget.end("The project was closed.")
+        self._open.clear()
         self.project.close()
 
     # -- wiring
@@ -1161,6 +1164,7 @@ class Workbench:
                 from .widgets.widget import took_over
                 former.close(took_over("editor" if former.NAME == "editor" else "page"))
             self._open[type(widget)] = widget
+            self._widgets.add(widget)
         return widget
 
 

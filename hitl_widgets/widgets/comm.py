@@ -53,7 +53,7 @@ class Card(anywidget.AnyWidget):
     feed = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, feed: Feed, answer: Callable[[Any], Reply]) -> None:
-        self._answer = answer
+        self._answer, self._feed = answer, feed
         super().__init__(feed=feed.model_id)
         self.on_msg(self._on_act)
         _cards[self.feed] = self
@@ -67,6 +67,22 @@ class Card(anywidget.AnyWidget):
             log.exception("an act of the card raised")
             return rejected(act, f"{type(error).__name__}: {error}. The kernel's log has the traceback; your decision "
                                  "is kept here and sent again.", again=True)
+
+    def detach(self, reason: str) -> None:
+        """Let go of whoever answers: the project was closed, and its memory is to be freed.
+
+        The page stays as it is. Acts that still come are refused for now, so that the browser keeps them for the
+        project's next opening.
+        """
+        feed = self._feed
+
+        def refuse(act: Any) -> Reply:
+            if isinstance(act, Mapping) and act.get("kind") == "hello":
+                feed.push({"kind": "closed", "reason": reason})
+            return rejected(act, f"{reason} Open it again: your decision is kept in the browser until then.",
+                            again=True)
+
+        self._answer = refuse
 
     def _on_act(self, _: Any, act: Any, buffers: Any) -> None:
         self.send(self.answer(act))

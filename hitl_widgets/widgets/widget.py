@@ -87,6 +87,11 @@ class Widget(ABC, Generic[P]):
         closed: Closed = {"kind": "closed", "reason": self._closed_because}
         self.feed.push(closed)
 
+    def end(self, reason: str) -> None:
+        """Close for good: the project was closed, and nothing here shall keep it in memory."""
+        self.close(reason)
+        self.card.detach(reason)
+
     def _let_go(self) -> None:
         """Give back what the widget holds of the project."""
 

@@ -704,3 +704,30 @@ def test_a_log_that_has_a_time_in_words_opens_and_can_be_edited(bench):
     assert [d.seen.shown_ms for d in again.project.latest()] == [800.0, None]
     assert again.preview(edits.split("dark", ["black", "brown"])).n_items == 2
     assert again.progress() is not None
+
+
+# -- closing -------------------------------------------------------------------------------------------------
+
+def test_a_closed_workbench_is_freed_whatever_widgets_it_had(tmp_path):
+    """Each run of a cell that closed its workbench and opened it again kept the former one, with its pool."""
+    import gc
+    import weakref
+
+    import hitl_widgets as hw
+    wb = hw.Workbench(tmp_path / "p", hw.Pool.from_images(rings(30)), hw.Taxonomy(["a", "b"]), annotator="ada")
+    former, review, editor, triage = wb.review(), wb.review(explain=None), wb.edits.open(), wb.edits.triage()
+    for widget in (former, review, editor, triage):
+        widget.receive({"kind": "hello"})
+    cards: list[Any] = [former.card, review.card]
+    wb.close()
+    act = {"kind": "decide", "decision_id": new_id(), "item_id": wb.pool.ids[0], "verdict": "skip",
+           "acted_at": "2026-03-01T09:30:00.250Z", "annotator": "ada"}
+    for card_ in cards:
+        assert card_.answer(act)["again"] is True
+    alive = [weakref.ref(thing) for thing in (wb, wb.project, wb.pool, review, former, editor, triage)]
+    del wb, former, review, editor, triage, widget
+
+    def freed():
+        gc.collect()
+        return not any(ref() for ref in alive)
+    wait_for(freed, timeout_s=20)

@@ -149,6 +149,13 @@ class LabellerReview:
         self._give_back(waiting)
         self.view.children = _lines(f"Closed. {reason} {self._count()}.")
 
+    def end(self, reason: str) -> None:
+        """Close for good: the project was closed, and nothing here shall keep it in memory."""
+        self.close(reason)
+        for button in (self._again, self._back):
+            button.close()
+        _behind.pop(id(self.widget), None)
+
     # -- acts: whatever goes wrong is said below the labeller, for ipywidgets swallows what a callback raises
 
     def _on_submit(self, value: Any) -> None:
