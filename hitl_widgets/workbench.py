@@ -572,14 +572,14 @@ class Workbench:
         decision_id = decision_id.id if isinstance(decision_id, Decision) else decision_id
         return self.project.retract(decision_id, id=id, annotator=annotator, acted_at=acted_at)
 
-    def gold(self, known: Mapping[Any, str] | pd.Series | pd.DataFrame | None = None) -> dict[str, str]:
+    def gold(self, known: Mapping[Any, str | None] | pd.Series | pd.DataFrame | None = None) -> dict[str, str]:
         """Store known answers, which measure and never train; returns all of them.
 
         Parameters
         ----------
         known : mapping, Series or DataFrame, optional
             Item id -> label, or a table with the columns item_id (or id) and label. A former name of a label is known
-            too. Without it nothing is stored.
+            too; None in place of a label withdraws the item's known answer. Without it nothing is stored.
 
         Returns
         -------

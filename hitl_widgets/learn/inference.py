@@ -146,7 +146,19 @@ class Inference:
                 adopted.predictions.put(positions, probs)
 
     def probs(self, positions: np.ndarray, *, predictor: NetPredictor | None = None) -> np.ndarray:
-        """A model's probabilities for some items, over today's labels; items it wasn't asked about yet are predicted.
+        """A model's probabilities for some items, over today's labels; see `own_probs`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_labels)
+            Rows sum to 1; NaN where an item can't be read.
+        """
+        probs, label_ids = self.own_probs(positions, predictor=predictor)
+        return todays_probs(probs, label_ids, self._lineage())
+
+    def own_probs(self, positions: np.ndarray, *, predictor: NetPredictor | None = None
+                  ) -> tuple[np.ndarray, tuple[str, ...]]:
+        """A model's probabilities for some items, over its own labels; items it wasn't asked about yet are predicted.
 
         Parameters
         ----------
@@ -157,8 +169,10 @@ class Inference:
 
         Returns
         -------
-        ndarray of float32, shape (n, n_labels)
+        probs : ndarray of float32, shape (n, n_labels of the model)
             Rows sum to 1; NaN where an item can't be read.
+        label_ids : tuple of str
+            The label of each column.
         """
         # One look at the adopted model: another thread may adopt another one meanwhile.
         adopted = self.adopted if predictor is None else self._adopted
@@ -172,7 +186,7 @@ class Inference:
             for start in range(0, len(missing), AT_ONCE):
                 some = missing[start:start + AT_ONCE]
                 predictions.put(some, predictor.predict(some.tolist()))
-        return todays_probs(predictions.probs[positions], predictions.label_ids, self._lineage())
+        return predictions.probs[positions], predictions.label_ids
 
     def embeddings(self, positions: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """What the adopted model's last layer reads of some items.

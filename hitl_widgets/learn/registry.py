@@ -281,8 +281,8 @@ class Registry:
 
     # -- training --------------------------------------------------------------------------------------------
 
-    def start(self, start: str, *, seed: int) -> nn.Module:
-        """A net to train from, with one output for each of today's labels.
+    def start(self, start: str, *, seed: int, lineage: Lineage | None = None) -> nn.Module:
+        """A net to train from, with one output for each label.
 
         A label that was there before keeps its row of the last layer; a merged one gets the row whose probability comes
         nearest to the sum of its parts' on items that the model was asked about; a new one, or a child of a split,
@@ -295,6 +295,8 @@ class Registry:
             layer learns. Without an adopted model, "adopted" is "initial".
         seed : int
             Of fresh weights.
+        lineage : Lineage or None
+            Its newest version has the labels; None for today's.
 
         Raises
         ------
@@ -303,7 +305,7 @@ class Registry:
         BadInput
             When start is "frozen" and a person passed a net.
         """
-        lineage = self._lineage()
+        lineage = lineage or self._lineage()
         label_ids, inference = lineage.today.label_ids, self.inference
         if inference.missing and start == "adopted":
             raise ModelError(inference.missing)
@@ -330,6 +332,12 @@ class Registry:
         label_ids = self._lineage().today.label_ids
         net = self.architecture.fresh(len(label_ids), seed=self.architecture.seed)
         return self.architecture.predictor(net, label_ids).embed(positions)
+
+    def best(self) -> Version | None:
+        """The best model so far, as the last run found; None where none was measured, or its weights are gone."""
+        best = next((event.body["best"] for event in reversed(list(self._log.events(kind="trained")))
+                     if event.body.get("best")), None)
+        return self.find(best) if best is not None and self.path(best).exists() else None
 
     def add(self, net: nn.Module, *, key: str, body: Mapping[str, Any]) -> None:
         """Store the net that a run has trained, and write the run into the log.
@@ -416,7 +424,8 @@ def _versions(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
             today = event.body["taxonomy"]["version"]
         elif event.kind == "trained":
             name = event.body["model"]
-            versions.setdefault(name, Version(name, lineage.versions[today].label_ids, today))
+            version = body_version(event.body, lineage, otherwise=today)
+            versions.setdefault(name, Version(name, lineage.versions[version].label_ids, version))
         elif event.kind == "adopted":
             name, label_ids = event.body["model"], tuple(event.body["label_ids"])
             if name not in versions or versions[name].label_ids != label_ids:
@@ -424,6 +433,12 @@ def _versions(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
                 fitting = [number for number, taxonomy in lineage.versions.items() if taxonomy.label_ids == label_ids]
                 versions[name] = Version(name, label_ids, today if today in fitting else max(fitting, default=today))
     return versions.values()
+
+
+def body_version(body: Mapping[str, Any], lineage: Lineage, *, otherwise: int) -> int:
+    """The taxonomy version under which a run trained; an event of an earlier package doesn't say."""
+    version = int(body.get("taxonomy", otherwise))
+    return version if version in lineage.versions else otherwise
 
 
 def _try_out(predictor: NetPredictor) -> None:

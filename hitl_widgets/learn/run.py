@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,16 +23,18 @@ import torch
 from torch import nn
 
 from ..drawing import html
-from ..errors import BadInput, TrainingStopped
+from ..errors import BadInput, ModelError, TrainingStopped
 from ..events import canonical
 from ..project.project import Project
-from ..quality.metrics import Metrics, compare
-from ..quality.metrics import measure as metrics_of
+from ..quality.metrics import Metrics
 from ..records import Bars, Estimate, no_bars
+from ..taxonomy.history import Lineage
 from .checkpoint import Checkpoint
 from .data import LabelledImages, random_affine
 from .feedback import Feedback
+from .learnt import learnt_gold, pack
 from .losses import PARTIAL
+from .measurement import SOURCES, Figure, Figures, Outputs, figures_of
 from .nets import ShowTraining, is_kmeans_net, show_no_training, train_and_choose, train_head
 from .predict import NetPredictor
 from .rationales import Augment, RationaleMethod
@@ -116,7 +118,7 @@ class Run:
     Attributes
     ----------
     before, after : Metrics
-        Of the adopted model and of the new one, on the same measuring items.
+        Of the adopted model and of the new one, on the same measuring items: those of `measured_on`.
     gain : Estimate
         After minus before in accuracy, with the paired 95 % interval.
     model : str
@@ -144,6 +146,15 @@ class Run:
         Whether the net with a frozen backbone or the small CNN was taken, and why; "" where there was no choice.
     compare_maps : callable or None
         Draws what `plot_reasons` shows; None where nobody marked a region.
+    measured_on : str
+        What `before`, `after` and `gain` are measured on: "holdout" (blind answers), without any of these "gold",
+        without gold "imported"; "" where nothing measures, and for a run of an earlier version, which joined all three.
+    figures : dict
+        The same for each of these that has items: name -> `Figure` with before, after and gain. They are never joined.
+    verdict : str
+        Why the new model was adopted, or wasn't.
+    n_gold_learnt : int
+        How many gold items don't measure, because one of the models, or one that it was trained on from, learnt them.
     """
 
     before: Metrics
@@ -163,6 +174,10 @@ class Run:
     reasons: str = "off"
     taken: str = ""
     compare_maps: CompareMaps | None = field(default=None, repr=False, compare=False)
+    measured_on: str = ""
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    verdict: str = ""
+    n_gold_learnt: int = 0
 
     def plot(self) -> Drawing:
         """Draw accuracy and recall per label before and after, with 95 % intervals."""
@@ -209,20 +224,23 @@ class Run:
         return table
 
     def __repr__(self) -> str:
+        source = [f"measured on      {SOURCES[self.measured_on]}"] if self.measured_on else []
         return "\n".join([
-            self._title(), self._training(),
+            self._title(), self._training(), *source,
             f"accuracy before  {self.before['accuracy'] if self.before.n else f'none ({self.gain.why})'}",
             f"accuracy after   {self.after['accuracy']}",
-            f"gain             {self.gain}", *([f"taken: {self.taken}"] if self.taken else []), *self._reliance()])
+            f"gain             {self.gain}", *self._notes(), *([f"taken: {self.taken}"] if self.taken else []),
+            *self._reliance()])
 
     def _repr_html_(self) -> str:
         accuracies = [(name, metrics["accuracy"]) for name, metrics in (("before", self.before), ("after", self.after))]
         recalls = self.table().iloc[:len(self.after.names)]
         return html.page(
             self._title()[0].upper() + self._title()[1:],
-            html.table(["accuracy", "", "", "n"], [
+            html.table([f"accuracy on {SOURCES[self.measured_on]}" if self.measured_on else "accuracy", "", "", "n"], [
                 (name, _bar(share), _percent(share, share.low, share.high), share.n) for name, share in accuracies]),
             html.paragraph(self._gain_in_words()),
+            *(html.paragraph(note[0].upper() + note[1:] + ".") for note in self._notes()),
             html.table(["recall of", "before", "", "after", "", "n"], [
                 (row.label, _bar(row.before), _percent(row.before), _bar(row.after), _percent(row.after), int(row.n))
                 for row in recalls.itertuples() if row.n]) if self.after.n else html.Html(),
@@ -241,6 +259,17 @@ class Run:
         else:
             length = f"{len(self.history)} epochs"
         return f"learned from {self.n_training} items in {length}, {self.seconds:.0f} s{chosen}"
+
+    def _notes(self) -> list[str]:
+        """Put into words who decided, what is missing from the measure, and what else was measured."""
+        notes = [f"{'adopted' if self.adopted else 'not adopted'}: {self.verdict}"] if self.verdict else []
+        notes += [self.after.coverage] if self.after.coverage else []
+        for source, figure in self.figures.items():
+            if source != self.measured_on and figure.after.n:
+                notes.append(f"{SOURCES[source]}: accuracy after {figure.after['accuracy']}, gain {figure.gain}")
+        if self.n_gold_learnt:
+            notes.append(f"{self.n_gold_learnt} gold items were learnt before they were gold, and don't measure")
+        return notes
 
     def _gain_in_words(self) -> str:
         gain = self.gain
@@ -271,6 +300,9 @@ class Run:
                 "accuracy": None if not self.after.n else float(self.after["accuracy"]), "n": self.after.n,
                 "history": [{name: None if value != value else value for name, value in row.items()}
                             for row in self.history.to_dict("records")],
+                "measured_on": self.measured_on, "verdict": self.verdict, "n_gold_learnt": self.n_gold_learnt,
+                "figures": {source: figure.to_dict() for source, figure in self.figures.items()
+                            if source != self.measured_on},
                 **({"taken": self.taken} if self.taken else {}),
                 **({} if self.relies_after is None else {
                     "reasons": self.reasons, "relies_after": self.relies_after.to_dict(),
@@ -279,11 +311,14 @@ class Run:
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Run:
         """Read what `to_dict` wrote."""
-        value, n, low, high = body["gain"] or (math.nan, 0, math.nan, math.nan)
+        figure = Figure.from_dict(body)
+        measured_on = body.get("measured_on", "")
+        others = {source: Figure.from_dict(other) for source, other in body.get("figures", {}).items()}
         relies_before, relies_after = (None if body.get(name) is None else Reliance.from_dict(body[name])
                                        for name in ("relies_before", "relies_after"))
-        return cls(before=Metrics.from_dict(body["before"]), after=Metrics.from_dict(body["after"]),
-                   gain=Estimate(value, low, high, n=n, why=body["why"]), model=body["model"],
+        return cls(before=figure.before, after=figure.after, gain=figure.gain, model=body["model"],
+                   measured_on=measured_on, figures={measured_on: figure, **others} if measured_on else others,
+                   verdict=body.get("verdict", ""), n_gold_learnt=body.get("n_gold_learnt", 0),
                    adopted=body["adopted"], n_training=body["n_training"], history=pd.DataFrame(body["history"]),
                    stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
                    n_validation=body["n_validation"], reasons=body.get("reasons", "off"),
@@ -318,15 +353,16 @@ class Baseline:
 
     Attributes
     ----------
-    probs : ndarray or None
-        The adopted model's probabilities for the measuring items, shape (n, n_labels).
+    adopted, best : Outputs or None
+        What the adopted model, and the best one so far where that is another, say of the measuring items.
     reliance : Reliance or None
-        How much it relies on marked regions.
+        How much the adopted one relies on marked regions.
     why : str
         Why there is nothing to compare with.
     """
 
-    probs: np.ndarray | None
+    adopted: Outputs | None
+    best: Outputs | None
     reliance: Reliance | None
     why: str = ""
 
@@ -366,15 +402,16 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
     method = rationale_method(recipe, data.feedback, has_model=registry.adopted is not None)
     key = key_of(data, recipe, method)
     if (body := registry.former_run(key)) is not None:
-        former = Run.from_dict(body)
-        project.notify(f"No new annotations since round {former.round}: this is that run. To train all the same, pass "
+        earlier = Run.from_dict(body)
+        project.notify(f"No new annotations since round {earlier.round}: this is that run. To train all the same, pass "
                        "another seed.")
-        return _with_maps(former, data.feedback, compare_maps)
+        return _with_maps(earlier, data.feedback, compare_maps)
     began = time.monotonic()
     with bars(None, title=f"Round {n_round}: measuring the model before"):
         baseline = baseline_of(registry, data, seed=recipe.seed)
     with bars(None, title=f"Round {n_round}: making the net to train"):
-        nets = start(registry, recipe, with_rationales=method != "off")
+        nets = start(registry, recipe, data.lineage, with_rationales=method != "off")
+    parent = registry.adopted if recipe.start == "adopted" and nets.frozen is None else None
     checkpoint = _checkpoint(project.folder / "training", key, nets, project.notify)
     with checkpoint.removed_on(TrainingStopped), limit_torch_threads():
         trained, taken = train_nets(nets, data, recipe, method, head=registry.architecture.head,
@@ -391,11 +428,15 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
             baseline = baseline_of(registry, data, seed=recipe.seed)
     predictor = registry.architecture.predictor(trained.net, data.items.label_ids)
     with bars(None, title=f"Round {n_round}: measuring the new model"):
-        run = measure(predictor, trained, data, baseline, recipe, method)
+        run, best = measure(project, predictor, trained, data, baseline, recipe, method, parent=parent)
     run = replace(run, round=n_round, taken=taken, seconds=round(time.monotonic() - began, 1))
     if taken:
         project.notify(f"Of two nets trained, this run took {taken}.")
-    registry.add(trained.net, key=key, body={**run.to_dict(), "start": recipe.start, "seed": recipe.seed})
+    taught = [*data.items.item_ids, *(name for name, _ in (data.feedback.regions if data.feedback else ()))]
+    registry.add(trained.net, key=key, body={
+        **run.to_dict(), "start": recipe.start, "seed": recipe.seed, "parent": parent, "best": best,
+        "former": None if baseline.adopted is None else baseline.adopted.version,
+        "taxonomy": data.lineage.today.version, "learnt": pack(taught)})
     if run.adopted:
         registry.install(trained.net, origin="trained", label_ids=data.items.label_ids)
     checkpoint.remove()
@@ -492,26 +533,31 @@ def _checkpoint(folder: Path, key: str, nets: Nets, notify: Callable[[str], None
 
 
 def baseline_of(registry: Registry, data: Data, *, seed: int) -> Baseline:
-    """Measure the adopted model."""
-    inference = registry.inference
+    """Ask the adopted model and the best one so far about the measuring items."""
+    inference, positions = registry.inference, data.reference_positions
     if inference.missing:
-        return Baseline(None, None, f"no comparison is possible: {inference.missing}")
+        return Baseline(None, None, None, f"no comparison is possible: {inference.missing}")
     if registry.adopted is None:
-        return Baseline(None, None, "there was no model before")
-    if inference.taxonomy.label_ids != data.items.label_ids:
-        return Baseline(None, None, "no comparison is possible: the labels were edited meanwhile")
-    probs = inference.probs(data.reference_positions)
-    return Baseline(probs, None if data.feedback is None else data.feedback.reliance_of(inference.predictor, seed=seed))
+        return Baseline(None, None, None, "there was no model before")
+    predictor = inference.predictor
+    adopted = Outputs(predictor.version, *inference.own_probs(positions, predictor=predictor))
+    best, best_outputs = registry.best(), None
+    if best is not None and best.name != predictor.version:
+        with suppress(ModelError):  # it is of another build than today's net
+            best_outputs = Outputs(best.name, *inference.own_probs(positions, predictor=registry.predictor(best)))
+    return Baseline(adopted, best_outputs,
+                    None if data.feedback is None else data.feedback.reliance_of(predictor, seed=seed))
 
 
-def start(registry: Registry, recipe: Recipe, *, with_rationales: bool) -> Nets:
+def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rationales: bool) -> Nets:
     """Make the net to train from; where the workbench makes its own nets and no CNN is adopted yet, two of them."""
-    net = registry.start(recipe.start, seed=recipe.seed)
+    net = registry.start(recipe.start, seed=recipe.seed, lineage=lineage)
     if recipe.start != "adopted" or not registry.architecture.own or with_rationales \
             or not (registry.adopted is None or is_kmeans_net(net)):
         return Nets(net)
     # Both from first weights: where only the last layer learns, nothing is lost by it.
-    return Nets(registry.start("initial", seed=recipe.seed), frozen=registry.start("frozen", seed=recipe.seed))
+    return Nets(registry.start("initial", seed=recipe.seed, lineage=lineage),
+                frozen=registry.start("frozen", seed=recipe.seed, lineage=lineage))
 
 
 def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod | Literal["off"], *, head: str | None,
@@ -534,38 +580,55 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
         return learn(nets.net, labelled, options, checkpoint=checkpoint, progress=show_row, device=device), ""
 
 
-def measure(predictor: NetPredictor, trained: Trained, data: Data, baseline: Baseline, recipe: Recipe,
-            method: str) -> Run:
-    """Measure the trained net beside the baseline, and decide whether to adopt it.
+def measure(project: Project, predictor: NetPredictor, trained: Trained, data: Data, baseline: Baseline, recipe: Recipe,
+            method: str, *, parent: str | None) -> tuple[Run, str | None]:
+    """Measure the trained net beside the baseline under today's labels, and decide whether to adopt it.
 
-    Its round and its duration are left at 0, for the caller to fill in.
+    The run's round and its duration are left at 0, for the caller to fill in. The second value is the version of the
+    best model so far.
     """
-    label_ids, names, truth = data.items.label_ids, data.items.names, list(data.reference.values())
-    after_probs = predictor.predict(data.reference_positions.tolist())
-    before, gain = _compared(baseline, after_probs, data)
-    worse = gain.n > 0 and gain.high < 0
-    run = Run(before=before, after=metrics_of(after_probs, truth, label_ids, names), gain=gain,
-              model=predictor.version, adopted=recipe.adopt == "always" or (recipe.adopt == "better" and not worse),
-              n_training=trained.n_training, n_validation=trained.n_validation, history=trained.history,
-              stopped_because=trained.stopped_because, seconds=0.0, round=0, net=trained.net)
+    after = Outputs(predictor.version, predictor.predict(data.reference_positions.tolist()), data.items.label_ids)
+    versions = [parent, *(model.version for model in (baseline.adopted, baseline.best) if model is not None)]
+    rows = {position: row for row, position in enumerate(data.reference_positions.tolist())}
+    with project.state.lock:  # labels and truth of one moment: the taxonomy may have changed during the training
+        measuring, lineage = project.measuring(), project.lineage
+    learnt = learnt_gold(project, versions)
+    figures = figures_of(measuring, rows, lineage, new=after, adopted=baseline.adopted, best=baseline.best,
+                         why_alone=baseline.why, n_holdout=int(project.queue.holdout.sum()), learnt=learnt,
+                         why=data.why_no_reference)
+    measured_on = next((source for source in SOURCES if source in figures.by_source
+                        and figures.by_source[source].after.n), next(iter(figures.by_source), ""))
+    figure = figures.by_source.get(measured_on) or _nothing(lineage, data.why_no_reference)
+    adopted, verdict = (figures.verdict.adopted, figures.verdict.why) if recipe.adopt == "better" else \
+        (recipe.adopt == "always", f"adopt={recipe.adopt!r}; by the measure: {figures.verdict.why}")
+    run = Run(before=figure.before, after=figure.after, gain=figure.gain, measured_on=measured_on,
+              figures=figures.by_source, verdict=verdict, model=predictor.version, adopted=adopted,
+              n_gold_learnt=len(learnt.intersection(rows)), n_training=trained.n_training,
+              n_validation=trained.n_validation, history=trained.history, stopped_because=trained.stopped_because,
+              seconds=0.0, round=0, net=trained.net)
+    best = _best(figures, baseline, predictor.version, adopted=adopted)
     if data.feedback is None:
-        return run
+        return run, best
     return replace(run, reasons=method, relies_before=baseline.reliance,
-                   relies_after=data.feedback.reliance_of(predictor, seed=recipe.seed))
+                   relies_after=data.feedback.reliance_of(predictor, seed=recipe.seed)), best
 
 
-def _compared(baseline: Baseline, after_probs: np.ndarray, data: Data) -> tuple[Metrics, Estimate]:
-    """The metrics of the model before, and the gain over it on the items that both predicted."""
-    label_ids, names, truth = data.items.label_ids, data.items.names, list(data.reference.values())
-    before_probs = baseline.probs
-    if before_probs is None:
-        why = baseline.why if truth else data.why_no_reference
-        return metrics_of(np.empty((0, len(label_ids))), [], label_ids, names), Estimate(math.nan, why=why)
-    both = ~np.isnan(before_probs).any(axis=1) & ~np.isnan(after_probs).any(axis=1)
-    columns = np.array([label_ids.index(label_id) for label_id in truth], np.int64)[both]
-    gain = compare(before_probs[both].argmax(axis=1) == columns, after_probs[both].argmax(axis=1) == columns)
-    return (metrics_of(before_probs, truth, label_ids, names),
-            gain if gain.n else Estimate(math.nan, why=data.why_no_reference))
+def _best(figures: Figures, baseline: Baseline, version: str, *, adopted: bool) -> str | None:
+    """The best model so far, of those that were ever adopted; where nothing was measured, the one before stays it."""
+    former = baseline.best or baseline.adopted
+    if figures.best is None:
+        return former.version if former is not None else version if adopted else None
+    if figures.best == version and not adopted:
+        return None if former is None else former.version
+    return figures.best
+
+
+def _nothing(lineage: Lineage, why: str) -> Figure:
+    """The figure of no items."""
+    today = lineage.today
+    none = Metrics(np.zeros((len(today.label_ids),) * 2), today.label_ids,
+                   [today.name_of(label_id) for label_id in today.label_ids])
+    return Figure(none, none, Estimate(math.nan, why=why))
 
 
 @contextmanager

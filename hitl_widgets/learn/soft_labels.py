@@ -64,7 +64,8 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray], *,
     answers : Answers, optional
         The project's answers, if they are at hand.
     """
-    table, label_ids = (answers or project.answers()).by_annotator(), project.taxonomy.label_ids
+    answers = answers or project.answers()
+    table, label_ids = answers.by_annotator(), answers.lineage.today.label_ids
     labels = _columns(table["label_id"], label_ids)
     item_ids, first, row = np.unique(table["item_id"].to_numpy(str), return_index=True, return_inverse=True)
     annotators, annotator = np.unique(table["annotator"].to_numpy(str), return_inverse=True)
@@ -98,7 +99,8 @@ def judged_answers(project: Project) -> pd.DataFrame:
         One row an answer: annotator, certainty, right, judged_by ("gold", or "others" where most of two or more other
         annotators of the item agree).
     """
-    answers, label_ids = project.answers().by_annotator(), project.taxonomy.label_ids
+    given = project.answers()
+    answers, label_ids = given.by_annotator(), given.lineage.today.label_ids
     item_ids, row = np.unique(answers["item_id"].to_numpy(str), return_inverse=True)
     labels, truth = _columns(answers["label_id"], label_ids), _columns(answers["known"], label_ids)
     rows, verdicts = agreement_of_others(Votes.of(row, labels, unsure=answers["unsure"].to_numpy(bool)),

@@ -12,7 +12,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..errors import BadInput
+from ..project.answers import Answers
 from ..project.project import Project
+from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Taxonomy
 from .data import LabelledImages
 from .feedback import Feedback, feedback_of
@@ -31,17 +33,20 @@ class Data:
     ----------
     items : LabelledImages
         What it learns from; at least one item.
+    lineage : Lineage
+        The taxonomy when the data were collected; a run trains under it, whatever is edited meanwhile.
     reference : mapping of str to str
-        item_id -> label_id of the items that measure: gold, and hold-out items that were answered blind.
+        item_id -> label_id of the items that measure: gold, hold-out items that were answered blind or imported.
     reference_positions : ndarray of int
         Where these items are in the pool.
     feedback : Feedback or None
         The regions that people marked; None where there are none.
     why_no_reference : str
-        The reason why nothing measures, for where `reference` is empty.
+        The reason why nothing measures, for where neither hold-out nor gold does.
     """
 
     items: LabelledImages
+    lineage: Lineage
     reference: Mapping[str, str]
     reference_positions: np.ndarray
     feedback: Feedback | None
@@ -50,18 +55,21 @@ class Data:
 
 def gather(project: Project, registry: Registry, *, certainty: Certainty | str = "weight") -> Data:
     """Collect the data of a run; BadInput when there is no annotation to learn from."""
-    items = training_set(project, registry, certainty=certainty)
+    with project.state.lock:  # answers and truth of one moment, under one taxonomy
+        answers, measuring = project.answers(), project.measuring().all
+    items = training_set(project, registry, certainty=certainty, answers=answers)
     if not len(items):
         raise BadInput("there are no annotations to learn from yet; label some items of the queue first, or bring "
                        "labels with wb.import_annotations(df). Hold-out and gold items measure, they never teach.")
     why = "no hold-out item has been answered yet; the queue mixes them in" if project.settings["holdout"] else \
         "this project has no hold-out, and no gold"
-    reference = project.reference()
-    return Data(items, reference, project.pool.positions(list(reference)),
+    reference = {str(project.pool.ids[position]): label_id for position, label_id in measuring.items()}
+    return Data(items, answers.lineage, reference, np.fromiter(measuring, np.int64, len(measuring)),
                 feedback_of(project, items, registry.architecture.view), why)
 
 
-def training_set(project: Project, registry: Registry, *, certainty: Certainty | str = "weight") -> LabelledImages:
+def training_set(project: Project, registry: Registry, *, certainty: Certainty | str = "weight",
+                 answers: Answers | None = None) -> LabelledImages:
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
 
     An answer that an edit left in doubt, and one that is an inner node, is learnt as one of several candidates
@@ -76,6 +84,8 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
     certainty : str
         With "weight" an item counts by its annotators' certainty (`consensus.votes_by_item`), with "off" by the share
         of them that agree, whatever their certainty. With "soft" its target is its row of `soft_labels`.
+    answers : Answers, optional
+        The project's answers, if they are at hand; their taxonomy holds.
 
     Raises
     ------
@@ -84,7 +94,8 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
     """
     if certainty not in get_args(Certainty):
         raise BadInput(f"certainty is {certainty!r}; one of {', '.join(get_args(Certainty))} is expected.")
-    taxonomy, answers = project.taxonomy, project.answers()
+    answers = answers or project.answers()
+    taxonomy = answers.lineage.today
     label_ids, partial = taxonomy.label_ids, answers.partial()
     targets: Sequence[str] | np.ndarray
     if certainty == "soft":

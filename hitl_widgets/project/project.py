@@ -57,6 +57,7 @@ from .editing import Editing
 from .evidence import explanation_feedback, seen_now, seen_on_screen
 from .importing import known_answers
 from .preview import Applied, LabelCounts, Preview
+from .reference import Measuring
 from .relabel import Ordering, RelabelQueue
 from .state import State, midnight
 
@@ -416,14 +417,16 @@ class Project:
         ----------
         known : mapping, Series or DataFrame
             Item id -> label, or a table with the columns item_id (or id) and label. Labels are known by their former
-            names too, where these mean one label today.
+            names too, where these mean one label today. None in place of a label withdraws the known answer.
         """
         wanted = known_answers(known)
         self.refresh()
-        answers: dict[str, str] = {}
+        answers: dict[str, str | None] = {}
         for given, label in wanted.items():
             item_id = str(self.pool.ids[self.pool.position(given)])
-            if not self._is_gold(item_id, label):
+            if label is None and item_id in self.state.gold:
+                answers[item_id] = None
+            elif label is not None and not self._is_gold(item_id, label):
                 answers[item_id] = self.lineage.answer(label).id
         if answers:
             self.record("gold", {"answers": answers, "taxonomy": self.taxonomy.version})
@@ -566,9 +569,10 @@ class Project:
         return annotation_table(self.log, self.state, taxonomy)
 
     def answers(self) -> Answers:
-        """Read the answers that stand now: consensus, and what a model learns from."""
-        self.refresh()
-        return Answers(self.log, self.state, self._pool)
+        """Read the answers that stand now, under today's taxonomy: consensus, and what a model learns from."""
+        with self.state.lock:
+            self.refresh()
+            return Answers(self.log, self.state, self._pool)
 
     def history(self) -> pd.DataFrame:
         """Every event in the order in which the log got it, one row each."""
@@ -596,10 +600,14 @@ class Project:
 
     def reference(self) -> dict[str, str]:
         """List what measures: item_id -> today's label_id, of gold and of hold-out items answered blind."""
+        measuring = self.measuring()
+        return {str(self.pool.ids[place]): label_id for place, label_id in (measuring.holdout | measuring.gold).items()}
+
+    def measuring(self) -> Measuring:
+        """List the items that measure by what they are (hold-out, gold, imported), and how many are unsure."""
         with self.state.lock:
             self.refresh()
-            return {str(self.pool.ids[place]): label_id
-                    for place, label_id in self.state.reference.truth(self.lineage).items()}
+            return self.state.reference.measuring(self.lineage)
 
     def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Count where an annotator stands.
@@ -618,7 +626,7 @@ class Project:
                     "in_round": self.state.n_acted(annotator, began) if began else answered,
                     "open": self.queue.n_open(annotator), "items": len(self.pool), "round": self.round,
                     "taxonomy": self.taxonomy.version,
-                    "holdout": len(self.state.reference.truth(self.lineage))}
+                    "holdout": len(self.state.reference.measuring(self.lineage).holdout)}
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy" or "model" after each change, on the thread that made it.

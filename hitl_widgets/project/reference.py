@@ -1,22 +1,137 @@
 """Reference labels: the answers that measure people and models.
 
-They are gold, and hold-out items that were answered without a visible suggestion. Items are positions in the pool. Read
-`ReferenceLabels.truth` first.
+There are three kinds, and each is a figure of its own (`Measuring`): hold-out items answered blind, gold, and imported
+labels of hold-out items. Items are positions in the pool. Read `blind_answers` and `ReferenceLabels.measuring` first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..events import Event
 from ..quality.consensus import leaders
 from ..quality.intervals import jeffreys
+from ..records import LABELLING
 from ..sampling.ranking import Ranking
 from ..taxonomy.history import Lineage
 from .label_index import Pair
 
 NARROW = 0.05
+
+# Why a hold-out item was on the screen, where that makes its answer one that measures: the hold-out's own line, which
+# is in random order, the same item after a skip, gold, and a script that doesn't say (it is taken to follow the queue).
+# An answer to what was looked at again, for whatever reason, measures nothing.
+QUEUED = frozenset({"holdout", "skipped", "gold"})
+LINE = QUEUED | {"script", None}
+IMPORTED, SORTED = "import", "desk"
+
+
+@dataclass(frozen=True)
+class BlindAnswers:
+    """What one annotator's answers to one hold-out item measure.
+
+    Attributes
+    ----------
+    labels : tuple of (label_id, taxonomy version)
+        Answered blind in the hold-out's own line. The first of them that means a label of today counts.
+    unsure : bool
+        Whether the item was answered "unsure" there.
+    imported : (label_id, taxonomy version) or None
+        The label that was imported: nobody knows what its author had seen.
+    moved_to : (label_id, taxonomy version) or None
+        What the triage made of the item. It counts where an answer measured, since that one had no place for the item.
+    """
+
+    labels: tuple[Pair, ...] = ()
+    unsure: bool = False
+    imported: Pair | None = None
+    moved_to: Pair | None = None
+
+
+NOTHING = BlindAnswers()
+
+
+def blind_answers(events: Iterable[Event], changed: Collection[str] = ()) -> BlindAnswers:
+    """Tell which of one annotator's answers to one hold-out item measure.
+
+    An answer measures if it was given blind, in the hold-out's own line (`LINE`), before the annotator had seen a
+    suggestion for the item. Looking again changes the annotation, but not what measures; taking an answer back does.
+    Where the queue asked again, after an edit or from the triage, the newer answer counts. A script that decides again
+    corrects its annotation, as a person does who looks again: its first answer counts.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        The "decided" events of one annotator on one item, and the item's "retracted" events, in any order.
+    changed : collection of str
+        Ids of decisions on something else than what the item holds now: they are as if taken back.
+    """
+    events = list(events)
+    void = {event.body["decision_id"] for event in events if event.kind == "retracted"}.union(changed)
+    asked: list[Pair] = []
+    scripted: list[Pair] = []
+    unsure, imported, moved_to = False, None, None
+    for event in sorted((event for event in events if event.kind == "decided"), key=lambda e: (e.acted_at, e.id)):
+        body, seen = event.body, event.body.get("seen", {})
+        if seen.get("suggestion") is not None and not seen.get("hidden", False) and not asked and not scripted:
+            break  # whoever has seen a suggestion answers blind no more, also after an undo
+        pair = (body["label_id"], seen.get("taxonomy")) if body["verdict"] in LABELLING else None
+        why = seen.get("chosen_by")
+        if event.id in void:
+            continue
+        if why == IMPORTED:
+            imported = pair
+        elif why == SORTED:
+            moved_to = pair
+        elif why in LINE and pair is not None:
+            (asked if why in QUEUED and not seen.get("scripted") else scripted).append(pair)
+        elif why in LINE and body["verdict"] == "unsure":
+            unsure = True
+    return BlindAnswers((*reversed(asked), *scripted), unsure, imported, moved_to)
+
+
+def blind_answer(verdict: str | None, pair: Pair | None, chosen_by: str | None) -> BlindAnswers:
+    """Tell what `blind_answers` would of a single decision, from the row of the log's table of annotations."""
+    if chosen_by == IMPORTED:
+        return BlindAnswers(imported=pair)
+    if chosen_by == SORTED:
+        return BlindAnswers(moved_to=pair)
+    if chosen_by not in LINE or verdict not in ("answer", "unsure"):
+        return NOTHING
+    return BlindAnswers(unsure=True) if verdict == "unsure" else BlindAnswers(() if pair is None else (pair,))
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """The items that measure under today's labels, each mapping position -> label_id.
+
+    Attributes
+    ----------
+    holdout : dict
+        Hold-out items whose first blind answer is known.
+    gold : dict
+        Items whose answer is known, wherever they are.
+    imported : dict
+        Hold-out items with an imported label: what its author had seen isn't recorded.
+    tied : tuple of int
+        Hold-out items that as many annotators gave one label as another: they don't measure.
+    n_unsure : int
+        Hold-out items without a blind answer that somebody answered "unsure" instead.
+    """
+
+    holdout: dict[int, str] = field(default_factory=dict)
+    gold: dict[int, str] = field(default_factory=dict)
+    imported: dict[int, str] = field(default_factory=dict)
+    tied: tuple[int, ...] = ()
+    n_unsure: int = 0
+
+    @property
+    def all(self) -> dict[int, str]:
+        """Every item of the three, the surest label first: gold, then hold-out, then imported."""
+        return {**self.imported, **self.holdout, **self.gold}
 
 
 class ReferenceLabels:
@@ -34,60 +149,61 @@ class ReferenceLabels:
     """
 
     def __init__(self, holdout: np.ndarray) -> None:
-        self._holdout = holdout
-        self._blind: dict[int, dict[str, Pair]] = {}
+        self.n_holdout = int(holdout.sum())
+        self._answers: dict[int, dict[str, BlindAnswers]] = {}
         self.gold: dict[int, Pair] = {}
         self._revision = 0
-        self._known: tuple[object, dict[int, str], tuple[int, ...]] = (None, {}, ())
+        self._known: tuple[object, Measuring] = (None, Measuring())
         self._narrow: tuple[object, bool] = (None, False)
 
-    def note_all(self, answers: Iterable[tuple[int, str, Pair | None]]) -> None:
-        """Take in blind answers to hold-out items: position, annotator and label, None where there is none any more."""
-        for position, annotator, pair in answers:
-            if pair is not None:
-                self._blind.setdefault(position, {})[annotator] = pair
-            elif position in self._blind:
-                self._blind[position].pop(annotator, None)
+    def note_all(self, answers: Iterable[tuple[int, str, BlindAnswers]]) -> None:
+        """Take in what answers to hold-out items measure: position, annotator, and all that is theirs."""
+        for position, annotator, blind in answers:
+            if blind != NOTHING:
+                self._answers.setdefault(position, {})[annotator] = blind
+            elif position in self._answers:
+                self._answers[position].pop(annotator, None)
         self._revision += 1
 
-    def set_gold(self, position: int, given: Pair) -> None:
-        """Keep the known answer of an item; it counts more than what annotators answer."""
-        self.gold[position] = given
+    def set_gold(self, position: int, given: Pair | None) -> None:
+        """Keep the known answer of an item, or forget it."""
+        if given is None:
+            self.gold.pop(position, None)
+        else:
+            self.gold[position] = given
         self._revision += 1
 
-    def truth(self, lineage: Lineage) -> dict[int, str]:
-        """List every item that measures: position -> today's label_id; a tie between annotators doesn't measure."""
-        return self._read(lineage)[0]
-
-    def tied(self, lineage: Lineage) -> tuple[int, ...]:
-        """List the hold-out items that don't measure since as many annotators gave one label as another: positions."""
-        return self._read(lineage)[1]
-
-    def _read(self, lineage: Lineage) -> tuple[dict[int, str], tuple[int, ...]]:
+    def measuring(self, lineage: Lineage) -> Measuring:
+        """List the items that measure, by what they are."""
         key = (self._revision, lineage.today.version)
         if self._known[0] != key:
-            truth, tied = {}, []
-            for position, answers in self._blind.items():
-                votes = [label for given in answers.values() if (label := lineage.exactly(*given)) is not None]
-                if votes and len(top := leaders(votes)[0]) > 1:
-                    tied.append(position)
-                elif votes:
-                    truth[position] = top[0]
-            for position, given in self.gold.items():
-                if (label := lineage.exactly(*given)) is not None:
-                    truth[position] = label
-            self._known = (key, truth, tuple(place for place in tied if place not in truth))
-        return self._known[1:]
+            holdout, imported = dict[int, str](), dict[int, str]()
+            tied, n_unsure = list[int](), 0
+            for position, of_item in self._answers.items():
+                if votes := _measuring_votes(of_item, lineage):
+                    if len(top := leaders(votes)[0]) > 1:
+                        tied.append(position)
+                    else:
+                        holdout[position] = top[0]
+                elif any(blind.unsure for blind in of_item.values()):
+                    n_unsure += 1
+                if (votes := _today((blind.imported for blind in of_item.values()), lineage)) \
+                        and len(top := leaders(votes)[0]) == 1:
+                    imported[position] = top[0]
+            gold = {position: label for position, given in self.gold.items()
+                    if (label := lineage.exactly(*given)) is not None}
+            self._known = (key, Measuring(holdout, gold, imported, tuple(tied), n_unsure))
+        return self._known[1]
 
     def is_narrow(self, ranking: Ranking, lineage: Lineage) -> bool:
-        """Whether the current model's accuracy is known within 5 points at 95 %.
+        """Whether the current model's accuracy on the hold-out is known within 5 points at 95 %.
 
         While some of these items aren't predicted yet, an accuracy of one half is assumed: no interval is wider.
         """
         predictions = ranking.predictions
         key = (self._revision, lineage.today.version, id(predictions), ranking.revision)
         if self._narrow[0] != key:
-            truth = self.truth(lineage)
+            truth = self.measuring(lineage).holdout
             n = len(truth)
             n_right = n // 2
             if predictions is not None and n:
@@ -98,3 +214,15 @@ class ReferenceLabels:
             low, high = jeffreys(n_right, n) if n else (0.0, 1.0)
             self._narrow = (key, bool((high - low) / 2 <= NARROW))
         return self._narrow[1]
+
+
+def _measuring_votes(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[str]:
+    """The labels that an item's blind answers give it today, one for each annotator; none where they give none."""
+    votes = [label for blind in of_item.values() for label in _today(blind.labels, lineage)[:1]]
+    moved = _today((blind.moved_to for blind in of_item.values()), lineage)
+    return moved or votes if votes else []
+
+
+def _today(pairs: Iterable[Pair | None], lineage: Lineage) -> list[str]:
+    """Labels of today, of those that are certain."""
+    return [label for pair in pairs if pair is not None and (label := lineage.exactly(*pair)) is not None]

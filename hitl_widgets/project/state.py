@@ -30,10 +30,12 @@ from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.history import Lineage
 from .label_index import LabelIndex, Pair
-from .reference import ReferenceLabels
+from .reference import NOTHING, BlindAnswers, ReferenceLabels, blind_answer, blind_answers
 
 CONTENT_BUDGET_S = 0.05
-COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags")
+# The decisions of so many hold-out items are read without asking first which have more than one.
+FEW = 50
+COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags", "chosen_by")
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -259,10 +261,24 @@ class State:
             self._place_those_of(annotator, rows, np.flatnonzero(rows.here & (rows.annotators == annotator)))
         here = places[rows.here]
         self.queue.tied[here] = self.label_index.tied(self.lineage, here)
-        measuring = np.flatnonzero(rows.here & self.queue.holdout[places]).tolist()
-        self.reference.note_all([(place, rows.annotators[row], (rows.label_ids[row], rows.versions[row])
-                                  if rows.blind[row] else None)
-                                 for place, row in zip(places[measuring].tolist(), measuring, strict=True)])
+        self.reference.note_all(self._measuring(rows))
+
+    def _measuring(self, rows: _Rows) -> list[tuple[int, str, BlindAnswers]]:
+        """Tell of each row of a hold-out item what its annotator's answers measure."""
+        measuring = np.flatnonzero(rows.here & self.queue.holdout[rows.places]).tolist()
+        item_ids = [rows.table["item_id"][row] for row in measuring]
+        # The row has all there is to know of an item with one decision, as nearly all of many are.
+        revisited = set(item_ids) if len(item_ids) <= FEW else self._log.revisited_items().intersection(item_ids)
+        events: defaultdict[str, list[Event]] = defaultdict(list)
+        for event in self._log.events_of(sorted(revisited)):
+            events[event.item_id or ""].append(event)
+        answers = []
+        for item_id, row in zip(item_ids, measuring, strict=True):
+            who = rows.annotators[row]
+            answers.append((int(rows.places[row]), who, rows.blind_answer(row) if item_id not in revisited else
+                            blind_answers((event for event in events[item_id]
+                                           if event.kind == "retracted" or event.annotator == who), self.changed)))
+        return answers
 
     def _look_up(self, rows: _Rows) -> None:
         """Read from the log what the rows of skipped items and of items that were sent back leave open."""
@@ -328,13 +344,17 @@ class State:
         self.adopted = events[-1]
 
     def _take_gold(self, events: Sequence[Event]) -> None:
-        new = {item_id: (label_id, event.body["taxonomy"]) for event in events
-               for item_id, label_id in event.body["answers"].items()}
-        self.gold |= new
+        new: dict[str, Pair | None] = {
+            item_id: None if label_id is None else (label_id, event.body["taxonomy"])  # None takes it back
+            for event in events for item_id, label_id in event.body["answers"].items()}
+        for item_id, pair in new.items():
+            self.gold.pop(item_id, None)
+            if pair is not None:
+                self.gold[item_id] = pair
         if self._pool is not None:
             for place, pair in zip(self._pool.positions(list(new)).tolist(), new.values(), strict=True):
                 if place >= 0:
-                    self.queue.gold[place] = True
+                    self.queue.gold[place] = pair is not None
                     self.reference.set_gold(place, pair)
 
     def _take_presumed(self, events: Sequence[Event]) -> None:
@@ -368,35 +388,39 @@ PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
 NEWS = ("taxonomy", "adopted")
 
 
-_SKIP, _UNSURE, _ANSWER, _LABEL = 1, 2, 3, 4
-_CODES = {None: 0, "skip": _SKIP, "unsure": _UNSURE, "answer": _ANSWER, "accept": _LABEL, "correct": _LABEL}
+_SKIP, _UNSURE, _LABEL = 1, 2, 3
+_CODES = {None: 0, "skip": _SKIP, "unsure": _UNSURE, "answer": _LABEL, "accept": _LABEL, "correct": _LABEL}
 
 
 class _Rows:
     """Rows of the log's table of annotations as arrays, shape (n_rows,): what each says of its item and annotator.
 
-    `here` where the item is in the pool, `closed` where it is done, `asked_again` where it is open all the same,
-    `blind` where the answer was given without a visible suggestion. `label_ids` and `versions` are those of the label
-    that was given, None where none was.
+    `here` where the item is in the pool, `closed` where it is done, `asked_again` where it is open all the same.
+    `label_ids` and `versions` are those of the label that was given, None where none was.
     """
 
     def __init__(self, table: Table, places: npt.NDArray[np.int64], *, changed: Collection[str] = ()) -> None:
-        self.table, self.places, self.here = table, places, places >= 0
+        self.table, self.places, self.here, self.changed = table, places, places >= 0, changed
         self.annotators = np.array(table["annotator"], object)
         verdicts = np.fromiter(map(_CODES.__getitem__, table["verdict"]), np.int8, len(places))
         self.label_ids, self.versions = np.array(table["label_id"], object), np.array(table["taxonomy"], object)
         self.acted_at = np.array([at or 0 for at in table["acted_at"]], np.int64)
-        self.skipped, self.blind = self.here & (verdicts == _SKIP), self.here & (verdicts == _ANSWER)
-        self.unsure = self.here & (verdicts == _UNSURE)
-        labelled = self.here & (verdicts >= _ANSWER)
+        self.skipped, self.unsure = self.here & (verdicts == _SKIP), self.here & (verdicts == _UNSURE)
+        labelled = self.here & (verdicts == _LABEL)
         self.closed = labelled | self.unsure
         self.label_ids[~labelled] = None
         self.asked_again = np.zeros(len(places), np.bool_)
         if changed:  # somebody answered what isn't there any more: no label, no measure, and open again
             self.asked_again = np.array([id in changed for id in table["decision_id"]], np.bool_)
             self.label_ids[self.asked_again] = None
-            self.blind &= ~self.asked_again
             self.unsure &= ~self.asked_again
+
+    def blind_answer(self, row: int) -> BlindAnswers:
+        """What a single decision measures."""
+        if self.table["decision_id"][row] in self.changed:
+            return NOTHING
+        pair = None if self.label_ids[row] is None else (self.label_ids[row], self.versions[row])
+        return blind_answer(self.table["verdict"][row], pair, self.table["chosen_by"][row])
 
 
 def _put_off(skip: Event | None, events: Mapping[str, Event]) -> tuple[str | None, int | None]:

@@ -31,6 +31,12 @@ class Metrics:
         Of the labels, in the order of `counts`.
     left_out : int
         Number of items without a prediction (they couldn't be read).
+    n_unsure : int
+        Number of items that were asked, but answered "unsure": they have no truth. `bounds` says what they may do.
+    n_tied : int
+        Number of items without a truth since as many annotators gave one label as another.
+    n_items : int or None
+        Number of items that could measure, such as the whole hold-out; None where that isn't told.
 
     References
     ----------
@@ -40,9 +46,10 @@ class Metrics:
 
     FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
 
-    def __init__(self, counts: np.ndarray, label_ids: Sequence[str], names: Sequence[str], *,
-                 left_out: int = 0) -> None:
+    def __init__(self, counts: np.ndarray, label_ids: Sequence[str], names: Sequence[str], *, left_out: int = 0,
+                 n_unsure: int = 0, n_tied: int = 0, n_items: int | None = None) -> None:
         self.counts = np.asarray(counts, dtype=np.int64)
+        self.n_unsure, self.n_tied, self.n_items = int(n_unsure), int(n_tied), n_items
         self.label_ids, self.names, self.left_out = tuple(label_ids), tuple(names), int(left_out)
         if self.counts.shape != (len(self.label_ids), len(self.names)) or len(self.label_ids) != len(self.names):
             raise ShapeError(f"counts have shape {self.counts.shape}, with {len(self.label_ids)} label_ids and "
@@ -59,6 +66,29 @@ class Metrics:
         if self.n:
             return ""
         return f"none of {self.left_out} items could be read" if self.left_out else "no item with a known answer"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Accuracy if the model were wrong on every unsure item, and if it were right on all of them; NaN for none.
+
+        Examples
+        --------
+        >>> Metrics([[6, 2], [0, 0]], ["a", "b"], ["cat", "dog"], n_unsure=2).bounds
+        (0.6, 0.8)
+        """
+        n, right = self.n + self.n_unsure, int(self.counts.trace())
+        return (right / n, (right + self.n_unsure) / n) if n else (math.nan, math.nan)
+
+    @property
+    def coverage(self) -> str:
+        """How many of the items that could measure did, in words; empty where that isn't told."""
+        parts = [] if self.n_items is None else [f"{self.n + self.left_out} of {self.n_items} items answered"]
+        if self.n_unsure:
+            low, high = self.bounds
+            parts.append(f"{self.n_unsure} unsure (accuracy {low:.3f} to {high:.3f} with all of them wrong or right)")
+        if self.n_tied:
+            parts.append(f"{self.n_tied} tied between annotators")
+        return ", ".join(parts)
 
     def __getitem__(self, name: str) -> Estimate:
         """Estimate of one of `FIGURES`; BadInput for another name."""
@@ -107,14 +137,16 @@ class Metrics:
                             columns=pd.Index(self.names, name="predicted"))
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name.replace('_', ' '):<18} {self[name]}" for name in self.FIGURES)
+        lines = [f"{name.replace('_', ' '):<18} {self[name]}" for name in self.FIGURES]
+        return "\n".join(lines + ([self.coverage] if self.coverage else []))
 
     def to_dict(self) -> dict[str, Any]:
         """Write the counts above 0, ready for JSON."""
         cells = [[int(row), int(column), int(self.counts[row, column])]
                  for row, column in zip(*np.nonzero(self.counts), strict=True)]
         return {"label_ids": list(self.label_ids), "names": list(self.names), "cells": cells,
-                "left_out": self.left_out}
+                "left_out": self.left_out, **{name: value for name in ("n_unsure", "n_tied", "n_items")
+                                              if (value := getattr(self, name))}}
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Metrics:
@@ -122,11 +154,12 @@ class Metrics:
         counts = np.zeros((len(body["label_ids"]),) * 2, dtype=np.int64)
         for row, column, count in body["cells"]:
             counts[row, column] = count
-        return cls(counts, body["label_ids"], body["names"], left_out=body["left_out"])
+        return cls(counts, body["label_ids"], body["names"], left_out=body["left_out"],
+                   n_unsure=body.get("n_unsure", 0), n_tied=body.get("n_tied", 0), n_items=body.get("n_items"))
 
 
-def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str],
-            names: Sequence[str] | None = None) -> Metrics:
+def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], names: Sequence[str] | None = None, *,
+            n_unsure: int = 0, n_tied: int = 0, n_items: int | None = None) -> Metrics:
     """Compare predictions with known answers.
 
     Parameters
@@ -139,6 +172,8 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str],
         Of the columns of `probs`.
     names : sequence of str, optional
         Of the labels; by default their ids.
+    n_unsure, n_tied, n_items : int
+        As for `Metrics`.
 
     Returns
     -------
@@ -170,7 +205,8 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str],
     rows = np.array([column[label_id] for label_id in truth], dtype=np.int64)[known]
     counts = np.zeros((n_labels, n_labels), dtype=np.int64)
     np.add.at(counts, (rows, probs[known].argmax(axis=1)), 1)
-    return Metrics(counts, label_ids, names or label_ids, left_out=int((~known).sum()))
+    return Metrics(counts, label_ids, names or label_ids, left_out=int((~known).sum()), n_unsure=n_unsure,
+                   n_tied=n_tied, n_items=n_items)
 
 
 def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndarray) -> Estimate:

@@ -68,6 +68,9 @@ _MARKING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id
     EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
 ).order_by(EVENT.c.seq)
 _CHANGED = select(EVENT.c.item_id).where(EVENT.c.seq > _SINCE, EVENT.c.item_id.is_not(None)).distinct()
+# Of the index alone: no row is read.
+_REVISITED = select(EVENT.c.item_id).where(EVENT.c.item_id.is_not(None)).group_by(EVENT.c.item_id).having(
+    func.count() > 1)
 _ANSWERS = ANNOTATION.c.verdict.in_(sorted(LABELLING)) & ANNOTATION.c.label_id.is_not(None)
 _NEWEST = select(ANNOTATION.c.item_id, ANNOTATION.c.label_id, ANNOTATION.c.taxonomy).where(_ANSWERS).order_by(
     ANNOTATION.c.seq.desc()).limit(bindparam("n"))
@@ -345,6 +348,10 @@ class Log:
     def changed_items(self, since: int) -> list[str]:
         """Ids of the items with an event after number `since`, each once, in no order."""
         return list(self._read(lambda conn: conn.scalars(_CHANGED, {"since": since}).all()))
+
+    def revisited_items(self) -> set[str]:
+        """Ids of the items with more than one decision or retraction."""
+        return set(self._read(lambda conn: conn.scalars(_REVISITED).all()))
 
     def events(self, since: int = 0, *, kind: str | Sequence[str] | None = None, item_id: str | None = None,
                annotator: str | None = None) -> Iterator[Event]:

@@ -260,7 +260,8 @@ def test_the_holdout_is_asked_until_its_interval_is_narrow(opened):
         project.decide(item_id, label="cat")
     assert not project.holdout_is_narrow()
     # All right: Jeffreys' interval for 60 of 60 is 4 points wide.
-    project.set_gold(dict.fromkeys(holdout[10:60], "cat"))
+    for item_id in holdout[10:60]:
+        project.decide(item_id, label="cat")
     assert project.holdout_is_narrow()
     assert not any(item.chosen_by == "holdout" for item in project.next(10))
 
@@ -302,7 +303,7 @@ def test_a_tie_between_annotators_is_no_truth_is_asked_again_first_and_taught_as
             project.decide(item_id, label=other, annotator="bob", certainty=9, seen={"certainty": "given"})
     lineage, reference = project.lineage, project.state.reference
     assert sorted(project.reference()) == sorted(measuring[3:])
-    assert [project.pool.ids[place] for place in reference.tied(lineage)] == measuring[:3]
+    assert [project.pool.ids[place] for place in reference.measuring(lineage).tied] == measuring[:3]
     answers = project.answers()
     told = answers.consensus().set_index("item_id")
     assert told.loc[measuring[1], ["share", "tied"]].tolist() == [0.5, ("dog", "owl")]
@@ -320,7 +321,7 @@ def test_a_tie_between_annotators_is_no_truth_is_asked_again_first_and_taught_as
     for item_id, (one, _) in zip(measuring[:3] + training[:3], pairs[:3] * 2, strict=True):
         project.decide(item_id, label=one, annotator="cyd")
     assert len(project.reference()) == 6
-    assert not reference.tied(lineage)
+    assert not reference.measuring(lineage).tied
     assert len(project.answers().training()) == 6
     assert not {item.id for item in project.next(40, annotator="dan")} & set(measuring + training)
 

@@ -44,7 +44,7 @@ def seen_of(project):
         "acted": {who: state.n_acted(who, 0) for who in people},
         "labels": {place: state.label_index.of(place) for place in range(30)},
         "unplaced": {who: places for who, places in state.label_index.unplaced.items() if places},
-        "measures": state.reference.truth(lineage), "gold": (state.gold, np.flatnonzero(state.queue.gold).tolist()),
+        "measures": state.reference.measuring(lineage), "gold": (state.gold, np.flatnonzero(state.queue.gold).tolist()),
         "presumed": state.presumed, "trained": (state.n_trained, state.trained_at),
         "taxonomy": [step.id for step in lineage.steps],
     }

@@ -1,0 +1,117 @@
+"""What a model and its ancestors learnt from, so that gold which was learnt doesn't measure.
+
+A run writes the items that taught into its event, packed by `pack`; `learnt_gold` reads them back. Ids are kept as
+their CRC-32, 4 bytes each and less when packed: of two ids with one sum, a gold item is left out without need.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from ..errors import LogDamaged
+from ..events import Event
+from ..project.project import Project
+from ..records import LABELLING
+
+
+def pack(item_ids: Iterable[str]) -> str:
+    """Write a set of ids as text: some 3.5 bytes for each, and fewer the more there are.
+
+    Examples
+    --------
+    >>> len(unpack(pack(["a", "b", "a"])))
+    2
+    """
+    sums = np.unique(np.array([zlib.crc32(item_id.encode()) for item_id in item_ids], np.uint32))
+    steps = np.diff(sums, prepend=np.uint32(0)).astype("<u4")
+    # Byte by byte of all numbers, for the upper bytes of the steps are alike.
+    return base64.b64encode(zlib.compress(steps.view(np.uint8).reshape(-1, 4).T.tobytes(), 9)).decode()
+
+
+def unpack(text: str) -> np.ndarray:
+    """The CRC-32 of each id that `pack` wrote, rising: uint32.
+
+    Raises
+    ------
+    LogDamaged
+        When it isn't what `pack` wrote.
+    """
+    try:
+        steps = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(4, -1).T
+    except (ValueError, zlib.error) as error:
+        raise LogDamaged(f"a training's record of what it learnt from can't be read ({error}); go back to a copy of "
+                         "the log, in copies/.") from error
+    return np.cumsum(np.ascontiguousarray(steps).view("<u4").ravel(), dtype=np.uint32)
+
+
+def learnt_gold(project: Project, versions: Iterable[str | None]) -> set[int]:
+    """Positions of the gold items that one of these models, or a model that it was trained on from, learnt once.
+
+    Trainings of earlier versions of this package kept no record, and of a net that was given nobody knows: there an
+    item counts as learnt where it had an answer by then and wasn't gold yet.
+    """
+    gold = {str(project.pool.ids[position]): position for position in project.measuring().gold}
+    events = list(project.log.events(kind=("adopted", "trained", "gold"))) if gold else []
+    former, lines = None, dict[str, list[tuple[Event, str | None]]]()
+    for event in events:
+        if event.kind == "gold":
+            continue
+        name = event.body["model"]
+        if event.kind == "trained":
+            parent = event.body["parent"] if "parent" in event.body else \
+                former if event.body.get("start", "adopted") == "adopted" else None
+            lines.setdefault(name, []).append((event, parent))
+        else:
+            if name not in lines:
+                lines[name] = [(event, None)]
+            former = name
+    learnt = set[int]()
+    answered = None
+    for event in _ancestry(lines, versions):
+        if "learnt" in event.body:
+            sums = unpack(event.body["learnt"])
+            learnt |= {position for item_id, position in gold.items() if zlib.crc32(item_id.encode()) in sums}
+        else:
+            answered = _answered_at(project, gold) if answered is None else answered
+            since = _gold_since(events)
+            learnt |= {gold[item_id] for item_id, seq in answered.items()
+                       if seq < (event.seq or 0) and since[item_id] > (event.seq or 0)}
+    return learnt
+
+
+def _ancestry(lines: dict[str, list[tuple[Event, str | None]]], versions: Iterable[str | None]) -> Iterator[Event]:
+    """The trainings, and for nets that were given the adoptions, that models come from."""
+    seen, left = set[str](), [version for version in versions if version is not None]
+    while left:
+        if (version := left.pop()) not in seen:
+            seen.add(version)
+            for event, parent in lines.get(version, ()):
+                yield event
+                left += [] if parent is None else [parent]
+
+
+def _answered_at(project: Project, gold: Iterable[str]) -> dict[str, int]:
+    """When each of these items that may train was first given a label, as the number of the event."""
+    places = project.pool.positions(list(gold)).tolist()
+    may_train = [item_id for item_id, place in zip(gold, places, strict=True) if not project.queue.holdout[place]]
+    first: dict[str, int] = {}
+    for event in project.log.events_of(may_train):
+        if event.kind == "decided" and event.body["verdict"] in LABELLING:
+            first.setdefault(event.item_id or "", event.seq or 0)
+    return first
+
+
+def _gold_since(events: Iterable[Event]) -> dict[str, int]:
+    """Since which event each item has been gold without a break."""
+    since: dict[str, int] = {}
+    for event in events:
+        for item_id, label_id in event.body["answers"].items() if event.kind == "gold" else ():
+            if label_id is None:
+                since.pop(item_id, None)
+            else:
+                since.setdefault(item_id, event.seq or 0)
+    return since
