@@ -475,17 +475,23 @@ class Prediction:
         In the order of `label_ids`; they sum to 1.
     model : str
         The model's version.
+    likeliest : tuple of str
+        The label_id to suggest, or several that the model can't tell apart, since an edit that is newer than the model
+        made them of one label. Empty for the label with the largest probability.
     """
 
     item_id: str
     label_ids: tuple[str, ...]
     probs: np.ndarray
     model: str
+    likeliest: tuple[str, ...] = ()
 
     @property
-    def suggestion(self) -> str:
-        """The label_id with the largest probability."""
-        return self.label_ids[int(np.argmax(self.probs))]
+    def suggestion(self) -> str | None:
+        """The label_id to suggest; None where the model can't tell the likeliest labels apart."""
+        if not self.likeliest:
+            return self.label_ids[int(np.argmax(self.probs))]
+        return self.likeliest[0] if len(self.likeliest) == 1 else None
 
     def top(self, n: int) -> dict[str, float]:
         """List the n largest probabilities: label_id -> probability, largest first."""

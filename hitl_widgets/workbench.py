@@ -30,6 +30,7 @@ from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
 from .quality.label_errors import SECOND_LOOK, SuspectedErrors
 from .records import Attribution, Bars, Decision, Item, Items, Region, Seen, no_bars
 from .sampling.queue import AUDIT_SHARE
+from .sampling.ranking import likeliest
 from .sampling.selector import check_strategy
 from .sampling.uncertainty import Strategy
 from .storage import archive as archive_
@@ -801,7 +802,8 @@ class Workbench:
         Returns
         -------
         DataFrame
-            item_id, label, confidence, margin, model; NaN and None for an item that can't be read.
+            item_id, label, confidence, margin, model; NaN and None for an item that can't be read. The label is None
+            too where the model is older than the edit that made the likeliest labels, and can't tell them apart.
 
         Raises
         ------
@@ -822,11 +824,13 @@ class Workbench:
         positions = np.sort(positions) if n is None else positions
         positions = positions[predictions.tried[positions]]
         probs = self.project.ranking.probs(self.project.lineage, positions)
-        readable = ~np.isnan(probs).any(axis=1)
         names = np.array([self.taxonomy.name_of(label_id) for label_id in self.taxonomy.label_ids] + [None], object)
-        top = np.where(readable, np.nan_to_num(probs).argmax(axis=1), -1)
-        ranked = -np.sort(-probs, axis=1)
-        return pd.DataFrame({"item_id": self.pool.ids[positions], "label": names[top], "confidence": ranked[:, 0],
+        best = likeliest(probs, self.project.ranking.families(self.project.lineage))
+        top = np.where(best.sum(axis=1) == 1, best.argmax(axis=1), -1)
+        confidence = np.where(best, probs, -1).max(axis=1)
+        ranked = -np.sort(-self.project.ranking.probs_by_family(self.project.lineage, positions), axis=1)
+        return pd.DataFrame({"item_id": self.pool.ids[positions], "label": names[top],
+                             "confidence": np.where(best.any(axis=1), confidence, np.nan),
                              "margin": ranked[:, 0] - ranked[:, 1] if ranked.shape[1] > 1 else ranked[:, 0],
                              "model": predictions.model})
 

@@ -138,6 +138,9 @@ def _suggestion(inference: Inference, position: int, prediction: Callable[[int],
     predicted, item_id = prediction(position), str(inference.pool.ids[position])
     if predicted is None:
         errors[item_id] = _why_no_prediction(inference, position)
+    elif predicted.suggestion is None:
+        errors[item_id] = f"the model {predicted.model} can't tell the likeliest labels of item {item_id!r} apart, " \
+                          "as they are newer; name a target, or fine-tune."
     elif predicted.suggestion == against:
         errors[item_id] = f"{inference.taxonomy.name_of(against)!r}, which the target is held against, is what the " \
                           f"model suggests for item {item_id!r}; name a target."

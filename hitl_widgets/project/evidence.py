@@ -46,7 +46,10 @@ def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
 
 def seen_now(prediction: Prediction | None, *, hidden: bool, chosen_by: str, taxonomy: int, scripted: bool = False
              ) -> Seen:
-    """Say what a person would see of an item now: the suggestion and its probabilities, hidden or not."""
+    """Say what a person would see of an item now: the suggestion and its probabilities, hidden or not.
+
+    There is no suggestion where the model can't tell the likeliest labels apart.
+    """
     if prediction is None:
         return Seen(hidden=hidden, chosen_by=chosen_by, taxonomy=taxonomy, scripted=scripted)
     return Seen(suggestion=prediction.suggestion, probs=prediction.top(SHOWN_PROBS), model=prediction.model,

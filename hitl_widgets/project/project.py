@@ -40,7 +40,7 @@ from ..records import (
     utc_now,
 )
 from ..sampling.queue import AUDIT_SHARE, Queue
-from ..sampling.ranking import Ranking
+from ..sampling.ranking import Ranking, likeliest
 from ..sampling.selector import Selector, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
@@ -557,9 +557,11 @@ class Project:
         with self.state.lock:
             if self.ranking.predictions is None:
                 return None
-            probs = self.ranking.probs(self.lineage, np.array([position]))[0]
+            probs = self.ranking.probs(self.lineage, np.array([position]))
             label_ids, model = self.taxonomy.label_ids, self.ranking.predictions.model
-        return None if np.isnan(probs).any() else Prediction(str(self.pool.ids[position]), label_ids, probs, model)
+            best = np.flatnonzero(likeliest(probs, self.ranking.families(self.lineage))[0])
+        return Prediction(str(self.pool.ids[position]), label_ids, probs[0], model,
+                          tuple(label_ids[column] for column in best)) if len(best) else None
 
     # -- what stands -----------------------------------------------------------------------------------------
 

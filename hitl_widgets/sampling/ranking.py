@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +14,9 @@ import numpy as np
 from ..errors import BadInput
 from ..taxonomy.history import Lineage
 from .uncertainty import BY_ROW, Scores, Strategy
+
+# Labels of a family whose probabilities differ by no more than that are tied.
+TIED = 1e-6
 
 
 class Predictions(Protocol):
@@ -65,6 +68,7 @@ class Ranking:
         self.revision = 0
         self._scores: dict[str, Scores] = {}
         self._former: dict[str, Scores] = {}
+        self._families: tuple[object, np.ndarray] | None = None
         self._lock = threading.RLock()
 
     def use(self, predictions: Predictions | None) -> None:
@@ -91,7 +95,7 @@ class Ranking:
             self.predictions.put(positions, probs)
             self.revision += 1
             for name, scores in self._scores.items():
-                scores[positions] = BY_ROW[name](self.probs(lineage, positions))
+                scores[positions] = BY_ROW[name](self.probs_by_family(lineage, positions))
 
     def probs(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Probabilities over today's labels, float32, shape (n, n_labels); NaN where nothing is known.
@@ -103,13 +107,41 @@ class Ranking:
             raise BadInput("there is no model; pass model=... to the workbench, or fine-tune first.")
         return todays_probs(predictions.probs[positions], predictions.label_ids, lineage)
 
+    def families(self, lineage: Lineage) -> np.ndarray:
+        """Families of today's labels, as `families` gives them for the current model."""
+        predictions, label_ids = self.predictions, lineage.today.label_ids
+        if predictions is None or tuple(predictions.label_ids) == label_ids:
+            return np.arange(len(label_ids))
+        key = (tuple(predictions.label_ids), lineage.today.version)
+        if (kept := self._families) is None or kept[0] != key:
+            self._families = kept = key, families(lineage.columns(predictions.label_ids))
+        return kept[1]
+
+    def probs_by_family(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Probabilities as `probs`, but with all of a family's in the column of its first label, and 0 in the others.
+
+        Until the next training the labels of a family share one probability. Taken one by one they would be tied, and
+        every item of theirs would be the most doubtful of all.
+        """
+        probs, family = self.probs(lineage, positions), self.families(lineage)
+        first, size = np.unique(family, return_index=True, return_counts=True)[1:]
+        if (size == 1).all():
+            return probs
+        probs = probs.copy()
+        for one, place in zip(np.flatnonzero(size > 1), first[size > 1], strict=True):
+            labels = np.flatnonzero(family == one)
+            probs[:, place] = probs[:, labels].sum(axis=1)
+            probs[:, labels[labels != place]] *= 0  # an unreadable item's NaN stays
+        return probs
+
     def scores(self, strategy: str | Strategy, lineage: Lineage) -> tuple[str, Scores | None]:
         """Name a strategy and its scores, shape (n_items,), NaN where unknown; without a model "random" and None.
 
         Parameters
         ----------
         strategy : str or callable
-            A name of `uncertainty.BY_ROW`, whose scores are kept, or any function from probabilities to scores.
+            A name of `uncertainty.BY_ROW`, whose scores are kept and are those of families of labels, or any function
+            from probabilities to scores.
         lineage : Lineage
             It says what today's labels are.
         """
@@ -117,22 +149,80 @@ class Ranking:
             if self.predictions is None:
                 return "random", None
             if not isinstance(strategy, str):
-                return getattr(strategy, "__name__", "custom"), self._score(strategy, lineage)
+                return getattr(strategy, "__name__", "custom"), self._score(strategy, lineage, self.probs)
             if strategy not in self._scores:
-                fresh, former = self._score(BY_ROW[strategy], lineage), self._former.pop(strategy, None)
+                fresh = self._score(BY_ROW[strategy], lineage, self.probs_by_family)
+                former = self._former.pop(strategy, None)
                 self._scores[strategy] = fresh if former is None else np.where(np.isnan(fresh), former, fresh)
             return strategy, self._scores[strategy]
 
-    def _score(self, function: Strategy, lineage: Lineage) -> Scores:
+    def _score(self, function: Strategy, lineage: Lineage, probs: Callable[..., np.ndarray]) -> Scores:
         assert self.predictions is not None
         tried = self.predictions.tried
         scores = np.full(len(tried), np.nan, np.float32)
         if tried.all():
-            scores[:] = function(self.probs(lineage))
+            scores[:] = function(probs(lineage))
         elif tried.any():
             positions = np.flatnonzero(tried)
-            scores[positions] = function(self.probs(lineage, positions))
+            scores[positions] = function(probs(lineage, positions))
         return scores
+
+
+def families(shares: np.ndarray) -> np.ndarray:
+    """Group today's labels by the columns of a model that they share.
+
+    Parameters
+    ----------
+    shares : ndarray, shape (n_outputs, n_labels)
+        How the model's columns add up to today's labels, as `Lineage.columns` gives it.
+
+    Returns
+    -------
+    ndarray of int, shape (n_labels,)
+        The family of each label, from 0 on; a label that shares nothing is a family by itself.
+
+    Examples
+    --------
+    >>> families(np.array([[0.5, 0, 0.5], [0, 1, 0]]))
+    array([0, 1, 0])
+    """
+    family = np.arange(shares.shape[1])
+    for row in np.flatnonzero((shares > 0).sum(axis=1) > 1):
+        together = family[shares[row] > 0]
+        family[np.isin(family, together)] = together.min()
+    return np.unique(family, return_inverse=True)[1]
+
+
+def likeliest(probs: np.ndarray, family: np.ndarray) -> np.ndarray:
+    """Find the labels to suggest: the best of the best family, several where the model can't tell them apart.
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n_items, n_labels)
+        Rows of NaN have none.
+    family : ndarray of int, shape (n_labels,)
+        As `families` gives it.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_items, n_labels)
+        True at the label to suggest, or at those that are tied for it.
+
+    Examples
+    --------
+    >>> likeliest(np.array([[0.3, 0.4, 0.3], [0.5, 0.4, 0.1]]), np.array([0, 1, 0])).astype(int)
+    array([[1, 0, 1],
+           [1, 0, 0]])
+    """
+    known = np.nan_to_num(probs, nan=-1.0)
+    n_families = int(family.max(initial=-1)) + 1
+    of_family = np.stack([known[:, family == one].sum(axis=1) for one in range(n_families)], axis=1)
+    inside = np.where(family == of_family.argmax(axis=1)[:, None], known, -np.inf)
+    best = inside >= inside.max(axis=1, keepdims=True) - TIED
+    if n_families == probs.shape[1]:  # no label shares anything: the first of the best
+        best = np.arange(probs.shape[1]) == known.argmax(axis=1)[:, None]
+    labels: np.ndarray = best & ~np.isnan(probs).any(axis=1, keepdims=True)
+    return labels
 
 
 def todays_probs(probs: np.ndarray, label_ids: Sequence[str], lineage: Lineage) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..errors import BadInput
 from ..taxonomy.history import Lineage
 from .queue import Queue
 from .ranking import Ranking
-from .strategies import inputs_of, scores_of, strategy_named
+from .strategies import BY_FAMILY, inputs_of, scores_of, strategy_named
 from .uncertainty import BY_ROW, Scores, Strategy
 
 # Typical items come until a model can learn from the answers: this many per label, and this many at most.
@@ -155,8 +155,8 @@ class Selector:
             places = np.flatnonzero(open_)
             if "embeddings" in inputs and len(places) > MAX_COMPARED:
                 places = np.sort(places[np.argpartition(queue.draws[places], MAX_COMPARED)[:MAX_COMPARED]])
-            fresh = scores_of(function, self._inputs(places, queue, lineage, taken, answered, max(n, AHEAD), seed),
-                              n_items=len(places))
+            inputs_at = self._inputs(function, places, queue, lineage, taken, answered, max(n, AHEAD), seed)
+            fresh = scores_of(function, inputs_at, n_items=len(places))
             if fresh is None or np.isnan(fresh).all():
                 return None
             scores = np.full(len(queue.draws), np.nan, np.float32)
@@ -164,7 +164,7 @@ class Selector:
             self._kept[function, annotator] = (state, scores)
             return scores
 
-    def _inputs(self, places: np.ndarray, queue: Queue, lineage: Lineage, taken: Collection[int],
+    def _inputs(self, function: Strategy, places: np.ndarray, queue: Queue, lineage: Lineage, taken: Collection[int],
                 answered: AnswersSoFar, n: int, seed: int) -> dict[str, Callable[[], Any]]:
         n_labels = len(lineage.today.label_ids)
 
@@ -181,7 +181,12 @@ class Selector:
         def labelled() -> np.ndarray | None:
             return self.embeddings(np.union1d(queue.training_positions(), np.array(sorted(taken), np.int64)))
 
-        return {"probs": lambda: None if self.ranking.predictions is None else self.ranking.probs(lineage, places),
+        def probs() -> np.ndarray | None:
+            if self.ranking.predictions is None:
+                return None
+            return (self.ranking.probs_by_family if function in BY_FAMILY else self.ranking.probs)(lineage, places)
+
+        return {"probs": probs,
                 "embeddings": lambda: self.embeddings(places), "labelled": labelled, "votes": votes, "counts": counts,
                 "n": lambda: min(n, len(places)),
                 "rng": lambda: np.random.default_rng([abs(seed), queue.n_training()])}

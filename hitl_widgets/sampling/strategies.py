@@ -31,6 +31,9 @@ STRATEGIES: dict[str, Strategy] = {
     "typiclust": typiclust, "k_centre": k_centre, "disagreement": disagreement,
 }
 
+# These score families of labels: what an edit made of one label is one label to a model that is older than the edit.
+BY_FAMILY = (*BY_ROW.values(), STRATEGIES["balanced_margin"], STRATEGIES["balanced_entropy"])
+
 
 def strategy_named(name: str) -> Strategy:
     """Return the strategy of a name; BadInput lists the names that there are."""

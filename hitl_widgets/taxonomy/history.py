@@ -154,6 +154,7 @@ class Lineage:
         self._resolved: dict[tuple[str, int, int], tuple[str, ...]] = {}
         self._candidates: dict[tuple[str, int | None], tuple[str, ...]] = {}
         self._stages: dict[tuple[int, int], list[Step]] = {}
+        self._columns: tuple[tuple[str, ...], npt.NDArray[np.float32]] | None = None
 
     @property
     def today(self) -> Taxonomy:
@@ -231,8 +232,8 @@ class Lineage:
     def columns(self, label_ids: Sequence[str]) -> npt.NDArray[np.float32]:
         """Tell how a model's columns add up to today's labels.
 
-        A merged label sums its parts, the children of a split share their parent's probability, a new label gets none
-        and a retired one is dropped.
+        A merged label sums its parts, the children of a split share their parent's probability, a new label gets none,
+        even where it may hide among the answers of another, and a retired one is dropped.
 
         Parameters
         ----------
@@ -242,8 +243,10 @@ class Lineage:
         Returns
         -------
         ndarray of float32, shape (len(label_ids), n_labels)
-            Multiply probabilities of the model by it to get those of today's labels.
+            Multiply probabilities of the model by it to get those of today's labels. Kept, and not to be changed.
         """
+        if (kept := self._columns) is not None and kept[0] == tuple(label_ids):
+            return kept[1]
         column_of = {label_id: column for column, label_id in enumerate(self.today.label_ids)}
         shares = np.zeros((len(label_ids), len(column_of)), np.float32)
         # A label's id may outlive a change of its meaning: the version that has exactly these labels tells it best.
@@ -252,10 +255,30 @@ class Lineage:
         for row, label_id in enumerate(label_ids):
             version = same or next((v for v in newest_first if label_id in self.versions[v].answerable),
                                    newest_first[0])
-            meaning = self.resolve(label_id, version)
+            meaning = self._outputs(label_id, version)
             for new in meaning:
                 shares[row, column_of[new]] += 1 / len(meaning)
+        shares.flags.writeable = False
+        self._columns = tuple(label_ids), shares
         return shares
+
+    def _outputs(self, label_id: str, version: int) -> tuple[str, ...]:
+        """Tell what a model's output for a label of some version is today: as `resolve`, but for labels added since.
+
+        An answer may be in doubt between its label and an added one that is like it; a model that never learnt the
+        added label says nothing of it.
+        """
+        stages = self.stages(version)
+        if not any(_added(step) for step in stages):
+            return self.resolve(label_id, version)
+        meaning: tuple[str, ...] = (label_id,)
+        for step in stages:
+            meaning = compose({label_id: meaning}, step.resolution)[label_id]
+            if names := _added(step):
+                after, before = self.versions[step.version], self.versions[step.before or step.version]
+                known = tuple(new for new in meaning if new in before or after.label(new).name not in names)
+                meaning = known or meaning
+        return meaning if self.today.answerable.issuperset(meaning) else ()
 
     def version_of(self, taxonomy: Taxonomy) -> int:
         """Find the version that a taxonomy equals (the newest, where several do).
@@ -421,6 +444,11 @@ def _step(event: Event, earlier: Sequence[Step]) -> Step:
     return Step(event.id, int(body["taxonomy"]["version"]), earlier[-1].version if earlier else None, event.annotator,
                 event.acted_at, body.get("why"), tuple(body["edits"]),
                 {old: tuple(new) for old, new in body["resolution"].items()}, reverts, prose=prose)
+
+
+def _added(step: Step) -> frozenset[str]:
+    """List the names of the labels that a step added to be looked for among the answers of others."""
+    return frozenset(edit["label"] for edit in step.edits if edit["edit"] == "add" and edit.get("like"))
 
 
 def _with_reverts(steps: Sequence[Step]) -> tuple[Step, ...]:

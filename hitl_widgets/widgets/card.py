@@ -347,9 +347,10 @@ class Review(Widget[CardPush]):
                 self._push({"kind": "item", "item": message, "again": entry.again}, buffers)
 
     def _push_map(self, entry: Entry, method: str) -> None:
-        if entry.prediction is not None and method not in entry.mapped:
+        target = None if entry.prediction is None else entry.prediction.suggestion
+        if target is not None and method not in entry.mapped:
             entry.mapped.add(method)
-            self._push(*pack_map(self.host, entry.item, method, entry.prediction.suggestion))
+            self._push(*pack_map(self.host, entry.item, method, target))
 
     def _push_past(self) -> None:
         latest = self.host.latest(50, self.host.annotator)

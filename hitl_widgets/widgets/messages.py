@@ -325,7 +325,8 @@ class ItemEntry(_ItemMore):
     """An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first.
 
     `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an
-    earlier answer may mean now. `standing`: the id of the annotator's decision that stands for it.
+    earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision
+    that stands for it.
     """
 
     item_id: str

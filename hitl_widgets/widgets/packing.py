@@ -51,7 +51,11 @@ def pack_item(host: CardHost, item: Item, *, blind: bool,
         entry["candidates"] = list(item.candidates)
     if prediction is not None and np.isfinite(prediction.probs).all():
         best = np.argsort(-prediction.probs, kind="stable")[:SHOWN]
-        entry["suggestion"], entry["model"] = prediction.suggestion, prediction.model
+        entry["model"] = prediction.model
+        if prediction.suggestion is not None:
+            entry["suggestion"] = prediction.suggestion
+        elif not blind and not item.candidates:
+            entry["candidates"] = list(prediction.likeliest)
         entry["probs"] = [(prediction.label_ids[i], round(float(prediction.probs[i]), 4)) for i in best]
     return entry, prediction, buffers
 

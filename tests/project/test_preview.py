@@ -27,9 +27,11 @@ from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, EditError
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
+from hitl_widgets.project.session import ModelAccess, Session
 from hitl_widgets.storage.arrays import Predictions
 from hitl_widgets.taxonomy.labels import Taxonomy
 from hitl_widgets.testing import wait_for
+from hitl_widgets.widgets.packing import pack_item
 
 NAMES = ["top", "shoe", "bag"]
 
@@ -43,8 +45,8 @@ def pool_of(n=12):
 def opened(tmp_path):
     made = []
 
-    def open_(taxonomy=None, *, annotator="ann", **more):
-        project = Project(tmp_path / "p", pool_of(), taxonomy or Taxonomy(NAMES), annotator=annotator, holdout=0.0,
+    def open_(taxonomy=None, *, annotator="ann", holdout=0.0, **more):
+        project = Project(tmp_path / "p", pool_of(), taxonomy or Taxonomy(NAMES), annotator=annotator, holdout=holdout,
                           notify=lambda line: None, **more)
         made.append(project)
         return project
@@ -70,6 +72,89 @@ def labels(project, taxonomy=None):
 
 def statuses(project):
     return dict(Counter(project.annotations()["status"]))
+
+
+def predicted(project, probs, *, model="m1"):
+    """Let a model speak of the first items of the pool."""
+    predictions = Predictions(project.folder / "predictions", model=model, label_ids=project.taxonomy.label_ids,
+                              ids_digest=project.pool.digest, n_items=len(project.pool))
+    project.use_predictions(predictions)
+    project.ranking.put(np.arange(len(probs)), np.asarray(probs, np.float32), project.lineage)
+
+
+# What a model that is older than an edit suggests.
+
+
+def test_after_a_split_the_suggestion_stays_in_the_family_and_is_none_where_its_children_tie(opened):
+    """Each child got a third of the parent's 0.6, so that another label's 0.4 was suggested."""
+    project = opened(Taxonomy(["top", "shoe", "bag"]))
+    predicted(project, [[0.6, 0.4, 0.0], [0.3, 0.5, 0.2], [0.4, 0.35, 0.25]])
+    project.apply(edits.split("top", into=["T-shirt", "Shirt", "Coat"]))
+    id_of = {name: project.taxonomy.label(name).id for name in project.taxonomy.names}
+    prediction = project.prediction(0)
+    assert prediction.suggestion is None
+    assert set(prediction.likeliest) == {id_of["T-shirt"], id_of["Shirt"], id_of["Coat"]}
+    assert project.prediction(1).suggestion == id_of["shoe"]
+    # A merge with one of the children tells them apart again: 0.4 / 3 + 0.25, the largest of the family.
+    project.apply(edits.merge(["Coat", "bag"], into="wrap"))
+    assert project.prediction(2).suggestion == project.taxonomy.label("wrap").id
+
+
+def test_a_family_is_one_label_to_the_strategies_until_a_model_tells_its_children_apart(opened):
+    """All children tied, so that margin asked about nothing but the family of a split."""
+    project = opened(Taxonomy(["top", "shoe", "bag"]))
+    probs = [[0.9, 0.1, 0.0], [0.5, 0.45, 0.05], [0.1, 0.6, 0.3]]
+    predicted(project, probs)
+    for strategy in ("margin", "entropy", "least_confidence"):
+        before = project.ranking.scores(strategy, project.lineage)[1][:3]
+        split = project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
+        assert project.ranking.scores(strategy, project.lineage)[1][:3] == pytest.approx(before, abs=1e-5)
+        project.ranking.put(np.arange(3), np.array(probs, np.float32), project.lineage)
+        assert project.ranking.scores(strategy, project.lineage)[1][:3] == pytest.approx(before, abs=1e-5)
+        project.revert(split.id)
+    project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
+    # Of the family's two items the doubtful one comes first, and one of the other label before the second.
+    asked = project.next(12, strategy="balanced_margin").ids
+    assert (set(asked[:2]), asked[2]) == ({"i1", "i2"}, "i0")
+    assert sorted(project.ranking.probs(project.lineage, np.array([0]))[0]) == pytest.approx([0, 0.1, 0.45, 0.45])
+
+
+def test_the_card_has_the_children_as_likely_labels_where_no_suggestion_can_be_made(opened):
+    project = opened(Taxonomy(["top", "shoe"]), holdout=0.5)
+    predicted(project, [[0.6, 0.4]] * 12)
+    project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
+    host = Session(project, ModelAccess(*[lambda *what: None] * len(ModelAccess._fields)), pool=project.pool)
+    packed = {item.blind: pack_item(host, item, blind=item.blind, annotator="ann")[0] for item in project.next(12)}
+    assert "suggestion" not in packed[False]
+    assert packed[False]["candidates"] == [project.taxonomy.label(name).id for name in ("T-shirt", "Shirt")]
+    assert "candidates" not in packed[True]  # it would tell what the model thinks
+    decision = project.decide("i0", label="Shirt", seen=host.would_show(host.item("i0")))
+    assert (decision.verdict, decision.seen.suggestion, decision.seen.model) == ("answer", None, "m1")
+
+
+@pytest.mark.parametrize("edit", [edits.add("hat", like=["shoe"]), [edits.rename("bag", "sack"), edits.add(
+    "hat", like=["shoe", "top"])]])
+def test_a_label_that_is_added_takes_nothing_from_the_models_columns(opened, edit):
+    """With `like` it took half of the other label's probability, and the suggestion changed."""
+    project = opened(Taxonomy(["top", "shoe", "bag"]))
+    predicted(project, [[0.4, 0.6, 0.0]])
+    for k in range(3):
+        project.decide(f"i{k}", label="shoe")
+    project.apply(edit)
+    probs = dict(zip(project.taxonomy.names, project.ranking.probs(project.lineage, np.array([0]))[0], strict=True))
+    assert (probs["top"], probs["shoe"], probs["hat"]) == pytest.approx((0.4, 0.6, 0.0))
+    assert project.prediction(0).suggestion == project.taxonomy.label("shoe").id
+    assert len(project.relabel_queue()) == 3  # the answers are in doubt all the same
+
+
+def test_a_label_that_is_added_and_split_later_takes_nothing_either(opened):
+    project = opened(Taxonomy(["top", "shoe"]))
+    predicted(project, [[0.4, 0.6]])
+    project.apply(edits.add("hat", like=["shoe"]))
+    project.apply(edits.split("shoe", into=["boot", "sandal"]))
+    probs = dict(zip(project.taxonomy.names, project.ranking.probs(project.lineage, np.array([0]))[0], strict=True))
+    assert (probs["top"], probs["boot"], probs["sandal"], probs["hat"]) == pytest.approx((0.4, 0.3, 0.3, 0.0))
+    assert project.prediction(0).suggestion is None
 
 
 # Previewing.

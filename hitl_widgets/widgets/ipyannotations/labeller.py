@@ -381,10 +381,12 @@ def _has(taxonomy: Taxonomy, name: str) -> bool:
 
 def _seen(entry: Entry, taxonomy: Taxonomy) -> Seen:
     prediction, chosen_by = entry.prediction, entry.item.chosen_by
-    if prediction is None or prediction.suggestion not in taxonomy or not np.isfinite(prediction.probs).all():
+    suggestion = None if prediction is None else prediction.suggestion
+    if prediction is None or suggestion is None or suggestion not in taxonomy \
+            or not np.isfinite(prediction.probs).all():
         return Seen(hidden=True, taxonomy=taxonomy.version, chosen_by=chosen_by)
     probs = {label_id: p for label_id, p in prediction.top(SHOWN).items() if label_id in taxonomy}
-    return Seen(suggestion=prediction.suggestion, probs=probs, hidden=True, model=prediction.model,
+    return Seen(suggestion=suggestion, probs=probs, hidden=True, model=prediction.model,
                 taxonomy=taxonomy.version, chosen_by=chosen_by)
 
 

@@ -264,7 +264,7 @@ export interface Progress {
   holdout?: number;
 }
 
-/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now. `standing`: the id of the annotator's decision that stands for it. */
+/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision that stands for it. */
 export interface ItemEntry {
   mime?: string;
   broken?: string;

@@ -2423,7 +2423,7 @@ function buildBars(session) {
     if (session.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
-    if (item.model) return ["What do you see?", "The label that the model suggested isn't in the taxonomy any more."];
+    if (item.model) return ["What do you see?", item.suggestion ? "The label that the model suggested isn't in the taxonomy any more." : "The model can't tell the likely labels apart: they are newer than it."];
     return ["What do you see?", "There is no model yet: your first answers will train one, and measure it."];
   }
   function update() {
