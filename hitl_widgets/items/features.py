@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import BadInput, ImageError, ShapeError
+from .pool import Pool
 
 SIDE = 28
 COMPONENTS, OF_EDGES = 50, 100
@@ -118,6 +119,8 @@ class Pixels:
 
     def _read(self, position: int) -> np.ndarray | None:
         try:
+            if isinstance(self.pool, Pool):
+                return self.pool.load_reduced(int(position), lambda height, width: (SIDE, SIDE))[0]
             return self.pool.load(int(position))
         except ImageError:
             return None

@@ -148,6 +148,16 @@ def size_of(image: Image.Image) -> tuple[int, int]:
     return (width, height) if _orientation(image) in (5, 6, 7, 8) else (height, width)
 
 
+def reduce(image: Image.Image, height: float, width: float) -> None:
+    """Have an image that isn't read yet decoded smaller, at least twice as large as (height, width) when upright.
+
+    A JPEG is decoded at a half, a quarter or an eighth of its size, in a fraction of the time; others stay as they are.
+    """
+    if _orientation(image) in (5, 6, 7, 8):
+        height, width = width, height
+    image.draft(None, (math.ceil(2 * width), math.ceil(2 * height)))
+
+
 def as_seen(image: Image.Image) -> Image.Image:
     """The image as a person should see it: upright by its EXIF, of mode L or RGB. The one given isn't changed.
 
@@ -171,6 +181,27 @@ def as_seen(image: Image.Image) -> Image.Image:
     return seen if turn is None else seen.transpose(turn)
 
 
+def as_seen_reduced(image: Image.Image, height: float, width: float) -> Image.Image:
+    """`as_seen` of an image that isn't read yet, or a smaller copy, at least twice as large as (height, width)."""
+    whole, orientation = image.size, _orientation(image)
+    reduce(image, height, width)
+    seen = as_seen(image)
+    # A side that can't be divided is rounded up: what is beyond the image is cut off again, lest it be shifted.
+    scale = 2 ** max(0, round(math.log2(max(1.0, whole[0] / image.width, whole[1] / image.height))))
+    right, bottom = whole[0] / scale, whole[1] / scale
+    if (right, bottom) == image.size:
+        return seen
+    box = [0.0, 0.0, right, bottom]
+    if orientation in (2, 3, 7, 8):
+        box[0], box[2] = image.width - right, image.width
+    if orientation in (3, 4, 6, 7):
+        box[1], box[3] = image.height - bottom, image.height
+    if orientation in (5, 6, 7, 8):
+        box = [box[1], box[0], box[3], box[2]]
+    size = max(1, round(box[2] - box[0])), max(1, round(box[3] - box[1]))
+    return seen.resize(size, Image.Resampling.BILINEAR, box=tuple(box))
+
+
 def _grey8(image: Image.Image) -> np.ndarray:
     values = np.asarray(image)
     # Pillow opens a PGM of 16 bits as one of 32.
@@ -190,8 +221,7 @@ def _shrink(image: Image.Image, side: int) -> Image.Image:
     """The image as seen, with neither side longer than `side` pixels and no memory of its file; never enlarged."""
     height, width = size_of(image)
     scale = min(1.0, side / max(height, width))
-    # A JPEG is decoded at no more than about twice the size that is needed.
-    image.draft(None, (math.ceil(2 * scale * image.width), math.ceil(2 * scale * image.height)))
+    reduce(image, scale * height, scale * width)
     size = max(1, round(scale * width)), max(1, round(scale * height))
     small = as_seen(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     small.info = {}  # else colour profile, comment and place of the photograph would go along

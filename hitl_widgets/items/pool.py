@@ -12,7 +12,7 @@ import os
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import blake2b
@@ -26,7 +26,18 @@ from PIL import Image
 
 from ..drawing.html import page, paragraph, thumbnails
 from ..errors import BadInput, ImageError, UnknownItem
-from .images import Picture, as_seen, check_pixels, explained, images_in, open_image, picture_of, size_of, thumbnail_of
+from .images import (
+    Picture,
+    as_seen,
+    as_seen_reduced,
+    check_pixels,
+    explained,
+    images_in,
+    open_image,
+    picture_of,
+    size_of,
+    thumbnail_of,
+)
 
 _LONGEST_ID = 500
 # How many items the notebook shows of a pool, and how high (pixels).
@@ -163,6 +174,11 @@ class Pool:
             "arrays in memory" if isinstance(first, np.ndarray) else "PIL images in memory"
 
     @property
+    def in_files(self) -> bool:
+        """Whether the items are files, by the first of them; False where they are in memory."""
+        return isinstance(self._sources[0], str)
+
+    @property
     def ids(self) -> np.ndarray:
         """The items' ids, in the order of their positions: an object array of str that can't be written to."""
         return self._ids
@@ -246,6 +262,19 @@ class Pool:
         """
         with self._opened(position) as image:
             return np.array(as_seen(image))
+
+    def load_reduced(self, position: int, scaled_size: Callable[[int, int], tuple[float, float]]
+                     ) -> tuple[np.ndarray, tuple[int, int]]:
+        """The item as `load` gives it, or a smaller copy that is quicker to decode; and its own height and width.
+
+        Parameters
+        ----------
+        position : where the item is
+        scaled_size : from the item's height and width to those at which it is needed; the copy has them twice at least
+        """
+        with self._opened(position) as image:
+            height, width = size_of(image)
+            return np.array(as_seen_reduced(image, *scaled_size(height, width))), (height, width)
 
     def size(self, position: int) -> tuple[int, int]:
         """Height and width of the item as loaded; of a file no more than the header is read."""

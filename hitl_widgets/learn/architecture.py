@@ -23,6 +23,7 @@ from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
 from .outputs import Look, look_at
 from .predict import NetPredictor, private_copy, sample_images
 from .preprocess import Preprocess, Probed, as_preprocess, without_preprocess
+from .views import KeptViews, read_ahead, read_view
 from .weights import load_weights
 
 # A frozen backbone is fitted to this many items, drawn by chance.
@@ -52,6 +53,11 @@ class Architecture:
         Called with a sentence for the person: what was chosen where no preprocessing was given, and that a net seems to
         end in a sigmoid. Each is told once.
 
+    Attributes
+    ----------
+    kept : KeptViews
+        Views of items that a net learnt from, for the next training.
+
     Raises
     ------
     ModelError
@@ -67,6 +73,7 @@ class Architecture:
         self._preprocess, self._notify = preprocess, notify
         self._lock = threading.RLock()
         self._view: Preprocess | Probed | None = None
+        self.kept = KeptViews()
         self._look: Look | None = None
         self._looked = False
 
@@ -144,9 +151,9 @@ class Architecture:
             raise BadInput("start='frozen' is for a workbench without a model of yours; to teach only the last "
                            "layer of yours, freeze the others: layer.requires_grad_(False).")
         views = [self._sample_view()]
-        for position in np.argsort(self.pool.draws(self.seed))[:N_FITTED].tolist():
-            with suppress(ImageError):
-                views.append(self.view(self.pool.load(position)))
+        some = np.argsort(self.pool.draws(self.seed))[:N_FITTED].tolist()
+        views += [view for view in read_ahead(lambda position: read_view(self.pool, position, self.view)[0], some,
+                                              pool=self.pool) if isinstance(view, Tensor)]
         return kmeans_net(n_labels, views, seed=seed)
 
     def restored(self, path: Path, n_labels: int) -> nn.Module:

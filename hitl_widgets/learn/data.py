@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import InitVar, dataclass, replace
+from itertools import tee
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from torch.utils.data import Dataset
 
 from ..errors import BadInput, ImageError, ShapeError, UnknownLabel
 from .losses import PARTIAL, label_groups, with_candidates
-from .predict import Images
 from .rationales import Rationales
+from .views import Images, KeptViews, Views
 
 Batches = Iterable[tuple[Tensor, Tensor, Tensor]]
 
@@ -54,6 +55,8 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
         How much each item counts; 1 when None.
     candidates : sequence of (sequence of str or None), optional
         The label_ids that each item may have, where its answer is partial; None or one label_id where it is exact.
+    kept : KeptViews, optional
+        Views that were kept before, under the same preprocessing.
 
     Attributes
     ----------
@@ -67,7 +70,8 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
     weights : ndarray of float32, shape (n_items,)
         How much each item counts.
     images : Views
-        The views alone: `images[i]` has shape (C, h, w), and is read when it is asked for.
+        The views alone: `images[i]` has shape (C, h, w); it is read when it is first asked for, and then kept in a
+        temporary file.
     draws : ndarray of float64, shape (n_items,)
         A number in [0, 1) for each item, from its id alone; it decides which items validate.
 
@@ -82,7 +86,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
     def __init__(self, pool: Images, positions: Sequence[int], answers: Sequence[str] | np.ndarray,
                  label_ids: Sequence[str], *, preprocess: Callable[[np.ndarray], Tensor],
                  names: Sequence[str] | None = None, weights: Sequence[float] | None = None,
-                 candidates: Sequence[Sequence[str] | None] | None = None) -> None:
+                 candidates: Sequence[Sequence[str] | None] | None = None, kept: KeptViews | None = None) -> None:
         if not len(positions) == len(answers) == len(answers if weights is None else weights):
             raise ShapeError(f"{len(positions)} positions, {len(answers)} answers and "
                              f"{len(answers if weights is None else weights)} weights were given; one of each for "
@@ -93,7 +97,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
         self.targets = self._as_rows(answers) if np.ndim(answers) == 2 else self._as_indices(answers)
         self.candidates = None if candidates is None else self._as_mask(candidates)
         self.weights = np.ones(len(answers), np.float32) if weights is None else np.asarray(weights, np.float32)
-        self.images = Views(pool, positions, preprocess)
+        self.images = Views(pool, positions, preprocess, kept=kept)
         self.draws = item_draws(self.item_ids)
 
     def _as_indices(self, answers: Sequence[str] | np.ndarray) -> np.ndarray:
@@ -157,31 +161,6 @@ def item_draws(item_ids: Iterable[str]) -> np.ndarray:
                      for item_id in item_ids], dtype=np.float64) / 2**48
 
 
-class Views(Sequence[Tensor]):
-    """The net's views of some items of a pool, each made when it is asked for.
-
-    Parameters
-    ----------
-    pool : Images
-        The items.
-    positions : sequence of int
-        Which of them.
-    preprocess : callable
-        Maps an image to the net's view of it.
-    """
-
-    def __init__(self, pool: Images, positions: Sequence[int], preprocess: Callable[[np.ndarray], Tensor]) -> None:
-        self._pool, self._positions, self._preprocess = pool, [int(position) for position in positions], preprocess
-
-    def __len__(self) -> int:
-        return len(self._positions)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return Views(self._pool, self._positions[index], self._preprocess)
-        return self._preprocess(self._pool.load(self._positions[index]))
-
-
 @dataclass(frozen=True, eq=False)
 class TrainingData:
     """What a net is trained on.
@@ -241,7 +220,8 @@ class TrainingData:
         rows : ndarray of int
             Which of them.
         """
-        images = self.images[rows] if isinstance(self.images, Tensor) else [self.images[row] for row in rows]
+        images = self.images[rows] if isinstance(self.images, Tensor) else self.images.select(rows.tolist()) \
+            if isinstance(self.images, Views) else [self.images[row] for row in rows]
         return replace(self, images=images, targets=self.targets[rows], weights=self.weights[rows],
                        draws=None if self.draws is None else self.draws[rows], rationales=None)
 
@@ -379,8 +359,11 @@ def make_batches(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Te
     """
     if isinstance(rows, np.ndarray):
         rows = [rows[start:start + 64] for start in range(0, len(rows), 64)]
-    for some in rows:
-        views = images[some] if isinstance(images, Tensor) else torch.stack([images[row] for row in some])
+    for_views, rows = tee(rows)
+    batches = images.batches(for_views) if isinstance(images, Views) else \
+        (images[some] if isinstance(images, Tensor) else torch.stack([images[row] for row in some])
+         for some in for_views)
+    for some, views in zip(rows, batches, strict=True):
         yield views, targets[some], torch.ones(len(some)) if weights is None else weights[some]
 
 
@@ -401,10 +384,8 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
     if isinstance(images, Tensor):
         return images.float(), readable
     shape, whole = None, None
-    for row in range(len(images)):
-        try:
-            view = images[row]
-        except ImageError:
+    for row, view in enumerate(images.each() if isinstance(images, Views) else _each(images)):
+        if isinstance(view, ImageError):
             readable[row] = False
             continue
         if shape is None:
@@ -417,6 +398,14 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
         if whole is not None:
             whole[row] = view
     return (images if whole is None else whole), readable
+
+
+def _each(images: Sequence[Tensor]) -> Iterator[Tensor | ImageError]:
+    for row in range(len(images)):
+        try:
+            yield images[row]
+        except ImageError as error:
+            yield error
 
 
 def as_targets(targets: Any, n_items: int) -> Tensor:

@@ -23,6 +23,7 @@ from .predict import NetPredictor
 from .preprocess import Preprocess, Probed
 from .rationales import Masks, Rationales, regions_on_views
 from .reliance import Reliance, measure_reliance
+from .views import read_view
 
 # Reliance is measured on this many items, at most: more hardly narrow its interval, and cost time.
 MAX_MEASURED = 200
@@ -111,7 +112,7 @@ def _views(project: Project, view_of: Preprocess | Probed, names: Mapping[int, s
     views: dict[int, Tensor] = {}
     for row, name in names.items():
         with suppress(ImageError):
-            views[row] = view_of(project.pool.load(project.pool.position(name)))
+            views[row] = read_view(project.pool, project.pool.position(name), view_of)[0]
     return views
 
 
@@ -157,6 +158,6 @@ def _unmarked(project: Project, view_of: Preprocess | Probed, marked: set[str], 
     for position in rng.choice(len(pool), min(len(pool), 2 * MAX_MEASURED), replace=False).tolist():
         if str(pool.ids[position]) not in marked and len(views) < MAX_MEASURED:
             with suppress(ImageError):
-                view = view_of(pool.load(position))
+                view = read_view(pool, position, view_of)[0]
                 views += [view] if view.shape == like.shape else []
     return _stacked(views, like=like)

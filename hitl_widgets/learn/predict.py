@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,27 +24,11 @@ from ..records import new_id
 from .head import NAME_IT, find_head
 from .outputs import look_at, read_logits
 from .preprocess import Preprocess, Probed, as_preprocess, in_short
+from .views import Images, read_ahead, read_view
 from .weights import weights_version
 
 # Before an item is blamed, it is seen whether the net takes any of this many others.
 N_TRIED = 10
-
-
-class Images(Protocol):
-    """The part of a pool that a predictor needs: items as uint8 arrays (H, W) or (H, W, 3), and their ids."""
-
-    @property
-    def ids(self) -> Any:
-        """The items' ids, by position."""
-        ...
-
-    def __len__(self) -> int:
-        """Number of items."""
-        ...
-
-    def load(self, position: int) -> np.ndarray:
-        """The item at a position; ImageError when it can't be read."""
-        ...
 
 
 class NetPredictor:
@@ -178,8 +163,7 @@ class NetPredictor:
     def view(self, position: int) -> tuple[Tensor, tuple[int, int]]:
         """The net's view of an item, and the item's own height and width; ImageError when there is none."""
         try:
-            image = self.pool.load(int(position))
-            return self.preprocess(image), image.shape[:2]
+            return read_view(self.pool, int(position), self.preprocess)
         except ImageError as error:
             named = ViewError(f"item {str(self.pool.ids[position])!r}: {error}") if isinstance(error, ViewError) \
                 else error
@@ -229,15 +213,14 @@ class NetPredictor:
         """The results for all positions, a row each, batch after batch; NaN for an item that fails."""
         results: dict[int, np.ndarray] = {}
         refusal: ViewError | None = None
+        each = read_ahead(lambda position: self.view(position)[0], positions, pool=self.pool, ahead=self.batch_size)
         for start in range(0, len(positions), self.batch_size):
             views: dict[int, Tensor] = {}
-            for row, position in enumerate(positions[start:start + self.batch_size], start):
-                try:
-                    views[row] = self.view(position)[0]
-                except ViewError as error:
-                    refusal = refusal or error
-                except ImageError:
-                    continue
+            for row, view in enumerate(islice(each, self.batch_size), start):
+                if isinstance(view, Tensor):
+                    views[row] = view
+                elif isinstance(view, ViewError):
+                    refusal = refusal or view
             if views:
                 results |= self._forward(views, positions, forward, others_worked=bool(results))
             if refusal is not None and not results and not self._takes_any():
@@ -272,7 +255,7 @@ class NetPredictor:
         """Whether preprocessing and net take at least one of a few items spread over the pool."""
         for position in np.unique(np.linspace(0, len(self.pool) - 1, min(N_TRIED, len(self.pool))).astype(int)):
             try:
-                view = self.preprocess(self.pool.load(int(position)))
+                view = read_view(self.pool, int(position), self.preprocess)[0]
                 with self.lock, torch.no_grad():
                     self.logits(view[None])
             except Exception as error:  # a user's net, which may raise anything

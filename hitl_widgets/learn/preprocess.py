@@ -192,10 +192,15 @@ class Probed:
         Whether the items are RGB.
     channels : int or None
         How many channels the net takes; None where that isn't known.
+
+    Attributes
+    ----------
+    random : bool
+        Whether the function gave two views of one item, as random crops do.
     """
 
     def __init__(self, function: Callable[[Any], Any], *, colour: bool = True, channels: int | None = None) -> None:
-        self.function, self.channels = function, channels
+        self.function, self.channels, self.random = function, channels, False
         self._colour = colour
         # torchvision's newer transforms let an array pass through untouched instead of refusing it.
         self._picture_first = type(function).__module__.partition(".")[0] == "torchvision"
@@ -388,6 +393,7 @@ def _probed(function: Callable[[Any], Any], net: nn.Module | None, sample_images
         raise ModelError(refusal)
     probed.channels = _channels_taken(net, taken, [Probed(function, channels=n) for n in (None, 3, 1)])
     if taken:
+        probed.random = not torch.equal(probed(taken[0]), probed(taken[0]))
         probed.box(*taken[0].shape[:2])
     return probed
 

@@ -114,7 +114,7 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
     weights += [1.0] * len(partial) if certainty == "off" else partial["weight"].tolist()
     candidates = {label_id: _candidates(taxonomy, label_id) for label_id in label_ids}
     return LabelledImages(project.pool, positions + partial["position"].tolist(), targets, label_ids,
-                          preprocess=registry.architecture.view, weights=weights,
+                          preprocess=registry.architecture.view, weights=weights, kept=registry.architecture.kept,
                           candidates=[candidates[label_id] for label_id in labels] + partial["label_ids"].tolist(),
                           names=[taxonomy.name_of(label_id) for label_id in label_ids])
 

@@ -237,11 +237,28 @@ def test_without_a_model_features_are_the_pixels_alone(bench):
         wb.models.embeddings()
 
 
+class ByHand(nn.Module):
+    """Multiplies by a matrix of its own, which is no layer that could be found."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.matrix = nn.Conv2d(1, 5, 3, stride=4), nn.Parameter(torch.randn(5, 2))
+        self.passing = nn.Identity()
+
+    def forward(self, x):
+        return self.passing(self.conv(x).mean(dim=(2, 3))) @ self.matrix
+
+
 def test_a_last_layer_is_named_where_it_is_not_found(bench):
-    model = nn.Sequential(nn.Conv2d(1, 5, 3, stride=4), nn.Conv2d(5, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    model = ByHand()
     wb = bench(model=model)
     with pytest.raises(ModelError, match=r"hw.Workbench\(\.\.\., head="):
         wb.models.embeddings()
     assert len(wb.predict()) == 30
     wb.close()
-    assert bench(model=model, head="1").models.embeddings().shape == (30, 5)
+    assert bench(model=model, head="passing").models.embeddings().shape == (30, 5)
+
+
+def test_a_convolution_that_gives_the_outputs_is_found(bench):
+    model = nn.Sequential(nn.Conv2d(1, 5, 3, stride=4), nn.Conv2d(5, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    assert bench(model=model).models.embeddings().shape == (30, 5)

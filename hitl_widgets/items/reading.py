@@ -1,0 +1,60 @@
+"""Reading ahead: items are read on threads, in order, while others are being worked on.
+
+Pillow decodes without Python's lock, so that several files are decoded at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+# More threads than this wait for the disk, or for each other.
+N_THREADS = min(8, max(2, os.cpu_count() or 2))
+
+
+def in_order(function: Callable[[A], T], arguments: Iterable[A], *, ahead: int = 2 * N_THREADS) -> Iterator[T]:
+    """The results of a function, in the order of its arguments, computed on threads before they are asked for.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one argument; any number of threads may call it at once.
+    arguments : iterable
+        Its arguments.
+    ahead : int
+        How many results wait, at most, to be taken.
+
+    Examples
+    --------
+    >>> list(in_order(abs, [-1, 2, -3], ahead=1))
+    [1, 2, 3]
+    """
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(N_THREADS, thread_name_prefix="reading") as executor:
+        try:
+            for argument in arguments:
+                waiting.append(executor.submit(function, argument))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:  # nobody asks for the others after an error, or where the loop was left
+            for future in waiting:
+                future.cancel()
+
+
+def lies_in_files(pool: Any) -> bool:
+    """Whether the items of a pool are files, which are slow to read; False for those in memory.
+
+    Parameters
+    ----------
+    pool : Pool, or what stands in its place
+        Its `in_files`, if it has any.
+    """
+    return bool(getattr(pool, "in_files", False))

@@ -1,0 +1,297 @@
+"""The net's views of items: read on threads, and kept in a temporary file, so that no file is decoded twice.
+
+`Views` are those of a training set. `read_view` makes one view; a JPEG is decoded no larger than the view needs.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import ImageError
+from ..items.pool import Pool
+from ..items.reading import in_order, lies_in_files
+from .preprocess import Preprocess, Probed
+
+# Views are kept up to this size, and up to this share of what is free on the disk.
+KEPT_BYTES, KEPT_SHARE = 4 * 2**30, 0.25
+# Batches that are read while the net works on one.
+BATCHES_AHEAD = 3
+
+
+class Images(Protocol):
+    """The part of a pool that a predictor needs: items as uint8 arrays (H, W) or (H, W, 3), and their ids."""
+
+    @property
+    def ids(self) -> Any:
+        """The items' ids, by position."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of items."""
+        ...
+
+    def load(self, position: int) -> np.ndarray:
+        """The item at a position; ImageError when it can't be read."""
+        ...
+
+
+class Seen(NamedTuple):
+    """What a view is made of.
+
+    Attributes
+    ----------
+    values : ndarray or Tensor
+        For a `Preprocess` its `pixels`, uint8; for any other function the view itself.
+    size : tuple of int
+        Height and width of the item.
+    """
+
+    values: np.ndarray | Tensor
+    size: tuple[int, int]
+
+    def view(self, preprocess: Callable[[np.ndarray], Tensor]) -> Tensor:
+        """The view, shape (C, h, w).
+
+        Parameters
+        ----------
+        preprocess : callable
+            The one that the values are from.
+        """
+        if isinstance(self.values, Tensor):
+            return self.values
+        if isinstance(preprocess, Preprocess):
+            return preprocess.normalised(self.values, *self.size)
+        return torch.from_numpy(self.values.copy())  # what was kept can't be written to
+
+
+def _read(pool: Images, position: int, preprocess: Callable[[np.ndarray], Tensor]) -> Seen:
+    if isinstance(preprocess, Preprocess) and isinstance(pool, Pool):
+        image, size = pool.load_reduced(position, preprocess.scaled_size)
+        return Seen(preprocess.pixels(image, size), size)
+    image = pool.load(position)
+    return Seen(preprocess(image), image.shape[:2])
+
+
+def read_view(pool: Images, position: int,
+              preprocess: Callable[[np.ndarray], Tensor]) -> tuple[Tensor, tuple[int, int]]:
+    """The net's view of an item, and the item's own height and width.
+
+    Parameters
+    ----------
+    pool : Images
+        The items.
+    position : int
+        Which of them.
+    preprocess : callable
+        Maps an image to the net's view of it.
+
+    Raises
+    ------
+    ImageError
+        If the item can't be read, or the function refuses it.
+    """
+    seen = _read(pool, position, preprocess)
+    return seen.view(preprocess), seen.size
+
+
+def read_ahead(read: Callable[[int], Tensor], positions: Iterable[int], *, pool: Images,
+               ahead: int = 64) -> Iterator[Tensor | ImageError]:
+    """The views of some items in order, or the error in the place of one that can't be read; on threads if from files.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the view at a position.
+    positions : iterable of int
+        The items.
+    pool : Images
+        What they are in.
+    ahead : int
+        How many views wait, at most, to be taken.
+    """
+    def tried(position: int) -> Tensor | ImageError:
+        try:
+            return read(position)
+        except ImageError as error:
+            return error
+    return in_order(tried, positions, ahead=ahead) if lies_in_files(pool) else map(tried, positions)
+
+
+class _Row(NamedTuple):
+    """Where a kept view lies in the file, and what it was made of."""
+
+    begin: int
+    stamp: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    size: tuple[int, int]
+
+
+class KeptViews:
+    """Views of a pool under one preprocessing, in a temporary file that goes away with the process.
+
+    A view is kept as what `Seen` has: uint8 before normalisation for a `Preprocess`, so that nothing is lost; as it is,
+    four times as large, for any other function. When the file has reached its limit, or the disk is full, no more
+    views are kept. Any number of threads may use it.
+
+    Parameters
+    ----------
+    limit : int, optional
+        Size of the file in bytes, at most; 4 GB when None, and never more than a quarter of what is free on the disk.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = KEPT_BYTES if limit is None else limit
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self._rows: dict[int, _Row] = {}
+        self._file: IO[bytes] | None = None
+        self._end = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __reduce__(self) -> tuple[type[KeptViews], tuple[int]]:
+        return KeptViews, (self._limit,)  # another process begins with none
+
+    def get(self, position: int, stamp: str) -> Seen | None:
+        """What was kept of an item; None if nothing was, or its file has changed.
+
+        Parameters
+        ----------
+        position : int
+            Of the item.
+        stamp : str
+            Its `Pool.stamp` now.
+        """
+        row = self._rows.get(position)
+        # A fork shares the file, but not the table of what lies where.
+        if row is None or row.stamp != stamp or self._file is None or os.getpid() != self._process:
+            return None
+        n_bytes = math.prod(row.shape) * row.dtype.itemsize
+        if hasattr(os, "pread"):
+            data = os.pread(self._file.fileno(), n_bytes, row.begin)
+        else:
+            with self._lock:
+                self._file.seek(row.begin)
+                data = self._file.read(n_bytes)
+        return Seen(np.frombuffer(data, row.dtype).reshape(row.shape), row.size) if len(data) == n_bytes else None
+
+    def put(self, position: int, stamp: str, seen: Seen) -> None:
+        """Keep what a view is made of, if there is room.
+
+        Parameters
+        ----------
+        position, stamp
+            As for `get`.
+        seen : Seen
+            As it was read.
+        """
+        try:
+            values = np.ascontiguousarray(seen.values)
+        except TypeError:  # a type of torch's that NumPy doesn't have
+            return
+        with self._lock:
+            if os.getpid() != self._process:
+                return
+            try:
+                if self._file is None:
+                    free = shutil.disk_usage(tempfile.gettempdir()).free
+                    self._limit = min(self._limit, int(KEPT_SHARE * free))
+                    self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed below
+                    weakref.finalize(self, self._file.close)
+                if self._end + values.nbytes > self._limit:
+                    return
+                self._file.seek(self._end)
+                written = self._file.write(values.tobytes())
+            except OSError:  # no room on the disk
+                written = 0
+            if written != values.nbytes:
+                self._limit = 0
+                return
+            # Never where another view lies: a thread may be reading it.
+            self._rows[position] = _Row(self._end, stamp, values.dtype, values.shape, seen.size)
+            self._end += values.nbytes
+
+
+class Views(Sequence[Tensor]):
+    """The net's views of some items of a pool. A view of a file is made when it is first asked for, and then kept.
+
+    Parameters
+    ----------
+    pool : Images
+        The items.
+    positions : sequence of int
+        Which of them.
+    preprocess : callable
+        Maps an image to the net's view of it.
+    kept : KeptViews, optional
+        What was kept before, under the same preprocessing.
+    """
+
+    def __init__(self, pool: Images, positions: Sequence[int], preprocess: Callable[[np.ndarray], Tensor], *,
+                 kept: KeptViews | None = None) -> None:
+        self._pool, self._positions, self._preprocess = pool, [int(position) for position in positions], preprocess
+        self._kept = KeptViews() if kept is None else kept
+        # Looked up once: a file that changes while a net learns from it is seen by the next training.
+        self._stamps: dict[int, str | None] = {}
+        # What a random function gives is never the same.
+        self._keeps = isinstance(pool, Pool) and pool.in_files \
+            and not (isinstance(preprocess, Probed) and preprocess.random)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Views(self._pool, self._positions[index], self._preprocess, kept=self._kept)
+        return self._seen(self._positions[index]).view(self._preprocess)
+
+    def select(self, rows: Iterable[int]) -> Views:
+        """The views of some of the items.
+
+        Parameters
+        ----------
+        rows : iterable of int
+            Which of them.
+        """
+        return Views(self._pool, [self._positions[row] for row in rows], self._preprocess, kept=self._kept)
+
+    def each(self) -> Iterator[Tensor | ImageError]:
+        """All of them in order, or the error in the place of one that can't be read."""
+        return read_ahead(self.__getitem__, range(len(self)), pool=self._pool)
+
+    def batches(self, rows: Iterable[np.ndarray]) -> Iterator[Tensor]:
+        """Batches of them, shape (n, C, h, w); files are read ahead.
+
+        Parameters
+        ----------
+        rows : iterable of ndarray
+            The rows of each batch.
+        """
+        def stacked(some: np.ndarray) -> Tensor:
+            return torch.stack([self[row] for row in some])
+        return in_order(stacked, rows, ahead=BATCHES_AHEAD) if lies_in_files(self._pool) else map(stacked, rows)
+
+    def _seen(self, position: int) -> Seen:
+        if not self._keeps or not isinstance(self._pool, Pool):
+            return _read(self._pool, position, self._preprocess)
+        if position not in self._stamps:
+            self._stamps[position] = self._pool.stamp(position)
+        stamp = self._stamps[position] or ""
+        seen = self._kept.get(position, stamp)
+        if seen is None:
+            seen = _read(self._pool, position, self._preprocess)
+            self._kept.put(position, stamp, seen)
+        return seen
