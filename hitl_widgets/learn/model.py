@@ -53,7 +53,8 @@ class Model:
     >>> import tempfile, numpy as np, torch, hitl_widgets as hw
     >>> pool = hw.Pool.from_images(np.zeros((3, 8, 8), np.uint8))
     >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
-    >>> model = hw.Workbench(tempfile.mkdtemp(), pool, ["cat", "dog"], model=net).model()
+    >>> wb = hw.Workbench(tempfile.mkdtemp(), pool, ["cat", "dog"], model=net, preprocess=hw.Preprocess(8))
+    >>> model = wb.model()
     >>> model.labels, model(np.zeros((5, 8, 8), np.uint8)).shape
     (['cat', 'dog'], (5, 2))
     >>> model.net(torch.stack([model.preprocess(np.zeros((8, 8), np.uint8))])).shape
