@@ -25,6 +25,9 @@ class LabelIndex:
     ----------
     unplaced : dict
         annotator -> position -> taxonomy version, of what was answered unsure or flagged as not in the taxonomy.
+    put_off : dict
+        annotator -> position -> label as it was given, of the answer that a skip put off. It is no answer any more, but
+        still narrows the choices.
     """
 
     def __init__(self, n_items: int) -> None:
@@ -33,9 +36,11 @@ class LabelIndex:
         self._code: dict[Pair, int] = {}
         self._codes: dict[str, npt.NDArray[np.int32]] = {}
         self.unplaced: dict[str, dict[int, int]] = {}
+        self.put_off: dict[str, dict[int, Pair]] = {}
 
     def note_all(self, positions: npt.NDArray[np.int64], annotator: str, label_ids: Sequence[str | None],
-                 versions: Sequence[int | None], *, unplaced: Mapping[int, int]) -> None:
+                 versions: Sequence[int | None], *, unplaced: Mapping[int, int],
+                 put_off: Mapping[int, Pair] | None = None) -> None:
         """Take in the labels that one annotator's answers to some items give now, whatever they were before.
 
         Parameters
@@ -47,19 +52,24 @@ class LabelIndex:
             As given; a label_id of None where no label was given.
         unplaced : mapping
             position -> taxonomy version, of those answered unsure or flagged as not in the taxonomy.
+        put_off : mapping, optional
+            position -> label, of those that were skipped after an answer.
         """
         pairs, where = factorize(label_ids, versions)
         codes = np.array([0 if label_id is None else self._code_of((label_id, version)) for label_id, version in pairs],
                          np.int32)
         self._of(annotator)[positions] = codes[where]
-        mine = self.unplaced.setdefault(annotator, {})
-        for position in positions.tolist() if mine else ():
+        mine, late = self.unplaced.setdefault(annotator, {}), self.put_off.setdefault(annotator, {})
+        for position in positions.tolist() if mine or late else ():
             mine.pop(position, None)
+            late.pop(position, None)
         mine.update(unplaced)
+        late.update(put_off or {})
 
     def of(self, position: int) -> dict[str, Pair]:
-        """List who gave an item which label: annotator -> label as it was given."""
-        return {annotator: pair for annotator, codes in self._codes.items() if (pair := self._pairs[codes[position]])}
+        """List who gave an item which label, or put it off: annotator -> label as it was given."""
+        return {annotator: pair for annotator, codes in self._codes.items()
+                if (pair := self._pairs[codes[position]] or self.put_off[annotator].get(position))}
 
     def counts(self, mask: npt.NDArray[np.bool_] | None = None) -> dict[Pair, int]:
         """Count the answers that gave each label; with a mask, bool, shape (n_items,), of some items only."""
@@ -68,7 +78,7 @@ class LabelIndex:
         return {pair: int(n) for pair, n in zip(self._pairs, total, strict=True) if pair is not None and n}
 
     def doubtful(self, lineage: Lineage, annotator: str | None = None) -> npt.NDArray[np.int64]:
-        """Find the step that left the answers to each item in doubt.
+        """Find the step that left the answers to each item in doubt, those that were put off included.
 
         Parameters
         ----------
@@ -81,7 +91,8 @@ class LabelIndex:
         ndarray of int, shape (n_items,)
             The step's version, the newest where there are several; 0 where there is none.
         """
-        return self.look(lambda pair: step.version if (step := lineage.cause_of_doubt(*pair)) else 0, annotator)
+        return self.look(lambda pair: step.version if (step := lineage.cause_of_doubt(*pair)) else 0, annotator,
+                         put_off=True)
 
     def n_certain(self, lineage: Lineage) -> npt.NDArray[np.int64]:
         """Count the answers to each item that mean a label of today: int, shape (n_items,)."""
@@ -126,7 +137,8 @@ class LabelIndex:
         given[[place for place, then in self.unplaced.get(annotator, {}).items() if then >= version]] = True
         return given
 
-    def look(self, up: Callable[[Pair], int], annotator: str | None = None) -> npt.NDArray[np.int64]:
+    def look(self, up: Callable[[Pair], int], annotator: str | None = None, *, put_off: bool = False
+             ) -> npt.NDArray[np.int64]:
         """Take the largest number that `up` gives for the answers to each item.
 
         Parameters
@@ -135,6 +147,8 @@ class LabelIndex:
             From a label as it was given to a number, 0 or more.
         annotator : str or None
             Whose answers; None for anyone's.
+        put_off : bool
+            Look at answers too that were put off.
 
         Returns
         -------
@@ -146,6 +160,9 @@ class LabelIndex:
         for name, codes in self._codes.items():
             if annotator in (None, name) and numbers.any():
                 np.maximum(largest, numbers[codes], out=largest)
+            if put_off and annotator in (None, name):
+                for position, pair in self.put_off[name].items():
+                    largest[position] = max(int(largest[position]), up(pair))
         return largest
 
     def _code_of(self, pair: Pair) -> int:

@@ -227,7 +227,7 @@ def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *,
             to_review[lineage.today.name_of(before)] += n
             lost.add(pair)
     if label_index is not None and lost:
-        asked = label_index.look(lambda pair: int(pair in lost)) > 0
+        asked = label_index.look(lambda pair: int(pair in lost), put_off=True) > 0
         spared = [place for place, pair in (presumed or {}).items() if trial.exactly(*pair) is not None]
         n_presumed = int(np.count_nonzero(asked[spared]))
         n_items = int(np.count_nonzero(asked)) - n_presumed

@@ -302,8 +302,11 @@ class State:
             self.queue.mark(int(rows.places[row]), annotator, closed=False, skipped_at=int(rows.acted_at[row]))
         unplaced = {int(rows.places[row]): rows.versions[row] or 1 for row in mine[closed].tolist()
                     if rows.unsure[row] or "not_in_taxonomy" in rows.table["flags"][row]}
+        put_off = {int(rows.places[row]): (rows.label_ids[row], rows.versions[row])
+                   for row in mine[rows.skipped[mine]].tolist() if rows.label_ids[row] is not None}
+        rows.label_ids[mine[rows.skipped[mine]]] = None
         self.label_index.note_all(places, annotator, rows.label_ids[mine].tolist(), rows.versions[mine].tolist(),
-                                  unplaced=unplaced)
+                                  unplaced=unplaced, put_off=put_off)
         recent = self._recent.setdefault(annotator, {})
         since = min(midnight(self._now()), self.trained_at or sys.maxsize)
         for place in places.tolist() if recent else ():

@@ -103,7 +103,7 @@ def order(features: np.ndarray, candidates: np.ndarray, answers: np.ndarray, *, 
     asked, named = answers >= 0, set(map(int, examples))
     queues: list[list[tuple[float, int, Why]]] = []
     for rows, labels in _families(candidates):
-        seen = rows[~np.isnan(features[rows]).any(axis=1)]
+        seen = rows[_readable(features[rows])]
         teaches = seen[asked[seen] & candidates[seen, answers[seen]]]
         if len(teaches) >= ANSWERS_PER_LABEL * len(labels) and len(np.unique(answers[teaches])) > 1:
             probe = _Probe(features[teaches], np.searchsorted(labels, answers[teaches]), candidates[teaches][:, labels])
@@ -217,14 +217,16 @@ def _margins(probs: np.ndarray) -> np.ndarray:
 def _typical(features: np.ndarray, rows: np.ndarray, n: int, *, seed: int) -> np.ndarray:
     """Put the rows nearest to the centres of n clusters first, large clusters first; then others by chance.
 
-    Rows that can't be read come last.
+    Rows that can't be read come last, in the order in which they are given; and so do all where the features tell none
+    of them apart.
     """
     from sklearn.cluster import KMeans
     rng = np.random.default_rng(seed)
-    readable = ~np.isnan(features[rows]).any(axis=1)
+    readable = _readable(features[rows])
     seen = rng.permutation(rows[readable])
-    if len(seen) > n:
-        some = seen[:_AT_ONCE]
+    some = seen[:_AT_ONCE]
+    n = min(n, len(np.unique(features[some], axis=0)))
+    if 1 < n < len(seen):
         clusters = KMeans(n, n_init=1, random_state=seed).fit(features[some])
         far = np.linalg.norm(features[some] - clusters.cluster_centers_[clusters.labels_], axis=1)
         kinds, counts = np.unique(clusters.labels_, return_counts=True)
@@ -232,6 +234,11 @@ def _typical(features: np.ndarray, rows: np.ndarray, n: int, *, seed: int) -> np
                    for kind in kinds[np.argsort(-counts, kind="stable")]]
         seen = np.concatenate([nearest, seen[~np.isin(seen, nearest)]])
     return np.concatenate([seen, rows[~readable]])
+
+
+def _readable(features: np.ndarray) -> np.ndarray:
+    """Rows with features: none where every item is alike, so that there is nothing to describe them by."""
+    return np.full(len(features), features.shape[1] > 0) & ~np.isnan(features).any(axis=1)
 
 
 def _families(candidates: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

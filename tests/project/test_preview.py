@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from PIL import Image
 from scale import tenth
 
 import hitl_widgets as hw
@@ -435,6 +436,31 @@ def test_a_skip_keeps_the_item_and_what_narrows_its_choices(project, opened):
         assert (asked[-1].id, len(asked[-1].candidates)) == ("i0", 2)
 
 
+def test_a_skip_is_no_answer_to_the_counts_before_and_after_reopening(project, opened):
+    """They had the answer that the skip put off, and after an edit and reopening they had it again."""
+    def counted(project):
+        return project.counts().set_index("label")["decided"].to_dict()
+
+    before = counted(project)
+    project.decide("i0", "skip")
+    assert counted(project) == {**before, "top": before["top"] - 1}
+    assert counted(opened()) == counted(project)
+    project.apply(edits.rename("bag", "sack"))
+    after = {"top": before["top"] - 1, "shoe": before["shoe"], "sack": before["bag"]}
+    assert counted(project) == counted(opened()) == after
+    project.decide("i0", label="top")
+    assert counted(project)["top"] == counted(opened())["top"] == before["top"]
+
+
+def test_a_skip_breaks_no_tie_and_makes_none(opened):
+    project = opened(annotators_per_item=2)
+    for who, label in (("ann", "top"), ("bob", "shoe")):
+        project.decide("i0", label=label, annotator=who)
+    project.decide("i0", "skip", annotator="bob")
+    assert not project.queue.tied.any()
+    assert not opened(annotators_per_item=2).queue.tied.any()
+
+
 def test_somebody_else_is_asked_about_my_doubt_where_one_answer_is_enough(project):
     project.apply(edits.split("top", into=["T-shirt", "Shirt"]))
     assert len(project.next(12, queue="relabel", annotator="bob")) == 4
@@ -608,6 +634,34 @@ def test_a_split_begins_with_its_examples_and_typical_items_and_goes_on_with_wha
     asked = greys.next(55, queue="relabel").ids
     assert set(asked[1:6]) == {f"g{k}" for k in range(60, 65)}  # after the example
     assert len(set(asked)) == 55
+
+
+@pytest.mark.parametrize("kind", ["alike", "unreadable"])
+def test_items_in_doubt_that_are_all_alike_or_unreadable_are_asked_in_a_random_order(tmp_path, kind):
+    """The queue raised an error, for ever: images without a feature can't be clustered."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(40):
+        grey = np.full((8, 8), 99) if kind == "alike" else rng.integers(0, 255, (8, 8))
+        Image.fromarray(grey.astype(np.uint8)).save(folder / f"f{k:02}.png")
+    pool = Pool.from_frame(pd.DataFrame({"id": [f"f{k:02}" for k in range(40)],
+                                        "path": [str(folder / f"f{k:02}.png") for k in range(40)]}))
+    with hw.Workbench(tmp_path / "w", pool, Taxonomy(["top", "bag"]), annotator="ann", holdout=0) as wb:
+        for item_id in wb.pool.ids[:30]:
+            wb.decide(item_id, label="top")
+        if kind == "unreadable":
+            folder.rename(tmp_path / "moved")
+        wb.apply(edits.split("top", into=["x", "y"]))
+        draws = dict(zip(wb.pool.ids.tolist(), wb.project.queue.draws.tolist(), strict=True))
+        in_doubt = sorted(wb.pool.ids[:30].tolist(), key=draws.__getitem__)
+        assert wb.relabel_queue()["item_id"].tolist() == in_doubt
+        assert wb.next(5, queue="relabel").ids == in_doubt[:5]
+        assert wb.edits.presume().estimate is None
+        if kind == "alike":
+            for k, item_id in enumerate(in_doubt[:12]):
+                wb.decide(item_id, label="xy"[k % 2])
+            assert len(wb.relabel_queue()) == 18
 
 
 def test_an_added_label_is_looked_for_among_what_fitted_nowhere_and_the_neighbours_of_its_examples(greys):
