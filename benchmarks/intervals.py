@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from hitl_widgets.quality.intervals import across, jeffreys, newcombe, newcombe_paired, of_median
+from hitl_widgets.quality.intervals import across, jeffreys, newcombe, of_median, tango
 from hitl_widgets.quality.learning_curve import BENDS, BEYOND, EXPONENTS, STRAY, expected_gain
 
 Interval = tuple[float, float]
@@ -49,7 +49,7 @@ def paired(n: int, rng: Rng) -> Iterator[float]:
     for cells in ((0.7, 0.1, 0.05, 0.15), (0.4, 0.2, 0.2, 0.2), (0.93, 0.03, 0.01, 0.03)):
         for trials in (40, 150):
             counts = rng.multinomial(trials, cells, n)
-            yield held(counted(newcombe_paired, counts), np.full(n, cells[1] - cells[2]))
+            yield held(counted(tango, counts), np.full(n, cells[1] - cells[2]))
 
 
 def people(n: int, rng: Rng) -> Iterator[float]:

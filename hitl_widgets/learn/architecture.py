@@ -151,7 +151,8 @@ class Architecture:
             raise BadInput("start='frozen' is for a workbench without a model of yours; to teach only the last "
                            "layer of yours, freeze the others: layer.requires_grad_(False).")
         views = [self._sample_view()]
-        some = np.argsort(self.pool.draws(self.seed))[:N_FITTED].tolist()
+        # Not the draws of the hold-out, whose items have the smallest of these: the sample would be hold-out alone.
+        some = np.argsort(self.pool.draws(self.seed + 1))[:N_FITTED].tolist()
         views += [view for view in read_ahead(lambda position: read_view(self.pool, position, self.view)[0], some,
                                               pool=self.pool) if isinstance(view, Tensor)]
         return kmeans_net(n_labels, views, seed=seed)

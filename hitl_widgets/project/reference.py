@@ -111,9 +111,9 @@ class Measuring:
     Attributes
     ----------
     holdout : dict
-        Hold-out items whose first blind answer is known.
+        Hold-out items whose first blind answer is known. Where all of the hold-out is gold, these known answers.
     gold : dict
-        Items whose answer is known, wherever they are.
+        Other items whose answer is known, wherever they are.
     imported : dict
         Hold-out items with an imported label: what its author had seen isn't recorded.
     tied : tuple of int
@@ -149,7 +149,7 @@ class ReferenceLabels:
     """
 
     def __init__(self, holdout: np.ndarray) -> None:
-        self.n_holdout = int(holdout.sum())
+        self._holdout = holdout
         self._answers: dict[int, dict[str, BlindAnswers]] = {}
         self.gold: dict[int, Pair] = {}
         self._revision = 0
@@ -192,6 +192,10 @@ class ReferenceLabels:
                     imported[position] = top[0]
             gold = {position: label for position, given in self.gold.items()
                     if (label := lineage.exactly(*given)) is not None}
+            if self._holdout.any() and self.gold.keys() >= set(np.flatnonzero(self._holdout).tolist()):
+                # All of the hold-out is known: nobody chose among its items, and no answer is surer.
+                holdout = {position: label for position, label in gold.items() if self._holdout[position]}
+                gold, tied, n_unsure = {p: label for p, label in gold.items() if p not in holdout}, [], 0
             self._known = (key, Measuring(holdout, gold, imported, tuple(tied), n_unsure))
         return self._known[1]
 

@@ -1,7 +1,7 @@
 """Confidence intervals of proportions, of their differences, of medians and of means.
 
 They hold for small samples, where the normal approximation of textbooks is too narrow. Read `jeffreys` (one
-proportion), `newcombe_paired` (two, on the same items) and `across` (one, over people who differ) first.
+proportion), `tango` (two, on the same items) and `across` (one, over people who differ) first.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.special import betaincinv, betaln, ndtri, stdtrit
 from scipy.stats import binom
 
@@ -286,12 +287,12 @@ def student_mean(values: Sequence[float] | npt.NDArray[np.floating], *, level: f
     return Estimate(mean, low, high, n=n)
 
 
-def newcombe_paired(both: int, only_first: int, only_second: int, neither: int, *,
-                    level: float = 0.95) -> tuple[float, float]:
+def tango(both: int, only_first: int, only_second: int, neither: int, *, level: float = 0.95) -> tuple[float, float]:
     """Interval for the difference, first minus second, of two shares counted on the same items.
 
-    Wilson's interval of each share, joined by square and add with the correlation between the two (Newcombe's
-    method 10). It works where all items agree, too, and stays within -1 to 1.
+    Tango's score interval: all differences that a score test doesn't reject. It works where all items agree, too, and
+    stays within -1 to 1. At the level 0.95 it holds the truth in 93 to 97.5 of 100 cases where ten or more items are
+    expected to differ, and in at least 93 where fewer are (`benchmarks/intervals.py`).
 
     Parameters
     ----------
@@ -307,39 +308,32 @@ def newcombe_paired(both: int, only_first: int, only_second: int, neither: int, 
 
     References
     ----------
-    Newcombe (1998), Improved confidence intervals for the difference between binomial proportions based on paired
-    data, doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C.
+    Tango (1998), Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    design, doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B.
 
     Examples
     --------
-    >>> [round(end, 4) for end in newcombe_paired(20, 12, 2, 16)]
-    [0.0562, 0.3292]
+    >>> [round(end, 3) for end in tango(1, 1, 7, 12)]
+    [-0.517, -0.026]
     """
+    z = -float(ndtri(_tail(level)))
     _check_counts(both, only_first, only_second, neither)
     n = both + only_first + only_second + neither
     if n == 0:
         return -1.0, 1.0
-    first, second = (both + only_first) / n, (both + only_second) / n
-    low_1, high_1 = wilson(both + only_first, n, level=level)
-    low_2, high_2 = wilson(both + only_second, n, level=level)
-    phi = _correlation(both, only_first, only_second, neither)
+    difference = (only_first - only_second) / n
 
-    def joined(a: float, b: float) -> float:
-        return math.sqrt(max(0.0, a * a - 2 * phi * a * b + b * b))
+    def beyond(true: float, sign: int) -> float:
+        # Positive where a true difference is rejected. No quotient: the variance may be 0 at the ends.
+        linear = (2 * n - only_first + only_second) * true - only_first - only_second
+        share = (math.sqrt(max(0.0, linear ** 2 + 8 * n * only_second * true * (1 - true))) - linear) / (4 * n)
+        variance = n * (2 * share + true * (1 - true))
+        return sign * n * (difference - true) - z * math.sqrt(max(0.0, variance))
 
-    difference = first - second
-    return (max(-1.0, difference - joined(first - low_1, high_2 - second)),
-            min(1.0, difference + joined(high_1 - first, second - low_2)))
-
-
-def _correlation(a: int, b: int, c: int, d: int) -> float:
-    margins = (a + b) * (c + d) * (a + c) * (b + d)
-    if margins == 0:
-        return 0.0
-    excess = float(a * d - b * c)
-    if excess > 0:
-        excess = max(0.0, excess - (a + b + c + d) / 2)
-    return excess / math.sqrt(margins)
+    # Beside the observed difference: at 0 and 1 its variance is 0, so that it is a root itself.
+    low = -1.0 if beyond(-1.0, 1) <= 0 else float(brentq(beyond, -1.0, difference - 1e-9, args=(1,)))
+    high = 1.0 if beyond(1.0, -1) <= 0 else float(brentq(beyond, difference + 1e-9, 1.0, args=(-1,)))
+    return low, high
 
 
 def _tail(level: float) -> float:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..errors import BadInput, ShapeError, UnknownLabel
 from ..records import Estimate
-from .intervals import jeffreys, newcombe_paired
+from .intervals import jeffreys, tango
 
 
 class Metrics:
@@ -220,12 +220,12 @@ def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndar
     Returns
     -------
     Estimate
-        From -1 to 1, with Newcombe's paired interval.
+        From -1 to 1, with Tango's interval for pairs.
 
     Examples
     --------
     >>> compare([True] * 20 + [False] * 20, [True] * 35 + [False] * 5)
-    0.375 (0.207 to 0.518, n = 40)
+    0.375 (0.242 to 0.530, n = 40)
     """
     before, after = np.asarray(before, dtype=bool), np.asarray(after, dtype=bool)
     if before.shape != after.shape or before.ndim != 1:
@@ -236,7 +236,7 @@ def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndar
         return Estimate(math.nan, why="no item with a known answer")
     only_after, only_before = int((after & ~before).sum()), int((before & ~after).sum())
     both = int((before & after).sum())
-    low, high = newcombe_paired(both, only_after, only_before, n - both - only_after - only_before)
+    low, high = tango(both, only_after, only_before, n - both - only_after - only_before)
     return Estimate((only_after - only_before) / n, low, high, n=n)
 
 

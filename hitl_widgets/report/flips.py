@@ -77,7 +77,8 @@ def flips(project: Project, registry: Registry, before: str | None = None, after
     old = registry.find(before or _former(project, registry, new.name))
     if old.name == new.name:
         raise BadInput(f"before and after are one model, {new.name}; two versions of wb.models() are expected.")
-    positions = np.argsort(project.queue.draws, kind="stable")[:n]
+    # Not the hold-out's own draws: its items have the smallest of these, and would come first.
+    positions = np.argsort(inference.pool.draws(project.settings["seed"] + 1), kind="stable")[:n]
     was, now = (_probs(registry, version, positions) for version in (old, new))
     both = ~np.isnan(was).any(axis=1) & ~np.isnan(now).any(axis=1)
     items = _table(project, inference.pool.ids[positions[both]], was[both], now[both])

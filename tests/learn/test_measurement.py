@@ -240,3 +240,13 @@ def test_ids_are_packed_and_read_back(n):
     assert set(unpack(pack(ids[:2]))) <= set(unpack(pack(ids))) or n < 2
 
 
+
+
+def test_a_holdout_that_is_all_gold_is_measured_on_these_answers(bench):
+    wb = bench(model=small_net())
+    label_some(wb, 20)
+    wb.gold({item_id: TRUTH[item_id] for item_id in [*wb.holdout, wb.pool.ids[0]]})
+    measuring = wb.project.measuring()
+    assert len(measuring.holdout) == len(wb.holdout)
+    assert not set(measuring.gold) & set(measuring.holdout)
+    assert (wb.finetune(epochs=1).measured_on) == "holdout"

@@ -178,3 +178,16 @@ def test_one_model_alone_has_nothing_to_be_held_against(bench):
         wb.models.flips(wb.registry.adopted, wb.registry.adopted)
     with pytest.raises(ModelError, match="no model yet"):
         bench("q").models.flips()
+
+
+def test_a_sample_of_the_pool_is_not_the_holdout_first(bench):
+    """The hold-out has the smallest draws, by which the sample was ordered: it had nothing else."""
+    images = np.zeros((200, 6, 6), np.uint8)
+    images[1::2] = 255
+    wb = bench(pool=hw.Pool.from_images(images), taxonomy=["dark", "light"], holdout=0.25,
+               model=Says([0.0, 2.0], [0.0, 2.0]), preprocess=hw.Preprocess(6))
+    wb.adopt(Says([1.0, 0.0], [2.0, 0.0]))
+    flips = wb.models.flips(n=80)
+    drawn = flips.items["item_id"]
+    assert flips.n_items == 80
+    assert 0 < drawn.isin(wb.holdout).sum() < 0.6 * len(drawn)
