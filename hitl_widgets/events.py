@@ -1,12 +1,13 @@
 """Events: the lines of the append-only log, and their form as JSON.
 
-Read `Event` first, then `decided` and `decision_of`, which turn a decision into an event and back.
+Read `Event` first, then `decided` and `decision_of`, which turn a decision into an event and back. `standing` says
+which of a person's decisions on an item holds.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -130,3 +131,27 @@ def retracted(decision: Decision, *, id: str, acted_at: datetime, annotator: str
 def stored(event: Event, *, stored_at: datetime, seq: int) -> Event:
     """Complete an event with its number and the time at which it was stored."""
     return replace(event, stored_at=stored_at, seq=seq)
+
+
+def standing(events: Iterable[Event]) -> Event | None:
+    """The decision that holds, among all that one annotator decided on one item.
+
+    A decision no longer holds when it is retracted, or when another that isn't retracted replaces it. Of those left,
+    the one with the latest `acted_at` holds. The order in which the events arrived doesn't matter.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        The "decided" events of one (item, annotator), and the "retracted" events of the item.
+
+    Returns
+    -------
+    Event or None
+        Of kind "decided"; None when nothing stands.
+    """
+    events = list(events)
+    retracted = {event.body["decision_id"] for event in events if event.kind == "retracted"}
+    live = [event for event in events if event.kind == "decided" and event.id not in retracted]
+    replaced = {event.body["replaces"] for event in live if event.body.get("replaces", event.id) != event.id}
+    return max((event for event in live if event.id not in replaced),
+               key=lambda event: (event.acted_at, event.id), default=None)

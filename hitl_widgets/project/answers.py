@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import BadInput
-from ..events import Event
+from ..events import Event, standing
 from ..items.pool import Pool
 from ..quality import consensus
-from ..storage.log import Log, gc_paused, standing
+from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of
 from .state import State
 

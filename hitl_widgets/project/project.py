@@ -645,6 +645,9 @@ class Project:
     # -- opening: the folder wins ----------------------------------------------------------------------------
 
     def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any]) -> None:
+        if self.log.rebuilt:
+            self.notify(f"{self.folder.name}: the log's table of annotations was damaged and was made anew from its "
+                        "events, which are whole; a copy of the former state is in copies/.")
         created = next(iter(self.log.events(kind="created")), None)
         if created is None:
             if taxonomy is None:

@@ -6,10 +6,11 @@ Use `write_whole` for every file that must never be seen half written.
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 POOL_IDS = "pool.ids"
@@ -43,12 +44,31 @@ def write_whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         yield part
+        share_like_folder(part)
         if durable:
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def share_like_folder(path: Path) -> None:
+    """Let those read and write a file or folder who may do so in the folder that holds it, and nobody else."""
+    if os.name != "posix":
+        return
+    mode, of_folder = stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)
+    wanted = of_folder & 0o2777 if path.is_dir() else of_folder & 0o666
+    if mode != wanted:
+        with suppress(OSError):  # somebody else's, or a file system without permissions
+            path.chmod(wanted)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, where it isn't there, that is shared like the one that holds it."""
+    if not path.is_dir():
+        path.mkdir(exist_ok=True)
+        share_like_folder(path)
 
 
 def read_pool_ids(folder: Path) -> tuple[str, list[str]]:

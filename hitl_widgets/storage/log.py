@@ -1,12 +1,13 @@
 """The log of a project: append-only events, and the annotations that follow from them.
 
-`Log.append` makes events durable; `standing` says which of a person's decisions on an item holds. The other methods of
-`Log` read it, hold items for an annotator, or keep copies. The database's own part is in `sqlite`.
+`Log.append` makes events durable. The other methods of `Log` read it, hold items for an annotator, or keep copies. The
+database's own part is in `sqlite`.
 """
 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import threading
 from collections import defaultdict
@@ -21,15 +22,17 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam, delete, func, select
 
 from ..errors import AlreadyDecided, BadInput, IdReused, StoreError
-from ..events import Event, canonical, stored
+from ..events import Event, canonical, standing, stored
 from ..records import LABELLING, utc_now
 from .backups import Copy, listed
+from .checks import UNREADABLE, Outdated, checksum, is_intact
 from .lock import is_local
 from .migrations import SCHEMA, is_current, make, migrate
 from .schema import ABOUT, ANNOTATION, CLAIM, EVENT, about_of, add, annotation_of, event_of, microseconds, row_of
 from .sqlite import Database
 
 _T = TypeVar("_T")
+logger = logging.getLogger(__name__)
 
 
 class Unplaced(NamedTuple):
@@ -52,8 +55,8 @@ _CHUNK, _VALUES = 2_000, 400
 _SINCE: sa.BindParameter[int] = bindparam("since")
 _ITEMS: sa.BindParameter[str] = bindparam("items", expanding=True)
 _LAST_SEQ = select(func.max(EVENT.c.seq))
-_LAST_SEQ_AND_SCHEMA = select(func.max(EVENT.c.seq),
-                              select(ABOUT.c.value).where(ABOUT.c.name == "schema").scalar_subquery())
+_LAST_SEQ_AND_ABOUT = select(func.max(EVENT.c.seq), *(
+    select(ABOUT.c.value).where(ABOUT.c.name == name).scalar_subquery() for name in ("schema", "id")))
 _KNOWN = select(EVENT).where(EVENT.c.id.in_(bindparam("ids", expanding=True)) | EVENT.c.item_id.in_(_ITEMS))
 _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.item_id == bindparam("item_id"), ANNOTATION.c.annotator == bindparam("annotator"))
@@ -85,30 +88,6 @@ _FORGET = delete(ANNOTATION).where(ANNOTATION.c.item_id == bindparam("of_item"),
                                    ANNOTATION.c.annotator == bindparam("by"))
 
 
-def standing(events: Iterable[Event]) -> Event | None:
-    """The decision that holds, among all that one annotator decided on one item.
-
-    A decision no longer holds when it is retracted, or when another that isn't retracted replaces it. Of those left,
-    the one with the latest `acted_at` holds. The order in which the events arrived doesn't matter.
-
-    Parameters
-    ----------
-    events : iterable of Event
-        The "decided" events of one (item, annotator), and the "retracted" events of the item.
-
-    Returns
-    -------
-    Event or None
-        Of kind "decided"; None when nothing stands.
-    """
-    events = list(events)
-    retracted = {event.body["decision_id"] for event in events if event.kind == "retracted"}
-    live = [event for event in events if event.kind == "decided" and event.id not in retracted]
-    replaced = {event.body["replaces"] for event in live if event.body.get("replaces", event.id) != event.id}
-    return max((event for event in live if event.id not in replaced),
-               key=lambda event: (event.acted_at, event.id), default=None)
-
-
 class Log:
     """The log of one project, in its folder: append-only, durable, shared by threads and by processes.
 
@@ -131,6 +110,8 @@ class Log:
         The project's own id, made once.
     created : bool
         Whether the log was made just now.
+    rebuilt : bool
+        Whether its table of annotations wasn't what follows from the events, so that it was made anew from them.
 
     Raises
     ------
@@ -156,19 +137,38 @@ class Log:
         self._now = now
         self._lock = threading.Lock()
         self._waiting: dict[_Act, None] = {}
-        self._closed = False
+        self._closed = self.rebuilt = False
         self._database = Database(self.folder, engine=engine, local=local)
         try:
-            self._database.check_present()
-            self.created = not self._read(about_of) and self._write(lambda conn: make(conn, at=now()))
+            self.created = self._create()
+            self._read(self._database.check_structure)
             while not self._read(is_current):
                 # The copy is read through another connection: SQLite copies nothing from one that is writing.
                 self._write(lambda conn: migrate(conn, at=now(), keep_copy=self.keep_copy))
-            self._read(self._database.check_pages)
+            if not self._read(lambda conn: self._database.check(conn, at=now())):
+                self._rebuild()
             self.id = self._read(about_of)["id"]
         except BaseException:
             self.close()
             raise
+
+    def _create(self) -> bool:
+        try:
+            return self._database.create(lambda conn: make(conn, at=self._now()))
+        except (sa.exc.DBAPIError, self._database.Error, OSError) as error:
+            if isinstance(error, StoreError):
+                raise
+            raise self._database.explained(error) from error
+
+    def _rebuild(self) -> None:
+        """Make what follows from the events anew, where it doesn't; a copy is kept before."""
+        def keep_copy() -> Path:
+            return self._read(lambda conn: self._database.keep_copy(conn, "before-rebuild", made_at=self._now(),
+                                                                    derived=False))
+
+        if self._write(lambda conn: self._database.rebuild(conn, keep_copy=keep_copy)):
+            self.rebuilt = True
+            logger.warning("the annotations in the log of %s were damaged and made anew from its events", self.folder)
 
     def close(self) -> None:
         """Give up the log. Closing twice is closing once."""
@@ -243,7 +243,7 @@ class Log:
                                for event, row in zip(act.events, act.rows, strict=True)]):
             item_ids = {event.item_id for event, _, _ in batch if event.kind in ("decided", "retracted")}
             in_log = _rows(_KNOWN, ids=[event.id for event, _, _ in batch], items=list(item_ids))
-            before = {event.id: event for event in map(event_of, in_log(conn))}
+            before = {event.id: event for event in map(self._event, in_log(conn))}
             new: dict[str, Event] = {}
             rows = []
             for event, row, known in batch:
@@ -253,7 +253,8 @@ class Log:
                         _check_known(event, known, (*before.values(), *new.values()))
                     seq += 1
                     former = new[event.id] = stored(event, stored_at=at, seq=seq)
-                    rows.append({**row, "seq": seq, "stored_at": microseconds(at)})
+                    full = {**row, "seq": seq, "stored_at": microseconds(at)}
+                    rows.append({**full, "checksum": checksum(full)})
                 elif not former.same_act(event):
                     raise IdReused(f"event id {event.id!r} is in the log already and says: {_brief(former)}. It came "
                                    f"again with: {_brief(event)}. A new act needs a new id; leave id out to get one.")
@@ -264,11 +265,14 @@ class Log:
         return by_id
 
     def _last_seq_to_append(self, conn: sa.Connection) -> int:
-        last_seq, schema = conn.execute(_LAST_SEQ_AND_SCHEMA).one()
+        last_seq, schema, id = conn.execute(_LAST_SEQ_AND_ABOUT).one()
         if schema != str(SCHEMA):
             raise StoreError(f"the log of {self.folder} was changed by another hitl_widgets (schema {schema}; this one "
                              f"knows {SCHEMA}) while it was open here; nothing was stored. Restart this notebook's "
                              "kernel with that version.")
+        if id != self.id:
+            raise StoreError(f"the log of {self.folder} was replaced by the log of another project ({id}; this one is "
+                             f"{self.id}) while it was open here; nothing was stored. Open the project again.")
         return last_seq or 0
 
     def claim(self, item_ids: Iterable[str], annotator: str, *, seconds: float) -> list[str]:
@@ -319,7 +323,7 @@ class Log:
     def latest(self, annotator: str, n: int) -> list[Event]:
         """The last n standing decisions that an annotator made on a screen, in the order of `acted_at`."""
         rows = self._read(_rows(_LATEST, annotator=annotator, n=n))
-        return [event_of(row) for row in reversed(rows)]
+        return [self._event(row) for row in reversed(rows)]
 
     def paces(self, n: int) -> list[float]:
         """Seconds from paint to key press, for those of the last n standing decisions that were timed on a screen."""
@@ -339,7 +343,7 @@ class Log:
 
     def marking(self) -> list[Event]:
         """The standing decisions that mark a region of their item, in the order in which they were stored."""
-        return list(map(event_of, self._read(_rows(_MARKING))))
+        return list(map(self._event, self._read(_rows(_MARKING))))
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 when there is none."""
@@ -361,12 +365,12 @@ class Log:
             *(EVENT.c[name] == value if isinstance(value, str) else EVENT.c[name].in_(value)
               for name, value in filters.items() if value is not None))
         for rows in self._chunks(statement, since):
-            yield from map(event_of, rows)
+            yield from map(self._event, rows)
 
     def events_of(self, item_ids: Sequence[str]) -> Iterator[Event]:
         """The decisions and retractions on some items; those of one item in the order in which they were stored."""
         for batch in _batches(item_ids):
-            yield from map(event_of, sorted(self._read(_rows(_KNOWN, ids=[], items=batch))))
+            yield from map(self._event, sorted(self._read(_rows(_KNOWN, ids=[], items=batch))))
 
     def annotations(self, *, columns: Sequence[str] | None = None) -> dict[str, list[Any]]:
         """The standing annotation of each (item, annotator), as columns.
@@ -438,15 +442,31 @@ class Log:
 
     def _one(self, statement: sa.Select[Any], **values: str) -> Event | None:
         rows = self._read(_rows(statement, **values))
-        return event_of(rows[0]) if rows else None
+        return self._event(rows[0]) if rows else None
+
+    def _event(self, row: Sequence[Any]) -> Event:
+        """The event in a row, which must be as it was stored."""
+        try:
+            if is_intact(row):
+                return event_of(row)
+        except UNREADABLE as error:
+            raise self._database.damaged(f"event {row[0]} can't be read: {error!r}") from error
+        raise self._database.damaged(f"event {row[0]} ({row[1]!r}) isn't what was stored: its checksum differs")
 
     def snapshot(self, path: str | os.PathLike[str]) -> Path:
         """Write a consistent, checked copy of the log to any path, where it replaces what is there."""
-        return self._read(lambda conn: self._database.snapshot(conn, Path(path)))
+        return self._copied(lambda conn: self._database.snapshot(conn, Path(path)))
 
     def keep_copy(self, name: str) -> Path:
         """Put a checked copy into ``copies/``, where the newest ten stay."""
-        return self._read(lambda conn: self._database.keep_copy(conn, name, made_at=self._now()))
+        return self._copied(lambda conn: self._database.keep_copy(conn, name, made_at=self._now()))
+
+    def _copied(self, copy: Callable[[sa.Connection], Path]) -> Path:
+        try:
+            return self._read(copy)
+        except Outdated:
+            self._rebuild()
+            return self._read(copy)
 
     def copies(self) -> list[Copy]:
         """The copies kept, newest first: (path, n_decisions, made_at); n_decisions is None for a damaged one."""
@@ -471,7 +491,7 @@ class Log:
                     # Thrown away, not reused: interrupted in its commit, SQLAlchemy takes the transaction for ended.
                     conn.invalidate()
                     raise
-        except (sa.exc.DBAPIError, self._database.Error) as error:
+        except (sa.exc.DBAPIError, self._database.Error, UnicodeDecodeError) as error:
             raise self._database.explained(error) from error
 
     def _check_open(self) -> None:

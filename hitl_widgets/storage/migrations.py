@@ -6,6 +6,7 @@ small function on a connection. It spells the tables that it changes itself, sin
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from ..errors import StoreError
 from ..records import __version__, new_id
+from .checks import WITH_CHECKSUMS, checksum, seal
 from .schema import ABOUT, MIGRATION, TABLES, about_of, add, microseconds
 
 
@@ -30,8 +32,33 @@ def record_migrations(conn: sa.Connection) -> None:
     MIGRATION.create(conn)
 
 
+def add_checksums(conn: sa.Connection) -> None:
+    """Give every event a checksum. The table is made anew, so that its definition is that of a new log's."""
+    tables = sa.MetaData()
+    event = sa.Table(
+        "event", tables, sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("id", sa.String, nullable=False, unique=True),
+        sa.Column("kind", sa.String, nullable=False, index=True), sa.Column("annotator", sa.String, nullable=False),
+        sa.Column("item_id", sa.String, index=True), sa.Column("acted_at", sa.BigInteger, nullable=False),
+        sa.Column("stored_at", sa.BigInteger, nullable=False), sa.Column("body", sa.Text, nullable=False),
+        sa.Column("checksum", sa.String, nullable=False))
+    conn.exec_driver_sql("ALTER TABLE event RENAME TO event_without_checksums")
+    for index in event.indexes:
+        conn.exec_driver_sql(f"DROP INDEX {index.name}")
+    event.create(conn)
+    names = event.c.keys()[:-1]
+    of_chunk = f"SELECT {', '.join(names)} FROM event_without_checksums WHERE seq > ? ORDER BY seq LIMIT 2000"
+    since = 0
+    while rows := conn.exec_driver_sql(of_chunk, (since,)).fetchall():
+        since = rows[-1][0]
+        with_names = [dict(zip(names, row, strict=True)) for row in rows]
+        add(conn, event, [{**row, "checksum": checksum(row)} for row in with_names])
+    conn.exec_driver_sql("DROP TABLE event_without_checksums")
+
+
 # Version 1 is the schema of the first logs, which have no table of migrations.
-MIGRATIONS = (Migration(2, "record_migrations", record_migrations),)
+MIGRATIONS = (Migration(2, "record_migrations", record_migrations),
+              Migration(WITH_CHECKSUMS, "add_checksums", add_checksums))
 SCHEMA = MIGRATIONS[-1].version
 
 
@@ -42,6 +69,7 @@ def make(conn: sa.Connection, *, at: datetime) -> bool:
     TABLES.create_all(conn)
     add(conn, ABOUT, [{"name": "id", "value": new_id()}, {"name": "schema", "value": str(SCHEMA)}])
     _record(conn, SCHEMA, "make", at=at)
+    _seal(conn)
     return True
 
 
@@ -83,6 +111,16 @@ def migrate(conn: sa.Connection, *, at: datetime, keep_copy: Callable[[str], obj
     step.apply(conn)
     _record(conn, step.version, step.name, at=at)
     conn.execute(sa.update(ABOUT).where(ABOUT.c.name == "schema").values(value=str(step.version)))
+    _seal(conn)
+
+
+def _seal(conn: sa.Connection) -> None:
+    """Write down the checksum of what the log says of itself."""
+    connection = conn.connection.driver_connection
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    conn.execute(sa.delete(ABOUT).where(ABOUT.c.name == "seal"))
+    add(conn, ABOUT, [{"name": "seal", "value": seal(connection)}])
 
 
 def _last_package(conn: sa.Connection) -> str:

@@ -45,6 +45,7 @@ EVENT = Table(
     Column("acted_at", BigInteger, nullable=False),  # every instant is in microseconds since 1970, UTC
     Column("stored_at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
+    Column("checksum", String, nullable=False),  # of all the others: `checks.checksum`
 )
 
 ANNOTATION = Table(
@@ -86,7 +87,7 @@ def microseconds(at: datetime) -> int:
 
 
 def row_of(event: Event) -> dict[str, Any]:
-    """The row of `EVENT` for an event that isn't stored yet: without `seq` and `stored_at`.
+    """The row of `EVENT` for an event that isn't stored yet: without `seq`, `stored_at` and `checksum`.
 
     Raises
     ------

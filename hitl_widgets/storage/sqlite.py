@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from ..errors import BadInput, DiskFull, HitlError, LogBusy, LogDamaged, ReadOnly, StoreError
-from . import backups
+from . import backups, checks
+from .files import POOL_IDS, share_like_folder
 from .lock import is_local, take
 
+_T = TypeVar("_T")
+
 BUSY_S = 10.0
-# Below this size (bytes) every page is read at opening, which isn't felt. Larger logs are checked whenever a copy is
-# kept.
+# Below this size (bytes) every page is read at opening, which isn't felt. Up to so many events all of them are checked
+# then, and the annotations with them; of a larger log as many of its events, half of them the newest. Logs of any size
+# are checked in full whenever a copy is kept.
 CHECKED_AT_OPENING = 64 * 2**20
+EVENTS_CHECKED_AT_OPENING = 10_000
+# What SQLite says of a file that isn't as it was written.
+_DAMAGE = ("malformed", "not a database", "no such table", "no such column", "decode to UTF-8")
+# SQLite's own smallest page: a file that is smaller is no database.
+_SMALLEST = 512
 
 
 class Database:
@@ -65,7 +75,7 @@ class Database:
         self.path, self.copies = folder / "log.db", folder / "copies"
         _check_writable(folder, self.path)
         self._release = weakref.finalize(self, (lambda: None) if local(folder) else take(folder))
-        self._is_own = engine is None
+        self._folder, self._is_own = folder, engine is None
         self.reader = engine or _connect(self.path)
         sa.event.listen(self.reader, "connect", _on_connect)
         sa.event.listen(self.reader, "begin", _on_begin)
@@ -77,32 +87,122 @@ class Database:
             self.reader.dispose()
         self._release()
 
-    def check_present(self) -> None:
-        """Raise LogDamaged where the file is empty or gone, though there are copies of it."""
-        # SQLite takes an empty file for a new log, and the project would seem to have no decisions.
-        if self._is_own and not self._size() and any(self.copies.glob("*.db")):
-            raise self.damaged("it is empty or gone, though copies were made of it")
+    def create(self, make: Callable[[sa.Connection], bool]) -> bool:
+        """Make the file of a new log, whole or not at all; False where there is one.
 
-    def check_pages(self, conn: sa.Connection) -> None:
-        """Read every page of a small file, and raise LogDamaged where one is damaged."""
-        if self._is_own and self._size() <= CHECKED_AT_OPENING and (fault := backups.fault(_raw(conn))):
+        Parameters
+        ----------
+        make : callable
+            Makes the tables on a connection in a transaction; False where they are there.
+
+        Raises
+        ------
+        LogDamaged
+            If the file is gone or empty, though there are traces of a log.
+        """
+        if not self._is_own:
+            with self.writer.connect() as conn, conn.begin():
+                return make(conn)
+        if self.path.exists():
+            if self.path.stat().st_size < _SMALLEST:
+                raise self.damaged("it is empty or cut off")
+            return False
+        if trace := next(self._traces(), None):
+            raise self.damaged(f"it is gone, though {trace} is there")
+        part = self.path.with_name(f".{self.path.name}.{os.getpid()}.{threading.get_ident()}.part")
+        try:
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+            share_like_folder(part)
+            engine = _connect(part)
+            sa.event.listen(engine, "connect", _on_connect)
+            sa.event.listen(engine, "begin", _on_begin)
+            try:
+                with engine.execution_options(hitl_writes=True).connect() as conn, conn.begin():
+                    make(conn)
+            finally:
+                engine.dispose()
+            return _put(part, self.path)
+        finally:
+            for leftover in (part, part.with_name(f"{part.name}-journal")):
+                leftover.unlink(missing_ok=True)
+
+    def _traces(self) -> Iterator[str]:
+        """What a log that isn't there has left in its folder."""
+        for name in ("log.db-journal", POOL_IDS):
+            if (self._folder / name).is_file():
+                yield name
+        for pattern in ("copies/*.db", "models/*.safetensors"):
+            yield from (path.relative_to(self._folder).as_posix() for path in sorted(self._folder.glob(pattern))[:1])
+
+    def check_structure(self, conn: sa.Connection) -> None:
+        """Raise LogDamaged where the file isn't formed like a log, before anything else is read from it."""
+        if self._is_own and (fault := checks.structure_fault(_raw(conn))):
             raise self.damaged(fault)
+
+    def check(self, conn: sa.Connection, *, at: datetime) -> bool:
+        """Check a log, a large one in part, and raise LogDamaged where its pages or events aren't as they were stored.
+
+        Parameters
+        ----------
+        conn : sqlalchemy.Connection
+        at : datetime
+            The time: of a large log, other events are checked at another time.
+
+        Returns
+        -------
+        bool
+            False where indexes or annotations don't follow from the events: then `rebuild` makes them anew.
+        """
+        if not self._is_own:
+            return True
+        raw = _raw(conn)
+        last = raw.execute("SELECT max(seq) FROM event").fetchone()[0] or 0
+        is_small, half = last <= EVENTS_CHECKED_AT_OPENING, EVENTS_CHECKED_AT_OPENING // 2
+        windows = [(0, last)]
+        if not is_small:
+            since = int(at.timestamp()) * half % (last - half)
+            windows = [(since, since + half), (last - half, last)]
+        fault = (checks.pages_fault(raw, indexes=False) if self._size() <= CHECKED_AT_OPENING else None) \
+            or checks.seal_fault(raw)
+        for window in windows:
+            fault = fault or checks.events_fault(raw, *window)
+        if fault:
+            raise self.damaged(fault)
+        return not is_small or self._derived(lambda: checks.is_derived_right(raw))
+
+    def rebuild(self, conn: sa.Connection, *, keep_copy: Callable[[], object]) -> bool:
+        """Make indexes and annotations anew from the events, in the transaction of this connection.
+
+        A copy is kept before. False where they were right after all, as another process has made them anew.
+        """
+        raw = _raw(conn)
+        if self._derived(lambda: checks.is_derived_right(raw)):
+            return False
+        keep_copy()
+        self._derived(lambda: checks.rebuild(raw))
+        return True
+
+    def _derived(self, act: Callable[[], _T]) -> _T:
+        try:
+            return act()
+        except checks.UNREADABLE as error:
+            raise self.damaged(f"its events can't be read: {error!r}") from error
 
     def snapshot(self, conn: sa.Connection, path: Path) -> Path:
         """Write a consistent, checked copy to `path`, where it replaces what is there."""
         with self._copying():
             return backups.snapshot(_raw(conn), path)
 
-    def keep_copy(self, conn: sa.Connection, name: str, *, made_at: datetime) -> Path:
+    def keep_copy(self, conn: sa.Connection, name: str, *, made_at: datetime, derived: bool = True) -> Path:
         """Put a checked copy into `copies`, where the newest ten stay."""
         with self._copying():
-            return backups.keep(_raw(conn), self.copies, name, made_at=made_at)
+            return backups.keep(_raw(conn), self.copies, name, made_at=made_at, derived=derived)
 
     @contextmanager
     def _copying(self) -> Iterator[None]:
         try:
             yield
-        except LogDamaged as error:
+        except (LogDamaged, UnicodeDecodeError) as error:
             raise self.damaged(str(error)) from error
         except (OSError, sqlite3.Error) as error:
             shut = isinstance(error, OSError) or "unable to open" in str(error)
@@ -117,6 +217,8 @@ class Database:
     def explained(self, error: Exception) -> HitlError:
         """What SQLite or SQLAlchemy raised, as an error of this package that says what to do."""
         words = str(getattr(error, "orig", error))
+        if isinstance(error, UnicodeDecodeError):  # damaged names reach even SQLite's own messages
+            return self.damaged(words)
         if isinstance(error, sa.exc.InterfaceError | sa.exc.ProgrammingError):
             return BadInput(f"the log can't hold one of these values: {words}.")
         # Told apart by SQLite's words: its codes reach Python from 3.11 on only.
@@ -129,7 +231,7 @@ class Database:
         if "full" in words or "disk I/O" in words:
             return DiskFull(f"the log {self.path} couldn't be written ({words}): the disk is full or failing, or your "
                             "quota is used up. Nothing was half stored. Make room and try again, without a restart.")
-        if "malformed" in words or "not a database" in words:
+        if any(sign in words for sign in _DAMAGE):
             return self.damaged(words)
         return StoreError(f"the log {self.path} refused: {words}.")
 
@@ -150,10 +252,30 @@ def _check_writable(folder: Path, log: Path) -> None:
 
 
 def _connect(log: Path) -> sa.Engine:
-    """An engine on a SQLite file. A statement waits up to `BUSY_S` for another process."""
-    url = sa.URL.create("sqlite", database=str(log.absolute()))
-    return sa.create_engine(url, connect_args={"timeout": BUSY_S, "factory": _Connection},
+    """An engine on a SQLite file that is there. A statement waits up to `BUSY_S` for another process."""
+    # mode=rw: where the file was moved away, SQLite would make an empty one in its place.
+    uri = f"{log.absolute().as_uri()}?mode=rw"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_S, factory=_Connection, check_same_thread=False)
+
+    return sa.create_engine(sa.URL.create("sqlite", database=str(log.absolute())), creator=connect,
                             max_overflow=-1)  # a thread never waits for another thread's connection
+
+
+def _put(part: Path, path: Path) -> bool:
+    """Put a finished file into its place, unless one is there; False then."""
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        if path.exists():
+            return False
+        os.replace(part, path)
+    return True
 
 
 def _raw(conn: sa.Connection) -> sqlite3.Connection:

@@ -49,11 +49,12 @@ def as_json(frame: pd.DataFrame) -> Any:
 
 
 def content(log: Path) -> dict[str, list[Any]]:
-    """Every table of a log but the record of its migrations, read without this package."""
+    """Every table of a log but the record of its migrations and the checksums, read without this package."""
     with closing(sqlite3.connect(log)) as connection:
         names = [name for name, in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names
-                if name not in ("migration", "about")}
+        columns = {name: [column[1] for column in connection.execute(f"PRAGMA table_info({name})")] for name in names}
+        return {name: connection.execute(f"SELECT {', '.join(c for c in columns[name] if c != 'checksum')} FROM {name}"
+                                         ).fetchall() for name in names if name not in ("migration", "about")}
 
 
 def schema_of(log: Path) -> int:
@@ -116,22 +117,25 @@ def test_every_kind_of_event_is_in_that_project(read_then: dict[str, Any]):
 def test_a_migration_is_recorded_and_a_checked_copy_of_the_old_log_is_kept(folder: Path):
     before, n_copies = content(folder / "log.db"), len(list((folder / "copies").iterdir()))
     with Log(folder, now=lambda: NOON) as log:
-        newest = log.copies()[-1]  # at noon of 2024, before the copies of the project itself
-        assert newest.path.name == "20240501T120000.000000Z-before-schema-2.db"
-        assert newest.n_decisions == 23
-    assert len(list((folder / "copies").iterdir())) == n_copies + 1
-    assert content(newest.path) == before
-    assert schema_of(newest.path) == 1
+        copies = log.copies()[-2:]  # at noon of 2024, before the copies of the project itself
+        assert [copy.path.name for copy in copies] == ["20240501T120000.000000Z-before-schema-3.db",
+                                                       "20240501T120000.000000Z-before-schema-2.db"]
+    assert len(list((folder / "copies").iterdir())) == n_copies + 2
+    for copy, schema in zip(copies, (2, 1), strict=True):
+        assert copy.n_decisions == 23
+        assert schema_of(copy.path) == schema
+        assert {name: rows for name, rows in content(copy.path).items() if name in before} == before
     assert content(folder / "log.db") == before
-    assert records_of(folder / "log.db") == [(2, "record_migrations", __version__)]
+    assert records_of(folder / "log.db") == [(2, "record_migrations", __version__), (3, "add_checksums", __version__)]
     with closing(sqlite3.connect(folder / "log.db")) as connection:
-        assert connection.execute("SELECT applied_at FROM migration").fetchall() == [(int(NOON.timestamp()) * 10**6,)]
+        assert connection.execute("SELECT DISTINCT applied_at FROM migration").fetchall() == [
+            (int(NOON.timestamp()) * 10**6,)]
 
 
 def test_a_log_is_migrated_once(folder: Path):
     for _ in range(2):
         Log(folder).close()
-    assert len(list((folder / "copies").glob("*before-schema*"))) == 1
+    assert len(list((folder / "copies").glob("*before-schema*"))) == SCHEMA - 1
 
 
 def test_a_new_log_has_todays_schema_and_a_record_of_it(tmp_path: Path):
@@ -272,8 +276,8 @@ def test_of_processes_that_open_an_old_log_at_once_one_migrates_and_the_others_w
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert len(output) == 1
     assert output.pop().split()[1] == str(n_events)
-    assert len(records_of(folder / "log.db")) == 1
-    assert len(list((folder / "copies").glob("*before-schema*"))) == 1
+    assert len(records_of(folder / "log.db")) == SCHEMA - 1
+    assert len(list((folder / "copies").glob("*before-schema*"))) == SCHEMA - 1
 
 
 # Newer logs
@@ -302,7 +306,7 @@ def test_a_log_that_a_newer_package_migrated_while_it_was_open_takes_no_decision
 
 def test_a_copy_from_before_a_migration_opens_as_the_old_log_does(folder: Path, tmp_path: Path):
     Log(folder).close()
-    [copy] = (folder / "copies").glob("*before-schema*")
+    copy = min((folder / "copies").glob("*before-schema*"))
     (tmp_path / "restored").mkdir()
     shutil.copy(copy, tmp_path / "restored" / "log.db")
     with Log(folder) as log, Log(tmp_path / "restored") as restored:

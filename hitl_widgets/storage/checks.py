@@ -1,0 +1,221 @@
+"""Checks of a whole log: its pages, the checksums of its events, and the annotations that follow from them.
+
+An event's checksum is written with it (`checksum`), so that a bit that flips on a disk, or a row that somebody changed
+by hand, is noticed. `fault` checks a SQLite file in full; `events_fault` checks some events; `rebuild` makes the table
+of annotations anew from the events.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from ..events import Event, standing
+from .schema import ANNOTATION, EVENT, TABLES, annotation_of, event_of
+
+_EVENTS = f"SELECT {', '.join(EVENT.c.keys())} FROM event"
+_COLUMNS = ", ".join(ANNOTATION.c.keys())
+# What reading an event that is no event of this package raises.
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+# The first schema whose events have checksums.
+WITH_CHECKSUMS = 3
+
+
+class Outdated(Exception):
+    """Events that are whole beside indexes or annotations that don't follow from them: `rebuild` makes these anew."""
+
+
+def content_hash(annotator: str, item_id: str | None, body: str) -> str:
+    """Hash of what an event says: 32 hexadecimal digits. Kept for a redacted event, it still yields its checksum."""
+    return blake2b(f"{annotator}\0{item_id or ''}\0{body}".encode(), digest_size=16).hexdigest()
+
+
+def checksum(row: Mapping[str, Any]) -> str:
+    """Checksum of an event's row: 16 hexadecimal digits, over its number, id, kind, instants and `content_hash`."""
+    content = content_hash(row["annotator"], row["item_id"], row["body"])
+    return _checksum(row["seq"], row["id"], row["kind"], row["acted_at"], row["stored_at"], content)
+
+
+def _checksum(seq: int, id: str, kind: str, acted_at: int, stored_at: int, content: str) -> str:
+    return blake2b(f"{seq}\0{id}\0{kind}\0{acted_at}\0{stored_at}\0{content}".encode(), digest_size=8).hexdigest()
+
+
+def is_intact(row: Sequence[Any]) -> bool:
+    """Whether a row of `EVENT`, its columns in the table's order, has the checksum of what it holds."""
+    seq, id, kind, annotator, item_id, acted_at, stored_at, body, expected = row
+    try:
+        return _checksum(seq, id, kind, acted_at, stored_at, content_hash(annotator, item_id, body)) == expected
+    except UnicodeEncodeError:
+        return False
+
+
+def pages_fault(connection: sqlite3.Connection, *, indexes: bool) -> str | None:
+    """The first fault in a database's pages, in SQLite's words; None when all are whole.
+
+    Reads every page: about 0.1 s for 100,000 decisions, 0.4 s where indexes are compared with their tables.
+    """
+    try:
+        pragma = "integrity_check" if indexes else "quick_check"
+        words = str(connection.execute(f"PRAGMA {pragma}(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and "decode" not in str(error):
+            raise  # no room, or held by others: not the pages' fault
+        words = str(error)
+    return None if words == "ok" else " ".join(words.replace("***", "").split())
+
+
+def structure_fault(connection: sqlite3.Connection) -> str | None:
+    """What a database holds that no log does, such as a trigger, or lacks; None when it is formed like a log."""
+    known = {(kind, name) for table in TABLES.tables.values()
+             for kind, name in [("table", table.name), *(("index", index.name) for index in table.indexes)]}
+    there = {(kind, name) for kind, name in connection.execute("SELECT type, name FROM sqlite_master")
+             if not name.startswith("sqlite_")}
+    if strange := sorted(there - known):
+        kind, name = strange[0]
+        return f"it holds a {kind} {name!r}, which hitl_widgets never makes; whoever added it may have changed more"
+    if missing := sorted({("table", "about"), ("table", "event"), ("table", "annotation")} - there):
+        return f"its table {missing[0][1]!r} is missing"
+    about = dict(connection.execute("SELECT name, value FROM about"))
+    if not about.get("id") or not str(about.get("schema")).isdecimal():
+        return f"its table 'about' says {about!r}; an id and the number of a schema are expected"
+    return None
+
+
+def events_fault(connection: sqlite3.Connection, since: int = 0, until: int | None = None) -> str | None:
+    """What is wrong with the events after number `since`, up to `until`; None when nothing is.
+
+    About 0.5 s for 100,000 events. Missing events are noticed wherever they are.
+    """
+    try:
+        n, last = connection.execute("SELECT count(*), coalesce(max(seq), 0) FROM event").fetchone()
+        if n != last:
+            return f"it holds {n:,} events, but the last one has number {last:,}: some are missing"
+        until = last if until is None else until
+        for row in connection.execute(f"{_EVENTS} WHERE seq > ? AND seq <= ?", (since, until)):
+            if not is_intact(row):
+                return f"event {row[0]} ({row[1]!r}) isn't what was stored: its checksum differs"
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+        return f"an event holds text that is none: {error}"
+    return None
+
+
+def seal(connection: sqlite3.Connection) -> str:
+    """Checksum of what a log says of itself: its id, its schema, its migrations and its tables' definitions."""
+    parts = [connection.execute(query).fetchall() for query in (
+        "SELECT name, value FROM about WHERE name != 'seal' ORDER BY name",
+        "SELECT * FROM migration ORDER BY version",
+        "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name")]
+    return blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
+
+
+def seal_fault(connection: sqlite3.Connection) -> str | None:
+    """Whether what a log says of itself was changed since it was made or migrated."""
+    kept = connection.execute("SELECT value FROM about WHERE name = 'seal'").fetchone()
+    if kept is None or kept[0] != seal(connection):
+        return "its id, its schema or the definition of its tables was changed"
+    return None
+
+
+def fault(connection: sqlite3.Connection) -> str | None:
+    """The first fault that makes a log unusable: in its pages, its structure or its events; None without one.
+
+    Indexes and annotations aren't compared, since they follow from the events: `is_derived_right` does.
+    """
+    if words := pages_fault(connection, indexes=False) or structure_fault(connection):
+        return words
+    if schema_of(connection) < WITH_CHECKSUMS:
+        return None
+    return seal_fault(connection) or events_fault(connection)
+
+
+def schema_of(connection: sqlite3.Connection) -> int:
+    """The version of a log's schema."""
+    return int(connection.execute("SELECT value FROM about WHERE name = 'schema'").fetchone()[0])
+
+
+# -- what follows from the events ----------------------------------------------------------------------------
+
+def is_derived_right(connection: sqlite3.Connection) -> bool:
+    """Whether the indexes and the table of annotations are what follows from the events.
+
+    About 2 s for 100,000 events.
+    """
+    if pages_fault(connection, indexes=True) is not None:
+        return False
+    with _Expected(connection) as expected:
+        return expected.holds()
+
+
+def rebuild(connection: sqlite3.Connection) -> None:
+    """Make indexes and annotations anew from the events, in the transaction of this connection."""
+    connection.execute("REINDEX").close()
+    with _Expected(connection) as expected:
+        expected.replace()
+
+
+class _Expected:
+    """A temporary table of the annotations that follow from the events: values are compared as SQLite holds them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> _Expected:
+        self._execute("DROP TABLE IF EXISTS temp.expected")
+        self._execute("CREATE TEMP TABLE expected AS SELECT * FROM annotation WHERE 0")
+        places = ", ".join("?" * len(ANNOTATION.c))
+        self._connection.executemany(f"INSERT INTO temp.expected VALUES ({places})",
+                                     _annotations(self._connection)).close()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._execute("DROP TABLE IF EXISTS temp.expected")
+
+    def _execute(self, statement: str) -> None:
+        self._connection.execute(statement).close()
+
+    def holds(self) -> bool:
+        for left, right in (("annotation", "temp.expected"), ("temp.expected", "annotation")):
+            cursor = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM {left} EXCEPT SELECT {_COLUMNS} FROM {right} LIMIT 1")
+            differs = cursor.fetchone() is not None
+            cursor.close()
+            if differs:
+                return False
+        return True
+
+    def replace(self) -> None:
+        self._execute("DELETE FROM annotation")
+        self._execute(f"INSERT INTO annotation ({_COLUMNS}) SELECT {_COLUMNS} FROM temp.expected")
+
+
+def _annotations(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """The rows of `ANNOTATION` that follow from all events."""
+    # NOT INDEXED: an index may be what is damaged.
+    rows = connection.execute(f"{_EVENTS} NOT INDEXED WHERE kind IN ('decided', 'retracted') ORDER BY item_id, seq")
+    names = ANNOTATION.c.keys()[3:]
+    for item_id, group in groupby(rows, key=itemgetter(4)):
+        events = list(map(event_of, group))
+        for annotator, seq in changed_last(events).items():
+            mine = [event for event in events if event.kind == "retracted" or event.annotator == annotator]
+            values = annotation_of(standing(mine))
+            yield (seq, item_id, annotator, *(values[name] for name in names))
+
+
+def changed_last(events: Iterable[Event]) -> dict[str, int]:
+    """Annotator -> number of the last event that could change their annotation; `events` are those of one item."""
+    events = list(events)
+    by = {event.id: event.annotator for event in events if event.kind == "decided"}
+    changed: dict[str, int] = {}
+    for event in events:
+        annotator = by.get(event.body["decision_id"] if event.kind == "retracted" else event.id)
+        if annotator is not None:
+            changed[annotator] = event.seq or 0
+    return changed
+
