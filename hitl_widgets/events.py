@@ -136,8 +136,9 @@ def stored(event: Event, *, stored_at: datetime, seq: int) -> Event:
 def standing(events: Iterable[Event]) -> Event | None:
     """The decision that holds, among all that one annotator decided on one item.
 
-    A decision no longer holds when it is retracted, or when another that isn't retracted replaces it. Of those left,
-    the one with the latest `acted_at` holds. The order in which the events arrived doesn't matter.
+    A decision no longer holds when it is retracted, or when another that isn't retracted replaces it, or replaces one
+    that did so. Of those left, the one with the latest `acted_at` holds: where none knew of the other, as with two
+    kernels that were offline, the clocks decide. The order in which the events arrived doesn't matter.
 
     Parameters
     ----------
@@ -152,6 +153,13 @@ def standing(events: Iterable[Event]) -> Event | None:
     events = list(events)
     retracted = {event.body["decision_id"] for event in events if event.kind == "retracted"}
     live = [event for event in events if event.kind == "decided" and event.id not in retracted]
-    replaced = {event.body["replaces"] for event in live if event.body.get("replaces", event.id) != event.id}
+    replaces = {event.id: event.body["replaces"] for event in events
+                if event.kind == "decided" and event.body.get("replaces", event.id) != event.id}
+    replaced = set[str]()
+    for event in live:
+        earlier = replaces.get(event.id)
+        while earlier is not None and earlier not in replaced:  # an invented log may go round in a circle
+            replaced.add(earlier)
+            earlier = replaces.get(earlier)
     return max((event for event in live if event.id not in replaced),
                key=lambda event: (event.acted_at, event.id), default=None)

@@ -72,6 +72,16 @@ def test_a_revision_stands_even_when_its_clock_was_behind():
     assert standing([first, revision]) is revision
 
 
+def test_of_three_answers_the_last_stands_although_the_clock_went_back_and_the_middle_one_is_taken_back():
+    """The first stood again, since its clock was the latest."""
+    first = decision("a", minute=10)
+    second = decision("b", minute=5, replaces=first.id)
+    third = decision("c", minute=0, replaces=second.id)
+    assert standing([third, taking_back(second), first, second]) is third
+    assert standing([first, second, third, taking_back(second), taking_back(third)]) is first
+    assert standing([first, second, third, taking_back(third)]) is second
+
+
 def test_undoing_a_revision_restores_the_former_answer():
     first = decision("a", minute=10)
     revision = decision("b", minute=0, replaces=first.id)
