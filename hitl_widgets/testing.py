@@ -307,6 +307,10 @@ class MemoryHost:
             return {"answered": answered, "today": answered, "in_round": answered, "items": len(self.pool), "round": 1,
                     "open": len(self.pool) - answered}
 
+    def waiting(self, queue: str, annotator: str | None = None) -> int:
+        """Count what is open, whatever the queue."""
+        return int(self.tally(annotator)["open"])
+
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` after each `adopt`; what is returned ends that."""
         self._listeners.append(listener)

@@ -410,6 +410,16 @@ class Project:
         places = [] if looks is None else looks.order(n, annotator, has_seen=self.queue.has_seen, leave=leave)
         return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
 
+    def waiting(self, queue: str, annotator: str | None = None) -> int:
+        """Count the items of a queue beside what is open, "relabel" or "second_look", that an annotator is asked."""
+        annotator = check_annotator(annotator or self.annotator)
+        self.refresh()
+        if queue == "second_look":
+            return len(self._next_second_look(len(self.pool), annotator, ()))
+        with self.state.lock:
+            own, others = self.relabel().asked(annotator)
+            return int(((own > 0) | (others > 0)).sum())
+
     def set_gold(self, known: Any) -> dict[str, str]:
         """Keep known answers, and return all of them: item_id -> today's label_id.
 

@@ -204,6 +204,10 @@ class Session:
         """Counts of one annotator: answered, today, in_round, open, items, round, taxonomy, holdout."""
         return self.project.tally(annotator)
 
+    def waiting(self, queue: str, annotator: str | None = None) -> int:
+        """How many items of the queue "relabel" or "second_look" an annotator is asked about."""
+        return self.project.waiting(queue, annotator)
+
     # -- acts
 
     def decide(self, item_id: Any, verdict: str | None = None, **what: Any) -> Decision:

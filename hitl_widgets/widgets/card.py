@@ -137,6 +137,7 @@ class Review(Widget[CardPush]):
         self._ask_again_at = 0.0
         self._look_at: float | None = None
         self._follow_at = 0.0
+        self._asked: int | None = None  # items of a queue beside what is open
         self._n_news = len(host.news)  # what happened before is no news to this card
         self._errands: list[Errand] = []
         self._gone: list[tuple[str, str]] = []  # items decided in one tab, to be dropped in the others
@@ -171,6 +172,7 @@ class Review(Widget[CardPush]):
                 self._greeted[act.tab] = act.n
         self._resend(act.have)
         self._errand(2.5, self._push_past)
+        self._errand(2.6, self._count_asked)
         return self._ready()
 
     def _more(self, act: More) -> Noted:
@@ -274,7 +276,7 @@ class Review(Widget[CardPush]):
         return {"kind": "ready", "project_id": self.host.project_id, "annotator": self.host.annotator,
                 "annotator_is_default": bool(self.host.annotator_is_default), "taxonomy": self._labels,
                 "certainty": self.certainty, "methods": list(self.methods), "keys": self.keys, "n": self.n,
-                "temporary": on_temporary_server(), "progress": self._progress()}
+                "queue": self.queue, "temporary": on_temporary_server(), "progress": self._progress()}
 
     # -- pushes: prepared in the background
 
@@ -389,7 +391,16 @@ class Review(Widget[CardPush]):
     def _progress(self) -> Progress:
         with self._changed:
             here = self._window.n_answered
-        return cast("Progress", {**self.host.tally(self.host.annotator), "here": here})
+        more = {} if self._asked is None else {"asked": self._asked}
+        return cast("Progress", {**self.host.tally(self.host.annotator), "here": here, **more})
+
+    def _count_asked(self) -> None:
+        """Count how many items the queue had when it was opened; a count each time would take too long."""
+        if self.queue is not None:
+            left = self.host.waiting(self.queue, self.host.annotator)
+            with self._changed:
+                self._asked = left + self._window.n_answered
+                self._stir()
 
     # -- the model or the taxonomy may have changed, and others may have done something
 
@@ -435,6 +446,7 @@ class Review(Widget[CardPush]):
             self._push({"kind": "drop", "item_ids": gone, "keep": KEPT})
         if gone:
             self.host.release(gone, self.host.annotator)
+        self._count_asked()
 
 
 def on_temporary_server() -> bool:

@@ -112,5 +112,8 @@ class CardHost(Protocol):
     def tally(self, annotator: str | None = None) -> Mapping[str, Any]:
         """Count where an annotator stands: answered, today, in_round, open, items, round."""
 
+    def waiting(self, queue: str, annotator: str | None = None) -> int:
+        """Count the items of a queue such as "second_look" that an annotator is asked about."""
+
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy" or "model" after each change; what is returned ends that."""

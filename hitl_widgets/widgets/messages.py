@@ -240,10 +240,11 @@ class _LabelMore(TypedDict, total=False):
 
 class _LabelEntryMore(_LabelMore, total=False):
     n_examples: int
+    group: str
 
 
 class LabelEntry(_LabelEntryMore):
-    """A label that may be chosen. `own_key`: the taxonomy itself names its key."""
+    """A label that may be chosen. `own_key`: the taxonomy itself names its key. `group`: the path of its parent."""
 
     label_id: str
     name: str
@@ -298,12 +299,16 @@ class TreeLabels(TypedDict):
 
 
 class Progress(TypedDict, total=False):
-    """Items that have the annotator's answer: in all, today, in this round, in this review; and what is left."""
+    """Items that have the annotator's answer: in all, today, in this round, in this review; and what is left.
+
+    `asked`: how many items this review's queue had, where it isn't what is open.
+    """
 
     answered: int
     today: int
     in_round: int
     here: int
+    asked: int
     open: int
     items: int
     round: int
@@ -437,6 +442,7 @@ class CardReady(TypedDict):
     methods: list[str]
     keys: KeyTable
     n: int | None
+    queue: str | None
     temporary: bool
     progress: Progress
 
@@ -727,6 +733,8 @@ def labels_of(taxonomy: Taxonomy) -> Labels:
         for name in ("definition", "link", "colour", "sensitive"):
             if text := getattr(label, name):
                 entry[name] = text
+        if label.parent is not None:
+            entry["group"] = taxonomy.path(label.parent)
         if n_examples := len(label.examples) + len(label.counter_examples):
             entry["n_examples"] = n_examples
         labels.append(entry)

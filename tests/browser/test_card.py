@@ -273,6 +273,55 @@ def test_a_label_without_a_key_is_found_by_typing(open_card):
     assert notebook.value("rows(desk)[1][2]") == "species 0"
 
 
+def test_few_labels_are_searched_too_and_what_is_typed_decides_nothing(open_card):
+    """With ten labels or fewer no search opened, and what was typed next was taken for labels' keys."""
+    notebook = open_card()
+    first = notebook.item
+    assert not notebook.card.locator(".hitl-search").is_visible()
+    press(notebook, "/", "b", "a", "7", "Backspace", "g")
+    notebook.card.get_by_text("1 label matches").wait_for()
+    assert notebook.item == first
+    press(notebook, "Enter")
+    notebook.wait_for_item(other_than=first)
+    notebook.wait_until_stored()
+    assert [row[2] for row in notebook.value("rows(desk)")] == ["Bag"]
+    assert not notebook.card.locator(".hitl-search").is_visible()
+
+
+@pytest.mark.parametrize("desk", ["MemoryHost()", "MemoryHost(model=None)",
+                                  "MemoryHost(labels={'animal': list('abcdefgh'), 'vehicle': list('ijkl')})"])
+def test_on_a_small_screen_the_whole_card_fits_between_top_and_bottom(open_card, desk):
+    """On 1366 x 768 the keys of decisions and the last decisions were below the fold."""
+    notebook = open_card(desk)
+    size = notebook.page.viewport_size
+    notebook.page.set_viewport_size({"width": 1366, "height": 768})
+    notebook.wait_until(lambda: notebook.card.bounding_box()["height"] <= 650)
+    box = notebook.card.bounding_box()
+    for part in (".hitl-actions", ".hitl-strip", ".hitl-footer", ".hitl-flags"):
+        inner = notebook.card.locator(part).bounding_box()
+        assert box["y"] <= inner["y"] < inner["y"] + inner["height"] <= box["y"] + box["height"] + 1
+    notebook.page.set_viewport_size(size)
+
+
+def test_a_picture_that_comes_while_the_card_is_out_of_view_is_shown_when_it_comes_into_view(open_card):
+    """It was decoded for a width of 0, shown as broken, and stayed so."""
+    notebook = open_card()
+    view = "(shown) => { document.querySelector('.hitl-card').parentElement.style.display = shown ? '' : 'none'; }"
+    notebook.page.evaluate(view, False)
+    before = notebook.value("n_pushed[0]")
+    notebook.execute("desk.adopt('c0ffee')")
+    notebook.wait_until(lambda: notebook.value("n_pushed[0]") >= before + 18)
+    notebook.settle()
+    notebook.page.evaluate(view, True)
+    notebook.card.focus()
+    for place in range(6):
+        notebook.card.locator(".hitl-sheet:not(.hitl-empty) .hitl-image").first.wait_for()
+        assert not notebook.card.locator(".hitl-is-broken").count(), place
+        item = notebook.item
+        press(notebook, "u")
+        notebook.wait_for_item(other_than=item)
+
+
 def test_a_rejected_decision_comes_back_with_its_reason(open_card):
     notebook = open_card()
     notebook.execute("from hitl_widgets.errors import BadInput; desk.refuse = BadInput('no such luck.')")
@@ -512,7 +561,7 @@ def test_a_fault_in_the_cards_own_code_is_said_on_the_card(open_card):
         }; }""")
     press(notebook, "Enter")
     notebook.card.get_by_text("The card itself failed: no canvas").wait_for()
-    assert "run the notebook from the top" in notebook.card.locator(".hitl-footer").inner_text()
+    assert "reload the page" in notebook.card.locator(".hitl-footer").inner_text()
     notebook.wait_until_stored()
     assert len(notebook.value("rows(desk)")) == 1
     notebook.console.clear()  # it was said there too

@@ -731,3 +731,35 @@ def test_a_closed_workbench_is_freed_whatever_widgets_it_had(tmp_path):
         gc.collect()
         return not any(ref() for ref in alive)
     wait_for(freed, timeout_s=20)
+
+
+# -- what the page is told of the queue and the labels --------------------------------------------------------
+
+def test_labels_come_with_the_path_of_their_parent(open_review):
+    _, _, browser = open_review(MemoryHost(labels={"animal": {"pet": ["cat"], "dog": None}, "none": None}))
+    labels = browser.hello()["taxonomy"]["labels"]
+    assert [(label["name"], label.get("group")) for label in labels] == [
+        ("cat", "animal / pet"), ("dog", "animal"), ("none", None)]
+
+
+def test_second_looks_are_announced_with_how_many_there_are(bench):
+    import pandas as pd
+    from shades import TRUTH
+
+    from hitl_widgets.quality.label_errors import SuspectedErrors
+    wb = bench()
+    for item_id in wb.pool.ids[:6]:
+        wb.decide(item_id, label=TRUTH[item_id], seen={"chosen_by": "margin"})
+    rows = [{"item_id": row.item_id, "position": wb.pool.position(row.item_id), "annotator": "ada", "label_id": "",
+             "decision_id": row.decision_id, "unsure": False, "chosen_by": "margin", "certainty": None,
+             "right": 0.1 * place} for place, row in enumerate(wb.annotations().head(4).itertuples())]
+    wb.session._model = wb.session._model._replace(
+        label_errors=lambda: SuspectedErrors(pd.DataFrame(rows), wb.project.log.standing_of))
+    browser = Browser(wb.review(queue="second_look"))
+    assert browser.hello()["queue"] == "second_look"
+    wait_for(lambda: browser.of_kind("progress") and "asked" in browser.of_kind("progress")[-1]["progress"])
+    progress = browser.of_kind("progress")[-1]["progress"]
+    assert (progress["asked"], progress["here"]) == (4, 0)
+    assert {push["item"]["chosen_by"] for push in browser.of_kind("item")} == {"second look"}
+    assert wb.session.waiting("relabel") == 0
+    browser.review.close()

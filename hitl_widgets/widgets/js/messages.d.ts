@@ -194,13 +194,14 @@ export interface WantPictures {
   large?: boolean;
 }
 
-/** A label that may be chosen. `own_key`: the taxonomy itself names its key. */
+/** A label that may be chosen. `own_key`: the taxonomy itself names its key. `group`: the path of its parent. */
 export interface LabelEntry {
   definition?: string;
   link?: string;
   colour?: string;
   sensitive?: string;
   n_examples?: number;
+  group?: string;
   label_id: string;
   name: string;
   path: string;
@@ -251,12 +252,13 @@ export interface TreeLabels {
   labels: TreeLabel[];
 }
 
-/** Items that have the annotator's answer: in all, today, in this round, in this review; and what is left. */
+/** Items that have the annotator's answer: in all, today, in this round, in this review; and what is left. `asked`: how many items this review's queue had, where it isn't what is open. */
 export interface Progress {
   answered?: number;
   today?: number;
   in_round?: number;
   here?: number;
+  asked?: number;
   open?: number;
   items?: number;
   round?: number;
@@ -367,6 +369,7 @@ export interface CardReady {
   methods: string[];
   keys: Record<string, [string[], string]>;
   n: number | null;
+  queue: string | null;
   temporary: boolean;
   progress: Progress;
 }

@@ -2396,6 +2396,7 @@ function buildBars(session) {
       const parts = {
         cap: h("kbd", { class: "hitl-cap" }),
         name: h("span", { class: "hitl-name" }),
+        group: h("span", { class: "hitl-of-group" }),
         fill: h("span", { class: "hitl-fill" }),
         p: h("span", { class: "hitl-p" })
       };
@@ -2408,7 +2409,7 @@ function buildBars(session) {
           onclick: (event) => session.choose(event.currentTarget.dataset.label)
         },
         parts.cap,
-        parts.name,
+        h("span", { class: "hitl-named" }, parts.name, parts.group),
         h("span", { class: "hitl-track" }, parts.fill),
         parts.p
       );
@@ -2420,6 +2421,7 @@ function buildBars(session) {
   function words() {
     const { item, suggestion, setup } = session;
     if (!item || suggestion) return ["", ""];
+    if (item.chosen_by === "second look") return ["What do you see?", "This item is asked once more, blind: the answer that was given and the model's suggestion stay hidden."];
     if (session.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
@@ -2442,6 +2444,7 @@ function buildBars(session) {
       setText(line.cap, key.toUpperCase());
       line.cap.classList.toggle("hitl-nokey", !key);
       setText(line.name, name);
+      setText(line.group, session.labels.get(label_id)?.group ?? "");
       line.fill.style.width = `${100 * p}%`;
       setText(line.p, percent(p));
       setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${suggested ? ", suggested" : ""}`);
@@ -2482,7 +2485,8 @@ function buildLabels(session, refocus) {
     spellcheck: "false"
   });
   const find = h("label", { class: "hitl-find" }, capOf("search"), box);
-  const chips = h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" });
+  const columns = h("div", { class: "hitl-columns" });
+  const chips = h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" }, columns);
   const element = h("section", {}, h("div", { class: "hitl-row" }, title, find), chips);
   let marked = 0;
   let searching = false;
@@ -2496,12 +2500,14 @@ function buildLabels(session, refocus) {
   }
   function draw() {
     const labels = shown();
-    const columns = searching || labels.length <= 14 ? 2 : 3;
-    chips.style.gridTemplate = `repeat(${Math.ceil(labels.length / columns)}, auto) / repeat(${columns}, minmax(0, 1fr))`;
-    chips.replaceChildren(...labels.map((label, i) => {
+    columns.style.columnCount = String(searching || labels.length <= 14 ? 2 : 3);
+    let group;
+    columns.replaceChildren(...labels.flatMap((label, i) => {
       const key = session.keys.get(label.label_id);
       const likely2 = !searching && session.candidates.includes(label.label_id);
-      return h(
+      const heading = searching || likely2 || label.group === group ? [] : [h("div", { class: "hitl-group", text: label.group ?? "" })];
+      if (heading.length) group = label.group;
+      return [...heading, h(
         "button",
         {
           class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely2 ? " hitl-likely" : ""}`,
@@ -2518,8 +2524,8 @@ function buildLabels(session, refocus) {
           onpointerleave: () => session.peek(null)
         },
         key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }),
-        h("span", { class: "hitl-name", text: searching ? label.path : label.name })
-      );
+        h("span", { class: "hitl-name", text: searching || likely2 ? label.path : label.name })
+      )];
     }), ...searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []);
     chips.classList.toggle("hitl-many", labels.length > 18);
     if (!searching) return;
@@ -2529,12 +2535,14 @@ function buildLabels(session, refocus) {
   function leave() {
     if (!searching) return;
     searching = false;
+    chips.style.minHeight = "";
     box.value = "";
     marked = 0;
     drawn2 = null;
     session.peek(null);
   }
   box.addEventListener("focus", () => {
+    chips.style.minHeight = `${chips.offsetHeight}px`;
     searching = true;
     marked = 0;
     draw();
@@ -2572,7 +2580,7 @@ function buildLabels(session, refocus) {
       draw();
     }
     const suggested = session.suggestion?.[0];
-    for (const chip of chips.children) {
+    for (const chip of columns.children) {
       const { label } = (
         /** @type {HTMLElement} */
         chip.dataset
@@ -2957,6 +2965,11 @@ function buildStrip(session) {
 }
 
 // hitl_widgets/widgets/js/card/header.js
+var QUEUES = { second_look: "Second looks", relabel: "Asked again" };
+var MEANS = {
+  "Second looks": "Answers that may be wrong, yours first, are asked again without the model's prediction",
+  "Asked again": "Items whose answer a change of the taxonomy left in doubt"
+};
 var NEWS_MS = 6e4;
 var count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 function buildHeader(session, onHelp) {
@@ -2989,15 +3002,19 @@ function buildHeader(session, onHelp) {
   function update() {
     const { setup, tally } = session;
     const { pace_s } = tally;
-    const { round, answered = 0, open } = setup?.progress ?? {};
-    const [n, of] = setup?.n ? [tally.here, setup.n] : [tally.answered, open === void 0 ? void 0 : answered + open];
     const number = (x) => x.toLocaleString("en");
+    const { round, asked, answered = 0, open, items } = setup?.progress ?? {};
+    const queue = QUEUES[setup?.queue ?? ""];
+    const others = items === void 0 || open === void 0 ? 0 : items - answered - open;
+    const all = items ?? (open === void 0 ? void 0 : answered + open);
+    const [n, of] = setup?.n ? [tally.here, setup.n] : queue ? [tally.here, asked] : [tally.answered, all];
     setText(done, !setup ? "" : [
-      `${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : ""}`,
-      round && `${number(tally.in_round)} in round ${round}`,
+      `${queue ? `${queue}: ` : ""}${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : queue ? " done" : ""}`,
+      !queue && !setup.n && others > 0 && `${number(others)} by others`,
+      !queue && round && `${number(tally.in_round)} in round ${round}`,
       `${number(tally.today)} today`
     ].filter(Boolean).join(" · "));
-    done.title = "Items that have your answer: in all, since the last fine-tuning, today";
+    done.title = queue ? MEANS[queue] : "Items that have your answer: in all, since the last fine-tuning, today. Items done by others aren't asked of you";
     meter.hidden = !of;
     if (of) meter.firstChild.style.width = `${Math.min(100, 100 * n / of)}%`;
     setText(pace, pace_s === null ? "" : `${pace_s < 10 ? pace_s.toFixed(1) : Math.round(pace_s)} s each`);
@@ -3051,7 +3068,7 @@ function buildFooter(session) {
 // hitl_widgets/widgets/js/card/render.js
 var LABEL_KEYS = [
   [["1", "…", "0", "letters"], "choose the label with that key"],
-  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]
+  [["⇧", "`", "…", "0"], "how sure you are: 0, 1 … 9, 10"]
 ];
 var WITHOUT_ITEM = /* @__PURE__ */ new Set(["undo", "earlier", "later", "help"]);
 var SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };

@@ -1286,7 +1286,8 @@ function buildSay(session, refocus) {
       }
     }
   });
-  const chips = h("div", { class: "hitl-chips hitl-triage-labels", role: "group", "aria-label": "Labels" });
+  const columns = h("div", { class: "hitl-columns" });
+  const chips = h("div", { class: "hitl-chips hitl-triage-labels", role: "group", "aria-label": "Labels" }, columns);
   const does = (action, words2) => h(
     "button",
     { type: "button", class: "hitl-key-button", "data-does": action },
@@ -1347,11 +1348,14 @@ function buildSay(session, refocus) {
     const now = labels.map((label) => `${label.label_id} ${label.name} ${session.keys.get(label.label_id)} ${label.colour}`).join("\n") + box.value;
     if (now === drawn) return;
     drawn = now;
-    chips.replaceChildren(...labels.map((label, i) => {
+    let group;
+    columns.replaceChildren(...labels.flatMap((label, i) => {
+      const heading = box.value || label.group === group ? [] : [h("div", { class: "hitl-group", text: label.group ?? "" })];
+      if (heading.length) group = label.group;
       const key = session.keys.get(label.label_id) ?? "";
       const dot = h("span", { class: `hitl-swatch${label.colour ? "" : " hitl-no-colour"}`, "aria-hidden": "true" });
       if (label.colour) dot.style.background = label.colour;
-      return h(
+      return [...heading, h(
         "button",
         {
           type: "button",
@@ -1367,8 +1371,8 @@ function buildSay(session, refocus) {
         },
         h("kbd", { class: `hitl-cap${key ? "" : " hitl-nokey"}`, text: key.toUpperCase() }),
         dot,
-        h("span", { class: "hitl-name", text: label.name })
-      );
+        h("span", { class: "hitl-name", text: box.value ? label.path : label.name })
+      )];
     }));
   }
   function update() {

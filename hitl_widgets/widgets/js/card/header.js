@@ -5,6 +5,11 @@ import { capOf, h, setText } from "../dom.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 
+/** What a review asks about, where it isn't what is open. @type {Record<string, string>} */
+const QUEUES = { second_look: "Second looks", relabel: "Asked again" };
+/** @type {Record<string, string>} */
+const MEANS = { "Second looks": "Answers that may be wrong, yours first, are asked again without the model's prediction",
+  "Asked again": "Items whose answer a change of the taxonomy left in doubt" };
 const NEWS_MS = 60_000; // what others did is shown for so long
 
 /** @param {number} n @param {string} one @param {string} many */
@@ -27,12 +32,16 @@ export function buildHeader(session, onHelp) {
   function update() {
     const { setup, tally } = session;
     const { pace_s } = tally;
-    const { round, answered = 0, open } = setup?.progress ?? {};
-    const [n, of] = setup?.n ? [tally.here, setup.n] : [tally.answered, open === undefined ? undefined : answered + open];
     const number = (/** @type {number} */ x) => x.toLocaleString("en");
-    setText(done, !setup ? "" : [`${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : ""}`,
-      round && `${number(tally.in_round)} in round ${round}`, `${number(tally.today)} today`].filter(Boolean).join(" · "));
-    done.title = "Items that have your answer: in all, since the last fine-tuning, today";
+    const { round, asked, answered = 0, open, items } = setup?.progress ?? {};
+    const queue = QUEUES[setup?.queue ?? ""];
+    const others = items === undefined || open === undefined ? 0 : items - answered - open;
+    const all = items ?? (open === undefined ? undefined : answered + open);
+    const [n, of] = setup?.n ? [tally.here, setup.n] : queue ? [tally.here, asked] : [tally.answered, all];
+    setText(done, !setup ? "" : [`${queue ? `${queue}: ` : ""}${number(n)}${of ? ` of ${number(of)}` : ""}${setup.n ? " here" : queue ? " done" : ""}`,
+      !queue && !setup.n && others > 0 && `${number(others)} by others`,
+      !queue && round && `${number(tally.in_round)} in round ${round}`, `${number(tally.today)} today`].filter(Boolean).join(" · "));
+    done.title = queue ? MEANS[queue] : "Items that have your answer: in all, since the last fine-tuning, today. Items done by others aren't asked of you";
     meter.hidden = !of;
     if (of) /** @type {HTMLElement} */ (meter.firstChild).style.width = `${Math.min(100, (100 * n) / of)}%`;
     setText(pace, pace_s === null ? "" : `${pace_s < 10 ? pace_s.toFixed(1) : Math.round(pace_s)} s each`);

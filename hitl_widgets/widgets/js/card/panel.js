@@ -25,17 +25,17 @@ export function buildBars(session) {
   const plain = h("div", { class: "hitl-plain" }, h("strong"), h("span"));
   const bars = h("div", { class: "hitl-bars" });
   const element = h("section", { class: "hitl-says" }, h("div", { class: "hitl-row" }, title, margin, accept), plain, bars);
-  /** @type {{row: HTMLElement, cap: HTMLElement, name: HTMLElement, fill: HTMLElement, p: HTMLElement}[]} */
+  /** @type {{row: HTMLElement, cap: HTMLElement, name: HTMLElement, group: HTMLElement, fill: HTMLElement, p: HTMLElement}[]} */
   const rows = [];
 
   /** @param {number} i */
   function row(i) {
     while (rows.length <= i) {
-      const parts = { cap: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }),
+      const parts = { cap: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }), group: h("span", { class: "hitl-of-group" }),
         fill: h("span", { class: "hitl-fill" }), p: h("span", { class: "hitl-p" }) };
       const line = h("button", { class: "hitl-bar", type: "button", tabindex: "-1",
         onclick: (/** @type {any} */ event) => session.choose(event.currentTarget.dataset.label) },
-      parts.cap, parts.name, h("span", { class: "hitl-track" }, parts.fill), parts.p);
+      parts.cap, h("span", { class: "hitl-named" }, parts.name, parts.group), h("span", { class: "hitl-track" }, parts.fill), parts.p);
       bars.append(line);
       rows.push({ row: line, ...parts });
     }
@@ -46,6 +46,7 @@ export function buildBars(session) {
   function words() {
     const { item, suggestion, setup } = session;
     if (!item || suggestion) return ["", ""];
+    if (item.chosen_by === "second look") return ["What do you see?", "This item is asked once more, blind: the answer that was given and the model's suggestion stay hidden."];
     if (session.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
@@ -70,6 +71,7 @@ export function buildBars(session) {
       setText(line.cap, key.toUpperCase());
       line.cap.classList.toggle("hitl-nokey", !key);
       setText(line.name, name);
+      setText(line.group, session.labels.get(label_id)?.group ?? "");
       line.fill.style.width = `${100 * p}%`;
       setText(line.p, percent(p));
       setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${suggested ? ", suggested" : ""}`);
@@ -94,7 +96,8 @@ export function buildLabels(session, refocus) {
   const box = h("input", { class: "hitl-search", type: "search", placeholder: "Search labels", "aria-label": "Search labels",
     autocomplete: "off", spellcheck: "false" });
   const find = h("label", { class: "hitl-find" }, capOf("search"), box);
-  const chips = h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" });
+  const columns = h("div", { class: "hitl-columns" });
+  const chips = h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" }, columns);
   const element = h("section", {}, h("div", { class: "hitl-row" }, title, find), chips);
   let marked = 0;
   let searching = false;
@@ -111,16 +114,19 @@ export function buildLabels(session, refocus) {
 
   function draw() {
     const labels = shown();
-    const columns = searching || labels.length <= 14 ? 2 : 3;
-    chips.style.gridTemplate = `repeat(${Math.ceil(labels.length / columns)}, auto) / repeat(${columns}, minmax(0, 1fr))`;
-    chips.replaceChildren(...labels.map((label, i) => {
+    columns.style.columnCount = String(searching || labels.length <= 14 ? 2 : 3);
+    /** @type {string | undefined} */
+    let group;
+    columns.replaceChildren(...labels.flatMap((label, i) => {
       const key = session.keys.get(label.label_id);
       const likely = !searching && session.candidates.includes(label.label_id);
-      return h("button", { class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely ? " hitl-likely" : ""}`, type: "button", tabindex: "-1",
+      const heading = searching || likely || label.group === group ? [] : [h("div", { class: "hitl-group", text: label.group ?? "" })];
+      if (heading.length) group = label.group;
+      return [...heading, h("button", { class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely ? " hitl-likely" : ""}`, type: "button", tabindex: "-1",
         "data-label": label.label_id, title: label.definition ? `${label.path}: ${label.definition}` : label.path,
         ...(key ? { "aria-keyshortcuts": key } : {}), onclick: () => { leave(); session.choose(label.label_id); },
         onpointerenter: () => session.peek(label.label_id), onpointerleave: () => session.peek(null) },
-      key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: searching ? label.path : label.name }));
+      key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: searching || likely ? label.path : label.name }))];
     }), ...(searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []));
     chips.classList.toggle("hitl-many", labels.length > 18);
     if (!searching) return;
@@ -131,13 +137,20 @@ export function buildLabels(session, refocus) {
   function leave() {
     if (!searching) return;
     searching = false;
+    chips.style.minHeight = "";
     box.value = "";
     marked = 0;
     drawn = null;
     session.peek(null);
   }
 
-  box.addEventListener("focus", () => { searching = true; marked = 0; draw(); });
+  box.addEventListener("focus", () => {
+    // As high as it was: the item above and beside it doesn't move with every letter.
+    chips.style.minHeight = `${chips.offsetHeight}px`;
+    searching = true;
+    marked = 0;
+    draw();
+  });
   box.addEventListener("input", () => { marked = 0; draw(); });
   // A click on a label must reach it before the search closes under the pointer.
   chips.addEventListener("pointerdown", (event) => event.preventDefault());
@@ -168,7 +181,7 @@ export function buildLabels(session, refocus) {
       draw();
     }
     const suggested = session.suggestion?.[0];
-    for (const chip of chips.children) {
+    for (const chip of columns.children) {
       const { label } = /** @type {HTMLElement} */ (chip).dataset;
       chip.classList.toggle("hitl-suggested", label !== undefined && label === suggested);
       chip.classList.toggle("hitl-focused", label !== undefined && label === focused?.label_id && !searching);

@@ -17,7 +17,7 @@ import { buildFooter, buildHeader, buildTemporary } from "./header.js";
 
 /** @type {[string[], string][]} */
 const LABEL_KEYS = [[["1", "…", "0", "letters"], "choose the label with that key"],
-  [["Shift", "`", "1", "…", "9", "0"], "how sure you are: 0, 1 … 9, 10"]];
+  [["⇧", "`", "…", "0"], "how sure you are: 0, 1 … 9, 10"]];
 /** What can be done while no item is on the screen. */
 const WITHOUT_ITEM = new Set(["undo", "earlier", "later", "help"]);
 /** How far a key scrolls the list of keys. @type {Record<string, number>} */

@@ -286,7 +286,8 @@ function buildSay(session, refocus) {
       const [first] = found();
       if (first && box.value) { session.assign(first.label_id); refocus(); }
     } });
-  const chips = h("div", { class: "hitl-chips hitl-triage-labels", role: "group", "aria-label": "Labels" });
+  const columns = h("div", { class: "hitl-columns" });
+  const chips = h("div", { class: "hitl-chips hitl-triage-labels", role: "group", "aria-label": "Labels" }, columns);
   const does = (/** @type {string} */ action, /** @type {string} */ words) => h("button", { type: "button", class: "hitl-key-button", "data-does": action },
     capOf(action), h("span", { text: words }));
   const actions = h("div", { class: "hitl-does" }, does("new_label", "New label"), does("leave_out", "Leave out"), does("send_back", "Send back"), does("select", "Select"));
@@ -324,13 +325,17 @@ function buildSay(session, refocus) {
     const now = labels.map((label) => `${label.label_id} ${label.name} ${session.keys.get(label.label_id)} ${label.colour}`).join("\n") + box.value;
     if (now === drawn) return;
     drawn = now;
-    chips.replaceChildren(...labels.map((label, i) => {
+    /** @type {string | undefined} */
+    let group;
+    columns.replaceChildren(...labels.flatMap((label, i) => {
+      const heading = box.value || label.group === group ? [] : [h("div", { class: "hitl-group", text: label.group ?? "" })];
+      if (heading.length) group = label.group;
       const key = session.keys.get(label.label_id) ?? "";
       const dot = h("span", { class: `hitl-swatch${label.colour ? "" : " hitl-no-colour"}`, "aria-hidden": "true" });
       if (label.colour) dot.style.background = label.colour;
-      return h("button", { type: "button", class: `hitl-chip${box.value && i === 0 ? " hitl-marked" : ""}`, tabindex: "-1", title: label.definition ?? label.path,
+      return [...heading, h("button", { type: "button", class: `hitl-chip${box.value && i === 0 ? " hitl-marked" : ""}`, tabindex: "-1", title: label.definition ?? label.path,
         "aria-keyshortcuts": key || false, onmousedown: (/** @type {Event} */ event) => event.preventDefault(), onclick: () => { session.assign(label.label_id); refocus(); } },
-      h("kbd", { class: `hitl-cap${key ? "" : " hitl-nokey"}`, text: key.toUpperCase() }), dot, h("span", { class: "hitl-name", text: label.name }));
+      h("kbd", { class: `hitl-cap${key ? "" : " hitl-nokey"}`, text: key.toUpperCase() }), dot, h("span", { class: "hitl-name", text: box.value ? label.path : label.name }))];
     }));
   }
 
