@@ -112,8 +112,9 @@ def plot_progress(progress: Rounds) -> Drawing:
     figure = new_figure(9, 6)
     (accuracy, labels), (stood, times) = figure.subplots(2, 2)
     for source, colour, marker in (("holdout", BLUE, "s"), ("audit", ORANGE, "o")):
-        table = progress.accuracy[progress.accuracy["source"] == source]
-        _points(accuracy, table, "answers", "share", colour=colour, marker=marker, name=source)
+        of_source = progress.accuracy[progress.accuracy["source"] == source]
+        for k, (_, table) in enumerate(of_source.groupby("curve")):  # under other labels another curve
+            _points(accuracy, table, "answers", "share", colour=colour, marker=marker, name="" if k else source)
     holdout = progress.accuracy[progress.accuracy["source"] == "holdout"]
     if len(holdout) and not np.isnan(progress.likely):
         last, gain = holdout.iloc[-1], progress.likely

@@ -16,6 +16,7 @@ import pandas as pd
 from ..drawing import html
 from ..errors import BadInput
 from ..events import Event
+from ..learn.measurement import SOURCES
 from ..project.project import Project
 from ..quality.intervals import across, jeffreys, newcombe, of_median
 from ..quality.learning_curve import expected_gain
@@ -40,19 +41,23 @@ class Progress:
     Parameters
     ----------
     accuracy : DataFrame
-        One row a round and source: round, source, model, answers (that it learned from), n, share, low, high.
-        "holdout": the model that the round ended with, on the items that measure. "audit": the model that suggested in
+        One row a round and source: round, source, model, answers (that it learned from), n, share, low, high, curve (a
+        number that changes where the labels do: accuracies under other labels are other curves). "holdout", "gold" and
+        "imported": the model that the round trained, on these items (`Run.figures`); earlier versions joined the three
+        as "holdout". "audit": the model that suggested in
         that round, on a random sample of the items that nobody had answered before it, whatever was picked since: its
         accuracy in that pool. Only answers count that were given blind, those to the hold-out among them.
     labels : DataFrame
         The learning curve of each label: label, round, answers (with this label, by then), and n, recall, low and high
         on the items that measure.
     gained : Estimate
-        The gain in accuracy by the last answers, some 50 or those of one round, on the items that measure.
+        The gain in accuracy by the last answers, some 50 or those of one round, on the items that measure. Only rounds
+        under the labels of the last one count, of models that it goes back to: not those that were rolled back.
     gained_by : int
         How many answers those were.
     likely : Estimate
-        The true gain that the next answers are expected to bring, by a learning curve; NaN before the first round.
+        The true gain that the next answers are expected to bring, by a learning curve over the same rounds; NaN before
+        the first.
     more : int
         How many answers those are.
     suggestions : DataFrame
@@ -72,6 +77,8 @@ class Progress:
     bias : Estimate
         Automation bias: how much more often answers agree with a suggestion that people see than with one that is
         hidden from them, from the two halves of the audit.
+    coverage : str
+        How many hold-out items measured the last round, and how many were unsure, in words.
     """
 
     accuracy: pd.DataFrame
@@ -86,6 +93,7 @@ class Progress:
     difficulty: pd.DataFrame
     queue: str
     bias: Estimate
+    coverage: str = ""
 
     def plot(self) -> Drawing:
         """Accuracy by round, recall per label, suggestions that stood and time per decision, with 95 % intervals."""
@@ -93,14 +101,18 @@ class Progress:
         return plot_progress(self)
 
     def __repr__(self) -> str:
-        holdout, audit = (self.accuracy[self.accuracy["source"] == source] for source in ("holdout", "audit"))
+        by_source = dict(iter(self.accuracy.groupby("source")))
         stood = self.suggestions[self.suggestions["label"] == "all"]
-        lines = [("hold-out accuracy", _latest(holdout)), ("right in the audit", _latest(audit)),
+        covered = f"; {self.coverage}" if self.coverage else ""
+        lines = [("hold-out accuracy", _latest(by_source.get("holdout", stood[:0])) + covered),
+                 *((f"accuracy, {name}", _latest(by_source[name])) for name in ("gold", "imported")
+                   if name in by_source),
+                 ("right in the audit", _latest(by_source.get("audit", stood[:0]))),
                  ("suggestions stood", _latest(stood)), ("automation bias", f"{self.bias}"), *self._expectations()]
         return "\n".join(f"{name:<20} {text}" for name, text in lines)
 
     def _repr_html_(self) -> str:
-        sources = {"holdout": "hold-out", "audit": "audit"}
+        sources = {**SOURCES, "audit": "audit"}
         rounds = [(row["round"], sources[row["source"]], row["answers"], *_bar(row["share"], row))
                   for row in self.accuracy.to_dict("records")]
         latest = self.labels[self.labels["round"] == self.labels["round"].max()]
@@ -146,27 +158,61 @@ def progress(project: Project, *, more: int = 50) -> Progress:
     truth = table["item_id"].map(agreed | project.gold())
     known = table[table["suggestion"].notna() & truth.notna()].assign(right=table["suggestion"] == truth)
     seen = table[table["visible"] & ~table["scripted"] & table["verdict"].isin(["accept", "correct", "unsure"])]
-    gained, gained_by = _gained(trained, int(more))
+    line = _line(trained, list(project.log.events(kind="adopted")))
+    gained, gained_by = _gained(line, int(more))
     audited = audit(project, trained, table)
     project.selector.default(project.queue, project.lineage)
     return Progress(
         accuracy=_accuracy(trained, audited), labels=_labels(project, trained, table), gained=gained,
-        gained_by=gained_by, likely=_likely(trained, int(more)), more=int(more),
+        gained_by=gained_by, likely=_likely([event for event, _ in line], int(more)), more=int(more),
+        coverage=Metrics.from_dict(trained[-1].body["after"]).coverage if trained else "",
         suggestions=_suggestions(project, seen), times=_times(table), people=_people(project, table),
         difficulty=_difficulty(table, known, audited), queue=project.selector.why, bias=audited.bias())
 
 
 def _accuracy(trained: Sequence[Event], audited: Audited) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
+    curve, labels = 0, None
     for n_round, event in enumerate(trained, 1):
-        after = Metrics.from_dict(event.body["after"])
-        if after.n:
-            rows.append((n_round, "holdout", event.body["model"], _n_learned(event),
-                         *_share(after.counts.trace(), after.n)))
+        body = event.body
+        curve, labels = curve + (body["after"]["label_ids"] != labels), body["after"]["label_ids"]
+        figures = {body.get("measured_on") or "holdout": body, **body.get("figures", {})}
+        for source, figure in figures.items():
+            if (after := Metrics.from_dict(figure["after"])).n:
+                rows.append((n_round, source, body["model"], _n_learned(event),
+                             *_share(after.counts.trace(), after.n), curve))
+    curves = {row[0]: row[-1] for row in rows}
     n_learned = {event.body["model"]: _n_learned(event) for event in trained}
     for (n_round, model), right in audited.accuracy().items():
-        rows.append((n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high))
-    return pd.DataFrame(rows, columns=["round", "source", "model", "answers", *SHARE])
+        rows.append((n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high,
+                     curves.get(n_round - 1, 1)))
+    return pd.DataFrame(rows, columns=["round", "source", "model", "answers", *SHARE, "curve"])
+
+
+def _line(trained: Sequence[Event], adopted: Sequence[Event]) -> list[tuple[Event, str | None]]:
+    """The rounds that the last one can be compared with, the oldest first, each with the model that it began from.
+
+    They are of one taxonomy, measured on one kind of items, and of one line: a round whose model the next one of the
+    line began from, and rounds that began there too and whose models weren't adopted. What was rolled back isn't in it.
+    """
+    if not trained:
+        return []
+    began: list[str | None] = []
+    model: str | None = None
+    for event in sorted((*trained, *adopted), key=lambda event: event.seq or 0):
+        if event.kind == "trained":  # an event of an earlier version doesn't say: it was the model adopted then
+            began.append(event.body.get("former", model))
+        if event.kind == "adopted" or event.body["adopted"]:
+            model = event.body["model"]
+    line = [(trained[-1], began[-1])]
+    kind = [(event.body["after"]["label_ids"], event.body.get("measured_on")) for event in trained]
+    for place in reversed(range(len(trained) - 1)):
+        body, (_, start) = trained[place].body, line[-1]
+        if body["after"]["cells"] and kind[place] != kind[-1]:
+            break
+        if body["model"] == start or (not body["adopted"] and began[place] == start):
+            line.append((trained[place], began[place]))
+    return line[::-1]
 
 
 def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> pd.DataFrame:
@@ -183,16 +229,17 @@ def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> 
     return pd.DataFrame(rows, columns=["label", "round", "answers", "n", "recall", "low", "high"])
 
 
-def _gained(trained: Sequence[Event], back: int) -> tuple[Estimate, int]:
-    """Accuracy now, minus that of the last model that had learned from `back` answers fewer."""
-    if len(trained) < 2:
-        return Estimate(math.nan, why="two rounds are needed to tell" if trained else "no round is over yet"), 0
-    last, n_last = trained[-1], _n_learned(trained[-1])
-    former = next((event for event in reversed(trained[:-1]) if n_last - _n_learned(event) >= back), trained[0])
+def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estimate, int]:
+    """Accuracy now, minus that of the last model of the line that had learned from `back` answers fewer."""
+    if len(line) < 2:
+        why = "two rounds are needed to tell, under these labels and of one line of models"
+        return Estimate(math.nan, why=why if line else "no round is over yet"), 0
+    (last, began), n_last = line[-1], _n_learned(line[-1][0])
+    former = next((event for event, _ in reversed(line[:-1]) if n_last - _n_learned(event) >= back), line[0][0])
     apart, now, then = n_last - _n_learned(former), *(Metrics.from_dict(e.body["after"]) for e in (last, former))
     if not now.n or not then.n:
         return Estimate(math.nan, why=now.why or then.why), apart
-    if last.body["gain"] and former is trained[-2] and former.body["adopted"]:  # measured on the very same items
+    if last.body["gain"] and former.body["model"] == began:  # measured on the very same items
         value, n, low, high = last.body["gain"]
         return Estimate(value, low, high, n=n), apart
     k_now, k_then = int(now.counts.trace()), int(then.counts.trace())

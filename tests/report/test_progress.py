@@ -1,9 +1,12 @@
 """Does the progress tell what the log holds, and no more?"""
 
+import math
+
 import numpy as np
 import pytest
 
 import hitl_widgets as hw
+from hitl_widgets import edits
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.datasets import digits_on_photographs
 from hitl_widgets.quality.intervals import jeffreys_of_pool, newcombe
@@ -218,3 +221,45 @@ def test_rounds_of_a_real_loop_are_told(tmp_path):
     assert progress.times["median_s"].between(0.3, 10).all()
     assert progress.gained_by == progress.accuracy.query("source == 'holdout'")["answers"].diff().iloc[-1]
     wb.close()
+
+
+def test_a_curve_starts_anew_where_the_labels_change(bench):
+    """The accuracy of two labels and that of four were one curve: it told a gain of 0.379 in 60 answers."""
+    wb = bench()
+    trained(wb, 40, 90)
+    trained(wb, 80, 94, before=90)
+    wb.apply(edits.split("cat", ["tabby", "tom"]))
+    body = next(iter(reversed(list(wb.project.log.events(kind="trained"))))).body
+    fine = {**body["after"], "label_ids": list(wb.taxonomy.label_ids), "names": list(wb.taxonomy.names),
+            "cells": [[1, 1, 60], [1, 0, 40]]}
+    wb.project.record("trained", {**body, "model": "m140", "n_training": 140, "former": "m80", "after": fine,
+                                  "before": fine, "gain": [0.0, 100, -0.05, 0.05]})
+    progress = wb.progress()
+    assert progress.accuracy["curve"].tolist() == [1, 1, 2]
+    assert math.isnan(progress.gained)
+    assert "two rounds are needed to tell, under these labels" in progress.gained.why
+    assert progress.plot().axes
+
+
+def test_what_was_rolled_back_is_not_compared_with(bench):
+    """The gain over round 1 was told as that over round 2, which had been rolled back."""
+    wb = bench()
+    trained(wb, 40, 90)
+    trained(wb, 90, 96, before=90)
+    wb.project.record("adopted", {"model": "m40", "label_ids": list(wb.taxonomy.label_ids), "origin": "rolled back",
+                                  "own": False})
+    trained(wb, 140, 92, before=90)
+    progress = wb.progress()
+    assert progress.gained_by == 100
+    assert float(progress.gained) == pytest.approx(0.02)
+    assert progress.gained.n == 100
+
+
+def test_what_was_not_adopted_stays_on_the_curve(bench):
+    wb = bench()
+    trained(wb, 40, 90)
+    trained(wb, 90, 88, before=90)
+    last = list(wb.project.log.events(kind="trained"))[-1]
+    wb.project.record("trained", {**last.body, "model": "m100", "n_training": 100, "adopted": False, "former": "m90"})
+    trained(wb, 150, 95, before=88)
+    assert wb.progress().gained_by == 50
