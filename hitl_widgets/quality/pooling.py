@@ -35,8 +35,9 @@ ANNOTATOR_SPREAD, SLOPE_SPREAD = 0.5, 0.25
 SHARED_ERRORS = (1.0, 0.7)
 # How much an answer that is compared with the model alone counts, against one whose truth is known.
 AGREEMENT_WEIGHT = 0.3
-# People err alike: m of their answers to an item count as m / (1 + 0.25 (m - 1)). Between 0.2 and 0.3 was best for each
-# of four crowds (benchmarks/crowd.py); at 0, as if all erred independently, 39 answers promised 98 % and held 76 %.
+# People err alike: m of their answers to an item count as m / (1 + 0.25 (m - 1)). Chosen on four crowds: 0.2 to 0.3 was
+# best for most, 0.5 for one of them (benchmarks/crowd.py); at 0, as if all erred independently, 39 answers promised
+# 98 % and held 76 %.
 DEPENDENCE = 0.25
 # With fewer items of known truth than this, what annotators agree on is taken for the truth of further ones.
 MIN_KNOWN = 10
