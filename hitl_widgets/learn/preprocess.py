@@ -138,17 +138,19 @@ class Preprocess:
 
     def normalised(self, pixels: np.ndarray, height: int, width: int) -> Tensor:
         """The view of an item of this height and width, from its `pixels`: float32, shape (channels, h, w)."""
-        scaled = pixels.astype(np.float32) / np.float32(255)
+        # A table of what each of 256 values becomes takes a quarter of the time of arithmetic on all pixels.
+        scaled = np.arange(256, dtype=np.float32)[None] / np.float32(255)
         if self.mean is not None:
-            scaled = scaled - np.asarray(self.mean, dtype=np.float32)
+            scaled = scaled - np.asarray(self.mean, dtype=np.float32)[:, None]
         if self.std is not None:
-            scaled = scaled / np.asarray(self.std, dtype=np.float32)
-        if self.fit == "pad":
-            top, left, inner = self._inner(height, width)
-            padded = np.zeros((*self.shape, scaled.shape[2]), dtype=np.float32)
-            padded[top:top + inner[0], left:left + inner[1]] = scaled
-            scaled = padded
-        return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
+            scaled = scaled / np.asarray(self.std, dtype=np.float32)[:, None]
+        channels = max(len(scaled), pixels.shape[2])  # a grey item gets as many as there are means
+        (top, left, inner), shape = self._inner(height, width), (channels, *self.shape)
+        view = np.zeros(shape, np.float32) if self.fit == "pad" else np.empty(shape, np.float32)
+        for channel in range(channels):
+            view[channel, top:top + inner[0], left:left + inner[1]] = \
+                np.take(scaled[channel % len(scaled)], pixels[..., channel % pixels.shape[2]])
+        return torch.from_numpy(view)
 
     def scaled_size(self, height: int, width: int) -> tuple[float, float]:
         """(height, width) of a whole item of this size at the scale of the view, in pixels of the view."""
