@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import ImageError
+from ..errors import ImageError, ShapeError
 from ..items.pool import Pool
 from ..items.reading import in_order, lies_in_files
 from .preprocess import Preprocess, Probed
@@ -60,19 +60,28 @@ class Seen(NamedTuple):
     values: np.ndarray | Tensor
     size: tuple[int, int]
 
-    def view(self, preprocess: Callable[[np.ndarray], Tensor]) -> Tensor:
+    def view(self, preprocess: Callable[[np.ndarray], Tensor], *, out: Tensor | None = None) -> Tensor:
         """The view, shape (C, h, w).
 
         Parameters
         ----------
         preprocess : callable
             The one that the values are from.
+        out : Tensor, optional
+            Where to write it, such as a row of a batch.
+
+        Raises
+        ------
+        ShapeError
+            If it doesn't fit there.
         """
-        if isinstance(self.values, Tensor):
-            return self.values
-        if isinstance(preprocess, Preprocess):
-            return preprocess.normalised(self.values, *self.size)
-        return torch.from_numpy(self.values.copy())  # what was kept can't be written to
+        if isinstance(self.values, np.ndarray) and isinstance(preprocess, Preprocess):
+            return preprocess.normalised(self.values, *self.size, out=out)
+        # A copy, since what was kept can't be written to.
+        view = self.values if isinstance(self.values, Tensor) else torch.from_numpy(self.values.copy())
+        if out is not None and out.shape != view.shape:
+            raise ShapeError(f"a view of shape {tuple(view.shape)} doesn't fit among others of {tuple(out.shape)}.")
+        return view if out is None else out.copy_(view)
 
 
 def _read(pool: Images, position: int, preprocess: Callable[[np.ndarray], Tensor]) -> Seen:
@@ -281,7 +290,12 @@ class Views(Sequence[Tensor]):
             The rows of each batch.
         """
         def stacked(some: np.ndarray) -> Tensor:
-            return torch.stack([self[row] for row in some])
+            seen = [self._seen(self._positions[row]) for row in some]
+            first = seen[0].view(self._preprocess)
+            batch = first.new_empty(len(some), *first.shape)
+            for place, one in zip(batch, seen, strict=True):
+                one.view(self._preprocess, out=place)
+            return batch
         return in_order(stacked, rows, ahead=BATCHES_AHEAD) if lies_in_files(self._pool) else map(stacked, rows)
 
     def _seen(self, position: int) -> Seen:
