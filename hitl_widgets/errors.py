@@ -24,12 +24,41 @@ Every error that this package raises on purpose is one of these. The tree:
         DiskFull            the log couldn't be written; nothing was half stored
       TrainingStopped       training gave up (a loss that is not a number); the adopted model stands
 
-Each message says what was wrong, with the value; what was expected; and what to do.
+Each message says what was wrong, with the value; what was expected; and what to do. In a notebook the frames of this
+package aren't shown above it.
 """
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+
+_PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 class HitlError(Exception):
-    """Any error that hitl_widgets raises on purpose."""
+    """Any error that hitl_widgets raises on purpose.
+
+    In a notebook its traceback ends with the line that called this package; ``%debug`` still goes through all frames.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows, which looks for a method of this name."""
+        tb = self.__traceback__
+        cause, suppressed = self.__cause__, self.__suppress_context__
+        # Of an error beneath, only one in the person's own code tells more than the message.
+        if not _is_in_own_code(cause or (None if suppressed else self.__context__)):
+            self.__cause__, self.__suppress_context__ = None, True
+        try:
+            shell = sys.modules["IPython"].get_ipython()
+            lines: list[str] = shell.InteractiveTB.structured_traceback(
+                type(self), self, _without_package(tb) or tb, tb_offset=1)
+            return lines
+        finally:
+            # Setting the cause sets what is suppressed, so it comes first.
+            self.__cause__, self.__suppress_context__ = cause, suppressed
 
 
 class BadInput(HitlError, ValueError):
@@ -110,3 +139,24 @@ class DiskFull(StoreError):
 
 class TrainingStopped(HitlError):
     """Training gave up; the adopted model stands."""
+
+
+def _without_package(tb: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of this package."""
+    if tb is None:
+        return None
+    rest = _without_package(tb.tb_next)
+    if tb.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        return rest
+    return TracebackType(rest, tb.tb_frame, tb.tb_lasti, tb.tb_lineno)
+
+
+def _is_in_own_code(error: BaseException | None) -> bool:
+    """Whether an error passed through code that is neither of this package nor installed, such as a person's net."""
+    tb = None if error is None else error.__traceback__
+    while tb is not None:
+        file = tb.tb_frame.f_code.co_filename
+        if not file.startswith((_PACKAGE, sys.prefix, sys.base_prefix)) and not file.startswith("<frozen"):
+            return True
+        tb = tb.tb_next
+    return False

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from ..records import Attribution, Estimate
@@ -109,36 +110,59 @@ def plot_progress(progress: Rounds) -> Drawing:
 
     Recall is drawn for the labels with the most answers, times by verdict.
     """
-    figure = new_figure(9, 6)
+    figure = new_figure(10, 6)
     (accuracy, labels), (stood, times) = figure.subplots(2, 2)
-    for source, colour, marker in (("holdout", BLUE, "s"), ("audit", ORANGE, "o")):
-        of_source = progress.accuracy[progress.accuracy["source"] == source]
-        for k, (_, table) in enumerate(of_source.groupby("curve")):  # under other labels another curve
-            _points(accuracy, table, "answers", "share", colour=colour, marker=marker, name="" if k else source)
-    holdout = progress.accuracy[progress.accuracy["source"] == "holdout"]
-    if len(holdout) and not np.isnan(progress.likely):
-        last, gain = holdout.iloc[-1], progress.likely
-        place, base = last["answers"] + progress.more, last["share"]
-        accuracy.plot([last["answers"], place], [base, base + gain], linestyle=":", color=GREY)
-        accuracy.errorbar([place], [base + gain], yerr=[[gain - gain.low], [gain.high - gain]], fmt="D", color=GREY,
-                          markersize=5, capsize=2, label="likely")
+    _plot_accuracy(accuracy, progress)
     frequent = progress.labels.groupby("label")["answers"].max().sort_values(ascending=False).index[:len(MARKERS)]
     for marker, label in zip(MARKERS, frequent, strict=False):
         table = progress.labels[progress.labels["label"] == label]
         labels.plot(table["answers"], table["recall"], marker=marker, markersize=4, linewidth=1, label=str(label))
     share = progress.suggestions[progress.suggestions["label"] == "all"]
-    _points(stood, share, "round", "share", colour=BLUE, marker="s", name="suggestions that stood")
+    _points(stood, share, "round", "share", colour=BLUE, marker="s", name="suggestions")
     for (verdict, table), marker, colour in zip(progress.times.groupby("verdict"), MARKERS, COLOURS, strict=False):
         _points(times, table, "round", "median_s", colour=colour, marker=marker, name=str(verdict))
-    for axes, xlabel, ylabel in ((accuracy, "answers", "accuracy"), (labels, "answers with the label", "recall"),
-                                 (stood, "round", "share"), (times, "round", "seconds, median")):
+    for axes, title, xlabel, ylabel, nothing in (
+            (accuracy, "Accuracy", "answers learnt from", "accuracy", "no model was measured yet"),
+            (labels, "Recall by label", "answers with the label", "recall", "no model was measured yet"),
+            (stood, "Suggestions that stood", "round", "share", "nobody has seen a suggestion yet"),
+            (times, "Time per decision", "round", "seconds, median", "nobody has decided on the card yet")):
+        axes.set_title(title, fontsize=9, loc="left")
+        tidy(axes)
+        if not axes.get_legend_handles_labels()[0]:
+            _say_nothing(axes, nothing)
+            continue
         axes.set_xlabel(xlabel, fontsize=8)
         axes.set_ylabel(ylabel, fontsize=8)
         axes.set_ylim(0, None if axes is times else 1.02)
-        tidy(axes)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7, frameon=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        # Beside the panel, where it covers no point.
+        axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)
+    rounds = [int(n) for table in (share, progress.times) for n in table["round"]]
+    for axes in (stood, times):
+        axes.set_xlim(0.5, max([2, *rounds]) + 0.5)
     return figure
+
+
+def _plot_accuracy(axes: Axes, progress: Rounds) -> None:
+    """Draw accuracy on hold-out and audit by the number of answers, and the gain that the next ones are likely to bring."""
+    for source, name, colour, marker in (("holdout", "hold-out", BLUE, "s"), ("audit", "audit", ORANGE, "o")):
+        of_source = progress.accuracy[progress.accuracy["source"] == source]
+        for k, (_, table) in enumerate(of_source.groupby("curve")):  # under other labels another curve
+            _points(axes, table, "answers", "share", colour=colour, marker=marker, name="" if k else name)
+    holdout = progress.accuracy[progress.accuracy["source"] == "holdout"]
+    if len(holdout) and not np.isnan(progress.likely):
+        last, gain = holdout.iloc[-1], progress.likely
+        place, base = last["answers"] + progress.more, last["share"]
+        axes.plot([last["answers"], place], [base, base + gain], linestyle=":", color=GREY)
+        axes.errorbar([place], [base + gain], yerr=[[gain - gain.low], [gain.high - gain]], fmt="D", color=GREY,
+                      markersize=5, capsize=2, label="likely")
+
+
+def _say_nothing(axes: Axes, why: str) -> None:
+    """Put into words why a panel is empty."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", fontsize=8, color=GREY)
 
 
 def _points(axes: Axes, table: pd.DataFrame, x: str, y: str, *, colour: str, marker: str, name: str) -> None:
@@ -160,12 +184,15 @@ def plot_maps(shown: Sequence[tuple[np.ndarray, Attribution, str]], method: str)
         The title of the figure.
     """
     n_rows = max(1, -(-len(shown) // 3))
-    figure = new_figure(9, 0.4 + 1.8 * n_rows)
+    figure = new_figure(9, 0.4 + 1.9 * n_rows)
     grid = figure.subplots(n_rows, 6, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
     for place, (image, attribution, title) in enumerate(shown):
-        for axes, picture in zip(grid[2 * place:2 * place + 2], (image, blend(image, attribution)), strict=True):
+        # A signed map is white where it is 0 and an unsigned one is dark: over such a grey item both stand out.
+        ground = _pale(image) if attribution.signed else _dark(image)
+        for axes, picture in zip(grid[2 * place:2 * place + 2], (image, blend(ground, attribution, opacity=1.0)),
+                                 strict=True):
             axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
         grid[2 * place].set_title(title, fontsize=7, loc="left")
     figure.suptitle(method, fontsize=9, x=0.01, ha="left")
@@ -272,6 +299,12 @@ def _pale(image: np.ndarray) -> np.ndarray:
     """Make the item light grey, so that only the map has colours."""
     grey = image if image.ndim == 2 else image.mean(axis=2)
     return (130 + 0.45 * grey).astype(np.uint8)
+
+
+def _dark(image: np.ndarray) -> np.ndarray:
+    """Make the item dark grey, so that the map's light colours stand out."""
+    grey = image if image.ndim == 2 else image.mean(axis=2)
+    return (0.4 * grey).astype(np.uint8)
 
 
 def _outline(axes: Axes, region: np.ndarray) -> None:

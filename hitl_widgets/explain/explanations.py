@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
 N_PLOTTED = 12
+# Characters of an id above its picture.
+LONGEST_TITLE = 44
 
 
 class Explanations:
@@ -76,7 +78,7 @@ class Explanations:
         from ..drawing.plots import plot_maps
         made = [(item_id, attribution, title) for item_id, attribution, title
                 in zip(self.item_ids, self.attributions, self._titles, strict=True) if attribution is not None]
-        return plot_maps([(self._pool.load(self._pool.position(item_id)), attribution, f"{item_id}: {title}")
+        return plot_maps([(self._pool.load(self._pool.position(item_id)), attribution, f"{_short(item_id)}\n{title}")
                           for item_id, attribution, title in made[:n]], self.method)
 
 
@@ -116,13 +118,19 @@ def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], 
             errors[names[row]] = str(error)
     targets = [(own, against) if own and against else own for own in labels]
     return Explanations(pool, item_ids=names, method=method, maps=maps, attributions=attributions, errors=errors,
-                        targets=targets, titles=[_title(target, inference) for target in targets])
+                        targets=targets, titles=[_title(one, inference, is_suggestion=label is None) for one in targets])
 
 
-def _title(target: Any, inference: Inference) -> str:
-    """The names of a target and of the label that it is held against."""
+def _title(target: Any, inference: Inference, *, is_suggestion: bool) -> str:
+    """What a map explains: the suggestion or another target, and the label that it is held against."""
     label_ids = target if isinstance(target, tuple) else () if target is None else (target,)
-    return " rather than ".join(map(inference.taxonomy.name_of, label_ids))
+    names = " rather than ".join(map(inference.taxonomy.name_of, label_ids))
+    return f"{'suggestion' if is_suggestion else 'target'}: {names}"
+
+
+def _short(item_id: str) -> str:
+    """The id, or its end where it is longer than there is room for."""
+    return item_id if len(item_id) <= LONGEST_TITLE else f"…{item_id[1 - LONGEST_TITLE:]}"
 
 
 def _at_size(result: Attribution | HitlError, pool: Pool, position: int) -> tuple[np.ndarray, Attribution]:

@@ -24,7 +24,24 @@ from .faithfulness import measure_faithfulness
 # Maps kept in memory.
 N_KEPT = 512
 
+# In words, what `faithfulness.Faithfulness.trusted` tells.
+TRUSTED = {True: "trusted", False: "not trusted", None: "undecided"}
+
 Key = tuple[str, ...]
+
+
+class MethodChecks(pd.DataFrame):
+    """The table of `Explainer.check`, which shows its verdicts whole where pandas would cut them."""
+
+    def __repr__(self) -> str:
+        if not {"method", "trusted", "verdict"} <= set(self.columns):
+            return str(pd.DataFrame(self))
+        lines = [f"{row.method}: {TRUSTED[row.trusted]}. {row.verdict}" for row in self.itertuples()]
+        return "\n".join([*lines, "", self.drop(columns=["trusted", "verdict"]).to_string(float_format="{:.3f}".format)])
+
+    def _repr_html_(self) -> str:
+        with pd.option_context("display.max_colwidth", None, "display.max_columns", None):
+            return str(pd.DataFrame(self).round(3).to_html())
 
 
 class Explainer:
@@ -102,8 +119,7 @@ class Explainer:
         explainer, inference = self._explainer(), self.inference
         positions = np.argsort(inference.pool.draws(inference.seed + 1))[:n]
         checked = measure_faithfulness(explainer, positions.tolist(), methods=methods, budget_s=budget_s, bars=bars)
-        frame: pd.DataFrame = pd.DataFrame([one.as_row() for one in checked])
-        return frame
+        return MethodChecks([one.as_row() for one in checked])
 
     def _explainer(self) -> NetExplainer:
         """The explainer of the model that is adopted now."""

@@ -89,8 +89,9 @@ class Live:
         loss.set_xlabel("epoch", fontsize=8)
         accuracy.set_xlabel("epoch", fontsize=8)
         for axes in (loss, accuracy):
-            if axes.lines:
-                axes.legend(fontsize=7, frameon=False)
+            if axes.lines:  # above the panel, where it covers no curve
+                axes.legend(fontsize=7, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2,
+                            borderaxespad=0)
         title = f"{self.title}: epoch {epochs[-1]} of {self.epochs}" if epochs else self.title
         figure.suptitle(title, fontsize=9, x=0.01, ha="left")
         return Image(data=png(figure), format="png", width=int(figure.get_figwidth() * 100))

@@ -169,5 +169,16 @@ def test_maps_are_drawn_without_pyplot(bench):
     figure = wb.explain(POOL.ids[:4], "occlusion", ("dark", "light")).plot()
     png, _ = figure._repr_png_()
     assert png.startswith(b"\x89PNG")
-    assert figure.axes[0].get_title(loc="left") == "0: dark rather than light"
+    assert figure.axes[0].get_title(loc="left") == "0\ntarget: dark rather than light"
     assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_a_title_says_that_a_label_is_the_suggestion_and_cuts_a_long_id(bench, tmp_path):
+    long_id = "a/folder/" * 10 + "cat.png"
+    wb = bench(pool=hw.Pool.from_images([POOL.load(0), POOL.load(1)], ids=["0", long_id]), model=small_net())
+    explained = wb.explain(["0", long_id], "saliency")
+    first, second = (wb.taxonomy.name_of(target) for target in explained.targets)
+    titles = [axes.get_title(loc="left") for axes in explained.plot().axes[::2]]
+    assert titles[0] == f"0\nsuggestion: {first}"
+    assert titles[1].endswith(f"/cat.png\nsuggestion: {second}")
+    assert max(map(len, titles[1].splitlines())) < 50

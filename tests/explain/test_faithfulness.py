@@ -1,6 +1,7 @@
 """A method that ignores the model fails, and one that finds what the model goes by passes; in plain words."""
 
 import copy
+import html
 
 import numpy as np
 import pytest
@@ -164,6 +165,10 @@ def test_the_workbench_gives_a_table(bench):
     assert frame["method"].tolist() == list(METHODS)
     assert {"trusted", "verdict", "randomised", "deletion", "deletion_low", "insertion_high", "infidelity",
             "sensitivity", "n", "seconds"} <= set(frame.columns)
+    for page in (repr(frame), frame._repr_html_()):
+        for verdict in frame["verdict"]:
+            assert verdict in html.unescape(page)  # pandas would cut it
+    assert "deletion_low" in repr(frame)
     assert wb.check_explanations("saliency", 4)["method"].tolist() == ["saliency"]
     with pytest.raises(BadInput, match="magic"):
         wb.check_explanations(["magic"])
