@@ -6,6 +6,7 @@ was on the screen then.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 import uuid
@@ -26,6 +27,8 @@ Reason = Literal["right", "wrong"]
 Display = Literal["overlay", "side_by_side", "hot"]
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
+# What `explain.attribute.METHODS` computes, for whoever checks a name without loading torch and captum.
+METHOD_NAMES = ("gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap")
 CLOSING: frozenset[str] = frozenset({"accept", "correct", "answer", "unsure"})
 LABELLING: frozenset[str] = frozenset({"accept", "correct", "answer"})
 FLAGS: tuple[str, ...] = get_args(Flag)
@@ -369,6 +372,15 @@ def check_certainty(certainty: float | None) -> float | None:
         raise BadInput(f"certainty {certainty!r} can't be used: a number from 0 (a guess) to 10 (sure) is expected, "
                        "or None.")
     return float(certainty)
+
+
+def check_methods(methods: str | Sequence[str]) -> None:
+    """Check the names of saliency methods; BadInput with the first that is none."""
+    names = [methods] if isinstance(methods, str) else list(methods)
+    if odd := [name for name in names if name not in METHOD_NAMES]:
+        near = difflib.get_close_matches(str(odd[0]), METHOD_NAMES, n=1)
+        raise BadInput(f"saliency method {odd[0]!r} is unknown{f'; did you mean {near[0]!r}?' if near else ';'} known "
+                       f"are {', '.join(METHOD_NAMES)}.")
 
 
 def check_flags(flags: Sequence[str]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from .project.project import Project
 from .project.relabel import by_features
 from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
 from .quality.label_errors import SECOND_LOOK, SuspectedErrors
-from .records import Attribution, Bars, Decision, Item, Items, Region, Seen, no_bars
+from .records import Attribution, Bars, Decision, Item, Items, Region, Seen, check_methods, no_bars
 from .sampling.queue import AUDIT_SHARE
 from .sampling.ranking import likeliest
 from .sampling.selector import check_strategy
@@ -394,6 +394,9 @@ class Workbench:
                            "hw.Pool.from_frame(...).")
         if taxonomy is not None and not isinstance(taxonomy, Taxonomy):
             taxonomy = Taxonomy(taxonomy)
+        if device not in ("auto", "cpu"):  # whoever names another has torch loaded, or will at once
+            from .learn.predict import pick_device
+            pick_device(device)
         who = annotator or os.environ.get("JUPYTERHUB_USER") or _system_user()
         self._bars: Bars = Bar if progress else no_bars
         with self._bars(None, title=f"Opening {Path(folder).name}"):
@@ -776,10 +779,8 @@ class Workbench:
                 labeller = LabellerReview(self.session, view, n=n, strategy=strategy, queue=queue)
                 self._widgets.add(labeller)
                 return labeller
-        if explain is not None and self.project.ranking.predictions is not None:
-            from .explain.attribute import METHODS
-            if odd := [name for name in ([explain] if isinstance(explain, str) else explain) if name not in METHODS]:
-                raise BadInput(f"saliency method {odd[0]!r} is unknown; known are {', '.join(METHODS)}.")
+        if explain is not None:
+            check_methods(explain)
         from .widgets.card import Review
         with self._wiring:
             review = Review(self.session, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,

@@ -70,8 +70,7 @@ def test_the_error_keeps_its_own_traceback_and_cause(shell, capsys):
 
 
 def test_an_error_that_no_line_of_the_persons_led_to_is_shown_all_the_same(shell):
-    try:
+    with pytest.raises(HitlError) as caught:
         hw.Taxonomy([])
-    except HitlError as error:
-        text = "\n".join(error.with_traceback(error.__traceback__.tb_next)._render_traceback_())
-        assert str(error).splitlines()[0] in COLOURS.sub("", text)
+    error = caught.value.with_traceback(caught.tb.tb_next.tb_next)
+    assert str(error).splitlines()[0] in COLOURS.sub("", "\n".join(error._render_traceback_()))

@@ -461,3 +461,23 @@ def test_the_html_of_a_workbench_shows_counts_and_escapes_labels(tmp_path):
     assert '<td class="n">1</td>' in page
     with hw.Workbench(tmp_path / "p") as reader:
         assert "No pool" in reader._repr_html_()
+
+
+def test_a_wrong_method_or_device_is_refused_before_there_is_a_model(bench):
+    with pytest.raises(BadInput, match="'gradcamm' is unknown; did you mean 'gradcam'"):
+        bench().review(explain="gradcamm")
+    with pytest.raises(BadInput, match="device 'gpu' is unknown; 'auto' or one of"):
+        bench("q", device="gpu")
+
+
+def test_the_names_of_methods_are_those_that_there_are():
+    from hitl_widgets.explain.attribute import METHODS
+    from hitl_widgets.records import METHOD_NAMES
+    assert tuple(METHODS) == METHOD_NAMES
+
+
+def test_an_item_of_the_pool_is_taken_wherever_an_item_is(bench):
+    wb = bench(model=small_net())
+    assert wb.decide(wb.pool[3], label=wb.taxonomy.names[0]).item_id == wb.pool.ids[3]
+    assert wb.explain(wb.pool[:2], "saliency").item_ids == wb.pool.ids[:2].tolist()
+    assert wb.explain(wb.pool[0], "saliency").item_ids == [wb.pool.ids[0]]

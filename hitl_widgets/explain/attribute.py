@@ -21,7 +21,7 @@ from ..errors import BadInput, HitlError, ModelError, UnknownLabel
 from ..items.superpixels import superpixels
 from ..learn.predict import NetPredictor
 from ..learn.preprocess import picture
-from ..records import Attribution
+from ..records import Attribution, check_methods
 from .shapley import coalitions, shares
 
 STEPS = 50
@@ -201,12 +201,12 @@ class NetExplainer:
         ModelError
             If it doesn't serve this net.
         """
-        if method not in METHODS:
-            raise BadInput(f"saliency method {method!r} is unknown; known are {', '.join(METHODS)}.")
+        if method not in METHODS:  # a test adds some
+            check_methods(method)
         if method not in self.methods:
             *most, last = self.methods
             raise ModelError(f"{method!r} reads the maps of a convolution, and this net has none. "
-                             f"{', '.join(most)} and {last} serve it; or name a layer that gives maps.")
+                             f"Take one of those that serve it: {', '.join(most)} or {last}.")
 
     def targets_of(self, targets: Sequence[str], against: Sequence[str | None],
                    parts: Mapping[str, Sequence[str]] | None = None) -> Targets:
@@ -396,8 +396,8 @@ def last_convolution(net: nn.Module, forward: Callable[[], object]) -> nn.Module
         for hook in hooks:
             hook.remove()
     if not ran:
-        raise ModelError("no convolution took part when the net ran; name a layer that gives maps, or take another "
-                         "method.")
+        raise ModelError("no convolution took part when the net ran, so that 'gradcam' has no maps to read. Take "
+                         "another method, such as 'saliency' or 'occlusion'.")
     return next((layer for layer, n_pixels in reversed(ran) if n_pixels > 1), ran[-1][0])
 
 

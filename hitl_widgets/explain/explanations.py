@@ -118,7 +118,8 @@ def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], 
             errors[names[row]] = str(error)
     targets = [(own, against) if own and against else own for own in labels]
     return Explanations(pool, item_ids=names, method=method, maps=maps, attributions=attributions, errors=errors,
-                        targets=targets, titles=[_title(one, inference, is_suggestion=label is None) for one in targets])
+                        targets=targets,
+                        titles=[_title(one, inference, is_suggestion=label is None) for one in targets])
 
 
 def _title(target: Any, inference: Inference, *, is_suggestion: bool) -> str:

@@ -37,7 +37,8 @@ class MethodChecks(pd.DataFrame):
         if not {"method", "trusted", "verdict"} <= set(self.columns):
             return str(pd.DataFrame(self))
         lines = [f"{row.method}: {TRUSTED[row.trusted]}. {row.verdict}" for row in self.itertuples()]
-        return "\n".join([*lines, "", self.drop(columns=["trusted", "verdict"]).to_string(float_format="{:.3f}".format)])
+        figures = self.drop(columns=["trusted", "verdict"]).to_string(float_format="{:.3f}".format)
+        return "\n".join([*lines, "", figures])
 
     def _repr_html_(self) -> str:
         with pd.option_context("display.max_colwidth", None, "display.max_columns", None):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 import threading
 import zlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
@@ -26,6 +28,7 @@ from PIL import Image
 
 from ..drawing.html import page, paragraph, thumbnails
 from ..errors import BadInput, ImageError, UnknownItem
+from ..records import Item, Items
 from .images import (
     Picture,
     as_seen,
@@ -46,12 +49,30 @@ _SHOWN, _SHOWN_PX = 8, 56
 # Pillow reads an image's pixels, and its EXIF, into the object itself: two threads must not do so at once.
 _in_memory = threading.Lock()
 
+# Paths don't begin like this.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolItem(Item):
+    """One item of a pool, wherever `Workbench` takes an item: its id, its place, its metadata and its image."""
+
+    chosen_by: str = ""
+    pool: Pool | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def image(self) -> np.ndarray:
+        """The item as a person should see it, read now; see `Pool.load`."""
+        assert self.pool is not None
+        return self.pool.load(self.position)
+
 
 class Pool:
     """All the items of a project; made by `Pool.from_images` or `Pool.from_frame`.
 
-    Positions run from 0 to ``len(pool) - 1`` and are good for as long as the pool lives; ids are good for ever.
-    No image is read before it is asked for. Any number of threads may use a pool at once.
+    ``for item in pool``, ``pool[3]``, ``pool["cat.png"]`` and ``pool[:10]`` give items with `id`, `position`, `meta`
+    and `image`. Positions run from 0 to ``len(pool) - 1`` and are good for as long as the pool lives; ids are good for
+    ever. No image is read before it is asked for. Any number of threads may use a pool at once.
 
     A notebook cell that ends in a pool shows thumbnails of eight items. They are saved with the notebook, as a plot is;
     ``print(pool)`` shows none.
@@ -61,6 +82,8 @@ class Pool:
     >>> pool = Pool.from_images(np.zeros((2, 28, 28), np.uint8), ids=["a", "b"], meta=[{"shop": 7}, {"shop": 8}])
     >>> pool.position("b"), pool.load(1).shape, pool.meta(1)
     (1, (28, 28), {'shop': 8})
+    >>> pool["b"].position, pool[0].id, [item.image.shape for item in pool]
+    (1, 'a', [(28, 28), (28, 28)])
     """
 
     def __init__(self, sources: Any, ids: Iterable[Hashable], *, frame: pd.DataFrame | None = None,
@@ -104,6 +127,7 @@ class Pool:
         """
         folder = None
         if isinstance(images, (str, os.PathLike)):
+            _refuse_address(images, "images")
             folder = Path(os.path.realpath(os.path.expanduser(images)))
             sources: Any = images_in(folder)
         else:
@@ -140,17 +164,42 @@ class Pool:
             raise BadInput(f"column {image!r} is empty in row {_some(np.flatnonzero(images.isna()).tolist())}; leave "
                            f"such rows out with df.dropna(subset=[{image!r}]).")
         texts = pd.api.types.infer_dtype(images) == "string"
+        if texts and len(addresses := images[images.str.match(_ADDRESS)]):
+            _refuse_address(addresses.iloc[0], f"column {image!r}")
         return cls(images.copy().array if texts else _as_sources(list(images)), df[id],
                    frame=df.drop(columns=[image, id]).reset_index(drop=True))
 
     def __len__(self) -> int:
         return len(self._ids)
 
-    def __contains__(self, item_id: Hashable) -> bool:
-        return bool(self.positions([item_id])[0] >= 0)
+    def __contains__(self, item: Hashable) -> bool:
+        return bool(self.positions([item.id if isinstance(item, Item) else item])[0] >= 0)
+
+    def __iter__(self) -> Iterator[PoolItem]:
+        return map(self._item, range(len(self)))
+
+    def __getitem__(self, which: Any) -> Any:
+        """The item at a place, counted from the end where it is negative, or with an id; `Items` for a slice.
+
+        Raises
+        ------
+        UnknownItem
+            If there is no such item.
+        """
+        if isinstance(which, slice):
+            return Items([self._item(position) for position in range(len(self))[which]])
+        if isinstance(which, (int, np.integer)) and not isinstance(which, bool):
+            return self._item(self._checked(which + len(self) if which < 0 else which))
+        if isinstance(which, str):
+            return self._item(self.position(which))
+        raise UnknownItem(f"pool[{which!r:.60}] can't be told; a place from 0 to {len(self) - 1}, an id or a slice is "
+                          "expected.")
+
+    def _item(self, position: int) -> PoolItem:
+        return PoolItem(id=str(self._ids[position]), position=position, meta=self.meta(position), pool=self)
 
     def __repr__(self) -> str:
-        return f"<Pool of {len(self):,} items: {_some(self._ids)}>"
+        return f"<Pool of {len(self):,} items, {self._kind()}: {_some(self._ids)}>"
 
     def _repr_html_(self) -> str:
         """Count, kind, sizes and thumbnails of a handful of items; no others are read."""
@@ -439,6 +488,7 @@ def _as_sources(images: Any) -> Any:
 
 def _as_source(image: Any, row: int) -> Any:
     if isinstance(image, (str, os.PathLike)):
+        _refuse_address(image, f"images[{row}]")
         return PurePath(image).as_posix()
     if isinstance(image, Image.Image):
         if 0 in image.size:
@@ -450,6 +500,12 @@ def _as_source(image: Any, row: int) -> Any:
         return array
     raise BadInput(f"images[{row}] is of type {type(image).__name__}; a path, a PIL image or an uint8 array is "
                    "expected.")
+
+
+def _refuse_address(path: str | os.PathLike[str], name: str) -> None:
+    if _ADDRESS.match(os.fspath(path)):
+        raise BadInput(f"{name} is {path!r}, an address; a folder or files on this machine are expected. Download the "
+                       "images first, and pass their paths, or the images themselves as arrays or PIL images.")
 
 
 def _as_frame(meta: pd.DataFrame | Iterable[Mapping[str, Any]] | None) -> pd.DataFrame | None:

@@ -483,9 +483,9 @@ def _labels_of(written: Any, former_ids: Collection[str]) -> tuple[list[Label], 
             label = Label(**{**draft.fields, "id": label_id,
                              "parent": None if draft.parent is None else labels[draft.parent].id})
         except TaxonomyError as error:
-            raise yaml.fault(draft.line, str(error)) from error
+            raise yaml.fault_at(draft.line, str(error)) from error
         if label.id in lines:
-            raise yaml.fault(draft.line, f"two labels have the id {label.id!r}{_first_at(lines[label.id])}; leave "
+            raise yaml.fault_at(draft.line, f"two labels have the id {label.id!r}{_first_at(lines[label.id])}; leave "
                                             "one out to get a new one.")
         labels.append(label)
         paths.append(path)
@@ -505,14 +505,14 @@ def _by_id(labels: Sequence[Label], lines: Mapping[str, int]) -> dict[str, Label
             raise TaxonomyError(f"two labels have the id {label.id!r}: {by_id[label.id].name!r} and {label.name!r}; "
                                 "give one of them another.")
         if label.key is not None and (other := keyed.setdefault(label.key.casefold(), label)) is not label:
-            raise yaml.fault(lines.get(label.id), f"labels {other.name!r} and {label.name!r} share the key "
+            raise yaml.fault_at(lines.get(label.id), f"labels {other.name!r} and {label.name!r} share the key "
                                                      f"{label.key!r}; give one of them another.")
     for label in labels:
         if label.parent is not None and label.parent not in by_id:
             raise TaxonomyError(f"label {label.name!r} lies under {label.parent!r}, which is the id of no label here. "
                                 "Give the parent too, or another.")
         if by_id.get(label.name, label) is not label:
-            raise yaml.fault(lines.get(label.id), f"label {label.name!r} has another's id for a name; rename it.")
+            raise yaml.fault_at(lines.get(label.id), f"label {label.name!r} has another's id for a name; rename it.")
     return by_id
 
 
@@ -529,7 +529,7 @@ def _paths(by_id: Mapping[str, Label], lines: Mapping[str, int]) -> dict[str, tu
         path = paths[label.id] = (*above, label.name)
         if (first := at.setdefault(path, label.id)) != label.id:
             where = f"under {yaml.SEPARATOR.join(above)!r}" if above else "at the top"
-            raise yaml.fault(lines.get(label.id), f"two labels {where} are named {label.name!r}"
+            raise yaml.fault_at(lines.get(label.id), f"two labels {where} are named {label.name!r}"
                                                      f"{_first_at(lines.get(first))}; rename one of them.")
         if len(path) > yaml.MAX_DEPTH:
             raise yaml.too_deep()

@@ -59,8 +59,12 @@ def drafts_of(entries: Any, *, allowed: Collection[str]) -> list[Draft]:
 
 
 def fault(near: Any, message: str) -> TaxonomyError:
-    """Make the error, with the line if `near` is one or has one."""
-    line = near if isinstance(near, int) else getattr(near, "line", 0)
+    """Make the error, with the line on which `near` was written if it was read from a file."""
+    return fault_at(_line(near), message)
+
+
+def fault_at(line: int | None, message: str) -> TaxonomyError:
+    """Make the error, with the line if there is one."""
     return TaxonomyError(f"line {line}: {message}" if line else message)
 
 
@@ -116,12 +120,13 @@ def _gather(entries: Any, parent: int | None, depth: int, drafts: list[Draft], a
         raise fault(entries, f"labels is {shown(entries)}; a list of names, or a mapping from names, is expected.")
     for entry in entries:
         if depth > MAX_DEPTH:
-            raise too_deep(entry)
+            raise too_deep(_line(entry))
         if isinstance(entry, str):
             entry = _Map({"name": entry}, line=_line(entry))
         if not isinstance(entry, Mapping):
-            raise fault(entry, f"a label is {shown(entry)}; a name in quotes, or a mapping with name: in it, is "
-                               "expected.")
+            example = f" such as '{entry}'" if isinstance(entry, (int, float)) else ""
+            raise fault(entry, f"a label is {shown(entry)}; a name in quotes{example}, or a mapping with name: in it, "
+                               "is expected.")
         if odd := [name for name in entry if name not in allowed]:
             raise fault(odd[0], f"a label has the unknown field {shown(odd[0])}; known are {', '.join(allowed)}.")
         if "name" not in entry:
@@ -132,9 +137,9 @@ def _gather(entries: Any, parent: int | None, depth: int, drafts: list[Draft], a
             _gather(below, len(drafts) - 1, depth + 1, drafts, allowed)
 
 
-def too_deep(near: Any = None) -> TaxonomyError:
+def too_deep(line: int = 0) -> TaxonomyError:
     """Make the error for a hierarchy of more than `MAX_DEPTH` levels."""
-    return fault(near, f"labels lie more than {MAX_DEPTH} levels deep; make the hierarchy flatter.")
+    return fault_at(line, f"labels lie more than {MAX_DEPTH} levels deep; make the hierarchy flatter.")
 
 
 def _entry_of(name: Any, value: Any) -> Mapping[str, Any]:
@@ -221,7 +226,7 @@ def _load(text: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or error
-        raise fault(mark.line + 1 if mark is not None else 0, f"this is not YAML: {problem}.") from error
+        raise fault_at(mark.line + 1 if mark is not None else 0, f"this is not YAML: {problem}.") from error
     if len(documents) != 1:
         raise TaxonomyError(f"{len(documents)} YAML documents were found; one is expected, with labels: in it.")
     return documents[0]
@@ -236,9 +241,9 @@ def _check_events(text: str) -> None:
         elif isinstance(event, yaml.NodeEvent):
             line = event.start_mark.line + 1  # type: ignore[union-attr]
             if isinstance(event, yaml.AliasEvent):
-                raise fault(line, f"the alias *{event.anchor} can't be used here; write out what it stands for.")
+                raise fault_at(line, f"the alias *{event.anchor} can't be used here; write out what it stands for.")
             if event.tag not in (None, "!", "tag:yaml.org,2002:str"):  # type: ignore[attr-defined]
-                raise fault(line, f"the tag {event.tag!r} can't be used here; leave it out.")  # type: ignore[attr-defined]
+                raise fault_at(line, f"the tag {event.tag!r} can't be used here; leave it out.")  # type: ignore[attr-defined]
             depth += isinstance(event, yaml.CollectionStartEvent)
             if depth > 2 * MAX_DEPTH + 3:
                 raise too_deep(line)

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pickle
+import re
 import struct
 import tracemalloc
 import warnings
@@ -576,7 +577,7 @@ def test_the_message_names_the_path_too_and_never_more_of_it_than_was_given(tmp_
     assert str(tmp_path) not in said
 
 
-@pytest.mark.parametrize("path", ["", ".", "a\0b.png", "x" * 5000, "https://example.org/a.png", "a.png/b.png"])
+@pytest.mark.parametrize("path", ["", ".", "a\0b.png", "x" * 5000, "a.png/b.png"])
 def test_a_path_that_cannot_be_one_is_a_broken_item(tmp_path, path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     grey(CORNER).save("a.png")
@@ -789,7 +790,47 @@ def test_a_pool_goes_into_another_process_whole(tmp_path):
 
 
 def test_a_pool_says_what_it_is():
-    assert repr(Pool.from_images([CORNER] * 7)) == "<Pool of 7 items: '0', '1', '2', '3', '4' and 2 more>"
+    assert repr(Pool.from_images([CORNER] * 7)) == \
+        "<Pool of 7 items, arrays in memory: '0', '1', '2', '3', '4' and 2 more>"
+
+
+def test_a_pool_is_a_sequence_of_items_whose_images_are_read_when_they_are_asked_for(tmp_path, monkeypatch):
+    for name in "abc":
+        grey(CORNER).save(tmp_path / f"{name}.png")
+    pool = Pool.from_images(tmp_path, meta=[{"shop": n} for n in range(3)])
+    read = []
+    monkeypatch.setattr(Pool, "load", lambda self, position: read.append(position) or CORNER)
+    assert [(item.id, item.position, item.meta) for item in pool] == [
+        ("a.png", 0, {"shop": 0}), ("b.png", 1, {"shop": 1}), ("c.png", 2, {"shop": 2})]
+    assert pool[0] == pool["a.png"] == pool[np.int64(0)] == pool[-3]
+    assert pool[1:].ids == ["b.png", "c.png"]
+    assert pool[2] in pool
+    assert "c.png" in pool
+    assert read == []
+    assert pool["b.png"].image is CORNER
+    assert read == [1]
+
+
+@pytest.mark.parametrize("which", [3, -4, "d.png", None, 1.0, True])
+def test_an_item_that_a_pool_does_not_have_is_refused_with_its_place_or_id(which):
+    with pytest.raises(UnknownItem, match=re.escape(repr(which) if which != -4 else "-1")):
+        Pool.from_images([CORNER] * 3)[which]
+
+
+def test_going_through_a_pool_costs_the_same_for_each_item(monkeypatch):
+    pool = Pool.from_images(np.zeros((2_000, 2, 2), np.uint8))
+    looked_up = []
+    monkeypatch.setattr(Pool, "positions", lambda self, ids: looked_up.append(ids))
+    assert sum(1 for _ in pool) == 2_000
+    assert looked_up == []  # an id isn't searched for each
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Pool.from_images(["a.png", "https://example.org/cat.png"]), lambda: Pool.from_images("s3://bucket/cats"),
+    lambda: Pool.from_frame(pd.DataFrame({"id": ["a", "b"], "path": ["a.png", "http://example.org/cat.png"]}))])
+def test_an_address_is_no_path(make):
+    with pytest.raises(BadInput, match=r"an address; .*Download"):
+        make()
 
 
 def test_the_notebook_shows_a_handful_of_items_and_reads_no_other(tmp_path, monkeypatch):

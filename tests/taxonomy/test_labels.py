@@ -471,3 +471,11 @@ def test_ten_thousand_labels_are_read_as_they_were_written():
 def test_a_label_named_by_a_digit_has_that_key():
     taxonomy = Taxonomy(["0", "1", "cat"])
     assert [taxonomy.keys[label_id] for label_id in taxonomy.label_ids] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(("labels", "message"), [
+    ([1, 2, 3], r"a label is 1 \(int\); a name in quotes such as '1'"), ([{1: "cat"}], r"unknown field 1 \(int\)"),
+    (7, "labels is 7")])
+def test_a_number_in_a_list_is_no_line_of_a_file(labels, message):
+    with pytest.raises(TaxonomyError, match=f"^{message}|^a label has the {message}"):
+        Taxonomy(labels)
