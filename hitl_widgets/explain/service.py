@@ -36,7 +36,8 @@ class MethodChecks(pd.DataFrame):
     def __repr__(self) -> str:
         if not {"method", "trusted", "verdict"} <= set(self.columns):
             return str(pd.DataFrame(self))
-        lines = [f"{row.method}: {TRUSTED[row.trusted]}. {row.verdict}" for row in self.itertuples()]
+        lines = [f"{method}: {TRUSTED[trusted]}. {verdict}" for method, trusted, verdict
+                 in zip(self["method"], self["trusted"].tolist(), self["verdict"], strict=True)]
         figures = self.drop(columns=["trusted", "verdict"]).to_string(float_format="{:.3f}".format)
         return "\n".join([*lines, "", figures])
 

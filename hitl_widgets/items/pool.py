@@ -189,7 +189,7 @@ class Pool:
         if isinstance(which, slice):
             return Items([self._item(position) for position in range(len(self))[which]])
         if isinstance(which, (int, np.integer)) and not isinstance(which, bool):
-            return self._item(self._checked(which + len(self) if which < 0 else which))
+            return self._item(self._checked(int(which) + len(self) if which < 0 else int(which)))
         if isinstance(which, str):
             return self._item(self.position(which))
         raise UnknownItem(f"pool[{which!r:.60}] can't be told; a place from 0 to {len(self) - 1}, an id or a slice is "

@@ -12,7 +12,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import DisplayHandle, Image
 from matplotlib.ticker import MaxNLocator
 
-from ..drawing.figures import BLUE, ORANGE, new_figure, png, tidy
+from ..drawing.figures import BLUE, ORANGE, Drawing, new_figure, png, tidy
 from .bars import Bar
 
 REDRAW_S = 0.5
@@ -69,6 +69,11 @@ class Live:
             self._handle.update(self._picture())
 
     def _picture(self) -> Image:
+        figure = self.figure()
+        return Image(data=png(figure), format="png", width=int(figure.get_figwidth() * 100))
+
+    def figure(self) -> Drawing:
+        """The curves so far."""
         figure = new_figure(7, 2.3)
         loss, accuracy = figure.subplots(1, 2)
         epochs = [row["epoch"] for row in self.rows]
@@ -94,4 +99,4 @@ class Live:
                             borderaxespad=0)
         title = f"{self.title}: epoch {epochs[-1]} of {self.epochs}" if epochs else self.title
         figure.suptitle(title, fontsize=9, x=0.01, ha="left")
-        return Image(data=png(figure), format="png", width=int(figure.get_figwidth() * 100))
+        return figure
