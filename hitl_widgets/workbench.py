@@ -363,6 +363,10 @@ class Workbench:
         that `progress()` can tell how often suggestions are right in the pool. Half of the sample is shown blind.
     progress : bool
         Show a bar, or a line that says what is done, while something takes longer than a second.
+    group : str, optional
+        A column of the pool's metadata, such as "patient" or "scene". Items with one value of it are all in the
+        hold-out, or none of them is, so that a model isn't measured on near-copies of what it learnt. Fixed when the
+        project is made.
 
     Raises
     ------
@@ -386,7 +390,7 @@ class Workbench:
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
                  device: str = "auto", annotator: str | None = None, holdout: float = 0.2,
                  annotators_per_item: int = 1, seed: int = 0, head: str | None = None,
-                 audit: float = AUDIT_SHARE, progress: bool = True) -> None:
+                 audit: float = AUDIT_SHARE, progress: bool = True, group: str | None = None) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
             raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
@@ -401,7 +405,8 @@ class Workbench:
         self._bars: Bars = Bar if progress else no_bars
         with self._bars(None, title=f"Opening {Path(folder).name}"):
             self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
-                                   annotators_per_item=annotators_per_item, seed=seed, audit=audit, notify=say)
+                                   annotators_per_item=annotators_per_item, seed=seed, audit=audit, group=group,
+                                   notify=say)
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None

@@ -7,9 +7,12 @@ ids, and `renamed_items` finds files by their contents.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from ..errors import ImageError, WrongPool
 from .pool import Pool
@@ -105,6 +108,50 @@ def renamed_items(pool: Pool, former: Mapping[str, str | None], joined: Iterable
             if of_size and (ids := of_size.get(pool.content(position))):
                 renamed[position] = ids.pop(0)
     return renamed
+
+
+def shared_contents(contents: Iterable[tuple[int, str | None]], holdout: npt.NDArray[np.bool_]
+                    ) -> list[tuple[int, int]]:
+    """Find hold-out items with the very content of an item that may train.
+
+    Parameters
+    ----------
+    contents : iterable of (int, str or None)
+        Position and content of each item, as `Contents.of` gives it.
+    holdout : ndarray of bool, shape (n_items,)
+
+    Returns
+    -------
+    list of (int, int)
+        Each such hold-out item, and the first of the others that is the same.
+    """
+    sides: tuple[dict[str, int], dict[str, int]] = {}, {}
+    measuring = holdout.tolist()
+    for position, content in contents:
+        if content and position >= 0:
+            sides[measuring[position]].setdefault(content.partition(" ")[0], position)
+    return sorted((sides[True][digest], sides[False][digest]) for digest in sides[True].keys() & sides[False].keys())
+
+
+def alike_in_size(pool: Pool, *, budget_s: float) -> Iterator[int]:
+    """Positions of the files that have as many bytes as another one, until a number of seconds have gone by.
+
+    Only these have to be read to find the copies; items in memory are left out.
+    """
+    end, seen = time.monotonic() + budget_s, dict[str, int]()
+    for position in range(len(pool)):
+        if time.monotonic() > end:
+            return
+        with suppress(ImageError):
+            if (stamp := pool.stamp(position)) is None:
+                continue
+            size = stamp.partition(":")[0]
+            former = seen.setdefault(size, position)
+            if former >= 0 and former != position:
+                yield former
+                seen[size] = -1
+            if former != position:
+                yield position
 
 
 def check_same_pool(pool: Pool, former_ids: Sequence[str], folder: Path, notify: Callable[[str], None]) -> None:

@@ -369,18 +369,42 @@ class Pool:
             stat = self._file(source).stat()
         return f"{stat.st_size}:{stat.st_mtime_ns}"
 
-    def draws(self, seed: int) -> np.ndarray:
+    def group_sums(self, column: str) -> np.ndarray:
+        """A number for the group of each item, the CRC-32 of its text in a column of the metadata: uint32, shape (n,).
+
+        An item without a value is a group of its own, with the CRC-32 of its id.
+
+        Raises
+        ------
+        BadInput
+            If there is no such column.
+        """
+        columns = [] if self._frame is None else [str(name) for name in self._frame.columns]
+        if column not in columns:
+            raise BadInput(f"group is {column!r}; one of the pool's metadata columns is expected: "
+                           f"{_some(columns, 20) or 'it has none'}. Pool.from_frame keeps a table's other columns, and "
+                           "Pool.from_images takes meta=.")
+        assert self._frame is not None
+        values = self._frame.iloc[:, columns.index(column)]
+        # A column of whole numbers becomes one of floats where a value is missing; its groups stay the same.
+        texts = [str(int(value)) if isinstance(value, (float, np.floating)) and float(value).is_integer()
+                 else str(value) for value in values]
+        return np.where(values.isna().to_numpy(), self._crcs, _crcs(texts)).astype(np.uint32)
+
+    def draws(self, seed: int, *, group: str | None = None) -> np.ndarray:
         """A random-looking number for each item, from `seed` and its id alone: float64, shape (n,), in [0, 1).
 
         An item's draw stays what it is in any pool, on any machine. It is output number ``seed + 1`` of the
-        generator SplitMix64 that starts from the CRC-32 of the id.
+        generator SplitMix64 that starts from the CRC-32 of the id. With `group`, a column of the metadata, all items
+        with one value have one draw, from that value.
 
         References
         ----------
         Steele, Lea, Flood (2014), Fast Splittable Pseudorandom Number Generators, OOPSLA.
         """
         step = np.uint64(0x9E3779B97F4A7C15 * (int(seed) + 1) % 2**64)
-        draws: np.ndarray = (_splitmix64(self._crcs + step) >> np.uint64(11)) * 2.0**-53
+        sums = self._crcs if group is None else self.group_sums(group)
+        draws: np.ndarray = (_splitmix64(sums + step) >> np.uint64(11)) * 2.0**-53
         return draws
 
     def _checked(self, position: int) -> int:

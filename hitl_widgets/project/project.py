@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput, IdReused, UnknownDecision, UnknownLabel
+from ..errors import BadInput, IdReused, UnknownDecision, UnknownLabel, WrongPool
 from ..items.integrity import check_same_pool, renamed_items
 from ..items.pool import Pool
 from ..quality.consensus import history_table
@@ -44,7 +44,7 @@ from ..sampling.ranking import Ranking, likeliest
 from ..sampling.selector import Selector, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
-from ..storage.files import read_pool_ids, write_pool_ids
+from ..storage.files import read_groups, read_pool_ids, write_groups, write_pool_ids
 from ..storage.log import Log
 from ..taxonomy import history
 from ..taxonomy.edits import as_list
@@ -81,13 +81,15 @@ class Project:
         Who acts when nobody else is named.
     holdout : float
         Share of the pool, from 0 up to (not including) 1, that measures and never trains. It is fixed when the project
-        is made, as `seed` is; afterwards the folder's own values hold.
+        is made, as `seed` and `group` are; afterwards the folder's own values hold.
     annotators_per_item : int
         How many annotators are asked about each item.
     seed : int
     audit : float
         Share of the pool, from 0 to 1, that is drawn by chance to check suggestions, and share of the items asked that
         come from it whatever the strategy; hold-out aside. Half of it is shown blind.
+    group : str or None
+        A column of the pool's metadata. Items with one value of it are all in the hold-out, or none of them is.
     now : function returning an aware datetime
     notify : function taking a sentence
         Called when the folder knows better than the arguments, and when a strategy gives way to another. The default
@@ -116,7 +118,7 @@ class Project:
 
     def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
                  annotator: str, holdout: float = 0.2, annotators_per_item: int = 1, seed: int = 0,
-                 audit: float = AUDIT_SHARE, now: Callable[[], datetime] = utc_now,
+                 audit: float = AUDIT_SHARE, group: str | None = None, now: Callable[[], datetime] = utc_now,
                  notify: Callable[[str], None] = logger.info) -> None:
         check_number("holdout", holdout, "a share of the pool from 0 up to (not including) 1", 0, math.nextafter(1, 0))
         check_count("annotators_per_item", annotators_per_item, "a whole number, 1 or more,", least=1)
@@ -134,7 +136,8 @@ class Project:
         self.news: list[str] = []
         self.log = Log(self.folder, now=now)
         try:
-            self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed)})
+            self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed),
+                                  **({} if group is None else {"group": group})})
         except BaseException:
             self.log.close()
             raise
@@ -179,7 +182,7 @@ class Project:
         """Close the project after a failed opening; a log that was made just now doesn't stay in the way."""
         self.close()
         if self.log.created:
-            for name in ("log.db", "log.db-journal", "pool.ids"):
+            for name in ("log.db", "log.db-journal", "pool.ids", "pool.groups"):
                 (self.folder / name).unlink(missing_ok=True)
 
     # -- acts: what a person can do --------------------------------------------------------------------------
@@ -666,11 +669,12 @@ class Project:
             created = self._create(settings, taxonomy)
         self.settings: dict[str, Any] = dict(created.body)
         for name, given in settings.items():
-            if given != self.settings[name]:
-                self.notify(f"{self.folder.name} goes on with its own {name}={self.settings[name]} ({given} was "
-                            "given): the hold-out never moves.")
+            if given != (own := self.settings.get(name)):
+                self.notify(f"{self.folder.name} goes on with its own {name}={own} ({given} was given): the hold-out "
+                            "never moves.")
         if self._pool is not None:
             self._pool = self._with_former_ids(self._pool)
+            self._check_groups(self._pool)
         self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=self.notify,
                            annotators_per_item=self._annotators_per_item, audit=self._audit)
         self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None,
@@ -681,6 +685,21 @@ class Project:
         if taxonomy is not None and taxonomy.digest == self.taxonomy.digest and taxonomy.names != self.taxonomy.names:
             self.notify(f"{self.folder.name} goes on with its own order of the labels; the outputs of a net follow it.")
         self.state.open(shares=self._shares_items())
+
+    def _check_groups(self, pool: Pool) -> None:
+        """Refuse a pool whose items changed their groups since it was last opened: the hold-out would move."""
+        if (column := self.settings.get("group")) is None:
+            return
+        sums, former, (digest, ids) = pool.group_sums(column), read_groups(self.folder), read_pool_ids(self.folder)
+        if former is not None and len(former) == len(ids):
+            places = np.arange(len(pool)) if digest == pool.digest else pool.positions(ids)
+            moved = np.flatnonzero((places >= 0) & (sums[places] != former))
+            if len(moved):
+                raise WrongPool(f"{len(moved):,} items, such as {ids[moved[0]]!r}, have another {column!r} than when "
+                                f"{self.folder} was last opened, so that the hold-out would move. Give them their "
+                                f"former {column!r} again, or begin another project.")
+        if former is None or not np.array_equal(former, sums):
+            write_groups(self.folder, sums)
 
     def _with_former_ids(self, pool: Pool) -> Pool:
         """Find answered items again whose files were renamed: they keep the ids that their answers have."""

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ..errors import LogDamaged, WrongPool
 from ..events import Event
-from ..items.integrity import Contents
+from ..items.integrity import Contents, alike_in_size, shared_contents
 from ..items.pool import Pool
 from ..records import LABELLING
 from ..sampling.audit import HALF_SEED, ORDER_SEED, Audit
@@ -33,6 +33,7 @@ from .label_index import LabelIndex, Pair
 from .reference import NOTHING, BlindAnswers, ReferenceLabels, blind_answer, blind_answers
 
 CONTENT_BUDGET_S = 0.05
+COPIES_BUDGET_S = 0.5
 # The decisions of so many hold-out items are read without asking first which have more than one.
 FEW = 50
 COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags", "chosen_by")
@@ -104,7 +105,9 @@ class State:
             draws = pool.draws(seed)
             drawn = Audit(pool.draws(seed + ORDER_SEED), pool.draws(seed + HALF_SEED) < 0.5, audit)
             self.contents, self.label_index = Contents(pool), LabelIndex(len(pool))
-            self.queue = Queue(draws=draws, holdout=draws < settings["holdout"],
+            group = settings.get("group")
+            holdout = (draws if group is None else pool.draws(seed, group=group)) < settings["holdout"]
+            self.queue = Queue(draws=draws, holdout=holdout,
                                annotators_per_item=annotators_per_item, audit=drawn)
             self.reference = ReferenceLabels(self.queue.holdout)
         # annotator -> position -> when they closed it, today or in this round.
@@ -149,6 +152,19 @@ class State:
                              "are absent from this pool; their answers are kept.")
             self.place(table, places)
             self.compare_contents(table, places, budget_s=CONTENT_BUDGET_S)
+            self._tell_copies(zip(places.tolist(), table["content"], strict=True))
+            if not len(places):  # nothing is answered yet: the items themselves are read, as far as there is time
+                self._tell_copies((place, self.contents.of(place)) for place in
+                                  alike_in_size(pool, budget_s=COPIES_BUDGET_S))
+
+    def _tell_copies(self, contents: Iterable[tuple[int, str | None]]) -> None:
+        """Say which hold-out items are the same as items that may train: whoever learnt one knows the other."""
+        assert self._pool is not None
+        if self.queue.holdout.any() and (shared := shared_contents(contents, self.queue.holdout)):
+            one, other = (repr(str(self._pool.ids[place])) for place in shared[0])
+            self._notify(f"{self._log.folder.name}: {len(shared):,} hold-out items have the same content as items that "
+                         f"may train, such as {one} and {other}: a model that learnt one knows the other. Leave copies "
+                         "out of the pool, or begin a project with group=, a metadata column that keeps them together.")
 
     def compare_contents(self, table: Table, places: npt.NDArray[np.int64], *, budget_s: float | None) -> None:
         """Find answers to items whose content has changed since: they are to be reviewed, and their items are asked.

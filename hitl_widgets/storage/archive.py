@@ -16,12 +16,12 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import BadInput
 from ..records import __version__
-from .files import POOL_IDS, write_whole
+from .files import POOL_GROUPS, POOL_IDS, write_whole
 from .log import Log
 
 ABOUT = "hitl_widgets.json"
 LOG = "log.db"
-BESIDE = (POOL_IDS, "models", "predictions")
+BESIDE = (POOL_IDS, POOL_GROUPS, "models", "predictions")
 
 
 def write(folder: Path, log: Log, path: Path) -> Path:

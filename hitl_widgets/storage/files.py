@@ -13,7 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+
 POOL_IDS = "pool.ids"
+POOL_GROUPS = "pool.groups"
 
 
 @contextmanager
@@ -69,6 +72,20 @@ def make_folder(path: Path) -> None:
     if not path.is_dir():
         path.mkdir(exist_ok=True)
         share_like_folder(path)
+
+
+def read_groups(folder: Path) -> np.ndarray | None:
+    """A number for the group of each item of the pool last opened, in the order of its ids: uint32; None without."""
+    try:
+        return np.frombuffer((folder / POOL_GROUPS).read_bytes(), "<u4")
+    except (OSError, ValueError):
+        return None
+
+
+def write_groups(folder: Path, sums: np.ndarray) -> None:
+    """Keep what `read_groups` gives."""
+    with write_whole(folder / POOL_GROUPS) as part:
+        part.write_bytes(sums.astype("<u4").tobytes())
 
 
 def read_pool_ids(folder: Path) -> tuple[str, list[str]]:

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import threading
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -801,3 +802,75 @@ def test_a_certainty_that_was_given_is_told_from_one_that_was_carried_over(opene
     project.decide("i2", label="cat")
     table = project.annotations().set_index("item_id")["certainty_source"]
     assert table.dropna().to_dict() == {"i0": "given", "i1": "carried"}
+
+
+# -- copies and groups ---------------------------------------------------------------------------------------
+
+def scenes(n_scenes=30, n_frames=4, *, names=None):
+    """Frames of some scenes, each with its scene's name."""
+    n = n_scenes * n_frames
+    images = np.random.default_rng(0).integers(0, 255, (n, 4, 4)).astype(np.uint8)
+    return Pool.from_images(images, ids=[f"i{k}" for k in range(n)],
+                            meta=[{"scene": (names or range(n_scenes))[k // n_frames]} for k in range(n)])
+
+
+def test_whole_groups_are_in_the_holdout_or_none_of_their_items_is(opened):
+    """Frames of one scene lay on both sides: random labels were told as 0.788."""
+    pool = scenes()
+    project = opened(pool, holdout=0.3, group="scene")
+    by_scene = project.queue.holdout.reshape(-1, 4)
+    assert (by_scene.all(axis=1) == by_scene.any(axis=1)).all()
+    assert 0 < by_scene[:, 0].sum() < 30
+    project.close()
+    again = opened(pool, holdout=0.3)  # the folder knows its group
+    assert again.queue.holdout.tolist() == by_scene.ravel().tolist()
+
+
+def test_a_group_that_is_given_later_does_not_move_the_holdout(opened, said):
+    pool = scenes()
+    project = opened(pool, holdout=0.3)
+    former = project.queue.holdout.tolist()
+    project.close()
+    again = opened(pool, holdout=0.3, group="scene")
+    assert again.queue.holdout.tolist() == former
+    assert any("its own group=None" in line for line in said)
+
+
+def test_items_that_change_their_group_are_refused_and_new_items_are_not(opened):
+    project = opened(scenes(), holdout=0.3, group="scene")
+    project.close()
+    more = opened(scenes(34), holdout=0.3)
+    assert len(more.pool) == 136
+    more.close()
+    with pytest.raises(WrongPool, match=r"4 items, such as 'i0', have another 'scene'"):
+        opened(scenes(names=[99, *range(1, 30)]), holdout=0.3)
+
+
+def test_a_group_that_is_no_column_is_refused_with_those_there_are(opened):
+    with pytest.raises(BadInput, match=r"group is 'patient'; .*'scene'"):
+        opened(scenes(), group="patient")
+
+
+def test_items_without_a_group_are_drawn_one_by_one(opened):
+    names = pd.Series([1.0, None] * 15, dtype=float)
+    one, other = scenes(names=list(names)), scenes(names=["1", None] * 15)
+    assert one.draws(0, group="scene").tolist() == other.draws(0, group="scene").tolist()
+    assert len(set(one.draws(0, group="scene").tolist())) == 1 + 60
+
+
+def test_copies_on_both_sides_of_the_holdout_are_told_when_a_project_is_opened(tmp_path, said):
+    rng = np.random.default_rng(0)
+    for k in range(40):
+        Image.fromarray(rng.integers(0, 255, (5, 5), dtype=np.uint8)).save(tmp_path / f"{k}.png")
+    for k in range(40):
+        (tmp_path / f"copy of {k}.png").write_bytes((tmp_path / f"{k}.png").read_bytes())
+    pool = Pool.from_images(tmp_path)
+    for _ in range(2):
+        with closing(Project(tmp_path / "p", pool, Taxonomy(NAMES), annotator="ada", holdout=0.3,
+                             notify=said.append)) as project:
+            n_split = (project.queue.holdout[pool.positions([f"{k}.png" for k in range(40)])]
+                       != project.queue.holdout[pool.positions([f"copy of {k}.png" for k in range(40)])]).sum()
+            assert any(f"{n_split} hold-out items have the same content" in line for line in said)
+            for item_id in pool.ids:
+                project.decide(item_id, label="cat")
+        said.clear()
