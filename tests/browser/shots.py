@@ -111,6 +111,7 @@ DECIDED = ["Shift+8", "Enter", "Enter", "u", "Enter", "4", "Shift+6", "Enter", "
 SCENES: dict[str, Scene] = {
     "light": Scene([REAL, "wb.review()"], DECIDED),
     "dark": Scene([REAL, "wb.review()"], DECIDED, settings=DARK),
+    "laptop": Scene([REAL, "wb.review()"], DECIDED, width=1366, height=768),
     "narrow": Scene([REAL, "wb.review()"], DECIDED[:4], width=560, height=1500),
     "zoomed": Scene([REAL, "wb.review()"], DECIDED[:4], width=640, height=1500, scale=2),
     "blind": Scene([REAL, "wb.review(blind=True)"], ["3", "5", "Shift+4", "7", "2", "ArrowDown"]),

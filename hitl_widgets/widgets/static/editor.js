@@ -1293,11 +1293,11 @@ function buildPreview(session) {
     });
     const { carried, again, minutes, measured, settled } = preview;
     setText(prose, preview.prose);
-    const time = again === 0 ? "no time" : minutes < 1 ? "under 1 min" : `${Math.round(minutes).toLocaleString("en")} min`;
+    const time = again === 0 ? "none" : minutes < 1 ? "under 1 min" : `${Math.round(minutes).toLocaleString("en")} min`;
     figures.replaceChildren(
       figure("carried over as they are", carried.toLocaleString("en"), "hitl-carried"),
       figure("to look at again", again.toLocaleString("en"), again ? "hitl-doubt" : "hitl-carried"),
-      figure(measured ? "at your pace" : "at a usual pace", time, "hitl-time")
+      figure(measured ? "time at your pace" : "time at a usual pace", time, "hitl-time")
     );
     const most = Math.max(1, ...preview.labels.map(([, n]) => n));
     labels.replaceChildren(...preview.labels.slice(0, SHOWN).map(([name, n]) => {
