@@ -95,7 +95,9 @@ class Models:
         """Every model that was adopted or trained, oldest first.
 
         Columns: model (its version), origin ("given", "trained" or "rolled back"), adopted_at (NaT where it never was),
-        accuracy on the hold-out with n items when it was trained, adopted (True for today's).
+        accuracy with n items when it was trained (on what `Run.measured_on` says), adopted (True for today's). The
+        rounds were measured on the same items: the largest accuracy among many owes some of it to chance. Weights and
+        predictions are kept of models that were ever adopted, and of the last three rounds.
         """
         from .learn.registry import models
         return models(self._wb.project.log.events())

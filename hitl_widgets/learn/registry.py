@@ -6,8 +6,10 @@ is the table of them. A `Registry` opens the adopted model, adopts another, and 
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +34,8 @@ N_FITTED_BY = 2_000
 # Shortest beginning of a version that may stand for it.
 SHORTEST = 4
 AGAIN = "Or train anew with wb.finetune(start='initial'): no label is lost."
+# Rounds whose models are kept although they weren't adopted.
+N_KEPT = 3
 COLUMNS = ["model", "origin", "adopted_at", "accuracy", "n"]
 
 
@@ -354,6 +358,18 @@ class Registry:
         self._save(net, body["model"])
         self._record("trained", {**body, "key": key})
         self._trained_here.add(key)
+
+    def remove_old(self) -> None:
+        """Remove weights, predictions and embeddings of models that were never adopted, but those of the last rounds.
+
+        The log keeps their figures.
+        """
+        adopted = {event.body["model"] for event in self._log.events(kind="adopted")}
+        trained = [event.body["model"] for event in self._log.events(kind="trained")]
+        for version in set(trained[:-N_KEPT]) - adopted - set(trained[-N_KEPT:]):
+            with suppress(OSError):  # open elsewhere, on a file system that keeps it then
+                self.path(version).unlink(missing_ok=True)
+            shutil.rmtree(self.folder / "predictions" / version, ignore_errors=True)
 
     def former_run(self, key: str) -> Mapping[str, Any] | None:
         """The body of the last run of this key, if an earlier session made it and its outcome still holds."""

@@ -439,6 +439,7 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         "taxonomy": data.lineage.today.version, "learnt": pack(taught)})
     if run.adopted:
         registry.install(trained.net, origin="trained", label_ids=data.items.label_ids)
+    registry.remove_old()
     checkpoint.remove()
     project.log.keep_copy(f"round-{n_round}")
     return _with_maps(run, data.feedback, compare_maps)

@@ -300,3 +300,21 @@ def test_a_model_adopted_elsewhere_during_a_training_is_what_its_outcome_is_comp
     run = ada.finetune(epochs=1, start="initial", adopt="always")
     assert run.gain.n > 0
     assert len(set(ada.models()["model"])) == 2
+
+
+def test_models_that_were_never_adopted_are_removed_but_the_last_rounds(bench):
+    """Each round left its weights and predictions for ever."""
+    wb = bench(model=small_net())
+    label_some(wb)
+    runs = [wb.finetune(epochs=1, seed=seed, adopt="always" if seed == 1 else "never") for seed in range(6)]
+    wb.registry.inference.probs(np.arange(3), predictor=wb.registry.predictor(wb.registry.find(runs[3].model)))
+    assert (wb.folder / "predictions" / runs[3].model).is_dir()
+    runs.append(wb.finetune(epochs=1, seed=6, adopt="never"))
+    kept = {path.stem for path in (wb.folder / "models").iterdir()}
+    adopted = {event.body["model"] for event in wb.project.log.events(kind="adopted")}
+    assert len(adopted) == 2
+    assert kept == adopted | {run.model for run in runs[-3:]}
+    assert not (wb.folder / "predictions" / runs[3].model).exists()
+    assert len(wb.models()) == 8
+    with pytest.raises(ModelError, match="are gone"):
+        wb.adopt(runs[3].model)
