@@ -1,4 +1,4 @@
-"""Where do rounds end that each train a model that is a little worse in truth?
+"""Accuracy after eight rounds that each train a slightly worse model, by two rules of adoption.
 
 In each of eight rounds a model is trained from the adopted one; 5 % of all items change from wrong to right, and more
 from right to wrong, so that it is 3 points worse in truth. The measuring items are the same in each round. The table

@@ -1,4 +1,4 @@
-"""Does the audit tell a model's accuracy in the pool, whatever a strategy picks and however people follow suggestions?
+"""Coverage of the audit's interval for a model's accuracy in the pool, by strategy and by the annotators' bias.
 
     python benchmarks/audit.py --projects 500
 

@@ -1,4 +1,4 @@
-"""Several annotators' answers: is their combined probability as high as their accuracy?
+"""Calibration of the consensus of several annotators: its probability beside its accuracy.
 
 Four crowds with known truths, no certainty, no gold, no model, so that there is the annotators' consensus alone.
 Of each item up to 3, 8 or all of its answers. "Expected" is the mean probability of the top label; the loss is

@@ -1,4 +1,4 @@
-"""Does the model follow when the taxonomy changes under it?
+"""Accuracy of a model after splits and merges of its labels.
 
 Fashion-MNIST (../shared/data), 2,000 items to learn from and 2,000 others to measure on.
 

@@ -1,4 +1,4 @@
-"""What do 150 decisions of a simulated annotator gain, and what would true labels have gained?
+"""The gain from 150 decisions of a simulated annotator, beside the gain from true labels.
 
 The journey of notebook 01 without its card, over several seeds: a weak model from 60 imported labels, 150 decisions
 picked by the queue with 5 % errors, a fine-tuning, measured on the whole hold-out. Beside it, from the same weak model,

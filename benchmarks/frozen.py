@@ -1,4 +1,4 @@
-"""Without a model of one's own: a frozen body, a small CNN, or whichever errs less on answers that neither learnt?
+"""Accuracy of a frozen backbone, of a small CNN, and of the one that `wb.finetune()` chooses.
 
 Answers drawn by chance, two nets trained as `wb.finetune` does, measured on 800 other items: Fashion-MNIST (28 px,
 grey) and handwritten digits over photographs (32 px, colour). "Taken" is what `wb.finetune()` takes without a model.

@@ -1,4 +1,4 @@
-"""How does a net best go on learning: all at one rate, or its last layer first; from all answers, or from the new ones?
+"""Ways to continue a training: learning rates of the layers, and all answers or the new ones only.
 
 On Fashion-MNIST with the workbench's own net. "rounds": three rounds of 200 new answers each, every training going on
 from the net before, which is what `wb.finetune()` does. "other labels": a net that learnt five labels from 1,000 images

@@ -1,4 +1,4 @@
-"""How often does each kind of interval hold the truth, where 95 of 100 are promised?
+"""Coverage of each kind of interval, beside the 95 of 100 that are promised.
 
 A truth is drawn, then counts, then the interval. The table says of each kind the lowest and the highest share over its
 settings, most of which are those of tests/test_intervals.py and tests/test_curves.py.

@@ -1,4 +1,4 @@
-"""How long from a key press until the next item is painted? This card beside its neighbours and beside the floor.
+"""Time from a key press until the next item is painted: this card, its neighbours and a bare page.
 
 One run in Chromium at 1280 x 900, in blocks that take turns, so that whatever else the machine does hits all alike:
 

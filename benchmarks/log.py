@@ -1,4 +1,4 @@
-"""How long does one decision take to be on the disk?
+"""Time until one decision is on the disk.
 
 Prints a table: the log alone, with eight threads writing at once, and beside a thread that keeps Python busy; each
 next to a plain sqlite3 INSERT under the same pragmas, which is what the disk allows.

@@ -1,4 +1,4 @@
-"""What do maps cost, and what would they cost by other ways to the same numbers?
+"""Cost of saliency maps, beside other ways to compute the same numbers.
 
 On the workbench's own net at 28 px and on a larger one, built like a ResNet-18, at 224 px. Gradient methods beside a
 loop in raw torch that does the same sums; occlusion and KernelSHAP beside Captum called item by item with its defaults

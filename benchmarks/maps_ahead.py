@@ -1,4 +1,4 @@
-"""Is an item's map there before the item is shown?
+"""How often an item's map is ready before the item is shown.
 
 A net built like a ResNet-18, at 224 px, in a project whose card asks for Grad-CAM. Nobody sits before it: the acts of a
 card are sent, so many decisions a second, first while nothing else runs, then while `wb.finetune()` does. Counted is

@@ -1,4 +1,4 @@
-"""How long does it take to import, open, ask and decide? Each figure beside its reference, from one run.
+"""Time to import, open, ask and decide, each figure beside its reference, from one run.
 
     python benchmarks/project.py [--items 1000000] [--decisions 100000]
 """

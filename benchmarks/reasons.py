@@ -1,4 +1,4 @@
-"""How much of what a false hint spoils do a few marked items mend?
+"""The share of the damage by a misleading hint that a few marked items repair.
 
 Decoy Fashion-MNIST, after the Decoy MNIST of Ross, Hughes and Doshi-Velez (2017): of 3,000 training images each has a
 patch of 4 x 4 pixels in a corner drawn by chance, whose grey tells the label; the 1,000 test images have none. A person

@@ -1,4 +1,4 @@
-"""How many items must be looked at again after a split, and is what is presumed of the others as good as it is said?
+"""Items to look at again after a split, and the error of the labels that are presumed for the others.
 
 Fashion-MNIST (../shared/data), 2,000 items with coarse answers (top, shoe, trousers, bag), a net trained on them. Then
 "top" is split into five and "shoe" into three; a simulated annotator answers in the order of `relabel_order.order`, ten

@@ -1,4 +1,4 @@
-"""Of 100 answers that come back for a second look, how many are wrong?
+"""Wrong answers among 100 that come back for a second look.
 
 The answers of `certainty.py`: 1,000 with errors in 17 of 100 and a certainty of AUROC 0.85, and 50 gold items. The
 first 100 items of ``wb.next(queue="second_look")``, beside the 100 lowest certainties, the 100 answers that the

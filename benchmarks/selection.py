@@ -1,4 +1,4 @@
-"""What does it cost to choose, and would others choose the same?
+"""Cost of choosing items, and agreement with other implementations.
 
 Margin, k-centre and TypiClust on items made of numbers, beside plain numpy and, where it is installed, beside
 scikit-activeml (which isn't needed by the project: `pip install scikit-activeml`). The better of three runs.

@@ -1,4 +1,4 @@
-"""Does the workbench's own net leave a false hint when a few people say so, and still read what counts?
+"""Reliance of the workbench's own net on a misleading hint, before and after a few people marked it.
 
 Digits over photographs (`items.datasets.digits_with_stickers`): training images have a sticker whose colour gives
 the digit, next month's have none. The net learns from 600 or 1,000 of them, 30 more are answered with the sticker

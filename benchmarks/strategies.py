@@ -1,4 +1,4 @@
-"""How many labels does each strategy need, and which lose to chance?
+"""Labels that each strategy needs for the same accuracy, and the strategies that lose to chance.
 
 Fashion-MNIST (3,000 items to choose from, 1,000 to test), through the project's own queue: 20 items are claimed and
 answered, a model learns from all answers so far, and so on up to 300. Every strategy has the audit's tenth drawn by

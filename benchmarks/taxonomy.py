@@ -1,4 +1,4 @@
-"""What does a taxonomy that changed fifty times cost a million answers? Each figure beside its reference, from one run.
+"""Cost of a taxonomy that changed fifty times over a million answers, beside references, from one run.
 
     python benchmarks/taxonomy.py [--items 1000000] [--edits 50]
 

@@ -871,7 +871,7 @@ class Workbench:
             "adopted" continues from the adopted model, "initial" from the net as it was passed in, or from a small CNN
             where none was. "frozen" is for a workbench without a model of yours: it fits filters to the pool without
             any answer and trains a last layer over them. Without a model of yours, as long as no CNN is adopted,
-            "adopted" trains both and takes the one with the lower loss on answers that neither learnt from;
+            "adopted" trains both and takes the one with the lower loss on answers that neither was trained on;
             `Run.taken` says which, and why (docs/strategies.md).
         adopt : str
             "better" adopts unless the 95 % interval of the gain is wholly below zero; "always"; "never".

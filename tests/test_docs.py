@@ -1,5 +1,6 @@
 """The documents: what they say is true of the code, and every public name is in them."""
 
+import ast
 import importlib
 import inspect
 import json
@@ -61,6 +62,16 @@ def test_the_readmes_example_runs():
                           timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "accuracy after" in done.stdout
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))],
+                         ids=lambda page: page.name)
+def test_an_example_imports_only_what_it_uses(page):
+    for example in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        nodes = list(ast.walk(ast.parse(example)))
+        imported = {(alias.asname or alias.name).partition(".")[0] for node in nodes
+                    if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
+        assert imported <= {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
 REFERENCE = set(re.findall(r"^\.\. (?:auto(?:class|function|exception)|py:data):: hitl_widgets\.(\S+)",

@@ -1,9 +1,10 @@
-"""Does every notebook run from top to bottom, and is it kept as the project keeps notebooks?"""
+"""Notebooks: each runs from top to bottom, also after somebody labelled, and is kept without outputs."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -43,3 +44,20 @@ def test_it_is_kept_without_outputs(path):
 @each_notebook
 def test_no_cell_is_longer_than_ten_lines(path):
     assert [cell.source for cell in code_cells(path) if len(cell.source.splitlines()) > 10] == []
+
+
+@pytest.mark.slow
+def test_the_first_notebook_trains_its_weak_model_once_although_somebody_labelled_meanwhile(tmp_path, monkeypatch):
+    cells = [cell.source for cell in code_cells(FOLDER / "01_first_loop.ipynb")]
+    [last] = [number for number, cell in enumerate(cells) if "finetune(min_steps=400)" in cell]
+    source = "\n".join(cell for cell in cells[:last + 1] if "plt.subplots" not in cell)
+    source = source.replace("finetune(min_steps=400)", "finetune(epochs=1, start='initial')")
+    monkeypatch.chdir(tmp_path)
+    for n_more in (5, 0):
+        names: dict[str, Any] = {"display": print}
+        exec(source, names)
+        wb = names["wb"]
+        for item in wb.next(n_more):
+            wb.decide(item, label="7")
+        assert len(wb.models()) == 1
+        wb.close()

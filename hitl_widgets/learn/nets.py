@@ -209,8 +209,8 @@ def train_and_choose(cnn: nn.Module, frozen: nn.Module, data: TrainingData, opti
     name, chosen = ("frozen backbone", second) if frozen_loss < cnn_loss else ("small CNN", first)
     if math.isnan(cnn_loss) or math.isnan(frozen_loss):
         return chosen, f"the {name}: {n} answers are too few to tell which is better"
-    return chosen, (f"the {name}: mean loss {frozen_loss:.2f} of the frozen backbone and {cnn_loss:.2f} of the small "
-                    f"CNN on {n} answers that neither learnt from")
+    return chosen, (f"the {name}: mean loss {frozen_loss:.2f} for the frozen backbone and {cnn_loss:.2f} for the "
+                    f"small CNN, on {n} answers that neither was trained on")
 
 
 def _with_budget(options: TrainingOptions, share: float) -> TrainingOptions:

@@ -430,8 +430,6 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
     with bars(None, title=f"Round {n_round}: measuring the new model"):
         run, best = measure(project, predictor, trained, data, baseline, recipe, method, parent=parent)
     run = replace(run, round=n_round, taken=taken, seconds=round(time.monotonic() - began, 1))
-    if taken:
-        project.notify(f"Of two nets trained, this run took {taken}.")
     taught = [*data.items.item_ids, *(name for name, _ in (data.feedback.regions if data.feedback else ()))]
     registry.add(trained.net, key=key, body={
         **run.to_dict(), "start": recipe.start, "seed": recipe.seed, "parent": parent, "best": best,

@@ -128,7 +128,7 @@ class Progress:
             (f"last {self.gained_by} answers", f"gained {self.gained}")
         likely = f"{self.likely}" if math.isnan(self.likely) else \
             f"likely to gain {self.likely:+.3f} ({self.likely.low:+.3f} to {self.likely.high:+.3f})"
-        return [gained, (f"next {self.more} answers", likely), ("the queue asks", self.queue)]
+        return [gained, (f"next {self.more} answers", likely), ("the queue asks for", self.queue)]
 
 
 def progress(project: Project, *, more: int = 50) -> Progress:

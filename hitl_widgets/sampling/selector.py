@@ -83,7 +83,7 @@ class Selector:
             self.why = why
             changed, self._phase = self._phase not in (None, phase), phase
         if changed:
-            self._notify(f"The queue now asks {why}.")
+            self._notify(f"The queue now asks for {why}.")
         return "margin" if phase == "uncertain" else "typiclust"
 
     def uses_embeddings(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> bool:
