@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from .errors import BadInput
-from .records import Decision, Region, Seen, check_annotator, check_event_id
+from .records import Decision, Region, Seen, check_annotator, check_event_id, check_instant
 
 KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted")
 
@@ -61,8 +62,7 @@ class Event:
         check_annotator(self.annotator)
         if self.kind not in KINDS:
             raise BadInput(f"event kind {self.kind!r} is unknown; one of {', '.join(KINDS)} is expected.")
-        if self.acted_at.tzinfo is None:
-            raise BadInput(f"acted_at {self.acted_at} has no time zone; an UTC-aware datetime is expected.")
+        check_instant(self.acted_at)
 
     def same_act(self, other: Event) -> bool:
         """Whether both say the same thing: kind, annotator, item and body.
@@ -120,6 +120,11 @@ def decision_of(event: Event) -> Decision:
                     seen=Seen.from_log(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at,
                     reason=body.get("reason"), **{name: Region.from_dict(body[name]) for name in ("wrong", "missing")
                                                   if name in body})
+
+
+def undo_id(decision_id: str) -> str:
+    """Make the id of a decision's undo, the same for everybody: an undo that is sent again stores nothing new."""
+    return f"undo-{blake2b(decision_id.encode(), digest_size=16).hexdigest()}"
 
 
 def retracted(decision: Decision, *, id: str, acted_at: datetime, annotator: str | None = None) -> Event:

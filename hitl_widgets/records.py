@@ -10,7 +10,7 @@ import difflib
 import math
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
@@ -66,6 +66,15 @@ def check_event_id(id: str) -> str:
         raise BadInput(f"event id {id!r} can't be used: 8 to 80 letters, digits or _ . : - are expected. "
                        "Leave id out to get a fresh one.")
     return id
+
+
+def check_instant(acted_at: datetime) -> datetime:
+    """Return the instant; BadInput when it is no datetime, or has no time zone."""
+    if not isinstance(acted_at, datetime):
+        raise BadInput(f"acted_at is {acted_at!r:.80}; an UTC-aware datetime is expected.")
+    if acted_at.tzinfo is None:
+        raise BadInput(f"acted_at {acted_at} has no time zone; an UTC-aware datetime is expected.")
+    return acted_at
 
 
 def check_annotator(name: str) -> str:
@@ -334,8 +343,7 @@ class Decision:
         check_flags(self.flags)
         if self.note is not None and (not isinstance(self.note, str) or len(self.note) > LONGEST_NOTE):
             raise BadInput(f"a note is text of at most {LONGEST_NOTE:,} characters.")
-        if self.acted_at.tzinfo is None:
-            raise BadInput(f"acted_at {self.acted_at} has no time zone; an UTC-aware datetime is expected.")
+        check_instant(self.acted_at)
 
     @property
     def closes(self) -> bool:
@@ -385,6 +393,8 @@ def check_methods(methods: str | Sequence[str]) -> None:
 
 def check_flags(flags: Sequence[str]) -> tuple[str, ...]:
     """Return the flags as a tuple, each once, in their order; BadInput names an unknown one."""
+    if not isinstance(flags, Iterable):
+        raise BadInput(f"flags is {flags!r}; a sequence of flags is expected, such as ('bad_data',), or () for none.")
     if isinstance(flags, str):
         raise BadInput(f"flags is the text {flags!r}; a sequence of flags is expected, such as ({flags!r},).")
     if odd := [f for f in flags if f not in FLAGS]:

@@ -1116,15 +1116,27 @@ class Workbench:
         return self.session.archive(Path(path))
 
     @classmethod
-    def from_archive(cls, path: str | os.PathLike[str], folder: str | os.PathLike[str], **arguments: Any) -> Workbench:
-        """Unpack an archive into a new folder and open it; `arguments` as for `Workbench`.
+    def from_archive(cls, path: str | os.PathLike[str], folder: str | os.PathLike[str], *,
+                     max_bytes: int = archive_.MAX_BYTES, **arguments: Any) -> Workbench:
+        """Unpack an archive into a new folder and open it.
+
+        Parameters
+        ----------
+        path : str or path
+            The archive.
+        folder : str or path
+            The project's new folder.
+        max_bytes : int
+            The largest size of all its files together, unpacked; 8 GiB by default.
+        **arguments
+            As for `Workbench`.
 
         Raises
         ------
         BadInput
-            When the file isn't an archive of a project, or the folder isn't empty.
+            When the file isn't an archive of a project, it is larger, or the folder isn't empty.
         """
-        archive_.unpack(Path(path), Path(folder))
+        archive_.unpack(Path(path), Path(folder), max_bytes=max_bytes)
         return cls(folder, **arguments)
 
     def close(self) -> None:

@@ -252,11 +252,15 @@ def thumbnail_in(folder: Path, name: str, side: int) -> bytes:
     ImageError
         When the path leads out of the folder, or no image can be read there.
     """
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+        is_file = path.is_file()
+    except (OSError, ValueError) as error:  # too long, or with a NUL
+        raise ImageError(f"{name!r:.80} can't be the name of a file: {error}.") from error
     if not path.is_relative_to(folder.resolve()):
         raise ImageError(f"{name!r} lies outside the project's folder; name an item of the pool, or put the image "
                          "there.")
-    if not path.is_file():
+    if not is_file:
         raise ImageError(f"{name!r} is neither an item of the pool nor an image in the project's folder.")
     with explained(name), path.open("rb") as file, open_image(file) as image:
         return thumbnail_of(image, side)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from ..storage.files import write_whole
+from ..storage.files import make_folder, write_whole
 from .head import find_head, n_outputs
 from .rationales import RationaleLoss
 
@@ -173,7 +173,7 @@ class Checkpoint:
         flat = {f"{group} {name}": value.detach().cpu().clone().contiguous()  # a clone, for weights that are shared
                 for group, named in tensors.items() for name, value in named.items() if isinstance(value, Tensor)}
         with suppress(OSError, safetensors.SafetensorError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             with write_whole(self.path) as part:
                 safetensors.torch.save_file(flat, str(part), {**self._metadata, "facts": json.dumps(facts)})
 

@@ -6,7 +6,9 @@ is the table of them. A `Registry` opens the adopted model, adopts another, and 
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +22,7 @@ from torch import nn
 from ..errors import BadInput, ModelError
 from ..events import Event
 from ..project.project import Project
+from ..storage.files import make_folder
 from ..storage.log import Log
 from ..taxonomy.history import Lineage
 from .architecture import Architecture
@@ -27,7 +30,7 @@ from .head import with_outputs
 from .inference import Inference
 from .model import Model
 from .predict import NetPredictor, private_copy
-from .weights import save_weights
+from .weights import save_weights, weights_version
 
 # Items by which the row of a merged label is fitted.
 N_FITTED_BY = 2_000
@@ -156,9 +159,14 @@ class Registry:
             self._miss(f"the adopted model {body['model']} needs its net; open the project with model=... {AGAIN}")
         elif not path.exists():
             self._miss(f"the weights of the adopted model, {path}, are gone. {AGAIN}")
+        elif why := _unreadable(path):
+            self._miss(f"{why} {AGAIN}")
         else:
             net = self.architecture.restored(path, len(label_ids))
-            self.inference.use(self.architecture.predictor(net, label_ids))
+            if why := _other_weights(net, body["model"], path):
+                self._miss(f"{why} {AGAIN}")
+            else:
+                self.inference.use(self.architecture.predictor(net, label_ids))
 
     def _miss(self, why: str) -> None:
         self.inference.missing = why
@@ -258,7 +266,12 @@ class Registry:
         if not path.exists():
             raise ModelError(f"the weights of {version.name} are gone from {path.parent}. Choose another version of "
                              "wb.models(), or train anew: no label is lost.")
-        return self.architecture.restored(path, len(version.label_ids))
+        if why := _unreadable(path):
+            raise ModelError(why)
+        net = self.architecture.restored(path, len(version.label_ids))
+        if why := _other_weights(net, version.name, path):
+            raise ModelError(f"{why} Choose another version of wb.models(), or train anew: no label is lost.")
+        return net
 
     def predictor(self, version: Version) -> NetPredictor:
         """A predictor with the net of a version."""
@@ -280,7 +293,7 @@ class Registry:
     def _save(self, net: nn.Module, version: str) -> None:
         path = self.path(version)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             save_weights(net, path, metadata={"version": version})
 
     # -- training --------------------------------------------------------------------------------------------
@@ -462,3 +475,18 @@ def _try_out(predictor: NetPredictor) -> None:
     for position in range(min(10, len(predictor.pool))):
         if not np.isnan(predictor.predict([position])).any():
             return
+
+
+def _unreadable(path: Path) -> str | None:
+    """Why weights can't be read by this account, in a sentence; None where they can."""
+    if os.access(path, os.R_OK):
+        return None
+    return (f"The weights in {path} may not be read here: their permissions are {stat.filemode(path.stat().st_mode)}. "
+            "Whoever owns them can change that with chmod.")
+
+
+def _other_weights(net: nn.Module, version: str, path: Path) -> str | None:
+    """Whether a net isn't the one that the name of its file says, in a sentence; None where it is."""
+    held = weights_version(net)
+    return None if held == version else \
+        f"{path} holds other weights ({held}) than its name says: the file was damaged or changed."

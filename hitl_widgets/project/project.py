@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput, IdReused, UnknownDecision, UnknownLabel, WrongPool
+from ..errors import BadInput, HitlError, IdReused, UnknownDecision, UnknownLabel, WrongPool
 from ..items.integrity import check_same_pool, renamed_items
 from ..items.pool import Pool
 from ..quality.consensus import history_table
@@ -35,6 +35,7 @@ from ..records import (
     check_count,
     check_flags,
     check_number,
+    is_text,
     judge,
     new_id,
     utc_now,
@@ -44,6 +45,7 @@ from ..sampling.ranking import Ranking, likeliest
 from ..sampling.selector import Selector, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
+from ..storage.checks import UNREADABLE
 from ..storage.files import read_groups, read_pool_ids, write_groups, write_pool_ids
 from ..storage.log import Log
 from ..taxonomy import history
@@ -138,8 +140,10 @@ class Project:
         try:
             self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed),
                                   **({} if group is None else {"group": group})})
-        except BaseException:
+        except BaseException as error:
             self.log.close()
+            if isinstance(error, UNREADABLE) and not isinstance(error, HitlError) and not self.log.created:
+                raise self.log.unreadable(error) from error
             raise
 
     @property
@@ -268,14 +272,19 @@ class Project:
         UnknownDecision
             When the log has no such decision.
         """
-        event = self.log.get(decision_id)
+        known = isinstance(decision_id, str) and is_text(decision_id)
+        event = self.log.get(decision_id) if known else None
         if event is None or event.kind != "decided":
             raise UnknownDecision(f"decision {decision_id!r} isn't in the log; wb.annotations()['decision_id'] has "
                                   "those that stand.")
         decision = events.decision_of(event)
-        # Named after its decision, so that an undo sent again stores nothing new.
-        self.log.append(events.retracted(decision, id=id or f"undo-{decision.id}"[:80], annotator=annotator,
-                                           acted_at=acted_at or self._now()))
+        if not self.log.is_retracted(event):  # else somebody took it back before
+            try:
+                self.log.append(events.retracted(decision, id=id or events.undo_id(decision.id), annotator=annotator,
+                                                 acted_at=acted_at or self._now()))
+            except IdReused:
+                if not self.log.is_retracted(event):  # somebody took it back just now
+                    raise
         self.refresh()
         self._tell("decisions")
         return decision
@@ -659,8 +668,8 @@ class Project:
 
     def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any]) -> None:
         if self.log.rebuilt:
-            self.notify(f"{self.folder.name}: the log's table of annotations was damaged and was made anew from its "
-                        "events, which are whole; a copy of the former state is in copies/.")
+            self.notify(f"{self.folder.name}: the log's table of annotations didn't agree with its events, which are "
+                        "whole; it was made anew from its events. A copy of the former state is in copies/.")
         created = next(iter(self.log.events(kind="created")), None)
         if created is None:
             if taxonomy is None:

@@ -444,9 +444,11 @@ class _Rows:
 
 def _put_off(skip: Event | None, events: Mapping[str, Event]) -> tuple[str | None, int | None]:
     """Find the label of the answer that a skip put off, as it was given: it still narrows the choices."""
-    former = skip
+    former, passed = skip, set[str]()
     while former is not None and former.body["verdict"] == "skip":
-        former = events.get(former.body.get("replaces", ""))
+        passed.add(former.id)
+        replaced = former.body.get("replaces", "")
+        former = None if replaced in passed else events.get(replaced)  # a log from elsewhere may go in circles
     if former is None or former.body["verdict"] not in LABELLING:
         return None, None
     return former.body["label_id"], former.body.get("seen", {}).get("taxonomy")

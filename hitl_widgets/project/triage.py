@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..errors import BadInput, UnknownDecision
 from ..events import Event, decided, decision_of, retracted
+from ..events import undo_id as undo_id_of
 from ..records import Decision, Seen, check_annotator, new_id, utc_now
 from ..taxonomy import edits
 from ..taxonomy.labels import Taxonomy
@@ -274,8 +275,9 @@ class UnplacedItems:
         undone = Event(id=undo_id, kind="sorted", annotator=check_annotator(annotator or project.annotator),
                        acted_at=at if stored is None else stored.acted_at,
                        body={"act": "undone", "undoes": act_id, "item_ids": list(act.body["item_ids"])})
-        return self._store(undone, [retracted(decision_of(event), id=f"undo-{event.id}"[:80], acted_at=at,
-                                              annotator=undone.annotator) for event in decisions])
+        return self._store(undone, [retracted(decision_of(event), id=undo_id_of(event.id), acted_at=at,
+                                              annotator=undone.annotator)
+                                    for event in decisions if not project.log.is_retracted(event)])
 
     def acts(self) -> list[Sorted]:
         """List the acts of triage that weren't undone, the latest last."""

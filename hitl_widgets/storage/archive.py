@@ -22,6 +22,8 @@ from .log import Log
 ABOUT = "hitl_widgets.json"
 LOG = "log.db"
 BESIDE = (POOL_IDS, POOL_GROUPS, "models", "predictions")
+# 8 GiB. A few megabytes can unpack to a thousand times as much.
+MAX_BYTES = 8 * 2**30
 
 
 def write(folder: Path, log: Log, path: Path) -> Path:
@@ -46,20 +48,35 @@ def write(folder: Path, log: Log, path: Path) -> Path:
             archive.write(copy, LOG)
             for name in BESIDE:
                 beside = folder / name
-                for file in [beside] if beside.is_file() else sorted(p for p in beside.rglob("*") if p.is_file()):
+                for file in [beside] if beside.is_file() else _files_in(beside):
                     archive.write(file, file.relative_to(folder).as_posix())
     finally:
         copy.unlink(missing_ok=True)
     return path
 
 
-def unpack(path: Path, folder: Path) -> None:
+def _files_in(folder: Path) -> list[Path]:
+    """The files in a folder, without links that lead out of it."""
+    inside = folder.resolve()
+    return sorted(file for file in folder.rglob("*") if file.is_file() and file.resolve().is_relative_to(inside))
+
+
+def unpack(path: Path, folder: Path, *, max_bytes: int = MAX_BYTES) -> None:
     """Unpack an archive into a new or empty folder.
+
+    Parameters
+    ----------
+    path : Path
+        The archive.
+    folder : Path
+    max_bytes : int
+        The largest size of all files together, unpacked.
 
     Raises
     ------
     BadInput
-        When the file isn't an archive of a project, names files outside the folder, or the folder isn't empty.
+        When the file isn't an archive of a project, names files outside the folder, is larger than `max_bytes` when
+        unpacked, or the folder isn't empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise BadInput(f"{folder} isn't empty; choose a new folder for the archive.")
@@ -70,6 +87,7 @@ def unpack(path: Path, folder: Path) -> None:
                        ) from error
     with archive:
         names = _checked_names(archive, path)
+        _check_size(sum(entry.file_size for entry in archive.infolist()), path, max_bytes)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
             draft = Path(temporary, "project")
@@ -78,12 +96,20 @@ def unpack(path: Path, folder: Path) -> None:
                     target = draft / name
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with archive.open(name) as source, target.open("wb") as sink:
-                        shutil.copyfileobj(source, sink)
-            except (zipfile.BadZipFile, zlib.error) as error:
-                raise BadInput(f"{path} is damaged: {error}. Nothing was unpacked; fetch the archive again.") from error
+                        shutil.copyfileobj(source, sink)  # no more than the size that the archive says
+            except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+                # RuntimeError: encrypted, or a method that zipfile doesn't know.
+                raise BadInput(f"{path} can't be unpacked: {error}. Nothing was unpacked; make room, or fetch the "
+                               "archive again.") from error
             if folder.exists():
                 folder.rmdir()
             os.replace(draft, folder)
+
+
+def _check_size(n_bytes: int, path: Path, max_bytes: int) -> None:
+    if n_bytes > max_bytes:
+        raise BadInput(f"{path} holds {n_bytes:,} bytes when unpacked, more than {max_bytes:,}; nothing was unpacked. "
+                       f"If you trust it, allow that with max_bytes={n_bytes}.")
 
 
 def _checked_names(archive: zipfile.ZipFile, path: Path) -> list[str]:
@@ -94,6 +120,8 @@ def _checked_names(archive: zipfile.ZipFile, path: Path) -> list[str]:
     names = [name for name in names if name != ABOUT]
     for name in names:
         parts = PurePosixPath(name).parts
-        if parts[0] not in (LOG, *BESIDE) or ".." in parts or "\\" in name or ":" in name:
+        is_file = parts[0] in (LOG, POOL_IDS, POOL_GROUPS)
+        if parts[0] not in (LOG, *BESIDE) or is_file != (len(parts) == 1) or ".." in parts or "\\" in name \
+                or ":" in name or "\0" in name:
             raise BadInput(f"{path} holds {name!r}, which is no part of a project; nothing was unpacked.")
     return names

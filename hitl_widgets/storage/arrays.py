@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ShapeError
-from .files import write_whole
+from ..errors import ReadOnly, ShapeError
+from .files import make_folder, share_like_folder, write_whole
 
 EMBEDDINGS_LIMIT = 2**30
 
@@ -80,21 +80,27 @@ class Predictions:
 
     def _made_for(self, about: dict[str, object]) -> bool:
         try:
+            probs, tried = (np.load(self.home / name, mmap_mode="r") for name in ("probs.npy", "tried.npy"))
             return bool(json.loads((self.home / "about.json").read_text("utf-8")) == about
-                        and np.load(self.home / "probs.npy", mmap_mode="r").shape
-                        == (about["n_items"], len(self.label_ids))
-                        and np.load(self.home / "tried.npy", mmap_mode="r").shape == (about["n_items"],))
+                        and (probs.shape, probs.dtype) == ((about["n_items"], len(self.label_ids)), np.float32)
+                        and (tried.shape, tried.dtype) == ((about["n_items"],), np.bool_))
         except (OSError, ValueError):
             return False
 
     def _make(self, about: dict[str, object]) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            make_folder(self.home)
+        except OSError as error:
+            raise ReadOnly(f"predictions can't be kept in {self.home} ({error.strerror}): a folder that may be written "
+                           "to is expected there. Remove what is in its way, or change its permissions.") from error
         n_items = int(str(about["n_items"]))
         probs = np.lib.format.open_memmap(self.home / "probs.npy", mode="w+", dtype=np.float32,
                                           shape=(n_items, len(self.label_ids)))
         probs[:] = np.nan
         probs.flush()
         np.lib.format.open_memmap(self.home / "tried.npy", mode="w+", dtype=np.bool_, shape=(n_items,)).flush()
+        for name in ("probs.npy", "tried.npy"):
+            share_like_folder(self.home / name)
         # Written last: a folder without it was never completed, and is made again.
         with write_whole(self.home / "about.json") as part:
             part.write_text(json.dumps(about), "utf-8")
@@ -144,6 +150,8 @@ class Embeddings:
                 self._known = np.lib.format.open_memmap(self._mask_file, mode="w+", dtype=np.bool_, shape=shape[:1])
                 # A sparse file: rows that weren't written take no room on the disk.
                 self._rows = np.lib.format.open_memmap(self._file, mode="w+", dtype=np.float32, shape=shape)
+                share_like_folder(self._file)
+                share_like_folder(self._mask_file)
             assert self._rows is not None
             self._rows[positions] = rows
             self._known[positions] = True

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..records import Attribution
-from .files import write_whole
+from .files import make_folder, write_whole
 
 LIMIT, MOST = 512 * 2**20, 20_000
 # The writer of a part that is older than this was killed.
@@ -66,7 +66,7 @@ class AttributionCache:
                  "box": [float(side) for side in attribution.box], "signed": attribution.signed}
         path = self._path(key)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             with write_whole(path, durable=False) as part:
                 part.write_bytes(json.dumps(about).encode() + b"\n" + raw)
         except OSError:  # a full disk, a folder that can't be written: it will be computed again

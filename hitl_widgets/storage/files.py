@@ -15,8 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import BadInput
+
 POOL_IDS = "pool.ids"
 POOL_GROUPS = "pool.groups"
+# Bytes that `pool.ids` may unpack to.
+POOL_IDS_LIMIT = 2**30
 
 
 @contextmanager
@@ -68,8 +72,9 @@ def share_like_folder(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, where it isn't there, that is shared like the one that holds it."""
+    """Make a folder, and those that hold it, where they aren't there; each is shared like the one that holds it."""
     if not path.is_dir():
+        make_folder(path.parent)
         path.mkdir(exist_ok=True)
         share_like_folder(path)
 
@@ -91,13 +96,23 @@ def write_groups(folder: Path, sums: np.ndarray) -> None:
 def read_pool_ids(folder: Path) -> tuple[str, list[str]]:
     """The digest and the ids of the pool that was last opened with this folder; ``("", [])`` where none is kept."""
     try:
-        digest, _, ids = zlib.decompress((folder / POOL_IDS).read_bytes()).partition(b"\0")
-        return digest.decode(), ids.decode().split("\0") if ids else []
+        unpacking = zlib.decompressobj()
+        text = unpacking.decompress((folder / POOL_IDS).read_bytes(), POOL_IDS_LIMIT)
+        digest, _, ids = text.partition(b"\0")
+        if unpacking.eof:
+            return digest.decode(), ids.decode().split("\0") if ids else []
     except (OSError, zlib.error, ValueError):
         return "", []
+    if unpacking.unconsumed_tail:
+        raise BadInput(f"{folder / POOL_IDS} unpacks to more than {POOL_IDS_LIMIT:,} bytes, as no list of ids does "
+                       "that this package wrote. Delete it: it only tells which items joined. The limit is "
+                       "hitl_widgets.storage.files.POOL_IDS_LIMIT.")
+    return "", []
 
 
 def write_pool_ids(folder: Path, digest: str, ids: Sequence[str]) -> None:
-    """Keep a pool's digest and ids for `read_pool_ids`."""
+    """Keep a pool's digest and ids for `read_pool_ids`; not those of a pool whose ids exceed `POOL_IDS_LIMIT`."""
+    if sum(map(len, ids)) + len(ids) > POOL_IDS_LIMIT // 4:  # up to four bytes a character
+        return
     with write_whole(folder / POOL_IDS) as part:
         part.write_bytes(zlib.compress("\0".join((digest, *ids)).encode(), 1))

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import bindparam, delete, func, select
 
-from ..errors import AlreadyDecided, BadInput, IdReused, StoreError
-from ..events import Event, canonical, standing, stored
+from ..errors import AlreadyDecided, BadInput, IdReused, LogDamaged, StoreError
+from ..events import KINDS, Event, canonical, standing, stored
 from ..records import LABELLING, utc_now
 from .backups import Copy, listed
 from .checks import UNREADABLE, Outdated, checksum, is_intact
@@ -316,6 +316,11 @@ class Log:
         """The event with this id, or None."""
         return self._one(select(EVENT).where(EVENT.c.id == id))
 
+    def is_retracted(self, decision: Event) -> bool:
+        """Whether a decision was taken back, by whomever."""
+        return any(event.kind == "retracted" and event.body["decision_id"] == decision.id
+                   for event in self.events_of([decision.item_id or ""]))
+
     def standing_of(self, item_id: str, annotator: str) -> Event | None:
         """The decision that stands for an item and an annotator, or None."""
         return self._one(_STANDING, item_id=item_id, annotator=annotator)
@@ -444,10 +449,18 @@ class Log:
         rows = self._read(_rows(statement, **values))
         return self._event(rows[0]) if rows else None
 
+    def unreadable(self, error: Exception) -> LogDamaged:
+        """The error for a log that says something which this package can't read; it names the newest good copy."""
+        return self._database.damaged(f"it says something that hitl_widgets never writes: {error!r}")
+
     def _event(self, row: Sequence[Any]) -> Event:
         """The event in a row, which must be as it was stored."""
         try:
             if is_intact(row):
+                if row[2] not in KINDS:
+                    raise StoreError(f"event {row[0]} of the log of {self.folder} is of a kind that this version of "
+                                     f"hitl_widgets doesn't know, {row[2]!r}: a newer one wrote it. Upgrade with: "
+                                     "pip install -U hitl-widgets")
                 return event_of(row)
         except UNREADABLE as error:
             raise self._database.damaged(f"event {row[0]} can't be read: {error!r}") from error

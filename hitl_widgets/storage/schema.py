@@ -122,8 +122,11 @@ def _well_formed(event: Event) -> bool:
 
 
 def event_of(row: Sequence[Any]) -> Event:
-    """The event in a row of `EVENT`, whose columns come in the table's order."""
-    return Event(seq=row[0], id=row[1], kind=row[2], annotator=row[3], item_id=row[4], body=json.loads(row[7]),
+    """The event in a row of `EVENT`, whose columns come in the table's order; ValueError where it holds none."""
+    body = json.loads(row[7])
+    if not isinstance(body, dict):
+        raise ValueError(f"its body is a {type(body).__name__}")
+    return Event(seq=row[0], id=row[1], kind=row[2], annotator=row[3], item_id=row[4], body=body,
                  acted_at=_EPOCH + row[5] * _MICROSECOND, stored_at=_EPOCH + row[6] * _MICROSECOND)
 
 

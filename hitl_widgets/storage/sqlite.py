@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -246,9 +247,24 @@ def _check_writable(folder: Path, log: Path) -> None:
         raise ReadOnly(f"the project folder {folder} can't be made ({error.strerror}). Choose a folder that "
                        "you may write to.") from error
     for path in (folder, log):
-        if path.exists() and not os.access(path, os.W_OK):
-            raise ReadOnly(f"{path} can't be written, so no decision could be kept. Change its permissions, or "
-                           "copy the project to a folder of your own and open it there.")
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            raise ReadOnly(f"{path} can't be {'written' if os.access(path, os.R_OK) else 'read'}, so no decision could "
+                           f"be kept. {_permissions(path)} Change its permissions, or copy the project to a folder of "
+                           "your own and open it there.")
+
+
+def _permissions(path: Path) -> str:
+    """Who may do what with a file, in a sentence; none where that isn't known."""
+    if os.name != "posix":
+        return ""
+    import grp
+    import pwd
+    about = path.stat()
+    try:
+        owner, group = pwd.getpwuid(about.st_uid).pw_name, grp.getgrgid(about.st_gid).gr_name
+    except KeyError:
+        owner, group = str(about.st_uid), str(about.st_gid)
+    return f"It belongs to {owner} (group {group}), with permissions {stat.filemode(about.st_mode)}."
 
 
 def _connect(log: Path) -> sa.Engine:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 from ..errors import EditError, TaxonomyError, UnknownLabel
-from .labels import DESCRIPTION, Label, Taxonomy, check_name
+from .labels import DESCRIPTION, Label, Taxonomy, check_name, check_new_name
 from .yaml import SEPARATOR
 
 # Old answer's label_id -> what it means now: one label_id if it is carried over exactly, several if it is in doubt
@@ -140,7 +140,7 @@ class rename(Edit):
 
     def _change(self, taxonomy: Taxonomy) -> _Change:
         label = taxonomy.label(self.label)
-        return _Change(_replaced(taxonomy, {label.id: [replace(label, name=self.to)]}))
+        return _Change(_replaced(taxonomy, {label.id: [replace(label, name=_unused_before(self.to))]}))
 
     def _prose(self) -> str:
         return f"Rename {_quoted(self.label)} to {_quoted(self.to)}."
@@ -513,13 +513,21 @@ def _check_bool(value: bool, what: str) -> None:
         raise EditError(f"{what} is {value!r}; True or False is expected.")
 
 
+def _unused_before(name: str) -> str:
+    """Check a name that enters a taxonomy now; names that a log has already are taken as they are."""
+    try:
+        return check_new_name(name)
+    except TaxonomyError as error:
+        raise EditError(str(error)) from error
+
+
 def _replaced(taxonomy: Taxonomy, by: Mapping[str, Sequence[Label]]) -> list[Label]:
     """Return the labels, with others in the place of some."""
     return [new for label in taxonomy.labels for new in by.get(label.id, (label,))]
 
 
 def _made(taxonomy: Taxonomy, name: str, parent: str | None, examples: Sequence[str] = ()) -> Label:
-    name = check_name(name)
+    name = _unused_before(name)
     return Label(taxonomy.new_id(name, under=parent), name, parent=parent, examples=tuple(examples))
 
 

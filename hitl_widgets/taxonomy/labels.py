@@ -407,6 +407,10 @@ def label_id_of(path: Sequence[str], taken: Collection[str] = ()) -> str:
     return label_id
 
 
+# Embeddings, overrides and isolates: a name that holds one can look like another.
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
 def check_name(name: str) -> str:
     """Return the name without surrounding space, in Unicode's composed form; TaxonomyError if it can't name a label."""
     name = unicodedata.normalize("NFC", _text(name, "a label's name").strip())
@@ -417,6 +421,15 @@ def check_name(name: str) -> str:
     if yaml.SEPARATOR in name:
         raise TaxonomyError(f"label {name!r} has ' / ' in its name, which separates the names of a path. Write "
                             f"{name.replace(yaml.SEPARATOR, '/')!r}, or put one label under the other.")
+    return name
+
+
+def check_new_name(name: str) -> str:
+    """Return the name of a label that is about to be made, as `check_name` does, if it keeps the text's direction."""
+    name = check_name(name)
+    if odd := [character for character in name if character in _BIDI]:
+        raise TaxonomyError(f"label {name!r} has U+{ord(odd[0]):04X} in its name, which turns the direction of the "
+                            "text around it; leave it out.")
     return name
 
 
@@ -478,7 +491,7 @@ def _labels_of(written: Any, former_ids: Collection[str]) -> tuple[list[Label], 
     lines: dict[str, int] = {}
     for draft in drafts:
         try:
-            path = (*(() if draft.parent is None else paths[draft.parent]), check_name(draft.fields["name"]))
+            path = (*(() if draft.parent is None else paths[draft.parent]), check_new_name(draft.fields["name"]))
             label_id = draft.fields.get("id") or label_id_of(path, taken)
             label = Label(**{**draft.fields, "id": label_id,
                              "parent": None if draft.parent is None else labels[draft.parent].id})

@@ -14,6 +14,7 @@ from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.explain.attribute import NetExplainer
 from hitl_widgets.learn.inference import Adopted, Inference
 from hitl_widgets.learn.predict import NetPredictor
+from hitl_widgets.learn.weights import save_weights
 
 
 def test_models_are_listed_with_their_figures(bench):
@@ -88,6 +89,22 @@ def test_a_version_whose_weights_are_gone_is_told_and_the_adopted_one_stands(ben
     with pytest.raises(ModelError, match=f"weights of {first} are gone"):
         wb.adopt(first)
     assert wb.registry.adopted == run.model
+
+
+def test_weights_that_are_not_those_of_their_name_are_refused(bench):
+    """A file whose bytes had changed was taken for the adopted model."""
+    wb = bench(model=small_net())
+    path, other = wb.registry.path(wb.registry.adopted), wb.model().net
+    wb.close()
+    with torch.no_grad():
+        next(other.parameters()).add_(1)
+    path.unlink()
+    save_weights(other, path)
+    again = bench(model=small_net())  # labelling goes on
+    assert again.registry.adopted is None
+    assert "than its name says" in str(again.inference.missing)
+    with pytest.raises(ModelError, match=r"holds other weights .* than its name says"):
+        again.adopt(path.stem)
 
 
 def test_a_net_from_a_loop_of_ones_own_takes_over(bench):

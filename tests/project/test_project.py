@@ -429,6 +429,38 @@ def test_another_pool_is_refused(opened):
         opened(pool_of(ids=[f"x{k}" for k in range(20)]))
 
 
+def test_undoing_twice_is_undoing_once_whoever_does_it(opened):
+    project = opened()
+    decision = project.decide("i0", label="cat")
+    project.retract(decision.id, annotator="bob")
+    n = project.log.last_seq()
+    for annotator in (None, "eve"):
+        project.retract(decision.id, annotator=annotator)
+    assert project.log.last_seq() == n
+    assert project.annotations().empty
+
+
+def test_decisions_whose_long_ids_begin_alike_are_undone_each(opened):
+    project = opened()
+    ids = ["decision-" + "x" * 66 + f"-{k:04}" for k in range(2)] + ["decision-9", "undo-decision-9"]
+    for place, id in enumerate(ids):
+        project.decide(f"i{place}", label="cat", id=id)
+    for n_left, id in zip((3, 2, 1, 0), ids, strict=True):
+        project.retract(id)
+        assert len(project.annotations()) == n_left
+
+
+@pytest.mark.parametrize("arguments", [
+    {"flags": None}, {"flags": 5}, {"acted_at": "2024-05-01"}, {"annotator": "\ud800"}, {"annotator": "a\0"}])
+def test_a_decision_with_an_argument_of_the_wrong_kind_is_refused_in_words(opened, arguments):
+    project = opened()
+    with pytest.raises(BadInput, match="expected"):
+        project.decide("i0", label="cat", **arguments)
+    with pytest.raises(UnknownDecision):
+        project.retract("\ud800-decision")
+    assert project.log.last_seq() == 2
+
+
 def test_an_item_whose_content_changed_is_to_be_reviewed_and_asked_again(opened, said):
     """One file that was saved anew kept the whole project from opening."""
     project = opened()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hitl_widgets import Taxonomy, edits
-from hitl_widgets.errors import EditError
+from hitl_widgets.errors import EditError, TaxonomyError
 from hitl_widgets.taxonomy.labels import Label, label_id_of
 
 
@@ -539,3 +539,16 @@ def test_the_edits_between_two_versions_lead_from_one_to_the_other_both_ways(his
 def test_the_edits_between_two_large_taxonomies_are_found():
     old = Taxonomy([f"old {n}" for n in range(3_000)])
     assert len(edits.between(old, Taxonomy([f"new {n}" for n in range(3_000)]))) == 6_000
+
+
+@pytest.mark.parametrize("name", ["cat\u202egod", "\u2066cat", "cat\u2069"])
+def test_a_new_name_that_turns_the_direction_of_the_text_is_refused_and_an_old_one_is_read(name):
+    taxonomy = Taxonomy(["cat", "dog"])
+    for edit in (edits.add(name), edits.rename("dog", name), edits.split("dog", into=[name, "wolf"])):
+        with pytest.raises(EditError, match=r"U\+20\d\w in its name"):
+            edit.apply(taxonomy)
+    with pytest.raises(TaxonomyError, match=r"U\+20\d\w"):
+        Taxonomy([name, "dog"])
+    body = taxonomy.to_dict()
+    body["labels"][0]["name"] = name
+    assert Taxonomy.from_dict(body).names[0] == name
