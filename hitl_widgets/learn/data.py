@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import InitVar, dataclass, replace
 from itertools import tee
@@ -132,6 +133,22 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
         if self.targets.ndim == 1:
             self.targets[list(partial)] = PARTIAL
         return mask
+
+    def why_left_out(self, rows: Sequence[int]) -> str:
+        """A sentence on items that can't be used, with the reason of the first.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Which of them; at least one.
+        """
+        first = rows[0]
+        try:
+            reason = f"its view has shape {tuple(self.images[first].shape)}, and most have another"
+        except ImageError as error:
+            reason = str(error)
+        return f"{len(rows)} of {len(self)} items can't be used and were left out, the first " \
+               f"{self.item_ids[first]!r}: {reason.rstrip('.')}."
 
     def training_data(self, rationales: Rationales | None = None) -> TrainingData:
         """The items as `train` takes them.
@@ -368,7 +385,9 @@ def make_batches(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Te
 
 
 def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Tensor], np.ndarray]:
-    """The views as one tensor if they take less than 256 MB, else as they are; and which of them can be read.
+    """The views as one tensor if they take less than 256 MB, else as they are; and which of them can be used.
+
+    Those that can't be read can't be used, nor those whose shape isn't that of most.
 
     Parameters
     ----------
@@ -378,26 +397,32 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
     Raises
     ------
     BadInput
-        If they differ in shape.
+        If no shape is that of most.
     """
-    readable = np.ones(len(images), bool)
     if isinstance(images, Tensor):
-        return images.float(), readable
-    shape, whole = None, None
+        return images.float(), np.ones(len(images), bool)
+    shapes: dict[int, torch.Size] = {}
+    whole = None
     for row, view in enumerate(images.each() if isinstance(images, Views) else _each(images)):
         if isinstance(view, ImageError):
-            readable[row] = False
             continue
-        if shape is None:
-            shape = view.shape
-            if view.numel() * 4 * len(images) <= RESIDENT_BYTES:
-                whole = torch.zeros(len(images), *shape)
-        if view.shape != shape:
-            raise BadInput(f"view {row} has shape {tuple(view.shape)} and an earlier one {tuple(shape)}; training "
-                           "needs views of one shape: pass preprocess=hw.Preprocess(size, channels=...).")
-        if whole is not None:
+        if not shapes and view.numel() * 4 * len(images) <= RESIDENT_BYTES:
+            whole = torch.zeros(len(images), *view.shape)
+        shapes[row] = view.shape
+        if whole is not None and view.shape == whole.shape[1:]:
             whole[row] = view
-    return (images if whole is None else whole), readable
+    usual, n_usual = Counter(shapes.values()).most_common(1)[0] if shapes else (torch.Size(), 0)
+    if 2 * n_usual <= len(shapes) and shapes:
+        some = ", ".join(str(tuple(shape)) for shape in list(dict.fromkeys(shapes.values()))[:5])
+        raise BadInput(f"views have the shapes {some}; training needs views of one shape: pass "
+                       "preprocess=hw.Preprocess(size, channels=...).")
+    usable = np.array([shapes.get(row) == usual for row in range(len(images))], bool) if shapes \
+        else np.zeros(len(images), bool)
+    if whole is not None and whole.shape[1:] != usual:  # the first was another one
+        whole = torch.zeros(len(images), *usual)
+        for row in np.flatnonzero(usable).tolist():
+            whole[row] = images[row]
+    return (images if whole is None else whole), usable
 
 
 def _each(images: Sequence[Tensor]) -> Iterator[Tensor | ImageError]:

@@ -108,11 +108,13 @@ def feedback_of(project: Project, items: LabelledImages, view_of: Preprocess | P
 
 
 def _views(project: Project, view_of: Preprocess | Probed, names: Mapping[int, str]) -> dict[int, Tensor]:
-    """The net's views of those items that can be read, by row."""
+    """The net's views, of the shape of the first, of those items that can be read, by row."""
     views: dict[int, Tensor] = {}
     for row, name in names.items():
         with suppress(ImageError):
-            views[row] = read_view(project.pool, project.pool.position(name), view_of)[0]
+            view = read_view(project.pool, project.pool.position(name), view_of)[0]
+            if not views or view.shape == next(iter(views.values())).shape:
+                views[row] = view
     return views
 
 

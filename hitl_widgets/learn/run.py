@@ -422,6 +422,8 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         project.notify("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
                        "epoch that was finished.")
         raise KeyboardInterrupt
+    if trained.left_out:
+        project.notify(data.items.why_left_out(trained.left_out))
     if registry.follow():
         project.notify("Another model was adopted meanwhile; the new one is compared with that one.")
         with bars(None, title=f"Round {n_round}: measuring the model before"):

@@ -11,6 +11,7 @@ from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets.errors import ModelError
+from hitl_widgets.learn.data import LabelledImages, load_views
 from hitl_widgets.learn.predict import NetPredictor, sample_images
 from hitl_widgets.learn.preprocess import Preprocess, as_preprocess
 from hitl_widgets.testing import MemoryPool
@@ -96,7 +97,7 @@ def too_dark(image):
     return Preprocess(32, channels=3)(image)
 
 
-def test_one_impossible_item_is_named_and_stops_nothing(photographs, tmp_path):
+def test_one_impossible_item_is_named_and_stops_nothing(photographs, tmp_path, capsys):
     wb = hw.Workbench(tmp_path / "project", photographs, NAMES, model=seeded(ResNet, 2, 3), preprocess=too_dark,
                       holdout=0)
     frame = wb.predict()
@@ -107,6 +108,8 @@ def test_one_impossible_item_is_named_and_stops_nothing(photographs, tmp_path):
         wb.decide(item_id, label=NAMES[int(item_id[:2]) % 2])
     run = wb.finetune(epochs=1)
     assert run.n_training + run.n_validation == 39
+    assert "1 of 40 items can't be used and were left out, the first '39.png': preprocess too_dark" \
+        in capsys.readouterr().out
     assert "too dark" in wb.explain(["39.png", "03.png"], method="saliency").errors["39.png"]
 
 
@@ -150,3 +153,15 @@ def test_a_net_that_refuses_one_shape_of_view_leaves_that_item_out():
                              preprocess=lambda image: torch.from_numpy(image / 255)[None])
     assert np.flatnonzero(np.isnan(predictor.predict(range(6))[:, 0])).tolist() == [4]
     assert "not square" in predictor.unreadable[4]
+
+
+@pytest.mark.parametrize("odd", [0, 3])
+def test_views_of_another_shape_than_most_are_left_out(odd):
+    images = list(np.random.default_rng(0).integers(0, 255, (6, 32, 32), np.uint8))
+    images[odd] = images[odd][:, :20]
+    data = LabelledImages(MemoryPool(images), range(6), ["a", "b"] * 3, ["a", "b"],
+                          preprocess=lambda image: torch.from_numpy(image / np.float32(255))[None])
+    views, usable = load_views(data.images)
+    assert np.flatnonzero(~usable).tolist() == [odd]
+    np.testing.assert_array_equal(views[5, 0], images[5] / np.float32(255))
+    assert "its view has shape (1, 32, 20)" in data.why_left_out([odd])
