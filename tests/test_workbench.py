@@ -47,7 +47,7 @@ def test_a_gain_is_measured_on_the_same_items_with_its_interval(bench):
     assert run.before.n == run.after.n == len(wb.holdout) >= 30
     assert float(run.gain) == pytest.approx(run.after["accuracy"] - run.before["accuracy"])
     assert run.gain.low < run.gain <= run.gain.high
-    assert run.table()["label"].tolist() == [*NAMES, "all"]
+    assert run.table()["label"].tolist() == [*NAMES, "all", "balanced accuracy"]
     assert run.plot().axes
 
 

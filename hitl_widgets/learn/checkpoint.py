@@ -249,6 +249,8 @@ class TrainingState:
         Their epoch.
     lowest : ndarray, optional
         The loss of each validating item when their sum was lowest.
+    shift : Tensor, shape (n_labels,), optional
+        What the loss adds to the logits (`confidence.logit_shift`); None where labels are drawn as often as they come.
     """
 
     net: nn.Module
@@ -260,6 +262,7 @@ class TrainingState:
     best: dict[str, Any] = field(default_factory=dict)
     best_epoch: int = 0
     lowest: np.ndarray | None = None
+    shift: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.best = copy.deepcopy(self.net.state_dict())

@@ -200,6 +200,8 @@ class TrainingData:
         What to validate on; when None, 15 % of the images are split off if that makes 10 or more.
     rationales : Rationales, optional
         Regions on some of the images that should not, or should, have counted.
+    shares : array_like, shape (n_labels,), optional
+        The labels' shares in the pool that the net will predict; those of the targets when None.
 
     Raises
     ------
@@ -214,6 +216,7 @@ class TrainingData:
     draws: Any = None
     validation: tuple[Tensor | Sequence[Tensor], Any] | None = None
     rationales: Rationales | None = None
+    shares: Any = None
 
     def __post_init__(self, candidates: Any) -> None:
         targets = as_targets(self.targets, len(self.images))
@@ -346,17 +349,32 @@ def balanced_order(targets: Tensor, n_draws: int, generator: torch.Generator) ->
         Source of the order.
     """
     groups = label_groups(targets)
-    names, counts = groups.unique(return_counts=True)
-    # Partial answers don't count here: a few exact answers among many partial ones would hardly ever come.
-    n_exact = len(groups) if targets.ndim == 1 else int((groups < targets.shape[1]).sum())
+    names, counts, quotas = draw_quotas(targets, n_draws)
     drawn = []
-    for group, count in zip(names.tolist(), counts.tolist(), strict=True):
-        rows = torch.nonzero(groups == group)[:, 0]
-        quota = math.ceil(min(n_draws / len(names), MAX_REPEATS * n_draws * count / max(1, n_exact)))
+    for group, count, share in zip(names.tolist(), counts.tolist(), quotas, strict=True):
+        rows, quota = torch.nonzero(groups == group)[:, 0], math.ceil(share)
         turns = [rows[torch.randperm(count, generator=generator)] for _ in range(math.ceil(quota / count))]
         drawn.append(torch.cat(turns)[:quota])
     order = torch.cat(drawn)
     return order[torch.randperm(len(order), generator=generator)].numpy()
+
+
+def draw_quotas(targets: Tensor, n_draws: int) -> tuple[Tensor, Tensor, list[float]]:
+    """How often `balanced_order` draws each group of `losses.label_groups`: group, number of its rows, and draws.
+
+    Parameters
+    ----------
+    targets : Tensor
+        As `TrainingData.targets`.
+    n_draws : int
+        How many rows to draw, about.
+    """
+    groups = label_groups(targets)
+    names, counts = groups.unique(return_counts=True)
+    # Partial answers don't count here: a few exact answers among many partial ones would hardly ever come.
+    n_exact = len(groups) if targets.ndim == 1 else int((groups < targets.shape[1]).sum())
+    return names, counts, [min(n_draws / len(names), MAX_REPEATS * n_draws * count / max(1, n_exact))
+                           for count in counts.tolist()]
 
 
 def make_batches(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Tensor | None,

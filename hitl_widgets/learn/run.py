@@ -144,6 +144,9 @@ class Run:
         How the loss used the regions: "penalty", "invariance" or "off".
     taken : str
         Whether the net with a frozen backbone or the small CNN was taken, and why; "" where there was no choice.
+    calibrated : str
+        The temperature of its confidence and the number of items that it was fitted to, or why there is none; "" for a
+        run of an earlier version.
     compare_maps : callable or None
         Draws what `plot_reasons` shows; None where nobody marked a region.
     measured_on : str
@@ -173,6 +176,7 @@ class Run:
     relies_after: Reliance | None = None
     reasons: str = "off"
     taken: str = ""
+    calibrated: str = ""
     compare_maps: CompareMaps | None = field(default=None, repr=False, compare=False)
     measured_on: str = ""
     figures: Mapping[str, Figure] = field(default_factory=dict)
@@ -209,13 +213,15 @@ class Run:
     def table(self) -> pd.DataFrame:
         """Recall per label before and after: label, n, before, after, gain.
 
-        Then the accuracy in a row "all", and where people marked regions, how much the models rely on them: the smaller
-        the better.
+        Then the accuracy in a row "all", the mean of the recalls in a row "balanced accuracy", and where people marked
+        regions, how much the models rely on them: the smaller the better.
         """
         before, after = self.before.per_label, self.after.per_label
         frame = pd.DataFrame({"label": after["label"], "n": after["n"],
                               "before": before["recall"].reindex(after.index), "after": after["recall"]})
         frame.loc["all"] = ["all", self.after.n, float(self.before["accuracy"]), float(self.after["accuracy"])]
+        frame.loc["balanced"] = ["balanced accuracy", self.after.n, float(self.before["balanced_accuracy"]),
+                                 float(self.after["balanced_accuracy"])]
         for name, estimate in (self.relies_after.rows() if self.relies_after else {}).items():
             former = self.relies_before.rows()[name] if self.relies_before else float("nan")
             frame.loc[name] = [name, estimate.n, float(former), float(estimate)]
@@ -229,11 +235,13 @@ class Run:
             self._title(), self._training(), *source,
             f"accuracy before  {self.before['accuracy'] if self.before.n else f'none ({self.gain.why})'}",
             f"accuracy after   {self.after['accuracy']}",
-            f"gain             {self.gain}", *self._notes(), *([f"taken: {self.taken}"] if self.taken else []),
-            *self._reliance()])
+            f"gain             {self.gain}", *self._notes(), *self._balanced(), *self._calibration(),
+            *([f"taken: {self.taken}"] if self.taken else []), *self._reliance()])
 
     def _repr_html_(self) -> str:
-        accuracies = [(name, metrics["accuracy"]) for name, metrics in (("before", self.before), ("after", self.after))]
+        accuracies = [(f"{title}{name}", metrics[figure])
+                      for title, figure in (("", "accuracy"), ("balanced, ", "balanced_accuracy"))
+                      for name, metrics in (("before", self.before), ("after", self.after))]
         recalls = self.table().iloc[:len(self.after.names)]
         return html.page(
             self._title()[0].upper() + self._title()[1:],
@@ -245,7 +253,8 @@ class Run:
                 (row.label, _bar(row.before), _percent(row.before), _bar(row.after), _percent(row.after), int(row.n))
                 for row in recalls.itertuples() if row.n]) if self.after.n else html.Html(),
             html.paragraph(self._training()[0].upper() + self._training()[1:] + "."),
-            *(html.paragraph(line) for line in ([f"Taken: {self.taken}"] if self.taken else []) + self._reliance()))
+            *(html.paragraph(line) for line in
+              [*self._calibration(), *([f"Taken: {self.taken}"] if self.taken else []), *self._reliance()]))
 
     def _title(self) -> str:
         verdict = "adopted" if self.adopted else "not adopted: the former model stands"
@@ -281,6 +290,21 @@ class Run:
         return f"Gain in accuracy: {100 * gain:+.1f} percentage points (95 % interval {100 * gain.low:+.1f} to " \
                f"{100 * gain.high:+.1f}, n = {gain.n}): {verdict}{doubt}."
 
+    def _balanced(self) -> list[str]:
+        if not self.after.n:
+            return []
+        before, after = (metrics["balanced_accuracy"] for metrics in (self.before, self.after))
+        return [f"balanced accuracy (mean recall of the labels): {before if self.before.n else 'none'} before, "
+                f"{after} after"]
+
+    def _calibration(self) -> list[str]:
+        lines = [f"confidence: {self.calibrated}"] if self.calibrated else []
+        if not math.isnan(self.after.ece):
+            before = "none" if math.isnan(self.before.ece) else f"{self.before.ece:.3f}"
+            lines.append(f"calibration error (ECE, 10 bins, n = {self.after.n}): {before} before, {self.after.ece:.3f} "
+                         f"after; exact confidence would have {self.after.ece_by_chance:.3f} by chance")
+        return lines
+
     def _reliance(self) -> list[str]:
         if self.relies_after is None:
             return []
@@ -304,6 +328,7 @@ class Run:
                 "figures": {source: figure.to_dict() for source, figure in self.figures.items()
                             if source != self.measured_on},
                 **({"taken": self.taken} if self.taken else {}),
+                **({"calibrated": self.calibrated} if self.calibrated else {}),
                 **({} if self.relies_after is None else {
                     "reasons": self.reasons, "relies_after": self.relies_after.to_dict(),
                     "relies_before": None if self.relies_before is None else self.relies_before.to_dict()})}
@@ -322,7 +347,8 @@ class Run:
                    adopted=body["adopted"], n_training=body["n_training"], history=pd.DataFrame(body["history"]),
                    stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
                    n_validation=body["n_validation"], reasons=body.get("reasons", "off"),
-                   taken=body.get("taken", ""), relies_before=relies_before, relies_after=relies_after)
+                   taken=body.get("taken", ""), calibrated=body.get("calibrated", ""),
+                   relies_before=relies_before, relies_after=relies_after)
 
 
 def _passes(n: float) -> str:
@@ -570,7 +596,7 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
     For `progress`, `bars` and `title` see `train_and_choose`.
     """
     rationales = None if method == "off" or data.feedback is None else data.feedback.rationales
-    labelled = data.items.training_data(rationales)
+    labelled = replace(data.items.training_data(rationales), shares=data.shares)
     options = recipe.options(rationale_method="invariance" if method == "off" else method, head=head)
     if nets.frozen is not None:
         return train_and_choose(nets.net, nets.frozen, labelled, options, checkpoint=checkpoint, progress=progress,
@@ -606,7 +632,7 @@ def measure(project: Project, predictor: NetPredictor, trained: Trained, data: D
               figures=figures.by_source, verdict=verdict, model=predictor.version, adopted=adopted,
               n_gold_learnt=len(learnt.intersection(rows)), n_training=trained.n_training,
               n_validation=trained.n_validation, history=trained.history, stopped_because=trained.stopped_because,
-              seconds=0.0, round=0, net=trained.net)
+              seconds=0.0, round=0, net=trained.net, calibrated=trained.calibrated)
     best = _best(figures, baseline, predictor.version, adopted=adopted)
     if data.feedback is None:
         return run, best

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from ..errors import BadInput, ModelError, TrainingStopped
 from .checkpoint import Checkpoint, Schedule, StoppedBecause, TrainingState, parameter_groups
+from .confidence import MIN_ITEMS, LastLayer, fit_temperature, logit_shift, share_ratio
 from .data import Batches, SplitData, TrainingData, balanced_order, make_batches, split_data
 from .losses import item_losses, mean_loss, n_correct, top_labels
 from .microbatch import MicroBatches
@@ -31,6 +33,8 @@ DEFAULT_EPOCHS, PATIENCE = 20, 8
 # A training of which nobody says how long it is draws at least this many images.
 MIN_DRAWS = 10_240
 WEIGHT_DECAY, BATCH_SIZE = 0.05, 16
+# The labels' mean probabilities are taken over this many items, at most.
+MAX_ROWS = 1_000
 HISTORY = ("epoch", "step", "loss", "accuracy", "validation_loss", "validation_accuracy", "lr", "elapsed_s",
            "passes")
 
@@ -173,6 +177,13 @@ class Trained:
         Number of items.
     left_out : tuple of int
         Rows of the images that couldn't be read.
+    temperature : float
+        By which the logits were divided, so that confidence agrees with accuracy on the items that validated; NaN where
+        they weren't.
+    uncalibrated : str
+        Why they weren't.
+    n_calibrating : int
+        To how many items the temperature was fitted.
     """
 
     net: nn.Module
@@ -182,6 +193,16 @@ class Trained:
     n_training: int
     n_validation: int
     left_out: tuple[int, ...] = ()
+    temperature: float = math.nan
+    uncalibrated: str = ""
+    n_calibrating: int = 0
+
+    @property
+    def calibrated(self) -> str:
+        """How confidence was calibrated, in words, or why it wasn't."""
+        if math.isnan(self.temperature):
+            return f"not calibrated: {self.uncalibrated}"
+        return f"calibrated on {self.n_calibrating} items that didn't train (temperature {self.temperature:.2f})"
 
     @property
     def validation_loss(self) -> float:
@@ -193,8 +214,14 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
           checkpoint: Checkpoint | None = None, progress: Progress | None = None, device: str = "auto") -> Trained:
     """Train a copy of a net on labelled images, and keep its best weights.
 
-    AdamW with one cycle of the learning rate, on batches in which each label comes equally often. The same call twice
-    on a CPU gives the same weights, unless a budget ends it. Weights that don't require gradients stay as they are.
+    AdamW with one cycle of the learning rate, on batches in which each label comes equally often; the loss corrects the
+    logits for it (`confidence.logit_shift`), so that the net's probabilities are those of the pool. In the end its
+    logits are divided by a temperature that is fitted to the items that validate (`calibrate`). Both need a last layer
+    with a bias (`confidence.LastLayer`). Where there is none, labels are drawn as often as they come, and there is no
+    temperature.
+
+    The same call twice on a CPU gives the same weights, unless a budget ends it. Weights that don't require gradients
+    stay as they are.
 
     With rationales the last epoch's weights are kept: the items that validate contain the same misleading regions as
     the others, and would choose the net that relies on them.
@@ -236,15 +263,131 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
     place = pick_device(device)
     state = initial_state(trainable_copy(net).to(place), options, extra_loss,
                           n_steps=options.n_epochs * options.steps_per_epoch(len(split.training)))
+    last = last_layer(state.net, split, options)
+    if last is not None:
+        state.shift = balance(state.net, last, split, data.shares)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(options.seed)  # for dropout, which draws from torch's own generator
         if checkpoint is not None:
             state.resume(checkpoint)
         stopped_because = run_epochs(state, split, options, checkpoint=checkpoint, progress=progress)
     state.net.load_state_dict(state.best)
+    temperature, why = calibrate(state, last, split, data.shares)
     return Trained(net=state.net.to("cpu").eval(), history=pd.DataFrame(state.history, columns=list(HISTORY)),
                    stopped_because=stopped_because, best_epoch=state.best_epoch, n_training=len(split.training),
-                   n_validation=len(split.validating), left_out=tuple(np.flatnonzero(~split.readable).tolist()))
+                   n_validation=len(split.validating), left_out=tuple(np.flatnonzero(~split.readable).tolist()),
+                   temperature=temperature, uncalibrated=why,
+                   n_calibrating=0 if math.isnan(temperature) else len(split.validating))
+
+
+def last_layer(net: nn.Module, split: SplitData, options: TrainingOptions) -> LastLayer | None:
+    """The net's last layer, tried on a few of the images; None where its bias can't be changed.
+
+    Parameters
+    ----------
+    net : nn.Module
+        It isn't changed.
+    split : SplitData
+        The images.
+    options : TrainingOptions
+        May name the layer.
+    """
+    views, targets, _ = next(iter(make_batches(split.images, split.targets, None, [split.training[:8]])))
+    views = views.to(next(net.parameters()).device)
+    net.eval()
+    with torch.no_grad():
+        forward(net, views, targets)  # a net that doesn't fit is refused in words
+    return LastLayer.of(net, views, name=options.head)
+
+
+def balance(net: nn.Module, last: LastLayer, split: SplitData, shares: Any = None) -> Tensor:
+    """Give the net the pool's shares to begin with, unless it has them; and what the loss adds to its logits.
+
+    Parameters
+    ----------
+    net : nn.Module
+        The bias of its last layer is changed.
+    last : LastLayer
+        Its last layer.
+    split : SplitData
+        What to train on.
+    shares : array_like, shape (n_labels,), optional
+        As in `data.TrainingData`.
+
+    Returns
+    -------
+    Tensor of float32, shape (n_labels,)
+        As `confidence.logit_shift` gives it.
+    """
+    targets, weights = split.targets[split.training], split.weights[split.training]
+    some = split.training[np.linspace(0, len(split.training) - 1, min(256, len(split.training))).astype(int)]
+    before = validate(net, make_batches(split.images, split.targets, None, some))[0].sum()
+    shift = logit_shift(targets, weights, last.n_labels, shares)
+    last.shift(-shift)
+    if validate(net, make_batches(split.images, split.targets, None, some))[0].sum() > before:
+        last.shift(shift)
+    return shift
+
+
+def calibrate(state: TrainingState, last: LastLayer | None, split: SplitData, shares: Any = None) -> tuple[float, str]:
+    """Make the net's probabilities those of the pool, and its confidence agree with accuracy.
+
+    Parameters
+    ----------
+    state : TrainingState
+        The last layer of its net is changed.
+    last : LastLayer or None
+        This layer.
+    split : SplitData
+        Has the items that train and those that validate.
+    shares : array_like, shape (n_labels,), optional
+        As in `data.TrainingData`.
+
+    Returns
+    -------
+    tuple of (float, str)
+        The temperature by which the logits were divided, or NaN and the reason why they weren't.
+    """
+    if last is None or state.shift is None:
+        return math.nan, "the net has no last layer with a bias that gives its logits, as far as could be found"
+    if not state.best_epoch:
+        return math.nan, "nothing was learnt"
+    validating = split.validating if len(split.validating) >= MIN_ITEMS else split.validating[:0]
+    held_out = logits_of(state.net, *split.held_out, validating).reshape(-1, last.n_labels)
+    targets = split.held_out[1][validating]
+    step = math.ceil(len(split.training) / MAX_ROWS)
+    some = split.training[::step]
+    # As many of either kind as there are: the more validate, the less it matters that those that train were learnt.
+    logits = torch.cat([logits_of(state.net, split.images, split.targets, some), held_out[::step]])
+    answers = torch.cat([split.targets[some], targets[::step]])
+    temperature, bias = fit_temperature(held_out + state.shift, targets, logits + state.shift, answers)
+    if shares is not None:
+        bias = bias + share_ratio(shares, answers, last.n_labels)
+    last.divide(temperature)
+    last.shift(state.shift / temperature + bias)
+    if not len(validating):
+        return math.nan, f"{len(split.validating)} items validated, and {MIN_ITEMS} or more are needed"
+    return temperature, ""
+
+
+def logits_of(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Tensor, rows: np.ndarray) -> Tensor:
+    """The net's logits for some images, on the CPU, shape (n, n_labels).
+
+    Parameters
+    ----------
+    net : nn.Module
+        It stays in evaluation mode.
+    images, targets : Tensor
+        As in `data.SplitData`.
+    rows : ndarray of int
+        Which of them.
+    """
+    net.eval()
+    place = next(net.parameters()).device
+    with torch.no_grad():
+        parts = [forward(net, views.to(place), wanted).cpu() for views, wanted, _ in
+                 make_batches(images, targets, None, rows)]
+    return torch.cat(parts) if parts else torch.empty(0)
 
 
 def initial_state(net: nn.Module, options: TrainingOptions, extra_loss: RationaleLoss | None = None, *,
@@ -300,7 +443,8 @@ def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions,
                 progress(row)
         while (reason := state.stop_reason(epochs=options.n_epochs, patience=options.n_patient)) is None:
             loss, accuracy = train_epoch(state.net, state.optimizer, epoch_batches(state, split, options),
-                                         schedule=state.schedule, extra_loss=state.extra_loss)
+                                         schedule=state.schedule, extra_loss=state.extra_loss,
+                                         shift=state.shift)
             losses, validation_accuracy = validate(state.net, make_batches(*split.held_out, None, split.validating))
             state.record_epoch(losses, dict(zip(HISTORY, (
                 len(state.history) + 1, state.schedule.step, loss, accuracy,
@@ -317,7 +461,7 @@ def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions,
 
 
 def epoch_batches(state: TrainingState, split: SplitData, options: TrainingOptions) -> Batches:
-    """The augmented batches of one epoch, in which each label comes equally often.
+    """The augmented batches of one epoch, in which each label comes equally often, if the loss can correct for it.
 
     Parameters
     ----------
@@ -329,7 +473,13 @@ def epoch_batches(state: TrainingState, split: SplitData, options: TrainingOptio
         Size of the batches, and how they are augmented.
     """
     n_draws = options.draws_per_epoch(len(split.training))
-    order = split.training[balanced_order(split.targets[split.training], n_draws, state.generator)[:n_draws]]
+    if state.shift is None:
+        turns = math.ceil(n_draws / len(split.training))
+        places = torch.cat([torch.randperm(len(split.training), generator=state.generator)
+                            for _ in range(turns)]).numpy()
+    else:
+        places = balanced_order(split.targets[split.training], n_draws, state.generator)
+    order = split.training[places[:n_draws]]
     rows = np.array_split(order, options.steps_per_epoch(len(split.training)))
     batches = make_batches(split.images, split.targets, split.weights, rows)
     augment = options.augment
@@ -339,7 +489,8 @@ def epoch_batches(state: TrainingState, split: SplitData, options: TrainingOptio
 
 
 def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, schedule: Schedule,
-                extra_loss: Callable[[nn.Module], Tensor] | None = None) -> tuple[float, float]:
+                extra_loss: Callable[[nn.Module], Tensor] | None = None,
+                shift: Tensor | None = None) -> tuple[float, float]:
     """Train on the batches, or on as many as the schedule has time for: mean loss and accuracy on the way.
 
     Parameters
@@ -354,6 +505,8 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
         Gives the learning rate, and counts the steps.
     extra_loss : callable, optional
         Gives a loss of the net to add at each step, such as `rationales.RationaleLoss`.
+    shift : Tensor, shape (n_labels,), optional
+        As for `backward`.
 
     Raises
     ------
@@ -367,7 +520,7 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
             break
         for group in optimizer.param_groups:
             group["lr"] = schedule.lr(group.get("lr_scale", 1.0))
-        loss, right = backward(net, views, targets, weights, micro_batches=micro_batches)
+        loss, right = backward(net, views, targets, weights, micro_batches=micro_batches, shift=shift)
         if extra_loss is not None:
             extra = extra_loss(net)
             if extra.requires_grad:  # not when augmentation moved all regions out of the view
@@ -386,7 +539,7 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
 
 
 def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
-             micro_batches: MicroBatches) -> tuple[float, int]:
+             micro_batches: MicroBatches, shift: Tensor | None = None) -> tuple[float, int]:
     """Backpropagate the loss of one batch, in parts where memory is short.
 
     Parameters
@@ -399,6 +552,8 @@ def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
         As `data.make_batches` gives them.
     micro_batches : MicroBatches
         Remembers into how many parts a batch is cut.
+    shift : Tensor, shape (n_labels,), optional
+        What to add to the logits, where labels come more often than in the pool (`confidence.logit_shift`).
 
     Returns
     -------
@@ -409,6 +564,7 @@ def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
 
     def part(rows: np.ndarray) -> tuple[float, int]:
         logits = forward(net, views[rows].to(place), targets[rows])
+        logits = logits if shift is None else logits + shift.to(logits)
         share = weights[rows].sum() / weights.sum().clamp_min(1e-8)
         loss = share.to(place) * mean_loss(logits, targets[rows].to(place), weights[rows].to(place))
         loss.backward()

@@ -16,6 +16,7 @@ from ..project.answers import Answers
 from ..project.project import Project
 from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Taxonomy
+from .confidence import label_rows
 from .data import LabelledImages
 from .feedback import Feedback, feedback_of
 from .losses import SMOOTHING
@@ -23,6 +24,10 @@ from .registry import Registry
 from .soft_labels import soft_labels
 
 Certainty = Literal["weight", "soft", "off"]
+
+# Why an item was asked, where nothing but chance picked it.
+BY_CHANCE = ("audit", "random")
+PER_LABEL = 5
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Data:
         The regions that people marked; None where there are none.
     why_no_reference : str
         The reason why nothing measures, for where neither hold-out nor gold does.
+    shares : ndarray of float64, shape (n_labels,), or None
+        As `pool_shares` gives them.
     """
 
     items: LabelledImages
@@ -51,6 +58,7 @@ class Data:
     reference_positions: np.ndarray
     feedback: Feedback | None
     why_no_reference: str
+    shares: np.ndarray | None = None
 
 
 def gather(project: Project, registry: Registry, *, certainty: Certainty | str = "weight") -> Data:
@@ -65,7 +73,31 @@ def gather(project: Project, registry: Registry, *, certainty: Certainty | str =
         "this project has no hold-out, and no gold"
     reference = {str(project.pool.ids[position]): label_id for position, label_id in measuring.items()}
     return Data(items, answers.lineage, reference, np.fromiter(measuring, np.int64, len(measuring)),
-                feedback_of(project, items, registry.architecture.view), why)
+                feedback_of(project, items, registry.architecture.view), why, pool_shares(items, answers))
+
+
+def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
+    """The share of each label in the pool, as far as the training set tells.
+
+    A strategy picks items whose labels aren't those of the pool. Answers to items that were drawn by chance tell the
+    shares; those of all answers count as `PER_LABEL` more of them for each label, so that few are no matter of chance.
+
+    Parameters
+    ----------
+    items : LabelledImages
+        The training set.
+    answers : Answers
+        What it was made from.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_labels,), sums to 1
+    """
+    n_labels, table = len(items.label_ids), answers.by_annotator()
+    rows = label_rows(items.training_data().targets, n_labels).numpy()
+    drawn = np.isin(items.item_ids, table.loc[table["chosen_by"].isin(BY_CHANCE), "item_id"].to_numpy(str))
+    counts: np.ndarray = rows[drawn].sum(axis=0) + PER_LABEL * n_labels * rows.mean(axis=0)
+    return counts / counts.sum()
 
 
 def training_set(project: Project, registry: Registry, *, certainty: Certainty | str = "weight",

@@ -1,6 +1,7 @@
-"""Calibration of people's certainty: how often answers are right at each step of certainty, for each annotator.
+"""Calibration: how often people are right at each step of certainty, and models at each confidence.
 
-`calibration` makes a `Calibration` from answers that gold or other annotators can judge.
+`calibration` makes a `Calibration` of people from answers that gold or other annotators can judge. `reliability`
+compares a model's confidence with how often it is right, and `calibration_error` makes one number of it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from ..errors import BadInput
+from ..errors import BadInput, ShapeError
 from .intervals import jeffreys
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 STEPS = ((0, 2), (3, 4), (5, 6), (7, 8), (9, 9), (10, 10))
 # With fewer judged answers there is no verdict; an annotator who gives one certainty in this share of them is flagged.
 MIN_ANSWERS, CONSTANT_SHARE = 10, 0.9
+# Bins of a model's confidence, of equally many items.
+N_BINS = 10
 COLUMNS = ["annotator", "n", "right", "certainty", "brier", "auroc", "low", "high", "verdict"]
 
 
@@ -139,6 +142,83 @@ def auroc(scores: npt.ArrayLike, right: npt.ArrayLike, *, level: float = 0.95) -
     low = 0.0 if area == 0 else float(brentq(excess, 0, min(area, 1 - tiny)))
     high = 1.0 if area == 1 else float(brentq(excess, max(area, tiny), 1))
     return area, low, high
+
+
+def reliability(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins: int = N_BINS) -> pd.DataFrame:
+    """How often a model is right, by its confidence.
+
+    Parameters
+    ----------
+    confidence : array_like of float, shape (n_items,)
+        The probability of each item's most probable label, 0 to 1.
+    right : array_like of bool, shape (n_items,)
+        Whether that label is right.
+    n_bins : int
+        Number of bins, 1 or more; they hold equally many items each, give or take one.
+
+    Returns
+    -------
+    DataFrame
+        One row a bin, from the least confident one: n, confidence (the mean), right (the share), low and high (95 %).
+        With fewer items than bins, one row an item.
+
+    Raises
+    ------
+    ShapeError
+        If the two differ in number.
+
+    Examples
+    --------
+    >>> reliability([0.6, 0.7, 0.9, 1.0], [False, True, True, True], n_bins=2)[["n", "confidence", "right"]]
+       n  confidence  right
+    0  2        0.65    0.5
+    1  2        0.95    1.0
+    """
+    confidence, right = np.asarray(confidence, float), np.asarray(right, bool)
+    if confidence.shape != right.shape or confidence.ndim != 1:
+        raise ShapeError(f"confidence has shape {confidence.shape} and right {right.shape}; a number and a verdict for "
+                         "each item are expected.")
+    order = np.argsort(confidence, kind="stable")
+    bins = np.array_split(order, max(1, min(n_bins, len(order)))) if len(order) else []
+    rows = [(len(some), float(confidence[some].mean()), float(right[some].mean()),
+             *jeffreys(int(right[some].sum()), len(some))) for some in bins]
+    return pd.DataFrame(rows, columns=["n", "confidence", "right", "low", "high"])
+
+
+def calibration_error(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins: int = N_BINS) -> tuple[float, float]:
+    """How far a model's confidence is from how often it is right, and how far it would be by chance alone.
+
+    Parameters
+    ----------
+    confidence, right, n_bins
+        As for `reliability`.
+
+    Returns
+    -------
+    error, by_chance : float
+        The mean distance of confidence from accuracy over bins of equally many items (ECE), 0 to 1; and its expected
+        value for a model whose confidence is exact, on as many items: of few items, the error is never near 0. NaN
+        without items.
+
+    References
+    ----------
+    Naeini, Cooper and Hauskrecht (2015), Obtaining Well Calibrated Probabilities Using Bayesian Binning; Nixon et al.
+    (2019), Measuring Calibration in Deep Learning, for bins of equal mass.
+
+    Examples
+    --------
+    >>> [round(value, 3) for value in calibration_error([0.6, 0.7, 0.9, 1.0], [False, True, True, True], n_bins=2)]
+    [0.1, 0.179]
+    """
+    confidence = np.asarray(confidence, float)
+    table = reliability(confidence, right, n_bins=n_bins)
+    if not len(table):
+        return math.nan, math.nan
+    n = table["n"].to_numpy(float)
+    error = float((n * (table["confidence"] - table["right"]).abs()).sum() / n.sum())
+    ends = np.cumsum(table["n"].to_numpy())[:-1]
+    spread = np.array([(some * (1 - some)).sum() for some in np.split(np.sort(confidence), ends)])
+    return error, float((np.sqrt(2 / math.pi) * np.sqrt(np.maximum(spread, 0))).sum() / n.sum())
 
 
 def _row(name: str, rows: pd.DataFrame) -> tuple[Any, ...]:

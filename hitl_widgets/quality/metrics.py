@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..errors import BadInput, ShapeError, UnknownLabel
 from ..records import Estimate
+from .calibration import calibration_error
 from .intervals import jeffreys, tango
 
 
@@ -37,6 +38,8 @@ class Metrics:
         Number of items without a truth since as many annotators gave one label as another.
     n_items : int or None
         Number of items that could measure, such as the whole hold-out; None where that isn't told.
+    ece, ece_by_chance : float
+        As `calibration.calibration_error` gives them; NaN where they weren't measured.
 
     References
     ----------
@@ -47,9 +50,11 @@ class Metrics:
     FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
 
     def __init__(self, counts: np.ndarray, label_ids: Sequence[str], names: Sequence[str], *, left_out: int = 0,
-                 n_unsure: int = 0, n_tied: int = 0, n_items: int | None = None) -> None:
+                 n_unsure: int = 0, n_tied: int = 0, n_items: int | None = None, ece: float = math.nan,
+                 ece_by_chance: float = math.nan) -> None:
         self.counts = np.asarray(counts, dtype=np.int64)
         self.n_unsure, self.n_tied, self.n_items = int(n_unsure), int(n_tied), n_items
+        self.ece, self.ece_by_chance = float(ece), float(ece_by_chance)
         self.label_ids, self.names, self.left_out = tuple(label_ids), tuple(names), int(left_out)
         if self.counts.shape != (len(self.label_ids), len(self.names)) or len(self.label_ids) != len(self.names):
             raise ShapeError(f"counts have shape {self.counts.shape}, with {len(self.label_ids)} label_ids and "
@@ -146,7 +151,8 @@ class Metrics:
                  for row, column in zip(*np.nonzero(self.counts), strict=True)]
         return {"label_ids": list(self.label_ids), "names": list(self.names), "cells": cells,
                 "left_out": self.left_out, **{name: value for name in ("n_unsure", "n_tied", "n_items")
-                                              if (value := getattr(self, name))}}
+                                              if (value := getattr(self, name))},
+                **({} if math.isnan(self.ece) else {"ece": [self.ece, self.ece_by_chance]})}
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Metrics:
@@ -154,8 +160,10 @@ class Metrics:
         counts = np.zeros((len(body["label_ids"]),) * 2, dtype=np.int64)
         for row, column, count in body["cells"]:
             counts[row, column] = count
+        ece, by_chance = body.get("ece", (math.nan, math.nan))  # runs of earlier versions have none
         return cls(counts, body["label_ids"], body["names"], left_out=body["left_out"],
-                   n_unsure=body.get("n_unsure", 0), n_tied=body.get("n_tied", 0), n_items=body.get("n_items"))
+                   n_unsure=body.get("n_unsure", 0), n_tied=body.get("n_tied", 0), n_items=body.get("n_items"),
+                   ece=ece, ece_by_chance=by_chance)
 
 
 def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], names: Sequence[str] | None = None, *,
@@ -204,9 +212,11 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
     known = ~np.isnan(probs).any(axis=1)
     rows = np.array([column[label_id] for label_id in truth], dtype=np.int64)[known]
     counts = np.zeros((n_labels, n_labels), dtype=np.int64)
-    np.add.at(counts, (rows, probs[known].argmax(axis=1)), 1)
+    top = probs[known].argmax(axis=1)
+    np.add.at(counts, (rows, top), 1)
+    ece, by_chance = calibration_error(probs[known].max(axis=1), top == rows) if len(rows) else (math.nan, math.nan)
     return Metrics(counts, label_ids, names or label_ids, left_out=int((~known).sum()), n_unsure=n_unsure,
-                   n_tied=n_tied, n_items=n_items)
+                   n_tied=n_tied, n_items=n_items, ece=ece, ece_by_chance=by_chance)
 
 
 def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndarray) -> Estimate:

@@ -84,8 +84,8 @@ def test_it_is_shown_with_accuracies_gain_and_labels():
     for text in ("Round 3: model ab12, adopted", "60.0% (", "90.0% (", "Gain in accuracy: +30.0 percentage points",
                  "better than the former model", "n = 100", "dark", "light", "chosen on 9 others"):
         assert text in page, text
-    assert page.count('class="bar"') == 6  # before and after: accuracy, and the recall of two labels
-    assert page.count('class="interval"') == 2
+    assert page.count('class="bar"') == 8  # before and after: accuracy, balanced accuracy, the recall of two labels
+    assert page.count('class="interval"') == 4
 
 
 @pytest.mark.parametrize(("before", "after", "words"), [

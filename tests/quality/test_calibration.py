@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
 import hitl_widgets as hw
-from hitl_widgets.errors import BadInput
-from hitl_widgets.quality.calibration import auroc, calibration
+from hitl_widgets.errors import BadInput, ShapeError
+from hitl_widgets.quality.calibration import auroc, calibration, calibration_error, reliability
 
 NAMES = [str(digit) for digit in range(10)]
 
@@ -133,3 +133,23 @@ def test_one_annotator_can_be_asked_for(wb):
     assert wb.people.calibration("ada").table["annotator"].tolist() == ["ada"]
     with pytest.raises(BadInput, match="'zoe' has answered nothing; there are answers by: ada, bob, eve"):
         wb.people.calibration("zoe")
+
+
+def test_a_models_confidence_is_compared_with_how_often_it_is_right():
+    confidence, right = [0.5, 0.5, 0.9, 0.9, 0.9, 0.9], [True, False, True, True, True, False]
+    table = reliability(confidence, right, n_bins=3)
+    assert table["n"].tolist() == [2, 2, 2]
+    assert table["confidence"].tolist() == pytest.approx([0.5, 0.9, 0.9])
+    assert table["right"].tolist() == [0.5, 1.0, 0.5]
+    assert calibration_error(confidence, right, n_bins=3)[0] == pytest.approx((0 + 0.1 + 0.4) / 3)
+    assert len(reliability([0.7], [True])) == 1
+    assert np.isnan(calibration_error([], [])).all()
+    with pytest.raises(ShapeError, match="a verdict for each item"):
+        reliability([0.7], [True, False])
+
+
+def test_what_chance_adds_to_the_error_is_what_exact_confidence_has_on_average():
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.5, 1, 200)
+    errors = [calibration_error(confidence, rng.random(200) < confidence)[0] for _ in range(200)]
+    assert calibration_error(confidence, rng.random(200) < confidence)[1] == pytest.approx(np.mean(errors), rel=0.05)
