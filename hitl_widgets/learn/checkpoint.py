@@ -1,8 +1,8 @@
 """Training state: progress, learning-rate schedule, checkpoints.
 
 `Schedule` counts steps and seconds and gives the learning rate; `TrainingState` holds everything the next epoch depends
-on. After each epoch it is saved to a `Checkpoint`, one file from which a training that was killed resumes. The file
-holds tensors and JSON: nothing is pickled.
+on. A `Saver` saves it to a `Checkpoint`, one file from which a training that was killed resumes, after the first epoch,
+then once a minute at most, and when the training ends. The file holds tensors and JSON: nothing is pickled.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ Groups = dict[str, dict[str, Tensor]]
 
 # For this share of a training the last layer learns alone, where the layers below it have a smaller learning rate.
 HEAD_FIRST = 0.2
-FORMAT = "1"
+FORMAT = "2"
+# Seconds between two checkpoints, at least: of a large net each takes seconds and a gigabyte.
+SAVE_EVERY_S = 60.0
 
 
 class Schedule:
@@ -52,26 +54,28 @@ class Schedule:
     ----------
     step : int
         Number of batches done.
+    reserve_s : float
+        Seconds of the budget that are kept for what follows the last batch.
     """
 
     def __init__(self, n_steps: int, budget_s: float | None = None, *, max_lr: float = 1.0) -> None:
         self.n_steps, self.budget_s, self.max_lr, self.step = n_steps, budget_s, max_lr, 0
-        self._began = time.monotonic()
+        self.reserve_s, self._began = 0.0, time.monotonic()
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds of training, without the time for which it was stopped."""
+        """Seconds since the training was called, without the time for which it was stopped."""
         return time.monotonic() - self._began
 
     @property
     def out_of_time(self) -> bool:
-        """True when the budget is spent."""
-        return self.budget_s is not None and self.elapsed_s >= self.budget_s
+        """True when the budget is spent, but for what is kept of it."""
+        return self.budget_s is not None and self.elapsed_s + self.reserve_s >= self.budget_s
 
     @property
     def progress(self) -> float:
         """The share that is done, from 0 to 1."""
-        by_time = self.elapsed_s / self.budget_s if self.budget_s else 0.0
+        by_time = (self.elapsed_s + self.reserve_s) / self.budget_s if self.budget_s else 0.0
         return min(1.0, max(self.step / self.n_steps, by_time))
 
     def lr(self, scale: float = 1.0) -> float:
@@ -300,25 +304,21 @@ class TrainingState:
             return "done"
         return "early" if patience is not None and len(self.history) - self.best_epoch >= patience else None
 
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Save the state.
-
-        Parameters
-        ----------
-        checkpoint : Checkpoint
-            Where to.
-        """
+    def content(self) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+        """What a checkpoint has: groups of named tensors, none of which changes any more, and facts."""
         moments = {f"{place} {name}": value for place, state in self.optimizer.state_dict()["state"].items()
                    for name, value in state.items()}
         generators = {"order": self.generator.get_state(), "torch": torch.get_rng_state()}
         if (place := next(self.net.parameters()).device).type == "cuda":
             generators["cuda"] = torch.cuda.get_rng_state(place)
         # The names "chance" and "besides" are those of files that exist.
-        checkpoint.write({"net": self.net.state_dict(), "best": self.best, "optimizer": moments, "chance": generators,
-                          "besides": {} if self.extra_loss is None else self.extra_loss.state(),
-                          "lowest": {} if self.lowest is None else {"losses": torch.from_numpy(self.lowest)}},
-                         {"history": self.history, "best_epoch": self.best_epoch, "step": self.schedule.step,
-                          "elapsed_s": self.schedule.elapsed_s})
+        groups = {"net": self.net.state_dict(), "optimizer": moments, "chance": generators,
+                  "besides": {} if self.extra_loss is None else self.extra_loss.state(),
+                  "lowest": {} if self.lowest is None else {"losses": torch.from_numpy(self.lowest)}}
+        return ({group: {name: value.detach().to("cpu", copy=True) for name, value in named.items()
+                         if isinstance(value, Tensor)} for group, named in groups.items()} | {"best": self.best},
+                {"history": list(self.history), "best_epoch": self.best_epoch, "step": self.schedule.step,
+                 "elapsed_s": self.schedule.elapsed_s})
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Continue from a saved state, if there is one; torch's own generator too.
@@ -326,7 +326,7 @@ class TrainingState:
         Parameters
         ----------
         checkpoint : Checkpoint
-            Where `save` put it.
+            Where a `Saver` put it.
         """
         if (content := checkpoint.read()) is None:
             return
@@ -347,7 +347,41 @@ class TrainingState:
         if self.extra_loss is not None:
             self.extra_loss.resume(tensors["besides"])
         self.lowest = tensors["lowest"]["losses"].numpy() if "lowest" in tensors else None
-        self.schedule.resume(step=facts["step"], elapsed_s=facts["elapsed_s"])
+        self.schedule.resume(step=facts["step"], elapsed_s=facts["elapsed_s"] + self.schedule.elapsed_s)
+
+
+class Saver:
+    """Saves the state of a training from time to time.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint, optional
+        Where to; nothing is saved when None.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | None) -> None:
+        self._checkpoint, self._saved_at = checkpoint, -math.inf
+        self._waiting: tuple[dict[str, dict[str, Any]], dict[str, Any]] | None = None
+
+    def end_epoch(self, state: TrainingState) -> None:
+        """Save the state if nothing was saved for a minute, else keep a copy of it for `close`.
+
+        Parameters
+        ----------
+        state : TrainingState
+            At the end of an epoch.
+        """
+        if self._checkpoint is not None:
+            self._waiting = state.content()
+            if time.monotonic() - self._saved_at >= SAVE_EVERY_S:
+                self.close()
+                self._saved_at = time.monotonic()
+
+    def close(self) -> None:
+        """Save the last epoch's state, if it isn't saved yet."""
+        if self._checkpoint is not None and self._waiting is not None:
+            self._checkpoint.write(*self._waiting)
+            self._waiting = None
 
 
 def no_worse(losses: np.ndarray, lowest: np.ndarray) -> bool:

@@ -194,8 +194,8 @@ class TrainingData:
         The candidate labels, such as `LabelledImages.candidates`. Where a row has more than one, the target isn't read,
         and the loss is that of the sum of their probabilities.
     draws : array_like, shape (n,), optional
-        Numbers in [0, 1) that belong to the images, such as `LabelledImages.draws`: of each label, the images with the
-        smallest numbers validate. With them, an item that validated once hardly ever trains later. By chance when None.
+        Numbers in [0, 1) that belong to the images, such as `LabelledImages.draws`: the images with numbers below 0.15
+        validate. With them, an item that validated once never trains later. By chance when None.
     validation : tuple of (images, targets), optional
         What to validate on; when None, 15 % of the images are split off if that makes 10 or more.
     rationales : Rationales, optional
@@ -306,27 +306,32 @@ def split_data(data: TrainingData, *, seed: int) -> SplitData:
 
 def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None,
                      seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to validate on: of each label, those with the smallest draws validate.
+    """Rows to train on and rows to validate on: those whose draws lie below a bar, which is the share.
 
-    With draws that belong to the items, an item that validated once hardly ever trains later. Otherwise a net that
-    memorised it would look better than it is, and training it further would make it worse.
+    With draws that belong to the items, an item that validated once never trains later, whatever answers come.
+    Otherwise a net that memorised it would look better than it is, and training it further would make it worse.
 
     Parameters
     ----------
     targets : Tensor
         As `TrainingData.targets`.
     share : float
-        Share of each label's rows that validate, from 0 to 1. If that makes fewer than 10 in all, none does.
+        Share of the rows that validate, from 0 to 1. If that makes fewer than 10 in all, none does.
     draws : array_like, shape (n,), optional
-        Numbers in [0, 1), one a row; drawn by `seed` when None.
+        Numbers in [0, 1), one a row. When None they are drawn by `seed`, and of each label this share validates.
     seed : int
         Of the draws.
     """
+    by_bar = draws is not None
     if draws is None:
         draws = torch.rand(len(targets), generator=torch.Generator().manual_seed(seed))
     draws, groups = np.asarray(draws, np.float64), label_groups(targets).numpy()
-    chosen = [rows[np.argsort(draws[rows], kind="stable")[:round(share * len(rows))]]
-              for rows in (np.flatnonzero(groups == group) for group in np.unique(groups))]
+    of_groups = [rows[np.argsort(draws[rows], kind="stable")]
+                 for rows in (np.flatnonzero(groups == group) for group in np.unique(groups))]
+    if by_bar:  # of a label all of whose items lie below the bar, one trains
+        chosen = [rows[:-1][draws[rows[:-1]] < share] for rows in of_groups]
+    else:
+        chosen = [rows[:round(share * len(rows))] for rows in of_groups]
     validating = np.sort(np.concatenate([np.array([], np.int64), *chosen]))
     if len(validating) < MIN_VALIDATION:
         validating = validating[:0]

@@ -8,6 +8,7 @@ answers. Whether that beats a small CNN depends on the pool, so `train_and_choos
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -21,10 +22,12 @@ from torch import Tensor, nn
 
 from ..records import Bars, no_bars
 from .checkpoint import Checkpoint
-from .data import TrainingData, load_views, make_batches
+from .data import TrainingData, load_views, make_batches, split_validation
 from .losses import label_groups
 from .train import Progress, Trained, TrainingOptions, train, validate
 
+# To choose a net, each half of the items is learnt with this share of the least number of batches.
+SHARE_OF_STEPS = 0.25
 N_FILTERS, SIDE, GRID, N_FEATURES = 32, 6, 4, 96
 THRESHOLD = 0.25  # a filter's output counts as far as it lies above this
 N_PATCHES, N_FITTED = 20_000, 1_500
@@ -160,8 +163,8 @@ def train_and_choose(cnn: nn.Module, frozen: nn.Module, data: TrainingData, opti
                      bars: Bars = no_bars, title: str = "Learning", device: str = "auto") -> tuple[Trained, str]:
     """Train a small CNN and a `kmeans_net` on the same answers, and choose the one with the lower validation loss.
 
-    Where too few items validate, each half of the items is predicted by nets that were trained on the other half. The
-    CNN is chosen where nothing can be told.
+    Where too few items validate, each half of the items is predicted by nets that were trained on the other half, with
+    fewer steps; the whole CNN is then trained only if it is better, or nothing can be told.
 
     Parameters
     ----------
@@ -171,7 +174,7 @@ def train_and_choose(cnn: nn.Module, frozen: nn.Module, data: TrainingData, opti
     data : TrainingData
         What to learn from, with draws.
     options : TrainingOptions, optional
-        As for `train`; the budget is that of all the trainings together.
+        As for `train`; the budget is that of all the trainings together. What the others leave of it is the CNN's.
     checkpoint : Checkpoint, optional
         Of the CNN's training, as for `train`.
     progress : ShowTraining
@@ -188,29 +191,43 @@ def train_and_choose(cnn: nn.Module, frozen: nn.Module, data: TrainingData, opti
     tuple of (Trained, str)
         The training that was chosen, and why; "" after an interrupt.
     """
-    options = options or TrainingOptions()
-    with progress(title=f"{title}, net 1 of 2, the small CNN") as show_row:
-        first = train(cnn, data, _with_budget(options, 0.5), checkpoint=checkpoint, progress=show_row, device=device)
-    if first.stopped_because == "interrupted":
-        return first, ""
-    with progress(title=f"{title}, net 2 of 2, the frozen backbone") as show_row:
+    options, began = options or TrainingOptions(), time.monotonic()
+    halves = data.validation is None and not len(split_validation(data.targets, draws=data.draws, seed=options.seed)[1])
+    frozen_loss, cnn_loss, n = math.nan, math.nan, len(data)
+    with progress(title=f"{title}, net 1 of 2, the frozen backbone") as show_row:
         second = train_head(frozen, data, _with_budget(options, 0.1), progress=show_row, device=device)
     if second.stopped_because == "interrupted":
         return second, ""
-    cnn_loss, frozen_loss, n = first.validation_loss, second.validation_loss, first.n_validation
-    if not n:
+    if halves:
         images, readable = load_views(data.images)
+        n_steps = max(1, int(SHARE_OF_STEPS * options.n_epochs * options.steps_per_epoch(0)))
         loaded, rows = replace(data, images=images), np.flatnonzero(readable)
-        short, n = _with_budget(options, 0.1), len(rows)
+        short, n = _with_budget(replace(options, min_steps=n_steps), 0.1), len(rows)
         with bars(4, title=f"{title}: comparing the two nets", unit="training") as advance:
             cnn_loss, frozen_loss = (
                 _cross_validation_loss(learn, net, loaded, short, rows=rows, device=device, advance=advance)
                 for learn, net in ((train, cnn), (train_head, frozen)))
+        if frozen_loss < cnn_loss:
+            return second, _why("frozen backbone", frozen_loss, cnn_loss, n)
+    left = None if options.budget_s is None else max(0.1 * options.budget_s,
+                                                     options.budget_s - (time.monotonic() - began))
+    with progress(title=f"{title}, net 2 of 2, the small CNN") as show_row:
+        first = train(cnn, data, replace(options, budget_s=left), checkpoint=checkpoint, progress=show_row,
+                      device=device)
+    if first.stopped_because == "interrupted":
+        return first, ""
+    if not halves:
+        frozen_loss, cnn_loss, n = second.validation_loss, first.validation_loss, first.n_validation
     name, chosen = ("frozen backbone", second) if frozen_loss < cnn_loss else ("small CNN", first)
+    return chosen, _why(name, frozen_loss, cnn_loss, n)
+
+
+def _why(name: str, frozen_loss: float, cnn_loss: float, n: int) -> str:
+    """Which net was taken, and why, in words."""
     if math.isnan(cnn_loss) or math.isnan(frozen_loss):
-        return chosen, f"the {name}: {n} answers are too few to tell which is better"
-    return chosen, (f"the {name}: mean loss {frozen_loss:.2f} for the frozen backbone and {cnn_loss:.2f} for the "
-                    f"small CNN, on {n} answers that neither was trained on")
+        return f"the {name}: {n} answers are too few to tell which is better"
+    return (f"the {name}: mean loss {frozen_loss:.2f} for the frozen backbone and {cnn_loss:.2f} for the small CNN, on "
+            f"{n} answers that neither was trained on")
 
 
 def _with_budget(options: TrainingOptions, share: float) -> TrainingOptions:

@@ -338,17 +338,30 @@ class Registry:
                             rows=lineage.columns(predictor.label_ids),
                             embeddings=inference.stored_embeddings(n=N_FITTED_BY))
 
-    def untrained_embeddings(self, positions: Sequence[int]) -> np.ndarray:
+    def untrained_embeddings(self, positions: Sequence[int]) -> np.ndarray | None:
         """Embeddings of some items by the net as it was before it learnt from any answer.
+
+        That is the net with which the project began, also if a later session passed one with trained weights.
 
         Returns
         -------
-        ndarray of float32, shape (n, n_features)
-            NaN where an item can't be read.
+        ndarray of float32, shape (n, n_features), or None
+            NaN where an item can't be read. None where the net's last layer isn't found.
         """
+        predictor = self._untrained()
+        return None if predictor.head is None else predictor.embed(positions)
+
+    def _untrained(self) -> NetPredictor:
+        """A predictor with the net as it was before it learnt from any answer."""
+        first = next((event.body for event in self._log.events(kind="adopted")), None)
+        if first is not None and first["origin"] == "given" and not self.architecture.own:
+            with suppress(ModelError):  # the weights are gone, or of a net of another build
+                label_ids = tuple(first["label_ids"])
+                net = self.architecture.restored(self.path(first["model"]), len(label_ids))
+                return self.architecture.predictor(net, label_ids)
         label_ids = self._lineage().today.label_ids
-        net = self.architecture.fresh(len(label_ids), seed=self.architecture.seed)
-        return self.architecture.predictor(net, label_ids).embed(positions)
+        return self.architecture.predictor(self.architecture.fresh(len(label_ids), seed=self.architecture.seed),
+                                           label_ids)
 
     def best(self) -> Version | None:
         """The best model so far, as the last run found; None where none was measured, or its weights are gone."""

@@ -367,10 +367,14 @@ def _percent(share: float, low: float = math.nan, high: float = math.nan) -> str
 
 @dataclass(frozen=True)
 class Nets:
-    """The net that a run starts from, and where two are trained and compared, one with a frozen backbone."""
+    """The net that a run starts from, and where two are trained and compared, one with a frozen backbone.
+
+    `anew` where the net has its first weights, although a model is adopted that the run was to start from.
+    """
 
     net: nn.Module
     frozen: nn.Module | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -422,28 +426,30 @@ def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: 
 
 def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Progress, bars: Bars,
               compare_maps: CompareMaps | None) -> Run:
+    began = time.monotonic()
     with bars(None, title="Gathering the answers"):
         registry.follow()
         data, n_round = gather(project, registry, certainty=recipe.certainty), project.round
-    method = rationale_method(recipe, data.feedback, has_model=registry.adopted is not None)
+    method = rationale_method(recipe, data.feedback, has_model=teachable(registry))
     key = key_of(data, recipe, method)
     if (body := registry.former_run(key)) is not None:
         earlier = Run.from_dict(body)
         project.notify(f"No new annotations since round {earlier.round}: this is that run. To train all the same, pass "
                        "another seed.")
         return _with_maps(earlier, data.feedback, compare_maps)
-    began = time.monotonic()
     with bars(None, title=f"Round {n_round}: measuring the model before"):
         baseline = baseline_of(registry, data, seed=recipe.seed)
     with bars(None, title=f"Round {n_round}: making the net to train"):
-        nets = start(registry, recipe, data.lineage, with_rationales=method != "off")
-    parent = registry.adopted if recipe.start == "adopted" and nets.frozen is None else None
+        nets = start(registry, recipe, data.lineage, with_rationales=method != "off", notify=project.notify)
+    parent = registry.adopted if recipe.start == "adopted" and nets.frozen is None and not nets.anew else None
     checkpoint = _checkpoint(project.folder / "training", key, nets, project.notify)
+    spent_s = time.monotonic() - began
     with checkpoint.removed_on(TrainingStopped), limit_torch_threads():
         trained, taken = train_nets(nets, data, recipe, method, head=registry.architecture.head,
-                                    device=registry.architecture.device, checkpoint=checkpoint,
+                                    device=registry.architecture.device, spent_s=spent_s, checkpoint=checkpoint,
                                     progress=partial(progress, recipe.options().n_epochs), bars=bars,
                                     title=f"Round {n_round}: learning from {len(data.items)} items")
+    trained_s = time.monotonic() - began
     if trained.stopped_because == "interrupted":
         project.notify("Interrupted: nothing was adopted, the former model stands. The same call goes on from the last "
                        "epoch that was finished.")
@@ -458,6 +464,10 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
     with bars(None, title=f"Round {n_round}: measuring the new model"):
         run, best = measure(project, predictor, trained, data, baseline, recipe, method, parent=parent)
     run = replace(run, round=n_round, taken=taken, seconds=round(time.monotonic() - began, 1))
+    if recipe.budget_s is not None and run.seconds > 1.1 * recipe.budget_s:
+        project.notify(f"This took {run.seconds:.0f} s in place of {recipe.budget_s:g}: {spent_s:.0f} s before the "
+                       f"training, {trained_s - spent_s:.0f} s for reading the items and the training, "
+                       f"{run.seconds - trained_s:.0f} s for measuring.")
     taught = [*data.items.item_ids, *(name for name, _ in (data.feedback.regions if data.feedback else ()))]
     registry.add(trained.net, key=key, body={
         **run.to_dict(), "start": recipe.start, "seed": recipe.seed, "parent": parent, "best": best,
@@ -576,8 +586,23 @@ def baseline_of(registry: Registry, data: Data, *, seed: int) -> Baseline:
                     None if data.feedback is None else data.feedback.reliance_of(predictor, seed=seed))
 
 
-def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rationales: bool) -> Nets:
-    """Make the net to train from; where the workbench makes its own nets and no CNN is adopted yet, two of them."""
+def teachable(registry: Registry) -> bool:
+    """Whether a model is adopted whose backbone learns: not one with a frozen backbone of the workbench's own."""
+    if registry.adopted is None or registry.inference.missing or not registry.architecture.own:
+        return registry.adopted is not None
+    return not is_kmeans_net(registry.inference.predictor.net)
+
+
+def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rationales: bool,
+          notify: Callable[[str], None] = lambda text: None) -> Nets:
+    """Make the net to train from; where the workbench makes its own nets and no CNN is adopted yet, two of them.
+
+    Marked regions teach a backbone, which a frozen one can't learn: then the CNN starts from its first weights.
+    """
+    if with_rationales and recipe.start == "adopted" and registry.adopted is not None and not teachable(registry):
+        notify("The adopted model has a frozen backbone, which marked regions can't change: this training starts from "
+               "the small CNN's first weights.")
+        return Nets(registry.start("initial", seed=recipe.seed, lineage=lineage), anew=True)
     net = registry.start(recipe.start, seed=recipe.seed, lineage=lineage)
     if recipe.start != "adopted" or not registry.architecture.own or with_rationales \
             or not (registry.adopted is None or is_kmeans_net(net)):
@@ -588,16 +613,20 @@ def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rational
 
 
 def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod | Literal["off"], *, head: str | None,
-               device: str, checkpoint: Checkpoint | None = None,
+               device: str, spent_s: float = 0.0, checkpoint: Checkpoint | None = None,
                progress: ShowTraining = show_no_training, bars: Bars = no_bars,
                title: str = "Learning") -> tuple[Trained, str]:
     """Train the net, or both; and which of the two was taken, with the reason ("" where there is one).
 
-    For `progress`, `bars` and `title` see `train_and_choose`.
+    For `progress`, `bars` and `title` see `train_and_choose`. Of the budget, what was spent before and what measuring
+    will take isn't the training's.
     """
     rationales = None if method == "off" or data.feedback is None else data.feedback.rationales
     labelled = replace(data.items.training_data(rationales), shares=data.shares)
-    options = recipe.options(rationale_method="invariance" if method == "off" else method, head=head)
+    options = recipe.options(rationale_method="invariance" if method == "off" else method, head=head,
+                             n_measured=len(data.reference_positions))
+    if options.budget_s is not None:
+        options = replace(options, budget_s=max(options.budget_s - spent_s, 0.01 * options.budget_s))
     if nets.frozen is not None:
         return train_and_choose(nets.net, nets.frozen, labelled, options, checkpoint=checkpoint, progress=progress,
                                 bars=bars, title=title, device=device)

@@ -49,7 +49,7 @@ class SoftLabels:
     annotators: list[str]
 
 
-def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray], *,
+def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None], *,
                 answers: Answers | None = None) -> SoftLabels:
     """Pool all answers to the training items with predictions of models that never saw them.
 
@@ -60,7 +60,8 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray], *,
     project : Project
         Has the answers.
     embed : callable
-        Gives an untrained net's embeddings of the items at some positions, shape (n_items, n_features).
+        Gives an untrained net's embeddings of the items at some positions, shape (n_items, n_features); None where the
+        net has none.
     answers : Answers, optional
         The project's answers, if they are at hand.
     """
@@ -117,7 +118,7 @@ def _columns(label_ids: pd.Series, today: Sequence[str]) -> np.ndarray:
     return np.array([column.get(label_id, -1) for label_id in label_ids], np.int64)
 
 
-def features(pool: Pool, embed: Callable[[list[int]], np.ndarray], positions: list[int]) -> list[np.ndarray]:
+def features(pool: Pool, embed: Callable[[list[int]], np.ndarray | None], positions: list[int]) -> list[np.ndarray]:
     """The features of items that quick models learn from; zeros where an item can't be read.
 
     Parameters
@@ -132,13 +133,14 @@ def features(pool: Pool, embed: Callable[[list[int]], np.ndarray], positions: li
     Returns
     -------
     list of ndarray
-        Principal components of the pixels, those of the edges, and the embeddings; empty without positions.
+        Principal components of the pixels, those of the edges, and the embeddings where there are any; empty without
+        positions.
     """
     if not positions:
         return []
     subset = _Subset(pool, positions)
     blocks = [*(Pixels(subset, edges=edges).of(range(len(subset))) for edges in (False, True)), embed(positions)]
-    return [np.nan_to_num(block) for block in blocks]
+    return [np.nan_to_num(block) for block in blocks if block is not None]
 
 
 class _Subset:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BadInput, ModelError, TrainingStopped
-from .checkpoint import Checkpoint, Schedule, StoppedBecause, TrainingState, parameter_groups
+from .checkpoint import Checkpoint, Saver, Schedule, StoppedBecause, TrainingState, parameter_groups
 from .confidence import MIN_ITEMS, LastLayer, fit_temperature, logit_shift, share_ratio
 from .data import Batches, SplitData, TrainingData, balanced_order, make_batches, split_data
 from .losses import item_losses, mean_loss, n_correct, top_labels
@@ -35,6 +36,8 @@ MIN_DRAWS = 10_240
 WEIGHT_DECAY, BATCH_SIZE = 0.05, 16
 # The labels' mean probabilities are taken over this many items, at most.
 MAX_ROWS = 1_000
+# How long a forward takes is measured with this many.
+N_TIMED = 32
 HISTORY = ("epoch", "step", "loss", "accuracy", "validation_loss", "validation_accuracy", "lr", "elapsed_s",
            "passes")
 
@@ -49,7 +52,8 @@ class TrainingOptions:
         Number of passes over the images that train, 1 or more. When None, 20, and more where these are fewer steps than
         `min_steps`.
     budget_s : float, optional
-        Seconds, at most, above 0; the learning rate then falls with the time that is left.
+        Seconds, at most, above 0, from the call of `train` to its end; the learning rate falls with the time that is
+        left. At least one batch is learnt, and the images are read, however long that takes.
     seed : int
         Of every random choice.
     lr : float, optional
@@ -74,6 +78,8 @@ class TrainingOptions:
         layer learns alone at first.
     head : str, optional
         Name of the last layer; found when None.
+    n_measured : int
+        Number of items that will be predicted after the training, for which time of the budget is kept.
 
     Raises
     ------
@@ -93,6 +99,7 @@ class TrainingOptions:
     backbone_lr_scale: float = 1.0
     head: str | None = None
     min_steps: int | None = None
+    n_measured: int = 0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "min_steps", "patience"):
@@ -235,8 +242,8 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
     options : TrainingOptions, optional
         How to learn; the defaults when None.
     checkpoint : Checkpoint, optional
-        Where the state is saved after each epoch. A training that was stopped resumes from there, and on a CPU ends
-        with the weights that it would have had.
+        Where the state is saved, see `checkpoint.Saver`. A training that was stopped resumes from there, and on a CPU
+        ends with the weights that it would have had.
     progress : callable, optional
         Called with each new row of the history.
     device : str
@@ -256,14 +263,17 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
     TrainingStopped
         If the loss is no finite number.
     """
-    options = options or TrainingOptions()
+    options, began = options or TrainingOptions(), time.monotonic()
     split = split_data(data, seed=options.seed)
     extra_loss = rationale_loss(split.images, top_labels(split.targets), data.rationales, split.readable,
                                 method=options.rationale_method, augment=options.augment, seed=options.seed)
     place = pick_device(device)
     state = initial_state(trainable_copy(net).to(place), options, extra_loss,
                           n_steps=options.n_epochs * options.steps_per_epoch(len(split.training)))
+    state.schedule.resume(step=0, elapsed_s=time.monotonic() - began)
     last = last_layer(state.net, split, options)
+    if options.budget_s is not None:
+        state.schedule.reserve_s = seconds_after(state.net, split, options)
     if last is not None:
         state.shift = balance(state.net, last, split, data.shares)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
@@ -298,6 +308,24 @@ def last_layer(net: nn.Module, split: SplitData, options: TrainingOptions) -> La
     with torch.no_grad():
         forward(net, views, targets)  # a net that doesn't fit is refused in words
     return LastLayer.of(net, views, name=options.head)
+
+
+def seconds_after(net: nn.Module, split: SplitData, options: TrainingOptions) -> float:
+    """How long it takes to validate, to calibrate and to measure after the last batch, from a few of the images.
+
+    Parameters
+    ----------
+    net : nn.Module
+        It isn't changed.
+    split : SplitData
+        The images.
+    options : TrainingOptions
+        Says how many items will be measured.
+    """
+    began, some = time.monotonic(), split.training[:N_TIMED]
+    logits_of(net, split.images, split.targets, some)
+    n_after = 2 * len(split.validating) + min(MAX_ROWS, len(split.training)) + options.n_measured
+    return (time.monotonic() - began) / len(some) * n_after
 
 
 def balance(net: nn.Module, last: LastLayer, split: SplitData, shares: Any = None) -> Tensor:
@@ -426,7 +454,7 @@ def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions,
     options : TrainingOptions
         How to learn.
     checkpoint : Checkpoint, optional
-        Where the state is saved after each epoch.
+        Where the state is saved.
     progress : callable, optional
         Called with each row of the history, also with those before a resume.
 
@@ -435,7 +463,7 @@ def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions,
     {"done", "early", "budget", "interrupted"}
         Why it ended.
     """
-    n_training = len(split.training)
+    saver, n_training = Saver(checkpoint), len(split.training)
     draws_per_step = options.draws_per_epoch(n_training) / options.steps_per_epoch(n_training)
     try:
         if progress is not None:
@@ -451,12 +479,13 @@ def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions,
                 float(losses.mean()) if len(losses) else math.nan, validation_accuracy,
                 state.optimizer.param_groups[0]["lr"], state.schedule.elapsed_s,
                 round(state.schedule.step * draws_per_step / n_training, 3)), strict=True)))
-            if checkpoint is not None:
-                state.save(checkpoint)
+            saver.end_epoch(state)
             if progress is not None:
                 progress(state.history[-1])
     except KeyboardInterrupt:
         return "interrupted"
+    finally:
+        saver.close()
     return reason
 
 
@@ -631,15 +660,19 @@ def forward(net: nn.Module, views: Tensor, targets: Tensor) -> Tensor:
 def set_training_mode(net: nn.Module) -> None:
     """Set training mode, except for layers whose weights are all frozen: their BatchNorm keeps its running means.
 
+    A BatchNorm without weights is taken as frozen where the layer with weights before it is.
+
     Parameters
     ----------
     net : nn.Module
         It is changed.
     """
     net.train()
+    frozen = False
     for layer in net.modules():
-        own = list(layer.parameters(recurse=False))
-        if own and not any(weight.requires_grad for weight in own):
+        if own := list(layer.parameters(recurse=False)):
+            frozen = not any(weight.requires_grad for weight in own)
+        if frozen and (own or any(True for _ in layer.buffers(recurse=False))):
             layer.eval()
 
 

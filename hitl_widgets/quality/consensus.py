@@ -26,6 +26,9 @@ COLUMNS = ["item_id", "annotator", "label", "label_id", "verdict", "certainty", 
 # What of the log's table goes into them.
 STORED_COLUMNS = [name for name in COLUMNS if name not in ("label", "status")]
 
+# An answer counts this often at most, however much more certain than usual its annotator was.
+MAX_WEIGHT = 3.0
+
 HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "label", "certainty", "decision_id",
                    "acted_at", "stored_at", "body"]
 
@@ -88,8 +91,8 @@ def votes_by_item(table: Table, lineage: Lineage) -> VotesByItem:
     """Collect the labels that annotators gave each item, under today's taxonomy, with their weights.
 
     Without unsures, labels that a later edit left in doubt, and answers that were replaced in the triage. An answer
-    with certainty c, from 0 to 10, has the weight (1 + c) / 11; without a certainty, or with one that was carried over
-    from an earlier item, 1.
+    with certainty c, from 0 to 10, has the weight (1 + c) / (1 + the mean of its annotator's certainties), up to 3;
+    without a certainty, or with one that was carried over from an earlier item, 1.
 
     Parameters
     ----------
@@ -102,12 +105,11 @@ def votes_by_item(table: Table, lineage: Lineage) -> VotesByItem:
         item_id -> (label_id, weight) of each annotator.
     """
     votes: VotesByItem = {}
-    overruled = _overruled(table)
-    for row, (item_id, verdict, label_id, version, certainty, source) in enumerate(zip(
-            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
-            strict=True)):
+    overruled, weights = _overruled(table), _weights(table)
+    for row, (item_id, verdict, label_id, version) in enumerate(zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), strict=True)):
         if row not in overruled and verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
-            votes.setdefault(item_id, []).append((today, _counts(certainty, source)))
+            votes.setdefault(item_id, []).append((today, weights[row]))
     return votes
 
 
@@ -129,15 +131,13 @@ def candidates_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[
     """
     in_doubt: dict[str, list[tuple[set[str], float]]] = {}
     decided: set[str] = set()
-    for item_id, verdict, label_id, version, certainty, source in zip(
-            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy", "certainty", "certainty_source")),
-            strict=True):
+    for item_id, verdict, label_id, version, counts in zip(
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), _weights(table), strict=True):
         if verdict in LABELLING and label_id is not None:
             candidates = lineage.resolve(label_id, version)
             if len(candidates) == 1:
                 decided.add(item_id)
             elif candidates:
-                counts = _counts(certainty, source)
                 in_doubt.setdefault(item_id, []).append((set(candidates), counts))
     rows = {}
     for item_id in sorted(in_doubt.keys() - decided):
@@ -164,9 +164,20 @@ def tied_by_item(votes: VotesByItem) -> dict[str, tuple[tuple[str, ...], float]]
     return rows
 
 
-def _counts(certainty: float | None, source: str | None) -> float:
-    """Weight of one answer, see `votes_by_item`."""
-    return 1.0 if certainty is None or source == "carried" else (1 + certainty) / 11
+def _weights(table: Table) -> list[float]:
+    """Weight of each answer, see `votes_by_item`."""
+    weights, given = [1.0] * len(table["item_id"]), {}
+    for row, (certainty, source, verdict) in enumerate(zip(table["certainty"], table["certainty_source"],
+                                                           table["verdict"], strict=True)):
+        if certainty is not None and source != "carried" and verdict in LABELLING:
+            given[row] = table["annotator"][row]
+    sums: dict[str, list[float]] = {}
+    for row, annotator in given.items():
+        sums.setdefault(annotator, []).append(table["certainty"][row])
+    means = {annotator: sum(certainties) / len(certainties) for annotator, certainties in sums.items()}
+    for row, annotator in given.items():
+        weights[row] = min(MAX_WEIGHT, (1 + table["certainty"][row]) / (1 + means[annotator]))
+    return weights
 
 
 def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:

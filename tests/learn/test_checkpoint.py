@@ -138,7 +138,7 @@ from hitl_widgets.widgets.live import Live
 call = Live.__call__
 def progress(self, row):
     call(self, row)
-    if row["epoch"] == 3:
+    if row["epoch"] == 3:  # the first epoch was saved, and then a minute hasn't passed
         os.kill(os.getpid(), signal.SIGKILL)
 Live.__call__ = progress
 project(sys.argv[1]).finetune(epochs=6, adopt="always")
@@ -171,7 +171,7 @@ def test_a_fine_tuning_whose_process_was_killed_goes_on_to_the_same_model(tmp_pa
     assert killed.models()["origin"].tolist() == ["given"]  # nothing was adopted, no answer is gone
     assert len(killed.annotations()) == 60
     run = killed.finetune(epochs=6, adopt="always")
-    assert "stopped after epoch 3; it goes on from there" in capsys.readouterr().out
+    assert "stopped after epoch 1; it goes on from there" in capsys.readouterr().out
     assert not list((tmp_path / "p" / "training").iterdir())
     whole = project(tmp_path / "q").finetune(epochs=6, adopt="always")
     assert run.model == whole.model
@@ -265,3 +265,46 @@ def test_while_the_head_learns_alone_the_body_stays_as_it_is(digits):
     train(net, TrainingData(images, targets), options, device="cpu")
     assert all(torch.equal(seen[0][0], weight) for weight, _ in seen[:65])
     assert not torch.equal(seen[0][0], seen[80][0])
+
+
+def test_a_checkpoint_is_written_once_a_minute_at_most_and_when_the_training_ends(digits, tmp_path, monkeypatch):
+    """Each epoch wrote net, best weights and both moments to the disk: 1.4 GB for 86 million weights."""
+    checkpoint, written = Checkpoint(tmp_path / "a.safetensors", fingerprint="a"), []
+    monkeypatch.setattr(checkpoint, "write", lambda tensors, facts: written.append(len(facts["history"])))
+    train(tiny(), TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=5), checkpoint=checkpoint,
+          device="cpu")
+    assert written == [1, 5]
+    monkeypatch.setattr("hitl_widgets.learn.checkpoint.SAVE_EVERY_S", 0.0)
+    train(tiny(), TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=3), checkpoint=checkpoint,
+          device="cpu")
+    assert written == [1, 5, 1, 2, 3]
+
+
+class Slow(nn.Module):
+    """A net that takes two milliseconds an image by a clock of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.net, self.clock = nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), SimpleNamespace(now=0.0)
+
+    def __deepcopy__(self, memo):
+        twin = Slow()
+        twin.clock = self.clock
+        return twin
+
+    def forward(self, views):
+        self.clock.now += 0.002 * len(views)
+        return self.net(views)
+
+
+def test_a_budget_holds_also_where_validation_and_measuring_take_long(digits, monkeypatch):
+    """Only batches looked at the clock: validating and measuring came on top of the budget."""
+    data = TrainingData(digits[0][:60], digits[1][:60], validation=(digits[0][60:160], digits[1][60:160]))
+    net = Slow()
+    for module in ("checkpoint", "train"):
+        monkeypatch.setattr(f"hitl_widgets.learn.{module}.time", SimpleNamespace(monotonic=lambda: net.clock.now))
+    trained = train(net, data, TrainingOptions(epochs=1_000, budget_s=2.5, n_measured=300), device="cpu")
+    assert trained.stopped_because == "budget"
+    assert len(trained.history)
+    # 300 items are measured then, in 0.6 s. One batch more than planned is 32 ms.
+    assert 2.5 * 0.85 < net.clock.now + 300 * 0.002 < 2.5 * 1.1

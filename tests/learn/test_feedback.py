@@ -201,8 +201,9 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_model(labelled, monkeypat
 def test_without_certainty_every_answer_counts_alike(labelled):
     from hitl_widgets.learn.training_set import training_set
     wb = labelled(0)
-    wb.decide(sorted(set(wb.pool.ids) - set(wb.holdout))[0], label="dark", certainty=0)
-    assert training_set(wb.project, wb.registry).weights.min() == pytest.approx(1 / 11)
+    for item_id, certainty in zip(sorted(set(wb.pool.ids) - set(wb.holdout)), (0, 10), strict=False):
+        wb.decide(item_id, label="dark", certainty=certainty)
+    assert training_set(wb.project, wb.registry).weights.min() == pytest.approx(1 / 6)
     assert training_set(wb.project, wb.registry, certainty="off").weights.tolist() == [1] * len(wb.training_set())
 
 

