@@ -52,6 +52,7 @@ def a_log(folder: Path, n_items: int, n_edits: int) -> None:
     from hitl_widgets.events import decided
     from hitl_widgets.records import Decision, Seen
     from hitl_widgets.storage import schema as tables
+    from hitl_widgets.storage.checks import checksum
     from hitl_widgets.workbench import Workbench
     wb = Workbench(folder, pool_of(n_items), hw.Taxonomy(LABELS), annotator="ada")
     for k in range(n_edits):
@@ -73,8 +74,8 @@ def a_log(folder: Path, n_items: int, n_edits: int) -> None:
                                          seen=Seen(taxonomy=version))))
         with engine.connect() as conn:
             conn.exec_driver_sql("BEGIN")
-            tables.add(conn, tables.EVENT, [{**tables.row_of(act), "stored_at": 0, "seq": seq + i}
-                                            for i, act in enumerate(acts, 1)])
+            rows = [{**tables.row_of(act), "stored_at": 0, "seq": seq + i} for i, act in enumerate(acts, 1)]
+            tables.add(conn, tables.EVENT, [{**row, "checksum": checksum(row)} for row in rows])
             tables.add(conn, tables.ANNOTATION, [{"seq": seq + i, "item_id": act.item_id, "annotator": act.annotator,
                                                   **tables.annotation_of(act)} for i, act in enumerate(acts, 1)])
             conn.commit()

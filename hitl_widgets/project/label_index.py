@@ -35,6 +35,7 @@ class LabelIndex:
         self._pairs: list[Pair | None] = [None]  # code 0: no label was given
         self._code: dict[Pair, int] = {}
         self._codes: dict[str, npt.NDArray[np.int32]] = {}
+        self._n_given = np.zeros(n_items, np.int16)
         self.unplaced: dict[str, dict[int, int]] = {}
         self.put_off: dict[str, dict[int, Pair]] = {}
 
@@ -58,7 +59,9 @@ class LabelIndex:
         pairs, where = factorize(label_ids, versions)
         codes = np.array([0 if label_id is None else self._code_of((label_id, version)) for label_id, version in pairs],
                          np.int32)
-        self._of(annotator)[positions] = codes[where]
+        of_annotator, given = self._of(annotator), codes[where]
+        self._n_given[positions] += (given > 0).astype(np.int16) - (of_annotator[positions] > 0)
+        of_annotator[positions] = given
         mine, late = self.unplaced.setdefault(annotator, {}), self.put_off.setdefault(annotator, {})
         for position in positions.tolist() if mine or late else ():
             mine.pop(position, None)
@@ -114,21 +117,20 @@ class LabelIndex:
         -------
         ndarray of bool, shape (n,)
         """
-        every = [codes if positions is None else codes[positions] for codes in self._codes.values()]
         tied = np.zeros(self._n_items if positions is None else len(positions), np.bool_)
-        if len(every) < 2:
+        rows = np.flatnonzero((self._n_given if positions is None else self._n_given[positions]) > 1)
+        if not len(rows):
             return tied
+        places = rows if positions is None else positions[rows]
         column_of = {label_id: column for column, label_id in enumerate(lineage.today.label_ids)}
         today = np.array([-1 if pair is None else column_of.get(lineage.exactly(*pair) or "", -1)
                           for pair in self._pairs], np.int32)
-        n_given = sum(((today[codes] >= 0).astype(np.int32) for codes in every), np.zeros(len(tied), np.int32))
-        rows = np.flatnonzero(n_given > 1)
-        given = [today[codes[rows]] for codes in every]
+        given = [today[codes[places]] for codes in self._codes.values()]
         agree = [sum((other == label for other in given), np.zeros(len(rows), np.int32)) * (label >= 0)
                  for label in given]
         most = np.max(agree, axis=0)
         # The votes of the leading labels together are more than one of them has.
-        tied[rows] = sum((n == most for n in agree), np.zeros(len(rows), np.int32)) > most
+        tied[rows] = (most > 0) & (sum((n == most for n in agree), np.zeros(len(rows), np.int32)) > most)
         return tied
 
     def given_since(self, version: int, annotator: str) -> npt.NDArray[np.bool_]:

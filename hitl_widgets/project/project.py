@@ -46,7 +46,7 @@ from ..sampling.selector import Selector, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
 from ..storage.checks import UNREADABLE
-from ..storage.files import read_groups, read_pool_ids, write_groups, write_pool_ids
+from ..storage.files import read_groups, read_pool_digest, read_pool_ids, write_groups, write_pool_ids
 from ..storage.log import Log
 from ..taxonomy import history
 from ..taxonomy.edits import as_list
@@ -712,9 +712,9 @@ class Project:
 
     def _with_former_ids(self, pool: Pool) -> Pool:
         """Find answered items again whose files were renamed: they keep the ids that their answers have."""
-        digest, ids = read_pool_ids(self.folder)
-        if not ids or digest == pool.digest:
+        if read_pool_digest(self.folder) in ("", pool.digest):
             return pool
+        _, ids = read_pool_ids(self.folder)
         found = pool.positions(ids)
         gone = [item_id for item_id, place in zip(ids, found.tolist(), strict=True) if place < 0]
         joined = np.setdiff1d(np.arange(len(pool)), found).tolist()
@@ -733,11 +733,12 @@ class Project:
         """Whether the pool has items of the one that the folder was last opened with, as far as it is remembered."""
         if (pool := self._pool) is None:
             return False
-        digest, ids = read_pool_ids(self.folder)
-        if digest != pool.digest:
-            if ids:
-                check_same_pool(pool, ids, self.folder, self.notify)
-            write_pool_ids(self.folder, pool.digest, list(pool.ids))
+        if read_pool_digest(self.folder) == pool.digest:
+            return True
+        _, ids = read_pool_ids(self.folder)
+        if ids:
+            check_same_pool(pool, ids, self.folder, self.notify)
+        write_pool_ids(self.folder, pool.digest, list(pool.ids))
         return bool(ids)
 
     def _create(self, settings: dict[str, Any], taxonomy: Taxonomy) -> events.Event:

@@ -23,7 +23,7 @@ from ..events import Event
 from ..items.integrity import Contents, alike_in_size, shared_contents
 from ..items.pool import Pool
 from ..records import LABELLING
-from ..sampling.audit import HALF_SEED, ORDER_SEED, Audit
+from ..sampling.audit import Audit
 from ..sampling.queue import Queue
 from ..sampling.ranking import Ranking
 from ..storage.log import Log, gc_paused
@@ -103,7 +103,7 @@ class State:
         if pool is not None:
             seed = settings["seed"]
             draws = pool.draws(seed)
-            drawn = Audit(pool.draws(seed + ORDER_SEED), pool.draws(seed + HALF_SEED) < 0.5, audit)
+            drawn = Audit(lambda beyond: pool.draws(seed + beyond), audit)
             self.contents, self.label_index = Contents(pool), LabelIndex(len(pool))
             group = settings.get("group")
             holdout = (draws if group is None else pool.draws(seed, group=group)) < settings["holdout"]

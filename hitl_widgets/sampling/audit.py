@@ -6,7 +6,8 @@ the item alone, never from what a strategy picked or a model said. Read `Audit` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,6 @@ import numpy.typing as npt
 ORDER_SEED, HALF_SEED = 1 << 32, 1 << 33
 
 
-@dataclass(frozen=True)
 class Audit:
     """A random order of the pool, of which a share is asked, one half of it blind.
 
@@ -23,17 +23,26 @@ class Audit:
 
     Parameters
     ----------
-    order : ndarray of float64, shape (n_items,)
-        A random number of each item, from 0 to 1: the smallest are asked first.
-    is_hidden : ndarray of bool, shape (n_items,)
-        A random half of the items.
+    draws : callable
+        Gives a random number for each item under a seed, shape (n_items,), from 0 to 1. It is called when the numbers
+        are first needed, since opening a large project doesn't need them.
     share : float
         How much of the pool is drawn, from 0 to 1.
     """
 
-    order: npt.NDArray[np.float64]
-    is_hidden: npt.NDArray[np.bool_]
-    share: float
+    def __init__(self, draws: Callable[[int], npt.NDArray[np.float64]], share: float) -> None:
+        self._draws, self.share = draws, share
+
+    @cached_property
+    def order(self) -> npt.NDArray[np.float64]:
+        """A random number of each item, from 0 to 1: the smallest are asked first."""
+        return self._draws(ORDER_SEED)
+
+    @cached_property
+    def is_hidden(self) -> npt.NDArray[np.bool_]:
+        """A random half of the items: (n_items,)."""
+        hidden: npt.NDArray[np.bool_] = self._draws(HALF_SEED) < 0.5
+        return hidden
 
     @property
     def drawn(self) -> npt.NDArray[np.bool_]:
@@ -48,4 +57,4 @@ class Audit:
     @classmethod
     def none(cls, n_items: int) -> Audit:
         """Make an audit of nothing."""
-        return cls(np.ones(n_items), np.zeros(n_items, np.bool_), 0.0)
+        return cls(lambda seed: np.ones(n_items), 0.0)

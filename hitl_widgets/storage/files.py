@@ -110,6 +110,16 @@ def read_pool_ids(folder: Path) -> tuple[str, list[str]]:
     return "", []
 
 
+def read_pool_digest(folder: Path) -> str:
+    """The digest alone of what `read_pool_ids` reads, without unpacking a million ids; empty where none is kept."""
+    try:
+        with (folder / POOL_IDS).open("rb") as file:
+            digest, end, _ = zlib.decompressobj().decompress(file.read(4096), 512).partition(b"\0")
+        return digest.decode() if end else ""
+    except (OSError, zlib.error, ValueError):
+        return ""
+
+
 def write_pool_ids(folder: Path, digest: str, ids: Sequence[str]) -> None:
     """Keep a pool's digest and ids for `read_pool_ids`; not those of a pool whose ids exceed `POOL_IDS_LIMIT`."""
     if sum(map(len, ids)) + len(ids) > POOL_IDS_LIMIT // 4:  # up to four bytes a character

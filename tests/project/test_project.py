@@ -336,6 +336,8 @@ def test_an_edit_may_settle_a_tie_and_what_takes_it_back_makes_it_one_again(open
     assert "i0" not in project.next(20, annotator="cyd").ids
     project.revert(merged.id)
     assert project.next(1, annotator="cyd").ids == ["i0"]
+    project.apply([edits.split("cat", ["tom", "queen"]), edits.split("dog", ["hound", "pug"])])
+    assert not project.queue.tied.any()  # no answer means a label of today
 
 
 def test_an_answer_teaches_by_the_certainty_that_was_given(opened):
