@@ -250,3 +250,26 @@ def test_a_holdout_that_is_all_gold_is_measured_on_these_answers(bench):
     assert len(measuring.holdout) == len(wb.holdout)
     assert not set(measuring.gold) & set(measuring.holdout)
     assert (wb.finetune(epochs=1).measured_on) == "holdout"
+
+
+NEW_FIELDS = ("former", "parent", "best", "taxonomy", "learnt", "figures", "measured_on", "verdict", "n_gold_learnt")
+
+
+def test_a_training_of_an_earlier_version_reads_as_before(bench, monkeypatch):
+    wb = bench(model=small_net())
+    label_some(wb, 40)
+    record = wb.project.record
+    monkeypatch.setattr(wb.registry, "_record", lambda kind, body, **more: record(
+        kind, {name: value for name, value in body.items() if name not in NEW_FIELDS}, **more))
+    run = wb.finetune(epochs=1, adopt="always")
+    monkeypatch.undo()
+    read = Run.from_dict(next(wb.project.log.events(kind="trained")).body)
+    assert (read.model, read.after.n, read.measured_on, dict(read.figures)) == (run.model, run.after.n, "", {})
+    assert f"accuracy after   {run.after['accuracy']}" in repr(read)
+    assert "adopted" in read._repr_html_()
+    assert wb.progress().accuracy["source"].tolist() == ["holdout"]
+    wb.close()
+    again = bench(model=small_net())
+    assert again.registry.adopted == run.model
+    assert again.finetune(epochs=1, adopt="always").model == run.model  # read from the log
+    assert again.finetune(epochs=1, seed=1).figures["holdout"].before.n == run.after.n
