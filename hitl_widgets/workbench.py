@@ -132,8 +132,9 @@ class Models:
         if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         self._wb.project.require_pool()
-        from .report.flips import flips
-        return flips(self._wb.project, self._wb.registry, before, after, n=n)
+        with self._wb._bars(None, title="Comparing two models"):
+            from .report.flips import flips
+            return flips(self._wb.project, self._wb.registry, before, after, n=n)
 
     def embeddings(self, item_ids: Any = None) -> np.ndarray:
         """The input of the adopted model's last layer, item by item: float32, shape (n, n_features).
@@ -149,10 +150,10 @@ class Models:
         ModelError
             Without a model, or when its last layer isn't found; the message says how to name it.
         """
-        from .explain.explanations import ids_of
-        if item_ids is None:
-            return self._wb.inference.embeddings()
-        return self._wb.inference.embeddings([self._wb.pool.position(item_id) for item_id in ids_of(item_ids)])
+        with self._wb._bars(None, title="Computing embeddings"):
+            from .explain.explanations import ids_of
+            positions = None if item_ids is None else [self._wb.pool.position(item_id) for item_id in ids_of(item_ids)]
+            return self._wb.inference.embeddings(positions)
 
     def __repr__(self) -> str:
         return repr(self())
@@ -242,8 +243,9 @@ class Edits:
         from .project.auto_label import advance
         wb, project = self._wb, self._wb.project
         project.refresh()
-        return advance(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
-                       seed=project.settings["seed"], features=wb.inference.features, record=project.note_presumed)
+        with wb._bars(None, title="Proposing labels for the items in doubt"):
+            return advance(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,
+                           seed=project.settings["seed"], features=wb.inference.features, record=project.note_presumed)
 
     def counts(self) -> pd.DataFrame:
         """One row per label that may be an answer; quick, however many answers there are.
@@ -314,7 +316,8 @@ class People:
         author confirmed it at a second look already). Estimated as for ``finetune(certainty="soft")``,
         docs/certainty.md.
         """
-        frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
+        with self._wb._bars(None, title="Estimating how likely each answer is right"):
+            frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
         return pd.DataFrame({"item_id": frame["item_id"], "annotator": frame["annotator"],
                              "label": [taxonomy.name_of(label_id) for label_id in frame["label_id"]],
                              "certainty": frame["certainty"], "right": frame["right"],
@@ -419,7 +422,8 @@ class Workbench:
         self.session = Session(
             self.project, ModelAccess(lambda positions: self.inference.ask(positions), self._embeddings, self._explain,
                                       self._label_errors, self._follow),
-            pool=None if pool is None else self.project.pool, annotator_is_default=annotator is None and who == NOBODY)
+            pool=None if pool is None else self.project.pool, annotator_is_default=annotator is None and who == NOBODY,
+            bars=self._bars)
         if pool is not None:
             self.project.ordering = by_features(lambda positions: self.inference.features(positions),
                                              seed=self.project.settings["seed"])
@@ -775,7 +779,8 @@ class Workbench:
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         check_strategy(strategy)
         if queue == SECOND_LOOK_QUEUE:
-            self.session.update_second_looks()
+            with self._bars(None, title="Estimating how likely each answer is right"):
+                self.session.update_second_looks()
         self.project.next(0, queue=queue)  # BadInput without a pool, or when there is no such queue
         if view is not None:
             if certainty != "keep" or keys is not None:

@@ -74,11 +74,13 @@ class Session:
         Its items; None where it was opened without them, for reading and for taxonomy edits.
     annotator_is_default : bool
         Whether the annotator's name stands for nobody, so that the card asks for one.
+    bars : Bars
+        Shows how far a simulated annotator is.
     """
 
     def __init__(self, project: Project, model: ModelAccess, *, pool: Pool | None = None,
-                 annotator_is_default: bool = False) -> None:
-        self.project, self.annotator_is_default = project, annotator_is_default
+                 annotator_is_default: bool = False, bars: Bars = no_bars) -> None:
+        self.project, self.annotator_is_default, self.bars = project, annotator_is_default, bars
         self._model = model
         self._simulations: Counter[tuple[str, int]] = Counter()
         if pool is not None:

@@ -87,33 +87,35 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
     paces = [np.random.default_rng([seed, call, k, 1]).lognormal(0, 0.5) for k in open_turns]
     clock = utc_now() - timedelta(seconds=2.5 * float(np.sum(paces)))
     rows: list[dict[str, Any]] = []
-    while len(rows) < len(open_turns):
-        items = session.claim(min(AT_ONCE, len(open_turns) - len(rows)), annotator=annotator, queue=queue)
-        if not items:
-            project.notify(f"{annotator!r} found nothing more to decide after {len(rows)} items.")
-            break
-        try:
-            if unknown := [item.id for item in items if item.id not in known]:
-                raise BadInput(f"item {unknown[0]!r} has no truth; pass one for each item of the pool.")
-            session.prepare(items)
-            for item in items:
-                k = open_turns[len(rows)]
-                rng = np.random.default_rng([seed, call, k])
-                seen, prediction = session.would_show(item), project.prediction(item.position)
-                label_id = _choose(rng, known[item.id], seen, prediction, confusion, item, error=error, bias=bias)
-                right = label_id == known[item.id]
-                verdict = "answer" if seen.visible_suggestion is None else \
-                    "accept" if label_id == seen.visible_suggestion else "correct"
-                took = MEDIAN_S[verdict] * paces[len(rows)]
-                clock += timedelta(seconds=took)
-                decision = session.decide(
-                    item.id, label=label_id, certainty=_certainty(rng, right, auroc), annotator=annotator, id=ids[k],
-                    seen=Seen.from_dict({**seen.to_dict(), "certainty": "given", "shown_ms": round(1000 * took)}),
-                    acted_at=clock)
-                rows.append({"item_id": item.id, "label": decision.label, "truth": taxonomy.name_of(known[item.id]),
-                             "verdict": decision.verdict, "certainty": decision.certainty, "right": right})
-        finally:
-            project.log.release(items.ids, annotator)
+    with session.bars(len(open_turns), title=f"{annotator} decides", unit="decision") as advance:
+        while len(rows) < len(open_turns):
+            items = session.claim(min(AT_ONCE, len(open_turns) - len(rows)), annotator=annotator, queue=queue)
+            if not items:
+                project.notify(f"{annotator!r} found nothing more to decide after {len(rows)} items.")
+                break
+            try:
+                if unknown := [item.id for item in items if item.id not in known]:
+                    raise BadInput(f"item {unknown[0]!r} has no truth; pass one for each item of the pool.")
+                session.prepare(items)
+                for item in items:
+                    k = open_turns[len(rows)]
+                    rng = np.random.default_rng([seed, call, k])
+                    seen, prediction = session.would_show(item), project.prediction(item.position)
+                    label_id = _choose(rng, known[item.id], seen, prediction, confusion, item, error=error, bias=bias)
+                    right = label_id == known[item.id]
+                    verdict = "answer" if seen.visible_suggestion is None else \
+                        "accept" if label_id == seen.visible_suggestion else "correct"
+                    took = MEDIAN_S[verdict] * paces[len(rows)]
+                    clock += timedelta(seconds=took)
+                    decision = session.decide(
+                        item.id, label=label_id, certainty=_certainty(rng, right, auroc), annotator=annotator,
+                        id=ids[k], acted_at=clock, seen=Seen.from_dict(
+                            {**seen.to_dict(), "certainty": "given", "shown_ms": round(1000 * took)}))
+                    rows.append({"item_id": item.id, "label": decision.label, "truth": taxonomy.name_of(known[item.id]),
+                                 "verdict": decision.verdict, "certainty": decision.certainty, "right": right})
+                    advance(1)
+            finally:
+                project.log.release(items.ids, annotator)
     table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "label", "truth", "verdict", "certainty", "right"])
     return table
 

@@ -10,8 +10,9 @@ import nbformat
 import pandas as pd
 import pytest
 from nbclient import NotebookClient
-from shades import label_some, small_net
+from shades import TRUTH, label_some, small_net
 
+import hitl_widgets as hw
 import hitl_widgets.workbench
 from hitl_widgets.widgets import bars
 from hitl_widgets.widgets.bars import Bar, say
@@ -144,6 +145,8 @@ def test_each_long_work_of_a_workbench_says_what_it_does(bench, shown):
     checked = [title for title, *_ in shown if title.startswith("Checking")]
     assert checked == ["Checking saliency (1 of 2 methods)", "Checking gradcam (2 of 2 methods)"]
     shown.clear()
+    hw.simulate(wb, TRUTH, n=5)
+    assert ["sim decides", 5, 5] in shown
     label_some(wb)
     wb.finetune(epochs=1)
     titles = [title for title, *_ in shown]
