@@ -180,13 +180,16 @@ def test_threads_that_share_kept_views_see_the_right_ones(photographs):
     assert wrong == []
 
 
-def test_a_loader_of_other_processes_gets_the_same_views(photographs):
+def test_another_process_makes_its_own_views(photographs, opened, monkeypatch):
+    """A loader's worker that was forked shares the file, but not the table of what lies where in it."""
     data = LabelledImages(photographs, range(8), ["La", "Lb"] * 4, LABELS, preprocess=CROP)
-    expected = torch.stack([data[row][0] for row in range(8)])
-    views = torch.cat([views for views, _, _ in DataLoader(data, batch_size=4, num_workers=2)])
+    expected, kept = torch.stack([data[row][0] for row in range(8)]), data.images._kept
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    views = torch.cat([views for views, _, _ in DataLoader(data, batch_size=4)])
     assert torch.equal(views, expected)
-    copy = pickle.loads(pickle.dumps(data.images._kept))
-    assert len(copy) == 0
+    assert len(opened) == 16
+    assert len(kept) == 8
+    assert len(pickle.loads(pickle.dumps(kept))) == 0
 
 
 def test_batches_are_read_ahead_in_their_order_and_a_broken_file_is_left_out(photographs, tmp_path):
