@@ -21,7 +21,7 @@ from ..items.pool import Pool
 from .head import n_outputs, with_outputs
 from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
 from .outputs import Look, look_at
-from .predict import NetPredictor, private_copy, sample_images
+from .predict import NetPredictor, private_copy, sample_images, sample_positions
 from .preprocess import Preprocess, Probed, as_preprocess, without_preprocess
 from .views import KeptViews, read_ahead, read_view
 from .weights import load_weights
@@ -186,12 +186,12 @@ class Architecture:
             raise ModelError("none of the pool's items can be read, so no model can be made for them.")
         return views[0]
 
-    def _sample_views(self, *, n: int | None = None) -> list[Tensor]:
-        """The views of a few items, the first n that have one."""
+    def _sample_views(self, *, n: int = 5) -> list[Tensor]:
+        """The views of a few items spread over the pool, the first n that have one."""
         views: list[Tensor] = []
-        for image in sample_images(self.pool):
+        for position in sample_positions(self.pool, n=5).tolist():
             with suppress(ImageError):
-                views.append(self.view(image))
+                views.append(read_view(self.pool, position, self.view)[0])
             if len(views) == n:
                 break
         return views

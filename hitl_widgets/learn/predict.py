@@ -327,12 +327,18 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
+def sample_positions(pool: Images, *, n: int = 5) -> np.ndarray:
+    """Positions spread over a pool: four times as many as are wanted, since some may be unreadable."""
+    positions: np.ndarray = np.unique(np.linspace(0, len(pool) - 1, min(4 * n, len(pool))).astype(int))
+    return positions
+
+
 def sample_images(pool: Images, *, n: int = 5) -> list[np.ndarray]:
     """Up to n of the pool's readable items, spread over it."""
     images: list[np.ndarray] = []
-    for position in np.unique(np.linspace(0, len(pool) - 1, min(4 * n, len(pool))).astype(int)):
+    for position in sample_positions(pool, n=n).tolist():
         try:
-            images.append(pool.load(int(position)))
+            images.append(pool.load(position))
         except ImageError:
             continue
         if len(images) == n:
