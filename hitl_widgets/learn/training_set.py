@@ -17,7 +17,7 @@ from ..project.project import Project
 from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Taxonomy
 from .confidence import label_rows
-from .data import LabelledImages
+from .data import LabelledImages, item_draws
 from .feedback import Feedback, feedback_of
 from .losses import SMOOTHING
 from .registry import Registry
@@ -145,10 +145,14 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
         targets = labels + [some[0] for some in partial["label_ids"]]
     weights += [1.0] * len(partial) if certainty == "off" else partial["weight"].tolist()
     candidates = {label_id: _candidates(taxonomy, label_id) for label_id in label_ids}
-    return LabelledImages(project.pool, positions + partial["position"].tolist(), targets, label_ids,
-                          preprocess=registry.architecture.view, weights=weights, kept=registry.architecture.kept,
-                          candidates=[candidates[label_id] for label_id in labels] + partial["label_ids"].tolist(),
-                          names=[taxonomy.name_of(label_id) for label_id in label_ids])
+    positions = positions + partial["position"].tolist()
+    items = LabelledImages(project.pool, positions, targets, label_ids,
+                           preprocess=registry.architecture.view, weights=weights, kept=registry.architecture.kept,
+                           candidates=[candidates[label_id] for label_id in labels] + partial["label_ids"].tolist(),
+                           names=[taxonomy.name_of(label_id) for label_id in label_ids])
+    if (column := project.settings.get("group")) is not None:  # whole groups validate, as whole groups measure
+        items.draws = item_draws(map(str, project.pool.group_sums(column)[positions].tolist()))
+    return items
 
 
 def _candidates(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:

@@ -273,3 +273,15 @@ def test_a_training_of_an_earlier_version_reads_as_before(bench, monkeypatch):
     assert again.registry.adopted == run.model
     assert again.finetune(epochs=1, adopt="always").model == run.model  # read from the log
     assert again.finetune(epochs=1, seed=1).figures["holdout"].before.n == run.after.n
+
+
+def test_whole_groups_validate(bench):
+    from shades import IMAGES
+    pool = hw.Pool.from_images(IMAGES, meta=[{"scene": k // 4} for k in range(len(IMAGES))])
+    wb = bench(pool=pool, model=small_net(), holdout=0.2, group="scene")
+    for item_id in pool.ids:
+        wb.decide(item_id, label=TRUTH[item_id])
+    data = wb.training_set()
+    scene = np.array([int(item_id) // 4 for item_id in data.item_ids])
+    assert len(np.unique(data.draws)) == len(np.unique(scene))
+    assert not set(data.item_ids) & set(wb.holdout)
