@@ -36,8 +36,8 @@ def acts():
 DIES_ONCE_IT_HAS_STORED = """
 import signal
 append, left = wb.project.log.append, iter(range({n} - 1))
-def append_and_die(*events):
-    stored = append(*events)
+def append_and_die(*events, **more):
+    stored = append(*events, **more)
     if next(left, None) is None:
         os.kill(os.getpid(), signal.SIGKILL)
     return stored
