@@ -862,8 +862,8 @@ class Workbench:
                  min_steps: int | None = None) -> Run:
         """Train on the annotations, measure the gain on the hold-out, and adopt the result unless it is worse.
 
-        The training's state is kept after each epoch. When a call was interrupted or its process ended, the same call
-        resumes there.
+        The training's state is kept once a minute and at the end. When a call was interrupted or its process
+        ended, the same call resumes there.
 
         Parameters
         ----------
