@@ -431,8 +431,10 @@ class Workbench:
             if pool is not None and (model is not None or any(self.project.log.events(kind="adopted"))):
                 with self._bars(None, title=f"Opening the model of {Path(folder).name}"):
                     self.registry.open()
-        except BaseException:
+        except BaseException as error:
             self.project.abandon()
+            if isinstance(error, KeyError):  # of the event of the adopted model
+                raise self.project.log.unreadable(error) from error
             raise
 
     # -- what is there

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 from ..events import Event, standing
-from .schema import ANNOTATION, EVENT, TABLES, annotation_of, event_of
+from .schema import ANNOTATION, EVENT, TABLES, annotation_of, annotation_row, event_of
 
 _EVENTS = f"SELECT {', '.join(EVENT.c.keys())} FROM event"
 _COLUMNS = ", ".join(ANNOTATION.c.keys())
@@ -145,7 +145,7 @@ def schema_of(connection: sqlite3.Connection) -> int:
 def is_derived_right(connection: sqlite3.Connection) -> bool:
     """Whether the indexes and the table of annotations are what follows from the events.
 
-    About 2 s for 100,000 events.
+    About 2.6 s for 100,000 events.
     """
     if pages_fault(connection, indexes=True) is not None:
         return False
@@ -201,7 +201,13 @@ def _annotations(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     rows = connection.execute(f"{_EVENTS} NOT INDEXED WHERE kind IN ('decided', 'retracted') ORDER BY item_id, seq")
     names = ANNOTATION.c.keys()[3:]
     for item_id, group in groupby(rows, key=itemgetter(4)):
-        events = list(map(event_of, group))
+        of_item = list(group)
+        if len(of_item) == 1 and of_item[0][2] == "decided":  # as most are
+            seq, id, _, annotator, _, acted_at, _, body, _ = of_item[0]
+            values = annotation_row(id, json.loads(body), acted_at=acted_at)
+            yield (seq, item_id, annotator, *(values[name] for name in names))
+            continue
+        events = list(map(event_of, of_item))
         for annotator, seq in changed_last(events).items():
             mine = [event for event in events if event.kind == "retracted" or event.annotator == annotator]
             values = annotation_of(standing(mine))

@@ -134,12 +134,16 @@ def annotation_of(decision: Event | None) -> dict[str, Any]:
     """The row of `ANNOTATION` for the decision that stands, if any, without the first three columns."""
     if decision is None:
         return dict.fromkeys(ANNOTATION.c.keys()[3:])
-    body = decision.body
+    return annotation_row(decision.id, decision.body, acted_at=microseconds(decision.acted_at))
+
+
+def annotation_row(decision_id: str, body: Mapping[str, Any], *, acted_at: int) -> dict[str, Any]:
+    """As `annotation_of`, from a decision's parts."""
     seen = body.get("seen", {})
-    return {"decision_id": decision.id, "verdict": body["verdict"], "label_id": body.get("label_id"),
+    return {"decision_id": decision_id, "verdict": body["verdict"], "label_id": body.get("label_id"),
             "label": body.get("label"), "certainty": body.get("certainty"), "certainty_source": seen.get("certainty"),
             "flags": " ".join(body.get("flags", ())), "note": body.get("note"),
-            "acted_at": microseconds(decision.acted_at), "model": seen.get("model"), "taxonomy": seen.get("taxonomy"),
+            "acted_at": acted_at, "model": seen.get("model"), "taxonomy": seen.get("taxonomy"),
             "hidden": seen.get("hidden", False), "scripted": seen.get("scripted", False),
             "chosen_by": seen.get("chosen_by"), "shown_ms": seen.get("shown_ms"), "content": body.get("content")}
 
