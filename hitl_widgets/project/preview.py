@@ -227,10 +227,9 @@ def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *,
             to_review[lineage.today.name_of(before)] += n
             lost.add(pair)
     if label_index is not None and lost:
-        asked = label_index.look(lambda pair: int(pair in lost), put_off=True) > 0
         spared = [place for place, pair in (presumed or {}).items() if trial.exactly(*pair) is not None]
-        n_presumed = int(np.count_nonzero(asked[spared]))
-        n_items = int(np.count_nonzero(asked)) - n_presumed
+        n_presumed = sum(not lost.isdisjoint(label_index.of(place).values()) for place in spared)
+        n_items = label_index.n_items(lost) - n_presumed
     return Preview(prose=trial.steps[-1].prose, version=lineage.today.version, taxonomy=change.taxonomy,
                    kept=dict(kept), to_review=dict(to_review), n_items=n_items, n_presumed=n_presumed,
                    n_settled=n_settled, timed=bool(len(seconds)),

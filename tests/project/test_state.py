@@ -7,6 +7,7 @@ from hitl_widgets import edits
 from hitl_widgets.errors import LogBusy
 from hitl_widgets.events import KINDS
 from hitl_widgets.items.pool import Pool
+from hitl_widgets.project.label_index import LabelIndex
 from hitl_widgets.project.project import Project
 from hitl_widgets.project.state import PROJECTIONS
 from hitl_widgets.project.triage import UnplacedItems
@@ -143,3 +144,21 @@ def test_apply_counts_answers_that_came_while_its_edit_was_previewed(open_, monk
     preview = mine.preview(merge)
     assert sum(preview.kept.values()) == 0
     assert sum(mine.apply(merge, base=preview).preview.kept.values()) == 5
+
+
+def test_the_label_index_counts_as_a_look_at_every_item_does():
+    rng = np.random.default_rng(0)
+    index, lineage_free = LabelIndex(40), [("a", 1), ("b", 1), ("b", 2), ("c", None)]
+    for _ in range(60):
+        places = rng.permutation(40)[:rng.integers(1, 12)]
+        given = [lineage_free[k] if k < 4 else (None, None) for k in rng.integers(0, 6, len(places))]
+        late = {int(place): lineage_free[rng.integers(4)] for place, (label_id, _) in zip(places, given, strict=True)
+                if label_id is None and rng.random() < 0.5}
+        index.note_all(places, str(rng.choice(["ada", "bob", "cyd"])), [label_id for label_id, _ in given],
+                       [version for _, version in given], unplaced={}, put_off=late)
+        wanted = {lineage_free[k] for k in rng.permutation(4)[:2]}
+        look = index.look(lambda pair, wanted=wanted: int(pair in wanted), put_off=True) > 0
+        assert index.n_items(wanted) == look.sum()
+        answered = [{who: pair for who, pair in index.of(place).items() if place not in index.put_off[who]}
+                    for place in range(40)]
+        assert sum(index.counts().values()) == sum(map(len, answered))
