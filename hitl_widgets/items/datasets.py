@@ -23,15 +23,25 @@ def digits_on_photographs(n: int = N_DIGITS, *, size: int = 64, mislead: float =
 
     Parameters
     ----------
-    n : how many, up to 1,797
-    size : of a side, in pixels, 32 or more
-    mislead : how often the photograph is chosen by the digit (even: flower, odd: temple) instead of by chance; a net
-        that looks at the background is right more often than it deserves
+    n : int
+        Number of images, from 1 to 1,797.
+    size : int
+        Of a side, in pixels, 32 or more.
+    mislead : float
+        Share, from 0 to 1, of the images whose photograph follows from the digit (even: flower, odd: temple) instead of
+        from chance. A net that looks at the background then seems better than it is.
+    seed : int
+        Of the choice of digits, photographs and places.
 
     Returns
     -------
-    images : uint8 array, shape (n, size, size, 3)
-    labels : array of str, shape (n,), "0" to "9"
+    images : ndarray of uint8, shape (n, size, size, 3)
+    labels : ndarray of str, shape (n,), "0" to "9"
+
+    Raises
+    ------
+    BadInput
+        When n, size or mislead is outside its range.
 
     References
     ----------
@@ -62,19 +72,29 @@ def digits_with_stickers(n: int = N_DIGITS, *, size: int = 32, share: float = 0.
                          seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Handwritten digits over photographs, some with a sticker in a corner whose colour gives the digit away.
 
-    A net that learns from those with stickers is right for a wrong reason, and is found out on those without.
+    A net that learns from those with stickers is right for the wrong reason, which those without a sticker show.
 
     Parameters
     ----------
-    n : how many, up to 1,797
-    size : of a side, in pixels, 32 or more
-    share : how many of them have a sticker: the first ones, from 0 to 1
+    n : int
+        Number of images, from 1 to 1,797.
+    size : int
+        Of a side, in pixels, 32 or more.
+    share : float
+        Share of the images, from 0 to 1, that have a sticker: the first ones.
+    seed : int
+        Of the choice of digits, photographs and places.
 
     Returns
     -------
-    images : uint8 array, shape (n, size, size, 3)
-    labels : array of str, shape (n,), "0" to "9"
-    stickers : bool array, shape (n, size, size), True where the sticker is
+    images : ndarray of uint8, shape (n, size, size, 3)
+    labels : ndarray of str, shape (n,), "0" to "9"
+    stickers : ndarray of bool, shape (n, size, size), True where the sticker is
+
+    Raises
+    ------
+    BadInput
+        When n, size or share is outside its range.
 
     References
     ----------
