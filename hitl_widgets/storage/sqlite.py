@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -23,6 +24,10 @@ from ..errors import BadInput, DiskFull, HitlError, LogBusy, LogDamaged, ReadOnl
 from . import backups, checks
 from .files import POOL_IDS, share_like_folder
 from .lock import is_local, take
+
+if sys.platform != "win32":
+    import grp
+    import pwd
 
 _T = TypeVar("_T")
 
@@ -255,10 +260,8 @@ def _check_writable(folder: Path, log: Path) -> None:
 
 def _permissions(path: Path) -> str:
     """Who may do what with a file, in a sentence; none where that isn't known."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return ""
-    import grp
-    import pwd
     about = path.stat()
     try:
         owner, group = pwd.getpwuid(about.st_uid).pw_name, grp.getgrgid(about.st_gid).gr_name

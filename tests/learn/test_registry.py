@@ -10,7 +10,7 @@ from shades import POOL, TRUTH, label_some, small_net
 from torch import nn
 
 from hitl_widgets import edits
-from hitl_widgets.errors import BadInput, ModelError
+from hitl_widgets.errors import BadInput, LogDamaged, ModelError
 from hitl_widgets.explain.attribute import NetExplainer
 from hitl_widgets.learn.inference import Adopted, Inference
 from hitl_widgets.learn.predict import NetPredictor
@@ -105,6 +105,14 @@ def test_weights_that_are_not_those_of_their_name_are_refused(bench):
     assert "than its name says" in str(again.inference.missing)
     with pytest.raises(ModelError, match=r"holds other weights .* than its name says"):
         again.adopt(path.stem)
+
+
+def test_an_adoption_that_lacks_a_part_is_a_damaged_log(bench):
+    wb = bench(model=small_net())
+    wb.project.record("adopted", {"model": wb.registry.adopted})
+    wb.close()
+    with pytest.raises(LogDamaged, match="hitl_widgets never writes: KeyError"):
+        bench(model=small_net())
 
 
 def test_a_net_from_a_loop_of_ones_own_takes_over(bench):
