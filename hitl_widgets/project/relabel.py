@@ -131,7 +131,9 @@ class RelabelQueue:
             checks = [place for place in self._checks() if versions[place] and place not in {*leave, *skipped}][:n]
             n_asked = self._n_asked(annotator, versions, leave)
             measures = self.measures()
-            holdout = np.setdiff1d(np.flatnonzero(measures & (versions > 0)), [*skipped, *leave])
+            in_line = measures & (versions > 0)
+            in_line[[*skipped, *leave]] = False
+            holdout = np.flatnonzero(in_line)
             holdout = holdout[np.argsort(self._state.queue.draws[holdout])][:n]
 
             def doubts(places: Sequence[int], *, is_check: bool = False) -> list[Doubt]:
