@@ -127,12 +127,12 @@ def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, 
         truth = {position: label_id for position, label_id in getattr(measuring, source).items()
                  if position in rows and (source != "gold" or position not in learnt)}
         holdout = source == "holdout"
-        if not truth and not (holdout and (measuring.n_unsure or measuring.tied)):
+        if not truth and not (holdout and (measuring.n_unsure or measuring.tied or measuring.n_in_doubt)):
             continue
         at, labels = np.array([rows[position] for position in truth], np.int64), list(truth.values())
         probs = [None if model is None else model.today(lineage, at) for model in (new, adopted, best)]
         counts = {} if not holdout else {"n_unsure": measuring.n_unsure, "n_tied": len(measuring.tied),
-                                         "n_items": n_holdout}
+                                         "n_in_doubt": measuring.n_in_doubt, "n_items": n_holdout}
         by_source[source] = _figure(probs[0], probs[1], labels, lineage.today, counts, why_alone if labels else why)
         if verdict is None and source in DECIDING and truth:
             verdict, leader = _decide(probs, labels, lineage.today, (new, adopted, best))

@@ -120,6 +120,8 @@ class Measuring:
         Hold-out items that as many annotators gave one label as another: they don't measure.
     n_unsure : int
         Hold-out items without a blind answer that somebody answered "unsure" instead.
+    n_in_doubt : int
+        Hold-out items whose blind answers mean none of today's labels for certain since an edit. They are asked again.
     """
 
     holdout: dict[int, str] = field(default_factory=dict)
@@ -127,6 +129,7 @@ class Measuring:
     imported: dict[int, str] = field(default_factory=dict)
     tied: tuple[int, ...] = ()
     n_unsure: int = 0
+    n_in_doubt: int = 0
 
     @property
     def all(self) -> dict[int, str]:
@@ -178,13 +181,15 @@ class ReferenceLabels:
         key = (self._revision, lineage.today.version)
         if self._known[0] != key:
             holdout, imported = dict[int, str](), dict[int, str]()
-            tied, n_unsure = list[int](), 0
+            tied, n_unsure, n_in_doubt = list[int](), 0, 0
             for position, of_item in self._answers.items():
                 if votes := _measuring_votes(of_item, lineage):
                     if len(top := leaders(votes)[0]) > 1:
                         tied.append(position)
                     else:
                         holdout[position] = top[0]
+                elif any(blind.labels for blind in of_item.values()):
+                    n_in_doubt += 1
                 elif any(blind.unsure for blind in of_item.values()):
                     n_unsure += 1
                 if (votes := _today((blind.imported for blind in of_item.values()), lineage)) \
@@ -195,8 +200,9 @@ class ReferenceLabels:
             if self._holdout.any() and self.gold.keys() >= set(np.flatnonzero(self._holdout).tolist()):
                 # All of the hold-out is known: nobody chose among its items, and no answer is surer.
                 holdout = {position: label for position, label in gold.items() if self._holdout[position]}
-                gold, tied, n_unsure = {p: label for p, label in gold.items() if p not in holdout}, [], 0
-            self._known = (key, Measuring(holdout, gold, imported, tuple(tied), n_unsure))
+                gold, tied = {p: label for p, label in gold.items() if p not in holdout}, []
+                n_unsure = n_in_doubt = 0
+            self._known = (key, Measuring(holdout, gold, imported, tuple(tied), n_unsure, n_in_doubt))
         return self._known[1]
 
     def is_narrow(self, ranking: Ranking, lineage: Lineage) -> bool:

@@ -36,6 +36,9 @@ class Metrics:
         Number of items that were asked, but answered "unsure": they have no truth. `bounds` says what they may do.
     n_tied : int
         Number of items without a truth since as many annotators gave one label as another.
+    n_in_doubt : int
+        Number of items whose answer means several of today's labels since an edit: they are asked again. Until then the
+        figures are about the other items.
     n_items : int or None
         Number of items that could measure, such as the whole hold-out; None where that isn't told.
     ece, ece_by_chance : float
@@ -50,10 +53,10 @@ class Metrics:
     FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
 
     def __init__(self, counts: np.ndarray, label_ids: Sequence[str], names: Sequence[str], *, left_out: int = 0,
-                 n_unsure: int = 0, n_tied: int = 0, n_items: int | None = None, ece: float = math.nan,
-                 ece_by_chance: float = math.nan) -> None:
+                 n_unsure: int = 0, n_tied: int = 0, n_in_doubt: int = 0, n_items: int | None = None,
+                 ece: float = math.nan, ece_by_chance: float = math.nan) -> None:
         self.counts = np.asarray(counts, dtype=np.int64)
-        self.n_unsure, self.n_tied, self.n_items = int(n_unsure), int(n_tied), n_items
+        self.n_unsure, self.n_tied, self.n_in_doubt, self.n_items = int(n_unsure), int(n_tied), int(n_in_doubt), n_items
         self.ece, self.ece_by_chance = float(ece), float(ece_by_chance)
         self.label_ids, self.names, self.left_out = tuple(label_ids), tuple(names), int(left_out)
         if self.counts.shape != (len(self.label_ids), len(self.names)) or len(self.label_ids) != len(self.names):
@@ -93,6 +96,8 @@ class Metrics:
             parts.append(f"{self.n_unsure} unsure (accuracy {low:.3f} to {high:.3f} with all of them wrong or right)")
         if self.n_tied:
             parts.append(f"{self.n_tied} tied between annotators")
+        if self.n_in_doubt:
+            parts.append(f"{self.n_in_doubt} in doubt since an edit, which will be asked again")
         return ", ".join(parts)
 
     def __getitem__(self, name: str) -> Estimate:
@@ -150,7 +155,7 @@ class Metrics:
         cells = [[int(row), int(column), int(self.counts[row, column])]
                  for row, column in zip(*np.nonzero(self.counts), strict=True)]
         return {"label_ids": list(self.label_ids), "names": list(self.names), "cells": cells,
-                "left_out": self.left_out, **{name: value for name in ("n_unsure", "n_tied", "n_items")
+                "left_out": self.left_out, **{name: value for name in ("n_unsure", "n_tied", "n_in_doubt", "n_items")
                                               if (value := getattr(self, name))},
                 **({} if math.isnan(self.ece) else {"ece": [self.ece, self.ece_by_chance]})}
 
@@ -162,12 +167,13 @@ class Metrics:
             counts[row, column] = count
         ece, by_chance = body.get("ece", (math.nan, math.nan))  # runs of earlier versions have none
         return cls(counts, body["label_ids"], body["names"], left_out=body["left_out"],
-                   n_unsure=body.get("n_unsure", 0), n_tied=body.get("n_tied", 0), n_items=body.get("n_items"),
+                   n_unsure=body.get("n_unsure", 0), n_tied=body.get("n_tied", 0), n_in_doubt=body.get("n_in_doubt", 0),
+                   n_items=body.get("n_items"),
                    ece=ece, ece_by_chance=by_chance)
 
 
 def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], names: Sequence[str] | None = None, *,
-            n_unsure: int = 0, n_tied: int = 0, n_items: int | None = None) -> Metrics:
+            n_unsure: int = 0, n_tied: int = 0, n_in_doubt: int = 0, n_items: int | None = None) -> Metrics:
     """Compare predictions with known answers.
 
     Parameters
@@ -180,7 +186,7 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
         Of the columns of `probs`.
     names : sequence of str, optional
         Of the labels; by default their ids.
-    n_unsure, n_tied, n_items : int
+    n_unsure, n_tied, n_in_doubt, n_items : int
         As for `Metrics`.
 
     Returns
@@ -216,7 +222,7 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
     np.add.at(counts, (rows, top), 1)
     ece, by_chance = calibration_error(probs[known].max(axis=1), top == rows) if len(rows) else (math.nan, math.nan)
     return Metrics(counts, label_ids, names or label_ids, left_out=int((~known).sum()), n_unsure=n_unsure,
-                   n_tied=n_tied, n_items=n_items, ece=ece, ece_by_chance=by_chance)
+                   n_tied=n_tied, n_in_doubt=n_in_doubt, n_items=n_items, ece=ece, ece_by_chance=by_chance)
 
 
 def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndarray) -> Estimate:

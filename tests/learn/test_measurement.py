@@ -48,6 +48,8 @@ def test_an_edit_during_a_training_neither_scrambles_nor_discards_it(bench, kind
     expected = {"split": {"light", "striped"}, "retire": {"dark", "light"}}.get(kind, set(NAMES))
     holdout = [item_id for item_id in wb.holdout if TRUTH[item_id] in expected]
     assert run.after.n == len(holdout) >= 20
+    assert run.after.n_in_doubt == len(wb.holdout) - len(holdout)
+    assert ("in doubt since an edit" in repr(run)) == (kind in ("split", "retire"))
     assert run.after["accuracy"] > 0.9
     shown = wb.predict().set_index("item_id")["label"]
     names = {"rename": {"dark": "black"}, "merge": {"dark": "even", "light": "even"}}.get(kind, {})
