@@ -80,7 +80,8 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     """The share of each label in the pool, as far as the training set tells.
 
     A strategy picks items whose labels aren't those of the pool. Answers to items that were drawn by chance tell the
-    shares; those of all answers count as `PER_LABEL` more of them for each label, so that few are no matter of chance.
+    shares, also where an edit left them in doubt or they were asked again for another reason. Those of all answers
+    count as `PER_LABEL` more of them for each label, so that few are no matter of chance.
 
     Parameters
     ----------
@@ -93,9 +94,9 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     -------
     ndarray of float64, shape (n_labels,), sums to 1
     """
-    n_labels, table = len(items.label_ids), answers.by_annotator()
+    n_labels = len(items.label_ids)
     rows = label_rows(items.training_data().targets, n_labels).numpy()
-    drawn = np.isin(items.item_ids, table.loc[table["chosen_by"].isin(BY_CHANCE), "item_id"].to_numpy(str))
+    drawn = np.isin(items.item_ids, np.array(sorted(answers.first_asked(BY_CHANCE)), str))
     counts: np.ndarray = rows[drawn].sum(axis=0) + PER_LABEL * n_labels * rows.mean(axis=0)
     return counts / counts.sum()
 

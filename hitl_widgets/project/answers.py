@@ -35,7 +35,7 @@ class Answers:
     """
 
     def __init__(self, log: Log, state: State, pool: Pool | None) -> None:
-        self.lineage = state.lineage
+        self.lineage, self._log = state.lineage, log
         self._table, self._state, self._pool = _without(log.annotations(), state.changed), state, pool
 
     @cached_property
@@ -110,6 +110,31 @@ class Answers:
         table: pd.DataFrame = votes.assign(known=pd.Series(known, votes.index, dtype=object)).drop(columns="content") \
             .sort_values(["item_id", "annotator"], ignore_index=True)
         return table
+
+    def first_asked(self, reasons: Collection[str]) -> set[str]:
+        """Find the items that an annotator was first asked for one of some reasons.
+
+        Why an item is asked again, after an edit or at a second look, changes nothing of how it was drawn, and neither
+        does an edit that leaves its answer in doubt.
+
+        Parameters
+        ----------
+        reasons : collection of str
+            As the log has them in `chosen_by`.
+
+        Returns
+        -------
+        set of str
+            Ids of items that have an answer now.
+        """
+        again = self._log.revisited_items()
+        first = {(item_id, annotator): why for item_id, annotator, why in zip(
+            *(self._table[name] for name in ("item_id", "annotator", "chosen_by")), strict=True)}
+        revisited = sorted(again.intersection(self._table["item_id"]))
+        for event in reversed(list(self._log.events_of(revisited))):
+            if event.kind == "decided" and (event.item_id, event.annotator) in first:
+                first[event.item_id, event.annotator] = event.body.get("seen", {}).get("chosen_by")
+        return {item_id for (item_id, _), why in first.items() if why in reasons}
 
     def _teaching(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
         """Those of the items that a model learns from, with their positions."""

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import hitl_widgets as hw
+from hitl_widgets import edits
 from hitl_widgets.learn.confidence import LastLayer, fit_temperature, label_rows, logit_shift
 from hitl_widgets.learn.data import TrainingData
 from hitl_widgets.learn.losses import PARTIAL
@@ -143,6 +144,21 @@ def test_the_pools_shares_are_those_of_answers_drawn_by_chance(tmp_path):
     data = gather(wb.project, wb.registry)
     weight = 2 * PER_LABEL
     assert data.shares == pytest.approx(np.array([90 + weight / 2, 10 + weight / 2]) / (100 + weight))
+    wb.close()
+
+
+def test_the_pools_shares_hold_where_a_split_leaves_answers_in_doubt_and_asks_them_again(tmp_path):
+    """An answer that was drawn by chance counted only as long as that was its last reason: a split label lost all."""
+    pool = hw.Pool.from_images(np.random.default_rng(0).integers(0, 255, (80, 8, 8), dtype=np.uint8))
+    wb = hw.Workbench(tmp_path, pool, ["a", "rest"], annotator="ada", holdout=0.0)
+    for place, item_id in enumerate(pool.ids):
+        wb.decide(item_id, label="a" if place % 2 else "rest",
+                  seen={"chosen_by": "audit" if place < 40 else "margin", "taxonomy": 1})
+    wb.apply(edits.split("rest", into=["b", "c"]))
+    assert gather(wb.project, wb.registry).shares == pytest.approx([0.5, 0.25, 0.25], abs=0.01)
+    for place, item_id in enumerate(pool.ids[::2]):
+        wb.decide(item_id, label="b" if place % 2 else "c", seen={"chosen_by": "relabel", "taxonomy": 2})
+    assert gather(wb.project, wb.registry).shares == pytest.approx([0.5, 0.25, 0.25], abs=0.01)
     wb.close()
 
 
