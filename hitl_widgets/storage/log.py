@@ -497,6 +497,7 @@ class Log:
         try:
             with engine.connect() as conn:
                 try:
+                    conn.begin()  # an act that speaks to the driver alone wouldn't begin what a writer needs
                     result = act(conn)
                     conn.commit()
                     return result

@@ -15,6 +15,7 @@ from hitl_widgets import edits
 from hitl_widgets.errors import HitlError, LogDamaged, ReadOnly, StoreError
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
+from hitl_widgets.storage import checks
 from hitl_widgets.storage.checks import checksum, content_hash
 from hitl_widgets.storage.log import Log
 from hitl_widgets.taxonomy.labels import Taxonomy
@@ -115,7 +116,8 @@ def test_a_row_changed_by_hand_is_told_with_the_newest_good_copy(folder: Path, s
 @pytest.mark.parametrize("statement", [
     "DELETE FROM annotation", "UPDATE annotation SET label_id = 'L9' WHERE seq = 9",
     "UPDATE annotation SET note = 'other' WHERE item_id = 'item-11'",
-    "INSERT INTO annotation (seq, item_id, annotator) VALUES (999, 'item-01', 'eve')"])
+    "INSERT INTO annotation (seq, item_id, annotator) VALUES (999, 'item-01', 'eve')",
+    "UPDATE annotation SET note = CAST(x'6eff' AS TEXT) WHERE seq = 9"])  # no UTF-8: was told as a log that is busy
 def test_annotations_that_do_not_follow_from_the_events_are_made_anew(made: Path, folder: Path, statement: str):
     said = read(made)
     by_hand(folder, statement)
@@ -125,6 +127,40 @@ def test_annotations_that_do_not_follow_from_the_events_are_made_anew(made: Path
     with Log(folder) as log:
         assert not log.rebuilt
     assert read(folder) == said
+
+
+def test_opening_beside_a_writer_sees_one_moment(folder: Path, monkeypatch):
+    """Events were read before, and annotations after what another kernel stored: whole annotations were made anew."""
+    begun = []
+    holds = checks._Expected.holds
+
+    def later(self):
+        begun.append(self._connection.in_transaction)
+        return holds(self)
+
+    monkeypatch.setattr(checks._Expected, "holds", later)
+    Log(folder).close()
+    assert begun == [True]
+
+
+def test_nobody_stores_while_annotations_are_made_anew(folder: Path, monkeypatch):
+    """They were made anew outside of a transaction: an answer that was stored meanwhile lost its annotation."""
+    with closing(sqlite3.connect(folder / "log.db")) as connection, connection:
+        connection.execute("DELETE FROM annotation WHERE item_id = 'item-07'")
+    others = []
+    replace = checks._Expected.replace
+
+    def meanwhile(self):
+        with closing(sqlite3.connect(folder / "log.db", timeout=0)) as other:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("BEGIN IMMEDIATE")
+            others.append(other)
+        replace(self)
+
+    monkeypatch.setattr(checks._Expected, "replace", meanwhile)
+    with Log(folder) as log:
+        assert log.rebuilt
+    assert others
 
 
 def test_a_rebuild_is_told(folder: Path):
