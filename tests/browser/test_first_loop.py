@@ -232,7 +232,7 @@ def assert_no_item_is_in(content: dict[str, Any]) -> None:
     text = json.dumps(content)
     assert "widgets" not in content["metadata"]
     assert "iVBOR" not in text
-    assert len(text) < 30_000
+    assert len(text) < 60_000
 
 
 def photograph(notebook: Notebook, name: str, what: str) -> None:
