@@ -100,7 +100,8 @@ class Figures:
 
 def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, *, new: Outputs,
                adopted: Outputs | None, best: Outputs | None, why_alone: str = "there was no model before",
-               n_holdout: int, learnt: Collection[int] = (), why: str = "") -> Figures:
+               n_holdout: int, learnt: Collection[int] = (), why: str = "",
+               groups: np.ndarray | None = None) -> Figures:
     """Compare models on the items that measure, under the labels that a lineage ends with.
 
     Parameters
@@ -121,6 +122,8 @@ def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, 
         Positions of gold items that one of the models learnt once: they measure memory, and are left out.
     why : str
         Why nothing measures, for where there are no items.
+    groups : ndarray, shape (n_items of the pool,), optional
+        The group of each item, where the hold-out is drawn by whole groups.
     """
     by_source, verdict, leader = dict[str, Figure](), None, None
     for source in SOURCES:
@@ -129,13 +132,16 @@ def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, 
         holdout = source == "holdout"
         if not truth and not (holdout and (measuring.n_unsure or measuring.tied or measuring.n_in_doubt)):
             continue
+        at_pool = np.array(list(truth), np.int64)
         at, labels = np.array([rows[position] for position in truth], np.int64), list(truth.values())
         probs = [None if model is None else model.today(lineage, at) for model in (new, adopted, best)]
         counts = {} if not holdout else {"n_unsure": measuring.n_unsure, "n_tied": len(measuring.tied),
                                          "n_in_doubt": measuring.n_in_doubt, "n_items": n_holdout}
-        by_source[source] = _figure(probs[0], probs[1], labels, lineage.today, counts, why_alone if labels else why)
+        of_groups = None if groups is None else groups[at_pool]
+        by_source[source] = _figure(probs[0], probs[1], labels, lineage.today, counts, why_alone if labels else why,
+                                    of_groups)
         if verdict is None and source in DECIDING and truth:
-            verdict, leader = _decide(probs, labels, lineage.today, (new, adopted, best))
+            verdict, leader = _decide(probs, labels, lineage.today, (new, adopted, best), of_groups)
             if adopted is None and verdict.adopted:
                 verdict = Verdict(adopted=True, why=why_alone)
     reason = f"not measured: {why}" if why else "not measured"
@@ -143,40 +149,41 @@ def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, 
 
 
 def _figure(after: np.ndarray | None, before: np.ndarray | None, labels: list[str], today: Taxonomy,
-            counts: Mapping[str, int], why: str) -> Figure:
+            counts: Mapping[str, int], why: str, groups: np.ndarray | None) -> Figure:
     """The metrics of both models, and the gain on the items that both predicted."""
     assert after is not None
     names = [today.name_of(label_id) for label_id in today.label_ids]
-    metrics = metrics_of(after, labels, today.label_ids, names, **counts)
+    metrics = metrics_of(after, labels, today.label_ids, names, groups=groups, **counts)
     if before is None:
         none = metrics_of(np.empty((0, len(names))), [], today.label_ids, names)
         return Figure(none, metrics, Estimate(math.nan, why=why))
-    _, (now, then) = _right([after, before], labels, today)
-    gain = compare(then, now)
-    return Figure(metrics_of(before, labels, today.label_ids, names, **counts), metrics, gain)
+    known, (now, then) = _right([after, before], labels, today)
+    gain = compare(then, now, None if groups is None else groups[known])
+    return Figure(metrics_of(before, labels, today.label_ids, names, groups=groups, **counts), metrics, gain)
 
 
-def _decide(probs: list[np.ndarray | None], labels: list[str], today: Taxonomy, models: tuple[Outputs | None, ...]
-            ) -> tuple[Verdict, str | None]:
+def _decide(probs: list[np.ndarray | None], labels: list[str], today: Taxonomy, models: tuple[Outputs | None, ...],
+            groups: np.ndarray | None) -> tuple[Verdict, str | None]:
     """Whether to adopt the new model, and the version that got most items right."""
     there = [(model, of_model) for model, of_model in zip(models, probs, strict=True)
              if model is not None and of_model is not None]
-    n, right = _right([of_model for _, of_model in there], labels, today)
-    if not n:
+    known, right = _right([of_model for _, of_model in there], labels, today)
+    if not known.any():
         return Verdict(adopted=True, why="not measured: none of the items can be read"), None
     of = {model.version: of_model for (model, _), of_model in zip(there, right, strict=True)}
     new, adopted, best = models
     assert new is not None
     verdict = Verdict(adopted=True, why="") if adopted is None else \
-        better(of[new.version], of[adopted.version], None if best is None else of[best.version])
+        better(of[new.version], of[adopted.version], None if best is None else of[best.version],
+               None if groups is None else groups[known])
     # Of a tie the older one: a new model that isn't adopted is never the best.
     older = [model.version for model in (best, adopted, new if verdict.adopted else None) if model is not None]
     return verdict, max(older, key=lambda version: int(of[version].sum()))
 
 
-def _right(probs: list[np.ndarray], labels: list[str], today: Taxonomy) -> tuple[int, list[np.ndarray]]:
-    """How many items all models predicted, and where on these each was right: bool, shape (n,)."""
+def _right(probs: list[np.ndarray], labels: list[str], today: Taxonomy) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Which items all models predicted, bool, and where on these each was right: bool, shape (n,)."""
     known = np.logical_and.reduce([~np.isnan(of_model).any(axis=1) for of_model in probs])
     column = {label_id: index for index, label_id in enumerate(today.label_ids)}
     columns = np.array([column[label_id] for label_id in labels], np.int64)[known]
-    return int(known.sum()), [of_model[known].argmax(axis=1) == columns for of_model in probs]
+    return known, [of_model[known].argmax(axis=1) == columns for of_model in probs]

@@ -649,9 +649,10 @@ def measure(project: Project, predictor: NetPredictor, trained: Trained, data: D
     with project.state.lock:  # labels and truth of one moment: the taxonomy may have changed during the training
         measuring, lineage = project.measuring(), project.lineage
     learnt = learnt_gold(project, versions)
+    column = project.settings.get("group")
     figures = figures_of(measuring, rows, lineage, new=after, adopted=baseline.adopted, best=baseline.best,
                          why_alone=baseline.why, n_holdout=int(project.queue.holdout.sum()), learnt=learnt,
-                         why=data.why_no_reference)
+                         why=data.why_no_reference, groups=None if column is None else project.pool.group_sums(column))
     measured_on = next((source for source in SOURCES if source in figures.by_source
                         and figures.by_source[source].after.n), next(iter(figures.by_source), ""))
     figure = figures.by_source.get(measured_on) or _nothing(lineage, data.why_no_reference)

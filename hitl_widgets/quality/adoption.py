@@ -17,7 +17,8 @@ class Verdict:
     why: str
 
 
-def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None) -> Verdict:
+def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
+           groups: np.ndarray | None = None) -> Verdict:
     """Adopt a new model where it got more items right than the adopted one, and not fewer than the best so far.
 
     A tie keeps the adopted model. The point estimate decides: a model that is worse in truth is then adopted in fewer
@@ -31,6 +32,8 @@ def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None)
         Where each model was right, on the same items in the same order.
     best : ndarray of bool, shape (n_items,), or None
         The same of the best model so far, where that is another one than the adopted.
+    groups : ndarray, shape (n_items,), optional
+        As for `metrics.compare`.
 
     Returns
     -------
@@ -45,7 +48,7 @@ def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None)
     if not (n := len(new)):
         return Verdict(adopted=True, why="not measured")
     gain = int(new.sum()) - int(adopted.sum())
-    interval = compare(adopted, new)
+    interval = compare(adopted, new, groups)
     doubt = f"; can't be told apart at n = {n}" if interval.low <= 0 <= interval.high else ""
     if gain <= 0:
         return Verdict(adopted=False, why=(

@@ -23,13 +23,13 @@ _MEANS = (np.arange(200) + 0.5) / 200
 _DIFFER = np.array([0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.2, 0.3])
 
 
-def jeffreys(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+def jeffreys(k: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
     """Interval for the share behind k successes in n trials, by Jeffreys' prior.
 
     Parameters
     ----------
-    k, n : int
-        Successes and trials, 0 <= k <= n.
+    k, n : float
+        Successes and trials, 0 <= k <= n; parts of one where trials are worth less than one each (`design_effect`).
     level : float
         Share of such intervals that hold the truth, averaged over all truths.
 
@@ -95,7 +95,7 @@ def jeffreys_of_pool(k: int, n: int, n_pool: int, *, level: float = 0.95) -> tup
         float(betaincinv(good, bad, 1 - tail)) if k < n else 1.0
 
 
-def wilson(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+def wilson(k: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
     """Interval for the share behind k successes in n trials, by Wilson's score.
 
     Parameters
@@ -129,7 +129,7 @@ def wilson(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     return (max(0.0, middle - half) if k else 0.0), (min(1.0, middle + half) if k < n else 1.0)
 
 
-def newcombe(k_1: int, n_1: int, k_2: int, n_2: int, *, level: float = 0.95) -> tuple[float, float]:
+def newcombe(k_1: float, n_1: float, k_2: float, n_2: float, *, level: float = 0.95) -> tuple[float, float]:
     """Interval for the difference, first minus second, of two shares counted on different items.
 
     Wilson's interval of each share, joined by square and add (Newcombe's method 10).
@@ -162,6 +162,49 @@ def newcombe(k_1: int, n_1: int, k_2: int, n_2: int, *, level: float = 0.95) -> 
     first, second = k_1 / n_1, k_2 / n_2
     return (first - second - math.hypot(first - low_1, high_2 - second),
             first - second + math.hypot(high_1 - first, second - low_2))
+
+
+def design_effect(values: npt.ArrayLike, groups: npt.ArrayLike) -> float:
+    """How many items of groups that are drawn as a whole tell as much as one that is drawn by itself.
+
+    The variance of the mean between groups, over that of as many independent items. Counts divided by it give intervals
+    that hold also where the items of a group are alike; that few groups tell little of their variance is allowed for by
+    Student's distribution.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n_items,)
+        What the mean is of, such as whether a model was right.
+    groups : array_like, shape (n_items,)
+        The group of each item.
+
+    Returns
+    -------
+    float
+        At least 1; the number of items where all are of one group.
+
+    References
+    ----------
+    Rao and Scott (1992), A Simple Method for the Analysis of Clustered Binary Data, doi:10.2307/2532311; Korn and
+    Graubard (1998), Confidence Intervals for Proportions with Small Expected Number of Positive Counts.
+
+    Examples
+    --------
+    >>> round(design_effect([1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1], [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]), 1)
+    10.5
+    """
+    values, place = np.asarray(values, np.float64), np.unique(np.asarray(groups), return_inverse=True)[1]
+    n, n_groups = len(values), int(place.max(initial=-1)) + 1
+    if n_groups == n or not n:
+        return 1.0
+    if n_groups == 1:
+        return float(n)
+    sums = np.bincount(place, values - values.mean(), n_groups)
+    between = n_groups / (n_groups - 1) * float((sums ** 2).sum())
+    within = float(((values - values.mean()) ** 2).sum())
+    few = (float(stdtrit(n_groups - 1, 0.025)) / float(ndtri(0.025))) ** 2
+    sizes = np.bincount(place)  # where all values are equal nothing is known of their likeness: each group is one item
+    return max(1.0, few * between / within) if within else float((sizes ** 2).sum() / n)
 
 
 def across(k: Sequence[int] | npt.NDArray[np.integer], n: Sequence[int] | npt.NDArray[np.integer], *,
@@ -287,7 +330,8 @@ def student_mean(values: Sequence[float] | npt.NDArray[np.floating], *, level: f
     return Estimate(mean, low, high, n=n)
 
 
-def tango(both: int, only_first: int, only_second: int, neither: int, *, level: float = 0.95) -> tuple[float, float]:
+def tango(both: float, only_first: float, only_second: float, neither: float, *,
+          level: float = 0.95) -> tuple[float, float]:
     """Interval for the difference, first minus second, of two shares counted on the same items.
 
     Tango's score interval: all differences that a score test doesn't reject. It works where all items agree, too, and
@@ -342,6 +386,6 @@ def _tail(level: float) -> float:
     return (1 - level) / 2
 
 
-def _check_counts(*counts: int) -> None:
+def _check_counts(*counts: float) -> None:
     if any(count < 0 for count in counts):
         raise BadInput(f"counts {counts} can't be used: none is negative, and no more succeed than were tried.")

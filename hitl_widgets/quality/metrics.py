@@ -15,6 +15,7 @@ import pandas as pd
 from ..errors import BadInput, ShapeError, UnknownLabel
 from ..records import Estimate
 from .calibration import calibration_error
+from .intervals import design_effect as effect_of
 from .intervals import jeffreys, tango
 
 
@@ -43,6 +44,8 @@ class Metrics:
         Number of items that could measure, such as the whole hold-out; None where that isn't told.
     ece, ece_by_chance : float
         As `calibration.calibration_error` gives them; NaN where they weren't measured.
+    design_effect : float
+        As `intervals.design_effect` gives it, for items that were drawn by whole groups: intervals are wider by it.
 
     References
     ----------
@@ -54,10 +57,11 @@ class Metrics:
 
     def __init__(self, counts: np.ndarray, label_ids: Sequence[str], names: Sequence[str], *, left_out: int = 0,
                  n_unsure: int = 0, n_tied: int = 0, n_in_doubt: int = 0, n_items: int | None = None,
-                 ece: float = math.nan, ece_by_chance: float = math.nan) -> None:
+                 ece: float = math.nan, ece_by_chance: float = math.nan, design_effect: float = 1.0) -> None:
         self.counts = np.asarray(counts, dtype=np.int64)
         self.n_unsure, self.n_tied, self.n_in_doubt, self.n_items = int(n_unsure), int(n_tied), int(n_in_doubt), n_items
         self.ece, self.ece_by_chance = float(ece), float(ece_by_chance)
+        self.design_effect = float(design_effect)
         self.label_ids, self.names, self.left_out = tuple(label_ids), tuple(names), int(left_out)
         if self.counts.shape != (len(self.label_ids), len(self.names)) or len(self.label_ids) != len(self.names):
             raise ShapeError(f"counts have shape {self.counts.shape}, with {len(self.label_ids)} label_ids and "
@@ -109,15 +113,25 @@ class Metrics:
             return Estimate(math.nan, why=self.why)
         right, n_true, n_predicted = self._margins()
         if name == "accuracy":
-            low, high = jeffreys(int(right.sum()), self.n)
+            low, high = self.interval(int(right.sum()), self.n)
             return Estimate(right.sum() / self.n, low, high, n=self.n)
         # An error counts against two labels' F1, so these don't err independently: at worst, the variance doubles.
         of, share, shared = (n_true, _same, 1) if name == "balanced_accuracy" \
             else (n_true + n_predicted - right, _f1_of_overlap, 2)
         right, of = right[of > 0], of[of > 0]
-        ends = np.array([jeffreys(int(k), int(n)) for k, n in zip(right, of, strict=True)])
+        ends = np.array([self.interval(k, n) for k, n in zip(right, of, strict=True)])
         low, high = _around_mean(share(right / of), share(ends), shared=shared)
         return Estimate(share(right / of).mean(), low, high, n=self.n)
+
+    def interval(self, k: int, n: int) -> tuple[float, float]:
+        """95 % interval of a share, k of n of the items; wider where whole groups were drawn and their items are alike.
+
+        Parameters
+        ----------
+        k, n : int
+            As for `intervals.jeffreys`.
+        """
+        return jeffreys(int(k) / self.design_effect, int(n) / self.design_effect)
 
     def _margins(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return np.diag(self.counts), self.counts.sum(axis=1), self.counts.sum(axis=0)
@@ -133,7 +147,7 @@ class Metrics:
         table: dict[str, Any] = {"label": list(self.names), "n": n_true}
         for name, of, share in (("precision", n_predicted, _same), ("recall", n_true, _same),
                                 ("f1", n_true + n_predicted - right, _f1_of_overlap)):
-            ends = np.array([jeffreys(int(k), int(n)) if n else (math.nan, math.nan)
+            ends = np.array([self.interval(k, n) if n else (math.nan, math.nan)
                              for k, n in zip(right, of, strict=True)]).reshape(-1, 2)
             with np.errstate(invalid="ignore"):
                 table[name] = share(right / np.where(of > 0, of, np.nan))
@@ -157,6 +171,7 @@ class Metrics:
         return {"label_ids": list(self.label_ids), "names": list(self.names), "cells": cells,
                 "left_out": self.left_out, **{name: value for name in ("n_unsure", "n_tied", "n_in_doubt", "n_items")
                                               if (value := getattr(self, name))},
+                **({} if self.design_effect == 1 else {"design_effect": self.design_effect}),
                 **({} if math.isnan(self.ece) else {"ece": [self.ece, self.ece_by_chance]})}
 
     @classmethod
@@ -169,11 +184,12 @@ class Metrics:
         return cls(counts, body["label_ids"], body["names"], left_out=body["left_out"],
                    n_unsure=body.get("n_unsure", 0), n_tied=body.get("n_tied", 0), n_in_doubt=body.get("n_in_doubt", 0),
                    n_items=body.get("n_items"),
-                   ece=ece, ece_by_chance=by_chance)
+                   ece=ece, ece_by_chance=by_chance, design_effect=body.get("design_effect", 1.0))
 
 
 def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], names: Sequence[str] | None = None, *,
-            n_unsure: int = 0, n_tied: int = 0, n_in_doubt: int = 0, n_items: int | None = None) -> Metrics:
+            n_unsure: int = 0, n_tied: int = 0, n_in_doubt: int = 0, n_items: int | None = None,
+            groups: np.ndarray | None = None) -> Metrics:
     """Compare predictions with known answers.
 
     Parameters
@@ -188,6 +204,8 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
         Of the labels; by default their ids.
     n_unsure, n_tied, n_in_doubt, n_items : int
         As for `Metrics`.
+    groups : ndarray, shape (n_items,), optional
+        The group of each item, where items were drawn by whole groups.
 
     Returns
     -------
@@ -221,17 +239,23 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
     top = probs[known].argmax(axis=1)
     np.add.at(counts, (rows, top), 1)
     ece, by_chance = calibration_error(probs[known].max(axis=1), top == rows) if len(rows) else (math.nan, math.nan)
+    effect = 1.0 if groups is None else effect_of(top == rows, groups[known])
     return Metrics(counts, label_ids, names or label_ids, left_out=int((~known).sum()), n_unsure=n_unsure,
-                   n_tied=n_tied, n_in_doubt=n_in_doubt, n_items=n_items, ece=ece, ece_by_chance=by_chance)
+                   n_tied=n_tied, n_in_doubt=n_in_doubt, n_items=n_items, ece=ece, ece_by_chance=by_chance,
+                   design_effect=effect)
 
 
-def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndarray) -> Estimate:
+def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndarray,
+            groups: np.ndarray | None = None) -> Estimate:
     """Gain in accuracy of one model over another: after minus before, on the same items.
 
     Parameters
     ----------
     before, after : array_like of bool, shape (n_items,)
         True where the model was right, the same items in the same order.
+    groups : ndarray, shape (n_items,), optional
+        The group of each item, where items were drawn by whole groups: the interval is wider where those of a group are
+        alike.
 
     Returns
     -------
@@ -252,7 +276,8 @@ def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndar
         return Estimate(math.nan, why="no item with a known answer")
     only_after, only_before = int((after & ~before).sum()), int((before & ~after).sum())
     both = int((before & after).sum())
-    low, high = tango(both, only_after, only_before, n - both - only_after - only_before)
+    worth = 1.0 if groups is None else 1 / effect_of(after.astype(int) - before.astype(int), groups)
+    low, high = tango(*(worth * k for k in (both, only_after, only_before, n - both - only_after - only_before)))
     return Estimate((only_after - only_before) / n, low, high, n=n)
 
 

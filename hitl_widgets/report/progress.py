@@ -180,7 +180,7 @@ def _accuracy(trained: Sequence[Event], audited: Audited) -> pd.DataFrame:
         for source, figure in figures.items():
             if (after := Metrics.from_dict(figure["after"])).n:
                 rows.append((n_round, source, body["model"], _n_learned(event),
-                             *_share(after.counts.trace(), after.n), curve))
+                             *_share(after.counts.trace(), after.n, after), curve))
     curves = {row[0]: row[-1] for row in rows}
     n_learned = {event.body["model"]: _n_learned(event) for event in trained}
     for (n_round, model), right in audited.accuracy().items():
@@ -225,7 +225,7 @@ def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> 
         counts = table[teaches & (table["round"] <= n_round)].drop_duplicates("item_id")["label_id"].value_counts()
         for k, (label_id, name) in enumerate(zip(after.label_ids, after.names, strict=True)):
             if n := int(after.counts[k].sum()):
-                rows.append((name, n_round, int(counts.get(label_id, 0)), *_share(after.counts[k, k], n)))
+                rows.append((name, n_round, int(counts.get(label_id, 0)), *_share(after.counts[k, k], n, after)))
     return pd.DataFrame(rows, columns=["label", "round", "answers", "n", "recall", "low", "high"])
 
 
@@ -243,7 +243,8 @@ def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estima
         value, n, low, high = last.body["gain"]
         return Estimate(value, low, high, n=n), apart
     k_now, k_then = int(now.counts.trace()), int(then.counts.trace())
-    low, high = newcombe(k_now, now.n, k_then, then.n)
+    low, high = newcombe(*(count / of.design_effect for count, of in (
+        (k_now, now), (now.n, now), (k_then, then), (then.n, then))))
     return Estimate(k_now / now.n - k_then / then.n, low, high, n=min(now.n, then.n)), apart
 
 
@@ -253,7 +254,8 @@ def _likely(trained: Sequence[Event], more: int) -> Estimate:
     for event in trained:
         before, after = (Metrics.from_dict(event.body[name]) for name in ("before", "after"))
         if after.n:
-            points[_n_learned(event)] = int(after.counts.trace()), after.n
+            points[_n_learned(event)] = (round(after.counts.trace() / after.design_effect),
+                                         max(1, round(after.n / after.design_effect)))
         if event.body["gain"] and before.n and after.n:
             _, n, low, high = event.body["gain"]
             one, two = (m.counts.trace() * (m.n - m.counts.trace()) / m.n ** 2 / n for m in (before, after))
@@ -334,8 +336,8 @@ def _n_learned(event: Event) -> int:
     return int(event.body["n_training"]) + int(event.body["n_validation"])
 
 
-def _share(k: Any, n: int) -> tuple[int, float, float, float]:
-    return n, int(k) / n, *jeffreys(int(k), n)
+def _share(k: Any, n: int, metrics: Metrics | None = None) -> tuple[int, float, float, float]:
+    return n, int(k) / n, *(jeffreys(int(k), n) if metrics is None else metrics.interval(int(k), n))
 
 
 def _over_people(right: pd.Series, annotator: pd.Series) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.learn.learnt import pack, unpack
 from hitl_widgets.learn.run import Recipe, Run, finetune
+from hitl_widgets.quality.intervals import jeffreys
 
 TAXONOMY = {"plain": ["dark", "light"], "striped": ""}
 EDITS = {
@@ -275,6 +276,20 @@ def test_a_training_of_an_earlier_version_reads_as_before(bench, monkeypatch):
     assert again.registry.adopted == run.model
     assert again.finetune(epochs=1, adopt="always").model == run.model  # read from the log
     assert again.finetune(epochs=1, seed=1).figures["holdout"].before.n == run.after.n
+
+
+def test_a_run_on_whole_groups_has_wider_intervals_and_the_log_keeps_them(bench):
+    from shades import IMAGES
+    pool = hw.Pool.from_images(IMAGES, meta=[{"scene": f"{TRUTH[item_id]} {k // 40}"} for k, item_id in
+                                             enumerate(TRUTH)])
+    wb = bench(pool=pool, model=small_net(), holdout=0.4, group="scene")
+    for item_id in [*wb.holdout, *[item_id for item_id in pool.ids if item_id not in wb.holdout][:20]]:
+        wb.decide(item_id, label=TRUTH[item_id])
+    run = wb.finetune(epochs=1)
+    assert run.after.design_effect > 2
+    low, high = jeffreys(int(run.after.counts.trace()), run.after.n)
+    assert run.after["accuracy"].high - run.after["accuracy"].low > 1.3 * (high - low)
+    assert str(Run.from_dict(run.to_dict()).after["accuracy"]) == str(run.after["accuracy"])
 
 
 def test_whole_groups_validate(bench):
