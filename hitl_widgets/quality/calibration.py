@@ -208,7 +208,7 @@ def calibration_error(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins
     Examples
     --------
     >>> [round(value, 3) for value in calibration_error([0.6, 0.7, 0.9, 1.0], [False, True, True, True], n_bins=2)]
-    [0.1, 0.179]
+    [0.1, 0.194]
     """
     confidence = np.asarray(confidence, float)
     table = reliability(confidence, right, n_bins=n_bins)
