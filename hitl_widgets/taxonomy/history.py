@@ -276,7 +276,9 @@ class Lineage:
             meaning = compose({label_id: meaning}, step.resolution)[label_id]
             if names := _added(step):
                 after, before = self.versions[step.version], self.versions[step.before or step.version]
-                known = tuple(new for new in meaning if new in before or after.label(new).name not in names)
+                # A label that is in neither was away then, by a step that was taken back since: it wasn't added here.
+                known = tuple(new for new in meaning
+                              if new in before or new not in after or after.label(new).name not in names)
                 meaning = known or meaning
         return meaning if self.today.answerable.issuperset(meaning) else ()
 

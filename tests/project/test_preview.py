@@ -158,6 +158,19 @@ def test_a_label_that_is_added_and_split_later_takes_nothing_either(opened):
     assert project.prediction(0).suggestion is None
 
 
+@pytest.mark.parametrize("like", [["top"], ["bag"]])
+def test_an_edit_is_taken_back_though_a_label_was_added_after_it_and_a_model_predicts(opened, like):
+    """The labels that come back weren't there when the other was added, and an error named one of them by its id."""
+    project = opened(Taxonomy(NAMES))
+    predicted(project, [[0.2, 0.3, 0.5]])
+    merged = project.apply(edits.merge(["shoe", "bag"], into="ware") if like == ["top"] else
+                           edits.split("top", into=["T-shirt", "Shirt"]))
+    project.apply(edits.add("hat", like=like))
+    project.revert(merged.id)
+    probs = dict(zip(project.taxonomy.names, project.ranking.probs(project.lineage, np.array([0]))[0], strict=True))
+    assert probs == pytest.approx({"top": 0.2, "shoe": 0.3, "bag": 0.5, "hat": 0})
+
+
 # Previewing.
 
 def test_a_preview_tells_what_is_carried_over_and_what_is_asked_again_and_changes_nothing(project):
