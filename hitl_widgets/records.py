@@ -482,7 +482,7 @@ class Items(Sequence[Item]):
 
     def __repr__(self) -> str:
         shown = ", ".join(item.id for item in self._items[:5]) + (", ..." if len(self._items) > 5 else "")
-        return f"<{len(self._items)} items: {shown}>"
+        return f"<{len(self._items)} items{': ' if shown else ''}{shown}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -698,7 +698,7 @@ class Workbench:
         EditError
             When there is no such edit, it was taken back already, or later ones depend on it; the message names them.
         """
-        return self.project.revert(edit_id if isinstance(edit_id, str) else edit_id.id, why=why)
+        return self.project.revert(getattr(edit_id, "id", edit_id), why=why)
 
     # -- the queue
 
@@ -740,7 +740,8 @@ class Workbench:
         Columns: item_id, annotator (whose answer), label (as it was given), candidates (what it may mean now), edit
         (the id of the one that left it in doubt), prose and why of that edit.
         """
-        return self.project.relabel_queue(annotator)
+        with self._bars(None, title="Ordering the items in doubt"):
+            return self.project.relabel_queue(annotator)
 
     def review(self, n: int | None = None, strategy: str | Strategy | None = None,
                explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
@@ -827,7 +828,8 @@ class Workbench:
         """
         if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
-        if budget_s is not None and not budget_s > 0:
+        if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float, np.number))
+                                     or not budget_s > 0):
             raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
         with self._bars(None, title="Loading the model"):
             self.inference.require_model()
@@ -862,7 +864,7 @@ class Workbench:
                  backbone_lr_scale: float = 1.0, lr: float | None = None, batch_size: int = 16,
                  weight_decay: float = 0.05, augment: bool | Augment = True,
                  min_steps: int | None = None) -> Run:
-        """Train on the annotations, measure the gain on the hold-out, and adopt the result unless it is worse.
+        """Train on the annotations, measure the gain on the hold-out, and adopt the result if it is better.
 
         The training's state is kept once a minute and at the end. When a call was interrupted or its process
         ended, the same call resumes there.
@@ -881,7 +883,8 @@ class Workbench:
             "adopted" trains both and takes the one with the lower loss on answers that neither was trained on;
             `Run.taken` says which, and why (docs/strategies.md).
         adopt : str
-            "better" adopts unless the 95 % interval of the gain is wholly below zero; "always"; "never".
+            "better" adopts where more of the measuring items are right than with the adopted model, and not fewer than
+            with the best one so far, or where nothing measures; "always"; "never".
         seed : int, optional
             The project's if missing. On a CPU the same seed and answers give the same model.
         reasons : str

@@ -505,6 +505,9 @@ def _as_sources(images: Any) -> Any:
                        "expected. Pool.from_frame takes a DataFrame; pass [image] for a pool of one, and of a dict "
                        "list(images.values()) with ids=list(images).")
     if hasattr(images, "__array__") and (stack := np.asarray(images)).dtype.kind not in "OUT":
+        if stack.ndim == 3 and stack.shape[2] in (3, 4) and min(stack.shape[:2]) >= 8:
+            raise BadInput(f"images has the shape {stack.shape}, which is that of one image in colour; pass [image] "
+                           "for a pool of one, or list(images) if they are so narrow.")
         check_pixels(stack.dtype, stack.shape[1:], "images")
         return stack
     return [_as_source(image, row) for row, image in enumerate(images)]

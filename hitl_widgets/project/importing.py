@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 _SAID = ("verdict", "label_id", "taxonomy", "certainty", "note", "flags")
 # What a table says of a row beside its label, so that it is compared with what stands.
-_COMPARED = ("certainty", "note", "flags")
+_COMPARED = ("certainty", "flags")
+# Notes that `pd.read_csv` reads as nothing, beside those of blanks.
+_READ_AS_NOTHING = frozenset(("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+                              "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"))
 
 
 class _Row(NamedTuple):
@@ -339,10 +342,22 @@ def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
         return False
     if any(name in row.said and said[name] != getattr(row, name) for name in _COMPARED):
         return False
+    if "note" in row.said and said["note"] != row.note and _read_back(said["note"]) != _read_back(row.note):
+        return False
     if row.text is None or said["label_id"] is None:
         return row.text is None and said["label_id"] is None
     return (row.label is not None and lineage.exactly(said["label_id"], said["taxonomy"]) == row.label.id) \
         or lineage.means(row.text, said["label_id"], said["taxonomy"])
+
+
+def _read_back(note: str | None) -> str | None:
+    """What a note is after `to_csv` and `pd.read_csv`: "NA" is nothing, and a number is spelt in another way."""
+    if note is None or note in _READ_AS_NOTHING:
+        return None
+    try:
+        return _text(float(note))
+    except ValueError:
+        return note
 
 
 def _decision(row: _Row, former: str | None, lineage: Lineage, now: datetime) -> Decision:

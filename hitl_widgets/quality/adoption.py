@@ -53,7 +53,7 @@ def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
     if gain <= 0:
         return Verdict(adopted=False, why=(
             f"{-gain} of {n} items fewer right than the former model" if gain else
-            f"as many of {n} items right as the former model, which stays") + doubt)
+            f"as many of {n} items right as the former model") + doubt)
     if best is not None and (behind := int(best.sum()) - int(new.sum())) > 0:
         return Verdict(adopted=False, why=f"{gain} of {n} items more right than the former model, but {behind} fewer "
                                           "than the best one so far")

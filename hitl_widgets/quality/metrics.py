@@ -98,6 +98,8 @@ class Metrics:
         if self.n_unsure:
             low, high = self.bounds
             parts.append(f"{self.n_unsure} unsure (accuracy {low:.3f} to {high:.3f} with all of them wrong or right)")
+        if self.left_out and self.n_items is not None:
+            parts.append(f"{self.left_out} of them can't be read")
         if self.n_tied:
             parts.append(f"{self.n_tied} tied between annotators")
         if self.n_in_doubt:

@@ -79,6 +79,8 @@ class Progress:
         hidden from them, from the two halves of the audit.
     coverage : str
         How many hold-out items measured the last round, and how many were unsure, in words.
+    aside : str
+        In words, that the last round's model isn't the adopted one, and what that one had; else empty.
     """
 
     accuracy: pd.DataFrame
@@ -94,6 +96,7 @@ class Progress:
     queue: str
     bias: Estimate
     coverage: str = ""
+    aside: str = ""
 
     def plot(self) -> Drawing:
         """Accuracy by round, recall per label, suggestions that stood and time per decision, with 95 % intervals."""
@@ -104,7 +107,7 @@ class Progress:
         by_source = dict(iter(self.accuracy.groupby("source")))
         stood = self.suggestions[self.suggestions["label"] == "all"]
         covered = f"; {self.coverage}" if self.coverage else ""
-        lines = [("hold-out accuracy", _latest(by_source.get("holdout", stood[:0])) + covered),
+        lines = [("hold-out accuracy", _latest(by_source.get("holdout", stood[:0])) + self.aside + covered),
                  *((f"accuracy, {name}", _latest(by_source[name])) for name in ("gold", "imported")
                    if name in by_source),
                  ("right in the audit", _latest(by_source.get("audit", stood[:0]))),
@@ -150,7 +153,7 @@ def progress(project: Project, *, more: int = 50) -> Progress:
         If more isn't a whole number, 1 or more.
     """
     if isinstance(more, bool) or not isinstance(more, (int, np.integer)) or more < 1:
-        raise BadInput(f"answers is {more!r}; a whole number, 1 or more, is expected.")
+        raise BadInput(f"n_answers is {more!r}; a whole number, 1 or more, is expected.")
     project.refresh()
     trained = list(project.log.events(kind="trained"))
     table = decisions(project, trained)
@@ -166,6 +169,7 @@ def progress(project: Project, *, more: int = 50) -> Progress:
         accuracy=_accuracy(trained, audited), labels=_labels(project, trained, table), gained=gained,
         gained_by=gained_by, likely=_likely([event for event, _ in line], int(more)), more=int(more),
         coverage=Metrics.from_dict(trained[-1].body["after"]).coverage if trained else "",
+        aside=_aside(trained[-1], project.state.adopted) if trained else "",
         suggestions=_suggestions(project, seen), times=_times(table), people=_people(project, table),
         difficulty=_difficulty(table, known, audited), queue=project.selector.why, bias=audited.bias())
 
@@ -187,6 +191,16 @@ def _accuracy(trained: Sequence[Event], audited: Audited) -> pd.DataFrame:
         rows.append((n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high,
                      curves.get(n_round - 1, 1)))
     return pd.DataFrame(rows, columns=["round", "source", "model", "answers", *SHARE, "curve"])
+
+
+def _aside(last: Event, event: Event | None) -> str:
+    """Tell that the last round's model isn't in use, and the accuracy of the one that is, on the same items."""
+    body, adopted = last.body, None if event is None else event.body["model"]
+    if adopted in (None, body["model"]) or (body.get("measured_on") or "holdout") != "holdout":
+        return ""
+    before = Metrics.from_dict(body["before"])
+    same = f" (the adopted one had {before['accuracy']:.3f})" if body.get("former") == adopted and before.n else ""
+    return f", whose model isn't the adopted one{same}"
 
 
 def _line(trained: Sequence[Event], adopted: Sequence[Event]) -> list[tuple[Event, str | None]]:
@@ -239,6 +253,8 @@ def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estima
     apart, now, then = n_last - _n_learned(former), *(Metrics.from_dict(e.body["after"]) for e in (last, former))
     if not now.n or not then.n:
         return Estimate(math.nan, why=now.why or then.why), apart
+    if apart <= 0:
+        return Estimate(math.nan, why="the rounds so far learned from the same answers"), 0
     if last.body["gain"] and former.body["model"] == began:  # measured on the very same items
         value, n, low, high = last.body["gain"]
         return Estimate(value, low, high, n=n), apart

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..errors import BadInput
+from ..errors import BadInput, ShapeError
 from ..taxonomy.history import Lineage
 from .uncertainty import BY_ROW, Scores, Strategy
 
@@ -161,11 +161,19 @@ class Ranking:
         tried = self.predictions.tried
         scores = np.full(len(tried), np.nan, np.float32)
         if tried.all():
-            scores[:] = function(probs(lineage))
+            scores[:] = _one_each(function, probs(lineage))
         elif tried.any():
             positions = np.flatnonzero(tried)
-            scores[positions] = function(probs(lineage, positions))
+            scores[positions] = _one_each(function, probs(lineage, positions))
         return scores
+
+
+def _one_each(function: Strategy, probs: np.ndarray) -> Scores:
+    scores = np.asarray(function(probs), np.float32)
+    if scores.shape != (len(probs),):
+        raise ShapeError(f"the strategy gave scores of shape {scores.shape} for {len(probs)} items; one each is "
+                         "expected.")
+    return scores
 
 
 def families(shares: np.ndarray) -> np.ndarray:

@@ -859,3 +859,12 @@ def test_the_notebook_shows_a_handful_of_items_and_reads_no_other(tmp_path, monk
 def test_the_notebook_shows_small_pools_whole(pool, kind):
     assert kind in pool._repr_html_()
     assert pool._repr_html_().count("<img ") == len(pool)
+
+
+@pytest.mark.parametrize("n_channels", [3, 4])
+def test_one_image_in_colour_is_no_pool_of_its_rows(n_channels):
+    image = np.zeros((30, 20, n_channels), np.uint8)
+    with pytest.raises(BadInput, match="one image in colour"):
+        Pool.from_images(image)
+    assert len(Pool.from_images([image])) == 1
+    assert len(Pool.from_images(list(image))) == 30

@@ -178,6 +178,21 @@ def test_annotations_come_back_whole_from_a_csv_file(opened):
     assert import_annotations(project, frame) == 0
 
 
+@pytest.mark.parametrize("note", ["NA", "None", "", "n/a", "007", "5.0"])
+def test_a_note_that_a_csv_file_spells_otherwise_is_no_other_answer(opened, note):
+    """It was stored again without its note, and the marked region of the answer no longer taught."""
+    project = opened()
+    project.decide("i0", label="dog", note=note, wrong=np.eye(*project.pool.load(0).shape[:2], dtype=bool))
+    file = io.StringIO()
+    project.annotations().to_csv(file, index=False)
+    file.seek(0)
+    frame = pd.read_csv(file)
+    n = project.log.last_seq()
+    assert import_annotations(project, frame) == 0
+    assert project.log.last_seq() == n
+    assert import_annotations(project, frame.assign(note="another")) == 1
+
+
 def test_rows_that_nobody_decided_stay_out_and_are_counted(opened, said):
     project = opened()
     project.decide("i0", label="cat")

@@ -141,3 +141,10 @@ def test_what_does_not_fit_together_is_refused(metrics):
         metrics["f1"]
     with pytest.raises(ShapeError):
         compare([True], [True, False])
+
+
+def test_answered_items_that_cannot_be_read_are_told():
+    """16 items were answered and 15 measured, without a word about the other."""
+    metrics = Metrics([[6, 2], [0, 0]], ["a", "b"], ["cat", "dog"], left_out=1, n_items=20)
+    assert metrics.coverage == "9 of 20 items answered, 1 of them can't be read"
+    assert Metrics([[6, 2], [0, 0]], ["a", "b"], ["cat", "dog"], n_items=20).coverage == "8 of 20 items answered"

@@ -276,3 +276,27 @@ def test_what_was_not_adopted_stays_on_the_curve(bench):
     wb.project.record("trained", {**last.body, "model": "m100", "n_training": 100, "adopted": False, "former": "m90"})
     trained(wb, 150, 95, before=88)
     assert wb.progress().gained_by == 50
+
+
+def test_rounds_on_the_same_answers_gained_nothing_by_answers(bench):
+    """The gain from one training to the next was told as that of the "last answers", without their number."""
+    wb = bench()
+    trained(wb, 40, 60)
+    last = list(wb.project.log.events(kind="trained"))[-1]
+    wb.project.record("trained", {**last.body, "model": "again", "former": "m40"})
+    progress = wb.progress()
+    assert (progress.gained_by, math.isnan(progress.gained)) == (0, True)
+    assert "last answers         none (the rounds so far learned from the same answers)" in repr(progress)
+
+
+def test_a_round_whose_model_was_not_adopted_says_so(bench):
+    """Its accuracy stood there as if it were that of the model in use."""
+    wb = bench()
+    label_ids = list(wb.taxonomy.label_ids)
+    trained(wb, 40, 90)
+    wb.project.record("adopted", {"model": "m40", "label_ids": label_ids, "origin": "trained", "own": True})
+    assert "adopted" not in repr(wb.progress())
+    trained(wb, 90, 88, before=90)
+    last = list(wb.project.log.events(kind="trained"))[-1]
+    wb.project.record("trained", {**last.body, "model": "m91", "adopted": False, "former": "m40"})
+    assert "in round 3, whose model isn't the adopted one (the adopted one had 0.900)" in repr(wb.progress())
