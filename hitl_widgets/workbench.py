@@ -698,7 +698,7 @@ class Workbench:
         EditError
             When there is no such edit, it was taken back already, or later ones depend on it; the message names them.
         """
-        return self.project.revert(getattr(edit_id, "id", edit_id), why=why)
+        return self.project.revert(str(getattr(edit_id, "id", edit_id)), why=why)
 
     # -- the queue
 

@@ -54,7 +54,7 @@ def test_a_gain_is_measured_on_the_same_items_with_its_interval(bench):
 @pytest.mark.parametrize(("act", "message"), [
     (lambda wb: wb.predict(budget_s="1"), "budget_s is '1'"),
     (lambda wb: wb.progress(0), "n_answers is 0"),
-    (lambda wb: wb.revert(1), "edit 1 can't be taken back"),
+    (lambda wb: wb.revert(1), "edit '1' can't be taken back"),
     (lambda wb: wb.next(3, strategy=lambda probs: np.ones(3)), "scores of shape")])
 def test_wrong_arguments_are_named_in_a_sentence(bench, act, message):
     """These raised a TypeError, an AttributeError and numpy's ValueError, or named an argument that there isn't."""

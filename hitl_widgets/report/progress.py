@@ -48,8 +48,8 @@ class Progress:
         that round, on a random sample of the items that nobody had answered before it, whatever was picked since: its
         accuracy in that pool. Only answers count that were given blind, those to the hold-out among them.
     labels : DataFrame
-        The learning curve of each label: label, round, answers (with this label, by then), and n, recall, low and high
-        on the items that measure.
+        The learning curve of each of today's labels: label, round, answers (with this label, by then), and n, recall,
+        low and high on the items that measure.
     gained : Estimate
         The gain in accuracy by the last answers, some 50 or those of one round, on the items that measure. Only rounds
         under the labels of the last one count, of models that it goes back to: not those that were rolled back.
@@ -234,12 +234,15 @@ def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> 
     teaches = (place >= 0) & ~project.queue.holdout[place] & ~project.queue.gold[place] \
         & table["verdict"].isin(["accept", "correct", "answer"])
     rows: list[tuple[Any, ...]] = []
+    today = set(project.taxonomy.label_ids)
     for n_round, event in enumerate(trained, 1):
         after = Metrics.from_dict(event.body["after"])
         counts = table[teaches & (table["round"] <= n_round)].drop_duplicates("item_id")["label_id"].value_counts()
-        for k, (label_id, name) in enumerate(zip(after.label_ids, after.names, strict=True)):
-            if n := int(after.counts[k].sum()):
-                rows.append((name, n_round, int(counts.get(label_id, 0)), *_share(after.counts[k, k], n, after)))
+        for k, label_id in enumerate(after.label_ids):
+            # Of a label that was split or merged since, the answers by then mean others today: they can't be counted.
+            if label_id in today and (n := int(after.counts[k].sum())):
+                rows.append((project.taxonomy.name_of(label_id), n_round, int(counts.get(label_id, 0)),
+                             *_share(after.counts[k, k], n, after)))
     return pd.DataFrame(rows, columns=["label", "round", "answers", "n", "recall", "low", "high"])
 
 

@@ -300,3 +300,18 @@ def test_a_round_whose_model_was_not_adopted_says_so(bench):
     last = list(wb.project.log.events(kind="trained"))[-1]
     wb.project.record("trained", {**last.body, "model": "m91", "adopted": False, "former": "m40"})
     assert "in round 3, whose model isn't the adopted one (the adopted one had 0.900)" in repr(wb.progress())
+
+
+def test_recall_is_told_of_todays_labels_by_todays_names(bench):
+    """After a split the curve of the former label stood at 0 answers, and a renamed label had two curves."""
+    wb = bench()
+    for k in range(6):
+        wb.decide(f"i{k}", label=NAMES[k % 2])
+    trained(wb, 6, 90)
+    assert wb.progress().labels[["label", "answers"]].to_numpy().tolist() == [["dog", 3]]
+    wb.apply(edits.rename("dog", "hound"))
+    trained(wb, 6, 90)
+    assert wb.progress().labels[["label", "answers"]].to_numpy().tolist() == [["hound", 3], ["hound", 3]]
+    wb.apply(edits.split("hound", into=["basset", "beagle"]))
+    assert wb.progress().labels.empty
+    assert len(wb.progress().plot().axes) == 4
