@@ -659,11 +659,12 @@ def test_two_notebooks_of_one_person_decide_an_item_once(bench):
 
 
 ODD = [5, 1.5, -1, True, "no", "", None, [], [1], ["a"], {}, {"a": 1}, {"La": "x"}, 2**70, 1e300, float("inf"),
-       float("nan"), "\ud800", "x" * 20_000, {"size": 5, "runs": 1}, [[1]]]
+       float("nan"), "\ud800", "x" * 20_000, {"size": 5, "runs": 1}, [[1]],
+       "0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"]
 
 
 def test_an_act_with_odd_values_is_stored_or_refused_for_good_and_harms_nothing_that_follows(bench):
-    """Such acts were kept in the browser and sent for ever, or stored, and then no edit could be previewed."""
+    """Such acts were sent for ever, or stored, and then no edit could be previewed, or the log couldn't be read."""
     from hitl_widgets import edits
     wb = bench()
     review = wb.review(explain=None)
@@ -685,6 +686,7 @@ def test_an_act_with_odd_values_is_stored_or_refused_for_good_and_harms_nothing_
         assert "again" not in reply, (change, reply)
     assert wb.preview(edits.split("dark", ["black", "brown"])).n_items >= 0
     assert len(wb.annotations())
+    assert len(wb.history())
     assert wb.progress() is not None
     assert wb.apply(edits.split("dark", ["black", "brown"])).version == 2
     review.close()
