@@ -69,7 +69,7 @@ def check_event_id(id: str) -> str:
 
 
 def check_instant(acted_at: datetime) -> datetime:
-    """Return the instant; BadInput when it is no datetime, has no time zone, or is none of the years 1 to 9999 in UTC."""
+    """Return the instant; BadInput when it is no datetime, has no time zone, or leaves the years 1 to 9999 in UTC."""
     if not isinstance(acted_at, datetime):
         raise BadInput(f"acted_at is {acted_at!r:.80}; an UTC-aware datetime is expected.")
     if acted_at.tzinfo is None:
