@@ -5,12 +5,13 @@ Fashion-MNIST (../shared/data), 2,000 items to learn from and 2,000 others to me
 Split: a net that learned coarse answers (top, shoe, trousers, bag); then "top" becomes five labels and "shoe" three,
 and some fine answers are given. Fine-tuned with the parents' sum in the loss for all the others, beside the same start
 without them, and a net from scratch on the same exact answers (fine ones, trousers, bags). Accuracy on parents (by the
-sum of the children's probabilities) and on children, both on items that nobody learned from.
+sum of the children's probabilities) and on children, both on items that nobody learned from. All learn for as many
+passes as `wb.finetune()` takes.
 
 Merge: a net that learned ten labels, of which several become one: how far is the probability of the merged row from the
 sum before anything is trained, beside the mean of the rows.
 
-    python benchmarks/fine.py [--seeds 0 1 2]
+    python benchmarks/fine.py [--seeds 0 1 2] [--fine 20 50 100 200 500]
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import copy
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +54,7 @@ def right(net: nn.Module, views: torch.Tensor, labels: np.ndarray) -> tuple[floa
         float((said.argmax(axis=1) == labels)[fine].mean())
 
 
-def after_split(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> pd.DataFrame:
+def after_split(views: torch.Tensor, labels: np.ndarray, *, seed: int, fine: Sequence[int] = FINE) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(labels))
     learnt, measured = chosen[:2_000], chosen[2_000:]
@@ -64,22 +66,22 @@ def after_split(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> pd.Dat
     affected = rng.permutation(learnt[SPLIT[labels[learnt]]])
     exact = learnt[~SPLIT[labels[learnt]]]
     rows = []
-    for n in FINE:
+    for n in fine:
         start = with_outputs(copy.deepcopy(coarse), 10, old=4, rows=halves, seed=seed)
         known = np.concatenate([exact, affected[:n]])
         candidates = np.equal.outer(PARENT[labels[learnt]], PARENT)
         candidates[np.isin(learnt, known)] = np.eye(10, dtype=bool)[labels[learnt][np.isin(learnt, known)]]
+        options = TrainingOptions(epochs=20, min_steps=640, seed=seed, augment=random_affine)
+        exactly = TrainingData(views[known], labels[known])
         nets = {"with the sum": train(start, TrainingData(views[learnt], labels[learnt], candidates=candidates),
-                                      TrainingOptions(epochs=8, min_steps=256, seed=seed, augment=random_affine)).net,
-                "without": train(start, TrainingData(views[known], labels[known]),
-                                 TrainingOptions(epochs=20, min_steps=640, seed=seed, augment=random_affine)).net,
-                "from scratch": train(small_cnn(10, seed=seed), TrainingData(views[known], labels[known]),
-                                      TrainingOptions(epochs=20, min_steps=640, seed=seed, augment=random_affine)).net}
+                                      options).net,
+                "without": train(start, exactly, options).net,
+                "from scratch": train(small_cnn(10, seed=seed), exactly, options).net}
         row = {"seed": seed, "fine answers": n, "parents before": before}
         for name, net in nets.items():
             row[f"parents {name}"], row[f"children {name}"] = right(net, views[measured], labels[measured])
         rows.append(row)
-        print(pd.DataFrame([row]).round(3).to_string(index=False, header=n == FINE[0]), flush=True)
+        print(pd.DataFrame([row]).round(3).to_string(index=False, header=n == fine[0]), flush=True)
     return pd.DataFrame(rows)
 
 
@@ -113,9 +115,11 @@ def after_merge(views: torch.Tensor, labels: np.ndarray, *, seed: int) -> list[d
 def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    seeds, data, began = arguments.parse_args().seeds, np.load(DATA), time.perf_counter()
+    arguments.add_argument("--fine", type=int, nargs="+", default=FINE)
+    given, data, began = arguments.parse_args(), np.load(DATA), time.perf_counter()
+    seeds = given.seeds
     views, labels = torch.from_numpy(data["images"][:, None] / np.float32(255)), data["labels"].astype(int)
-    table = pd.concat([after_split(views, labels, seed=seed) for seed in seeds])
+    table = pd.concat([after_split(views, labels, seed=seed, fine=given.fine) for seed in seeds])
     print("\nmean over seeds")
     print(table.drop(columns="seed").groupby("fine answers").mean().round(3).to_string())
     lost = (table["parents before"] - table["parents with the sum"]).max()

@@ -217,12 +217,16 @@ def fit_temperature(logits: Tensor, targets: Tensor, all_logits: Tensor, all_tar
     if targets.ndim == 2:
         rows = torch.where(is_partial(targets)[:, None], targets, rows)
     shares = label_rows(all_targets, n_labels).float().mean(dim=0)
-    fits = []
-    for log in torch.linspace(-1.6, 1.6, 81).tolist() if len(logits) else [0.0]:  # from a fifth to five
+
+    def fit(log: float) -> tuple[float, float, Tensor]:
         bias = _matching_bias(all_logits / math.exp(log), shares)
         loss = partial_label_losses(logits / math.exp(log) + bias, rows, smoothing=0.0).sum()
-        fits.append((float(loss) + (log - EXPECTED) ** 2 / (2 * SPREAD ** 2), log, bias))
-    _, log, bias = min(fits, key=lambda fit: fit[0])
+        return float(loss) + (log - EXPECTED) ** 2 / (2 * SPREAD ** 2), log, bias
+
+    if not len(logits):
+        return 1.0, fit(0.0)[2]
+    _, near, _ = min(map(fit, np.linspace(-1.6, 1.6, 17).tolist()), key=lambda fit: fit[0])  # from a fifth to five
+    _, log, bias = min(map(fit, np.linspace(near - 0.16, near + 0.16, 9).tolist()), key=lambda fit: fit[0])
     return math.exp(log), bias
 
 

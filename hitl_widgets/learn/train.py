@@ -349,11 +349,10 @@ def balance(net: nn.Module, last: LastLayer, split: SplitData, shares: Any = Non
     """
     targets, weights = split.targets[split.training], split.weights[split.training]
     some = split.training[np.linspace(0, len(split.training) - 1, min(256, len(split.training))).astype(int)]
-    before = validate(net, make_batches(split.images, split.targets, None, some))[0].sum()
+    logits, answers = logits_of(net, split.images, split.targets, some), split.targets[some]
     shift = logit_shift(targets, weights, last.n_labels, shares)
-    last.shift(-shift)
-    if validate(net, make_batches(split.images, split.targets, None, some))[0].sum() > before:
-        last.shift(shift)
+    if item_losses(logits - shift, answers).sum() <= item_losses(logits, answers).sum():
+        last.shift(-shift)
     return shift
 
 
@@ -436,9 +435,17 @@ def initial_state(net: nn.Module, options: TrainingOptions, extra_loss: Rational
     groups = parameter_groups(net, backbone_lr_scale=options.backbone_lr_scale, head=options.head)
     n_weights = sum(weight.numel() for group in groups for weight in group["params"])
     lr = options.lr or (3e-3 if n_weights < 1_000_000 else 3e-4)
-    optimizer = torch.optim.AdamW(groups, lr=lr, weight_decay=options.weight_decay)
+    optimizer = _adamw(groups, lr=lr, weight_decay=options.weight_decay)
     return TrainingState(net, optimizer, torch.Generator().manual_seed(options.seed),
                          Schedule(n_steps, options.budget_s, max_lr=lr), extra_loss)
+
+
+def _adamw(groups: list[dict[str, Any]], *, lr: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW, in one call for all weights where torch has that: a step of a small net takes a quarter of the time."""
+    try:
+        return torch.optim.AdamW([dict(group) for group in groups], lr=lr, weight_decay=weight_decay, fused=True)
+    except RuntimeError:  # for the CPU since torch 2.4
+        return torch.optim.AdamW(groups, lr=lr, weight_decay=weight_decay)
 
 
 def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions, *,

@@ -25,7 +25,7 @@ from hitl_widgets.learn.losses import item_losses, mean_loss
 from hitl_widgets.learn.microbatch import MicroBatches
 from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.preprocess import Preprocess
-from hitl_widgets.learn.train import TrainingOptions, backward, train
+from hitl_widgets.learn.train import TrainingOptions, backward, initial_state, train
 from hitl_widgets.learn.weights import weights_version
 from hitl_widgets.testing import MemoryPool
 
@@ -438,3 +438,23 @@ def test_a_frozen_batchnorm_keeps_its_running_means_also_without_weights(digits,
     trained = train(net, TrainingData(*(part[:60] for part in digits)), TrainingOptions(epochs=2)).net
     assert torch.equal(trained[0][1].running_mean, torch.zeros(4))
     assert not torch.equal(trained[3].running_mean, torch.zeros(8))
+
+
+def test_torch_without_the_fast_optimizer_on_this_device_trains_with_the_plain_one(monkeypatch):
+    """Before torch 2.4 `fused=True` raised on the CPU."""
+    made, plain = [], torch.optim.AdamW
+
+    def old(groups, *, fused=False, **more):
+        if fused:
+            raise RuntimeError("`fused=True` requires all the params to be floating point Tensors of supported devices")
+        made.append(plain(groups, **more))
+        return made[-1]
+    net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    options = TrainingOptions(lr=0.1, backbone_lr_scale=0.5)
+    fast = initial_state(net, options, n_steps=5).optimizer
+    monkeypatch.setattr(torch.optim, "AdamW", old)
+    slow = initial_state(net, options, n_steps=5).optimizer
+    assert slow is made[0]
+    assert fast.param_groups[0]["fused"]
+    assert [(len(group["params"]), group["lr_scale"]) for group in slow.param_groups] \
+        == [(len(group["params"]), group["lr_scale"]) for group in fast.param_groups]
