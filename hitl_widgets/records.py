@@ -556,7 +556,7 @@ class Attribution:
     against: str | None = None
 
 
-# With fewer items behind it than this, an estimate says that they are too few.
+# With fewer items behind it than this, an estimate says that they are few.
 TOO_FEW = 30
 
 
@@ -587,7 +587,7 @@ class Estimate(float):
     >>> Estimate(0.9, 0.852, 0.936, n=200)
     0.900 (0.852 to 0.936, n = 200)
     >>> Estimate(0.9, 0.616, 0.988, n=10)
-    0.900 (0.616 to 0.988, n = 10: too few to tell)
+    0.900 (0.616 to 0.988, n = 10: few items)
     >>> Estimate(math.nan, why="no answers yet")
     none (no answers yet)
     """
@@ -612,13 +612,13 @@ class Estimate(float):
 
     @property
     def tells(self) -> bool:
-        """False when there is no number, or too few items behind it to tell."""
+        """False when there is no number, or there are few items behind it, less than `TOO_FEW`."""
         return self.n >= TOO_FEW and not math.isnan(self)
 
     def __repr__(self) -> str:
         if math.isnan(self):
             return f"none ({self.why or 'nothing to measure'})"
-        doubt = "" if self.tells else ": too few to tell"
+        doubt = "" if self.tells else ": few items"
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f}, n = {self.n}{doubt})"
 
     __str__ = __repr__

@@ -69,7 +69,7 @@ def test_few_holdout_answers_say_that_they_are_too_few(bench):
     wb = bench(model=small_net())
     label_some(wb, 40)
     assert 0 < len(wb.project.reference()) < 30
-    assert "too few to tell" in repr(wb.finetune(epochs=1))
+    assert "few items" in repr(wb.finetune(epochs=1))
 
 
 def test_without_a_holdout_the_figures_say_so(bench):

@@ -318,7 +318,7 @@ def student_mean(values: Sequence[float] | npt.NDArray[np.floating], *, level: f
     Examples
     --------
     >>> student_mean([0.2, 0.4, 0.6], within=(0, 1))
-    0.400 (0.000 to 0.897, n = 3: too few to tell)
+    0.400 (0.000 to 0.897, n = 3: few items)
     """
     tail, finite = _tail(level), np.asarray(values, np.float64)
     finite = finite[np.isfinite(finite)]

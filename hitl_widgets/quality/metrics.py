@@ -223,7 +223,7 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
     Examples
     --------
     >>> measure(np.array([[0.9, 0.1], [0.2, 0.8]]), ["cat", "cat"], ["cat", "dog"])["accuracy"]
-    0.500 (0.061 to 0.939, n = 2: too few to tell)
+    0.500 (0.061 to 0.939, n = 2: few items)
     """
     probs, n_labels = np.asarray(probs, dtype=np.float64), len(label_ids)
     if not len(probs):

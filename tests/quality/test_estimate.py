@@ -36,3 +36,10 @@ def test_an_estimate_cannot_be_changed():
 def test_an_estimate_that_cannot_be_is_refused(low, high, n):
     with pytest.raises(BadInput, match="an estimate from"):
         Estimate(0.5, low, high, n=n)
+
+
+def test_few_items_behind_a_number_are_told_and_nothing_more():
+    """A gain whose interval was above 0 was called "too few to tell", beside a verdict that told it."""
+    assert repr(Estimate(0.6, 0.156, 0.832, n=10)) == "0.600 (0.156 to 0.832, n = 10: few items)"
+    assert not Estimate(0.6, 0.156, 0.832, n=10).tells
+    assert Estimate(0.6, 0.156, 0.832, n=30).tells
