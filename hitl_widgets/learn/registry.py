@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError
 from torch import nn
 
 from ..errors import BadInput, ModelError
@@ -30,7 +31,7 @@ from .head import with_outputs
 from .inference import Inference
 from .model import Model
 from .predict import NetPredictor, private_copy
-from .weights import save_weights, weights_version
+from .weights import save_weights, shapes_in, weights_version
 
 # Items by which the row of a merged label is fitted.
 N_FITTED_BY = 2_000
@@ -491,8 +492,12 @@ def _try_out(predictor: NetPredictor) -> None:
 
 
 def _unreadable(path: Path) -> str | None:
-    """Why weights can't be read by this account, in a sentence; None where they can."""
+    """Why weights can't be read, by this account or by anybody, in a sentence; None where they can."""
     if os.access(path, os.R_OK):
+        try:
+            shapes_in(path)
+        except (OSError, SafetensorError) as error:
+            return f"The weights in {path} can't be read ({error}): the file was cut off or damaged."
         return None
     return (f"The weights in {path} may not be read here: their permissions are {stat.filemode(path.stat().st_mode)}. "
             "Whoever owns them can change that with chmod.")

@@ -60,6 +60,12 @@ def save_weights(net: nn.Module, path: str | Path, *, metadata: Mapping[str, str
         safetensors.torch.save_model(net, str(part), metadata=dict(metadata or {}))
 
 
+def shapes_in(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor in a file of weights; OSError or SafetensorError where it can't be read."""
+    with safetensors.safe_open(str(path), framework="pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
 def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
     """A copy of the net with the weights that `save_weights` wrote; the net itself isn't changed.
 
@@ -69,8 +75,7 @@ def load_weights(net: nn.Module, path: str | Path) -> nn.Module:
         If the file can't be read, or holds other weights than the net has; the message names them.
     """
     try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            in_file = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        in_file = shapes_in(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise ModelError(f"the weights in {Path(path).name} can't be read: {error}. Adopt another version, or "
                          "train again: no label is lost.") from error

@@ -1,5 +1,6 @@
 """A former model can be had again, and a net that a person trained can take over."""
 
+import os
 import threading
 from types import SimpleNamespace
 
@@ -105,6 +106,22 @@ def test_weights_that_are_not_those_of_their_name_are_refused(bench):
     assert "than its name says" in str(again.inference.missing)
     with pytest.raises(ModelError, match=r"holds other weights .* than its name says"):
         again.adopt(path.stem)
+
+
+@pytest.mark.parametrize("size", [0, 50])
+def test_weights_that_were_cut_off_do_not_keep_the_project_shut(bench, size):
+    """The project didn't open, and the error advised what only an open project can do."""
+    wb = bench(model=small_net())
+    path = wb.registry.path(wb.registry.adopted)
+    label_some(wb)
+    wb.close()
+    os.truncate(path, size)
+    again = bench(model=small_net())
+    assert "cut off or damaged" in str(again.inference.missing)
+    with pytest.raises(ModelError, match="cut off or damaged"):
+        again.adopt(path.stem)
+    again.finetune(epochs=1, start="initial", adopt="always")
+    assert again.registry.adopted is not None
 
 
 def test_an_adoption_that_lacks_a_part_is_a_damaged_log(bench):
