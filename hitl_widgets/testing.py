@@ -275,7 +275,8 @@ class MemoryHost:
                 raise self.refuse
             name = None if label is None else self.taxonomy.label(label).name
             standing = [d.id for d in self.latest(len(self.log), annotator) if d.item_id == item_id and d.id != id]
-            if known is not None and standing and standing[-1] not in known:
+            former = next((d for d in self.decisions if standing and d.id == standing[-1]), None)
+            if known is not None and former and former.id not in known and former.verdict != "skip":
                 raise AlreadyDecided("you decided this item in another tab or notebook meanwhile.")
             # A Decision checks its verdict and its reason itself.
             decision = Decision(id, item_id, annotator, cast(Any, verdict), name, label, certainty, note, tuple(flags),

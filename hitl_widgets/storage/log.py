@@ -206,7 +206,7 @@ class Log:
         IdReused
             If an id is in the log with another meaning.
         AlreadyDecided
-            If a decision stands for the item and annotator that isn't among `known`.
+            If a decision other than a skip stands for the item and annotator that isn't among `known`.
         BadInput
             If an event can't be written as a row: `schema.row_of`.
         """
@@ -540,10 +540,10 @@ class _Act:
 
 
 def _check_known(event: Event, known: Collection[str], in_log: Iterable[Event]) -> None:
-    """Raise AlreadyDecided where a decision stands that whoever decides doesn't know of."""
+    """Raise AlreadyDecided where a decision, no skip, stands that whoever decides doesn't know of."""
     former = standing(other for other in in_log if other.item_id == event.item_id
                       and (other.kind == "retracted" or other.annotator == event.annotator))
-    if former is not None and former.id not in known:
+    if former is not None and former.id not in known and former.body["verdict"] != "skip":
         answer = former.body.get("label") or former.body["verdict"]
         raise AlreadyDecided(f"you decided this item in another tab or notebook meanwhile: {answer}. That stands; go "
                              "back to it to change it.")

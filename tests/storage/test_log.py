@@ -865,3 +865,8 @@ def test_of_two_decisions_that_know_of_none_the_log_takes_one_whichever_thread_i
         assert again.id == stored
         log.append(decided(Decision("decision-9", "img-1", "ada", "skip", replaces=stored)), known=(stored,))
         log.append(decided(Decision("decision-bob", "img-1", "bob", "skip")), known=())
+        # What was only skipped elsewhere can be decided, or skipped too.
+        log.append(decided(Decision("decision-10", "img-1", "bob", "skip", replaces="decision-bob")), known=())
+        log.append(decided(Decision("decision-11", "img-1", "bob", "unsure", replaces="decision-10")), known=())
+        with pytest.raises(AlreadyDecided):
+            log.append(decided(Decision("decision-12", "img-1", "bob", "skip")), known=())
