@@ -315,7 +315,7 @@ class Review(Widget[CardPush]):
 
     def _refill(self) -> None:
         with self._changed:
-            room, showing = self._window.room, self._window.item_ids
+            room, showing = self._window.ask()
         annotator = self.host.annotator
         items = Items([])
         if room > 0:

@@ -54,6 +54,7 @@ class Window:
         self.entries: list[Entry] = []
         self._decided: dict[str, Entry] = {}  # by decision id
         self._closing: dict[str, str] = {}  # by decision id, the item that it closed
+        self._decided_since: set[str] = set()  # items, since more were asked for
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -84,10 +85,15 @@ class Window:
         """The id of the last decision whose item can be brought back."""
         return next(reversed(self._decided), None)
 
+    def ask(self) -> tuple[int, set[str]]:
+        """Say how many more items are to wait, and which wait already; `add` takes what is found."""
+        self._decided_since.clear()
+        return self.room, self.item_ids
+
     def add(self, items: Iterable[Item]) -> None:
-        """Put items behind those that wait, each once."""
-        waiting = self.item_ids
-        self.entries += [Entry(item) for item in items if item.id not in waiting]
+        """Put items behind those that wait, each once, and none that was decided since `ask`."""
+        here = self.item_ids | self._decided_since
+        self.entries += [Entry(item) for item in items if item.id not in here]
 
     def decide(self, decision: Decision) -> None:
         """Take out the item that was decided."""
@@ -97,6 +103,7 @@ class Window:
             self._decided[decision.id] = entry
             while len(self._decided) > REMEMBERED:
                 del self._decided[next(iter(self._decided))]
+        self._decided_since.add(decision.item_id)
         if decision.closes:
             self._closing[decision.id] = decision.item_id
 
