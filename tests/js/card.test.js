@@ -891,3 +891,87 @@ test("what somebody else did is there for the card to say", () => {
   session.push({ kind: "news", text: "bob adopted model 63f5c4a." }, []);
   assert.equal(session.news.text, "bob adopted model 63f5c4a.");
 });
+
+const STANDS_ALREADY = { kind: "rejected", reason: "you decided this item in another tab: dog.", decided: true };
+const refuseAsDecided = (session, act) => session.reply({ ...STANDS_ALREADY, decision_id: act.decision_id });
+
+test("an undo that waits behind a refused decision takes nothing back, and its item goes again", () => {
+  const { session, kernel, storage } = open();
+  fill(session, "a", "b", "c");
+  session.choose("L0");
+  session.undo();
+  assert.equal(session.item.item_id, "a");
+  const [decided, undone] = acts(kernel);
+  session.push({ kind: "drop", item_ids: ["a"], keep: 1, decision_id: "theirs" });
+  refuseAsDecided(session, decided);
+  session.reply({ kind: "rejected", decision_id: undone.decision_id, reason: "decision isn't in the log" });
+  assert.equal(session.pending, 0);
+  assert.equal(storage.length, 0);
+  assert.match(session.notice.text, /^a: you decided this item in another tab: dog/);
+  session.push({ kind: "past", past: [past("a", { decision_id: "theirs" })] }, []);
+  assert.equal(session.item.item_id, "a", "not from under a finger");
+  session.choose("L2");
+  assert.ok(!acts(kernel).at(-1).known.includes("theirs"), "the screen never said so");
+  refuseAsDecided(session, acts(kernel).at(-1));
+  session.undo();
+  kernel.now += 2000;
+  session.tick();
+  assert.deepEqual(session.queue.items.map((i) => i.item_id), ["b", "c"]);
+});
+
+test("an undo just after the last decision was refused isn't one of the decision before", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.choose("L0");
+  session.choose("L1");
+  refuseAsDecided(session, acts(kernel)[1]);
+  session.undo();
+  assert.deepEqual(acts(kernel).map((act) => act.kind), ["decide", "decide"]);
+  assert.match(session.notice.text, /^b: you decided this item in another tab/);
+  kernel.now += 2000;
+  session.undo();
+  assert.equal(acts(kernel).at(-1).retracts, acts(kernel)[0].decision_id);
+});
+
+test("an item that was decided in another tab doesn't wait behind one that an undo brings back", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.choose("L0");
+  session.push({ kind: "drop", item_ids: ["b"], keep: 1, decision_id: "theirs" });
+  session.undo();
+  session.tick();
+  kernel.now += 2000;
+  session.tick();
+  assert.deepEqual(session.queue.items.map((i) => i.item_id), ["a", "c"]);
+});
+
+test("a revision isn't disturbed by what another tab decides", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.choose("L0");
+  kernel.now += 2000;
+  session.step(-1);
+  session.write("mine");
+  session.push({ kind: "drop", item_ids: ["b"], keep: 1, decision_id: "theirs" });
+  session.tick();
+  assert.equal(session.draft.note, "mine");
+  session.escape();
+  session.tick();
+  assert.deepEqual(session.queue.items.map((i) => i.item_id), ["c"]);
+});
+
+test("a list of the past that was made between a decision and its undo doesn't make the next one a revision", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.choose("L0");
+  session.choose("L0");
+  const [first, second] = acts(kernel);
+  storeAll(session, kernel);
+  session.undo();
+  session.choose("L2");
+  session.push({ kind: "past", past: [past("a", { decision_id: first.decision_id }), past("b", { decision_id: second.decision_id })] }, []);
+  session.undo();
+  assert.equal(session.item.item_id, "b");
+  session.undo();
+  assert.deepEqual([session.item.item_id, acts(kernel).at(-1).retracts], ["a", first.decision_id]);
+});

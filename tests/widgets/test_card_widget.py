@@ -175,6 +175,30 @@ def test_an_undone_item_waits_first_in_the_window_again(open_review):
     assert browser.items[0] == "item-0000"
 
 
+def test_an_item_undone_and_decided_again_while_more_are_looked_for_does_not_come_twice(open_review, monkeypatch):
+    """The queue had it as open, and it went to the pages once more though it was decided by then."""
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    claim, decided = desk.claim, []
+
+    def slowly(*args, **more):
+        if not decided:
+            decided.extend(decision.id for decision in desk.decisions if decision.item_id == "item-0000")
+            browser.review.receive({"kind": "retract", "decision_id": new_id(), "retracts": decided[0],
+                                    "acted_at": "2026-03-01T09:31:00Z", "annotator": "ada"})
+            found = claim(*args, **more)
+            browser.decide("item-0000", "unsure")
+            return found
+        return claim(*args, **more)
+
+    monkeypatch.setattr(desk, "claim", slowly)
+    for item_id in [*browser.items[1:WINDOW - 15], "item-0000"]:
+        browser.decide(item_id, "unsure")
+    wait_for(lambda: decided and len(browser.items) >= WINDOW + 4)
+    assert browser.items.count("item-0000") == 1
+
+
 def test_the_window_is_refilled_and_no_item_comes_twice(open_review):
     desk, _, browser = open_review()
     browser.hello()
@@ -579,6 +603,19 @@ def test_an_item_is_decided_once_though_two_tabs_decide_it_at_the_same_moment(op
     assert len(desk.decisions) == 1
     wait_for(lambda: browser.of_kind("past")[-1]["past"])
     assert browser.of_kind("past")[-1]["past"][-1]["decision_id"] == answers[0]["decision_id"]
+
+
+def test_an_undo_of_a_refused_decision_is_refused_for_good_and_the_other_decision_stands(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    first = browser.decide("item-0000", "answer", label_id=desk.taxonomy.label_ids[0], known=[])
+    refused = browser.decide("item-0000", "answer", label_id=desk.taxonomy.label_ids[1], known=[])
+    undone = browser.review.receive({"kind": "retract", "decision_id": new_id(), "retracts": refused["decision_id"],
+                                     "after": refused["decision_id"], "acted_at": "2026-03-01T09:31:00Z"})
+    assert undone["kind"] == "rejected"
+    assert "again" not in undone
+    assert desk.standing(["item-0000"]) == {"item-0000": first["decision_id"]}
 
 
 def test_an_item_comes_with_the_decision_that_stands_and_knowing_it_one_may_decide_anew(open_review):

@@ -1012,10 +1012,10 @@ var Queue = class {
     }
     const replaced = /* @__PURE__ */ new Set();
     for (const { former } of here.values()) for (let f = former; f; f = f.past.former) replaced.add(f.past.decision_id);
-    const known2 = stored.map((past) => ({ ...past, ...here.get(past.decision_id) }));
+    const known2 = stored.filter((past) => !this.undone.has(past.decision_id)).map((past) => ({ ...past, ...here.get(past.decision_id) }));
     const ids = new Set(stored.map((past) => past.decision_id));
     for (const past of here.values()) {
-      if (ids.has(past.decision_id)) continue;
+      if (ids.has(past.decision_id) || this.undone.has(past.decision_id)) continue;
       const at = known2.findIndex((earlier) => earlier.item_id === past.item_id && earlier.verdict !== "skip");
       if (at >= 0 && !past.former && !here.has(known2[at].decision_id)) {
         const [former] = known2.splice(at, 1);
@@ -1023,7 +1023,7 @@ var Queue = class {
       }
       known2.push(past);
     }
-    this.past = known2.filter((past) => !this.undone.has(past.decision_id) && !replaced.has(past.decision_id)).slice(-KEPT);
+    this.past = known2.filter((past) => !replaced.has(past.decision_id)).slice(-KEPT);
     for (const earlier of this.past.slice(0, -1)) earlier.revealed = true;
   }
   clear() {
@@ -1325,7 +1325,9 @@ var CardSession = class extends Session {
     this.known = /* @__PURE__ */ new Map();
     this.news = null;
     this.side = 0;
-    this.elsewhere = null;
+    this.elsewhere = /* @__PURE__ */ new Set();
+    this.refused = null;
+    this.never = /* @__PURE__ */ new Set();
     this.touched_at = -Infinity;
   }
   // What the card shows
@@ -1402,6 +1404,7 @@ var CardSession = class extends Session {
     if (former && (former.annotator !== setup.annotator || former.project_id !== setup.project_id)) {
       for (const item of this.queue.items) release(item);
       this.queue.clear();
+      this.elsewhere.clear();
       this.revising = null;
       this.more_at = -Infinity;
     }
@@ -1435,6 +1438,8 @@ var CardSession = class extends Session {
   /** @param {import("./types.d.ts").Rejected} reply */
   #rejected({ decision_id, item_id, reason, again, decided }) {
     if (decision_id && !this.mine.has(decision_id)) return;
+    const act = again || !decision_id ? void 0 : this.outbox.settle(decision_id);
+    if (act?.kind === "retract" && this.never.has(act.retracts)) return;
     this.notice = { text: reason, bad: true };
     if (item_id) {
       if (this.revising?.item.item_id === item_id) this.#leave();
@@ -1448,12 +1453,14 @@ var CardSession = class extends Session {
       this.troubled = true;
       return this.link.postpone(decision_id, reason);
     }
-    const act = this.outbox.settle(decision_id);
     if (act?.kind !== "decide") return;
     if (decided) {
-      const item2 = this.queue.forget(decision_id);
-      this.notice = { text: `${act.item_id}: ${reason}`, bad: true };
-      if (item2) this.tally.add(-1, this.around.now());
+      const text = `${act.item_id}: ${reason}`;
+      this.notice = { text, bad: true };
+      this.never.add(decision_id);
+      if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at: this.around.now(), text };
+      if (this.queue.forget(decision_id) && act.verdict !== "skip" && act.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
+      this.elsewhere.add(act.item_id);
       return;
     }
     const item = this.queue.bringBack(decision_id);
@@ -1476,8 +1483,7 @@ var CardSession = class extends Session {
     else if (push.kind === "drop") {
       if (!push.decision_id || !this.mine.has(push.decision_id)) {
         this.queue.drop(push.item_ids, push.keep);
-        const { current } = this.queue;
-        if (push.decision_id && current && push.item_ids.includes(current.item_id)) this.elsewhere = current.item_id;
+        if (push.decision_id) for (const item_id of push.item_ids) this.elsewhere.add(item_id);
         this.#leaveToOthers();
       }
     } else if (push.kind === "progress") {
@@ -1485,7 +1491,6 @@ var CardSession = class extends Session {
       if (!this.pending) this.tally.take(push.progress);
     } else if (push.kind === "past") {
       this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
-      for (const { item_id, decision_id } of push.past) this.#know(item_id, decision_id);
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
@@ -1501,8 +1506,8 @@ var CardSession = class extends Session {
   #arrived(item, again) {
     this.trouble = null;
     if (item.standing) this.#know(item.item_id, item.standing);
-    if (item.item_id === this.elsewhere) this.elsewhere = null;
     if (!again) {
+      this.elsewhere.delete(item.item_id);
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
       if (this.queue.current === item) this.#restoreDraft();
       this.end = null;
@@ -1517,16 +1522,19 @@ var CardSession = class extends Session {
   }
   /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
   #leaveToOthers() {
-    if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
-    if (this.queue.current?.item_id === this.elsewhere) {
-      this.queue.drop([this.elsewhere], 0);
-      this.drafts.drop(this.elsewhere);
-      this.draft = new Draft();
-      this.#restoreDraft();
-      this.#decode();
-      this.say("The last item was decided in another tab or notebook.");
-    }
-    this.elsewhere = null;
+    if (!this.elsewhere.size) return;
+    const { current } = this.queue;
+    this.queue.drop([...this.elsewhere], 1);
+    const stays = current && this.elsewhere.has(current.item_id) ? current.item_id : null;
+    this.elsewhere = new Set(stays === null ? [] : [stays]);
+    if (stays === null || this.revising || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
+    this.elsewhere.clear();
+    this.queue.drop([stays], 0);
+    this.drafts.drop(stays);
+    this.draft = new Draft();
+    this.#restoreDraft();
+    this.#decode();
+    this.say("The last item was decided in another tab or notebook.");
   }
   /** To be called a few times a second. */
   tick() {
@@ -1714,6 +1722,8 @@ var CardSession = class extends Session {
       this.escape();
       return;
     }
+    if (this.refused && this.around.now() - this.refused.at < QUIET_MS) return this.say(this.refused.text, true);
+    this.refused = null;
     const before = this.queue.current;
     const last = this.queue.undo();
     if (!last) return this.say("Nothing to undo here.");
@@ -1760,6 +1770,7 @@ var CardSession = class extends Session {
     };
     item.blind = isHidden(past);
     item.shown_at = void 0;
+    this.#know(past.item_id, past.decision_id);
     this.revising = { past, item, certainty: before.certainty, draft: before.draft };
     this.draft = new Draft(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: past.certainty_source ?? "carried" };
@@ -1904,6 +1915,7 @@ var CardSession = class extends Session {
       known: [...this.known.get(item.item_id) ?? []]
     };
     this.#know(item.item_id, act.decision_id);
+    this.refused = null;
     this.outbox.put(act);
     const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
     if (revising) this.queue.revise(revising.past, past);
@@ -3208,10 +3220,14 @@ function render(el, session) {
     if (!help.help.hidden && name !== "help" && name !== "escape") return;
     act(action);
   }
+  function isForAnyItem(event) {
+    const action = read(event, session.bindings);
+    return action?.kind === "do" && WITHOUT_ITEM.has(action.action);
+  }
   keepKeys(root, el, (event) => guard(() => {
     const { item } = root.dataset;
     if (frame) update();
-    if (root.dataset.item !== item) event.preventDefault();
+    if (root.dataset.item !== item && !isForAnyItem(event)) event.preventDefault();
     else onKey(event);
   }));
   root.addEventListener("click", (event) => {

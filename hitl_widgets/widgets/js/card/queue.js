@@ -109,10 +109,10 @@ export class Queue {
     }
     const replaced = new Set();
     for (const { former } of here.values()) for (let f = former; f; f = f.past.former) replaced.add(f.past.decision_id);
-    const known = stored.map((past) => ({ ...past, ...here.get(past.decision_id) }));
+    const known = stored.filter((past) => !this.undone.has(past.decision_id)).map((past) => ({ ...past, ...here.get(past.decision_id) }));
     const ids = new Set(stored.map((past) => past.decision_id));
     for (const past of here.values()) {
-      if (ids.has(past.decision_id)) continue;
+      if (ids.has(past.decision_id) || this.undone.has(past.decision_id)) continue;
       const at = known.findIndex((earlier) => earlier.item_id === past.item_id && earlier.verdict !== "skip");
       if (at >= 0 && !past.former && !here.has(known[at].decision_id)) {
         const [former] = known.splice(at, 1);
@@ -120,7 +120,7 @@ export class Queue {
       }
       known.push(past);
     }
-    this.past = known.filter((past) => !this.undone.has(past.decision_id) && !replaced.has(past.decision_id)).slice(-KEPT);
+    this.past = known.filter((past) => !replaced.has(past.decision_id)).slice(-KEPT);
     for (const earlier of this.past.slice(0, -1)) earlier.revealed = true;
   }
 

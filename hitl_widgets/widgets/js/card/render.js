@@ -115,11 +115,17 @@ export function render(el, session) {
     act(action);
   }
 
+  /** Whether a key does the same whatever item is on the screen. @param {KeyboardEvent} event */
+  function isForAnyItem(event) {
+    const action = read(event, session.bindings);
+    return action?.kind === "do" && WITHOUT_ITEM.has(action.action);
+  }
+
   keepKeys(root, el, (event) => guard(() => {
-    // A key is meant for what is on the screen: not for an item that came since the last frame.
+    // A decision is meant for what is on the screen: not for an item that came since the last frame.
     const { item } = root.dataset;
     if (frame) update();
-    if (root.dataset.item !== item) event.preventDefault();
+    if (root.dataset.item !== item && !isForAnyItem(event)) event.preventDefault();
     else onKey(event);
   }));
   root.addEventListener("click", (event) => {

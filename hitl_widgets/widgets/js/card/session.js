@@ -89,8 +89,12 @@ export class CardSession extends Session {
     this.news = null;
     /** How many pixels of the screen an item's longer side can have; 0 while the card is out of view. */
     this.side = 0;
-    /** The item on the screen, where it was decided in another tab. @type {string | null} */
-    this.elsewhere = null;
+    /** Items that are still here, though they were decided in another tab. @type {Set<string>} */
+    this.elsewhere = new Set();
+    /** The last decision made here, where it was refused since another one stands. @type {{at: number, text: string} | null} */
+    this.refused = null;
+    /** Ids of all that were refused so. @type {Set<string>} */
+    this.never = new Set();
     this.touched_at = -Infinity;
   }
 
@@ -163,6 +167,7 @@ export class CardSession extends Session {
     if (former && (former.annotator !== setup.annotator || former.project_id !== setup.project_id)) {
       for (const item of this.queue.items) release(item);
       this.queue.clear();
+      this.elsewhere.clear();
       this.revising = null;
       this.more_at = -Infinity;
     }
@@ -201,6 +206,8 @@ export class CardSession extends Session {
   #rejected({ decision_id, item_id, reason, again, decided }) {
     // Replies reach every tab; this one is about another's act.
     if (decision_id && !this.mine.has(decision_id)) return;
+    const act = again || !decision_id ? undefined : this.outbox.settle(decision_id);
+    if (act?.kind === "retract" && this.never.has(act.retracts)) return; // nothing to take back: its decision was refused, in words
     this.notice = { text: reason, bad: true };
     if (item_id) {
       if (this.revising?.item.item_id === item_id) this.#leave();
@@ -211,13 +218,16 @@ export class CardSession extends Session {
       this.troubled = true;
       return this.link.postpone(decision_id, reason);
     }
-    const act = this.outbox.settle(decision_id);
     if (act?.kind !== "decide") return;
     if (decided) {
-      // Another tab or notebook was first: that decision stands, and the item doesn't come back.
-      const item = this.queue.forget(decision_id);
-      this.notice = { text: `${act.item_id}: ${reason}`, bad: true };
-      if (item) this.tally.add(-1, this.around.now());
+      // Another tab or notebook was first: that decision stands, and the item doesn't come back; if an undo has brought it
+      // back, it goes again.
+      const text = `${act.item_id}: ${reason}`;
+      this.notice = { text, bad: true };
+      this.never.add(decision_id);
+      if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at: this.around.now(), text };
+      if (this.queue.forget(decision_id) && act.verdict !== "skip" && act.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
+      this.elsewhere.add(act.item_id);
       return;
     }
     const item = this.queue.bringBack(decision_id);
@@ -241,8 +251,7 @@ export class CardSession extends Session {
     else if (push.kind === "drop") {
       if (!push.decision_id || !this.mine.has(push.decision_id)) {
         this.queue.drop(push.item_ids, push.keep);
-        const { current } = this.queue;
-        if (push.decision_id && current && push.item_ids.includes(current.item_id)) this.elsewhere = current.item_id;
+        if (push.decision_id) for (const item_id of push.item_ids) this.elsewhere.add(item_id);
         this.#leaveToOthers();
       }
     } else if (push.kind === "progress") {
@@ -250,7 +259,6 @@ export class CardSession extends Session {
       if (!this.pending) this.tally.take(push.progress);
     } else if (push.kind === "past") {
       this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
-      for (const { item_id, decision_id } of push.past) this.#know(item_id, decision_id);
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
@@ -267,8 +275,8 @@ export class CardSession extends Session {
   #arrived(item, again) {
     this.trouble = null;
     if (item.standing) this.#know(item.item_id, item.standing);
-    if (item.item_id === this.elsewhere) this.elsewhere = null; // asked again
     if (!again) {
+      this.elsewhere.delete(item.item_id); // asked again
       if (!this.outbox.holds(item.item_id)) this.queue.push(item);
       if (this.queue.current === item) this.#restoreDraft();
       this.end = null;
@@ -284,16 +292,19 @@ export class CardSession extends Session {
 
   /** What was decided in another tab isn't asked again here; but it doesn't go from under a finger. */
   #leaveToOthers() {
-    if (!this.elsewhere || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
-    if (this.queue.current?.item_id === this.elsewhere) {
-      this.queue.drop([this.elsewhere], 0);
-      this.drafts.drop(this.elsewhere);
-      this.draft = new Draft();
-      this.#restoreDraft();
-      this.#decode();
-      this.say("The last item was decided in another tab or notebook.");
-    }
-    this.elsewhere = null;
+    if (!this.elsewhere.size) return;
+    const { current } = this.queue;
+    this.queue.drop([...this.elsewhere], 1);
+    const stays = current && this.elsewhere.has(current.item_id) ? current.item_id : null;
+    this.elsewhere = new Set(stays === null ? [] : [stays]);
+    if (stays === null || this.revising || this.asking || this.guessing || this.around.now() - this.touched_at < QUIET_MS) return;
+    this.elsewhere.clear();
+    this.queue.drop([stays], 0);
+    this.drafts.drop(stays);
+    this.draft = new Draft();
+    this.#restoreDraft();
+    this.#decode();
+    this.say("The last item was decided in another tab or notebook.");
   }
 
   /** To be called a few times a second. */
@@ -501,6 +512,9 @@ export class CardSession extends Session {
     if (this.closed || this.needs_name) return;
     if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
     if (this.brush.kind || this.asking || this.guessing || this.revising) { this.escape(); return; }
+    // Not the decision before: the last one was refused a moment ago, and nobody can have read of that yet.
+    if (this.refused && this.around.now() - this.refused.at < QUIET_MS) return this.say(this.refused.text, true);
+    this.refused = null;
     const before = this.queue.current;
     const last = this.queue.undo();
     if (!last) return this.say("Nothing to undo here.");
@@ -543,6 +557,7 @@ export class CardSession extends Session {
       maps: {}, fetching: true };
     item.blind = isHidden(past);
     item.shown_at = undefined;
+    this.#know(past.item_id, past.decision_id);
     this.revising = { past, item, certainty: before.certainty, draft: before.draft };
     this.draft = new Draft(past);
     this.certainty = past.certainty === null ? null : { value: past.certainty, source: past.certainty_source ?? "carried" };
@@ -685,6 +700,7 @@ export class CardSession extends Session {
     const act = { ...this.#act("decide", item.item_id), kind: "decide", verdict, label_id, ...this.draft.said,
       certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source), known: [...this.known.get(item.item_id) ?? []] };
     this.#know(item.item_id, act.decision_id);
+    this.refused = null;
     // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
     this.outbox.put(act);
     const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
