@@ -4,6 +4,7 @@ import io
 import json
 import os
 import stat
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -219,8 +220,8 @@ def test_a_log_that_belongs_to_another_is_refused_with_its_owner_and_permissions
     project_of(folder).close()
     folder.chmod(0o777)
     (folder / "log.db").chmod(0o640)
-    above = {path: path.stat().st_mode for path in folder.parents if path.name.startswith("pytest-")
-             or path == tmp_path}
+    temporary = Path(tempfile.gettempdir())
+    above = {path: path.stat().st_mode for path in folder.parents if temporary in path.parents}
     for path in above:
         path.chmod(0o755)
     os.setresuid(65534, 65534, 0)
