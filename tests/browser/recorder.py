@@ -25,8 +25,8 @@ _NOTE = """() => {
   Storage.prototype.setItem = function (key, value) {
     setItem.call(this, key, value);
     if (!key.startsWith('hitl_widgets/outbox/') || key.endsWith('/probe')) return;
-    const {decision_id, kind, item_id, verdict, label_id} = JSON.parse(value).act;
-    note({what: 'kept', id: decision_id, kind, item: item_id, verdict, label: label_id});
+    const {decision_id, kind, item_id, verdict, label_id, retracts} = JSON.parse(value).act;
+    note({what: 'kept', id: decision_id, kind, item: item_id, verdict, label: label_id, retracts});
   };
   new MutationObserver((changes) => {
     for (const {target} of changes) if (target.matches('.hitl-card')) note({what: 'shown', item: target.dataset.item});

@@ -7,6 +7,7 @@ The yardstick is a key recorder of its own (`browser.recorder`). After each faul
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -53,7 +54,18 @@ _ASK = """async (expression) => {
   const late = new Promise((done) => setTimeout(done, 1000, null));
   return (await Promise.race([future.done, late]))?.content?.user_expressions?.it?.data?.['text/plain'] ?? null;
 }"""
+_DECIDED = "wb.annotations().query(\"verdict != 'skip'\").item_id.tolist()"
 _NOTHING_LEFT = "() => !Object.keys(localStorage).some((key) => key.startsWith('hitl_widgets/outbox/'))"
+
+
+# What the card says of decisions that another tab came before.
+_HEAR = """() => {
+  const heard = window.hitlHeard = [], card = [...document.querySelectorAll('.hitl-card')].pop();
+  new MutationObserver(() => {
+    const said = card.querySelector('.hitl-footer').textContent;
+    if (said.includes('in another tab or notebook meanwhile')) heard.push(said);
+  }).observe(card, {subtree: true, childList: true, characterData: true});
+}"""
 
 
 class Desk:
@@ -95,6 +107,7 @@ class Desk:
 
     def cut(self, notebook: Notebook) -> None:
         """The network is gone: sockets close, and none opens."""
+        notebook.wait_for_item()
         self.lab.context.set_offline(True)
         notebook.page.evaluate("() => { for (const socket of window.hitlSockets) socket.close(); }")
 
@@ -118,6 +131,29 @@ class Desk:
             assert [(row[1], row[2], row[4]) for row in rows] == \
                 [({"decide": "decided", "retract": "retracted"}[act.kind], *act[1:]) for act in recorder.kept(page)]
         return list(log)
+
+    def agree_on_one(self, tabs: Sequence[Notebook]) -> None:
+        """Each act is in the log, in each page's order, or its page was told that another tab was first."""
+        tabs[0].page.wait_for_function(_NOTHING_LEFT)
+        log, recorder = tabs[0].value("acts()"), self.recorder
+        by_id = {row[0]: row for row in log}
+        assert set(by_id) <= set(recorder.ids())
+        for tab in tabs:
+            mine, refused = recorder.noted("kept", tab.page), set()
+            heard = set(re.findall(r"\w+", " ".join(tab.page.evaluate("() => window.hitlHeard"))))
+            for act in mine:
+                if act["id"] in by_id:
+                    assert by_id[act["id"]][1:3] == [{"decide": "decided", "retract": "retracted"}[act["kind"]],
+                                                     act["item"]]
+                elif act["kind"] == "decide":
+                    refused.add(act["id"])
+                    assert act["item"] in heard
+                    assert any(row[1] == "decided" and row[2] == act["item"] for row in log)
+                else:
+                    by_another = any(row[1] == "retracted" and row[2] == act["item"] for row in log)
+                    assert act["retracts"] in refused or by_another
+            assert [row[0] for row in log if row[0] in {act["id"] for act in mine}] == \
+                [act["id"] for act in mine if act["id"] in by_id]
 
     def close(self) -> None:
         # The card's code comes from a blob; what the applications themselves raise isn't its affair.
@@ -169,6 +205,12 @@ def press(notebook: Notebook, keys: Sequence[str], *, faults: Mapping[int, Calla
         notebook.page.keyboard.press(key)
 
 
+def stop(notebook: Notebook, pid: int) -> None:
+    """The kernel stands still, while there is something to decide."""
+    notebook.wait_for_item()
+    os.kill(pid, signal.SIGSTOP)
+
+
 def press_in_turn(notebooks: Sequence[Notebook], keys: Sequence[str]) -> None:
     """Press each key in one page and at once in the others."""
     for key in keys:
@@ -195,6 +237,12 @@ def wait_for_another_kernel(desk: Desk, notebook: Notebook, former: int) -> None
         notebook.page.wait_for_timeout(100)
     for button in notebook.page.locator(".jp-Dialog button.jp-mod-accept").all():
         button.click()
+
+
+def wait_for_open_items(tabs: Sequence[Notebook]) -> None:
+    """Until no tab shows an item that is decided. (They needn't show the same: what one undoes waits there alone.)"""
+    for tab in tabs:
+        tab.wait_until(lambda tab=tab: tab.item not in {*tab.value(_DECIDED)})
 
 
 def pending(notebook: Notebook) -> int:
@@ -245,7 +293,7 @@ def test_a_page_that_is_reloaded_in_a_burst(desk):
     notebook = desk.open()
     pid = pid_of(notebook)
     notebook.save()
-    press(notebook, BURST[:100], faults={92: lambda: os.kill(pid, signal.SIGSTOP)})
+    press(notebook, BURST[:100], faults={92: lambda: stop(notebook, pid)})
     assert pending(notebook) > 0
     notebook.page.reload(wait_until="commit")
     os.kill(pid, signal.SIGCONT)
@@ -261,7 +309,7 @@ def test_a_tab_that_is_closed_in_a_burst_and_opened_again(desk):
     notebook = desk.open()
     pid = pid_of(notebook)
     notebook.save()
-    press(notebook, BURST[:60], faults={52: lambda: os.kill(pid, signal.SIGSTOP)})
+    press(notebook, BURST[:60], faults={52: lambda: stop(notebook, pid)})
     notebook.page.close()
     os.kill(pid, signal.SIGCONT)
     notebook = desk.open_again(notebook)
@@ -287,8 +335,10 @@ def test_a_log_that_refuses_writes_in_a_burst(desk):
 
 def test_a_network_that_is_gone_for_a_while_in_a_burst(desk):
     notebook = desk.open()
-    press(notebook, BURST[:90], faults={40: lambda: desk.cut(notebook), 80: lambda: desk.mend(notebook)})
+    press(notebook, BURST[:80], faults={40: lambda: desk.cut(notebook)})
     assert pending(notebook) > 0
+    desk.mend(notebook)
+    press(notebook, BURST[80:90])
     notebook.wait_for_item()
     notebook.card.focus()
     press(notebook, BURST[90:120])
@@ -303,11 +353,16 @@ def test_two_tabs_of_one_person(desk):
     for tab in tabs * 2:
         press(tab, BURST[:20])
         tab.wait_until_stored()
-        tab.wait_until(lambda: tabs[0].item == tabs[1].item)  # then the person turns to the other
+        wait_for_open_items(tabs)  # then the person turns to the other
     assert decided_twice(desk.agree(tabs[0])) == []
-    # At once: both show the same item, and the later answer says which one it replaces.
+    # At once: both show the same items, and what is decided in two places at once is decided once.
+    for tab in tabs:
+        tab.page.evaluate(_HEAR)
     press_in_turn(tabs, BURST[:30])
-    desk.agree(tabs[1])
+    desk.agree_on_one(tabs)
+    wait_for_open_items(tabs)
+    log = tabs[0].value("acts()")
+    assert decided_twice(log) == []
     wb = "wb.annotations().groupby(['item_id', 'annotator']).size().max()"
     assert tabs[0].value(f"int({wb})") == 1
 
