@@ -919,6 +919,17 @@ test("an undo that waits behind a refused decision takes nothing back, and its i
   assert.deepEqual(session.queue.items.map((i) => i.item_id), ["b", "c"]);
 });
 
+test("refusals that come together are told together", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  session.choose("L0");
+  session.choose("L1");
+  for (const act of acts(kernel)) refuseAsDecided(session, act);
+  assert.equal(session.notice.text, "b: you decided this item in another tab: dog. So it is with a.");
+  session.choose("L0");
+  assert.match(session.news.text, /^b: you decided/, "also when the next item is decided");
+});
+
 test("an undo just after the last decision was refused isn't one of the decision before", () => {
   const { session, kernel } = open();
   fill(session, "a", "b", "c");

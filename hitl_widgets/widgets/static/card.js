@@ -1288,6 +1288,7 @@ var Tally = class {
 // hitl_widgets/widgets/js/card/session.js
 var LOW = 6;
 var MORE_MS = 2e3;
+var TOLD_MS = 1e4;
 var QUIET_MS = 1e3;
 var RECENT = 12;
 var TOUCHES = 8;
@@ -1327,7 +1328,7 @@ var CardSession = class extends Session {
     this.side = 0;
     this.elsewhere = /* @__PURE__ */ new Set();
     this.refused = null;
-    this.never = /* @__PURE__ */ new Set();
+    this.never = /* @__PURE__ */ new Map();
     this.touched_at = -Infinity;
   }
   // What the card shows
@@ -1455,10 +1456,13 @@ var CardSession = class extends Session {
     }
     if (act?.kind !== "decide") return;
     if (decided) {
-      const text = `${act.item_id}: ${reason}`;
+      const at = this.around.now();
+      const before = [...this.never.values()].filter((other) => at - other.at < TOLD_MS).map(({ item_id: item_id2 }) => item_id2);
+      const text = `${act.item_id}: ${reason}${before.length ? ` So it is with ${[...new Set(before)].join(", ")}.` : ""}`;
       this.notice = { text, bad: true };
-      this.never.add(decision_id);
-      if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at: this.around.now(), text };
+      this.news = { text, at };
+      this.never.set(decision_id, { item_id: act.item_id, at });
+      if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at, text };
       if (this.queue.forget(decision_id) && act.verdict !== "skip" && act.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
       this.elsewhere.add(act.item_id);
       return;
@@ -3070,7 +3074,8 @@ function buildFooter(session) {
     const bad = wrong();
     setText(notice, bad ?? (!setup ? "" : !outbox.durable ? `${said?.text ?? ""} (this browser keeps nothing: unstored decisions live in this tab only)` : outbox.others ? `${said?.text ?? ""} (${count(outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card)` : said?.text ?? ""));
     notice.classList.toggle("hitl-bad", bad !== null);
-    const fresh = session.news && session.now() - session.news.at < NEWS_MS ? session.news.text : "";
+    const { news: heard } = session;
+    const fresh = heard && session.now() - heard.at < NEWS_MS && heard.text !== notice.textContent ? heard.text : "";
     setText(news, fresh);
     news.title = fresh;
   }

@@ -89,7 +89,8 @@ export function buildFooter(session) {
       : outbox.others ? `${said?.text ?? ""} (${count(outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card)`
         : said?.text ?? ""));
     notice.classList.toggle("hitl-bad", bad !== null);
-    const fresh = session.news && session.now() - session.news.at < NEWS_MS ? session.news.text : "";
+    const { news: heard } = session;
+    const fresh = heard && session.now() - heard.at < NEWS_MS && heard.text !== notice.textContent ? heard.text : "";
     setText(news, fresh);
     news.title = fresh;
   }

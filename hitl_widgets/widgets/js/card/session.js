@@ -30,6 +30,7 @@ import { Tally } from "./tally.js";
 
 const LOW = 6; // items left when more are asked for
 const MORE_MS = 2000;
+const TOLD_MS = 10_000; // refusals that come within so long are told together
 const QUIET_MS = 1000; // without a key for so long, no finger is about to press
 const RECENT = 12; // labels used lately
 const TOUCHES = 8; // decisions whose pictures stay decoded
@@ -93,8 +94,8 @@ export class CardSession extends Session {
     this.elsewhere = new Set();
     /** The last decision made here, where it was refused since another one stands. @type {{at: number, text: string} | null} */
     this.refused = null;
-    /** Ids of all that were refused so. @type {Set<string>} */
-    this.never = new Set();
+    /** All that were refused so: decision id -> its item, and when. @type {Map<string, {item_id: string, at: number}>} */
+    this.never = new Map();
     this.touched_at = -Infinity;
   }
 
@@ -222,10 +223,13 @@ export class CardSession extends Session {
     if (decided) {
       // Another tab or notebook was first: that decision stands, and the item doesn't come back; if an undo has brought it
       // back, it goes again.
-      const text = `${act.item_id}: ${reason}`;
+      const at = this.around.now();
+      const before = [...this.never.values()].filter((other) => at - other.at < TOLD_MS).map(({ item_id }) => item_id);
+      const text = `${act.item_id}: ${reason}${before.length ? ` So it is with ${[...new Set(before)].join(", ")}.` : ""}`;
       this.notice = { text, bad: true };
-      this.never.add(decision_id);
-      if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at: this.around.now(), text };
+      this.news = { text, at }; // the notice gives way to the next key
+      this.never.set(decision_id, { item_id: act.item_id, at });
+      if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at, text };
       if (this.queue.forget(decision_id) && act.verdict !== "skip" && act.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
       this.elsewhere.add(act.item_id);
       return;
