@@ -34,7 +34,7 @@ class Measured(Protocol):
         """Number of items measured."""
     @property
     def per_label(self) -> pd.DataFrame:
-        """One row a label, by label_id: label, n, recall, recall_low and recall_high."""
+        """Table of one row per label, indexed by label_id: label, n, recall, recall_low and recall_high."""
     def __getitem__(self, name: str, /) -> Estimate:
         """Estimate called "accuracy"."""
 

@@ -163,8 +163,8 @@ class NetExplainer:
         against : sequence of (str or None), optional
             Another label_id for each, as for `explain`.
         parts : mapping of str to sequence of str, optional
-            The predictor's labels that a label was merged from. Its logit is then the log-sum-exp of theirs, as its
-            probability is their sum.
+            For each merged label, the predictor's labels that it was merged from. Its probability is the sum of theirs,
+            so that its logit is the log-sum-exp of their logits.
         """
         against = [None] * len(targets) if against is None else against
         if not len(positions) == len(targets) == len(against):

@@ -409,7 +409,7 @@ class Pool:
 
     def _checked(self, position: int) -> int:
         if not isinstance(position, (int, np.integer)):
-            raise UnknownItem(f"{position!r} is no position; where an item is tells pool.position(item_id).")
+            raise UnknownItem(f"{position!r} isn't a position; pool.position(item_id) gives an item's position.")
         if not 0 <= position < len(self):
             raise UnknownItem(f"position {position} is outside the pool, whose items are at 0 to {len(self) - 1}.")
         return int(position)

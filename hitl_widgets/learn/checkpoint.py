@@ -84,8 +84,8 @@ class Schedule:
         Parameters
         ----------
         scale : float
-            Share of the last layer's rate at which some weights learn. Below 1, it is 0 while the last layer learns
-            alone.
+            These weights' rate as a share of the last layer's. Where it is below 1, the rate returned is 0 for the
+            first part of the training (`HEAD_FIRST`), in which only the last layer learns.
         """
         return 0.0 if scale < 1 and self.progress < HEAD_FIRST else self.max_lr * (scale * one_cycle(self.progress))
 

@@ -76,7 +76,7 @@ class LastLayer:
         return None
 
     def shift(self, change: Tensor) -> None:
-        """Add to the logits.
+        """Add a number to each logit, by changing the layer's bias in place.
 
         Parameters
         ----------

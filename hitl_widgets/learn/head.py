@@ -50,7 +50,7 @@ def find_head(net: nn.Module, n_outputs: int, *, name: str | None = None) -> tup
                if isinstance(layer, nn.Linear) and layer.out_features == n_outputs]
     if not fitting:
         raise ModelError(f"the net has no nn.Linear with {n_outputs} outputs, whose input would be an item's "
-                         f"embedding. {NAME_IT}, whose input is to be taken.")
+                         f"embedding. {NAME_IT}, the layer whose input is the embedding.")
     return fitting[-1]
 
 

@@ -236,7 +236,7 @@ class Inference:
         return stored.get(positions) if n is None else stored.some(n)
 
     def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Descriptions of some items by numbers, for clustering and for small classifiers.
+        """Feature vectors of some items, for clustering and for small classifiers.
 
         The model's embedding, where there is one, beside the components of the pixels and of their edges
         (`hitl_widgets.items.features`).

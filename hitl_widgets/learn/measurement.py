@@ -1,7 +1,8 @@
 """Measurement: two models on the same items, a figure for each kind of items that measure.
 
 Read `Figure` first, then `figures_of`. The figure that decides on adoption is that of the hold-out's blind answers;
-where there are none, gold decides. Imported labels of hold-out items are told, and never decide.
+where there are none, gold decides. Imported labels of hold-out items are told, and never decide. Which answers measure
+is decided in `project.reference`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Outputs:
     label_ids: tuple[str, ...]
 
     def today(self, lineage: Lineage, rows: np.ndarray) -> np.ndarray:
-        """The probabilities of some rows over the labels that a lineage ends with."""
+        """The probabilities of some rows over the newest labels of a lineage."""
         return todays_probs(self.probs[rows], self.label_ids, lineage)
 
 
@@ -102,12 +103,12 @@ def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, 
                adopted: Outputs | None, best: Outputs | None, why_alone: str = "there was no model before",
                n_holdout: int, learnt: Collection[int] = (), why: str = "",
                groups: np.ndarray | None = None) -> Figures:
-    """Compare models on the items that measure, under the labels that a lineage ends with.
+    """Compare models on the items that measure, under the newest taxonomy of a lineage.
 
     Parameters
     ----------
     measuring : Measuring
-        The items, with labels of the same moment as `lineage`.
+        The items, with labels read at the same time as `lineage`.
     rows : mapping
         Position of each item that the models were asked about -> its row in their outputs; others are left out.
     lineage : Lineage
@@ -121,7 +122,7 @@ def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, 
     learnt : collection of int
         Positions of gold items that one of the models learnt once: they measure memory, and are left out.
     why : str
-        Why nothing measures, for where there are no items.
+        The reason to give where there is no item to measure on.
     groups : ndarray, shape (n_items of the pool,), optional
         The group of each item, where the hold-out is drawn by whole groups.
     """

@@ -294,7 +294,9 @@ def unfitted_kmeans_net(n_labels: int, *, channels: int) -> nn.Module:
 
 
 def kmeans_filters(views: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-    """Filters: centroids of whitened patches, each of norm 1: float32, shape (n_filters, c, side, side).
+    """Convolution filters from k-means over whitened patches: float32, shape (n_filters, c, side, side).
+
+    The centroids are scaled to norm 1, multiplied by the whitening matrix, and their mean is removed.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
 # Items that no strategy picked: shares of these are shares of the pool.
-DRAWN = ("holdout", "random", "gold")
+DRAWN = ("holdout", "random")
 CERTAINTIES = ((0, 3), (4, 6), (7, 8), (9, 10))
 SHARE = ["n", "share", "low", "high"]
 

@@ -339,7 +339,7 @@ def test_a_position_outside_of_the_pool_is_refused():
         for position in (-1, 1):
             with pytest.raises(UnknownItem, match="outside the pool"):
                 use(position)
-        with pytest.raises(UnknownItem, match="'0' is no position"):
+        with pytest.raises(UnknownItem, match="'0' isn't a position"):
             use("0")
 
 
