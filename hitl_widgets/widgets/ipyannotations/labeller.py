@@ -277,7 +277,7 @@ class LabellerReview:
     def _refill(self) -> None:
         """Claim the next items, and have their predictions ready."""
         with self._lock:
-            room, showing = self._window.room, self._window.item_ids
+            room, showing = self._window.ask()
         if self._closed or room <= 0:
             return
         self._claimant = self.host.annotator
