@@ -195,6 +195,7 @@ def annotation_table(log: Log, state: State, version: int | None = None) -> pd.D
     return consensus.annotation_table(_as_of(log, version), lineage, version=version)
 
 
+# What stands comes as columns, and what a later decision replaced comes as events: both are joined here.
 def _as_of(log: Log, version: int) -> dict[str, list[Any]]:
     """List the annotations that stood under an older version of the taxonomy.
 

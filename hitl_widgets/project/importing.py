@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput, UnknownItem
+from ..errors import BadInput, UnknownItem, UnknownLabel
 from ..items.pool import Pool
 from ..records import (
     LABELLING,
@@ -31,6 +31,7 @@ from ..records import (
 )
 from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Label
+from .label_index import Pair
 
 if TYPE_CHECKING:
     from .project import Project
@@ -149,6 +150,25 @@ def known_answers(known: Any) -> dict[Any, Any]:
     return answers
 
 
+def is_known(label: str, given: Pair | None, lineage: Lineage) -> bool:
+    """Whether a known answer was given already, if under a former name of the label.
+
+    Parameters
+    ----------
+    label : str
+        Name or label_id of the answer.
+    given : tuple of (str, int) or None
+        The item's known answer until now: its label_id and the taxonomy's version then.
+    lineage : Lineage
+    """
+    if given is None:
+        return False
+    try:
+        return lineage.exactly(*given) == lineage.answer(label).id
+    except UnknownLabel:  # an edit may have taken the label away since
+        return lineage.means(label, *given)
+
+
 # -- the table -----------------------------------------------------------------------------------------------
 
 def _as_frame(table: Any) -> pd.DataFrame:
@@ -219,6 +239,7 @@ def _places(pool: Pool, item_ids: Sequence[Any]) -> list[int]:
     return list(map(int, places))
 
 
+# The branches are what may be wrong with a row, each with its own message.
 def _row(number: int, record: Mapping[Any, Any], pool: Pool, position: int, lineage: Lineage,
          labels: dict[str, tuple[Label | None, BadInput | None]], *, annotator: str, said: frozenset[str]) -> _Row:
     if position < 0:
@@ -335,6 +356,7 @@ def _said_before(project: Project, rows: Sequence[_Row]) -> dict[tuple[str, str]
     return before
 
 
+# The branches are the columns that a table may have or lack.
 def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
     """Whether a decision says what a row says; what the table has no column for isn't compared."""
     verdict = said["verdict"]

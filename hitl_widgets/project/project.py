@@ -18,8 +18,7 @@ import numpy as np
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput, HitlError, IdReused, UnknownDecision, UnknownLabel, WrongPool
-from ..items.integrity import check_same_pool, renamed_items
+from ..errors import BadInput, HitlError, IdReused, UnknownDecision
 from ..items.pool import Pool
 from ..quality.consensus import history_table
 from ..quality.label_errors import SECOND_LOOK, SuspectedErrors
@@ -46,22 +45,22 @@ from ..sampling.selector import Selector, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
 from ..storage.checks import UNREADABLE
-from ..storage.files import read_groups, read_pool_digest, read_pool_ids, write_groups, write_pool_ids
 from ..storage.log import Log
 from ..taxonomy import history
 from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
 from ..taxonomy.labels import Label, Taxonomy
 from ..taxonomy.revert import revert_step
+from . import opening
 from . import preview as preview_
 from .answers import Answers, annotation_table
 from .editing import Editing
 from .evidence import explanation_feedback, seen_now, seen_on_screen
-from .importing import known_answers
+from .importing import is_known, known_answers
 from .preview import Applied, LabelCounts, Preview
 from .reference import Measuring
 from .relabel import Ordering, RelabelQueue
-from .state import State, midnight
+from .state import State, in_words, midnight
 
 logger = logging.getLogger(__name__)
 
@@ -381,16 +380,7 @@ class Project:
         places = {self.pool.position(item_id): self.taxonomy.answer(label).id for item_id, label in labels.items()}
         with self.state.lock:
             self.refresh()
-            relabel = self.relabel()
-            own, others = relabel.asked(self.annotator)
-            measures = relabel.measures()
-            open_ = {place: label_id for place, label_id in places.items()
-                     if (own[place] or others[place]) and not measures[place]}
-            for place, label_id in open_.items():
-                if label_id not in (candidates := relabel.candidates(place)):
-                    names = ", ".join(map(self.taxonomy.name_of, candidates)) or "nothing"
-                    raise BadInput(f"item {self.pool.ids[place]!r} can't be presumed to be "
-                                   f"{self.taxonomy.name_of(label_id)!r}; it may be: {names}.")
+            open_ = self.relabel().check_labels(places, self.annotator)
         taken = {str(self.pool.ids[place]): label_id for place, label_id in open_.items()}
         if taken:
             self.note_presumed({"labels": taken, "taxonomy": self.taxonomy.version, "estimate": dict(estimate),
@@ -448,23 +438,13 @@ class Project:
             item_id = str(self.pool.ids[self.pool.position(given)])
             if label is None and item_id in self.state.gold:
                 answers[item_id] = None
-            elif label is not None and not self._is_gold(item_id, label):
+            elif label is not None and not is_known(label, self.state.gold.get(item_id), self.lineage):
                 answers[item_id] = self.lineage.answer(label).id
         if answers:
             self.record("gold", {"answers": answers, "taxonomy": self.taxonomy.version})
             self.refresh()
             self._tell("decisions")
         return self.gold()
-
-    def _is_gold(self, item_id: str, label: str) -> bool:
-        """Whether this known answer was given already, if under a former name of the label."""
-        given = self.state.gold.get(item_id)
-        if given is None:
-            return False
-        try:
-            return self.lineage.exactly(*given) == self.lineage.answer(label).id
-        except UnknownLabel:  # an edit may have taken the label away since
-            return self.lineage.means(label, *given)
 
     def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None) -> events.Event:
         """Append an event that isn't about one item: gold, an adopted model, a training."""
@@ -556,12 +536,7 @@ class Project:
             return np.empty(0, np.int64)
         with self.state.lock:
             self.refresh()
-            open_ = self.queue.is_learnable(check_annotator(annotator or self.annotator))
-            short = n - int((open_ & predictions.tried).sum())
-            if short <= 0:
-                return np.empty(0, np.int64)
-            unknown = np.flatnonzero(open_ & ~predictions.tried)
-            return unknown[np.argsort(self.queue.draws[unknown])[:short]]
+            return self.queue.unpredicted(n, check_annotator(annotator or self.annotator), predictions.tried)
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
         """List the decisions of an annotator that stand for some items: item_id -> decision id."""
@@ -667,89 +642,18 @@ class Project:
     # -- opening: the folder wins ----------------------------------------------------------------------------
 
     def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any]) -> None:
-        if self.log.rebuilt:
-            self.notify(f"{self.folder.name}: the log's table of annotations didn't agree with its events, which are "
-                        "whole; it was made anew from its events. A copy of the former state is in copies/.")
-        created = next(iter(self.log.events(kind="created")), None)
-        if created is None:
-            if taxonomy is None:
-                raise BadInput(f"{self.folder} is a new project; pass its taxonomy, for instance "
-                               "Workbench(folder, pool, hw.Taxonomy(['cat', 'dog'])).")
-            created = self._create(settings, taxonomy)
-        self.settings: dict[str, Any] = dict(created.body)
-        for name, given in settings.items():
-            if given != (own := self.settings.get(name)):
-                self.notify(f"{self.folder.name} goes on with its own {name}={own} ({given} was given): the hold-out "
-                            "never moves.")
+        folder, notify = self.folder, self.notify
+        self.settings = opening.read_settings(folder, self.log, settings, taxonomy, annotator=self.annotator,
+                                              now=self._now, notify=notify)
         if self._pool is not None:
-            self._pool = self._with_former_ids(self._pool)
-            self._check_groups(self._pool)
-        self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=self.notify,
+            self._pool = opening.with_former_ids(self._pool, folder, self.log, notify=notify)
+            opening.check_groups(self._pool, folder, self.settings.get("group"))
+        self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=notify,
                            annotators_per_item=self._annotators_per_item, audit=self._audit)
-        self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None,
-                                own=self._own)
-        if taxonomy is not None and (version := self.lineage.version_of(taxonomy)) != self.taxonomy.version:
-            self.notify(f"{self.folder.name}: the taxonomy given is version {version}; the project goes on with "
-                        f"version {self.taxonomy.version}.")
-        if taxonomy is not None and taxonomy.digest == self.taxonomy.digest and taxonomy.names != self.taxonomy.names:
-            self.notify(f"{self.folder.name} goes on with its own order of the labels; the outputs of a net follow it.")
-        self.state.open(shares=self._shares_items())
-
-    def _check_groups(self, pool: Pool) -> None:
-        """Refuse a pool whose items changed their groups since it was last opened: the hold-out would move."""
-        if (column := self.settings.get("group")) is None:
-            return
-        sums, former, (digest, ids) = pool.group_sums(column), read_groups(self.folder), read_pool_ids(self.folder)
-        if former is not None and len(former) == len(ids):
-            places = np.arange(len(pool)) if digest == pool.digest else pool.positions(ids)
-            moved = np.flatnonzero((places >= 0) & (sums[places] != former))
-            if len(moved):
-                raise WrongPool(f"{len(moved):,} items, such as {ids[moved[0]]!r}, have another {column!r} than when "
-                                f"{self.folder} was last opened, so that the hold-out would move. Give them their "
-                                f"former {column!r} again, or begin another project.")
-        if former is None or not np.array_equal(former, sums):
-            write_groups(self.folder, sums)
-
-    def _with_former_ids(self, pool: Pool) -> Pool:
-        """Find answered items again whose files were renamed: they keep the ids that their answers have."""
-        if read_pool_digest(self.folder) in ("", pool.digest):
-            return pool
-        _, ids = read_pool_ids(self.folder)
-        found = pool.positions(ids)
-        gone = [item_id for item_id, place in zip(ids, found.tolist(), strict=True) if place < 0]
-        joined = np.setdiff1d(np.arange(len(pool)), found).tolist()
-        if not gone or not joined:
-            return pool
-        rows = self.log.changed_annotations(self.log.last_seq(), gone, columns=("content",))
-        renamed = renamed_items(pool, dict(zip(rows["item_id"], rows["content"], strict=True)), joined)
-        if not renamed:
-            return pool
-        place, former = next(iter(renamed.items()))
-        self.notify(f"{self.folder.name}: {len(renamed):,} answered files were renamed or moved, such as {former!r} to "
-                    f"{pool.ids[place]!r}; they keep the ids that their answers have.")
-        return pool.known_as(renamed)
-
-    def _shares_items(self) -> bool:
-        """Whether the pool has items of the one that the folder was last opened with, as far as it is remembered."""
-        if (pool := self._pool) is None:
-            return False
-        if read_pool_digest(self.folder) == pool.digest:
-            return True
-        _, ids = read_pool_ids(self.folder)
-        if ids:
-            check_same_pool(pool, ids, self.folder, self.notify)
-        write_pool_ids(self.folder, pool.digest, list(pool.ids))
-        return bool(ids)
-
-    def _create(self, settings: dict[str, Any], taxonomy: Taxonomy) -> events.Event:
-        first = events.Event(id=f"created-{self.id}", kind="created", annotator=self.annotator,
-                             acted_at=self._now(), body=settings)
-        version = Change(taxonomy, {}).event(id=f"taxonomy-{self.id}-0", annotator=self.annotator,
-                                             acted_at=self._now(), why="the project was made")
-        try:
-            return self.log.append(first, version)[0]
-        except IdReused:  # another process made it in the meantime
-            return next(iter(self.log.events(kind="created")))
+        self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None, own=self._own)
+        if taxonomy is not None:
+            opening.check_taxonomy(taxonomy, self.lineage, folder.name, notify=notify)
+        self.state.open(shares=opening.shares_items(self._pool, folder, notify=notify))
 
     @property
     def round(self) -> int:
@@ -777,17 +681,10 @@ class Project:
             self.refresh()
             events, self._n_followed = self.state.news[self._n_followed:], len(self.state.news)
             events = [event for event in events if event.id not in self._own]
-            self.news += [self._in_words(event) for event in events]
+            self.news += [in_words(event, self.lineage, reader=self.annotator) for event in events]
         # Of an adopted model, listeners are told once it is in use here.
         if any(event.kind == "taxonomy" for event in events):
             self._tell("taxonomy")
-
-    def _in_words(self, event: events.Event) -> str:
-        who = event.annotator if event.annotator != self.annotator else "You, in another notebook,"
-        if event.kind == "adopted":
-            return f"{who} adopted model {event.body['model'][:7]}."
-        step = next(step for step in self.lineage.steps if step.id == event.id)
-        return f"{who} edited the taxonomy: {step.prose}"
 
     def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None) -> Seen:
         """Complete what was on screen, as the log will keep it; for a script the current prediction."""

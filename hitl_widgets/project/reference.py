@@ -54,6 +54,7 @@ class BlindAnswers:
 NOTHING = BlindAnswers()
 
 
+# One pass in the order of the acts: whether an answer measures depends on those before it.
 def blind_answers(events: Iterable[Event], changed: Collection[str] = ()) -> BlindAnswers:
     """Tell which of one annotator's answers to one hold-out item measure.
 
@@ -176,6 +177,7 @@ class ReferenceLabels:
             self.gold[position] = given
         self._revision += 1
 
+    # One pass over the answers: an item is tied, in doubt or unsure only where the case before doesn't hold.
     def measuring(self, lineage: Lineage) -> Measuring:
         """List the items that measure, by what they are."""
         key = (self._revision, lineage.today.version)

@@ -8,7 +8,7 @@ first. A `Proposal` says which of the other items may be labelled without asking
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..errors import BadInput
 from ..events import Event
 from ..items.pool import Pool
 from ..records import Item
@@ -166,6 +167,7 @@ class RelabelQueue:
         mask: npt.NDArray[np.bool_] = self._state.queue.holdout & ~self._state.queue.gold
         return mask
 
+    # Whoever is asked, and for which step, follows from one rule after another on the same two arrays.
     def asked(self, annotator: str) -> tuple[Positions, Positions]:
         """Find the step for which an annotator is asked about each item again; the caller holds `State.lock`.
 
@@ -206,6 +208,37 @@ class RelabelQueue:
             label_ids += [label_id for step in lineage.steps if step.version > oldest and step.reverted_by is None
                           for label_id in self._looked_for(step)]
         return tuple(dict.fromkeys(label_ids))
+
+    def check_labels(self, labels: Mapping[int, str], annotator: str) -> dict[int, str]:
+        """Check labels that are to be presumed; the caller holds `State.lock`.
+
+        Parameters
+        ----------
+        labels : mapping
+            Position -> label_id.
+        annotator : str
+            For whom the items are in doubt.
+
+        Returns
+        -------
+        dict
+            The labels of the items that are in doubt, without the hold-out items.
+
+        Raises
+        ------
+        BadInput
+            When a label isn't among an item's candidates.
+        """
+        own, others = self.asked(annotator)
+        measures, taxonomy = self.measures(), self._state.lineage.today
+        open_ = {place: label_id for place, label_id in labels.items()
+                 if (own[place] or others[place]) and not measures[place]}
+        for place, label_id in open_.items():
+            if label_id not in (candidates := self.candidates(place)):
+                names = ", ".join(map(taxonomy.name_of, candidates)) or "nothing"
+                raise BadInput(f"item {self._pool.ids[place]!r} can't be presumed to be "
+                               f"{taxonomy.name_of(label_id)!r}; it may be: {names}.")
+        return open_
 
     def frame(self, annotator: str) -> pd.DataFrame:
         """Return the whole queue of an annotator as a table of `COLUMNS`, in the order in which it would be asked."""

@@ -31,6 +31,7 @@ class Bench(Protocol):
     session: Session
 
 
+# One loop, as a person works: what is decided next depends on what was asked and decided before.
 def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n: int = 200, error: float = 0.05,
              bias: float = 0.0, annotator: str = "sim", seed: int = 0, *, auroc: float = 0.85,
              queue: str | None = None) -> pd.DataFrame:

@@ -470,6 +470,25 @@ def sent_back(log: Iterable[Event]) -> dict[str, int]:
             for item_id in event.body["item_ids"]}
 
 
+def in_words(event: Event, lineage: Lineage, *, reader: str) -> str:
+    """Say in a sentence who edited the taxonomy or adopted a model.
+
+    Parameters
+    ----------
+    event : Event
+        Of kind "taxonomy" or "adopted".
+    lineage : Lineage
+        Has the step of the event.
+    reader : str
+        The annotator who reads it.
+    """
+    who = event.annotator if event.annotator != reader else "You, in another notebook,"
+    if event.kind == "adopted":
+        return f"{who} adopted model {event.body['model'][:7]}."
+    step = next(step for step in lineage.steps if step.id == event.id)
+    return f"{who} edited the taxonomy: {step.prose}"
+
+
 def midnight(now: datetime) -> int:
     """Find the beginning of the day where the person sits, in microseconds since 1970."""
     return microseconds(now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0))

@@ -84,6 +84,23 @@ class Queue:
         """Mask of the items open for the annotator that may be used for training: bool, shape (n_items,)."""
         return self._open(annotator) & ~self.holdout & ~self.gold
 
+    def unpredicted(self, n: int, annotator: str, tried: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+        """Positions of open items to predict next, in the order of their draws, so that n open items are predicted.
+
+        Parameters
+        ----------
+        n : int
+        annotator : str
+        tried : ndarray of bool, shape (n_items,)
+            The items that have a prediction, or couldn't get one.
+        """
+        open_ = self.is_learnable(annotator)
+        short = n - int((open_ & tried).sum())
+        if short <= 0:
+            return np.empty(0, np.intp)
+        unknown = np.flatnonzero(open_ & ~tried)
+        return unknown[np.argsort(self.draws[unknown])[:short]]
+
     def training_positions(self) -> npt.NDArray[np.intp]:
         """Positions of the closed items that may be used for training."""
         return np.flatnonzero((self._n_closed > 0) & ~self.holdout & ~self.gold)

@@ -1,0 +1,191 @@
+"""Opening of a project's folder: what the folder knows holds, whatever was passed. Read `read_settings` first.
+
+Each function does one step of it, and tells the person in a sentence where the folder knows better than the arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadInput, IdReused, WrongPool
+from ..events import Event
+from ..items.integrity import check_same_pool, renamed_items
+from ..items.pool import Pool
+from ..storage.files import read_groups, read_pool_digest, read_pool_ids, write_groups, write_pool_ids
+from ..storage.log import Log
+from ..taxonomy.history import Change, Lineage
+from ..taxonomy.labels import Taxonomy
+
+
+def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Taxonomy | None, *, annotator: str,
+                  now: Callable[[], datetime], notify: Callable[[str], None]) -> dict[str, Any]:
+    """Read the settings that a project was made with; a new project is made with those given.
+
+    Parameters
+    ----------
+    folder : Path
+        The project's folder, for messages.
+    log : Log
+    given : mapping
+        The settings that were passed: ``holdout``, ``seed`` and, where there is one, ``group``.
+    taxonomy : Taxonomy or None
+        The first version of a new project.
+    annotator : str
+        Who makes a new project.
+    now : function returning an aware datetime
+    notify : function taking a sentence
+        Called where the log was repaired, and for each setting that the folder has another value of.
+
+    Raises
+    ------
+    BadInput
+        When the project is new and no taxonomy was passed.
+    """
+    if log.rebuilt:
+        notify(f"{folder.name}: the log's table of annotations didn't agree with its events, which are whole; it was "
+               "made anew from its events. A copy of the former state is in copies/.")
+    created = next(iter(log.events(kind="created")), None)
+    if created is None:
+        if taxonomy is None:
+            raise BadInput(f"{folder} is a new project; pass its taxonomy, for instance "
+                           "Workbench(folder, pool, hw.Taxonomy(['cat', 'dog'])).")
+        created = _create(log, given, taxonomy, annotator=annotator, now=now)
+    settings: dict[str, Any] = dict(created.body)
+    for name, value in given.items():
+        if value != (own := settings.get(name)):
+            notify(f"{folder.name} goes on with its own {name}={own} ({value} was given): the hold-out never moves.")
+    return settings
+
+
+def _create(log: Log, settings: Mapping[str, Any], taxonomy: Taxonomy, *, annotator: str,
+            now: Callable[[], datetime]) -> Event:
+    """Store the first events of a new project, and return the one of its settings."""
+    first = Event(id=f"created-{log.id}", kind="created", annotator=annotator, acted_at=now(), body=settings)
+    version = Change(taxonomy, {}).event(id=f"taxonomy-{log.id}-0", annotator=annotator, acted_at=now(),
+                                         why="the project was made")
+    try:
+        return log.append(first, version)[0]
+    except IdReused:  # another process made it in the meantime
+        return next(iter(log.events(kind="created")))
+
+
+def with_former_ids(pool: Pool, folder: Path, log: Log, *, notify: Callable[[str], None]) -> Pool:
+    """Find answered items again whose files were renamed: they keep the ids that their answers have.
+
+    Parameters
+    ----------
+    pool : Pool
+        The items as they were passed.
+    folder : Path
+        Remembers the ids that the pool had when it was last opened.
+    log : Log
+        Has the content of the answered items.
+    notify : function taking a sentence
+        Called when files were renamed.
+    """
+    if read_pool_digest(folder) in ("", pool.digest):
+        return pool
+    _, ids = read_pool_ids(folder)
+    found = pool.positions(ids)
+    gone = [item_id for item_id, place in zip(ids, found.tolist(), strict=True) if place < 0]
+    joined = np.setdiff1d(np.arange(len(pool)), found).tolist()
+    if not gone or not joined:
+        return pool
+    rows = log.changed_annotations(log.last_seq(), gone, columns=("content",))
+    renamed = renamed_items(pool, dict(zip(rows["item_id"], rows["content"], strict=True)), joined)
+    if not renamed:
+        return pool
+    place, former = next(iter(renamed.items()))
+    notify(f"{folder.name}: {len(renamed):,} answered files were renamed or moved, such as {former!r} to "
+           f"{pool.ids[place]!r}; they keep the ids that their answers have.")
+    return pool.known_as(renamed)
+
+
+def check_groups(pool: Pool, folder: Path, column: str | None) -> None:
+    """Refuse a pool whose items changed their groups since it was last opened: the hold-out would move.
+
+    Parameters
+    ----------
+    pool : Pool
+        The items, with the ids that the folder knows.
+    folder : Path
+        Remembers the groups.
+    column : str or None
+        The column of the pool's metadata with the groups; None where there are none.
+
+    Raises
+    ------
+    WrongPool
+        When an item has another group than it had.
+    """
+    if column is None:
+        return
+    sums, former, (digest, ids) = pool.group_sums(column), read_groups(folder), read_pool_ids(folder)
+    if former is not None and len(former) == len(ids):
+        places = np.arange(len(pool)) if digest == pool.digest else pool.positions(ids)
+        moved = np.flatnonzero((places >= 0) & (sums[places] != former))
+        if len(moved):
+            raise WrongPool(f"{len(moved):,} items, such as {ids[moved[0]]!r}, have another {column!r} than when "
+                            f"{folder} was last opened, so that the hold-out would move. Give them their "
+                            f"former {column!r} again, or begin another project.")
+    if former is None or not np.array_equal(former, sums):
+        write_groups(folder, sums)
+
+
+def check_taxonomy(taxonomy: Taxonomy, lineage: Lineage, name: str, *, notify: Callable[[str], None]) -> None:
+    """Compare the taxonomy that was passed with the project's own, and tell where it isn't the one of today.
+
+    Parameters
+    ----------
+    taxonomy : Taxonomy
+        As it was passed.
+    lineage : Lineage
+        Every version that the project had.
+    name : str
+        The folder's name, for messages.
+    notify : function taking a sentence
+
+    Raises
+    ------
+    TaxonomyMismatch
+        When the project never had this taxonomy.
+    """
+    today = lineage.today
+    if (version := lineage.version_of(taxonomy)) != today.version:
+        notify(f"{name}: the taxonomy given is version {version}; the project goes on with version {today.version}.")
+    if taxonomy.digest == today.digest and taxonomy.names != today.names:
+        notify(f"{name} goes on with its own order of the labels; the outputs of a net follow it.")
+
+
+def shares_items(pool: Pool | None, folder: Path, *, notify: Callable[[str], None]) -> bool:
+    """Whether the pool has items of the one that the folder was last opened with, as far as it is remembered.
+
+    The folder remembers this pool from then on.
+
+    Parameters
+    ----------
+    pool : Pool or None
+        The items; None where the project is opened without them.
+    folder : Path
+    notify : function taking a sentence
+        Called when items joined the pool or are absent.
+
+    Raises
+    ------
+    WrongPool
+        When the pool is another one.
+    """
+    if pool is None:
+        return False
+    if read_pool_digest(folder) == pool.digest:
+        return True
+    _, ids = read_pool_ids(folder)
+    if ids:
+        check_same_pool(pool, ids, folder, notify)
+    write_pool_ids(folder, pool.digest, list(pool.ids))
+    return bool(ids)
