@@ -48,6 +48,7 @@ def unpack(text: str) -> np.ndarray:
     return np.cumsum(np.ascontiguousarray(steps).view("<u4").ravel(), dtype=np.uint32)
 
 
+# Logs of earlier versions lack a training's parent and what it learnt, and each lack is made up for here.
 def learnt_gold(project: Project, versions: Iterable[str | None]) -> set[int]:
     """Positions of the gold items that one of these models, or a model that it was trained on from, learnt once.
 

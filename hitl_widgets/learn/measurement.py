@@ -99,6 +99,7 @@ class Figures:
     best: str | None
 
 
+# The branches are what may be missing: a model to compare with, groups, or the items of one kind.
 def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, *, new: Outputs,
                adopted: Outputs | None, best: Outputs | None, why_alone: str = "there was no model before",
                n_holdout: int, learnt: Collection[int] = (), why: str = "",

@@ -424,6 +424,7 @@ def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: 
         return _finetune(project, registry, recipe, progress or no_bars, bars, compare_maps)
 
 
+# The steps of a fine-tuning in their order; the branches are what may come between, each with its own notice.
 def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Progress, bars: Bars,
               compare_maps: CompareMaps | None) -> Run:
     began = time.monotonic()

@@ -101,6 +101,7 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     return counts / counts.sum()
 
 
+# Soft labels and votes are two ways to the same lists, and each list is filled in both.
 def training_set(project: Project, registry: Registry, *, certainty: Certainty | str = "weight",
                  answers: Answers | None = None) -> LabelledImages:
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.

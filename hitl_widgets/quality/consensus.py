@@ -33,6 +33,7 @@ HISTORY_COLUMNS = ["seq", "id", "kind", "item_id", "annotator", "verdict", "labe
                    "acted_at", "stored_at", "body"]
 
 
+# The branches are the states of a row, told for whole columns at once.
 def annotation_table(table: Table, lineage: Lineage, *, version: int | None = None,
                      presumed: Mapping[str, str] | None = None, changed: Collection[str] = ()) -> pd.DataFrame:
     """Make a DataFrame of the annotations, under today's labels or under those of an older version.

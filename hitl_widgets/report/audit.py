@@ -77,6 +77,7 @@ class Audited:
         return Estimate(k / n - k_hidden / n_hidden, low, high, n=n + n_hidden)
 
 
+# The loops are half, model and item: whether an item counts depends on all three.
 def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Audited:
     """Read the random sample from the log.
 

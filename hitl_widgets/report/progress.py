@@ -203,6 +203,7 @@ def _aside(last: Event, event: Event | None) -> str:
     return f", whose model isn't the adopted one{same}"
 
 
+# The branches are what ends the line or belongs to it, and what logs of earlier versions don't say.
 def _line(trained: Sequence[Event], adopted: Sequence[Event]) -> list[tuple[Event, str | None]]:
     """The rounds that the last one can be compared with, the oldest first, each with the model that it began from.
 
