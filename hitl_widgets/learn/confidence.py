@@ -113,7 +113,7 @@ def _same_probabilities(first: Tensor, second: Tensor) -> bool:
     return bool(((first.softmax(dim=1) - second.softmax(dim=1)).abs() < 1e-3).all())
 
 
-def label_rows(targets: Tensor, n_labels: int) -> Tensor:
+def label_rows(targets: Tensor, n_labels: int, among: Tensor | None = None) -> Tensor:
     """The probability of each label for each target, float64, shape (n, n_labels); without label smoothing.
 
     Parameters
@@ -122,17 +122,24 @@ def label_rows(targets: Tensor, n_labels: int) -> Tensor:
         As `data.TrainingData.targets`.
     n_labels : int
         Number of the net's outputs.
+    among : Tensor, optional
+        All answers, of which the targets are some: the exact ones of these tell how frequent a partial answer's
+        candidates are. The targets themselves when None.
     """
     if targets.ndim == 1:
         return torch.nn.functional.one_hot(targets, n_labels).double()
-    rows, partial = targets.double(), is_partial(targets)
-    least = SMOOTHING / n_labels
-    smoothed = (rows.min(dim=1, keepdim=True).values >= 0.999 * least) & ~partial[:, None]
-    rows = torch.where(smoothed, ((rows - least) / (1 - SMOOTHING)).clamp_min(0), rows)
+    rows, partial = _without_smoothing(targets, n_labels), is_partial(targets)
     # One of the candidates is right: the more frequent it is among exact answers, the more probably it is this one.
-    exact = rows[~partial].sum(dim=0) + PSEUDO_COUNT / n_labels
-    rows = torch.where(partial[:, None], rows * exact, rows)
+    exact = rows[~partial] if among is None else _without_smoothing(among, n_labels)[~is_partial(among)]
+    rows = torch.where(partial[:, None], rows * (exact.sum(dim=0) + PSEUDO_COUNT / n_labels), rows)
     return rows / rows.sum(dim=1, keepdim=True)
+
+
+def _without_smoothing(targets: Tensor, n_labels: int) -> Tensor:
+    """Rows of targets as probabilities that weren't smoothed, float64; partial answers as they are."""
+    rows, least = targets.double(), SMOOTHING / n_labels
+    smoothed = (rows.min(dim=1, keepdim=True).values >= 0.999 * least) & ~is_partial(targets)[:, None]
+    return torch.where(smoothed, ((rows - least) / (1 - SMOOTHING)).clamp_min(0), rows)
 
 
 def logit_shift(targets: Tensor, weights: Tensor, n_labels: int, shares: np.ndarray | None = None) -> Tensor:
@@ -164,7 +171,7 @@ def logit_shift(targets: Tensor, weights: Tensor, n_labels: int, shares: np.ndar
     return (shift - shift.mean()).float()
 
 
-def share_ratio(shares: np.ndarray, targets: Tensor, n_labels: int) -> Tensor:
+def share_ratio(shares: np.ndarray, targets: Tensor, n_labels: int, among: Tensor | None = None) -> Tensor:
     """The logarithm of each label's share in the pool over its share among some answers, float32, shape (n_labels,).
 
     Parameters
@@ -175,8 +182,10 @@ def share_ratio(shares: np.ndarray, targets: Tensor, n_labels: int) -> Tensor:
         Of the answers, as in `data.TrainingData`.
     n_labels : int
         Number of the net's outputs.
+    among : Tensor, optional
+        As for `label_rows`.
     """
-    answered = _smoothed(label_rows(targets, n_labels).sum(dim=0), len(targets))
+    answered = _smoothed(label_rows(targets, n_labels, among).sum(dim=0), len(targets))
     return (_smoothed(torch.from_numpy(np.asarray(shares, np.float64)), len(targets)) / answered).log().float()
 
 
@@ -185,7 +194,8 @@ def _smoothed(shares: Tensor, n_items: int) -> Tensor:
     return (n_items * shares / shares.sum() + PSEUDO_COUNT / len(shares)) / (n_items + PSEUDO_COUNT)
 
 
-def fit_temperature(logits: Tensor, targets: Tensor, all_logits: Tensor, all_targets: Tensor) -> tuple[float, Tensor]:
+def fit_temperature(logits: Tensor, targets: Tensor, all_logits: Tensor, all_targets: Tensor,
+                    among: Tensor | None = None) -> tuple[float, Tensor]:
     """A temperature and a bias for the best probabilities of some items; the temperature is near 1 where they are few.
 
     For each temperature the bias is the one with which the labels' mean probabilities over all items are their shares
@@ -199,6 +209,8 @@ def fit_temperature(logits: Tensor, targets: Tensor, all_logits: Tensor, all_tar
         Their targets, as in `data.TrainingData`.
     all_logits, all_targets : Tensor
         The same of items that did and of items that didn't, drawn alike.
+    among : Tensor, optional
+        The targets of all items of which these were drawn, as for `label_rows`.
 
     Returns
     -------
@@ -216,7 +228,7 @@ def fit_temperature(logits: Tensor, targets: Tensor, all_logits: Tensor, all_tar
     rows = label_rows(targets, n_labels).float()
     if targets.ndim == 2:
         rows = torch.where(is_partial(targets)[:, None], targets, rows)
-    shares = label_rows(all_targets, n_labels).float().mean(dim=0)
+    shares = label_rows(all_targets, n_labels, among).float().mean(dim=0)
 
     def fit(log: float) -> tuple[float, float, Tensor]:
         bias = _matching_bias(all_logits / math.exp(log), shares)

@@ -388,9 +388,10 @@ def calibrate(state: TrainingState, last: LastLayer | None, split: SplitData, sh
     # As many of either kind as there are: the more validate, the less it matters that those that train were learnt.
     logits = torch.cat([logits_of(state.net, split.images, split.targets, some), held_out[::step]])
     answers = torch.cat([split.targets[some], targets[::step]])
-    temperature, bias = fit_temperature(held_out + state.shift, targets, logits + state.shift, answers)
+    every = torch.cat([split.targets[split.training], targets])
+    temperature, bias = fit_temperature(held_out + state.shift, targets, logits + state.shift, answers, every)
     if shares is not None:
-        bias = bias + share_ratio(shares, answers, last.n_labels)
+        bias = bias + share_ratio(shares, answers, last.n_labels, every)
     last.divide(temperature)
     last.shift(state.shift / temperature + bias)
     if not len(validating):

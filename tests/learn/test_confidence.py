@@ -14,10 +14,10 @@ import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.learn import confidence
 from hitl_widgets.learn.confidence import LastLayer, fit_temperature, label_rows, logit_shift
-from hitl_widgets.learn.data import TrainingData
+from hitl_widgets.learn.data import TrainingData, split_data
 from hitl_widgets.learn.losses import PARTIAL
 from hitl_widgets.learn.nets import small_cnn
-from hitl_widgets.learn.train import TrainingOptions, train
+from hitl_widgets.learn.train import TrainingOptions, calibrate, initial_state, train
 from hitl_widgets.learn.training_set import PER_LABEL, gather
 
 torch.set_num_threads(1)
@@ -111,6 +111,29 @@ def test_the_temperature_is_found_with_a_third_of_the_fits_of_a_fine_grid(factor
         return float(nats) + (log - confidence.EXPECTED) ** 2 / (2 * confidence.SPREAD ** 2)
     assert len(fits) <= 27
     assert loss(math.log(temperature)) <= min(map(loss, np.linspace(-1.6, 1.6, 81))) + 1e-3
+
+
+def test_children_whose_few_answers_arent_in_the_calibrating_part_keep_their_shares():
+    """The shares of a split's children were counted again in every third item: a child with none there was given up."""
+    rng = np.random.default_rng(0)
+    n, kinds = 2_400, np.arange(2_400) // 3 % 4
+    logits = torch.from_numpy(3 * np.eye(4)[kinds] + rng.normal(0, 1, (n, 4))).float()
+    candidates = np.ones((n, 5), bool)
+    candidates[:, 4] = False
+    for kind in range(4):  # ten exact answers each, and none of the first kind is among every third item
+        of_kind = np.flatnonzero((kinds == kind) & (np.arange(n) % 3 == (1 if kind == 0 else 0)))[:10]
+        candidates[of_kind] = np.arange(5) == kind
+    views = torch.cat([logits, torch.full((n, 1), -5.0)], dim=1)[:, None, None]
+    split = split_data(TrainingData(views, kinds, candidates=candidates, draws=np.ones(n)), seed=0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(5, 5))
+    with torch.no_grad():
+        net[1].weight.copy_(torch.eye(5))
+        net[1].bias.zero_()
+    state = initial_state(net, TrainingOptions(), n_steps=1)
+    state.shift, state.best_epoch = torch.zeros(5), 1
+    last = LastLayer.of(net, views[:8])
+    calibrate(state, last, split, label_rows(split.targets, 5).mean(dim=0).numpy())
+    assert probs_of(net, views).mean(axis=0)[:4] == pytest.approx(0.25, abs=0.02)
 
 
 class Squared(nn.Module):
