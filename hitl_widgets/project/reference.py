@@ -13,7 +13,7 @@ import numpy as np
 
 from ..events import Event
 from ..quality.consensus import leaders
-from ..quality.intervals import jeffreys
+from ..quality.intervals import design_effect, jeffreys
 from ..records import LABELLING
 from ..sampling.ranking import Ranking
 from ..taxonomy.history import Lineage
@@ -145,6 +145,8 @@ class ReferenceLabels:
     ----------
     holdout : ndarray of bool, shape (n_items,)
         The random part of the pool that only measures.
+    groups : ndarray, shape (n_items,), optional
+        The group of each item, where the hold-out is drawn by whole groups.
 
     Attributes
     ----------
@@ -152,8 +154,8 @@ class ReferenceLabels:
         position -> (label_id, taxonomy version) of every item whose answer is known.
     """
 
-    def __init__(self, holdout: np.ndarray) -> None:
-        self._holdout = holdout
+    def __init__(self, holdout: np.ndarray, groups: np.ndarray | None = None) -> None:
+        self._holdout, self._groups = holdout, groups
         self._answers: dict[int, dict[str, BlindAnswers]] = {}
         self.gold: dict[int, Pair] = {}
         self._revision = 0
@@ -210,20 +212,24 @@ class ReferenceLabels:
     def is_narrow(self, ranking: Ranking, lineage: Lineage) -> bool:
         """Whether the current model's accuracy on the hold-out is known within 5 points at 95 %.
 
-        While some of these items aren't predicted yet, an accuracy of one half is assumed: no interval is wider.
+        While some of these items aren't predicted yet, an accuracy of one half is assumed: no interval is wider. Each
+        group counts as one item then.
         """
         predictions = ranking.predictions
         key = (self._revision, lineage.today.version, id(predictions), ranking.revision)
         if self._narrow[0] != key:
             truth = self.measuring(lineage).holdout
-            n = len(truth)
-            n_right = n // 2
+            n, effect = len(truth), 1.0
+            n_right, right = n // 2, np.zeros(n, np.bool_)
             if predictions is not None and n:
                 probs = ranking.probs(lineage, np.fromiter(truth, np.int64, n))
                 if not np.isnan(probs).any():
                     top = np.array(lineage.today.label_ids, object)[probs.argmax(axis=1)]
-                    n_right = int((top == np.array(list(truth.values()), object)).sum())
-            low, high = jeffreys(n_right, n) if n else (0.0, 1.0)
+                    right = top == np.array(list(truth.values()), object)
+                    n_right = int(right.sum())
+            if self._groups is not None:
+                effect = design_effect(right, self._groups[np.fromiter(truth, np.int64, n)])
+            low, high = jeffreys(n_right / effect, n / effect) if n else (0.0, 1.0)
             self._narrow = (key, bool((high - low) / 2 <= NARROW))
         return self._narrow[1]
 

@@ -109,7 +109,7 @@ class State:
             holdout = (draws if group is None else pool.draws(seed, group=group)) < settings["holdout"]
             self.queue = Queue(draws=draws, holdout=holdout,
                                annotators_per_item=annotators_per_item, audit=drawn)
-            self.reference = ReferenceLabels(self.queue.holdout)
+            self.reference = ReferenceLabels(holdout, None if group is None else pool.group_sums(group))
         # annotator -> position -> when they closed it, today or in this round.
         self._recent: dict[str, dict[int, int]] = {}
         self._sorted: list[Event] = []

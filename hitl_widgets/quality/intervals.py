@@ -54,7 +54,7 @@ def jeffreys(k: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
     return low, high
 
 
-def jeffreys_of_pool(k: int, n: int, n_pool: int, *, level: float = 0.95) -> tuple[float, float]:
+def jeffreys_of_pool(k: float, n: float, n_pool: float, *, level: float = 0.95) -> tuple[float, float]:
     """Interval for the share of a pool, from items of it that were drawn by chance without putting them back.
 
     The more of the pool was drawn, the less is left to guess: the sample counts as many items of an endless pool as
@@ -62,10 +62,10 @@ def jeffreys_of_pool(k: int, n: int, n_pool: int, *, level: float = 0.95) -> tup
 
     Parameters
     ----------
-    k, n : int
+    k, n : float
         Successes and items drawn, 0 <= k <= n.
-    n_pool : int
-        Items of the pool, n or more.
+    n_pool : float
+        Items of the pool, n or more. All three are parts of one where items are worth less than one (`design_effect`).
     level : float
         As for `jeffreys`.
 

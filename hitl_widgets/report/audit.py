@@ -19,7 +19,7 @@ import pandas as pd
 from ..events import Event
 from ..project.project import Project
 from ..quality.consensus import leaders
-from ..quality.intervals import jeffreys_of_pool, newcombe
+from ..quality.intervals import design_effect, jeffreys_of_pool, newcombe
 from ..records import CLOSING, LABELLING, Estimate
 from ..taxonomy.history import Lineage
 
@@ -35,7 +35,8 @@ class Audited:
     ----------
     sample : DataFrame
         One row per item of the sample that has an answer: item_id, half ("hidden" or "shown" of the audit, "holdout"),
-        round, model, right (whether the answer agrees with the suggestion).
+        round, model, right (whether the answer agrees with the suggestion), drawn_with (a number that hold-out items of
+        one group have in common, where the hold-out is drawn by whole groups, and any other item has to itself).
     n_open : dict
         (round, model) -> how many items nobody had answered when that model began to suggest: the pool of which its
         figure tells.
@@ -53,13 +54,15 @@ class Audited:
 
         Only answers count that were given without sight of the suggestion, to items of the audit's blind half and of
         the hold-out: both are random samples of what was open when the model began to suggest. An answer given in
-        sight of the suggestion leans towards it, and says nothing here.
+        sight of the suggestion leans towards it, and says nothing here. Intervals are wider where whole groups were
+        drawn and their items are alike.
         """
         blind = self.sample[self.sample["half"] != "shown"]
         figures = {}
-        for (n_round, model), right in blind.groupby(["round", "model"])["right"]:
-            k, n = int(right.sum()), len(right)
-            low, high = jeffreys_of_pool(k, n, max(n, self.n_open[n_round, model]))
+        for (n_round, model), rows in blind.groupby(["round", "model"]):
+            k, n = int(rows["right"].sum()), len(rows)
+            effect = design_effect(rows["right"].to_numpy(float), rows["drawn_with"])
+            low, high = jeffreys_of_pool(k / effect, n / effect, max(n, self.n_open[n_round, model]) / effect)
             figures[n_round, model] = Estimate(k / n, low, high, n=n)
         return figures
 
@@ -102,8 +105,12 @@ def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Au
     place_of: dict[Any, int] = {model: place for place, model in enumerate(began.index)}
     rows: list[tuple[Any, ...]] = []
     left_out = {"unsure": 0, "tied": 0}
+    column = project.settings.get("group")
+    groups = None if column is None else pool.group_sums(column)
     for half, places in halves.items():
         answered = [(item_id, firsts[item_id]) for item_id in pool.ids[places].tolist() if item_id in firsts]
+        together = {str(pool.ids[place]): -1 - place if groups is None or half != "holdout" else int(groups[place])
+                    for place in places.tolist()}
         models = [_model_of(answers[0], ends) for _, answers in answered]
         for model, place in place_of.items():
             for (item_id, answers), of_item in zip(answered, models, strict=True):
@@ -114,9 +121,9 @@ def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Au
                     if isinstance(right, str):
                         left_out[right] += 1
                     else:
-                        rows.append((item_id, half, *model, right))
+                        rows.append((item_id, half, *model, right, together[item_id]))
     first_seq = table.groupby("item_id")["seq"].min()
-    return Audited(pd.DataFrame(rows, columns=["item_id", "half", "round", "model", "right"]),
+    return Audited(pd.DataFrame(rows, columns=["item_id", "half", "round", "model", "right", "drawn_with"]),
                    {model: len(pool) - int((first_seq < seq).sum()) for model, seq in began.items()},
                    left_out["unsure"], left_out["tied"])
 

@@ -874,6 +874,18 @@ def test_whole_groups_are_in_the_holdout_or_none_of_their_items_is(opened):
     assert again.queue.holdout.tolist() == by_scene.ravel().tolist()
 
 
+def test_the_holdout_is_asked_until_its_interval_is_narrow_for_whole_groups_too(opened):
+    """Six scenes of ten frames counted as 60 items drawn one by one, and the hold-out was asked no more."""
+    project = opened(scenes(20, 10), holdout=0.6, group="scene")
+    predicted(project, [[1, 0, 0]] * 200)
+    of_scenes = np.flatnonzero(project.queue.holdout)[:60]
+    assert len(of_scenes) == 60
+    for place in of_scenes.tolist():
+        project.decide(f"i{place}", label="cat")
+    assert not project.holdout_is_narrow()
+    assert any(item.chosen_by == "holdout" for item in project.next(200))
+
+
 def test_a_group_that_is_given_later_does_not_move_the_holdout(opened, said):
     pool = scenes()
     project = opened(pool, holdout=0.3)

@@ -86,6 +86,23 @@ def test_the_audit_tells_how_often_the_suggestions_were_right(bench):
     assert wb.progress().accuracy.to_dict("records") == [row]
 
 
+def test_the_audit_allows_for_holdout_items_that_were_drawn_by_whole_groups(tmp_path):
+    """Ten frames of a scene, which are right or wrong together, counted as ten items drawn one by one."""
+    pool = hw.Pool.from_images(np.zeros((80, 2, 2), np.uint8), meta=[{"scene": k // 10} for k in range(80)])
+    wb = hw.Workbench(tmp_path / "p", pool, NAMES, annotator="ada", holdout=0.6, group="scene")
+    places = np.flatnonzero(wb.project.queue.holdout)
+    scenes, of_item = np.unique(places // 10, return_inverse=True)
+    assert 2 < len(scenes) < 8
+    for place, scene in zip(places.tolist(), of_item.tolist(), strict=True):
+        wb.decide(str(pool.ids[place]), label="dog" if scene == 0 else "cat",
+                  seen=shown(wb, "cat", chosen_by="holdout", hidden=True))
+    [row] = wb.progress().accuracy.to_dict("records")
+    wb.close()
+    assert (row["n"], row["share"]) == (len(places), pytest.approx(1 - 1 / len(scenes)))
+    low, high = jeffreys_of_pool(len(places) - 10, len(places), 80)
+    assert row["high"] - row["low"] > 2 * (high - low)
+
+
 def test_the_audit_of_a_round_speaks_of_what_nobody_had_answered_before_it(bench):
     wb = bench()
     hidden = in_the_audit(wb, hidden=True)
