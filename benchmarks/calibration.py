@@ -1,4 +1,4 @@
-"""Does a model's confidence mean what it says, and does a rare label keep its share?
+"""Calibration of a model's confidence, and the share that a rare label keeps.
 
 Fashion-MNIST, 300 answers drawn by chance, the nets of `wb.finetune` without a model of one's own, measured on 1,500
 other images: the calibration error (ECE, 10 bins of equally many items) with and without the temperature. Then two
@@ -12,21 +12,17 @@ from __future__ import annotations
 
 import argparse
 import math
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from frozen import answered, images_of
 
-import hitl_widgets as hw
-from hitl_widgets.learn.data import TrainingData, make_batches, random_affine
+from hitl_widgets.learn.data import TrainingData, make_batches
 from hitl_widgets.learn.nets import small_cnn, train_head
 from hitl_widgets.learn.train import Trained, TrainingOptions, forward, train
-from hitl_widgets.learn.training_set import training_set
 from hitl_widgets.quality.calibration import calibration_error
 
-DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"
 N_TEST, N_NORMAL = 1_500, 1_200  # of the normal kinds, twice as many measure
 
 
@@ -50,21 +46,9 @@ def figures(name: str, trained: Trained, views: torch.Tensor, targets: torch.Ten
 
 def fashion(n: int, seed: int) -> list[dict[str, float | str]]:
     """The figures of the small CNN and of the frozen backbone after n answers."""
-    with np.load(DATA) as data:
-        images, labels = data["images"], data["labels"].astype(str)
-    names, order = sorted(set(labels)), np.random.default_rng(seed).permutation(len(images))
-    asked, test = order[:n], order[-N_TEST:]
-    with tempfile.TemporaryDirectory() as folder:
-        wb = hw.Workbench(folder, hw.Pool.from_images(images), names, annotator="ada", holdout=0.0, seed=seed)
-        wb.import_annotations(pd.DataFrame({"item_id": wb.pool.ids[asked], "label": labels[asked]}), annotator="ada")
-        items, registry = training_set(wb.project, wb.registry), wb.registry
-        views = torch.stack([registry.architecture.view(images[k]) for k in test])
-        targets = torch.tensor([names.index(labels[k]) for k in test])
-        data, options = items.training_data(), TrainingOptions(seed=seed, augment=random_affine)
-        rows = [figures(name, learn(registry.start(start, seed=seed), data, options), views, targets)
+    with answered(*images_of("fashion"), n, seed, n_test=N_TEST) as (registry, data, options, views, targets):
+        return [figures(name, learn(registry.start(start, seed=seed), data, options), views, targets)
                 for name, start, learn in (("small CNN", "initial", train), ("frozen backbone", "frozen", train_head))]
-        wb.close()
-    return rows
 
 
 def rare(share: float, seed: int) -> dict[str, float]:

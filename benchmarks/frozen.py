@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +21,9 @@ import torch
 
 import hitl_widgets as hw
 from hitl_widgets.items.datasets import digits_on_photographs
-from hitl_widgets.learn.data import make_batches, random_affine
+from hitl_widgets.learn.data import TrainingData, make_batches, random_affine
 from hitl_widgets.learn.nets import is_kmeans_net, train_and_choose, train_head
+from hitl_widgets.learn.registry import Registry
 from hitl_widgets.learn.train import TrainingOptions, train, validate
 from hitl_widgets.learn.training_set import training_set
 
@@ -38,26 +41,32 @@ def images_of(pool: str) -> tuple[np.ndarray, np.ndarray]:
         return data["images"], data["labels"].astype(str)
 
 
-def figures(pool: str, n: int, seed: int) -> dict[str, float]:
-    """Accuracy of the frozen body, of the small CNN and of what is taken; seconds of each."""
-    images, labels = images_of(pool)
+@contextmanager
+def answered(images: np.ndarray, labels: np.ndarray, n: int, seed: int, *, n_test: int = N_TEST
+             ) -> Iterator[tuple[Registry, TrainingData, TrainingOptions, torch.Tensor, torch.Tensor]]:
+    """A project with n answers drawn by chance: its registry, what it learns from and how, and other views to test."""
     names, order = sorted(set(labels)), np.random.default_rng(seed).permutation(len(images))
-    asked, test = order[:n], order[-N_TEST:]
+    asked, test = order[:n], order[-n_test:]
     with tempfile.TemporaryDirectory() as folder:
         wb = hw.Workbench(folder, hw.Pool.from_images(images), names, annotator="ada", holdout=0.0, seed=seed)
         wb.import_annotations(pd.DataFrame({"item_id": wb.pool.ids[asked], "label": labels[asked]}), annotator="ada")
         items, registry = training_set(wb.project, wb.registry), wb.registry
         views = torch.stack([registry.architecture.view(images[k]) for k in test])
-        truth = torch.tensor([names.index(labels[k]) for k in test])
+        targets = torch.tensor([names.index(labels[k]) for k in test])
+        yield registry, items.training_data(), TrainingOptions(seed=seed, augment=random_affine), views, targets
+        wb.close()
+
+
+def figures(pool: str, n: int, seed: int) -> dict[str, float]:
+    """Accuracy of the frozen body, of the small CNN and of what is taken; seconds of each."""
+    with answered(*images_of(pool), n, seed) as (registry, data, options, views, truth):
         cnn, frozen = registry.start("initial", seed=seed), registry.start("frozen", seed=seed)
-        data, options = items.training_data(), TrainingOptions(seed=seed, augment=random_affine)
         began = time.monotonic()
         small = train(cnn, data, options)
         cnn_s, began = time.monotonic() - began, time.monotonic()
         taken, _ = train_and_choose(cnn, frozen, data, options)
         both_s = time.monotonic() - began
         head = taken if is_kmeans_net(taken.net) else train_head(frozen, data, options)
-        wb.close()
 
     def accuracy(net: torch.nn.Module) -> float:
         return validate(net, make_batches(views, truth, None, np.arange(N_TEST)))[1]

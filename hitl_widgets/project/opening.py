@@ -125,9 +125,10 @@ def check_groups(pool: Pool, folder: Path, column: str | None) -> None:
     """
     if column is None:
         return
-    sums, former, (digest, ids) = pool.group_sums(column), read_groups(folder), read_pool_ids(folder)
+    sums, former, same = pool.group_sums(column), read_groups(folder), read_pool_digest(folder) == pool.digest
+    ids = pool.ids if same else read_pool_ids(folder)[1]
     if former is not None and len(former) == len(ids):
-        places = np.arange(len(pool)) if digest == pool.digest else pool.positions(ids)
+        places = np.arange(len(pool)) if same else pool.positions(ids)
         moved = np.flatnonzero((places >= 0) & (sums[places] != former))
         if len(moved):
             raise WrongPool(f"{len(moved):,} items, such as {ids[moved[0]]!r}, have another {column!r} than when "
