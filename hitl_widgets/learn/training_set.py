@@ -116,8 +116,8 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
     registry : Registry
         Builds the nets that will see the items.
     certainty : str
-        With "weight" an item counts by its annotators' certainty (`consensus.votes_by_item`), with "off" by the share
-        of them that agree, whatever their certainty. With "soft" its target is its row of `soft_labels`.
+        With "weight" an item counts by its annotators' certainty (`annotation_tables.votes_by_item`), with "off" by the
+        share of them that agree, whatever their certainty. With "soft" its target is its row of `soft_labels`.
     answers : Answers, optional
         The project's answers, if they are at hand; their taxonomy holds.
 

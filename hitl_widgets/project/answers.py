@@ -16,7 +16,7 @@ import pandas as pd
 from ..errors import BadInput
 from ..events import Event, standing
 from ..items.pool import Pool
-from ..quality import consensus
+from ..quality import annotation_tables as tables
 from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of
 from .state import State
@@ -39,13 +39,13 @@ class Answers:
         self._table, self._state, self._pool = _without(log.annotations(), state.changed), state, pool
 
     @cached_property
-    def votes(self) -> consensus.VotesByItem:
-        """The labels that each item was given and their weights: see `consensus.votes_by_item`."""
-        return consensus.votes_by_item(self._table, self.lineage)
+    def votes(self) -> tables.VotesByItem:
+        """The labels that each item was given and their weights: see `annotation_tables.votes_by_item`."""
+        return tables.votes_by_item(self._table, self.lineage)
 
     def consensus(self) -> pd.DataFrame:
-        """One row per item: item_id, label, share, n_answers, tied; see `consensus.consensus`."""
-        return consensus.consensus(self.votes, self.lineage)
+        """One row per item: item_id, label, share, n_answers, tied; see `annotation_tables.consensus`."""
+        return tables.consensus(self.votes, self.lineage)
 
     def labelled(self) -> list[tuple[int, int]]:
         """Position and label (its index among today's) of every answer to an item of the pool."""
@@ -67,7 +67,7 @@ class Answers:
         rows = []
         for item_id, place in self._teaching(self.votes):
             votes = self.votes[item_id]
-            (top, *tied), count = consensus.leaders([label_id for label_id, _ in votes])
+            (top, *tied), count = tables.leaders([label_id for label_id, _ in votes])
             if not tied:
                 weight = sum(weight for label_id, weight in votes if label_id == top)
                 rows.append((item_id, place, top, weight / len(votes), len(votes), count / len(votes)))
@@ -84,10 +84,10 @@ class Answers:
         -------
         DataFrame
             item_id, position, label_ids (today's, those that it may be), weight (the mean of its answers' weights, see
-            `consensus.votes_by_item`); never hold-out, never gold.
+            `annotation_tables.votes_by_item`); never hold-out, never gold.
         """
         self._compare_contents()
-        candidates = consensus.candidates_by_item(self._table, self.lineage) | consensus.tied_by_item(self.votes)
+        candidates = tables.candidates_by_item(self._table, self.lineage) | tables.tied_by_item(self.votes)
         rows = [(item_id, place, *candidates[item_id]) for item_id, place in self._teaching(candidates)]
         table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
         return table
@@ -98,12 +98,12 @@ class Answers:
         Returns
         -------
         DataFrame
-            The columns of `consensus.vote_table` without content; position; known (the label_id that gold says, None
-            elsewhere).
+            The columns of `annotation_tables.vote_table` without content; position; known (the label_id that gold says,
+            None elsewhere).
         """
         self._compare_contents()
         queue, gold = self._state.queue, self._state.gold
-        votes = consensus.vote_table(self._table, self.lineage)
+        votes = tables.vote_table(self._table, self.lineage)
         places = self._require_pool().positions(votes["item_id"].tolist())
         votes = votes.assign(position=places)[(places >= 0) & (queue.gold | ~queue.holdout)[places]]
         known = [self.lineage.exactly(*gold[item_id]) if item_id in gold else None for item_id in votes["item_id"]]
@@ -188,11 +188,11 @@ def annotation_table(log: Log, state: State, version: int | None = None) -> pd.D
     lineage = state.lineage
     if version is None:
         with gc_paused():
-            return consensus.annotation_table(log.annotations(columns=consensus.STORED_COLUMNS), lineage,
+            return tables.annotation_table(log.annotations(columns=tables.STORED_COLUMNS), lineage,
                                               presumed=state.presumed_today(), changed=state.changed)
     if version not in lineage.versions:
         raise BadInput(f"taxonomy version {version!r} isn't in the log, which has {sorted(lineage.versions)}.")
-    return consensus.annotation_table(_as_of(log, version), lineage, version=version)
+    return tables.annotation_table(_as_of(log, version), lineage, version=version)
 
 
 # What stands comes as columns, and what a later decision replaced comes as events: both are joined here.

@@ -20,7 +20,7 @@ import pandas as pd
 from .. import events
 from ..errors import BadInput, HitlError, IdReused, UnknownDecision
 from ..items.pool import Pool
-from ..quality.consensus import history_table
+from ..quality.annotation_tables import history_table
 from ..quality.label_errors import SECOND_LOOK, SuspectedErrors
 from ..records import (
     Decision,

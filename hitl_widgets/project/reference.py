@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..events import Event
-from ..quality.consensus import leaders
+from ..quality.annotation_tables import leaders
 from ..quality.intervals import design_effect, jeffreys
 from ..records import LABELLING
 from ..sampling.ranking import Ranking

@@ -177,7 +177,7 @@ class UnplacedItems:
         """Answer all these items with one label; the answers are durable when this returns.
 
         Each item gets a decision with the verdict "answer", since predictions are hidden in triage, and ``chosen_by``
-        is "desk". It overrules what others answered before (`consensus.votes_by_item`).
+        is "desk". It overrules what others answered before (`annotation_tables.votes_by_item`).
 
         Parameters
         ----------

@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..events import Event
 from ..project.project import Project
-from ..quality.consensus import leaders
+from ..quality.annotation_tables import leaders
 from ..quality.intervals import design_effect, jeffreys_of_pool, newcombe
 from ..records import CLOSING, LABELLING, Estimate
 from ..taxonomy.history import Lineage

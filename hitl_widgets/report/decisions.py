@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..events import Event
 from ..project.project import Project
-from ..quality.consensus import leaders
+from ..quality.annotation_tables import leaders
 from ..records import LABELLING
 
 COLUMNS = ["seq", "decision_id", "item_id", "place", "annotator", "round", "verdict", "label_id", "suggestion",

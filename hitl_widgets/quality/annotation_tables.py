@@ -1,4 +1,4 @@
-"""Consensus: tables and labels that follow from the annotations of all annotators.
+"""Annotations as tables: what stands, under which label, and the label that most annotators gave each item.
 
 Functions on the log's table of current annotations (a mapping of columns, as `Log.annotations` gives it) and the
 taxonomy's lineage. Read `labels_by_item` first.
