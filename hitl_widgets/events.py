@@ -16,7 +16,11 @@ from typing import Any
 from .errors import BadInput
 from .records import Decision, Region, Seen, check_annotator, check_event_id, check_instant
 
-KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted")
+# `docs/architecture.md` says what the body of each holds.
+KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted", "repeated",
+         "policy", "consented", "planned", "thread", "adjudicated", "told")
+# Answers of a person to an item. A repeated one measures whether they agree with themselves, and never stands.
+ANSWERS = ("decided", "repeated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,9 @@ class Event:
         When the log had it; None before.
     seq : int or None
         Its number in the log, from 1; None before.
+    nth : int or None
+        Its number among the events of its annotator in the log, from 1; None before, and for events that were stored
+        before these numbers were kept.
 
     Raises
     ------
@@ -56,6 +63,7 @@ class Event:
     item_id: str | None = None
     stored_at: datetime | None = None
     seq: int | None = None
+    nth: int | None = None
 
     def __post_init__(self) -> None:
         check_event_id(self.id)
@@ -73,8 +81,9 @@ class Event:
             and _comparable(self.body) == _comparable(other.body)
 
 
-# Worked out anew at every send: what a decision replaces, and what a script would have seen.
-DERIVED = ("replaces", "content")
+# Worked out anew at every send: what a decision replaces, what a script would have seen, and what the person answered
+# before a suggestion was shown.
+DERIVED = ("replaces", "content", "first")
 
 
 def _comparable(body: Mapping[str, Any]) -> str:
@@ -92,8 +101,17 @@ def canonical(body: Mapping[str, Any]) -> str:
         raise BadInput(f"an event's body must be plain JSON: {error}") from error
 
 
-def decided(decision: Decision, *, content: str | None = None) -> Event:
-    """Make the event of a decision; `content` is the hash of the item as it was when it was decided."""
+def decided(decision: Decision, *, content: str | None = None, first: Mapping[str, Any] | None = None) -> Event:
+    """Make the event of a decision, of kind "repeated" where a person is compared with themselves.
+
+    Parameters
+    ----------
+    decision : Decision
+    content : str or None
+        Hash of the item as it was when it was decided.
+    first : mapping or None
+        What the person had answered before the suggestion was shown: see `first_answer`.
+    """
     body: dict[str, Any] = {"verdict": decision.verdict}
     for name in ("label", "label_id", "certainty", "note", "replaces", "reason"):
         if (value := getattr(decision, name)) is not None:
@@ -107,12 +125,32 @@ def decided(decision: Decision, *, content: str | None = None) -> Event:
         body["seen"] = seen
     if content is not None:
         body["content"] = content
-    return Event(id=decision.id, kind="decided", annotator=decision.annotator, acted_at=decision.acted_at,
+    if first is not None:
+        body["first"] = dict(first)
+    kind = "decided" if decision.seen.repeat_of is None else "repeated"
+    return Event(id=decision.id, kind=kind, annotator=decision.annotator, acted_at=decision.acted_at,
                  stored_at=decision.stored_at, item_id=decision.item_id, body=body)
 
 
+def first_answer(standing: Event | None) -> Mapping[str, Any] | None:
+    """What a person answered before the suggestion was shown, of the decision that stands until now; None otherwise.
+
+    A mapping of label_id, label, verdict, certainty, taxonomy, decision_id, arm_probability and acted_at (ISO form). It
+    goes from each decision to the one that replaces it.
+    """
+    if standing is None or "first" in standing.body:
+        return None if standing is None else standing.body["first"]
+    body, seen = standing.body, standing.body.get("seen", {})
+    if seen.get("arm") != "answer_first" or not seen.get("hidden") or body["verdict"] == "skip":
+        return None
+    return {"label_id": body.get("label_id"), "label": body.get("label"), "verdict": body["verdict"],
+            "certainty": body.get("certainty"), "taxonomy": seen.get("taxonomy"), "decision_id": standing.id,
+            "arm_probability": seen.get("arm_probability"),
+            "acted_at": standing.acted_at.isoformat()}
+
+
 def decision_of(event: Event) -> Decision:
-    """Read the decision from an event of kind "decided"."""
+    """Read the decision from an event of kind "decided" or "repeated"."""
     body = event.body
     return Decision(id=event.id, item_id=event.item_id or "", annotator=event.annotator, verdict=body["verdict"],
                     label=body.get("label"), label_id=body.get("label_id"), certainty=body.get("certainty"),
@@ -133,9 +171,9 @@ def retracted(decision: Decision, *, id: str, acted_at: datetime, annotator: str
                  item_id=decision.item_id, body={"decision_id": decision.id})
 
 
-def stored(event: Event, *, stored_at: datetime, seq: int) -> Event:
-    """Complete an event with its number and the time at which it was stored."""
-    return replace(event, stored_at=stored_at, seq=seq)
+def stored(event: Event, *, stored_at: datetime, seq: int, nth: int) -> Event:
+    """Complete an event with its numbers and the time at which it was stored."""
+    return replace(event, stored_at=stored_at, seq=seq, nth=nth)
 
 
 def standing(events: Iterable[Event]) -> Event | None:

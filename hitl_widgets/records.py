@@ -25,6 +25,7 @@ Flag = Literal["ethics", "bad_data", "not_in_taxonomy", "second_look"]
 CertaintySource = Literal["given", "carried"]
 Reason = Literal["right", "wrong"]
 Display = Literal["overlay", "side_by_side", "hot"]
+Arm = Literal["shown", "blind", "no_map", "answer_first", "none"]
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
 # What `explain.attribute.METHODS` computes, for whoever checks a name without loading torch and captum.
@@ -123,6 +124,19 @@ class Seen:
         True when no person looked at a screen.
     against : str or None
         The label_id that the map compares the target with; None when it is about the target alone.
+    arm : "shown", "blind", "no_map", "answer_first", "none" or None
+        How the item was shown, drawn by chance: with suggestion and map, without both, without the map, or without both
+        until the person had answered; "none" where there was no model. None for what isn't drawn: hold-out, gold,
+        reviews that are blind throughout, revisions, imports, and what was answered before arms were drawn.
+    arm_probability : float or None
+        The probability with which this arm was drawn, above 0, up to 1.
+    planted : bool
+        True when the suggestion was wrong on purpose; `probs` are the model's own all the same.
+    repeat_of : str or None
+        Id of the same person's earlier decision on the item, where they are asked again to see whether they agree with
+        themselves.
+    objects : tuple of mapping
+        Regions, boxes or spans that were on the screen before the person acted: plain JSON, each with a text ``id``.
     """
 
     suggestion: str | None = None
@@ -138,8 +152,15 @@ class Seen:
     shown_ms: float | None = None
     scripted: bool = False
     against: str | None = None
+    arm: Arm | None = None
+    arm_probability: float | None = None
+    planted: bool = False
+    repeat_of: str | None = None
+    objects: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.objects, list):
+            object.__setattr__(self, "objects", tuple(self.objects))
         for name, (fits, expected) in _SEEN.items():
             if not fits(value := getattr(self, name)):
                 raise BadInput(f"seen.{name} is {value!r:.80}; {expected} is expected.")
@@ -150,6 +171,10 @@ class Seen:
             raise BadInput(f"seen.certainty is {self.certainty!r}; 'given', 'carried' or None are expected.")
         if self.display not in (None, *get_args(Display)):
             raise BadInput(f"seen.display is {self.display!r}; {', '.join(get_args(Display))} or None are expected.")
+        if self.arm not in (None, *get_args(Arm)):
+            raise BadInput(f"seen.arm is {self.arm!r}; {', '.join(get_args(Arm))} or None are expected.")
+        if self.planted and self.suggestion is None:
+            raise BadInput("seen.planted is True without a suggestion; only a suggestion can be planted.")
         for label_id, p in self.probs.items():
             if not isinstance(label_id, str) or not _is_number(p) or not -1e-6 <= p <= 1 + 1e-6:
                 raise BadInput(f"seen.probs holds {label_id!r}: {p!r}; a probability from 0 to 1 for each label_id "
@@ -163,7 +188,8 @@ class Seen:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for JSON."""
         empty = Seen()
-        return {f.name: (dict(v) if f.name == "probs" else v) for f in fields(self)
+        return {f.name: (dict(v) if f.name == "probs" else [*map(dict, v)] if f.name == "objects" else v)
+                for f in fields(self)
                 if (v := getattr(self, f.name)) != getattr(empty, f.name)}
 
     @classmethod
@@ -199,12 +225,17 @@ def _is_text(value: object) -> bool:
 
 # What each field of `Seen` may be, beside what is checked of it there.
 _SEEN: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("suggestion", "method", "target", "model", "chosen_by", "against"),
+    **dict.fromkeys(("suggestion", "method", "target", "model", "chosen_by", "against", "repeat_of"),
                     (_is_text, "a text, or None,")),
-    **dict.fromkeys(("hidden", "scripted"), (lambda value: isinstance(value, bool), "True or False")),
+    **dict.fromkeys(("hidden", "scripted", "planted"), (lambda value: isinstance(value, bool), "True or False")),
     "probs": (lambda value: isinstance(value, Mapping), "a mapping of label_id to probability"),
     "taxonomy": (lambda value: value is None or (isinstance(value, int) and _is_number(value)),
                  "a version of the taxonomy, or None,"),
+    "arm_probability": (lambda value: value is None or (_is_number(value) and 0 < value <= 1),
+                        "a probability above 0, up to 1, or None,"),
+    "objects": (lambda value: isinstance(value, tuple)
+                and all(isinstance(each, Mapping) and isinstance(each.get("id"), str) for each in value),
+                "a list of mappings, each with a text id,"),
     "shown_ms": (lambda value: value is None or _is_number(value), "a number of milliseconds, or None,")}
 
 

@@ -1090,6 +1090,23 @@ class Workbench:
         """Every event of the log, one row each, in the order in which it was stored."""
         return self.project.history()
 
+    def votes(self) -> pd.DataFrame:
+        """Every answer by every annotator: the table that `hitl_widgets.quality` takes.
+
+        Unlike `annotations` it says what the person had seen when they answered, and it has planted suggestions and
+        repeats, which are no votes.
+
+        Returns
+        -------
+        DataFrame
+            item_id, annotator, label (given before the suggestion was shown, where it was shown afterwards),
+            label_after (the one that stands then), label_id, shown (whether the suggestion was visible; missing where
+            nobody recorded it), suggestion, model, arm and arm_probability (how the item was shown, drawn by chance),
+            planted, repeat_of (the decision that the answer repeats), chosen_by, certainty (NaN unless it was given for
+            this item), acted_at
+        """
+        return self.project.answers().all_votes()
+
     def consensus(self) -> pd.DataFrame:
         """One row per item over its annotators.
 

@@ -14,6 +14,7 @@ from torch import nn
 import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, ImageError, ModelError, StoreError
+from hitl_widgets.quality.votes import VOTE_COLUMNS
 
 # -- the model -----------------------------------------------------------------------------------------------
 
@@ -495,3 +496,52 @@ def test_an_item_of_the_pool_is_taken_wherever_an_item_is(bench):
     assert wb.decide(wb.pool[3], label=wb.taxonomy.names[0]).item_id == wb.pool.ids[3]
     assert wb.explain(wb.pool[:2], "saliency").item_ids == wb.pool.ids[:2].tolist()
     assert wb.explain(wb.pool[0], "saliency").item_ids == [wb.pool.ids[0]]
+
+
+def test_votes_say_what_each_annotator_had_seen(tmp_path):
+    """The answer before the suggestion was shown counts; repeats, imports and scripts are told apart."""
+    a, b, c, d = POOL.ids[:4]
+    with hw.Workbench(tmp_path, POOL, NAMES, annotator="ada", holdout=0.0) as wb:
+        ids = {name: wb.taxonomy.label(name).id for name in NAMES}
+        shown = {"suggestion": ids[NAMES[0]], "model": "m1", "chosen_by": "margin", "arm": "shown",
+                 "arm_probability": 0.9}
+        wb.decide(a, label=NAMES[1], seen=shown)
+        first = wb.decide(b, label=NAMES[1], certainty=3, seen={**shown, "arm": "answer_first", "hidden": True,
+                                                                 "arm_probability": 0.2, "certainty": "given"})
+        wb.decide(b, label=NAMES[0], seen={**shown, "arm": "answer_first", "arm_probability": 0.2})
+        again = wb.decide(a, label=NAMES[2], seen={"repeat_of": wb.annotations()["decision_id"][0], "hidden": True})
+        wb.decide(c, "unsure", seen=shown)
+        wb.decide(d, "skip", seen=shown)
+        wb.import_annotations(pd.DataFrame({"item_id": [d], "label": [NAMES[2]]}), annotator="bob")
+        votes = wb.votes()
+        assert list(votes.columns) == VOTE_COLUMNS
+        rows = votes.set_index(["item_id", "annotator", votes["repeat_of"].notna()])
+        assert rows.loc[(a, "ada", False), ["label", "shown", "suggestion", "arm", "arm_probability"]].tolist() == \
+            [NAMES[1], True, NAMES[0], "shown", 0.9]
+        assert rows.loc[(b, "ada", False), ["label", "label_after", "shown", "arm", "arm_probability"]].tolist() == \
+            [NAMES[1], NAMES[0], False, "answer_first", 0.2]
+        assert rows.loc[(a, "ada", True), "label"] == NAMES[2]
+        assert wb.annotations().set_index("item_id").loc[a, "label"] == NAMES[1], "a repeat never stands"
+        assert pd.isna(rows.loc[(c, "ada", False), "label"])
+        assert rows.loc[(d, "bob", False), "shown"] is pd.NA
+        assert len(votes) == 5
+        wb.retract(again.id)
+        assert wb.votes()["repeat_of"].isna().all()
+        wb.apply(hw.edits.rename(NAMES[1], "another name"))
+        assert set(wb.votes()["label"].dropna()) == {"another name", NAMES[2]}
+        assert first.id not in set(wb.annotations()["decision_id"])
+
+
+def test_planted_suggestions_and_answers_after_seeing_the_suggestion_never_count(tmp_path):
+    a, b = POOL.ids[:2]
+    with hw.Workbench(tmp_path, POOL, NAMES, annotator="ada", holdout=0.0) as wb:
+        ids = {name: wb.taxonomy.label(name).id for name in NAMES}
+        wb.decide(a, label=NAMES[0], seen={"suggestion": ids[NAMES[0]], "planted": True, "chosen_by": "gold"})
+        wb.decide(b, label=NAMES[1], seen={"suggestion": ids[NAMES[0]], "arm": "answer_first", "hidden": True})
+        wb.decide(b, label=NAMES[0], seen={"suggestion": ids[NAMES[0]], "arm": "answer_first"})
+        wb.decide(b, label=NAMES[2], seen={"suggestion": ids[NAMES[0]], "chosen_by": "revision"})
+        assert wb.consensus().set_index("item_id")["label"].to_dict() == {b: NAMES[1]}
+        assert wb.votes().set_index("item_id").loc[b, ["label", "label_after"]].tolist() == [NAMES[1], NAMES[2]]
+        assert wb.annotations().set_index("item_id")["label"].to_dict() == {a: NAMES[0], b: NAMES[2]}
+        trained = wb.project.answers().training()
+        assert trained.set_index("item_id")["label_id"].to_dict() == {b: ids[NAMES[1]]}

@@ -36,7 +36,8 @@ class Answers:
 
     def __init__(self, log: Log, state: State, pool: Pool | None) -> None:
         self.lineage, self._log = state.lineage, log
-        self._table, self._state, self._pool = _without(log.annotations(), state.changed), state, pool
+        self._standing, self._state, self._pool = _without(log.annotations(), state.changed), state, pool
+        self._table = _voting(self._standing)
 
     @cached_property
     def votes(self) -> tables.VotesByItem:
@@ -46,6 +47,19 @@ class Answers:
     def consensus(self) -> pd.DataFrame:
         """One row per item: item_id, label, share, n_answers, tied; see `annotation_tables.consensus`."""
         return tables.consensus(self.votes, self.lineage)
+
+    def all_votes(self) -> pd.DataFrame:
+        """The table of votes, `votes.VOTE_COLUMNS`: a row for each answer, planted and repeated ones included."""
+        repeated = list(self._log.events(kind="repeated"))
+        if repeated:  # taken back, they are no votes
+            back = {event.body["decision_id"] for event in self._log.events_of([e.item_id or "" for e in repeated])
+                    if event.kind == "retracted"}
+            repeated = [event for event in repeated if event.id not in back]
+        rows = [{**annotation_of(event), "item_id": event.item_id, "annotator": event.annotator, "seq": event.seq}
+                for event in repeated]
+        table = {name: [*column, *(row[name] for row in rows)] for name, column in self._standing.items()}
+        return tables.all_votes({**table, "repeat_of": [*[None] * len(self._standing["item_id"]), *(
+            event.body["seen"]["repeat_of"] for event in repeated)]}, self.lineage)
 
     def labelled(self) -> list[tuple[int, int]]:
         """Position and label (its index among today's) of every answer to an item of the pool."""
@@ -147,7 +161,8 @@ class Answers:
         places = self._require_pool().positions(self._table["item_id"])
         self._state.compare_contents(self._table, places, budget_s=None)
         if not self._state.changed.isdisjoint(self._table["decision_id"]):
-            self._table = _without(self._table, self._state.changed)
+            self._standing = _without(self._standing, self._state.changed)
+            self._table = _voting(self._standing)
             vars(self).pop("votes", None)
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
@@ -168,6 +183,20 @@ def _without(table: dict[str, list[Any]], changed: Collection[str]) -> dict[str,
         return table
     kept = [row for row, decision_id in enumerate(table["decision_id"]) if decision_id not in changed]
     return {name: [column[row] for row in kept] for name, column in table.items()}
+
+
+def _voting(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """What counts: no planted ones, and the answer that was given before the suggestion was shown."""
+    if any(table["planted"]):
+        kept = [row for row, planted in enumerate(table["planted"]) if not planted]
+        table = {name: [column[row] for row in kept] for name, column in table.items()}
+    first = [row for row, version in enumerate(table["first_taxonomy"]) if version is not None]
+    if first:
+        table = {**table, **{name: list(table[name]) for name in ("label_id", "taxonomy", "verdict")}}
+        for row in first:
+            table["label_id"][row], table["taxonomy"][row] = table["first_label_id"][row], table["first_taxonomy"][row]
+            table["verdict"][row] = "unsure" if table["first_label_id"][row] is None else "answer"
+    return table
 
 
 def annotation_table(log: Log, state: State, version: int | None = None) -> pd.DataFrame:
@@ -211,7 +240,8 @@ def _as_of(log: Log, version: int) -> dict[str, list[Any]]:
         item_id = event.item_id or ""
         if event.kind == "retracted":
             retracted[item_id].append(event)
-        elif (item_id, event.annotator) in later and (event.body.get("seen", {}).get("taxonomy") or 1) <= version:
+        elif event.kind == "decided" and (item_id, event.annotator) in later and (
+                event.body.get("seen", {}).get("taxonomy") or 1) <= version:
             decided[item_id, event.annotator].append(event)
     for (item_id, annotator), events in decided.items():
         if (decision := standing([*events, *retracted[item_id]])) is not None:

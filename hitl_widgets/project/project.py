@@ -252,9 +252,12 @@ class Project:
             certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
             **explanation_feedback(self.pool, position, reason=reason, wrong=wrong, missing=missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
-        event = events.decided(decision, content=self.content(position))
-        [stored] = self.log.append(event, known=known)
-        self.state.apply(position, stored, standing)
+        event = events.decided(decision, content=self.content(position), first=events.first_answer(standing))
+        [stored] = self.log.append(event, known=known if event.kind == "decided" else None)
+        if event.kind == "decided":
+            self.state.apply(position, stored, standing)
+        else:
+            self.refresh()
         self._tell("decisions")
         # Sent again, it is the decision of the first time that counts.
         return replace(decision, stored_at=stored.stored_at) if stored.body is event.body \
@@ -273,7 +276,7 @@ class Project:
         """
         known = isinstance(decision_id, str) and is_text(decision_id)
         event = self.log.get(decision_id) if known else None
-        if event is None or event.kind != "decided":
+        if event is None or event.kind not in events.ANSWERS:
             raise UnknownDecision(f"decision {decision_id!r} isn't in the log; wb.annotations()['decision_id'] has "
                                   "those that stand.")
         decision = events.decision_of(event)

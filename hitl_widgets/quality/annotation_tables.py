@@ -16,6 +16,7 @@ import pandas as pd
 from ..events import Event
 from ..records import CLOSING, LABELLING
 from ..taxonomy.history import Lineage, factorize
+from .votes import VOTE_COLUMNS
 
 Table = Mapping[str, Sequence[Any]]
 VotesByItem = dict[str, list[tuple[str, float]]]
@@ -210,6 +211,63 @@ def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
             rows.append((item_id, annotator, decision_id, content, today, own, verdict == "unsure", chosen_by))
     return pd.DataFrame(rows, columns=["item_id", "annotator", "decision_id", "content", "label_id", "certainty",
                                        "unsure", "chosen_by"])
+
+
+def all_votes(table: Table, lineage: Lineage) -> pd.DataFrame:
+    """Make the table of votes that every algorithm for several annotators takes, with the columns `VOTE_COLUMNS`.
+
+    A row for each answer, unsure included (without a label). Without skips, and without answers that were replaced in
+    the triage. Where a person answered before the suggestion was shown, `label` is that answer, and `label_after` the
+    one that stands.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+        The log's table of annotations, with a column repeat_of: the decision that an answer repeats, or None.
+    lineage : Lineage
+
+    Returns
+    -------
+    DataFrame
+        Labels and suggestions are names of today, missing where they mean none for certain. `shown` is missing where
+        nobody recorded it: for imports, and for scripts that don't say.
+    """
+    overruled = _overruled(table)
+    kept = np.array([verdict in CLOSING and row not in overruled for row, verdict in enumerate(table["verdict"])], bool)
+    of = {name: np.array(table[name], object)[kept] for name in (*_OF_VOTES, "repeat_of")}
+    labelled = np.isin(of["verdict"], sorted(LABELLING))
+    first = np.array([at is not None for at in of["first_taxonomy"]], np.bool_)
+    nothing = np.full(len(first), None)
+    after = _today(np.where(labelled, of["label_id"], nothing), of["taxonomy"], lineage)
+    given = np.where(first, _today(of["first_label_id"], of["first_taxonomy"], lineage), after)
+    suggestion = _today(of["suggestion"], of["taxonomy"], lineage)
+    shown = pd.array(~first & ~of["hidden"].astype(bool) & (of["suggestion"] != nothing), dtype="boolean")
+    shown[np.isin(of["chosen_by"].astype(str), ["import", "script"])] = pd.NA
+    name_of = {label_id: lineage.today.name_of(label_id) for label_id in lineage.today.label_ids}
+    names = {name: pd.Series([name_of.get(label_id) for label_id in ids], dtype=object)
+             for name, ids in (("label", given), ("label_after", np.where(first, after, nothing)),
+                               ("suggestion", suggestion))}
+    certainty = np.where(np.equal(of["certainty_source"], "carried"), nothing, of["certainty"]).astype(np.float64)
+    return pd.DataFrame({
+        "item_id": of["item_id"], "annotator": of["annotator"], "label": names["label"],
+        "label_after": names["label_after"], "label_id": pd.Series(given, dtype=object), "shown": shown,
+        "suggestion": names["suggestion"], "model": of["model"], "arm": of["arm"],
+        "arm_probability": of["arm_probability"].astype(np.float64), "planted": of["planted"].astype(bool),
+        "repeat_of": of["repeat_of"], "chosen_by": of["chosen_by"], "certainty": certainty,
+        "acted_at": pd.to_datetime(of["acted_at"].astype(np.int64), unit="us", utc=True)})[VOTE_COLUMNS]
+
+
+_OF_VOTES = ("item_id", "annotator", "verdict", "label_id", "taxonomy", "first_label_id", "first_taxonomy",
+             "suggestion", "hidden", "model", "arm", "arm_probability", "planted", "chosen_by", "certainty",
+             "certainty_source", "acted_at")
+
+
+def _today(label_ids: np.ndarray, versions: np.ndarray, lineage: Lineage) -> np.ndarray:
+    """What label_ids of older versions mean today; None where that isn't certain. A pair is resolved once."""
+    pairs, where = factorize(label_ids.tolist(), versions.tolist())
+    became = np.array([*(None if label_id is None else lineage.exactly(label_id, version)
+                         for label_id, version in pairs), None], object)
+    return became[where]
 
 
 def _overruled(table: Table) -> frozenset[int]:

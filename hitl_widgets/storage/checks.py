@@ -16,10 +16,9 @@ from operator import itemgetter
 from typing import Any
 
 from ..events import Event, standing
-from .schema import ANNOTATION, EVENT, TABLES, annotation_of, annotation_row, event_of
+from .schema import EVENT, TABLES, annotation_of, annotation_row, event_of
 
 _EVENTS = f"SELECT {', '.join(EVENT.c.keys())} FROM event"
-_COLUMNS = ", ".join(ANNOTATION.c.keys())
 # What reading an event that is no event of this package raises.
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 # The first schema whose events have checksums.
@@ -165,13 +164,16 @@ class _Expected:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        # A log that isn't migrated yet has fewer columns.
+        self._names = [name for _, name, *_ in connection.execute("PRAGMA table_info(annotation)")]
+        self._columns = ", ".join(self._names)
 
     def __enter__(self) -> _Expected:
         self._execute("DROP TABLE IF EXISTS temp.expected")
         self._execute("CREATE TEMP TABLE expected AS SELECT * FROM annotation WHERE 0")
-        places = ", ".join("?" * len(ANNOTATION.c))
+        places = ", ".join("?" * len(self._names))
         self._connection.executemany(f"INSERT INTO temp.expected VALUES ({places})",
-                                     _annotations(self._connection)).close()
+                                     _annotations(self._connection, self._names[3:])).close()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -183,8 +185,8 @@ class _Expected:
     def holds(self) -> bool:
         for left, right in (("annotation", "temp.expected"), ("temp.expected", "annotation")):
             # Only whether there is one: damaged text couldn't be fetched.
-            cursor = self._connection.execute(f"SELECT EXISTS (SELECT {_COLUMNS} FROM {left} "
-                                              f"EXCEPT SELECT {_COLUMNS} FROM {right})")
+            cursor = self._connection.execute(f"SELECT EXISTS (SELECT {self._columns} FROM {left} "
+                                              f"EXCEPT SELECT {self._columns} FROM {right})")
             [differs] = cursor.fetchone()
             cursor.close()
             if differs:
@@ -193,14 +195,13 @@ class _Expected:
 
     def replace(self) -> None:
         self._execute("DELETE FROM annotation")
-        self._execute(f"INSERT INTO annotation ({_COLUMNS}) SELECT {_COLUMNS} FROM temp.expected")
+        self._execute(f"INSERT INTO annotation ({self._columns}) SELECT {self._columns} FROM temp.expected")
 
 
-def _annotations(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """The rows of `ANNOTATION` that follow from all events."""
+def _annotations(connection: sqlite3.Connection, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of `ANNOTATION` that follow from all events; of the columns after the first three those of `names`."""
     # NOT INDEXED: an index may be what is damaged.
     rows = connection.execute(f"{_EVENTS} NOT INDEXED WHERE kind IN ('decided', 'retracted') ORDER BY item_id, seq")
-    names = ANNOTATION.c.keys()[3:]
     for item_id, group in groupby(rows, key=itemgetter(4)):
         of_item = list(group)
         if len(of_item) == 1 and of_item[0][2] == "decided":  # as most are

@@ -7,6 +7,7 @@ database's own part is in `sqlite`.
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 import threading
@@ -57,6 +58,8 @@ _ITEMS: sa.BindParameter[str] = bindparam("items", expanding=True)
 _LAST_SEQ = select(func.max(EVENT.c.seq))
 _LAST_SEQ_AND_ABOUT = select(func.max(EVENT.c.seq), *(
     select(ABOUT.c.value).where(ABOUT.c.name == name).scalar_subquery() for name in ("schema", "id")))
+_LAST_OF = select(EVENT.c.body).where(EVENT.c.annotator == bindparam("annotator")).order_by(EVENT.c.seq.desc()).limit(1)
+_COUNT_OF = select(func.count()).where(EVENT.c.annotator == bindparam("annotator"))
 _KNOWN = select(EVENT).where(EVENT.c.id.in_(bindparam("ids", expanding=True)) | EVENT.c.item_id.in_(_ITEMS))
 _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.item_id == bindparam("item_id"), ANNOTATION.c.annotator == bindparam("annotator"))
@@ -70,7 +73,7 @@ _TIMED = select(_LATELY).where(_LATELY.c.shown_ms.is_not(None))
 _MARKING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
 ).order_by(EVENT.c.seq)
-_CHANGED = select(EVENT.c.item_id).where(EVENT.c.seq > _SINCE, EVENT.c.item_id.is_not(None)).distinct()
+_CHANGED = select(EVENT.c.item_id).where(EVENT.c.seq > _SINCE, EVENT.c.kind.in_(("decided", "retracted"))).distinct()
 # Of the index alone: no row is read.
 _REVISITED = select(EVENT.c.item_id).where(EVENT.c.item_id.is_not(None)).group_by(EVENT.c.item_id).having(
     func.count() > 1)
@@ -239,6 +242,7 @@ class Log:
 
     def _store(self, conn: sa.Connection, acts: Sequence[_Act]) -> dict[str, Event]:
         seq, at, by_id = self._last_seq_to_append(conn), self._now(), dict[str, Event]()
+        nth = dict[str, int]()
         for batch in _batches([(event, row, act.known) for act in acts
                                for event, row in zip(act.events, act.rows, strict=True)]):
             item_ids = {event.item_id for event, _, _ in batch if event.kind in ("decided", "retracted")}
@@ -252,8 +256,10 @@ class Log:
                     if known is not None:
                         _check_known(event, known, (*before.values(), *new.values()))
                     seq += 1
-                    former = new[event.id] = stored(event, stored_at=at, seq=seq)
-                    full = {**row, "seq": seq, "stored_at": microseconds(at)}
+                    n = nth[event.annotator] if event.annotator in nth else _n_of(conn, event.annotator)
+                    nth[event.annotator] = n + 1
+                    former = new[event.id] = stored(event, stored_at=at, seq=seq, nth=n + 1)
+                    full = {**row, "seq": seq, "stored_at": microseconds(at), "body": _numbered(row["body"], n + 1)}
                     rows.append({**full, "checksum": checksum(full)})
                 elif not former.same_act(event):
                     raise IdReused(f"event id {event.id!r} is in the log already and says: {_brief(former)}. It came "
@@ -373,7 +379,7 @@ class Log:
             yield from map(self._event, rows)
 
     def events_of(self, item_ids: Sequence[str]) -> Iterator[Event]:
-        """The decisions and retractions on some items; those of one item in the order in which they were stored."""
+        """All that was stored about some items, as decisions and retractions, in the order of each item."""
         for batch in _batches(item_ids):
             yield from map(self._event, sorted(self._read(_rows(_KNOWN, ids=[], items=batch))))
 
@@ -391,7 +397,9 @@ class Log:
         dict of list
             Lists of equal length, in no order: item_id, annotator, decision_id, verdict, label_id and label as decided,
             certainty, certainty_source, flags (tuples), note, acted_at (int, microseconds UTC), model, taxonomy,
-            hidden, scripted, chosen_by, shown_ms, content, and seq (of the event that brought it about).
+            hidden, scripted, chosen_by, shown_ms, content, suggestion, arm, arm_probability, planted, first_label_id
+            and first_taxonomy (what was answered before the suggestion was shown), and seq (of the event that brought
+            it about).
         """
         start = self.last_seq()
         names = ANNOTATION.c.keys() if columns is None else list(dict.fromkeys((*_KEY_COLUMNS, *columns)))
@@ -405,7 +413,7 @@ class Log:
             table = _newest_rows(table)
         if "flags" in table:
             table["flags"] = [tuple(flags.split()) if flags else () for flags in table["flags"]]
-        for name in {"hidden", "scripted"} & table.keys():
+        for name in {"hidden", "scripted", "planted"} & table.keys():
             table[name] = list(map(bool, table[name]))
         return table
 
@@ -537,6 +545,18 @@ class _Act:
         self.events, self.known = events, known
         self.rows = [row_of(event) for event in events]
         self.stored: list[Event] | None = None
+
+
+def _n_of(conn: sa.Connection, annotator: str) -> int:
+    """How many events of an annotator the log has: the number of the last one, where it has one."""
+    [*last] = conn.execute(_LAST_OF, {"annotator": annotator}).scalars()
+    n = json.loads(last[0]).get("nth") if last else 0
+    return n if isinstance(n, int) else conn.execute(_COUNT_OF, {"annotator": annotator}).scalar_one()
+
+
+def _numbered(body: str, nth: int) -> str:
+    """Add to a body, as JSON text, the event's number among those of its annotator."""
+    return f'{body[:-1]}{"" if body == "{}" else ","}"nth":{nth}}}'
 
 
 def _check_known(event: Event, known: Collection[str], in_log: Iterable[Event]) -> None:

@@ -6,10 +6,11 @@ small function on a connection. It spells the tables that it changes itself, sin
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -56,9 +57,40 @@ def add_checksums(conn: sa.Connection) -> None:
     conn.exec_driver_sql("DROP TABLE event_without_checksums")
 
 
+def add_exposure(conn: sa.Connection) -> None:
+    """Give every annotation what was suggested; arms, planted suggestions and first answers came with this version."""
+    tables = sa.MetaData()
+    names = ("seq", "item_id", "annotator", "decision_id", "verdict", "label_id", "label", "certainty",
+             "certainty_source", "flags", "note", "acted_at", "model", "taxonomy", "hidden", "scripted", "chosen_by",
+             "shown_ms", "content")
+    kinds: dict[str, type[sa.types.TypeEngine[Any]]] = {
+        "seq": sa.Integer, "certainty": sa.Float, "note": sa.Text, "acted_at": sa.BigInteger, "taxonomy": sa.Integer,
+        "hidden": sa.Integer, "scripted": sa.Integer, "shown_ms": sa.Float, "arm_probability": sa.Float,
+        "planted": sa.Integer, "first_taxonomy": sa.Integer}
+    new = ("suggestion", "arm", "arm_probability", "planted", "first_label_id", "first_taxonomy")
+    annotation = sa.Table("annotation", tables, *(
+        sa.Column(name, kinds.get(name, sa.String), primary_key=name == "seq", nullable=name not in names[:3],
+                  autoincrement=False if name == "seq" else "auto") for name in (*names, *new)),
+        sa.UniqueConstraint("item_id", "annotator"))
+    conn.exec_driver_sql("ALTER TABLE annotation RENAME TO annotation_without_exposure")
+    annotation.create(conn)
+    of_chunk = (f"SELECT {', '.join(f'a.{name}' for name in names)}, event.body FROM annotation_without_exposure AS a "
+                "LEFT JOIN event ON event.id = a.decision_id WHERE a.seq > ? ORDER BY a.seq LIMIT 2000")
+    since = 0
+    while rows := conn.exec_driver_sql(of_chunk, (since,)).fetchall():
+        since = rows[-1][0]
+        seen = [{} if row[-1] is None else json.loads(row[-1]).get("seen", {}) for row in rows]
+        add(conn, annotation, [{
+            **dict(zip(names, row[:-1], strict=True)), **dict.fromkeys(new), "suggestion": saw.get("suggestion"),
+            "planted": None if row[-1] is None else 0} for row, saw in zip(rows, seen, strict=True)])
+    conn.exec_driver_sql("DROP TABLE annotation_without_exposure")
+    conn.exec_driver_sql("CREATE INDEX ix_event_annotator ON event (annotator)")
+
+
 # Version 1 is the schema of the first logs, which have no table of migrations.
 MIGRATIONS = (Migration(2, "record_migrations", record_migrations),
-              Migration(WITH_CHECKSUMS, "add_checksums", add_checksums))
+              Migration(WITH_CHECKSUMS, "add_checksums", add_checksums),
+              Migration(4, "add_exposure", add_exposure))
 SCHEMA = MIGRATIONS[-1].version
 
 

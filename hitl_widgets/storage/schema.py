@@ -40,7 +40,7 @@ EVENT = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("id", String, nullable=False, unique=True),
     Column("kind", String, nullable=False, index=True),
-    Column("annotator", String, nullable=False),
+    Column("annotator", String, nullable=False, index=True),
     Column("item_id", String, index=True),
     Column("acted_at", BigInteger, nullable=False),  # every instant is in microseconds since 1970, UTC
     Column("stored_at", BigInteger, nullable=False),
@@ -70,6 +70,12 @@ ANNOTATION = Table(
     Column("chosen_by", String),
     Column("shown_ms", Float),
     Column("content", String),
+    Column("suggestion", String),
+    Column("arm", String),
+    Column("arm_probability", Float),
+    Column("planted", Integer),
+    Column("first_label_id", String),  # answered before the suggestion was shown
+    Column("first_taxonomy", Integer),
     sa.UniqueConstraint("item_id", "annotator"),
 )
 
@@ -109,10 +115,10 @@ def row_of(event: Event) -> dict[str, Any]:
 
 
 def _well_formed(event: Event) -> bool:
-    if event.kind not in ("decided", "retracted"):
+    if event.kind not in ("decided", "repeated", "retracted"):
         return event.item_id is None or isinstance(event.item_id, str)
     if not isinstance(event.item_id, str) \
-            or not isinstance(event.body.get("verdict" if event.kind == "decided" else "decision_id"), str):
+            or not isinstance(event.body.get("decision_id" if event.kind == "retracted" else "verdict"), str):
         return False
     try:
         # A decision may come to stand only later, when another is taken back; that undo must not fail.
@@ -126,8 +132,10 @@ def event_of(row: Sequence[Any]) -> Event:
     body = json.loads(row[7])
     if not isinstance(body, dict):
         raise ValueError(f"its body is a {type(body).__name__}")
-    return Event(seq=row[0], id=row[1], kind=row[2], annotator=row[3], item_id=row[4], body=body,
-                 acted_at=_EPOCH + row[5] * _MICROSECOND, stored_at=_EPOCH + row[6] * _MICROSECOND)
+    nth = body.pop("nth", None)
+    return Event(seq=row[0], nth=nth if isinstance(nth, int) else None, id=row[1], kind=row[2], annotator=row[3],
+                 item_id=row[4], body=body, acted_at=_EPOCH + row[5] * _MICROSECOND,
+                 stored_at=_EPOCH + row[6] * _MICROSECOND)
 
 
 def annotation_of(decision: Event | None) -> dict[str, Any]:
@@ -139,13 +147,17 @@ def annotation_of(decision: Event | None) -> dict[str, Any]:
 
 def annotation_row(decision_id: str, body: Mapping[str, Any], *, acted_at: int) -> dict[str, Any]:
     """As `annotation_of`, from a decision's parts."""
-    seen = body.get("seen", {})
+    seen, first = body.get("seen", {}), body.get("first", {})
     return {"decision_id": decision_id, "verdict": body["verdict"], "label_id": body.get("label_id"),
             "label": body.get("label"), "certainty": body.get("certainty"), "certainty_source": seen.get("certainty"),
             "flags": " ".join(body.get("flags", ())), "note": body.get("note"),
             "acted_at": acted_at, "model": seen.get("model"), "taxonomy": seen.get("taxonomy"),
             "hidden": seen.get("hidden", False), "scripted": seen.get("scripted", False),
-            "chosen_by": seen.get("chosen_by"), "shown_ms": seen.get("shown_ms"), "content": body.get("content")}
+            "chosen_by": seen.get("chosen_by"), "shown_ms": seen.get("shown_ms"), "content": body.get("content"),
+            "suggestion": seen.get("suggestion"), "arm": seen.get("arm") or (first and "answer_first") or None,
+            "arm_probability": seen.get("arm_probability", first.get("arm_probability")),
+            "planted": seen.get("planted", False), "first_label_id": first.get("label_id"),
+            "first_taxonomy": first.get("taxonomy")}
 
 
 def add(conn: sa.Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -228,7 +228,7 @@ def test_annotations_hold_what_was_said_and_what_was_seen(log: Log):
         "decision-1", "img-1", "ann", "correct", label="cat", label_id="L1", certainty=7, note="sure?",
         flags=("ethics", "second_look"), acted_at=NOON, seen=Seen(
             suggestion="L2", hidden=True, model="m1", taxonomy=3, certainty="carried", chosen_by="margin",
-            shown_ms=8.5, scripted=True)), content="blake2b:00")
+            shown_ms=8.5, scripted=True, arm="blind", arm_probability=0.1)), content="blake2b:00")
     log.append(event, decision("other", item="img-2"))
     rows = [dict(zip(columns, values, strict=True)) for columns in [log.annotations()]
             for values in zip(*columns.values(), strict=True)]
@@ -237,8 +237,30 @@ def test_annotations_hold_what_was_said_and_what_was_seen(log: Log):
         "item_id": "img-1", "annotator": "ann", "decision_id": "decision-1", "verdict": "correct", "label_id": "L1",
         "label": "cat", "certainty": 7.0, "certainty_source": "carried", "flags": ("ethics", "second_look"),
         "note": "sure?", "acted_at": int(NOON.timestamp()) * 10**6, "model": "m1", "taxonomy": 3, "hidden": True,
-        "scripted": True, "chosen_by": "margin", "shown_ms": 8.5, "content": "blake2b:00", "seq": 1}
+        "scripted": True, "chosen_by": "margin", "shown_ms": 8.5, "content": "blake2b:00", "seq": 1,
+        "suggestion": "L2", "arm": "blind", "arm_probability": 0.1, "planted": False, "first_label_id": None,
+        "first_taxonomy": None}
     assert (second["flags"], second["hidden"], second["scripted"], second["model"]) == ((), False, False, None)
+
+
+def test_events_are_numbered_by_annotator(tmp_path: Path, log: Log):
+    """Also those that come after events without a number, which older logs hold."""
+    stored = log.append(decision("a"), decision("b", item="img-2"), decision("c", item="img-1", by="bob"))
+    assert [event.nth for event in stored] == [1, 2, 1]
+    [again, new] = log.append(decision("a"), decision("d", item="img-3"))
+    assert (again.nth, new.nth) == (1, 3)
+    assert [event.nth for event in log.events()] == [1, 2, 1, 3]
+    assert all("nth" not in event.body for event in log.events())
+
+
+def test_a_repeated_answer_never_stands(log: Log):
+    log.append(decision("first-one"))
+    again = decided(Decision("second-one", "img-1", "ann", "answer", label="dog", label_id="L2",
+                             seen=Seen(repeat_of="decision-first-one")))
+    assert again.kind == "repeated"
+    log.append(again)
+    assert log.annotations()["decision_id"] == ["decision-first-one"]
+    assert [event.id for event in log.events(kind="repeated")] == ["second-one"]
 
 
 def test_a_few_columns_of_the_annotations_can_be_had_by_themselves(log: Log):

@@ -48,12 +48,16 @@ def as_json(frame: pd.DataFrame) -> Any:
     return json.loads(frame.to_json(orient="split", date_format="iso", date_unit="us", default_handler=str))
 
 
+# What migrations added to tables that were there.
+ADDED = {"checksum", "suggestion", "arm", "arm_probability", "planted", "first_label_id", "first_taxonomy"}
+
+
 def content(log: Path) -> dict[str, list[Any]]:
-    """Every table of a log but the record of its migrations and the checksums, read without this package."""
+    """Every table of a log but the record of its migrations and what migrations added, read without this package."""
     with closing(sqlite3.connect(log)) as connection:
         names = [name for name, in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         columns = {name: [column[1] for column in connection.execute(f"PRAGMA table_info({name})")] for name in names}
-        return {name: connection.execute(f"SELECT {', '.join(c for c in columns[name] if c != 'checksum')} FROM {name}"
+        return {name: connection.execute(f"SELECT {', '.join(c for c in columns[name] if c not in ADDED)} FROM {name}"
                                          ).fetchall() for name in names if name not in ("migration", "about")}
 
 
@@ -117,16 +121,18 @@ def test_every_kind_of_event_is_in_that_project(read_then: dict[str, Any]):
 def test_a_migration_is_recorded_and_a_checked_copy_of_the_old_log_is_kept(folder: Path):
     before, n_copies = content(folder / "log.db"), len(list((folder / "copies").iterdir()))
     with Log(folder, now=lambda: NOON) as log:
-        copies = log.copies()[-2:]  # at noon of 2024, before the copies of the project itself
-        assert [copy.path.name for copy in copies] == ["20240501T120000.000000Z-before-schema-3.db",
+        copies = log.copies()[-3:]  # at noon of 2024, before the copies of the project itself
+        assert [copy.path.name for copy in copies] == ["20240501T120000.000000Z-before-schema-4.db",
+                                                       "20240501T120000.000000Z-before-schema-3.db",
                                                        "20240501T120000.000000Z-before-schema-2.db"]
-    assert len(list((folder / "copies").iterdir())) == n_copies + 2
-    for copy, schema in zip(copies, (2, 1), strict=True):
+    assert len(list((folder / "copies").iterdir())) == n_copies + 3
+    for copy, schema in zip(copies, (3, 2, 1), strict=True):
         assert copy.n_decisions == 23
         assert schema_of(copy.path) == schema
         assert {name: rows for name, rows in content(copy.path).items() if name in before} == before
     assert content(folder / "log.db") == before
-    assert records_of(folder / "log.db") == [(2, "record_migrations", __version__), (3, "add_checksums", __version__)]
+    assert records_of(folder / "log.db") == [(2, "record_migrations", __version__), (3, "add_checksums", __version__),
+                                                  (4, "add_exposure", __version__)]
     with closing(sqlite3.connect(folder / "log.db")) as connection:
         assert connection.execute("SELECT DISTINCT applied_at FROM migration").fetchall() == [
             (int(NOON.timestamp()) * 10**6,)]
@@ -186,6 +192,16 @@ def test_a_process_killed_between_copy_and_commit_leaves_the_old_log(folder: Pat
     Log(folder).close()
     assert schema_of(folder / "log.db") == SCHEMA
     assert content(folder / "log.db") == before
+
+
+def test_annotations_of_an_older_log_get_what_was_suggested(folder: Path):
+    with Log(folder) as log:
+        table = log.annotations()
+        suggested = {event.id: event.body.get("seen", {}).get("suggestion") for event in log.events(kind="decided")}
+    assert any(suggested.values())
+    assert table["suggestion"] == [suggested[id] for id in table["decision_id"]]
+    assert set(table["arm"]) == set(table["first_label_id"]) == {None}
+    assert set(table["planted"]) == {False}
 
 
 def test_a_migration_that_fails_leaves_the_old_log(folder: Path, monkeypatch):

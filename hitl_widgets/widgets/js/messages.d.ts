@@ -15,6 +15,11 @@ export interface Seen {
   shown_ms?: number;
   scripted?: boolean;
   against?: string;
+  arm?: "shown" | "blind" | "no_map" | "answer_first" | "none";
+  arm_probability?: number;
+  planted?: boolean;
+  repeat_of?: string;
+  objects?: Record<string, unknown>[];
 }
 
 /** The greeting of a page that has opened. One that is older than the tab's latest is ignored. */
