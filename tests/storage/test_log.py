@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import random
@@ -593,9 +594,14 @@ def test_an_interrupt_wherever_python_takes_one_leaves_all_or_nothing_and_holds_
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """A process that was started in the background ignores interrupts from the keyboard; here they strike."""
+    """A process that was started in the background ignores interrupts from the keyboard; here they strike.
+
+    Never while garbage is collected: what tools call then swallows the interrupt.
+    """
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()
     yield
+    gc.enable()
     signal.signal(signal.SIGINT, former)
 
 
