@@ -484,6 +484,14 @@ class Item:
     meta : mapping
     candidates : tuple of str
         The label_ids that an earlier answer leaves as likely, for an item that is asked again.
+    arm, arm_probability : str and float, or None
+        How the item is shown to the person whom it is asked, and the probability with which that was drawn: see `Seen`.
+        None for what isn't drawn.
+    planted : str or None
+        The label_id that is suggested in place of the model's, wrong on purpose; None where nothing is planted.
+    repeat_of : str or None
+        Id of the person's earlier decision on the item, where they are asked again to see whether they agree with
+        themselves.
     """
 
     id: str
@@ -492,6 +500,10 @@ class Item:
     blind: bool = False
     meta: Mapping[str, Any] = field(default_factory=dict)
     candidates: tuple[str, ...] = ()
+    arm: Arm | None = None
+    arm_probability: float | None = None
+    planted: str | None = None
+    repeat_of: str | None = None
 
 
 class Items(Sequence[Item]):
