@@ -1,12 +1,409 @@
-"""Stands for `automation_bias` until it is written."""
+"""Automation bias: what seeing a suggestion does to people's labels. Read `automation_bias` first.
+
+Each card draws by chance whether its suggestion is shown. Both arms are compared on the same kind of cards: those on
+which the model is wrong (the effect), on which it is right (over-correction), and all (anchoring).
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy.special import ndtri, stdtrit
+
+from ..drawing.figures import Drawing
+from ..drawing.forest import plot_forest
+from ..records import Estimate, check_count
+from .experiment_cards import DRAWN, SUGGESTED, WITHOUT, check, drawn, is_blind, judged, truth_of, truths
+from .intervals import student_mean, wilson
+from .power import cards_needed, power_of, power_of_counts
+
+__all__ = ["AutomationBias", "automation_bias", "cards_needed", "power_of"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+# d' and the criterion need as many cards with a right model, and as many with a wrong one, in an arm.
+ENOUGH = 10
 
 
-def automation_bias(votes: pd.DataFrame, **options: Any) -> Any:
-    """Not written yet."""
-    raise NotImplementedError("automation_bias")
+@dataclass(frozen=True)
+class AutomationBias:
+    """What seeing a suggestion did to people's labels, as `automation_bias` measures it.
+
+    Attributes
+    ----------
+    effect : Estimate or None
+        P(model's label | shown, model wrong) - P(the same | blind, model wrong). None without a truth of its own.
+    anchoring : Estimate
+        P(model's label | shown) - P(the same | blind), on all cards: it needs no truth, and mixes help and harm.
+    over_correction : Estimate or None
+        P(another label | shown, model right) - P(the same | blind, model right): above 0 where seeing the model's right
+        label makes people leave it. None without a truth.
+    planted : Estimate or None
+        P(takes it | a wrong suggestion was planted) - P(gives the same wrong label | blind), on gold. Never part of the
+        effect. None where nothing was planted.
+    map_share : Estimate or None
+        The part of the effect that is the saliency map's: with map minus without, where the model is wrong. None
+        without cards shown without map.
+    map_anchoring : Estimate or None
+        The same on all cards.
+    across_people : Estimate or None
+        Mean of the people's own effects, with Student's interval: for people like these. The interval of `effect` is
+        for these people and items like these.
+    revised : Estimate or None
+        Share of answer-first cards whose answer was changed when the suggestion was seen.
+    revised_to_suggestion : Estimate or None
+        Share that took the suggestion, of those first answered otherwise.
+    per_annotator, per_label : DataFrame
+        A row for each person, and for each label that the model suggested: n_shown, n_blind; anchoring, effect and
+        over_correction with their intervals (_low, _high) and n_wrong, n_right, the cards behind the latter two; NaN
+        where not measured. d_prime and criterion tell how well people told right suggestions from wrong ones, and how
+        little they take (negative: they take more), when they see them, d_prime_blind and criterion_blind when they
+        don't; NaN below 10 cards with a right, or with a wrong suggestion.
+    arms : DataFrame
+        A row for each arm: n, n_wrong, n_right, took_wrong (wrong suggestions that were given as label) and the mean
+        arm_probability.
+    why : dict
+        The reason for each figure that is None.
+    notes : tuple of str
+        What else has to be said with these figures.
+    randomised : bool
+        Whether the table says that chance drew what was shown.
+    """
+
+    effect: Estimate | None
+    anchoring: Estimate
+    over_correction: Estimate | None
+    planted: Estimate | None
+    map_share: Estimate | None
+    map_anchoring: Estimate | None
+    across_people: Estimate | None
+    revised: Estimate | None
+    revised_to_suggestion: Estimate | None
+    per_annotator: pd.DataFrame
+    per_label: pd.DataFrame
+    arms: pd.DataFrame
+    why: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    randomised: bool = True
+
+    def power(self, n: int = 0, effect: float = 0.2, *, blind: float = 0.05, model_error: float = 0.15) -> float:
+        """Probability that this experiment finds a true effect, once `n` more cards were answered.
+
+        The cards to come are taken to be shown and blind, judged by a truth and wrong in the same shares as those
+        so far. Normal approximation; cards that share items or weigh unequally tell a little less.
+
+        Parameters
+        ----------
+        n : int
+            Further cards of all people.
+        effect : float
+            The true effect.
+        blind, model_error : float
+            How often people make the model's error blind, and how often the model is wrong: used only until the
+            experiment has a blind card with a known wrong suggestion.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        check_count("n", n, "a number of cards, 0 or more,", least=0)
+        n_shown, n_blind = (float(self.arms["n"].reindex(list(arms)).sum()) for arms in (SUGGESTED, WITHOUT))
+        if not n_shown or not n_blind:
+            return power_of(n, effect, blind=blind, model_error=model_error) if n else 0.0
+        wrong_shown, wrong_blind = (float(self.arms["n_wrong"].reindex(list(arms)).sum())
+                                    for arms in (SUGGESTED, WITHOUT))
+        if not wrong_shown or not wrong_blind:
+            n_wrong = n * model_error
+            return power_of_counts(wrong_shown + n_wrong * n_shown / (n_shown + n_blind),
+                                   wrong_blind + n_wrong * n_blind / (n_shown + n_blind), effect, blind=blind)
+        grown = 1 + n / float(self.arms["n"].sum())
+        rate = float(self.arms["took_wrong"].reindex(list(WITHOUT)).sum()) / wrong_blind
+        # Of few cards a rate of 0 is no reason to take the error as known.
+        rate = (rate * wrong_blind + 0.5) / (wrong_blind + 1)
+        rate = min(max(rate, -effect), 1 - effect)
+        return power_of_counts(wrong_shown * grown, wrong_blind * grown, effect, blind=rate)
+
+    def figures(self) -> dict[str, Estimate]:
+        """List every figure by name; one that is None as an Estimate without a number, with its reason."""
+        return {name: Estimate(math.nan, why=self.why.get(name, "not measured"))
+                if getattr(self, name) is None else getattr(self, name)
+                for name in ("effect", "anchoring", "over_correction", "planted", "map_share", "map_anchoring",
+                             "across_people", "revised", "revised_to_suggestion")}
+
+    def __str__(self) -> str:
+        return "\n".join([*(f"{name}: {estimate}" for name, estimate in self.figures().items()), *self.notes])
+
+    def plot(self) -> Drawing:
+        """Draw every difference with its interval, then each person's and each label's."""
+        figures = self.figures()
+        names = {"effect": "effect, model wrong", "over_correction": "left, model right", "anchoring": "anchoring, all",
+                 "planted": "planted", "map_share": "the map's share"}
+        which = "anchoring" if self.effect is None else "effect"
+        groups = [("all people", [(text, figures[name]) for name, text in names.items()
+                                  if name in ("effect", "anchoring") or getattr(self, name) is not None])]
+        for heading, table in (("by person", self.per_annotator), ("by suggested label", self.per_label)):
+            groups.append((f"{heading}: {which}", [
+                (str(name), Estimate(row[which], row[f"{which}_low"], row[f"{which}_high"],
+                                     n=int(row["n_wrong"] if which == "effect" else row["n_shown"] + row["n_blind"]),
+                                     why="not enough cards")) for name, row in table.iterrows()]))
+        return plot_forest(groups, xlabel="difference that seeing the suggestion makes (95 % intervals)",
+                           title="Automation bias" if self.randomised else "Automation bias (not randomised)")
+
+
+def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | None = None, *,
+                    min_blind: int = 2) -> AutomationBias:
+    """Measure what seeing the model's suggestion does to people's labels.
+
+    Only cards count whose arm was drawn by chance: "shown" against "blind" and "answer_first", whose first answer is
+    given before the suggestion is seen. Each weighs by the inverse of its arm's probability, so that cards that were
+    blind more often than others, such as the audit's, neither bias the difference nor count twice. Cards on which only
+    one arm was possible (a probability of 1) are left out. Where the table has no column `arm`, `shown` is taken, and
+    the result says that chance may not have drawn it.
+
+    An item's truth is `truth`, or else the majority of *other* people's blind votes: without the person's own vote,
+    which would make the model right more often on just the blind cards. Then truth and arm are independent, so that
+    without an effect the difference is 0 on average also where the majority errs.
+
+    Parameters
+    ----------
+    votes : DataFrame
+        Table of votes with `shown` and `suggestion` (`quality.votes.VOTE_COLUMNS`).
+    truth : Series or mapping of item_id to label, optional
+        Labels that nobody gave in sight of a suggestion, such as gold. Items that it lacks are judged by blind votes.
+    min_blind : int
+        So many blind votes of other people, at least, make a majority.
+
+    Returns
+    -------
+    AutomationBias
+
+    Raises
+    ------
+    ShapeError
+        If the table lacks item_id, annotator, label, shown or suggestion.
+    BadInput
+        If `truth` names an item twice, or a probability isn't between 0 and 1.
+
+    Notes
+    -----
+    Intervals of a difference join Wilson's of each arm by square and add (Newcombe's method 10), with the number of
+    cards that weighted and shared ones are worth, and with the arms' covariance where people share items (MOVER).
+
+    References
+    ----------
+    Newcombe (1998), Interval estimation for the difference between independent proportions,
+    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I; Zou and Donner (2008), Construction of
+    confidence limits about effect measures, doi:10.1002/sim.3095; Kish (1965), Survey Sampling.
+
+    Examples
+    --------
+    >>> rows = [(f"i{k}", "ada", "cat" if arm == "shown" else "dog", arm == "shown", "cat", arm, 0.5)
+    ...         for k, arm in enumerate(["shown", "blind"] * 50)]
+    >>> votes = pd.DataFrame(rows, columns=["item_id", "annotator", "label", "shown", "suggestion", "arm",
+    ...                                     "arm_probability"])
+    >>> automation_bias(votes, {f"i{k}": "dog" for k in range(100)}).effect
+    1.000 (0.899 to 1.000, n = 100)
+    """
+    check_count("min_blind", min_blind, "a number of votes, 1 or more,", least=1)
+    votes, known = check(votes), truth_of(truth)
+    every, randomised = drawn(votes)
+    # Where the drawn arm was the only possible one there is nothing to compare with.
+    cards = every[every["arm_probability"] < 1] if randomised else every
+    cards = judged(cards, votes, known, min_blind)
+    no_truth = ("no card has a truth in both arms: pass truth=, or have items answered blind by "
+                f"{min_blind} or more people")
+    why = {"effect": no_truth, "over_correction": no_truth, "across_people": "nobody has an effect of their own",
+           "map_share": "no card was shown without map", "map_anchoring": "no card was shown without map",
+           **dict.fromkeys(("revised", "revised_to_suggestion"), "nobody saw the suggestion after answering")}
+    people = _table(cards, "annotator")
+    figures: dict[str, Estimate | None] = {
+        "effect": _known(contrast(cards[cards["wrong"]])),
+        "over_correction": _known(contrast(cards[cards["right"]], leaving=True)),
+        "map_share": _known(contrast(cards[cards["wrong"]], SUGGESTED, ("no_map",))),
+        "map_anchoring": _known(contrast(cards, SUGGESTED, ("no_map",))),
+        "across_people": _known(student_mean(people["effect"].to_numpy(float), within=(-1, 1)))}
+    figures["planted"], why["planted"] = _planted(votes, known, min_blind)
+    figures["revised"], figures["revised_to_suggestion"] = _revised(every[every["arm"] == "answer_first"])
+    return AutomationBias(
+        anchoring=contrast(cards), **figures, per_annotator=people, per_label=_table(cards, "suggestion"),
+        arms=_arms(cards), notes=_notes(votes, every, cards, randomised=randomised),
+        why={name: reason for name, reason in why.items() if figures[name] is None}, randomised=randomised)
+
+
+def contrast(cards: pd.DataFrame, first: Sequence[str] = SUGGESTED, second: Sequence[str] = WITHOUT, *,
+             leaving: bool = False) -> Estimate:
+    """Difference between two groups of arms in how often the model's label is given, first minus second.
+
+    Parameters
+    ----------
+    cards : DataFrame
+        With item_id, arm, arm_probability and took (whether the label is the model's).
+    first, second : sequence of str
+        Names of arms.
+    leaving : bool
+        Count labels that aren't the model's instead.
+    """
+    value = cards["took"].to_numpy(np.float64)
+    value = 1 - value if leaving else value
+    arm, weight = cards["arm"].to_numpy(object), 1 / cards["arm_probability"].to_numpy(np.float64)
+    item = pd.factorize(cards["item_id"])[0]
+    shares = []
+    for arms in (first, second):
+        of_arm = [arm == name for name in arms]
+        inside = np.logical_or.reduce(of_arm)
+        if not inside.any():
+            return Estimate(math.nan, why=f"no such card of the arm {' or '.join(arms)}")
+        # Every arm's weights stand for the same cards: each counts as much as it tells.
+        scaled = sum(np.where(of, weight * weight[of].sum() / max((weight[of] ** 2).sum(), 1e-300), 0.0)
+                     for of in of_arm)
+        shares.append(_share(value[inside], np.asarray(scaled)[inside], item[inside]))
+    return _difference(*shares)
+
+
+@dataclass(frozen=True)
+class _Share:
+    """A weighted share, how many independent trials it is worth, and what each item adds to its error."""
+
+    value: float
+    n: int
+    worth: float
+    pulls: Floats
+
+    def wilson(self) -> tuple[float, float]:
+        low, high = wilson(min(self.value, 1.0) * self.worth, self.worth)
+        return min(low, self.value), max(high, self.value)
+
+
+def _share(value: Floats, weight: Floats, item: Ints) -> _Share:
+    total = weight.sum()
+    mean = float((weight * value).sum() / total)
+    worth = float(total ** 2 / (weight ** 2).sum())
+    pulls = np.bincount(item, weight * (value - mean)) / total
+    n_items = len(np.unique(item))
+    if 1 < n_items < len(value) and 0 < mean < 1:
+        between = n_items / (n_items - 1) * float((pulls ** 2).sum())
+        few = float(stdtrit(n_items - 1, 0.025) / ndtri(0.025)) ** 2
+        worth /= max(1.0, few * between / (mean * (1 - mean) / worth))
+    return _Share(mean, len(value), worth, pulls)
+
+
+def _difference(first: _Share, second: _Share) -> Estimate:
+    """First minus second by square and add, less what the items that both share have in common."""
+    (low_1, high_1), (low_2, high_2) = first.wilson(), second.wilson()
+    n = min(len(first.pulls), len(second.pulls))
+    size = math.sqrt(float((first.pulls ** 2).sum() * (second.pulls ** 2).sum()))
+    alike = float(first.pulls[:n] @ second.pulls[:n]) / size if size else 0.0
+    below, above = ((a ** 2 + b ** 2 - 2 * alike * a * b) ** 0.5 for a, b in (
+        (first.value - low_1, high_2 - second.value), (high_1 - first.value, second.value - low_2)))
+    difference = first.value - second.value
+    return Estimate(difference, max(-1.0, difference - below), min(1.0, difference + above), n=first.n + second.n)
+
+
+def _known(estimate: Estimate) -> Estimate | None:
+    return None if math.isnan(estimate) else estimate
+
+
+def _table(cards: pd.DataFrame, by: str) -> pd.DataFrame:
+    """The figures of each person or suggested label."""
+    rows = {}
+    cards = cards[[by, "item_id", "arm", "arm_probability", "took", "right", "wrong"]]
+    for name, own in cards.groupby(by, sort=True):
+        row: dict[str, float] = {
+            "n_shown": int(own["arm"].isin(SUGGESTED).sum()), "n_blind": int(own["arm"].isin(WITHOUT).sum()),
+            "n_wrong": int(own["wrong"].sum()), "n_right": int(own["right"].sum())}
+        for figure, estimate in (("anchoring", contrast(own)), ("effect", contrast(own[own["wrong"]])),
+                                 ("over_correction", contrast(own[own["right"]], leaving=True))):
+            row |= {figure: estimate.value, f"{figure}_low": estimate.low, f"{figure}_high": estimate.high}
+        for arms, ending in ((SUGGESTED, ""), (WITHOUT, "_blind")):
+            row[f"d_prime{ending}"], row[f"criterion{ending}"] = _detection(own[own["arm"].isin(arms)])
+        rows[name] = row
+    index = pd.Index(list(rows), name="annotator" if by == "annotator" else "label", dtype=object)
+    table = pd.DataFrame(list(rows.values()), index=index, columns=_COLUMNS)
+    return table.astype({name: int if name.startswith("n_") else float for name in _COLUMNS})
+
+
+_COLUMNS = ["n_shown", "n_blind", "n_wrong", "n_right",
+            *(f"{name}{end}" for name in ("anchoring", "effect", "over_correction") for end in ("", "_low", "_high")),
+            "d_prime", "criterion", "d_prime_blind", "criterion_blind"]
+
+
+def _detection(cards: pd.DataFrame) -> tuple[float, float]:
+    """Signal detection's d' and criterion of taking right suggestions against taking wrong ones, log-linear."""
+    right, wrong, took = (cards[name].to_numpy(np.bool_) for name in ("right", "wrong", "took"))
+    if min(right.sum(), wrong.sum()) < ENOUGH:
+        return math.nan, math.nan
+    hit, false = (float(ndtri((took[of].sum() + 0.5) / (of.sum() + 1))) for of in (right, wrong))
+    return hit - false, -(hit + false) / 2
+
+
+def _arms(cards: pd.DataFrame) -> pd.DataFrame:
+    groups = cards.assign(took_wrong=cards["took"] & cards["wrong"]).groupby("arm")
+    return pd.DataFrame({"n": groups.size(), "n_wrong": groups["wrong"].sum(), "n_right": groups["right"].sum(),
+                         "took_wrong": groups["took_wrong"].sum(),
+                         "arm_probability": groups["arm_probability"].mean()}).rename_axis("arm")
+
+
+def _revised(first: pd.DataFrame) -> tuple[Estimate | None, Estimate | None]:
+    """How often an answer was changed once the suggestion was seen, and how often into the suggestion."""
+    if first.empty or "label_after" not in first:
+        return None, None
+    after, before = first["label_after"].fillna(first["label"]), first["label"]
+    apart = (before != first["suggestion"]).to_numpy(np.bool_)
+    figures: list[Estimate | None] = []
+    for happened in ((after != before).to_numpy(np.bool_), (after == first["suggestion"]).to_numpy(np.bool_)[apart]):
+        k, n = int(happened.sum()), len(happened)
+        figures.append(Estimate(k / n, *wilson(k, n), n=n) if n else None)
+    return figures[0], figures[1]
+
+
+def _planted(votes: pd.DataFrame, known: pd.Series, min_blind: int) -> tuple[Estimate | None, str]:
+    """How much more often a planted wrong suggestion is taken than the same wrong label is given blind."""
+    plants = votes[votes["planted"] & votes["suggestion"].notna()]
+    if plants.empty:
+        return None, "nothing was planted"
+    plants = judged(plants, votes, known, min_blind)
+    plants = plants[plants["wrong"]]
+    hidden = is_blind(plants)
+    seen, item = plants[~hidden], pd.factorize(plants["item_id"])[0]
+    took = plants["took"].to_numpy(np.float64)
+    if hidden.any() and len(seen):  # plants of which chance hid some are an experiment of their own
+        ones = np.ones(len(plants))
+        return _difference(*(_share(took[of], ones[of], item[of]) for of in (~hidden, hidden))), ""
+    # Gold tests, which are no arm: the experiment's own cards have errors of a model, which are on harder items.
+    is_test = ~votes["arm"].isin(DRAWN) if "arm" in votes else True
+    blind = votes[~votes["planted"] & is_blind(votes) & is_test]
+    blind = blind.assign(truth=truths(blind, votes, known, min_blind)).dropna(subset=["truth"])
+    n_blind = blind["truth"].value_counts()
+    seen = seen[seen["truth"].isin(n_blind.index)]
+    if seen.empty:
+        return None, "no item with a known answer like the planted ones was answered blind"
+    given = blind.groupby(["truth", "label"]).size()
+    pairs = seen.groupby(["truth", "suggestion"]).size() / len(seen)
+    of_truth = pairs.index.get_level_values(0)
+    rate = given.reindex(pairs.index).fillna(0).to_numpy(np.float64) / n_blind.reindex(of_truth).to_numpy(np.float64)
+    part = pairs.groupby(level=0).sum()
+    worth = 1 / float((part ** 2 / n_blind.reindex(part.index)).sum())
+    nothing = np.zeros(0)
+    base = _Share(float((pairs.to_numpy() * rate).sum()), int(n_blind.reindex(part.index).sum()), worth, nothing)
+    taken = _share(seen["took"].to_numpy(np.float64), np.ones(len(seen)), pd.factorize(seen["item_id"])[0])
+    return _difference(taken, base), ""
+
+
+def _notes(votes: pd.DataFrame, every: pd.DataFrame, cards: pd.DataFrame, *, randomised: bool) -> tuple[str, ...]:
+    notes = []
+    if not randomised:
+        notes.append("As far as known, chance did not draw what was shown: the table has no column arm. Cards that "
+                     "were shown and cards that were blind may differ in other ways too.")
+    elif "arm_probability" not in votes:
+        notes.append("The table has no column arm_probability: every card weighs the same.")
+    if n_certain := len(every) - len(cards):
+        notes.append(f"{n_certain:,} cards are left out, since no other arm was possible for them.")
+    return tuple(notes)

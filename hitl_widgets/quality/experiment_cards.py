@@ -1,0 +1,109 @@
+"""Cards of the experiment on automation bias: which of the votes count, and whether the model was wrong on them.
+
+Read `drawn` and `truths` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..errors import BadInput, ShapeError
+
+SUGGESTED, WITHOUT = ("shown",), ("blind", "answer_first")
+DRAWN = (*SUGGESTED, *WITHOUT, "no_map")
+
+
+def check(votes: pd.DataFrame) -> pd.DataFrame:
+    """Check a table of votes; return its rows with a label that repeat none, with planted and shown as booleans."""
+    if not isinstance(votes, pd.DataFrame):
+        raise BadInput(f"votes is a {type(votes).__name__}; a table of votes is expected, as wb.votes() makes it.")
+    needed = ["item_id", "annotator", "label", "shown", "suggestion"]
+    if missing := [name for name in needed if name not in votes.columns]:
+        raise ShapeError(f"the table of votes lacks {', '.join(missing)}; what seeing a suggestion does can be told "
+                         f"only from {', '.join(needed)}. wb.votes() makes such a table.")
+    kept = votes["label"].notna().to_numpy(np.bool_)
+    if "repeat_of" in votes:
+        kept &= votes["repeat_of"].isna().to_numpy(np.bool_)
+    votes = votes[kept].reset_index(drop=True)
+    planted = votes["planted"].to_numpy(np.bool_, na_value=False) if "planted" in votes else np.zeros(len(votes), bool)
+    try:
+        shown = votes["shown"].astype("boolean")
+    except (TypeError, ValueError):
+        raise BadInput("shown holds something else than True (the suggestion was visible), False and missing "
+                       "values.") from None
+    return votes.assign(planted=planted, shown=shown)
+
+
+def truth_of(truth: pd.Series | Mapping[Any, Any] | None) -> pd.Series:
+    """Check the truth; return it as a Series by item_id, without missing labels."""
+    known = pd.Series(truth, dtype=object) if isinstance(truth, Mapping) or truth is None else truth
+    if not isinstance(known, pd.Series):
+        raise BadInput(f"truth is a {type(truth).__name__}; a Series or a mapping of item_id to label is expected.")
+    if not known.index.is_unique:
+        raise BadInput(f"truth names the item {known.index[known.index.duplicated()][0]!r} twice; one label each is "
+                       "expected.")
+    return known.dropna()
+
+
+def drawn(votes: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """Cards whose arm was drawn, each person's first to an item; and whether chance is known to have drawn it."""
+    cards = votes[~votes["planted"] & votes["suggestion"].notna()]
+    if "arm" not in votes:
+        cards = cards[cards["shown"].notna()]
+        arm = np.where(cards["shown"].to_numpy(np.bool_), "shown", "blind")
+        cards = cards.assign(arm=arm.astype(object), arm_probability=1.0)
+        return cards.drop_duplicates(["item_id", "annotator"]), False
+    cards = cards[cards["arm"].isin(DRAWN)]
+    if "arm_probability" not in votes:
+        return cards.assign(arm_probability=0.5).drop_duplicates(["item_id", "annotator"]), True
+    probability = pd.to_numeric(cards["arm_probability"], errors="coerce").astype(np.float64)
+    if (odd := probability[(probability <= 0) | (probability > 1)]).size:
+        raise BadInput(f"arm_probability has {odd.iloc[0]:g}; a number above 0, and at most 1, is expected.")
+    cards = cards.assign(arm_probability=probability)[probability.notna().to_numpy()]
+    return cards.drop_duplicates(["item_id", "annotator"]), True
+
+
+def judged(cards: pd.DataFrame, votes: pd.DataFrame, known: pd.Series, min_blind: int) -> pd.DataFrame:
+    """Cards with whether the label given is the model's (took), and whether the model is right or wrong, if known."""
+    truth = truths(cards, votes, known, min_blind)
+    suggestion = cards["suggestion"].to_numpy(object)
+    judged = truth.notna().to_numpy(np.bool_)
+    right = judged & (suggestion == truth.to_numpy(object))
+    return cards.assign(took=cards["label"].to_numpy(object) == suggestion, truth=truth.to_numpy(object), right=right,
+                        wrong=judged & ~right)
+
+
+def truths(cards: pd.DataFrame, votes: pd.DataFrame, known: pd.Series, min_blind: int) -> pd.Series:
+    """Each card's truth: the label known of its item, else the majority of other people's blind votes, else None."""
+    truth = pd.Series(known.reindex(cards["item_id"]).to_numpy(object), index=cards.index, dtype=object)
+    open_items = pd.Index(cards["item_id"][truth.isna()].unique())
+    blind = votes[~votes["planted"] & is_blind(votes)
+                  & votes["item_id"].isin(open_items)].drop_duplicates(["item_id", "annotator"], keep="last")
+    if blind.empty:
+        return truth
+    label, labels = pd.factorize(blind["label"])
+    counts = np.zeros((len(open_items), len(labels)))
+    np.add.at(counts, (open_items.get_indexer(pd.Index(blind["item_id"])), label), 1.0)
+    own = pd.Series(label, index=pd.MultiIndex.from_frame(blind[["item_id", "annotator"]]))
+    asked = np.flatnonzero(truth.isna())
+    rows = cards.iloc[asked]
+    place = open_items.get_indexer(pd.Index(rows["item_id"]))
+    mine = own.reindex(pd.MultiIndex.from_frame(rows[["item_id", "annotator"]])).fillna(-1).to_numpy(np.int64)
+    enough = counts.sum(axis=1)[place] - (mine >= 0) >= min_blind
+    asked, place, mine = asked[enough], place[enough], mine[enough]
+    others = counts[place]
+    others[mine >= 0, mine[mine >= 0]] -= 1  # without the vote of the person who is judged
+    top = others.argmax(axis=1)
+    alone = (others == others.max(axis=1, keepdims=True)).sum(axis=1) == 1
+    truth.iloc[asked[alone]] = labels.to_numpy(object)[top[alone]]
+    return truth
+
+
+def is_blind(votes: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which labels were given without sight of a suggestion, as far as known."""
+    return votes["shown"].eq(False).to_numpy(np.bool_, na_value=False)
