@@ -23,28 +23,40 @@ from ..records import Decision, Items
 from . import window
 from .acts import on
 from .comm import Card
-from .host import CardHost
+from .host import CardHost, PolicyHost, ThreadHost
 from .keys import configured
 from .messages import (
     NOTED,
+    About,
+    Ask,
     CardPush,
     CardReady,
     Certainty,
+    Consent,
+    ConsentQuestion,
     Decide,
+    Dismiss,
     End,
     Fetch,
     Hello,
     More,
     Name,
     Noted,
+    NoticeEntry,
     Progress,
     Rejected,
+    Respond,
     Retract,
+    Settle,
+    SignedAct,
+    Stop,
     Stored,
+    ThreadEntry,
     WantArchive,
     WantExamples,
     WantMap,
     WantSegments,
+    cases_of,
     examples_of,
     labels_of,
     past_of,
@@ -60,6 +72,7 @@ KEPT = 2  # the item on the screen and the next one stay when the model or the t
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
 EXAMPLES = 6  # of a label, shown for it and as many against
 SETTLE_S = 0.3  # changes that come in a burst are looked at once
+THREADS = 200  # questions that the browser has, the latest
 FOLLOW_S = 2.0  # how often an open card looks for what others stored
 
 
@@ -145,11 +158,16 @@ class Review(Widget[CardPush]):
         self._count = True  # progress is due
         self._taxonomy = host.taxonomy
         self._labels = labels_of(host.taxonomy)
+        self._asks = host if isinstance(host, ThreadHost) else None
+        self._tells = host if isinstance(host, PolicyHost) else None
+        self._told: dict[str, object] = {}  # what of the people's part the browser has, by kind of push
         take_over(host, self)
         super().__init__(Card, on(Hello, self._hello), on(Decide, self._decide), on(Retract, self._retract),
                          on(More, self._more), on(Name, self._name), on(Fetch, self._fetch), on(WantMap, self._map),
                          on(WantExamples, self._examples), on(WantArchive, self._archive),
-                         on(WantSegments, self._segments))
+                         on(WantSegments, self._segments), on(Ask, self._ask), on(Respond, self._respond),
+                         on(Settle, self._settle), on(Consent, self._consent), on(Dismiss, self._dismiss),
+                         on(Stop, self._stop))
         self._unsubscribe = host.subscribe(self._on_change)
 
     def __repr__(self) -> str:
@@ -171,8 +189,10 @@ class Review(Widget[CardPush]):
                     return NOTED
                 self._greeted[act.tab] = act.n
         self._resend(act.have)
+        self._told.clear()
         self._errand(2.5, self._push_past)
         self._errand(2.6, self._count_asked)
+        self._errand(2.7, self._push_people)
         return self._ready()
 
     def _more(self, act: More) -> Noted:
@@ -222,7 +242,9 @@ class Review(Widget[CardPush]):
             self._stir()
         if waiting:
             self.host.release(waiting, former)
+        self._told.clear()
         self._errand(2.5, self._push_past)
+        self._errand(2.7, self._push_people)
         return self._ready()
 
     def _decide(self, act: Decide) -> Stored | Rejected:
@@ -255,6 +277,48 @@ class Review(Widget[CardPush]):
             self._stir()
         return {"kind": "stored", "decision_id": act.decision_id}
 
+    # -- acts of people towards each other
+
+    def _ask(self, act: Ask) -> Stored:
+        if self._asks is not None:
+            self._asks.ask(act.text, item_id=act.item_id, label_id=act.label_id, **_signature(act))
+        return self._spoken(act)
+
+    def _respond(self, act: Respond) -> Stored:
+        if self._asks is not None:
+            self._asks.reply(act.thread, act.text, **_signature(act))
+        return self._spoken(act)
+
+    def _settle(self, act: Settle) -> Stored:
+        if self._asks is not None:
+            self._asks.settle(act.thread, act.how, label_id=act.label_id, text=act.text, **_signature(act))
+        return self._spoken(act)
+
+    def _consent(self, act: Consent) -> Stored:
+        if self._tells is not None:
+            self._tells.consent(act.to, act.yes, **_signature(act))
+            with self._changed:
+                self._window.cut(KEPT)  # what waits was prepared without this answer
+        return self._spoken(act)
+
+    def _dismiss(self, act: Dismiss) -> Stored:
+        if self._tells is not None:
+            self._tells.dismiss(act.notice, **_signature(act))
+        return self._spoken(act)
+
+    def _stop(self, _: Stop) -> Noted:
+        if self._tells is not None:
+            self._errand(2.0, partial(self._end_sitting, self._tells))
+        return NOTED
+
+    def _end_sitting(self, host: PolicyHost) -> None:
+        host.end_sitting(self.host.annotator)
+        self._push_people()
+
+    def _spoken(self, act: SignedAct) -> Stored:
+        self._errand(0.2, self._push_people)
+        return {"kind": "stored", "decision_id": act.decision_id}
+
     def _errand(self, place: float, job: Job) -> None:
         with self._changed:
             self._errands.append(Errand(place, job))
@@ -273,10 +337,19 @@ class Review(Widget[CardPush]):
         self._start()
 
     def _ready(self) -> CardReady:
+        about, consent = self._about()
         return {"kind": "ready", "project_id": self.host.project_id, "annotator": self.host.annotator,
                 "annotator_is_default": bool(self.host.annotator_is_default), "taxonomy": self._labels,
                 "certainty": self.certainty, "methods": list(self.methods), "keys": self.keys, "n": self.n,
-                "queue": self.queue, "temporary": on_temporary_server(), "progress": self._progress()}
+                "queue": self.queue, "temporary": on_temporary_server(), "progress": self._progress(),
+                "people": self._asks is not None, "about": about, "consent": consent}
+
+    def _about(self) -> tuple[About | None, ConsentQuestion | None]:
+        if self._tells is None:
+            return None, None
+        annotator = self.host.annotator
+        return (cast("About | None", self._tells.about(annotator)),
+                cast("ConsentQuestion | None", self._tells.asks_consent(annotator)))
 
     # -- pushes: prepared in the background
 
@@ -340,7 +413,8 @@ class Review(Widget[CardPush]):
         message, entry.prediction, buffers = pack_item(self.host, entry.item, annotator=self.host.annotator,
                                                        blind=entry.item.blind or self.blind)
         entry.standing = message.get("standing")
-        if message["blind"] or "suggestion" not in message or "broken" in message:
+        hidden = message["blind"] and not message.get("answer_first")
+        if hidden or message.get("no_map") or "suggestion" not in message or "broken" in message:
             entry.mapped = set(self.methods)
         with self._changed:
             entry.pushed = True
@@ -349,7 +423,7 @@ class Review(Widget[CardPush]):
                 self._push({"kind": "item", "item": message, "again": entry.again}, buffers)
 
     def _push_map(self, entry: Entry, method: str) -> None:
-        target = None if entry.prediction is None else entry.prediction.suggestion
+        target = entry.item.planted or (None if entry.prediction is None else entry.prediction.suggestion)
         if target is not None and method not in entry.mapped:
             entry.mapped.add(method)
             self._push(*pack_map(self.host, entry.item, method, target))
@@ -368,7 +442,9 @@ class Review(Widget[CardPush]):
     def _push_examples(self, label: Any) -> None:
         names = [(against, name) for against, names in ((False, label.examples), (True, label.counter_examples))
                  for name in names]
-        examples, buffers = examples_of(names, self.host.example, EXAMPLES)
+        cases = cases_of(label)
+        names += [(False, name) for name in cases if (False, name) not in names]
+        examples, buffers = examples_of(names, self.host.example, EXAMPLES, cases)
         self._push({"kind": "examples", "label_id": label.id, "examples": examples}, buffers)
 
     def _push_archive(self) -> None:
@@ -411,7 +487,28 @@ class Review(Widget[CardPush]):
         for text in news[self._n_news:]:
             self._push({"kind": "news", "text": text})
         self._n_news = len(news)
+        self._push_people()
         self._drop_decided()
+
+    def _push_people(self) -> None:
+        """Push what people asked each other and are told, where it has changed since it was pushed last."""
+        if self._asks is not None:
+            threads = cast("list[ThreadEntry]", list(self._asks.threads())[-THREADS:])
+            if self._is_new("threads", threads):
+                self._push({"kind": "threads", "threads": threads})
+        if self._tells is not None:
+            about, consent = self._about()
+            if self._is_new("about", (about, consent)):
+                self._push({"kind": "about", "about": about, "consent": consent})
+            notices = cast("list[NoticeEntry]", list(self._tells.notices(self.host.annotator)))
+            if self._is_new("notices", notices):
+                self._push({"kind": "notices", "notices": notices})
+
+    def _is_new(self, kind: str, state: object) -> bool:
+        with self._changed:
+            new = kind not in self._told or self._told[kind] != state
+            self._told[kind] = state
+            return new
 
     def _drop_decided(self) -> None:
         """Drop items that this annotator decided in another notebook, or in a script, since they were pushed."""
@@ -447,6 +544,10 @@ class Review(Widget[CardPush]):
         if gone:
             self.host.release(gone, self.host.annotator)
         self._count_asked()
+
+
+def _signature(act: SignedAct) -> dict[str, Any]:
+    return {"id": act.decision_id, "annotator": act.annotator, "acted_at": act.acted_at}
 
 
 def on_temporary_server() -> bool:

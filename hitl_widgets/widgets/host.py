@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -117,3 +117,95 @@ class CardHost(Protocol):
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy" or "model" after each change; what is returned ends that."""
+
+
+@runtime_checkable
+class ThreadHost(Protocol):
+    """A project in which questions can be asked. Who acts is the host's annotator where no name is given."""
+
+    def ask(self, text: str, *, item_id: str | None = None, label_id: str | None = None, id: str | None = None,
+            annotator: str | None = None, acted_at: datetime | None = None) -> Any:
+        """Ask about an item, a label or both; `id` becomes the thread's id, and a second time changes nothing."""
+
+    def reply(self, thread: str, text: str, *, id: str | None = None, annotator: str | None = None,
+              acted_at: datetime | None = None) -> Any:
+        """Answer a question."""
+
+    def settle(self, thread: str, how: str = "none", *, label_id: str | None = None, text: str | None = None,
+               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Any:
+        """Settle a question.
+
+        `how` is "example" or "counter_example" (the thread's item becomes one of the label), "sentence" (`text` is
+        added to the label's definition), or "none".
+        """
+
+    def threads(self) -> Sequence[Mapping[str, Any]]:
+        """List the questions, the latest at the end: `hitl_widgets.widgets.messages.ThreadEntry`."""
+
+
+@runtime_checkable
+class PolicyHost(Protocol):
+    """A project whose owner set something for its people, and that tells them things."""
+
+    def about(self, annotator: str | None = None) -> Mapping[str, Any] | None:
+        """Say what everybody may know: `hitl_widgets.widgets.messages.About`; None where nothing was set."""
+
+    def asks_consent(self, annotator: str | None = None) -> Mapping[str, Any] | None:
+        """Say what the annotator is to be asked now: a mapping with `to` and `text`; None for nothing."""
+
+    def consent(self, to: str, yes: bool, *, id: str | None = None, annotator: str | None = None,
+                acted_at: datetime | None = None) -> Any:
+        """Store the annotator's yes or no."""
+
+    def notices(self, annotator: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """List what the annotator is to be told and hasn't dismissed: `hitl_widgets.widgets.messages.NoticeEntry`."""
+
+    def dismiss(self, notice: str, *, id: str | None = None, annotator: str | None = None,
+                acted_at: datetime | None = None) -> Any:
+        """Note that the annotator has read a notice."""
+
+    def end_sitting(self, annotator: str | None = None) -> Any:
+        """Note that the sitting is over: which suggestions were planted becomes a notice."""
+
+
+class AdjudicationHost(Protocol):
+    """The adjudication of a project, as its widget sees it: `taxonomy` and `pool` are the project's."""
+
+    @property
+    def project_id(self) -> str:
+        """The project's own random id."""
+
+    @property
+    def annotator(self) -> str:
+        """Who adjudicates."""
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Today's labels."""
+
+    @property
+    def pool(self) -> ItemPictures:
+        """The pictures of the items."""
+
+    def item(self, item_id: str) -> Item:
+        """Find an item."""
+
+    def cases(self, n: int, *, showing: Collection[str] = ()) -> Sequence[str]:
+        """List the next items to adjudicate, beside those that are shown already."""
+
+    def answers(self, item_id: str) -> Sequence[Mapping[str, Any]]:
+        """List the competing answers to an item, anonymous: `hitl_widgets.widgets.messages.CompetingAnswer`."""
+
+    def adjudicate(self, item_id: str, label_id: str | None, cause: str, *, note: str | None = None,
+                   id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Any:
+        """Store a verdict."""
+
+    def retract(self, verdict_id: str, *, id: str | None = None, annotator: str | None = None,
+                acted_at: datetime | None = None) -> Any:
+        """Take a verdict back."""
+
+    def progress(self) -> Mapping[str, Any]:
+        """Say how far it is: `hitl_widgets.widgets.messages.AdjudicationProgress`."""
+
+    def verdicts(self, n: int = 50) -> Sequence[Mapping[str, Any]]:
+        """List the annotator's last verdicts that stand: `hitl_widgets.widgets.messages.PastVerdict`."""

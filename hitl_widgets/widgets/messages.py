@@ -15,11 +15,14 @@ from typing import Annotated, Any, ClassVar, Literal, TypedDict, cast
 from ..errors import HitlError
 from ..records import CertaintySource, Decision, Reason, Region, Seen, Verdict
 from ..taxonomy.edits import Edit
-from ..taxonomy.labels import Taxonomy
+from ..taxonomy.labels import Label, Taxonomy
 
 Certainty = Literal["keep", "ask", "unsure_only"]
 Why = Literal["other", "unsure", "flagged"]
 Sorting = Literal["assigned", "left_out", "sent_back"]
+Settling = Literal["example", "counter_example", "sentence", "none"]
+Cause = Literal["ambiguous", "guideline_gap", "slip", "edge_case", "disagreement"]
+Telling = Literal["alarm", "debrief", "word"]
 KeyTable = dict[str, tuple[list[str], str]]  # action -> its keys, and what it does in words
 Ids = Annotated[tuple[str, ...], "one id or more, as text"]
 Edits = Annotated[tuple[Edit, ...], "one edit or more"]
@@ -136,6 +139,75 @@ class WantArchive:
     """A request for the whole project as one file."""
 
     KIND: ClassVar = "archive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask(SignedAct):
+    """A question about an item, a label, or both."""
+
+    KIND: ClassVar = "ask"
+    text: str
+    item_id: str | None = None
+    label_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Respond(SignedAct):
+    """An answer to the question that began `thread`."""
+
+    KIND: ClassVar = "respond"
+    thread: str
+    text: str
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settle(SignedAct):
+    """A question is settled: its item or its answer goes into the definition of a label, or none was needed."""
+
+    KIND: ClassVar = "settle"
+    thread: str
+    how: Settling
+    label_id: str | None = None
+    text: str | None = None  # the sentence
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent(SignedAct):
+    """The annotator's yes or no to what was asked, `to`. A no also takes back an earlier yes."""
+
+    KIND: ClassVar = "consent"
+    to: str
+    yes: bool
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dismiss(SignedAct):
+    """The annotator has read a notice."""
+
+    KIND: ClassVar = "dismiss"
+    notice: str
+    item_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """The sitting is over: what the annotator is told then is wanted."""
+
+    KIND: ClassVar = "stop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjudicate(SignedAct):
+    """The verdict on an item with competing answers, and why they differed."""
+
+    KIND: ClassVar = "adjudicate"
+    item_id: str
+    label_id: str | None
+    cause: Cause
+    note: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,6 +389,9 @@ class Progress(TypedDict, total=False):
 
 
 class _ItemMore(TypedDict, total=False):
+    exposure: dict[str, Any]
+    no_map: bool
+    answer_first: bool
     mime: str
     broken: str
     problem: str
@@ -331,7 +406,9 @@ class ItemEntry(_ItemMore):
 
     `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an
     earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision
-    that stands for it.
+    that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no
+    saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the
+    person then keeps the answer or changes it.
     """
 
     item_id: str
@@ -372,10 +449,14 @@ class PastDecision(TypedDict):
 
 class _ExampleMore(TypedDict, total=False):
     answered: bool
+    case: str
 
 
 class ExampleEntry(_ExampleMore):
-    """An example of a label, or one `against` it. `answered`: nobody named it, it was answered so."""
+    """An example of a label, or one `against` it.
+
+    `answered`: nobody named it, it was answered so. `case`: what makes it hard to see, such as "occluded".
+    """
 
     name: str
     against: bool
@@ -427,6 +508,105 @@ class PastSorting(TypedDict):
     label: str | None
 
 
+class Post(TypedDict):
+    """A question, an answer to it, or how it was settled (`act`)."""
+
+    act: Literal["ask", "answer", "settle", "reopen"]
+    annotator: str
+    at: str
+    text: str
+
+
+class ThreadEntry(TypedDict):
+    """A question about an item, a label or both, and what was said to it. `how` it was settled, where it is."""
+
+    thread: str
+    item_id: str | None
+    label_id: str | None
+    settled: bool
+    how: str | None
+    posts: list[Post]
+
+
+class ConsentQuestion(TypedDict):
+    """What the annotator is asked to agree to, and the words of the question."""
+
+    to: str
+    text: str
+
+
+class NoticeEntry(TypedDict):
+    """Something that the annotator is told: an alarm about gold, or a debriefing with a line for each item."""
+
+    notice: str
+    kind: Telling
+    text: str
+    lines: list[str]
+
+
+class About(TypedDict):
+    """What everybody may know of the project: its purpose, and who sees whose figures.
+
+    `takes_part`: to what the annotator has agreed and may stop.
+    """
+
+    purpose: str | None
+    owner: str | None
+    names: bool
+    takes_part: list[str]
+
+
+class CompetingAnswer(TypedDict):
+    """An answer of somebody, under a letter in the place of their name."""
+
+    letter: str
+    label_id: str | None
+    label: str | None
+    certainty: float | None
+    note: str | None
+    reason: Reason | None
+    flags: list[str]
+
+
+class _CaseMore(TypedDict, total=False):
+    mime: str
+    broken: str
+
+
+class CaseEntry(_CaseMore):
+    """An item to be adjudicated; its picture is the buffer."""
+
+    item_id: str
+    meta: dict[str, Any]
+    height: int
+    width: int
+    answers: list[CompetingAnswer]
+
+
+class AdjudicationProgress(TypedDict):
+    """How far the adjudication is: verdicts, the residual error of the labels with its interval, and what is left.
+
+    `left`: reviews that are expected until `goal` is met, None where that can't be told. `done`: why it may stop.
+    """
+
+    judged: int
+    error: float | None
+    low: float | None
+    high: float | None
+    goal: float | None
+    left: int | None
+    done: str | None
+
+
+class PastVerdict(TypedDict):
+    """A verdict that can be undone."""
+
+    decision_id: str
+    item_id: str
+    label: str | None
+    cause: Cause
+
+
 # -- replies to acts
 
 
@@ -445,6 +625,9 @@ class CardReady(TypedDict):
     queue: str | None
     temporary: bool
     progress: Progress
+    people: bool  # questions can be asked here
+    about: About | None
+    consent: ConsentQuestion | None
 
 
 class EditorReady(TypedDict):
@@ -464,6 +647,17 @@ class TriageReady(TypedDict):
     annotator: str
     keys: KeyTable
     taxonomy: TriageLabels
+
+
+class AdjudicationReady(TypedDict):
+    """The reply to `Hello` in the adjudication."""
+
+    kind: Literal["ready"]
+    project_id: str
+    annotator: str
+    keys: KeyTable
+    taxonomy: Labels
+    causes: list[tuple[Cause, str]]
 
 
 class Stored(TypedDict):
@@ -538,6 +732,43 @@ class News(TypedDict):
 
     kind: Literal["news"]
     text: str
+
+
+class PushThreads(TypedDict):
+    """The questions of the project and what was said to them, the latest at the end."""
+
+    kind: Literal["threads"]
+    threads: list[ThreadEntry]
+
+
+class PushAbout(TypedDict):
+    """What the owner set has changed, or what the annotator is asked to agree to."""
+
+    kind: Literal["about"]
+    about: About | None
+    consent: ConsentQuestion | None
+
+
+class PushNotices(TypedDict):
+    """What the annotator is to be told and hasn't dismissed."""
+
+    kind: Literal["notices"]
+    notices: list[NoticeEntry]
+
+
+class PushCase(TypedDict):
+    """An item to be adjudicated, behind those that wait."""
+
+    kind: Literal["case"]
+    case: CaseEntry
+
+
+class PushAdjudication(TypedDict):
+    """Where the adjudication stands, and the verdicts that can be undone, the newest at the end."""
+
+    kind: Literal["adjudication"]
+    progress: AdjudicationProgress
+    past: list[PastVerdict]
 
 
 class PushItem(TypedDict):
@@ -703,19 +934,23 @@ class PushTriageLabels(TypedDict):
     taxonomy: TriageLabels
 
 
-CardAct = Hello | Decide | Retract | More | Name | Fetch | WantMap | WantSegments | WantExamples | WantArchive
+CardAct = (Hello | Decide | Retract | More | Name | Fetch | WantMap | WantSegments | WantExamples | WantArchive | Ask
+           | Respond | Settle | Consent | Dismiss | Stop)
 CardReply = CardReady | Stored | Rejected | Noted
 CardPush = (PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels
-            | End | News | Problem | Closed)
+            | End | News | PushThreads | PushAbout | PushNotices | Problem | Closed)
 EditorAct = Hello | WantPreview | WantExamples | Apply | Revert
 EditorReply = EditorReady | EditStored | Rejected | Noted
 EditorPush = PushTree | Counts | PushPreview | Examples | Problem | Closed
 TriageAct = Hello | Assign | Make | LeaveOut | SendBack | Undo | Regroup | WantPictures
 TriageReply = TriageReady | SortingStored | Rejected | Noted
 TriagePush = Pages | Unplaced | PastActs | Pictures | PushTriageLabels | Problem | Closed
-AnyAct = CardAct | EditorAct | TriageAct
-Reply = CardReply | EditorReply | TriageReply
-Push = CardPush | EditorPush | TriagePush
+AdjudicationAct = Hello | Adjudicate | Undo | More
+AdjudicationReply = AdjudicationReady | Stored | Rejected | Noted
+AdjudicationPush = PushCase | PushAdjudication | End | Problem | Closed
+AnyAct = CardAct | EditorAct | TriageAct | AdjudicationAct
+Reply = CardReply | EditorReply | TriageReply | AdjudicationReply
+Push = CardPush | EditorPush | TriagePush | AdjudicationPush
 
 NOTED: Noted = {"kind": "noted"}
 
@@ -735,10 +970,16 @@ def labels_of(taxonomy: Taxonomy) -> Labels:
                 entry[name] = text
         if label.parent is not None:
             entry["group"] = taxonomy.path(label.parent)
-        if n_examples := len(label.examples) + len(label.counter_examples):
+        if n_examples := len({*label.examples, *label.counter_examples, *cases_of(label)}):
             entry["n_examples"] = n_examples
         labels.append(entry)
     return {"version": taxonomy.version, "labels": labels}
+
+
+def cases_of(label: Label) -> dict[str, str]:
+    """List the examples of a label that are hard to see: name -> what makes it so."""
+    cases: Mapping[str, tuple[str, ...]] = getattr(label, "edge_cases", {})
+    return {name: case for case, names in cases.items() for name in names}
 
 
 def past_of(decision: Decision) -> PastDecision:
@@ -756,7 +997,7 @@ def _region(region: Region | None) -> RegionEntry | None:
 
 
 def examples_of(names: Iterable[tuple[bool, str]], picture: Callable[[str], bytes],
-                most: int) -> tuple[list[ExampleEntry], list[bytes]]:
+                most: int, cases: Mapping[str, str] | None = None) -> tuple[list[ExampleEntry], list[bytes]]:
     """List a label's examples, and their pictures.
 
     Parameters
@@ -766,12 +1007,15 @@ def examples_of(names: Iterable[tuple[bool, str]], picture: Callable[[str], byte
     picture : callable
         From a name to a PNG; a `HitlError` that it raises becomes the example's problem.
     most : int
-        So many for the label at most, and as many against it.
+        So many for the label at most, and as many against it; of `cases`, so many in all beside these.
+    cases : mapping of str to str, optional
+        Names that are hard to see, and what makes them so.
     """
+    cases = cases or {}
     examples: list[ExampleEntry] = []
     buffers: list[bytes] = []
     for against, name in names:
-        if sum(example["against"] == against for example in examples) >= most:
+        if sum(each["against"] == against and ("case" in each) == (name in cases) for each in examples) >= most:
             continue
         problem = None
         try:
@@ -779,5 +1023,8 @@ def examples_of(names: Iterable[tuple[bool, str]], picture: Callable[[str], byte
         except HitlError as error:
             buffers.append(b"")
             problem = str(error)
-        examples.append({"name": name, "against": against, "problem": problem})
+        entry: ExampleEntry = {"name": name, "against": against, "problem": problem}
+        if name in cases:
+            entry["case"] = cases[name]
+        examples.append(entry)
     return examples, buffers

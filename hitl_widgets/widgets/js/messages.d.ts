@@ -105,6 +105,85 @@ export interface WantArchive {
   kind: "archive";
 }
 
+/** A question about an item, a label, or both. */
+export interface Ask {
+  kind: "ask";
+  decision_id: string;
+  after?: string;
+  annotator?: string;
+  acted_at: string;
+  text: string;
+  item_id?: string;
+  label_id?: string;
+}
+
+/** An answer to the question that began `thread`. */
+export interface Respond {
+  kind: "respond";
+  decision_id: string;
+  after?: string;
+  annotator?: string;
+  acted_at: string;
+  thread: string;
+  text: string;
+  item_id?: string;
+}
+
+/** A question is settled: its item or its answer goes into the definition of a label, or none was needed. */
+export interface Settle {
+  kind: "settle";
+  decision_id: string;
+  after?: string;
+  annotator?: string;
+  acted_at: string;
+  thread: string;
+  how: "example" | "counter_example" | "sentence" | "none";
+  label_id?: string;
+  text?: string;
+  item_id?: string;
+}
+
+/** The annotator's yes or no to what was asked, `to`. A no also takes back an earlier yes. */
+export interface Consent {
+  kind: "consent";
+  decision_id: string;
+  after?: string;
+  annotator?: string;
+  acted_at: string;
+  to: string;
+  yes: boolean;
+  item_id?: string;
+}
+
+/** The annotator has read a notice. */
+export interface Dismiss {
+  kind: "dismiss";
+  decision_id: string;
+  after?: string;
+  annotator?: string;
+  acted_at: string;
+  notice: string;
+  item_id?: string;
+}
+
+/** The sitting is over: what the annotator is told then is wanted. */
+export interface Stop {
+  kind: "stop";
+}
+
+/** The verdict on an item with competing answers, and why they differed. */
+export interface Adjudicate {
+  kind: "adjudicate";
+  decision_id: string;
+  after?: string;
+  annotator?: string;
+  acted_at: string;
+  item_id: string;
+  label_id: string | null;
+  cause: "ambiguous" | "guideline_gap" | "slip" | "edge_case" | "disagreement";
+  note?: string;
+}
+
 /** A request to preview some edits, or the reverting of one. `ask` is its number. */
 export interface WantPreview {
   kind: "preview";
@@ -271,8 +350,11 @@ export interface Progress {
   holdout?: number;
 }
 
-/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision that stands for it. */
+/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the person then keeps the answer or changes it. */
 export interface ItemEntry {
+  exposure?: Record<string, unknown>;
+  no_map?: boolean;
+  answer_first?: boolean;
   mime?: string;
   broken?: string;
   problem?: string;
@@ -314,9 +396,10 @@ export interface PastDecision {
   chosen_by: string | null;
 }
 
-/** An example of a label, or one `against` it. `answered`: nobody named it, it was answered so. */
+/** An example of a label, or one `against` it. `answered`: nobody named it, it was answered so. `case`: what makes it hard to see, such as "occluded". */
 export interface ExampleEntry {
   answered?: boolean;
+  case?: string;
   name: string;
   against: boolean;
   problem: string | null;
@@ -363,6 +446,87 @@ export interface PastSorting {
   label: string | null;
 }
 
+/** A question, an answer to it, or how it was settled (`act`). */
+export interface Post {
+  act: "ask" | "answer" | "settle" | "reopen";
+  annotator: string;
+  at: string;
+  text: string;
+}
+
+/** A question about an item, a label or both, and what was said to it. `how` it was settled, where it is. */
+export interface ThreadEntry {
+  thread: string;
+  item_id: string | null;
+  label_id: string | null;
+  settled: boolean;
+  how: string | null;
+  posts: Post[];
+}
+
+/** What the annotator is asked to agree to, and the words of the question. */
+export interface ConsentQuestion {
+  to: string;
+  text: string;
+}
+
+/** Something that the annotator is told: an alarm about gold, or a debriefing with a line for each item. */
+export interface NoticeEntry {
+  notice: string;
+  kind: "alarm" | "debrief" | "word";
+  text: string;
+  lines: string[];
+}
+
+/** What everybody may know of the project: its purpose, and who sees whose figures. `takes_part`: to what the annotator has agreed and may stop. */
+export interface About {
+  purpose: string | null;
+  owner: string | null;
+  names: boolean;
+  takes_part: string[];
+}
+
+/** An answer of somebody, under a letter in the place of their name. */
+export interface CompetingAnswer {
+  letter: string;
+  label_id: string | null;
+  label: string | null;
+  certainty: number | null;
+  note: string | null;
+  reason: "right" | "wrong" | null;
+  flags: string[];
+}
+
+/** An item to be adjudicated; its picture is the buffer. */
+export interface CaseEntry {
+  mime?: string;
+  broken?: string;
+  item_id: string;
+  meta: Record<string, unknown>;
+  height: number;
+  width: number;
+  answers: CompetingAnswer[];
+}
+
+/** How far the adjudication is: verdicts, the residual error of the labels with its interval, and what is left. `left`: reviews that are expected until `goal` is met, None where that can't be told. `done`: why it may stop. */
+export interface AdjudicationProgress {
+  judged: number;
+  error: number | null;
+  low: number | null;
+  high: number | null;
+  goal: number | null;
+  left: number | null;
+  done: string | null;
+}
+
+/** A verdict that can be undone. */
+export interface PastVerdict {
+  decision_id: string;
+  item_id: string;
+  label: string | null;
+  cause: "ambiguous" | "guideline_gap" | "slip" | "edge_case" | "disagreement";
+}
+
 /** The reply to `Hello` on the card. */
 export interface CardReady {
   kind: "ready";
@@ -377,6 +541,9 @@ export interface CardReady {
   queue: string | null;
   temporary: boolean;
   progress: Progress;
+  people: boolean;
+  about: About | null;
+  consent: ConsentQuestion | null;
 }
 
 /** The reply to `Hello` in the editor. */
@@ -394,6 +561,16 @@ export interface TriageReady {
   annotator: string;
   keys: Record<string, [string[], string]>;
   taxonomy: TriageLabels;
+}
+
+/** The reply to `Hello` in the adjudication. */
+export interface AdjudicationReady {
+  kind: "ready";
+  project_id: string;
+  annotator: string;
+  keys: Record<string, [string[], string]>;
+  taxonomy: Labels;
+  causes: (["ambiguous" | "guideline_gap" | "slip" | "edge_case" | "disagreement", string])[];
 }
 
 /** The log has it. */
@@ -457,6 +634,38 @@ export interface Examples {
 export interface News {
   kind: "news";
   text: string;
+}
+
+/** The questions of the project and what was said to them, the latest at the end. */
+export interface PushThreads {
+  kind: "threads";
+  threads: ThreadEntry[];
+}
+
+/** What the owner set has changed, or what the annotator is asked to agree to. */
+export interface PushAbout {
+  kind: "about";
+  about: About | null;
+  consent: ConsentQuestion | null;
+}
+
+/** What the annotator is to be told and hasn't dismissed. */
+export interface PushNotices {
+  kind: "notices";
+  notices: NoticeEntry[];
+}
+
+/** An item to be adjudicated, behind those that wait. */
+export interface PushCase {
+  kind: "case";
+  case: CaseEntry;
+}
+
+/** Where the adjudication stands, and the verdicts that can be undone, the newest at the end. */
+export interface PushAdjudication {
+  kind: "adjudication";
+  progress: AdjudicationProgress;
+  past: PastVerdict[];
 }
 
 /** An item of the queue. `again`: it was asked for, and isn't of the queue. */
@@ -589,11 +798,11 @@ export interface PushTriageLabels {
   taxonomy: TriageLabels;
 }
 
-export type CardAct = Hello | Decide | Retract | More | Name | Fetch | WantMap | WantSegments | WantExamples | WantArchive;
+export type CardAct = Hello | Decide | Retract | More | Name | Fetch | WantMap | WantSegments | WantExamples | WantArchive | Ask | Respond | Settle | Consent | Dismiss | Stop;
 
 export type CardReply = CardReady | Stored | Rejected | Noted;
 
-export type CardPush = PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels | End | News | Problem | Closed;
+export type CardPush = PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels | End | News | PushThreads | PushAbout | PushNotices | Problem | Closed;
 
 export type EditorAct = Hello | WantPreview | WantExamples | Apply | Revert;
 
@@ -606,6 +815,12 @@ export type TriageAct = Hello | Assign | Make | LeaveOut | SendBack | Undo | Reg
 export type TriageReply = TriageReady | SortingStored | Rejected | Noted;
 
 export type TriagePush = Pages | Unplaced | PastActs | Pictures | PushTriageLabels | Problem | Closed;
+
+export type AdjudicationAct = Hello | Adjudicate | Undo | More;
+
+export type AdjudicationReply = AdjudicationReady | Stored | Rejected | Noted;
+
+export type AdjudicationPush = PushCase | PushAdjudication | End | Problem | Closed;
 
 export type KeyTable = Record<string, [string[], string]>;
 
