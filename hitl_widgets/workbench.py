@@ -23,6 +23,7 @@ import pandas as pd
 from .drawing import html
 from .errors import BadInput
 from .items.pool import Pool
+from .project import policy as policy_
 from .project.importing import import_annotations
 from .project.project import Project
 from .project.relabel import by_features
@@ -323,6 +324,91 @@ class People:
                              "certainty": frame["certainty"], "right": frame["right"],
                              "looked": frame["chosen_by"] == SECOND_LOOK})
 
+    # -- what the owner sets
+
+    def policy(self) -> dict[str, Any]:
+        """What the owner, who made the project, set for its people; empty where nothing was set.
+
+        Returns
+        -------
+        dict
+            ``purpose`` (of the project), ``names`` (whether the owner sees names beside figures), ``arms`` (the share
+            of each way of showing an item), ``planted`` (suggestions that are wrong on purpose), ``repeats`` (the share
+            of a person's own answers that they are asked again), ``gold`` (which gold items are asked more often).
+        """
+        self._wb.project.refresh()
+        return dict(self._wb.project.state.policy)
+
+    def set(self, *, purpose: str | None = None, arms: Mapping[str, float] | None = None,
+            repeats: float | None = None, rare: Sequence[str] | None = None,
+            pairs: Sequence[tuple[str, str]] | None = None, gold_by: str | None = None) -> dict[str, Any]:
+        """Set what may change while people work, as the owner; what is left out stays. It is logged.
+
+        Parameters
+        ----------
+        purpose : str, optional
+            What the project is for; everybody reads it on the card.
+        arms : mapping, optional
+            The share of each way of showing an item: "blind" (no suggestion, no map), "no_map", "answer_first" (both
+            appear once the person has answered) and "shown", which gets the rest.
+        repeats : float, optional
+            The share of a person's own answers that they are asked again, blind and much later, to see whether they
+            agree with themselves; from 0 (the default) to 0.2.
+        rare, pairs, gold_by : optional
+            Which gold items are asked more often: labels that are rare (half of the gold a person is asked), pairs of
+            labels whose confusion does harm, and a column of the pool's metadata whose values take turns. Setting one
+            of them sets all three.
+
+        Returns
+        -------
+        dict
+            The whole policy, as `policy` gives it.
+
+        Raises
+        ------
+        BadInput
+            When somebody else than the owner acts, or a value can't be used; nothing is set then.
+        UnknownLabel
+            When there is no such label.
+        """
+        project, changes = self._wb.project, dict[str, Any]()
+        if purpose is not None:
+            changes["purpose"] = policy_.check_purpose(purpose)
+        if arms is not None:
+            changes["arms"] = policy_.check_arms(arms)
+        if repeats is not None:
+            changes["repeats"] = policy_.check_repeats(repeats)
+        if rare is not None or pairs is not None or gold_by is not None:
+            if gold_by is not None:
+                self._wb.pool.group_sums(gold_by)  # BadInput where there is no such column
+            changes["gold"] = policy_.check_gold_line(rare, pairs, gold_by, project.taxonomy)
+        return policy_.set_policy(project, **changes)
+
+    def consent(self, yes: bool | None = None) -> str | None:
+        """Say whether you agree to suggestions that are wrong on purpose, or read what you are asked.
+
+        Nobody gets any without a yes, and a no ends them at once, at any time. The card asks at the start.
+
+        Parameters
+        ----------
+        yes : bool, optional
+            True or False; without it nothing is stored.
+
+        Returns
+        -------
+        str or None
+            What you are asked; None where nothing is, or where it is answered.
+
+        Raises
+        ------
+        BadInput
+            When there is nothing to agree to.
+        """
+        project = self._wb.project
+        if yes is not None:
+            policy_.consent(project, yes, self._wb.annotator)
+        return policy_.asks_consent(project, self._wb.annotator)
+
     def __repr__(self) -> str:
         return repr(self())
 
@@ -372,6 +458,12 @@ class Workbench:
         A column of the pool's metadata, such as "patient" or "scene". Items with one value of it are all in the
         hold-out, or none of them is, so that a model isn't measured on near-copies of what it learnt. Fixed when the
         project is made.
+    purpose : str, optional
+        What the project is for, in a sentence or two; everybody reads it on the card. Set when the project is made;
+        ``wb.people.set(purpose=...)`` changes it.
+    names : bool, optional
+        True lets whoever makes the project see names beside people's figures. Fixed when the project is made, and
+        logged; without it a person's figures are theirs, and the owner sees groups of five people or more.
 
     Raises
     ------
@@ -395,7 +487,8 @@ class Workbench:
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
                  device: str = "auto", annotator: str | None = None, holdout: float = 0.2,
                  annotators_per_item: int = 1, seed: int = 0, head: str | None = None,
-                 audit: float = AUDIT_SHARE, progress: bool = True, group: str | None = None) -> None:
+                 audit: float = AUDIT_SHARE, progress: bool = True, group: str | None = None,
+                 purpose: str | None = None, names: bool | None = None) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
             raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
@@ -411,7 +504,7 @@ class Workbench:
         with self._bars(None, title=f"Opening {Path(folder).name}"):
             self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
                                    annotators_per_item=annotators_per_item, seed=seed, audit=audit, group=group,
-                                   notify=say)
+                                   purpose=purpose, names=names, notify=say)
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None

@@ -15,6 +15,7 @@ from inspect import Parameter
 import pytest
 
 import hitl_widgets as hw
+from hitl_widgets import workbench
 
 CONTRACT = """
 class Pool:
@@ -27,7 +28,7 @@ class Taxonomy:
 
 class Workbench:
     def __init__(self, folder, /, pool=None, taxonomy=None, *, model=None, preprocess=None, device="auto",
-                 annotator=None, holdout=0.2, annotators_per_item=1, seed=0): ...
+                 annotator=None, holdout=0.2, annotators_per_item=1, seed=0, purpose=None, names=None): ...
     def decide(self, item_id, verdict=None, *, label=None, certainty=None, note=None, flags=(), seen=None, id=None,
                annotator=None): ...
     def retract(self, decision_id, /): ...
@@ -56,6 +57,11 @@ class Workbench:
     def import_annotations(self, df, /, annotator="import"): ...
     def archive(self, path, /): ...
     def from_archive(path, folder, /): ...
+
+class People:
+    def policy(self): ...
+    def set(self, *, purpose=None, arms=None, repeats=None, rare=None, pairs=None, gold_by=None): ...
+    def consent(self, yes=None, /): ...
 
 class Preprocess:
     def __init__(self, size, /, *, fit="stretch", mean=None, std=None): ...
@@ -91,7 +97,7 @@ def as_called(function: object) -> list[Parameter]:
 
 @pytest.mark.parametrize(("name", "contract"), promised().items(), ids=promised())
 def test_a_public_name_takes_what_was_promised(name, contract):
-    function = hw
+    function = workbench if name.startswith("People.") else hw
     for part in name.split("."):
         function = getattr(function, part)
     given, wanted = as_called(function), as_called(contract)

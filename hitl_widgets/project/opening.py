@@ -23,7 +23,8 @@ from ..taxonomy.labels import Taxonomy
 
 
 def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Taxonomy | None, *, annotator: str,
-                  now: Callable[[], datetime], notify: Callable[[str], None]) -> dict[str, Any]:
+                  now: Callable[[], datetime], notify: Callable[[str], None],
+                  policy: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Read the settings that a project was made with; a new project is made with those given.
 
     Parameters
@@ -40,6 +41,8 @@ def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Ta
     now : function returning an aware datetime
     notify : function taking a sentence
         Called where the log was repaired, and for each setting that the folder has another value of.
+    policy : mapping, optional
+        What is set for the people of a new project, see `policy.at_start`.
 
     Raises
     ------
@@ -54,7 +57,7 @@ def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Ta
         if taxonomy is None:
             raise BadInput(f"{folder} is a new project; pass its taxonomy, for instance "
                            "Workbench(folder, pool, hw.Taxonomy(['cat', 'dog'])).")
-        created = _create(log, given, taxonomy, annotator=annotator, now=now)
+        created = _create(log, given, taxonomy, annotator=annotator, now=now, policy=policy or {})
     settings: dict[str, Any] = dict(created.body)
     for name, value in given.items():
         if value != (own := settings.get(name)):
@@ -63,13 +66,14 @@ def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Ta
 
 
 def _create(log: Log, settings: Mapping[str, Any], taxonomy: Taxonomy, *, annotator: str,
-            now: Callable[[], datetime]) -> Event:
+            now: Callable[[], datetime], policy: Mapping[str, Any]) -> Event:
     """Store the first events of a new project, and return the one of its settings."""
     first = Event(id=f"created-{log.id}", kind="created", annotator=annotator, acted_at=now(), body=settings)
     version = Change(taxonomy, {}).event(id=f"taxonomy-{log.id}-0", annotator=annotator, acted_at=now(),
                                          why="the project was made")
+    more = [Event(id=f"policy-{log.id}-0", kind="policy", annotator=annotator, acted_at=now(), body=policy)]
     try:
-        return log.append(first, version)[0]
+        return log.append(first, version, *more[:len(policy)])[0]
     except IdReused:  # another process made it in the meantime
         return next(iter(log.events(kind="created")))
 

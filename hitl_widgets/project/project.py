@@ -51,7 +51,7 @@ from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
 from ..taxonomy.labels import Label, Taxonomy
 from ..taxonomy.revert import revert_step
-from . import opening
+from . import opening, policy
 from . import preview as preview_
 from .answers import Answers, annotation_table
 from .editing import Editing
@@ -91,6 +91,10 @@ class Project:
         come from it whatever the strategy; hold-out aside. Half of it is shown blind.
     group : str or None
         A column of the pool's metadata. Items with one value of it are all in the hold-out, or none of them is.
+    purpose : str or None
+        What the project is for, in words for its people.
+    names : bool or None
+        Whether the owner sees names beside people's figures. Fixed when the project is made; False by default.
     now : function returning an aware datetime
     notify : function taking a sentence
         Called when the folder knows better than the arguments, and when a strategy gives way to another. The default
@@ -119,13 +123,15 @@ class Project:
 
     def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
                  annotator: str, holdout: float = 0.2, annotators_per_item: int = 1, seed: int = 0,
-                 audit: float = AUDIT_SHARE, group: str | None = None, now: Callable[[], datetime] = utc_now,
+                 audit: float = AUDIT_SHARE, group: str | None = None, purpose: str | None = None,
+                 names: bool | None = None, now: Callable[[], datetime] = utc_now,
                  notify: Callable[[str], None] = logger.info) -> None:
         check_number("holdout", holdout, "a share of the pool from 0 up to (not including) 1", 0, math.nextafter(1, 0))
         check_count("annotators_per_item", annotators_per_item, "a whole number, 1 or more,", least=1)
         check_count("seed", seed, "a whole number")
         check_number("audit", audit, "a share of what is asked, from 0 to 1,", 0, 1)
         self.annotator = check_annotator(annotator)
+        start = policy.at_start(purpose, names)
         self.folder, self.ranking = Path(folder), Ranking()
         self.selector, self._audit = Selector(self.ranking, notify), float(audit)
         self.ordering: Ordering | None = None
@@ -138,7 +144,7 @@ class Project:
         self.log = Log(self.folder, now=now)
         try:
             self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed),
-                                  **({} if group is None else {"group": group})})
+                                  **({} if group is None else {"group": group})}, start)
         except BaseException as error:
             self.log.close()
             if isinstance(error, UNREADABLE) and not isinstance(error, HitlError) and not self.log.created:
@@ -449,11 +455,12 @@ class Project:
             self._tell("decisions")
         return self.gold()
 
-    def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None) -> events.Event:
+    def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None,
+               annotator: str | None = None) -> events.Event:
         """Append an event that isn't about one item: gold, an adopted model, a training."""
         self._own.add(id := id or new_id())
-        [event] = self.log.append(events.Event(id=id, kind=kind, annotator=self.annotator, acted_at=self._now(),
-                                                 body=body))
+        [event] = self.log.append(events.Event(id=id, kind=kind, annotator=annotator or self.annotator,
+                                               acted_at=self._now(), body=body))
         return event
 
     def take_in(self, *acts: events.Event) -> None:
@@ -644,15 +651,17 @@ class Project:
 
     # -- opening: the folder wins ----------------------------------------------------------------------------
 
-    def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any]) -> None:
+    def _open(self, taxonomy: Taxonomy | None, settings: dict[str, Any], start: dict[str, Any]) -> None:
         folder, notify = self.folder, self.notify
         self.settings = opening.read_settings(folder, self.log, settings, taxonomy, annotator=self.annotator,
-                                              now=self._now, notify=notify)
+                                              now=self._now, notify=notify, policy=start)
         if self._pool is not None:
             self._pool = opening.with_former_ids(self._pool, folder, self.log, notify=notify)
             opening.check_groups(self._pool, folder, self.settings.get("group"))
         self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=notify,
                            annotators_per_item=self._annotators_per_item, audit=self._audit)
+        for line in policy.check_given(start, self.state.policy, folder.name):
+            notify(line)
         self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None, own=self._own)
         if taxonomy is not None:
             opening.check_taxonomy(taxonomy, self.lineage, folder.name, notify=notify)

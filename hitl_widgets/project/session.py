@@ -24,6 +24,7 @@ from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive
 from ..taxonomy.labels import Taxonomy
+from . import policy
 from .evidence import seen_now
 from .project import Project
 
@@ -122,6 +123,26 @@ class Session:
     def news(self) -> Sequence[str]:
         """What others did while this project was open, a sentence each, the latest at the end."""
         return self.project.news
+
+    # -- what the people of the project are told and asked
+
+    @property
+    def purpose(self) -> str | None:
+        """What the project is for, as its owner put it; None where nothing was said."""
+        return self.project.state.policy.get("purpose")
+
+    def asks_consent(self, annotator: str | None = None) -> str | None:
+        """What a person is asked before suggestions that are wrong on purpose reach them; None where nothing is."""
+        return policy.asks_consent(self.project, annotator or self.annotator)
+
+    def consent(self, yes: bool, annotator: str | None = None) -> None:
+        """Store a person's yes or no to what `asks_consent` asks; a no ends it at any time."""
+        policy.consent(self.project, yes, annotator or self.annotator)
+
+    def notices(self, annotator: str | None = None) -> Sequence[str]:
+        """What this person alone is told, a sentence each, the latest at the end; nobody else's card shows it."""
+        agreements = self.project.state.agreements
+        return [event.body["text"] for event in agreements.told.get(annotator or self.annotator, ())]
 
     # -- the queue
 

@@ -30,6 +30,7 @@ from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.history import Lineage
 from .label_index import LabelIndex, Pair
+from .policy import Agreements
 from .reference import NOTHING, BlindAnswers, ReferenceLabels, blind_answer, blind_answers
 
 CONTENT_BUDGET_S = 0.05
@@ -84,6 +85,8 @@ class State:
         How many trainings there were, and when the last was, in microseconds since 1970 (0 before the first).
     adopted : Event or None
         The last adoption of a model, by whichever process.
+    agreements : Agreements
+        What the owner set for the people, what they agreed to, and what they were told.
     news : list of Event
         Edits of the taxonomy and adopted models that were stored since the project was opened, by whichever process.
     """
@@ -99,6 +102,7 @@ class State:
         self.proposal: Event | None = None
         self.n_proposed = self.n_trained = self.trained_at = 0
         self.adopted: Event | None = None
+        self.agreements = Agreements()
         self.news: list[Event] = []
         if pool is not None:
             seed = settings["seed"]
@@ -235,6 +239,11 @@ class State:
             while self._seq + 1 in self._ahead:
                 self._seq += 1
                 self._ahead.discard(self._seq)
+
+    @property
+    def policy(self) -> Mapping[str, Any]:
+        """What the owner set for the people of the project, by `policy.KEYS`; empty where nothing was set."""
+        return self.agreements.policy
 
     @property
     def taken_in(self) -> tuple[int, frozenset[int]]:
@@ -376,6 +385,18 @@ class State:
                     self.queue.gold[place] = pair is not None
                     self.reference.set_gold(place, pair)
 
+    def _take_created(self, events: Sequence[Event]) -> None:
+        self.agreements.take_created(events)
+
+    def _take_policies(self, events: Sequence[Event]) -> None:
+        self.agreements.take_policies(events)
+
+    def _take_consents(self, events: Sequence[Event]) -> None:
+        self.agreements.take_consents(events)
+
+    def _take_told(self, events: Sequence[Event]) -> None:
+        self.agreements.take_told(events)
+
     def _take_presumed(self, events: Sequence[Event]) -> None:
         answered_since = [set(self._log.changed_items(event.seq or 0)) for event in events]
         for event, answered in zip(events, answered_since, strict=True):
@@ -402,7 +423,9 @@ class State:
 # retractions aren't here: what stands after them lies in the log's table of annotations, which `State.place` takes in.
 PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "taxonomy": State._take_taxonomies, "trained": State._take_trainings, "gold": State._take_gold,
-    "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": State._take_adoptions}
+    "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": State._take_adoptions,
+    "created": State._take_created, "policy": State._take_policies, "consented": State._take_consents,
+    "told": State._take_told}
 # Of these, people who work on the same project are told.
 NEWS = ("taxonomy", "adopted")
 

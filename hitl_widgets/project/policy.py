@@ -1,0 +1,249 @@
+"""What the owner of a project set for its people, what they agreed to, and what they were told.
+
+The owner is who made the project. What they set is a mapping (`KEYS`) in events of kind "policy", where a later event's
+keys win; each person's yes or no is an event of kind "consented", and what a person was told is one of kind "told".
+Names of annotators are taken on trust, as everywhere in the log: this keeps a team from accidents, not from malice.
+Read `Agreements` and `set_policy` first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BadInput
+from ..events import Event
+from ..records import check_number, is_text
+from ..taxonomy.labels import Taxonomy
+
+if TYPE_CHECKING:
+    from .project import Project
+
+# What may be set: the purpose of the project in words; whether the owner sees names beside people's figures (fixed at
+# the start); the share of each arm; planted suggestions (share, purpose, labels or a metadata column; None for none);
+# the share of a person's own answers that are asked again; and which gold items are asked more often.
+KEYS = ("purpose", "names", "arms", "planted", "repeats", "gold")
+PLANTED = "planted"
+ARMS = ("shown", "blind", "no_map", "answer_first")
+LONGEST_PURPOSE = 2_000
+# At most so many of a person's answers are asked again: more would cost more than it tells.
+MOST_REPEATS = 0.2
+
+
+class Agreements:
+    """What was set, agreed to and told, up to some event of the log. Not locked: `State` does that.
+
+    Attributes
+    ----------
+    owner : str
+        Who made the project.
+    policy : dict
+        What the owner set, by `KEYS`; empty in a project where nothing was set.
+    set_by : dict
+        Key -> id of the event that set it last.
+    consents : dict
+        (annotator, what they were asked about) -> the last "consented" event.
+    told : dict
+        annotator -> the "told" events to them, in the log's order.
+    """
+
+    def __init__(self) -> None:
+        self.owner = ""
+        self.policy = dict[str, Any]()
+        self.set_by = dict[str, str]()
+        self.consents = dict[tuple[str, str], Event]()
+        self.told = dict[str, tuple[Event, ...]]()
+
+    def take_created(self, events: Sequence[Event]) -> None:
+        """Take in who made the project."""
+        self.owner = self.owner or events[0].annotator
+
+    def take_policies(self, events: Sequence[Event]) -> None:
+        """Take in what was set: of each key the last one holds."""
+        for event in events:
+            self.policy = {**self.policy, **event.body}
+            self.set_by = {**self.set_by, **dict.fromkeys(event.body, event.id)}
+
+    def take_consents(self, events: Sequence[Event]) -> None:
+        """Take in who agreed, or stopped."""
+        self.consents = {**self.consents, **{(event.annotator, event.body["to"]): event for event in events}}
+
+    def take_told(self, events: Sequence[Event]) -> None:
+        """Take in what people were told."""
+        for event in events:
+            self.told = {**self.told, event.annotator: (*self.told.get(event.annotator, ()), event)}
+
+    def consent(self, annotator: str, to: str) -> bool | None:
+        """Whether a person agreed to what holds now; None where they weren't asked about it.
+
+        A yes to what was set before doesn't count for what is set now; a no does.
+        """
+        event = self.consents.get((annotator, to))
+        if event is None or (event.body["yes"] and event.body.get("policy") != self.set_by.get(to)):
+            return None
+        return bool(event.body["yes"])
+
+
+def at_start(purpose: str | None, names: bool | None) -> dict[str, Any]:
+    """Check what is set when a project is made, as the body of an event; empty where nothing is set."""
+    if names is not None and not isinstance(names, bool):
+        raise BadInput(f"names is {names!r}; True (the owner sees names beside people's figures) or False is expected.")
+    return {**({} if purpose is None else {"purpose": check_purpose(purpose)}), **({} if names is None else
+                                                                                   {"names": names})}
+
+
+def check_given(given: Mapping[str, Any], own: Mapping[str, Any], name: str) -> list[str]:
+    """Compare what was passed at opening with what the project has; a sentence for each purpose that differs.
+
+    Parameters
+    ----------
+    given : mapping
+        As `at_start` returned it.
+    own : mapping
+        The project's policy.
+    name : str
+        The folder's name, for messages.
+
+    Raises
+    ------
+    BadInput
+        When names are asked for, or refused, after the start.
+    """
+    if "names" in given and given["names"] != (shown := own.get("names", False)):
+        raise BadInput(f"names={given['names']} can't be set any more: {name} was made with names={shown}, and its "
+                       "people answered on that understanding. Leave names out, or begin another project.")
+    if "purpose" in given and given["purpose"] != own.get("purpose"):
+        return [f"{name} goes on with its own purpose ({own.get('purpose') or 'none'}); "
+                "wb.people.set(purpose=...) changes it."]
+    return []
+
+
+def set_policy(project: Project, **changes: Any) -> dict[str, Any]:
+    """Set what may be changed while people work, as the owner; what isn't named stays.
+
+    Parameters
+    ----------
+    project : Project
+    **changes
+        Checked values, by `KEYS`.
+
+    Returns
+    -------
+    dict
+        The whole policy now.
+
+    Raises
+    ------
+    BadInput
+        When somebody else than the owner acts, or nothing was named.
+    """
+    require_owner(project, "sets this")
+    if not changes:
+        raise BadInput("nothing was set; name what is to change, such as purpose='...' or repeats=0.05.")
+    if odd := sorted(set(changes) - set(KEYS) | set(changes) & {"names"}):
+        raise BadInput(f"{odd[0]!r} can't be set here; {', '.join(key for key in KEYS if key != 'names')} can.")
+    agreements = project.state.agreements
+    new = {key: value for key, value in changes.items() if value != agreements.policy.get(key)}
+    if new:  # what holds already is no news, and asks nobody again
+        project.record("policy", new)
+        project.refresh()
+    return dict(project.state.policy)
+
+
+def require_owner(project: Project, does: str) -> None:
+    """BadInput unless the one who acts made the project."""
+    project.refresh()
+    if project.annotator != (owner := project.state.agreements.owner):
+        raise BadInput(f"{owner}, who made the project, {does}; {project.annotator} acts now.")
+
+
+def asks_consent(project: Project, annotator: str) -> str | None:
+    """What a person is asked before suggestions that are wrong on purpose reach them; None where nothing is asked."""
+    with project.state.lock:
+        project.refresh()
+        planted = project.state.policy.get("planted")
+        if not planted or project.state.agreements.consent(annotator, PLANTED) is not None:
+            return None
+    return (f"In this project some suggestions are wrong on purpose, at most {planted['share']:.0%} of what you are "
+            f"asked, to learn how far a suggestion moves an answer: {planted['purpose']} Such an answer is no vote. "
+            "Which ones they were you read when you stop for the day, and you may end it at any time. Do you agree?")
+
+
+def consent(project: Project, yes: bool, annotator: str) -> None:
+    """Store a person's yes or no to suggestions that are wrong on purpose.
+
+    Raises
+    ------
+    BadInput
+        When it is neither True nor False, or there is nothing to agree to.
+    """
+    if not isinstance(yes, bool):
+        raise BadInput(f"consent is {yes!r}; True or False is expected.")
+    with project.state.lock:
+        project.refresh()
+        agreements = project.state.agreements
+        if yes and not agreements.policy.get(PLANTED):
+            raise BadInput("there is nothing to agree to: no suggestion is wrong on purpose in this project.")
+        same, about = agreements.consent(annotator, PLANTED) is yes, agreements.set_by.get(PLANTED)
+    if not same:
+        project.record("consented", {"to": PLANTED, "yes": yes, "policy": about}, annotator=annotator)
+        project.refresh()
+
+
+def check_purpose(purpose: Any) -> str:
+    """Return a purpose without surrounding space; BadInput when it is empty, too long or no text."""
+    if not isinstance(purpose, str) or not purpose.strip() or len(purpose) > LONGEST_PURPOSE or not is_text(purpose):
+        raise BadInput(f"purpose is {purpose!r:.80}; a sentence of 1 to {LONGEST_PURPOSE:,} characters is expected, "
+                       "which everybody reads on the card.")
+    return purpose.strip()
+
+
+def check_arms(arms: Any) -> dict[str, float]:
+    """Return the share of every arm, "shown" with what the others leave; BadInput when they aren't shares.
+
+    >>> check_arms({"blind": 0.1})
+    {'shown': 0.9, 'blind': 0.1, 'no_map': 0.0, 'answer_first': 0.0}
+    """
+    if not isinstance(arms, Mapping) or (odd := sorted(str(arm) for arm in arms if arm not in ARMS)):
+        which = f"{odd[0]!r} is none" if isinstance(arms, Mapping) else f"it is {arms!r:.80}"
+        raise BadInput(f"arms maps each way of showing an item to its share, such as {{'blind': 0.1}}; {which}, "
+                       f"{', '.join(ARMS)} are.")
+    shares = {arm: check_number(f"the share of {arm!r}", share, "a share from 0 to 1", 0, 1)
+              for arm, share in arms.items()}
+    rest = 1 - math.fsum(share for arm, share in shares.items() if arm != "shown")
+    if rest < -1e-9 or ("shown" in shares and abs(rest - shares["shown"]) > 1e-9):
+        raise BadInput(f"the shares of arms add up to {math.fsum(shares.values()):g}; 1 is expected. 'shown' may be "
+                       "left out: it gets the rest.")
+    return {arm: round(max(rest, 0.0), 12) if arm == "shown" else shares.get(arm, 0.0) for arm in ARMS}
+
+
+def check_repeats(share: Any) -> float:
+    """Return the share of own answers that are asked again; BadInput when it is none from 0 to `MOST_REPEATS`."""
+    return check_number("repeats", share, f"a share from 0 to {MOST_REPEATS}", 0, MOST_REPEATS)
+
+
+def check_gold_line(rare: Iterable[str] | None, pairs: Iterable[tuple[str, str]] | None, by: str | None,
+                    taxonomy: Taxonomy) -> dict[str, Any]:
+    """Check which gold items are asked more often, as the log keeps it: label_ids, and the taxonomy's version.
+
+    Parameters
+    ----------
+    rare : iterable of str or None
+        Labels that are declared to be rare.
+    pairs : iterable of (str, str) or None
+        Pairs of labels whose confusion does harm.
+    by : str or None
+        A column of the pool's metadata.
+    taxonomy : Taxonomy
+        Today's.
+    """
+    if isinstance(rare, str) or isinstance(pairs, str):
+        raise BadInput("rare is a list of labels and pairs a list of pairs of labels, such as rare=['lynx'] and "
+                       "pairs=[('cat', 'lynx')]; a text was given.")
+    listed = [tuple(pair) for pair in pairs or ()]
+    if odd := [pair for pair in listed if len(pair) != 2 or pair[0] == pair[1]]:
+        raise BadInput(f"{odd[0]!r} isn't a pair of labels; two names are expected, such as ('cat', 'lynx').")
+    return {"rare": [taxonomy.answer(label).id for label in rare or ()],
+            "pairs": [[taxonomy.answer(label).id for label in pair] for pair in listed], "by": by,
+            "taxonomy": taxonomy.version}
