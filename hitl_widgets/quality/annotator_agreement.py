@@ -1,12 +1,418 @@
-"""Stands for `agreement` until it is written."""
+"""Agreement of annotators: coefficients with intervals, per label, per pair, over time, and with themselves.
+
+`agreement` takes a table of votes; `Agreement` says what is in the result.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ..drawing import html
+from ..errors import BadInput, ShapeError
+from ..records import Estimate, check_count
+from . import coefficients
+from .coefficients import Floats, Measured, kinds_of
+from .intervals import across, jeffreys
+from .pairwise import Pairs
+from .resampling import Measure, OverItems, Resamples, over_people, without_each_person
+from .votes import EncodedVotes, encode
 
-def agreement(votes: pd.DataFrame, **options: Any) -> Any:
-    """Not written yet."""
-    raise NotImplementedError("agreement")
+if TYPE_CHECKING:
+    from ..drawing.figures import Drawing
+
+Distance = Literal["nominal", "ordinal"]
+
+COEFFICIENTS = ("percent", "cohen_kappa", "fleiss_kappa", "krippendorff_alpha", "gwet_ac1", "gwet_ac2")
+COLUMNS = ["coefficient", "value", "low", "high", "n_items", "n_annotators", "over", "why"]
+
+# With fewer people an interval over people says nothing: Student's factor is 4.3 with three of them.
+FEWEST_PEOPLE = 5
+
+# Below this many items in common the kappa of a pair is too low on average by 5 % or more.
+FEW_IN_COMMON = 10
+
+_NO_PAIRS = "no item has votes of two annotators"
+_ONE_LABEL = "all votes are for one label, so that no disagreement is expected by chance"
+_ONE_ITEM = "an interval needs two items with two votes each"
+
+
+def agreement(votes: pd.DataFrame, distance: Distance = "nominal", *, labels: Any = None, seed: int = 0) -> Agreement:
+    """Agreement of annotators, with intervals over items and over items and people.
+
+    Planted rows and a person's own repeats are no votes; of several rows of one item and annotator the last counts.
+
+    Parameters
+    ----------
+    votes : DataFrame
+        item_id, annotator and label; also planted, repeat_of and acted_at where they are there (`wb.votes()`).
+    distance : "nominal" or "ordinal"
+        Of two labels, in Krippendorff's alpha and Gwet's AC2. The other coefficients are nominal.
+    labels : sequence, optional
+        Every label that could have been given, for "ordinal" from the lowest to the highest. Without it those that
+        were given; for "ordinal" these have to be numbers then. Gwet's coefficients depend on how many there are.
+    seed : int
+        Of the samples of items.
+
+    Raises
+    ------
+    BadInput
+        If distance is unknown, or the order of the labels isn't known though it is "ordinal".
+    ShapeError
+        If a column is missing.
+
+    Examples
+    --------
+    >>> votes = pd.DataFrame({"item_id": [1, 1, 2, 2, 3, 3, 4, 4], "annotator": ["ann", "bob"] * 4,
+    ...                       "label": ["cat", "cat", "dog", "dog", "cat", "dog", "dog", "dog"]})
+    >>> agreement(votes)["cohen_kappa"].value
+    0.5
+    """
+    if distance not in ("nominal", "ordinal"):
+        raise BadInput(f"distance {distance!r} is unknown; 'nominal' or 'ordinal' is expected.")
+    check_count("seed", seed, "a whole number, 0 or more,", least=0)
+    encoded = _in_order(encode(votes, labels), distance, labels is not None)
+    return Agreement(_table(encoded, distance, seed), distance, encoded, votes, seed)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Agreement:
+    """How far annotators agree.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each coefficient and kind of interval: coefficient, value, low, high, n_items (with two votes or
+        more), n_annotators (who gave them), over, why. `over` is "items": the interval is that of the same people on
+        other items like these; or "items and people": of other people like these on other items. `why` is the reason
+        where there is no number.
+
+        - percent: share of agreeing pairs of votes, averaged over items.
+        - cohen_kappa: of two annotators; of more the mean over pairs, each weighted by the items that both voted on.
+        - fleiss_kappa, krippendorff_alpha (by `distance`), gwet_ac1.
+        - gwet_ac2: with Gwet's ordinal weights where distance is "ordinal"; the same as gwet_ac1 where it is "nominal".
+
+        Kappa and alpha fall where one label is rare, and Gwet's coefficients rise; look at both.
+    distance : "nominal" or "ordinal"
+    """
+
+    table: pd.DataFrame
+    distance: Distance
+    _encoded: EncodedVotes = field(repr=False)
+    _votes: pd.DataFrame = field(repr=False)
+    _seed: int = 0
+
+    def __getitem__(self, coefficient: str) -> Estimate:
+        """Estimate of a coefficient, with its interval over items."""
+        return self.estimate(coefficient)
+
+    def estimate(self, coefficient: str, over: str = "items") -> Estimate:
+        """Return one row of the table.
+
+        Parameters
+        ----------
+        coefficient : str
+            Such as "krippendorff_alpha".
+        over : "items" or "items and people"
+        """
+        rows = self.table[(self.table["coefficient"] == coefficient) & (self.table["over"] == over)]
+        if rows.empty:
+            raise BadInput(f"there is no {coefficient!r} over {over!r}; coefficients are {', '.join(COEFFICIENTS)}, "
+                           "over 'items' or 'items and people'.")
+        row = rows.iloc[0]
+        return Estimate(row["value"], row["low"], row["high"], int(row["n_items"]), row["why"])
+
+    @property
+    def n_repeated(self) -> int:
+        """Rows left out since the same annotator voted for the same item further down."""
+        return self._encoded.n_repeated
+
+    @cached_property
+    def per_label(self) -> pd.DataFrame:
+        """Each label against all others: label, n_votes, share, specific, then alpha and AC1 with intervals.
+
+        `specific` is the share of other votes that agree with a vote for this label. krippendorff_alpha, alpha_low,
+        alpha_high, gwet_ac1, ac1_low, ac1_high are nominal, over items. `why` is the reason where there is no number.
+        """
+        counts = self._encoded.counts()
+        n_votes = counts.sum(axis=1)
+        pairable = n_votes >= 2
+        rows = []
+        for k, label in enumerate(self._encoded.labels):
+            own = counts[:, k]
+            sample = _Sample(np.column_stack([own, n_votes - own]), np.random.default_rng(self._seed))
+            alpha, ac1 = sample.of("krippendorff_alpha"), sample.of("gwet_ac1")
+            paired = float((own * (n_votes - 1) / np.maximum(n_votes - 1, 1))[pairable].sum())
+            same = float((own * (own - 1) / np.maximum(n_votes - 1, 1))[pairable].sum())
+            why = ""
+            if np.isnan(alpha.value):
+                why = _NO_PAIRS if not pairable.any() else "all votes are for this label, or none is"
+                ac1 = alpha
+            rows.append([label, int(own.sum()), own.sum() / max(1.0, n_votes.sum()),
+                         same / paired if paired else np.nan, alpha.value, alpha.low, alpha.high, ac1.value, ac1.low,
+                         ac1.high, why])
+        return pd.DataFrame(rows, columns=["label", "n_votes", "share", "specific", "krippendorff_alpha", "alpha_low",
+                                           "alpha_high", "gwet_ac1", "ac1_low", "ac1_high", "why"])
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """Each two annotators with items in common: first, second, n_items, percent, cohen_kappa, low, high, why."""
+        return Pairs.of(self._encoded).table(self._encoded.annotators)
+
+    @cached_property
+    def within(self) -> pd.DataFrame:
+        """How far each annotator agrees with themselves, on items that they were asked again.
+
+        A row whose `repeat_of` is filled is compared with the same person's first vote for the item. One row an
+        annotator: annotator, n, value (share of repeats with the same label), low, high (Jeffreys); then a row "all"
+        with the share of all repeats and an interval that allows for people who differ. Empty where nothing was
+        repeated.
+        """
+        return _within(self._votes)
+
+    def over_time(self, windows: int | str | None = None) -> pd.DataFrame:
+        """Coefficients in windows of time, each item in the window of its last vote.
+
+        Parameters
+        ----------
+        windows : int or str, optional
+            Number of windows with as many items each, or their length as pandas writes it, such as "7D". Without it
+            windows of 50 items, at least 2 and at most 8.
+
+        Returns
+        -------
+        DataFrame
+            The table's columns (intervals over items), with start and end of each window.
+
+        Raises
+        ------
+        ShapeError
+            If the table of votes has no acted_at.
+        """
+        encoded = self._encoded
+        if "acted_at" not in encoded.rows or encoded.rows["acted_at"].isna().all():
+            raise ShapeError("the table of votes has no acted_at; agreement over time needs when each vote was given.")
+        acted = pd.to_datetime(encoded.rows["acted_at"], utc=True)
+        last = acted.groupby(encoded.item).max().reindex(range(len(encoded.items)))
+        n_votes = np.bincount(encoded.item, minlength=len(encoded.items))
+        last = last.where(n_votes >= 2)
+        frames = []
+        for window in _windows(last, windows):
+            some = np.isin(encoded.item, window)
+            table = _table(_only(encoded, some), self.distance, self._seed, over_people_too=False)
+            frames.append(table.assign(start=last[window].min(), end=last[window].max()))
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*COLUMNS, "start", "end"])
+
+    def plot(self) -> Drawing:
+        """Draw the coefficients with both intervals, and alpha of each label."""
+        from ..drawing.agreement_plot import plot_agreement
+
+        return plot_agreement(self.table, self.per_label)
+
+    def _summary(self) -> str:
+        row = self.table.iloc[0]
+        repeated = f"; of {self.n_repeated:,} repeated rows the last counted" if self.n_repeated else ""
+        return f"{row['n_items']:,} items with two votes or more, {row['n_annotators']} annotators, " \
+               f"{self.distance} distance{repeated}"
+
+    def __repr__(self) -> str:
+        lines = [f"Agreement: {self._summary()}"]
+        for name in COEFFICIENTS:
+            lines.append(f"  {name:<19} {self.estimate(name)!r}")
+            wider = self.estimate(name, "items and people")
+            if np.isfinite(wider.low):
+                lines[-1] += f", over people too {wider.low:.3f} to {wider.high:.3f}"
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name in COEFFICIENTS:
+            estimate, wider = self.estimate(name), self.estimate(name, "items and people")
+            rows.append([name, html.bar(estimate.value, low=estimate.low, high=estimate.high),
+                         _text(estimate.value), _ends(estimate), _ends(wider), estimate.why or wider.why])
+        return html.page("Agreement", html.paragraph(self._summary()),
+                         html.table(["coefficient", "", "value", "95 % over items", "over items and people", "why not"],
+                                    rows))
+
+
+def _text(value: float) -> str:
+    return "none" if np.isnan(value) else f"{value:.3f}"
+
+
+def _ends(estimate: Estimate) -> str:
+    return "none" if np.isnan(estimate.low) else f"{estimate.low:.3f} to {estimate.high:.3f}"
+
+
+class _Sample:
+    """Counts of votes, the samples drawn from them, and each coefficient measured in these."""
+
+    def __init__(self, counts: Floats, rng: np.random.Generator, distance: Distance = "nominal") -> None:
+        self.kinds, place = kinds_of(counts)
+        sizes = np.bincount(place, minlength=len(self.kinds)).astype(np.float64)
+        self.n_items = int((counts.sum(axis=1) >= 2).sum())
+        self.measures = _measures(counts.shape[1], distance)
+        # An item with one dissenting vote, for the intervals of those who never differ.
+        self.with_dissent = np.vstack([self.kinds, _dissent(counts)])
+        self.resamples = Resamples(np.append(sizes, 0.0), rng)
+
+    def of(self, coefficient: str) -> OverItems:
+        """Measure it, with its interval over items."""
+        kinds = self.with_dissent
+        if coefficient == "percent" and kinds.shape[1] == 1:  # whoever dissents gives a label that nobody gave yet
+            kinds = np.column_stack([kinds, np.zeros(len(kinds))])
+            kinds[-1] = [max(0.0, kinds[:, 0].max() - 1), 1.0]
+        measure: Measure = partial(self.measures[coefficient], kinds)
+        return self.resamples.interval(measure, self.n_items, least=0.0 if coefficient == "percent" else -1.0)
+
+
+def _measures(n_labels: int, distance: Distance) -> dict[str, Callable[[Floats, Floats], Measured]]:
+    ordinal = distance == "ordinal"
+    return {"percent": coefficients.percent, "fleiss_kappa": coefficients.fleiss_kappa,
+            "krippendorff_alpha": partial(coefficients.krippendorff_alpha, ordinal=ordinal),
+            "gwet_ac1": coefficients.gwet_ac,
+            "gwet_ac2": partial(coefficients.gwet_ac, credit=coefficients.ordinal_weights(n_labels))
+            if ordinal else coefficients.gwet_ac}
+
+
+def _dissent(counts: Floats) -> Floats:
+    """An item like the others with one vote for the second commonest label, the others for the commonest."""
+    votes = counts.sum(axis=1)
+    item = np.zeros((1, counts.shape[1]))
+    if counts.shape[1] >= 2 and (votes >= 2).any():
+        first, second = np.argsort(-counts.sum(axis=0), kind="stable")[:2]
+        item[0, first] = np.floor(np.median(votes[votes >= 2])) - 1
+        item[0, second] = 1.0
+    return item
+
+
+def _in_order(encoded: EncodedVotes, distance: Distance, named: bool) -> EncodedVotes:
+    """Keep the labels that were voted for, unless all were named; put numbers in order."""
+    if named:
+        return encoded
+    voted = encoded.labels[np.unique(encoded.label)]
+    numbers = pd.to_numeric(pd.Series(voted, dtype=object), errors="coerce").to_numpy(np.float64)
+    if distance == "ordinal" and not np.isfinite(numbers).all():
+        raise BadInput(f"the order of the labels {', '.join(map(str, voted[:5]))} isn't known; pass labels=[...], from "
+                       "the lowest to the highest.")
+    labels = voted[np.argsort(numbers, kind="stable")] if np.isfinite(numbers).all() else voted
+    place = labels.get_indexer(encoded.labels)
+    return replace(encoded, labels=labels, label=place[encoded.label].astype(np.int64))
+
+
+def _only(encoded: EncodedVotes, some: npt.NDArray[np.bool_]) -> EncodedVotes:
+    """Some of the votes, with the items that they are about; annotators and labels stay."""
+    items, item = np.unique(encoded.item[some], return_inverse=True)
+    return replace(encoded, items=encoded.items[items], item=item.astype(np.int64), annotator=encoded.annotator[some],
+                   label=encoded.label[some], shown=encoded.shown[some], suggestion=encoded.suggestion[some],
+                   rows=encoded.rows[some].reset_index(drop=True))
+
+
+def _table(encoded: EncodedVotes, distance: Distance, seed: int, *, over_people_too: bool = True) -> pd.DataFrame:
+    """Every coefficient, over items, and over items and people."""
+    counts = encoded.counts()
+    pairable = (counts.sum(axis=1) >= 2)[encoded.item]
+    n_people = len(np.unique(encoded.annotator[pairable]))
+    sample = _Sample(counts, np.random.default_rng(seed), distance)
+    pairs = Pairs.of(encoded)
+    wider = over_people_too and n_people >= FEWEST_PEOPLE
+    rest = _without_each(encoded, counts, sample, pairs) if wider else {}
+    rows = []
+    for name in COEFFICIENTS:
+        found = _cohen(encoded, pairs, seed) if name == "cohen_kappa" else sample.of(name)
+        no_value = "" if np.isfinite(found.value) else _ONE_LABEL if pairable.any() else _NO_PAIRS
+        why = no_value or ("" if np.isfinite(found.low) else _ONE_ITEM)
+        about = [name, found.value]
+        n = [sample.n_items, n_people]
+        if name == "cohen_kappa" and not why:
+            why = _doubt(pairs)
+        rows.append([*about, found.low, found.high, *n, "items", why])
+        if over_people_too:
+            low, high = over_people(found, rest[name], least=0.0 if name == "percent" else -1.0) if wider \
+                else (np.nan, np.nan)
+            rows.append([*about, low, high, *n, "items and people", no_value or ("" if np.isfinite(low) else _too_few(
+                n_people))])
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _doubt(pairs: Pairs) -> str:
+    """What makes the mean over pairs hard to read, or nothing."""
+    parts = []
+    if left_out := int(np.isnan(pairs.kappa).sum()):
+        parts.append(f"{left_out:,} of {len(pairs.n):,} pairs are left out: both gave one and the same label to all "
+                     "items")
+    if len(pairs.n) > 1 and (few := int((pairs.n < FEW_IN_COMMON).sum())):
+        parts.append(f"{few:,} of {len(pairs.n):,} pairs have fewer than {FEW_IN_COMMON} items in common, which makes "
+                     "their kappa too low on average: see krippendorff_alpha")
+    return "; ".join(parts)
+
+
+def _too_few(n_people: int) -> str:
+    return f"an interval over people needs {FEWEST_PEOPLE} annotators or more; there are {n_people}"
+
+
+def _cohen(encoded: EncodedVotes, pairs: Pairs, seed: int) -> OverItems:
+    """Cohen's kappa of two annotators by resampling, of more by closed form."""
+    if len(pairs.n) != 1:
+        return pairs.mean(len(encoded.items))
+    n_labels = len(encoded.labels)
+    cells, place = np.unique(pairs.one * n_labels + pairs.other, return_inverse=True)
+    commonest = np.argsort(-np.bincount(np.concatenate([pairs.one, pairs.other]), minlength=n_labels), kind="stable")
+    one = np.append(cells // n_labels, commonest[0])
+    other = np.append(cells % n_labels, commonest[min(1, n_labels - 1)])
+    resamples = Resamples(np.append(np.bincount(place), 0).astype(np.float64), np.random.default_rng(seed))
+    return resamples.interval(partial(coefficients.cohen_kappa, one, other, n_labels), len(pairs.item))
+
+
+def _without_each(encoded: EncodedVotes, counts: Floats, sample: _Sample, pairs: Pairs) -> dict[str, Floats]:
+    """Each coefficient without each person who voted on an item with another one."""
+    kinds, weights = without_each_person(counts, encoded.item, encoded.annotator, encoded.label,
+                                         len(encoded.annotators))
+    people = np.unique(np.concatenate([pairs.first, pairs.second]))
+    rest = {name: measure(kinds, weights).value[people] for name, measure in sample.measures.items()}
+    return {**rest, "cohen_kappa": pairs.mean_without_each(len(encoded.annotators))[people]}
+
+
+def _windows(last: pd.Series, windows: int | str | None) -> list[npt.NDArray[np.int64]]:
+    """Places of the items of each window, in the order of time; items without a time are left out."""
+    times = last.dropna().sort_values(kind="stable")
+    places = times.index.to_numpy(np.int64)
+    if isinstance(windows, str):
+        try:
+            step = pd.Timedelta(windows)
+        except ValueError:
+            raise BadInput(f"windows is {windows!r}; a length such as '7D', or a number of windows, is "
+                           "expected.") from None
+        if step <= pd.Timedelta(0):
+            raise BadInput(f"windows is {windows!r}; a length above 0 is expected.")
+        number = ((times - times.min()) // step).to_numpy() if len(times) else np.zeros(0)
+        return [places[number == k] for k in np.unique(number)]
+    n_windows = int(np.clip(len(places) // 50, 2, 8)) if windows is None else \
+        check_count("windows", windows, "a number of windows, 1 or more, or a length such as '7D',", least=1)
+    return [part for part in np.array_split(places, n_windows) if len(part)]
+
+
+def _within(votes: pd.DataFrame) -> pd.DataFrame:
+    columns = ["annotator", "n", "value", "low", "high"]
+    if "repeat_of" not in votes:
+        return pd.DataFrame(columns=columns)
+    rows = votes[votes["label"].notna()]
+    if "planted" in rows:
+        rows = rows[~rows["planted"].to_numpy(np.bool_, na_value=False)]
+    if "acted_at" in rows and rows["acted_at"].notna().all():
+        rows = rows.iloc[pd.to_datetime(rows["acted_at"], utc=True).argsort(kind="stable")]
+    again = rows["repeat_of"].notna()
+    first = rows[~again].drop_duplicates(["item_id", "annotator"])
+    both = rows[again].merge(first, on=["item_id", "annotator"], suffixes=("", "_first"))
+    if both.empty:
+        return pd.DataFrame(columns=columns)
+    same = (both["label"] == both["label_first"]).groupby(both["annotator"])
+    k, n = same.sum().astype(int), same.size()
+    table = [[name, int(n[name]), k[name] / n[name], *jeffreys(k[name], n[name])] for name in n.index]
+    table.append(["all", int(n.sum()), k.sum() / n.sum(), *across(k.to_numpy(), n.to_numpy())])
+    return pd.DataFrame(table, columns=columns)

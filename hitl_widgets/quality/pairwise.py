@@ -1,0 +1,158 @@
+"""Agreement of each two annotators on the items that both voted on. Read `Pairs`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from .coefficients import Floats, Ints
+from .resampling import OverItems, around
+from .votes import EncodedVotes
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Every two annotators with items in common, and each such item.
+
+    Attributes
+    ----------
+    first, second : ndarray of int64, shape (n_pairs,)
+        Places of the annotators.
+    n : ndarray of float, shape (n_pairs,)
+        Items that both voted on.
+    percent, kappa, chance : ndarray of float, shape (n_pairs,)
+        Share of these on which they agree, Cohen's kappa (NaN where both gave one and the same label to all), and the
+        share expected by chance.
+    pair, item, one, other : ndarray of int64, shape (n_rows,)
+        An item of a pair: place of the pair and of the item, and the labels that the two gave.
+    slope : ndarray of float, shape (n_rows,)
+        Derivative of the pair's kappa by this item; 0 where it is undefined.
+    """
+
+    first: Ints
+    second: Ints
+    n: Floats
+    percent: Floats
+    kappa: Floats
+    chance: Floats
+    pair: Ints
+    item: Ints
+    one: Ints
+    other: Ints
+    slope: Floats
+
+    @classmethod
+    def of(cls, votes: EncodedVotes) -> Pairs:
+        """Pair the annotators of each item."""
+        first, second, item, one, other = _rows(votes)
+        n_people, n_labels = len(votes.annotators), max(1, len(votes.labels))
+        codes, pair = np.unique(first * n_people + second, return_inverse=True)
+        pair = pair.astype(np.int64)
+        n = np.bincount(pair, minlength=len(codes)).astype(np.float64)
+        same = (one == other).astype(np.float64)
+        percent = np.bincount(pair, same, len(codes)) / n
+        shares = [np.bincount(pair * n_labels + of, minlength=len(codes) * n_labels).reshape(-1, n_labels)
+                  / n[:, None] for of in (one, other)]
+        chance = (shares[0] * shares[1]).sum(axis=1)
+        left = np.where(chance < 1 - 1e-12, 1 - chance, np.nan)
+        kappa = (percent - chance) / left
+        by_chance = shares[1][pair, one] + shares[0][pair, other] - 2 * chance[pair]
+        slope = ((same - percent[pair]) / left[pair] - (1 - percent[pair]) / left[pair] ** 2 * by_chance) / n[pair]
+        return cls(codes // max(1, n_people), codes % max(1, n_people), n, percent, kappa, chance, pair, item, one,
+                   other, np.nan_to_num(slope))
+
+    def mean(self, n_items: int, *, level: float = 0.95) -> OverItems:
+        """Cohen's kappa averaged over pairs, each weighted by its items; pairs without a kappa are left out.
+
+        The interval is Student's on the scale log(1 - kappa), by the jackknife over items. Its centre is corrected for
+        the bias of kappas of few items, and it holds the value itself.
+
+        Parameters
+        ----------
+        n_items : int
+            Items of the table.
+        """
+        kept = np.isfinite(self.kappa)
+        total = float(self.n[kept].sum())
+        if not total:
+            return OverItems(np.nan, np.nan, np.nan, np.nan)
+        value = float(self.n[kept] @ self.kappa[kept]) / total
+        without = self._mean_without_item(n_items)
+        n = len(without)
+        if n < 2 or not np.isfinite(without).all():
+            return OverItems(value, np.nan, np.nan, np.nan)
+        error = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
+        if value >= 1 - 1e-12:
+            left = 1 - float(self.n[kept] @ self.chance[kept]) / total
+            return OverItems(value, max(-1.0, 1 - float(unseen(n, level)) / left), 1.0, 0.0)
+        centre = value - (n - 1) * (float(without.mean()) - value)
+        student = -float(stdtrit(n - 1, (1 - level) / 2))
+        low, high = around(min(centre, (1 + value) / 2), error, student, student)
+        return OverItems(value, max(-1.0, min(low, value)), max(high, value), error)
+
+    def _mean_without_item(self, n_items: int) -> Floats:
+        """The mean kappa without each item that two annotators voted on."""
+        n_labels = int(max(self.one.max(), self.other.max())) + 1
+        one, other = (np.bincount(self.pair * n_labels + of, minlength=len(self.n) * n_labels).reshape(-1, n_labels)
+                      for of in (self.one, self.other))
+        pair, same, rest = self.pair, (self.one == self.other).astype(np.float64), self.n[self.pair] - 1
+        expected = ((one * other).sum(axis=1)[pair] - other[pair, self.one] - one[pair, self.other] + same) \
+            / np.maximum(rest, 1) ** 2
+        defined = (rest > 0) & (expected < 1 - 1e-12)
+        observed = (self.n * self.percent)[pair] - same
+        kappa = (observed - rest * expected) / np.where(defined, 1 - expected, 1)  # times the items that are left
+        kept = np.isfinite(self.kappa)
+        before, n_before = np.where(kept, self.n * self.kappa, 0.0), self.n * kept
+        of_kappa = before.sum() + np.bincount(self.item, np.where(defined, kappa, 0.0) - before[pair], n_items)
+        of_n = n_before.sum() + np.bincount(self.item, rest * defined - n_before[pair], n_items)
+        used = np.unique(self.item)
+        return np.where(of_n[used] > 0, of_kappa[used] / np.where(of_n[used] > 0, of_n[used], 1), np.nan)
+
+    def mean_without_each(self, n_people: int) -> Floats:
+        """The mean kappa of the pairs without each annotator, shape (n_people,); NaN where no pair is left."""
+        kept = np.isfinite(self.kappa)
+        n, weighted = self.n * kept, np.where(kept, self.n * self.kappa, 0.0)
+        rest = [of.sum() - np.bincount(self.first, of, n_people) - np.bincount(self.second, of, n_people)
+                for of in (weighted, n)]
+        return np.where(rest[1] > 0, rest[0] / np.where(rest[1] > 0, rest[1], 1), np.nan)
+
+    def table(self, annotators: pd.Index, *, level: float = 0.95) -> pd.DataFrame:
+        """One row a pair: first, second, n_items, percent, cohen_kappa, low, high, why."""
+        n, kappa = self.n, self.kappa
+        error = np.sqrt(n / np.maximum(n - 1, 1) * np.bincount(self.pair, self.slope ** 2, len(n)))
+        student = -stdtrit(np.maximum(n - 1, 1), (1 - level) / 2)
+        left = np.where(kappa < 1 - 1e-12, 1 - kappa, np.nan)
+        low, high = 1 - left * np.exp(student * error / left), 1 - left * np.exp(-student * error / left)
+        perfect = kappa >= 1 - 1e-12
+        low = np.where(perfect, 1 - unseen(n, level) / np.where(perfect, 1 - self.chance, 1.0), low)
+        few = (n < 2) | np.isnan(kappa)
+        why = np.where(np.isnan(kappa), "both gave one and the same label to all items",
+                       np.where(n < 2, "an interval needs two items", ""))
+        return pd.DataFrame({"first": annotators[self.first], "second": annotators[self.second],
+                             "n_items": n.astype(np.int64), "percent": self.percent, "cohen_kappa": kappa,
+                             "low": np.where(few, np.nan, np.maximum(low, -1.0)),
+                             "high": np.where(few, np.nan, np.where(perfect, 1.0, high)), "why": why})
+
+
+def unseen(n: Floats | float, level: float) -> Floats:
+    """Share of items that may differ though none of n did: the upper end of the exact binomial interval."""
+    return np.asarray(1 - ((1 - level) / 2) ** (1 / np.maximum(n, 1)), np.float64)
+
+
+def _rows(votes: EncodedVotes) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Every two votes of one item: annotators, the first before the second, the item, and the labels."""
+    order = np.lexsort((votes.annotator, votes.item))
+    item, annotator, label = votes.item[order], votes.annotator[order], votes.label[order]
+    n_votes = np.bincount(item, minlength=len(votes.items))
+    start = np.cumsum(n_votes) - n_votes
+    left, right = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for m in np.unique(n_votes[n_votes >= 2]).tolist():
+        one, other = np.triu_indices(m, 1)
+        starts = start[n_votes == m][:, None]
+        left.append((starts + one).ravel())
+        right.append((starts + other).ravel())
+    i, j = np.concatenate(left), np.concatenate(right)
+    return annotator[i], annotator[j], item[i], label[i], label[j]
