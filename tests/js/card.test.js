@@ -986,3 +986,157 @@ test("a list of the past that was made between a decision and its undo doesn't m
   session.undo();
   assert.deepEqual([session.item.item_id, acts(kernel).at(-1).retracts], ["a", first.decision_id]);
 });
+
+const FIRST = { blind: true, answer_first: true, exposure: { arm: "answer_first", arm_probability: 0.2 } };
+/** A card whose first item is answered first, with its map. */
+function openFirst(more = {}) {
+  const { session, kernel, storage } = open(more);
+  session.push(item("a", FIRST), [new Uint8Array(4)]);
+  session.push({ kind: "map", item_id: "a", method: "gradcam", target: "L1", height: 1, width: 1, box: [0, 0, 8, 8], signed: false },
+    [new Uint8Array([200])]);
+  fill(session, "b", "c");
+  return { session, kernel, storage };
+}
+
+test("how an item is shown comes back with its decision, also when it is sent again", () => {
+  const { session, kernel, storage } = open();
+  session.push(item("a", { exposure: { arm: "shown", arm_probability: 0.9, planted: true, repeat_of: "d0" } }), [new Uint8Array(4)]);
+  session.accept();
+  const { seen } = acts(kernel)[0];
+  assert.deepEqual([seen.arm, seen.arm_probability, seen.planted, seen.repeat_of], ["shown", 0.9, true, "d0"]);
+  const second = open({ storage });
+  assert.deepEqual(acts(second.kernel)[0].seen, seen);
+});
+
+test("a blind answer that is given again once the model's word is known is no blind answer of its arm", () => {
+  const { session, kernel } = open();
+  session.push(item("a", { blind: true, exposure: { arm: "blind", arm_probability: 0.1 } }), [new Uint8Array(4)]);
+  fill(session, "b", "c");
+  session.choose("L0");
+  session.undo();
+  session.choose("L0");
+  session.choose("L1");
+  session.undo();
+  session.undo();
+  session.choose("L0");
+  const seen = acts(kernel).filter((a) => a.kind === "decide" && a.item_id === "a").map((a) => a.seen);
+  assert.deepEqual(seen.map((s) => [s.hidden, s.arm]), [[true, "blind"], [true, "blind"], [undefined, undefined]]);
+});
+
+test("an item without a map says nothing of it", () => {
+  const { session, kernel } = open();
+  session.push(item("a", { no_map: true, exposure: { arm: "no_map", arm_probability: 0.1 } }), [new Uint8Array(4)]);
+  session.point(1);
+  session.toggleMap();
+  session.toggleMap();
+  assert.equal(session.saliency, null);
+  assert.ok(!kernel.sent.some((m) => m.kind === "map"));
+  session.accept();
+  assert.deepEqual([acts(kernel)[0].seen.arm, acts(kernel)[0].seen.method], ["no_map", undefined]);
+});
+
+test("answered first, an item shows its suggestion then, and Enter keeps the answer", () => {
+  const { session, kernel } = openFirst();
+  assert.deepEqual([session.suggestion, session.saliency, session.blind], [null, null, true]);
+  session.choose("L0");
+  assert.equal(session.pending, 1, "the first answer is stored at once");
+  assert.equal(session.item.item_id, "a");
+  assert.deepEqual([session.suggestion[0], session.saliency.target, session.focused.label_id], ["L1", "L1", "L0"]);
+  kernel.now += 400;
+  session.accept();
+  assert.equal(session.item.item_id, "b");
+  const [first, second] = acts(kernel);
+  assert.deepEqual([first.verdict, first.label_id, first.seen.hidden, first.seen.arm, first.seen.method], ["answer", "L0", true, "answer_first", undefined]);
+  assert.deepEqual([second.verdict, second.label_id, second.seen.hidden, second.seen.arm, second.seen.method], ["correct", "L0", undefined, "answer_first", "gradcam"]);
+  assert.deepEqual(second.known, [first.decision_id]);
+  assert.equal(second.seen.shown_ms, 400);
+  assert.equal(session.tally.answered, 6, "one item is counted once");
+  assert.equal(session.queue.past.length, 1);
+});
+
+test("answered first, a label's key changes the answer, but not a key that was on its way", () => {
+  const { session, kernel } = openFirst();
+  session.choose("L0");
+  kernel.now += 60;
+  session.choose("L2");
+  assert.equal(acts(kernel).length, 1);
+  kernel.now += 400;
+  session.choose("L1");
+  assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.label_id]), [["answer", "L0"], ["accept", "L1"]]);
+  assert.equal(session.item.item_id, "b");
+});
+
+test("answered first, undo takes back the last act, and then the one before", () => {
+  const { session, kernel } = openFirst();
+  session.write("odd");
+  session.choose("L0");
+  kernel.now += 400;
+  session.choose("L1");
+  session.undo();
+  assert.deepEqual([session.item.item_id, session.first?.label_id, session.draft.note], ["a", "L0", "odd"]);
+  kernel.now += 400;
+  session.choose("L2");
+  session.undo();
+  session.undo();
+  assert.deepEqual([session.item.item_id, session.first, session.draft.note], ["a", undefined, "odd"]);
+  kernel.now += 400;
+  session.choose("L1");
+  assert.equal(session.item.item_id, "b", "it isn't asked blind again: its suggestion was seen");
+  const decided = acts(kernel).filter((a) => a.kind === "decide");
+  assert.deepEqual(decided.map((a) => a.seen.arm), ["answer_first", "answer_first", "answer_first", undefined]);
+  assert.equal(session.tally.answered, 6);
+  assert.equal(session.pending, acts(kernel).length);
+});
+
+test("answered first, unsure can be kept, a skip goes on at once, and nothing is skipped after an answer", () => {
+  const { session, kernel } = openFirst();
+  session.unsure();
+  kernel.now += 400;
+  session.skip();
+  assert.equal(session.item.item_id, "a");
+  session.accept();
+  assert.equal(session.item.item_id, "b");
+  assert.deepEqual(acts(kernel).map((a) => [a.verdict, a.label_id]), [["unsure", null], ["unsure", null]]);
+  const other = openFirst();
+  other.session.skip();
+  assert.equal(other.session.item.item_id, "b");
+});
+
+test("answered first, the first answer stands when the tab is closed", () => {
+  const { session, kernel, storage } = openFirst();
+  session.write("odd");
+  session.choose("L0");
+  session.tick();
+  const later = open({ storage });
+  later.session.push(item("a", FIRST), [new Uint8Array(4)]);
+  fill(later.session, "b");
+  assert.equal(later.session.item.item_id, "b");
+  assert.deepEqual(acts(later.kernel).map((a) => a.decision_id), acts(kernel).map((a) => a.decision_id));
+});
+
+test("answered first, the kernel's word on its queue leaves the item on the screen until it is kept", () => {
+  const { session, kernel } = openFirst();
+  session.choose("L0");
+  const [{ decision_id }] = acts(kernel);
+  session.push({ kind: "drop", item_ids: ["a"], keep: 1, decision_id }, []);
+  session.push({ kind: "end", reason: "enough" }, []);
+  session.hello();
+  session.reply({ kind: "ready", project_id: "p", annotator: "ada", annotator_is_default: false, certainty: "keep", methods: ["gradcam"],
+    taxonomy: { version: 3, labels: LABELS }, progress: {}, keys: KEYS, n: null, temporary: false });
+  assert.deepEqual([session.item.item_id, session.first.label_id, session.face], ["a", "L0", null]);
+  session.step(-1);
+  assert.equal(session.revising, null);
+  storeAll(session, kernel);
+  kernel.now += 400;
+  session.accept();
+  assert.equal(session.item.item_id, "b");
+});
+
+test("answered first, an answer that was refused is asked again, with the suggestion that was seen", () => {
+  const { session, kernel } = openFirst();
+  session.choose("L0");
+  session.reply({ kind: "rejected", decision_id: acts(kernel)[0].decision_id, reason: "no such label" });
+  assert.deepEqual([session.item.item_id, session.first, session.item.rejection], ["a", undefined, "no such label"]);
+  session.choose("L2");
+  assert.deepEqual([session.item.item_id, acts(kernel).at(-1).seen.arm], ["b", undefined]);
+});

@@ -952,6 +952,27 @@ var Queue = class {
     const item = this.items.shift();
     if (item) this.#add({ ...past, item });
   }
+  /** The current item is answered before its suggestion is shown: it stays on the screen, with both. @param {Past} past @param {number} now */
+  hold(past, now) {
+    const item = this.items[0];
+    if (!item) return;
+    this.#add({ ...past, item });
+    this.#reveal(item, now);
+  }
+  /** The last answer is the first one to its item: the suggestion is seen from here on. @param {Item} item @param {number} now */
+  #reveal(item, now) {
+    const first = (
+      /** @type {Past} */
+      this.past.at(-1)
+    );
+    first.revealed = true;
+    Object.assign(item, { first, revealed_at: now, blind: false });
+  }
+  /** The item that was answered first is kept, or answered otherwise; the next one takes the screen. @param {Past} past */
+  second(past) {
+    const item = this.items.shift();
+    if (item?.first) this.revise(item.first, { ...past, item, second: true });
+  }
   /** A former decision is replaced by a newer one. @param {Past} former @param {Past} past */
   revise(former, past) {
     const at = this.past.indexOf(former);
@@ -965,12 +986,18 @@ var Queue = class {
     if (this.past.length > KEPT) this.past.shift();
   }
   /** The last decision is taken back. Its item is on the screen again and the others wait; where it revised another
-   * decision, that one stands again and the screen stays as it is. @returns {Past | undefined} */
-  undo() {
+   * decision, that one stands again and the screen stays as it is, but for an item that was answered first.
+   * @param {number} [now] @returns {Past | undefined} */
+  undo(now = 0) {
     const last = this.past.pop();
     if (!last) return void 0;
     this.undone.add(last.decision_id);
-    if (last.former) this.past.splice(last.former.at, 0, last.former.past);
+    if (last.former && last.second && last.item) {
+      const { item, former } = last;
+      this.past.push(former.past);
+      this.#reveal(item, now);
+      this.items = [item, ...this.items.filter((i) => i.item_id !== item.item_id)];
+    } else if (last.former) this.past.splice(last.former.at, 0, last.former.past);
     else if (last.chosen_by !== REVISION) {
       const item = last.item ?? {
         item_id: last.item_id,
@@ -983,6 +1010,7 @@ var Queue = class {
         fetching: true
       };
       item.blind = isHidden(last);
+      item.first = void 0;
       this.items = [item, ...this.items.filter((i) => i.item_id !== item.item_id)];
     }
     return last;
@@ -992,7 +1020,9 @@ var Queue = class {
   bringBack(decision_id) {
     const at = this.past.findIndex((p) => p.decision_id === decision_id);
     if (at < 0) return void 0;
-    const [{ item, former }] = this.past.splice(at, 1);
+    const [past] = this.past.splice(at, 1);
+    const { item, former } = past;
+    if (item?.first === past) item.first = void 0;
     if (former) this.past.splice(former.at, 0, former.past);
     else if (item && !this.find(item.item_id)) this.items.splice(1, 0, item);
     return item;
@@ -1000,7 +1030,10 @@ var Queue = class {
   /** A decision that never came to stand: its item was decided elsewhere. @param {string} decision_id @returns {Item | undefined} */
   forget(decision_id) {
     const at = this.past.findIndex((p) => p.decision_id === decision_id);
-    return at < 0 ? void 0 : this.past.splice(at, 1)[0].item;
+    if (at < 0) return void 0;
+    const [past] = this.past.splice(at, 1);
+    if (past.item?.first === past) past.item.first = void 0;
+    return past.item;
   }
   /** What the log knows of the last decisions is brought together with what this page knows: decisions that are on
    * their way come last, those taken back stay away. @param {Past[]} stored @param {Act[]} waiting */
@@ -1060,7 +1093,7 @@ var MapDisplay = class {
    * @param {Item | undefined} item @param {string | null} [target] @param {string | null} [against] @returns {Saliency | null} */
   of(item, target = null, against = null) {
     const { method } = this;
-    if (!this.on || !item || item.blind || !method) return null;
+    if (!this.on || !item || item.blind || item.no_map || !method) return null;
     const wanted = [mapKey(item, method, target, against), mapKey(item, method, target), method];
     return wanted.map((key) => item.maps[key]).find((map) => map?.values) ?? null;
   }
@@ -1289,6 +1322,7 @@ var Tally = class {
 var LOW = 6;
 var MORE_MS = 2e3;
 var TOLD_MS = 1e4;
+var REVEALED_MS = 150;
 var QUIET_MS = 1e3;
 var RECENT = 12;
 var TOUCHES = 8;
@@ -1423,7 +1457,7 @@ var CardSession = class extends Session {
       this.mine.add(id);
       if (act.kind === "decide") this.#know(act.item_id, id);
     }
-    this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
+    this.queue.items = this.queue.items.filter(({ item_id, first }) => first || !this.outbox.holds(item_id));
     this.link.restart();
     this.#restoreDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
@@ -1550,7 +1584,7 @@ var CardSession = class extends Session {
   /** Keeps the draft over a reload, until the item is decided. */
   keepDraft() {
     const { item } = this;
-    if (item && !this.face && !this.revising) this.drafts.put(item.item_id, this.draft);
+    if (item && !this.face && !this.revising && !item.first) this.drafts.put(item.item_id, this.draft);
   }
   /** The page goes. */
   leave() {
@@ -1575,12 +1609,20 @@ var CardSession = class extends Session {
   accept() {
     if (!this.item) return;
     if (this.asking && this.certainty?.source === "given") return this.#decide(this.asking);
+    const { first } = this;
+    if (first?.verdict === "unsure" && (this.pointed === null || this.pointed === first.label_id)) {
+      return this.#choice({ verdict: "unsure", label_id: first.label_id, words: "Unsure, as before" });
+    }
     if (!this.focused) return this.say("No suggestion is shown for this item: choose a label.", true);
     this.choose(this.focused.label_id, this.guesses);
   }
+  /** The answer that the person gave to this item before its suggestion was shown. @returns {Past | undefined} */
+  get first() {
+    return this.revising ? void 0 : this.item?.first;
+  }
   /** Whether Enter takes the label in focus as a best guess: as long as a guess that is revised isn't another label's. */
   get guesses() {
-    const past = this.revising?.past;
+    const past = this.revising?.past ?? this.first;
     return this.guessing || past?.verdict === "unsure" && past.label_id !== null && past.label_id === this.focused?.label_id;
   }
   /** @param {string} label_id @param {boolean} [guess] it is a best guess */
@@ -1608,6 +1650,7 @@ var CardSession = class extends Session {
   }
   skip() {
     if (this.revising) return this.say("A decision that is revised can't be skipped: choose, or leave with Esc.", true);
+    if (this.first) return this.say("You have answered this item already: Enter keeps your answer, another label changes it.", true);
     this.#choice({ verdict: "skip", label_id: null, words: "Skipped" });
   }
   /** The item itself is no good, or marked otherwise: on without a label. */
@@ -1678,6 +1721,7 @@ var CardSession = class extends Session {
   /** @param {Choice} choice */
   #choice(choice) {
     if (!this.item || this.face) return;
+    if (this.first && this.around.now() - (this.item.revealed_at ?? 0) < REVEALED_MS) return;
     this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
@@ -1729,13 +1773,14 @@ var CardSession = class extends Session {
     if (this.refused && this.around.now() - this.refused.at < QUIET_MS) return this.say(this.refused.text, true);
     this.refused = null;
     const before = this.queue.current;
-    const last = this.queue.undo();
+    const last = this.queue.undo(this.around.now());
     if (!last) return this.say("Nothing to undo here.");
     const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
     if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
     this.pointed = this.rival = null;
-    if (!last.former && last.item) last.item.shown_at = void 0;
+    if (last.second) this.#pointAtFirst();
+    if ((last.second || !last.former) && last.item) last.item.shown_at = void 0;
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
       this.draft = new Draft(last);
@@ -1752,7 +1797,8 @@ var CardSession = class extends Session {
   }
   /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
   step(by) {
-    const { past } = this.queue;
+    const { first } = this.queue.current ?? {};
+    const past = this.queue.past.filter((one) => one !== first);
     const at = this.revising ? past.indexOf(this.revising.past) : past.length;
     const to = Math.max(0, at + by);
     if (to < past.length) this.revise(past[to]);
@@ -1761,6 +1807,10 @@ var CardSession = class extends Session {
   /** Show a past decision, to be revised. @param {Past} past */
   revise(past) {
     if (this.closed || this.needs_name || !this.setup || !this.queue.past.includes(past)) return;
+    if (past === this.queue.current?.first) {
+      this.escape();
+      return;
+    }
     const before = this.revising ?? { certainty: this.certainty, draft: this.draft };
     const item = past.item ?? {
       item_id: past.item_id,
@@ -1819,7 +1869,7 @@ var CardSession = class extends Session {
   #wantMap() {
     const { item, against, display: { on, method } } = this;
     const target = this.pointed ?? item?.suggestion;
-    if (!on || !method || !target || !item?.suggestion || item.blind || item.broken) return;
+    if (!on || !method || !target || !item?.suggestion || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
     if (key === method || item.maps[key]) return;
     const asked = { method, target, ...against === null ? {} : { against } };
@@ -1922,11 +1972,22 @@ var CardSession = class extends Session {
     this.refused = null;
     this.outbox.put(act);
     const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
+    const shows = !revising && this.#isFirst(item, verdict);
+    const second = !revising && item.first;
     if (revising) this.queue.revise(revising.past, past);
+    else if (shows) this.queue.hold(past, this.around.now());
+    else if (second) this.queue.second(past);
     else this.queue.decide(past);
     if (revising) this.#leave();
-    else {
-      if (verdict !== "skip") this.tally.add(1, this.around.now());
+    else if (shows) {
+      this.tally.add(1, this.around.now());
+      this.drafts.drop(item.item_id);
+      item.shown_at = this.around.now();
+      this.rival = null;
+      this.#pointAtFirst();
+      words += ". The model's suggestion is here now: Enter keeps your answer, another label changes it.";
+    } else {
+      if (verdict !== "skip" && !second) this.tally.add(1, this.around.now());
       this.drafts.drop(item.item_id);
       this.draft = new Draft();
       this.#restoreDraft();
@@ -1942,6 +2003,15 @@ var CardSession = class extends Session {
       this.#ask();
       this.#decode();
     });
+  }
+  /** Whether this answer is given before a suggestion that is shown then. @param {Item} item @param {Choice["verdict"]} verdict */
+  #isFirst(item, verdict) {
+    return Boolean(item.answer_first && item.blind && !item.broken && verdict !== "skip" && this.labels.has(item.suggestion ?? ""));
+  }
+  /** The person's own answer is in focus: Enter keeps it. */
+  #pointAtFirst() {
+    const { first } = this;
+    this.pointed = first?.label_id && this.labels.has(first.label_id) ? first.label_id : null;
   }
   /** @param {() => void} step */
   #soon(step) {
@@ -1971,7 +2041,17 @@ var CardSession = class extends Session {
     if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== void 0) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
-    return seen;
+    return this.#exposed(seen, item);
+  }
+  /** How the item is shown, as the kernel said, goes into the log as it is; but what was drawn by chance holds only as
+   * long as the item is shown so. @param {Seen} seen @param {Item} item @returns {Seen} */
+  #exposed(seen, { exposure, blind, first }) {
+    const { arm, arm_probability, ...rest } = (
+      /** @type {Partial<Seen>} */
+      exposure ?? {}
+    );
+    const differs = this.revising || !blind && (arm === "blind" || arm === "answer_first" && !first);
+    return { ...seen, ...rest, ...differs || arm === void 0 ? {} : { arm, arm_probability } };
   }
   /** @param {string} item_id */
   #fetch(item_id) {
@@ -2438,6 +2518,7 @@ function buildBars(session) {
     const { item, suggestion, setup } = session;
     if (!item || suggestion) return ["", ""];
     if (item.chosen_by === "second look") return ["What do you see?", "This item is asked once more, blind: the answer that was given and the model's suggestion stay hidden."];
+    if (session.blind && item.answer_first) return ["What do you see?", "You answer first: the model's suggestion and map appear then, and you may change your answer."];
     if (session.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
@@ -2445,7 +2526,7 @@ function buildBars(session) {
     return ["What do you see?", "There is no model yet: your first answers will train one, and measure it."];
   }
   function update() {
-    const { item, focused } = session;
+    const { item, focused, first } = session;
     const seen = session.suggestion;
     const probs = seen ? (item?.probs ?? []).filter(([id]) => session.labels.has(id)) : [];
     probs.forEach(([label_id, p], i) => {
@@ -2456,6 +2537,7 @@ function buildBars(session) {
       line.row.hidden = false;
       line.row.dataset.label = label_id;
       line.row.classList.toggle("hitl-suggested", suggested);
+      line.row.classList.toggle("hitl-own", label_id === first?.label_id);
       line.row.classList.toggle("hitl-focused", label_id === focused?.label_id);
       setText(line.cap, key.toUpperCase());
       line.cap.classList.toggle("hitl-nokey", !key);
@@ -2463,13 +2545,13 @@ function buildBars(session) {
       setText(line.group, session.labels.get(label_id)?.group ?? "");
       line.fill.style.width = `${100 * p}%`;
       setText(line.p, percent(p));
-      setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${suggested ? ", suggested" : ""}`);
+      setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${suggested ? ", suggested" : ""}${label_id === first?.label_id ? ", your answer" : ""}`);
       setAttribute(line.row, "aria-keyshortcuts", key || null);
     });
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
     setText(margin, probs.length > 1 ? ahead(100 * (probs[0][1] - probs[1][1])) : "");
     const [head, text] = words();
-    setText(title, seen ? "The model suggests" : "Your answer");
+    setText(title, first && seen ? `You answered: ${session.wordsOf(first)}. The model suggests` : seen ? "The model suggests" : "Your answer");
     setText(
       /** @type {Node} */
       plain2.firstChild,
@@ -2481,11 +2563,13 @@ function buildBars(session) {
       text
     );
     plain2.hidden = !head;
-    accept.hidden = !focused;
+    accept.hidden = !focused && !first;
+    const keeps = first && (focused?.label_id === first.label_id || first.verdict === "unsure" && session.pointed === null);
+    if (first) setText(margin, "");
     setText(
       /** @type {Node} */
       accept.lastChild,
-      session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept"
+      keeps ? "keep your answer" : session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept"
     );
   }
   return { element, update };
@@ -2602,6 +2686,7 @@ function buildLabels(session, refocus) {
         chip.dataset
       );
       chip.classList.toggle("hitl-suggested", label !== void 0 && label === suggested);
+      chip.classList.toggle("hitl-own", label !== void 0 && label === session.first?.label_id);
       chip.classList.toggle("hitl-focused", label !== void 0 && label === focused?.label_id && !searching);
     }
   }
@@ -2830,7 +2915,7 @@ function buildStage(session) {
   function update() {
     const { item, saliency } = session;
     const { mode, on, method } = session.display;
-    const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.broken && Boolean(item?.suggestion);
+    const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.no_map && !item?.broken && Boolean(item?.suggestion);
     beside.hidden = !two;
     if (item?.item_id !== shown) {
       shown = item?.item_id;
@@ -2899,7 +2984,7 @@ function buildLegend(session) {
       SHOWN[mode]
     );
     const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
-    setText(words, session.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+    setText(words, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item || item.no_map ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";
@@ -3265,6 +3350,7 @@ function render(el, session) {
     setAttribute(root, "data-item", item && !session.face ? item.item_id : "");
     setAttribute(root, "data-pending", String(session.pending));
     setAttribute(root, "data-face", session.face ?? "");
+    setAttribute(root, "data-answered", session.first ? "first" : null);
     revising.hidden = !session.revising;
     stage.stage.classList.toggle("hitl-has-top", session.revising !== null);
     if (session.revising) setText(revising, `You answered: ${session.wordsOf(session.revising.past)}. Choose again to revise it, or press Esc.`);
@@ -3292,10 +3378,11 @@ function render(el, session) {
     about.update();
     strip.update();
     help.update();
-    if (item && item !== spoken) {
-      spoken = item;
+    const step = item?.first ?? item;
+    if (step && step !== spoken) {
+      spoken = step;
       const seen = session.suggestion;
-      setText(live, seen ? `Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
+      setText(live, seen ? `${session.first ? `You answered ${session.wordsOf(session.first)}. ` : ""}Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
     }
   }
   const stop = session.subscribe((at_once) => {

@@ -29,7 +29,7 @@ export class MapDisplay {
    * @param {Item | undefined} item @param {string | null} [target] @param {string | null} [against] @returns {Saliency | null} */
   of(item, target = null, against = null) {
     const { method } = this;
-    if (!this.on || !item || item.blind || !method) return null;
+    if (!this.on || !item || item.blind || item.no_map || !method) return null;
     const wanted = [mapKey(item, method, target, against), mapKey(item, method, target), method];
     return wanted.map((key) => item.maps[key]).find((map) => map?.values) ?? null;
   }

@@ -47,6 +47,7 @@ export function buildBars(session) {
     const { item, suggestion, setup } = session;
     if (!item || suggestion) return ["", ""];
     if (item.chosen_by === "second look") return ["What do you see?", "This item is asked once more, blind: the answer that was given and the model's suggestion stay hidden."];
+    if (session.blind && item.answer_first) return ["What do you see?", "You answer first: the model's suggestion and map appear then, and you may change your answer."];
     if (session.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
@@ -56,7 +57,7 @@ export function buildBars(session) {
   }
 
   function update() {
-    const { item, focused } = session;
+    const { item, focused, first } = session;
     const seen = session.suggestion;
     const probs = seen ? (item?.probs ?? []).filter(([id]) => session.labels.has(id)) : [];
     probs.forEach(([label_id, p], i) => {
@@ -67,6 +68,7 @@ export function buildBars(session) {
       line.row.hidden = false;
       line.row.dataset.label = label_id;
       line.row.classList.toggle("hitl-suggested", suggested);
+      line.row.classList.toggle("hitl-own", label_id === first?.label_id);
       line.row.classList.toggle("hitl-focused", label_id === focused?.label_id);
       setText(line.cap, key.toUpperCase());
       line.cap.classList.toggle("hitl-nokey", !key);
@@ -74,18 +76,20 @@ export function buildBars(session) {
       setText(line.group, session.labels.get(label_id)?.group ?? "");
       line.fill.style.width = `${100 * p}%`;
       setText(line.p, percent(p));
-      setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${suggested ? ", suggested" : ""}`);
+      setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${suggested ? ", suggested" : ""}${label_id === first?.label_id ? ", your answer" : ""}`);
       setAttribute(line.row, "aria-keyshortcuts", key || null);
     });
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
     setText(margin, probs.length > 1 ? ahead(100 * (probs[0][1] - probs[1][1])) : "");
     const [head, text] = words();
-    setText(title, seen ? "The model suggests" : "Your answer");
+    setText(title, first && seen ? `You answered: ${session.wordsOf(first)}. The model suggests` : seen ? "The model suggests" : "Your answer");
     setText(/** @type {Node} */ (plain.firstChild), head);
     setText(/** @type {Node} */ (plain.lastChild), text);
     plain.hidden = !head;
-    accept.hidden = !focused;
-    setText(/** @type {Node} */ (accept.lastChild), session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept");
+    accept.hidden = !focused && !first;
+    const keeps = first && (focused?.label_id === first.label_id || (first.verdict === "unsure" && session.pointed === null));
+    if (first) setText(margin, "");
+    setText(/** @type {Node} */ (accept.lastChild), keeps ? "keep your answer" : session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept");
   }
   return { element, update };
 }
@@ -184,6 +188,7 @@ export function buildLabels(session, refocus) {
     for (const chip of columns.children) {
       const { label } = /** @type {HTMLElement} */ (chip).dataset;
       chip.classList.toggle("hitl-suggested", label !== undefined && label === suggested);
+      chip.classList.toggle("hitl-own", label !== undefined && label === session.first?.label_id);
       chip.classList.toggle("hitl-focused", label !== undefined && label === focused?.label_id && !searching);
     }
   }

@@ -51,6 +51,27 @@ export class Queue {
     if (item) this.#add({ ...past, item });
   }
 
+  /** The current item is answered before its suggestion is shown: it stays on the screen, with both. @param {Past} past @param {number} now */
+  hold(past, now) {
+    const item = this.items[0];
+    if (!item) return;
+    this.#add({ ...past, item });
+    this.#reveal(item, now);
+  }
+
+  /** The last answer is the first one to its item: the suggestion is seen from here on. @param {Item} item @param {number} now */
+  #reveal(item, now) {
+    const first = /** @type {Past} */ (this.past.at(-1));
+    first.revealed = true;
+    Object.assign(item, { first, revealed_at: now, blind: false });
+  }
+
+  /** The item that was answered first is kept, or answered otherwise; the next one takes the screen. @param {Past} past */
+  second(past) {
+    const item = this.items.shift();
+    if (item?.first) this.revise(item.first, { ...past, item, second: true });
+  }
+
   /** A former decision is replaced by a newer one. @param {Past} former @param {Past} past */
   revise(former, past) {
     const at = this.past.indexOf(former);
@@ -67,16 +88,23 @@ export class Queue {
   }
 
   /** The last decision is taken back. Its item is on the screen again and the others wait; where it revised another
-   * decision, that one stands again and the screen stays as it is. @returns {Past | undefined} */
-  undo() {
+   * decision, that one stands again and the screen stays as it is, but for an item that was answered first.
+   * @param {number} [now] @returns {Past | undefined} */
+  undo(now = 0) {
     const last = this.past.pop();
     if (!last) return undefined;
     this.undone.add(last.decision_id);
-    if (last.former) this.past.splice(last.former.at, 0, last.former.past);
+    if (last.former && last.second && last.item) {
+      const { item, former } = last;
+      this.past.push(former.past);
+      this.#reveal(item, now);
+      this.items = [item, ...this.items.filter((i) => i.item_id !== item.item_id)];
+    } else if (last.former) this.past.splice(last.former.at, 0, last.former.past);
     else if (last.chosen_by !== REVISION) {
       const item = last.item ?? { item_id: last.item_id, chosen_by: last.chosen_by ?? "", blind: false, height: 0, width: 0,
         probs: [], maps: {}, fetching: true };
       item.blind = isHidden(last);
+      item.first = undefined;
       this.items = [item, ...this.items.filter((i) => i.item_id !== item.item_id)];
     }
     return last;
@@ -87,7 +115,9 @@ export class Queue {
   bringBack(decision_id) {
     const at = this.past.findIndex((p) => p.decision_id === decision_id);
     if (at < 0) return undefined;
-    const [{ item, former }] = this.past.splice(at, 1);
+    const [past] = this.past.splice(at, 1);
+    const { item, former } = past;
+    if (item?.first === past) item.first = undefined;
     if (former) this.past.splice(former.at, 0, former.past);
     else if (item && !this.find(item.item_id)) this.items.splice(1, 0, item);
     return item;
@@ -96,7 +126,10 @@ export class Queue {
   /** A decision that never came to stand: its item was decided elsewhere. @param {string} decision_id @returns {Item | undefined} */
   forget(decision_id) {
     const at = this.past.findIndex((p) => p.decision_id === decision_id);
-    return at < 0 ? undefined : this.past.splice(at, 1)[0].item;
+    if (at < 0) return undefined;
+    const [past] = this.past.splice(at, 1);
+    if (past.item?.first === past) past.item.first = undefined;
+    return past.item;
   }
 
   /** What the log knows of the last decisions is brought together with what this page knows: decisions that are on

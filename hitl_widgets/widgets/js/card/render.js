@@ -161,6 +161,7 @@ export function render(el, session) {
     setAttribute(root, "data-item", item && !session.face ? item.item_id : "");
     setAttribute(root, "data-pending", String(session.pending));
     setAttribute(root, "data-face", session.face ?? "");
+    setAttribute(root, "data-answered", session.first ? "first" : null);
     revising.hidden = !session.revising;
     stage.stage.classList.toggle("hitl-has-top", session.revising !== null);
     if (session.revising) setText(revising, `You answered: ${session.wordsOf(session.revising.past)}. Choose again to revise it, or press Esc.`);
@@ -187,10 +188,11 @@ export function render(el, session) {
     about.update();
     strip.update();
     help.update();
-    if (item && item !== spoken) {
-      spoken = item;
+    const step = item?.first ?? item;
+    if (step && step !== spoken) {
+      spoken = step;
       const seen = session.suggestion;
-      setText(live, seen ? `Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}`
+      setText(live, seen ? `${session.first ? `You answered ${session.wordsOf(session.first)}. ` : ""}Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}`
         : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
     }
   }

@@ -31,6 +31,7 @@ import { Tally } from "./tally.js";
 const LOW = 6; // items left when more are asked for
 const MORE_MS = 2000;
 const TOLD_MS = 10_000; // refusals that come within so long are told together
+const REVEALED_MS = 150; // nobody reads a suggestion, and answers it, in less
 const QUIET_MS = 1000; // without a key for so long, no finger is about to press
 const RECENT = 12; // labels used lately
 const TOUCHES = 8; // decisions whose pictures stay decoded
@@ -188,7 +189,7 @@ export class CardSession extends Session {
       if (act.kind === "decide") this.#know(act.item_id, id);
     }
     // What was pushed before it was known which answers are on their way.
-    this.queue.items = this.queue.items.filter(({ item_id }) => !this.outbox.holds(item_id));
+    this.queue.items = this.queue.items.filter(({ item_id, first }) => first || !this.outbox.holds(item_id));
     this.link.restart();
     this.#restoreDraft();
     if (this.item?.fetching) this.#fetch(this.item.item_id);
@@ -322,7 +323,7 @@ export class CardSession extends Session {
   /** Keeps the draft over a reload, until the item is decided. */
   keepDraft() {
     const { item } = this;
-    if (item && !this.face && !this.revising) this.drafts.put(item.item_id, this.draft);
+    if (item && !this.face && !this.revising && !item.first) this.drafts.put(item.item_id, this.draft);
   }
 
   /** The page goes. */
@@ -350,13 +351,20 @@ export class CardSession extends Session {
   accept() {
     if (!this.item) return;
     if (this.asking && this.certainty?.source === "given") return this.#decide(this.asking);
+    const { first } = this;
+    if (first?.verdict === "unsure" && (this.pointed === null || this.pointed === first.label_id)) {
+      return this.#choice({ verdict: "unsure", label_id: first.label_id, words: "Unsure, as before" });
+    }
     if (!this.focused) return this.say("No suggestion is shown for this item: choose a label.", true);
     this.choose(this.focused.label_id, this.guesses);
   }
 
+  /** The answer that the person gave to this item before its suggestion was shown. @returns {Past | undefined} */
+  get first() { return this.revising ? undefined : this.item?.first; }
+
   /** Whether Enter takes the label in focus as a best guess: as long as a guess that is revised isn't another label's. */
   get guesses() {
-    const past = this.revising?.past;
+    const past = this.revising?.past ?? this.first;
     return this.guessing || (past?.verdict === "unsure" && past.label_id !== null && past.label_id === this.focused?.label_id);
   }
 
@@ -387,6 +395,7 @@ export class CardSession extends Session {
 
   skip() {
     if (this.revising) return this.say("A decision that is revised can't be skipped: choose, or leave with Esc.", true);
+    if (this.first) return this.say("You have answered this item already: Enter keeps your answer, another label changes it.", true);
     this.#choice({ verdict: "skip", label_id: null, words: "Skipped" });
   }
 
@@ -467,6 +476,8 @@ export class CardSession extends Session {
   /** @param {Choice} choice */
   #choice(choice) {
     if (!this.item || this.face) return;
+    // A key that was on its way when the suggestion came wasn't meant for it.
+    if (this.first && this.around.now() - (this.item.revealed_at ?? 0) < REVEALED_MS) return;
     this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
@@ -520,13 +531,14 @@ export class CardSession extends Session {
     if (this.refused && this.around.now() - this.refused.at < QUIET_MS) return this.say(this.refused.text, true);
     this.refused = null;
     const before = this.queue.current;
-    const last = this.queue.undo();
+    const last = this.queue.undo(this.around.now());
     if (!last) return this.say("Nothing to undo here.");
     const retract = this.#act("retract", last.item_id);
     this.outbox.put({ ...retract, kind: "retract", retracts: last.decision_id });
     if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
     this.pointed = this.rival = null;
-    if (!last.former && last.item) last.item.shown_at = undefined;
+    if (last.second) this.#pointAtFirst();
+    if ((last.second || !last.former) && last.item) last.item.shown_at = undefined;
     // What was said beside the label is on the screen again with the item.
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
@@ -546,7 +558,8 @@ export class CardSession extends Session {
 
   /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
   step(by) {
-    const { past } = this.queue;
+    const { first } = this.queue.current ?? {}; // on the screen already
+    const past = this.queue.past.filter((one) => one !== first);
     const at = this.revising ? past.indexOf(this.revising.past) : past.length;
     const to = Math.max(0, at + by);
     if (to < past.length) this.revise(past[to]);
@@ -556,6 +569,7 @@ export class CardSession extends Session {
   /** Show a past decision, to be revised. @param {Past} past */
   revise(past) {
     if (this.closed || this.needs_name || !this.setup || !this.queue.past.includes(past)) return;
+    if (past === this.queue.current?.first) { this.escape(); return; }
     const before = this.revising ?? { certainty: this.certainty, draft: this.draft };
     const item = past.item ?? { item_id: past.item_id, chosen_by: REVISION, blind: isHidden(past), height: 0, width: 0, probs: [],
       maps: {}, fetching: true };
@@ -612,7 +626,7 @@ export class CardSession extends Session {
   #wantMap() {
     const { item, against, display: { on, method } } = this;
     const target = this.pointed ?? item?.suggestion;
-    if (!on || !method || !target || !item?.suggestion || item.blind || item.broken) return;
+    if (!on || !method || !target || !item?.suggestion || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
     if (key === method || item.maps[key]) return; // the suggestion's own maps come by themselves
     const asked = { method, target, ...(against === null ? {} : { against }) };
@@ -708,11 +722,22 @@ export class CardSession extends Session {
     // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
     this.outbox.put(act);
     const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
+    const shows = !revising && this.#isFirst(item, verdict);
+    const second = !revising && item.first;
     if (revising) this.queue.revise(revising.past, past);
+    else if (shows) this.queue.hold(past, this.around.now());
+    else if (second) this.queue.second(past);
     else this.queue.decide(past);
     if (revising) this.#leave();
-    else {
-      if (verdict !== "skip") this.tally.add(1, this.around.now());
+    else if (shows) {
+      this.tally.add(1, this.around.now());
+      this.drafts.drop(item.item_id);
+      item.shown_at = this.around.now();
+      this.rival = null;
+      this.#pointAtFirst();
+      words += ". The model's suggestion is here now: Enter keeps your answer, another label changes it.";
+    } else {
+      if (verdict !== "skip" && !second) this.tally.add(1, this.around.now());
       this.drafts.drop(item.item_id);
       this.draft = new Draft();
       this.#restoreDraft();
@@ -729,6 +754,17 @@ export class CardSession extends Session {
       this.#ask();
       this.#decode();
     });
+  }
+
+  /** Whether this answer is given before a suggestion that is shown then. @param {Item} item @param {Choice["verdict"]} verdict */
+  #isFirst(item, verdict) {
+    return Boolean(item.answer_first && item.blind && !item.broken && verdict !== "skip" && this.labels.has(item.suggestion ?? ""));
+  }
+
+  /** The person's own answer is in focus: Enter keeps it. */
+  #pointAtFirst() {
+    const { first } = this;
+    this.pointed = first?.label_id && this.labels.has(first.label_id) ? first.label_id : null;
   }
 
   /** @param {() => void} step */
@@ -761,7 +797,15 @@ export class CardSession extends Session {
     if (map?.against) seen.against = map.against;
     if (certainty) seen.certainty = certainty;
     if (item.shown_at !== undefined) seen.shown_ms = Math.round(this.around.now() - item.shown_at);
-    return seen;
+    return this.#exposed(seen, item);
+  }
+
+  /** How the item is shown, as the kernel said, goes into the log as it is; but what was drawn by chance holds only as
+   * long as the item is shown so. @param {Seen} seen @param {Item} item @returns {Seen} */
+  #exposed(seen, { exposure, blind, first }) {
+    const { arm, arm_probability, ...rest } = /** @type {Partial<Seen>} */ (exposure ?? {});
+    const differs = this.revising || (!blind && (arm === "blind" || (arm === "answer_first" && !first)));
+    return { ...seen, ...rest, ...(differs || arm === undefined ? {} : { arm, arm_probability }) };
   }
 
   /** @param {string} item_id */

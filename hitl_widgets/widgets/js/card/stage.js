@@ -233,7 +233,7 @@ export function buildStage(session) {
   function update() {
     const { item, saliency } = session;
     const { mode, on, method } = session.display;
-    const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.broken
+    const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.no_map && !item?.broken
       && Boolean(item?.suggestion);
     beside.hidden = !two;
     if (item?.item_id !== shown) {
@@ -289,9 +289,9 @@ export function buildLegend(session) {
     how.hidden = !on || session.blind;
     setText(/** @type {Node} */ (how.lastChild), SHOWN[mode]);
     const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
-    setText(words, session.blind ? "hidden while the item is blind" : pushed?.problem ? pushed.problem
+    setText(words, session.blind ? (item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind") : pushed?.problem ? pushed.problem
       : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`
-        : !on || !item ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+        : !on || !item || item.no_map ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";

@@ -13,6 +13,8 @@ export type Act = Decide | (Retract & { item_id: string });
  * this one revised, and its place among the past. */
 export interface Past extends Omit<PastDecision, "label" | "certainty_source" | "chosen_by"> {
   label?: string | null; certainty_source?: PastDecision["certainty_source"]; chosen_by?: string | null;
+  /** It is the second answer to an item that was answered first; `former` is the first. */
+  second?: boolean;
   item?: Item; thumb?: Picture | HTMLCanvasElement; revealed?: boolean; former?: { past: Past; at: number };
 }
 
@@ -27,6 +29,8 @@ export interface Item extends Omit<ItemEntry, "meta"> {
   side?: number;
   /** The browser couldn't decode its picture. */
   undecoded?: boolean;
+  /** Of an item that is answered first: the answer that was given before the suggestion was shown, and when it was shown. */
+  first?: Past; revealed_at?: number;
   /** What clicks mark; null while it is on its way. */
   parts?: import("./parts.js").Parts | null;
 }
