@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .learn.run import Run
     from .project.auto_label import Presumption
     from .project.preview import Applied, Preview
+    from .project.threads import Threads
     from .quality.calibration import Calibration
     from .report.flips import Flips
     from .report.progress import Progress
@@ -309,6 +310,22 @@ class People:
                                f"{', '.join(names) or 'nobody'}.")
             answers = answers[answers["annotator"] == annotator]
         return calibration(answers)
+
+    def threads(self) -> Threads:
+        """The questions about items and labels, their answers, and what became of them.
+
+        On the card, `q` asks one. Here everybody answers them, and settles them: an answer becomes a sentence of the
+        label's definition, an example, a counter-example or an edge case by one act, a taxonomy edit.
+
+        Returns
+        -------
+        Threads
+            .table, a DataFrame; .ask(text, item_id=, label=), .answer(thread, text), .settle(thread, "definition"),
+            .reopen(thread)
+        """
+        from .project.threads import Threads
+        self._wb.project.refresh()
+        return Threads(self._wb.project)
 
     def second_looks(self) -> pd.DataFrame:
         """The answers that may be wrong, the least probable first: worth a second look.

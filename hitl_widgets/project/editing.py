@@ -5,11 +5,12 @@ Read `Editing.commit` first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from ..errors import BadInput, IdReused
+from ..events import Event
 from ..sampling.ranking import Ranking
 from ..storage.log import Log
 from ..taxonomy.history import Change, Lineage
@@ -56,8 +57,8 @@ class Editing:
             self._latest = (key, preview)
         return preview
 
-    def commit(self, make: Callable[[Lineage], Change], *, why: str | None, annotator: str, acted_at: datetime
-               ) -> Applied:
+    def commit(self, make: Callable[[Lineage], Change], *, why: str | None, annotator: str, acted_at: datetime,
+               beside: Callable[[str], Sequence[Event]] | None = None) -> Applied:
         """Make a change today's taxonomy; of several that are made at once, each is tried on top of those before it.
 
         Parameters
@@ -68,6 +69,8 @@ class Editing:
             What the team should know of it.
         annotator : str
         acted_at : datetime
+        beside : function or None
+            From the edit's id to events that are stored together with it, or not at all.
 
         Raises
         ------
@@ -82,9 +85,11 @@ class Editing:
             preview = self.preview(change, lineage)
             # Named after the version it starts from: of two edits of one version, the log takes one.
             id = f"taxonomy-{self._log.id}-{lineage.today.version}"
-            self._own.add(id)
+            more = () if beside is None else beside(id)
+            self._own.update([id, *(event.id for event in more)])
             try:
-                [event] = self._log.append(change.event(id=id, why=why, annotator=annotator, acted_at=acted_at))
+                event, *_ = self._log.append(change.event(id=id, why=why, annotator=annotator, acted_at=acted_at),
+                                             *more)
             except IdReused:  # somebody else's edit came first
                 self._own.discard(id)
                 self._state.refresh()

@@ -51,7 +51,7 @@ from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
 from ..taxonomy.labels import Label, Taxonomy
 from ..taxonomy.revert import revert_step
-from . import opening, policy
+from . import opening, policy, threads
 from . import preview as preview_
 from .answers import Answers, annotation_table
 from .editing import Editing
@@ -60,7 +60,7 @@ from .importing import is_known, known_answers
 from .preview import Applied, LabelCounts, Preview
 from .reference import Measuring
 from .relabel import Ordering, RelabelQueue
-from .state import State, in_words, midnight
+from .state import State, doer, in_words, midnight
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Project:
     settings : dict
         The folder's own ``holdout`` and ``seed``.
     news : list of str
-        What others did while this project was open, a sentence each: edits of the taxonomy, adopted models.
+        What others did while this project was open, a sentence each: edits of the taxonomy, adopted models, questions.
 
     Raises
     ------
@@ -186,6 +186,11 @@ class Project:
     def require_pool(self) -> None:
         """BadInput where the project was opened without its items."""
         self.pool  # noqa: B018
+
+    @property
+    def has_pool(self) -> bool:
+        """Whether the project was opened with its items."""
+        return self._pool is not None
 
     def abandon(self) -> None:
         """Close the project after a failed opening; a log that was made just now doesn't stay in the way."""
@@ -316,7 +321,7 @@ class Project:
         """
         self.refresh()
         made_for = base.version if isinstance(base, Preview) else self.taxonomy.version if base is None else base
-        return self._commit(lambda lineage: history.change(as_list(edit), made_for, lineage), why)
+        return self.commit(lambda lineage: history.change(as_list(edit), made_for, lineage), why=why)
 
     def revert(self, edit_id: str, *, why: str | None = None) -> Applied:
         """Take one edit back by a new one: what was answered before it means again what it meant.
@@ -327,11 +332,23 @@ class Project:
             When there is no such edit, it was taken back already, or later ones rest on it; the message names them.
         """
         self.refresh()
-        return self._commit(lambda lineage: revert_step(lineage, edit_id), why)
+        return self.commit(lambda lineage: revert_step(lineage, edit_id), why=why)
 
-    def _commit(self, make: Callable[[Lineage], Change], why: str | None) -> Applied:
-        applied = self._editing.commit(make, why=why, annotator=self.annotator, acted_at=self._now())
+    def commit(self, make: Callable[[Lineage], Change], *, why: str | None, annotator: str | None = None,
+               acted_at: datetime | None = None, beside: Callable[[str], Sequence[events.Event]] | None = None
+               ) -> Applied:
+        """Change today's taxonomy as `make` says; events that `beside` makes of the edit's id are stored with it.
+
+        Raises
+        ------
+        EditError
+            When the change doesn't fit; then nothing was changed.
+        """
+        applied = self._editing.commit(make, why=why, annotator=annotator or self.annotator,
+                                       acted_at=acted_at or self._now(), beside=beside)
         self._tell("taxonomy")
+        if beside is not None:
+            self._tell("threads")
         return applied
 
     def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
@@ -469,6 +486,13 @@ class Project:
             self.log.append(*acts)
             self.refresh()
             self._tell("decisions")
+
+    def note_thread(self, event: events.Event) -> None:
+        """Append what somebody said in a thread, and tell the listeners."""
+        self._own.add(event.id)
+        self.log.append(event)
+        self.refresh()
+        self._tell("threads")
 
     def use_predictions(self, predictions: Predictions | None) -> None:
         """Order the queue by these predictions from now on."""
@@ -638,7 +662,7 @@ class Project:
                     "holdout": len(self.state.reference.measuring(self.lineage).holdout)}
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with "decisions", "taxonomy" or "model" after each change, on the thread that made it.
+        """Call `listener` with "decisions", "taxonomy", "threads" or "model" after each change, on its thread.
 
         The function that is returned ends it.
         """
@@ -692,11 +716,18 @@ class Project:
         with self.state.lock:
             self.refresh()
             events, self._n_followed = self.state.news[self._n_followed:], len(self.state.news)
-            events = [event for event in events if event.id not in self._own]
-            self.news += [in_words(event, self.lineage, reader=self.annotator) for event in events]
+            events = sorted((event for event in events if event.id not in self._own), key=lambda event: event.seq or 0)
+            self.news += [words for event in events if (words := self._in_words(event)) is not None]
         # Of an adopted model, listeners are told once it is in use here.
-        if any(event.kind == "taxonomy" for event in events):
-            self._tell("taxonomy")
+        for kind, what in (("taxonomy", "taxonomy"), ("thread", "threads")):
+            if any(event.kind == kind for event in events):
+                self._tell(what)
+
+    def _in_words(self, event: events.Event) -> str | None:
+        """Say in a sentence what somebody else did; None where another sentence says it."""
+        if event.kind != "thread":
+            return in_words(event, self.lineage, reader=self.annotator)
+        return threads.in_words(event, self.state.threads, self.lineage, who=doer(event, self.annotator))
 
     def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None) -> Seen:
         """Complete what was on screen, as the log will keep it; for a script the current prediction."""

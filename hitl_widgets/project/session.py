@@ -26,7 +26,10 @@ from ..storage import archive
 from ..taxonomy.labels import Taxonomy
 from . import policy
 from .evidence import seen_now
+from .guideline import Guideline, guideline_of
 from .project import Project
+from .threads import Thread, Threads
+from .threads import entry as thread_entry
 
 SECOND_LOOK_QUEUE = "second_look"
 # As many open items are predicted before the queue is ordered, unless that takes longer than so many seconds; less
@@ -241,12 +244,44 @@ class Session:
         """Undo a decision; see `Workbench.retract`."""
         return self.project.retract(decision_id, **what)
 
+    # -- questions and the guideline
+
+    def threads(self, *, item_id: str | None = None, label_id: str | None = None, annotator: str | None = None
+                ) -> list[dict[str, Any]]:
+        """The questions that an annotator may read, the latest at the end, as plain JSON; see `threads.entry`.
+
+        Those about an item that the annotator hasn't answered are left out, unless they wrote in them.
+        """
+        threads = Threads(self.project).visible_to(annotator or self.annotator, item_id=item_id, label=label_id)
+        return [thread_entry(thread, self.project.lineage) for thread in reversed(threads)]
+
+    def ask(self, text: str, *, item_id: str | None = None, label_id: str | None = None, **who: Any) -> Thread:
+        """Ask about an item, a label (its id or name) or both; see `Threads.ask`."""
+        return Threads(self.project).ask(text, item_id=item_id, label=label_id, **who)
+
+    def reply(self, thread: str, text: str, **who: Any) -> Thread:
+        """Answer a question; see `Threads.answer`."""
+        return Threads(self.project).answer(thread, text, **who)
+
+    def settle(self, thread: str, how: str = "none", *, label_id: str | None = None, text: str | None = None,
+               **who: Any) -> Thread:
+        """Settle a question, and add what it taught to the guideline of a label; see `Threads.settle`.
+
+        `how` is "sentence" (`text` is added to the definition), "none", or what `Threads.settle` takes.
+        """
+        into = {"none": None, "sentence": "definition"}.get(how, how)
+        return Threads(self.project).settle(thread, into, label=label_id, text=text, **who)
+
+    def guideline(self, label: str) -> Guideline:
+        """What annotators of a label should know: definition, examples, edge cases, purpose of the project."""
+        return guideline_of(self.project, label, self.annotator)
+
     def archive(self, path: Path) -> Path:
         """Write the whole project into one file."""
         return archive.write(self.project.folder, self.project.log, path)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with "decisions", "taxonomy" or "model" after each change, on the thread that made it."""
+        """Call `listener` with "decisions", "taxonomy", "threads" or "model" after each change, on its thread."""
         return self.project.subscribe(listener)
 
     def count_simulation(self, annotator: str, seed: int) -> int:

@@ -32,6 +32,8 @@ from ..taxonomy.history import Lineage
 from .label_index import LabelIndex, Pair
 from .policy import Agreements
 from .reference import NOTHING, BlindAnswers, ReferenceLabels, blind_answer, blind_answers
+from .threads import Thread
+from .threads import take_in as take_threads_in
 
 CONTENT_BUDGET_S = 0.05
 COPIES_BUDGET_S = 0.5
@@ -87,8 +89,11 @@ class State:
         The last adoption of a model, by whichever process.
     agreements : Agreements
         What the owner set for the people, what they agreed to, and what they were told.
+    threads : dict
+        id -> the thread: a question with its answers, in the order in which they were asked.
     news : list of Event
-        Edits of the taxonomy and adopted models that were stored since the project was opened, by whichever process.
+        Edits of the taxonomy, adopted models and what was said in threads since the project was opened, by whichever
+        process.
     """
 
     def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, settings: Mapping[str, Any], *,
@@ -103,6 +108,7 @@ class State:
         self.n_proposed = self.n_trained = self.trained_at = 0
         self.adopted: Event | None = None
         self.agreements = Agreements()
+        self.threads: dict[str, Thread] = {}
         self.news: list[Event] = []
         if pool is not None:
             seed = settings["seed"]
@@ -371,6 +377,9 @@ class State:
     def _take_adoptions(self, events: Sequence[Event]) -> None:
         self.adopted = events[-1]
 
+    def _take_threads(self, events: Sequence[Event]) -> None:
+        take_threads_in(self.threads, events)
+
     def _take_gold(self, events: Sequence[Event]) -> None:
         new: dict[str, Pair | None] = {
             item_id: None if label_id is None else (label_id, event.body["taxonomy"])  # None takes it back
@@ -425,9 +434,9 @@ PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "taxonomy": State._take_taxonomies, "trained": State._take_trainings, "gold": State._take_gold,
     "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": State._take_adoptions,
     "created": State._take_created, "policy": State._take_policies, "consented": State._take_consents,
-    "told": State._take_told}
+    "told": State._take_told, "thread": State._take_threads}
 # Of these, people who work on the same project are told.
-NEWS = ("taxonomy", "adopted")
+NEWS = ("taxonomy", "adopted", "thread")
 
 
 _SKIP, _UNSURE, _LABEL = 1, 2, 3
@@ -505,11 +514,16 @@ def in_words(event: Event, lineage: Lineage, *, reader: str) -> str:
     reader : str
         The annotator who reads it.
     """
-    who = event.annotator if event.annotator != reader else "You, in another notebook,"
+    who = doer(event, reader)
     if event.kind == "adopted":
         return f"{who} adopted model {event.body['model'][:7]}."
     step = next(step for step in lineage.steps if step.id == event.id)
     return f"{who} edited the taxonomy: {step.prose}"
+
+
+def doer(event: Event, reader: str) -> str:
+    """Name who acted, as the subject of a sentence for a reader."""
+    return event.annotator if event.annotator != reader else "You, in another notebook,"
 
 
 def midnight(now: datetime) -> int:

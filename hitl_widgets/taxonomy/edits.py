@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 from ..errors import EditError, TaxonomyError, UnknownLabel
-from .labels import DESCRIPTION, Label, Taxonomy, check_name, check_new_name
+from .labels import DESCRIPTION, Label, Taxonomy, check_name, check_new_name, plain
 from .yaml import SEPARATOR
 
 # Old answer's label_id -> what it means now: one label_id if it is carried over exactly, several if it is in doubt
@@ -111,7 +111,7 @@ class Edit:
         """Return the arguments that make this edit, without those at their default."""
         values = {f.name: getattr(self, f.name) for f in fields(self)
                   if f.default is MISSING or getattr(self, f.name) != f.default}
-        return {name: _plain(value) for name, value in values.items()}
+        return {name: plain(value) for name, value in values.items()}
 
     def _keep(self, **values: Any) -> None:
         for name, value in values.items():
@@ -364,7 +364,8 @@ class describe(Edit):
     label : str
         The label.
     **fields
-        definition, examples, counter_examples, link, key, colour, attributes, ratings or sensitive, as for `Label`.
+        definition, examples, counter_examples, edge_cases, link, key, colour, attributes, ratings or sensitive, as for
+        `Label`.
     """
 
     label: str
@@ -389,7 +390,7 @@ class describe(Edit):
         return describe(call(before.label(self.label)), **self.description)
 
     def _arguments(self) -> dict[str, Any]:
-        return {"label": self.label, **{name: _plain(value) for name, value in self.description.items()}}
+        return {"label": self.label, **{name: plain(value) for name, value in self.description.items()}}
 
     def _prose(self) -> str:
         parts = [f"{name.replace('_', '-')} {_shown(value)}" for name, value in self.description.items()]
@@ -493,12 +494,6 @@ def _all(names: Iterable[str], check: Callable[[str], str], what: str) -> tuple[
     if isinstance(names, (str, Mapping)) or not isinstance(names, Iterable):
         raise EditError(f"{what} is {names!r}; a list of labels is expected, such as [{str(names)!r}].")
     return tuple(map(check, names))
-
-
-def _plain(value: Any) -> Any:
-    """Ready for JSON."""
-    return list(value) if isinstance(value, tuple) \
-        else {name: _plain(of) for name, of in value.items()} if isinstance(value, Mapping) else value
 
 
 def _examples(name: str, examples: Sequence[str]) -> tuple[str, ...]:

@@ -22,8 +22,10 @@ from typing import Any
 from ..errors import TaxonomyError, UnknownLabel
 from . import yaml
 
-DESCRIPTION = ("definition", "examples", "counter_examples", "link", "key", "colour", "attributes", "ratings",
-               "sensitive")
+DESCRIPTION = ("definition", "examples", "counter_examples", "edge_cases", "link", "key", "colour", "attributes",
+               "ratings", "sensitive")
+# How an item may be hard to see; a label's guideline shows examples of each.
+EDGE_CASES = ("cropped", "occluded", "tiny", "blurred", "group", "drawing")
 
 _WRITTEN = ("name", "id", *DESCRIPTION)
 _DIGITS = "1234567890"
@@ -48,6 +50,8 @@ class Label:
         When an item is this and nothing else.
     examples, counter_examples : tuple of str
         Item ids or images.
+    edge_cases : mapping of str to tuple of str
+        Examples that are hard to see, by what makes them so: one of `EDGE_CASES` -> item ids or images.
     link : str
         A web address with more about it.
     parent : str or None
@@ -81,6 +85,7 @@ class Label:
     attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
     ratings: Mapping[str, float] = field(default_factory=dict, hash=False)
     sensitive: str | None = None
+    edge_cases: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     # One check per field, in the order in which a person meets them.
     def __post_init__(self) -> None:
@@ -96,6 +101,7 @@ class Label:
             put(name, None if value is None else _text(value, of + name) or None)
         for name in ("examples", "counter_examples"):
             put(name, _texts(getattr(self, name), of + name))
+        put("edge_cases", _edge_cases(self.edge_cases, of))
         put("attributes", {k: _text(v, f"{of}attribute {k!r}") for k, v in _pairs(self.attributes, of + "attributes")})
         put("ratings", {k: _number(v, f"{of}rating {k!r}") for k, v in _pairs(self.ratings, of + "ratings")})
         if not _LABEL_ID.match(self.id):
@@ -111,8 +117,7 @@ class Label:
 
     def description(self) -> dict[str, Any]:
         """Return the fields beyond name and place that aren't empty, as plain JSON."""
-        return {name: list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, dict) else value
-                for name in DESCRIPTION if (value := getattr(self, name))}
+        return {name: plain(value) for name in DESCRIPTION if (value := getattr(self, name))}
 
 
 class Taxonomy:
@@ -458,6 +463,19 @@ def _texts(values: Any, what: str) -> tuple[str, ...]:
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
         raise TaxonomyError(f"{what} is {yaml.shown(values)}; a list of texts is expected.")
     return tuple(_text(value, f"one of {what}") for value in values)
+
+
+def _edge_cases(value: Any, of: str) -> dict[str, tuple[str, ...]]:
+    cases = {name: _texts(examples, f"{of}edge case {name!r}") for name, examples in _pairs(value, of + "edge_cases")}
+    if odd := [name for name in cases if name not in EDGE_CASES]:
+        raise TaxonomyError(f"{of}edge case {odd[0]!r} is unknown; known are {', '.join(EDGE_CASES)}.")
+    return {name: cases[name] for name in EDGE_CASES if cases.get(name)}
+
+
+def plain(value: Any) -> Any:
+    """Return a value of tuples, mappings and texts ready for JSON."""
+    return list(value) if isinstance(value, tuple) else \
+        {name: plain(of) for name, of in value.items()} if isinstance(value, Mapping) else value
 
 
 def _pairs(table: Any, what: str) -> list[tuple[str, Any]]:

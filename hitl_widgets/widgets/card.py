@@ -527,7 +527,7 @@ class Review(Widget[CardPush]):
         with self._changed:
             if what == "decisions":
                 self._stir()
-            elif self._look_at is None:
+            elif what in ("taxonomy", "model") and self._look_at is None:
                 self._look_at = time.monotonic() + SETTLE_S
                 self._changed.notify_all()
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hitl_widgets.errors import TaxonomyError, UnknownLabel
-from hitl_widgets.taxonomy.labels import Label, Taxonomy, check_name, label_id_of
+from hitl_widgets.taxonomy.labels import EDGE_CASES, Label, Taxonomy, check_name, label_id_of
 
 # What YAML readers like to take for something else than text.
 TREACHEROUS = ["no", "on", "y", "1e3", "null", "~", "1_000", "0x1f", "2024-01-31", "12:30:45", ".inf", "true", "- a",
@@ -49,6 +49,7 @@ def taxonomies(draw: st.DrawFn) -> Taxonomy:
             "colour": st.just("#1b9e77"), "sensitive": TEXTS,
             "attributes": st.dictionaries(TEXTS, TEXTS, max_size=2),
             "ratings": st.dictionaries(TEXTS, st.floats(allow_nan=False, allow_infinity=False), max_size=2),
+            "edge_cases": st.dictionaries(st.sampled_from(EDGE_CASES), st.lists(TEXTS, max_size=2), max_size=3),
             "id": st.just(f"own-{len(flat)}")}))
         if keys and draw(st.booleans()):
             label["key"] = keys.pop()
@@ -200,6 +201,8 @@ def test_a_label_keeps_its_own_key_and_the_others_share_the_digits_that_are_left
     ([{"name": "cat", "id": "x"}, {"name": "x"}], "another's id for a name"),
     ([{"name": "cat", "key": "c"}, {"name": "cow", "key": "C"}], r"'cat' and 'cow' share the key 'C'"),
     ([{"name": "cat", "key": "cc"}], "key is 'cc'; one visible character"),
+    ([{"name": "cat", "edge_cases": {"asleep": ["a.png"]}}], "edge case 'asleep' is unknown; known are cropped"),
+    ([{"name": "cat", "edge_cases": {"tiny": "a.png"}}], "edge case 'tiny' is 'a.png'; a list of texts"),
     ([{"name": "cat", "key": " "}], "one visible character"),
     ([{"name": "cat", "colour": "red; background: url(x)"}], "#rrggbb is expected"),
     ([{"name": "cat", "link": "javascript:alert(1)"}], "https://"),
@@ -376,6 +379,7 @@ labels:
   colour: "#1b9e77"
   attributes: {legs: 4}
   ratings: {objective-subjective: 2.5}
+  edge_cases: {tiny: [d.png], cropped: [e.png, f.png], group: }
   sensitive: protected, so that places are secret
 - name: cats
   labels: {tabby: , calico: three colours}
@@ -385,7 +389,8 @@ labels:
     assert taxonomy.label("lynx") == Label(
         label_id_of(["lynx"]), "lynx", "ear tufts", ("a.png", "b.png"), ("c.png",), "https://example.org", key="l",
         colour="#1b9e77", attributes={"legs": "4"}, ratings={"objective-subjective": 2.5},
-        sensitive="protected, so that places are secret")
+        sensitive="protected, so that places are secret",
+        edge_cases={"cropped": ("e.png", "f.png"), "tiny": ("d.png",)})
     assert all(type(value) is str for value in (taxonomy.label("lynx").definition, taxonomy.label("tabby").name,
                                                 taxonomy.label("lynx").attributes["legs"]))
 
