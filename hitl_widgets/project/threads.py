@@ -333,11 +333,16 @@ class Threads:
 
         Nobody shall read what others think of an item before they answered it themselves.
         """
-        threads = self.of(item_id=item_id, label=label)
-        answered = self._project.standing({thread.item_id for thread in threads if thread.item_id is not None},
-                                          annotator)
-        return [thread for thread in threads if thread.item_id is None or thread.item_id in answered
-                or any(post.annotator == annotator for post in thread.posts)]
+        return [thread for thread in self.of(item_id=item_id, label=label)
+                if thread.item_id is None or any(post.annotator == annotator for post in thread.posts)
+                or self._has_answered(thread.item_id, annotator)]
+
+    def _has_answered(self, item_id: str, annotator: str) -> bool:
+        project = self._project
+        if not project.has_pool:  # nobody answers items here
+            return True
+        [position] = project.pool.positions([item_id]).tolist()
+        return position >= 0 and project.queue.has_closed(position, annotator)
 
     def __iter__(self) -> Iterator[Thread]:
         project = self._project

@@ -114,6 +114,10 @@ class Queue:
         places = np.flatnonzero(self.is_learnable(annotator))
         return places[np.argsort(self.draws[places])[:n]]
 
+    def has_closed(self, position: int, annotator: str) -> bool:
+        """Whether the item is done for the annotator."""
+        return bool(self._closed_by(annotator)[position])
+
     def skipped(self, annotator: str) -> list[int]:
         """Positions that the annotator skipped and hasn't answered since, the first skipped first."""
         put_off = self._skipped.get(annotator, {})

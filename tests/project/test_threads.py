@@ -192,6 +192,8 @@ def test_what_others_think_of_an_item_isn_t_read_before_it_is_answered(opened):
     assert [thread.text for thread in Threads(bob).visible_to("bob")] == ["Are kittens cats?"]
     assert [thread.text for thread in Threads(ada).visible_to("ada")] == ["Are kittens cats?",
                                                                          "This is a cat, isn't it?"]
+    bob.decide("i3", "skip")
+    assert Threads(bob).visible_to("bob", item_id="i3") == []
     bob.decide("i3", label="dog")
     assert [thread.item_id for thread in Threads(bob).visible_to("bob", item_id="i3")] == ["i3"]
 
