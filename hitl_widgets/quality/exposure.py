@@ -1,0 +1,187 @@
+"""Rates of copying, and a model's own accuracy, of a model of votes that knows what was on the screen.
+
+`copy_intervals` gives an interval of each person's rate of copying; `overall` gives that of all and the accuracy of the
+model that made the suggestions. Both take a `VoteModel` that was fitted with `copying`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.special import expit, logit
+
+from ..records import Estimate
+from .vote_models import (
+    BLIND_VOTE,
+    COPY_PRIOR,
+    SHOWN_VOTE,
+    TINY,
+    Ballots,
+    Floats,
+    Ints,
+    VoteModel,
+    posterior,
+    without_own,
+)
+
+# 95 % of a chi-square of one degree of freedom, halved: how far a log-likelihood may fall within an interval.
+DROP, Z = 1.9207, 1.96
+# Rates at which a person's likelihood is computed, and shifts of the log-odds of their being right.
+RATES = np.linspace(0, 1, 201)
+SHIFTS = np.linspace(-2.5, 2.5, 15)
+
+
+def copy_intervals(model: VoteModel, ballots: Ballots) -> pd.DataFrame:
+    """Each person's rate of copying, with a 95 % interval.
+
+    The interval is that of the profile likelihood: at each rate the person's own accuracy is the one that fits best,
+    and what the others say of the item stands for its truth. It reaches 0 where the votes can be explained without a
+    copy, and it is wide where a person had few blind votes or few suggestions.
+
+    Returns
+    -------
+    DataFrame
+        A row for each person who saw a suggestion: annotator (place), rate, low, high, n_shown and n_blind (votes).
+    """
+    n = ballots.n_annotators
+    shown, known = ballots.channel == SHOWN_VOTE, ballots.channel == BLIND_VOTE
+    logs = np.zeros((n, len(SHIFTS), len(RATES)))
+    own = _shifted(model, ballots, without_own(model, ballots))
+    of_people = _sums(ballots.annotator[known], n) @ np.log(own[known])
+    logs += of_people[:, :, None]
+    copy = (ballots.label == ballots.suggestion).astype(float)
+    for rows in np.array_split(np.flatnonzero(shown), max(1, int(shown.sum()) // 4000)):
+        by_person = _sums(ballots.annotator[rows], n)
+        for place in range(len(SHIFTS)):
+            each = np.log(RATES * copy[rows, None] + (1 - RATES) * own[rows, place, None] + TINY)
+            logs[:, place] += by_person @ each
+    logs += _shift_prior(model)[:, :, None]
+    profile = logs.max(axis=1)
+    drop = DROP * _widening(model, ballots)
+    inside = profile >= profile.max(axis=1, keepdims=True) - drop[:, None]
+    step = RATES[1]
+    low = np.maximum(RATES[inside.argmax(axis=1)] - step / 2, 0)
+    high = np.minimum(RATES[len(RATES) - 1 - inside[:, ::-1].argmax(axis=1)] + step / 2, 1)
+    n_shown = np.bincount(ballots.annotator[shown], minlength=n)
+    n_blind = np.bincount(ballots.annotator[known], minlength=n)
+    rate = model.copy_rates[:, SHOWN_VOTE]
+    table = pd.DataFrame({"annotator": np.arange(n), "rate": rate, "low": np.minimum(low, rate),
+                          "high": np.maximum(high, rate), "n_shown": n_shown, "n_blind": n_blind})
+    return table[table["n_shown"] > 0].reset_index(drop=True)
+
+
+def _sums(annotator: Ints, n_annotators: int) -> sparse.csr_matrix:
+    """Sums over each annotator's votes, as a matrix of shape (n_annotators, n_votes)."""
+    return sparse.csr_matrix((np.ones(len(annotator)), (annotator, np.arange(len(annotator)))),
+                             shape=(n_annotators, len(annotator)))
+
+
+def _widening(model: VoteModel, ballots: Ballots) -> Floats:
+    """By how much each person's rate is known less well since the others and the model aren't known either, 1 or more.
+
+    Shape (n_annotators,): the variance of the rate beside what it would be if only the person's own two figures were
+    unknown.
+    """
+    n = ballots.n_annotators
+    information = _information(model, ballots)
+    together = np.diag(np.linalg.pinv(information, hermitian=True))[n:2 * n]
+    places = np.arange(n)
+    shift, rate, both = (information[places, places], information[n + places, n + places],
+                         information[places, n + places])
+    alone = 1 / np.maximum(rate - both ** 2 / np.maximum(shift, TINY), TINY)
+    return np.asarray(np.clip(together / alone, 1.0, 4.0))
+
+
+def _shifted(model: VoteModel, ballots: Ballots, probs: Floats) -> Floats:
+    """Probability of each vote as the person's own, at each of `SHIFTS` of their accuracy, over the item's truth."""
+    right = np.einsum("jkk->jk", model.confusions)[ballots.annotator]  # by truth
+    own, given = model.own_probs(ballots), np.arange(ballots.n_labels) == ballots.label[:, None]
+    result = np.empty((len(ballots), len(SHIFTS)))
+    for place, shift in enumerate(SHIFTS):
+        factor = np.where(given, math.exp(shift), 1.0) / (1 - right + right * math.exp(shift))
+        result[:, place] = (probs * own * factor).sum(axis=1)
+    return np.asarray(np.clip(result, TINY, 1.0))
+
+
+def _shift_prior(model: VoteModel) -> Floats:
+    """Log-density of each person's shifted accuracy, given how much people resemble each other, to a constant."""
+    right = np.clip(np.einsum("jkk->jk", model.confusions).mean(axis=1), 1e-6, 1 - 1e-6)
+    centre = float(right.mean())
+    shifted = expit(logit(right)[:, None] + SHIFTS)
+    density = centre * np.log(shifted + TINY) + (1 - centre) * np.log(1 - shifted + TINY)
+    return np.asarray(model.strengths[0] * density)
+
+
+def overall(model: VoteModel, ballots: Ballots, probs: Floats) -> tuple[Estimate, Estimate]:
+    """The rate of copying of all people, and the accuracy of the model that made the suggestions.
+
+    Their intervals come from the information in the items' scores (the gradient of each item's log-likelihood), so that
+    they allow for what isn't known of the truth, of people and of the model at once.
+
+    Parameters
+    ----------
+    model : VoteModel
+    ballots : Ballots
+    probs : ndarray, shape (n_items, n_labels)
+        Probability of each label of each item.
+
+    Returns
+    -------
+    rate, accuracy : Estimate
+        Of the votes in sight of a suggestion, the share that copied it; n is their number. Of the items that have a
+        suggestion, the share where it is right; n is their number.
+    """
+    shown = ballots.channel == SHOWN_VOTE
+    n_shown = np.bincount(ballots.annotator[shown], minlength=ballots.n_annotators)
+    rows = np.flatnonzero(ballots.item_suggestion >= 0)
+    covariance = np.linalg.pinv(_information(model, ballots), hermitian=True)
+    n = ballots.n_annotators
+    rate = Estimate(math.nan, why="no suggestion was visible")
+    if shown.any():
+        share = n_shown / n_shown.sum()
+        value = float(share @ model.copy_rates[:, SHOWN_VOTE])
+        spread = Z * math.sqrt(max(0.0, float(share @ covariance[n:2 * n, n:2 * n] @ share)))
+        rate = Estimate(value, max(0.0, value - spread), min(1.0, value + spread), n=int(shown.sum()))
+    if not len(rows):
+        return rate, Estimate(math.nan, why="the votes name no suggestion")
+    right = probs[rows, ballots.item_suggestion[rows]]
+    value = float(np.clip(right.mean(), 1e-6, 1 - 1e-6))
+    if model.model_confusion is None:
+        spread = Z * math.sqrt((right.var() + (right * (1 - right)).mean()) / len(rows)) / (value * (1 - value))
+    else:
+        spread = Z * math.sqrt(max(0.0, float(covariance[2 * n, 2 * n])))
+    low, high = expit(logit(value) - spread), expit(logit(value) + spread)
+    return rate, Estimate(float(right.mean()), float(low), float(high), n=len(rows))
+
+
+def _information(model: VoteModel, ballots: Ballots) -> Floats:
+    """Information in items' scores: about people's accuracies and rates of copying, the model, and shares of labels."""
+    n, n_labels = ballots.n_annotators, ballots.n_labels
+    probs = posterior(model, ballots)
+    own, given = model.own_probs(ballots), np.arange(n_labels) == ballots.label[:, None]
+    rate = model.copy_rates[ballots.annotator, ballots.channel][:, None]
+    copy = (ballots.label == ballots.suggestion)[:, None]
+    together, of_votes = rate * copy + (1 - rate) * own, probs[ballots.item]
+    right = np.einsum("jkk->jk", model.confusions)
+    by_shift = (of_votes * (1 - rate) * own * (given - right[ballots.annotator]) / together).sum(axis=1)
+    by_rate = (of_votes * (copy - own) / together).sum(axis=1) * (ballots.channel == SHOWN_VOTE)
+    scores = np.zeros((ballots.n_items, 2 * n + n_labels))
+    np.add.at(scores, (ballots.item, ballots.annotator), by_shift)
+    np.add.at(scores, (ballots.item, n + ballots.annotator), by_rate)
+    if model.model_confusion is not None:
+        rows = np.flatnonzero(ballots.item_suggestion >= 0)
+        agrees = np.arange(n_labels) == ballots.item_suggestion[rows, None]
+        scores[rows, 2 * n] = (probs[rows] * (agrees - np.diag(model.model_confusion))).sum(axis=1)
+    shares = probs.mean(axis=0)
+    scores[:, 2 * n + 1:] = (probs - shares)[:, :-1]
+    information = scores.T @ scores
+    # Priors draw people to each other, and leave what they share free.
+    apart = np.eye(n) - 1 / n
+    accuracy = right.mean(axis=1)
+    information[:n, :n] += model.strengths[0] * float((accuracy * (1 - accuracy)).mean()) * apart
+    mean = float(np.clip(model.copy_rates[:, SHOWN_VOTE].mean(), 0.01, 0.99))
+    information[n:2 * n, n:2 * n] += COPY_PRIOR / (mean * (1 - mean)) * apart
+    return np.asarray(information)
