@@ -21,7 +21,7 @@ from . import coefficients
 from .coefficients import Floats, Measured, kinds_of
 from .intervals import across, jeffreys
 from .pairwise import Pairs
-from .resampling import Measure, OverItems, Resamples, over_people, without_each_person
+from .resampling import LeaveOut, Measure, OverItems, Resamples, over_people
 from .votes import EncodedVotes, encode
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def _table(encoded: EncodedVotes, distance: Distance, seed: int, *, over_people_
     sample = _Sample(counts, np.random.default_rng(seed), distance)
     pairs = Pairs.of(encoded)
     wider = over_people_too and n_people >= FEWEST_PEOPLE
-    rest = _without_each(encoded, counts, sample, pairs) if wider else {}
+    rest = _left_out(encoded, counts, sample, pairs) if wider else {}
     rows = []
     for name in COEFFICIENTS:
         found = _cohen(encoded, pairs, seed) if name == "cohen_kappa" else sample.of(name)
@@ -333,7 +333,7 @@ def _table(encoded: EncodedVotes, distance: Distance, seed: int, *, over_people_
             why = _doubt(pairs)
         rows.append([*about, found.low, found.high, *n, "items", why])
         if over_people_too:
-            low, high = over_people(found, rest[name], least=0.0 if name == "percent" else -1.0) if wider \
+            low, high = over_people(found, *rest[name], least=0.0 if name == "percent" else -1.0) if wider \
                 else (np.nan, np.nan)
             rows.append([*about, low, high, *n, "items and people", no_value or ("" if np.isfinite(low) else _too_few(
                 n_people))])
@@ -369,13 +369,14 @@ def _cohen(encoded: EncodedVotes, pairs: Pairs, seed: int) -> OverItems:
     return resamples.interval(partial(coefficients.cohen_kappa, one, other, n_labels), len(pairs.item))
 
 
-def _without_each(encoded: EncodedVotes, counts: Floats, sample: _Sample, pairs: Pairs) -> dict[str, Floats]:
-    """Each coefficient without each person who voted on an item with another one."""
-    kinds, weights = without_each_person(counts, encoded.item, encoded.annotator, encoded.label,
-                                         len(encoded.annotators))
+def _left_out(encoded: EncodedVotes, counts: Floats, sample: _Sample, pairs: Pairs) -> dict[str, tuple[Floats, float]]:
+    """Each coefficient without each person who voted on an item with another one, and its variance over votes."""
+    n_people = len(encoded.annotators)
+    left_out = LeaveOut(counts, encoded.item, encoded.annotator, encoded.label, n_people)
+    found = {name: left_out.measure(measure) for name, measure in sample.measures.items()}
+    found["cohen_kappa"] = pairs.leave_out(n_people)
     people = np.unique(np.concatenate([pairs.first, pairs.second]))
-    rest = {name: measure(kinds, weights).value[people] for name, measure in sample.measures.items()}
-    return {**rest, "cohen_kappa": pairs.mean_without_each(len(encoded.annotators))[people]}
+    return {name: (rest[people], of_votes) for name, (rest, of_votes) in found.items()}
 
 
 def _windows(last: pd.Series, windows: int | str | None) -> list[npt.NDArray[np.int64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -67,8 +67,9 @@ class Pairs:
     def mean(self, n_items: int, *, level: float = 0.95) -> OverItems:
         """Cohen's kappa averaged over pairs, each weighted by its items; pairs without a kappa are left out.
 
-        The interval is Student's on the scale log(1 - kappa), by the jackknife over items. Its centre is corrected for
-        the bias of kappas of few items, and it holds the value itself.
+        The kappa of few items is too low on average. So the interval holds two, each Student's on the scale
+        log(1 - kappa) by the jackknife over items: that of the mean, corrected for its bias by the jackknife, and that
+        of the pooled kappa: disagreement observed in all pairs over that expected from votes on different items.
 
         Parameters
         ----------
@@ -80,44 +81,61 @@ class Pairs:
         if not total:
             return OverItems(np.nan, np.nan, np.nan, np.nan)
         value = float(self.n[kept] @ self.kappa[kept]) / total
-        without = self._mean_without_item(n_items)
-        n = len(without)
-        if n < 2 or not np.isfinite(without).all():
-            return OverItems(value, np.nan, np.nan, np.nan)
-        error = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
         if value >= 1 - 1e-12:
-            left = 1 - float(self.n[kept] @ self.chance[kept]) / total
-            return OverItems(value, max(-1.0, 1 - float(unseen(n, level)) / left), 1.0, 0.0)
-        centre = value - (n - 1) * (float(without.mean()) - value)
-        student = -float(stdtrit(n - 1, (1 - level) / 2))
-        low, high = around(min(centre, (1 + value) / 2), error, student, student)
-        return OverItems(value, max(-1.0, min(low, value)), max(high, value), error)
+            left, n = 1 - float(self.n[kept] @ self.chance[kept]) / total, len(np.unique(self.item))
+            low = 1 - float(unseen(n, level)) / left if n >= 2 else np.nan
+            return OverItems(value, max(-1.0, low) if n >= 2 else np.nan, 1.0 if n >= 2 else np.nan, 0.0)
+        without, pooled, pooled_without = self._without_item(n_items)
+        found = [_jackknife(value, without, level, corrected=True)]
+        if np.isfinite(pooled) and pooled < 1:
+            found.append(_jackknife(pooled, pooled_without, level))
+        found = [each for each in found if np.isfinite(each.low)]
+        if not found:
+            return OverItems(value, np.nan, np.nan, np.nan)
+        low, high = min(each.low for each in found), max(each.high for each in found)
+        return OverItems(value, max(-1.0, min(low, value)), max(high, value), max(each.error for each in found),
+                         bias=value - found[-1].centre)
 
-    def _mean_without_item(self, n_items: int) -> Floats:
-        """The mean kappa without each item that two annotators voted on."""
+    def _without_item(self, n_items: int) -> tuple[Floats, float, Floats]:
+        """The mean kappa without each item of two annotators; the pooled kappa, and that without each item."""
         n_labels = int(max(self.one.max(), self.other.max())) + 1
         one, other = (np.bincount(self.pair * n_labels + of, minlength=len(self.n) * n_labels).reshape(-1, n_labels)
                       for of in (self.one, self.other))
-        pair, same, rest = self.pair, (self.one == self.other).astype(np.float64), self.n[self.pair] - 1
-        expected = ((one * other).sum(axis=1)[pair] - other[pair, self.one] - one[pair, self.other] + same) \
-            / np.maximum(rest, 1) ** 2
-        defined = (rest > 0) & (expected < 1 - 1e-12)
-        observed = (self.n * self.percent)[pair] - same
-        kappa = (observed - rest * expected) / np.where(defined, 1 - expected, 1)  # times the items that are left
-        kept = np.isfinite(self.kappa)
-        before, n_before = np.where(kept, self.n * self.kappa, 0.0), self.n * kept
-        of_kappa = before.sum() + np.bincount(self.item, np.where(defined, kappa, 0.0) - before[pair], n_items)
-        of_n = n_before.sum() + np.bincount(self.item, rest * defined - n_before[pair], n_items)
-        used = np.unique(self.item)
-        return np.where(of_n[used] > 0, of_kappa[used] / np.where(of_n[used] > 0, of_n[used], 1), np.nan)
+        pair, same, used = self.pair, (self.one == self.other).astype(np.float64), np.unique(self.item)
+        agreeing, met = self.n * self.percent, (one * other).sum(axis=1).astype(np.float64)
+        rest, agreeing_rest = self.n[pair] - 1, agreeing[pair] - same
+        met_rest = met[pair] - other[pair, self.one] - one[pair, self.other] + same
 
-    def mean_without_each(self, n_people: int) -> Floats:
-        """The mean kappa of the pairs without each annotator, shape (n_people,); NaN where no pair is left."""
+        def without(whole: Floats, without_row: Floats) -> Floats:
+            return np.asarray(whole.sum() + np.bincount(self.item, without_row - whole[pair], n_items)[used])
+
+        expected = met_rest / np.maximum(rest, 1) ** 2
+        defined = (rest > 0) & (expected < 1 - 1e-12)
+        kappa = np.where(defined, (agreeing_rest - rest * expected) / np.where(defined, 1 - expected, 1), 0.0)
         kept = np.isfinite(self.kappa)
+        mean = _ratio(without(np.where(kept, self.n * self.kappa, 0.0), kappa),
+                      without(self.n * kept, rest * defined))
+
+        def by_chance(n: Floats, agreeing: Floats, met: Floats) -> Floats:
+            return np.where(n > 1, n - (met - agreeing) / np.maximum(n - 1, 1), 0.0)
+
+        observed, chance = np.where(self.n > 1, self.n - agreeing, 0.0), by_chance(self.n, agreeing, met)
+        pooled = 1 - _ratio(observed.sum(), chance.sum())
+        return mean, float(pooled), 1 - _ratio(without(observed, np.where(rest > 1, rest - agreeing_rest, 0.0)),
+                                               without(chance, by_chance(rest, agreeing_rest, met_rest)))
+
+    def leave_out(self, n_people: int) -> tuple[Floats, float]:
+        """The mean kappa without each annotator, NaN where no pair is left; and its variance over votes, by slopes."""
+        kept = np.isfinite(self.kappa)
+        total = float(self.n[kept].sum())
+        mean = float(self.n[kept] @ self.kappa[kept]) / total if total else np.nan
+        influence = np.where(kept[self.pair], self.kappa[self.pair] - mean + self.n[self.pair] * self.slope, 0.0)
+        vote = np.concatenate([self.item * n_people + of[self.pair] for of in (self.first, self.second)])
+        of_vote = np.bincount(np.unique(vote, return_inverse=True)[1], np.tile(influence, 2)) / max(1.0, total)
         n, weighted = self.n * kept, np.where(kept, self.n * self.kappa, 0.0)
         rest = [of.sum() - np.bincount(self.first, of, n_people) - np.bincount(self.second, of, n_people)
                 for of in (weighted, n)]
-        return np.where(rest[1] > 0, rest[0] / np.where(rest[1] > 0, rest[1], 1), np.nan)
+        return np.where(rest[1] > 0, rest[0] / np.where(rest[1] > 0, rest[1], 1), np.nan), float((of_vote ** 2).sum())
 
     def table(self, annotators: pd.Index, *, level: float = 0.95) -> pd.DataFrame:
         """One row a pair: first, second, n_items, percent, cohen_kappa, low, high, why."""
@@ -135,6 +153,24 @@ class Pairs:
                              "n_items": n.astype(np.int64), "percent": self.percent, "cohen_kappa": kappa,
                              "low": np.where(few, np.nan, np.maximum(low, -1.0)),
                              "high": np.where(few, np.nan, np.where(perfect, 1.0, high)), "why": why})
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    """The quotient, NaN where it is undefined."""
+    defined = np.asarray(below) > 1e-12
+    return np.where(defined, above / np.where(defined, below, 1.0), np.nan)
+
+
+def _jackknife(value: float, without: Floats, level: float, *, corrected: bool = False) -> OverItems:
+    """Interval by the jackknife over items, on the scale log(1 - kappa)."""
+    n = len(without)
+    if n < 2 or not np.isfinite(without).all():
+        return OverItems(value, np.nan, np.nan, np.nan)
+    error = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
+    found = OverItems(value, value, value, error, (n - 1) * (float(without.mean()) - value) if corrected else 0.0)
+    student = -float(stdtrit(n - 1, (1 - level) / 2))
+    low, high = around(found.centre, error, student, student)
+    return replace(found, low=low, high=high)
 
 
 def unseen(n: Floats | float, level: float) -> Floats:

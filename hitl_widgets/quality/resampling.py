@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import stdtrit
 
-from .coefficients import Floats, Measured, kinds_of, standard_error
+from .coefficients import Floats, Ints, Measured, kinds_of, standard_error
 
 Measure = Callable[[Floats], Measured]
 
@@ -32,12 +31,20 @@ class OverItems:
         NaN where undefined.
     error : float
         Standard error over items.
+    bias : float
+        How much too high the value is on average, as far as that is known.
     """
 
     value: float
     low: float
     high: float
     error: float
+    bias: float = 0.0
+
+    @property
+    def centre(self) -> float:
+        """The value without its bias, below 1."""
+        return min(self.value - self.bias, (1 + self.value) / 2)
 
 
 class Resamples:
@@ -130,18 +137,53 @@ def around(value: float, error: float, below: float, above: float) -> tuple[floa
         return float(1 - left * np.exp(below * step)), float(1 - left * np.exp(-above * step))
 
 
-def over_people(estimate: OverItems, without_each: Floats, *, level: float = 0.95,
+class LeaveOut:
+    """Items as they are without the votes of each person, and without each vote.
+
+    Parameters
+    ----------
+    counts : ndarray of float, shape (n_items, n_labels)
+    item, person, label : ndarray of int64, shape (n_votes,)
+    n_people : int
+    """
+
+    def __init__(self, counts: Floats, item: Ints, person: Ints, label: Ints, n_people: int) -> None:
+        fewer = counts[item]
+        fewer[np.arange(len(item)), label] -= 1
+        self.kinds, place = kinds_of(np.vstack([counts, fewer]))
+        before, self.after = place[:len(counts)], place[len(counts):]
+        self.before = before[item]
+        self.sizes = np.bincount(before, minlength=len(self.kinds)).astype(np.float64)[None]
+        self.weights = np.tile(self.sizes, (n_people, 1))
+        np.add.at(self.weights, (person, self.before), -1.0)
+        np.add.at(self.weights, (person, self.after), 1.0)
+
+    def measure(self, coefficient: Callable[[Floats, Floats], Measured]) -> tuple[Floats, float]:
+        """Measure a coefficient without each person, and its variance over votes.
+
+        Returns
+        -------
+        without_each : ndarray of float, shape (n_people,)
+        of_votes : float
+            By the slopes, as if votes had been drawn one by one.
+        """
+        slope = coefficient(self.kinds, self.sizes).slope[0]
+        return coefficient(self.kinds, self.weights).value, float(((slope[self.after] - slope[self.before]) ** 2).sum())
+
+
+def over_people(estimate: OverItems, without_each: Floats, of_votes: float, *, level: float = 0.95,
                 least: float = -1.0) -> tuple[float, float]:
     """Interval over items and people: of the coefficient of other people on other items.
 
-    The variance over items and the jackknife's over people are added, which counts what is of both twice: the interval
-    is too wide rather than too narrow.
+    The variance is that over items plus the jackknife's over people, less that over votes, which is in both.
 
     Parameters
     ----------
     estimate : OverItems
     without_each : ndarray of float, shape (n_people,)
         The coefficient without each person; NaN where it is undefined then.
+    of_votes : float
+        Variance over votes.
 
     Returns
     -------
@@ -150,38 +192,18 @@ def over_people(estimate: OverItems, without_each: Floats, *, level: float = 0.9
 
     References
     ----------
-    Efron and Stein (1981), The Jackknife Estimate of Variance, doi:10.1214/aos/1176345462.
+    Cameron, Gelbach and Miller (2011), Robust Inference With Multiway Clustering, doi:10.1198/jbes.2010.07136; Efron
+    and Stein (1981), The Jackknife Estimate of Variance, doi:10.1214/aos/1176345462; Satterthwaite (1946).
     """
     rest = without_each[np.isfinite(without_each)]
     if len(rest) < 2 or not np.isfinite(estimate.low):
         return np.nan, np.nan
     if estimate.value >= 1 - 1e-12:
         return estimate.low, estimate.high
-    variance = (len(rest) - 1) / len(rest) * float(((rest - rest.mean()) ** 2).sum())
-    student = -float(stdtrit(len(rest) - 1, (1 - level) / 2))
-    low, high = around(estimate.value, float(np.hypot(estimate.error, np.sqrt(variance))), student, student)
+    of_people = (len(rest) - 1) / len(rest) * float(((rest - rest.mean()) ** 2).sum())
+    variance = estimate.error ** 2 + max(0.0, of_people - of_votes)
+    # Satterthwaite's: what is uncertain is nearly all in the variance over people.
+    freedom = float(np.clip((len(rest) - 1) * (variance / of_people) ** 2, 2, len(rest) - 1)) if of_people else np.inf
+    student = -float(stdtrit(freedom, (1 - level) / 2))
+    low, high = around(estimate.centre, float(np.sqrt(variance)), student, student)
     return max(least, min(low, estimate.low)), max(high, estimate.high)
-
-
-def without_each_person(counts: Floats, item: npt.NDArray[np.int64], person: npt.NDArray[np.int64],
-                        label: npt.NDArray[np.int64], n_people: int) -> tuple[Floats, Floats]:
-    """Items as they are without each person's votes, as kinds and how many there are of each.
-
-    Parameters
-    ----------
-    counts : ndarray of float, shape (n_items, n_labels)
-    item, person, label : ndarray of int64, shape (n_votes,)
-
-    Returns
-    -------
-    kinds : ndarray of float, shape (n_kinds, n_labels)
-    weights : ndarray of float, shape (n_people, n_kinds)
-    """
-    fewer = counts[item]
-    fewer[np.arange(len(item)), label] -= 1
-    kinds, place = kinds_of(np.vstack([counts, fewer]))
-    before, after = place[:len(counts)], place[len(counts):]
-    weights = np.tile(np.bincount(before, minlength=len(kinds)).astype(np.float64), (n_people, 1))
-    np.add.at(weights, (person, before[item]), -1.0)
-    np.add.at(weights, (person, after), 1.0)
-    return kinds, weights

@@ -22,7 +22,9 @@ from hitl_widgets.quality.coefficients import (
     percent,
     standard_error,
 )
-from hitl_widgets.quality.resampling import Resamples
+from hitl_widgets.quality.pairwise import Pairs
+from hitl_widgets.quality.resampling import LeaveOut, Resamples
+from hitl_widgets.quality.votes import encode
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -298,13 +300,31 @@ def test_over_people_the_interval_is_wider_and_needs_five_of_them() -> None:
 
 def test_the_jackknife_over_people_leaves_out_their_votes() -> None:
     votes = simulated(np.random.default_rng(2), 40, 6, 3)
+    encoded = encode(votes)
+    left_out = LeaveOut(encoded.counts(), encoded.item, encoded.annotator, encoded.label, 6)
+    alphas, of_votes = left_out.measure(krippendorff_alpha)
+    kappas, _ = Pairs.of(encoded).leave_out(6)
+    without = [agreement(votes[votes["annotator"] != f"p{k:02}"]) for k in range(6)]
+    assert alphas.tolist() == pytest.approx([found["krippendorff_alpha"].value for found in without])
+    assert kappas.tolist() == pytest.approx([found["cohen_kappa"].value for found in without])
+    # The variance over votes by slopes is near that by leaving out one vote after the other.
+    rest = np.array([agreement(votes.drop(index=row))["krippendorff_alpha"].value for row in votes.index])
+    assert of_votes == pytest.approx(((rest - rest.mean()) ** 2).sum(), rel=0.2)
+
+
+def test_the_mean_of_kappas_of_few_items_has_an_interval_around_the_unbiased_one() -> None:
+    votes = simulated(np.random.default_rng(3), 300, 12, 2, right=0.7, labels="xy")  # five items a pair
     found = agreement(votes)
-    for name in ("krippendorff_alpha", "cohen_kappa", "gwet_ac1"):
-        rest = np.array([agreement(votes[votes["annotator"] != f"p{k:02}"])[name].value for k in range(6)])
-        error = np.sqrt(5 / 6 * ((rest - rest.mean()) ** 2).sum())
-        value, wide = found[name].value, found.estimate(name, "items and people")
-        least = (1 - value) * (1 - np.exp(-2.571 * error / (1 - value)))  # Student's 97.5 % at 5 degrees of freedom
-        assert wide.high - value > least
+    assert "fewer than 10 items in common" in found["cohen_kappa"].why
+    # Of two labels a vote is right in 85 of 100, so that kappa is .7 squared for every pair.
+    assert found["cohen_kappa"] < 0.49 < found["cohen_kappa"].high
+
+
+def test_a_mean_of_kappas_without_each_item_is_that_of_the_other_items() -> None:
+    votes = simulated(np.random.default_rng(4), 12, 3, 2)
+    means, _, _ = Pairs.of(encode(votes))._without_item(12)
+    by_hand = [agreement(votes[votes["item_id"] != item])["cohen_kappa"].value for item in range(12)]
+    assert means.tolist() == pytest.approx(by_hand)
 
 
 def test_per_label_is_each_label_against_the_rest() -> None:
