@@ -298,7 +298,7 @@ class Review(Widget[CardPush]):
         if self._tells is not None:
             self._tells.consent(act.to, act.yes, **_signature(act))
             with self._changed:
-                self._window.cut(KEPT)  # what waits was prepared without this answer
+                self._look_at = time.monotonic()  # what waits was drawn without this answer
         return self._spoken(act)
 
     def _dismiss(self, act: Dismiss) -> Stored:

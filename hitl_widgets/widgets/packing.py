@@ -42,22 +42,38 @@ def pack_item(host: CardHost, item: Item, *, blind: bool,
         entry["broken"] = str(error)
     prediction = None
     try:
-        prediction = host.prediction(item.position)
+        prediction = None if item.arm == "none" else host.prediction(item.position)
     except HitlError as error:
         entry["problem"] = str(error)
+    if prediction is not None and not np.isfinite(prediction.probs).all():
+        prediction = None
+    if exposure := _exposure(item, prediction):
+        entry["exposure"] = exposure
     if standing := host.standing([item.id], annotator).get(item.id):
         entry["standing"] = standing
     if item.candidates:
         entry["candidates"] = list(item.candidates)
-    if prediction is not None and np.isfinite(prediction.probs).all():
+    if prediction is not None:
         best = np.argsort(-prediction.probs, kind="stable")[:SHOWN]
         entry["model"] = prediction.model
-        if prediction.suggestion is not None:
-            entry["suggestion"] = prediction.suggestion
+        if item.arm == "no_map":
+            entry["no_map"] = True
+        if item.arm == "answer_first" and item.blind:
+            entry["answer_first"] = True
+        if (suggestion := item.planted or prediction.suggestion) is not None:
+            entry["suggestion"] = suggestion
         elif not blind and not item.candidates:
             entry["candidates"] = list(prediction.likeliest)
         entry["probs"] = [(prediction.label_ids[i], round(float(prediction.probs[i]), 4)) for i in best]
     return entry, prediction, buffers
+
+
+def _exposure(item: Item, prediction: Prediction | None) -> dict[str, Any]:
+    """How the item is shown, as fields of `Seen` that come back with its decision."""
+    drawn = {} if item.arm is None else {"arm": "none"} if prediction is None else \
+        {"arm": item.arm, "arm_probability": item.arm_probability}
+    return {**drawn, **({"planted": True} if item.planted and prediction is not None else {}),
+            **({"repeat_of": item.repeat_of} if item.repeat_of else {})}
 
 
 def pack_map(host: CardHost, item: Item, method: str, target: str,

@@ -106,7 +106,7 @@ export class Outbox {
   /** Whether a decision about this item is on its way. @param {string} item_id */
   holds(item_id) {
     let held = false;
-    for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
+    for (const { act } of this.entries.values()) if (act.item_id === item_id && (act.kind === "decide" || act.kind === "retract")) held = act.kind === "decide";
     return held;
   }
 

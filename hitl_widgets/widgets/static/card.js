@@ -91,7 +91,7 @@ var Outbox = class {
   /** Whether a decision about this item is on its way. @param {string} item_id */
   holds(item_id) {
     let held = false;
-    for (const { act } of this.entries.values()) if (act.item_id === item_id) held = act.kind === "decide";
+    for (const { act } of this.entries.values()) if (act.item_id === item_id && (act.kind === "decide" || act.kind === "retract")) held = act.kind === "decide";
     return held;
   }
   /** @param {A} act */
@@ -840,6 +840,124 @@ var DraftStore = class {
   }
 };
 
+// hitl_widgets/widgets/js/card/people.js
+var ROOT3 = "hitl_widgets/read/";
+var People = class {
+  /** @param {import("../outbox.js").Store | null} storage @param {(act: any) => void} send adds who acts, and when */
+  constructor(storage, send) {
+    this.storage = storage;
+    this.send = send;
+    this.annotator = "";
+    this.place = "";
+    this.threads = [];
+    this.notices = [];
+    this.about = null;
+    this.question = null;
+    this.read = {};
+    this.replying = null;
+    this.of_label = false;
+    this.unsent = "";
+    this.over = /* @__PURE__ */ new Set();
+  }
+  /** Who reads. @param {string} project_id @param {string} base @param {string} annotator */
+  open(project_id, base, annotator) {
+    const place = ROOT3 + [project_id, base, annotator].map(encodeURIComponent).join("/");
+    if (place === this.place) return;
+    this.place = place;
+    this.annotator = annotator;
+    this.replying = null;
+    this.over.clear();
+    this.read = {};
+    try {
+      this.read = JSON.parse(this.storage?.getItem(place) ?? "{}");
+    } catch {
+    }
+  }
+  /** @param {Push} push @returns {string | null | undefined} what is news to the person, in a sentence; undefined: it wasn't for here */
+  take(push) {
+    if (push.kind === "threads") return this.#threads(push.threads);
+    if (push.kind === "notices") this.notices = push.notices.filter(({ notice }) => !this.over.has(notice));
+    else if (push.kind === "about") this.set(push.about, push.consent);
+    else return void 0;
+    return null;
+  }
+  /** @param {About | null | undefined} about @param {Question | null | undefined} question */
+  set(about, question) {
+    this.about = about ?? null;
+    this.question = question && !this.over.has(question.text) ? question : null;
+  }
+  /** @param {Thread[]} threads */
+  #threads(threads) {
+    const before = new Set(this.fresh.map(({ thread, posts }) => `${thread} ${posts.length}`));
+    this.threads = threads;
+    const last = this.fresh.find(({ thread, posts }) => !before.has(`${thread} ${posts.length}`))?.posts.at(-1);
+    return last ? `${last.annotator} ${last.act === "ask" ? "asks" : last.act === "answer" ? "answers" : "has settled a question"}: ${last.text}` : null;
+  }
+  /** Threads in which somebody else had the last word, and that the person hasn't looked at since. @returns {Thread[]} */
+  get fresh() {
+    return this.threads.filter(({ thread, posts, settled }) => posts.length > (this.read[thread] ?? 0) && posts.at(-1)?.annotator !== this.annotator && (!settled || posts.some(({ annotator }) => annotator === this.annotator)));
+  }
+  /** @param {string | undefined} item_id @returns {Thread[]} */
+  ofItem(item_id) {
+    return item_id === void 0 ? [] : this.threads.filter((thread) => thread.item_id === item_id);
+  }
+  /** Threads by where they belong: the item, the label, and what is new or open elsewhere.
+   * @param {string | undefined} item_id @param {string | undefined} label_id @returns {[Thread[], Thread[], Thread[]]} */
+  sorted(item_id, label_id) {
+    const item = this.ofItem(item_id);
+    const label = this.threads.filter((thread) => thread.label_id !== null && thread.label_id === label_id && !item.includes(thread));
+    const fresh = new Set(this.fresh);
+    const others = this.threads.filter((thread) => !item.includes(thread) && !label.includes(thread));
+    return [item, label, [...others.filter((thread) => fresh.has(thread)), ...others.filter((thread) => !fresh.has(thread) && !thread.settled)].slice(0, 20)];
+  }
+  /** The person has these before their eyes. @param {Thread[]} threads */
+  look(threads) {
+    const fresh = threads.filter(({ thread, posts }) => posts.length > (this.read[thread] ?? 0));
+    if (!fresh.length) return;
+    for (const { thread, posts } of fresh) this.read[thread] = posts.length;
+    try {
+      this.storage?.setItem(this.place, JSON.stringify(this.read));
+    } catch {
+    }
+  }
+  // What the person says
+  /** @param {string} text @param {string | undefined} item_id @param {string | undefined} label_id @returns {boolean} whether there was something to send */
+  write(text, item_id, label_id) {
+    const words = text.trim();
+    if (!words) return false;
+    const thread = this.threads.find((one) => one.thread === this.replying);
+    if (thread) this.send({ kind: "respond", thread: thread.thread, text: words });
+    else if (this.of_label && label_id) this.send({ kind: "ask", text: words, label_id });
+    else if (item_id) this.send({ kind: "ask", text: words, item_id });
+    else return false;
+    this.replying = null;
+    return true;
+  }
+  /** @param {Thread} thread @param {Settling} how @param {string} [label_id] */
+  settle({ thread, posts }, how, label_id) {
+    const answer = posts.filter(({ act }) => act === "answer").at(-1);
+    this.send({ kind: "settle", thread, how, ...label_id ? { label_id } : {}, ...how === "sentence" && answer ? { text: answer.text } : {} });
+  }
+  /** @param {boolean} yes @param {string} [to] */
+  consent(yes, to = this.question?.to) {
+    if (!to) return;
+    if (this.question) this.over.add(this.question.text);
+    this.question = null;
+    this.send({ kind: "consent", to, yes });
+  }
+  /** @param {Notice} notice */
+  dismiss({ notice }) {
+    this.over.add(notice);
+    this.notices = this.notices.filter((one) => one.notice !== notice);
+    this.send({ kind: "dismiss", notice });
+  }
+  /** It was refused. @param {PeopleAct} act */
+  refused(act) {
+    if (act.kind === "ask" || act.kind === "respond") this.unsent = act.text;
+    if (act.kind === "dismiss") this.over.delete(act.notice);
+  }
+};
+
 // hitl_widgets/widgets/js/card/parts.js
 var Parts = class {
   /** @param {number} width @param {number} height of the cells, which may be larger than the item's pixels
@@ -1341,6 +1459,9 @@ var CardSession = class extends Session {
     this.certainty = null;
     this.draft = new Draft();
     this.brush = new Brush();
+    this.people = new People(around.storage, (said) => this.#speak(said));
+    this.drawer = null;
+    this.stopped = false;
     this.asking = null;
     this.guessing = false;
     this.pointed = null;
@@ -1399,11 +1520,12 @@ var CardSession = class extends Session {
   get against() {
     return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null;
   }
-  /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
+  /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "consent" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
     if (this.closed) return "closed";
     if (!this.setup || this.naming) return "start";
     if (this.needs_name) return "name";
+    if (this.people.question) return "consent";
     if (this.item) return this.item.fetching ? "fetch" : null;
     return this.end === "enough" || this.end === "empty" ? this.end : "wait";
   }
@@ -1453,6 +1575,8 @@ var CardSession = class extends Session {
     this.display.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
+    this.people.open(setup.project_id, this.around.base, setup.annotator);
+    this.people.set(setup.about, setup.consent);
     for (const [id, { act }] of this.outbox.entries) {
       this.mine.add(id);
       if (act.kind === "decide") this.#know(act.item_id, id);
@@ -1488,6 +1612,7 @@ var CardSession = class extends Session {
       this.troubled = true;
       return this.link.postpone(decision_id, reason);
     }
+    if (act && act.kind !== "decide" && act.kind !== "retract") this.people.refused(act);
     if (act?.kind !== "decide") return;
     if (decided) {
       const at = this.around.now();
@@ -1507,6 +1632,11 @@ var CardSession = class extends Session {
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
   push(push, buffers) {
     if (this.extras.take(push, buffers)) return;
+    const heard = this.people.take(push);
+    if (heard !== void 0) {
+      if (heard) this.news = { text: heard, at: this.around.now() };
+      return this.changed(false);
+    }
     this.status(push);
     const { item } = this;
     if (push.kind === "item") this.#arrived({ ...push.item, bytes: buffers[0], maps: {} }, Boolean(push.again));
@@ -1528,11 +1658,14 @@ var CardSession = class extends Session {
       if (this.setup) this.setup = { ...this.setup, progress: push.progress };
       if (!this.pending) this.tally.take(push.progress);
     } else if (push.kind === "past") {
-      this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
+      this.queue.remember(push.past, this.#onTheirWay());
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
-    else if (push.kind === "end") this.end = push.reason;
+    else if (push.kind === "end") {
+      this.end = push.reason;
+      if (!this.item) this.stop();
+    }
     this.#decode();
     if (push.kind !== "item" || this.item !== item) this.changed(false);
   }
@@ -1754,6 +1887,10 @@ var CardSession = class extends Session {
       this.say("The brush is put away");
       return true;
     }
+    if (this.drawer) {
+      this.open(null);
+      return true;
+    }
     const open = this.asking !== null || this.guessing || this.revising !== null;
     if (this.revising) this.say("Nothing was changed.");
     else if (this.asking || this.guessing) this.say("Not decided yet.");
@@ -1762,6 +1899,47 @@ var CardSession = class extends Session {
     this.guessing = false;
     if (open) this.changed();
     return open;
+  }
+  // What the person says to others
+  /** What lies over the labels is opened, or closed. @param {import("./people.js").Drawer | null} drawer */
+  open(drawer) {
+    if (!this.setup || this.face === "name" || this.face === "start") return;
+    this.drawer = this.drawer === drawer ? null : drawer;
+    this.people.replying = null;
+    this.changed();
+  }
+  /** The guideline of a label. @param {string} label_id */
+  guide(label_id) {
+    if (!this.labels.has(label_id)) return;
+    this.pointed = label_id;
+    this.peeked = null;
+    if (this.drawer !== "guideline") this.open("guideline");
+    else this.changed();
+  }
+  /** @param {string} text @returns {boolean} */
+  ask(text) {
+    const answered = this.people.replying !== null;
+    const sent = this.people.write(text, this.item?.item_id, this.explained?.label_id);
+    if (sent) this.say(answered ? "Your answer is on its way." : "Your question is on its way: colleagues see it on their cards.");
+    return sent;
+  }
+  /** The sitting is over: what was kept back until then is told. */
+  stop() {
+    if (this.stopped || !this.people.about?.takes_part.length) return;
+    this.stopped = true;
+    this.extras.ask({ kind: "stop" });
+  }
+  /** @param {any} said */
+  #speak(said) {
+    const act = { ...this.#act(said.kind, ""), ...said };
+    if (!said.item_id) delete act.item_id;
+    this.outbox.put(act);
+    this.changed();
+    this.#soon(() => this.link.flush());
+  }
+  /** @returns {import("./types.d.ts").ItemAct[]} */
+  #onTheirWay() {
+    return [...this.outbox.entries.values()].flatMap(({ act }) => act.kind === "decide" || act.kind === "retract" ? [act] : []);
   }
   undo() {
     if (this.closed || this.needs_name) return;
@@ -1970,6 +2148,7 @@ var CardSession = class extends Session {
     };
     this.#know(item.item_id, act.decision_id);
     this.refused = null;
+    this.stopped = false;
     this.outbox.put(act);
     const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
     const shows = !revising && this.#isFirst(item, verdict);
@@ -2022,7 +2201,7 @@ var CardSession = class extends Session {
   #used(label_id) {
     this.recent = [label_id, ...this.recent.filter((id) => id !== label_id)].slice(0, RECENT);
   }
-  /** @template {"decide" | "retract"} K @param {K} kind @param {string} item_id */
+  /** @template {Act["kind"]} K @param {K} kind @param {string} item_id */
   #act(kind, item_id) {
     const decision_id = newId();
     this.touched_at = this.around.now();
@@ -2058,7 +2237,7 @@ var CardSession = class extends Session {
     this.extras.ask({ kind: "fetch", item_id });
   }
   #have() {
-    const decided = [...this.outbox.entries.values()].map(({ act }) => act.item_id);
+    const decided = this.#onTheirWay().map((act) => act.item_id);
     return [.../* @__PURE__ */ new Set([...this.queue.items.map((i) => i.item_id), ...decided])];
   }
   /** Asks for more items before they run out; the answer comes as pushes. */
@@ -2143,6 +2322,29 @@ var WHY = {
 };
 var whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var asText = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+function exampleOf(example, side) {
+  const canvas = h("canvas", {
+    class: "hitl-thumb",
+    width: side,
+    height: side,
+    role: "img",
+    style: `width: ${side}px; height: ${side}px`,
+    "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}${example.case ? `, ${example.case}` : ""}`
+  });
+  drawSmall(canvas, example.picture);
+  const words = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}${example.case ? ` (${example.case})` : ""}`;
+  return h(
+    "span",
+    { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words },
+    canvas,
+    h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" })
+  );
+}
+function inShort(threads) {
+  const last = threads.at(-1)?.posts.at(-1);
+  const n = threads.length === 1 ? "1 question" : `${threads.length} questions`;
+  return !last ? "" : last.act === "ask" ? n : `${n} · ${last.annotator}: ${last.text}`;
+}
 function buildAbout(session) {
   const name = h("strong");
   const definition = h("span", { class: "hitl-definition" });
@@ -2157,28 +2359,12 @@ function buildAbout(session) {
     examples
   );
   const facts = h("p", { class: "hitl-facts" });
+  const asked = h("button", { class: "hitl-asked-of", type: "button", tabindex: "-1", hidden: true, onclick: () => session.open("questions") });
   const meta = h("p", { class: "hitl-meta" });
-  const about = h("div", { class: "hitl-about-item" }, meaning, h("section", { "aria-label": "The item" }, facts, meta));
+  const about = h("div", { class: "hitl-about-item" }, meaning, h("section", { "aria-label": "The item" }, h("div", { class: "hitl-facts-row" }, facts, asked), meta));
   let drawn2 = null;
   let described = null;
   let read2 = null;
-  function build(example) {
-    const canvas = h("canvas", {
-      class: "hitl-thumb",
-      width: SIDE,
-      height: SIDE,
-      role: "img",
-      "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}`
-    });
-    drawSmall(canvas, example.picture);
-    const words = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}`;
-    return h(
-      "span",
-      { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words },
-      canvas,
-      h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" })
-    );
-  }
   function update() {
     const { item, explained, setup } = session;
     if (setup && setup.taxonomy !== read2) {
@@ -2196,7 +2382,7 @@ function buildAbout(session) {
       const list = explained && session.extras.examples.get(explained.label_id);
       if (list !== drawn2) {
         drawn2 = list;
-        examples.replaceChildren(...(list ?? []).map(build));
+        examples.replaceChildren(...(list ?? []).map((example) => exampleOf(example, SIDE)));
       }
     }
     const known2 = !item || session.face ? "" : [
@@ -2206,6 +2392,9 @@ function buildAbout(session) {
       item.model && !item.blind && `model ${item.model.slice(0, 7)}`
     ].filter(Boolean).join(" · ");
     setText(facts, known2);
+    const threads = session.people.ofItem(item?.item_id);
+    asked.hidden = !known2 || !threads.length;
+    setText(asked, inShort(threads));
     setAttribute(facts, "title", known2);
     if (item?.meta !== described) {
       described = item?.meta;
@@ -2273,6 +2462,7 @@ function handBack(root) {
 var FACES = {
   start: ["…", "Waiting for the kernel", "The card opens as soon as the kernel answers."],
   name: ["✎", "Who is labelling?", "Decisions carry your name, so that people can be told apart later."],
+  consent: ["?", "Before you begin", ""],
   closed: ["✓", "This card is closed", ""],
   fetch: ["…", "Fetching the item again", ""],
   wait: ["…", "The next items are on their way", ""],
@@ -2299,20 +2489,263 @@ function buildFace(session, refocus) {
       refocus();
     } })
   );
-  const face = h("div", { class: "hitl-face" }, sign, title, words, form);
+  const answer = (yes) => {
+    session.people.consent(yes);
+    refocus();
+  };
+  const consent = h(
+    "div",
+    { class: "hitl-name-form" },
+    h("button", { class: "hitl-primary", type: "button", onclick: () => answer(true) }, cap("y"), document.createTextNode(" Yes, I take part")),
+    h("button", { class: "hitl-key-button", type: "button", onclick: () => answer(false) }, cap("n"), h("span", { text: "No: all suggestions as the model makes them" }))
+  );
+  const face = h("div", { class: "hitl-face" }, sign, title, words, form, consent);
   function update() {
     const kind = session.face;
     face.hidden = kind === null;
     form.hidden = kind !== "name";
+    consent.hidden = kind !== "consent";
     if (kind === null) return;
     const [symbol, head, text] = FACES[kind];
     setText(sign, symbol);
     setText(title, head);
     const s = Math.round(session.waited_ms / 1e3);
-    setText(words, session.gone && kind !== "closed" && kind !== "name" ? `The kernel was restarted or has died. Run the notebook from the top: ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} here and will be stored then.` : "all your decisions are stored."}` : kind === "closed" ? `${session.closed} ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} to be stored.` : "All your decisions here are stored."}` : kind === "wait" && session.trouble ? session.trouble : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. Your decisions are kept; the card goes on when it answers.` : text);
+    setText(words, session.gone && kind !== "closed" && kind !== "name" ? `The kernel was restarted or has died. Run the notebook from the top: ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} here and will be stored then.` : "all your decisions are stored."}` : kind === "consent" ? session.people.question?.text ?? "" : kind === "closed" ? `${session.closed} ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} to be stored.` : "All your decisions here are stored."}` : kind === "wait" && session.trouble ? session.trouble : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. Your decisions are kept; the card goes on when it answers.` : text);
     face.classList.toggle("hitl-calm", ["wait", "start", "fetch"].includes(kind));
   }
   return { face, update };
+}
+
+// hitl_widgets/widgets/js/card/drawer.js
+var TITLES = { questions: "Questions", guideline: "Guideline", project: "About this project", notices: "What you are told" };
+var SIDE2 = 64;
+var SETTLED = { example: "became an example", counter_example: "became a counter-example", sentence: "went into the definition", none: "settled" };
+function ago(at, now) {
+  const minutes = (now - Date.parse(at)) / 6e4;
+  if (!(minutes >= 1)) return "now";
+  if (minutes < 60) return `${Math.floor(minutes)} min ago`;
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ago`;
+  return new Date(at).toLocaleDateString();
+}
+function buildDrawer(session, refocus) {
+  const title = h("h3", { class: "hitl-face-title" });
+  const close = h("button", { class: "hitl-key-button", type: "button", onclick: () => {
+    session.open(null);
+    refocus();
+  } }, cap("Escape"), h("span", { text: "Close" }));
+  const content = h("div", { class: "hitl-drawer-content" });
+  const asking = buildAsking(session, refocus);
+  const drawer = h(
+    "aside",
+    { class: "hitl-drawer", role: "region", "aria-label": "Questions", hidden: true },
+    h("div", { class: "hitl-row" }, title, close),
+    content,
+    asking.form
+  );
+  let drawn2 = null;
+  function update() {
+    const { drawer: kind } = session;
+    const opened = drawer.hidden && kind !== null;
+    drawer.hidden = kind === null;
+    if (kind === null) {
+      drawn2 = null;
+      return;
+    }
+    setText(title, TITLES[kind]);
+    drawer.setAttribute("aria-label", TITLES[kind]);
+    asking.form.hidden = kind !== "questions";
+    asking.update();
+    const label = session.explained;
+    if (kind === "guideline" && label) session.extras.wantExamples(label);
+    const examples = label && session.extras.examples.get(label.label_id);
+    const state = JSON.stringify([kind, kind === "questions" ? [session.item?.item_id, label?.label_id, session.people.threads, session.people.replying] : kind === "guideline" ? [label, session.people.about, examples?.map(({ name, picture }) => [name, Boolean(picture)])] : [session.people.about, session.people.notices, session.setup?.annotator]]);
+    if (state === drawn2) return;
+    drawn2 = state;
+    const { scrollTop } = content;
+    content.replaceChildren(...{ questions: questionsOf, guideline: guidelineOf, project: projectOf, notices: noticesOf }[kind](session, asking.focus));
+    content.scrollTop = opened ? 0 : scrollTop;
+  }
+  return { drawer, update, ask() {
+    session.open("questions");
+    if (session.drawer) asking.focus();
+  } };
+}
+function buildAsking(session, refocus) {
+  const box = h("input", { class: "hitl-ask-box", type: "text", maxlength: "2000", "aria-label": "Your question", autocomplete: "off" });
+  const choices = [false, true].map((of_label) => {
+    const words = h("span");
+    const button = h("button", { class: "hitl-key-button", type: "button", onclick: () => {
+      session.people.of_label = of_label;
+      session.people.replying = null;
+      session.changed();
+      box.focus({ preventScroll: true });
+    } }, words);
+    return { of_label, words, button };
+  });
+  const about = h("div", { class: "hitl-ask-about", role: "group", "aria-label": "What the question is about" }, h("span", { class: "hitl-quiet", text: "About" }), ...choices.map(({ button }) => button));
+  const form = h("form", { class: "hitl-ask", onsubmit: (event) => {
+    event.preventDefault();
+    if (session.ask(box.value)) {
+      box.value = "";
+      refocus();
+    }
+  } }, about, h("div", { class: "hitl-row" }, box, h("button", { class: "hitl-primary", type: "submit", text: "Send" })));
+  function update() {
+    const { people, item, explained } = session;
+    const thread = people.threads.find((one) => one.thread === people.replying);
+    if (people.unsent) {
+      box.value ||= people.unsent;
+      people.unsent = "";
+    }
+    if (!item) people.of_label = true;
+    for (const { of_label, words: words2, button } of choices) {
+      button.hidden = of_label ? !explained : !item;
+      setText(words2, of_label ? `the label ${explained?.name}` : "this item");
+      button.setAttribute("aria-pressed", String(!thread && (people.of_label && Boolean(explained)) === of_label));
+    }
+    about.classList.toggle("hitl-nothing", Boolean(thread));
+    const words = thread ? `Answer ${thread.posts[0]?.annotator}` : "What do you want to ask?";
+    if (box.placeholder !== words) box.placeholder = words;
+    box.setAttribute("aria-label", thread ? words : "Your question");
+  }
+  return { form, update, focus: () => {
+    update();
+    box.focus({ preventScroll: true });
+  } };
+}
+function questionsOf(session, focus) {
+  const { people, item, explained } = session;
+  const [ofItem, ofLabel, others] = people.sorted(item?.item_id, explained?.label_id);
+  const fresh = new Set(people.fresh);
+  const parts = [[ofItem, "This item"], [ofLabel, `The label ${explained?.name}`], [others, "Elsewhere"]];
+  const sections = parts.flatMap(([threads, head]) => threads.length ? [h(
+    "section",
+    {},
+    h("h4", { class: "hitl-title", text: (
+      /** @type {string} */
+      head
+    ) }),
+    .../** @type {Thread[]} */
+    threads.map((thread) => threadOf(session, thread, fresh.has(thread), focus, threads === others))
+  )] : []);
+  people.look([...ofItem, ...ofLabel, ...others]);
+  return sections.length ? sections : [h("p", { class: "hitl-quiet", text: "Nobody has asked anything yet. What you ask appears on the cards of your colleagues, and their answers appear here." })];
+}
+function threadOf(session, thread, fresh, focus, elsewhere) {
+  const { people } = session;
+  const label = session.labels.get(thread.label_id ?? "") ?? session.explained;
+  const answered = thread.posts.some(({ act }) => act === "answer");
+  const settling = (how, text, title) => h("button", { class: "hitl-key-button", type: "button", title, onclick: () => people.settle(thread, how, how === "none" ? void 0 : label?.label_id) }, h("span", { text }));
+  const what = elsewhere ? [thread.item_id, session.labels.get(thread.label_id ?? "")?.path].filter(Boolean).join(" · ") : "";
+  const makes = !answered || !label || thread.settled ? [] : [
+    ...thread.item_id ? [
+      settling("example", `Example of ${label.name}`, `The item becomes an example of ${label.path}`),
+      settling("counter_example", "Counter-example", `The item becomes an example of what is not ${label.path}`)
+    ] : [],
+    settling("sentence", thread.item_id ? "Sentence of the definition" : `Sentence of the definition of ${label.name}`, `The last answer is added to the definition of ${label.path}`)
+  ];
+  return h(
+    "article",
+    { class: `hitl-thread${fresh ? " hitl-fresh" : ""}`, "data-thread": thread.thread },
+    ...what ? [h("p", { class: "hitl-quiet", text: what })] : [],
+    ...thread.posts.filter(({ text }) => text).map((post) => h(
+      "p",
+      { class: post.act === "ask" ? "hitl-asked" : "hitl-answered" },
+      h("b", { text: post.annotator === people.annotator ? "You" : post.annotator }),
+      document.createTextNode(` ${post.text} `),
+      h("span", { class: "hitl-quiet", text: ago(post.at, session.now()) })
+    )),
+    h("div", { class: "hitl-thread-acts" }, ...thread.settled ? [h("span", { class: "hitl-quiet", text: `✓ ${SETTLED[thread.how ?? "none"] ?? "settled"}` })] : [
+      h("button", { class: "hitl-key-button", type: "button", "aria-pressed": String(people.replying === thread.thread), onclick: () => {
+        people.replying = thread.thread;
+        focus();
+        session.changed();
+      } }, h("span", { text: "Answer" })),
+      ...makes.length ? [h("span", { class: "hitl-quiet", text: "Make it:" })] : [],
+      ...makes,
+      ...answered ? [settling("none", "Settled", "Nothing is to be done")] : []
+    ])
+  );
+}
+function guidelineOf(session) {
+  const { people: { about }, explained: label } = session;
+  const purpose = about?.purpose ? [h("p", { class: "hitl-purpose" }, h("b", { text: "Purpose " }), document.createTextNode(about.purpose))] : [];
+  if (!label) return [...purpose, h("p", { class: "hitl-quiet", text: "Go to a label with the arrow keys, or click the i beside it." })];
+  const all = session.extras.examples.get(label.label_id) ?? [];
+  const groups = [["This is one", all.filter(({ against, case: hard }) => !against && !hard), ""], ["This is something else", all.filter(({ against, case: hard }) => against && !hard), "against"]];
+  for (const hard of new Set(all.flatMap((example) => example.case ?? []))) groups.push([`Hard to see: ${hard}`, all.filter((example) => example.case === hard), hard]);
+  const address = /^https?:/.test(label.link ?? "") ? label.link ?? "" : "";
+  return [
+    ...purpose,
+    h("h4", { class: "hitl-guided", text: label.path }),
+    h("p", { class: "hitl-definition", text: label.definition || "It has no definition yet. A question about it may become one." }),
+    ...label.sensitive ? [h("p", { class: "hitl-sensitive", text: `Sensitive, because ${label.sensitive}` })] : [],
+    ...address ? [h("p", {}, h("a", { href: address, target: "_blank", rel: "noopener noreferrer", text: "more" }))] : [],
+    ...groups.flatMap(([head, examples, kind]) => examples.length ? [h(
+      "section",
+      { "data-case": kind },
+      h("h4", { class: "hitl-title", text: head }),
+      h("div", { class: "hitl-examples" }, ...examples.map((example) => exampleOf(example, SIDE2)))
+    )] : []),
+    ...all.length ? [] : [h("p", { class: "hitl-quiet", text: label.n_examples ? "Its examples are on their way …" : "It has no examples yet." })]
+  ];
+}
+function whoSees(about, annotator) {
+  const owner = about?.owner === annotator ? "you made this project and see" : `${about?.owner ?? "the owner"} sees`;
+  return about?.names ? `Your figures are yours. In this project names are shown to the owner: ${owner} them beside each person's figures.` : `Your figures are yours. Names aren't shown to the owner: ${owner} the figures of groups of five people or more.`;
+}
+function projectOf(session) {
+  const { people, setup } = session;
+  const { about } = people;
+  return [
+    h("p", { class: "hitl-purpose" }, h("b", { text: "Purpose " }), document.createTextNode(about?.purpose ?? "Nobody has written down what this project is for.")),
+    h("p", { text: whoSees(about, setup?.annotator ?? "") }),
+    h("p", { text: "In a cell, wb.people.own() shows you your own: your slips, your calibration, your bias." }),
+    h("p", { class: "hitl-quiet", text: "The project's log lies in its folder: whoever can open the folder can read all of it, names too." }),
+    ...(about?.takes_part ?? []).map((to) => h(
+      "section",
+      { class: "hitl-takes-part" },
+      h("p", { text: to === "planted" ? "You agreed that some suggestions may be wrong on purpose. You may stop at any time; you are told which ones when the sitting is over." : `You take part in: ${to}.` }),
+      h(
+        "div",
+        { class: "hitl-row" },
+        h("button", { class: "hitl-key-button", type: "button", onclick: () => people.consent(false, to) }, h("span", { text: "Stop taking part" })),
+        h("button", { class: "hitl-key-button", type: "button", onclick: () => {
+          session.stop();
+          session.open(null);
+        } }, h("span", { text: "End the sitting: which ones were wrong?" }))
+      )
+    ))
+  ];
+}
+function noticesOf(session) {
+  return session.people.notices.map((notice) => h(
+    "section",
+    {},
+    h("p", { text: notice.text }),
+    h("ul", { class: "hitl-lines" }, ...notice.lines.map((line) => h("li", { text: line }))),
+    h("button", { class: "hitl-primary", type: "button", text: "Understood", onclick: () => {
+      session.people.dismiss(notice);
+      if (!session.people.notices.length) session.open(null);
+    } })
+  ));
+}
+function buildNotice(session, refocus) {
+  const words = h("span", { class: "hitl-told-words", role: "status", "aria-live": "polite" });
+  const show = h("button", { class: "hitl-key-button", type: "button", onclick: () => session.open("notices") }, h("span", { text: "Which ones?" }));
+  const done = h("button", { class: "hitl-primary", type: "button", text: "Understood", onclick: () => {
+    const [notice] = session.people.notices;
+    if (notice) session.people.dismiss(notice);
+    refocus();
+  } });
+  const bar = h("div", { class: "hitl-told", hidden: true }, words, show, done);
+  return { bar, update() {
+    const [notice] = session.people.notices;
+    bar.hidden = !notice || session.drawer === "notices";
+    setText(words, notice?.text ?? "");
+    bar.classList.toggle("hitl-alarm", notice?.kind === "alarm");
+    show.hidden = !notice?.lines.length;
+  } };
 }
 
 // hitl_widgets/widgets/js/card/beside.js
@@ -2551,7 +2984,7 @@ function buildBars(session) {
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
     setText(margin, probs.length > 1 ? ahead(100 * (probs[0][1] - probs[1][1])) : "");
     const [head, text] = words();
-    setText(title, first && seen ? `You answered: ${session.wordsOf(first)}. The model suggests` : seen ? "The model suggests" : "Your answer");
+    setText(title, seen ? "The model suggests" : "Your answer");
     setText(
       /** @type {Node} */
       plain2.firstChild,
@@ -2565,11 +2998,11 @@ function buildBars(session) {
     plain2.hidden = !head;
     accept.hidden = !focused && !first;
     const keeps = first && (focused?.label_id === first.label_id || first.verdict === "unsure" && session.pointed === null);
-    if (first) setText(margin, "");
+    if (first) setText(margin, `you: ${session.wordsOf(first)}`);
     setText(
       /** @type {Node} */
       accept.lastChild,
-      keeps ? "keep your answer" : session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept"
+      keeps ? "keep yours" : session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept"
     );
   }
   return { element, update };
@@ -2624,7 +3057,19 @@ function buildLabels(session, refocus) {
           onpointerleave: () => session.peek(null)
         },
         key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }),
-        h("span", { class: "hitl-name", text: searching || likely2 ? label.path : label.name })
+        h("span", { class: "hitl-name", text: searching || likely2 ? label.path : label.name }),
+        h("span", {
+          class: "hitl-i",
+          title: `What is ${label.name}?`,
+          "aria-hidden": "true",
+          text: "i",
+          onclick: (event) => {
+            event.stopPropagation();
+            leave();
+            session.guide(label.label_id);
+            refocus();
+          }
+        })
       )];
     }), ...searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []);
     chips.classList.toggle("hitl-many", labels.length > 18);
@@ -3001,7 +3446,7 @@ function buildLegend(session) {
 
 // hitl_widgets/widgets/js/card/strip.js
 var SHOWN2 = 16;
-var SIDE2 = 44;
+var SIDE3 = 44;
 var SIGNS = { accept: "✓", correct: "✎", answer: "●", unsure: "?", skip: "↷" };
 function buildStrip(session) {
   const row = h("div", { class: "hitl-past", role: "list" });
@@ -3010,7 +3455,7 @@ function buildStrip(session) {
   const strip = h("nav", { class: "hitl-strip", "aria-label": "Last decisions" }, hint, empty, row);
   let entries = /* @__PURE__ */ new Map();
   function build(past) {
-    const canvas = h("canvas", { class: "hitl-thumb", width: SIDE2, height: SIDE2, "aria-hidden": "true" });
+    const canvas = h("canvas", { class: "hitl-thumb", width: SIDE3, height: SIDE3, "aria-hidden": "true" });
     const caption = h("span", { class: "hitl-caption" });
     const said = h("span", { class: "hitl-caption hitl-model-said" });
     const button = h(
@@ -3073,7 +3518,7 @@ var MEANS = {
 };
 var NEWS_MS = 6e4;
 var count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
-function buildHeader(session, onHelp) {
+function buildHeader(session, on) {
   const focus = h(
     "span",
     { class: "hitl-focus" },
@@ -3091,14 +3536,16 @@ function buildHeader(session, onHelp) {
   const meter = h("span", { class: "hitl-meter", "aria-hidden": "true" }, h("span"));
   const pace = h("span", { class: "hitl-quiet hitl-pace" });
   const pending = h("span", { class: "hitl-pending", role: "status" });
-  const who = h("span", { class: "hitl-who" });
-  const help = h("button", { class: "hitl-key-button", type: "button", title: "All keys", onclick: onHelp }, capOf("help"), h("span", { text: "Keys" }));
+  const who = h("button", { class: "hitl-who", type: "button", title: "About this project: its purpose, and who sees what", onclick: () => session.open("project") });
+  const badge = h("span", { class: "hitl-badge", role: "status", hidden: true });
+  const questions = h("button", { class: "hitl-key-button", type: "button", title: "Ask a question; answers appear here", hidden: true, onclick: on.ask }, capOf("question"), badge, h("span", { class: "hitl-wide", text: "Questions" }));
+  const help = h("button", { class: "hitl-key-button", type: "button", title: "All keys", onclick: on.help }, capOf("help"), h("span", { text: "Keys" }));
   const header = h(
     "div",
     { class: "hitl-header" },
     focus,
     h("span", { class: "hitl-progress" }, done, meter, pace, pending),
-    h("span", { class: "hitl-about" }, who, help)
+    h("span", { class: "hitl-about" }, who, questions, help)
   );
   function update() {
     const { setup, tally } = session;
@@ -3121,6 +3568,11 @@ function buildHeader(session, onHelp) {
     setText(pace, pace_s === null ? "" : `${pace_s < 10 ? pace_s.toFixed(1) : Math.round(pace_s)} s each`);
     setText(pending, session.pending ? `${session.pending} to be stored` : setup ? "all stored" : "");
     pending.classList.toggle("hitl-late", session.pending > 0 && session.waited_ms > 2e3);
+    const fresh = session.people.fresh.length;
+    questions.hidden = !setup?.people;
+    badge.hidden = !fresh;
+    questions.lastChild.hidden = fresh > 0;
+    setText(badge, fresh ? `${fresh} new` : "");
     setText(who, setup ? `${setup.annotator} · taxonomy v${setup.taxonomy.version}` : "");
   }
   return { header, update };
@@ -3172,7 +3624,7 @@ var LABEL_KEYS = [
   [["1", "…", "0", "letters"], "choose the label with that key"],
   [["⇧", "`", "…", "0"], "how sure you are: 0, 1 … 9, 10"]
 ];
-var WITHOUT_ITEM = /* @__PURE__ */ new Set(["undo", "earlier", "later", "help"]);
+var WITHOUT_ITEM = /* @__PURE__ */ new Set(["undo", "earlier", "later", "help", "question", "guideline", "project"]);
 var SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };
 function render(el, session) {
   const refocus = () => root.focus({ preventScroll: true });
@@ -3180,7 +3632,7 @@ function render(el, session) {
   const legend = buildLegend(session);
   const reason = buildReason(session);
   const about = buildAbout(session);
-  const header = buildHeader(session, () => help.toggle());
+  const header = buildHeader(session, { help: () => help.toggle(), ask: () => drawer.ask() });
   const temporary = buildTemporary(session);
   const bars = buildBars(session);
   const labels = buildLabels(session, refocus);
@@ -3190,6 +3642,8 @@ function render(el, session) {
   const strip = buildStrip(session);
   const footer = buildFooter(session);
   const face = buildFace(session, refocus);
+  const drawer = buildDrawer(session, refocus);
+  const notice = buildNotice(session, refocus);
   const help = buildHelp(session, { refocus, first: LABEL_KEYS, takes_focus: false });
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
@@ -3200,6 +3654,7 @@ function render(el, session) {
     h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
     h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, reason.element, flags.element, actions.element),
     face.face,
+    drawer.drawer,
     help.help
   );
   const root = h(
@@ -3217,6 +3672,7 @@ function render(el, session) {
     header.header,
     temporary.bar,
     body,
+    notice.bar,
     strip.strip,
     footer.footer,
     live
@@ -3256,6 +3712,9 @@ function render(el, session) {
     right: () => stage.move(0.1, 0),
     up: () => stage.move(0, -0.1),
     down: () => stage.move(0, 0.1),
+    question: () => drawer.ask(),
+    guideline: () => session.open("guideline"),
+    project: () => session.open("project"),
     help: () => help.toggle()
   };
   function act(action) {
@@ -3294,10 +3753,17 @@ function render(el, session) {
       return;
     }
     if (target.closest("input:not([type=range])")) {
-      if (event.key === "Escape") refocus();
+      if (event.key === "Escape") {
+        if (target.closest(".hitl-drawer")) session.escape();
+        refocus();
+      }
       return;
     }
     if (target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
+    if (session.face === "consent" && !event.ctrlKey && !event.altKey && !event.metaKey && (event.key === "y" || event.key === "n")) {
+      event.preventDefault();
+      return session.people.consent(event.key === "y");
+    }
     if (session.brush.kind && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
       event.preventDefault();
       return session.withBrush(brushKeys[event.key]);
@@ -3325,7 +3791,7 @@ function render(el, session) {
       /** @type {HTMLElement} */
       event.target
     );
-    if (!target.closest("input:not([type=range]), a") && !help.help.contains(target)) refocus();
+    if (!target.closest("input:not([type=range]), a") && !help.help.contains(target) && !(drawer.drawer.contains(target) && target.closest("form, .hitl-thread-acts"))) refocus();
   });
   function guard(step) {
     try {
@@ -3359,6 +3825,9 @@ function render(el, session) {
     labels.update();
     certainty.update();
     face.update();
+    drawer.update();
+    notice.update();
+    strip.strip.classList.toggle("hitl-nothing", !notice.bar.hidden);
     if (later) return;
     later = true;
     requestAnimationFrame(() => setTimeout(() => {

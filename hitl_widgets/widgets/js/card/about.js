@@ -25,6 +25,23 @@ export const whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by
 /** @param {unknown} value */
 const asText = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
 
+/** @param {Example} example @param {number} side */
+export function exampleOf(example, side) {
+  const canvas = h("canvas", { class: "hitl-thumb", width: side, height: side, role: "img", style: `width: ${side}px; height: ${side}px`,
+    "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}${example.case ? `, ${example.case}` : ""}` });
+  drawSmall(canvas, example.picture);
+  const words = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}${example.case ? ` (${example.case})` : ""}`;
+  return h("span", { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words }, canvas,
+    h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" }));
+}
+
+/** The questions about an item, in a few words. @param {import("./people.js").Thread[]} threads */
+function inShort(threads) {
+  const last = threads.at(-1)?.posts.at(-1);
+  const n = threads.length === 1 ? "1 question" : `${threads.length} questions`;
+  return !last ? "" : last.act === "ask" ? n : `${n} · ${last.annotator}: ${last.text}`;
+}
+
 /** @param {CardSession} session */
 export function buildAbout(session) {
   const name = h("strong");
@@ -35,24 +52,15 @@ export function buildAbout(session) {
   const meaning = h("section", { class: "hitl-meaning", "aria-label": "The label in focus" },
     h("p", {}, name, definition, link), sensitive, examples);
   const facts = h("p", { class: "hitl-facts" });
+  const asked = h("button", { class: "hitl-asked-of", type: "button", tabindex: "-1", hidden: true, onclick: () => session.open("questions") });
   const meta = h("p", { class: "hitl-meta" });
-  const about = h("div", { class: "hitl-about-item" }, meaning, h("section", { "aria-label": "The item" }, facts, meta));
+  const about = h("div", { class: "hitl-about-item" }, meaning, h("section", { "aria-label": "The item" }, h("div", { class: "hitl-facts-row" }, facts, asked), meta));
   /** @type {unknown} */
   let drawn = null;
   /** @type {unknown} */
   let described = null;
   /** @type {unknown} */
   let read = null;
-
-  /** @param {Example} example */
-  function build(example) {
-    const canvas = h("canvas", { class: "hitl-thumb", width: SIDE, height: SIDE, role: "img",
-      "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}` });
-    drawSmall(canvas, example.picture);
-    const words = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}`;
-    return h("span", { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words }, canvas,
-      h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" }));
-  }
 
   function update() {
     const { item, explained, setup } = session;
@@ -72,13 +80,16 @@ export function buildAbout(session) {
       const list = explained && session.extras.examples.get(explained.label_id);
       if (list !== drawn) {
         drawn = list;
-        examples.replaceChildren(...(list ?? []).map(build));
+        examples.replaceChildren(...(list ?? []).map((example) => exampleOf(example, SIDE)));
       }
     }
     const known = !item || session.face ? "" : [item.item_id, item.width && `${item.width} × ${item.height}`,
       session.revising ? whyChosen("revision") : !item.blind && whyChosen(item.chosen_by),
       item.model && !item.blind && `model ${item.model.slice(0, 7)}`].filter(Boolean).join(" · ");
     setText(facts, known);
+    const threads = session.people.ofItem(item?.item_id);
+    asked.hidden = !known || !threads.length;
+    setText(asked, inShort(threads));
     setAttribute(facts, "title", known);
     if (item?.meta !== described) {
       described = item?.meta;

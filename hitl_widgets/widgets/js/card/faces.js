@@ -1,7 +1,7 @@
 // @ts-check
 // The page in the card's place when there is nothing to decide.
 
-import { h, setText } from "../dom.js";
+import { cap, h, setText } from "../dom.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 
@@ -9,6 +9,7 @@ import { h, setText } from "../dom.js";
 const FACES = {
   start: ["…", "Waiting for the kernel", "The card opens as soon as the kernel answers."],
   name: ["✎", "Who is labelling?", "Decisions carry your name, so that people can be told apart later."],
+  consent: ["?", "Before you begin", ""],
   closed: ["✓", "This card is closed", ""],
   fetch: ["…", "Fetching the item again", ""],
   wait: ["…", "The next items are on their way", ""],
@@ -29,12 +30,18 @@ export function buildFace(session, refocus) {
     refocus();
   } }, box, h("button", { class: "hitl-primary", type: "submit", text: "Start" }),
   h("button", { class: "hitl-key-button", type: "button", text: "Go on without", onclick: () => { session.name(null); refocus(); } }));
-  const face = h("div", { class: "hitl-face" }, sign, title, words, form);
+  /** @param {boolean} yes */
+  const answer = (yes) => { session.people.consent(yes); refocus(); };
+  const consent = h("div", { class: "hitl-name-form" },
+    h("button", { class: "hitl-primary", type: "button", onclick: () => answer(true) }, cap("y"), document.createTextNode(" Yes, I take part")),
+    h("button", { class: "hitl-key-button", type: "button", onclick: () => answer(false) }, cap("n"), h("span", { text: "No: all suggestions as the model makes them" })));
+  const face = h("div", { class: "hitl-face" }, sign, title, words, form, consent);
 
   function update() {
     const kind = session.face;
     face.hidden = kind === null;
     form.hidden = kind !== "name";
+    consent.hidden = kind !== "consent";
     if (kind === null) return;
     const [symbol, head, text] = FACES[kind];
     setText(sign, symbol);
@@ -42,6 +49,7 @@ export function buildFace(session, refocus) {
     const s = Math.round(session.waited_ms / 1000);
     setText(words, session.gone && kind !== "closed" && kind !== "name" ? `The kernel was restarted or has died. Run the notebook from the top: ${
       session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} here and will be stored then.` : "all your decisions are stored."}`
+      : kind === "consent" ? session.people.question?.text ?? ""
       : kind === "closed" ? `${session.closed} ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} to be stored.` : "All your decisions here are stored."}`
       : kind === "wait" && session.trouble ? session.trouble
         : ["wait", "start", "fetch"].includes(kind) && s >= 3

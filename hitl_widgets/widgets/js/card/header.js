@@ -15,8 +15,8 @@ const NEWS_MS = 60_000; // what others did is shown for so long
 /** @param {number} n @param {string} one @param {string} many */
 const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
-/** @param {CardSession} session @param {() => void} onHelp */
-export function buildHeader(session, onHelp) {
+/** @param {CardSession} session @param {{help: () => void, ask: () => void}} on */
+export function buildHeader(session, on) {
   const focus = h("span", { class: "hitl-focus" }, h("span", { class: "hitl-dot", "aria-hidden": "true" }),
     h("span", { class: "hitl-focus-on", text: "Keys on" }), h("span", { class: "hitl-focus-off" }, document.createTextNode("Click "),
       h("span", { class: "hitl-wide", text: "the card " }), document.createTextNode("to use the keys")));
@@ -24,10 +24,12 @@ export function buildHeader(session, onHelp) {
   const meter = h("span", { class: "hitl-meter", "aria-hidden": "true" }, h("span"));
   const pace = h("span", { class: "hitl-quiet hitl-pace" });
   const pending = h("span", { class: "hitl-pending", role: "status" });
-  const who = h("span", { class: "hitl-who" });
-  const help = h("button", { class: "hitl-key-button", type: "button", title: "All keys", onclick: onHelp }, capOf("help"), h("span", { text: "Keys" }));
+  const who = h("button", { class: "hitl-who", type: "button", title: "About this project: its purpose, and who sees what", onclick: () => session.open("project") });
+  const badge = h("span", { class: "hitl-badge", role: "status", hidden: true });
+  const questions = h("button", { class: "hitl-key-button", type: "button", title: "Ask a question; answers appear here", hidden: true, onclick: on.ask }, capOf("question"), badge, h("span", { class: "hitl-wide", text: "Questions" }));
+  const help = h("button", { class: "hitl-key-button", type: "button", title: "All keys", onclick: on.help }, capOf("help"), h("span", { text: "Keys" }));
   const header = h("div", { class: "hitl-header" }, focus,
-    h("span", { class: "hitl-progress" }, done, meter, pace, pending), h("span", { class: "hitl-about" }, who, help));
+    h("span", { class: "hitl-progress" }, done, meter, pace, pending), h("span", { class: "hitl-about" }, who, questions, help));
 
   function update() {
     const { setup, tally } = session;
@@ -47,6 +49,11 @@ export function buildHeader(session, onHelp) {
     setText(pace, pace_s === null ? "" : `${pace_s < 10 ? pace_s.toFixed(1) : Math.round(pace_s)} s each`);
     setText(pending, session.pending ? `${session.pending} to be stored` : setup ? "all stored" : "");
     pending.classList.toggle("hitl-late", session.pending > 0 && session.waited_ms > 2000);
+    const fresh = session.people.fresh.length;
+    questions.hidden = !setup?.people;
+    badge.hidden = !fresh;
+    /** @type {HTMLElement} */ (questions.lastChild).hidden = fresh > 0;
+    setText(badge, fresh ? `${fresh} new` : "");
     setText(who, setup ? `${setup.annotator} · taxonomy v${setup.taxonomy.version}` : "");
   }
   return { header, update };

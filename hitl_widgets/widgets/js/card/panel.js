@@ -82,14 +82,14 @@ export function buildBars(session) {
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
     setText(margin, probs.length > 1 ? ahead(100 * (probs[0][1] - probs[1][1])) : "");
     const [head, text] = words();
-    setText(title, first && seen ? `You answered: ${session.wordsOf(first)}. The model suggests` : seen ? "The model suggests" : "Your answer");
+    setText(title, seen ? "The model suggests" : "Your answer");
     setText(/** @type {Node} */ (plain.firstChild), head);
     setText(/** @type {Node} */ (plain.lastChild), text);
     plain.hidden = !head;
     accept.hidden = !focused && !first;
     const keeps = first && (focused?.label_id === first.label_id || (first.verdict === "unsure" && session.pointed === null));
-    if (first) setText(margin, "");
-    setText(/** @type {Node} */ (accept.lastChild), keeps ? "keep your answer" : session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept");
+    if (first) setText(margin, `you: ${session.wordsOf(first)}`);
+    setText(/** @type {Node} */ (accept.lastChild), keeps ? "keep yours" : session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept");
   }
   return { element, update };
 }
@@ -130,7 +130,9 @@ export function buildLabels(session, refocus) {
         "data-label": label.label_id, title: label.definition ? `${label.path}: ${label.definition}` : label.path,
         ...(key ? { "aria-keyshortcuts": key } : {}), onclick: () => { leave(); session.choose(label.label_id); },
         onpointerenter: () => session.peek(label.label_id), onpointerleave: () => session.peek(null) },
-      key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: searching || likely ? label.path : label.name }))];
+      key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: searching || likely ? label.path : label.name }),
+      h("span", { class: "hitl-i", title: `What is ${label.name}?`, "aria-hidden": "true", text: "i",
+        onclick: (/** @type {Event} */ event) => { event.stopPropagation(); leave(); session.guide(label.label_id); refocus(); } }))];
     }), ...(searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []));
     chips.classList.toggle("hitl-many", labels.length > 18);
     if (!searching) return;

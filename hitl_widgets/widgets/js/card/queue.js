@@ -3,7 +3,7 @@
 
 /** @typedef {import("./types.d.ts").Item} Item */
 /** @typedef {import("./types.d.ts").Past} Past */
-/** @typedef {import("./types.d.ts").Act} Act */
+/** @typedef {import("./types.d.ts").ItemAct} Act */
 /** @typedef {import("./types.d.ts").Decide} Decide */
 
 export const KEPT = 50; // decisions that can be undone

@@ -6,6 +6,7 @@ import { h, nameKeys, setAttribute, setText } from "../dom.js";
 import { buildHelp } from "../help.js";
 import { handBack, keepKeys } from "../notebook.js";
 import { buildFace } from "./faces.js";
+import { buildDrawer, buildNotice } from "./drawer.js";
 import { read, REPEATABLE } from "../keys.js";
 import { buildActions, buildCertainty, buildFlags, buildReason } from "./beside.js";
 import { buildBars, buildLabels, percent } from "./panel.js";
@@ -19,7 +20,7 @@ import { buildFooter, buildHeader, buildTemporary } from "./header.js";
 const LABEL_KEYS = [[["1", "…", "0", "letters"], "choose the label with that key"],
   [["⇧", "`", "…", "0"], "how sure you are: 0, 1 … 9, 10"]];
 /** What can be done while no item is on the screen. */
-const WITHOUT_ITEM = new Set(["undo", "earlier", "later", "help"]);
+const WITHOUT_ITEM = new Set(["undo", "earlier", "later", "help", "question", "guideline", "project"]);
 /** How far a key scrolls the list of keys. @type {Record<string, number>} */
 const SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };
 
@@ -30,7 +31,7 @@ export function render(el, session) {
   const legend = buildLegend(session);
   const reason = buildReason(session);
   const about = buildAbout(session);
-  const header = buildHeader(session, () => help.toggle());
+  const header = buildHeader(session, { help: () => help.toggle(), ask: () => drawer.ask() });
   const temporary = buildTemporary(session);
   const bars = buildBars(session);
   const labels = buildLabels(session, refocus);
@@ -40,6 +41,8 @@ export function render(el, session) {
   const strip = buildStrip(session);
   const footer = buildFooter(session);
   const face = buildFace(session, refocus);
+  const drawer = buildDrawer(session, refocus);
+  const notice = buildNotice(session, refocus);
   const help = buildHelp(session, { refocus, first: LABEL_KEYS, takes_focus: false });
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
@@ -47,10 +50,10 @@ export function render(el, session) {
   const body = h("div", { class: "hitl-body" },
     h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
     h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, reason.element, flags.element, actions.element),
-    face.face, help.help);
+    face.face, drawer.drawer, help.help);
   const root = h("div", { class: "hitl-card", tabindex: "0", role: "application", "aria-label": "Decision card",
     "aria-roledescription": "decision card", "data-lm-suppress-shortcuts": "true", "data-item": "", "data-pending": "0" },
-  header.header, temporary.bar, body, strip.strip, footer.footer, live);
+  header.header, temporary.bar, body, notice.bar, strip.strip, footer.footer, live);
 
   /** @type {Record<string, () => void>} */
   const actionsByName = {
@@ -66,6 +69,7 @@ export function render(el, session) {
     fainter: () => session.fade(-0.1), stronger: () => session.fade(0.1),
     zoom_in: () => stage.zoom(1.5), zoom_out: () => stage.zoom(1 / 1.5), fit: () => stage.zoom(0),
     left: () => stage.move(-0.1, 0), right: () => stage.move(0.1, 0), up: () => stage.move(0, -0.1), down: () => stage.move(0, 0.1),
+    question: () => drawer.ask(), guideline: () => session.open("guideline"), project: () => session.open("project"),
     help: () => help.toggle(),
   };
 
@@ -98,10 +102,17 @@ export function render(el, session) {
       return;
     }
     if (target.closest("input:not([type=range])")) {
-      if (event.key === "Escape") refocus();
+      if (event.key === "Escape") {
+        if (target.closest(".hitl-drawer")) session.escape();
+        refocus();
+      }
       return;
     }
     if (target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
+    if (session.face === "consent" && !event.ctrlKey && !event.altKey && !event.metaKey && (event.key === "y" || event.key === "n")) {
+      event.preventDefault();
+      return session.people.consent(event.key === "y");
+    }
     if (session.brush.kind && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
       event.preventDefault();
       return session.withBrush(brushKeys[event.key]);
@@ -131,7 +142,7 @@ export function render(el, session) {
   root.addEventListener("click", (event) => {
     // A click anywhere on the card gives it the keys; a button hands them back once it has done its work.
     const target = /** @type {HTMLElement} */ (event.target);
-    if (!target.closest("input:not([type=range]), a") && !help.help.contains(target)) refocus();
+    if (!target.closest("input:not([type=range]), a") && !help.help.contains(target) && !(drawer.drawer.contains(target) && target.closest("form, .hitl-thread-acts"))) refocus();
   });
 
   /** What goes wrong here is said on the card. @param {() => void} step */
@@ -170,6 +181,9 @@ export function render(el, session) {
     labels.update();
     certainty.update();
     face.update();
+    drawer.update();
+    notice.update();
+    strip.strip.classList.toggle("hitl-nothing", !notice.bar.hidden);
     if (later) return;
     later = true;
     // The rest may come a moment after the picture.

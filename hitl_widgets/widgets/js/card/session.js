@@ -7,6 +7,7 @@ import { Draft, flagName } from "./draft.js";
 import { Extras } from "./extras.js";
 import { DraftStore } from "./drafts.js";
 import { newId } from "../outbox.js";
+import { People } from "./people.js";
 import { Parts } from "./parts.js";
 import { decodeAhead, release, retry } from "../pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
@@ -58,6 +59,11 @@ export class CardSession extends Session {
     this.certainty = null;
     this.draft = new Draft();
     this.brush = new Brush();
+    this.people = new People(around.storage, (said) => this.#speak(said));
+    /** What lies over the labels. @type {import("./people.js").Drawer | null} */
+    this.drawer = null;
+    /** The kernel knows that this sitting is over. */
+    this.stopped = false;
     /** A choice that waits for a certainty. @type {Choice | null} */
     this.asking = null;
     /** The next label is a best guess. */
@@ -130,11 +136,12 @@ export class CardSession extends Session {
   /** The label that the map holds the one in focus against. @returns {string | null} */
   get against() { return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null; }
 
-  /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
+  /** Why nothing can be decided just now, or null. @returns {"start" | "name" | "consent" | "closed" | "fetch" | "wait" | "empty" | "enough" | null} */
   get face() {
     if (this.closed) return "closed";
     if (!this.setup || this.naming) return "start";
     if (this.needs_name) return "name";
+    if (this.people.question) return "consent";
     if (this.item) return this.item.fetching ? "fetch" : null;
     return this.end === "enough" || this.end === "empty" ? this.end : "wait";
   }
@@ -184,6 +191,8 @@ export class CardSession extends Session {
     this.display.methods = setup.methods;
     this.outbox.open(setup.project_id, this.around.base, setup.annotator);
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
+    this.people.open(setup.project_id, this.around.base, setup.annotator);
+    this.people.set(setup.about, setup.consent);
     for (const [id, { act }] of this.outbox.entries) {
       this.mine.add(id);
       if (act.kind === "decide") this.#know(act.item_id, id);
@@ -220,6 +229,7 @@ export class CardSession extends Session {
       this.troubled = true;
       return this.link.postpone(decision_id, reason);
     }
+    if (act && act.kind !== "decide" && act.kind !== "retract") this.people.refused(act);
     if (act?.kind !== "decide") return;
     if (decided) {
       // Another tab or notebook was first: that decision stands, and the item doesn't come back; if an undo has brought it
@@ -242,6 +252,11 @@ export class CardSession extends Session {
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
   push(push, buffers) {
     if (this.extras.take(push, buffers)) return;
+    const heard = this.people.take(push);
+    if (heard !== undefined) {
+      if (heard) this.news = { text: heard, at: this.around.now() };
+      return this.changed(false);
+    }
     this.status(push);
     const { item } = this;
     if (push.kind === "item") this.#arrived({ ...push.item, bytes: buffers[0], maps: {} }, Boolean(push.again));
@@ -263,11 +278,14 @@ export class CardSession extends Session {
       if (this.setup) this.setup = { ...this.setup, progress: push.progress };
       if (!this.pending) this.tally.take(push.progress);
     } else if (push.kind === "past") {
-      this.queue.remember(push.past, [...this.outbox.entries.values()].map(({ act }) => act));
+      this.queue.remember(push.past, this.#onTheirWay());
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
-    else if (push.kind === "end") this.end = push.reason;
+    else if (push.kind === "end") {
+      this.end = push.reason;
+      if (!this.item) this.stop();
+    }
     this.#decode();
     // What comes for later items changes nothing that can be seen.
     if (push.kind !== "item" || this.item !== item) this.changed(false);
@@ -513,6 +531,10 @@ export class CardSession extends Session {
       this.say("The brush is put away");
       return true;
     }
+    if (this.drawer) {
+      this.open(null);
+      return true;
+    }
     const open = this.asking !== null || this.guessing || this.revising !== null;
     if (this.revising) this.say("Nothing was changed.");
     else if (this.asking || this.guessing) this.say("Not decided yet.");
@@ -521,6 +543,54 @@ export class CardSession extends Session {
     this.guessing = false;
     if (open) this.changed();
     return open;
+  }
+
+  // What the person says to others
+
+  /** What lies over the labels is opened, or closed. @param {import("./people.js").Drawer | null} drawer */
+  open(drawer) {
+    if (!this.setup || this.face === "name" || this.face === "start") return;
+    this.drawer = this.drawer === drawer ? null : drawer;
+    this.people.replying = null;
+    this.changed();
+  }
+
+  /** The guideline of a label. @param {string} label_id */
+  guide(label_id) {
+    if (!this.labels.has(label_id)) return;
+    this.pointed = label_id;
+    this.peeked = null;
+    if (this.drawer !== "guideline") this.open("guideline");
+    else this.changed();
+  }
+
+  /** @param {string} text @returns {boolean} */
+  ask(text) {
+    const answered = this.people.replying !== null;
+    const sent = this.people.write(text, this.item?.item_id, this.explained?.label_id);
+    if (sent) this.say(answered ? "Your answer is on its way." : "Your question is on its way: colleagues see it on their cards.");
+    return sent;
+  }
+
+  /** The sitting is over: what was kept back until then is told. */
+  stop() {
+    if (this.stopped || !this.people.about?.takes_part.length) return;
+    this.stopped = true;
+    this.extras.ask({ kind: "stop" });
+  }
+
+  /** @param {any} said */
+  #speak(said) {
+    const act = { ...this.#act(said.kind, ""), ...said };
+    if (!said.item_id) delete act.item_id;
+    this.outbox.put(act);
+    this.changed();
+    this.#soon(() => this.link.flush());
+  }
+
+  /** @returns {import("./types.d.ts").ItemAct[]} */
+  #onTheirWay() {
+    return [...this.outbox.entries.values()].flatMap(({ act }) => (act.kind === "decide" || act.kind === "retract" ? [act] : []));
   }
 
   undo() {
@@ -719,6 +789,7 @@ export class CardSession extends Session {
       certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source), known: [...this.known.get(item.item_id) ?? []] };
     this.#know(item.item_id, act.decision_id);
     this.refused = null;
+    this.stopped = false;
     // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
     this.outbox.put(act);
     const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
@@ -776,7 +847,7 @@ export class CardSession extends Session {
   /** @param {string} label_id */
   #used(label_id) { this.recent = [label_id, ...this.recent.filter((id) => id !== label_id)].slice(0, RECENT); }
 
-  /** @template {"decide" | "retract"} K @param {K} kind @param {string} item_id */
+  /** @template {Act["kind"]} K @param {K} kind @param {string} item_id */
   #act(kind, item_id) {
     const decision_id = newId();
     this.touched_at = this.around.now();
@@ -812,7 +883,7 @@ export class CardSession extends Session {
   #fetch(item_id) { this.extras.ask({ kind: "fetch", item_id }); }
 
   #have() {
-    const decided = [...this.outbox.entries.values()].map(({ act }) => act.item_id);
+    const decided = this.#onTheirWay().map((act) => act.item_id);
     return [...new Set([...this.queue.items.map((i) => i.item_id), ...decided])];
   }
 

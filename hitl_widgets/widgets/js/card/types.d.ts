@@ -1,13 +1,16 @@
 // The state of the card, as far as it is more than the messages.
 
-import type { CardAct, Decide, ItemEntry, PastDecision, PushMap, Retract } from "../messages.d.ts";
+import type { Ask, CardAct, Consent, Decide, Dismiss, ItemEntry, PastDecision, PushMap, Respond, Retract, Settle } from "../messages.d.ts";
 import type { Picture, Surroundings as Common } from "../types.d.ts";
 
 export type { CardPush as Push, CardReady, CardReply as Reply, Decide, Labels, Progress, RegionEntry, Rejected, Seen } from "../messages.d.ts";
 export type Verdict = Decide["verdict"];
 export type Reason = NonNullable<Decide["reason"]>;
 /** What is sent until it is stored. */
-export type Act = Decide | (Retract & { item_id: string });
+export type Act = ItemAct | PeopleAct;
+export type ItemAct = Decide | (Retract & { item_id: string });
+/** What a person says to others, agrees to, or has read. */
+export type PeopleAct = Ask | Respond | Settle | Consent | Dismiss;
 
 /** A decision that stands. `revealed`: what the model said of a blind item is told by now. `former`: the decision that
  * this one revised, and its place among the past. */
