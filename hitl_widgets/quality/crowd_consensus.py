@@ -30,10 +30,11 @@ PLAIN = ("majority", "one_coin", "dawid_skene", "mace", "glad")
 PEOPLE_COLUMNS = ["annotator", "n", "accuracy", "low", "high"]
 TABLE_COLUMNS = ["item_id", "label", "prob", "share", "n", "minority", "minority_share", "tied"]
 # m votes of an item count as m / (1 + dependence (m - 1)): of these, the one that predicts held-out votes best.
-DEPENDENCES = (0.0, 0.05, 0.1, 0.17, 0.25, 0.35, 0.5)
+DEPENDENCES = (0.0, 0.03, 0.06, 0.1, 0.17, 0.25, 0.35, 0.5)
 # A simpler method is given up if another one predicts held-out votes better by so many standard errors.
 CLEARLY = 2.0
-# Of values that predict equally well, within a standard error, the one nearest to this is taken: as in `pooling`.
+# Of values that predict equally well, within a standard error, the one nearest to this is taken: as in `pooling`. Where
+# the model votes too, held-out votes tell the value well enough by themselves.
 USUAL_DEPENDENCE = 0.25
 # Folds of votes, and iterations of a fit to them.
 N_FOLDS, FOLD_ITERATIONS = 5, 60
@@ -317,9 +318,10 @@ def _score(candidates: list[Candidate], ballots: Ballots, dependence: float | No
                 probs = vote_models.posterior(model, rest, value)[tested.item]
                 logs[row, held] = vote_models.predict_votes(model, probs, tested)
         logs = logs[:, fold >= 0]
-        best = logs[int(np.argmax(logs.sum(axis=1)))]
-        level = [row for row in range(len(options)) if _level(logs[row], best, 1.0)]
-        row = min(level, key=lambda row: abs(options[row] - USUAL_DEPENDENCE))
+        row = int(np.argmax(logs.sum(axis=1)))
+        if candidate.method != "exposure" or not logs.size:
+            level = [other for other in range(len(options)) if _level(logs[other], logs[row], 1.0)]
+            row = min(level, key=lambda row: abs(options[row] - USUAL_DEPENDENCE))
         scored.append(replace(candidate, logs=logs[row], dependence=options[row]))
     return scored
 

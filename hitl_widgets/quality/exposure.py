@@ -112,7 +112,7 @@ def _shift_prior(model: VoteModel) -> Floats:
     centre = float(right.mean())
     shifted = expit(logit(right)[:, None] + SHIFTS)
     density = centre * np.log(shifted + TINY) + (1 - centre) * np.log(1 - shifted + TINY)
-    return np.asarray(model.strengths[0] * density)
+    return np.asarray(np.minimum(model.strengths[0], 2.0) * density)
 
 
 def overall(model: VoteModel, ballots: Ballots, probs: Floats) -> tuple[Estimate, Estimate]:

@@ -144,6 +144,8 @@ class VoteModel:
         How strongly people resemble each other, truths of one person each other, and errors each other, in votes.
     model_confusion : ndarray of float64, shape (n_labels, n_labels), or None
         That of the model's suggestions.
+    model_evidence : ndarray of float64, shape (n_items, n_labels), or None
+        Log-probability of the model's suggestions by truth, a part of `item_log_prior`; 0 where there is none.
     sharpness : float
         Factor of the given log-probabilities of a model.
     ease : ndarray of float64, shape (n_items,), or None
@@ -159,6 +161,7 @@ class VoteModel:
     copy_rates: Floats
     strengths: Strengths = FIRST_STRENGTHS
     model_confusion: Floats | None = None
+    model_evidence: Floats | None = None
     sharpness: float = 1.0
     ease: Floats | None = None
     ability: Floats | None = None
@@ -231,30 +234,44 @@ def fit(ballots: Ballots, structure: str, *, copying: bool = False, strengths: S
         if iteration > 9 and abs(probs - earlier).max(initial=0) < TOLERANCE \
                 and abs(rates - before).max() < TOLERANCE:
             break
-    return VoteModel(structure, confusions, prior, rates, drawn, model_confusion, sharpness,
-                     n_iterations=iteration + 1)
+    return VoteModel(structure, confusions, prior, rates, drawn, model_confusion,
+                     _model_evidence(ballots, model_confusion), sharpness, n_iterations=iteration + 1)
 
 
 def posterior(model: VoteModel, ballots: Ballots, dependence: float = 0.0) -> Floats:
     """Probability of each label of each item, shape (n_items, n_labels), rows sum to 1.
 
-    m votes of an item count as m / (1 + dependence (m - 1)): people err alike on hard items.
+    m votes of an item count as m / (1 + dependence (m - 1)): people err alike on hard items. Where the model votes, its
+    suggestion is one of them.
     """
-    evidence = ballots.sum_by_item @ model.vote_logs(ballots)
-    return _normalised(model.item_log_prior + evidence / _shrink(ballots.n_of_item, dependence)[:, None])
+    evidence, n_of_item = _evidence(model, ballots, model.vote_logs(ballots))
+    return _normalised(_before(model) + evidence / _shrink(n_of_item, dependence)[:, None])
 
 
 def without_own(model: VoteModel, ballots: Ballots, dependence: float = 0.0) -> Floats:
     """Probability of each label of each vote's item without this vote, shape (n_votes, n_labels)."""
     logs = model.vote_logs(ballots)
-    rest = (ballots.sum_by_item @ logs)[ballots.item] - logs
-    shrink = _shrink(ballots.n_of_item[ballots.item] - 1, dependence)
-    return _normalised(model.item_log_prior[ballots.item] + rest / shrink[:, None])
+    evidence, n_of_item = _evidence(model, ballots, logs)
+    shrink = _shrink(n_of_item[ballots.item] - 1, dependence)
+    return _normalised(_before(model)[ballots.item] + (evidence[ballots.item] - logs) / shrink[:, None])
 
 
 def predict_votes(model: VoteModel, probs_of_votes: Floats, ballots: Ballots) -> Floats:
     """Log-probability of each vote, given probabilities of the labels of its item, shape (n_votes,)."""
     return np.asarray(logsumexp(np.log(np.maximum(probs_of_votes, TINY)) + model.vote_logs(ballots), axis=1))
+
+
+def _before(model: VoteModel) -> Floats:
+    """Log-probability of each label before any vote, the model's included."""
+    return model.item_log_prior if model.model_evidence is None else model.item_log_prior - model.model_evidence
+
+
+def _evidence(model: VoteModel, ballots: Ballots, logs: Floats) -> tuple[Floats, Floats]:
+    """Log-probability of each item's votes by truth, the model's included, and their number."""
+    evidence, n_of_item = np.asarray(ballots.sum_by_item @ logs), ballots.n_of_item
+    if model.model_evidence is None:
+        return evidence, n_of_item
+    return evidence + model.model_evidence, n_of_item + (ballots.item_suggestion >= 0)
 
 
 def _shrink(n_votes: Floats, dependence: float) -> Floats:
@@ -417,8 +434,16 @@ def _item_log_prior(ballots: Ballots, probs: Floats, shares_prior: float, *,
     np.add.at(counts.T, said, probs[rows])
     drawn = counts + FIRST_STRENGTHS[0] * _symmetric(_mean_accuracy(counts[None]), n_labels)
     confusion = drawn / drawn.sum(axis=1, keepdims=True)
-    prior[rows] += np.log(confusion[:, said].T)
-    return prior, np.asarray(confusion), 1.0
+    evidence = _model_evidence(ballots, confusion)
+    return prior if evidence is None else prior + evidence, np.asarray(confusion), 1.0
+
+
+def _model_evidence(ballots: Ballots, confusion: Floats | None) -> Floats | None:
+    """Log-probability of each item's suggestion by truth; 0 where there is none."""
+    if confusion is None:
+        return None
+    by_suggestion = np.concatenate([np.log(confusion.T), np.zeros((1, ballots.n_labels))])  # the last one is none, -1
+    return np.asarray(by_suggestion[ballots.item_suggestion])
 
 
 def _sharpness(logs: Floats, probs: Floats) -> float:
