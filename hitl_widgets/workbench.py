@@ -481,6 +481,11 @@ class Workbench:
     names : bool, optional
         True lets whoever makes the project see names beside people's figures. Fixed when the project is made, and
         logged; without it a person's figures are theirs, and the owner sees groups of five people or more.
+    arms : mapping, optional
+        The share of each way of showing an item with a prediction, drawn for each person and item: "blind" (no
+        suggestion, no map), "no_map", "answer_first" (both appear once the person has answered), and "shown", which
+        gets the rest. By default one in ten is blind, and half of the audit's items; hold-out and gold are always
+        blind. Set by the owner, kept by the project and logged; see ``wb.people.set``.
 
     Raises
     ------
@@ -505,7 +510,8 @@ class Workbench:
                  device: str = "auto", annotator: str | None = None, holdout: float = 0.2,
                  annotators_per_item: int = 1, seed: int = 0, head: str | None = None,
                  audit: float = AUDIT_SHARE, progress: bool = True, group: str | None = None,
-                 purpose: str | None = None, names: bool | None = None) -> None:
+                 purpose: str | None = None, names: bool | None = None,
+                 arms: Mapping[str, float] | None = None) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
             raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
@@ -521,7 +527,7 @@ class Workbench:
         with self._bars(None, title=f"Opening {Path(folder).name}"):
             self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
                                    annotators_per_item=annotators_per_item, seed=seed, audit=audit, group=group,
-                                   purpose=purpose, names=names, notify=say)
+                                   purpose=purpose, names=names, arms=arms, notify=say)
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None
@@ -857,7 +863,7 @@ class Workbench:
                explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
                certainty: Literal["keep", "ask", "unsure_only"] = "keep",
                keys: Mapping[str, str | Sequence[str]] | None = None, view: Any = None,
-               queue: str | None = None) -> Review | LabellerReview:
+               queue: str | None = None, arms: Mapping[str, float] | None = None) -> Review | LabellerReview:
         """The card: label by keyboard, below the cell. Calling it again closes the earlier card and takes over.
 
         Parameters
@@ -882,15 +888,24 @@ class Workbench:
         queue : str, optional
             "relabel" for what taxonomy edits left in doubt, the likely labels first; "second_look" for answers that are
             likely to be wrong, first to their own authors, without the model's prediction.
+        arms : mapping, optional
+            The share of each way of showing an item from now on, as ``wb.people.set(arms=...)`` sets it for the
+            project: ``arms={"answer_first": 0.9, "blind": 0.1}`` shows suggestion and map once the person has answered.
 
         Raises
         ------
         BadInput
-            When an argument can't be used, or the labeller gives something else, such as boxes.
+            When an argument can't be used, somebody else than the owner sets the arms, or the labeller gives something
+            else, such as boxes.
         """
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         check_strategy(strategy)
+        if arms is not None:
+            if blind or view is not None:
+                raise BadInput("arms shares out how items are shown; a review with blind=True, or with a labeller of "
+                               "ipyannotations, shows every item blind. Leave one of the two out.")
+            policy_.set_policy(self.project, arms=policy_.check_arms(arms))
         if queue == SECOND_LOOK_QUEUE:
             with self._bars(None, title="Estimating how likely each answer is right"):
                 self.session.update_second_looks()

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import BadInput
 from ..items.pool import Pool
-from ..records import Prediction, Region, Seen
+from ..records import Item, Prediction, Region, Seen
 from ..taxonomy.history import Lineage
 
 # So many of the largest probabilities are shown, and kept with a decision.
@@ -38,10 +38,19 @@ def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
     if version not in lineage.versions:
         raise BadInput(f"seen.taxonomy is version {seen.taxonomy!r}; the log has {sorted(lineage.versions)}.")
     offered = lineage.versions[version]
-    return replace(seen, taxonomy=version,
+    return replace(seen, taxonomy=version, **_arm_kept(seen),
                    suggestion=None if seen.suggestion is None else offered.label(seen.suggestion).id,
                    target=None if seen.target is None else offered.label(seen.target).id,
                    probs={offered.label(label).id: p for label, p in seen.probs.items()})
+
+
+def _arm_kept(seen: Seen) -> dict[str, Any]:
+    """Leave out an arm that isn't how the item was shown: in a blind review, or looked at again with the suggestion."""
+    nothing = seen.suggestion is None and seen.model is None
+    if seen.arm in (None, "none") or not (nothing or (seen.hidden if seen.arm in ("shown", "no_map") else
+                                                      seen.arm == "blind" and not seen.hidden)):
+        return {}
+    return {"arm": "none" if nothing else None, "arm_probability": None}
 
 
 def seen_now(prediction: Prediction | None, *, hidden: bool, chosen_by: str, taxonomy: int, scripted: bool = False
@@ -54,6 +63,19 @@ def seen_now(prediction: Prediction | None, *, hidden: bool, chosen_by: str, tax
         return Seen(hidden=hidden, chosen_by=chosen_by, taxonomy=taxonomy, scripted=scripted)
     return Seen(suggestion=prediction.suggestion, probs=prediction.top(SHOWN_PROBS), model=prediction.model,
                 hidden=hidden, chosen_by=chosen_by, taxonomy=taxonomy, scripted=scripted)
+
+
+def seen_of(item: Item, prediction: Prediction | None, *, taxonomy: int) -> Seen:
+    """Say what a person would see of an item of the queue now, in its arm; without a prediction the arm is "none".
+
+    An item that was drawn when there was no model is shown without a suggestion.
+    """
+    if prediction is None or item.arm == "none":
+        return Seen(hidden=item.blind, chosen_by=item.chosen_by, taxonomy=taxonomy, repeat_of=item.repeat_of,
+                    arm=None if item.arm is None else "none")
+    seen = seen_now(prediction, hidden=item.blind, chosen_by=item.chosen_by, taxonomy=taxonomy)
+    return replace(seen, arm=item.arm, arm_probability=item.arm_probability, repeat_of=item.repeat_of,
+                   planted=item.planted is not None, suggestion=item.planted or seen.suggestion)
 
 
 def explanation_feedback(pool: Pool, position: int, *, reason: str | None, wrong: np.ndarray | Region | None,

@@ -16,6 +16,7 @@ from ..errors import BadInput
 from ..events import Event
 from ..records import check_number, is_text
 from ..taxonomy.labels import Taxonomy
+from .arms import ARMS
 
 if TYPE_CHECKING:
     from .project import Project
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 # the share of a person's own answers that are asked again; and which gold items are asked more often.
 KEYS = ("purpose", "names", "arms", "planted", "repeats", "gold")
 PLANTED = "planted"
-ARMS = ("shown", "blind", "no_map", "answer_first")
 LONGEST_PURPOSE = 2_000
 # At most so many of a person's answers are asked again: more would cost more than it tells.
 MOST_REPEATS = 0.2
@@ -85,12 +85,12 @@ class Agreements:
         return bool(event.body["yes"])
 
 
-def at_start(purpose: str | None, names: bool | None) -> dict[str, Any]:
+def at_start(purpose: str | None, names: bool | None, arms: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Check what is set when a project is made, as the body of an event; empty where nothing is set."""
     if names is not None and not isinstance(names, bool):
         raise BadInput(f"names is {names!r}; True (the owner sees names beside people's figures) or False is expected.")
-    return {**({} if purpose is None else {"purpose": check_purpose(purpose)}), **({} if names is None else
-                                                                                   {"names": names})}
+    return {**({} if purpose is None else {"purpose": check_purpose(purpose)}),
+            **({} if names is None else {"names": names}), **({} if arms is None else {"arms": check_arms(arms)})}
 
 
 def check_given(given: Mapping[str, Any], own: Mapping[str, Any], name: str) -> list[str]:
@@ -117,6 +117,20 @@ def check_given(given: Mapping[str, Any], own: Mapping[str, Any], name: str) -> 
         return [f"{name} goes on with its own purpose ({own.get('purpose') or 'none'}); "
                 "wb.people.set(purpose=...) changes it."]
     return []
+
+
+def set_arms(project: Project, shares: Mapping[str, float]) -> None:
+    """Set the shares of the arms that were passed at opening; another than the owner is told which ones hold."""
+    project.refresh()
+    own = project.arms.shares
+    if own == shares:
+        return
+    if project.annotator == project.state.agreements.owner:
+        set_policy(project, arms=dict(shares))
+    else:
+        in_use = ", ".join(f"{arm} {share:g}" for arm, share in own.items() if share)
+        project.notify(f"{project.folder.name} goes on with its own shares of the arms ({in_use}); "
+                       f"{project.state.agreements.owner}, who made the project, can change them.")
 
 
 def set_policy(project: Project, **changes: Any) -> dict[str, Any]:
@@ -203,7 +217,7 @@ def check_arms(arms: Any) -> dict[str, float]:
     """Return the share of every arm, "shown" with what the others leave; BadInput when they aren't shares.
 
     >>> check_arms({"blind": 0.1})
-    {'shown': 0.9, 'blind': 0.1, 'no_map': 0.0, 'answer_first': 0.0}
+    {'blind': 0.1, 'no_map': 0.0, 'answer_first': 0.0, 'shown': 0.9}
     """
     if not isinstance(arms, Mapping) or (odd := sorted(str(arm) for arm in arms if arm not in ARMS)):
         which = f"{odd[0]!r} is none" if isinstance(arms, Mapping) else f"it is {arms!r:.80}"

@@ -54,6 +54,7 @@ from ..taxonomy.revert import revert_step
 from . import opening, policy, threads
 from . import preview as preview_
 from .answers import Answers, annotation_table
+from .arms import ARMS, DEFAULT, HIDDEN, Arms
 from .editing import Editing
 from .evidence import explanation_feedback, seen_now, seen_on_screen
 from .importing import is_known, known_answers
@@ -95,6 +96,8 @@ class Project:
         What the project is for, in words for its people.
     names : bool or None
         Whether the owner sees names beside people's figures. Fixed when the project is made; False by default.
+    arms : mapping of str to float, or None
+        The share of each way of showing an item, see `arms.ARMS`; None for what the project has, or `arms.DEFAULT`.
     now : function returning an aware datetime
     notify : function taking a sentence
         Called when the folder knows better than the arguments, and when a strategy gives way to another. The default
@@ -124,14 +127,14 @@ class Project:
     def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
                  annotator: str, holdout: float = 0.2, annotators_per_item: int = 1, seed: int = 0,
                  audit: float = AUDIT_SHARE, group: str | None = None, purpose: str | None = None,
-                 names: bool | None = None, now: Callable[[], datetime] = utc_now,
-                 notify: Callable[[str], None] = logger.info) -> None:
+                 names: bool | None = None, arms: Mapping[str, float] | None = None,
+                 now: Callable[[], datetime] = utc_now, notify: Callable[[str], None] = logger.info) -> None:
         check_number("holdout", holdout, "a share of the pool from 0 up to (not including) 1", 0, math.nextafter(1, 0))
         check_count("annotators_per_item", annotators_per_item, "a whole number, 1 or more,", least=1)
         check_count("seed", seed, "a whole number")
         check_number("audit", audit, "a share of what is asked, from 0 to 1,", 0, 1)
         self.annotator = check_annotator(annotator)
-        start = policy.at_start(purpose, names)
+        start = policy.at_start(purpose, names, arms)
         self.folder, self.ranking = Path(folder), Ranking()
         self.selector, self._audit = Selector(self.ranking, notify), float(audit)
         self.ordering: Ordering | None = None
@@ -250,7 +253,7 @@ class Project:
         """
         annotator = check_annotator(annotator or self.annotator)
         position = self.pool.position(item_id)
-        seen = self._seen(seen, position, verdict)
+        seen = self._seen(seen, position, verdict, annotator)
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
         verdict, label_id = judge(verdict, None if label is None else self._answer(label, offered).id, seen)
         item_id = str(self.pool.ids[position])
@@ -523,7 +526,8 @@ class Project:
             Take the audit's share beside a named strategy too, as for a person who is about to answer.
         """
         n = check_count("n", n, "a number of items, 0 or more,", least=0)
-        pool, annotator = self.pool, check_annotator(annotator or self.annotator)
+        annotator = check_annotator(annotator or self.annotator)
+        self.require_pool()
         check_strategy(strategy)
         self.refresh()
         held, shown = self._places(self.log.claims(exclude=annotator)), self._places(showing)
@@ -540,8 +544,7 @@ class Project:
                 n, annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
                 audit=self._audit if strategy is None or claiming else 0.0, held=held,
                 ask_holdout=not self.state.reference.is_narrow(self.ranking, self.lineage))
-        return Items([Item(str(pool.ids[ask.position]), ask.position, ask.chosen_by, ask.blind, pool.meta(ask.position))
-                      for ask in asked])
+        return Items([self._shown(ask.position, annotator, ask.chosen_by) for ask in asked])
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
@@ -578,10 +581,38 @@ class Project:
         events_ = [self.log.standing_of(item_id, annotator) for item_id in item_ids]
         return {event.item_id or "": event.id for event in events_ if event is not None}
 
-    def item(self, item_id: str) -> Item:
-        """One item outside the queue, to be looked at again."""
+    def item(self, item_id: str, annotator: str | None = None) -> Item:
+        """One item outside the queue, to be looked at again by an annotator.
+
+        It is shown as it was when they answered it: blind if it was blind. Where they answered before the suggestion
+        was shown, they see it now.
+        """
+        annotator = check_annotator(annotator or self.annotator)
         position = self.pool.position(item_id)
-        return Item(str(self.pool.ids[position]), position, "revision", meta=self.pool.meta(position))
+        standing = self.log.standing_of(str(self.pool.ids[position]), annotator)
+        if standing is None or standing.body["verdict"] == "skip" or self.queue.is_blind(position):
+            return self._shown(position, annotator, "revision")
+        seen = standing.body.get("seen", {})
+        arm, hidden = seen.get("arm"), seen.get("suggestion") is not None and seen.get("hidden", False)
+        drawn = arm in ARMS
+        return Item(str(self.pool.ids[position]), position, "revision", hidden and arm != "answer_first",
+                    self.pool.meta(position), arm=arm if drawn else None,
+                    arm_probability=seen.get("arm_probability") if drawn else None)
+
+    @property
+    def arms(self) -> Arms:
+        """The arms of the project: how it is drawn who sees a suggestion."""
+        return Arms(self.settings["seed"], self.state.policy.get("arms", DEFAULT))
+
+    def _shown(self, position: int, annotator: str, chosen_by: str) -> Item:
+        """One item as it is shown to an annotator: blind where it measures, else as is drawn for both."""
+        item_id, meta = str(self.pool.ids[position]), self.pool.meta(position)
+        if self.queue.is_blind(position):
+            return Item(item_id, position, chosen_by, True, meta)
+        if self.ranking.predictions is None:
+            return Item(item_id, position, chosen_by, meta=meta, arm="none")
+        arm, probability = self.arms.of(annotator, item_id, audited=self.queue.audit.is_drawn(position))
+        return Item(item_id, position, chosen_by, arm in HIDDEN, meta, arm=arm, arm_probability=probability)
 
     def prediction(self, position: int) -> Prediction | None:
         """Read the current model's prediction of one item under today's labels; None where there is none."""
@@ -690,6 +721,8 @@ class Project:
         if taxonomy is not None:
             opening.check_taxonomy(taxonomy, self.lineage, folder.name, notify=notify)
         self.state.open(shares=opening.shares_items(self._pool, folder, notify=notify))
+        if "arms" in start:
+            policy.set_arms(self, start["arms"])
 
     @property
     def round(self) -> int:
@@ -729,7 +762,7 @@ class Project:
             return in_words(event, self.lineage, reader=self.annotator)
         return threads.in_words(event, self.state.threads, self.lineage, who=doer(event, self.annotator))
 
-    def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None) -> Seen:
+    def _seen(self, seen: Seen | Mapping[str, Any] | None, position: int, verdict: str | None, annotator: str) -> Seen:
         """Complete what was on screen, as the log will keep it; for a script the current prediction."""
         if seen is not None:
             seen = seen if isinstance(seen, Seen) else Seen.from_dict(seen)
@@ -738,7 +771,8 @@ class Project:
         if seen is not None:
             return seen_on_screen(seen, self.lineage)
         # A script that says neither accept nor correct answers an item that is asked blind as a person would.
-        hidden = self.queue.is_blind(position) and verdict not in ("accept", "correct")
+        hidden = verdict not in ("accept", "correct") and (self.queue.is_blind(position) or (self.queue.audit.is_drawn(
+            position) and self.arms.of(annotator, str(self.pool.ids[position]), audited=True).arm == "blind"))
         return seen_now(self.prediction(position), hidden=hidden, chosen_by="script", taxonomy=self.taxonomy.version,
                         scripted=True)
 

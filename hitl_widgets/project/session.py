@@ -25,7 +25,7 @@ from ..sampling.uncertainty import Strategy
 from ..storage import archive
 from ..taxonomy.labels import Taxonomy
 from . import policy
-from .evidence import seen_now
+from .evidence import seen_of
 from .guideline import Guideline, guideline_of
 from .project import Project
 from .threads import Thread, Threads
@@ -211,12 +211,11 @@ class Session:
 
     def would_show(self, item: Item) -> Seen:
         """What a person would see of an item now."""
-        return seen_now(self.project.prediction(item.position), hidden=item.blind, chosen_by=item.chosen_by,
-                        taxonomy=self.taxonomy.version)
+        return seen_of(item, self.project.prediction(item.position), taxonomy=self.taxonomy.version)
 
-    def item(self, item_id: str) -> Item:
-        """One item outside the queue, to be revised."""
-        return self.project.item(item_id)
+    def item(self, item_id: str, annotator: str | None = None) -> Item:
+        """One item outside the queue, to be revised by an annotator, as it was shown to them."""
+        return self.project.item(item_id, annotator)
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> Mapping[str, str]:
         """The decisions of an annotator that stand for some items: item_id -> decision id."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from ..errors import BadInput, ImageError
-from ..records import Item, Prediction, Seen, check_annotator, check_count, check_number, utc_now
+from ..records import Decision, Item, Prediction, Seen, check_annotator, check_count, check_number, utc_now
 from .project import Project
 from .session import Session
 
@@ -110,8 +111,10 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
                     clock += timedelta(seconds=took)
                     decision = session.decide(
                         item.id, label=label_id, certainty=_certainty(rng, right, auroc), annotator=annotator,
-                        id=ids[k], acted_at=clock, seen=Seen.from_dict(
-                            {**seen.to_dict(), "certainty": "given", "shown_ms": round(1000 * took)}))
+                        id=ids[k], acted_at=clock, seen=replace(seen, certainty="given", shown_ms=round(1000 * took)))
+                    if seen.arm == "answer_first" and seen.hidden and seen.suggestion is not None:
+                        decision = _look_again(session, decision, known[item.id], bias=bias, clock=clock, rng=rng)
+                        right = decision.label_id == known[item.id]
                     rows.append({"item_id": item.id, "label": decision.label, "truth": taxonomy.name_of(known[item.id]),
                                  "verdict": decision.verdict, "certainty": decision.certainty, "right": right})
                     advance(1)
@@ -119,6 +122,17 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
                 project.log.release(items.ids, annotator)
     table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "label", "truth", "verdict", "certainty", "right"])
     return table
+
+
+def _look_again(session: Session, first: Decision, right: str, *, bias: float, clock: datetime,
+                rng: np.random.Generator) -> Decision:
+    """Decide again, once the suggestion is shown: take it over where it is wrong, with the probability `bias`."""
+    seen = replace(first.seen, hidden=False)
+    takes_over = rng.random() < bias and seen.suggestion != right
+    return session.decide(first.item_id, label=seen.suggestion if takes_over else first.label_id,
+                          certainty=first.certainty, annotator=first.annotator,
+                          id=uuid.uuid5(uuid.NAMESPACE_OID, f"{first.id}/after").hex, seen=seen,
+                          acted_at=clock + timedelta(milliseconds=1), known=[first.id])
 
 
 def _label_ids(project: Project, truth: Mapping[Any, str] | pd.Series | Sequence[str]) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """The audit of the model's suggestions: how often they are right in the pool, told by a random sample of it.
 
-Each item has a place in a random order and belongs to one of two halves, both fixed by the project and the item alone
-(`sampling.queue.Audit`). The queue asks the first items of this order beside those that a strategy picks; an item that
-the strategy has asked already counts with its answer. So what is answered of the order, up to its first open item, is a
-random sample of the pool. In one half people don't see the suggestion. Read `audit` first.
+Each item has a place in a random order, fixed by the project and the item alone (`sampling.audit.Audit`). The queue
+asks the first items of this order beside those that a strategy picks; an item that the strategy has asked already
+counts with its answer. So what is answered of the order, up to its first open item, is a random sample of the pool.
+Whether a person sees the suggestion is drawn for each person and item (`project.arms`), so that at least one half is
+answered without it; an item belongs to the half of the person who answered it first. Read `audit` first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ..events import Event
+from ..project.arms import of_audit
 from ..project.project import Project
 from ..quality.annotation_tables import leaders
 from ..quality.intervals import design_effect, jeffreys_of_pool, newcombe
@@ -97,9 +99,8 @@ def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Au
         The decisions that stand, as `decisions.decisions` gives them.
     """
     queue, pool = project.queue, project.pool
-    halves = {"holdout": np.flatnonzero(queue.holdout & queue.is_answered()),
-              "hidden": queue.audited(hidden=True), "shown": queue.audited(hidden=False)}
-    firsts = _first_answers(project.log.events_of(pool.ids[np.concatenate([*halves.values()])].tolist()))
+    drawn = {"holdout": np.flatnonzero(queue.holdout & queue.is_answered()), "audit": queue.audited()}
+    firsts = _first_answers(project.log.events_of(pool.ids[np.concatenate([*drawn.values()])].tolist()))
     ends = [event.seq or 0 for event in trained]
     began = table[table["model"].notna()].groupby(["round", "model"])["seq"].min().sort_values()
     place_of: dict[Any, int] = {model: place for place, model in enumerate(began.index)}
@@ -107,16 +108,19 @@ def audit(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> Au
     left_out = {"unsure": 0, "tied": 0}
     column = project.settings.get("group")
     groups = None if column is None else pool.group_sums(column)
-    for half, places in halves.items():
+    for line, places in drawn.items():
         answered = [(item_id, firsts[item_id]) for item_id in pool.ids[places].tolist() if item_id in firsts]
-        together = {str(pool.ids[place]): -1 - place if groups is None or half != "holdout" else int(groups[place])
+        together = {str(pool.ids[place]): -1 - place if groups is None or line != "holdout" else int(groups[place])
                     for place in places.tolist()}
+        former = dict(zip(pool.ids[places].tolist(), queue.audit.is_hidden[places].tolist(), strict=True)) \
+            if line == "audit" else {}
+        halves = [_half(answers[0], former.get(item_id)) for item_id, answers in answered]
         models = [_model_of(answers[0], ends) for _, answers in answered]
         for model, place in place_of.items():
-            for (item_id, answers), of_item in zip(answered, models, strict=True):
-                if half != "holdout" and place_of.get(of_item, -1) > place:
+            for (item_id, answers), of_item, half in zip(answered, models, halves, strict=True):
+                if line != "holdout" and place_of.get(of_item, -1) > place:
                     break  # it was open at the time of this model, whose sample ends here
-                if of_item == model and _fits(answers[0], half):
+                if of_item == model and half is not None and _fits(answers[0], half):
                     right = _right([event for event in answers if _fits(event, half)], project.lineage)
                     if isinstance(right, str):
                         left_out[right] += 1
@@ -137,6 +141,26 @@ def _first_answers(log: Iterable[Event]) -> dict[str, list[Event]]:
         if event.kind == "decided" and event.id not in undone and event.body["verdict"] in CLOSING:
             answers.setdefault(event.item_id or "", {}).setdefault(event.annotator, event)
     return {item_id: list(of_item.values()) for item_id, of_item in answers.items()}
+
+
+def _half(first: Event, formerly_hidden: bool | None) -> str | None:
+    """Tell the half of an item from its first answer; None for one that wasn't drawn as those of the audit are.
+
+    Parameters
+    ----------
+    first : Event
+    formerly_hidden : bool or None
+        The half of the item before arms were drawn for each person, by which an answer without an arm is taken; None
+        for an item of the hold-out.
+    """
+    if formerly_hidden is None:
+        return "holdout"
+    seen = first.body.get("seen", {})
+    if seen.get("arm") is None:
+        return "hidden" if formerly_hidden else "shown"
+    if not of_audit(seen["arm"], seen.get("arm_probability")):
+        return None
+    return "hidden" if seen.get("hidden", False) else "shown"
 
 
 def _model_of(answer: Event, ends: Sequence[int]) -> tuple[int, str | None]:

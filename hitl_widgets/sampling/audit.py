@@ -1,7 +1,8 @@
 """The audit: a random sample of the pool by which the model's suggestions are checked.
 
-Which items are in it, in which order they are asked and from whom the suggestion is hidden follows from the project and
-the item alone, never from what a strategy picked or a model said. Read `Audit` first.
+Which items are in it and in which order they are asked follows from the project and the item alone, never from what a
+strategy picked or a model said. From whom the suggestion is hidden is drawn for each person and item, by at least one
+half. Read `Audit` first.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-# Items are drawn by their draws under these seeds beyond the project's own, which draws the hold-out.
+# Items are drawn by their draws under these seeds beyond the project's own, which draws the hold-out. The second one
+# drew the items that were blind for everybody, before that was drawn for each person.
 ORDER_SEED, HALF_SEED = 1 << 32, 1 << 33
 
 
 class Audit:
-    """A random order of the pool, of which a share is asked, one half of it blind.
+    """A random order of the pool, of which a share is asked.
 
-    An item that a strategy asks first is shown as its half of the audit says, and counts with its answer.
+    An item that a strategy asks first is shown as one of the audit, and counts with its answer.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class Audit:
 
     @cached_property
     def is_hidden(self) -> npt.NDArray[np.bool_]:
-        """A random half of the items: (n_items,)."""
+        """The half of the items that was blind before arms were drawn for each person: (n_items,)."""
         hidden: npt.NDArray[np.bool_] = self._draws(HALF_SEED) < 0.5
         return hidden
 
@@ -50,9 +52,9 @@ class Audit:
         drawn: npt.NDArray[np.bool_] = self.order < self.share
         return drawn
 
-    def is_blind(self, position: int) -> bool:
-        """Whether an item is drawn, and its suggestion stays hidden."""
-        return bool(self.is_hidden[position] and self.order[position] < self.share)
+    def is_drawn(self, position: int) -> bool:
+        """Whether an item is drawn."""
+        return self.share > 0 and bool(self.order[position] < self.share)
 
     @classmethod
     def none(cls, n_items: int) -> Audit:

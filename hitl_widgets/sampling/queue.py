@@ -23,7 +23,7 @@ AUDIT_SHARE = 0.1
 
 
 class Ask(NamedTuple):
-    """One place in the queue: which item, why, and whether its suggestion stays hidden."""
+    """One place in the queue: which item, why, and whether it is one that everybody is asked blind."""
 
     position: int
     chosen_by: str
@@ -128,25 +128,20 @@ class Queue:
         return any(position in put_off for put_off in self._skipped.values())
 
     def is_blind(self, position: int) -> bool:
-        """Whether an item is shown without suggestion and map: hold-out, gold, and one half of the audit."""
-        return bool(self.holdout[position] or self.gold[position] or self.audit.is_blind(position))
+        """Whether everybody is asked about the item without suggestion and map: hold-out and gold, which measure."""
+        return bool(self.holdout[position] or self.gold[position])
 
     def is_answered(self) -> npt.NDArray[np.bool_]:
         """Mask of the items that are done for somebody: bool, shape (n_items,)."""
         answered: npt.NDArray[np.bool_] = self._n_closed > 0
         return answered
 
-    def audited(self, *, hidden: bool) -> npt.NDArray[np.intp]:
-        """Positions of one half of the audit, in its random order, up to the first item that is still open.
+    def audited(self) -> npt.NDArray[np.intp]:
+        """Positions of the audit, in its random order, up to the first item that is still open.
 
         Items that somebody skipped don't end it. Hold-out items are none of the audit.
-
-        Parameters
-        ----------
-        hidden : bool
-            The half whose suggestions are hidden, or the other one.
         """
-        places = np.flatnonzero(~self.holdout & (self.audit.is_hidden == hidden))
+        places = np.flatnonzero(~self.holdout)
         places = places[np.argsort(self.audit.order[places])]
         open_ = self._n_closed[places] == 0
         open_ &= ~np.isin(places, [place for put_off in self._skipped.values() for place in put_off])

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -213,6 +214,8 @@ class Review(Widget[CardPush]):
         if act.method not in self.methods:
             raise BadInput(f"saliency method {act.method!r} isn't shown here; {', '.join(self.methods) or 'none'} is.")
         item = self.host.item(act.item_id)
+        if item.arm == "no_map":
+            raise BadInput("this item is shown without a map.")
         self._errand(1.0, lambda: self._push(*pack_map(self.host, item, act.method, act.target, act.against)))
         return NOTED
 
@@ -410,8 +413,9 @@ class Review(Widget[CardPush]):
             self._end = end["reason"]
 
     def _push_item(self, entry: Entry) -> None:
-        message, entry.prediction, buffers = pack_item(self.host, entry.item, annotator=self.host.annotator,
-                                                       blind=entry.item.blind or self.blind)
+        # A review that is blind throughout is no part of what is drawn.
+        item = replace(entry.item, blind=True, arm=None, arm_probability=None) if self.blind else entry.item
+        message, entry.prediction, buffers = pack_item(self.host, item, annotator=self.host.annotator, blind=item.blind)
         entry.standing = message.get("standing")
         hidden = message["blind"] and not message.get("answer_first")
         if hidden or message.get("no_map") or "suggestion" not in message or "broken" in message:

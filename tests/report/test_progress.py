@@ -59,31 +59,60 @@ def test_a_new_project_has_nothing_to_tell_and_says_so(bench):
     progress.plot()
 
 
-def in_the_audit(wb, *, hidden):
-    """The items of one half of the audit in its random order, the first to be asked first."""
-    audit = wb.project.queue.audit
-    order = np.argsort(audit.order)
-    return [str(wb.pool.ids[place]) for place in order if audit.is_hidden[place] == hidden]
+def in_order(wb):
+    """Positions in the order of the audit, the first to be asked first."""
+    return np.argsort(wb.project.queue.audit.order).tolist()
 
 
-def test_the_audit_tells_how_often_the_suggestions_were_right(bench):
+def answered(wb, place, label, *, hidden, annotator=None, **more):
+    """Answer an item as the audit asks it; without `arm`, as before arms were drawn."""
+    return wb.decide(str(wb.pool.ids[place]), label=label, annotator=annotator,
+                     seen=shown(wb, "cat", hidden=hidden, **more))
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_the_audit_tells_how_often_the_suggestions_were_right(bench, drawn):
     """It was drawn from what a strategy had left, and judged by answers given in sight of the suggestion."""
     wb = bench()
-    hidden, seen = (in_the_audit(wb, hidden=half) for half in (True, False))
-    for k, item_id in enumerate(hidden[:10]):  # whoever asked them: the strategy's count too
-        wb.decide(item_id, label="cat" if k < 7 else "dog",
-                  seen=shown(wb, "cat", chosen_by="margin" if k % 2 else "audit", hidden=True))
-    wb.decide(hidden[11], label="dog", seen=shown(wb, "cat", chosen_by="margin", hidden=True))  # 10 is still open
-    for k, item_id in enumerate(seen[:8]):
-        wb.decide(item_id, label="cat" if k < 7 else "dog", seen=shown(wb, "cat"))
+    order, right = in_order(wb), {True: [], False: []}
+    for k, place in enumerate(order[:20]):  # whoever asked them: the strategy's count too
+        if k == 18:
+            continue  # it is still open, and ends the sample
+        arm, probability = wb.project.arms.of("ada", str(wb.pool.ids[place]), audited=True)
+        hidden = arm == "blind" if drawn else bool(wb.project.queue.audit.is_hidden[place])
+        more = {"arm": arm, "arm_probability": probability} if drawn else {}
+        is_right = k % 4 != 0
+        answered(wb, place, "cat" if is_right else "dog", hidden=hidden, chosen_by="margin" if k % 2 else "audit",
+                 **more)
+        if k < 18:
+            right[hidden].append(is_right)
     progress = wb.progress()
     [row] = progress.accuracy.to_dict("records")
-    assert (row["round"], row["source"], row["n"], row["share"]) == (1, "audit", 10, 0.7)
-    assert (row["low"], row["high"]) == jeffreys_of_pool(7, 10, 80)
-    assert (progress.bias.value, progress.bias.n) == (pytest.approx(7 / 8 - 0.7), 18)
-    assert (progress.bias.low, progress.bias.high) == newcombe(7, 8, 7, 10)
-    wb.decide(hidden[0], label="dog", seen=shown(wb, "cat", chosen_by="revision"))  # looking again changes nothing
+    k, n = sum(right[True]), len(right[True])
+    assert 4 < n < 14
+    assert (row["round"], row["source"], row["n"], row["share"]) == (1, "audit", n, pytest.approx(k / n))
+    assert (row["low"], row["high"]) == jeffreys_of_pool(k, n, 80)
+    k_seen, n_seen = sum(right[False]), len(right[False])
+    assert (progress.bias.value, progress.bias.n) == (pytest.approx(k_seen / n_seen - k / n), 18)
+    assert (progress.bias.low, progress.bias.high) == newcombe(k_seen, n_seen, k, n)
+    answered(wb, order[1], "dog", hidden=False, chosen_by="revision")  # looking again changes nothing
     assert wb.progress().accuracy.to_dict("records") == [row]
+
+
+def test_an_item_of_the_audit_belongs_to_the_half_of_whoever_answered_it_first(bench):
+    """The half was the item's own: of several people all saw the suggestion, or none did."""
+    wb = bench(annotators_per_item=2)
+    half = {"arm_probability": 0.5}
+    one, other, late = in_order(wb)[:3]
+    answered(wb, one, "dog", hidden=True, annotator="ada", arm="blind", **half)
+    answered(wb, one, "cat", hidden=False, annotator="bob", arm="shown", **half)  # another half: it says nothing here
+    answered(wb, other, "cat", hidden=False, annotator="bob", arm="shown", **half)
+    answered(wb, other, "dog", hidden=True, annotator="ada", arm="blind", **half)
+    answered(wb, late, "cat", hidden=False, annotator="bob", arm="shown", arm_probability=0.9)  # none of the audit then
+    progress = wb.progress()
+    [row] = progress.accuracy.to_dict("records")
+    assert (row["n"], row["share"]) == (1, 0.0)
+    assert (progress.bias.value, progress.bias.n) == (1.0, 2)
 
 
 def test_the_audit_allows_for_holdout_items_that_were_drawn_by_whole_groups(tmp_path):
@@ -105,14 +134,14 @@ def test_the_audit_allows_for_holdout_items_that_were_drawn_by_whole_groups(tmp_
 
 def test_the_audit_of_a_round_speaks_of_what_nobody_had_answered_before_it(bench):
     wb = bench()
-    hidden = in_the_audit(wb, hidden=True)
-    for item_id in hidden[:3] + hidden[4:6]:  # 3 was open in this round
-        wb.decide(item_id, label="dog", seen=shown(wb, "cat", hidden=True))
+    order, blind = in_order(wb), {"arm": "blind", "arm_probability": 0.5}
+    for place in order[:3] + order[4:6]:  # 3 was open in this round
+        answered(wb, place, "dog", hidden=True, **blind)
     trained(wb, 9, 60)
-    for item_id in [hidden[3], *hidden[6:9]]:
-        wb.decide(item_id, label="cat", seen=hw.Seen(
-            suggestion=wb.taxonomy.label("cat").id, chosen_by="audit", model="m9", hidden=True, taxonomy=1))
-    wb.decide(hidden[9], "unsure", seen=shown(wb, "cat", hidden=True))
+    for place in [order[3], *order[6:9]]:
+        wb.decide(str(wb.pool.ids[place]), label="cat", seen=hw.Seen(
+            suggestion=wb.taxonomy.label("cat").id, chosen_by="audit", model="m9", hidden=True, taxonomy=1, **blind))
+    wb.decide(str(wb.pool.ids[order[9]]), "unsure", seen=shown(wb, "cat", hidden=True, **blind))
     table = wb.progress().accuracy.query("source == 'audit'").set_index("round")
     assert table[["model", "n", "share"]].to_numpy().tolist() == [["m0", 3, 0.0], ["m9", 4, 1.0]]
     assert table.loc[2, "low"] == jeffreys_of_pool(4, 4, 75)[0]

@@ -188,7 +188,8 @@ def test_one_in_ten_of_those_that_teach_is_drawn_by_chance_and_marked(opened):
     audit = [item for item in teaching if item.chosen_by == "audit"]
     assert len(audit) == pytest.approx(0.1 * len(teaching), abs=1)
     assert 0 < sum(item.blind for item in audit) < len(audit)
-    assert [item.blind for item in audit] == [bool(project.queue.audit.is_hidden[item.position]) for item in audit]
+    assert {(item.arm, item.blind, item.arm_probability) for item in audit} == {
+        ("blind", True, 0.5), ("shown", False, 0.5)}
     decision = project.decide(audit[0].id, label="cat", seen={"chosen_by": "audit"})
     assert project.log.get(decision.id).body["seen"]["chosen_by"] == "audit"
 
@@ -213,16 +214,18 @@ def test_the_audit_is_drawn_without_regard_to_doubt_from_what_a_strategy_has_ask
     for item in asked:
         project.queue.mark(item.position, "ada", closed=True)
     confidence, drawn = probs.max(axis=1), project.queue.audit.drawn
+    sample = project.queue.audited()
     for hidden in (True, False):
-        sample = project.queue.audited(hidden=hidden)
-        error = confidence.std() / len(sample) ** 0.5
-        assert confidence[sample].mean() == pytest.approx(confidence.mean(), abs=2.5 * error)
-        assert {item.chosen_by for item in asked if item.position in sample} == {"audit", "margin"}
+        half = [place for place in sample.tolist() if project.arms.of(
+            "ada", str(project.pool.ids[place]), audited=True).arm == ("blind" if hidden else "shown")]
+        error = confidence.std() / len(half) ** 0.5
+        assert confidence[half].mean() == pytest.approx(confidence.mean(), abs=2.5 * error)
+        assert {item.chosen_by for item in asked if item.position in half} == {"audit", "margin"}
     line = [item.position for item in asked if item.chosen_by == "audit"]
     assert drawn[line].all()
     assert confidence[line].mean() > confidence.mean() + 0.02  # what the audit's own places got, margin had left
-    # An item is shown as its half of the audit says, whoever asks it.
-    assert all(item.blind == project.queue.audit.is_blind(item.position) for item in asked)
+    # An item of the audit is shown as one, whichever line asks it.
+    assert all((item.arm_probability == 0.5) == project.queue.audit.is_drawn(item.position) for item in asked)
 
 
 @pytest.mark.parametrize(("audit", "n"), [(0.0, 0), (0.5, 20), (1.0, 40)])

@@ -1,0 +1,98 @@
+"""Arms: how an item is shown to a person, drawn by a hash that anybody can compute again from the log.
+
+What a suggestion on the screen does to people can be told only if chance decided who saw it. So each person and item
+has a random-looking number, `draw`, and the shares of the arms cut the numbers from 0 to 1 into pieces, in the order
+of `ARMS`. Hold-out and gold are no part of it: they are always blind. Read `Arms.of` first.
+
+Recipe, for a script that has only the log: the seed is that of the event "created"; the shares are `arms` of the
+latest event "policy" that has them, `DEFAULT` without one. The number of a person and an item is made of the text
+``seed``, ``annotator`` and ``item_id``, joined by one NUL character each, in UTF-8: its BLAKE2b hash of 8 bytes, read
+as a whole number (big-endian), shifted right by 11 bits and divided by 2 to the power 53. The arm is the first, in the
+order blind, no_map, answer_first, shown, up to which the shares add up to more than the number. Of an item of the audit
+the share of "blind" is 1/2, or more where the project's is, and the others share what is left in their proportions. The
+share of the arm that was drawn is in the log, as `seen.arm_probability`: it says whether an item was one of the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import NamedTuple
+
+from ..records import Arm
+
+# In the order in which they cut the numbers from 0 to 1.
+ARMS: tuple[Arm, ...] = ("blind", "no_map", "answer_first", "shown")
+DEFAULT: Mapping[str, float] = {"blind": 0.1, "no_map": 0.0, "answer_first": 0.0, "shown": 0.9}
+# Of the audit's items so many are blind, or more where the project has more blind ones.
+AUDIT_BLIND = 0.5
+# Without a suggestion until the person has answered.
+HIDDEN: frozenset[str] = frozenset({"blind", "answer_first"})
+
+
+class Drawn(NamedTuple):
+    """An arm, and the probability with which it was drawn."""
+
+    arm: Arm
+    probability: float
+
+
+def draw(seed: int, annotator: str, item_id: str) -> float:
+    """Make the random-looking number of a person and an item, from 0 up to (not including) 1.
+
+    Examples
+    --------
+    >>> draw(0, "ada", "item-1") == draw(0, "ada", "item-1") != draw(0, "bob", "item-1")
+    True
+    """
+    text = f"{seed}\0{annotator}\0{item_id}".encode("utf-8", "surrogatepass")
+    return float((int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 11) * 2.0**-53)
+
+
+class Arms:
+    """The arms of a project.
+
+    Parameters
+    ----------
+    seed : int
+        The project's.
+    shares : mapping of str to float
+        The share of each of `ARMS`; together 1.
+    """
+
+    def __init__(self, seed: int, shares: Mapping[str, float] = DEFAULT) -> None:
+        self.seed, self.shares = seed, shares
+
+    def of(self, annotator: str, item_id: str, *, audited: bool = False) -> Drawn:
+        """Draw the arm of a person and an item: always the same one, as long as the shares are.
+
+        Parameters
+        ----------
+        annotator, item_id : str
+        audited : bool
+            Whether the item is one of the audit, of which at least one half is blind.
+        """
+        shares, number = self.audit_shares if audited else self.shares, draw(self.seed, annotator, item_id)
+        total, drawn = 0.0, Drawn("shown", 1.0)
+        for arm in ARMS:
+            if (share := shares.get(arm, 0.0)) > 0:
+                total, drawn = total + share, Drawn(arm, share)
+                if number < total:
+                    break
+        return drawn  # the last one where the shares add up to a little less than 1
+
+    @property
+    def audit_shares(self) -> dict[str, float]:
+        """The shares for items of the audit."""
+        blind = self.shares.get("blind", 0.0)
+        if blind >= AUDIT_BLIND:
+            return dict(self.shares)
+        rest = {arm: share * (1 - AUDIT_BLIND) / (1 - blind) for arm, share in self.shares.items()}
+        return {**rest, "blind": AUDIT_BLIND}
+
+
+def of_audit(arm: str | None, probability: float | None) -> bool:
+    """Whether a stored arm was drawn with at least one half blind, as those of the audit are."""
+    if arm not in ARMS or probability is None:
+        return False
+    return probability >= AUDIT_BLIND if arm == "blind" else probability <= AUDIT_BLIND
