@@ -65,7 +65,7 @@ def simulate(folder: Path, *, seed: int, bias: float, share: float = 0.1, n_item
             follows = not item.blind and suggestion != right and rng.random() < bias
             label = suggestion if follows else right
             seen = Seen(suggestion=label_ids[suggestion], hidden=item.blind, model="m0", chosen_by=item.chosen_by,
-                        taxonomy=1)
+                        taxonomy=1, arm=item.arm, arm_probability=item.arm_probability)
             verdict: Verdict = "answer" if item.blind else "accept" if label == suggestion else "correct"
             acts.append(events.decided(Decision(new_id(), item.id, "ada", verdict, names[label], label_ids[label],
                                                 seen=seen), content=project.content(item.position)))

@@ -70,7 +70,7 @@ import hitl_widgets as hw
 from hitl_widgets.learn.nets import small_cnn
 digits = json.load(open("digits.json"))
 def opened(folder, pool, labels, model=None):
-    wb = hw.Workbench(folder, pool, labels, model=model, annotator="bench", seed=0)
+    wb = hw.Workbench(folder, pool, labels, model=model, annotator="bench", seed=0, arms={"blind": 0})
     wb.gold({item_id: labels[digits[int(item_id.split(".")[0])]] for item_id in wb.holdout})
     return wb
 """

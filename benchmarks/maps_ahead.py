@@ -83,7 +83,8 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory() as folder:
         wb = hw.Workbench(folder, hw.Pool.from_images(pictures(N_ITEMS)), NAMES, model=large_net(),
-                          preprocess=hw.Preprocess(SIDE, channels=3), annotator="ada", device="cpu", holdout=0)
+                          preprocess=hw.Preprocess(SIDE, channels=3), annotator="ada", device="cpu", holdout=0,
+                          arms={"blind": 0})
         for place, item in enumerate(wb.next(40, strategy="random")):
             wb.decide(item.id, label=NAMES[place % len(NAMES)])
         hand = Hand(wb.review(explain="gradcam"))  # type: ignore[arg-type]

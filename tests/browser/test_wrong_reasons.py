@@ -22,7 +22,8 @@ where = {item: [int(edge) for edge in (*sticker.nonzero()[1][[0, -1]], *sticker.
          for item, sticker in zip(pool.ids, stickers) if sticker.any()}""",
     """torch.manual_seed(0)
 net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4096, 10))
-wb = hw.Workbench("stickers", pool, [str(d) for d in range(10)], model=net, holdout=0, annotator="ada")
+wb = hw.Workbench("stickers", pool, [str(d) for d in range(10)], model=net, holdout=0, annotator="ada",
+                  arms={"blind": 0})
 wb.gold({item: truth[item] for item in pool.ids[clean]})
 wb.import_annotations(pd.DataFrame({"item_id": pool.ids[:400], "label": labels[:400]}))
 spoiled = wb.finetune(epochs=4, min_steps=128, adopt="always")""",

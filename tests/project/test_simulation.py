@@ -88,7 +88,8 @@ def test_without_a_model_it_errs_towards_what_looks_alike(tmp_path):
 
 
 def test_blind_items_are_answered_without_a_look_at_the_suggestion(tmp_path):
-    wb = hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(NAMES), annotator="ada", holdout=0.5, audit=0)
+    wb = hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(NAMES), annotator="ada", holdout=0.5, audit=0,
+                      arms={"blind": 0})
     let_model_say(wb, ["label 3"] * len(POOL))
     hw.simulate(wb, TRUTH, n=200, error=0.0, bias=1.0)
     history = wb.history().query("kind == 'decided'")
