@@ -1,12 +1,392 @@
-"""Stands for `schools` until it is written."""
+"""Schools of thought: groups of people who agree with each other on what items are, and not with the other group.
+
+Read `schools` first. No truth is assumed: a school isn't wrong where it differs from the larger one.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy.special import gammaln
+from sklearn.metrics import adjusted_rand_score
+
+from ..drawing.figures import Drawing
+from ..drawing.schools import plot_schools
+from ..records import Estimate, check_count, check_number
+from . import one_school
+from .votes import EncodedVotes, encode
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+FEWEST_PEOPLE = 4  # of fewer, no two groups differ from people who merely differ in noise
+EVERY_SPLIT = 12  # up to so many people every split is tried
+N_HALVES = 20
+PRIOR = 1.0  # votes of everybody by which a school's distribution of an item is drawn towards everybody's
 
 
-def schools(votes: pd.DataFrame, **options: Any) -> Any:
-    """Not written yet."""
-    raise NotImplementedError("schools")
+@dataclass(frozen=True)
+class Schools:
+    """Schools of thought among people, as `schools` finds them.
+
+    Attributes
+    ----------
+    n : int
+        Number of schools: 1 where two fit no better than people of one school would by chance.
+    p_value : float
+        How often people of one school, who differ in noise and confusions as these do, would look as divided as these
+        or more; NaN where it can't be tested.
+    members : Series
+        Annotator -> school, 1 for the largest.
+    dividing_items : DataFrame
+        Items that divide the first school from the others, most first, by item_id: evidence (natural log of the Bayes
+        factor of a distribution for each school against one for all), division (the largest total variation between
+        two schools, 0 to 1), and for each school g n_g, label_g (the most frequent label) and a column "school g: label"
+        for each label's share. Empty with one school.
+    stability : Estimate
+        Mean adjusted Rand index between the schools found in one half of the items and in the other, over 20 random
+        halves: 1 where both always agree, 0 for chance. The interval holds 95 % of the halves.
+    together : DataFrame
+        Annotators x annotators: the share of half samples in which two people are of one school.
+    people : DataFrame
+        By annotator: school, n (votes), agreement_own and agreement_others (the share of other people's votes on the
+        same items, of their own school and of the others, that are the same).
+    soft_targets : DataFrame
+        Items x labels, rows sum to 1: the schools' distributions, each weighed by its number of people.
+    soft_targets_of : dict of int to DataFrame
+        The distributions of each school, items x labels.
+    why : str
+        The reason where there was no test; empty otherwise.
+    """
+
+    n: int
+    p_value: float
+    members: pd.Series
+    dividing_items: pd.DataFrame
+    stability: Estimate
+    together: pd.DataFrame
+    people: pd.DataFrame
+    soft_targets: pd.DataFrame
+    soft_targets_of: dict[int, pd.DataFrame]
+    why: str = ""
+
+    def __str__(self) -> str:
+        if self.why:
+            return f"schools of thought weren't tested: {self.why}"
+        said = f"{self.n} schools" if self.n > 1 else "one school"
+        return f"{said} of thought (2 against 1: p = {self.p_value:.3g}; split-half stability {self.stability})"
+
+    def plot(self) -> Drawing:
+        """Draw who agrees with whom in half samples, and the items that divide the schools most."""
+        return plot_schools(self.together, self.members, self.dividing_items, title=str(self))
+
+
+def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed: int = 0) -> Schools:
+    """Find groups of people who label by different ideas of what the labels mean.
+
+    In one school every person draws from the same distribution of an item, through noise, confusions and a rate of
+    copying visible suggestions of their own. Two schools have two distributions an item. People of one school agree
+    with each other more than this allows and with the other school less. The largest such contrast over all splits of
+    the people is compared with the same of data drawn from the fitted one-school model (a parametric bootstrap; the
+    likelihood ratio of two against one school has no chi-square distribution). What adds up of two people's own levels
+    of agreement is taken out first, so that a person who is merely noisier, or differs from all others, makes no
+    school. Schools have two people or more; each that is found is tested for two within it.
+
+    Parameters
+    ----------
+    votes : DataFrame
+        Table of votes (`quality.votes.VOTE_COLUMNS`); only items with two votes or more say anything. Shown votes that
+        are likely copies of the suggestion count for less in the distributions.
+    level : float
+        Two schools are reported where the p-value is at most this.
+    n_boot : int
+        Data sets drawn under one school; the smallest p-value is 1 / (n_boot + 1).
+    seed : int
+
+    Returns
+    -------
+    Schools
+
+    References
+    ----------
+    Welinder, Branson, Belongie and Perona (2010), The Multidimensional Wisdom of Crowds; McLachlan (1987), On
+    Bootstrapping the Likelihood Ratio Test Statistic for the Number of Components in a Normal Mixture,
+    doi:10.2307/2347790; Hubert and Arabie (1985), Comparing Partitions, doi:10.1007/BF01908075.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> mine, theirs = rng.integers(2, size=(2, 60))
+    >>> votes = pd.DataFrame([(i, f"p{j}", "ab"[(mine, theirs)[j % 2][i]]) for i in range(60) for j in range(6)],
+    ...                      columns=["item_id", "annotator", "label"])
+    >>> found = schools(votes)
+    >>> found.n, found.members.tolist()
+    (2, [1, 2, 1, 2, 1, 2])
+    """
+    check_number("level", level, "a share between 0 and 1, such as 0.05,", 0, 1)
+    check_count("n_boot", n_boot, "a number of data sets, 19 or more,", least=19)
+    coded, rng = encode(votes), np.random.default_rng(check_count("seed", seed, "a whole number, 0 or more,", least=0))
+    several = (np.bincount(coded.item, minlength=len(coded.items)) >= 2)[coded.item]
+    people = np.unique(coded.annotator[several])
+    used, n_people, copied = _of_rows(coded, several, people), len(coded.annotators), np.zeros(len(coded))
+    if why := _untestable(used):
+        return _result(coded, np.zeros(n_people, np.int64), math.nan, Estimate(math.nan, why=why),
+                       np.full((n_people, n_people), math.nan), copied, why)
+    model = one_school.fit(used)
+    tested = _test(used, model, n_boot, rng)
+    group, together = np.full(n_people, -1), np.full((n_people, n_people), math.nan)
+    group[people] = _divide(used, tested.side, level, n_boot, rng) if tested.p_value <= level else 0
+    stability, together[np.ix_(people, people)] = _halves(used, tested, rng)
+    copied[several] = model.copied
+    return _result(coded, group, tested.p_value, stability, together, copied)
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """The best split in two, the test of it, and what pairs of people are expected to agree under one school."""
+
+    p_value: float
+    side: Ints
+    expected: Floats
+    spread: Floats
+
+
+def _test(votes: EncodedVotes, model: one_school.OneSchool, n_boot: int, rng: np.random.Generator) -> _Tested:
+    drawn = np.stack([one_school.pairs(model.draw(votes, rng), votes) for _ in range(n_boot)])
+    expected, spread = drawn.mean(axis=0), drawn.std(axis=0)
+    shared = _shared(votes)
+    contrasts, sides = _best_splits(np.concatenate([one_school.pairs(votes.label, votes)[None], drawn]), expected,
+                                    spread, shared)
+    beyond = int((contrasts[1:] >= contrasts[0] - 1e-9).sum())
+    return _Tested((1 + beyond) / (n_boot + 1), sides[0], expected, spread)
+
+
+def _best_splits(agreed: Floats, expected: Floats, spread: Floats, shared: Floats) -> tuple[Floats, Ints]:
+    """The split of the people with the largest contrast, and how large it is, for each table of pairs.
+
+    Parameters
+    ----------
+    agreed : ndarray, shape (n_tables, n_people, n_people)
+    expected, spread : ndarray, shape (n_people, n_people)
+        Mean and standard deviation under one school.
+    shared : ndarray, shape (n_people, n_people)
+        How many items two people both labelled.
+
+    Returns
+    -------
+    contrasts : ndarray, shape (n_tables,)
+    sides : ndarray of int, shape (n_tables, n_people)
+        0 or 1; at least two people each.
+    """
+    n_people = len(expected)
+    first, second = np.triu_indices(n_people, 1)
+    known = (shared[first, second] > 0) & (spread[first, second] > 0)
+    first, second = first[known], second[known]
+    weight = np.sqrt(shared[first, second])
+    residual = (agreed[:, first, second] - expected[first, second]) / spread[first, second]
+    own = np.zeros((len(first), n_people))
+    own[np.arange(len(first)), first] = own[np.arange(len(first)), second] = 1
+    # Each person's own level of agreement explains nothing about schools: it is projected out.
+    axes, lengths, _ = np.linalg.svd(own, full_matrices=False)
+    basis = axes[:, lengths > 1e-9]
+    residual -= residual @ basis @ basis.T
+    if n_people <= EVERY_SPLIT:
+        sides = _every_split(n_people)
+        patterns = _patterns(sides, first, second, weight, basis)
+        found = residual @ patterns.T
+        best = found.argmax(axis=1)
+        return found[np.arange(len(found)), best], sides[best]
+    best_sides = np.array([_climb(_square(row * weight, first, second, n_people)) for row in residual])
+    patterns = _patterns(best_sides, first, second, weight, basis)
+    return (residual * patterns).sum(axis=1), best_sides
+
+
+def _patterns(sides: Ints, first: Ints, second: Ints, weight: Floats, basis: Floats) -> Floats:
+    """What each split would add to the pairs, of length 1; 0 where people's own levels explain all of it."""
+    patterns = np.where(sides[:, first] == sides[:, second], 1.0, -1.0) * weight
+    patterns -= patterns @ basis @ basis.T
+    size = np.linalg.norm(patterns, axis=1, keepdims=True)
+    return np.divide(patterns, size, out=np.zeros_like(patterns), where=size > 1e-6 * np.linalg.norm(weight))
+
+
+@lru_cache(maxsize=16)
+def _every_split(n_people: int) -> Ints:
+    """Every way to make two sides of at least two; shape (n_splits, n_people), the first person always on side 0."""
+    sides = np.array([[number >> place & 1 for place in range(n_people)] for number in range(2 ** n_people) if
+                      not number & 1], np.int64)
+    return sides[(sides.sum(axis=1) >= 2) & (sides.sum(axis=1) <= n_people - 2)]
+
+
+def _square(values: Floats, first: Ints, second: Ints, n_people: int) -> Floats:
+    square = np.zeros((n_people, n_people))
+    square[first, second] = square[second, first] = values
+    return square
+
+
+def _climb(square: Floats) -> Ints:
+    """Split by the leading eigenvector, then move people one at a time while that increases the contrast."""
+    vector = np.linalg.eigh(square)[1][:, -1]
+    sign = np.where(vector >= 0, 1.0, -1.0)
+    for small in (1.0, -1.0):
+        if (sign == small).sum() < 2:
+            sign[np.argsort(-small * vector)[:2]] = small
+    for _ in range(4 * len(sign)):
+        gain = -sign * (square @ sign)
+        for side in (1.0, -1.0):
+            if (sign == side).sum() <= 2:
+                gain[sign == side] = -np.inf
+        if gain.max() <= 1e-9:
+            break
+        sign[gain.argmax()] *= -1
+    return (sign != sign[0]).astype(np.int64)
+
+
+def _divide(votes: EncodedVotes, side: Ints, level: float, n_boot: int, rng: np.random.Generator) -> Ints:
+    """Groups of people: the two sides, and what is found within each at a fifth of the level."""
+    group, n_groups = np.zeros(len(side), np.int64), 0
+    for one in (0, 1):
+        inside = np.flatnonzero(side == one)
+        parts = np.zeros(len(inside), np.int64)
+        own = _of_people(votes, inside)
+        if not _untestable(own):
+            tested = _test(own, one_school.fit(own), n_boot, rng)
+            if tested.p_value <= level / 5:
+                parts = _divide(own, tested.side, level / 5, n_boot, rng)
+        group[inside] = parts + n_groups
+        n_groups += int(parts.max()) + 1
+    return group
+
+
+def _halves(votes: EncodedVotes, tested: _Tested, rng: np.random.Generator) -> tuple[Estimate, Floats]:
+    """Split-half stability of the best split in two, and how often each two people are on one side of it."""
+    n_people, shared = len(votes.annotators), _shared(votes)
+    rate = np.divide(tested.expected, shared, out=np.zeros_like(shared), where=shared > 0)
+    alike, together = [], np.zeros((n_people, n_people))
+    for _ in range(N_HALVES):
+        half = np.zeros(len(votes.items), bool)
+        half[rng.permutation(len(half))[: len(half) // 2]] = True
+        sides = []
+        for items in (half, ~half):
+            own = _of_rows(votes, items[votes.item])
+            both = _shared(own)
+            spread = tested.spread * np.sqrt(np.divide(both, shared, out=np.zeros_like(shared), where=shared > 0))
+            side = _best_splits(one_school.pairs(own.label, own)[None], rate * both, spread, both)[1][0]
+            together += side[:, None] == side[None, :]
+            sides.append(side)
+        alike.append(adjusted_rand_score(*sides))
+    low, high = np.quantile(alike, [0.025, 0.975])
+    return Estimate(float(np.mean(alike)), min(low, np.mean(alike)), max(high, np.mean(alike)), n=len(votes.items)), \
+        together / (2 * N_HALVES)
+
+
+def _of_rows(votes: EncodedVotes, kept: npt.NDArray[np.bool_], people: Ints | None = None) -> EncodedVotes:
+    """Some of the votes, with their items only, and all people or those named."""
+    places, item = np.unique(votes.item[kept], return_inverse=True)
+    annotators, annotator = votes.annotators, votes.annotator[kept]
+    if people is not None:
+        annotators, annotator = annotators[people], np.searchsorted(people, annotator)
+    return EncodedVotes(votes.items[places], annotators, votes.labels, item.astype(np.int64),
+                        annotator.astype(np.int64), votes.label[kept], votes.shown[kept], votes.suggestion[kept],
+                        votes.rows[kept], votes.n_repeated)
+
+
+def _of_people(votes: EncodedVotes, people: Ints) -> EncodedVotes:
+    """The votes of some people, for items that two of them labelled."""
+    inside = np.isin(votes.annotator, people)
+    inside &= (np.bincount(votes.item, inside, len(votes.items)) >= 2)[votes.item]
+    return _of_rows(votes, inside, people)
+
+
+def _shared(votes: EncodedVotes) -> Floats:
+    """How many items each two people both labelled; 0 on the diagonal."""
+    return one_school.pairs(np.zeros(len(votes), np.int64), votes)
+
+
+def _untestable(votes: EncodedVotes) -> str:
+    if len(votes.annotators) < FEWEST_PEOPLE:
+        return (f"{FEWEST_PEOPLE} people or more have to label the same items, and "
+                f"{len(votes.annotators) or 'nobody'} did")
+    n_pairs = int((_shared(votes) > 0).sum()) // 2
+    if n_pairs <= len(votes.annotators):
+        return f"only {n_pairs} pairs of people labelled the same items, too few to split them"
+    return ""
+
+
+def _renumbered(group: Ints) -> Ints:
+    """Groups numbered from 0 by their size, the largest first; -1 stays."""
+    inside = group >= 0
+    names, firsts, sizes = np.unique(group[inside], return_index=True, return_counts=True)
+    order = np.lexsort((firsts, -sizes))
+    place = np.empty(int(names.max(initial=-1)) + 1, np.int64)
+    place[names[order]] = np.arange(len(names))
+    return np.where(inside, place[group] if len(place) else group, -1)
+
+
+def _result(votes: EncodedVotes, group: Ints, p_value: float, stability: Estimate, together: Floats, copied: Floats,
+            why: str = "") -> Schools:
+    """Put the groups into words and tables; people in group -1 are of none."""
+    group = _renumbered(group)
+    n, names = max(1, int(group.max(initial=0)) + 1), votes.annotators
+    members = pd.Series(group + 1, index=names, name="school").astype("Int64" if (group < 0).any() else "int64")
+    if (group < 0).any():
+        members = members.mask(group < 0)
+    counts = np.zeros((n + 1, len(votes.items), len(votes.labels)))  # the last for those who are in no school
+    np.add.at(counts, (group[votes.annotator], votes.item, votes.label), 1 - copied)
+    whole = counts.sum(axis=0)
+    usual = (whole.sum(axis=0) + 1) / (whole.sum() + len(votes.labels))
+    all_of = _drawn_to(whole, usual)
+    of_school = np.stack([_drawn_to(counts[g], all_of) for g in range(n)]) if n > 1 else all_of[None]
+    sizes = np.bincount(group[group >= 0], minlength=n).astype(np.float64)
+    sizes = sizes / sizes.sum() if sizes.sum() else np.ones(n)
+
+    def frame(values: Floats) -> pd.DataFrame:
+        return pd.DataFrame(values, index=votes.items, columns=votes.labels)
+
+    return Schools(n, p_value, members, _dividing(votes, counts[:n], of_school), stability,
+                   pd.DataFrame(together, index=names, columns=names), _people(votes, members, group),
+                   frame(np.einsum("g,gik->ik", sizes, of_school)), {g + 1: frame(of_school[g]) for g in range(n)}, why)
+
+
+def _drawn_to(counts: Floats, usual: Floats) -> Floats:
+    return (counts + PRIOR * usual) / (counts.sum(axis=-1, keepdims=True) + PRIOR)
+
+
+def _dividing(votes: EncodedVotes, counts: Floats, of_school: Floats) -> pd.DataFrame:
+    """Items with evidence for a distribution of each school, most first."""
+    n_schools = len(counts)
+    evidence = sum(_log_marginal(own) for own in counts) - _log_marginal(counts.sum(axis=0))
+    heard = counts.sum(axis=2) > 0
+    apart = [np.where(heard[a] & heard[b], np.abs(of_school[a] - of_school[b]).sum(axis=1) / 2, 0.0)
+             for a, b in combinations(range(n_schools), 2)]
+    table = pd.DataFrame({"evidence": evidence, "division": np.max(apart, axis=0) if apart else 0.0},
+                         index=votes.items)
+    for g in range(n_schools):
+        own = pd.Series(votes.labels.to_numpy(object)[of_school[g].argmax(axis=1)], index=votes.items, dtype=object)
+        table[f"n_{g + 1}"], table[f"label_{g + 1}"] = counts[g].sum(axis=1).round(2), own.where(heard[g], None)
+    shares = pd.DataFrame(np.concatenate(list(of_school), axis=1), index=votes.items,
+                          columns=[f"school {g + 1}: {label}" for g in range(n_schools) for label in votes.labels])
+    kept = (evidence > 0) & (n_schools > 1)
+    return table.join(shares)[kept].sort_values(["evidence", "division"], ascending=False, kind="stable")
+
+
+def _log_marginal(counts: Floats) -> Floats:
+    """Log probability of labels of an item whose distribution is unknown, by Jeffreys' prior."""
+    n_labels = counts.shape[-1]
+    return (gammaln(counts + 0.5) - gammaln(0.5)).sum(axis=-1) + gammaln(n_labels / 2) \
+        - gammaln(counts.sum(axis=-1) + n_labels / 2)
+
+
+def _people(votes: EncodedVotes, members: pd.Series, group: Ints) -> pd.DataFrame:
+    alike, shared = one_school.pairs(votes.label, votes), _shared(votes)
+    same = (group[:, None] == group[None, :]) & (group >= 0)[:, None]
+    table = pd.DataFrame({"school": members, "n": np.bincount(votes.annotator, minlength=len(group))})
+    for name, which in (("agreement_own", same), ("agreement_others", ~same)):
+        n = (shared * which).sum(axis=1)
+        table[name] = np.divide((alike * which).sum(axis=1), n, out=np.full(len(n), math.nan), where=n > 0)
+    return table

@@ -1,0 +1,147 @@
+"""One school of thought: people who draw their labels from the same distribution of an item. Read `fit` first.
+
+It is the hypothesis that `schools_of_thought` tests. People may differ all the same: in noise, in labels that they
+confuse or prefer, whatever the item, and in how often they copy a suggestion that they see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from .votes import SHOWN, EncodedVotes
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+# The mixes of two labels that an ambiguous item may have, and how many pairs of labels are tried at most.
+MIXES, MAX_PAIRS = (0.25, 0.5, 0.75), 60
+# Votes of everybody else by which a person's row of confusions is drawn towards everybody's.
+BORROWED = 4.0
+N_ROUNDS, STILL = 150, 1e-5
+
+
+@dataclass(frozen=True)
+class OneSchool:
+    """The model as it was fitted.
+
+    Attributes
+    ----------
+    kinds : ndarray, shape (n_kinds, n_labels)
+        Distributions that an item may have: one label, a mix of two, all alike.
+    of_item : ndarray, shape (n_items, n_kinds)
+        How likely each item is of each kind, given its votes.
+    confusion : ndarray, shape (n_annotators, n_labels, n_labels)
+        What a person says (last axis) for what was drawn.
+    copying : ndarray, shape (n_annotators,)
+        How often a person gives the suggestion for the sake of having seen it.
+    copied : ndarray, shape (n_votes,)
+        How likely each vote is such a copy.
+    """
+
+    kinds: Floats
+    of_item: Floats
+    confusion: Floats
+    copying: Floats
+    copied: Floats
+
+    def draw(self, votes: EncodedVotes, rng: np.random.Generator) -> Ints:
+        """Labels of the same people for the same items, drawn from this model; shape (n_votes,)."""
+        upto = np.cumsum(self.of_item, axis=1)
+        kind = _pick(upto, rng)
+        says = np.cumsum(np.einsum("my,jyv->jmv", self.kinds, self.confusion), axis=2)
+        label = _pick(says[votes.annotator, kind[votes.item]], rng)
+        copies = _exposed(votes) & (rng.random(len(label)) < self.copying[votes.annotator])
+        return np.where(copies, votes.suggestion, label)
+
+
+def fit(votes: EncodedVotes) -> OneSchool:
+    """Fit one school to votes, by expectation and maximisation.
+
+    Parameters
+    ----------
+    votes : EncodedVotes
+        Each item has at least one vote.
+    """
+    n_labels, n_people = len(votes.labels), len(votes.annotators)
+    kinds = _kinds(votes)
+    cell = votes.annotator * n_labels + votes.label
+    seen = _exposed(votes)
+    copyable = seen & (votes.suggestion == votes.label)
+    order = np.argsort(votes.item, kind="stable")
+    starts = np.searchsorted(votes.item[order], np.arange(len(votes.items)))
+    confusion = np.tile(0.8 * np.eye(n_labels) + 0.2 / n_labels, (n_people, 1, 1))
+    copying = np.where(np.bincount(votes.annotator, seen, n_people) > 0, 0.2, 0.0)
+    shares, before = np.full(len(kinds), 1 / len(kinds)), -np.inf
+    for _ in range(N_ROUNDS):
+        says = np.einsum("my,jyv->mjv", kinds, confusion)
+        own = says.reshape(len(kinds), -1)[:, cell].T  # (n_votes, n_kinds)
+        c = np.where(seen, copying[votes.annotator], 0.0)[:, None]
+        whole = np.where(copyable[:, None], c, 0.0) + (1 - c) * own
+        logs = np.log(shares) + np.add.reduceat(np.log(whole)[order], starts, axis=0)
+        top = logs.max(axis=1, keepdims=True)
+        of_item = np.exp(logs - top)
+        likelihood = float((top[:, 0] + np.log(of_item.sum(axis=1))).sum())
+        of_item /= of_item.sum(axis=1, keepdims=True)
+        if likelihood - before < STILL * len(votes):
+            break
+        before = likelihood
+        shares = (of_item.sum(axis=0) + 0.1) / (len(of_item) + 0.1 * len(kinds))
+        weight = of_item[votes.item]
+        genuine = weight * (1 - c) * own / whole  # not copied, and of each kind
+        copied = np.clip(1 - genuine.sum(axis=1), 0.0, 1.0)
+        # A beta prior keeps the rate off the ends: one copied vote is no habit.
+        copying = np.where(copying > 0, (np.bincount(votes.annotator, copied, n_people) + 0.5)
+                           / (np.bincount(votes.annotator, seen, n_people) + 2.5), 0.0)
+        heard = np.stack([np.bincount(cell, genuine[:, m], n_people * n_labels) for m in range(len(kinds))])
+        heard = heard.reshape(len(kinds), n_people, n_labels) / says
+        counts = confusion * np.einsum("my,mjv->jyv", kinds, heard)
+        confusion = _smoothed(counts)
+    return OneSchool(kinds, of_item, confusion, copying,
+                     np.where(copyable, np.clip(1 - (of_item[votes.item] * (1 - c) * own / whole).sum(axis=1), 0, 1), 0))
+
+
+def pairs(label: Ints, votes: EncodedVotes) -> Floats:
+    """How often each two people gave an item the same label; shape (n_annotators, n_annotators), 0 on the diagonal."""
+    alike = np.zeros((len(votes.annotators), len(votes.annotators)))
+    grid = np.full((len(votes.items), len(votes.annotators)), -1, np.int64)
+    grid[votes.item, votes.annotator] = label
+    for k in range(len(votes.labels)):
+        of_label = (grid == k).astype(np.float64)
+        alike += of_label.T @ of_label
+    np.fill_diagonal(alike, 0.0)
+    return alike
+
+
+def _smoothed(counts: Floats) -> Floats:
+    """Confusions by row, each drawn towards everybody's, and that towards saying what was drawn."""
+    n_labels = counts.shape[1]
+    everybody = counts.sum(axis=0) + np.eye(n_labels) + 0.1
+    everybody /= everybody.sum(axis=1, keepdims=True)
+    own = counts + BORROWED * everybody
+    return own / own.sum(axis=2, keepdims=True)
+
+
+def _kinds(votes: EncodedVotes) -> Floats:
+    """What an item's distribution may be: each label, mixes of two that people do give to one item, all alike."""
+    n_labels = len(votes.labels)
+    counts = votes.counts()
+    together = counts.T @ counts
+    two = sorted(combinations(range(n_labels), 2), key=lambda pair: -together[pair])[:MAX_PAIRS]
+    pure = np.eye(n_labels)
+    rows = [*pure, *(share * pure[a] + (1 - share) * pure[b] for a, b in two for share in MIXES)]
+    if n_labels > 2:
+        rows.append(np.full(n_labels, 1 / n_labels))
+    return np.array(rows)
+
+
+def _exposed(votes: EncodedVotes) -> npt.NDArray[np.bool_]:
+    return (votes.shown == SHOWN) & (votes.suggestion >= 0)
+
+
+def _pick(upto: Floats, rng: np.random.Generator) -> Ints:
+    """One place of each row, by its cumulative probabilities."""
+    return (rng.random(len(upto))[:, None] * upto[:, -1:] > upto[:, :-1]).sum(axis=1).astype(np.int64)
