@@ -30,8 +30,10 @@ def plot_schools(together: pd.DataFrame, members: pd.Series, dividing: pd.DataFr
     figure = new_figure(10, max(3.4, 1.4 + 0.42 * max(len(items), min(len(order), MAX_NAMES) / 2)))
     left, right = figure.subplots(1, 2)
     values = together.loc[order, order].to_numpy(float)
-    image = left.imshow(values, vmin=0, vmax=1, cmap="cividis")
-    figure.colorbar(image, ax=left, shrink=0.7, label="share of half samples together")
+    image = left.imshow(values if values.size else [[np.nan]], vmin=0, vmax=1, cmap="cividis")
+    bar = figure.colorbar(image, ax=left, shrink=0.7)
+    bar.set_label("share of half samples together", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
     if len(order) <= MAX_NAMES:
         names = [f"{name} ({school})" for name, school in members[order].items()]
         left.set_xticks(range(len(order)), names, rotation=90, fontsize=7)
@@ -62,7 +64,7 @@ def _draw_items(axes: Axes, items: pd.DataFrame) -> None:
         for k, label in enumerate(labels):
             share = items[f"{school}: {label}"].to_numpy(float)
             axes.barh(place, share, height * 0.9, left=before, color=COLOURS[k % len(COLOURS)], edgecolor="white",
-                      hatch=HATCHES[k // len(COLOURS) % len(HATCHES)], linewidth=0.4, label=None if g else label)
+                      hatch=HATCHES[k % len(HATCHES)], linewidth=0.4, label=None if g else label)
             before += share
         for y in place:
             axes.text(1.01, y, school.removeprefix("school "), fontsize=6, va="center", color=GREY)

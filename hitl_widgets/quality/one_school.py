@@ -11,6 +11,7 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 
 from .votes import SHOWN, EncodedVotes
 
@@ -71,49 +72,55 @@ def fit(votes: EncodedVotes) -> OneSchool:
     cell = votes.annotator * n_labels + votes.label
     seen = _exposed(votes)
     copyable = seen & (votes.suggestion == votes.label)
-    order = np.argsort(votes.item, kind="stable")
-    starts = np.searchsorted(votes.item[order], np.arange(len(votes.items)))
+    of_item_sum, of_cell_sum = (_summing(places, n) for places, n in ((votes.item, len(votes.items)),
+                                                                      (cell, n_people * n_labels)))
     confusion = np.tile(0.8 * np.eye(n_labels) + 0.2 / n_labels, (n_people, 1, 1))
     copying = np.where(np.bincount(votes.annotator, seen, n_people) > 0, 0.2, 0.0)
     shares, before = np.full(len(kinds), 1 / len(kinds)), -np.inf
     for _ in range(N_ROUNDS):
-        says = np.einsum("my,jyv->mjv", kinds, confusion)
-        own = says.reshape(len(kinds), -1)[:, cell].T  # (n_votes, n_kinds)
+        says = np.einsum("my,jyv->jvm", kinds, confusion).reshape(-1, len(kinds))
         c = np.where(seen, copying[votes.annotator], 0.0)[:, None]
-        whole = np.where(copyable[:, None], c, 0.0) + (1 - c) * own
-        logs = np.log(shares) + np.add.reduceat(np.log(whole)[order], starts, axis=0)
+        own = (1 - c) * says[cell]  # said for what the item is: (n_votes, n_kinds)
+        whole = own + np.where(copyable[:, None], c, 0.0)
+        logs = np.log(shares) + of_item_sum @ np.log(whole)
         top = logs.max(axis=1, keepdims=True)
         of_item = np.exp(logs - top)
         likelihood = float((top[:, 0] + np.log(of_item.sum(axis=1))).sum())
         of_item /= of_item.sum(axis=1, keepdims=True)
+        genuine = of_item[votes.item] * own / whole  # not copied, and of each kind
+        copied = np.where(copyable, np.clip(1 - genuine.sum(axis=1), 0.0, 1.0), 0.0)
         if likelihood - before < STILL * len(votes):
             break
         before = likelihood
         shares = (of_item.sum(axis=0) + 0.1) / (len(of_item) + 0.1 * len(kinds))
-        weight = of_item[votes.item]
-        genuine = weight * (1 - c) * own / whole  # not copied, and of each kind
-        copied = np.clip(1 - genuine.sum(axis=1), 0.0, 1.0)
         # A beta prior keeps the rate off the ends: one copied vote is no habit.
         copying = np.where(copying > 0, (np.bincount(votes.annotator, copied, n_people) + 0.5)
                            / (np.bincount(votes.annotator, seen, n_people) + 2.5), 0.0)
-        heard = np.stack([np.bincount(cell, genuine[:, m], n_people * n_labels) for m in range(len(kinds))])
-        heard = heard.reshape(len(kinds), n_people, n_labels) / says
-        counts = confusion * np.einsum("my,mjv->jyv", kinds, heard)
-        confusion = _smoothed(counts)
-    return OneSchool(kinds, of_item, confusion, copying,
-                     np.where(copyable, np.clip(1 - (of_item[votes.item] * (1 - c) * own / whole).sum(axis=1), 0, 1), 0))
+        heard = (of_cell_sum @ genuine / says).reshape(n_people, n_labels, len(kinds))
+        confusion = _smoothed(confusion * np.einsum("my,jvm->jyv", kinds, heard))
+    return OneSchool(kinds, of_item, confusion, copying, copied)
 
 
-def pairs(label: Ints, votes: EncodedVotes) -> Floats:
-    """How often each two people gave an item the same label; shape (n_annotators, n_annotators), 0 on the diagonal."""
-    alike = np.zeros((len(votes.annotators), len(votes.annotators)))
-    grid = np.full((len(votes.items), len(votes.annotators)), -1, np.int64)
-    grid[votes.item, votes.annotator] = label
-    for k in range(len(votes.labels)):
-        of_label = (grid == k).astype(np.float64)
+def grid(label: Ints, votes: EncodedVotes) -> Ints:
+    """Labels as a table, -1 where a person gave none; shape (n_items, n_annotators)."""
+    table = np.full((len(votes.items), len(votes.annotators)), -1, np.int64)
+    table[votes.item, votes.annotator] = label
+    return table
+
+
+def pairs(table: Ints) -> Floats:
+    """How often each two people gave an item the same label, of a `grid`; 0 on the diagonal."""
+    alike = np.zeros((table.shape[1], table.shape[1]))
+    for k in range(int(table.max(initial=-1)) + 1):
+        of_label = (table == k).astype(np.float64)
         alike += of_label.T @ of_label
     np.fill_diagonal(alike, 0.0)
     return alike
+
+
+def _summing(places: Ints, n: int) -> csr_matrix:
+    """Matrix that adds up the rows of an array by their places."""
+    return csr_matrix((np.ones(len(places)), (places, np.arange(len(places)))), shape=(n, len(places)))
 
 
 def _smoothed(counts: Floats) -> Floats:

@@ -28,6 +28,7 @@ Ints = npt.NDArray[np.int64]
 FEWEST_PEOPLE = 4  # of fewer, no two groups differ from people who merely differ in noise
 EVERY_SPLIT = 12  # up to so many people every split is tried
 N_HALVES = 20
+STABLE = 0.2  # the adjusted Rand index of halves of the items, below which a split isn't reported
 PRIOR = 1.0  # votes of everybody by which a school's distribution of an item is drawn towards everybody's
 
 
@@ -38,7 +39,8 @@ class Schools:
     Attributes
     ----------
     n : int
-        Number of schools: 1 where two fit no better than people of one school would by chance.
+        Number of schools: 1 where people of one school would look as divided by chance, and where the best split isn't
+        found again in halves of the items (a stability below 0.2).
     p_value : float
         How often people of one school, who differ in noise and confusions as these do, would look as divided as these
         or more; NaN where it can't be tested.
@@ -47,11 +49,12 @@ class Schools:
     dividing_items : DataFrame
         Items that divide the first school from the others, most first, by item_id: evidence (natural log of the Bayes
         factor of a distribution for each school against one for all), division (the largest total variation between
-        two schools, 0 to 1), and for each school g n_g, label_g (the most frequent label) and a column "school g: label"
-        for each label's share. Empty with one school.
+        two schools, 0 to 1), and for each school g n_g (votes), label_g (the most frequent label) and a column
+        "school g: label" for each label's share. Empty with one school.
     stability : Estimate
         Mean adjusted Rand index between the schools found in one half of the items and in the other, over 20 random
-        halves: 1 where both always agree, 0 for chance. The interval holds 95 % of the halves.
+        halves: 1 where both always agree, 0 for chance. The interval holds 95 % of the halves. With one school, it is
+        that of the best split in two.
     together : DataFrame
         Annotators x annotators: the share of half samples in which two people are of one school.
     people : DataFrame
@@ -80,7 +83,7 @@ class Schools:
         if self.why:
             return f"schools of thought weren't tested: {self.why}"
         said = f"{self.n} schools" if self.n > 1 else "one school"
-        return f"{said} of thought (2 against 1: p = {self.p_value:.3g}; split-half stability {self.stability})"
+        return f"{said} of thought (2 against 1: p = {self.p_value:.3g}; split-half stability {self.stability.value:.2f})"
 
     def plot(self) -> Drawing:
         """Draw who agrees with whom in half samples, and the items that divide the schools most."""
@@ -104,7 +107,8 @@ def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed
         Table of votes (`quality.votes.VOTE_COLUMNS`); only items with two votes or more say anything. Shown votes that
         are likely copies of the suggestion count for less in the distributions.
     level : float
-        Two schools are reported where the p-value is at most this.
+        Two schools are reported where the p-value is at most this, and the same people are together in halves of the
+        items.
     n_boot : int
         Data sets drawn under one school; the smallest p-value is 1 / (n_boot + 1).
     seed : int
@@ -139,10 +143,11 @@ def schools(votes: pd.DataFrame, *, level: float = 0.05, n_boot: int = 199, seed
         return _result(coded, np.zeros(n_people, np.int64), math.nan, Estimate(math.nan, why=why),
                        np.full((n_people, n_people), math.nan), copied, why)
     model = one_school.fit(used)
-    tested = _test(used, model, n_boot, rng)
+    tested = _test(used, n_boot, rng, model)
     group, together = np.full(n_people, -1), np.full((n_people, n_people), math.nan)
-    group[people] = _divide(used, tested.side, level, n_boot, rng) if tested.p_value <= level else 0
-    stability, together[np.ix_(people, people)] = _halves(used, tested, rng)
+    group[people] = _divide(used, tested, level, n_boot, rng)
+    stability, together[np.ix_(people, people)] = _halves(
+        used, tested, max(2, len(np.unique(group[people]))), rng)
     copied[several] = model.copied
     return _result(coded, group, tested.p_value, stability, together, copied)
 
@@ -157,12 +162,13 @@ class _Tested:
     spread: Floats
 
 
-def _test(votes: EncodedVotes, model: one_school.OneSchool, n_boot: int, rng: np.random.Generator) -> _Tested:
-    drawn = np.stack([one_school.pairs(model.draw(votes, rng), votes) for _ in range(n_boot)])
+def _test(votes: EncodedVotes, n_boot: int, rng: np.random.Generator,
+          model: one_school.OneSchool | None = None) -> _Tested:
+    model = model or one_school.fit(votes)
+    drawn = np.stack([one_school.pairs(one_school.grid(model.draw(votes, rng), votes)) for _ in range(n_boot)])
     expected, spread = drawn.mean(axis=0), drawn.std(axis=0)
-    shared = _shared(votes)
-    contrasts, sides = _best_splits(np.concatenate([one_school.pairs(votes.label, votes)[None], drawn]), expected,
-                                    spread, shared)
+    agreed = one_school.pairs(one_school.grid(votes.label, votes))[None]
+    contrasts, sides = _best_splits(np.concatenate([agreed, drawn]), expected, spread, _shared(votes))
     beyond = int((contrasts[1:] >= contrasts[0] - 1e-9).sum())
     return _Tested((1 + beyond) / (n_boot + 1), sides[0], expected, spread)
 
@@ -247,42 +253,63 @@ def _climb(square: Floats) -> Ints:
     return (sign != sign[0]).astype(np.int64)
 
 
-def _divide(votes: EncodedVotes, side: Ints, level: float, n_boot: int, rng: np.random.Generator) -> Ints:
-    """Groups of people: the two sides, and what is found within each at a fifth of the level."""
-    group, n_groups = np.zeros(len(side), np.int64), 0
-    for one in (0, 1):
-        inside = np.flatnonzero(side == one)
-        parts = np.zeros(len(inside), np.int64)
-        own = _of_people(votes, inside)
+def _divide(votes: EncodedVotes, tested: _Tested, level: float, n_boot: int, rng: np.random.Generator) -> Ints:
+    """Groups of people: all, or the two sides of the best split and what is found within each at a fifth of the level.
+
+    A split that one half of the items doesn't find again in the other says that people aren't of one school as it is
+    modelled, but not who is of which.
+    """
+    group, n_groups = np.zeros(len(tested.side), np.int64), 0
+    if tested.p_value > level or _halves(votes, tested, 2, rng)[0] < STABLE:
+        return group
+    for side in (0, 1):
+        inside = np.flatnonzero(tested.side == side)
+        parts, own = np.zeros(len(inside), np.int64), _of_people(votes, inside)
         if not _untestable(own):
-            tested = _test(own, one_school.fit(own), n_boot, rng)
-            if tested.p_value <= level / 5:
-                parts = _divide(own, tested.side, level / 5, n_boot, rng)
+            parts = _divide(own, _test(own, n_boot, rng), level / 5, n_boot, rng)
         group[inside] = parts + n_groups
         n_groups += int(parts.max()) + 1
     return group
 
 
-def _halves(votes: EncodedVotes, tested: _Tested, rng: np.random.Generator) -> tuple[Estimate, Floats]:
-    """Split-half stability of the best split in two, and how often each two people are on one side of it."""
-    n_people, shared = len(votes.annotators), _shared(votes)
-    rate = np.divide(tested.expected, shared, out=np.zeros_like(shared), where=shared > 0)
+def _halves(votes: EncodedVotes, tested: _Tested, n: int, rng: np.random.Generator) -> tuple[Estimate, Floats]:
+    """Split-half stability of a division into n groups, and how often each two people are in one group of it."""
+    table, n_people = one_school.grid(votes.label, votes), len(votes.annotators)
+    shared = one_school.pairs(np.where(table < 0, -1, 0))
+    rate = _ratio(tested.expected, shared)
     alike, together = [], np.zeros((n_people, n_people))
     for _ in range(N_HALVES):
-        half = np.zeros(len(votes.items), bool)
-        half[rng.permutation(len(half))[: len(half) // 2]] = True
-        sides = []
-        for items in (half, ~half):
-            own = _of_rows(votes, items[votes.item])
-            both = _shared(own)
-            spread = tested.spread * np.sqrt(np.divide(both, shared, out=np.zeros_like(shared), where=shared > 0))
-            side = _best_splits(one_school.pairs(own.label, own)[None], rate * both, spread, both)[1][0]
-            together += side[:, None] == side[None, :]
-            sides.append(side)
-        alike.append(adjusted_rand_score(*sides))
-    low, high = np.quantile(alike, [0.025, 0.975])
-    return Estimate(float(np.mean(alike)), min(low, np.mean(alike)), max(high, np.mean(alike)), n=len(votes.items)), \
-        together / (2 * N_HALVES)
+        order = rng.permutation(len(table))
+        groups = []
+        for half in (table[order[::2]], table[order[1::2]]):
+            both = one_school.pairs(np.where(half < 0, -1, 0))
+            group = _into(n, one_school.pairs(half), rate * both, tested.spread * np.sqrt(_ratio(both, shared)), both)
+            together += group[:, None] == group[None, :]
+            groups.append(group)
+        alike.append(adjusted_rand_score(*groups))
+    mean, (low, high) = float(np.mean(alike)), np.quantile(alike, [0.025, 0.975])
+    return Estimate(mean, min(low, mean), max(high, mean), n=len(votes.items)), together / (2 * N_HALVES)
+
+
+def _into(n: int, agreed: Floats, expected: Floats, spread: Floats, shared: Floats) -> Ints:
+    """N groups of people, or as many as have two people each: the group with the largest contrast is split next."""
+    group = np.zeros(len(agreed), np.int64)
+    for new in range(1, n):
+        best, where, side = -math.inf, group[:0], group[:0]
+        for one in range(new):
+            inside = np.flatnonzero(group == one)
+            if len(inside) < FEWEST_PEOPLE:
+                continue
+            of = np.ix_(inside, inside)
+            contrasts, sides = _best_splits(agreed[of][None], expected[of], spread[of], shared[of])
+            if contrasts[0] > best:
+                best, where, side = float(contrasts[0]), inside, sides[0]
+        group[where[side == 1]] = new
+    return group
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
 def _of_rows(votes: EncodedVotes, kept: npt.NDArray[np.bool_], people: Ints | None = None) -> EncodedVotes:
@@ -305,7 +332,7 @@ def _of_people(votes: EncodedVotes, people: Ints) -> EncodedVotes:
 
 def _shared(votes: EncodedVotes) -> Floats:
     """How many items each two people both labelled; 0 on the diagonal."""
-    return one_school.pairs(np.zeros(len(votes), np.int64), votes)
+    return one_school.pairs(one_school.grid(np.zeros(len(votes), np.int64), votes))
 
 
 def _untestable(votes: EncodedVotes) -> str:
@@ -367,7 +394,8 @@ def _dividing(votes: EncodedVotes, counts: Floats, of_school: Floats) -> pd.Data
     table = pd.DataFrame({"evidence": evidence, "division": np.max(apart, axis=0) if apart else 0.0},
                          index=votes.items)
     for g in range(n_schools):
-        own = pd.Series(votes.labels.to_numpy(object)[of_school[g].argmax(axis=1)], index=votes.items, dtype=object)
+        likeliest = of_school[g].argmax(axis=1) if len(votes) else np.zeros(0, np.int64)
+        own = pd.Series(votes.labels.to_numpy(object)[likeliest], index=votes.items, dtype=object)
         table[f"n_{g + 1}"], table[f"label_{g + 1}"] = counts[g].sum(axis=1).round(2), own.where(heard[g], None)
     shares = pd.DataFrame(np.concatenate(list(of_school), axis=1), index=votes.items,
                           columns=[f"school {g + 1}: {label}" for g in range(n_schools) for label in votes.labels])
@@ -383,10 +411,10 @@ def _log_marginal(counts: Floats) -> Floats:
 
 
 def _people(votes: EncodedVotes, members: pd.Series, group: Ints) -> pd.DataFrame:
-    alike, shared = one_school.pairs(votes.label, votes), _shared(votes)
+    alike, shared = one_school.pairs(one_school.grid(votes.label, votes)), _shared(votes)
     same = (group[:, None] == group[None, :]) & (group >= 0)[:, None]
     table = pd.DataFrame({"school": members, "n": np.bincount(votes.annotator, minlength=len(group))})
     for name, which in (("agreement_own", same), ("agreement_others", ~same)):
         n = (shared * which).sum(axis=1)
-        table[name] = np.divide((alike * which).sum(axis=1), n, out=np.full(len(n), math.nan), where=n > 0)
+        table[name] = np.where(n > 0, _ratio((alike * which).sum(axis=1), n), math.nan)
     return table
