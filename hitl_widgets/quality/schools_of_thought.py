@@ -83,7 +83,8 @@ class Schools:
         if self.why:
             return f"schools of thought weren't tested: {self.why}"
         said = f"{self.n} schools" if self.n > 1 else "one school"
-        return f"{said} of thought (2 against 1: p = {self.p_value:.3g}; split-half stability {self.stability.value:.2f})"
+        return (f"{said} of thought (2 against 1: p = {self.p_value:.3g}; "
+                f"split-half stability {self.stability.value:.2f})")
 
     def plot(self) -> Drawing:
         """Draw who agrees with whom in half samples, and the items that divide the schools most."""
