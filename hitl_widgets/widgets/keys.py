@@ -25,7 +25,7 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card") ->
     ----------
     keys : mapping of str to str or sequence of str
         Action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft".
-    widget : "card", "editor" or "triage"
+    widget : "card", "editor", "triage" or "adjudication"
         Whose table.
 
     Returns

@@ -1,0 +1,1112 @@
+// hitl_widgets/widgets/js/keys.js
+function bind(table) {
+  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
+}
+function pressed({ key, shiftKey }) {
+  if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
+  return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
+}
+function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @__PURE__ */ new Map()) {
+  const present = new Set(labels.map((l) => l.label_id));
+  const keys = new Map([...before].filter(([id]) => present.has(id)));
+  const taken = new Set(before.values());
+  for (const { label_id, key } of labels) {
+    const wanted = key?.toLowerCase();
+    if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
+    keys.set(label_id, wanted);
+    taken.add(wanted);
+  }
+  const free = [..."1234567890abcdefghijklmnopqrstuvwxyz"].filter((k) => !taken.has(k) && !bindings.has(k));
+  for (const { label_id } of labels) {
+    if (!keys.has(label_id) && free.length) keys.set(
+      label_id,
+      /** @type {string} */
+      free.shift()
+    );
+  }
+  return keys;
+}
+var NAMES = {
+  Escape: "Esc",
+  Enter: "⏎ Enter",
+  Backspace: "⌫",
+  Space: "Space",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageUp: "PgUp",
+  PageDown: "PgDn"
+};
+function keyName(key) {
+  if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
+  return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+}
+
+// hitl_widgets/widgets/js/outbox.js
+var ROOT = "hitl_widgets/outbox/";
+var join = (parts) => ROOT + parts.map(encodeURIComponent).join("/");
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+function basePath(doc, path) {
+  try {
+    const config = JSON.parse(doc.getElementById("jupyter-config-data")?.textContent ?? "");
+    if (config.baseUrl) return config.baseUrl;
+  } catch {
+  }
+  return /^(.*?\/)(?:lab|doc|notebooks|nbclassic|tree|voila|consoles)(?:\/|$)/.exec(path)?.[1] ?? "/";
+}
+function probe(open) {
+  try {
+    const storage = open();
+    if (!storage) return null;
+    const key = ROOT + "probe";
+    storage.setItem(key, "1");
+    const kept = storage.getItem(key) === "1";
+    storage.removeItem(key);
+    return kept ? storage : null;
+  } catch {
+    return null;
+  }
+}
+var Outbox = class {
+  /** @param {Store | null} storage null: kept in this tab only @param {() => number} [now] */
+  constructor(storage, now = Date.now) {
+    this.storage = storage;
+    this.now = now;
+    this.entries = /* @__PURE__ */ new Map();
+    this.others = 0;
+    this.last = 0;
+    this.owner = [];
+  }
+  get pending() {
+    return this.entries.size;
+  }
+  /** True when every act would outlive this tab. */
+  get durable() {
+    return this.storage !== null;
+  }
+  /** From here on the acts are this annotator's; what an earlier page left behind is taken up again.
+   * @param {string} project_id @param {string} base @param {string} annotator */
+  open(project_id, base, annotator) {
+    this.owner = [project_id, base, annotator];
+    const place = join([project_id, base]) + "/";
+    const mine = join(this.owner) + "/";
+    const left = [];
+    this.others = 0;
+    for (let i = 0; this.storage && i < this.storage.length; i++) {
+      const key = this.storage.key(i) ?? "";
+      if (!key.startsWith(place)) continue;
+      if (!key.startsWith(mine)) {
+        this.others++;
+        continue;
+      }
+      try {
+        const { act, n } = JSON.parse(this.storage.getItem(key) ?? "");
+        if (act?.decision_id && !this.entries.has(act.decision_id)) left.push({ act, n, sent_at: null, tries: 0 });
+      } catch {
+      }
+    }
+    const all = [...this.entries.values(), ...left].sort((a, b) => a.n - b.n);
+    this.entries = new Map(all.map((entry) => [entry.act.decision_id, entry]));
+  }
+  /** @param {A} act */
+  put(act) {
+    this.last = Math.max(this.last + 1, this.now());
+    this.entries.set(act.decision_id, { act, n: this.last, sent_at: null, tries: 0 });
+    if (!this.storage) return;
+    try {
+      this.storage.setItem(this.#key(act), JSON.stringify({ act, n: this.last }));
+    } catch {
+      this.storage = null;
+    }
+  }
+  /** The log has it, or will never have it. @param {string} decision_id @returns {A | undefined} */
+  settle(decision_id) {
+    const entry = this.entries.get(decision_id);
+    if (!entry) return void 0;
+    this.entries.delete(decision_id);
+    try {
+      this.storage?.removeItem(this.#key(entry.act));
+    } catch {
+    }
+    return entry.act;
+  }
+  /** Whether a decision about this item is on its way. @param {string} item_id */
+  holds(item_id) {
+    let held = false;
+    for (const { act } of this.entries.values()) if (act.item_id === item_id && (act.kind === "decide" || act.kind === "retract")) held = act.kind === "decide";
+    return held;
+  }
+  /** @param {A} act */
+  #key(act) {
+    return join([...this.owner.slice(0, 2), act.annotator ?? "", act.decision_id]);
+  }
+};
+
+// hitl_widgets/widgets/js/link.js
+var PATIENCE_MS = 5e3;
+var GREETING_MS = 250;
+var LONGEST_MS = 3e4;
+var Link = class {
+  /**
+   * @param {import("./outbox.js").Outbox<any>} outbox
+   * @param {{send: (message: any) => void, reopen: () => void, now: () => number}} line
+   */
+  constructor(outbox, { send, reopen, now }) {
+    this.outbox = outbox;
+    this.send = send;
+    this.reopen = reopen;
+    this.now = now;
+    this.ready = false;
+    this.greeting = null;
+    this.greeted_at = 0;
+    this.greetings = 0;
+    this.reopened = 0;
+    this.waiting_since = null;
+  }
+  /** @param {() => object} greeting */
+  hello(greeting) {
+    this.greeting = greeting;
+    this.greetings = 0;
+    this.#greet();
+  }
+  /** Whatever came back, the line is alive. */
+  answered() {
+    this.reopened = 0;
+    this.waiting_since = null;
+    this.greeting = null;
+  }
+  /** Sends what hasn't been sent yet, and what was refused only because it waited for an act that is stored by now. */
+  flush() {
+    this.#sendWhere((entry) => entry.sent_at === null);
+  }
+  /** The line says `ready`: everything that waits goes out, in the tab's order. */
+  restart() {
+    this.ready = true;
+    for (const entry of this.outbox.entries.values()) entry.sent_at = null;
+    this.flush();
+  }
+  /** The server couldn't store it now: it stays here, and goes out again after a while.
+   * @param {string} decision_id @param {string} reason */
+  postpone(decision_id, reason) {
+    const entry = this.outbox.entries.get(decision_id);
+    if (entry) entry.problem = reason;
+  }
+  /** Looks after what wasn't answered; to be called a few times a second. */
+  tick() {
+    const now = this.now();
+    if (this.greeting && now - this.greeted_at >= Math.min(PATIENCE_MS, GREETING_MS * 2 ** this.greetings)) this.#greet();
+    this.#sendWhere((entry, waits) => !waits && (entry.sent_at === null || now - entry.sent_at >= patience(entry.tries)));
+    if (this.waiting_since !== null && now - this.waiting_since >= 2 * PATIENCE_MS * (this.reopened + 1)) {
+      this.reopened++;
+      this.reopen();
+    }
+  }
+  #greet() {
+    if (!this.greeting) return;
+    this.greetings++;
+    this.greeted_at = this.now();
+    this.waiting_since ??= this.greeted_at;
+    this.#send(this.greeting());
+  }
+  /** Each act names the one before it that isn't stored yet: the kernel takes it after that one or not at all, so that
+   * the log tells the tab's order whatever is lost, refused or sent again.
+   * @param {(entry: import("./outbox.js").Entry<any>, waits: boolean) => boolean} due */
+  #sendWhere(due) {
+    if (!this.ready) return;
+    const { entries } = this.outbox;
+    let after;
+    let going = false;
+    for (const [id, entry] of entries) {
+      const refused = entry.problem !== void 0;
+      const waits = refused && entry.after !== void 0 && entries.has(entry.after);
+      const freed = refused && entry.after !== void 0 && !waits;
+      if (freed || going && refused || due(entry, waits)) {
+        going = true;
+        this.#sendEntry(entry, after);
+      }
+      after = id;
+    }
+  }
+  /** @param {import("./outbox.js").Entry<any>} entry @param {string | undefined} after */
+  #sendEntry(entry, after) {
+    entry.sent_at = this.now();
+    entry.tries++;
+    entry.after = after;
+    entry.problem = void 0;
+    this.waiting_since ??= entry.sent_at;
+    this.#send(after === void 0 ? entry.act : { ...entry.act, after });
+  }
+  /** @param {object} message */
+  #send(message) {
+    try {
+      this.send(message);
+    } catch (error) {
+      console.warn("hitl_widgets: not sent:", error);
+    }
+  }
+};
+var patience = (tries) => Math.min(LONGEST_MS, PATIENCE_MS * 2 ** Math.max(0, tries - 2));
+
+// hitl_widgets/widgets/js/session.js
+var Session = class {
+  /** @param {import("./types.d.ts").Surroundings<any>} around
+   * @param {import("./outbox.js").Store | null} storage null: acts that wait are kept in this tab only */
+  constructor(around, storage) {
+    this.around = around;
+    this.outbox = new Outbox(storage, around.now);
+    this.link = new Link(this.outbox, around);
+    this.setup = null;
+    this.notice = null;
+    this.trouble = null;
+    this.closed = null;
+    this.gone = false;
+    this.tab = newId();
+    this.greetings = 0;
+    this.views = /* @__PURE__ */ new Set();
+  }
+  /** @param {(at_once: boolean) => void} view told whether a person waits for it, or the next frame will do @returns {() => void} */
+  subscribe(view) {
+    this.views.add(view);
+    return () => {
+      this.views.delete(view);
+    };
+  }
+  changed(at_once = true) {
+    for (const view of this.views) view(at_once);
+  }
+  get pending() {
+    return this.outbox.pending;
+  }
+  /** Milliseconds for which the kernel hasn't answered. */
+  get waited_ms() {
+    return this.link.waiting_since === null ? 0 : this.around.now() - this.link.waiting_since;
+  }
+  hello() {
+    this.link.hello(() => this.greeting());
+    this.changed();
+  }
+  /** A handshake: one that arrives after a later one changes nothing. @returns {object} */
+  greeting() {
+    return { kind: "hello", tab: this.tab, n: ++this.greetings };
+  }
+  /** The kernel that this widget talked to is there, or is gone. @param {boolean} live */
+  line(live) {
+    this.gone = !live;
+    this.changed(false);
+  }
+  /** To be called a few times a second. */
+  tick() {
+    this.link.tick();
+    if (this.link.waiting_since !== null) this.changed(false);
+  }
+  /** Takes a push about the widget as a whole. @param {{kind: string}} push @returns {boolean} whether it was that */
+  status(push) {
+    const { kind, reason } = (
+      /** @type {{kind: string, reason: string | null}} */
+      push
+    );
+    if (kind === "problem") this.trouble = reason;
+    else if (kind === "closed") this.closed = reason;
+    else return false;
+    return true;
+  }
+  /** @param {string} text @param {boolean} [bad] */
+  say(text, bad = false) {
+    this.notice = text ? { text, bad } : null;
+    this.changed();
+  }
+};
+
+// hitl_widgets/widgets/js/adjudication/session.js
+var LOW = 3;
+var MORE_MS = 2e3;
+var AdjudicationSession = class extends Session {
+  /** @param {Surroundings} around */
+  constructor(around) {
+    super(around, around.storage);
+    this.around = around;
+    this.cases = [];
+    this.labels = /* @__PURE__ */ new Map();
+    this.keys = /* @__PURE__ */ new Map();
+    this.bindings = /* @__PURE__ */ new Map();
+    this.chosen = null;
+    this.cause = null;
+    this.note = "";
+    this.past = [];
+    this.undone = /* @__PURE__ */ new Set();
+    this.progress = null;
+    this.end = null;
+    this.more_at = -Infinity;
+  }
+  get item() {
+    return this.cases[0];
+  }
+  /** Why nothing can be judged just now. @returns {"start" | "closed" | "wait" | "end" | null} */
+  get face() {
+    if (this.closed) return "closed";
+    if (!this.setup) return "start";
+    return this.item ? null : this.end ? "end" : "wait";
+  }
+  /** The labels that were answered to the case on the screen, those that were answered most first. @returns {string[]} */
+  get competing() {
+    const n = /* @__PURE__ */ new Map();
+    for (const { label_id } of this.item?.answers ?? []) if (label_id && this.labels.has(label_id)) n.set(label_id, (n.get(label_id) ?? 0) + 1);
+    return [...n].sort(([, a], [, b]) => b - a).map(([id]) => id);
+  }
+  greeting() {
+    return { ...super.greeting(), have: this.#have() };
+  }
+  /** @param {Reply} reply */
+  reply(reply) {
+    this.link.answered();
+    if (reply.kind === "ready") {
+      this.setup = reply;
+      this.bindings = bind(reply.keys);
+      this.labels = new Map(reply.taxonomy.labels.map((label) => [label.label_id, label]));
+      this.keys = assignKeys(reply.taxonomy.labels, this.keys, this.bindings);
+      this.outbox.open(`${reply.project_id}:adjudication`, this.around.base, reply.annotator);
+      this.cases = this.cases.filter(({ item_id }) => !this.#isOnItsWay(item_id));
+      this.link.restart();
+    } else if (reply.kind === "stored") this.outbox.settle(reply.decision_id);
+    else if (reply.kind === "rejected") this.#rejected(reply);
+    this.link.flush();
+    this.changed(false);
+  }
+  /** @param {import("./types.d.ts").Rejected} reply */
+  #rejected({ decision_id, reason, again }) {
+    this.notice = { text: reason, bad: true };
+    if (!decision_id) return;
+    if (again) return this.link.postpone(decision_id, reason);
+    const act = this.outbox.settle(decision_id);
+    if (act?.kind !== "adjudicate") return;
+    const at = this.past.findIndex((past2) => past2.decision_id === decision_id);
+    const [past] = at < 0 ? [] : this.past.splice(at, 1);
+    if (past?.case && !this.cases.includes(past.case)) this.cases.splice(1, 0, past.case);
+  }
+  /** @param {Push} push @param {ArrayBufferView[]} [buffers] */
+  push(push, buffers = []) {
+    if (push.kind === "case") this.#arrived({ ...push.case, bytes: buffers[0], picture: null });
+    else if (push.kind === "adjudication") {
+      this.progress = push.progress;
+      const here = new Map(this.past.map((past) => [past.decision_id, past]));
+      const stored = push.past.filter(({ decision_id }) => !this.undone.has(decision_id));
+      const ids = new Set(stored.map(({ decision_id }) => decision_id));
+      this.past = [
+        ...stored.map((past) => ({ ...here.get(past.decision_id), ...past })),
+        ...this.past.filter(({ decision_id }) => !ids.has(decision_id) && this.outbox.entries.has(decision_id))
+      ];
+    } else if (push.kind === "end") this.end = push.reason;
+    else this.status(push);
+    this.changed(false);
+  }
+  /** @param {Case} arrived */
+  #arrived(arrived) {
+    if (this.cases.some(({ item_id }) => item_id === arrived.item_id) || this.#isOnItsWay(arrived.item_id)) return;
+    this.cases.push(arrived);
+    this.end = null;
+    if (arrived.broken || !arrived.bytes) return;
+    this.around.decode(arrived).then(
+      (picture) => {
+        arrived.picture = picture;
+        this.changed(false);
+      },
+      () => {
+        arrived.broken = "The browser can't show this picture.";
+        this.changed(false);
+      }
+    );
+  }
+  tick() {
+    super.tick();
+    this.#ask();
+  }
+  // What the person does
+  /** A label's key; once a label is chosen, digits are the causes. @param {string} key */
+  press(key) {
+    if (this.face) return;
+    const cause = this.chosen && /^[1-9]$/.test(key) ? this.setup?.causes[Number(key) - 1] : void 0;
+    if (cause) return this.because(cause[0]);
+    for (const [label_id, of] of this.keys) if (of === key) return this.choose(label_id);
+  }
+  /** @param {string | null} label_id null: none, the answers stay as they are */
+  choose(label_id) {
+    if (this.face || label_id !== null && !this.labels.has(label_id)) return;
+    this.chosen = { label_id };
+    this.say(`${label_id === null ? "No label" : this.labels.get(label_id)?.name}: why did the answers differ?`);
+  }
+  /** @param {Cause} cause */
+  because(cause) {
+    if (this.face || !this.chosen) return this.say("Choose the label first.", true);
+    this.cause = cause;
+    this.changed();
+  }
+  /** @param {string} note */
+  write(note) {
+    this.note = note;
+  }
+  store() {
+    const { item, chosen, cause, setup } = this;
+    if (this.face || !item || !setup) return;
+    if (!chosen) return this.say("Choose the label first: its key, or a click.", true);
+    if (!cause) return this.say("Why did the answers differ? Choose a cause.", true);
+    const act = (
+      /** @type {const} */
+      {
+        kind: "adjudicate",
+        decision_id: newId(),
+        item_id: item.item_id,
+        label_id: chosen.label_id,
+        cause,
+        note: this.note.trim() || void 0,
+        annotator: setup.annotator,
+        acted_at: this.around.instant()
+      }
+    );
+    this.outbox.put(act);
+    const label = chosen.label_id === null ? null : this.labels.get(chosen.label_id)?.name ?? null;
+    this.past.push({ decision_id: act.decision_id, item_id: item.item_id, label, cause, case: item });
+    this.cases.shift();
+    this.#clear();
+    this.say(`${item.item_id}: ${label ?? "no label"}, ${this.causeInWords(cause)}`);
+    this.link.flush();
+    this.#ask();
+  }
+  undo() {
+    if (this.closed || !this.setup) return;
+    const last = this.past.pop();
+    if (!last) return this.say("There is nothing to undo.");
+    this.undone.add(last.decision_id);
+    this.outbox.put({ kind: "undo", decision_id: newId(), retracts: last.decision_id, item_id: last.item_id, annotator: this.setup.annotator, acted_at: this.around.instant() });
+    this.#clear();
+    if (last.case) this.cases = [last.case, ...this.cases.filter(({ item_id }) => item_id !== last.item_id)];
+    this.say(`Undone: ${last.item_id}, ${last.label ?? "no label"}`);
+    this.link.flush();
+  }
+  /** Closes the innermost thing that is open; false when there is none. */
+  escape() {
+    if (this.cause) this.cause = null;
+    else if (this.chosen) this.chosen = null;
+    else return false;
+    this.changed();
+    return true;
+  }
+  /** @param {Cause} cause */
+  causeInWords(cause) {
+    return this.setup?.causes.find(([name]) => name === cause)?.[1] ?? cause;
+  }
+  #clear() {
+    this.chosen = this.cause = null;
+    this.note = "";
+  }
+  /** @param {string} item_id */
+  #isOnItsWay(item_id) {
+    let on = false;
+    for (const { act } of this.outbox.entries.values()) if (act.item_id === item_id) on = act.kind === "adjudicate";
+    return on;
+  }
+  #have() {
+    return [.../* @__PURE__ */ new Set([...this.cases.map(({ item_id }) => item_id), ...[...this.outbox.entries.values()].map(({ act }) => act.item_id)])];
+  }
+  #ask() {
+    const now = this.around.now();
+    if (!this.setup || this.closed || this.cases.length > LOW || now - this.more_at < (this.end ? 5 : 1) * MORE_MS) return;
+    this.more_at = now;
+    try {
+      this.around.send({ kind: "more", have: this.#have() });
+    } catch (error) {
+      console.warn("hitl_widgets: not sent:", error);
+    }
+  }
+};
+function inWords(progress) {
+  if (!progress) return "";
+  const percent = (x) => `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %`;
+  const { judged, error, low, high, goal, left } = progress;
+  return [
+    `${judged} judged`,
+    error === null ? "residual error not known yet" : `residual error ${percent(error)}${low === null || high === null ? "" : ` (${percent(low)} to ${percent(high)})`}`,
+    goal === null ? "" : left === null ? `goal: at most ${percent(goal)}` : left === 0 ? `the goal of ${percent(goal)} is met` : `about ${left} more to at most ${percent(goal)}`
+  ].filter(Boolean).join(" · ");
+}
+
+// hitl_widgets/drawing/colours.json
+var colours_default = {
+  unsigned: {
+    first_code: 0,
+    last_code: 255,
+    colours: [
+      "#000004",
+      "#0c0826",
+      "#240c4f",
+      "#420a68",
+      "#5d126e",
+      "#781c6d",
+      "#932667",
+      "#ae305c",
+      "#c73e4c",
+      "#dd513a",
+      "#ed6925",
+      "#f8850f",
+      "#fca50a",
+      "#fac62d",
+      "#f2e661",
+      "#fcffa4"
+    ]
+  },
+  signed: {
+    first_code: 1,
+    last_code: 255,
+    colours: ["#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fee0b6", "#fdb863", "#e08214", "#b35806"]
+  },
+  regions: { wrong: "#e6007e", missing: "#0096c8" }
+};
+
+// hitl_widgets/widgets/js/card/overlay.js
+var rgbOf = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+var REGIONS = { wrong: rgbOf(colours_default.regions.wrong), missing: rgbOf(colours_default.regions.missing) };
+function tableOf({ colours, first_code, last_code }) {
+  const rgb = colours.map(rgbOf);
+  const out = new Uint8ClampedArray(256 * 3);
+  for (let v = 0; v < 256; v++) {
+    const at = Math.max(0, (v - first_code) / (last_code - first_code) * (rgb.length - 1));
+    const low = Math.min(Math.floor(at), rgb.length - 2);
+    for (let c = 0; c < 3; c++) out[v * 3 + c] = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
+  }
+  return out;
+}
+var TABLES = { unsigned: tableOf(colours_default.unsigned), signed: tableOf(colours_default.signed) };
+
+// hitl_widgets/widgets/js/card/draft.js
+var FLAGS = (
+  /** @type {const} */
+  {
+    ethics: "Ethics or bias",
+    bad_data: "Bad data",
+    not_in_taxonomy: "Not in the taxonomy",
+    second_look: "Second look"
+  }
+);
+var flagName = (flag) => FLAGS[
+  /** @type {keyof typeof FLAGS} */
+  flag
+] ?? flag;
+
+// hitl_widgets/widgets/js/dom.js
+function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name.slice(2), value);
+    else if (name === "text") node.textContent = String(value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false) node.setAttribute(name, String(value));
+  }
+  node.append(...children.filter((child) => child !== null && child !== void 0));
+  return node;
+}
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+function setAttribute(node, name, value) {
+  if (value === null) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+var cap = (key) => h("kbd", { class: "hitl-cap", text: keyName(key) });
+var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
+function nameKeys(root, table) {
+  for (const kbd of root.querySelectorAll("[data-action]")) {
+    const keys = table[
+      /** @type {HTMLElement} */
+      kbd.dataset.action ?? ""
+    ]?.[0] ?? [];
+    setText(kbd, keyName(keys[0] ?? ""));
+    kbd.classList.toggle("hitl-nokey", !keys.length);
+    const button = kbd.closest("button");
+    if (button) setAttribute(button, "aria-keyshortcuts", keys.length ? keys.join(" ") : null);
+  }
+}
+
+// hitl_widgets/widgets/js/help.js
+function buildHelp(session, { refocus, first, takes_focus = true }) {
+  const list = h("dl", {});
+  const close = h("button", { class: "hitl-key-button", type: "button", onclick: () => toggle(false) }, cap("Escape"), h("span", { text: "Close" }));
+  const help = h(
+    "div",
+    { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
+    h("div", { class: "hitl-row" }, h("h3", { class: "hitl-face-title", text: "Keys" }), close),
+    list
+  );
+  let drawn = null;
+  function toggle(open = help.hidden) {
+    help.hidden = !open;
+    if (!open) refocus();
+    else if (takes_focus) close.focus();
+  }
+  function update() {
+    const { setup } = session;
+    if (!setup || setup.keys === drawn) return;
+    drawn = setup.keys;
+    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the widget"]];
+    list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
+      "div",
+      {},
+      h("dt", {}, ...keys.map((key) => key === "…" || key === "letters" ? h("span", { text: key }) : cap(key))),
+      h("dd", { text: words })
+    )));
+  }
+  return { help, update, toggle };
+}
+
+// hitl_widgets/widgets/js/labels.js
+var plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+var known = /* @__PURE__ */ new WeakMap();
+function spelled(label) {
+  let forms = known.get(label);
+  if (!forms) {
+    const path = plain(label.path);
+    forms = { name: plain(label.name), path, words: ` ${path.replace(/[^\p{L}\p{N}]+/gu, " ")}` };
+    known.set(label, forms);
+  }
+  return forms;
+}
+function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], limit = 12 } = {}) {
+  const parts = plain(query.trim()).split(/\s+/).filter(Boolean);
+  const wanted = parts.join(" ");
+  const lately = new Map(recent.map((label_id, i) => [label_id, recent.length - i]));
+  const found = [];
+  labels.forEach((label, i) => {
+    const { name, path, words } = spelled(label);
+    const rank = !wanted || name.startsWith(wanted) ? 0 : parts.every((part) => words.includes(` ${part}`)) ? 1 : parts.every((part) => path.includes(part)) ? 2 : -1;
+    if (rank >= 0) found.push({ label, rank, used: lately.get(label.label_id) ?? 0, p: probs.get(label.label_id) ?? 0, i });
+  });
+  found.sort((a, b) => a.rank - b.rank || b.used - a.used || b.p - a.p || a.i - b.i);
+  return found.slice(0, limit).map((f) => f.label);
+}
+
+// hitl_widgets/widgets/js/notebook.js
+function keepKeys(root, el, onKey, others = ["keyup", "keypress"]) {
+  root.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s") {
+      event.preventDefault();
+      el.parentElement?.dispatchEvent(new KeyboardEvent("keydown", event));
+      return;
+    }
+    onKey(event);
+  });
+  for (const name of others) root.addEventListener(name, (event) => event.stopPropagation());
+}
+function handBack(root) {
+  root.closest(".jp-Cell")?.focus({ preventScroll: true });
+  if (root.contains(document.activeElement)) document.activeElement.blur();
+}
+
+// hitl_widgets/widgets/js/pictures.js
+async function decode({ bytes, mime, width = 0, height = 0 }, side = Infinity) {
+  const blob = new Blob([
+    /** @type {BlobPart} */
+    bytes
+  ], { type: mime });
+  const scale = shrunk(width, height, side);
+  if ("createImageBitmap" in globalThis) {
+    return scale === 1 ? createImageBitmap(blob) : createImageBitmap(blob, {
+      resizeWidth: Math.max(1, Math.round(width * scale)),
+      resizeHeight: Math.max(1, Math.round(height * scale)),
+      resizeQuality: "high"
+    });
+  }
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  try {
+    await image.decode();
+  } finally {
+    URL.revokeObjectURL(image.src);
+  }
+  return image;
+}
+var shrunk = (width, height, side) => side > 0 && Math.max(width, height) > 1.3 * side ? side / Math.max(width, height) : 1;
+var sizeOf = (picture) => "naturalWidth" in picture ? [picture.naturalWidth, picture.naturalHeight] : [picture.width, picture.height];
+
+// hitl_widgets/widgets/js/adjudication/render.js
+var MOST_LABELS = 30;
+var FEW = 10;
+var FACES = {
+  start: ["…", "Waiting for the kernel", "The adjudication opens as soon as the kernel answers."],
+  closed: ["✓", "This adjudication is closed", ""],
+  wait: ["…", "The next item is on its way", ""],
+  end: ["✓", "Nothing left to adjudicate", "No item has competing answers that wait for a verdict."]
+};
+function render(el, session) {
+  const refocus = () => root.focus({ preventScroll: true });
+  const picture = buildPicture(session);
+  const answers = h("div", { class: "hitl-answers", role: "list", "aria-label": "The answers, without names" });
+  const labels = buildLabels(session, refocus);
+  const causes = buildCauses(session);
+  const note = h("input", {
+    class: "hitl-note",
+    type: "text",
+    maxlength: "10000",
+    "aria-label": "Note on the verdict",
+    placeholder: "Note",
+    autocomplete: "off",
+    oninput: (event) => session.write(event.target.value)
+  });
+  note.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    refocus();
+    session.store();
+  });
+  const store = h("button", { class: "hitl-primary hitl-store", type: "button", onclick: () => {
+    session.store();
+    refocus();
+  } }, capOf("store"), document.createTextNode(" Store"));
+  const undo = h("button", { class: "hitl-key-button", type: "button", onclick: () => {
+    session.undo();
+    refocus();
+  } }, capOf("undo"), h("span", { text: "Undo" }));
+  const progress = h("span", { class: "hitl-done", role: "status" });
+  const pending = h("span", { class: "hitl-pending", role: "status" });
+  const who = h("span", { class: "hitl-quiet" });
+  const header = h(
+    "div",
+    { class: "hitl-header" },
+    h("h3", { class: "hitl-title", text: "Adjudication" }),
+    h("span", { class: "hitl-progress" }, progress, pending),
+    h("span", { class: "hitl-about" }, who, h("button", { class: "hitl-key-button", type: "button", title: "All keys", onclick: () => help.toggle() }, capOf("help"), h("span", { text: "Keys" })))
+  );
+  const help = buildHelp(session, { refocus, first: [[["1", "…", "0", "letters"], "the label with that key; then 1 to 5 are the causes"]] });
+  const face = h("div", { class: "hitl-face", hidden: true }, h("div", { class: "hitl-sign", "aria-hidden": "true" }), h("h3", { class: "hitl-face-title" }), h("p", { class: "hitl-face-words", role: "status" }));
+  const notice = h("span", { class: "hitl-notice", role: "status" });
+  const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
+  const body = h(
+    "div",
+    { class: "hitl-body hitl-adjudication-body" },
+    picture.element,
+    h(
+      "div",
+      { class: "hitl-panel" },
+      h("section", {}, h("h3", { class: "hitl-title", text: "The answers" }), answers),
+      labels.element,
+      causes.element,
+      h("div", { class: "hitl-row" }, h("label", { class: "hitl-note-field" }, capOf("note"), note), undo, store)
+    ),
+    face,
+    help.help
+  );
+  const root = h(
+    "div",
+    { class: "hitl-card hitl-adjudication", tabindex: "0", role: "region", "aria-label": "Adjudication", "data-lm-suppress-shortcuts": "true", "data-item": "", "data-pending": "0" },
+    header,
+    body,
+    h("div", { class: "hitl-footer" }, notice),
+    live
+  );
+  const actions = {
+    store: () => session.store(),
+    undecided: () => session.choose(null),
+    note: () => note.focus({ preventScroll: true }),
+    search: () => labels.search(),
+    undo: () => session.undo(),
+    help: () => help.toggle()
+  };
+  function onKey(event) {
+    const target = (
+      /** @type {HTMLElement} */
+      event.target
+    );
+    if (event.key === "Escape") {
+      event.preventDefault();
+      if (!help.help.hidden) return help.toggle(false);
+      if (target.closest("input")) return refocus();
+      return session.escape() ? void 0 : handBack(root);
+    }
+    if (!help.help.hidden) {
+      if (event.key === "?") help.toggle(false);
+      return;
+    }
+    if (target.closest("input") || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    if (target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
+    const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
+    const key = digit && !event.shiftKey ? digit[1] : pressed(event);
+    const action = session.bindings.get(key);
+    if (!action && !/^[^\s]$/u.test(key)) return;
+    event.preventDefault();
+    if (event.repeat) return;
+    if (action) actions[action]?.();
+    else session.press(key);
+  }
+  keepKeys(root, el, (event) => {
+    const { item } = root.dataset;
+    if (frame) update();
+    if (root.dataset.item === item) onKey(event);
+    else event.preventDefault();
+  });
+  root.addEventListener("click", (event) => {
+    if (!/** @type {HTMLElement} */
+    event.target.closest("input, a, button")) refocus();
+  });
+  let drawn = null;
+  let named = null;
+  let frame = 0;
+  function update() {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    const { item, setup, face: kind } = session;
+    if (setup && setup.keys !== named) {
+      named = setup.keys;
+      help.update();
+      nameKeys(root, setup.keys);
+    }
+    setAttribute(root, "data-item", item && !kind ? item.item_id : "");
+    setAttribute(root, "data-pending", String(session.pending));
+    picture.update();
+    labels.update();
+    causes.update();
+    if (item !== drawn) {
+      drawn = item;
+      answers.replaceChildren(...(item?.answers ?? []).map(answerOf));
+      if (item) setText(live, `${item.answers.length} answers: ${session.competing.map((id) => session.labels.get(id)?.name).join(", ")}`);
+    }
+    if (note.value !== session.note) note.value = session.note;
+    store.disabled = !session.chosen || !session.cause;
+    setText(progress, inWords(session.progress));
+    setText(pending, session.pending ? `${session.pending} to be stored` : setup ? "all stored" : "");
+    setText(who, setup?.annotator ?? "");
+    face.hidden = kind === null;
+    if (kind) {
+      const [sign, head, text] = FACES[kind];
+      setText(
+        /** @type {Node} */
+        face.children[0],
+        sign
+      );
+      setText(
+        /** @type {Node} */
+        face.children[1],
+        head
+      );
+      setText(
+        /** @type {Node} */
+        face.children[2],
+        kind === "closed" ? session.closed ?? "" : kind === "end" ? session.progress?.done ?? text : session.trouble ?? text
+      );
+      face.classList.toggle("hitl-calm", kind === "start" || kind === "wait");
+    }
+    const waits = session.gone ? "The kernel was restarted or has died. Run the notebook from the top: your verdicts are kept." : session.waited_ms > 5e3 && session.pending ? `The kernel hasn't answered for ${Math.round(session.waited_ms / 1e3)} s. Your verdicts are kept and sent again.` : session.trouble;
+    setText(notice, waits ?? session.notice?.text ?? session.progress?.done ?? "");
+    notice.classList.toggle("hitl-bad", Boolean(waits || session.notice?.bad));
+  }
+  const stop = session.subscribe((at_once) => {
+    if (at_once) update();
+    else frame ||= requestAnimationFrame(update);
+  });
+  el.append(root);
+  update();
+  return () => {
+    stop();
+    cancelAnimationFrame(frame);
+    root.remove();
+  };
+}
+function answerOf({ letter, label, certainty, note, reason, flags }) {
+  const more = [certainty !== null && `certainty ${certainty}`, reason && `the map's reason: ${reason}`, ...flags.map(flagName)].filter(Boolean).join(" · ");
+  return h(
+    "div",
+    { class: "hitl-answer", role: "listitem" },
+    h("span", { class: "hitl-letter", text: letter }),
+    h("div", {}, h("p", {}, h("b", { text: label ?? "unsure" }), document.createTextNode(more ? ` ${more}` : "")), ...note ? [h("p", { class: "hitl-said", text: note })] : [])
+  );
+}
+function buildPicture(session) {
+  const canvas = h("canvas", { class: "hitl-image", role: "img" });
+  const broken = h("p", { class: "hitl-quiet", role: "note" });
+  const facts = h("p", { class: "hitl-facts" });
+  const element = h("div", { class: "hitl-left" }, h("div", { class: "hitl-stage" }, canvas, broken), h("div", { class: "hitl-about-item" }, facts));
+  let drawn = null;
+  return { element, update() {
+    const { item } = session;
+    setText(facts, item ? [item.item_id, ...Object.entries(item.meta).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)].join(" · ") : "");
+    setText(broken, item?.broken ?? "");
+    setAttribute(canvas, "aria-label", item ? `Item ${item.item_id}` : "No item");
+    canvas.hidden = !item?.picture;
+    if (!item?.picture || item.picture === drawn) return;
+    drawn = item.picture;
+    const [width, height] = sizeOf(item.picture);
+    canvas.width = width;
+    canvas.height = height;
+    canvas.classList.toggle("hitl-pixels", Math.max(width, height) < 200);
+    canvas.getContext("2d").drawImage(item.picture, 0, 0);
+  } };
+}
+function buildLabels(session, refocus) {
+  const box = h("input", { class: "hitl-search", type: "search", placeholder: "Search labels", "aria-label": "Search labels", autocomplete: "off", spellcheck: "false" });
+  const find = h("label", { class: "hitl-find" }, capOf("search"), box);
+  const columns = h("div", { class: "hitl-columns" });
+  const none = h("button", { class: "hitl-key-button", type: "button", tabindex: "-1", onclick: () => {
+    session.choose(null);
+    refocus();
+  } }, capOf("undecided"), h("span", { text: "None: the answers stay" }));
+  const element = h("section", {}, h("div", { class: "hitl-row" }, h("h3", { class: "hitl-title", text: "What is it?" }), none, find), h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" }, columns));
+  let drawn = "";
+  const shown = () => {
+    const labels = session.setup?.taxonomy.labels ?? [];
+    if (box.value) return match(labels, box.value);
+    const first = session.competing;
+    return [...first.flatMap((id) => session.labels.get(id) ?? []), ...labels.filter(({ label_id }) => !first.includes(label_id) && session.keys.has(label_id))].slice(0, MOST_LABELS);
+  };
+  box.addEventListener("input", () => update());
+  box.addEventListener("keydown", (event) => {
+    const [label] = shown();
+    if (event.key !== "Enter" || event.isComposing || !label || !box.value) return;
+    event.preventDefault();
+    box.value = "";
+    refocus();
+    session.choose(label.label_id);
+  });
+  function update() {
+    find.hidden = (session.setup?.taxonomy.labels.length ?? 0) <= FEW && document.activeElement !== box;
+    setAttribute(none, "aria-pressed", String(session.chosen?.label_id === null));
+    const labels = shown();
+    const likely = new Set(session.competing);
+    const state = JSON.stringify([labels.map(({ label_id, name }) => [label_id, name, session.keys.get(label_id)]), [...likely]]);
+    if (state !== drawn) {
+      drawn = state;
+      columns.style.columnCount = "2";
+      columns.replaceChildren(...labels.map((label) => {
+        const key = session.keys.get(label.label_id);
+        return h("button", {
+          class: `hitl-chip${likely.has(label.label_id) ? " hitl-likely" : ""}`,
+          type: "button",
+          tabindex: "-1",
+          "data-label": label.label_id,
+          title: label.definition ? `${label.path}: ${label.definition}` : label.path,
+          ...key ? { "aria-keyshortcuts": key } : {},
+          onclick: () => {
+            box.value = "";
+            session.choose(label.label_id);
+            refocus();
+          }
+        }, key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: label.name }));
+      }));
+    }
+    for (const chip of columns.children) setAttribute(chip, "aria-pressed", String(session.chosen?.label_id === /** @type {HTMLElement} */
+    chip.dataset.label));
+  }
+  return { element, update, search() {
+    find.hidden = false;
+    box.focus({ preventScroll: true });
+  } };
+}
+function buildCauses(session) {
+  const list = h("div", { class: "hitl-causes", role: "radiogroup", "aria-label": "Why did the answers differ?" });
+  const element = h("section", {}, h("h3", { class: "hitl-title", text: "Why did the answers differ?" }), list);
+  return { element, update() {
+    const { setup, chosen, cause } = session;
+    if (setup && list.children.length !== setup.causes.length) {
+      list.replaceChildren(...setup.causes.map(([name, words], i) => h("button", {
+        class: "hitl-chip hitl-cause",
+        type: "button",
+        role: "radio",
+        tabindex: "-1",
+        "data-cause": name,
+        "aria-keyshortcuts": String(i + 1),
+        onclick: () => session.because(name)
+      }, cap(String(i + 1)), h("span", { class: "hitl-name", text: words }))));
+    }
+    element.classList.toggle("hitl-off", !chosen);
+    for (const button of list.children) setAttribute(button, "aria-checked", String(cause === /** @type {HTMLElement} */
+    button.dataset.cause));
+  } };
+}
+
+// hitl_widgets/widgets/js/comms.js
+var TARGET = "hitl_widgets.acts";
+var SETTLE_MS = 400;
+async function findFeed(model) {
+  for (let wait = 50; ; wait = Math.min(2e3, wait * 2)) {
+    try {
+      const feed = await model.widget_manager.get_model(model.get("feed"));
+      if (feed) return feed;
+    } catch {
+    }
+    await new Promise((done) => setTimeout(done, wait));
+  }
+}
+function connect(model, make) {
+  let send = (message) => model.send(message);
+  let line = null;
+  async function reopen() {
+    const comm = await model.widget_manager._create_comm?.(TARGET, newId()).catch(() => void 0);
+    if (!comm) return;
+    await new Promise((done) => setTimeout(done, SETTLE_MS));
+    comm.open({ feed: model.get("feed") });
+    comm.on_msg((message) => {
+      if (line !== comm) {
+        line?.close();
+        line = comm;
+        send = (m) => comm.send(m);
+      }
+      state.reply(message.content.data);
+    });
+    comm.send(state.greeting());
+  }
+  const state = make({
+    send: (message) => send(message),
+    reopen: () => {
+      reopen().catch((error) => console.warn("hitl_widgets: no new line:", error));
+    }
+  });
+  const onReply = (content) => state.reply(content);
+  const onPush = (content, buffers) => state.push(content, buffers);
+  let feed;
+  const onLine = () => state.line(feed?.comm_live !== false);
+  model.on("msg:custom", onReply);
+  findFeed(model).then((found) => {
+    feed = found;
+    feed.on("msg:custom", onPush);
+    feed.on("comm_live_update", onLine);
+    state.hello();
+  });
+  const clock = setInterval(() => state.tick(), 250);
+  const onLeave = () => state.leave?.();
+  addEventListener("pagehide", onLeave);
+  const close = () => {
+    clearInterval(clock);
+    removeEventListener("pagehide", onLeave);
+    model.off("msg:custom", onReply);
+    feed?.off("msg:custom", onPush);
+    feed?.off("comm_live_update", onLine);
+  };
+  return { state, close };
+}
+var widget = (make, render2) => () => {
+  let state;
+  return {
+    /** @param {{model: WidgetModel}} context */
+    initialize({ model }) {
+      const connected = connect(model, make);
+      state = connected.state;
+      return connected.close;
+    },
+    /** @param {{el: HTMLElement}} context */
+    render({ el }) {
+      return state ? render2(el, state) : void 0;
+    }
+  };
+};
+
+// hitl_widgets/widgets/js/adjudication.js
+var adjudication_default = widget((line) => new AdjudicationSession({
+  ...line,
+  now: () => performance.timeOrigin + performance.now(),
+  instant: () => (/* @__PURE__ */ new Date()).toISOString(),
+  storage: probe(() => globalThis.localStorage),
+  base: basePath(document, location.pathname),
+  decode
+}), render);
+export {
+  adjudication_default as default
+};
