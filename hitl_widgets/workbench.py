@@ -1232,13 +1232,25 @@ class Workbench:
         """
         return self.project.answers().all_votes()
 
-    def consensus(self) -> pd.DataFrame:
+    def consensus(self, method: str = "auto") -> pd.DataFrame:
         """One row per item over its annotators.
 
-        item_id; label, missing where several are tied; share (of the answers that agree); n_answers; tied (the names of
-        the tied labels).
+        Parameters
+        ----------
+        method : str
+            As for `hitl_widgets.quality.consensus`, which also says why a method was taken and who copied suggestions
+            (``wb.people.consensus()``). With "auto" answers are counted while fewer than 30 items have answers by two
+            people.
+
+        Returns
+        -------
+        DataFrame
+            item_id; label, missing where several are tied; share (of the answers that agree with it); n_answers; tied
+            (the names of the tied labels); prob (the label's probability, NaN where answers were only counted). What
+            one person alone said of an item stands, whatever its probability.
         """
-        return self.project.answers().consensus()
+        with self._bars(None, title="Finding the consensus"):
+            return self.project.answers().consensus(method)
 
     def progress(self, n_answers: int = 50) -> Progress:
         """What the rounds so far achieved, and what the next answers are likely to gain.

@@ -545,3 +545,32 @@ def test_planted_suggestions_and_answers_after_seeing_the_suggestion_never_count
         assert wb.annotations().set_index("item_id")["label"].to_dict() == {a: NAMES[0], b: NAMES[2]}
         trained = wb.project.answers().training()
         assert trained.set_index("item_id")["label_id"].to_dict() == {b: ids[NAMES[1]]}
+
+
+def test_of_two_who_disagree_the_more_reliable_is_believed_and_what_one_alone_said_stands(tmp_path):
+    rng, truth = np.random.default_rng(0), np.array(KINDS[:200], object)
+    said = {who: np.where(rng.random(200) < right, truth, np.roll(NAMES, 1)[[NAMES.index(name) for name in truth]])
+            for who, right in (("ann", 0.97), ("bob", 0.97), ("cleo", 0.6))}
+    with hw.Workbench(tmp_path, POOL, NAMES, holdout=0.0, annotators_per_item=3, progress=False) as wb:
+        for who, labels in said.items():
+            some = slice(0, 120) if who == "bob" else slice(0, 160) if who == "ann" else slice(0, 200)
+            wb.import_annotations(pd.DataFrame({"item_id": POOL.ids[:200][some], "label": labels[some]}), annotator=who)
+        counted, found = wb.consensus("majority").set_index("item_id"), wb.consensus().set_index("item_id")
+        tied = counted["label"].isna()
+        assert tied.sum() > 8
+        ann = pd.Series(said["ann"], POOL.ids[:200])
+        assert found["label"][tied].eq(ann[tied[tied].index]).all()
+        assert found["prob"].between(1 / 3, 1).all()
+        assert found["tied"].map(len).sum() == 0
+        alone = list(POOL.ids[160:200])
+        assert found["label"][alone].tolist() == said["cleo"][160:].tolist()
+        assert found["share"].between(0, 1).all()
+
+
+def test_with_few_shared_items_answers_are_counted(tmp_path):
+    with hw.Workbench(tmp_path, POOL, NAMES, holdout=0.0, annotators_per_item=2, progress=False) as wb:
+        for who, label in (("ann", NAMES[0]), ("bob", NAMES[1])):
+            wb.decide(POOL.ids[0], label=label, annotator=who)
+        [row] = wb.consensus().to_dict("records")
+        assert (row["label"], row["tied"], row["n_answers"]) == (None, (NAMES[0], NAMES[1]), 2)
+        assert np.isnan(row["prob"])

@@ -21,6 +21,9 @@ from ..quality.out_of_fold import out_of_fold
 from ..quality.pooling import LogLinearPool, Votes, agreement_of_others, fit_pool, posterior
 from .data import item_draws
 
+# The quick models learn from blind answers alone where there are so many in all, and for each label.
+MIN_BLIND, BLIND_PER_LABEL = 100, 10
+
 
 @dataclass(frozen=True)
 class SoftLabels:
@@ -76,14 +79,37 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None
     votes = Votes(row.astype(np.int64), labels, annotator.astype(np.int64), table["certainty"].to_numpy(float),
                   table["unsure"].to_numpy(bool))
     majority = _majority(votes, len(item_ids), len(label_ids))
-    model_probs = out_of_fold(features(project.pool, embed, positions.tolist()), np.where(teaches, majority, -1),
-                              len(label_ids), draws=item_draws(item_ids.tolist()))
+    known = _from_blind(answers, item_ids, label_ids, np.where(teaches, majority, -1))
+    model_probs = out_of_fold(features(project.pool, embed, positions.tolist()), known, len(label_ids),
+                              draws=item_draws(item_ids.tolist()))
     pooling = fit_pool(model_probs, votes, truth)
     probs = posterior(pooling, model_probs, votes)
+    if answers.is_shared():  # several people can be compared with each other, and with what they saw
+        names = [answers.lineage.today.name_of(label_id) for label_id in label_ids]
+        crowd = answers.crowd(probs=pd.DataFrame(model_probs, item_ids, names)).probs
+        shared = np.isin(item_ids, crowd.index.to_numpy(str))
+        probs[shared] = crowd.loc[item_ids[shared], names].to_numpy()
     named = (labels >= 0) & teaches[row]
     rated = table[named].drop(columns="known").assign(right=probs[row[named], labels[named]])
     return SoftLabels(item_ids[teaches].tolist(), positions[teaches].tolist(), probs[teaches],
                       rated.reset_index(drop=True), pooling, annotators.tolist())
+
+
+def _from_blind(answers: Answers, item_ids: np.ndarray, label_ids: Sequence[str], majority: np.ndarray) -> np.ndarray:
+    """The label of each item for the quick models, -1 for none: from blind answers alone where there are enough.
+
+    A model that learnt from answers in sight of suggestions has learnt the suggestions' errors too.
+    """
+    votes = answers.all_votes()
+    shown = votes["shown"].fillna(True) & votes["suggestion"].notna()
+    blind = votes[~shown & votes["label_id"].notna() & ~votes["planted"] & votes["repeat_of"].isna()]
+    if not shown.any() or len(blind) < max(MIN_BLIND, BLIND_PER_LABEL * len(label_ids)):
+        return majority
+    row = {item_id: place for place, item_id in enumerate(item_ids.tolist())}
+    of = Votes.of([row.get(item_id, -1) for item_id in blind["item_id"]], _columns(blind["label_id"], label_ids))
+    kept = of.item >= 0
+    from_blind = _majority(Votes.of(of.item[kept], of.label[kept]), len(item_ids), len(label_ids))
+    return np.where(majority >= 0, from_blind, -1)
 
 
 def judged_answers(project: Project) -> pd.DataFrame:

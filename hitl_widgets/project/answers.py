@@ -17,9 +17,13 @@ from ..errors import BadInput
 from ..events import Event, standing
 from ..items.pool import Pool
 from ..quality import annotation_tables as tables
+from ..quality.crowd_consensus import Consensus, consensus
 from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of
 from .state import State
+
+# With fewer items that two people or more answered, how reliable each of them is can't be told.
+MIN_SHARED = 30
 
 
 class Answers:
@@ -44,9 +48,32 @@ class Answers:
         """The labels that each item was given and their weights: see `annotation_tables.votes_by_item`."""
         return tables.votes_by_item(self._table, self.lineage)
 
-    def consensus(self) -> pd.DataFrame:
-        """One row per item: item_id, label, share, n_answers, tied; see `annotation_tables.consensus`."""
-        return tables.consensus(self.votes, self.lineage)
+    def consensus(self, method: str = "auto") -> pd.DataFrame:
+        """One row per item: item_id, label, share, n_answers, tied and prob; see `Workbench.consensus`."""
+        counted = tables.consensus(self.votes, self.lineage)
+        crowd = self.crowd(method) if method != "auto" or self.is_shared() else None
+        if crowd is None:
+            return counted.assign(prob=np.nan)
+        # What one person alone said stands: others' reliability can't correct it.
+        counted, found = counted.set_index("item_id"), crowd.table.set_index("item_id")
+        found = found[found["n"] > 1]
+        counted.loc[found.index, "label"] = found["label"].where(~found["tied"], None)
+        counted.loc[~found["tied"].reindex(counted.index, fill_value=True), "tied"] = pd.Series(
+            [()] * len(counted), counted.index, dtype=object)
+        shares = crowd.shares.to_numpy()[crowd.shares.index.get_indexer(found.index),
+                                         crowd.shares.columns.get_indexer(found["label"])]
+        counted.loc[found.index, "share"] = shares
+        return counted.assign(prob=crowd.table.set_index("item_id")["prob"].reindex(counted.index)).reset_index()
+
+    def is_shared(self) -> bool:
+        """Whether `MIN_SHARED` items have answers by two people, so that it can be told how reliable each is."""
+        return sum(len(of_item) > 1 for of_item in self.votes.values()) >= MIN_SHARED
+
+    def crowd(self, method: str = "auto", *, probs: pd.DataFrame | None = None) -> Consensus:
+        """What all annotators say together, of each item that has an answer: see `crowd_consensus.consensus`."""
+        today = self.lineage.today
+        return consensus(self.all_votes(), method, [today.name_of(label_id) for label_id in today.label_ids],
+                         probs=probs)
 
     def all_votes(self) -> pd.DataFrame:
         """The table of votes, `votes.VOTE_COLUMNS`: a row for each answer, planted and repeated ones included."""

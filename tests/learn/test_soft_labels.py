@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import shades
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
@@ -231,3 +232,32 @@ def test_the_independent_net_is_the_one_with_which_the_project_began(tmp_path):
         if seed == 0:
             first = embeddings
     assert np.array_equal(first, embeddings)
+
+
+def test_soft_labels_of_a_team_that_copies_the_model_know_what_was_on_the_screen(tmp_path):
+    """Where most answers were copied from a wrong suggestion, the label isn't as certain as their number says."""
+    rng, n = np.random.default_rng(0), 120
+    with hw.Workbench(tmp_path, shades.POOL, shades.NAMES, holdout=0.0, annotators_per_item=3, progress=False) as wb:
+        ids = [wb.taxonomy.label(name).id for name in shades.NAMES]
+        wrong = rng.random(n) < 0.3
+        for place, item_id in enumerate(shades.POOL.ids[:n]):
+            truth = shades.NAMES.index(shades.KINDS[place])
+            suggested = (truth + 1) % 3 if wrong[place] else truth
+            for who in ("ann", "bob", "cleo"):
+                shown = bool(rng.random() < 0.7)
+                label = suggested if shown and rng.random() < 0.6 else truth if rng.random() < 0.9 else \
+                    int(rng.integers(3))
+                wb.decide(item_id, label=shades.NAMES[label], annotator=who, seen=hw.Seen(
+                    suggestion=ids[suggested], hidden=not shown, model="m", chosen_by="random",
+                    arm="shown" if shown else "blind", arm_probability=0.7 if shown else 0.3))
+        soft = soft_labels(wb.project, wb.registry.untrained_embeddings)
+        crowd = wb.project.answers().crowd()
+    truth_of = dict(zip(shades.POOL.ids, shades.KINDS, strict=True))
+    right = np.array([shades.NAMES[top] == truth_of[item_id] for item_id, top in
+                      zip(soft.item_ids, soft.probs.argmax(axis=1), strict=True)])
+    assert crowd.method == "exposure"
+    assert crowd.copying is not None
+    assert abs(crowd.copy_rate - 0.6) < 0.12
+    assert abs(crowd.model - (1 - wrong.mean())) < 0.08
+    assert right.mean() > 0.9
+    assert abs(soft.probs.max(axis=1).mean() - right.mean()) < 0.08
