@@ -165,7 +165,7 @@ def assess(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: fl
         if len(wrong) < look:
             break
         k, left = int(wrong[:look].sum()), n_presumed - look
-        low, high = _interval(k, look, left)
+        low, high = unchecked_interval(k, look, left)
         verdict: Verdict = "good" if high <= tolerance else "bad" if low > tolerance or following is None else "more"
         needed = following - len(wrong) if following is not None and verdict == "more" else 0
         latest = Acceptance(verdict, Estimate((k + 0.5) / (look + 1) if left else 0.0, low, high, n=look), left, k,
@@ -176,12 +176,35 @@ def assess(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: fl
 
 
 @lru_cache(maxsize=4_096)
-def _interval(k: int, n: int, left: int) -> tuple[float, float]:
-    """From k wrong ones of n checks: the share of wrong ones among those that are left."""
+def unchecked_interval(k: int, n: int, left: int, *, tail: float = TAIL) -> tuple[float, float]:
+    """From k wrong ones of n random checks: the share of wrong ones among those that are left, as `assess` says."""
     chances = betabinom.pmf(np.arange(left + 1), left, k + 0.5, n - k + 0.5)
     below = chances.cumsum() - chances / 2
-    inside = np.flatnonzero((below > TAIL) & (below < 1 - TAIL))
+    inside = np.flatnonzero((below > tail) & (below < 1 - tail))
     return (float(inside[0]) / max(1, left) if k else 0.0), float(inside[-1]) / max(1, left)
+
+
+def n_without_error(tolerance: float = 0.05, *, level: float = 0.95) -> int:
+    """How many random checks, none of them wrong, show that fewer are wrong than the tolerance.
+
+    Parameters
+    ----------
+    tolerance : float
+        Largest share of wrong labels to be put up with, between 0 and 1.
+    level : float
+        How sure this has to be, between 0 and 1.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> n_without_error(0.05), n_without_error(0.01)
+    (59, 299)
+    """
+    _check_tolerance(tolerance)
+    return math.ceil(math.log(1 - level) / math.log(1 - tolerance))
 
 
 def _check_tolerance(tolerance: float) -> None:

@@ -23,7 +23,7 @@ THRESHOLD = 0.95
 # A person's own confusions are drawn to those of all people, as if so many votes of each true label were known already.
 PERSON_WEIGHT = 3.0
 # Those of all people are drawn to errors that fall on each other label alike, by this share of all votes.
-COMMON_WEIGHT = 0.5
+COMMON_WEIGHT = 0.15
 
 
 class MoreVotes(NamedTuple):
