@@ -9,6 +9,7 @@ stops by the same rule; its reviews are all random. "fixed" is the coverage afte
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +49,7 @@ def calibrated(n: int, rng: Rng, *, factor: float = 1.0, shift: float = 0.0) -> 
     return World(1 - doubt, rng.random(n) < np.minimum(1, factor * doubt + shift))
 
 
-WORLDS = {
+WORLDS: dict[str, Callable[[int, Rng], World]] = {
     "three votes of a crowd": crowd,
     "three votes, 3 in 10 copied from a model": lambda n, rng: crowd(n, rng, copied=0.3),
     "posteriors that hold": calibrated,

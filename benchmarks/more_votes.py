@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ def ask(votes: np.ndarray, n_labels: int, rng: np.random.Generator, *, least: in
     return float(crowd.n_votes.mean()), crowd.probs(refit=True).argmax(axis=1)
 
 
-def curve(name: str, settings: Sequence[dict[str, float]], n_seeds: int, sitting: int) -> np.ndarray:
+def curve(name: str, settings: Sequence[dict[str, Any]], n_seeds: int, sitting: int) -> np.ndarray:
     """Votes an item and accuracy, shape (n_settings, n_seeds, 2)."""
     votes, truth, n_labels = crowd(name)
     results = np.empty((len(settings), n_seeds, 2))
@@ -106,8 +107,8 @@ def main() -> None:
     parser.add_argument("--sitting", type=int, default=20, help="items that a person answers before the next one comes")
     parser.add_argument("--crowds", nargs="+", default=CROWDS)
     args = parser.parse_args()
-    fixed = [{"least": n, "most": n, "threshold": 0.5} for n in range(1, MOST + 1)]
-    asked = [{"least": LEAST, "most": MOST, "threshold": t} for t in THRESHOLDS]
+    fixed: list[dict[str, Any]] = [{"least": n, "most": n, "threshold": 0.5} for n in range(1, MOST + 1)]
+    asked: list[dict[str, Any]] = [{"least": LEAST, "most": MOST, "threshold": t} for t in THRESHOLDS]
     names = [f"{n} an item" for n in range(1, MOST + 1)] + [f"({LEAST}, {MOST}), until {t:g}" for t in THRESHOLDS]
     print("| crowd | people asked | votes an item | of 5 an item | accuracy (se) | gap (se) | target |")
     print("|---|---|---|---|---|---|---|")
