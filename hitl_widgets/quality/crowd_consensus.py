@@ -467,14 +467,20 @@ def _people(encoded: EncodedVotes, ballots: Ballots, model: VoteModel, probs: Fl
     together = rate * (ballots.label == ballots.suggestion)[:, None] + (1 - rate) * own
     mine = of_votes * (1 - rate) * own / together  # each vote's own judgement, by truth
     right = mine[np.arange(len(ballots)), ballots.label]
-    n, hits, doubt = (np.bincount(ballots.annotator, values, n_people) for values in
-                      (mine.sum(axis=1), right, right * (1 - right)))
+    wrong = mine.sum(axis=1) - right
+    hits, misses = (np.bincount(ballots.annotator, values, n_people) for values in (right, wrong))
+    n = hits + misses
+    share = np.clip(hits / np.maximum(n, 1e-9), 1e-6, 1 - 1e-6)
+    # Of the information that n judged answers would have, what is left since right and wrong are only probable.
+    up, down = 1 / share[ballots.annotator], 1 / (1 - share[ballots.annotator])
+    spread = right * up ** 2 + wrong * down ** 2 - (right * up - wrong * down) ** 2
+    lost = np.bincount(ballots.annotator, spread, n_people)
+    n_judged = n * np.clip(1 - lost * share * (1 - share) / np.maximum(n, 1e-9), 0, 1)
     table = []
     for place, name in enumerate(encoded.annotators):
-        share = hits[place] / n[place] if n[place] > 0 else float("nan")
-        told = max(0.0, 1 - doubt[place] / max(n[place] * share * (1 - share), 1e-9)) if 0 < share < 1 else 1.0
-        low, high = jeffreys(share * n[place] * told, n[place] * told) if n[place] > 0 else (0.0, 1.0)
-        table.append((name, int((encoded.annotator == place).sum()), share, low, high))
+        low, high = jeffreys(share[place] * n_judged[place], n_judged[place]) if n_judged[place] > 0 else (0.0, 1.0)
+        value = hits[place] / n[place] if n[place] > 0 else float("nan")
+        table.append((name, int((encoded.annotator == place).sum()), value, min(low, value), max(high, value)))
     return pd.DataFrame(table, columns=PEOPLE_COLUMNS)
 
 

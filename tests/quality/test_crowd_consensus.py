@@ -128,6 +128,26 @@ def test_copied_votes_do_not_lend_the_model_their_accuracy() -> None:
     assert hits[wrong].mean() > 0.55
 
 
+@pytest.mark.parametrize("copied", [0.0, 0.4])
+def test_intervals_hold_the_accuracy_of_a_person_and_their_rate_of_copying(copied: float) -> None:
+    """An interval that took the share of copies for a doubt about each answer was .9 wide."""
+    held, widths = [], []
+    for seed in range(6):
+        votes, _, _ = world(seed, copied=copied)
+        rng = np.random.default_rng(seed)
+        rng.integers(0, 4, 1000)
+        ability = rng.uniform(0.6, 0.95, 10)  # as in world
+        c = consensus(votes, "exposure", dependence=0)
+        people, copying = c.annotators, c.copying
+        assert copying is not None
+        truth = ability[[int(name[1:]) for name in people["annotator"]]]
+        held.append([((people["low"] <= truth) & (truth <= people["high"])).mean(),
+                     ((copying["low"] <= copied) & (copied <= copying["high"])).mean()])
+        widths.append([(people["high"] - people["low"]).mean(), (copying["high"] - copying["low"]).mean()])
+    assert (np.mean(held, axis=0) >= 0.88).all()
+    assert (np.mean(widths, axis=0) < [0.2, 0.35]).all()
+
+
 def test_without_copying_the_model_still_helps() -> None:
     votes, truth, _ = world(1, copied=0.0)
     aware, unaware = consensus(votes, "exposure", dependence=0), consensus(votes, "dawid_skene", dependence=0)
