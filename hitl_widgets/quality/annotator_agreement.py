@@ -40,6 +40,7 @@ FEW_IN_COMMON = 10
 
 _NO_PAIRS = "no item has votes of two annotators"
 _ONE_LABEL = "all votes are for one label, so that no disagreement is expected by chance"
+_ALIKE = "an interval needs items that aren't all alike"
 _ONE_ITEM = "an interval needs two items with two votes each"
 
 
@@ -196,7 +197,7 @@ class Agreement:
             If the table of votes has no acted_at.
         """
         encoded = self._encoded
-        if "acted_at" not in encoded.rows or encoded.rows["acted_at"].isna().all():
+        if "acted_at" not in encoded.rows or (len(encoded) and encoded.rows["acted_at"].isna().all()):
             raise ShapeError("the table of votes has no acted_at; agreement over time needs when each vote was given.")
         acted = pd.to_datetime(encoded.rows["acted_at"], utc=True)
         last = acted.groupby(encoded.item).max().reindex(range(len(encoded.items)))
@@ -326,7 +327,7 @@ def _table(encoded: EncodedVotes, distance: Distance, seed: int, *, over_people_
     for name in COEFFICIENTS:
         found = _cohen(encoded, pairs, seed) if name == "cohen_kappa" else sample.of(name)
         no_value = "" if np.isfinite(found.value) else _ONE_LABEL if pairable.any() else _NO_PAIRS
-        why = no_value or ("" if np.isfinite(found.low) else _ONE_ITEM)
+        why = no_value or ("" if np.isfinite(found.low) else _ONE_ITEM if sample.n_items < 2 else _ALIKE)
         about = [name, found.value]
         n = [sample.n_items, n_people]
         if name == "cohen_kappa" and not why:
@@ -335,8 +336,8 @@ def _table(encoded: EncodedVotes, distance: Distance, seed: int, *, over_people_
         if over_people_too:
             low, high = over_people(found, *rest[name], least=0.0 if name == "percent" else -1.0) if wider \
                 else (np.nan, np.nan)
-            rows.append([*about, low, high, *n, "items and people", no_value or ("" if np.isfinite(low) else _too_few(
-                n_people))])
+            rows.append([*about, low, high, *n, "items and people",
+                         no_value or ("" if np.isfinite(low) else _too_few(n_people) if not wider else _ALIKE)])
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

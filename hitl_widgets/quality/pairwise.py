@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from .coefficients import Floats, Ints
-from .resampling import OverItems, around
+from .resampling import ALIKE, OverItems, around
 from .votes import EncodedVotes
 
 
@@ -146,9 +146,11 @@ class Pairs:
         low, high = 1 - left * np.exp(student * error / left), 1 - left * np.exp(-student * error / left)
         perfect = kappa >= 1 - 1e-12
         low = np.where(perfect, 1 - unseen(n, level) / np.where(perfect, 1 - self.chance, 1.0), low)
-        few = (n < 2) | np.isnan(kappa)
+        alike = (error < ALIKE) & ~perfect
+        few = (n < 2) | np.isnan(kappa) | alike
         why = np.where(np.isnan(kappa), "both gave one and the same label to all items",
-                       np.where(n < 2, "an interval needs two items", ""))
+                       np.where(n < 2, "an interval needs two items",
+                                np.where(alike, "an interval needs items that aren't all alike", "")))
         return pd.DataFrame({"first": annotators[self.first], "second": annotators[self.second],
                              "n_items": n.astype(np.int64), "percent": self.percent, "cohen_kappa": kappa,
                              "low": np.where(few, np.nan, np.maximum(low, -1.0)),
@@ -167,6 +169,8 @@ def _jackknife(value: float, without: Floats, level: float, *, corrected: bool =
     if n < 2 or not np.isfinite(without).all():
         return OverItems(value, np.nan, np.nan, np.nan)
     error = float(np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum()))
+    if error < ALIKE:
+        return OverItems(value, np.nan, np.nan, 0.0)
     found = OverItems(value, value, value, error, (n - 1) * (float(without.mean()) - value) if corrected else 0.0)
     student = -float(stdtrit(n - 1, (1 - level) / 2))
     low, high = around(found.centre, error, student, student)

@@ -17,6 +17,7 @@ from .coefficients import Floats, Ints, Measured, kinds_of, standard_error
 Measure = Callable[[Floats], Measured]
 
 SAMPLES = 1_000
+ALIKE = 1e-9  # a standard error below: all items are of one kind, which gives no interval
 _FEWEST = 200
 _CELLS = 4_000_000  # of the matrix of samples; many kinds of items come with many items, which need fewer samples
 
@@ -72,7 +73,8 @@ class Resamples:
 
         The interval is made on the scale log(1 - coefficient), where disagreement counts in proportions: a bootstrap-t,
         and nowhere narrower than Student's interval from the closed-form standard error. Where no two votes differ, the
-        low end is what the coefficient would be if one vote dissented in as many items as can stay unseen.
+        low end is what the coefficient would be if one vote dissented in as many items as can stay unseen. Where votes
+        differ in all items alike, there is none.
 
         Parameters
         ----------
@@ -93,10 +95,12 @@ class Resamples:
             return OverItems(value, np.nan, np.nan, np.nan)
         if value >= 1 - 1e-12:
             return OverItems(value, max(least, self._if_some_dissented(measure, n)), 1.0, 0.0)
+        if error < ALIKE:
+            return OverItems(value, np.nan, np.nan, 0.0)
         below, above = self._quantiles(measure, value, error)
         student = -float(stdtrit(n - 1, (1 - self.level) / 2))
         low, high = around(value, error, max(student, -below), max(student, above))
-        return OverItems(value, max(least, low), high, error)
+        return OverItems(value, min(value, max(least, low)), high, error)
 
     def _quantiles(self, measure: Measure, value: float, error: float) -> tuple[float, float]:
         """The bootstrap's quantiles of (estimate - truth) / error, on the scale of log(1 - coefficient)."""
@@ -154,9 +158,7 @@ class LeaveOut:
         before, self.after = place[:len(counts)], place[len(counts):]
         self.before = before[item]
         self.sizes = np.bincount(before, minlength=len(self.kinds)).astype(np.float64)[None]
-        self.weights = np.tile(self.sizes, (n_people, 1))
-        np.add.at(self.weights, (person, self.before), -1.0)
-        np.add.at(self.weights, (person, self.after), 1.0)
+        self.person, self.n_people = person, n_people
 
     def measure(self, coefficient: Callable[[Floats, Floats], Measured]) -> tuple[Floats, float]:
         """Measure a coefficient without each person, and its variance over votes.
@@ -168,7 +170,18 @@ class LeaveOut:
             By the slopes, as if votes had been drawn one by one.
         """
         slope = coefficient(self.kinds, self.sizes).slope[0]
-        return coefficient(self.kinds, self.weights).value, float(((slope[self.after] - slope[self.before]) ** 2).sum())
+        step = max(1, _CELLS // len(self.kinds))
+        values = [coefficient(self.kinds, self._weights(first, min(first + step, self.n_people))).value
+                  for first in range(0, self.n_people, step)]
+        return np.concatenate(values), float(((slope[self.after] - slope[self.before]) ** 2).sum())
+
+    def _weights(self, first: int, last: int) -> Floats:
+        """How many items of each kind there are without each of some people."""
+        weights = np.tile(self.sizes, (last - first, 1))
+        theirs = (self.person >= first) & (self.person < last)
+        np.add.at(weights, (self.person[theirs] - first, self.before[theirs]), -1.0)
+        np.add.at(weights, (self.person[theirs] - first, self.after[theirs]), 1.0)
+        return weights
 
 
 def over_people(estimate: OverItems, without_each: Floats, of_votes: float, *, level: float = 0.95,
@@ -206,4 +219,4 @@ def over_people(estimate: OverItems, without_each: Floats, of_votes: float, *, l
     freedom = float(np.clip((len(rest) - 1) * (variance / of_people) ** 2, 2, len(rest) - 1)) if of_people else np.inf
     student = -float(stdtrit(freedom, (1 - level) / 2))
     low, high = around(estimate.centre, float(np.sqrt(variance)), student, student)
-    return max(least, min(low, estimate.low)), max(high, estimate.high)
+    return min(max(least, low), estimate.low), max(high, estimate.high)

@@ -245,6 +245,17 @@ def test_an_interval_of_those_who_never_differ_has_a_width() -> None:
         assert found[name].low == pytest.approx(low, abs=0.02), name
 
 
+def test_items_that_are_all_alike_give_no_interval_of_no_width() -> None:
+    votes = pd.DataFrame({"item_id": np.repeat(np.arange(5), 2), "annotator": ["a", "b"] * 5, "label": ["x", "y"] * 5})
+    found = agreement(votes)
+    for name in COEFFICIENTS:
+        assert not np.isnan(found[name])
+        assert np.isnan(found[name].low)
+        assert "alike" in found[name].why
+    assert "alike" in found.pairs["why"][0]
+    assert found.plot()
+
+
 def test_planted_rows_and_own_repeats_are_no_votes() -> None:
     votes = simulated(np.random.default_rng(0), 30, 3, 2)
     planted = votes.head(20).assign(label="z", planted=True)
