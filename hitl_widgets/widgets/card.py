@@ -427,7 +427,9 @@ class Review(Widget[CardPush]):
                 self._push({"kind": "item", "item": message, "again": entry.again}, buffers)
 
     def _push_map(self, entry: Entry, method: str) -> None:
-        target = entry.item.planted or (None if entry.prediction is None else entry.prediction.suggestion)
+        target, planted = None, entry.item.planted
+        if entry.prediction is not None:
+            target = planted if planted in entry.prediction.label_ids else entry.prediction.suggestion
         if target is not None and method not in entry.mapped:
             entry.mapped.add(method)
             self._push(*pack_map(self.host, entry.item, method, target))

@@ -47,33 +47,52 @@ def pack_item(host: CardHost, item: Item, *, blind: bool,
         entry["problem"] = str(error)
     if prediction is not None and not np.isfinite(prediction.probs).all():
         prediction = None
-    if exposure := _exposure(item, prediction):
+    planted = item.planted if prediction is not None and item.planted in prediction.label_ids else None
+    if exposure := _exposure(item, prediction, planted):
         entry["exposure"] = exposure
     if standing := host.standing([item.id], annotator).get(item.id):
         entry["standing"] = standing
     if item.candidates:
         entry["candidates"] = list(item.candidates)
     if prediction is not None:
-        best = np.argsort(-prediction.probs, kind="stable")[:SHOWN]
+        probs = prediction.probs if planted is None else _planted_probs(prediction, planted)
+        best = np.argsort(-probs, kind="stable")[:SHOWN]
         entry["model"] = prediction.model
         if item.arm == "no_map":
             entry["no_map"] = True
         if item.arm == "answer_first" and item.blind:
             entry["answer_first"] = True
-        if (suggestion := item.planted or prediction.suggestion) is not None:
+        if (suggestion := planted or prediction.suggestion) is not None:
             entry["suggestion"] = suggestion
         elif not blind and not item.candidates:
             entry["candidates"] = list(prediction.likeliest)
-        entry["probs"] = [(prediction.label_ids[i], round(float(prediction.probs[i]), 4)) for i in best]
+        entry["probs"] = _rounded(prediction, probs, best)
     return entry, prediction, buffers
 
 
-def _exposure(item: Item, prediction: Prediction | None) -> dict[str, Any]:
+def _planted_probs(prediction: Prediction, planted: str) -> np.ndarray:
+    """What is shown with a suggestion that is wrong on purpose: it and the model's own change places.
+
+    A planted suggestion that stood below another label would give itself away.
+    """
+    probs = prediction.probs.copy()
+    pair = [prediction.label_ids.index(planted), int(np.argmax(probs))]
+    probs[pair] = probs[pair[::-1]]
+    return probs
+
+
+def _rounded(prediction: Prediction, probs: np.ndarray, places: np.ndarray) -> list[tuple[str, float]]:
+    return [(prediction.label_ids[i], round(float(probs[i]), 4)) for i in places]
+
+
+def _exposure(item: Item, prediction: Prediction | None, planted: str | None) -> dict[str, Any]:
     """How the item is shown, as fields of `Seen` that come back with its decision."""
     drawn = {} if item.arm is None else {"arm": "none"} if prediction is None else \
         {"arm": item.arm, "arm_probability": item.arm_probability}
-    return {**drawn, **({"planted": True} if item.planted and prediction is not None else {}),
-            **({"repeat_of": item.repeat_of} if item.repeat_of else {})}
+    own = {} if planted is None or prediction is None else \
+        {"planted": True,  # the log keeps the model's own probabilities
+         "probs": dict(_rounded(prediction, prediction.probs, np.argsort(-prediction.probs, kind="stable")[:SHOWN]))}
+    return {**drawn, **own, **({"repeat_of": item.repeat_of} if item.repeat_of else {})}
 
 
 def pack_map(host: CardHost, item: Item, method: str, target: str,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from people_host import PeopleHost
 from widgets.test_card_widget import Browser
@@ -14,6 +16,7 @@ from hitl_widgets.testing import MemoryHost, wait_for
 from hitl_widgets.widgets import card
 from hitl_widgets.widgets.card import Review
 from hitl_widgets.widgets.messages import examples_of, labels_of
+from hitl_widgets.widgets.packing import pack_item
 
 
 @pytest.fixture
@@ -120,3 +123,19 @@ def test_examples_that_are_hard_to_see_say_why_and_count():
     examples, _ = examples_of([(False, "a"), (False, "b"), (True, "c")], str.encode, 6, {"a": "tiny", "b": "tiny"})
     cases = [(example["name"], example.get("case")) for example in examples]
     assert cases == [("a", "tiny"), ("b", "tiny"), ("c", None)]
+
+
+def test_a_planted_suggestion_looks_like_the_models_and_the_log_gets_the_models_own_probabilities():
+    host = MemoryHost()
+    prediction = host.prediction(0)
+    worst = prediction.label_ids[int(np.argmin(prediction.probs))]
+    item = replace(host.item("item-0000"), planted=worst)
+    entry, *_ = pack_item(host, item, blind=False, annotator="ada")
+    assert entry["suggestion"] == worst == entry["probs"][0][0]
+    assert [p for _, p in entry["probs"]] == sorted((p for _, p in entry["probs"]), reverse=True)
+    own = entry["exposure"]["probs"]
+    assert entry["exposure"]["planted"] is True
+    assert worst not in own
+    assert own[prediction.suggestion] == entry["probs"][0][1]
+    entry, *_ = pack_item(host, replace(item, planted="newer than the model"), blind=False, annotator="ada")
+    assert (entry["suggestion"], "exposure" in entry) == (prediction.suggestion, False)

@@ -992,6 +992,7 @@ function buildLabels(session, refocus) {
         }, key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: label.name }));
       }));
     }
+    columns.classList.toggle("hitl-judging", session.chosen !== null);
     for (const chip of columns.children) setAttribute(chip, "aria-pressed", String(session.chosen?.label_id === /** @type {HTMLElement} */
     chip.dataset.label));
   }

@@ -213,6 +213,7 @@ function buildLabels(session, refocus) {
           onclick: () => { box.value = ""; session.choose(label.label_id); refocus(); } }, key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: label.name }));
       }));
     }
+    columns.classList.toggle("hitl-judging", session.chosen !== null); // digits are the causes' now
     for (const chip of columns.children) setAttribute(chip, "aria-pressed", String(session.chosen?.label_id === /** @type {HTMLElement} */ (chip).dataset.label));
   }
   return { element, update, search() { find.hidden = false; box.focus({ preventScroll: true }); } };
