@@ -26,7 +26,7 @@ def check(votes: pd.DataFrame) -> pd.DataFrame:
     if missing := [name for name in needed if name not in votes.columns]:
         raise ShapeError(f"the table of votes lacks {', '.join(missing)}; what seeing a suggestion does can be told "
                          f"only from {', '.join(needed)}. wb.votes() makes such a table.")
-    kept = votes["label"].notna().to_numpy(np.bool_)
+    kept = np.array(votes["label"].notna(), np.bool_)
     if "repeat_of" in votes:
         kept &= votes["repeat_of"].isna().to_numpy(np.bool_)
     votes = votes[kept].reset_index(drop=True)

@@ -251,21 +251,59 @@ def contrast(cards: pd.DataFrame, first: Sequence[str] = SUGGESTED, second: Sequ
     leaving : bool
         Count labels that aren't the model's instead.
     """
+    shares = _shares(cards, (first, second), leaving=leaving)
+    empty = [arms for arms, share in zip((first, second), shares, strict=True) if share is None]
+    if empty:
+        return Estimate(math.nan, why=f"no such card of the arm {' or '.join(empty[0])}")
+    one, other = shares
+    assert one is not None
+    assert other is not None
+    return _difference(one, other)
+
+
+def agreement_with_model(votes: pd.DataFrame) -> tuple[Estimate, Estimate, Estimate]:
+    """How often labels are the model's: given blind, given in sight of its suggestion, and the difference.
+
+    Only cards count whose arm was drawn by chance, weighed as in `automation_bias`. What people give blind is a score
+    of the model; how often they agree with what they see isn't.
+
+    Parameters
+    ----------
+    votes : DataFrame
+        As `automation_bias` takes it.
+
+    Returns
+    -------
+    blind, shown, difference : Estimate
+        The difference is shown minus blind, `AutomationBias.anchoring`.
+    """
+    cards, randomised = drawn(check(votes))
+    cards = cards[cards["arm_probability"] < 1] if randomised else cards
+    cards = cards.assign(took=cards["label"].to_numpy(object) == cards["suggestion"].to_numpy(object))
+    blind, shown = (Estimate(math.nan, why=f"no card of the arm {' or '.join(arms)}") if share is None else
+                    Estimate(share.value, *share.wilson(), n=share.n)
+                    for arms, share in zip((WITHOUT, SUGGESTED), _shares(cards, (WITHOUT, SUGGESTED)), strict=True))
+    return blind, shown, contrast(cards)
+
+
+def _shares(cards: pd.DataFrame, groups: Sequence[Sequence[str]], *, leaving: bool = False) -> list[_Share | None]:
+    """The share of the model's label (or of others) in each group of arms; None for one without cards."""
     value = cards["took"].to_numpy(np.float64)
     value = 1 - value if leaving else value
     arm, weight = cards["arm"].to_numpy(object), 1 / cards["arm_probability"].to_numpy(np.float64)
     item = pd.factorize(cards["item_id"])[0]
-    shares = []
-    for arms in (first, second):
+    shares: list[_Share | None] = []
+    for arms in groups:
         of_arm = [arm == name for name in arms]
         inside = np.logical_or.reduce(of_arm)
         if not inside.any():
-            return Estimate(math.nan, why=f"no such card of the arm {' or '.join(arms)}")
+            shares.append(None)
+            continue
         # Every arm's weights stand for the same cards: each counts as much as it tells.
         scaled = sum(np.where(of, weight * weight[of].sum() / max((weight[of] ** 2).sum(), 1e-300), 0.0)
                      for of in of_arm)
         shares.append(_share(value[inside], np.asarray(scaled)[inside], item[inside]))
-    return _difference(*shares)
+    return shares
 
 
 @dataclass(frozen=True)

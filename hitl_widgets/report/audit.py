@@ -170,7 +170,7 @@ def _model_of(answer: Event, ends: Sequence[int]) -> tuple[int, str | None]:
 def _fits(answer: Event, half: str) -> bool:
     """Whether an answer was given as its half of the sample is asked, be it at once or after a skip."""
     seen = answer.body.get("seen", {})
-    return not seen.get("scripted", False) and seen.get("suggestion") is not None \
+    return not seen.get("scripted", False) and seen.get("suggestion") is not None and not seen.get("planted") \
         and bool(seen.get("hidden", False)) == (half != "shown") \
         and (half != "holdout" or seen.get("chosen_by") in ("holdout", "skipped"))
 

@@ -21,6 +21,8 @@ COLUMNS = ["seq", "decision_id", "item_id", "place", "annotator", "round", "verd
 def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
     """Make a table of the decisions that stand, in the order in which they were stored, as a table of `COLUMNS`.
 
+    Without those whose suggestion was planted: they say nothing of the model, nor of the item.
+
     Labels and suggestions are today's label_ids, None where an edit left them in doubt. `place` is the position in the
     pool, -1 for an item that is absent; `visible` says that the suggestion could be seen; a certainty that was only
     carried over is NaN; `round` counts the trainings before, from 1 on.
@@ -37,6 +39,8 @@ def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
             continue
         body = event.body
         seen: Mapping[str, Any] = body.get("seen", {})
+        if seen.get("planted"):
+            continue
         version, suggestion = seen.get("taxonomy"), seen.get("suggestion")
         rows.append((
             event.seq, event.id, event.item_id, event.annotator, 1 + bisect_left(ends, event.seq or 0), body["verdict"],

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 RIGHT = {"before": "as before", "after": "as after", "neither": "neither"}
 N_PLOTTED, SIDE = 12, 160
 NUMBERS = ("before_confidence", "after_confidence", "moved")
-COLUMNS = ["item_id", "before", "before_confidence", "after", "after_confidence", "moved", "answer", "right", "role"]
+COLUMNS = ["item_id", "before", "before_confidence", "after", "after_confidence", "moved", "answer", "right", "role",
+           "blind"]
 
 
 class Flips:
@@ -38,7 +39,8 @@ class Flips:
         One row per item that flipped, those that moved most first: item_id; before, before_confidence, after,
         after_confidence (the label each model suggests, and its probability); moved, the total variation between the
         two predictions, from 0 to 1; answer, the known label or None; right, "before", "after", "neither", or None
-        where no answer is known; role, "measures" (hold-out and gold), "teaches", or None.
+        where no answer is known; role, "measures" (hold-out and gold), "teaches", or None; blind, whether all of the
+        item's answers were given without sight of a suggestion (None where nobody knows): others lean towards a model.
     """
 
     def __init__(self, pool: Pool, *, before: str, after: str, n_items: int, items: pd.DataFrame) -> None:
@@ -53,8 +55,12 @@ class Flips:
                             ("teaches", "that teach, which it may know by heart")):
             n = self.items[self.items["role"] == role]["right"].value_counts()
             if n.sum():
-                lines.append(f"of {n.sum()} {words}: {n.get('after', 0)} became right, {n.get('before', 0)} became "
-                             f"wrong, {n.get('neither', 0)} were and are wrong")
+                lines.append(f"of {n.sum()} {words}: {_in_words(n)}")
+            known = self.items[(self.items["role"] == role) & self.items["right"].notna()]
+            blind = known[known["blind"].eq(True)]
+            if role == "teaches" and known["blind"].eq(False).any():
+                lines.append(f"of {len(blind)} of these that were answered without sight of a suggestion: "
+                             f"{_in_words(blind['right'].value_counts())}")
         return "\n".join(lines)
 
     def plot(self, n: int = N_PLOTTED) -> Drawing:
@@ -67,6 +73,11 @@ class Flips:
             shown.append((image, f"{row.item_id}\n{row.before} {row.before_confidence:.2f}\n"
                                  f"> {row.after} {row.after_confidence:.2f}\n{answer}", row.right))
         return plot_flips(shown, f"{len(self)} of {self.n_items} items flipped, {self.before} > {self.after}")
+
+
+def _in_words(n: pd.Series) -> str:
+    return f"{n.get('after', 0)} became right, {n.get('before', 0)} became wrong, " \
+           f"{n.get('neither', 0)} were and are wrong"
 
 
 def flips(project: Project, registry: Registry, before: str | None = None, after: str | None = None, *,
@@ -111,7 +122,9 @@ def _table(project: Project, item_ids: np.ndarray, was: np.ndarray, now: np.ndar
     flipped = np.flatnonzero(tops[0] != tops[1])
     flipped = flipped[np.argsort(-moved[flipped], kind="stable")]
     measures = project.reference()
-    teaches = dict(project.answers().training()[["item_id", "label_id"]].itertuples(index=False))
+    answers = project.answers()
+    teaches = dict(answers.training()[["item_id", "label_id"]].itertuples(index=False))
+    blind = _answered_blind(answers.all_votes())
     label_ids, name_of = project.taxonomy.label_ids, project.taxonomy.name_of
     rows = []
     for row in flipped.tolist():
@@ -120,6 +133,15 @@ def _table(project: Project, item_ids: np.ndarray, was: np.ndarray, now: np.ndar
         right = None if answer is None else {old: "before", new: "after"}.get(answer, "neither")
         rows.append((item_id, name_of(old), float(was[row].max()), name_of(new), float(now[row].max()),
                      float(moved[row]), None if answer is None else name_of(answer), right,
-                     "measures" if item_id in measures else "teaches" if item_id in teaches else None))
+                     "measures" if item_id in measures else "teaches" if item_id in teaches else None,
+                     blind.get(item_id)))
     frame: pd.DataFrame = pd.DataFrame(rows, columns=COLUMNS, dtype=object).astype(dict.fromkeys(NUMBERS, float))
     return frame
+
+
+def _answered_blind(votes: pd.DataFrame) -> dict[str, bool | None]:
+    """Whether all of an item's answers were given blind; None where that isn't known of one, and none was shown."""
+    shown = votes["shown"].groupby(votes["item_id"])
+    table = pd.DataFrame({"any": shown.any(), "unknown": shown.count() < shown.size()})
+    return {str(item_id): False if row_any else None if unknown else True
+            for item_id, row_any, unknown in table.itertuples()}

@@ -17,10 +17,12 @@ from ..drawing import html
 from ..errors import BadInput
 from ..events import Event
 from ..learn.measurement import SOURCES
+from ..project.arms import ARMS
 from ..project.project import Project
 from ..quality.intervals import across, jeffreys, newcombe, of_median
 from ..quality.learning_curve import expected_gain
 from ..quality.metrics import Metrics
+from ..quality.suggestion_effect import agreement_with_model
 from ..records import Estimate
 from .audit import Audited, audit
 from .decisions import against_others, consensus, decisions
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 DRAWN = ("holdout", "random")
 CERTAINTIES = ((0, 3), (4, 6), (7, 8), (9, 10))
 SHARE = ["n", "share", "low", "high"]
+AGREEMENT = ("blind", "shown", "difference")
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,19 @@ class Progress:
         How many of the model's visible suggestions stood: round, label, n, share (1 minus it is the intervention rate),
         low, high; "all" is every label together, where change, change_low and change_high are the difference from the
         round before.
+    agreement : DataFrame
+        How often answers agree with the model: a row for each model, then "all": model; blind (answers given without
+        sight of its suggestion), shown (in sight of it) and difference (shown minus blind), each with n_, and _low and
+        _high. Chance drew which answer was which. Only the blind figure says how good the model is; the difference is
+        what seeing the suggestion does.
     times : DataFrame
         Seconds from the picture to the key: round, verdict, n, median_s, low, high.
     people : DataFrame
         Right answers: annotator, source ("gold", or "others": audit items, against most of their other annotators), n,
         share, low, high; "all" stands for people like these, who may differ.
     difficulty : DataFrame
-        Where suggestions were right, on items that no strategy picked: by ("certainty", "answers" or "flag"), group, n,
-        share, low, high.
+        Where suggestions were right, on items that no strategy picked, by answers given without sight of them: by
+        ("certainty", "answers" or "flag"), group, n, share, low, high.
     queue : str
         What the queue asks for now, and why.
     bias : Estimate
@@ -95,6 +103,7 @@ class Progress:
     difficulty: pd.DataFrame
     queue: str
     bias: Estimate
+    agreement: pd.DataFrame
     coverage: str = ""
     aside: str = ""
 
@@ -111,7 +120,8 @@ class Progress:
                  *((f"accuracy, {name}", _latest(by_source[name])) for name in ("gold", "imported")
                    if name in by_source),
                  ("right in the audit", _latest(by_source.get("audit", stood[:0]))),
-                 ("suggestions stood", _latest(stood)), ("automation bias", f"{self.bias}"), *self._expectations()]
+                 ("suggestions stood", _latest(stood)), *self._agreements(), ("automation bias", f"{self.bias}"),
+                 *self._expectations()]
         return "\n".join(f"{name:<20} {text}" for name, text in lines)
 
     def _repr_html_(self) -> str:
@@ -122,8 +132,18 @@ class Progress:
         labels = [(row["label"], row["answers"], *_bar(row["recall"], row)) for row in latest.to_dict("records")]
         parts = [html.table(("round", "measured on", "answers", "accuracy", ""), rounds)] if rounds else []
         parts += [html.table(("label", "answers", "recall, latest round", ""), labels)] if labels else []
-        parts += [html.paragraph(f"{name}: {text}") for name, text in self._expectations()]
+        parts += [html.paragraph(f"{name}: {text}") for name, text in (*self._agreements(), *self._expectations())]
         return html.page("Progress", *parts)
+
+    def _agreements(self) -> list[tuple[str, str]]:
+        """Put into words how often answers agree with the model, blind and in sight of its suggestion."""
+        if not len(self.agreement):
+            return []
+        row = self.agreement.iloc[-1]
+        figures = {name: Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"], n=int(row[f"n_{name}"]),
+                                  why="no such answers yet") for name in AGREEMENT}
+        return [("agree with the model", f"blind {figures['blind']}; shown {figures['shown']}; "
+                                         f"difference {figures['difference']}")]
 
     def _expectations(self) -> list[tuple[str, str]]:
         """Put into words what answers gained, what the next are likely to gain, and what the queue asks for."""
@@ -157,9 +177,10 @@ def progress(project: Project, *, more: int = 50) -> Progress:
     project.refresh()
     trained = list(project.log.events(kind="trained"))
     table = decisions(project, trained)
-    agreed = {item_id: label for item_id, (label, *_) in consensus(table).items() if label is not None}
-    truth = table["item_id"].map(agreed | project.gold())
-    known = table[table["suggestion"].notna() & truth.notna()].assign(right=table["suggestion"] == truth)
+    blind = table[~table["visible"]]  # who saw a suggestion can't say whether it was right
+    agreed = {item_id: label for item_id, (label, *_) in consensus(blind).items() if label is not None}
+    truth = blind["item_id"].map(agreed | project.gold())
+    known = blind[blind["suggestion"].notna() & truth.notna()].assign(right=blind["suggestion"] == truth)
     seen = table[table["visible"] & ~table["scripted"] & table["verdict"].isin(["accept", "correct", "unsure"])]
     line = _line(trained, list(project.log.events(kind="adopted")))
     gained, gained_by = _gained(line, int(more))
@@ -171,7 +192,23 @@ def progress(project: Project, *, more: int = 50) -> Progress:
         coverage=Metrics.from_dict(trained[-1].body["after"]).coverage if trained else "",
         aside=_aside(trained[-1], project.state.adopted) if trained else "",
         suggestions=_suggestions(project, seen), times=_times(table), people=_people(project, table),
-        difficulty=_difficulty(table, known, audited), queue=project.selector.why, bias=audited.bias())
+        difficulty=_difficulty(table, known, audited), queue=project.selector.why, bias=audited.bias(),
+        agreement=_agreement(project))
+
+
+def _agreement(project: Project) -> pd.DataFrame:
+    votes = project.answers().all_votes()
+    votes = votes[votes["arm"].isin(ARMS)]
+    groups = [(str(model), of_model) for model, of_model in votes.groupby("model", sort=False)]
+    rows = []
+    for model, of_model in [*groups, ("all", votes)] if groups else []:
+        row: dict[str, Any] = {"model": model}
+        for name, figure in zip(AGREEMENT, agreement_with_model(of_model), strict=True):
+            row |= {f"n_{name}": figure.n or 0, name: figure.value, f"{name}_low": figure.low,
+                    f"{name}_high": figure.high}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["model", *(column for name in AGREEMENT for column in (
+        f"n_{name}", name, f"{name}_low", f"{name}_high"))])
 
 
 def _accuracy(trained: Sequence[Event], audited: Audited) -> pd.DataFrame:

@@ -67,6 +67,21 @@ def test_where_an_answer_is_known_it_says_which_model_was_right(two):
         "of 1 that teach, which it may know by heart: 0 became right, 1 became wrong, 0 were and are wrong"]
 
 
+def test_answers_given_in_sight_of_a_suggestion_are_told_apart(two):
+    """They lean towards the model that suggested: it looked better than the other one by what it had said itself."""
+    wb, former, _ = two
+    light = wb.taxonomy.label("light").id
+    wb.decide("2", label="light", seen=hw.Seen(suggestion=light, model=former))
+    wb.decide("4", label="dark", seen=hw.Seen(suggestion=light, model=former, hidden=True))
+    wb.decide("6", label="dark")  # a script doesn't say
+    flips = wb.models.flips()
+    assert flips.items.set_index("item_id")["blind"].to_dict() == {"0": None, "2": False, "4": True, "6": None}
+    assert repr(flips).splitlines()[1:] == [
+        "of 3 that teach, which it may know by heart: 2 became right, 1 became wrong, 0 were and are wrong",
+        "of 1 of these that were answered without sight of a suggestion: 1 became right, 0 became wrong, 0 were and "
+        "are wrong"]
+
+
 def test_a_third_label_makes_neither_right(bench):
     def says(label):
         return Says(*([[3.0 * (place == label) for place in range(3)]] * 2))
@@ -158,7 +173,7 @@ def test_no_flips_are_an_empty_table(two):
     flips = wb.models.flips(new, twin)
     assert len(flips) == 0
     assert list(flips.items) == ["item_id", "before", "before_confidence", "after", "after_confidence", "moved",
-                                 "answer", "right", "role"]
+                                 "answer", "right", "role", "blind"]
     assert flips.plot()._repr_png_()[0]
 
 

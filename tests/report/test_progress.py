@@ -227,13 +227,48 @@ def test_difficult_items_are_told_from_easy_ones(bench):
         sure = k < 6
         wb.decide(f"i{k}", label="cat" if sure else "dog", certainty=10 if sure else 2,
                   flags=() if sure else ("second_look",),
-                  seen=shown(wb, "cat", certainty="given", chosen_by="random"))
+                  seen=shown(wb, "cat", certainty="given", chosen_by="random", hidden=True))
+    for k in range(12, 18):  # who sees the suggestion agrees with it: that says nothing of the model
+        wb.decide(f"i{k}", label="cat", certainty=2, seen=shown(wb, "cat", certainty="given", chosen_by="random"))
     wb.decide("i20", label="dog", certainty=2, seen=shown(wb, "cat", certainty="given", chosen_by="margin"))
     table = wb.progress().difficulty.set_index(["by", "group"])
     assert table.loc[("certainty", "9 to 10"), ["n", "share"]].tolist() == [6, 1.0]
     assert table.loc[("certainty", "0 to 3"), ["n", "share"]].tolist() == [6, 0.0]
     assert table.loc[("flag", "second_look"), ["n", "share"]].tolist() == [6, 0.0]
     assert table.loc[("flag", "none"), ["n", "share"]].tolist() == [6, 1.0]
+
+
+def test_agreement_with_the_model_is_told_blind_and_shown_with_the_difference(bench):
+    """Agreement in sight of the suggestion was the only figure of it: it tells of people, not of the model."""
+    wb = bench()
+    assert not len(wb.progress().agreement)
+    assert "agree with the model" not in repr(wb.progress())
+    drawn = [("blind", 0.5, 10, 6), ("shown", 0.5, 10, 9), ("answer_first", 0.5, 10, 8)]
+    ids = iter(wb.pool.ids.tolist())
+    for arm, probability, n, agree in drawn:
+        for k in range(n):
+            wb.decide(next(ids), label="cat" if k < agree else "dog", seen=shown(
+                wb, "cat", arm=arm, arm_probability=probability, hidden=arm != "shown"))
+    for _ in range(10):  # not drawn by chance: no part of it
+        wb.decide(next(ids), label="dog", seen=shown(wb, "cat"))
+    agreement = wb.progress().agreement
+    assert agreement["model"].tolist() == ["m0", "all"]
+    row = agreement.iloc[-1]
+    assert (row["blind"], row["n_blind"]) == (pytest.approx(0.7), 20)
+    assert (row["shown"], row["n_shown"]) == (pytest.approx(0.9), 10)
+    assert row["difference"] == pytest.approx(0.2)
+    assert row["difference_low"] < 0.2 < row["difference_high"]
+    assert "blind 0.700" in repr(wb.progress())
+    assert "shown 0.900" in repr(wb.progress())
+    assert "agree with the model" in wb.progress()._repr_html_()
+
+
+def test_a_planted_suggestion_is_none_of_the_models(bench):
+    wb = bench()
+    wb.decide("i0", label="dog", seen=shown(wb, "cat", planted=True))
+    wb.decide("i1", label="cat", seen=shown(wb, "cat"))
+    stood = wb.progress().suggestions
+    assert stood[stood["label"] == "all"][["n", "share"]].to_numpy().tolist() == [[1, 1.0]]
 
 
 def test_the_last_answers_gain_is_told_with_its_interval_and_the_next_ones_foretold(bench):
