@@ -12,7 +12,7 @@ from shades import IMAGES, KINDS, N_ITEMS, NAMES, POOL, TRUTH, label_some, small
 from torch import nn
 
 import hitl_widgets as hw
-from hitl_widgets import edits
+from hitl_widgets import edits, quality
 from hitl_widgets.errors import BadInput, ImageError, ModelError, StoreError
 from hitl_widgets.quality.votes import VOTE_COLUMNS
 
@@ -574,3 +574,22 @@ def test_with_few_shared_items_answers_are_counted(tmp_path):
         [row] = wb.consensus().to_dict("records")
         assert (row["label"], row["tied"], row["n_answers"]) == (None, (NAMES[0], NAMES[1]), 2)
         assert np.isnan(row["prob"])
+
+
+def test_the_votes_of_a_project_are_what_every_measure_takes(tmp_path):
+    """Its columns hold objects and missing values, as no table made by hand does."""
+    with hw.Workbench(tmp_path, POOL, NAMES, holdout=0.0, annotators_per_item=3, progress=False) as wb:
+        ids = [wb.taxonomy.label(name).id for name in NAMES]
+        for place, item_id in enumerate(POOL.ids[:40]):
+            for turn, who in enumerate(("ann", "bob", "cleo")):
+                shown = (place + turn) % 3 > 0
+                wb.decide(item_id, label=NAMES[(place + (turn == 2 and place % 4 == 0)) % 3], annotator=who,
+                          seen=hw.Seen(suggestion=ids[place % 2], hidden=not shown, model="m", chosen_by="random",
+                                       arm="shown" if shown else "blind", arm_probability=2 / 3 if shown else 1 / 3))
+        votes, truth = wb.votes(), pd.Series([NAMES[place % 3] for place in range(40)], POOL.ids[:40])
+    agreement, bias = quality.agreement(votes), quality.automation_bias(votes, truth=truth)
+    assert set(agreement.table["coefficient"]) >= {"percent", "krippendorff_alpha", "gwet_ac1"}
+    assert bias.effect is not None
+    assert bias.anchoring.n == 120
+    assert quality.consensus(votes).labels.eq(truth).mean() > 0.9
+    assert quality.schools(votes).n == 1

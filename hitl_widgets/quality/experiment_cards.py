@@ -28,7 +28,7 @@ def check(votes: pd.DataFrame) -> pd.DataFrame:
                          f"only from {', '.join(needed)}. wb.votes() makes such a table.")
     kept = np.array(votes["label"].notna(), np.bool_)
     if "repeat_of" in votes:
-        kept &= votes["repeat_of"].isna().to_numpy(np.bool_)
+        kept = kept & votes["repeat_of"].isna().to_numpy(np.bool_)
     votes = votes[kept].reset_index(drop=True)
     planted = votes["planted"].to_numpy(np.bool_, na_value=False) if "planted" in votes else np.zeros(len(votes), bool)
     try:
