@@ -49,8 +49,7 @@ class Pairs:
         """Pair the annotators of each item."""
         first, second, item, one, other = _rows(votes)
         n_people, n_labels = len(votes.annotators), max(1, len(votes.labels))
-        codes, pair = np.unique(first * n_people + second, return_inverse=True)
-        pair = pair.astype(np.int64)
+        codes, pair = _numbered(first * n_people + second)
         n = np.bincount(pair, minlength=len(codes)).astype(np.float64)
         same = (one == other).astype(np.float64)
         percent = np.bincount(pair, same, len(codes)) / n
@@ -101,7 +100,7 @@ class Pairs:
         n_labels = int(max(self.one.max(), self.other.max())) + 1
         one, other = (np.bincount(self.pair * n_labels + of, minlength=len(self.n) * n_labels).reshape(-1, n_labels)
                       for of in (self.one, self.other))
-        pair, same, used = self.pair, (self.one == self.other).astype(np.float64), np.unique(self.item)
+        pair, same, used = self.pair, (self.one == self.other).astype(np.float64), _numbered(self.item)[0]
         agreeing, met = self.n * self.percent, (one * other).sum(axis=1).astype(np.float64)
         rest, agreeing_rest = self.n[pair] - 1, agreeing[pair] - same
         met_rest = met[pair] - other[pair, self.one] - one[pair, self.other] + same
@@ -131,7 +130,7 @@ class Pairs:
         mean = float(self.n[kept] @ self.kappa[kept]) / total if total else np.nan
         influence = np.where(kept[self.pair], self.kappa[self.pair] - mean + self.n[self.pair] * self.slope, 0.0)
         vote = np.concatenate([self.item * n_people + of[self.pair] for of in (self.first, self.second)])
-        of_vote = np.bincount(np.unique(vote, return_inverse=True)[1], np.tile(influence, 2)) / max(1.0, total)
+        of_vote = np.bincount(_numbered(vote)[1], np.tile(influence, 2)) / max(1.0, total)
         n, weighted = self.n * kept, np.where(kept, self.n * self.kappa, 0.0)
         rest = [of.sum() - np.bincount(self.first, of, n_people) - np.bincount(self.second, of, n_people)
                 for of in (weighted, n)]
@@ -155,6 +154,17 @@ class Pairs:
                              "n_items": n.astype(np.int64), "percent": self.percent, "cohen_kappa": kappa,
                              "low": np.where(few, np.nan, np.maximum(low, -1.0)),
                              "high": np.where(few, np.nan, np.where(perfect, 1.0, high)), "why": why})
+
+
+def _numbered(codes: Ints) -> tuple[Ints, Ints]:
+    """The codes that occur, in order, and the place of each; without sorting where they are small."""
+    if len(codes) and codes.max() <= 4 * len(codes):
+        there = np.flatnonzero(np.bincount(codes))
+        place = np.zeros(int(codes.max()) + 1, np.int64)
+        place[there] = np.arange(len(there))
+        return there.astype(np.int64), place[codes]
+    different, place = np.unique(codes, return_inverse=True)
+    return different, place.astype(np.int64)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
