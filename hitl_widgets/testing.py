@@ -166,12 +166,6 @@ class MemoryHost:
         When set, `decide` raises it instead of storing.
     news : list of str
         What others did, a sentence each: tests add to it.
-    purpose, asks : str or None
-        What the project is for, and what a person is asked to agree to until they answered.
-    consents : list of (str, bool)
-        Who agreed, or not, in the order in which they did.
-    told : list of str
-        What `notices` lists: tests add to it.
     """
 
     def __init__(self, images: np.ndarray | None = None, labels: Any = None, *, model: str | None = "a1b2c3",
@@ -187,10 +181,6 @@ class MemoryHost:
         self.released: list[str] = []
         self.refuse: Exception | None = None
         self.news: list[str] = []
-        self.purpose: str | None = None
-        self.asks: str | None = None
-        self.consents: list[tuple[str, bool]] = []
-        self.told: list[str] = []
         self._lock = threading.RLock()
         self._closed: set[tuple[str, str]] = set()
         self._skipped: list[str] = []
@@ -217,18 +207,6 @@ class MemoryHost:
 
     def follow(self) -> None:
         """Do nothing: nobody else is here."""
-
-    def asks_consent(self, annotator: str | None = None) -> str | None:
-        """Say `asks`, until the person answered."""
-        return None if (annotator or self.annotator) in dict(self.consents) else self.asks
-
-    def consent(self, yes: bool, annotator: str | None = None) -> None:
-        """Note the answer in `consents`."""
-        self.consents.append((annotator or self.annotator, yes))
-
-    def notices(self, annotator: str | None = None) -> list[str]:
-        """List `told`."""
-        return list(self.told)
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
         """List the decisions of an annotator that stand for some items."""

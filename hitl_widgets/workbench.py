@@ -421,10 +421,80 @@ class People:
         BadInput
             When there is nothing to agree to.
         """
-        project = self._wb.project
+        people, annotator = self._wb.project.people, self._wb.annotator
         if yes is not None:
-            policy_.consent(project, yes, self._wb.annotator)
-        return policy_.asks_consent(project, self._wb.annotator)
+            people.consent(policy_.PLANTED, yes, annotator)
+        asked = people.asks_consent(annotator)
+        return None if asked is None else asked["text"]
+
+    def plant(self, share: float | None = 0.05, *, purpose: str | None = None, by: str | None = None) -> dict[str, Any]:
+        """Plant suggestions that are wrong on purpose on gold items, as the owner, or end it.
+
+        Off by default. They measure how far a suggestion moves an answer with fewer items than the model's own errors
+        do. Each person is asked first, whether they agree; the answers are no votes (not in consensus, training,
+        agreement or any score of a model); when a sitting is over, a person reads which ones they were. Labels that the
+        taxonomy marks sensitive, and those under them, are left out: they are never planted on, nor suggested.
+
+        Parameters
+        ----------
+        share : float, optional
+            Of what a person is asked, above 0 and at most 0.05, one in twenty. None ends it.
+        purpose : str
+            Why: it is logged, and everybody reads it before they agree.
+        by : str, optional
+            "label" to spread them over the known labels, or a column of the pool's metadata to spread them over its
+            values; without it, by chance alone.
+
+        Returns
+        -------
+        dict
+            The whole policy, as `policy` gives it.
+
+        Raises
+        ------
+        BadInput
+            When somebody else than the owner acts, there is no purpose, the share is larger, or there is no gold to
+            plant them on; the message says how many gold items there are.
+        """
+        project = self._wb.project
+        if share is None:
+            return policy_.set_policy(project, planted=None)
+        if by not in (None, "label"):
+            self._wb.pool.group_sums(by)  # BadInput where there is no such column
+        planted = {"share": policy_.check_planted_share(share), "purpose": policy_.check_purpose(purpose), "by": by}
+        project.check_plantable()
+        return policy_.set_policy(project, planted=planted)
+
+    def planted(self) -> pd.DataFrame:
+        """The suggestions that had been planted for you, of sittings that are over.
+
+        A card's sitting is over when the person ends it or the card closes, a script's when it calls this. Columns:
+        item_id, suggestion, label (that you gave), taken (whether it is the suggestion), acted_at.
+        """
+        wb = self._wb
+        if not wb._sitting:
+            wb.session.end_sitting()
+        return wb.project.people.planted(wb.annotator)
+
+    def table(self) -> pd.DataFrame:
+        """How often people are right on gold items that they answered blind, without a ranking.
+
+        Your own row has your name. Others are one row together, from five people on; the owner sees their names only in
+        a project made with ``names=True``. A sentence says what is left out. On a shared folder everybody who has the
+        folder can read the log, and work out what this table doesn't show.
+
+        Returns
+        -------
+        DataFrame
+            annotator (sorted by name), n_people, n (answers), accuracy (the mean of its Beta posterior; of several
+            people the mean over them) with low and high at 95 %, and state ("open", "fine" or "alarm" of a sequential
+            test that begins again after each conclusion).
+        """
+        project = self._wb.project
+        table, why = project.people.table(self._wb.annotator)
+        if why:
+            project.notify(why)
+        return table
 
     def __repr__(self) -> str:
         return repr(self())
@@ -583,6 +653,12 @@ class Workbench:
     def holdout(self) -> list[str]:
         """Ids of the items that only measure, never train."""
         return [str(item_id) for item_id in self.pool.ids[self.project.queue.holdout]]
+
+    @property
+    def _sitting(self) -> bool:
+        """Whether a card is open on which somebody may be labelling."""
+        from .widgets.card import Review
+        return any(isinstance(widget, Review) and not widget._closed for widget in list(self._widgets))
 
     @property
     def registry(self) -> Registry:
@@ -1202,7 +1278,9 @@ class Workbench:
         Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
         taxonomy, status, certainty_source ("given" or "carried"). The status is "decided" (by a person, and valid under
         today's labels), "to_review" where a taxonomy edit left the label in doubt, or "presumed" where such an item is
-        taken for one of the labels it may be, without asking. Beside the verdict "unsure" the label is a best guess.
+        taken for one of the labels it may be, without asking. Where a suggestion was wrong on purpose the status is
+        "planted", without a label: such an answer is no vote (`votes` has it). Beside the verdict "unsure" the label is
+        a best guess.
 
         Parameters
         ----------

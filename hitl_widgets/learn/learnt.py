@@ -101,7 +101,8 @@ def _answered_at(project: Project, gold: Iterable[str]) -> dict[str, int]:
     may_train = [item_id for item_id, place in zip(gold, places, strict=True) if not project.queue.holdout[place]]
     first: dict[str, int] = {}
     for event in project.log.events_of(may_train):
-        if event.kind == "decided" and event.body["verdict"] in LABELLING:
+        if event.kind == "decided" and event.body["verdict"] in LABELLING \
+                and not event.body.get("seen", {}).get("planted"):
             first.setdefault(event.item_id or "", event.seq or 0)
     return first
 

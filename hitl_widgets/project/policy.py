@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 KEYS = ("purpose", "names", "arms", "planted", "repeats", "gold")
 PLANTED = "planted"
 LONGEST_PURPOSE = 2_000
+# At most one in twenty of what a person is asked has a suggestion that is wrong on purpose.
+MOST_PLANTED = 0.05
 # At most so many of a person's answers are asked again: more would cost more than it tells.
 MOST_REPEATS = 0.2
 
@@ -172,39 +174,6 @@ def require_owner(project: Project, does: str) -> None:
         raise BadInput(f"{owner}, who made the project, {does}; {project.annotator} acts now.")
 
 
-def asks_consent(project: Project, annotator: str) -> str | None:
-    """What a person is asked before suggestions that are wrong on purpose reach them; None where nothing is asked."""
-    with project.state.lock:
-        project.refresh()
-        planted = project.state.policy.get("planted")
-        if not planted or project.state.agreements.consent(annotator, PLANTED) is not None:
-            return None
-    return (f"In this project some suggestions are wrong on purpose, at most {planted['share']:.0%} of what you are "
-            f"asked, to learn how far a suggestion moves an answer: {planted['purpose']} Such an answer is no vote. "
-            "Which ones they were you read when you stop for the day, and you may end it at any time. Do you agree?")
-
-
-def consent(project: Project, yes: bool, annotator: str) -> None:
-    """Store a person's yes or no to suggestions that are wrong on purpose.
-
-    Raises
-    ------
-    BadInput
-        When it is neither True nor False, or there is nothing to agree to.
-    """
-    if not isinstance(yes, bool):
-        raise BadInput(f"consent is {yes!r}; True or False is expected.")
-    with project.state.lock:
-        project.refresh()
-        agreements = project.state.agreements
-        if yes and not agreements.policy.get(PLANTED):
-            raise BadInput("there is nothing to agree to: no suggestion is wrong on purpose in this project.")
-        same, about = agreements.consent(annotator, PLANTED) is yes, agreements.set_by.get(PLANTED)
-    if not same:
-        project.record("consented", {"to": PLANTED, "yes": yes, "policy": about}, annotator=annotator)
-        project.refresh()
-
-
 def check_purpose(purpose: Any) -> str:
     """Return a purpose without surrounding space; BadInput when it is empty, too long or no text."""
     if not isinstance(purpose, str) or not purpose.strip() or len(purpose) > LONGEST_PURPOSE or not is_text(purpose):
@@ -230,6 +199,15 @@ def check_arms(arms: Any) -> dict[str, float]:
         raise BadInput(f"the shares of arms add up to {math.fsum(shares.values()):g}; 1 is expected. 'shown' may be "
                        "left out: it gets the rest.")
     return {arm: round(max(rest, 0.0), 12) if arm == "shown" else shares.get(arm, 0.0) for arm in ARMS}
+
+
+def check_planted_share(share: Any) -> float:
+    """Return the share of planted suggestions; BadInput when it isn't above 0, or more than one in twenty."""
+    share = check_number("share", share, "a share above 0, at most 0.05 (one in twenty),", 0, MOST_PLANTED)
+    if share <= 0:
+        raise BadInput("share is 0; a share above 0, at most 0.05 (one in twenty), is expected. share=None ends "
+                       "it.")
+    return share
 
 
 def check_repeats(share: Any) -> float:

@@ -57,7 +57,9 @@ from .answers import Answers, annotation_table
 from .arms import ARMS, DEFAULT, HIDDEN, Arms
 from .editing import Editing
 from .evidence import explanation_feedback, seen_now, seen_on_screen
+from .hidden_tests import HiddenTests, plantable
 from .importing import is_known, known_answers
+from .notices import People
 from .preview import Applied, LabelCounts, Preview
 from .reference import Measuring
 from .relabel import Ordering, RelabelQueue
@@ -115,6 +117,8 @@ class Project:
         Which item is asked next.
     settings : dict
         The folder's own ``holdout`` and ``seed``.
+    people : People
+        What people are asked and told.
     news : list of str
         What others did while this project was open, a sentence each: edits of the taxonomy, adopted models, questions.
 
@@ -140,6 +144,7 @@ class Project:
         self.ordering: Ordering | None = None
         self.second_looks: SuspectedErrors | None = None
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
+        self.people = People(self)
         self._listeners: list[Callable[[str], None]] = []
         self._own: set[str] = set()  # ids of the edits and adoptions that were made here
         self._n_followed = 0  # of the state's news
@@ -257,8 +262,10 @@ class Project:
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
         verdict, label_id = judge(verdict, None if label is None else self._answer(label, offered).id, seen)
         item_id = str(self.pool.ids[position])
+        self._check_repeat(seen, item_id, annotator)
         has_seen = self.queue.has_seen(position, annotator) or self.state.changed
-        standing = self.log.standing_of(item_id, annotator) if has_seen else None
+        # An own repeat revises nothing.
+        standing = self.log.standing_of(item_id, annotator) if has_seen and seen.repeat_of is None else None
         decision = Decision(
             id=id or new_id(), item_id=item_id, annotator=annotator,
             verdict=verdict,  # type: ignore[arg-type]
@@ -475,6 +482,16 @@ class Project:
             self._tell("decisions")
         return self.gold()
 
+    def check_plantable(self) -> None:
+        """BadInput where no gold item can have a planted suggestion."""
+        self.require_pool()
+        with self.state.lock:
+            self.refresh()
+            n_gold, n = len(self.state.gold), len(plantable(self.state))
+        if not n:
+            raise BadInput(f"suggestions are planted on gold items only, never on hold-out or sensitive ones: of "
+                           f"{n_gold:,} gold items none is left. wb.gold({{item_id: label}}) adds some.")
+
     def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None,
                annotator: str | None = None) -> events.Event:
         """Append an event that isn't about one item: gold, an adopted model, a training."""
@@ -540,11 +557,13 @@ class Project:
                                       taken=[*held, *shown], answered=lambda: self.answers().labelled(),
                                       seed=self.settings["seed"])
         with self.state.lock:
+            gold = self.hidden_tests.lines(annotator, {*held, *shown})
             asked = self.queue.order(
                 n, annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
                 audit=self._audit if strategy is None or claiming else 0.0, held=held,
-                ask_holdout=not self.state.reference.is_narrow(self.ranking, self.lineage))
-        return Items([self._shown(ask.position, annotator, ask.chosen_by) for ask in asked])
+                ask_holdout=not self.state.reference.is_narrow(self.ranking, self.lineage), gold=gold.blind)
+        items = [self._shown(ask.position, annotator, ask.chosen_by) for ask in asked]
+        return Items(self.hidden_tests.insert(items, n, annotator, gold.planted, shown))
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
@@ -720,6 +739,9 @@ class Project:
         self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None, own=self._own)
         if taxonomy is not None:
             opening.check_taxonomy(taxonomy, self.lineage, folder.name, notify=notify)
+        if self._pool is not None:
+            self.hidden_tests = HiddenTests(self.state, self._pool, self.log, seed=self.settings["seed"],
+                                            prediction=self.prediction)
         self.state.open(shares=opening.shares_items(self._pool, folder, notify=notify))
         if "arms" in start:
             policy.set_arms(self, start["arms"])
@@ -769,12 +791,22 @@ class Project:
         if seen is None or seen.taxonomy not in self.lineage.versions:
             self.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
         if seen is not None:
-            return seen_on_screen(seen, self.lineage)
+            # The screen named another reason, so as not to tell.
+            return seen_on_screen(replace(seen, chosen_by="planted") if seen.planted else seen, self.lineage)
         # A script that says neither accept nor correct answers an item that is asked blind as a person would.
         hidden = verdict not in ("accept", "correct") and (self.queue.is_blind(position) or (self.queue.audit.is_drawn(
             position) and self.arms.of(annotator, str(self.pool.ids[position]), audited=True).arm == "blind"))
         return seen_now(self.prediction(position), hidden=hidden, chosen_by="script", taxonomy=self.taxonomy.version,
                         scripted=True)
+
+    def _check_repeat(self, seen: Seen, item_id: str, annotator: str) -> None:
+        """BadInput where an answer repeats something else than an answer of the same person to the same item."""
+        if seen.repeat_of is None:
+            return
+        former = self.log.get(seen.repeat_of)
+        if former is None or (former.kind, former.item_id, former.annotator) != ("decided", item_id, annotator):
+            raise BadInput(f"seen.repeat_of is {seen.repeat_of!r}; the id of a decision of {annotator} on item "
+                           f"{item_id!r} is expected.")
 
     def _answer(self, name_or_id: str, offered: Taxonomy) -> Label:
         """Find an answer of the taxonomy that was offered; of today's also by its former name."""

@@ -81,7 +81,7 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = ()) -> Bli
             break  # whoever has seen a suggestion answers blind no more, also after an undo
         pair = (body["label_id"], seen.get("taxonomy")) if body["verdict"] in LABELLING else None
         why = seen.get("chosen_by")
-        if event.id in void:
+        if event.id in void or seen.get("planted"):
             continue
         if why == IMPORTED:
             imported = pair

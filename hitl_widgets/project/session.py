@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,6 @@ from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive
 from ..taxonomy.labels import Taxonomy
-from . import policy
 from .evidence import seen_of
 from .guideline import Guideline, guideline_of
 from .project import Project
@@ -134,18 +134,31 @@ class Session:
         """What the project is for, as its owner put it; None where nothing was said."""
         return self.project.state.policy.get("purpose")
 
-    def asks_consent(self, annotator: str | None = None) -> str | None:
-        """What a person is asked before suggestions that are wrong on purpose reach them; None where nothing is."""
-        return policy.asks_consent(self.project, annotator or self.annotator)
+    def about(self, annotator: str | None = None) -> Mapping[str, Any] | None:
+        """What everybody may know of the project: purpose, owner, names, takes_part; None where nothing was set."""
+        return self.project.people.about(annotator or self.annotator)
 
-    def consent(self, yes: bool, annotator: str | None = None) -> None:
+    def asks_consent(self, annotator: str | None = None) -> Mapping[str, Any] | None:
+        """What a person is asked before suggestions that are wrong on purpose reach them: `to` and `text`, or None."""
+        return self.project.people.asks_consent(annotator or self.annotator)
+
+    def consent(self, to: str, yes: bool, *, id: str | None = None, annotator: str | None = None,
+                acted_at: datetime | None = None) -> None:
         """Store a person's yes or no to what `asks_consent` asks; a no ends it at any time."""
-        policy.consent(self.project, yes, annotator or self.annotator)
+        self.project.people.consent(to, yes, annotator or self.annotator, id=id, acted_at=acted_at)
 
-    def notices(self, annotator: str | None = None) -> Sequence[str]:
-        """What this person alone is told, a sentence each, the latest at the end; nobody else's card shows it."""
-        agreements = self.project.state.agreements
-        return [event.body["text"] for event in agreements.told.get(annotator or self.annotator, ())]
+    def notices(self, annotator: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """What this person alone is told and hasn't read, the latest at the end; nobody else's card shows it."""
+        return self.project.people.notices(annotator or self.annotator)
+
+    def dismiss(self, notice: str, *, id: str | None = None, annotator: str | None = None,
+                acted_at: datetime | None = None) -> None:
+        """Note that a person has read a notice."""
+        self.project.people.dismiss(notice, annotator or self.annotator, id=id, acted_at=acted_at)
+
+    def end_sitting(self, annotator: str | None = None) -> None:
+        """Tell a person which suggestions had been planted since they were told last."""
+        self.project.people.end_sitting(annotator or self.annotator)
 
     # -- the queue
 
@@ -165,6 +178,8 @@ class Session:
         if queue == SECOND_LOOK_QUEUE and self.project.second_looks is None:
             self.update_second_looks()
         self._predict_ahead("random" if queue else strategy, annotator, WAITING_S)
+        if queue is None and (ahead := self.project.hidden_tests.ahead(annotator or self.annotator)):
+            self._prepare(ahead)
         return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
@@ -180,8 +195,11 @@ class Session:
 
     def prepare(self, items: Iterable[Item]) -> None:
         """Have predictions ready for these items, where there is a model."""
+        self._prepare([item.position for item in items])
+
+    def _prepare(self, positions: Sequence[int]) -> None:
         if self.project.ranking.predictions is not None:
-            self.predict(np.array([item.position for item in items], np.int64))
+            self.predict(np.array(positions, np.int64))
 
     def prediction(self, position: int) -> Prediction | None:
         """The prediction of one item, made when needed; None without a model, or for an unreadable item."""

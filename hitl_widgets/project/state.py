@@ -39,7 +39,7 @@ CONTENT_BUDGET_S = 0.05
 COPIES_BUDGET_S = 0.5
 # The decisions of so many hold-out items are read without asking first which have more than one.
 FEW = 50
-COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags", "chosen_by")
+COLUMNS = ("verdict", "label_id", "taxonomy", "acted_at", "content", "flags", "chosen_by", "planted")
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -91,6 +91,10 @@ class State:
         What the owner set for the people, what they agreed to, and what they were told.
     threads : dict
         id -> the thread: a question with its answers, in the order in which they were asked.
+    repeated : dict
+        annotator -> ids of the items that they were asked again, to compare them with themselves.
+    gold_since : dict
+        item_id -> number of the event since which its answer is known.
     news : list of Event
         Edits of the taxonomy, adopted models and what was said in threads since the project was opened, by whichever
         process.
@@ -109,6 +113,8 @@ class State:
         self.adopted: Event | None = None
         self.agreements = Agreements()
         self.threads: dict[str, Thread] = {}
+        self.repeated: dict[str, set[str]] = {}
+        self.gold_since: dict[str, int] = {}
         self.news: list[Event] = []
         if pool is not None:
             seed = settings["seed"]
@@ -260,6 +266,11 @@ class State:
         """Count the items that an annotator closed since an instant of today or of this round, in microseconds."""
         return sum(at >= since for at in self._recent.get(annotator, {}).values())
 
+    def places(self, item_ids: Sequence[str]) -> list[int]:
+        """Positions of those of the items that are in the pool."""
+        assert self._pool is not None
+        return [place for place in self._pool.positions(item_ids).tolist() if place >= 0] if item_ids else []
+
     def presumed_today(self) -> dict[str, str]:
         """List the items whose label is presumed: item_id -> today's label_id."""
         with self.lock:
@@ -328,11 +339,15 @@ class State:
     def _place_those_of(self, annotator: str, rows: _Rows, mine: npt.NDArray[np.intp]) -> None:
         """Take in the rows of one annotator."""
         places, closed = rows.places[mine], rows.closed[mine]
-        self.queue.mark_all(places, annotator, closed=closed & ~rows.asked_again[mine])
+        self.queue.mark_all(places, annotator, closed=closed & ~rows.asked_again[mine] & ~rows.planted[mine])
+        if (planted := rows.planted[mine]).any() or annotator in self.queue.planted:
+            shown = self.queue.planted.setdefault(annotator, set())
+            shown.difference_update(places.tolist())
+            shown.update(places[planted].tolist())
         for row in mine[rows.skipped[mine]].tolist():
             self.queue.mark(int(rows.places[row]), annotator, closed=False, skipped_at=int(rows.acted_at[row]))
         unplaced = {int(rows.places[row]): rows.versions[row] or 1 for row in mine[closed].tolist()
-                    if rows.unsure[row] or "not_in_taxonomy" in rows.table["flags"][row]}
+                    if rows.unsure[row] or ("not_in_taxonomy" in rows.table["flags"][row] and not rows.planted[row])}
         put_off = {int(rows.places[row]): (rows.label_ids[row], rows.versions[row])
                    for row in mine[rows.skipped[mine]].tolist() if rows.label_ids[row] is not None}
         rows.label_ids[mine[rows.skipped[mine]]] = None
@@ -384,6 +399,12 @@ class State:
         new: dict[str, Pair | None] = {
             item_id: None if label_id is None else (label_id, event.body["taxonomy"])  # None takes it back
             for event in events for item_id, label_id in event.body["answers"].items()}
+        for event in events:
+            for item_id, label_id in event.body["answers"].items():
+                if label_id is None:
+                    self.gold_since.pop(item_id, None)
+                else:
+                    self.gold_since.setdefault(item_id, event.seq or 0)
         for item_id, pair in new.items():
             self.gold.pop(item_id, None)
             if pair is not None:
@@ -393,6 +414,10 @@ class State:
                 if place >= 0:
                     self.queue.gold[place] = pair is not None
                     self.reference.set_gold(place, pair)
+
+    def _take_repeated(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.repeated.setdefault(event.annotator, set()).add(event.item_id or "")
 
     def _take_created(self, events: Sequence[Event]) -> None:
         self.agreements.take_created(events)
@@ -434,7 +459,7 @@ PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "taxonomy": State._take_taxonomies, "trained": State._take_trainings, "gold": State._take_gold,
     "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": State._take_adoptions,
     "created": State._take_created, "policy": State._take_policies, "consented": State._take_consents,
-    "told": State._take_told, "thread": State._take_threads}
+    "told": State._take_told, "thread": State._take_threads, "repeated": State._take_repeated}
 # Of these, people who work on the same project are told.
 NEWS = ("taxonomy", "adopted", "thread")
 
@@ -446,7 +471,8 @@ _CODES = {None: 0, "skip": _SKIP, "unsure": _UNSURE, "answer": _LABEL, "accept":
 class _Rows:
     """Rows of the log's table of annotations as arrays, shape (n_rows,): what each says of its item and annotator.
 
-    `here` where the item is in the pool, `closed` where it is done, `asked_again` where it is open all the same.
+    `here` where the item is in the pool, `planted` where a wrong suggestion was shown on purpose, `closed` where it is
+    done, `asked_again` where it is open all the same.
     `label_ids` and `versions` are those of the label that was given, None where none was.
     """
 
@@ -456,10 +482,14 @@ class _Rows:
         verdicts = np.fromiter(map(_CODES.__getitem__, table["verdict"]), np.int8, len(places))
         self.label_ids, self.versions = np.array(table["label_id"], object), np.array(table["taxonomy"], object)
         self.acted_at = np.array([at or 0 for at in table["acted_at"]], np.int64)
-        self.skipped, self.unsure = self.here & (verdicts == _SKIP), self.here & (verdicts == _UNSURE)
+        # An answer to a suggestion that was wrong on purpose is no vote: the item is done, and has no label.
+        self.planted = self.here & np.array([bool(planted) for planted in table["planted"]], np.bool_)
+        self.skipped = self.here & (verdicts == _SKIP) & ~self.planted
+        self.unsure = self.here & (verdicts == _UNSURE)
         labelled = self.here & (verdicts == _LABEL)
         self.closed = labelled | self.unsure
-        self.label_ids[~labelled] = None
+        self.unsure &= ~self.planted
+        self.label_ids[~labelled | self.planted] = None
         self.asked_again = np.zeros(len(places), np.bool_)
         if changed:  # somebody answered what isn't there any more: no label, no measure, and open again
             self.asked_again = np.array([id in changed for id in table["decision_id"]], np.bool_)
@@ -468,7 +498,7 @@ class _Rows:
 
     def blind_answer(self, row: int) -> BlindAnswers:
         """What a single decision measures."""
-        if self.table["decision_id"][row] in self.changed:
+        if self.table["decision_id"][row] in self.changed or self.planted[row]:
             return NOTHING
         pair = None if self.label_ids[row] is None else (self.label_ids[row], self.versions[row])
         return blind_answer(self.table["verdict"][row], pair, self.table["chosen_by"][row])

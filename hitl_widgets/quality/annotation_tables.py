@@ -25,7 +25,7 @@ COLUMNS = ["item_id", "annotator", "label", "label_id", "verdict", "certainty", 
            "acted_at", "model", "taxonomy", "status", "certainty_source"]
 
 # What of the log's table goes into them.
-STORED_COLUMNS = [name for name in COLUMNS if name not in ("label", "status")]
+STORED_COLUMNS = [*(name for name in COLUMNS if name not in ("label", "status")), "planted"]
 
 # An answer counts this often at most, however much more certain than usual its annotator was.
 MAX_WEIGHT = 3.0
@@ -41,7 +41,7 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
 
     `status` is "decided" where the label (or its absence) is valid, "to_review" where a later edit left it in doubt or
     the item's content has changed; then label and label_id are None. It is "presumed" where one of its candidate labels
-    is presumed.
+    is presumed, and "planted", without a label, where the suggestion was wrong on purpose.
 
     Parameters
     ----------
@@ -77,13 +77,15 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
     if changed:
         outdated = np.isin(verdicts, list(CLOSING)) & np.array([id in changed for id in table["decision_id"]], np.bool_)
         where[outdated], status[outdated] = len(became), 1
+    if any(planted := table.get("planted", ())):
+        where[np.array(planted, np.bool_)], status[np.array(planted, np.bool_)] = len(became), 3
 
     def taken(values: list[Any], code: np.ndarray) -> Any:
         return pd.Series([*values, None], dtype=None if any(values) else object).array.take(code)
 
     names = [None if label_id is None else taxonomy.name_of(label_id) for label_id in became]
     columns: dict[str, Any] = {**table, "label_id": taken(became, where), "label": taken(names, where),
-                               "status": taken(["decided", "to_review", "presumed"], status)}
+                               "status": taken(["decided", "to_review", "presumed", "planted"], status)}
     columns["acted_at"] = pd.to_datetime(np.array(columns["acted_at"], np.int64), unit="us", utc=True)
     columns["certainty"] = np.array(columns["certainty"], float)
     return pd.DataFrame({name: columns[name] for name in COLUMNS})

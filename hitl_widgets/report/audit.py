@@ -140,7 +140,10 @@ def _first_answers(log: Iterable[Event]) -> dict[str, list[Event]]:
     for event in log:
         if event.kind == "decided" and event.id not in undone and event.body["verdict"] in CLOSING:
             answers.setdefault(event.item_id or "", {}).setdefault(event.annotator, event)
-    return {item_id: list(of_item.values()) for item_id, of_item in answers.items()}
+    # Whoever first saw a planted suggestion on an item has no first answer to it.
+    fair = {item_id: [event for event in of_item.values() if not event.body.get("seen", {}).get("planted")]
+            for item_id, of_item in answers.items()}
+    return {item_id: of_item for item_id, of_item in fair.items() if of_item}
 
 
 def _half(first: Event, formerly_hidden: bool | None) -> str | None:

@@ -50,6 +50,8 @@ class Queue:
         The items whose answer is known.
     tied : ndarray of bool, shape (n_items,)
         The items of which as many annotators gave one label as another: another annotator is asked about them first.
+    planted : dict
+        annotator -> the items that they were shown with a wrong suggestion: done for them, and no vote.
     """
 
     def __init__(self, *, draws: npt.NDArray[np.float64], holdout: npt.NDArray[np.bool_],
@@ -57,6 +59,7 @@ class Queue:
         self.audit = audit or Audit.none(len(draws))
         self.draws, self.holdout, self.annotators_per_item = draws, holdout, annotators_per_item
         self.gold, self.tied = np.zeros(len(draws), np.bool_), np.zeros(len(draws), np.bool_)
+        self.planted: dict[str, set[int]] = {}
         self._n_closed = np.zeros(len(draws), np.int16)
         self._closed: dict[str, npt.NDArray[np.bool_]] = {}
         self._skipped: dict[str, dict[int, int]] = {}
@@ -150,15 +153,17 @@ class Queue:
     def is_closed(self, annotator: str) -> npt.NDArray[np.bool_]:
         """Mask of the items that are done for the annotator: bool, shape (n_items,)."""
         closed: npt.NDArray[np.bool_] = self._closed_by(annotator).copy()
+        closed[list(self.planted.get(annotator, ()))] = True
         return closed
 
     def has_seen(self, position: int, annotator: str) -> bool:
         """Whether the annotator closed or skipped the item."""
-        return bool(self._closed_by(annotator)[position]) or position in self._skipped.get(annotator, {})
+        return bool(self._closed_by(annotator)[position]) or position in self._skipped.get(annotator, {}) \
+            or position in self.planted.get(annotator, ())
 
     def n_closed(self, annotator: str) -> int:
         """Count the items that are done for the annotator."""
-        return int(self._closed_by(annotator).sum())
+        return int(self._closed_by(annotator).sum()) + len(self.planted.get(annotator, ()))
 
     def n_open(self, annotator: str) -> int:
         """Count the items that the annotator could still be asked about."""
@@ -166,7 +171,7 @@ class Queue:
 
     def order(self, n: int, annotator: str, *, scores: Scores | None = None, name: str = "random",
               by_chance: bool = False, ask_holdout: bool = True, audit: float = 0.0, held: Collection[int] = (),
-              showing: Collection[int] = ()) -> list[Ask]:
+              showing: Collection[int] = (), gold: Sequence[int] | None = None) -> list[Ask]:
         """Order the next n items for the annotator, the first to be asked first.
 
         Parameters
@@ -188,6 +193,8 @@ class Queue:
             Positions on other people's screens: not asked.
         showing : collection of int
             Positions on this annotator's screen: not asked, but counted for the shares.
+        gold : sequence of int, optional
+            Positions of gold items in the order in which they are asked; without it all, in the order of their draws.
 
         Returns
         -------
@@ -199,14 +206,15 @@ class Queue:
             open_[list(taken)] = False
         skipped = [position for position in self.skipped(annotator) if open_[position]]
         open_[skipped] = False
-        tied, measuring = open_ & self.tied & ~self.holdout, open_ & self.holdout & ~self.gold
+        tied, measuring = open_ & self.tied & ~self.holdout & ~self.gold, open_ & self.holdout & ~self.gold
         learnable = open_ & ~self.tied & ~self.holdout & ~self.gold
         n_holdout = n if ask_holdout else 0
         lines = {
             "learn": self._line(learnable, n, scores, name),
             "holdout": [*self._line(measuring & ~self.tied, n_holdout, None, "holdout"),
                         *self._line(measuring & self.tied, n_holdout, None, "holdout")],
-            "gold": self._line(open_ & self.gold, n, None, "gold"),
+            "gold": self._line(open_ & self.gold, n, None, "gold") if gold is None else
+            [Ask(place, "gold", True) for place in reversed(gold) if open_[place]],
             "audit": self._line(learnable & self.audit.drawn, n, None, "audit") if audit else [],
         }
         n_asked = self._n_asked(annotator, showing)
@@ -225,6 +233,10 @@ class Queue:
         holdout = int((mine & measuring).sum()) + int(measuring[shown].sum())
         return {"gold": gold, "holdout": holdout, "learn": int(mine.sum()) + len(shown) - gold - holdout}
 
+    def n_asked(self, annotator: str, showing: Collection[int] = ()) -> int:
+        """Count the items that the annotator has answered or sees now, with those shown with a wrong suggestion."""
+        return self.n_closed(annotator) + len(showing)
+
     def _line(self, mask: npt.NDArray[np.bool_], n: int, scores: Scores | None, name: str) -> list[Ask]:
         """Put the n best of a mask into a line, best last, so that pop() takes the next."""
         places = np.flatnonzero(mask) if n else np.empty(0, np.intp)
@@ -239,8 +251,10 @@ class Queue:
         return self._closed[annotator]
 
     def _open(self, annotator: str) -> npt.NDArray[np.bool_]:
-        wanted = (self._n_closed < self.annotators_per_item) | (self.tied & ~self.gold)
+        # Gold tests everybody, however many have answered it.
+        wanted = (self._n_closed < self.annotators_per_item) | self.tied | self.gold
         open_: npt.NDArray[np.bool_] = wanted & ~self._closed_by(annotator)
+        open_[list(self.planted.get(annotator, ()))] = False
         return open_
 
 

@@ -66,24 +66,30 @@ _STANDING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_i
 _LATEST = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ANNOTATION.c.annotator == bindparam("annotator"), ANNOTATION.c.scripted == 0).order_by(
     ANNOTATION.c.acted_at.desc(), EVENT.c.seq.desc()).limit(bindparam("n"))
+_RECENT = select(ANNOTATION.c.item_id).where(
+    ANNOTATION.c.annotator == bindparam("annotator"), ANNOTATION.c.verdict != "skip").order_by(
+    ANNOTATION.c.acted_at.desc(), ANNOTATION.c.seq.desc()).limit(bindparam("n"))
 # Among the latest only: where nobody was timed, the query would read a million rows to learn that.
 _LATELY = select(ANNOTATION.c.shown_ms).order_by(ANNOTATION.c.seq.desc()).limit(bindparam("n")).subquery()
 _TIMED = select(_LATELY).where(_LATELY.c.shown_ms.is_not(None))
+# An answer to a suggestion that was wrong on purpose is no vote.
+_COUNTS = func.coalesce(ANNOTATION.c.planted, 0) == 0
 # No other key of a body has these names, and quotes inside a note are escaped.
 _MARKING = select(EVENT).join(ANNOTATION, EVENT.c.id == ANNOTATION.c.decision_id).where(
-    EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
+    _COUNTS, EVENT.c.body.contains('"wrong":{', autoescape=True) | EVENT.c.body.contains('"missing":{', autoescape=True)
 ).order_by(EVENT.c.seq)
 _CHANGED = select(EVENT.c.item_id).where(EVENT.c.seq > _SINCE, EVENT.c.kind.in_(("decided", "retracted"))).distinct()
 # Of the index alone: no row is read.
 _REVISITED = select(EVENT.c.item_id).where(EVENT.c.item_id.is_not(None)).group_by(EVENT.c.item_id).having(
     func.count() > 1)
-_ANSWERS = ANNOTATION.c.verdict.in_(sorted(LABELLING)) & ANNOTATION.c.label_id.is_not(None)
+_ANSWERS = ANNOTATION.c.verdict.in_(sorted(LABELLING)) & ANNOTATION.c.label_id.is_not(None) & _COUNTS
 _NEWEST = select(ANNOTATION.c.item_id, ANNOTATION.c.label_id, ANNOTATION.c.taxonomy).where(_ANSWERS).order_by(
     ANNOTATION.c.seq.desc()).limit(bindparam("n"))
 # Ordered by the number of the decision itself: an undo changes which decision stands, not when it was made.
 _UNPLACED = select(EVENT.c.seq, *(ANNOTATION.c[name] for name in Unplaced._fields[1:])).join(
     EVENT, EVENT.c.id == ANNOTATION.c.decision_id).where(
-    (ANNOTATION.c.verdict == "unsure") | ANNOTATION.c.flags.contains("not_in_taxonomy", autoescape=True)
+    ((ANNOTATION.c.verdict == "unsure") & _COUNTS)
+    | (ANNOTATION.c.flags.contains("not_in_taxonomy", autoescape=True) & _COUNTS)
     | (_ANSWERS & ANNOTATION.c.label_id.in_(bindparam("labels", expanding=True)))).order_by(EVENT.c.seq)
 # What every reading of the annotations needs to tell which row is the newest.
 _KEY_COLUMNS = ("seq", "item_id", "annotator", "decision_id")
@@ -335,6 +341,10 @@ class Log:
         """The last n standing decisions that an annotator made on a screen, in the order of `acted_at`."""
         rows = self._read(_rows(_LATEST, annotator=annotator, n=n))
         return [self._event(row) for row in reversed(rows)]
+
+    def recent_items(self, annotator: str, n: int) -> list[str]:
+        """The items of the last n standing decisions of an annotator, in no order."""
+        return list(self._read(lambda conn: conn.scalars(_RECENT, {"annotator": annotator, "n": n}).all()))
 
     def paces(self, n: int) -> list[float]:
         """Seconds from paint to key press, for those of the last n standing decisions that were timed on a screen."""

@@ -67,19 +67,6 @@ class CardHost(Protocol):
     def news(self) -> Sequence[str]:
         """What others did while the project was open, a sentence each, the latest at the end."""
 
-    @property
-    def purpose(self) -> str | None:
-        """What the project is for, in words; None where nobody said."""
-
-    def asks_consent(self, annotator: str | None = None) -> str | None:
-        """Say what a person is asked before suggestions that are wrong on purpose reach them; None where nothing is."""
-
-    def consent(self, yes: bool, annotator: str | None = None) -> None:
-        """Store a person's yes or no to that; a no ends it at any time."""
-
-    def notices(self, annotator: str | None = None) -> Sequence[str]:
-        """List what this person alone is told, a sentence each, the latest at the end."""
-
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> Mapping[str, str]:
         """List the decisions of an annotator that stand for some items: item_id -> decision id."""
 

@@ -1,0 +1,280 @@
+"""Hidden tests: gold items asked blind, suggestions that are wrong on purpose, and own answers asked again.
+
+Which items, in which order and when follows from a hash of seed, person and item, so that anybody can compute it again
+from the log. Half of a person's gold is kept for planted suggestions where the owner plants any and the person agreed;
+no gold item is asked twice. Read `HiddenTests.lines`, `HiddenTests.insert` and `places_due` first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import BadInput
+from ..items.pool import Pool
+from ..records import LABELLING, Item, Prediction
+from ..sampling.gold import gold_order
+from ..storage.log import Log
+from ..taxonomy.history import Lineage
+from ..taxonomy.labels import Taxonomy
+from .label_index import Pair
+from .policy import PLANTED
+from .state import State
+
+# Of a person's gold this share is kept for planted suggestions, where there are any.
+RESERVED = 0.5
+# So many gold items are predicted ahead, since what is planted depends on the prediction.
+AHEAD = 8
+# A person answers so many items before one of theirs is asked again.
+REPEAT_AFTER = 50
+# Why an answer was given that isn't asked again: nobody saw a screen, or it was looked at again already.
+NOT_REPEATED = frozenset({"import", "desk", "revision", "relabel", "check", "second look", "second_look"})
+
+
+class Lines(NamedTuple):
+    """Positions of gold items, the first to be asked first."""
+
+    blind: list[int]
+    planted: list[int]
+
+
+class HiddenTests:
+    """What each person is asked to test them, unknown to them. Safe for many threads.
+
+    Parameters
+    ----------
+    state : State
+    pool : Pool
+    log : Log
+    seed : int
+        The project's.
+    prediction : function
+        From a position to the model's prediction, None where there is none yet.
+    """
+
+    def __init__(self, state: State, pool: Pool, log: Log, *, seed: int,
+                 prediction: Callable[[int], Prediction | None]) -> None:
+        self._state, self._pool, self._log, self._seed, self._prediction = state, pool, log, seed, prediction
+        self._draws: dict[tuple[str, str], tuple[float, float]] = {}
+        self._handed_out: dict[str, set[int]] = {}  # annotator -> positions that got a planted suggestion
+
+    def plants(self, annotator: str) -> bool:
+        """Whether suggestions that are wrong on purpose may reach a person: the owner wants it, the person agreed."""
+        return bool(self._state.policy.get(PLANTED)) and bool(self._state.agreements.consent(annotator, PLANTED))
+
+    def lines(self, annotator: str, taken: Collection[int] = ()) -> Lines:
+        """Put the gold items that a person hasn't seen into the order in which they are asked.
+
+        Parameters
+        ----------
+        annotator : str
+        taken : collection of int
+            Positions on somebody's screen.
+        """
+        state, queue, lineage = self._state, self._state.queue, self._state.lineage
+        places = np.flatnonzero(queue.gold)
+        if not len(places):
+            return Lines([], [])
+        labels = np.array([self._truth(place) or "" for place in places.tolist()], object)
+        draws = np.array([self._draw(annotator, place) for place in places.tolist()])
+        seen = np.array([place in taken or queue.has_seen(place, annotator) for place in places.tolist()], np.bool_)
+        given = state.policy.get("gold", {})
+        rare, pairs = declared(given, lineage)
+        reserved = np.zeros(len(places), np.bool_)
+        planted = list[int]()
+        if self.plants(annotator):
+            reserved = np.isin(places, plantable(state)) & (draws[:, 1] < RESERVED)
+            by = state.policy[PLANTED].get("by")
+            groups = self._groups(by, places) if by not in (None, "label") else None
+            spread = labels if by == "label" else np.full(len(places), "", object)
+            planted = places[reserved][gold_order(spread[reserved], seen[reserved], draws[reserved, 0],
+                                                  groups=None if groups is None else groups[reserved])].tolist()
+        blind, groups = ~reserved, self._groups(given.get("by"), places)
+        order = gold_order(labels[blind], seen[blind], draws[blind, 0], rare=rare, pairs=pairs,
+                           groups=None if groups is None else groups[blind])
+        return Lines(places[blind][order].tolist(), planted)
+
+    def ahead(self, annotator: str) -> list[int]:
+        """Positions that the model should have predicted before the next items are asked."""
+        with self._state.lock:
+            return self.lines(annotator).planted[:AHEAD] if self.plants(annotator) else []
+
+    def insert(self, items: Sequence[Item], n: int, annotator: str, planted: Sequence[int], showing: Collection[int]
+               ) -> list[Item]:
+        """Put planted suggestions and own repeats between the next items of a person.
+
+        Parameters
+        ----------
+        items : sequence of Item
+            What the queue asks next.
+        n : int
+            How many items are wanted, at most.
+        annotator : str
+        planted : sequence of int
+            The gold items that may get a planted suggestion, the first to be asked first.
+        showing : collection of int
+            Positions on this person's screens.
+        """
+        with self._state.lock:
+            policy, queue = self._state.policy, self._state.queue
+            n_repeated = len(self._state.repeated.get(annotator, ()))
+            n_asked = queue.n_asked(annotator, showing) + n_repeated
+            n_planted = len(queue.planted.get(annotator, set())
+                            | self._handed_out.get(annotator, set()).intersection(showing))
+            plants = self.plants(annotator)
+        due: dict[int, Iterator[Item]] = {}
+        if share := policy.get("repeats", 0.0):
+            again = self._repeats(annotator, {*showing, *(item.position for item in items)})
+            due |= dict.fromkeys(places_due(n_asked, n, n_repeated, share=share, seed=self._seed, annotator=annotator,
+                                            of="repeat"), again)
+        if plants and planted:
+            wrong = self._planted(annotator, planted, items)
+            due |= dict.fromkeys(places_due(n_asked, n, n_planted, share=policy[PLANTED]["share"], seed=self._seed,
+                                            annotator=annotator, of=PLANTED), wrong)
+        if not due:
+            return list(items)
+        mixed, rest = list[Item](), iter(items)
+        for place in range(n):
+            if (item := next(due[place], None) if place in due else None) or (item := next(rest, None)):
+                mixed.append(item)
+        return mixed
+
+    def _planted(self, annotator: str, places: Sequence[int], items: Sequence[Item]) -> Iterator[Item]:
+        # The reason that the person reads is one that the items around have: it must not tell.
+        reason = next((item.chosen_by for item in items if item.chosen_by not in ("gold", "holdout", "skipped")),
+                      "random")
+        for place in places:
+            with self._state.lock:
+                label_id = self.wrong_label(place, self._prediction(place))
+            if label_id is not None:
+                self._handed_out.setdefault(annotator, set()).add(place)
+                yield Item(str(self._pool.ids[place]), place, reason, False, self._pool.meta(place), planted=label_id)
+
+    def _repeats(self, annotator: str, leave: Collection[int]) -> Iterator[Item]:
+        with self._state.lock:
+            queue, done = self._state.queue, self._state.repeated.get(annotator, set())
+            answered = queue.is_closed(annotator) & ~queue.holdout & ~queue.gold
+            answered[list({*leave, *queue.planted.get(annotator, ())})] = False
+        answered[self._state.places(self._log.recent_items(annotator, REPEAT_AFTER))] = False
+        ids = [item_id for item_id in self._pool.ids[answered].tolist() if item_id not in done]
+        for item_id in sorted(ids, key=lambda item_id: draw(self._seed, annotator, item_id, "repeat")):
+            standing = self._log.standing_of(item_id, annotator)
+            if standing is None or standing.body["verdict"] not in LABELLING:
+                continue
+            seen = standing.body.get("seen", {})
+            if seen.get("chosen_by") not in NOT_REPEATED and not standing.body.get("replaces"):
+                place = self._pool.position(item_id)
+                yield Item(item_id, place, "repeat", True, self._pool.meta(place), repeat_of=standing.id)
+
+    def wrong_label(self, position: int, prediction: Prediction | None) -> str | None:
+        """Choose the wrong label that is planted on an item, as plausible as there is one.
+
+        It is the likeliest partner of the known label in a declared pair, or else the likeliest other label. Never a
+        sensitive one, and none above or below the known label. None where there is none, or no prediction.
+        """
+        truth, taxonomy = self._truth(position), self._state.lineage.today
+        if prediction is None or truth is None:
+            return None
+        _, pairs = declared(self._state.policy.get("gold", {}), self._state.lineage)
+        partners = {label for pair in pairs if truth in pair for label in pair}
+        leave = {truth, *sensitive(taxonomy), *(label.id for label in taxonomy.below(truth))}
+        likeliest = [prediction.label_ids[column] for column in np.argsort(-prediction.probs, kind="stable").tolist()]
+        wrong = [label_id for label_id in likeliest if label_id not in leave
+                 and truth not in {label.id for label in taxonomy.below(label_id)}]
+        return next((label_id for label_id in wrong if label_id in partners), next(iter(wrong), None))
+
+    def _truth(self, place: int) -> str | None:
+        return truth_of(self._state.reference.gold.get(place), self._state.lineage)
+
+    def _draw(self, annotator: str, place: int) -> tuple[float, float]:
+        key = (annotator, str(self._pool.ids[place]))
+        if key not in self._draws:
+            self._draws[key] = draw(self._seed, *key, "gold"), draw(self._seed, *key, PLANTED)
+        return self._draws[key]
+
+    def _groups(self, column: Any, places: np.ndarray) -> np.ndarray | None:
+        if column is None:
+            return None
+        try:
+            return self._pool.group_sums(column)[places]
+        except BadInput:  # this pool was made without the column
+            return None
+
+
+def draw(seed: int, annotator: str, item_id: str, of: str) -> float:
+    """Make a random number of a person and an item, for one use, from 0 up to (not including) 1.
+
+    It is made of the text ``seed``, ``annotator``, ``item_id`` and ``of``, joined by one NUL character each: its
+    BLAKE2b hash of 8 bytes, as a whole number (big-endian), shifted right by 11 bits and divided by 2 to the power 53.
+    """
+    text = f"{seed}\0{annotator}\0{item_id}\0{of}".encode("utf-8", "surrogatepass")
+    return float((int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 11) * 2.0**-53)
+
+
+def places_due(n_asked: int, n: int, n_before: int, *, share: float, seed: int, annotator: str, of: str) -> list[int]:
+    """Tell which of the next n items are hidden tests of one kind, as places from 0.
+
+    What a person is asked is cut into blocks of 1 / share items. From the second block on, one place of each is drawn
+    by a hash, so that nobody can wait for it; never more than the share of what was asked so far, and none in the first
+    block.
+
+    Parameters
+    ----------
+    n_asked : int
+        Items that the person answered or sees now.
+    n : int
+        Items that come next.
+    n_before : int
+        How many of those that came before were such tests.
+    share : float
+        Of what is asked, at most.
+    seed : int
+    annotator : str
+    of : str
+        The kind of test.
+
+    Examples
+    --------
+    >>> places_due(0, 20, 0, share=0.05, seed=0, annotator="ada", of="planted")
+    []
+    >>> len(places_due(0, 100, 0, share=0.05, seed=0, annotator="ada", of="planted"))
+    4
+    """
+    block, places = math.ceil(1 / share - 1e-9), []
+    for place in range(n):
+        number, within = divmod(n_asked + place, block)
+        if n_before < number and within == int(draw(seed, annotator, str(number), f"block of {of}") * block):
+            places.append(place)
+            n_before += 1
+    return places
+
+
+def plantable(state: State) -> list[int]:
+    """List the gold items on which a wrong suggestion may be planted: known today, no hold-out, not sensitive."""
+    leave = sensitive(state.lineage.today)
+    return [place for place, given in state.reference.gold.items() if not state.queue.holdout[place]
+            and (label_id := truth_of(given, state.lineage)) is not None and label_id not in leave]
+
+
+def sensitive(taxonomy: Taxonomy) -> set[str]:
+    """The label_ids that the taxonomy marks sensitive, and all labels under them."""
+    marked = [label for label in taxonomy.labels if label.sensitive]
+    return {below.id for label in marked for below in (label, *taxonomy.below(label.id))}
+
+
+def truth_of(given: Pair | None, lineage: Lineage) -> str | None:
+    """The known label of today; None where there is none, or an edit left it in doubt."""
+    return None if given is None else lineage.exactly(*given)
+
+
+def declared(gold: Mapping[str, Any], lineage: Lineage) -> tuple[list[str], list[tuple[str, str]]]:
+    """The labels that were declared rare and the declared pairs, as today's label_ids."""
+    def today(label_ids: Iterable[str]) -> list[str]:
+        return [new for label_id in label_ids if (new := lineage.exactly(label_id, gold["taxonomy"])) is not None]
+
+    pairs = [today(pair) for pair in gold.get("pairs", ())]
+    return today(gold.get("rare", ())), [(pair[0], pair[1]) for pair in pairs if len(set(pair)) == 2]

@@ -1,0 +1,280 @@
+"""What a person is asked and told: consent to planted suggestions, alarms about gold, and what had been planted.
+
+A notice is an event of kind "told" to one person; only their own card shows it, until they have read it. On a shared
+folder the log is readable to all who have it. Read `People` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..errors import BadInput, IdReused
+from ..events import Event
+from ..quality.gold_tests import gold_figures
+from ..records import LABELLING, check_annotator, new_id, utc_now
+from .hidden_tests import truth_of
+from .policy import PLANTED
+
+if TYPE_CHECKING:
+    from .project import Project
+
+# A figure about others is of so many people, at least.
+FEWEST = 5
+# Why an answer was given that is no test: nobody saw a screen, or the item was looked at again.
+NO_TEST = frozenset({"import", "desk", "revision", "relabel", "check", "second look", "second_look", "planted"})
+ANSWER_COLUMNS = ["item_id", "annotator", "label", "truth", "acted_at"]
+TABLE_COLUMNS = ["annotator", "n_people", "n", "accuracy", "low", "high", "state"]
+
+
+class People:
+    """What the people of a project are asked and told. Safe for many threads.
+
+    Parameters
+    ----------
+    project : Project
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._tested: dict[str, tuple[object, int]] = {}
+
+    # -- consent
+
+    def about(self, annotator: str) -> dict[str, Any] | None:
+        """What everybody may know of the project: purpose, owner, names, and to what this person agreed.
+
+        None where nothing was set.
+        """
+        project = self._project
+        with project.state.lock:
+            project.refresh()
+            agreements = project.state.agreements
+            if not agreements.policy:
+                return None
+            takes_part = bool(agreements.policy.get(PLANTED)) and bool(agreements.consent(annotator, PLANTED))
+            return {"purpose": agreements.policy.get("purpose"), "owner": agreements.owner,
+                    "names": bool(agreements.policy.get("names")), "takes_part": [PLANTED] * takes_part}
+
+    def asks_consent(self, annotator: str) -> dict[str, str] | None:
+        """What a person is asked before suggestions that are wrong on purpose reach them, `to` and `text`.
+
+        None where there is nothing to ask, or they answered.
+        """
+        project = self._project
+        with project.state.lock:
+            project.refresh()
+            planted = project.state.policy.get(PLANTED)
+            if not planted or project.state.agreements.consent(annotator, PLANTED) is not None:
+                return None
+        return {"to": PLANTED, "text":
+                f"Some suggestions are wrong on purpose in this project, at most {planted['share']:.0%} of what you "
+                f"are asked, to learn how far a suggestion moves an answer. Purpose: {planted['purpose']} Such an "
+                "answer is no vote. Which ones they were, you read when the sitting is over; you may stop at any time. "
+                "Do you agree?"}
+
+    def consent(self, to: str, yes: bool, annotator: str, *, id: str | None = None,
+                acted_at: datetime | None = None) -> None:
+        """Store a person's yes or no; a no ends it at once.
+
+        Raises
+        ------
+        BadInput
+            When it can't be agreed to, or there is nothing to agree to.
+        """
+        if to != PLANTED or not isinstance(yes, bool):
+            raise BadInput(f"consent to {to!r} is {yes!r}; True or False, to {PLANTED!r}, is expected.")
+        project = self._project
+        with project.state.lock:
+            project.refresh()
+            agreements = project.state.agreements
+            if yes and not agreements.policy.get(PLANTED):
+                raise BadInput("there is nothing to agree to: no suggestion is wrong on purpose in this project.")
+            about = agreements.set_by.get(PLANTED)
+        self._append("consented", {"to": to, "yes": yes, **({} if about is None else {"policy": about})}, annotator,
+                     id=id, acted_at=acted_at)
+
+    # -- notices
+
+    def notices(self, annotator: str) -> list[dict[str, Any]]:
+        """List what this person is told and hasn't read: notice (its id), kind, text and lines."""
+        self._tell_of_gold(annotator)
+        told = self._project.state.agreements.told.get(annotator, ())
+        read = {event.body.get("read") for event in told}
+        return [{"notice": event.id, "kind": event.body["kind"], "text": event.body["text"],
+                 "lines": list(event.body.get("lines", ()))}
+                for event in told if "kind" in event.body and event.id not in read]
+
+    def dismiss(self, notice: str, annotator: str, *, id: str | None = None, acted_at: datetime | None = None) -> None:
+        """Note that a person has read a notice."""
+        self._append("told", {"read": notice}, annotator, id=id or _id("read", annotator, notice), acted_at=acted_at)
+
+    def end_sitting(self, annotator: str) -> None:
+        """Tell a person which suggestions had been planted since they were told last."""
+        project = self._project
+        project.refresh()
+        agreements = project.state.agreements
+        began = agreements.consents.get((annotator, PLANTED))
+        if began is None:  # nothing was ever planted for them
+            return
+        since = max((event.body.get("upto", 0) for event in agreements.told.get(annotator, ())), default=0)
+        events = list(project.log.events(since, kind="decided", annotator=annotator))
+        planted = [event for event in events if event.body.get("seen", {}).get("planted")]
+        if not planted:
+            return
+        latest = {event.item_id or "": event for event in planted}
+        lines, n_taken = [], 0
+        for item_id, event in latest.items():
+            line, taken = self._debriefed(item_id, event)
+            lines.append(line)
+            n_taken += taken
+        suggestion = "suggestion" if len(lines) == 1 else "suggestions"
+        self._append("told", {
+            "kind": "debrief", "text": f"{len(lines)} {suggestion} that you saw in this sitting had been made wrong on "
+            f"purpose; you took {n_taken} of them. These answers are no votes.", "lines": lines,
+            "decisions": [event.id for event in latest.values()], "upto": planted[-1].seq}, annotator,
+            id=_id("debrief", annotator, planted[-1].id))
+
+    def planted(self, annotator: str) -> pd.DataFrame:
+        """A person's own planted suggestions that they were told of: item_id, suggestion, label, taken, acted_at."""
+        project, rows = self._project, []
+        project.refresh()
+        for told in project.state.agreements.told.get(annotator, ()):
+            for decision_id in told.body.get("decisions", ()):
+                if (event := project.log.get(decision_id)) is not None:
+                    seen, version = event.body["seen"], event.body["seen"].get("taxonomy")
+                    rows.append((event.item_id, self._name(seen["suggestion"], version),
+                                 self._name(event.body.get("label_id"), version),
+                                 event.body.get("label_id") == seen["suggestion"], event.acted_at))
+        return pd.DataFrame(rows, columns=["item_id", "suggestion", "label", "taken", "acted_at"])
+
+    def _debriefed(self, item_id: str, event: Event) -> tuple[str, bool]:
+        body, seen, state = event.body, event.body["seen"], self._project.state
+        suggestion, label = (self._name(label_id, seen.get("taxonomy"))
+                             for label_id in (seen["suggestion"], body.get("label_id")))
+        truth = truth_of(state.gold.get(item_id), state.lineage)
+        known = "" if truth is None else f"; {state.lineage.today.name_of(truth)!r} is known"
+        said = f"you said {label!r}" if label is not None else f"you said {body['verdict']}"
+        return f"{item_id}: {suggestion!r} was suggested, {said}{known}.", body.get("label_id") == seen["suggestion"]
+
+    def _name(self, label_id: str | None, version: int | None) -> str | None:
+        if label_id is None:
+            return None
+        lineage = self._project.lineage
+        today = lineage.exactly(label_id, version)
+        return lineage.today.name_of(today) if today is not None \
+            else lineage.versions[version or lineage.today.version].name_of(label_id)
+
+    def _tell_of_gold(self, annotator: str) -> None:
+        """Tell a person of an alarm about their gold answers, once; nobody else is told."""
+        project = self._project
+        with project.state.lock:
+            project.refresh()
+            state = project.state
+            if not state.gold:
+                return
+            project.require_pool()
+            n_closed = int((state.queue.is_closed(annotator) & state.queue.gold).sum())
+            key = (n_closed, len(state.gold), state.lineage.today.version)
+        if self._tested.get(annotator, (None, 0))[0] == key:
+            return
+        figures = gold_figures(self.gold_answers([annotator]))
+        self._tested[annotator] = (key, len(figures))
+        if not len(figures) or not (n_alarms := int(figures["n_alarms"].iloc[0])):
+            return
+        if n_alarms <= sum(event.body.get("kind") == "alarm" for event in state.agreements.told.get(annotator, ())):
+            return
+        n, right = int(figures["n"].iloc[0]), int(figures["n_right"].iloc[0])
+        owner, names = state.agreements.owner, bool(state.policy.get("names"))
+        who = f"{owner}, who made the project, can see it" if names and owner != annotator else "Nobody else is told"
+        self._append("told", {
+            "kind": "alarm", "text": f"Of your {n} answers to items whose answer is known, {n - right} differ from it: "
+            f"more than is usual. {who}, and nothing is blocked. The definitions of the labels may help, or a question "
+            "to a colleague.", "n_alarms": n_alarms}, annotator, id=_id("alarm", annotator, str(n_alarms)))
+
+    # -- figures about people
+
+    def gold_answers(self, annotators: Sequence[str] | None = None) -> pd.DataFrame:
+        """Each person's first answer to each gold item, where it was asked as a test.
+
+        An answer counts if it was given after the item's answer was known, with no suggestion in sight, and before its
+        author had seen anything else of the item. It isn't if a suggestion was planted.
+
+        Parameters
+        ----------
+        annotators : sequence of str, optional
+            Only these people; everybody if missing.
+
+        Returns
+        -------
+        DataFrame
+            item_id, annotator, label and truth (label_ids of today, None where that isn't certain) and acted_at, in the
+            order of the log.
+        """
+        project = self._project
+        with project.state.lock:
+            project.refresh()
+            lineage, gold, since = project.lineage, dict(project.state.gold), dict(project.state.gold_since)
+        events = [event for event in project.log.events_of(sorted(gold)) if event.kind in ("decided", "retracted")]
+        undone = {event.body["decision_id"] for event in events if event.kind == "retracted"}
+        first: dict[tuple[str, str], Event] = {}
+        for event in sorted(events, key=lambda event: event.seq or 0):
+            if event.kind == "decided" and event.body["verdict"] != "skip" and event.id not in undone \
+                    and (annotators is None or event.annotator in annotators):
+                first.setdefault((event.item_id or "", event.annotator), event)
+        rows = []
+        for (item_id, annotator), event in first.items():
+            body, seen = event.body, event.body.get("seen", {})
+            visible = seen.get("suggestion") is not None and not seen.get("hidden", False)
+            if visible or seen.get("planted") or seen.get("chosen_by") in NO_TEST \
+                    or (event.seq or 0) < since.get(item_id, 0) or body["verdict"] not in LABELLING:
+                continue
+            rows.append((item_id, annotator, lineage.exactly(body["label_id"], seen.get("taxonomy")),
+                         truth_of(gold[item_id], lineage), event.acted_at))
+        return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
+
+    def table(self, reader: str) -> tuple[pd.DataFrame, str]:
+        """What a person may see of everybody's answers to gold, and a sentence that says why it isn't more.
+
+        Parameters
+        ----------
+        reader : str
+            Who reads it: their own row has their name. Names of others come to the owner alone, and only where the
+            project was made so; else others are one row together, from five people on.
+        """
+        project = self._project
+        answers = self.gold_answers()
+        figures = gold_figures(answers).assign(n_people=1)
+        agreements = project.state.agreements
+        if agreements.policy.get("names") and reader == agreements.owner:
+            return figures[TABLE_COLUMNS].reset_index(drop=True), ""
+        own, others = figures[figures["annotator"] == reader], figures[figures["annotator"] != reader]
+        n = len(others)
+        why = f"Figures of others are shown for {FEWEST} people or more together; {n} others have answered gold. " \
+            "Names would be shown to the owner only, in a project made with names=True."
+        if n < FEWEST:
+            return own[TABLE_COLUMNS].reset_index(drop=True), why
+        n_answers, value = int(others["n"].sum()), others["accuracy"].mean()
+        half = 1.96 * others["accuracy"].std(ddof=1) / n ** 0.5
+        together = pd.DataFrame([[f"{n} others", n, n_answers, value, max(0.0, value - half), min(1.0, value + half),
+                                  f"{int((others['state'] == 'alarm').sum())} in alarm"]], columns=TABLE_COLUMNS)
+        return pd.concat([own[TABLE_COLUMNS], together], ignore_index=True) if len(own) else together, why
+
+    def _append(self, kind: str, body: dict[str, Any], annotator: str, *, id: str | None = None,
+                acted_at: datetime | None = None) -> None:
+        """Store an event of this person; one that another process has stored already is stored once."""
+        project = self._project
+        try:
+            project.take_in(Event(id=id or new_id(), kind=kind, annotator=check_annotator(annotator), body=body,
+                                  acted_at=acted_at or utc_now()))
+        except IdReused:
+            project.refresh()
+
+
+def _id(what: str, annotator: str, about: str) -> str:
+    """Make the id of a notice, the same in every process: it is stored once."""
+    return f"told-{what}-{blake2b(f'{annotator}{chr(0)}{about}'.encode(), digest_size=12).hexdigest()}"
