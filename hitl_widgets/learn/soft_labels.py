@@ -56,7 +56,8 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None
                 answers: Answers | None = None) -> SoftLabels:
     """Pool all answers to the training items with predictions of models that never saw them.
 
-    Gold items calibrate the pooling, and aren't part of the result.
+    Gold items calibrate the pooling, and aren't part of the result. An adjudicated label is certain; it calibrates
+    nothing, since the items that are adjudicated are the hard ones.
 
     Parameters
     ----------
@@ -89,6 +90,9 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None
         crowd = answers.crowd(probs=pd.DataFrame(model_probs, item_ids, names)).probs
         shared = np.isin(item_ids, crowd.index.to_numpy(str))
         probs[shared] = crowd.loc[item_ids[shared], names].to_numpy()
+    judged = _columns(pd.Series([answers.adjudicated.get(item_id) for item_id in item_ids.tolist()], dtype=object),
+                      label_ids)
+    probs[judged >= 0] = np.eye(len(label_ids))[judged[judged >= 0]]
     named = (labels >= 0) & teaches[row]
     rated = table[named].drop(columns="known").assign(right=probs[row[named], labels[named]])
     return SoftLabels(item_ids[teaches].tolist(), positions[teaches].tolist(), probs[teaches],

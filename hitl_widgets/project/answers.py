@@ -44,30 +44,42 @@ class Answers:
         self._table = _voting(self._standing)
 
     @cached_property
-    def votes(self) -> tables.VotesByItem:
-        """The labels that each item was given and their weights: see `annotation_tables.votes_by_item`."""
+    def adjudicated(self) -> dict[str, str]:
+        """The labels that were adjudicated, which overrule votes: item_id -> today's label_id."""
+        return self._state.verdicts.labels(self.lineage, self._state.changed)
+
+    @cached_property
+    def given_votes(self) -> tables.VotesByItem:
+        """The labels that annotators gave each item, and their weights: see `annotation_tables.votes_by_item`."""
         return tables.votes_by_item(self._table, self.lineage)
+
+    @cached_property
+    def votes(self) -> tables.VotesByItem:
+        """As `given_votes`, with the adjudicated label alone where there is one."""
+        return {**self.given_votes, **{item_id: [(label_id, 1.0)] for item_id, label_id in self.adjudicated.items()}}
 
     def consensus(self, method: str = "auto") -> pd.DataFrame:
         """One row per item: item_id, label, share, n_answers, tied and prob; see `Workbench.consensus`."""
-        counted = tables.consensus(self.votes, self.lineage)
+        counted = tables.consensus(self.given_votes, self.lineage, self.adjudicated)
         crowd = self.crowd(method) if method != "auto" or self.is_shared() else None
+        certain = counted["item_id"].isin(list(self.adjudicated)).map({True: 1.0, False: np.nan})
         if crowd is None:
-            return counted.assign(prob=np.nan)
+            return counted.assign(prob=certain.astype(float))
         # What one person alone said stands: others' reliability can't correct it.
         counted, found = counted.set_index("item_id"), crowd.table.set_index("item_id")
-        found = found[found["n"] > 1]
+        found = found[(found["n"] > 1) & ~found.index.isin(list(self.adjudicated))]
         counted.loc[found.index, "label"] = found["label"].where(~found["tied"], None)
         counted.loc[~found["tied"].reindex(counted.index, fill_value=True), "tied"] = pd.Series(
             [()] * len(counted), counted.index, dtype=object)
         shares = crowd.shares.to_numpy()[crowd.shares.index.get_indexer(found.index),
                                          crowd.shares.columns.get_indexer(found["label"])]
         counted.loc[found.index, "share"] = shares
-        return counted.assign(prob=crowd.table.set_index("item_id")["prob"].reindex(counted.index)).reset_index()
+        probs = crowd.table.set_index("item_id")["prob"].reindex(counted.index)
+        return counted.assign(prob=probs.mask(counted.index.isin(list(self.adjudicated)), 1.0)).reset_index()
 
     def is_shared(self) -> bool:
         """Whether `MIN_SHARED` items have answers by two people, so that it can be told how reliable each is."""
-        return sum(len(of_item) > 1 for of_item in self.votes.values()) >= MIN_SHARED
+        return sum(len(of_item) > 1 for of_item in self.given_votes.values()) >= MIN_SHARED
 
     def crowd(self, method: str = "auto", *, probs: pd.DataFrame | None = None) -> Consensus:
         """What all annotators say together, of each item that has an answer: see `crowd_consensus.consensus`."""
@@ -190,7 +202,8 @@ class Answers:
         if not self._state.changed.isdisjoint(self._table["decision_id"]):
             self._standing = _without(self._standing, self._state.changed)
             self._table = _voting(self._standing)
-            vars(self).pop("votes", None)
+            for name in ("votes", "given_votes", "adjudicated"):
+                vars(self).pop(name, None)
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:
         """Leave out items that aren't in the pool, and give the others their positions."""

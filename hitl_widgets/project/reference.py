@@ -112,7 +112,8 @@ class Measuring:
     Attributes
     ----------
     holdout : dict
-        Hold-out items whose first blind answer is known. Where all of the hold-out is gold, these known answers.
+        Hold-out items whose first blind answer is known, with the adjudicated label where there is one. Where all of
+        the hold-out is gold, these known answers.
     gold : dict
         Other items whose answer is known, wherever they are.
     imported : dict
@@ -158,6 +159,7 @@ class ReferenceLabels:
         self._holdout, self._groups = holdout, groups
         self._answers: dict[int, dict[str, BlindAnswers]] = {}
         self.gold: dict[int, Pair] = {}
+        self._verdicts: dict[int, Pair] = {}
         self._revision = 0
         self._known: tuple[object, Measuring] = (None, Measuring())
         self._narrow: tuple[object, bool] = (None, False)
@@ -179,6 +181,18 @@ class ReferenceLabels:
             self.gold[position] = given
         self._revision += 1
 
+    def set_verdict(self, position: int, given: Pair | None) -> None:
+        """Keep the adjudicated label of an item, or forget it.
+
+        It takes the place of the blind answers that measure, of which there is one at least: whoever adjudicates
+        doesn't see the model.
+        """
+        if given is None:
+            self._verdicts.pop(position, None)
+        else:
+            self._verdicts[position] = given
+        self._revision += 1
+
     # One pass over the answers: an item is tied, in doubt or unsure only where the case before doesn't hold.
     def measuring(self, lineage: Lineage) -> Measuring:
         """List the items that measure, by what they are."""
@@ -187,7 +201,9 @@ class ReferenceLabels:
             holdout, imported = dict[int, str](), dict[int, str]()
             tied, n_unsure, n_in_doubt = list[int](), 0, 0
             for position, of_item in self._answers.items():
+                judged = lineage.exactly(*self._verdicts[position]) if position in self._verdicts else None
                 if votes := _measuring_votes(of_item, lineage):
+                    votes = votes if judged is None else [judged]
                     if len(top := leaders(votes)[0]) > 1:
                         tied.append(position)
                     else:

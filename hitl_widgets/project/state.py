@@ -34,6 +34,7 @@ from .policy import Agreements
 from .reference import NOTHING, BlindAnswers, ReferenceLabels, blind_answer, blind_answers
 from .threads import Thread
 from .threads import take_in as take_threads_in
+from .verdicts import Verdicts
 
 CONTENT_BUDGET_S = 0.05
 COPIES_BUDGET_S = 0.5
@@ -95,6 +96,8 @@ class State:
         annotator -> ids of the items that they were asked again, to compare them with themselves.
     gold_since : dict
         item_id -> number of the event since which its answer is known.
+    verdicts : Verdicts
+        What was adjudicated.
     news : list of Event
         Edits of the taxonomy, adopted models and what was said in threads since the project was opened, by whichever
         process.
@@ -115,6 +118,8 @@ class State:
         self.threads: dict[str, Thread] = {}
         self.repeated: dict[str, set[str]] = {}
         self.gold_since: dict[str, int] = {}
+        self.verdicts = Verdicts()
+        self._judged = set[int]()  # positions of the items with an adjudicated label
         self.news: list[Event] = []
         if pool is not None:
             seed = settings["seed"]
@@ -303,6 +308,7 @@ class State:
             self._place_those_of(annotator, rows, np.flatnonzero(rows.here & (rows.annotators == annotator)))
         here = places[rows.here]
         self.queue.tied[here] = self.label_index.tied(self.lineage, here)
+        self._settle_ties()
         self.reference.note_all(self._measuring(rows))
 
     def _measuring(self, rows: _Rows) -> list[tuple[int, str, BlindAnswers]]:
@@ -384,6 +390,7 @@ class State:
         self.lineage = lineage
         if self._pool is not None:
             self.queue.tied = self.label_index.tied(lineage)
+            self._settle_ties()
         self._ranking.use(self._ranking.predictions)
 
     def _take_trainings(self, events: Sequence[Event]) -> None:
@@ -391,6 +398,26 @@ class State:
 
     def _take_adoptions(self, events: Sequence[Event]) -> None:
         self.adopted = events[-1]
+
+    def _take_verdicts(self, events: Sequence[Event]) -> None:
+        items = list(self.verdicts.take_in(events))
+        if self._pool is None:
+            return
+        given, places = self.verdicts.by_item(), self._pool.positions(items)
+        for item_id, place in zip(items, places.tolist(), strict=True):
+            verdict = given.get(item_id)
+            label = None if verdict is None or verdict.label_id is None else (verdict.label_id, verdict.taxonomy)
+            if place >= 0:
+                self.reference.set_verdict(place, label)
+                (self._judged.discard if label is None else self._judged.add)(place)
+        here = places[places >= 0]
+        self.queue.tied[here] = self.label_index.tied(self.lineage, here)
+        self._settle_ties()
+
+    def _settle_ties(self) -> None:
+        """Nobody is asked to break a tie that was adjudicated."""
+        if self._judged:
+            self.queue.tied[list(self._judged)] = False
 
     def _take_threads(self, events: Sequence[Event]) -> None:
         take_threads_in(self.threads, events)
@@ -459,7 +486,8 @@ PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "taxonomy": State._take_taxonomies, "trained": State._take_trainings, "gold": State._take_gold,
     "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": State._take_adoptions,
     "created": State._take_created, "policy": State._take_policies, "consented": State._take_consents,
-    "told": State._take_told, "thread": State._take_threads, "repeated": State._take_repeated}
+    "told": State._take_told, "thread": State._take_threads, "repeated": State._take_repeated,
+    "adjudicated": State._take_verdicts}
 # Of these, people who work on the same project are told.
 NEWS = ("taxonomy", "adopted", "thread")
 

@@ -310,8 +310,16 @@ def history_table(log: Iterable[Event]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=HISTORY_COLUMNS)
 
 
-def consensus(votes: VotesByItem, lineage: Lineage) -> pd.DataFrame:
+def consensus(votes: VotesByItem, lineage: Lineage, adjudicated: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Make a table of the label that most annotators gave each item.
+
+    Parameters
+    ----------
+    votes : dict
+        As `votes_by_item` makes it.
+    lineage : Lineage
+    adjudicated : mapping of str to str, optional
+        item_id -> the label_id that overrules its votes.
 
     Returns
     -------
@@ -323,7 +331,12 @@ def consensus(votes: VotesByItem, lineage: Lineage) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     today = lineage.today
     place_of = {label_id: place for place, label_id in enumerate(today.label_ids)}
+    overruled = adjudicated or {}
     for item_id, of_item in votes.items():
+        if item_id in overruled:
+            agree = sum(label_id == overruled[item_id] for label_id, _ in of_item)
+            rows.append((item_id, today.name_of(overruled[item_id]), agree / len(of_item), len(of_item), ()))
+            continue
         if len(of_item) == 1:
             rows.append((item_id, today.name_of(of_item[0][0]), 1.0, 1, ()))
             continue

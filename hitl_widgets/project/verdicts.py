@@ -1,0 +1,143 @@
+"""Verdicts of an adjudication: what an item's label is, and why its annotators differed.
+
+A verdict is an event of kind "adjudicated". It overrules the votes on its item, which are kept as they were given. Read
+`Verdicts.labels` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from ..errors import BadInput
+from ..events import Event
+from ..taxonomy.history import Lineage
+
+Cause = Literal["ambiguous", "guideline_gap", "slip", "edge_case", "disagreement"]
+
+CAUSES: tuple[str, ...] = get_args(Cause)
+CAUSES_IN_WORDS: dict[Cause, str] = {
+    "ambiguous": "the item is ambiguous", "guideline_gap": "the guideline leaves it open",
+    "slip": "somebody slipped", "edge_case": "an edge case", "disagreement": "honest disagreement"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one item.
+
+    Parameters
+    ----------
+    id : str
+        Id of the log's event.
+    item_id : str
+        The item.
+    annotator : str
+        Who decided.
+    acted_at : datetime
+        When, in UTC.
+    cause : {"ambiguous", "guideline_gap", "slip", "edge_case", "disagreement"}
+        Why the answers differed.
+    label_id, label : str or None
+        The label, and its name then; None where none was chosen, so that the votes hold as they are.
+    taxonomy : int
+        The version that has the label.
+    note : str or None
+        What was said about it.
+    answers : tuple of str
+        Ids of the decisions that were looked at.
+    plan : str or None
+        The plan that the item was drawn by, and None for an item that somebody chose.
+    probability : float or None
+        With which the plan drew it.
+    stratum : str or None
+        From which part of the items it was drawn.
+    stood : str or None
+        The label_id that the votes gave the item then; None where they were tied.
+    """
+
+    id: str
+    item_id: str
+    annotator: str
+    acted_at: datetime
+    cause: Cause
+    label_id: str | None
+    label: str | None
+    taxonomy: int
+    note: str | None = None
+    answers: tuple[str, ...] = ()
+    plan: str | None = None
+    probability: float | None = None
+    stratum: str | None = None
+    stood: str | None = None
+
+    @classmethod
+    def of(cls, event: Event) -> Verdict:
+        """Read an event of kind "adjudicated" that is no undo."""
+        body = event.body
+        return cls(event.id, event.item_id or "", event.annotator, event.acted_at, body["cause"],
+                   body.get("label_id"), body.get("label"), body["taxonomy"], body.get("note"),
+                   tuple(body.get("answers", ())), body.get("plan"), body.get("probability"), body.get("stratum"),
+                   body.get("stood"))
+
+    def body(self) -> dict[str, Any]:
+        """Write what an event says of it, without who, when and which item."""
+        fields = {"label_id": self.label_id, "label": self.label, "taxonomy": self.taxonomy, "cause": self.cause,
+                  "note": self.note, "answers": list(self.answers), "plan": self.plan,
+                  "probability": self.probability, "stratum": self.stratum, "stood": self.stood}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+class Verdicts:
+    """The verdicts that stand, up to some event of the log. Not locked: `State` does that."""
+
+    def __init__(self) -> None:
+        self._standing: dict[str, Verdict] = {}
+
+    def take_in(self, events: Iterable[Event]) -> set[str]:
+        """Take in "adjudicated" events in the log's order; returns the ids of the items that they are about."""
+        standing, items = dict(self._standing), set[str]()
+        for event in events:
+            items.add(event.item_id or "")
+            if (undone := event.body.get("undoes")) is not None:
+                standing.pop(undone, None)
+            else:
+                standing[event.id] = Verdict.of(event)
+        self._standing = standing
+        return items
+
+    def all(self) -> list[Verdict]:
+        """The verdicts that weren't taken back, the oldest first."""
+        return list(self._standing.values())
+
+    def by_item(self) -> dict[str, Verdict]:
+        """The last verdict on each item: item_id -> verdict."""
+        return {verdict.item_id: verdict for verdict in self._standing.values()}
+
+    def labels(self, lineage: Lineage, changed: Collection[str] = ()) -> dict[str, str]:
+        """The labels that overrule votes: item_id -> today's label_id.
+
+        Without verdicts that chose no label, whose label a later edit left in doubt, or that are about answers to
+        another content than the item has now.
+
+        Parameters
+        ----------
+        lineage : Lineage
+        changed : collection of str
+            Ids of the decisions on items whose content isn't what their annotator saw.
+        """
+        labels = {}
+        for item_id, verdict in self.by_item().items():
+            today = lineage.exactly(verdict.label_id, verdict.taxonomy)
+            if today is not None and not (verdict.answers and changed and set(verdict.answers).issubset(changed)):
+                labels[item_id] = today
+        return labels
+
+
+def check_cause(cause: Any) -> Cause:
+    """Return the cause, if it is one of `CAUSES`."""
+    if cause not in CAUSES:
+        raise BadInput(f"cause is {cause!r}; one of {', '.join(CAUSES)} is expected: why the answers differ.")
+    known: Cause = cause
+    return known
