@@ -11,6 +11,7 @@ import getpass
 import os
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -51,8 +52,13 @@ if TYPE_CHECKING:
     from .project.auto_label import Presumption
     from .project.preview import Applied, Preview
     from .project.threads import Threads
+    from .quality.annotator_agreement import Agreement
     from .quality.calibration import Calibration
+    from .quality.crowd_consensus import Consensus
+    from .quality.suggestion_effect import AutomationBias
+    from .report.experiment_plan import ExperimentPlan
     from .report.flips import Flips
+    from .report.own_page import OwnPage
     from .report.progress import Progress
     from .widgets.card import Review
     from .widgets.editor import TaxonomyEditor
@@ -310,6 +316,133 @@ class People:
                                f"{', '.join(names) or 'nobody'}.")
             answers = answers[answers["annotator"] == annotator]
         return calibration(answers)
+
+    # -- what several people's answers say
+
+    def consensus(self, method: str = "auto") -> Consensus:
+        """What all annotators say of each item together, how reliable each is, and how often suggestions are copied.
+
+        `hitl_widgets.quality.consensus` of `Workbench.votes`, with the taxonomy's labels. Votes that were given in
+        sight of a suggestion may be copies of it: where votes name suggestions, no method is taken that ignores this.
+        Labels that were adjudicated don't overrule the votes here, as they do in `Workbench.consensus`.
+
+        Parameters
+        ----------
+        method : str
+            "majority", "one_coin", "dawid_skene", "glad", "mace", "exposure", or "auto" for the one that predicts votes
+            best that were held out.
+
+        Returns
+        -------
+        Consensus
+            .labels, .probs, .table, .annotators (your own row; everybody's where you may see names), .copy_rate,
+            .copying, .model, .method, .evidence
+        """
+        from .project.names import own_rows
+        from .quality import consensus
+        votes, wb = self._votes(), self._wb
+        found = consensus(votes, method, wb.taxonomy.names)
+        copying = None if found.copying is None else own_rows(wb.project, found.copying, wb.annotator)
+        return replace(found, annotators=own_rows(wb.project, found.annotators, wb.annotator), copying=copying)
+
+    def agreement(self, distance: Literal["nominal", "ordinal"] = "nominal") -> Agreement:
+        """How far annotators agree: six coefficients with intervals over items, and over items and people.
+
+        Parameters
+        ----------
+        distance : "nominal" or "ordinal"
+            "ordinal" where the taxonomy's labels are steps of a scale, from the lowest to the highest.
+
+        Returns
+        -------
+        Agreement
+            .table, .per_label, .pairs and .within (pseudonyms in place of other people's names, unless you may see
+            them), .over_time(), .plot()
+        """
+        from .quality import agreement
+        return agreement(self._votes(), distance, labels=self._wb.taxonomy.names)
+
+    def bias(self, truth: pd.Series | Mapping[str, str] | None = None) -> AutomationBias:
+        """What seeing the model's suggestion does to people's labels, from cards whose arm was drawn by chance.
+
+        Parameters
+        ----------
+        truth : Series or mapping, optional
+            Item id -> label, from people who saw no suggestion; by default the gold of the project. Other items are
+            judged by the majority of other people's blind votes.
+
+        Returns
+        -------
+        AutomationBias
+            .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's where
+            you may see names), .power(n), .plot()
+        """
+        from .project.names import own_rows
+        from .quality import automation_bias
+        wb = self._wb
+        found = automation_bias(self._votes(), self._known() if truth is None else truth)
+        return replace(found, per_annotator=own_rows(wb.project, found.per_annotator, wb.annotator))
+
+    def schools(self, *, level: float = 0.05, n_boot: int = 199, seed: int = 0) -> Any:
+        """Whether annotators are of several schools of thought, that is, mean different things by the labels.
+
+        Parameters
+        ----------
+        level : float
+            Two schools are reported where the p-value is at most this.
+        n_boot : int
+            Data sets that are drawn under one school.
+        seed : int
+
+        Returns
+        -------
+        Schools
+            .n, .p_value, .members (pseudonyms in place of other people's names, unless you may see them),
+            .dividing_items, .stability, .plot()
+        """
+        from .quality import schools
+        with self._wb._bars(None, title="Looking for schools of thought"):
+            return schools(self._votes(), level=level, n_boot=n_boot, seed=seed)
+
+    def plan(self, effect: float = 0.2, *, power: float = 0.8) -> ExperimentPlan:
+        """How many cards more the project needs to find an effect of its suggestions, and how many weeks that takes.
+
+        Parameters
+        ----------
+        effect : float
+            The effect to find: how much more often people give the model's wrong label when they see it.
+        power : float
+            Probability with which it shall be found, between 0 and 1.
+
+        Returns
+        -------
+        ExperimentPlan
+            .needed, .n_so_far, .n_more, .per_week, .weeks, .power
+        """
+        from .report.experiment_plan import plan_experiment
+        return plan_experiment(self._wb.votes(), truth=self._known(), effect=effect, power=power)
+
+    def own(self) -> OwnPage:
+        """Your own page: what others answered otherwise, your calibration, your bias, your agreement with yourself.
+
+        These figures are yours: others see them only where the project said at its start that its owner sees names.
+
+        Returns
+        -------
+        OwnPage
+            .slips (a DataFrame), .counts, .gold, .agreement, .with_oneself, .calibration, .anchoring, .effect; it shows
+            itself in a notebook
+        """
+        from .report.own_page import own_page
+        return own_page(self._wb.project, self._wb.annotator)
+
+    def _votes(self) -> pd.DataFrame:
+        """The table of votes, with the names that the reader may see."""
+        from .project.names import as_seen_by
+        return as_seen_by(self._wb.project, self._wb.votes(), self._wb.annotator)
+
+    def _known(self) -> pd.Series:
+        return pd.Series(self._wb.gold(), dtype=object)
 
     def threads(self) -> Threads:
         """The questions about items and labels, their answers, and what became of them.

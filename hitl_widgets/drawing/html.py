@@ -81,3 +81,9 @@ def thumbnails(pictures: Iterable[tuple[bytes, str]]) -> Html:
     """PNG pictures in a row, each with its text as title and alternative text."""
     return Html("".join(f'<img src="data:image/png;base64,{b64encode(png).decode()}" alt="{escape(text)}" '
                         f'title="{escape(text)}">' for png, text in pictures))
+
+
+def picture(png: bytes, text: str, *, width: int) -> Html:
+    """Show a PNG at a width in pixels, with a text that takes its place where it can't be seen."""
+    return Html(f'<img style="height:auto;width:{width:d}px;max-width:100%" alt="{escape(text)}" '
+                f'src="data:image/png;base64,{b64encode(png).decode()}">')

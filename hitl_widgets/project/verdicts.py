@@ -49,10 +49,8 @@ class Verdict:
         Ids of the decisions that were looked at.
     plan : str or None
         The plan that the item was drawn by, and None for an item that somebody chose.
-    probability : float or None
-        With which the plan drew it.
-    stratum : str or None
-        From which part of the items it was drawn.
+    draw : float or None
+        The item's random number in the plan, from 0 to 1: the smaller ones are the random sample.
     stood : str or None
         The label_id that the votes gave the item then; None where they were tied.
     """
@@ -68,8 +66,7 @@ class Verdict:
     note: str | None = None
     answers: tuple[str, ...] = ()
     plan: str | None = None
-    probability: float | None = None
-    stratum: str | None = None
+    draw: float | None = None
     stood: str | None = None
 
     @classmethod
@@ -78,14 +75,13 @@ class Verdict:
         body = event.body
         return cls(event.id, event.item_id or "", event.annotator, event.acted_at, body["cause"],
                    body.get("label_id"), body.get("label"), body["taxonomy"], body.get("note"),
-                   tuple(body.get("answers", ())), body.get("plan"), body.get("probability"), body.get("stratum"),
-                   body.get("stood"))
+                   tuple(body.get("answers", ())), body.get("plan"), body.get("draw"), body.get("stood"))
 
     def body(self) -> dict[str, Any]:
         """Write what an event says of it, without who, when and which item."""
         fields = {"label_id": self.label_id, "label": self.label, "taxonomy": self.taxonomy, "cause": self.cause,
                   "note": self.note, "answers": list(self.answers), "plan": self.plan,
-                  "probability": self.probability, "stratum": self.stratum, "stood": self.stood}
+                  "draw": self.draw, "stood": self.stood}
         return {name: value for name, value in fields.items() if value is not None}
 
 

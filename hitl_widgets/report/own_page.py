@@ -1,0 +1,200 @@
+"""A person's own page: what others answered otherwise, and the figures that are theirs. Read `own_page`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..drawing import html
+from ..drawing.figures import png
+from ..learn.soft_labels import judged_answers
+from ..project.project import Project
+from ..quality import agreement, automation_bias
+from ..quality.annotation_tables import leaders
+from ..quality.calibration import Calibration, calibration
+from ..quality.gold_tests import accuracy
+from ..quality.intervals import jeffreys
+from ..quality.suggestion_effect import AutomationBias
+from ..records import CLOSING, Estimate
+
+SLIPS = ["item_id", "label", "others", "n_others", "share", "judged_by", "certainty", "acted_at"]
+_HTML_SLIPS = 20
+
+
+@dataclass(frozen=True)
+class OwnPage:
+    """What a person may know of their own answers.
+
+    Parameters
+    ----------
+    annotator : str
+        Whose page it is.
+    counts : dict of str to int
+        n_answers, n_unsure, n_skipped and n_questions.
+    slips : DataFrame
+        Own answers that a verdict or most of two or more other annotators contradict, worth a second look, the surest
+        first: item_id, label (your own), others (the label of the verdict, or of most others), n_others, share (of
+        these others who agree), judged_by ("verdict" or "others"), certainty, acted_at. Gold items aren't listed: they
+        stay hidden tests.
+    gold : Estimate
+        How often your answers to gold items are right.
+    agreement : Estimate
+        How often most of two or more others gave the label that you gave.
+    with_oneself : Estimate
+        How often you gave the same label again, where you were asked twice.
+    calibration : Calibration or None
+        Whether your certainty means anything; None where no answer with a certainty can be judged.
+    anchoring : Estimate
+        How much more often you gave the model's label when you saw it.
+    effect : Estimate
+        The same where the model was wrong.
+    bias : AutomationBias or None
+        The whole measure, whose figures beside `per_annotator` are everybody's; None where nobody had a suggestion.
+    """
+
+    annotator: str
+    counts: dict[str, int]
+    slips: pd.DataFrame
+    gold: Estimate
+    agreement: Estimate
+    with_oneself: Estimate
+    calibration: Calibration | None
+    anchoring: Estimate
+    effect: Estimate
+    bias: AutomationBias | None = None
+
+    def figures(self) -> dict[str, Estimate]:
+        """List the figures by what they say."""
+        return {"answers to gold that are right": self.gold,
+                "answers that most of two or more others gave too": self.agreement,
+                "the same label again, where you were asked twice": self.with_oneself,
+                "the model's label more often when you saw it": self.anchoring,
+                "the same where the model was wrong": self.effect}
+
+    def __str__(self) -> str:
+        counts = self.counts
+        lines = [f"{self.annotator}: {counts['n_answers']:,} answers, {counts['n_unsure']:,} of them unsure, "
+                 f"{counts['n_skipped']:,} skipped, {counts['n_questions']:,} questions",
+                 *(f"{name}: {estimate}" for name, estimate in self.figures().items()),
+                 f"{len(self.slips):,} answers that others answered otherwise"]
+        if self.calibration is not None and len(self.calibration.table):
+            lines.append(f"certainty: {self.calibration.table['verdict'].iloc[0]}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, *_ = str(self).splitlines()
+        rows = [(name, html.bar(estimate.value, low=estimate.low, high=estimate.high) if estimate >= 0 else "",
+                 str(estimate)) for name, estimate in self.figures().items()]
+        parts = [html.paragraph(head.removeprefix(f"{self.annotator}: ") + "."), html.table(["", "", ""], rows)]
+        if self.calibration is not None and len(self.calibration.curve):
+            verdict = str(self.calibration.table["verdict"].iloc[0])
+            parts += [html.paragraph(f"Certainty: {verdict}."),
+                      html.picture(png(self.calibration.plot()), f"Curve of calibration: {verdict}", width=480)]
+        if len(self.slips):
+            shown = [(row.item_id, row.label, row.others, f"{row.share:.0%} of {row.n_others}" if
+                      row.judged_by == "others" else "the verdict") for row in
+                     self.slips.head(_HTML_SLIPS).itertuples(index=False)]
+            parts += [html.paragraph("Others answered otherwise here. They may be wrong; look again, and revise with "
+                                     "wb.decide(item_id, label=...) or on the card."),
+                      html.table(["item", "you", "others", "who"], shown)]
+            if len(self.slips) > _HTML_SLIPS:
+                parts.append(html.paragraph(f"and {len(self.slips) - _HTML_SLIPS:,} more in .slips"))
+        return html.page(f"Your own page, {self.annotator}", *parts,
+                         html.paragraph("This page is yours. Few answers give wide intervals: where it says \u201cfew "
+                                        "items\u201d, it says little."))
+
+
+def own_page(project: Project, annotator: str) -> OwnPage:
+    """Gather what a person may know of their own answers.
+
+    Parameters
+    ----------
+    project : Project
+        With its pool.
+    annotator : str
+        Whose page it is.
+    """
+    answers = project.answers()
+    table, votes = project.annotations(), answers.all_votes()
+    verdicts = table.loc[table["annotator"] == annotator, "verdict"]
+    gold = {item_id: project.taxonomy.name_of(label_id) for item_id, label_id in project.gold().items()}
+    judged = judged_answers(project)
+    mine = calibration(judged[judged["annotator"] == annotator]) if (
+        judged["certainty"].notna() & (judged["annotator"] == annotator)).any() else None
+    counted = votes[votes["repeat_of"].isna() & ~votes["planted"] & votes["label"].notna()]
+    compared = _against_others(counted, annotator)
+    verdict_labels = {item_id: project.taxonomy.name_of(label_id) for item_id, label_id in answers.adjudicated.items()}
+    bias = automation_bias(votes, pd.Series(gold, dtype=object)) if votes["suggestion"].notna().any() else None
+    anchoring, effect = _own_bias(bias, annotator)
+    return OwnPage(
+        annotator, {"n_answers": int(verdicts.isin(CLOSING).sum()), "n_unsure": int((verdicts == "unsure").sum()),
+                    "n_skipped": int((verdicts == "skip").sum()),
+                    "n_questions": sum(thread.asked_by == annotator for thread in project.state.threads.values())},
+        _slips(compared, verdict_labels, gold), _on_gold(counted, annotator, gold),
+        _share((compared["label"] == compared["others"]).to_numpy()[compared["n_others"] >= 2],
+               "no item of yours was answered by two others who agree"),
+        _with_oneself(votes, annotator), mine, anchoring, effect, bias)
+
+
+def _against_others(votes: pd.DataFrame, annotator: str) -> pd.DataFrame:
+    """A row for each own answer: what most others gave (None for a tie or nobody), how many others, their share."""
+    rows: list[tuple[Any, ...]] = []
+    own = votes["annotator"] == annotator
+    others = {item_id: labels.tolist() for item_id, labels in votes[~own].groupby("item_id", sort=False)["label"]}
+    for row in votes[own].itertuples(index=False):
+        labels = others.get(row.item_id, [])
+        top, most = leaders(labels) if labels else ((), 0)
+        rows.append((row.item_id, row.label, top[0] if len(top) == 1 else None, len(labels),
+                     most / len(labels) if labels else math.nan, "others", row.certainty, row.acted_at))
+    return pd.DataFrame(rows, columns=SLIPS)
+
+
+def _slips(compared: pd.DataFrame, verdicts: dict[str, str], gold: dict[str, str]) -> pd.DataFrame:
+    judged = compared["item_id"].isin(list(verdicts))
+    table = compared.assign(others=np.where(judged, compared["item_id"].map(verdicts), compared["others"]),
+                            judged_by=np.where(judged, "verdict", "others"),
+                            share=np.where(judged, 1.0, compared["share"]), by_verdict=judged)
+    told = table["others"].notna() & (table["others"] != table["label"]) & (judged | (table["n_others"] >= 2))
+    rows: pd.DataFrame = table[told & ~table["item_id"].isin(list(gold))].sort_values(
+        ["by_verdict", "share", "n_others", "item_id"], ascending=[False, False, False, True], ignore_index=True)
+    return rows[SLIPS]
+
+
+def _on_gold(votes: pd.DataFrame, annotator: str, gold: dict[str, str]) -> Estimate:
+    rows = votes[(votes["annotator"] == annotator) & votes["item_id"].isin(list(gold))]
+    if not len(rows):
+        return Estimate(math.nan, why="you answered no gold item yet")
+    return accuracy((rows["label"] == rows["item_id"].map(gold)).to_numpy(np.bool_))
+
+
+def _with_oneself(votes: pd.DataFrame, annotator: str) -> Estimate:
+    within = agreement(votes).within
+    rows = within[within["annotator"] == annotator]
+    if not len(rows):
+        return Estimate(math.nan, why="you weren't asked anything twice yet")
+    row = rows.iloc[0]
+    return Estimate(row["value"], row["low"], row["high"], n=int(row["n"]))
+
+
+def _own_bias(bias: AutomationBias | None, annotator: str) -> tuple[Estimate, Estimate]:
+    """One's own anchoring and effect."""
+    few = "you have no cards with and without the suggestion yet"
+    if bias is None or annotator not in bias.per_annotator.index:
+        return Estimate(math.nan, why=few), Estimate(math.nan, why=few)
+    row = bias.per_annotator.loc[annotator]
+    figures = [Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"], n=int(n), why=few)
+               for name, n in (("anchoring", row["n_shown"] + row["n_blind"]), ("effect", row["n_wrong"]))]
+    return figures[0], figures[1]
+
+
+def _share(right: np.ndarray, why: str) -> Estimate:
+    if not len(right):
+        return Estimate(math.nan, why=why)
+    low, high = jeffreys(int(right.sum()), len(right))
+    return Estimate(float(right.mean()), low, high, n=len(right))

@@ -1,0 +1,164 @@
+"""Do the results for several people name nobody to whom names aren't shown, and is a person's page about them alone?"""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hitl_widgets import Workbench
+from hitl_widgets.errors import BadInput
+from hitl_widgets.items.pool import Pool
+from hitl_widgets.records import Seen
+
+PEOPLE = ("ada", "bob", "quyen")
+N = 24
+
+
+def pool_of(n=N):
+    return Pool.from_images(np.random.default_rng(0).integers(0, 255, (n, 4, 4), np.uint8), [f"i{k}" for k in range(n)])
+
+
+@pytest.fixture
+def opened(tmp_path):
+    made = []
+
+    def open_(annotator="ada", **more):
+        made.append(Workbench(tmp_path / "p", pool_of(), ["cat", "dog"], annotator=annotator, holdout=0.0, audit=0.0,
+                              progress=False, **more))
+        return made[-1]
+    yield open_
+    for wb in made:
+        wb.close()
+
+
+def truth():
+    return {f"i{k}": "cat" if k % 2 else "dog" for k in range(N)}
+
+
+def answer(wb, *, n=N, slips=()):
+    """Three people answer; every other card is blind, and bob copies what is shown."""
+    cat, dog = wb.taxonomy.label_ids
+    for k in range(n):
+        right, other = (cat, dog) if k % 2 else (dog, cat)
+        for who in PEOPLE:
+            arm = "shown" if (k // 4 + PEOPLE.index(who)) % 2 else "blind"
+            said = other if (who, k) in slips or (who == "bob" and arm == "shown" and k % 4 == 0) else right
+            wb.decide(f"i{k}", label=said, annotator=who, certainty=2 if (who, k) in slips else 9, seen=Seen(
+                suggestion=other if k % 4 == 0 else right, probs={}, hidden=arm == "blind", chosen_by="margin",
+                model="m1", taxonomy=1, arm=arm, arm_probability=0.5))
+
+
+def test_others_have_pseudonyms_unless_the_project_said_at_its_start_that_its_owner_sees_names(opened):
+    ada = opened("ada")
+    answer(ada, n=12)
+    text = "".join(map(str, (ada.people.agreement().pairs, ada.people.consensus().annotators,
+                             ada.people.bias().per_annotator, ada.people.consensus().votes)))
+    assert "ada" in text
+    assert "bob" not in text
+    assert "quyen" not in text
+    assert list(ada.people.bias().per_annotator.index) == ["ada"]
+    assert set(ada.people.consensus().annotators["annotator"]) == {"ada"}
+    assert ada.people.agreement().table["n_annotators"].iloc[0] == 3
+    names = set(ada.people._votes()["annotator"])
+    assert names == set(ada.people._votes()["annotator"])
+    bob = opened("bob")
+    assert len(names & set(bob.people._votes()["annotator"])) == 1  # quyen is called the same
+
+
+def test_the_owner_sees_names_where_the_project_said_so_and_a_colleague_doesn_t(opened):
+    ada = opened("ada", names=True)
+    answer(ada, n=12)
+    assert list(ada.people.bias().per_annotator.index) == list(PEOPLE)
+    assert set(ada.people.agreement().pairs["first"]) <= set(PEOPLE)
+    assert list(opened("bob").people.bias().per_annotator.index) == ["bob"]
+
+
+def test_the_results_are_those_of_the_functions_on_the_table_of_votes(opened):
+    ada = opened("ada")
+    answer(ada)
+    ada.gold({"i0": "dog", "i4": "dog"})
+    from hitl_widgets import quality
+    votes = ada.votes()
+    assert ada.people.consensus("majority").labels.to_dict() == quality.consensus(votes, "majority").labels.to_dict()
+    assert ada.people.agreement()["fleiss_kappa"] == quality.agreement(votes)["fleiss_kappa"]
+    effect = quality.automation_bias(votes, {"i0": "dog", "i4": "dog"}).effect
+    assert ada.people.bias().effect == effect
+    assert effect > 0
+
+
+# -- the plan
+
+def test_the_plan_says_how_many_cards_are_left_and_how_long_that_takes(opened):
+    ada = opened("ada")
+    empty = ada.people.plan(0.2)
+    assert (empty.n_so_far, empty.n_more, empty.power, empty.weeks) == (0, empty.needed.n_cards, 0.0, float("inf"))
+    assert empty.needed.n_cards == 894  # ANCHORS: 308 cards an arm of the same size, at 10 % blind 894
+    answer(ada)
+    ada.gold(truth())
+    plan = ada.people.plan(0.2)
+    assert plan.n_so_far == 72
+    assert plan.per_week == pytest.approx(7 * 72)  # all of them today
+    assert plan.weeks == pytest.approx(plan.n_more / 504)
+    assert 0 < plan.power < 0.8
+    bias = ada.people.bias()
+    assert bias.power(plan.n_more, 0.2) >= 0.8 > bias.power(plan.n_more - 1, 0.2)
+    assert ada.people.plan(0.9).n_more == 0
+    assert "more are needed for 80%" in str(plan)
+    assert "weeks" in plan._repr_html_()
+
+
+@pytest.mark.parametrize("arguments", [{"effect": 0.0}, {"effect": 2.0}, {"power": 1.0}, {"power": "high"}])
+def test_a_plan_that_can_t_be_is_refused(opened, arguments):
+    with pytest.raises(BadInput):
+        opened().people.plan(**arguments)
+
+
+# -- a person's own page
+
+def test_own_slips_are_answers_that_most_of_two_others_contradict_but_gold_stays_hidden(opened):
+    ada = opened("ada")
+    answer(ada, slips={("ada", 7), ("ada", 8), ("quyen", 11)})
+    ada.gold({"i8": "dog", "i3": "cat"})
+    page = ada.people.own()
+    assert list(page.slips["item_id"]) == ["i7"]
+    [row] = page.slips.to_dict("records")
+    assert (row["label"], row["others"], row["n_others"], row["share"], row["judged_by"], row["certainty"]) == \
+        ("dog", "cat", 2, 1.0, "others", 2)
+    assert (page.gold.n, round(page.gold, 2)) == (2, 0.5)
+    assert "few items" in str(page.gold)
+    assert page.counts == {"n_answers": N, "n_unsure": 0, "n_skipped": 0, "n_questions": 0}
+    ada.decide("i7", label="cat")  # corrected
+    assert len(ada.people.own().slips) == 0
+
+
+def test_own_figures_are_those_of_the_person_alone(opened):
+    ada = opened("ada")
+    answer(ada)
+    ada.gold(truth())
+    ada.annotator = "bob"
+    page = ada.people.own()
+    bias = page.bias.per_annotator.loc["bob"]
+    assert (float(page.effect), float(page.anchoring)) == (bias["effect"], bias["anchoring"])
+    assert page.effect == 1.0  # he takes every wrong suggestion that is shown
+    assert list(page.calibration.table["annotator"]) == ["bob"]
+    assert np.isnan(page.with_oneself)
+    assert "asked anything twice" in str(page.with_oneself)
+    html = page._repr_html_()
+    assert "bob" in html
+    assert "quyen" not in html
+    assert "data:image/png" in html
+
+
+def test_a_page_without_answers_says_that_there_is_nothing_yet(opened):
+    page = opened("zoe").people.own()
+    assert [np.isnan(figure) for figure in page.figures().values()] == [True] * 5
+    assert page.calibration is None
+    assert "none (you answered no gold item yet)" in str(page)
+    assert "zoe" in page._repr_html_()
+
+
+def test_results_with_few_answers_say_so(opened):
+    ada = opened("ada")
+    ada.decide("i0", label="cat")
+    ada.decide("i0", label="cat", annotator="bob")
+    assert isinstance(ada.people.consensus().table, pd.DataFrame)
+    assert "few items" in str(ada.people.own().agreement) or np.isnan(ada.people.own().agreement)
