@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .quality.annotator_agreement import Agreement
     from .quality.calibration import Calibration
     from .quality.crowd_consensus import Consensus
+    from .quality.schools_of_thought import Schools
     from .quality.suggestion_effect import AutomationBias
     from .report.experiment_plan import ExperimentPlan
     from .report.flips import Flips
@@ -383,7 +384,7 @@ class People:
         found = automation_bias(self._votes(), self._known() if truth is None else truth)
         return replace(found, per_annotator=own_rows(wb.project, found.per_annotator, wb.annotator))
 
-    def schools(self, *, level: float = 0.05, n_boot: int = 199, seed: int = 0) -> Any:
+    def schools(self, *, level: float = 0.05, n_boot: int = 199, seed: int = 0) -> Schools:
         """Whether annotators are of several schools of thought, that is, mean different things by the labels.
 
         Parameters
