@@ -593,3 +593,14 @@ def test_the_votes_of_a_project_are_what_every_measure_takes(tmp_path):
     assert bias.anchoring.n == 120
     assert quality.consensus(votes).labels.eq(truth).mean() > 0.9
     assert quality.schools(votes).n == 1
+
+
+def test_what_votes_say_is_shown_in_words_and_as_html(tmp_path):
+    votes = pd.DataFrame([(f"i{i}", who, NAMES[i % 2], bool((i + k) % 2), NAMES[0], "shown" if (i + k) % 2 else "blind",
+                           0.5) for i in range(40) for k, who in enumerate(("<b>ann</b>", "bob", "cleo", "dan"))],
+                         columns=["item_id", "annotator", "label", "shown", "suggestion", "arm", "arm_probability"])
+    for result in (quality.automation_bias(votes), quality.schools(votes), quality.consensus(votes)):
+        assert "DataFrame" not in repr(result)
+        assert "Series" not in repr(result)
+        assert "<b>" not in result._repr_html_()
+    assert "take the suggestion, all cards" in quality.automation_bias(votes)._repr_html_()

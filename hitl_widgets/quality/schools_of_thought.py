@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.special import gammaln
 from sklearn.metrics import adjusted_rand_score
 
+from ..drawing import html
 from ..drawing.figures import Drawing
 from ..drawing.schools import plot_schools
 from ..records import Estimate, check_count, check_number
@@ -85,6 +86,16 @@ class Schools:
         said = f"{self.n} schools" if self.n > 1 else "one school"
         return (f"{said} of thought (2 against 1: p = {self.p_value:.3g}; "
                 f"split-half stability {self.stability.value:.2f})")
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        parts = [html.paragraph(str(self))]
+        if self.n > 1:
+            parts.append(html.table(["school", "people"], [
+                [int(school), ", ".join(map(str, some.index))] for school, some in self.members.groupby(self.members)]))
+            parts.append(html.paragraph("They differ most on: " + ", ".join(map(str, self.dividing_items.index[:8]))))
+        return html.page("Schools of thought", *parts)
 
     def plot(self) -> Drawing:
         """Draw who agrees with whom in half samples, and the items that divide the schools most."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
+from ..drawing import html
 from ..drawing.figures import Drawing
 from ..drawing.forest import plot_forest
 from ..records import Estimate, check_count
@@ -30,6 +31,14 @@ Floats = npt.NDArray[np.float64]
 
 # d' and the criterion need as many cards with a right model, and as many with a wrong one, in an arm.
 ENOUGH = 10
+
+
+# What the figures are, in words.
+IN_WORDS = {"effect": "take the suggestion, where it is wrong", "anchoring": "take the suggestion, all cards",
+            "over_correction": "leave the suggestion, where it is right", "planted": "take a planted wrong suggestion",
+            "map_share": "the map's part, where the suggestion is wrong", "map_anchoring": "the map's part, all cards",
+            "across_people": "take a wrong suggestion, mean of people", "revised": "changed the answer on seeing it",
+            "revised_to_suggestion": "took it, of those who had answered otherwise"}
 
 
 @dataclass(frozen=True)
@@ -140,6 +149,17 @@ class AutomationBias:
 
     def __str__(self) -> str:
         return "\n".join([*(f"{name}: {estimate}" for name, estimate in self.figures().items()), *self.notes])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [[IN_WORDS[name], f"{estimate.value:+.3f}", f"{estimate.low:+.3f} to {estimate.high:+.3f}", estimate.n]
+                for name, estimate in self.figures().items() if not math.isnan(estimate)]
+        missing = [f"{IN_WORDS[name]}: {estimate.why}." for name, estimate in self.figures().items()
+                   if math.isnan(estimate)]
+        notes = [*self.notes, *(["Not measured. " + " ".join(missing)] if missing else [])]
+        return html.page("What seeing a suggestion did", html.table(["", "difference", "95 % interval", "cards"], rows),
+                         *map(html.paragraph, notes))
 
     def plot(self) -> Drawing:
         """Draw every difference with its interval, then each person's and each label's."""
@@ -339,7 +359,8 @@ def _difference(first: _Share, second: _Share) -> Estimate:
     n = min(len(first.pulls), len(second.pulls))
     size = math.sqrt(float((first.pulls ** 2).sum() * (second.pulls ** 2).sum()))
     alike = float(first.pulls[:n] @ second.pulls[:n]) / size if size else 0.0
-    below, above = ((a ** 2 + b ** 2 - 2 * alike * a * b) ** 0.5 for a, b in (
+    alike = min(1.0, max(-1.0, alike))  # rounding may leave more
+    below, above = (math.sqrt(max(0.0, a ** 2 + b ** 2 - 2 * alike * a * b)) for a, b in (
         (first.value - low_1, high_2 - second.value), (high_1 - first.value, second.value - low_2)))
     difference = first.value - second.value
     return Estimate(difference, max(-1.0, difference - below), min(1.0, difference + above), n=first.n + second.n)
