@@ -663,8 +663,9 @@ class Workbench:
     holdout : float
         Share of the pool, from 0 up to 1, that only measures and never trains; drawn by a hash of seed and id, so that
         it never moves.
-    annotators_per_item : int
-        How many annotators are asked about each item.
+    annotators_per_item : int or (int, int)
+        How many annotators are asked about each item. ``(1, 5)`` asks at least 1 and at most 5: another one only where
+        the votes are tied or leave the label in doubt (a posterior below 0.95), ties first.
     seed : int
         Random seed of the hold-out, the queue and the training.
     head : str, optional
@@ -712,7 +713,7 @@ class Workbench:
     def __init__(self, folder: str | os.PathLike[str], pool: Pool | None = None,
                  taxonomy: Taxonomy | Sequence[str] | None = None, *, model: Any = None, preprocess: Any = None,
                  device: str = "auto", annotator: str | None = None, holdout: float = 0.2,
-                 annotators_per_item: int = 1, seed: int = 0, head: str | None = None,
+                 annotators_per_item: int | tuple[int, int] = 1, seed: int = 0, head: str | None = None,
                  audit: float = AUDIT_SHARE, progress: bool = True, group: str | None = None,
                  purpose: str | None = None, names: bool | None = None,
                  arms: Mapping[str, float] | None = None) -> None:

@@ -74,6 +74,46 @@ class LabelIndex:
         mine.update(unplaced)
         late.update(put_off or {})
 
+    @property
+    def n_votes(self) -> int:
+        """How many answers gave a label, whatever became of it."""
+        return int(self._n_of_code[1:].sum())
+
+    @property
+    def is_answered(self) -> npt.NDArray[np.bool_]:
+        """The items that somebody gave a label: bool, shape (n_items,)."""
+        answered: npt.NDArray[np.bool_] = self._n_given > 0
+        return answered
+
+    @property
+    def annotators(self) -> list[str]:
+        """Everybody who answered, in the order in which they came."""
+        return list(self._codes)
+
+    def votes(self, lineage: Lineage, positions: npt.NDArray[np.int64]
+              ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """List the answers to some items that mean a label of today.
+
+        Parameters
+        ----------
+        lineage : Lineage
+        positions : ndarray of int, shape (n,)
+
+        Returns
+        -------
+        item, annotator, label : ndarray of int64, shape (n_votes,)
+            Places in `positions`, in `annotators` and among today's labels.
+        """
+        column_of = {label_id: column for column, label_id in enumerate(lineage.today.label_ids)}
+        today = np.array([-1 if pair is None else column_of.get(lineage.exactly(*pair) or "", -1)
+                          for pair in self._pairs], np.int64)
+        given = [today[codes[positions]] for codes in self._codes.values()]
+        item = [np.flatnonzero(labels >= 0) for labels in given]
+        none = np.empty(0, np.int64)
+        return (np.concatenate([none, *item]),
+                np.concatenate([none, *(np.full(len(rows), place) for place, rows in enumerate(item))]),
+                np.concatenate([none, *(labels[rows] for labels, rows in zip(given, item, strict=True))]))
+
     def of(self, position: int) -> dict[str, Pair]:
         """List who gave an item which label, or put it off: annotator -> label as it was given."""
         return {annotator: pair for annotator, codes in self._codes.items()

@@ -16,6 +16,7 @@ from ..errors import BadInput, IdReused, WrongPool
 from ..events import Event
 from ..items.integrity import check_same_pool, renamed_items
 from ..items.pool import Pool
+from ..records import check_count
 from ..storage.files import read_groups, read_pool_digest, read_pool_ids, write_groups, write_pool_ids
 from ..storage.log import Log
 from ..taxonomy.history import Change, Lineage
@@ -194,3 +195,16 @@ def shares_items(pool: Pool | None, folder: Path, *, notify: Callable[[str], Non
         check_same_pool(pool, ids, folder, notify)
     write_pool_ids(folder, pool.digest, list(pool.ids))
     return bool(ids)
+
+
+def check_annotators(given: int | tuple[int, int]) -> int | tuple[int, int]:
+    """Check how many annotators are asked about each item: a number, or at least and at most; BadInput otherwise."""
+    expected = "a whole number, 1 or more, or at least and at most, such as (1, 5),"
+    if not isinstance(given, (tuple, list)):
+        return check_count("annotators_per_item", given, expected, least=1)
+    if len(given) != 2:
+        raise BadInput(f"annotators_per_item is {given!r}; {expected} is expected.")
+    least, most = (check_count("annotators_per_item", number, expected, least=1) for number in given)
+    if least > most:
+        raise BadInput(f"annotators_per_item is {given!r}; {expected} is expected.")
+    return least, most

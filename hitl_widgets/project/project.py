@@ -86,8 +86,9 @@ class Project:
     holdout : float
         Share of the pool, from 0 up to (not including) 1, that measures and never trains. It is fixed when the project
         is made, as `seed` and `group` are; afterwards the folder's own values hold.
-    annotators_per_item : int
-        How many annotators are asked about each item.
+    annotators_per_item : int or (int, int)
+        How many annotators are asked about each item. Of two numbers, at least and at most: between them, another one
+        is asked where the votes are tied, or the posterior of the leading label is below 0.95.
     seed : int
     audit : float
         Share of the pool, from 0 to 1, that is drawn by chance to check suggestions, and share of the items asked that
@@ -129,12 +130,13 @@ class Project:
     """
 
     def __init__(self, folder: str | Path, pool: Pool | None = None, taxonomy: Taxonomy | None = None, *,
-                 annotator: str, holdout: float = 0.2, annotators_per_item: int = 1, seed: int = 0,
+                 annotator: str, holdout: float = 0.2,
+                 annotators_per_item: int | tuple[int, int] = 1, seed: int = 0,
                  audit: float = AUDIT_SHARE, group: str | None = None, purpose: str | None = None,
                  names: bool | None = None, arms: Mapping[str, float] | None = None,
                  now: Callable[[], datetime] = utc_now, notify: Callable[[str], None] = logger.info) -> None:
         check_number("holdout", holdout, "a share of the pool from 0 up to (not including) 1", 0, math.nextafter(1, 0))
-        check_count("annotators_per_item", annotators_per_item, "a whole number, 1 or more,", least=1)
+        annotators_per_item = opening.check_annotators(annotators_per_item)
         check_count("seed", seed, "a whole number")
         check_number("audit", audit, "a share of what is asked, from 0 to 1,", 0, 1)
         self.annotator = check_annotator(annotator)

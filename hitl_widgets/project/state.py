@@ -29,6 +29,7 @@ from ..sampling.ranking import Ranking
 from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of, microseconds
 from ..taxonomy.history import Lineage
+from .doubt import Doubt
 from .label_index import LabelIndex, Pair
 from .policy import Agreements
 from .reference import NOTHING, BlindAnswers, ReferenceLabels, blind_answer, blind_answers
@@ -57,8 +58,8 @@ class State:
         The models' scores; they are worked out anew after a change of the taxonomy.
     settings : mapping
         The hold-out's share (``holdout``) and ``seed``.
-    annotators_per_item : int
-        How many annotators are asked about each item.
+    annotators_per_item : int or (int, int)
+        How many annotators are asked about each item; of two numbers, at least and at most.
     audit : float
         Share of the pool that is drawn for the audit.
     now : function returning an aware datetime
@@ -104,7 +105,7 @@ class State:
     """
 
     def __init__(self, log: Log, pool: Pool | None, ranking: Ranking, settings: Mapping[str, Any], *,
-                 annotators_per_item: int, audit: float, now: Callable[[], datetime],
+                 annotators_per_item: int | tuple[int, int], audit: float, now: Callable[[], datetime],
                  notify: Callable[[str], None]) -> None:
         self.lock = threading.RLock()
         self._log, self._pool, self._ranking, self._now, self._notify = log, pool, ranking, now, notify
@@ -130,6 +131,7 @@ class State:
             holdout = (draws if group is None else pool.draws(seed, group=group)) < settings["holdout"]
             self.queue = Queue(draws=draws, holdout=holdout,
                                annotators_per_item=annotators_per_item, audit=drawn)
+            self._doubt = None if self.queue.most is None else Doubt(self.label_index, self.queue)
             self.reference = ReferenceLabels(holdout, None if group is None else pool.group_sums(group))
         # annotator -> position -> when they closed it, today or in this round.
         self._recent: dict[str, dict[int, int]] = {}
@@ -308,6 +310,8 @@ class State:
             self._place_those_of(annotator, rows, np.flatnonzero(rows.here & (rows.annotators == annotator)))
         here = places[rows.here]
         self.queue.tied[here] = self.label_index.tied(self.lineage, here)
+        if self._doubt is not None:
+            self._doubt.note(self.lineage, here)
         self._settle_ties()
         self.reference.note_all(self._measuring(rows))
 
@@ -390,6 +394,9 @@ class State:
         self.lineage = lineage
         if self._pool is not None:
             self.queue.tied = self.label_index.tied(lineage)
+            if self._doubt is not None:
+                self._doubt.forget()
+                self._doubt.note(lineage)
             self._settle_ties()
         self._ranking.use(self._ranking.predictions)
 
@@ -412,12 +419,16 @@ class State:
                 (self._judged.discard if label is None else self._judged.add)(place)
         here = places[places >= 0]
         self.queue.tied[here] = self.label_index.tied(self.lineage, here)
+        if self._doubt is not None:
+            self._doubt.note(self.lineage, here)
         self._settle_ties()
 
     def _settle_ties(self) -> None:
-        """Nobody is asked to break a tie that was adjudicated."""
+        """Nobody is asked to break a tie that was adjudicated, nor for more votes."""
         if self._judged:
             self.queue.tied[list(self._judged)] = False
+            if self._doubt is not None:
+                self.queue.in_doubt[list(self._judged)] = False
 
     def _take_threads(self, events: Sequence[Event]) -> None:
         take_threads_in(self.threads, events)

@@ -39,8 +39,9 @@ class Queue:
         A fixed random number of each item, which orders items that nothing else orders.
     holdout : ndarray of bool, shape (n_items,)
         The random part of the pool that is never used for training.
-    annotators_per_item : int
-        How many annotators are asked about each item.
+    annotators_per_item : int or (int, int)
+        How many annotators are asked about each item; of two numbers, at least and at most: between them, those whose
+        votes are tied or leave the label in doubt.
     audit : Audit, optional
         The random sample that checks suggestions; none by default.
 
@@ -50,16 +51,28 @@ class Queue:
         The items whose answer is known.
     tied : ndarray of bool, shape (n_items,)
         The items of which as many annotators gave one label as another: another annotator is asked about them first.
+    in_doubt : ndarray of bool, shape (n_items,)
+        The items whose votes, if any, leave the label in doubt: with two numbers of annotators, another one is asked
+        about those that enough have answered. Empty with one number.
+    tops : ndarray of float32, shape (n_items,)
+        The posterior of each item's leading label, 0 where it has none: the lowest are asked first. Empty with one
+        number.
     planted : dict
         annotator -> the items that they were shown with a wrong suggestion: done for them, and no vote.
     """
 
     def __init__(self, *, draws: npt.NDArray[np.float64], holdout: npt.NDArray[np.bool_],
-                 annotators_per_item: int = 1, audit: Audit | None = None) -> None:
+                 annotators_per_item: int | tuple[int, int] = 1, audit: Audit | None = None) -> None:
         self.audit = audit or Audit.none(len(draws))
-        self.draws, self.holdout, self.annotators_per_item = draws, holdout, annotators_per_item
+        self.draws, self.holdout = draws, holdout
+        self.most: int | None = None
+        if isinstance(annotators_per_item, tuple):
+            annotators_per_item, self.most = annotators_per_item
+        self.annotators_per_item = annotators_per_item
         self.gold, self.tied = np.zeros(len(draws), np.bool_), np.zeros(len(draws), np.bool_)
         self.planted: dict[str, set[int]] = {}
+        n_doubted = 0 if self.most is None else len(draws)
+        self.in_doubt, self.tops = np.ones(n_doubted, np.bool_), np.zeros(n_doubted, np.float32)
         self._n_closed = np.zeros(len(draws), np.int16)
         self._closed: dict[str, npt.NDArray[np.bool_]] = {}
         self._skipped: dict[str, dict[int, int]] = {}
@@ -207,11 +220,13 @@ class Queue:
         skipped = [position for position in self.skipped(annotator) if open_[position]]
         open_[skipped] = False
         tied, measuring = open_ & self.tied & ~self.holdout & ~self.gold, open_ & self.holdout & ~self.gold
-        learnable = open_ & ~self.tied & ~self.holdout & ~self.gold
+        again = open_ & self._again() & ~self.tied  # another person is asked, and people don't disagree yet
+        learnable = open_ & ~again & ~self.tied & ~self.holdout & ~self.gold
         n_holdout = n if ask_holdout else 0
         lines = {
             "learn": self._line(learnable, n, scores, name),
-            "holdout": [*self._line(measuring & ~self.tied, n_holdout, None, "holdout"),
+            "holdout": [*self._line(measuring & ~again & ~self.tied, n_holdout, None, "holdout"),
+                        *self._line(measuring & again, n_holdout, None, "holdout"),
                         *self._line(measuring & self.tied, n_holdout, None, "holdout")],
             "gold": self._line(open_ & self.gold, n, None, "gold") if gold is None else
             [Ask(place, "gold", True) for place in reversed(gold) if open_[place]],
@@ -221,6 +236,8 @@ class Queue:
         if by_chance and scores is not None:
             lines["learn"] = _alternated(self._line(learnable, n, None, "random"), lines["learn"],
                                          turn=sum(n_asked.values()) % 2)
+        if self.most is not None:
+            lines["learn"] += self._line(again & ~self.holdout & ~self.gold, n, -self.tops, "more_votes")
         lines["learn"] += self._line(tied, n, None, "disagreement")
         asks = _interleaved(n, lines, n_asked, audit=audit)
         return [*asks, *(Ask(position, "skipped", self.is_blind(position)) for position in skipped[:n - len(asks)])]
@@ -251,11 +268,19 @@ class Queue:
         return self._closed[annotator]
 
     def _open(self, annotator: str) -> npt.NDArray[np.bool_]:
+        again = self.tied if self.most is None else (self.tied | self.in_doubt) & (self._n_closed < self.most)
         # Gold tests everybody, however many have answered it.
-        wanted = (self._n_closed < self.annotators_per_item) | self.tied | self.gold
+        wanted = (self._n_closed < self.annotators_per_item) | again | self.gold
         open_: npt.NDArray[np.bool_] = wanted & ~self._closed_by(annotator)
         open_[list(self.planted.get(annotator, ()))] = False
         return open_
+
+    def _again(self) -> npt.NDArray[np.bool_] | np.bool_:
+        """The items that enough people answered, and whose label is in doubt all the same."""
+        if self.most is None:
+            return np.False_
+        again: npt.NDArray[np.bool_] = self.in_doubt & ~self.gold & (self._n_closed >= self.annotators_per_item)
+        return again
 
 
 _T = TypeVar("_T")

@@ -329,15 +329,6 @@ def test_the_card_gets_how_an_item_is_shown(item, entry):
     assert ("suggestion" in got) == (made.arm != "none")
 
 
-def test_a_planted_suggestion_takes_the_models_place_and_the_probabilities_stay():
-    host = MemoryHost()
-    wrong = host.taxonomy.label_ids[-1]
-    plain, prediction, _ = pack_item(host, Item("item-0000", 0), blind=False, annotator="ada")
-    planted, _, _ = pack_item(host, Item("item-0000", 0, planted=wrong), blind=False, annotator="ada")
-    assert prediction is not None
-    assert (planted["suggestion"], planted["exposure"], planted["probs"]) == (wrong, {"planted": True}, plain["probs"])
-
-
 def test_without_a_prediction_the_card_says_that_there_was_no_arm():
     got, _, _ = pack_item(MemoryHost(model=None), Item("item-0000", 0, arm="shown", arm_probability=0.9), blind=False,
                           annotator="ada")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hitl_widgets.sampling.more_votes import another_person
 from hitl_widgets.sampling.queue import GOLD_SHARE, HOLDOUT_SHARE, Queue
 
 
@@ -50,6 +51,33 @@ def test_two_answers_ask_two_people_but_nobody_twice():
     assert positions(queue.order(2, "bob")) == [0, 1]
     queue.mark(0, "bob", closed=True)
     assert positions(queue.order(2, "cyd")) == [1]
+
+
+def test_another_person_is_asked_only_where_it_pays_and_ties_come_first():
+    """With at least and at most: the queue follows the rule of `more_votes.another_person`."""
+    rng, n = np.random.default_rng(0), 60
+    queue = queue_of(n, annotators_per_item=(1, 3))
+    n_votes, who = rng.integers(0, 4, n), ["ada", "bob", "cyd"]
+    for place in range(n):
+        for name in who[:n_votes[place]]:
+            queue.mark(place, name, closed=True)
+    tops = np.where(n_votes > 0, rng.uniform(0.8, 1.0, n), 0.0)
+    queue.tops[:], queue.in_doubt[:] = tops, tops < 0.95
+    queue.tied[:] = (n_votes == 2) & (rng.random(n) < 0.3)
+    rule = another_person(n_votes, tops, queue.tied, least=1, most=3)
+    assert sorted(positions(queue.order(n, "dan"))) == np.flatnonzero(rule.open).tolist()
+    assert queue.n_open("dan") == int(rule.open.sum())
+    asked = queue.order(n, "dan")
+    kinds = [ask.chosen_by for ask in asked]
+    n_tied, n_doubt = kinds.count("disagreement"), kinds.count("more_votes")
+    assert kinds == ["disagreement"] * n_tied + ["more_votes"] * n_doubt + ["random"] * (len(kinds) - n_tied - n_doubt)
+    assert n_tied > 1
+    assert n_doubt > 5
+    doubted = positions(asked)[n_tied:n_tied + n_doubt]
+    assert doubted == [int(place) for place in rule.order if place in doubted]
+    # Nobody is asked twice, and nobody beyond the most.
+    assert not {place for place in positions(queue.order(n, "ada")) if n_votes[place]}
+    assert not {place for place in positions(asked) if n_votes[place] >= 3}
 
 
 def test_reopening_gives_the_item_back():

@@ -1,0 +1,79 @@
+"""Doubt about labels: which items one more person is asked about, since their votes leave the label in doubt.
+
+For ``annotators_per_item=(1, 5)``. The posterior of each item's leading label follows from the votes that stand and
+from how reliable each person is; reliabilities are fitted again when a tenth more votes have come. Read `Doubt.note`
+first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..sampling.more_votes import THRESHOLD, People, fit_people
+from ..sampling.queue import Queue
+from ..taxonomy.history import Lineage
+from .label_index import LabelIndex
+
+# People are fitted on so many votes at most, so that an answer never waits for it.
+FITTED = 20_000
+# With more probabilities to fit than this, all people are taken to label alike.
+MOST_CELLS = 5_000_000
+
+
+class Doubt:
+    """The posterior of each item's leading label. Not locked: `State` does that.
+
+    Parameters
+    ----------
+    index : LabelIndex
+        The labels that stand.
+    queue : Queue
+        Gets the posteriors.
+    """
+
+    def __init__(self, index: LabelIndex, queue: Queue) -> None:
+        self._index, self._queue = index, queue
+        self._people: People | None = None
+        self._names: dict[str, int] = {}
+        self._n_fitted = 0
+
+    def forget(self) -> None:
+        """Fit people anew at the next note: the taxonomy has changed."""
+        self._people, self._n_fitted = None, 0
+
+    def note(self, lineage: Lineage, positions: npt.NDArray[np.int64] | None = None) -> None:
+        """Work out the posteriors of some items, or of all; of all where people are fitted anew.
+
+        Parameters
+        ----------
+        lineage : Lineage
+        positions : ndarray of int, shape (n,), optional
+            Places of the items whose votes have changed.
+        """
+        n_votes = self._index.n_votes
+        if self._people is None or n_votes >= 1.1 * self._n_fitted:
+            self._fit(lineage)
+            self._n_fitted, positions = n_votes, None
+        assert self._people is not None
+        places = np.flatnonzero(self._index.is_answered) if positions is None else positions
+        item, name, label = self._index.votes(lineage, places)
+        of_name = np.array([self._names.get(each, -1) for each in self._index.annotators], np.int64)
+        probs = self._people.posterior(item, of_name[name], label, len(places))
+        voted = np.bincount(item, minlength=len(places)) > 0
+        tops = np.where(voted, probs.max(axis=1, initial=0.0), 0.0)
+        if positions is None:
+            self._queue.tops[:], self._queue.in_doubt[:] = 0.0, True
+        self._queue.tops[places], self._queue.in_doubt[places] = tops, tops < THRESHOLD
+
+    def _fit(self, lineage: Lineage) -> None:
+        n_labels, names = len(lineage.today.label_ids), self._index.annotators
+        alike = (len(names) + 1) * n_labels ** 2 > MOST_CELLS
+        self._names = {} if alike else {name: place for place, name in enumerate(names)}
+        answered = np.flatnonzero(self._index.is_answered)
+        per_item = max(1.0, self._index.n_votes / max(1, len(answered)))
+        if len(answered) > (most := int(FITTED / per_item)):  # items that stand for all, whoever answered them when
+            answered = answered[np.argsort(self._queue.draws[answered])[:most]]
+        item, name, label = self._index.votes(lineage, answered)
+        self._people = fit_people(item, np.zeros_like(name) if alike else name, label, n_items=len(answered),
+                                  n_annotators=1 if alike else max(1, len(names)), n_labels=n_labels)
