@@ -61,13 +61,14 @@ if TYPE_CHECKING:
     from .report.flips import Flips
     from .report.own_page import OwnPage
     from .report.progress import Progress
+    from .widgets.adjudication import AdjudicationDesk
     from .widgets.card import Review
     from .widgets.editor import TaxonomyEditor
     from .widgets.ipyannotations.labeller import LabellerReview
     from .widgets.triage import Triage
 
 A = TypeVar("A")
-W = TypeVar("W", "TaxonomyEditor", "Triage")
+W = TypeVar("W", "AdjudicationDesk", "TaxonomyEditor", "Triage")
 
 # The user name of every account on Binder and in Jupyter's own images: it names nobody.
 NOBODY = "jovyan"
@@ -423,6 +424,42 @@ class People:
         from .report.experiment_plan import plan_experiment
         return plan_experiment(self._wb.votes(), truth=self._known(), effect=effect, power=power)
 
+    def adjudicate(self, *, tolerance: float = 0.05, new: bool = False, seed: int | None = None,
+                   keys: Mapping[str, str | Sequence[str]] | None = None) -> AdjudicationDesk:
+        """The adjudication below the cell: items with competing answers, without names, and the model hidden.
+
+        The most doubtful labels and a random sample of the rest are reviewed, until at most `tolerance` of the labels
+        are still wrong with 95 % confidence. A verdict's label overrules the votes, which are kept. A script uses
+        `next` and `decide` of the same object. Calling it again closes the earlier page.
+
+        Parameters
+        ----------
+        tolerance : float
+            Largest share of wrong labels to be put up with. Fixed when a plan is drawn.
+        new : bool
+            Draw a new plan from today's answers, though the last one isn't finished.
+        seed : int, optional
+            Of the plan's random sample.
+        keys : mapping, optional
+            Other keys for what the page does, such as ``{"undecided": "x"}``; `?` lists them.
+
+        Returns
+        -------
+        AdjudicationDesk
+            .next(), .decide(item_id, label, cause, note=), .retract(verdict), .estimate (share of labels that are still
+            wrong), .error (and whether reviewing may stop), .table
+
+        Raises
+        ------
+        BadInput
+            When nobody answered anything yet, or an argument can't be used.
+        """
+        from .project.adjudication import Adjudication
+        from .widgets.adjudication import AdjudicationDesk
+        wb = self._wb
+        session = Adjudication(wb.project, tolerance=tolerance, new=new, seed=seed, bars=wb._bars)
+        return wb._opened(AdjudicationDesk(session, keys=keys))
+
     def own(self) -> OwnPage:
         """Your own page: what others answered otherwise, your calibration, your bias, your agreement with yourself.
 
@@ -738,8 +775,8 @@ class Workbench:
         self._explainer: Explainer | None = None
         self._wiring = threading.RLock()
         # Every widget that was opened: the browser may still show one that another has taken over.
-        self._widgets: WeakSet[Review | LabellerReview | TaxonomyEditor | Triage] = WeakSet()
-        self._open: dict[type, TaxonomyEditor | Triage] = {}
+        self._widgets: WeakSet[Review | LabellerReview | TaxonomyEditor | Triage | AdjudicationDesk] = WeakSet()
+        self._open: dict[type, TaxonomyEditor | Triage | AdjudicationDesk] = {}
         self.session = Session(
             self.project, ModelAccess(lambda positions: self.inference.ask(positions), self._embeddings, self._explain,
                                       self._label_errors, self._follow),

@@ -19,8 +19,8 @@ Cause = Literal["ambiguous", "guideline_gap", "slip", "edge_case", "disagreement
 
 CAUSES: tuple[str, ...] = get_args(Cause)
 CAUSES_IN_WORDS: dict[Cause, str] = {
-    "ambiguous": "the item is ambiguous", "guideline_gap": "the guideline leaves it open",
-    "slip": "somebody slipped", "edge_case": "an edge case", "disagreement": "honest disagreement"}
+    "ambiguous": "the item is ambiguous", "guideline_gap": "a gap in the guideline", "slip": "a slip",
+    "edge_case": "an edge case", "disagreement": "honest disagreement"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Verdict:
     draw : float or None
         The item's random number in the plan, from 0 to 1: the smaller ones are the random sample.
     stood : str or None
-        The label_id that the votes gave the item then; None where they were tied.
+        The label_id that the plan has for the item; None where it lacks the item.
     """
 
     id: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import HitlError
+from ..project.verdicts import CAUSES_IN_WORDS
 from .acts import on
 from .comm import STATIC, Card
 from .host import AdjudicationHost
@@ -35,9 +36,15 @@ from .messages import (
 )
 from .widget import Job, Widget
 
-CAUSES: tuple[tuple[Cause, str], ...] = (
-    ("ambiguous", "the item is ambiguous"), ("guideline_gap", "a gap in the guideline"), ("slip", "a slip"),
-    ("edge_case", "an edge case"), ("disagreement", "honest disagreement"))
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..project.adjudication import Adjudication, Case
+    from ..project.verdicts import Verdict
+    from ..records import Estimate
+    from ..sampling.adjudication import ResidualError
+
+CAUSES: tuple[tuple[Cause, str], ...] = tuple(CAUSES_IN_WORDS.items())
 AHEAD = 4  # items that wait in the browser
 POLL_S = 5.0  # where nothing waits, it is looked again
 PAST = 50  # verdicts that can still be undone after a reload
@@ -159,3 +166,49 @@ class AdjudicationReview(Widget[AdjudicationPush]):
     def _push_progress(self) -> None:
         self._push({"kind": "adjudication", "progress": cast("AdjudicationProgress", dict(self.host.progress())),
                     "past": cast("list[PastVerdict]", list(self.host.verdicts(PAST)))})
+
+
+class AdjudicationDesk(AdjudicationReview):
+    """The adjudication of a project: a page in the notebook, and the same for a script.
+
+    Parameters
+    ----------
+    session : Adjudication
+        The cases and verdicts.
+    keys : mapping, optional
+        Other keys for what the page does.
+    """
+
+    def __init__(self, session: Adjudication, *, keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
+        self.session = session
+        super().__init__(session, keys=keys)
+
+    def next(self) -> Case | None:
+        """The next item to be decided, with its answers; None where every item is reviewed."""
+        return self.session.next()
+
+    def decide(self, item_id: Any, label: str | None, cause: str, *, note: str | None = None) -> Verdict:
+        """Store the verdict on an item; see `Adjudication.decide`."""
+        return self.session.decide(item_id, label, cause, note=note)
+
+    def retract(self, verdict: str | Verdict) -> Verdict:
+        """Take a verdict back; see `Adjudication.retract`."""
+        return self.session.retract(verdict)
+
+    @property
+    def estimate(self) -> Estimate:
+        """Share of labels that are still wrong, with its interval."""
+        return self.session.estimate
+
+    @property
+    def error(self) -> ResidualError:
+        """How many labels were wrong and still are, and whether reviewing may stop (`good`)."""
+        return self.session.error
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per verdict that stands, the newest first; see `Adjudication.table`."""
+        return self.session.table
+
+    def __repr__(self) -> str:
+        return f"<Adjudication by {self.session.annotator}: {self.session!r}>"
