@@ -1450,9 +1450,8 @@ class Workbench:
         Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
         taxonomy, status, certainty_source ("given" or "carried"). The status is "decided" (by a person, and valid under
         today's labels), "to_review" where a taxonomy edit left the label in doubt, or "presumed" where such an item is
-        taken for one of the labels it may be, without asking. Where a suggestion was wrong on purpose the status is
-        "planted", without a label: such an answer is no vote (`votes` has it). Beside the verdict "unsure" the label is
-        a best guess.
+        taken for one of the labels it may be, without asking. It is "planted" where the suggestion was wrong on
+        purpose: such an answer is no vote, and counts nowhere. Beside the verdict "unsure" the label is a best guess.
 
         Parameters
         ----------

@@ -111,8 +111,8 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
     rows, n_undecided = _rows_of(frame, project.pool, project.lineage, annotator)
     new, n_changed_since = _new_rows(project, rows)
     if n_undecided:
-        project.notify(f"{n_undecided:,} rows of the table to import are to be reviewed or only presumed: nobody's "
-                       "answer, so they were left out.")
+        project.notify(f"{n_undecided:,} rows of the table to import are to be reviewed, only presumed, or given to a "
+                       "planted suggestion: nobody's answer, so they were left out.")
     if n_changed_since:
         project.notify(f"{n_changed_since:,} rows of the table to import were said before and revised or retracted "
                        "since; they weren't stored again.")
@@ -214,7 +214,7 @@ def _rows_of(frame: pd.DataFrame, pool: Pool, lineage: Lineage, annotator: str) 
     places = _places(pool, [record["item_id"] for record in records])
     n_undecided = 0
     for number, (record, position) in enumerate(zip(records, places, strict=True)):
-        if record.get("status") in ("to_review", "presumed"):
+        if record.get("status") in ("to_review", "presumed", "planted"):
             n_undecided += 1
             continue
         try:

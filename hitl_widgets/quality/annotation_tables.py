@@ -41,7 +41,7 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
 
     `status` is "decided" where the label (or its absence) is valid, "to_review" where a later edit left it in doubt or
     the item's content has changed; then label and label_id are None. It is "presumed" where one of its candidate labels
-    is presumed, and "planted", without a label, where the suggestion was wrong on purpose.
+    is presumed, and "planted" where the suggestion was wrong on purpose: such an answer is no vote.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
         outdated = np.isin(verdicts, list(CLOSING)) & np.array([id in changed for id in table["decision_id"]], np.bool_)
         where[outdated], status[outdated] = len(became), 1
     if any(planted := table.get("planted", ())):
-        where[np.array(planted, np.bool_)], status[np.array(planted, np.bool_)] = len(became), 3
+        status[np.array(planted, np.bool_)] = 3
 
     def taken(values: list[Any], code: np.ndarray) -> Any:
         return pd.Series([*values, None], dtype=None if any(values) else object).array.take(code)

@@ -3,7 +3,6 @@
 import threading
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import hitl_widgets as hw
@@ -288,13 +287,18 @@ def test_the_log_says_planted_and_votes_have_it_but_no_algorithm_counts_it(plant
     assert encode(votes).annotators.tolist() == ["ben", "cleo"]
 
 
-def test_a_planted_answer_is_no_annotation_with_a_label(planted):
-    row = planted.annotations().set_index("annotator").loc["ada"]
-    assert row["status"] == "planted"
-    assert row[["label", "label_id"]].isna().all()
-    before = planted.annotations(taxonomy=1).set_index("annotator").loc["ada"]
-    assert before["status"] == "planted"
-    assert pd.isna(before["label"])
+@pytest.mark.parametrize("version", [None, 1])
+def test_a_planted_answer_is_marked_among_the_annotations(planted, version):
+    rows = planted.annotations(taxonomy=version).set_index("annotator")[["label", "status"]]
+    assert rows.to_dict("index") == {"ada": {"label": "other", "status": "planted"},
+                                     **{who: {"label": "cat", "status": "decided"} for who in ("ben", "cleo")}}
+
+
+def test_an_import_of_exported_annotations_leaves_it_out(planted, tmp_path, capsys):
+    with hw.Workbench(tmp_path / "other", pool(), NAMES, annotator="olga", device="cpu", progress=False) as other:
+        assert other.import_annotations(planted.annotations()) == 2
+    assert "1 rows of the table to import are to be reviewed, only presumed, or given to a planted" in \
+        capsys.readouterr().out
 
 
 def test_consensus_and_training_and_counts_leave_it_out(planted):
