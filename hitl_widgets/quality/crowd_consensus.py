@@ -42,6 +42,8 @@ N_FOLDS, FOLD_ITERATIONS = 5, 60
 # against a plain count, takes it that nearly everybody errs in one direction. Votes can't show that: it may as well be
 # the truth. Chosen on four crowds (benchmarks/consensus.py).
 LARGEST_SHIFT, ONE_WAY = 0.1, 2 / 3
+# With fewer held-out votes than this, none is worse than another one.
+MIN_HELD_OUT = 20
 # With fewer blind votes than this, methods that ignore exposure aren't fitted to them.
 MIN_BLIND = 30
 
@@ -205,7 +207,7 @@ def consensus(votes: pd.DataFrame, method: str = "auto", labels: Sequence[str] |
     if (ballots.channel != BLIND_VOTE).any() or (ballots.item_suggestion >= 0).any():
         aware = vote_models.fit(ballots, "confusion", copying=True)
     candidates, reason = _candidates(method, ballots, suggested=aware is not None)
-    candidates = [_fitted(candidate, ballots, aware) for candidate in candidates]
+    candidates = _fitted(candidates, ballots, aware)
     if dependence is None or len(candidates) > 1:
         candidates = _score(candidates, ballots, dependence, blind=aware is not None and method == "auto", seed=seed)
     else:
@@ -282,17 +284,20 @@ def _candidates(method: str, ballots: Ballots, *, suggested: bool) -> tuple[list
         "to blind votes only, and all are compared on held-out blind votes")
 
 
-def _fitted(candidate: Candidate, ballots: Ballots, aware: VoteModel | None) -> Candidate:
-    """Fit a candidate, and say how far it moves the shares of labels against a plain count."""
-    some = candidate.ballots(ballots)
-    model = aware if candidate.method == "exposure" and aware is not None else candidate.fit(some)
-    if candidate.method in ("majority", "exposure"):
-        return replace(candidate, model=model)
-    voted = some.n_of_item > 0
-    change = (vote_models.posterior(model, some, 0.25)
-              - vote_models.posterior(vote_models.fit(some, "equal"), some, 0.25))[voted]
-    shift, gross = abs(change.mean(axis=0)).sum() / 2, abs(change).sum(axis=1).mean() / 2
-    return replace(candidate, model=model, shift=float(shift), one_way=float(shift / max(gross, 1e-12)))
+def _fitted(candidates: list[Candidate], ballots: Ballots, aware: VoteModel | None) -> list[Candidate]:
+    """Fit each candidate, and say how far it moves the shares of labels against a plain count."""
+    fitted, counted = [], None
+    for candidate in candidates:
+        some = candidate.ballots(ballots)
+        model = aware if candidate.method == "exposure" and aware is not None else candidate.fit(some)
+        shift = gross = 0.0
+        if candidate.method not in ("majority", "exposure") and len(candidates) > 1:
+            if counted is None:
+                counted = vote_models.posterior(vote_models.fit(some, "equal"), some, USUAL_DEPENDENCE)
+            change = (vote_models.posterior(model, some, USUAL_DEPENDENCE) - counted)[some.n_of_item > 0]
+            shift, gross = float(abs(change.mean(axis=0)).sum() / 2), float(abs(change).sum(axis=1).mean() / 2)
+        fitted.append(replace(candidate, model=model, shift=shift, one_way=shift / max(gross, 1e-12)))
+    return fitted
 
 
 def _score(candidates: list[Candidate], ballots: Ballots, dependence: float | None, *, blind: bool,
@@ -314,9 +319,7 @@ def _score(candidates: list[Candidate], ballots: Ballots, dependence: float | No
             if candidate.method == "majority":
                 tested = replace(tested, weight=np.ones(len(tested)))
             model = candidate.fit(rest, max_iterations=FOLD_ITERATIONS)
-            for row, value in enumerate(options):
-                probs = vote_models.posterior(model, rest, value)[tested.item]
-                logs[row, held] = vote_models.predict_votes(model, probs, tested)
+            logs[:, held] = vote_models.predict_votes(model, rest, tested, options)
         logs = logs[:, fold >= 0]
         row = int(np.argmax(logs.sum(axis=1)))
         if candidate.method != "exposure" or not logs.size:
@@ -353,7 +356,7 @@ def _level_with(candidate: Candidate, leader: Candidate) -> bool:
 
 def _level(logs: Floats, best: Floats, n_errors: float) -> bool:
     gap = best - logs
-    return not len(gap) or bool(gap.mean() <= n_errors * gap.std() / np.sqrt(len(gap)))
+    return len(gap) < MIN_HELD_OUT or bool(gap.mean() <= n_errors * gap.std() / np.sqrt(len(gap)))
 
 
 def _mean_log(candidate: Candidate) -> float:

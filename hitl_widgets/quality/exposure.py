@@ -32,6 +32,8 @@ DROP, Z = 1.9207, 1.96
 # Rates at which a person's likelihood is computed, and shifts of the log-odds of their being right.
 RATES = np.linspace(0, 1, 201)
 SHIFTS = np.linspace(-2.5, 2.5, 15)
+# People whose figures are told apart where what isn't known of one makes the others' intervals wider.
+MOST_PEOPLE = 200
 
 
 def copy_intervals(model: VoteModel, ballots: Ballots) -> pd.DataFrame:
@@ -85,14 +87,14 @@ def _widening(model: VoteModel, ballots: Ballots) -> Floats:
     Shape (n_annotators,): the variance of the rate beside what it would be if only the person's own two figures were
     unknown.
     """
-    n = ballots.n_annotators
     information = _information(model, ballots)
+    n = min(ballots.n_annotators, MOST_PEOPLE)
     together = np.diag(np.linalg.pinv(information, hermitian=True))[n:2 * n]
     places = np.arange(n)
     shift, rate, both = (information[places, places], information[n + places, n + places],
                          information[places, n + places])
     alone = 1 / np.maximum(rate - both ** 2 / np.maximum(shift, TINY), TINY)
-    return np.asarray(np.clip(together / alone, 1.0, 4.0))
+    return np.asarray(np.clip(together / alone, 1.0, 4.0)[np.arange(ballots.n_annotators) % MOST_PEOPLE])
 
 
 def _shifted(model: VoteModel, ballots: Ballots, probs: Floats) -> Floats:
@@ -138,12 +140,13 @@ def overall(model: VoteModel, ballots: Ballots, probs: Floats) -> tuple[Estimate
     n_shown = np.bincount(ballots.annotator[shown], minlength=ballots.n_annotators)
     rows = np.flatnonzero(ballots.item_suggestion >= 0)
     covariance = np.linalg.pinv(_information(model, ballots), hermitian=True)
-    n = ballots.n_annotators
+    n = min(ballots.n_annotators, MOST_PEOPLE)
     rate = Estimate(math.nan, why="no suggestion was visible")
     if shown.any():
         share = n_shown / n_shown.sum()
         value = float(share @ model.copy_rates[:, SHOWN_VOTE])
-        spread = Z * math.sqrt(max(0.0, float(share @ covariance[n:2 * n, n:2 * n] @ share)))
+        grouped = np.bincount(np.arange(ballots.n_annotators) % MOST_PEOPLE, share, n)
+        spread = Z * math.sqrt(max(0.0, float(grouped @ covariance[n:2 * n, n:2 * n] @ grouped)))
         rate = Estimate(value, max(0.0, value - spread), min(1.0, value + spread), n=int(shown.sum()))
     if not len(rows):
         return rate, Estimate(math.nan, why="the votes name no suggestion")
@@ -158,8 +161,12 @@ def overall(model: VoteModel, ballots: Ballots, probs: Floats) -> tuple[Estimate
 
 
 def _information(model: VoteModel, ballots: Ballots) -> Floats:
-    """Information in items' scores: about people's accuracies and rates of copying, the model, and shares of labels."""
-    n, n_labels = ballots.n_annotators, ballots.n_labels
+    """Information in items' scores: about people's accuracies and rates of copying, the model, and shares of labels.
+
+    Of more than `MOST_PEOPLE` people, some share a place.
+    """
+    n, n_labels = min(ballots.n_annotators, MOST_PEOPLE), ballots.n_labels
+    person = ballots.annotator % MOST_PEOPLE
     probs = posterior(model, ballots)
     own, given = model.own_probs(ballots), np.arange(n_labels) == ballots.label[:, None]
     rate = model.copy_rates[ballots.annotator, ballots.channel][:, None]
@@ -169,8 +176,8 @@ def _information(model: VoteModel, ballots: Ballots) -> Floats:
     by_shift = (of_votes * (1 - rate) * own * (given - right[ballots.annotator]) / together).sum(axis=1)
     by_rate = (of_votes * (copy - own) / together).sum(axis=1) * (ballots.channel == SHOWN_VOTE)
     scores = np.zeros((ballots.n_items, 2 * n + n_labels))
-    np.add.at(scores, (ballots.item, ballots.annotator), by_shift)
-    np.add.at(scores, (ballots.item, n + ballots.annotator), by_rate)
+    np.add.at(scores, (ballots.item, person), by_shift)
+    np.add.at(scores, (ballots.item, n + person), by_rate)
     if model.model_confusion is not None:
         rows = np.flatnonzero(ballots.item_suggestion >= 0)
         agrees = np.arange(n_labels) == ballots.item_suggestion[rows, None]

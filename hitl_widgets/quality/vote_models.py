@@ -12,6 +12,7 @@ blind votes tell the two apart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -34,6 +35,7 @@ STRUCTURES = ("equal", "one_coin", "confusion", "centred", "mace")
 # candidates, of which the most probable ones are taken.
 STRENGTHS = np.array([0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256])
 FIRST_STRENGTHS = (8.0, 8.0, 8.0)
+LEAST_COUNT = 1e-3
 # The shares of labels are drawn towards equal ones, as if so many items in all, for each item there is, were spread
 # evenly. At 0 the commonest label takes over where people are hardly better than chance.
 SHARES_PRIOR = 1.0
@@ -256,9 +258,15 @@ def without_own(model: VoteModel, ballots: Ballots, dependence: float = 0.0) -> 
     return _normalised(_before(model)[ballots.item] + (evidence[ballots.item] - logs) / shrink[:, None])
 
 
-def predict_votes(model: VoteModel, probs_of_votes: Floats, ballots: Ballots) -> Floats:
-    """Log-probability of each vote, given probabilities of the labels of its item, shape (n_votes,)."""
-    return np.asarray(logsumexp(np.log(np.maximum(probs_of_votes, TINY)) + model.vote_logs(ballots), axis=1))
+def predict_votes(model: VoteModel, ballots: Ballots, held_out: Ballots, dependences: Sequence[float]) -> Floats:
+    """Log-probability of each held-out vote, given the others, shape (n_dependences, n_held_out)."""
+    evidence, n_of_item = _evidence(model, ballots, model.vote_logs(ballots))
+    before, logs = _before(model), model.vote_logs(held_out)
+    result = np.empty((len(dependences), len(held_out)))
+    for row, dependence in enumerate(dependences):
+        probs = _normalised(before + evidence / _shrink(n_of_item, dependence)[:, None])
+        result[row] = logsumexp(np.log(np.maximum(probs, TINY))[held_out.item] + logs, axis=1)
+    return result
 
 
 def _before(model: VoteModel) -> Floats:
@@ -373,11 +381,14 @@ def _strengths(counts: Floats, structure: str) -> Strengths:
 
 def _most_probable(cells: Floats, centre: Floats) -> float:
     """The one of `STRENGTHS` under which the cells are most probable, drawn from Dirichlet distributions."""
+    some = cells > LEAST_COUNT  # of the others, the terms are 0
+    counts, centres, rows = cells[some], np.broadcast_to(centre, cells.shape)[some], cells.sum(axis=-1)
+    rows = rows[rows > LEAST_COUNT]
     logs = []
     for strength in STRENGTHS:
-        prior = strength * centre + TINY
-        logs.append((gammaln(prior + cells) - gammaln(prior)).sum()
-                    - (gammaln(strength + cells.sum(axis=-1)) - gammaln(strength)).sum())
+        prior = strength * centres + TINY
+        logs.append((gammaln(prior + counts) - gammaln(prior)).sum()
+                    - (gammaln(strength + rows) - gammaln(strength)).sum())
     return float(STRENGTHS[int(np.argmax(logs))])
 
 
