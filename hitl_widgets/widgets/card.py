@@ -417,7 +417,8 @@ class Review(Widget[CardPush]):
         item = replace(entry.item, blind=True, arm=None, arm_probability=None) if self.blind else entry.item
         message, entry.prediction, buffers = pack_item(self.host, item, annotator=self.host.annotator, blind=item.blind)
         entry.standing = message.get("standing")
-        hidden = message["blind"] and not message.get("answer_first")
+        # The browser tells what the model said of a blind item afterwards: who looks at it again then gets its map.
+        hidden = message["blind"] and not message.get("answer_first") and (self.blind or not entry.again)
         if hidden or message.get("no_map") or "suggestion" not in message or "broken" in message:
             entry.mapped = set(self.methods)
         with self._changed:

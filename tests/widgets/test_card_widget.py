@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hitl_widgets import errors
-from hitl_widgets.records import new_id
+from hitl_widgets.records import Item, Items, new_id
 from hitl_widgets.testing import MemoryHost, rings, wait_for
 from hitl_widgets.widgets import card
 from hitl_widgets.widgets.card import KEPT, STRIP, Review
@@ -282,6 +283,55 @@ def test_a_blind_item_gets_no_map(open_review):
     wait_for(lambda: len(browser.of_kind("map")) == WINDOW - 1)
     assert "item-0001" not in {m["item_id"] for m in browser.of_kind("map")}
     assert [m["item"]["item_id"] for m in browser.of_kind("item") if m["item"]["blind"]] == ["item-0001"]
+
+
+class DrawnHost(MemoryHost):
+    """Every item is shown in one arm."""
+
+    def __init__(self, arm: Any) -> None:
+        super().__init__()
+        self.arm = arm
+
+    def claim(self, *args: Any, **how: Any) -> Items:
+        return Items([replace(item, arm=self.arm, arm_probability=0.5, blind=self.arm in ("blind", "answer_first"))
+                      for item in super().claim(*args, **how)])
+
+    def item(self, item_id: str) -> Item:
+        return replace(super().item(item_id), arm=self.arm, arm_probability=0.5, blind=self.arm == "blind")
+
+
+def test_an_item_without_map_gets_none_and_may_not_ask_for_one(open_review):
+    _, _, browser = open_review(DrawnHost("no_map"))
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    reply = browser.review.receive({"kind": "map", "item_id": "item-0000", "method": "gradcam",
+                                    "target": browser.of_kind("item")[0]["item"]["suggestion"]})
+    assert (reply["kind"], "shown without a map" in reply["reason"]) == ("rejected", True)
+    assert browser.of_kind("map") == []
+    assert all(m["item"]["no_map"] and not m["item"]["blind"] for m in browser.of_kind("item"))
+
+
+def test_an_item_that_is_answered_first_has_its_map_with_it(open_review):
+    _, _, browser = open_review(DrawnHost("answer_first"))
+    browser.hello()
+    wait_for(lambda: len(browser.of_kind("map")) == WINDOW)
+    assert all(m["item"]["answer_first"] and m["item"]["blind"] for m in browser.of_kind("item"))
+
+
+def test_a_blind_item_that_is_looked_at_again_brings_its_map_for_when_it_is_told(open_review):
+    _, _, browser = open_review(DrawnHost("blind"))
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    browser.review.receive({"kind": "fetch", "item_id": "item-0150"})
+    wait_for(lambda: browser.of_kind("map"))
+    assert [m["item_id"] for m in browser.of_kind("map")] == ["item-0150"]
+
+
+def test_a_blind_review_is_no_part_of_what_is_drawn(open_review):
+    _, _, browser = open_review(DrawnHost("shown"), blind=True)
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    assert all(m["item"]["blind"] and "exposure" not in m["item"] for m in browser.of_kind("item"))
 
 
 def test_a_blind_review_hides_everything(open_review):
