@@ -2656,7 +2656,7 @@ function threadOf(session, thread, fresh, focus, elsewhere) {
       h("span", { class: "hitl-quiet", text: ago(post.at, session.now()) })
     )),
     h("div", { class: "hitl-thread-acts" }, ...thread.settled ? [h("span", { class: "hitl-quiet", text: `✓ ${SETTLED[thread.how ?? "none"] ?? "settled"}` })] : [
-      h("button", { class: "hitl-key-button", type: "button", "aria-pressed": String(people.replying === thread.thread), onclick: () => {
+      h("button", { class: "hitl-key-button hitl-answer-this", type: "button", "aria-pressed": String(people.replying === thread.thread), onclick: () => {
         people.replying = thread.thread;
         focus();
         session.changed();
@@ -3791,7 +3791,7 @@ function render(el, session) {
       /** @type {HTMLElement} */
       event.target
     );
-    if (!target.closest("input:not([type=range]), a") && !help.help.contains(target) && !(drawer.drawer.contains(target) && target.closest("form, .hitl-thread-acts"))) refocus();
+    if (!target.closest("input:not([type=range]), a") && !help.help.contains(target) && !target.closest(".hitl-ask, .hitl-answer-this")) refocus();
   });
   function guard(step) {
     try {

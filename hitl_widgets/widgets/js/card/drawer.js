@@ -127,7 +127,7 @@ function threadOf(session, thread, fresh, focus, elsewhere) {
     ...thread.posts.filter(({ text }) => text).map((post) => h("p", { class: post.act === "ask" ? "hitl-asked" : "hitl-answered" }, h("b", { text: post.annotator === people.annotator ? "You" : post.annotator }),
       document.createTextNode(` ${post.text} `), h("span", { class: "hitl-quiet", text: ago(post.at, session.now()) }))),
     h("div", { class: "hitl-thread-acts" }, ...(thread.settled ? [h("span", { class: "hitl-quiet", text: `✓ ${SETTLED[thread.how ?? "none"] ?? "settled"}` })] : [
-      h("button", { class: "hitl-key-button", type: "button", "aria-pressed": String(people.replying === thread.thread), onclick: () => { people.replying = thread.thread; focus(); session.changed(); } }, h("span", { text: "Answer" })),
+      h("button", { class: "hitl-key-button hitl-answer-this", type: "button", "aria-pressed": String(people.replying === thread.thread), onclick: () => { people.replying = thread.thread; focus(); session.changed(); } }, h("span", { text: "Answer" })),
       ...(makes.length ? [h("span", { class: "hitl-quiet", text: "Make it:" })] : []), ...makes, ...(answered ? [settling("none", "Settled", "Nothing is to be done")] : [])])));
 }
 

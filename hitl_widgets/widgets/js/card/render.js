@@ -142,7 +142,7 @@ export function render(el, session) {
   root.addEventListener("click", (event) => {
     // A click anywhere on the card gives it the keys; a button hands them back once it has done its work.
     const target = /** @type {HTMLElement} */ (event.target);
-    if (!target.closest("input:not([type=range]), a") && !help.help.contains(target) && !(drawer.drawer.contains(target) && target.closest("form, .hitl-thread-acts"))) refocus();
+    if (!target.closest("input:not([type=range]), a") && !help.help.contains(target) && !target.closest(".hitl-ask, .hitl-answer-this")) refocus();
   });
 
   /** What goes wrong here is said on the card. @param {() => void} step */
