@@ -130,12 +130,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=500)
     parser.add_argument("--planted", type=int, default=50, help="seeds of each planted world")
     parser.add_argument("--boot", type=int, default=99)
-    parser.add_argument("--only", default="", help="worlds whose name has this")
+    parser.add_argument("--only", default="", help="worlds whose names begin with one of these, by ;")
     asked = parser.parse_args()
     began = time.perf_counter()
     print(f"| one school, {asked.seeds} seeds | false alarms, of 100 (at most 7) | p up to .05 | chi-square "
           "| seconds a test |\n|---|---|---|---|---|", flush=True)
-    for kind in (kind for kind in (*NULLS, *BETWEEN) if asked.only in kind):
+    for kind in (kind for kind in (*NULLS, *BETWEEN) if kind.startswith(tuple(asked.only.split(';')))):
         alarms, beyond, plain, start = [], [], [], time.perf_counter()
         for seed in range(asked.seeds):
             votes = one_school(kind, np.random.default_rng(seed))
@@ -149,7 +149,7 @@ def main() -> None:
               f"| {(time.perf_counter() - start) / asked.seeds:.2f} |", flush=True)
     print(f"\n| planted, {asked.planted} seeds | right number found, of 100 | adjusted Rand, mean (at least .9) "
           "| least | stability |\n|---|---|---|---|---|")
-    for kind in (kind for kind in PLANTED if asked.only in kind):
+    for kind in (kind for kind in PLANTED if kind.startswith(tuple(asked.only.split(';')))):
         number, rand, stable = [], [], []
         for seed in range(asked.planted):
             votes, school = planted(kind, np.random.default_rng(seed))

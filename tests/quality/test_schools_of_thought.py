@@ -12,6 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 from hitl_widgets import quality
 from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.quality import one_school
+from hitl_widgets.quality.schools_of_thought import adjusted_rand
 from hitl_widgets.quality.votes import encode
 
 spec = importlib.util.spec_from_file_location("schools_benchmark",
@@ -162,6 +163,14 @@ def test_one_school_fits_its_own_draws():
     assert np.abs(drawn - seen).max() / len(votes.items) < 0.06
     assert np.allclose(model.of_item.sum(axis=1), 1)
     assert np.allclose(model.confusion.sum(axis=2), 1)
+
+
+def test_the_adjusted_rand_index_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    for first, second in rng.integers(3, size=(20, 2, 9)):
+        assert adjusted_rand(first, second) == pytest.approx(adjusted_rand_score(first, second))
+    assert adjusted_rand(first, first) == 1
+    assert adjusted_rand(np.zeros(5, int), np.zeros(5, int)) == 1
 
 
 def test_pairs_are_counted_by_hand():
