@@ -124,9 +124,11 @@ def measure(world: World, n_seeds: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=500)
-    n_seeds = parser.parse_args().seeds
+    parser.add_argument("--only", default="", help="worlds whose names begin with this")
+    asked = parser.parse_args()
+    n_seeds = asked.seeds
     began = time.perf_counter()
-    for n, world in enumerate(worlds()):
+    for n, world in enumerate(world for world in worlds() if world.name.startswith(asked.only)):
         row = measure(world, n_seeds)
         if not n:
             print("| " + " | ".join(row) + " |\n|" + "---|" * len(row))
