@@ -160,14 +160,15 @@ def consensus(votes: pd.DataFrame, method: str = "auto", labels: Sequence[str] |
         Every label that could have been given, in order; without it those that occur.
     probs : DataFrame, optional
         Items x labels: probabilities of a model that never learnt from a vote in sight of a suggestion, nor from the
-        item itself. They take the place of the suggestions' vote. Rows may be missing.
+        item itself. They take the place of the suggestions' vote. Rows may be missing. "majority" ignores them.
     certainty : bool
         Whether a vote counts for more the more certain its annotator was, against their own mean: its evidence is
         multiplied by 1 + slope * s, with s the log-odds of the certainty above the person's mean, and the slope fitted
         to how well the others' votes predict it. "majority" ignores it.
     dependence : float, optional
         m votes of an item count as m / (1 + dependence (m - 1)), since people err alike on hard items. Without it, the
-        value among `DEPENDENCES` that predicts held-out votes best.
+        value among `DEPENDENCES` that predicts held-out votes best. With a method and a value nothing is held out, and
+        the result is there several times as fast.
     seed : int
         Of the folds in which votes are held out.
 
