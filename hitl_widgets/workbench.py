@@ -25,6 +25,7 @@ from .drawing import html
 from .errors import BadInput
 from .items.pool import Pool
 from .project import policy as policy_
+from .project.adaptive import adapt
 from .project.importing import import_annotations
 from .project.project import Project
 from .project.relabel import by_features
@@ -529,7 +530,8 @@ class People:
 
     def set(self, *, purpose: str | None = None, arms: Mapping[str, float] | None = None,
             repeats: float | None = None, rare: Sequence[str] | None = None,
-            pairs: Sequence[tuple[str, str]] | None = None, gold_by: str | None = None) -> dict[str, Any]:
+            pairs: Sequence[tuple[str, str]] | None = None, gold_by: str | None = None,
+            adaptive: float | Literal[False] | None = None) -> dict[str, Any]:
         """Set what may change while people work, as the owner; what is left out stays. It is logged.
 
         Parameters
@@ -546,6 +548,10 @@ class People:
             Which gold items are asked more often: labels that are rare (half of the gold a person is asked), pairs of
             labels whose confusion does harm, and a column of the pool's metadata whose values take turns. Setting one
             of them sets all three.
+        adaptive : float or False, optional
+            A threshold: who follows wrong suggestions by more than this, as the whole interval of their own automation
+            bias says, answers most items first from their next review on, and is told so; the same for a suggested
+            label over all people. False ends it.
 
         Returns
         -------
@@ -566,6 +572,8 @@ class People:
             changes["arms"] = policy_.check_arms(arms)
         if repeats is not None:
             changes["repeats"] = policy_.check_repeats(repeats)
+        if adaptive is not None:
+            changes["adaptive"] = policy_.check_adaptive(adaptive)
         if rare is not None or pairs is not None or gold_by is not None:
             if gold_by is not None:
                 self._wb.pool.group_sums(gold_by)  # BadInput where there is no such column
@@ -1158,6 +1166,7 @@ class Workbench:
             with self._bars(None, title="Estimating how likely each answer is right"):
                 self.session.update_second_looks()
         self.project.next(0, queue=queue)  # BadInput without a pool, or when there is no such queue
+        adapt(self.project, self.annotator)
         if view is not None:
             if certainty != "keep" or keys is not None:
                 raise BadInput("certainty and keys are the card's; a labeller of ipyannotations has no scale, and keys "

@@ -11,6 +11,8 @@ as a whole number (big-endian), shifted right by 11 bits and divided by 2 to the
 order blind, no_map, answer_first, shown, up to which the shares add up to more than the number. Of an item of the audit
 the share of "blind" is 1/2, or more where the project's is, and the others share what is left in their proportions. The
 share of the arm that was drawn is in the log, as `seen.arm_probability`: it says whether an item was one of the audit.
+After an event "told" with `answer_first` (see `adaptive`), 3/4 of the share of "shown" goes to "answer_first" for that
+person, and for suggestions of its `label_id` where it has one.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ ARMS: tuple[Arm, ...] = ("blind", "no_map", "answer_first", "shown")
 DEFAULT: Mapping[str, float] = {"blind": 0.1, "no_map": 0.0, "answer_first": 0.0, "shown": 0.9}
 # Of the audit's items so many are blind, or more where the project has more blind ones.
 AUDIT_BLIND = 0.5
+# Where people follow wrong suggestions, so much of what would be shown is answered first. The rest goes on measuring.
+ADAPTED = 0.75
 # Without a suggestion until the person has answered.
 HIDDEN: frozenset[str] = frozenset({"blind", "answer_first"})
 
@@ -80,6 +84,12 @@ class Arms:
                 if number < total:
                     break
         return drawn  # the last one where the shares add up to a little less than 1
+
+    def answering_first(self) -> Arms:
+        """Make the arms of a person who follows wrong suggestions: most of "shown" goes to "answer_first"."""
+        moved = ADAPTED * self.shares.get("shown", 0.0)
+        return Arms(self.seed, {**self.shares, "shown": self.shares.get("shown", 0.0) - moved,
+                                "answer_first": self.shares.get("answer_first", 0.0) + moved})
 
     @property
     def audit_shares(self) -> dict[str, float]:

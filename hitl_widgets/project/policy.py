@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # What may be set: the purpose of the project in words; whether the owner sees names beside people's figures (fixed at
 # the start); the share of each arm; planted suggestions (share, purpose, labels or a metadata column; None for none);
 # the share of a person's own answers that are asked again; and which gold items are asked more often.
-KEYS = ("purpose", "names", "arms", "planted", "repeats", "gold")
+KEYS = ("purpose", "names", "arms", "planted", "repeats", "gold", "adaptive")
 PLANTED = "planted"
 LONGEST_PURPOSE = 2_000
 # At most one in twenty of what a person is asked has a suggestion that is wrong on purpose.
@@ -208,6 +208,13 @@ def check_planted_share(share: Any) -> float:
         raise BadInput("share is 0; a share above 0, at most 0.05 (one in twenty), is expected. share=None ends "
                        "it.")
     return share
+
+
+def check_adaptive(threshold: Any) -> float | None:
+    """Return the automation bias above which people answer first, or None for False; BadInput when it is neither."""
+    if threshold is False:
+        return None
+    return check_number("adaptive", threshold, "a difference of probabilities from 0 to 1, or False,", 0, 1)
 
 
 def check_repeats(share: Any) -> float:

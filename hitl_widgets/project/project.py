@@ -51,7 +51,7 @@ from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
 from ..taxonomy.labels import Label, Taxonomy
 from ..taxonomy.revert import revert_step
-from . import opening, policy, threads
+from . import adaptive, opening, policy, threads
 from . import preview as preview_
 from .answers import Answers, annotation_table
 from .arms import ARMS, DEFAULT, HIDDEN, Arms
@@ -632,7 +632,10 @@ class Project:
             return Item(item_id, position, chosen_by, True, meta)
         if self.ranking.predictions is None:
             return Item(item_id, position, chosen_by, meta=meta, arm="none")
-        arm, probability = self.arms.of(annotator, item_id, audited=self.queue.audit.is_drawn(position))
+        arms, first = self.arms, adaptive.where(self, annotator)
+        if None in first or (first and (prediction := self.prediction(position)) and prediction.suggestion in first):
+            arms = arms.answering_first()
+        arm, probability = arms.of(annotator, item_id, audited=self.queue.audit.is_drawn(position))
         return Item(item_id, position, chosen_by, arm in HIDDEN, meta, arm=arm, arm_probability=probability)
 
     def prediction(self, position: int) -> Prediction | None:

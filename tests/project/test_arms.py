@@ -11,6 +11,7 @@ import pytest
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.pool import Pool
+from hitl_widgets.project.adaptive import adapt
 from hitl_widgets.project.arms import ARMS, DEFAULT, Arms, draw
 from hitl_widgets.project.project import Project
 from hitl_widgets.project.simulation import simulate
@@ -333,3 +334,35 @@ def test_without_a_prediction_the_card_says_that_there_was_no_arm():
     got, _, _ = pack_item(MemoryHost(model=None), Item("item-0000", 0, arm="shown", arm_probability=0.9), blind=False,
                           annotator="ada")
     assert got["exposure"] == {"arm": "none"}
+
+
+# -- adaptive answer first ---------------------------------------------------------------------------------------
+
+def test_who_follows_wrong_suggestions_answers_first_and_is_told(bench):
+    wb = bench(n=300, arms={"blind": 0.3})
+    project = wb.project
+    simulate(wb, ["dog"] * 300, n=60, error=0.0, bias=1.0, annotator="ada")
+    simulate(wb, ["dog"] * 300, n=60, error=0.0, bias=0.0, annotator="bob")
+    decided = {event.item_id: "dog" for event in project.log.events(kind="decided")}
+    wb.gold(decided)
+    assert adapt(project, "ada") == []  # the owner has set nothing
+    wb.people.set(adaptive=0.3)
+    said = adapt(project, "ada")
+    assert "Your answers follow wrong suggestions" in said[0]
+    assert adapt(project, "ada") == []  # once
+    assert said[0] in [notice["text"] for notice in project.people.notices("ada")]
+    ada = project.next(200, annotator="ada")
+    drawn = [item for item in ada if item.arm is not None]
+    assert {(item.arm, round(item.arm_probability, 6)) for item in drawn} == {
+        ("blind", 0.3), ("answer_first", 0.525), ("shown", 0.175)}
+    assert "answer_first" not in {item.arm for item in project.next(200, annotator="bob")}
+    # Over all people the suggestion is followed too: bob is told of the label, not of himself.
+    assert not any("Your answers" in text for text in adapt(project, "bob"))
+    wb.people.set(adaptive=False)
+    assert "answer_first" not in {item.arm for item in project.next(200, annotator="ada")}
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 2, True, "much"])
+def test_a_threshold_that_is_none_is_refused(bench, threshold):
+    with pytest.raises(BadInput, match="adaptive"):
+        bench(n=10).people.set(adaptive=threshold)

@@ -1,0 +1,75 @@
+"""Adaptive answer first: who follows wrong suggestions answers before they see one. Read `adapt` first.
+
+The owner sets a threshold (`adaptive` of the policy). Where the interval of a person's automation bias, or of a
+suggested label's over all people, lies above it, the person is told, and from then on most of their items that would be
+shown with the suggestion (of that label) are answered first. The event "told" says so, with the figure; a new policy
+ends it.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..events import Event
+from ..records import utc_now
+
+if TYPE_CHECKING:
+    from .project import Project
+
+ADAPTIVE = "adaptive"
+PERSON = "Your answers follow wrong suggestions more often than they give the same label unseen ({figure}). From now " \
+         "on you answer most items first, and see suggestion and map then; you may change your answer."
+LABEL = "Answers follow the suggestion {label!r} where it is wrong, more often than they give it unseen ({figure}). " \
+        "From now on you answer most items with it first, and see suggestion and map then; you may change your answer."
+
+
+def adapt(project: Project, annotator: str) -> list[str]:
+    """Tell a person where they answer first from now on, and return what they were told now; nothing without a policy.
+
+    Parameters
+    ----------
+    project : Project
+    annotator : str
+    """
+    project.refresh()
+    threshold = project.state.policy.get(ADAPTIVE)
+    if threshold is None:
+        return []
+    from ..quality.suggestion_effect import automation_bias  # few projects need it, and it takes a while
+    taxonomy = project.taxonomy
+    gold = {item_id: taxonomy.name_of(label_id) for item_id, label_id in project.gold().items()}
+    bias = automation_bias(project.answers().all_votes(), gold)
+    there, told = where(project, annotator), []
+    rows: list[tuple[str | None, pd.Series]] = []
+    if annotator in bias.per_annotator.index:
+        rows.append((None, bias.per_annotator.loc[annotator]))
+    rows += [(taxonomy.label(str(name)).id, row) for name, row in bias.per_label.iterrows() if name in taxonomy.names]
+    for label_id, row in rows:
+        if label_id in there or not row["effect_low"] > threshold:
+            continue
+        figure = f"{row['effect']:+.2f}, {row['effect_low']:+.2f} to {row['effect_high']:+.2f}"
+        text = PERSON.format(figure=figure) if label_id is None else \
+            LABEL.format(label=taxonomy.name_of(label_id), figure=figure)
+        since = project.state.agreements.set_by[ADAPTIVE]
+        about = f"{annotator}\0{since}\0{label_id}".encode()
+        project.take_in(Event(
+            id=f"told-first-{blake2b(about, digest_size=12).hexdigest()}", kind="told", annotator=annotator,
+            acted_at=utc_now(), body={"kind": "word", "text": text, "answer_first": {
+                "policy": since, "label_id": label_id, "taxonomy": taxonomy.version, "threshold": threshold,
+                "effect": [float(row[name]) for name in ("effect", "effect_low", "effect_high")]}}))
+        told.append(text)
+    return told
+
+
+def where(project: Project, annotator: str) -> set[str | None]:
+    """List the suggested labels (today's label_ids) that a person answers first; None among them stands for all."""
+    agreements = project.state.agreements
+    if agreements.policy.get(ADAPTIVE) is None:
+        return set()
+    events: list[Any] = [event.body["answer_first"] for event in agreements.told.get(annotator, ())
+                         if event.body.get("answer_first", {}).get("policy") == agreements.set_by[ADAPTIVE]]
+    return {None if body["label_id"] is None else project.lineage.exactly(body["label_id"], body["taxonomy"]) or ""
+            for body in events}
