@@ -502,16 +502,17 @@ class People:
     def second_looks(self) -> pd.DataFrame:
         """The answers that may be wrong, the least probable first: worth a second look.
 
-        Columns: item_id, annotator, label, certainty, right (the probability that it is right), looked (whether its
-        author confirmed it at a second look already). Estimated as for ``finetune(certainty="soft")``,
-        docs/certainty.md.
+        Columns: item_id, annotator (pseudonyms of other people, unless you may see their names), label, certainty,
+        right (the probability that it is right), looked (whether its author confirmed it at a second look already).
+        Estimated as for ``finetune(certainty="soft")``, docs/certainty.md.
         """
+        from .project.names import as_seen_by
         with self._wb._bars(None, title="Estimating how likely each answer is right"):
             frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
-        return pd.DataFrame({"item_id": frame["item_id"], "annotator": frame["annotator"],
-                             "label": [taxonomy.name_of(label_id) for label_id in frame["label_id"]],
-                             "certainty": frame["certainty"], "right": frame["right"],
-                             "looked": frame["chosen_by"] == SECOND_LOOK})
+        return as_seen_by(self._wb.project, pd.DataFrame({
+            "item_id": frame["item_id"], "annotator": frame["annotator"],
+            "label": [taxonomy.name_of(label_id) for label_id in frame["label_id"]], "certainty": frame["certainty"],
+            "right": frame["right"], "looked": frame["chosen_by"] == SECOND_LOOK}), self._wb.annotator)
 
     # -- what the owner sets
 

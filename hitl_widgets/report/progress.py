@@ -18,6 +18,8 @@ from ..errors import BadInput
 from ..events import Event
 from ..learn.measurement import SOURCES
 from ..project.arms import ARMS
+from ..project.names import sees_names
+from ..project.notices import FEWEST
 from ..project.project import Project
 from ..quality.intervals import across, jeffreys, newcombe, of_median
 from ..quality.learning_curve import expected_gain
@@ -76,7 +78,8 @@ class Progress:
         Seconds from the picture to the key: round, verdict, n, median_s, low, high.
     people : DataFrame
         Right answers: annotator, source ("gold", or "others": audit items, against most of their other annotators), n,
-        share, low, high; "all" stands for people like these, who may differ.
+        share, low, high; "all" stands for people like these, who may differ. Rows of others, and "all" where there are
+        fewer than five of them, are for the owner of a project that shows names.
     difficulty : DataFrame
         Where suggestions were right, on items that no strategy picked, by answers given without sight of them: by
         ("certainty", "answers" or "flag"), group, n, share, low, high.
@@ -357,6 +360,9 @@ def _times(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _people(project: Project, table: pd.DataFrame) -> pd.DataFrame:
+    """List what the reader may see: their own figures, and all together where there are five others or more."""
+    reader = project.annotator
+    names = sees_names(project, reader)
     gold = project.gold()
     tested = table[table["item_id"].isin(list(gold)) & table["label_id"].notna()]
     tested = tested.assign(right=tested["label_id"] == tested["item_id"].map(gold))
@@ -364,9 +370,11 @@ def _people(project: Project, table: pd.DataFrame) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for source, answers in (("gold", tested), ("others", compared)):
         for annotator, group in answers.groupby("annotator"):
-            rows.append({"annotator": annotator, "source": source,
-                         **dict(zip(SHARE, _share(group["right"].sum(), len(group)), strict=True))})
-        if answers["annotator"].nunique() > 1:
+            if names or annotator == reader:
+                rows.append({"annotator": annotator, "source": source,
+                             **dict(zip(SHARE, _share(group["right"].sum(), len(group)), strict=True))})
+        n_others = answers.loc[answers["annotator"] != reader, "annotator"].nunique()
+        if n_others >= (1 if names else FEWEST) and answers["annotator"].nunique() > 1:
             rows.append({"annotator": "all", "source": source,
                          **_over_people(answers["right"].astype(bool), answers["annotator"])})
     return pd.DataFrame(rows, columns=["annotator", "source", *SHARE])

@@ -206,7 +206,7 @@ def test_time_per_decision_is_a_median_by_verdict(bench):
 
 
 def test_people_are_measured_by_gold_and_by_each_other(bench):
-    wb = bench(annotators_per_item=3)
+    wb = bench(annotators_per_item=3, names=True)
     wb.gold({"i0": "cat", "i1": "cat"})
     for k in range(2):
         wb.decide(f"i{k}", label="cat", annotator="ada")
@@ -219,6 +219,19 @@ def test_people_are_measured_by_gold_and_by_each_other(bench):
     # bob contradicts two who agree; beside bob's "dog", the others' "cat" and "dog" are a tie, which says nothing.
     assert people.loc["others"][["n", "share"]].to_numpy().tolist()[:2] == [[2, 1.0], [4, 0.5]]
     assert people.loc["others"].loc["all", "high"] - people.loc["others"].loc["all", "low"] > 0.3
+
+
+def test_other_people_s_figures_are_shown_from_five_on_and_together_only(bench):
+    wb = bench(annotators_per_item=8)
+    wb.gold({"i0": "cat"})
+    for who in (wb.annotator, "bob", "cyd"):
+        wb.decide("i0", label="cat", annotator=who)
+    assert wb.progress().people["annotator"].tolist() == [wb.annotator]
+    for who in ("dan", "eli", "fay"):
+        wb.decide("i0", label="dog", annotator=who)
+    people = wb.progress().people
+    assert people["annotator"].tolist() == [wb.annotator, "all"]
+    assert people["share"].tolist() == [1.0, 0.5]
 
 
 def test_difficult_items_are_told_from_easy_ones(bench):
