@@ -34,6 +34,9 @@ wb.gold({item: truth[item] for item in pool.ids[100:]})
 """
 
 
+ADJUDICATION = "desk = wb.people.adjudicate(tolerance=0.2, seed=0) if 'judge' in globals() else None\ndesk"
+
+
 class Two(NamedTuple):
     """The notebooks of the owner, ada, and of bob."""
 
@@ -53,7 +56,7 @@ def two(shared_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
             stack.callback(context.close)
             notebook = shared_lab.open(f"{who}.ipynb", [PROJECT.format(folder=folder, who=who, arms=arms) + more,
                                                         "review = wb.review(explain='saliency')\nreview",
-                                                        "wb.people.own()"], context=context)
+                                                        "wb.people.own()", ADJUDICATION], context=context)
             stack.callback(shut_down, notebook)
             notebooks.append(notebook)
         ada, bob = notebooks
@@ -174,10 +177,43 @@ def test_traps_are_agreed_to_first_and_told_when_the_sitting_is_over(two: Two) -
     assert ada.value("int(wb.votes().query('annotator == \"ada\"')['planted'].sum())") == 0
 
 
+def run_cell(notebook: Notebook, place: int) -> None:
+    """Run one cell, as Shift+Enter does."""
+    notebook.page.evaluate("""(place) => { const {content} = window.jupyterapp.shell.currentWidget;
+        content.activeCellIndex = place; return window.jupyterapp.commands.execute('notebook:run-cell'); }""", place)
+
+
+def test_a_verdict_is_given_without_names_and_without_the_model_and_taken_back(two: Two) -> None:
+    ada = two.ada
+    ada.execute("judge = True")
+    run_cell(ada, 3)
+    ada.page.locator(".hitl-adjudication").wait_for()
+    first = ada.wait_for_item()
+    answers = ada.card.locator(".hitl-answer")
+    assert answers.first.locator(".hitl-letter").inner_text() == "A"
+    text = ada.card.locator(".hitl-body").inner_text()
+    assert not [name for name in ("bob", "sam", "model", "suggests") if name in text]
+    assert not ada.card.locator(".hitl-bar").count()
+    ada.card.focus()
+    press(ada, "1", "3", "n")
+    ada.page.keyboard.type("too dark")
+    press(ada, "Enter")
+    second = ada.wait_for_item(first)
+    press(ada, "2", "5", "Enter")
+    ada.wait_for_item(second)
+    press(ada, "z")
+    assert ada.item == second
+    ada.wait_until_stored()
+    rows = ada.value("[[row.item_id, row.label, row.cause, row.note] for row in desk.table.itertuples()]")
+    assert rows == [[first, "dark", "slip", "too dark"]]
+    ada.card.get_by_text("1 judged").wait_for(timeout=10_000)
+    assert ada.card.bounding_box()["height"] <= 606
+    assert ada.errors() == []
+
+
 def test_each_reads_their_own_page_and_nobody_elses(two: Two) -> None:
     for notebook in two:
-        notebook.page.evaluate("""() => { const {content} = window.jupyterapp.shell.currentWidget;
-            content.activeCellIndex = 2; return window.jupyterapp.commands.execute('notebook:run-cell'); }""")
+        run_cell(notebook, 2)
         page = notebook.page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output")
         page.get_by_text(str(notebook.value("wb.people.own().annotator"))).first.wait_for(timeout=20_000)
     names = [notebook.page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output").inner_text()
