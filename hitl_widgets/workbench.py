@@ -292,7 +292,8 @@ class People:
         """Whether people's certainty means anything: how often answers are right at each step of it.
 
         Answers are compared with gold, or else with what at least two other annotators agree on. The hold-out is
-        excluded.
+        excluded. These figures are the annotator's own: others' names and rows come only to the owner of a project made
+        with ``names=True``, and all together only where there are five others or more.
 
         Parameters
         ----------
@@ -308,17 +309,25 @@ class People:
         Raises
         ------
         BadInput
-            When the annotator has answered nothing.
+            When the annotator has answered nothing, or their figures aren't shown to you.
         """
         from .learn.soft_labels import judged_answers
+        from .project.names import own_and_all, sees_names
         from .quality.calibration import calibration
-        answers = judged_answers(self._wb.project)
+        project, reader = self._wb.project, self._wb.annotator
+        answers = judged_answers(project)
         if annotator is not None:
             if annotator not in (names := sorted(set(self._wb.annotations()["annotator"]))):
                 raise BadInput(f"annotator {annotator!r} has answered nothing; there are answers by: "
                                f"{', '.join(names) or 'nobody'}.")
+            if annotator != reader and not sees_names(project, reader):
+                raise BadInput(f"the figures of {annotator!r} are theirs: this project wasn't made with names=True, or "
+                               f"{reader!r} isn't its owner.")
             answers = answers[answers["annotator"] == annotator]
-        return calibration(answers)
+        found = calibration(answers)
+        table, curve = (own_and_all(project, frame, reader, annotators=answers["annotator"])
+                        for frame in (found.table, found.curve))
+        return replace(found, table=table, curve=curve)
 
     # -- what several people's answers say
 

@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 import pandas as pd
 
+from .notices import FEWEST
 from .project import Project
 
 
@@ -51,4 +52,23 @@ def own_rows(project: Project, table: pd.DataFrame, reader: str) -> pd.DataFrame
         return table
     who = table["annotator"] if "annotator" in table.columns else table.index.to_series()
     mine: pd.DataFrame = table[(who == reader).to_numpy()]
+    return mine
+
+
+def own_and_all(project: Project, table: pd.DataFrame, reader: str, *, annotators: Iterable[str]) -> pd.DataFrame:
+    """Return a table of figures with the reader's own rows, and those of "all" where these are many people's.
+
+    Parameters
+    ----------
+    project : Project
+    table : DataFrame
+        With a column annotator, which may be "all".
+    reader : str
+    annotators : iterable of str
+        Whose figures they are: of fewer than five others "all" would tell one person's.
+    """
+    if sees_names(project, reader):
+        return table
+    kept = [reader, "all"] if len(set(annotators) - {reader}) >= FEWEST else [reader]
+    mine: pd.DataFrame = table[table["annotator"].isin(kept)].reset_index(drop=True)
     return mine

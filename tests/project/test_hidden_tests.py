@@ -266,7 +266,7 @@ def plant_one(wb, item_id, verdict=None, *, label=None, annotator="ada", suggest
 @pytest.fixture
 def planted(open_):
     """A project in which ben and cleo said "cat" of i010, and ada took the planted "other"."""
-    wb = open_(annotators_per_item=3, holdout=0)
+    wb = open_(annotators_per_item=3, holdout=0, names=True)
     wb.gold({"i010": "cat"})
     for who in ("ben", "cleo"):
         wb.decide("i010", label="cat", annotator=who, seen={"hidden": True})

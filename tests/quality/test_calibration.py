@@ -104,7 +104,7 @@ def wb(tmp_path):
     digits = load_digits()
     images, truth = (digits.images * 15.9).astype(np.uint8)[:60], digits.target[:60]
     wb = hw.Workbench(tmp_path / "p", hw.Pool.from_images(images), hw.Taxonomy(NAMES), annotator="ada", holdout=0.0,
-                      annotators_per_item=3)
+                      annotators_per_item=3, names=True)
     said = np.where(np.arange(60) % 4 == 0, (truth + 1) % 10, truth)
     for who, labels, certainty in (("ada", said, np.where(said == truth, 9, 2)), ("bob", truth, np.full(60, 10)),
                                    ("eve", truth, np.full(60, np.nan))):
@@ -127,6 +127,14 @@ def test_the_workbench_judges_by_gold_and_by_the_other_annotators(wb):
     assert table.loc["bob", "n"] == 50
     assert found.judged_by == {"gold": 40, "others": 70}
     assert found.plot() is not None
+
+
+def test_others_figures_are_theirs_where_the_owner_sees_no_names(wb):
+    wb.annotator = "bob"
+    assert wb.people.calibration().table["annotator"].tolist() == ["bob"]
+    assert set(wb.people.calibration().curve["annotator"]) == {"bob"}
+    with pytest.raises(BadInput, match="the figures of 'ada' are theirs"):
+        wb.people.calibration("ada")
 
 
 def test_one_annotator_can_be_asked_for(wb):

@@ -219,6 +219,8 @@ def test_people_are_measured_by_gold_and_by_each_other(bench):
     # bob contradicts two who agree; beside bob's "dog", the others' "cat" and "dog" are a tie, which says nothing.
     assert people.loc["others"][["n", "share"]].to_numpy().tolist()[:2] == [[2, 1.0], [4, 0.5]]
     assert people.loc["others"].loc["all", "high"] - people.loc["others"].loc["all", "low"] > 0.3
+    wb.annotator = "bob"  # not the owner: the others' rows are theirs, and "all" of so few would tell them
+    assert set(wb.progress().people["annotator"]) == {"bob"}
 
 
 def test_other_people_s_figures_are_shown_from_five_on_and_together_only(bench):
