@@ -351,3 +351,24 @@ def test_a_copy_from_before_a_migration_opens_as_the_old_log_does(folder: Path, 
     shutil.copy(copy, tmp_path / "restored" / "log.db")
     with Log(folder) as log, Log(tmp_path / "restored") as restored:
         assert list(restored.events()) == list(log.events())
+
+
+def test_people_ask_adjudicate_and_read_their_page_in_an_older_project(folder: Path) -> None:
+    import hitl_widgets as hw
+    with hw.Workbench(folder, make_pool(), annotator="zoe", progress=False) as wb:
+        before = wb.consensus().set_index("item_id")["label"]
+        item_id = str(before.index[0])
+        label = str(before.dropna().iloc[-1])
+        thread = wb.people.threads().ask("What is this?", item_id=item_id, label=label)
+        wb.people.threads().settle(thread, "tiny")
+        session = wb.people.adjudicate(seed=1)
+        session.decide(item_id, label, "slip")
+        assert wb.consensus().set_index("item_id")["label"][item_id] == label
+        assert wb.people.own().counts["n_questions"] == 1
+        assert len(wb.people.plan().assumed) > 0
+        votes = wb.votes()
+    with hw.Workbench(folder, make_pool(), annotator="zoe", progress=False) as wb:
+        assert wb.taxonomy.label(label).edge_cases == {"tiny": (item_id,)}
+        assert wb.people.threads().table["settled"].tolist() == [True]
+        assert wb.consensus().set_index("item_id")["label"][item_id] == label
+        assert wb.votes().equals(votes)
