@@ -40,7 +40,7 @@ class Schools:
     ----------
     n : int
         Number of schools: 1 where people of one school would look as divided by chance, and where the best split isn't
-        found again in halves of the items (a stability below 0.2).
+        found again in halves of the items (a stability below 0.2, and so with three groups).
     p_value : float
         How often people of one school, who differ in noise and confusions as these do, would look as divided as these
         or more; NaN where it can't be tested.
@@ -271,7 +271,8 @@ def _divide(votes: EncodedVotes, tested: _Tested, level: float, n_boot: int, rng
     modelled, but not who is of which.
     """
     group, n_groups = np.zeros(len(tested.side), np.int64), 0
-    if tested.p_value > level or _halves(votes, tested, 2, rng)[0] < STABLE:
+    # Of three schools of one size, a split in two may part any one from the others.
+    if tested.p_value > level or max(_halves(votes, tested, n, rng)[0] for n in (2, 3)) < STABLE:
         return group
     for side in (0, 1):
         inside = np.flatnonzero(tested.side == side)
