@@ -59,7 +59,7 @@ class HiddenTests:
     def __init__(self, state: State, pool: Pool, log: Log, *, seed: int,
                  prediction: Callable[[int], Prediction | None]) -> None:
         self._state, self._pool, self._log, self._seed, self._prediction = state, pool, log, seed, prediction
-        self._draws: dict[tuple[str, str], tuple[float, float]] = {}
+        self._draws: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._handed_out: dict[str, set[int]] = {}  # annotator -> positions that got a planted suggestion
 
     def plants(self, annotator: str) -> bool:
@@ -79,9 +79,12 @@ class HiddenTests:
         places = np.flatnonzero(queue.gold)
         if not len(places):
             return Lines([], [])
-        labels = np.array([self._truth(place) or "" for place in places.tolist()], object)
-        draws = np.array([self._draw(annotator, place) for place in places.tolist()])
-        seen = np.array([place in taken or queue.has_seen(place, annotator) for place in places.tolist()], np.bool_)
+        pairs_of = [state.reference.gold.get(place) for place in places.tolist()]
+        names = {pair: truth_of(pair, lineage) or "" for pair in set(pairs_of)}
+        labels, draws = np.array([names[pair] for pair in pairs_of], object), self._draws_of(annotator, places)
+        seen = queue.is_closed(annotator)
+        seen[[*queue.skipped(annotator), *taken]] = True
+        seen = seen[places]
         given = state.policy.get("gold", {})
         rare, pairs = declared(given, lineage)
         reserved = np.zeros(len(places), np.bool_)
@@ -190,11 +193,14 @@ class HiddenTests:
     def _truth(self, place: int) -> str | None:
         return truth_of(self._state.reference.gold.get(place), self._state.lineage)
 
-    def _draw(self, annotator: str, place: int) -> tuple[float, float]:
-        key = (annotator, str(self._pool.ids[place]))
-        if key not in self._draws:
-            self._draws[key] = draw(self._seed, *key, "gold"), draw(self._seed, *key, PLANTED)
-        return self._draws[key]
+    def _draws_of(self, annotator: str, places: np.ndarray) -> np.ndarray:
+        """Two random numbers of each gold item for a person: for their order, and for what is kept to plant on."""
+        former = self._draws.get(annotator)
+        if former is None or not np.array_equal(former[0], places):
+            former = places, np.array([[draw(self._seed, annotator, item_id, of) for of in ("gold", PLANTED)]
+                                       for item_id in self._pool.ids[places].tolist()])
+            self._draws[annotator] = former
+        return former[1]
 
     def _groups(self, column: Any, places: np.ndarray) -> np.ndarray | None:
         if column is None:

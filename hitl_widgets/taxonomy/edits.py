@@ -184,6 +184,8 @@ class merge(Edit):
         stays = first if one is None else one
         if one is None:
             one = _made(taxonomy, self.into, first.parent)
+        if one.sensitive is None:
+            one = replace(one, sensitive=next((label.sensitive for label in merged.values() if label.sensitive), None))
         labels = _replaced(taxonomy, {**dict.fromkeys(merged, ()), stays.id: [one]})
         return _Change([replace(label, parent=one.id) if label.parent in merged else label for label in labels],
                        dict.fromkeys(merged, (one.id,)))
@@ -233,8 +235,9 @@ class split(Edit):
             raise EditError(f"{_quoted(label.name)} has labels under it already. Use edits.add(..., "
                             f"under={label.name!r}) for more.")
         named = self.into if isinstance(self.into, Mapping) else {}
-        children = [_made(taxonomy, name, label.id if self.keep_parent else label.parent, named.get(name, ()))
-                    for name in self.into]
+        # What needs care in the whole needs it in each part, until somebody says otherwise.
+        children = [replace(_made(taxonomy, name, label.id if self.keep_parent else label.parent, named.get(name, ())),
+                            sensitive=label.sensitive) for name in self.into]
         choices = tuple(child.id for child in children)
         if self.keep_parent and taxonomy.inner_answers:
             choices = (label.id, *choices)

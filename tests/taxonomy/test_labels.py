@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hitl_widgets import edits
 from hitl_widgets.errors import TaxonomyError, UnknownLabel
 from hitl_widgets.taxonomy.labels import EDGE_CASES, Label, Taxonomy, check_name, label_id_of
 
@@ -484,3 +485,13 @@ def test_a_label_named_by_a_digit_has_that_key():
 def test_a_number_in_a_list_is_no_line_of_a_file(labels, message):
     with pytest.raises(TaxonomyError, match=f"^{message}|^a label has the {message}"):
         Taxonomy(labels)
+
+
+def test_a_label_made_of_a_sensitive_one_is_sensitive():
+    taxonomy = Taxonomy([{"name": "person", "sensitive": "faces"}, "cat", "dog"])
+    parts, _ = edits.split("person", ["adult", "child"]).apply(taxonomy)
+    assert [parts.label(name).sensitive for name in ("adult", "child", "cat")] == ["faces", "faces", None]
+    for into in ("cat", "being"):
+        merged, _ = edits.merge(["cat", "person"], into=into).apply(taxonomy)
+        assert merged.label(into).sensitive == "faces"
+    assert edits.merge(["cat", "dog"], into="pet").apply(taxonomy)[0].label("pet").sensitive is None
