@@ -41,6 +41,27 @@ MADE_UP = """from hitl_widgets.testing import MemoryHost, rings
 from hitl_widgets.widgets.card import Review
 review = Review(MemoryHost({arguments}))
 review"""
+PEOPLE = """
+truth = dict(zip(pool.ids, labels))
+wb.people.set(purpose="Read house numbers from photographs, for the map of a town.",
+              arms={{"answer_first": {first}, "blind": 0}})
+bob = hw.Workbench(wb.folder, pool, annotator="bob", progress=False)
+bob.session.ask("Is a seven with a bar through it still a seven?", label_id=wb.taxonomy.label("7").id,
+                id="a-seven-with-a-bar")
+wb.session.reply("a-seven-with-a-bar", "Yes: the bar doesn't count.")
+bob.session.ask("Does a one need its foot?", label_id=wb.taxonomy.label("1").id)
+wb.review()"""
+VERDICTS = """
+shown = pool.ids[40:60]
+for n, who in enumerate(("bob", "eve", "sam")):
+    other = hw.Workbench(wb.folder, pool, annotator=who, progress=False)
+    for i, item in enumerate(shown):
+        wrong = (i + n) % 4 == 0
+        label = str((int(labels[40 + i]) + 5 * wrong) % 10)
+        other.decide(item, label=label, certainty=4 if wrong else 8, note="the upper bow is open" if wrong else None)
+    other.close()
+desk = wb.people.adjudicate(seed=0)
+desk"""
 CLOTHES = """import tempfile, numpy as np, hitl_widgets as hw
 from hitl_widgets import edits
 with np.load("{data}") as data:
@@ -140,13 +161,17 @@ SCENES: dict[str, Scene] = {
     "triage-label": Scene([CLOTHES, TRIAGE], ["n", *"Bag"], focus=".hitl-grid"),
     "triage-dark": Scene([CLOTHES, TRIAGE], ["ArrowRight", "Space"], settings=DARK, focus=".hitl-grid"),
     "triage-narrow": Scene([CLOTHES, TRIAGE], ["ArrowRight", "Space"], width=560, height=1500, focus=".hitl-grid"),
+    "first": Scene([REAL, PEOPLE.format(first=1)], ["3"]),
+    "questions": Scene([REAL, PEOPLE.format(first=0)], ["Shift+8", "Enter", "q", *"Does_a_shadow_count?"], height=860),
+    "guideline": Scene([REAL, PEOPLE.format(first=0)], ["Enter", "3", "g"], height=860),
+    "adjudication": Scene([REAL, VERDICTS], ["1"], focus=".hitl-adjudication"),
     "name": Scene([MADE_UP.format(arguments="annotator='jovyan', annotator_is_default=True")]),
 }
 
 
 def shoot(name: str, scene: Scene, folder: Path) -> Path:
     """Run a scene and keep what the card looks like at its end."""
-    path = folder / (f"{name}.png" if "-" in name else f"card-{name}.png")
+    path = folder / (f"{name}.png" if "-" in name or name == "adjudication" else f"card-{name}.png")
     with tempfile.TemporaryDirectory() as home, Lab(home, viewport=(scene.width, scene.height), settings=scene.settings,
                                                     env=scene.env, scale=scene.scale) as lab:
         notebook = lab.open(f"{name}.ipynb", scene.cells)

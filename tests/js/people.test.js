@@ -72,6 +72,12 @@ test("what others wrote is new until it was looked at, also after a reload; what
   assert.equal(later.session.people.fresh.length, 0);
 });
 
+test("what was asked before the page opened is told by the badge alone", () => {
+  const { session } = open();
+  push(session, "threads", { threads: [thread("t1", [post("bob", "ask", "Cat?")])] });
+  assert.deepEqual([session.people.fresh.length, session.news], [1, null]);
+});
+
 test("questions are sorted by where they belong, and what was settled elsewhere isn't listed", () => {
   const { session } = open();
   push(session, "threads", { threads: [thread("item", [post("bob", "ask", "?")]), thread("label", [post("bob", "ask", "?")], { item_id: null, label_id: "L1" }),

@@ -850,6 +850,7 @@ var People = class {
     this.annotator = "";
     this.place = "";
     this.threads = [];
+    this.heard = false;
     this.notices = [];
     this.about = null;
     this.question = null;
@@ -890,6 +891,10 @@ var People = class {
   #threads(threads) {
     const before = new Set(this.fresh.map(({ thread, posts }) => `${thread} ${posts.length}`));
     this.threads = threads;
+    if (!this.heard || !this.annotator) {
+      this.heard = true;
+      return null;
+    }
     const last = this.fresh.find(({ thread, posts }) => !before.has(`${thread} ${posts.length}`))?.posts.at(-1);
     return last ? `${last.annotator} ${last.act === "ask" ? "asks" : last.act === "answer" ? "answers" : "has settled a question"}: ${last.text}` : null;
   }

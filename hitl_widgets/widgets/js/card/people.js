@@ -21,6 +21,8 @@ export class People {
     this.place = "";
     /** The latest last. @type {Thread[]} */
     this.threads = [];
+    /** Threads have come. */
+    this.heard = false;
     /** @type {Notice[]} */
     this.notices = [];
     /** @type {About | null} */
@@ -70,6 +72,10 @@ export class People {
   #threads(threads) {
     const before = new Set(this.fresh.map(({ thread, posts }) => `${thread} ${posts.length}`));
     this.threads = threads;
+    if (!this.heard || !this.annotator) { // what was there when the page opened is told by the badge alone
+      this.heard = true;
+      return null;
+    }
     const last = this.fresh.find(({ thread, posts }) => !before.has(`${thread} ${posts.length}`))?.posts.at(-1);
     return last ? `${last.annotator} ${last.act === "ask" ? "asks" : last.act === "answer" ? "answers" : "has settled a question"}: ${last.text}` : null;
   }
