@@ -19,6 +19,7 @@ from ..records import Estimate
 from . import exposure, vote_models
 from .intervals import jeffreys
 from .pooling import Votes
+from .suggestion_effect import agreement_with_model
 from .vote_models import BLIND_VOTE, SHOWN_VOTE, UNKNOWN_VOTE, Ballots, Floats, VoteModel
 from .votes import EncodedVotes, encode
 
@@ -90,7 +91,9 @@ class Consensus:
         Why.
     copying : DataFrame or None
         A row for each person who saw a suggestion: annotator, rate (the probability that they take it over without a
-        judgement of their own), low, high (95 %), n_shown and n_blind (votes). None where nothing was shown.
+        judgement of their own), low, high (95 %), n_shown and n_blind (votes). None where nothing was shown. People and
+        model may err alike on the same items: rates are corrected by what the difference between shown and blind votes
+        says of that, and intervals are wide where few votes were blind.
     copy_rate : Estimate
         The same for all people together.
     model : Estimate
@@ -497,6 +500,9 @@ def _copying(encoded: EncodedVotes, ballots: Ballots, aware: VoteModel | None,
     rate, right = exposure.overall(aware, ballots, vote_models.posterior(aware, ballots) if probs is None else probs)
     if not (ballots.channel == SHOWN_VOTE).any():
         return None, rate, right
+    off = exposure.misfit(rate, *agreement_with_model(encoded.rows))
     table = exposure.copy_intervals(aware, ballots)
     table["annotator"] = encoded.annotators.to_numpy()[table["annotator"]]
-    return table, rate, right
+    ends = ["rate", "low", "high"]
+    table[ends] = [exposure.corrected(*row, off) for row in table[ends].to_numpy(float).tolist()]
+    return table, Estimate(*exposure.corrected(rate.value, rate.low, rate.high, off), n=rate.n), right

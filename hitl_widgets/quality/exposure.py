@@ -1,12 +1,14 @@
 """Rates of copying, and a model's own accuracy, of a model of votes that knows what was on the screen.
 
 `copy_intervals` gives an interval of each person's rate of copying; `overall` gives that of all and the accuracy of the
-model that made the suggestions. Both take a `VoteModel` that was fitted with `copying`.
+model that made the suggestions. Both take a `VoteModel` that was fitted with `copying`. `misfit` compares such a rate
+with what chance alone tells, the difference between shown and blind votes, and `corrected` applies what it finds.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,6 +31,9 @@ from .vote_models import (
 
 # 95 % of a chi-square of one degree of freedom, halved: how far a log-likelihood may fall within an interval.
 DROP, Z = 1.9207, 1.96
+# Where people and model err alike on the same items, errors that nobody copied look like copies: the standard deviation
+# of what this adds to a rate, before shown and blind votes are compared.
+USUAL_MISFIT = 0.1
 # Rates at which a person's likelihood is computed, and shifts of the log-odds of their being right.
 RATES = np.linspace(0, 1, 201)
 SHIFTS = np.linspace(-2.5, 2.5, 15)
@@ -73,6 +78,49 @@ def copy_intervals(model: VoteModel, ballots: Ballots) -> pd.DataFrame:
     table = pd.DataFrame({"annotator": np.arange(n), "rate": rate, "low": np.minimum(low, rate),
                           "high": np.maximum(high, rate), "n_shown": n_shown, "n_blind": n_blind})
     return table[table["n_shown"] > 0].reset_index(drop=True)
+
+
+class Misfit(NamedTuple):
+    """By how much rates of copying are too high, since people and model err alike, and the standard error of that."""
+
+    bias: float
+    error: float
+
+
+def misfit(rate: Estimate, blind: Estimate, shown: Estimate, difference: Estimate) -> Misfit:
+    """How far a rate of copying that a model of votes gives is off, by the votes whose exposure chance drew.
+
+    With P the share of votes that agree with the suggestion, (P(shown) - P(blind)) / (1 - P(blind)) is the rate of
+    copying whatever people and model have in common. Where few votes were blind it says little, and what may be is
+    that people and model err alike as far as they usually do (`USUAL_MISFIT`).
+
+    Parameters
+    ----------
+    rate : Estimate
+        Of all people, from `overall`.
+    blind, shown, difference : Estimate
+        Shares that agree with the suggestion, and their difference, as `suggestion_effect.agreement_with_model` gives.
+    """
+    prior = USUAL_MISFIT ** 2
+    if any(math.isnan(estimate) for estimate in (rate, blind, shown)) or blind.value >= 1:
+        return Misfit(0.0, USUAL_MISFIT)
+    of_blind, of_shown, of_difference, of_rate = (((estimate.high - estimate.low) / (2 * Z)) ** 2
+                                                  for estimate in (blind, shown, difference, rate))
+    together = (of_blind + of_shown - of_difference) / 2
+    by_chance = 1 - (1 - shown.value) / (1 - blind.value)
+    own = 1 - by_chance
+    variance = (of_shown + own ** 2 * of_blind - 2 * own * together) / (1 - blind.value) ** 2
+    # The model's rate uses these votes too, and more besides: what is apart has the rest of the variance.
+    apart = max(variance - of_rate, 0.1 * variance)
+    weight = prior / (prior + apart)
+    return Misfit(weight * (rate.value - by_chance), math.sqrt(weight * apart))
+
+
+def corrected(value: float, low: float, high: float, off: Misfit) -> tuple[float, float, float]:
+    """A rate of copying less a `Misfit`, and an interval that holds both what it was and what it is then."""
+    less, extra = value - off.bias, Z * off.error
+    below, above = less - math.hypot(value - low, extra), less + math.hypot(high - value, extra)
+    return min(max(less, 0.0), 1.0), min(low, max(0.0, below)), max(high, min(1.0, above))
 
 
 def _sums(annotator: Ints, n_annotators: int) -> sparse.csr_matrix:
