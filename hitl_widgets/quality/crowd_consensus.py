@@ -503,6 +503,7 @@ def _copying(encoded: EncodedVotes, ballots: Ballots, aware: VoteModel | None,
     off = exposure.misfit(rate, *agreement_with_model(encoded.rows))
     table = exposure.copy_intervals(aware, ballots)
     table["annotator"] = encoded.annotators.to_numpy()[table["annotator"]]
-    ends = ["rate", "low", "high"]
-    table[ends] = [exposure.corrected(*row, off) for row in table[ends].to_numpy(float).tolist()]
+    each = zip(table["rate"].tolist(), table["low"].tolist(), table["high"].tolist(), strict=True)
+    table["rate"], table["low"], table["high"] = zip(
+        *(exposure.corrected(value, low, high, off) for value, low, high in each), strict=True)
     return table, Estimate(*exposure.corrected(rate.value, rate.low, rate.high, off), n=rate.n), right

@@ -29,6 +29,7 @@ __all__ = ["AutomationBias", "automation_bias", "cards_needed", "power_of"]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+Z = -float(ndtri(0.025))
 # d' and the criterion need as many cards with a right model, and as many with a wrong one, in an arm.
 ENOUGH = 10
 
@@ -101,12 +102,13 @@ class AutomationBias:
     why: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     randomised: bool = True
+    _worth: tuple[float, float] = field(default=(math.nan, math.nan), repr=False)  # wrong cards, shown and without
 
     def power(self, n: int = 0, effect: float = 0.2, *, blind: float = 0.05, model_error: float = 0.15) -> float:
         """Probability that this experiment finds a true effect, once `n` more cards were answered.
 
-        The cards to come are taken to be shown and blind, judged by a truth and wrong in the same shares as those
-        so far. Normal approximation; cards that share items or weigh unequally tell a little less.
+        The cards to come are taken to be shown and blind, judged by a truth, wrong, weighed and shared in the same way
+        as those so far; all of them to be judged where none was so far. Normal approximation.
 
         Parameters
         ----------
@@ -130,7 +132,8 @@ class AutomationBias:
         wrong_shown, wrong_blind = (float(self.arms["n_wrong"].reindex(list(arms)).sum())
                                     for arms in (SUGGESTED, WITHOUT))
         if not wrong_shown or not wrong_blind:
-            n_wrong = n * model_error
+            n_judged = float(self.arms[["n_wrong", "n_right"]].to_numpy().sum())
+            n_wrong = n * model_error * (n_judged / float(self.arms["n"].sum()) if n_judged else 1.0)
             return power_of_counts(wrong_shown + n_wrong * n_shown / (n_shown + n_blind),
                                    wrong_blind + n_wrong * n_blind / (n_shown + n_blind), effect, blind=blind)
         grown = 1 + n / float(self.arms["n"].sum())
@@ -138,7 +141,9 @@ class AutomationBias:
         # Of few cards a rate of 0 is no reason to take the error as known.
         rate = (rate * wrong_blind + 0.5) / (wrong_blind + 1)
         rate = min(max(rate, -effect), 1 - effect)
-        return power_of_counts(wrong_shown * grown, wrong_blind * grown, effect, blind=rate)
+        worth_shown, worth_blind = (min(n_cards, worth) if worth > 0 else n_cards for n_cards, worth in
+                                    zip((wrong_shown, wrong_blind), self._worth, strict=True))
+        return power_of_counts(worth_shown * grown, worth_blind * grown, effect, blind=rate)
 
     def figures(self) -> dict[str, Estimate]:
         """List every figure by name; one that is None as an Estimate without a number, with its reason."""
@@ -252,10 +257,13 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
         "across_people": _known(student_mean(people["effect"].to_numpy(float), within=(-1, 1)))}
     figures["planted"], why["planted"] = _planted(votes, known, min_blind)
     figures["revised"], figures["revised_to_suggestion"] = _revised(every[every["arm"] == "answer_first"])
+    worth = [math.nan if share is None else share.worth for share in _shares(cards[cards["wrong"]],
+                                                                             (SUGGESTED, WITHOUT))]
     return AutomationBias(
         anchoring=contrast(cards), **figures, per_annotator=people, per_label=_table(cards, "suggestion"),
         arms=_arms(cards), notes=_notes(votes, every, cards, randomised=randomised),
-        why={name: reason for name, reason in why.items() if figures[name] is None}, randomised=randomised)
+        why={name: reason for name, reason in why.items() if figures[name] is None}, randomised=randomised,
+        _worth=(worth[0], worth[1]))
 
 
 def contrast(cards: pd.DataFrame, first: Sequence[str] = SUGGESTED, second: Sequence[str] = WITHOUT, *,
@@ -360,8 +368,12 @@ def _difference(first: _Share, second: _Share) -> Estimate:
     size = math.sqrt(float((first.pulls ** 2).sum() * (second.pulls ** 2).sum()))
     alike = float(first.pulls[:n] @ second.pulls[:n]) / size if size else 0.0
     alike = min(1.0, max(-1.0, alike))  # rounding may leave more
-    below, above = (math.sqrt(max(0.0, a ** 2 + b ** 2 - 2 * alike * a * b)) for a, b in (
-        (first.value - low_1, high_2 - second.value), (high_1 - first.value, second.value - low_2)))
+    # Where shown and blind answers to all items are the same, this would leave no width: it is at least that of as many
+    # pairs of which none differs (Tango 1998).
+    least = Z ** 2 / (min(first.worth, second.worth) + Z ** 2)
+    below, above = (max(math.sqrt(max(0.0, a ** 2 + b ** 2 - 2 * alike * a * b)), min(least, math.hypot(a, b)))
+                    for a, b in ((first.value - low_1, high_2 - second.value),
+                                 (high_1 - first.value, second.value - low_2)))
     difference = first.value - second.value
     return Estimate(difference, max(-1.0, difference - below), min(1.0, difference + above), n=first.n + second.n)
 

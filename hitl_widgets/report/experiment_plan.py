@@ -26,7 +26,8 @@ class ExperimentPlan:
     Parameters
     ----------
     needed : CardsNeeded
-        The size of such an experiment from its beginning, with this project's shares.
+        The size of such an experiment from its beginning, with this project's shares, where the truth of every card is
+        known.
     power : float
         Probability with which the cards so far find the effect.
     target : float
@@ -34,11 +35,14 @@ class ExperimentPlan:
     n_so_far : int
         Cards so far whose arm was drawn by chance.
     n_more : int
-        Cards that are still needed, of all people.
+        Cards that are still needed, of all people, where the truth of as many is known as so far. Where that is none,
+        cards with a known truth.
     per_week : float
         Such cards in a week, at the pace of the last four weeks; 0 where nobody answered.
     assumed : tuple of str
         The shares that this project can't tell yet, so that usual ones were taken.
+    n_known : int
+        Cards so far, of those drawn, whose truth is known: gold, or what most others answered blind.
     """
 
     needed: CardsNeeded
@@ -48,20 +52,27 @@ class ExperimentPlan:
     n_more: int
     per_week: float
     assumed: tuple[str, ...] = ()
+    n_known: int = 0
 
     @property
     def weeks(self) -> float:
-        """Weeks until then at the present pace; infinite where nobody answers."""
-        return 0.0 if not self.n_more else self.n_more / self.per_week if self.per_week else math.inf
+        """Weeks until then at the present pace; infinite where nobody answers, or no card's truth is known."""
+        if not self.n_more:
+            return 0.0
+        return self.n_more / self.per_week if self.per_week and self.n_known else math.inf
 
     def _lines(self) -> list[str]:
-        lines = [str(self.needed),
-                 f"So far {self.n_so_far:,} cards were drawn by chance; they find such an effect with probability "
-                 f"{self.power:.2f}."]
+        lines = [f"{self.needed} Only cards count whose truth is known: gold, and items that two others answered blind "
+                 "and alike.",
+                 f"So far {self.n_so_far:,} cards were drawn by chance, and the truth of {self.n_known:,} is known; "
+                 f"they find such an effect with probability {self.power:.2f}."]
         if self.n_more:
             pace = "nobody answered in the last four weeks" if not self.per_week else \
+                "at present no card's truth becomes known" if not self.n_known else \
                 f"{self.weeks:,.1f} weeks at the present {self.per_week:,.0f} a week"
-            lines.append(f"{self.n_more:,} cards more are needed for {self.target:.0%}: {pace}.")
+            known = "with a known truth" if not self.n_known else \
+                f"(the truth of {self.n_known / self.n_so_far:.0%} known, as so far)"
+            lines.append(f"{self.n_more:,} cards more {known} are needed for {self.target:.0%}: {pace}.")
         if self.assumed:
             lines.append(f"Assumed, since too few cards tell: {', '.join(self.assumed)}.")
         return lines
@@ -102,21 +113,20 @@ def plan_experiment(votes: pd.DataFrame, *, truth: pd.Series | None = None, effe
     if isinstance(power, bool) or not isinstance(power, (int, float)) or not 0 < power < 1:
         raise BadInput(f"power is {power!r}; a probability between 0 and 1 is expected, such as 0.8.")
     bias = automation_bias(votes, truth)
-    shares, assumed = _shares(bias, blind_share)
+    shares, assumed = _shares(bias, blind_share, effect)
     needed = cards_needed(effect, power=power, **shares)
     n_so_far = int(bias.arms["n"].sum()) if len(bias.arms) else 0
     known = {name: shares[name] for name in ("blind", "model_error")}
-    n_more = 0
-    has_both = n_so_far > 0 and bias.power(0, effect, **known) > 0
-    if has_both:
+    n_known = int(bias.arms[["n_wrong", "n_right"]].to_numpy().sum()) if len(bias.arms) else 0
+    if n_known and bias.power(MOST, effect, **known) >= power:
         n_more = _least(lambda n: bias.power(n, effect, **known) >= power)
-    else:
-        n_more = max(0, needed.n_cards - n_so_far)
+    else:  # cards without a known truth bring nothing nearer
+        n_more = needed.n_cards
     return ExperimentPlan(needed, bias.power(0, effect, **known) if n_so_far else 0.0, power, n_so_far, n_more,
-                          _pace(votes, now), assumed)
+                          _pace(votes, now), assumed, n_known)
 
 
-def _shares(bias: AutomationBias, blind_share: float | None) -> tuple[dict[str, float], tuple[str, ...]]:
+def _shares(bias: AutomationBias, blind_share: float | None, effect: float) -> tuple[dict[str, float], tuple[str, ...]]:
     """How often the model is wrong, people err alike blind, and cards are blind; and which of these are assumed."""
     shares, arms = dict(ASSUMED), bias.arms
     known = set[str]()
@@ -129,6 +139,8 @@ def _shares(bias: AutomationBias, blind_share: float | None) -> tuple[dict[str, 
         if float(blind["n_wrong"].sum()) >= MIN_KNOWN:
             rate = float(blind["took_wrong"].sum()) / float(blind["n_wrong"].sum())
             shares["blind"] = min(max(rate, 0.01), 0.5)
+            if abs(effect) < 1:  # a larger effect than there is room for is found by people who err less
+                shares["blind"] = min(max(shares["blind"], -effect), 1 - effect)
             known.add("blind")
         if n >= MIN_KNOWN and 0 < (share := float(blind["n"].sum()) / n) < 1:
             shares["blind_share"] = share

@@ -11,7 +11,7 @@ import pytest
 from hitl_widgets import quality
 from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.quality.intervals import newcombe
-from hitl_widgets.quality.power import cards_needed, power_of
+from hitl_widgets.quality.power import cards_needed, power_of, power_of_counts
 from hitl_widgets.quality.suggestion_effect import contrast
 
 spec = importlib.util.spec_from_file_location("automation_bias_benchmark",
@@ -200,6 +200,15 @@ def test_items_that_people_share_widen_the_interval_where_copying_depends_on_the
     assert bias.effect.high - bias.effect.low > 1.5 * (plain[1] - plain[0])
 
 
+def test_answers_that_are_alike_on_shared_items_leave_a_width():
+    """Shown and blind answers to the same 100 items were all the same: the interval had no width."""
+    rows = [(f"i{k}", who, "cat" if k < 50 else "dog", "cat", arm, 0.5)
+            for k in range(100) for who, arm in (("ada", "shown"), ("bob", "blind"))]
+    anchoring = quality.automation_bias(table(rows)).anchoring
+    assert anchoring.value == 0
+    assert (anchoring.low, anchoring.high) == pytest.approx((-0.037, 0.037), abs=1e-3)  # Tango's, of 100 equal pairs
+
+
 def test_an_arm_without_cards_gives_no_number():
     votes = table(cards(40, "shown", 20))
     bias = quality.automation_bias(votes, dogs(votes))
@@ -243,6 +252,16 @@ def test_power_grows_with_the_cards_to_come():
     powers = [bias.power(n, 0.1) for n in (0, 200, 1_000, 10_000)]
     assert powers == sorted(powers)
     assert powers[-1] > 0.99
+
+
+def test_cards_that_weigh_unequally_have_the_power_of_what_they_are_worth():
+    """Half of the blind cards were drawn with 1/2, as the audit's are: power counted them as if all weighed alike."""
+    alike = table(cards(400, "shown", 100) + cards(40, "blind", 4))
+    mixed = table(cards(400, "shown", 100) + cards(20, "blind", 2, p=0.5) + cards(20, "blind", 2, p=0.1, prefix="b"))
+    power, less = (quality.automation_bias(votes, dogs(votes)).power(0, 0.2) for votes in (alike, mixed))
+    worth = (20 * 2 + 20 * 10) ** 2 / (20 * 4 + 20 * 100)
+    assert less < power
+    assert less == pytest.approx(power_of_counts(400, worth, 0.2, blind=4.5 / 41))
 
 
 def test_intervals_hold_the_effect_in_simulated_experiments():

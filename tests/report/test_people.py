@@ -8,6 +8,7 @@ from hitl_widgets import Workbench
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.records import Seen
+from hitl_widgets.report.experiment_plan import plan_experiment
 
 PEOPLE = ("ada", "bob", "quyen")
 N = 24
@@ -102,8 +103,39 @@ def test_the_plan_says_how_many_cards_are_left_and_how_long_that_takes(opened):
     bias = ada.people.bias()
     assert bias.power(plan.n_more, 0.2) >= 0.8 > bias.power(plan.n_more - 1, 0.2)
     assert ada.people.plan(0.9).n_more == 0
-    assert "more are needed for 80%" in str(plan)
+    assert "cards more (the truth of " in str(plan)
     assert "weeks" in plan._repr_html_()
+
+
+def drawn_cards(n, wrong=lambda k: k % 5 == 0):
+    """Cards of one person, one in ten blind, on which the model said "cat", and the truth."""
+    votes = pd.DataFrame([(f"i{k}", "ada", "cat" if k % 2 else "dog", k % 10 != 3, "cat",
+                           "blind" if k % 10 == 3 else "shown", 0.1 if k % 10 == 3 else 0.9) for k in range(n)],
+                         columns=["item_id", "annotator", "label", "shown", "suggestion", "arm", "arm_probability"])
+    return votes.assign(acted_at=pd.Timestamp.now(tz="UTC")), {f"i{k}": "dog" if wrong(k) else "cat" for k in range(n)}
+
+
+def test_cards_without_a_known_truth_bring_the_end_of_the_experiment_no_nearer():
+    """1,251 cards were answered, of none the truth is known: the plan said that no card more was needed."""
+    votes, truth = drawn_cards(1251)
+    plan = plan_experiment(votes)
+    assert (plan.n_so_far, plan.n_known, plan.power) == (1251, 0, 0.0)
+    assert plan.n_more == plan.needed.n_cards > 0
+    assert plan.weeks == float("inf")
+    assert "no card's truth becomes known" in str(plan)
+    few = pd.Series({item_id: label for item_id, label in truth.items() if int(item_id[1:]) < 120})
+    plan = plan_experiment(votes, truth=few)
+    assert plan.n_known == 120
+    assert plan.n_more > plan.needed.n_cards
+    assert "the truth of 120 is known" in str(plan)
+    assert "(the truth of 10% known, as so far)" in str(plan)
+
+
+def test_a_large_effect_is_planned_where_people_err_often():
+    """People erred alike in half of the blind cards: an effect of .6 was refused, since .5 + .6 is above 1."""
+    votes, truth = drawn_cards(400, wrong=lambda k: True)
+    votes["label"] = np.where(np.arange(400) // 10 % 2, "cat", "dog")
+    assert plan_experiment(votes, truth=pd.Series(truth), effect=0.6).needed.n_cards > 0
 
 
 @pytest.mark.parametrize("arguments", [{"effect": 0.0}, {"effect": 2.0}, {"power": 1.0}, {"power": "high"}])
