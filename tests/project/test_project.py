@@ -289,7 +289,8 @@ def test_several_answers_make_a_consensus_with_its_share(opened):
     for who, label in (("ada", "cat"), ("bob", "cat"), ("cyd", "dog")):
         project.decide("i0", label=label, annotator=who)
     [row] = project.answers().consensus().to_dict("records")
-    assert row == {"item_id": "i0", "label": "cat", "share": pytest.approx(2 / 3), "n_answers": 3, "tied": ()}
+    assert row == {"item_id": "i0", "label": "cat", "share": pytest.approx(2 / 3), "n_answers": 3, "tied": (),
+                   "prob": pytest.approx(np.nan, nan_ok=True)}
 
 
 def test_a_tie_between_annotators_is_no_truth_is_asked_again_first_and_taught_as_a_choice(opened):

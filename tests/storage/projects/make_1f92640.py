@@ -3,7 +3,7 @@
 Run it with the package of that commit:
 
     git worktree add /tmp/1f92640 1f92640
-    PYTHONPATH=/tmp/1f92640 python tests/storage/projects/make_1f92640.py
+    PYTHONPATH=/tmp/1f92640:tests python tests/storage/projects/make_1f92640.py
 
 It writes ``1f92640.zip`` (the project's folder) and ``1f92640.json`` (the tables) beside itself.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from make_fa1687a import HERE, N_ITEMS, START, make_net, make_pool
+from storage.projects.make_fa1687a import HERE, N_ITEMS, START, make_net, make_pool
 
 import hitl_widgets as hw
 from hitl_widgets import edits
