@@ -283,8 +283,9 @@ class Review(Widget[CardPush]):
     # -- acts of people towards each other
 
     def _ask(self, act: Ask) -> Stored:
-        if self._asks is not None:
-            self._asks.ask(act.text, item_id=act.item_id, label_id=act.label_id, **_signature(act))
+        if self._asks is None:
+            raise BadInput("questions can't be asked here.")
+        self._asks.ask(act.text, item_id=act.item_id, label_id=act.label_id, **_signature(act))
         return self._spoken(act)
 
     def _respond(self, act: Respond) -> Stored:

@@ -611,7 +611,8 @@ def test_axe_finds_nothing_serious(open_card):
     press(notebook, "Shift+7", "Enter", "u", "Shift+E")
     notebook.wait_until_stored()
     notebook.page.add_script_tag(path=script)
-    for keys in ((), ("1",), ("ArrowLeft",), ("Escape", "?")):  # blind, with a suggestion, revised, the keys
+    # Blind, with a suggestion, revised, the keys, a guideline, the project.
+    for keys in ((), ("1",), ("ArrowLeft",), ("Escape", "?"), ("Escape", "g"), ("Escape", "Shift+P")):
         press(notebook, *keys)
         notebook.settle()
         found = notebook.page.evaluate("() => axe.run(document.querySelector('.hitl-card'))")

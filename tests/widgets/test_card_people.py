@@ -112,8 +112,10 @@ def test_what_was_planted_is_told_at_the_end_of_the_sitting_until_it_is_dismisse
 
 def test_a_project_without_people_asks_and_tells_nothing():
     review = Review(MemoryHost())
-    ready = Browser(review).hello()
+    browser = Browser(review)
+    ready = browser.hello()
     assert (ready["people"], ready["about"], ready["consent"]) == (False, None, None)
+    assert act(browser, "ask", text="?")["kind"] == "rejected"
     review.close()
 
 

@@ -1909,6 +1909,7 @@ var CardSession = class extends Session {
   /** What lies over the labels is opened, or closed. @param {import("./people.js").Drawer | null} drawer */
   open(drawer) {
     if (!this.setup || this.face === "name" || this.face === "start") return;
+    if (drawer === "questions" && !this.setup.people) return this.say("Questions can't be asked here.", true);
     this.drawer = this.drawer === drawer ? null : drawer;
     this.people.replying = null;
     this.changed();
@@ -2571,8 +2572,8 @@ function buildDrawer(session, refocus) {
     content.scrollTop = opened ? 0 : scrollTop;
   }
   return { drawer, update, ask() {
-    session.open("questions");
-    if (session.drawer) asking.focus();
+    if (session.drawer !== "questions") session.open("questions");
+    if (session.drawer === "questions") asking.focus();
   } };
 }
 function buildAsking(session, refocus) {

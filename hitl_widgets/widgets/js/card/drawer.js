@@ -55,8 +55,8 @@ export function buildDrawer(session, refocus) {
   }
 
   return { drawer, update, ask() {
-    session.open("questions");
-    if (session.drawer) asking.focus();
+    if (session.drawer !== "questions") session.open("questions");
+    if (session.drawer === "questions") asking.focus();
   } };
 }
 

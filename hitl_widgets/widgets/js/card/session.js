@@ -550,6 +550,7 @@ export class CardSession extends Session {
   /** What lies over the labels is opened, or closed. @param {import("./people.js").Drawer | null} drawer */
   open(drawer) {
     if (!this.setup || this.face === "name" || this.face === "start") return;
+    if (drawer === "questions" && !this.setup.people) return this.say("Questions can't be asked here.", true);
     this.drawer = this.drawer === drawer ? null : drawer;
     this.people.replying = null;
     this.changed();
