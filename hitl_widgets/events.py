@@ -81,9 +81,9 @@ class Event:
             and _comparable(self.body) == _comparable(other.body)
 
 
-# Worked out anew at every send: what a decision replaces, what a script would have seen, and what the person answered
-# before a suggestion was shown.
-DERIVED = ("replaces", "content", "first")
+# Worked out anew at every send: what a decision replaces, what a script would have seen, what the person answered
+# before a suggestion was shown, and what was planted when they answered the item before.
+DERIVED = ("replaces", "content", "first", "planted")
 
 
 def _comparable(body: Mapping[str, Any]) -> str:
@@ -101,7 +101,8 @@ def canonical(body: Mapping[str, Any]) -> str:
         raise BadInput(f"an event's body must be plain JSON: {error}") from error
 
 
-def decided(decision: Decision, *, content: str | None = None, first: Mapping[str, Any] | None = None) -> Event:
+def decided(decision: Decision, *, content: str | None = None, first: Mapping[str, Any] | None = None,
+            planted: str | None = None) -> Event:
     """Make the event of a decision, of kind "repeated" where a person is compared with themselves.
 
     Parameters
@@ -111,6 +112,8 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
         Hash of the item as it was when it was decided.
     first : mapping or None
         What the person had answered before the suggestion was shown: see `first_answer`.
+    planted : str or None
+        The label_id that was suggested on purpose when the person answered before: see `planted_before`.
     """
     body: dict[str, Any] = {"verdict": decision.verdict}
     for name in ("label", "label_id", "certainty", "note", "replaces", "reason"):
@@ -127,6 +130,8 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
         body["content"] = content
     if first is not None:
         body["first"] = dict(first)
+    if planted is not None and not decision.seen.planted:
+        body["planted"] = planted
     kind = "decided" if decision.seen.repeat_of is None else "repeated"
     return Event(id=decision.id, kind=kind, annotator=decision.annotator, acted_at=decision.acted_at,
                  stored_at=decision.stored_at, item_id=decision.item_id, body=body)
@@ -147,6 +152,22 @@ def first_answer(standing: Event | None) -> Mapping[str, Any] | None:
             "certainty": body.get("certainty"), "taxonomy": seen.get("taxonomy"), "decision_id": standing.id,
             "arm_probability": seen.get("arm_probability"),
             "acted_at": standing.acted_at.isoformat()}
+
+
+def is_planted(body: Mapping[str, Any]) -> bool:
+    """Whether a decision, by its body, answers a suggestion that was wrong on purpose, or revises such an answer."""
+    return bool(body.get("seen", {}).get("planted")) or "planted" in body
+
+
+def planted_before(standing: Event | None) -> str | None:
+    """The label_id that was suggested wrongly on purpose to a person, of their decision that stands until now.
+
+    It goes from each decision to the one that replaces it: whoever saw it can't give a vote on the item any more.
+    """
+    if standing is None or not is_planted(standing.body):
+        return None
+    planted = standing.body.get("planted") or standing.body["seen"].get("suggestion")
+    return planted if isinstance(planted, str) else None
 
 
 def decision_of(event: Event) -> Decision:

@@ -417,7 +417,7 @@ class Adjudication:
                 by.setdefault(event.annotator, []).append(event)
         stands = [one for of in by.values() if (one := events.standing([*of, *retracted])) is not None]
         stands = [one for one in stands
-                  if one.body["verdict"] != "skip" and not one.body.get("seen", {}).get("planted")]
+                  if one.body["verdict"] != "skip" and not events.is_planted(one.body)]
         seed = f"{self.project.id}\0{item_id}\0"
         return sorted(stands, key=lambda one: blake2b((seed + one.annotator).encode(), digest_size=8).digest())
 

@@ -16,7 +16,7 @@ import pandas as pd
 from ..errors import BadInput, IdReused
 from ..events import Event
 from ..quality.gold_tests import gold_figures
-from ..records import LABELLING, check_annotator, new_id, utc_now
+from ..records import LABELLING, check_annotator, check_event_id, new_id, utc_now
 from .hidden_tests import truth_of
 from .policy import PLANTED
 
@@ -72,8 +72,8 @@ class People:
             if not planted or project.state.agreements.consent(annotator, PLANTED) is not None:
                 return None
         return {"to": PLANTED, "text":
-                f"Some suggestions are wrong on purpose in this project, at most {planted['share']:.0%} of what you "
-                f"are asked, to learn how far a suggestion moves an answer. Purpose: {planted['purpose']} Such an "
+                f"Some suggestions are wrong on purpose in this project, at most {100 * planted['share']:.3g}% of what "
+                f"you are asked, to learn how far a suggestion moves an answer. Purpose: {planted['purpose']} Such an "
                 "answer is no vote. Which ones they were, you read when the sitting is over; you may stop at any time. "
                 "Do you agree?"}
 
@@ -92,6 +92,12 @@ class People:
         with project.state.lock:
             project.refresh()
             agreements = project.state.agreements
+            if id is not None and (stored := project.log.get(check_event_id(id))) is not None:
+                if (stored.kind, stored.annotator, stored.body.get("to"), stored.body.get("yes")) \
+                        == ("consented", annotator, to, yes):
+                    return  # sent again, perhaps after what was set has changed
+                raise IdReused(f"event id {id!r} is in the log already and says something else. A new act needs a new "
+                               "id; leave id out to get one.")
             if yes and not agreements.policy.get(PLANTED):
                 raise BadInput("there is nothing to agree to: no suggestion is wrong on purpose in this project.")
             about = agreements.set_by.get(PLANTED)
@@ -110,7 +116,10 @@ class People:
                 for event in told if "kind" in event.body and event.id not in read]
 
     def dismiss(self, notice: str, annotator: str, *, id: str | None = None, acted_at: datetime | None = None) -> None:
-        """Note that a person has read a notice."""
+        """Note that a person has read a notice; BadInput where they were told no such thing."""
+        self._project.refresh()
+        if not any(event.id == notice for event in self._project.state.agreements.told.get(annotator, ())):
+            raise BadInput(f"notice {notice!r:.90} isn't one that {annotator} was told.")
         self._append("told", {"read": notice}, annotator, id=id or _id("read", annotator, notice), acted_at=acted_at)
 
     def end_sitting(self, annotator: str) -> None:

@@ -275,7 +275,8 @@ class Project:
             certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
             **explanation_feedback(self.pool, position, reason=reason, wrong=wrong, missing=missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
-        event = events.decided(decision, content=self.content(position), first=events.first_answer(standing))
+        event = events.decided(decision, content=self.content(position), first=events.first_answer(standing),
+                               planted=events.planted_before(standing))
         [stored] = self.log.append(event, known=known if event.kind == "decided" else None)
         if event.kind == "decided":
             self.state.apply(position, stored, standing)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..events import Event
+from ..events import Event, is_planted
 from ..quality.annotation_tables import leaders
 from ..quality.intervals import design_effect, jeffreys
 from ..records import LABELLING
@@ -81,7 +81,7 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = ()) -> Bli
             break  # whoever has seen a suggestion answers blind no more, also after an undo
         pair = (body["label_id"], seen.get("taxonomy")) if body["verdict"] in LABELLING else None
         why = seen.get("chosen_by")
-        if event.id in void or seen.get("planted"):
+        if event.id in void or is_planted(body):
             continue
         if why == IMPORTED:
             imported = pair

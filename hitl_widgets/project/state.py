@@ -417,6 +417,9 @@ class State:
             if place >= 0:
                 self.reference.set_verdict(place, label)
                 (self._judged.discard if label is None else self._judged.add)(place)
+        for event in events:  # whoever judged an item has read what others answered: nothing they say of it is a vote
+            if "undoes" not in event.body and (place := int(self._pool.positions([event.item_id or ""])[0])) >= 0:
+                self.queue.informed.setdefault(event.annotator, set()).add(place)
         here = places[places >= 0]
         self.queue.tied[here] = self.label_index.tied(self.lineage, here)
         if self._doubt is not None:

@@ -460,8 +460,11 @@ def check_text(text: str, *, may_be_empty: bool = False) -> str:
 
 
 def _with_sentence(taxonomy: Taxonomy, label_id: str, sentence: str) -> Edit:
-    label = taxonomy.label(label_id)
-    return describe(taxonomy.name_of(label_id), definition=f"{label.definition} {sentence}".strip())
+    former = taxonomy.label(label_id).definition
+    # Somebody else may have settled the same question meanwhile.
+    ends = tuple(".!?")
+    there = f" {former}".endswith(f" {sentence}") or (sentence.endswith(ends) and f" {sentence} " in f" {former} ")
+    return describe(taxonomy.name_of(label_id), definition=former if there else f"{former} {sentence}".strip())
 
 
 def _with_example(taxonomy: Taxonomy, label_id: str, into: str, name: str) -> Edit:

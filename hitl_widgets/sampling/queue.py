@@ -59,6 +59,9 @@ class Queue:
         number.
     planted : dict
         annotator -> the items that they were shown with a wrong suggestion: done for them, and no vote.
+    informed : dict
+        annotator -> the items whose answers by others they have read, as who adjudicated them: not asked of them any
+        more.
     """
 
     def __init__(self, *, draws: npt.NDArray[np.float64], holdout: npt.NDArray[np.bool_],
@@ -71,6 +74,7 @@ class Queue:
         self.annotators_per_item = annotators_per_item
         self.gold, self.tied = np.zeros(len(draws), np.bool_), np.zeros(len(draws), np.bool_)
         self.planted: dict[str, set[int]] = {}
+        self.informed: dict[str, set[int]] = {}
         n_doubted = 0 if self.most is None else len(draws)
         self.in_doubt, self.tops = np.ones(n_doubted, np.bool_), np.zeros(n_doubted, np.float32)
         self._n_closed = np.zeros(len(draws), np.int16)
@@ -272,7 +276,7 @@ class Queue:
         # Gold tests everybody, however many have answered it.
         wanted = (self._n_closed < self.annotators_per_item) | again | self.gold
         open_: npt.NDArray[np.bool_] = wanted & ~self._closed_by(annotator)
-        open_[list(self.planted.get(annotator, ()))] = False
+        open_[[*self.planted.get(annotator, ()), *self.informed.get(annotator, ())]] = False
         return open_
 
     def _again(self) -> npt.NDArray[np.bool_] | np.bool_:

@@ -76,12 +76,16 @@ def add_exposure(conn: sa.Connection) -> None:
     annotation.create(conn)
     of_chunk = (f"SELECT {', '.join(f'a.{name}' for name in names)}, event.body FROM annotation_without_exposure AS a "
                 "LEFT JOIN event ON event.id = a.decision_id WHERE a.seq > ? ORDER BY a.seq LIMIT 2000")
+
+    def text(value: Any) -> str | None:  # once, what was suggested wasn't checked
+        return value if isinstance(value, str) else None
+
     since = 0
     while rows := conn.exec_driver_sql(of_chunk, (since,)).fetchall():
         since = rows[-1][0]
         seen = [{} if row[-1] is None else json.loads(row[-1]).get("seen", {}) for row in rows]
         add(conn, annotation, [{
-            **dict(zip(names, row[:-1], strict=True)), **dict.fromkeys(new), "suggestion": saw.get("suggestion"),
+            **dict(zip(names, row[:-1], strict=True)), **dict.fromkeys(new), "suggestion": text(saw.get("suggestion")),
             "planted": None if row[-1] is None else 0} for row, saw in zip(rows, seen, strict=True)])
     conn.exec_driver_sql("DROP TABLE annotation_without_exposure")
     conn.exec_driver_sql("CREATE INDEX ix_event_annotator ON event (annotator)")

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Table, Text
 
 from ..errors import BadInput
-from ..events import Event, canonical
+from ..events import Event, canonical, is_planted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
@@ -154,10 +154,17 @@ def annotation_row(decision_id: str, body: Mapping[str, Any], *, acted_at: int) 
             "acted_at": acted_at, "model": seen.get("model"), "taxonomy": seen.get("taxonomy"),
             "hidden": seen.get("hidden", False), "scripted": seen.get("scripted", False),
             "chosen_by": seen.get("chosen_by"), "shown_ms": seen.get("shown_ms"), "content": body.get("content"),
-            "suggestion": seen.get("suggestion"), "arm": seen.get("arm") or (first and "answer_first") or None,
+            # What a revision of an answer to a planted suggestion saw measures nothing.
+            "suggestion": None if "planted" in body else text_or_none(seen.get("suggestion")),
+            "arm": seen.get("arm") or (first and "answer_first") or None,
             "arm_probability": seen.get("arm_probability", first.get("arm_probability")),
-            "planted": seen.get("planted", False), "first_label_id": first.get("label_id"),
+            "planted": is_planted(body), "first_label_id": first.get("label_id"),
             "first_taxonomy": first.get("taxonomy")}
+
+
+def text_or_none(value: Any) -> str | None:
+    """A text as it is, and None in place of anything else: older versions didn't check what was suggested."""
+    return value if isinstance(value, str) else None
 
 
 def add(conn: sa.Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -165,6 +165,13 @@ def _whole(act: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _flag(act: Mapping[str, Any], name: str) -> bool:
+    value = act.get(name)
+    if not isinstance(value, bool):
+        raise BadInput(f"{name} is {value!r:.80}; true or false is expected.")
+    return value
+
+
 def _texts(act: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = act.get(name) or ()
     if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
@@ -198,6 +205,6 @@ def _edits(act: Mapping[str, Any], name: str) -> tuple[Edit, ...]:
 
 
 READERS: dict[Any, Callable[[Mapping[str, Any], str], Any]] = {
-    str: _text, float: _number, int: _whole, bool: lambda act, name: bool(act[name]), tuple[str, ...]: _texts,
+    str: _text, float: _number, int: _whole, bool: _flag, tuple[str, ...]: _texts,
     Ids: _ids, datetime: _instant, Edits: _edits, Region: lambda act, name: Region.from_dict(act[name]),
     Seen: lambda act, name: Seen.from_dict(act.get(name) or {})}

@@ -321,3 +321,17 @@ def test_the_workbench_s_page_and_its_script_are_one_object(tmp_path):
         assert reply["kind"] == "ready"
         assert [cause for cause, _ in reply["causes"]] == ["ambiguous", "guideline_gap", "slip", "edge_case",
                                                           "disagreement"]
+
+
+def test_who_adjudicated_an_item_is_not_asked_for_a_vote_on_it(opened):
+    """They had read the others' answers, and were asked the item afterwards as if they hadn't."""
+    project = opened("olga", n=4)
+    answer(project, {"i0": ["cat", "dog"]})
+    session = Adjudication(project, seed=1)
+    verdict = session.decide("i0", None, "ambiguous")
+    for _ in range(2):
+        assert "i0" not in project.next(10, annotator="olga", strategy="random").ids
+        assert "i0" in project.next(10, annotator="dan", strategy="random").ids
+        session.retract(verdict)  # what was read stays read
+    again = opened("olga", n=4)
+    assert "i0" not in again.next(10, annotator="olga", strategy="random").ids

@@ -7,7 +7,7 @@ import pytest
 
 import hitl_widgets as hw
 from hitl_widgets import edits, quality
-from hitl_widgets.errors import BadInput
+from hitl_widgets.errors import BadInput, IdReused
 from hitl_widgets.events import decision_of
 from hitl_widgets.project.hidden_tests import draw, places_due
 from hitl_widgets.project.triage import UnplacedItems
@@ -635,3 +635,55 @@ def test_people_who_label_on_several_threads_are_planted_for_within_the_share(op
     assert by_person["sum"].sum() > 0
     told = [event for event in wb.project.log.events(kind="told") if event.body.get("kind") == "debrief"]
     assert {event.annotator for event in told} == set(by_person[by_person["sum"] > 0].index)
+
+
+def test_a_revised_answer_to_a_planted_suggestion_is_no_vote_either(open_):
+    """It was one: what a person said after they had seen the wrong suggestion entered the consensus."""
+    wb = open_()
+    [item_id] = gold_of(wb, 1)
+    dog, cat = (wb.taxonomy.answer(name).id for name in ("dog", "cat"))
+    planted = wb.decide(item_id, label="dog", annotator="ada", seen={"suggestion": dog, "planted": True})
+    saw = {"suggestion": cat, "hidden": True, "chosen_by": "revision"}
+    for _ in range(2):  # sent again, it is stored once
+        wb.decide(item_id, label="dog", annotator="ada", seen=saw, id="revision-1")
+    wb.decide(item_id, label="other", annotator="ada", seen=saw, id="revision-2")
+    [vote] = wb.votes().to_dict("records")
+    assert (vote["planted"], vote["label"], vote["suggestion"]) == (True, "other", None)
+    assert wb.consensus().empty
+    assert wb.annotations()["status"].tolist() == ["planted"]
+    assert wb.project.answers().labelled() == []
+    wb.retract("revision-2")
+    wb.retract("revision-1")
+    assert wb.votes()["planted"].tolist() == [True]
+    wb.retract(planted.id)
+    assert wb.votes().empty
+
+
+def test_the_question_of_consent_says_small_shares_as_they_are(open_):
+    """A share of 0.4 % was asked for as "at most 0%", one of 2.5 % as 2 %."""
+    wb = open_()
+    gold_of(wb)
+    for share, says in ((0.004, "at most 0.4% of"), (0.025, "at most 2.5% of"), (0.05, "at most 5% of")):
+        wb.people.plant(share, purpose="To learn how far suggestions move us.")
+        assert says in wb.session.asks_consent("ada")["text"]
+
+
+def test_a_no_under_the_id_of_a_yes_is_refused_and_a_yes_sent_again_is_stored_once(open_):
+    """The no was taken for stored, and the person went on getting suggestions that were wrong on purpose."""
+    wb = agreeing(open_)
+    wb.session.consent("planted", True, annotator="bob", id="consent-1")
+    wb.people.plant(0.01, purpose="Another one.")
+    wb.session.consent("planted", True, annotator="bob", id="consent-1")
+    with pytest.raises(IdReused):
+        wb.session.consent("planted", False, annotator="bob", id="consent-1")
+    with pytest.raises(IdReused):
+        wb.session.consent("planted", True, annotator="eve", id="consent-1")
+
+
+def test_only_ones_own_notices_are_noted_as_read(open_):
+    """Whatever came was stored as read, also a text of megabytes."""
+    wb = agreeing(open_)
+    before = wb.project.log.last_seq()
+    with pytest.raises(BadInput, match="isn't one that ada was told"):
+        wb.session.dismiss("x" * 1_000_000, annotator="ada")
+    assert wb.project.log.last_seq() == before

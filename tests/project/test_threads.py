@@ -290,3 +290,19 @@ def test_the_card_reads_threads_as_plain_json_and_settles_them(opened):
         assert session.threads(item_id="i1") == [first]
         session.settle(second["thread"])
         assert [entry["how"] for entry in session.threads()] == ["sentence", "none"]
+
+
+def test_a_sentence_that_two_people_settle_stands_in_the_definition_once(tmp_path):
+    """It stood there twice."""
+    from hitl_widgets import Pool, Workbench
+    pool = Pool.from_images(np.zeros((3, 8, 8), np.uint8), ids=["a", "b", "c"])
+    with Workbench(tmp_path, pool, ["cat", "dog"], annotator="ada") as ada, \
+            Workbench(tmp_path, pool, annotator="bob") as bob:
+        thread = ada.people.threads().ask("Drawings?", label="cat")
+        ada.people.threads().answer(thread, "Drawings count.")
+        bob.people.threads().settle(thread, "definition")
+        settled = ada.people.threads().settle(thread, "definition")
+        assert settled.is_settled(ada.project.lineage)
+        assert ada.taxonomy.label("cat").definition == "Drawings count."
+        ada.people.threads().settle(thread, "definition", text="Drawings")
+        assert ada.taxonomy.label("cat").definition == "Drawings count. Drawings"

@@ -372,3 +372,20 @@ def test_people_ask_adjudicate_and_read_their_page_in_an_older_project(folder: P
         assert wb.people.threads().table["settled"].tolist() == [True]
         assert wb.consensus().set_index("item_id")["label"][item_id] == label
         assert wb.votes().equals(votes)
+
+
+def test_an_older_log_with_a_suggestion_that_is_no_text_is_migrated(tmp_path: Path):
+    """What was suggested wasn't checked once; such a log couldn't be opened any more."""
+    with zipfile.ZipFile(PROJECTS / "fa1687a.zip") as archive:
+        archive.extractall(tmp_path / "project")
+    folder = tmp_path / "project"
+    with closing(sqlite3.connect(folder / "log.db")) as log:
+        seq, body = log.execute("SELECT seq, body FROM event WHERE kind = 'decided' ORDER BY seq LIMIT 1").fetchone()
+        changed = json.loads(body)
+        changed.setdefault("seen", {})["suggestion"] = {"label": "cat"}
+        log.execute("UPDATE event SET body = ? WHERE seq = ?", (json.dumps(changed), seq))
+        log.commit()
+    with Log(folder) as opened:
+        assert all(isinstance(each, str | None) for each in opened.annotations()["suggestion"])
+    with Log(folder) as opened:
+        assert not opened.rebuilt

@@ -141,3 +141,13 @@ def test_a_planted_suggestion_looks_like_the_models_and_the_log_gets_the_models_
     assert own[prediction.suggestion] == entry["probs"][0][1]
     entry, *_ = pack_item(host, replace(item, planted="newer than the model"), blind=False, annotator="ada")
     assert (entry["suggestion"], "exposure" in entry) == (prediction.suggestion, False)
+
+
+@pytest.mark.parametrize("yes", ["false", "no", 1, [], {}])
+def test_consent_is_true_or_false_and_no_word_for_it(host, browser, yes):
+    """The text "false" was stored as a yes."""
+    browser.hello()
+    reply = act(browser, "consent", to="planted", yes=yes)
+    assert reply["kind"] == "rejected"
+    assert "true or false" in reply["reason"]
+    assert act(browser, "consent", to="planted")["kind"] == "rejected"
