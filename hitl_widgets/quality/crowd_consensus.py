@@ -97,7 +97,9 @@ class Consensus:
     copy_rate : Estimate
         The same for all people together.
     model : Estimate
-        How often the model's suggestions are right, seen or not, with what copied them taken out.
+        How often the model's suggestions are right on these items, seen or not, with what copied them taken out. Where
+        a strategy chose the items, that isn't how often they are right in the pool; and errors that people and model
+        have in common count as right.
     shares : DataFrame, shape (n_items, n_labels)
         Share of each label among the item's votes: what a minority says is kept.
     table : DataFrame
@@ -133,7 +135,7 @@ class Consensus:
         if not np.isnan(self.copy_rate):
             lines.append(f"of suggestions in sight, copied: {self.copy_rate}")
         if not np.isnan(self.model):
-            lines.append(f"the model's suggestions are right: {self.model}")
+            lines.append(f"on these items the model's suggestions are right: {self.model}")
         return [*lines, *self.notes]
 
     def __repr__(self) -> str:
@@ -403,7 +405,10 @@ def _ballots(encoded: EncodedVotes, probs: pd.DataFrame | None, certainty: bool)
     if n_shown and n_blind < MIN_BLIND:
         notes.append(f"only {n_blind} votes were given blind: who copies and who agrees can hardly be told apart")
     if certainty and "certainty" in rows and len(rows):
-        given = pd.to_numeric(rows["certainty"], errors="coerce").to_numpy(float)
+        given = pd.to_numeric(rows["certainty"], errors="coerce")
+        if np.iscomplexobj(given):
+            raise BadInput("certainty holds complex numbers; numbers from 0 to 10 are expected.")
+        given = given.to_numpy(float)
         odds = Votes.of(encoded.item, encoded.label, certainty=given, annotator=encoded.annotator).centred_log_odds()
         if odds.any():
             slope = vote_models.certainty_slope(ballots, odds)
@@ -417,6 +422,9 @@ def _item_logs(encoded: EncodedVotes, probs: pd.DataFrame) -> Floats:
     """Log-probabilities of `probs` in the order of items and labels; equal ones where a row is missing."""
     if lacking := [str(label) for label in encoded.labels if label not in probs.columns]:
         raise ShapeError(f"probs lacks columns for {', '.join(lacking[:5])}; a column for each label is expected.")
+    if not probs.index.is_unique or (len(encoded.items) and not encoded.items.isin(probs.index).any()):
+        raise ShapeError("probs names an item twice, or none of the items that were voted on; a row for each item_id "
+                         "is expected, of the same type as in the votes.")
     values = probs.reindex(encoded.items)[list(encoded.labels)].to_numpy(float, copy=True)
     there = np.isfinite(values).all(axis=1)
     if (values[there] < 0).any() or not np.allclose(values[there].sum(axis=1), 1, atol=1e-3):
@@ -431,6 +439,9 @@ def _finish(encoded: EncodedVotes, ballots: Ballots, chosen: Candidate, aware: V
     used = chosen.ballots(ballots)
     model = chosen.fit(used) if chosen.model is None else chosen.model
     probs = vote_models.posterior(model, used, chosen.dependence)
+    if chosen.blind_only and aware is not None:  # of items that nobody answered blind it knows nothing
+        unseen = used.n_of_item == 0
+        probs[unseen] = vote_models.posterior(aware, ballots)[unseen]
     counts = encoded.counts()
     n = counts.sum(axis=1)
     tied = probs >= probs.max(axis=1, keepdims=True, initial=0) - 1e-9

@@ -61,7 +61,10 @@ def drawn(votes: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     cards = cards[cards["arm"].isin(DRAWN)]
     if "arm_probability" not in votes:
         return cards.assign(arm_probability=0.5).drop_duplicates(["item_id", "annotator"]), True
-    probability = pd.to_numeric(cards["arm_probability"], errors="coerce").astype(np.float64)
+    probability = pd.to_numeric(cards["arm_probability"], errors="coerce")
+    if np.iscomplexobj(probability):
+        raise BadInput("arm_probability holds complex numbers; numbers above 0, and at most 1, are expected.")
+    probability = probability.astype(np.float64)
     if (odd := probability[(probability <= 0) | (probability > 1)]).size:
         raise BadInput(f"arm_probability has {odd.iloc[0]:g}; a number above 0, and at most 1, is expected.")
     cards = cards.assign(arm_probability=probability)[probability.notna().to_numpy()]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hitl_widgets.errors import BadInput, ShapeError
-from hitl_widgets.quality import consensus, vote_models
+from hitl_widgets.quality import consensus, crowd_consensus, vote_models
 from hitl_widgets.quality.crowd_consensus import METHODS
 from hitl_widgets.quality.vote_models import Ballots, fit, posterior
 
@@ -349,3 +349,25 @@ def test_errors_that_people_and_model_share_are_no_copies(blind):
             assert found.copy_rate.value < 0.15
         else:
             assert found.copy_rate.high > 0.3  # nothing tells a copy from an error of both
+
+
+def test_items_that_nobody_answered_blind_keep_their_label_where_a_method_takes_blind_votes_alone(monkeypatch):
+    """They got the label that is commonest in all votes, whatever had been said of them."""
+    votes = people_and_model_err_alike(0, blind=0.3, n=200)
+    said = consensus(votes, "exposure", dependence=0.0).labels
+    monkeypatch.setattr(crowd_consensus, "_candidates", lambda *args, **more: (
+        [crowd_consensus.Candidate("majority", True)], "for the test"))
+    found = consensus(votes).labels
+    unseen = votes.groupby("item_id")["shown"].all()
+    assert unseen.sum() > 20
+    assert (found[unseen.index[unseen]] == said[unseen.index[unseen]]).all()
+
+
+@pytest.mark.parametrize(("change", "more", "error"), [
+    ({"certainty": 5 + 1j}, {}, BadInput), ({"arm_probability": 0.5 + 1j}, {}, BadInput),
+    ({}, {"probs": pd.DataFrame(0.25, index=["0", "1"], columns=[*"abcd"])}, ShapeError),
+    ({}, {"probs": pd.DataFrame(0.25, index=[0, 0], columns=[*"abcd"])}, ShapeError)])
+def test_numbers_that_are_none_and_probabilities_of_other_items_are_refused(change, more, error):
+    """Imaginary parts were dropped with a warning, and probabilities that named no item counted as equal ones."""
+    with pytest.raises(error):
+        consensus(people_and_model_err_alike(0, blind=0.3, n=40).assign(**change), "exposure", **more)
