@@ -405,10 +405,10 @@ def _ballots(encoded: EncodedVotes, probs: pd.DataFrame | None, certainty: bool)
     if n_shown and n_blind < MIN_BLIND:
         notes.append(f"only {n_blind} votes were given blind: who copies and who agrees can hardly be told apart")
     if certainty and "certainty" in rows and len(rows):
-        given = pd.to_numeric(rows["certainty"], errors="coerce")
-        if np.iscomplexobj(given):
+        numbers = pd.to_numeric(rows["certainty"], errors="coerce")
+        if np.iscomplexobj(numbers):
             raise BadInput("certainty holds complex numbers; numbers from 0 to 10 are expected.")
-        given = given.to_numpy(float)
+        given = numbers.to_numpy(float)
         odds = Votes.of(encoded.item, encoded.label, certainty=given, annotator=encoded.annotator).centred_log_odds()
         if odds.any():
             slope = vote_models.certainty_slope(ballots, odds)

@@ -30,6 +30,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 Z = -float(ndtri(0.025))
+# An arm was possible for a part of the cards only where it falls short of their number by so many standard errors.
+FAR = 3.0
 # d' and the criterion need as many cards with a right model, and as many with a wrong one, in an arm.
 ENOUGH = 10
 
@@ -323,6 +325,8 @@ def _shares(cards: pd.DataFrame, groups: Sequence[Sequence[str]], *, leaving: bo
     shares: list[_Share | None] = []
     for arms in groups:
         of_arm = [arm == name for name in arms]
+        # An arm for a part of the cards only can't stand for all of them beside one that does.
+        of_arm = [of for of in of_arm if not _is_partial(weight[of], len(cards))] or of_arm
         inside = np.logical_or.reduce(of_arm)
         if not inside.any():
             shares.append(None)
@@ -332,6 +336,15 @@ def _shares(cards: pd.DataFrame, groups: Sequence[Sequence[str]], *, leaving: bo
                      for of in of_arm)
         shares.append(_share(value[inside], np.asarray(scaled)[inside], item[inside]))
     return shares
+
+
+def _is_partial(weight: Floats, n_cards: int) -> bool:
+    """Whether an arm was possible for a part of the cards only, such as answer first from some day on.
+
+    Where it was possible for all, 1 / probability adds up to their number, but for chance.
+    """
+    error = math.sqrt(float((weight * (weight - 1)).sum()))
+    return bool(n_cards - weight.sum() >= FAR * max(1.0, error))
 
 
 @dataclass(frozen=True)
@@ -475,6 +488,12 @@ def _notes(votes: pd.DataFrame, every: pd.DataFrame, cards: pd.DataFrame, *, ran
                      "were shown and cards that were blind may differ in other ways too.")
     elif "arm_probability" not in votes:
         notes.append("The table has no column arm_probability: every card weighs the same.")
+    if randomised and "arm_probability" in votes:
+        weight = 1 / cards["arm_probability"].to_numpy(np.float64)
+        for name in ("answer_first", "no_map"):
+            if (own := (cards["arm"] == name).to_numpy(np.bool_)).any() and _is_partial(weight[own], len(cards)):
+                notes.append(f"The arm {name} was possible for a part of the cards only: figures that rest on it "
+                             "compare it with cards that may differ in other ways too.")
     if n_certain := len(every) - len(cards):
         notes.append(f"{n_certain:,} cards are left out, since no other arm was possible for them.")
     return tuple(notes)

@@ -200,6 +200,19 @@ def test_items_that_people_share_widen_the_interval_where_copying_depends_on_the
     assert bias.effect.high - bias.effect.low > 1.5 * (plain[1] - plain[0])
 
 
+def test_an_arm_that_came_later_does_not_stand_for_the_cards_before_it():
+    """Answer first came when the model had become better: anchoring was -.11 where seeing suggestions did nothing."""
+    early = cards(900, "shown", 540, p=0.9, prefix="e") + cards(100, "blind", 60, p=0.1, prefix="e")
+    late = cards(400, "shown", 360, p=0.4, prefix="l") + cards(100, "blind", 90, p=0.1, prefix="l") \
+        + cards(500, "answer_first", 450, p=0.5, prefix="l")
+    bias = quality.automation_bias(table(early + late))
+    assert bias.anchoring.value == pytest.approx(0, abs=1e-9)
+    assert "answer_first was possible for a part" in str(bias)
+    late_only = quality.automation_bias(table(late))
+    assert late_only.anchoring.n == 1000  # where both are possible, both count
+    assert "a part" not in str(late_only)
+
+
 def test_answers_that_are_alike_on_shared_items_leave_a_width():
     """Shown and blind answers to the same 100 items were all the same: the interval had no width."""
     rows = [(f"i{k}", who, "cat" if k < 50 else "dog", "cat", arm, 0.5)
