@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,13 @@ import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from ..drawing import html
-from ..drawing.figures import Drawing
-from ..drawing.forest import plot_forest
 from ..records import Estimate, check_count
 from .experiment_cards import DRAWN, SUGGESTED, WITHOUT, check, drawn, is_blind, judged, truth_of, truths
 from .intervals import student_mean, wilson
 from .power import cards_needed, power_of, power_of_counts
+
+if TYPE_CHECKING:
+    from ..drawing.figures import Drawing
 
 __all__ = ["AutomationBias", "automation_bias", "cards_needed", "power_of"]
 
@@ -170,6 +171,7 @@ class AutomationBias:
 
     def plot(self) -> Drawing:
         """Draw every difference with its interval, then each person's and each label's."""
+        from ..drawing.forest import plot_forest
         figures = self.figures()
         names = {"effect": "effect, model wrong", "over_correction": "left, model right", "anchoring": "anchoring, all",
                  "planted": "planted", "map_share": "the map's share"}

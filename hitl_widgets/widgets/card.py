@@ -180,6 +180,9 @@ class Review(Widget[CardPush]):
             waiting = self._window.cut()
         if waiting:
             self.host.release(waiting, self.host.annotator)
+        if self._tells is not None:  # the sitting is over
+            with suppress(HitlError):
+                self._tells.end_sitting(self.host.annotator)
 
     # -- acts: answered at once
 
