@@ -401,7 +401,8 @@ def check_count(name: str, value: Any, expected: str, *, least: int | None = Non
 
 def check_number(name: str, value: Any, expected: str, low: float, high: float) -> float:
     """Return a number from `low` to `high`; BadInput says what is `expected` when it is none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) \
+            or not low <= value <= high:
         raise BadInput(f"{name} is {value!r}; {expected} is expected.")
     return float(value)
 

@@ -381,7 +381,7 @@ class Pool:
         """
         columns = [] if self._frame is None else [str(name) for name in self._frame.columns]
         if column not in columns:
-            raise BadInput(f"group is {column!r}; one of the pool's metadata columns is expected: "
+            raise BadInput(f"{column!r} is no metadata column of the pool, one of which is expected: "
                            f"{_some(columns, 20) or 'it has none'}. Pool.from_frame keeps a table's other columns, and "
                            "Pool.from_images takes meta=.")
         assert self._frame is not None

@@ -71,9 +71,10 @@ class People:
             planted = project.state.policy.get(PLANTED)
             if not planted or project.state.agreements.consent(annotator, PLANTED) is not None:
                 return None
+        purpose = planted["purpose"] + ("" if planted["purpose"].endswith((".", "!", "?")) else ".")
         return {"to": PLANTED, "text":
                 f"Some suggestions are wrong on purpose in this project, at most {100 * planted['share']:.3g}% of what "
-                f"you are asked, to learn how far a suggestion moves an answer. Purpose: {planted['purpose']} Such an "
+                f"you are asked, to learn how far a suggestion moves an answer. Purpose: {purpose} Such an "
                 "answer is no vote. Which ones they were, you read when the sitting is over; you may stop at any time. "
                 "Do you agree?"}
 

@@ -189,9 +189,9 @@ def check_arms(arms: Any) -> dict[str, float]:
     {'blind': 0.1, 'no_map': 0.0, 'answer_first': 0.0, 'shown': 0.9}
     """
     if not isinstance(arms, Mapping) or (odd := sorted(str(arm) for arm in arms if arm not in ARMS)):
-        which = f"{odd[0]!r} is none" if isinstance(arms, Mapping) else f"it is {arms!r:.80}"
-        raise BadInput(f"arms maps each way of showing an item to its share, such as {{'blind': 0.1}}; {which}, "
-                       f"{', '.join(ARMS)} are.")
+        which = f"{odd[0]!r} is none of them" if isinstance(arms, Mapping) else f"it is {arms!r:.80}"
+        raise BadInput(f"arms maps ways of showing an item ({', '.join(ARMS)}) to their shares, such as "
+                       f"{{'blind': 0.1}}; {which}.")
     shares = {arm: check_number(f"the share of {arm!r}", share, "a share from 0 to 1", 0, 1)
               for arm, share in arms.items()}
     rest = 1 - math.fsum(share for arm, share in shares.items() if arm != "shown")

@@ -128,7 +128,9 @@ class Consensus:
     notes: tuple[str, ...] = ()
 
     def _lines(self) -> list[str]:
-        lines = [f"{len(self.labels)} items, {len(self.votes)} votes, {len(self.annotators)} people; {self.method}"]
+        n_people = self.votes["annotator"].nunique()  # `annotators` may be left with one person's own row
+        people = "1 person" if n_people == 1 else f"{n_people} people"
+        lines = [f"{len(self.labels)} items, {len(self.votes)} votes, {people}; {self.method}"]
         if self.n_repeated:
             lines.append(f"{self.n_repeated} rows were left out: the same person voted for the same item again")
         lines.append(self.evidence.why)

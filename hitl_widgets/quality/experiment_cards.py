@@ -50,6 +50,20 @@ def truth_of(truth: pd.Series | Mapping[Any, Any] | None) -> pd.Series:
     return known.dropna()
 
 
+def same_names(votes: pd.DataFrame, known: pd.Series) -> None:
+    """Refuse a truth whose items or labels are those of the votes only once both are texts, as 1 and "1" are.
+
+    Such items would be judged without it, and with such labels every suggestion would be wrong.
+    """
+    said = known[known.index.isin(votes["item_id"])]
+    labels = pd.concat([votes["label"], votes["suggestion"].dropna()])
+    for what, ours, theirs in (("items", known.index.to_series(), votes["item_id"]), ("labels", said, labels)):
+        if len(ours) and not ours.isin(theirs).any() and (same := ours[ours.astype(str).isin(theirs.astype(str))]).size:
+            other = theirs[theirs.astype(str) == str(same.iloc[0])].iloc[0]
+            raise BadInput(f"truth names {what} as {type(same.iloc[0]).__name__} ({same.iloc[0]!r}), and the votes as "
+                           f"{type(other).__name__} ({other!r}); one type is expected, such as with astype(str).")
+
+
 def drawn(votes: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     """Cards whose arm was drawn, each person's first to an item; and whether chance is known to have drawn it."""
     cards = votes[~votes["planted"] & votes["suggestion"].notna()]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from scipy.special import ndtr, ndtri
 
 from ..errors import BadInput
+from ..records import check_number
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def cards_needed(effect: float = 0.2, *, blind: float = 0.05, model_error: float
     (47, 308, 894)
     """
     _check(effect, blind, model_error, blind_share)
+    _check_numbers(power=power, level=level)
     if not 0 < power < 1 or not 0 < level < 1:
         raise BadInput(f"power {power!r} and level {level!r}: both are shares between 0 and 1, such as 0.8 and 0.95.")
     factor = ((_z(level) + float(ndtri(power))) / effect) ** 2
@@ -112,6 +114,7 @@ def power_of(n_cards: float, effect: float = 0.2, *, blind: float = 0.05, model_
     0.8
     """
     _check(effect, blind, model_error, blind_share)
+    _check_numbers(n_cards=n_cards, level=level)
     n_wrong = n_cards * model_error
     return power_of_counts(n_wrong * (1 - blind_share), n_wrong * blind_share, effect, blind=blind, level=level)
 
@@ -133,7 +136,13 @@ def _up(number: float) -> int:
     return math.ceil(number - 1e-9)
 
 
+def _check_numbers(**arguments: float) -> None:
+    for name, value in arguments.items():
+        check_number(name, value, "a number", -math.inf, math.inf)
+
+
 def _check(effect: float, blind: float, model_error: float, blind_share: float) -> None:
+    _check_numbers(effect=effect, blind=blind, model_error=model_error, blind_share=blind_share)
     if not 0 <= blind <= 1 or not 0 < model_error <= 1 or not 0 < blind_share < 1:
         raise BadInput(f"blind {blind!r}, model_error {model_error!r} and blind_share {blind_share!r} are shares of "
                        "cards: from 0 to 1, and something must be blind, something shown and something wrong.")

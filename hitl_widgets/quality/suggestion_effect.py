@@ -18,7 +18,7 @@ from scipy.special import ndtri, stdtrit
 
 from ..drawing import html
 from ..records import Estimate, check_count
-from .experiment_cards import DRAWN, SUGGESTED, WITHOUT, check, drawn, is_blind, judged, truth_of, truths
+from .experiment_cards import DRAWN, SUGGESTED, WITHOUT, check, drawn, is_blind, judged, same_names, truth_of, truths
 from .intervals import student_mean, wilson
 from .power import cards_needed, power_of, power_of_counts
 
@@ -219,7 +219,8 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
     ShapeError
         If the table lacks item_id, annotator, label, shown or suggestion.
     BadInput
-        If `truth` names an item twice, or a probability isn't between 0 and 1.
+        If `truth` names an item twice, or its items or labels are of another type than those of the votes (1 and
+        "1"), or a probability isn't between 0 and 1.
 
     Notes
     -----
@@ -243,6 +244,7 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
     """
     check_count("min_blind", min_blind, "a number of votes, 1 or more,", least=1)
     votes, known = check(votes), truth_of(truth)
+    same_names(votes, known)
     every, randomised = drawn(votes)
     # Where the drawn arm was the only possible one there is nothing to compare with.
     cards = every[every["arm_probability"] < 1] if randomised else every
@@ -265,7 +267,7 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
                                                                              (SUGGESTED, WITHOUT))]
     return AutomationBias(
         anchoring=contrast(cards), **figures, per_annotator=people, per_label=_table(cards, "suggestion"),
-        arms=_arms(cards), notes=_notes(votes, every, cards, randomised=randomised),
+        arms=_arms(cards), notes=_notes(votes, every, cards, known, randomised=randomised),
         why={name: reason for name, reason in why.items() if figures[name] is None}, randomised=randomised,
         _worth=(worth[0], worth[1]))
 
@@ -483,7 +485,8 @@ def _planted(votes: pd.DataFrame, known: pd.Series, min_blind: int) -> tuple[Est
     return _difference(taken, base), ""
 
 
-def _notes(votes: pd.DataFrame, every: pd.DataFrame, cards: pd.DataFrame, *, randomised: bool) -> tuple[str, ...]:
+def _notes(votes: pd.DataFrame, every: pd.DataFrame, cards: pd.DataFrame, known: pd.Series, *,
+           randomised: bool) -> tuple[str, ...]:
     notes = []
     if not randomised:
         notes.append("As far as known, chance did not draw what was shown: the table has no column arm. Cards that "
@@ -498,4 +501,6 @@ def _notes(votes: pd.DataFrame, every: pd.DataFrame, cards: pd.DataFrame, *, ran
                              "compare it with cards that may differ in other ways too.")
     if n_certain := len(every) - len(cards):
         notes.append(f"{n_certain:,} cards are left out, since no other arm was possible for them.")
+    if len(known) and not known.index.isin(votes["item_id"]).any():
+        notes.append(f"None of the {len(known):,} items of the truth is in the table: it judges nothing.")
     return tuple(notes)

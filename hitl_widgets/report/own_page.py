@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from ..drawing import html
 from ..drawing.figures import png
 from ..learn.soft_labels import judged_answers
+from ..project.names import own_rows
 from ..project.project import Project
 from ..quality import agreement, automation_bias
 from ..quality.annotation_tables import leaders
@@ -43,7 +44,7 @@ class OwnPage:
     gold : Estimate
         How often your answers to gold items are right.
     agreement : Estimate
-        How often most of two or more others gave the label that you gave.
+        How often most of two or more others gave the label that you gave; items on which they tie are left out.
     with_oneself : Estimate
         How often you gave the same label again, where you were asked twice.
     calibration : Calibration or None
@@ -53,7 +54,8 @@ class OwnPage:
     effect : Estimate
         The same where the model was wrong.
     bias : AutomationBias or None
-        The whole measure, whose figures beside `per_annotator` are everybody's; None where nobody had a suggestion.
+        The whole measure, whose figures beside `per_annotator` are everybody's; `per_annotator` has your own row
+        (everybody's where you may see names). None where nobody had a suggestion.
     """
 
     annotator: str
@@ -132,12 +134,15 @@ def own_page(project: Project, annotator: str) -> OwnPage:
     verdict_labels = {item_id: project.taxonomy.name_of(label_id) for item_id, label_id in answers.adjudicated.items()}
     bias = automation_bias(votes, pd.Series(gold, dtype=object)) if votes["suggestion"].notna().any() else None
     anchoring, effect = _own_bias(bias, annotator)
+    if bias is not None:
+        bias = replace(bias, per_annotator=own_rows(project, bias.per_annotator, annotator))
     return OwnPage(
         annotator, {"n_answers": int(verdicts.isin(CLOSING).sum()), "n_unsure": int((verdicts == "unsure").sum()),
                     "n_skipped": int((verdicts == "skip").sum()),
                     "n_questions": sum(thread.asked_by == annotator for thread in project.state.threads.values())},
         _slips(compared, verdict_labels, gold), _on_gold(counted, annotator, gold),
-        _share((compared["label"] == compared["others"]).to_numpy()[compared["n_others"] >= 2],
+        _share((compared["label"] == compared["others"]).to_numpy()[
+            (compared["n_others"] >= 2) & compared["others"].notna()],
                "no item of yours was answered by two others who agree"),
         _with_oneself(votes, annotator), mine, anchoring, effect, bias)
 
@@ -188,8 +193,11 @@ def _own_bias(bias: AutomationBias | None, annotator: str) -> tuple[Estimate, Es
     if bias is None or annotator not in bias.per_annotator.index:
         return Estimate(math.nan, why=few), Estimate(math.nan, why=few)
     row = bias.per_annotator.loc[annotator]
-    figures = [Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"], n=int(n), why=few)
-               for name, n in (("anchoring", row["n_shown"] + row["n_blind"]), ("effect", row["n_wrong"]))]
+    unjudged = ("it takes suggestions that are known to be wrong, both with and without sight of them: by gold, or by "
+                "two others' blind answers")
+    figures = [Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"], n=int(n), why=why)
+               for name, n, why in (("anchoring", row["n_shown"] + row["n_blind"], few),
+                                    ("effect", row["n_wrong"], unjudged))]
     return figures[0], figures[1]
 
 

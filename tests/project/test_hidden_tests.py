@@ -110,6 +110,14 @@ def test_planting_needs_a_purpose_and_is_refused_above_one_in_twenty(open_, argu
     assert wb.people.policy() == {}
 
 
+def test_the_question_reads_well_where_the_purpose_has_no_full_stop(open_):
+    """The purpose ran into the next sentence."""
+    wb = open_()
+    gold_of(wb)
+    wb.people.plant(purpose="To learn")
+    assert "Purpose: To learn. Such an answer" in wb.people.consent()
+
+
 def test_planting_without_gold_is_refused_with_how_many_there_are(open_):
     wb = open_()
     with pytest.raises(BadInput, match="of 0 gold items none is left"):

@@ -908,7 +908,7 @@ def test_items_that_change_their_group_are_refused_and_new_items_are_not(opened)
 
 
 def test_a_group_that_is_no_column_is_refused_with_those_there_are(opened):
-    with pytest.raises(BadInput, match=r"group is 'patient'; .*'scene'"):
+    with pytest.raises(BadInput, match=r"'patient' is no metadata column.*'scene'"):
         opened(scenes(), group="patient")
 
 

@@ -248,6 +248,29 @@ def test_a_truth_with_an_item_twice_is_refused():
         quality.automation_bias(table(cards(4, "shown", 2)), pd.Series(["a", "b"], index=["x", "x"]))
 
 
+@pytest.mark.parametrize(("to", "what"), [({"label": int, "suggestion": int}, "labels"), ({"item_id": int}, "items")])
+def test_a_truth_of_another_type_than_the_votes_is_refused_rather_than_finding_every_suggestion_wrong(to, what):
+    """A table from a CSV file has numbers where a truth has texts: the effect was that of all cards."""
+    rows = [(str(k), "ann", "1", k % 2 == 0, "1") for k in range(40)]
+    votes = pd.DataFrame(rows, columns=["item_id", "annotator", "label", "shown", "suggestion"])
+    truth = {str(k): "1" if k % 3 else "2" for k in range(40)}
+    assert quality.automation_bias(votes, truth).effect.n < 20
+    with pytest.raises(BadInput, match=rf"truth names {what} as str .*, and the votes as int"):
+        quality.automation_bias(votes.astype(to), truth)
+
+
+def test_a_truth_without_any_item_of_the_votes_is_said():
+    votes = table(cards(4, "shown", 2))
+    assert any("judges nothing" in note for note in quality.automation_bias(votes, {"elsewhere": "dog"}).notes)
+    assert not quality.automation_bias(votes).notes
+
+
+@pytest.mark.parametrize("arguments", [{"effect": "a"}, {"blind": None}, {"power": "high"}, {"level": "0.95"}])
+def test_a_size_of_an_experiment_from_what_is_no_number_is_refused_in_a_sentence(arguments):
+    with pytest.raises(BadInput, match="a number is expected"):
+        cards_needed(**arguments)
+
+
 def test_forty_seven_wrong_suggestions_an_arm_tell_25_from_5_percent():
     plan = cards_needed(0.2, blind=0.05, model_error=0.15)
     assert (plan.per_arm, plan.cards_per_arm, plan.n_plants) == (47, 308, 47)

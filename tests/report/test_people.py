@@ -138,7 +138,8 @@ def test_a_large_effect_is_planned_where_people_err_often():
     assert plan_experiment(votes, truth=pd.Series(truth), effect=0.6).needed.n_cards > 0
 
 
-@pytest.mark.parametrize("arguments", [{"effect": 0.0}, {"effect": 2.0}, {"power": 1.0}, {"power": "high"}])
+@pytest.mark.parametrize("arguments", [{"effect": 0.0}, {"effect": 2.0}, {"effect": "x"}, {"power": 1.0},
+                                       {"power": "high"}])
 def test_a_plan_that_can_t_be_is_refused(opened, arguments):
     with pytest.raises(BadInput):
         opened().people.plan(**arguments)
@@ -178,6 +179,33 @@ def test_own_figures_are_those_of_the_person_alone(opened):
     assert "bob" in html
     assert "quyen" not in html
     assert "data:image/png" in html
+    assert list(page.bias.per_annotator.index) == ["bob"]  # it had everybody's rows, by name
+
+
+def test_own_agreement_leaves_out_items_on_which_the_others_tie(opened):
+    """Where two others say two things, whatever a person answered counted against them."""
+    ada = opened("ada")
+    answer(ada, slips={("quyen", 5)})
+    assert (ada.people.own().agreement.n, len(ada.people.own().slips)) == (N - 1 - sum(
+        (k // 4 + 1) % 2 for k in range(0, N, 4)), 0)
+
+
+def test_own_effect_without_a_truth_says_that_none_is_known(opened):
+    """It said that there were no cards with and without the suggestion, below a figure of just these cards."""
+    ada = opened("ada")
+    for k in range(4):
+        ada.decide(f"i{k}", label="cat", seen=Seen(suggestion=ada.taxonomy.label_ids[0], probs={}, hidden=k % 2 == 0,
+                                                   chosen_by="margin", model="m1", taxonomy=1, arm_probability=0.5,
+                                                   arm="blind" if k % 2 == 0 else "shown"))
+    page = ada.people.own()
+    assert page.anchoring.n == 4
+    assert "known to be wrong" in str(page.effect)
+
+
+def test_the_consensus_counts_all_people_though_only_the_own_row_is_shown(opened):
+    ada = opened("ada")
+    answer(ada, n=12)
+    assert "3 people" in str(ada.people.consensus())
 
 
 def test_a_page_without_answers_says_that_there_is_nothing_yet(opened):
