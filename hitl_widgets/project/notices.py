@@ -61,7 +61,7 @@ class People:
                     "names": bool(agreements.policy.get("names")), "takes_part": [PLANTED] * takes_part}
 
     def asks_consent(self, annotator: str) -> dict[str, str] | None:
-        """What a person is asked before suggestions that are wrong on purpose reach them, `to` and `text`.
+        """What a person is asked before suggestions that are wrong on purpose reach them: `to`, `text` and `policy`.
 
         None where there is nothing to ask, or they answered.
         """
@@ -71,21 +71,24 @@ class People:
             planted = project.state.policy.get(PLANTED)
             if not planted or project.state.agreements.consent(annotator, PLANTED) is not None:
                 return None
+            about = project.state.agreements.set_by[PLANTED]
         purpose = planted["purpose"] + ("" if planted["purpose"].endswith((".", "!", "?")) else ".")
-        return {"to": PLANTED, "text":
+        return {"to": PLANTED, "policy": about, "text":
                 f"Some suggestions are wrong on purpose in this project, at most {100 * planted['share']:.3g}% of what "
                 f"you are asked, to learn how far a suggestion moves an answer. Purpose: {purpose} Such an "
                 "answer is no vote. Which ones they were, you read when the sitting is over; you may stop at any time. "
                 "Do you agree?"}
 
-    def consent(self, to: str, yes: bool, annotator: str, *, id: str | None = None,
+    def consent(self, to: str, yes: bool, annotator: str, *, policy: str | None = None, id: str | None = None,
                 acted_at: datetime | None = None) -> None:
         """Store a person's yes or no; a no ends it at once.
+
+        `policy` is that of the question that they read; None for the one that holds now.
 
         Raises
         ------
         BadInput
-            When it can't be agreed to, or there is nothing to agree to.
+            When it can't be agreed to, there is nothing to agree to, or something else is asked now.
         """
         if to != PLANTED or not isinstance(yes, bool):
             raise BadInput(f"consent to {to!r} is {yes!r}; True or False, to {PLANTED!r}, is expected.")
@@ -102,6 +105,8 @@ class People:
             if yes and not agreements.policy.get(PLANTED):
                 raise BadInput("there is nothing to agree to: no suggestion is wrong on purpose in this project.")
             about = agreements.set_by.get(PLANTED)
+            if yes and policy is not None and policy != about:
+                raise BadInput(f"what {agreements.owner} asks has changed since you read it; read the question again.")
         self._append("consented", {"to": to, "yes": yes, **({} if about is None else {"policy": about})}, annotator,
                      id=id, acted_at=acted_at)
 

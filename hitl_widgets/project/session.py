@@ -139,13 +139,13 @@ class Session:
         return self.project.people.about(annotator or self.annotator)
 
     def asks_consent(self, annotator: str | None = None) -> Mapping[str, Any] | None:
-        """What a person is asked before suggestions that are wrong on purpose reach them: `to` and `text`, or None."""
+        """What a person is asked before planted suggestions reach them: `to`, `text` and `policy`, or None."""
         return self.project.people.asks_consent(annotator or self.annotator)
 
-    def consent(self, to: str, yes: bool, *, id: str | None = None, annotator: str | None = None,
-                acted_at: datetime | None = None) -> None:
+    def consent(self, to: str, yes: bool, *, policy: str | None = None, id: str | None = None,
+                annotator: str | None = None, acted_at: datetime | None = None) -> None:
         """Store a person's yes or no to what `asks_consent` asks; a no ends it at any time."""
-        self.project.people.consent(to, yes, annotator or self.annotator, id=id, acted_at=acted_at)
+        self.project.people.consent(to, yes, annotator or self.annotator, policy=policy, id=id, acted_at=acted_at)
 
     def notices(self, annotator: str | None = None) -> Sequence[Mapping[str, Any]]:
         """What this person alone is told and hasn't read, the latest at the end; nobody else's card shows it."""

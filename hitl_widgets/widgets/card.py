@@ -303,10 +303,23 @@ class Review(Widget[CardPush]):
 
     def _consent(self, act: Consent) -> Stored:
         if self._tells is not None:
-            self._tells.consent(act.to, act.yes, **_signature(act))
+            self._tells.consent(act.to, act.yes, policy=act.policy, **_signature(act))
+            if not act.yes:
+                self._errand(0.1, self._drop_planted)
             with self._changed:
                 self._look_at = time.monotonic()  # what waits was drawn without this answer
         return self._spoken(act)
+
+    def _drop_planted(self) -> None:
+        """Take out what waits with a suggestion that is wrong on purpose: only what is on the screen stays."""
+        with self._changed:
+            gone = [entry for entry in self._window.entries[1:] if entry.item.planted]
+            self._window.drop(gone)
+            self._stir()
+        if gone:
+            item_ids = [entry.item.id for entry in gone]
+            self._push({"kind": "drop", "item_ids": item_ids, "keep": 1})
+            self.host.release(item_ids, self.host.annotator)
 
     def _dismiss(self, act: Dismiss) -> Stored:
         if self._tells is not None:

@@ -151,11 +151,11 @@ class PolicyHost(Protocol):
         """Say what everybody may know: `hitl_widgets.widgets.messages.About`; None where nothing was set."""
 
     def asks_consent(self, annotator: str | None = None) -> Mapping[str, Any] | None:
-        """Say what the annotator is to be asked now: a mapping with `to` and `text`; None for nothing."""
+        """Say what the annotator is to be asked now: a mapping with `to`, `text` and `policy`; None for nothing."""
 
-    def consent(self, to: str, yes: bool, *, id: str | None = None, annotator: str | None = None,
-                acted_at: datetime | None = None) -> Any:
-        """Store the annotator's yes or no."""
+    def consent(self, to: str, yes: bool, *, policy: str | None = None, id: str | None = None,
+                annotator: str | None = None, acted_at: datetime | None = None) -> Any:
+        """Store the annotator's yes or no to what was asked under `policy`."""
 
     def notices(self, annotator: str | None = None) -> Sequence[Mapping[str, Any]]:
         """List what the annotator is to be told and hasn't dismissed: `hitl_widgets.widgets.messages.NoticeEntry`."""

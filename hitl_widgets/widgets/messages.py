@@ -175,11 +175,15 @@ class Settle(SignedAct):
 
 @dataclass(frozen=True, kw_only=True)
 class Consent(SignedAct):
-    """The annotator's yes or no to what was asked, `to`. A no also takes back an earlier yes."""
+    """The annotator's yes or no to what was asked, `to`. A no also takes back an earlier yes.
+
+    `policy` is that of the question: a yes to what was asked before is none to what is asked now.
+    """
 
     KIND: ClassVar = "consent"
     to: str
     yes: bool
+    policy: str | None = None
     item_id: str | None = None
 
 
@@ -528,8 +532,12 @@ class ThreadEntry(TypedDict):
     posts: list[Post]
 
 
-class ConsentQuestion(TypedDict):
-    """What the annotator is asked to agree to, and the words of the question."""
+class _ConsentQuestionMore(TypedDict, total=False):
+    policy: str
+
+
+class ConsentQuestion(_ConsentQuestionMore):
+    """What the annotator is asked to agree to, the words of the question, and the id of what the owner set."""
 
     to: str
     text: str

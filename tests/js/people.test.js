@@ -110,6 +110,17 @@ test("nothing is decided before the person has agreed or not, once", () => {
   assert.deepEqual(lasting(kernel).map(({ kind, to, yes }) => [kind, to, yes]), [["consent", "planted", true]]);
 });
 
+test("a yes says which question was read, and a question that changed is asked again though its words are the same", () => {
+  const consent = { to: "planted", text: "Do you agree?", policy: "p1" };
+  const { session, kernel } = open({ consent });
+  session.people.consent(true);
+  assert.deepEqual(lasting(kernel).map(({ yes, policy }) => [yes, policy]), [[true, "p1"]]);
+  push(session, "about", { about: ABOUT, consent });
+  assert.equal(session.face, null);
+  push(session, "about", { about: ABOUT, consent: { ...consent, policy: "p2" } });
+  assert.equal(session.face, "consent");
+});
+
 test("a notice stays until it is dismissed, and blocks nothing", () => {
   const { session, kernel } = open();
   const notices = [{ notice: "n1", kind: "alarm", text: "Three of ten", lines: [] }];

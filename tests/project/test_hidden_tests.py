@@ -695,3 +695,21 @@ def test_only_ones_own_notices_are_noted_as_read(open_):
     with pytest.raises(BadInput, match="isn't one that ada was told"):
         wb.session.dismiss("x" * 1_000_000, annotator="ada")
     assert wb.project.log.last_seq() == before
+
+
+def test_a_yes_counts_for_the_question_that_was_read(open_):
+    """A yes to a question on the screen counted for what the owner had set meanwhile, which nobody had read."""
+    wb = open_()
+    gold_of(wb)
+    wb.people.plant(0.01, purpose="One.")
+    read = wb.session.asks_consent("ada")
+    wb.people.plant(0.05, purpose="Another one.")
+    with pytest.raises(BadInput, match="has changed since you read it"):
+        wb.session.consent("planted", True, policy=read["policy"], annotator="ada")
+    now = wb.session.asks_consent("ada")
+    assert now["policy"] != read["policy"]
+    wb.session.consent("planted", True, policy=now["policy"], annotator="ada")
+    assert wb.session.asks_consent("ada") is None
+    wb.people.plant(0.01, purpose="One.")
+    wb.session.consent("planted", False, policy=now["policy"], annotator="ada")  # a no is one to whatever is asked
+    assert wb.session.asks_consent("ada") is None

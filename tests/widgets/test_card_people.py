@@ -151,3 +151,14 @@ def test_consent_is_true_or_false_and_no_word_for_it(host, browser, yes):
     assert reply["kind"] == "rejected"
     assert "true or false" in reply["reason"]
     assert act(browser, "consent", to="planted")["kind"] == "rejected"
+
+
+def test_a_no_takes_planted_suggestions_that_wait_out_of_the_queue(host, browser):
+    """The next item after a no could have one."""
+    browser.hello()
+    wait_for(lambda: len(browser.items) >= 3)
+    entries = browser.review._window.entries
+    waits = entries[1].item.id
+    entries[1].item = replace(entries[1].item, planted=host.taxonomy.label_ids[0])
+    assert act(browser, "consent", to="planted", yes=False)["kind"] == "stored"
+    wait_for(lambda: any(push["item_ids"] == [waits] and push["keep"] == 1 for push in browser.of_kind("drop")))

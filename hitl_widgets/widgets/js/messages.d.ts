@@ -143,7 +143,7 @@ export interface Settle {
   item_id?: string;
 }
 
-/** The annotator's yes or no to what was asked, `to`. A no also takes back an earlier yes. */
+/** The annotator's yes or no to what was asked, `to`. A no also takes back an earlier yes. `policy` is that of the question: a yes to what was asked before is none to what is asked now. */
 export interface Consent {
   kind: "consent";
   decision_id: string;
@@ -152,6 +152,7 @@ export interface Consent {
   acted_at: string;
   to: string;
   yes: boolean;
+  policy?: string;
   item_id?: string;
 }
 
@@ -464,8 +465,9 @@ export interface ThreadEntry {
   posts: Post[];
 }
 
-/** What the annotator is asked to agree to, and the words of the question. */
+/** What the annotator is asked to agree to, the words of the question, and the id of what the owner set. */
 export interface ConsentQuestion {
+  policy?: string;
   to: string;
   text: string;
 }

@@ -65,7 +65,7 @@ export class People {
   /** @param {About | null | undefined} about @param {Question | null | undefined} question */
   set(about, question) {
     this.about = about ?? null;
-    this.question = question && !this.over.has(question.text) ? question : null;
+    this.question = question && !this.over.has(question.policy ?? question.text) ? question : null;
   }
 
   /** @param {Thread[]} threads */
@@ -131,9 +131,10 @@ export class People {
   /** @param {boolean} yes @param {string} [to] */
   consent(yes, to = this.question?.to) {
     if (!to) return;
-    if (this.question) this.over.add(this.question.text);
+    const policy = this.question?.policy;
+    if (this.question) this.over.add(policy ?? this.question.text);
     this.question = null;
-    this.send({ kind: "consent", to, yes });
+    this.send({ kind: "consent", to, yes, ...(policy ? { policy } : {}) });
   }
 
   /** @param {Notice} notice */
@@ -147,5 +148,6 @@ export class People {
   refused(act) {
     if (act.kind === "ask" || act.kind === "respond") this.unsent = act.text;
     if (act.kind === "dismiss") this.over.delete(act.notice);
+    if (act.kind === "consent" && act.policy) this.over.delete(act.policy);
   }
 }
