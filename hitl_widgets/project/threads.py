@@ -90,6 +90,13 @@ class Thread:
     taxonomy: int
     posts: tuple[Post, ...]
 
+    def __repr__(self) -> str:
+        n = sum(post.act == "answer" for post in self.posts)
+        parts = [f"{self.asked_by} asks {_short(self.text)!r}",
+                 *([] if self.item_id is None else [f"about item {self.item_id!r}"]),
+                 "no answer" if not n else "1 answer" if n == 1 else f"{n} answers"]
+        return f"<Thread: {', '.join(parts)}>"
+
     @property
     def text(self) -> str:
         """The question."""
@@ -439,8 +446,8 @@ class Threads:
             return lambda taxonomy: [_with_sentence(taxonomy, label_id, sentence)]
         given = item_id if item_id is not None else thread.item_id
         if given is None:
-            raise BadInput(f"the thread is about no item that could become an {into.replace('_', '-')}; pass "
-                           "item_id=....")
+            raise BadInput(f"the thread is about no item, and {into!r} takes one; pass item_id=, such as "
+                           "item_id='img-0017.png'.")
         name = given
         if self._project.has_pool and thread.item_id != given:
             name = str(self._project.pool.ids[self._project.pool.position(given)])

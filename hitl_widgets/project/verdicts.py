@@ -69,6 +69,10 @@ class Verdict:
     draw: float | None = None
     stood: str | None = None
 
+    def __repr__(self) -> str:
+        label = "the votes hold" if self.label_id is None else f"label {self.label or self.label_id!r}"
+        return f"<Verdict on {self.item_id!r} by {self.annotator}: {label}, {self.cause}>"
+
     @classmethod
     def of(cls, event: Event) -> Verdict:
         """Read an event of kind "adjudicated" that is no undo."""

@@ -59,7 +59,8 @@ def test_a_verdict_overrules_the_votes_which_stay_as_they_were(opened):
     answer(project, {"i0": ["cat", "cat", "dog"], "i1": ["cat", "dog"], "i2": ["dog"]})
     votes = project.answers().all_votes()
     session = Adjudication(project, seed=1)
-    session.decide("i0", "dog", "slip")
+    verdict = session.decide("i0", "dog", "slip")
+    assert repr(verdict) == f"<Verdict on 'i0' by {verdict.annotator}: label 'dog', slip>"
     session.decide("i1", "cat", "edge_case")
 
     table = project.answers().consensus().set_index("item_id")

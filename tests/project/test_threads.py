@@ -51,6 +51,20 @@ def test_a_question_its_answer_and_what_settled_it_make_a_row(opened):
     assert (last["id"], last["annotator"]) == (row["edit"], "bob")
 
 
+def test_a_thread_shows_itself_in_words(opened):
+    """It was shown as all its fields, ids and times."""
+    threads = Threads(opened())
+    asked = threads.ask("Is a kitten a cat?", label="cat", item_id="i2")
+    assert repr(asked) == "<Thread: ada asks 'Is a kitten a cat?', about item 'i2', no answer>"
+    assert "1 answer>" in repr(threads.answer(asked, "Yes."))
+
+
+def test_an_example_without_an_item_says_how_to_name_one(opened):
+    threads = Threads(opened())
+    with pytest.raises(BadInput, match="the thread is about no item, and 'drawing' takes one; pass item_id="):
+        threads.settle(threads.ask("Cat?", label="cat"), "drawing")
+
+
 def test_a_table_without_threads_has_its_columns_and_types(opened):
     table = Threads(opened()).table
     assert len(table) == 0
