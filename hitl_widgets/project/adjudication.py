@@ -328,7 +328,9 @@ class Adjudication:
         error, after = self.error, self.estimate
         value, low, high = (None if math.isnan(x) else float(x) for x in (after, after.low, after.high))
         done = None
-        if error.good:
+        if not error.n_items:
+            done = "No label of this plan is certain since the taxonomy was edited; a new plan is needed (new=True)."
+        elif error.good:
             done = f"At most {error.after.high:.1%} of the labels are still wrong."
         elif error.n_reviewed == error.n_items:
             done = "Every label is reviewed."

@@ -68,6 +68,8 @@ class ResidualError:
         return not self.n_needed and self.after.high <= self.tolerance
 
     def __repr__(self) -> str:
+        if not self.n_items:
+            return "no label can be reviewed, and nothing can be said of any"
         done = f"{self.n_reviewed} of {self.n_items} labels reviewed, {self.n_changed} changed"
         if math.isnan(self.after):
             return f"{done}; nothing can be said of the others before {self.n_needed} random reviews"
@@ -134,13 +136,15 @@ def residual_error(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *,
     n, left = strata.n_sampled, len(strata.rest) - strata.n_sampled
     k, n_reviewed, n_changed = int(changed[strata.rest[:n]].sum()), int(reviewed.sum()), int(changed.sum())
     needed = min(n_without_error(tolerance), len(strata.rest)) - n
-    if not left:
+    if not n_items:
+        low, high, after = 0.0, 1.0, math.nan
+    elif not left:
         low = high = after = 0.0
     else:
         after = k / n * left / n_items if n else math.nan
         low, high = (end * left / n_items for end in (unchecked_interval(k, n, left, tail=TAIL) if n else (0.0, 1.0)))
     found = n_changed / max(n_items, 1)
-    why = "" if n or not left else "no random reviews yet"
+    why = "no labels" if not n_items else "" if n or not left else "no random reviews yet"
     return ResidualError(Estimate(after + found, low + found, high + found, n=n_reviewed, why=why),
                          Estimate(after, low, high, n=n_reviewed, why=why), n_items, n_reviewed, n_changed, n, k,
                          max(0, needed), tolerance)

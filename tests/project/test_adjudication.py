@@ -336,3 +336,17 @@ def test_who_adjudicated_an_item_is_not_asked_for_a_vote_on_it(opened):
         session.retract(verdict)  # what was read stays read
     again = opened("olga", n=4)
     assert "i0" not in again.next(10, annotator="olga", strategy="random").ids
+
+
+def test_where_an_edit_left_every_label_in_doubt_nothing_is_said_to_be_right(opened):
+    """It said that 0 of 0 labels were reviewed, and none of them wrong: good enough."""
+    project = opened()
+    answer(project, {"i0": ["cat", "cat"], "i1": ["cat"]})
+    session = Adjudication(project, seed=1)
+    project.apply(edits.split("cat", into=["small", "big"]))
+    assert np.isnan(session.estimate.value)
+    assert (session.estimate.low, session.estimate.high, session.error.good) == (0, 1, False)
+    assert "nothing can be said" in repr(session)
+    progress = session.progress()
+    assert progress["error"] is None
+    assert "a new plan" in progress["done"]
