@@ -279,14 +279,21 @@ class People:
         self._wb = wb
 
     def __call__(self) -> pd.DataFrame:
-        """One row per annotator, by name: annotator, n_answers (current ones), n_unsure, n_skipped, last_acted_at."""
+        """One row per annotator, yours first: annotator, n_answers (current ones), n_unsure, n_skipped, last_acted_at.
+
+        Other people have pseudonyms, unless you own a project that was made with ``names=True``.
+        """
+        from .project.names import as_seen_by
         annotations = self._wb.annotations()
         verdicts = annotations["verdict"]
         by_person = annotations.assign(unsure=verdicts == "unsure", skipped=verdicts == "skip").groupby("annotator")
         table = by_person.agg(n=("verdict", "size"), n_unsure=("unsure", "sum"), n_skipped=("skipped", "sum"),
                               last_acted_at=("acted_at", "max")).reset_index()
         table.insert(1, "n_answers", table.pop("n") - table["n_skipped"])
-        return table
+        reader = self._wb.annotator
+        seen = as_seen_by(self._wb.project, table, reader)
+        mine = seen["annotator"] == reader
+        return pd.concat([seen[mine], seen[~mine].sort_values("annotator")], ignore_index=True)
 
     def calibration(self, annotator: str | None = None) -> Calibration:
         """Whether people's certainty means anything: how often answers are right at each step of it.

@@ -448,8 +448,17 @@ def test_the_table_of_people_counts_their_current_answers(tmp_path):
         wb.decide(POOL.ids[0], label="a")
         wb.decide(POOL.ids[1], "skip")
         wb.decide(POOL.ids[2], "unsure", annotator="bob")
-        table = wb.people().set_index("annotator")
+        table = wb.people()
     assert table[["n_answers", "n_unsure", "n_skipped"]].to_numpy().tolist() == [[1, 0, 1], [1, 1, 0]]
+    assert table["annotator"][0] == "ada"
+    assert "bob" not in repr(table), "other people's names aren't shown unless the project said so at its start"
+
+
+def test_the_owner_of_a_project_made_with_names_sees_them_in_the_table_of_people(tmp_path):
+    with hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(["a", "b"]), annotator="ada", names=True) as wb:
+        wb.decide(POOL.ids[0], label="a")
+        wb.decide(POOL.ids[2], label="b", annotator="bob")
+        assert wb.people()["annotator"].tolist() == ["ada", "bob"]
 
 
 def test_a_workbench_closes_at_the_end_of_with(tmp_path):
