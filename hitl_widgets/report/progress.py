@@ -71,7 +71,7 @@ class Progress:
         round before.
     agreement : DataFrame
         How often answers agree with the model: a row for each model, then "all": model; blind (answers given without
-        sight of its suggestion), shown (in sight of it) and difference (shown minus blind), each with n_, and _low and
+        sight of its suggestion), shown (in sight of it) and difference (shown minus blind), each with ``n_``, ``_low`` and
         _high. Chance drew which answer was which. Only the blind figure says how good the model is; the difference is
         what seeing the suggestion does.
     times : DataFrame
