@@ -71,9 +71,9 @@ class Progress:
         round before.
     agreement : DataFrame
         How often answers agree with the model: a row for each model, then "all": model; blind (answers given without
-        sight of its suggestion), shown (in sight of it) and difference (shown minus blind), each with ``n_``, ``_low`` and
-        _high. Chance drew which answer was which. Only the blind figure says how good the model is; the difference is
-        what seeing the suggestion does.
+        sight of its suggestion), shown (in sight of it) and difference (shown minus blind), each with its number, such
+        as n_blind, and its interval, such as blind_low and blind_high. Chance drew which answer was which. Only the
+        blind figure says how good the model is; the difference is what seeing the suggestion does.
     times : DataFrame
         Seconds from the picture to the key: round, verdict, n, median_s, low, high.
     people : DataFrame
