@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import edits as edits
     from . import errors as errors
+    from . import quality as quality
     from .explain.explanations import Explanations as Explanations
     from .items.pool import Pool as Pool
     from .learn.data import LabelledImages as LabelledImages
@@ -48,7 +49,7 @@ _HOME = {"Applied": "project.preview", "Attribution": "records", "Calibration": 
          "Preview": "project.preview", "Progress": "report.progress", "Region": "records", "Reliance": "learn.reliance",
          "Run": "learn.run", "Seen": "records", "Taxonomy": "taxonomy.labels", "Workbench": "workbench",
          "__version__": "records", "simulate": "project.simulation"}
-_MODULES = ("edits", "errors")
+_MODULES = ("edits", "errors", "quality")
 
 __all__ = ["Applied", "Attribution", "Calibration", "Decision", "Estimate", "Explanations", "Flips", "Item", "Items",
            "Label", "LabelledImages", "Metrics", "Model", "Pool", "Prediction", "Preprocess", "Presumption", "Preview",
