@@ -19,6 +19,7 @@ from ..project.answers import Answers
 from ..project.project import Project
 from ..quality.out_of_fold import out_of_fold
 from ..quality.pooling import LogLinearPool, Votes, agreement_of_others, fit_pool, posterior
+from ..quality.votes import is_vote
 from .data import item_draws
 
 # The quick models learn from blind answers alone where there are so many in all, and for each label.
@@ -106,7 +107,7 @@ def _from_blind(answers: Answers, item_ids: np.ndarray, label_ids: Sequence[str]
     """
     votes = answers.all_votes()
     shown = votes["shown"].fillna(True) & votes["suggestion"].notna()
-    blind = votes[~shown & votes["label_id"].notna() & ~votes["planted"] & votes["repeat_of"].isna()]
+    blind = votes[~shown & is_vote(votes)]
     if not shown.any() or len(blind) < max(MIN_BLIND, BLIND_PER_LABEL * len(label_ids)):
         return majority
     row = {item_id: place for place, item_id in enumerate(item_ids.tolist())}

@@ -89,6 +89,10 @@ class Answers:
 
     def all_votes(self) -> pd.DataFrame:
         """The table of votes, `votes.VOTE_COLUMNS`: a row for each answer, planted and repeated ones included."""
+        return self._all_votes
+
+    @cached_property
+    def _all_votes(self) -> pd.DataFrame:
         repeated = list(self._log.events(kind="repeated"))
         if repeated:  # taken back, they are no votes
             back = {event.body["decision_id"] for event in self._log.events_of([e.item_id or "" for e in repeated])
@@ -202,7 +206,7 @@ class Answers:
         if not self._state.changed.isdisjoint(self._table["decision_id"]):
             self._standing = _without(self._standing, self._state.changed)
             self._table = _voting(self._standing)
-            for name in ("votes", "given_votes", "adjudicated"):
+            for name in ("votes", "given_votes", "adjudicated", "_all_votes"):
                 vars(self).pop(name, None)
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:

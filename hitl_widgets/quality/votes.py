@@ -94,7 +94,7 @@ def encode(votes: pd.DataFrame, labels: Sequence[str] | None = None, *, exposure
     if missing := [name for name in needed if name not in votes.columns]:
         raise ShapeError(f"the table of votes lacks {', '.join(missing)}; a row for each item and annotator with "
                          f"{', '.join(needed)} is expected. wb.votes() makes such a table.")
-    rows = votes[_counts(votes)]
+    rows = votes[is_vote(votes)]
     if rows[["item_id", "annotator"]].isna().to_numpy().any():
         raise BadInput("the table of votes has rows without an item_id or an annotator; each vote needs both.")
     n_all = len(rows)
@@ -111,8 +111,8 @@ def encode(votes: pd.DataFrame, labels: Sequence[str] | None = None, *, exposure
                         rows, n_repeated)
 
 
-def _counts(votes: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Which rows are votes: those with a label that are neither planted nor repeats."""
+def is_vote(votes: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which rows of a table of votes are votes: those with a label that are neither planted nor repeats."""
     kept = np.array(votes["label"].notna(), np.bool_)
     if "planted" in votes:
         kept &= ~votes["planted"].to_numpy(np.bool_, na_value=False)

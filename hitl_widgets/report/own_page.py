@@ -20,6 +20,7 @@ from ..quality.calibration import Calibration, calibration
 from ..quality.gold_tests import accuracy
 from ..quality.intervals import jeffreys
 from ..quality.suggestion_effect import AutomationBias
+from ..quality.votes import is_vote
 from ..records import CLOSING, Estimate
 
 SLIPS = ["item_id", "label", "others", "n_others", "share", "judged_by", "certainty", "acted_at"]
@@ -129,7 +130,7 @@ def own_page(project: Project, annotator: str) -> OwnPage:
     judged = judged_answers(project)
     mine = calibration(judged[judged["annotator"] == annotator]) if (
         judged["certainty"].notna() & (judged["annotator"] == annotator)).any() else None
-    counted = votes[votes["repeat_of"].isna() & ~votes["planted"] & votes["label"].notna()]
+    counted = votes[is_vote(votes)]
     compared = _against_others(counted, annotator)
     verdict_labels = {item_id: project.taxonomy.name_of(label_id) for item_id, label_id in answers.adjudicated.items()}
     bias = automation_bias(votes, pd.Series(gold, dtype=object)) if votes["suggestion"].notna().any() else None
