@@ -59,6 +59,12 @@ _ASK = """async (expression) => {
 _DECIDED = "wb.annotations().query(\"verdict != 'skip'\").item_id.tolist()"
 _NOTHING_LEFT = "() => !Object.keys(localStorage).some((key) => key.startsWith('hitl_widgets/outbox/'))"
 
+# JupyterLab says in a dialog that the server is gone, at its own time, and the dialog takes the keys.
+_CLOSE_DIALOGS = """() => new MutationObserver(() => {
+  const card = [...document.querySelectorAll('.hitl-card')].pop();
+  const button = document.querySelector('.jp-Dialog button.jp-mod-reject');
+  if (button) { button.click(); card.focus(); }
+}).observe(document.body, {childList: true})"""
 
 # What the card says of decisions that another tab came before.
 _HEAR = """() => {
@@ -110,6 +116,7 @@ class Desk:
     def cut(self, notebook: Notebook) -> None:
         """The network is gone: sockets close, and none opens."""
         notebook.wait_for_item()
+        notebook.page.evaluate(_CLOSE_DIALOGS)
         self.lab.context.set_offline(True)
         notebook.page.evaluate("() => { for (const socket of window.hitlSockets) socket.close(); }")
 
@@ -161,6 +168,7 @@ class Desk:
         # The card's code comes from a blob; what the applications themselves raise isn't its affair.
         errors = [line for notebook in self.notebooks for line in notebook.console
                   if line.startswith("pageerror") and "blob:" in line]
+        self.lab.context.set_offline(False)  # the pages of the tests to come are in the same context
         for notebook in self.own:
             shut_down(notebook)
         for notebook in self.notebooks[1:]:
