@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..errors import BadInput, ImageError, ModelError
 from ..items.pool import Pool
 from .head import n_outputs, with_outputs
+from .light import holds_light_net, unfitted_light_net
 from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
 from .outputs import Look, look_at
 from .predict import NetPredictor, private_copy, sample_images, sample_positions
@@ -159,6 +160,8 @@ class Architecture:
 
     def restored(self, path: Path, n_labels: int) -> nn.Module:
         """The net with the weights in a file; ModelError where they don't fit."""
+        if self._net is None and holds_light_net(path):
+            return load_weights(unfitted_light_net(path, n_labels), path)
         if self._net is None and holds_kmeans_net(path):
             return load_weights(unfitted_kmeans_net(n_labels, channels=self._sample_view().shape[0]), path)
         return load_weights(self.fresh(n_labels, seed=0), path)

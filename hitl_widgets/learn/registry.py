@@ -30,6 +30,7 @@ from .architecture import Architecture
 from .head import with_outputs
 from .inference import Inference
 from .model import Model
+from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
 from .weights import save_weights, shapes_in, weights_version
 
@@ -72,6 +73,8 @@ class Registry:
         Gives the log's last "adopted" event, by whichever process, or None.
     notify : callable
         Called with a sentence for the person.
+    descriptors : PoolDescriptors
+        Of the pool's items, for light models.
 
     Attributes
     ----------
@@ -81,8 +84,10 @@ class Registry:
 
     def __init__(self, folder: Path, log: Log, architecture: Architecture, inference: Inference, *,
                  record: Callable[[str, Mapping[str, Any]], Event], lineage: Callable[[], Lineage],
-                 latest: Callable[[], Event | None], notify: Callable[[str], None]) -> None:
+                 latest: Callable[[], Event | None], notify: Callable[[str], None],
+                 descriptors: PoolDescriptors) -> None:
         self.folder, self.architecture, self.inference = folder, architecture, inference
+        self.descriptors = descriptors
         self.training = threading.Lock()
         # Held while the adopted model is exchanged; a training doesn't hold it, so that a card goes on following.
         self._adopting = threading.RLock()
@@ -421,11 +426,13 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
     pool, seed = project.pool, project.settings["seed"]
     inference = Inference(pool, project.folder / "predictions", ranking=project.ranking, seed=seed,
                           use_predictions=project.use_predictions, lineage=lambda: project.lineage)
-    return Registry(project.folder, project.log,
-                    Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed,
-                                 notify=project.notify), inference,
-                    record=project.record, lineage=lambda: project.lineage, latest=project.adopted,
-                    notify=project.notify)
+    architecture = Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed,
+                                notify=project.notify)
+    descriptors = PoolDescriptors(pool, project.folder / "descriptors", view=lambda: architecture.view, seed=seed,
+                                  measures=lambda: project.queue.holdout | project.queue.gold)
+    return Registry(project.folder, project.log, architecture, inference, record=project.record,
+                    lineage=lambda: project.lineage, latest=project.adopted, notify=project.notify,
+                    descriptors=descriptors)
 
 
 def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFrame:

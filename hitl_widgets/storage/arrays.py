@@ -106,17 +106,19 @@ class Predictions:
             part.write_text(json.dumps(about), "utf-8")
 
 
-class Embeddings:
-    """Inputs of one model version's last layer, for the items of a pool, on disk beside its `Predictions`.
+class Rows:
+    """Rows of numbers for the items of a pool, on disk.
 
     Nothing is written before the first rows come, whose width is that of all.
 
     Parameters
     ----------
-    predictions : Predictions
-        Of the same model; they make sure that the folder belongs to this pool.
-    head : str
-        Name of the layer; another layer's rows are kept apart.
+    home : Path
+        The folder, which is there.
+    n_items : int
+        Of the pool.
+    name : str
+        Of what the rows hold; rows of another name are kept apart.
     limit : int
         Bytes. Where all rows together would take more, none is kept.
 
@@ -126,13 +128,13 @@ class Embeddings:
         Width of a row; 0 as long as it isn't known.
     """
 
-    def __init__(self, predictions: Predictions, *, head: str, limit: int = EMBEDDINGS_LIMIT) -> None:
-        self._predictions, self._limit = predictions, limit
-        name = hashlib.blake2b(head.encode(), digest_size=4).hexdigest()
-        self._file, self._mask_file = (predictions.home / f"{kind}-{name}.npy" for kind in ("embedding", "embedded"))
+    def __init__(self, home: Path, *, n_items: int, name: str, limit: int = EMBEDDINGS_LIMIT) -> None:
+        self._limit = limit
+        name = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+        self._file, self._mask_file = (home / f"{kind}-{name}.npy" for kind in ("embedding", "embedded"))
         self._lock = threading.Lock()
         self._rows: np.ndarray | None = None
-        self._known = np.zeros(len(predictions.tried), bool)
+        self._known = np.zeros(n_items, bool)
         self.n_features = 0
         with suppress(OSError, ValueError):
             rows, known = (np.load(file, mmap_mode="r+") for file in (self._file, self._mask_file))
@@ -175,3 +177,20 @@ class Embeddings:
         with self._lock:
             missing: np.ndarray = positions[~self._known[positions]]
             return missing
+
+
+class Embeddings(Rows):
+    """Inputs of one model version's last layer, for the items of a pool, on disk beside its `Predictions`.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        Of the same model; they make sure that the folder belongs to this pool.
+    head : str
+        Name of the layer; another layer's rows are kept apart.
+    limit : int
+        As for `Rows`.
+    """
+
+    def __init__(self, predictions: Predictions, *, head: str, limit: int = EMBEDDINGS_LIMIT) -> None:
+        super().__init__(predictions.home, n_items=len(predictions.tried), name=head, limit=limit)

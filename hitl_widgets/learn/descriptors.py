@@ -1,0 +1,275 @@
+"""Descriptors of images as a net: histograms of edge directions and pixels, reduced to principal components.
+
+A `DescriptorNet` is fitted to some views of a pool without a single label (`fit_descriptors`) and never trained after
+that. It is a torch module, so that Captum's methods explain what a head over it says, and the descriptors of an item
+are the same wherever they are used: by the queue, by light heads, by an explanation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..errors import BadInput
+
+# Directions of an edge, without its sign; cells along each side of the image, in the fine and in the coarse grid.
+N_DIRECTIONS, FINE, COARSE = 8, 8, 4
+# Components of the fine histograms, of the coarse ones and of the pixels, at most, and how much each block weighs.
+N_COMPONENTS = {"fine": 100, "coarse": 50, "pixels": 50}
+WEIGHT = {"fine": 1.0, "coarse": 0.7, "pixels": 0.6}
+# Small components count a little more than their variance says.
+FLATTENED = 0.3
+# Larger views are reduced to this many pixels a side; smaller ones stay as they are, if they have the least.
+LARGEST, SMALLEST = 48, 16
+# Components settle long before every item of a large pool was read.
+N_FITTED = 4_000
+_AT_ONCE = 256
+
+
+class EdgeHistograms(nn.Module):
+    """Histograms of the directions of edges (HOG) in the cells of a grid, each normalised with its neighbours.
+
+    An edge counts by its contrast, for the direction that it has and, less, for the nearest others. In colour, the
+    channel with the strongest edge counts, direction by direction.
+
+    Parameters
+    ----------
+    cells : int
+        Cells along each side.
+
+    References
+    ----------
+    Dalal and Triggs (2005), Histograms of oriented gradients for human detection, doi:10.1109/CVPR.2005.177.
+    """
+
+    def __init__(self, cells: int) -> None:
+        super().__init__()
+        self.cells = cells
+        angles = torch.arange(N_DIRECTIONS) * math.pi / N_DIRECTIONS
+        across = torch.tensor([[0.0, 0.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+        filters = angles.cos()[:, None, None] * across + angles.sin()[:, None, None] * across.T
+        self.slopes = nn.Conv2d(1, N_DIRECTIONS, 3, bias=False)
+        with torch.no_grad():
+            self.slopes.weight.copy_(filters[:, None])
+        self.slopes.requires_grad_(requires_grad=False)
+
+    def forward(self, views: Tensor) -> Tensor:
+        """From views, shape (n, C, h, w), to histograms, shape (n, 4 * 8 * (cells - 1) ** 2)."""
+        n, channels, height, width = views.shape
+        # A frame, so that cells tile the whole and what lies at the edge is in as many blocks as what lies inside.
+        side = self.cells * math.ceil(max(height, width) / (self.cells - 1))
+        top, left = (side - height) // 2, (side - width) // 2
+        around = (left, side - width - left, top, side - height - top)
+        framed = functional.pad(functional.pad(views, (1, 1, 1, 1), mode="replicate"), around, mode="replicate")
+        slopes = self.slopes(framed.flatten(0, 1)[:, None])
+        contrast = (slopes.square().sum(dim=1, keepdim=True) * 2 / N_DIRECTIONS + 1e-8).sqrt()
+        # Nothing where the edge's direction is a whole step or more away.
+        strength = functional.relu(slopes.abs() - math.cos(math.pi / N_DIRECTIONS) * contrast)
+        strength = strength.unflatten(0, (n, channels)).amax(dim=1)
+        cells = functional.avg_pool2d(strength, side // self.cells)
+        k = self.cells - 1
+        blocks = torch.stack([cells[:, :, i:i + k, j:j + k] for i in (0, 1) for j in (0, 1)], dim=1)
+        for most in (0.2, 1.0):  # no single direction outweighs the rest of its block
+            norm = (blocks.square().sum(dim=(1, 2), keepdim=True) + 1e-6).sqrt()
+            blocks = (blocks / norm).clamp(max=most)
+        return (blocks + 1e-5).sqrt().flatten(1)
+
+
+class Brightness(nn.Module):
+    """Square roots of the pixels, scaled so that the darkest view has 0 and the brightest 1.
+
+    Parameters
+    ----------
+    low, high : float
+        Smallest and largest number in the views.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
+        super().__init__()
+        self.register_buffer("low", torch.tensor(low))
+        self.register_buffer("high", torch.tensor(high))
+
+    def forward(self, views: Tensor) -> Tensor:
+        """From views, shape (n, C, h, w), to rows, shape (n, C * h * w)."""
+        shown = (views - self.low) / (self.high - self.low).clamp_min(1e-6)
+        return (shown.clamp(0, 1) + 1e-3).sqrt().flatten(1)
+
+
+class Components(nn.Module):
+    """Principal components: a projection of rows that was fitted once and doesn't learn.
+
+    Parameters
+    ----------
+    n_inputs, n_components : int
+        Width of the rows, and of what comes of them.
+    """
+
+    mean: Tensor
+    axes: Tensor
+
+    def __init__(self, n_inputs: int, n_components: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_inputs))
+        self.register_buffer("axes", torch.zeros(n_components, n_inputs))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """From shape (n, n_inputs) to (n, n_components)."""
+        return functional.linear(rows - self.mean, self.axes)
+
+    def fit(self, rows: Tensor, *, weight: float, seed: int) -> None:
+        """Fit the projection, so that all components together have this root mean square.
+
+        Parameters
+        ----------
+        rows : Tensor, shape (n, n_inputs)
+            Some views' rows.
+        weight : float
+            The root mean square of a row of components.
+        seed : int
+            Of the randomised decomposition.
+        """
+        from sklearn.decomposition import PCA
+        n = min(len(self.axes), *rows.shape)
+        self.mean.copy_(rows.mean(dim=0))
+        self.axes.zero_()
+        if float((rows - self.mean).square().sum()) < 1e-6 * len(rows):
+            return
+        found = PCA(n, svd_solver="randomized", random_state=seed).fit(rows.numpy())
+        variance = np.maximum(found.explained_variance_, 1e-9 * found.explained_variance_[0])
+        axes = found.components_ * (variance / variance[0])[:, None] ** (-FLATTENED / 2)
+        scale = weight / math.sqrt(float((variance * (variance / variance[0]) ** -FLATTENED).sum()))
+        self.axes[:n] = torch.from_numpy(scale * axes).to(self.axes)
+
+
+class DescriptorNet(nn.Module):
+    """Descriptors of images: components of two grids of edge histograms and of the pixels.
+
+    Parameters
+    ----------
+    channels : int
+        Of the views, 1 or 3.
+    side : int
+        Pixels a side to which views are brought first.
+
+    Attributes
+    ----------
+    n_features : int
+        Width of a descriptor.
+    """
+
+    def __init__(self, *, channels: int, side: int) -> None:
+        super().__init__()
+        self.side, self.channels = side, channels
+        self.register_buffer("view", torch.tensor([channels, side]))  # so that a file of weights tells them
+        self.fine, self.coarse, self.pixels = EdgeHistograms(FINE), EdgeHistograms(COARSE), Brightness()
+        widths = {"fine": 4 * N_DIRECTIONS * (FINE - 1) ** 2, "coarse": 4 * N_DIRECTIONS * (COARSE - 1) ** 2,
+                  "pixels": channels * side ** 2}
+        self.components = nn.ModuleDict({name: Components(width, N_COMPONENTS[name]) for name, width in widths.items()})
+
+    @property
+    def n_features(self) -> int:
+        """Width of a descriptor."""
+        return sum(N_COMPONENTS.values())
+
+    def forward(self, views: Tensor) -> Tensor:
+        """From views, shape (n, C, h, w), to descriptors, float32, shape (n, n_features)."""
+        return torch.cat([self.components[name](rows) for name, rows in self.blocks(views).items()], dim=1)
+
+    def resized(self, views: Sequence[Tensor]) -> Tensor:
+        """Views of any sizes as one batch, float32, shape (n, C, side, side)."""
+        return torch.cat([self._resized(view[None].float()) for view in views])
+
+    def _resized(self, views: Tensor) -> Tensor:
+        if views.shape[-2:] == (self.side, self.side):
+            return views
+        if min(views.shape[-2:]) >= self.side:
+            return functional.adaptive_avg_pool2d(views, self.side)
+        return functional.interpolate(views, (self.side, self.side), mode="bilinear", align_corners=False)
+
+    def blocks(self, views: Tensor) -> dict[str, Tensor]:
+        """What is reduced to components: by name, rows of shape (n, width of the block).
+
+        Parameters
+        ----------
+        views : Tensor, shape (n, C, h, w)
+            Of any size.
+        """
+        views = self._resized(views)
+        return {"fine": self.fine(views), "coarse": self.coarse(views), "pixels": self.pixels(views)}
+
+
+def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0) -> DescriptorNet:
+    """Fit descriptors to some views of a pool; no label is needed.
+
+    Parameters
+    ----------
+    views : sequence of Tensor, or Tensor of shape (n, C, h, w)
+        Views of one number of channels, without NaN; of more than 4,000 the first 4,000 are used.
+    seed : int
+        Of the decomposition; torch's own generator isn't used.
+
+    Raises
+    ------
+    BadInput
+        Without any view.
+    """
+    if not len(views):
+        raise BadInput("no view was given to fit descriptors to; one or more are expected.")
+    sample = list(views[:N_FITTED])
+    channels, side = len(sample[0]), int(np.clip(min(sample[0].shape[-2:]), SMALLEST, LARGEST))
+    net = DescriptorNet(channels=channels, side=side).eval()
+    with torch.no_grad():
+        net.pixels.low.fill_(min(float(view.min()) for view in sample))
+        net.pixels.high.fill_(max(float(view.max()) for view in sample))
+        parts = [net.blocks(net.resized(sample[start:start + _AT_ONCE])) for start in range(0, len(sample), _AT_ONCE)]
+        for name in N_COMPONENTS:
+            net.components[name].fit(torch.cat([part[name] for part in parts]),  # type: ignore[operator]
+                                     weight=WEIGHT[name], seed=seed)
+    return net
+
+
+def unfitted_descriptors(path: Path, *, prefix: str = "") -> DescriptorNet:
+    """Descriptors like those in a file of weights, to load these into.
+
+    Parameters
+    ----------
+    path : Path
+        A safetensors file.
+    prefix : str
+        Of their names in the file.
+
+    Raises
+    ------
+    OSError, SafetensorError
+        When the file can't be read, or has none.
+    """
+    with safetensors.safe_open(str(path), framework="pt") as file:
+        channels, side = file.get_tensor(f"{prefix}view").tolist()
+    return DescriptorNet(channels=channels, side=side).eval()
+
+
+def holds_descriptors(path: Path, *, prefix: str = "") -> bool:
+    """Whether a file of weights has descriptors; False for one that can't be read.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+    prefix : str
+        Of their names in the file.
+    """
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            return {f"{prefix}{name}" for name in ("view", "components.pixels.axes")} <= set(file.keys())
+    except (OSError, safetensors.SafetensorError):
+        return False

@@ -1,0 +1,263 @@
+"""Light models: a head over descriptors of the pool, which trains in a fraction of a second.
+
+A `light_net` is a `descriptors.DescriptorNet`, which doesn't learn, and a last layer, which does (`fit_head`).
+`out_of_fold_logits` says what such heads know of items that they didn't learn, `train_light` is a whole training in the
+form of `train.train`, and `fit_light` the same on rows of descriptors that are at hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from ..errors import ShapeError
+from .checkpoint import Checkpoint
+from .confidence import MIN_ITEMS, fit_temperature, share_ratio
+from .data import TrainingData, load_views
+from .descriptors import DescriptorNet, holds_descriptors, unfitted_descriptors
+from .losses import item_losses, label_groups, n_correct
+from .train import HISTORY, Progress, Trained, TrainingOptions
+
+# Inverse strength of the penalty on the weights, as in scikit-learn's LogisticRegression.
+STRENGTH = 20.0
+N_FOLDS, MAX_STEPS = 5, 100
+_AT_ONCE = 256
+
+
+def light_net(descriptors: DescriptorNet, head: nn.Module) -> nn.Sequential:
+    """A net of descriptors and a head over them."""
+    return nn.Sequential(descriptors, head).eval()
+
+
+def is_light_net(net: nn.Module | None) -> bool:
+    """Whether a net was made by `light_net`."""
+    return isinstance(net, nn.Sequential) and len(net) == 2 and isinstance(net[0], DescriptorNet)
+
+
+def holds_light_net(path: Path) -> bool:
+    """Whether a file of weights is that of a `light_net`; False for one that can't be read."""
+    return holds_descriptors(path, prefix="0.")
+
+
+def unfitted_light_net(path: Path, n_labels: int) -> nn.Sequential:
+    """A `light_net` like that in a file of weights, to load these into.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+    n_labels : int
+        Number of outputs.
+    """
+    descriptors = unfitted_descriptors(path, prefix="0.")
+    return light_net(descriptors, nn.Linear(descriptors.n_features, n_labels))
+
+
+def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, strength: float = STRENGTH) -> nn.Linear:
+    """Fit a last layer: multinomial logistic regression with a penalty, on any target that a training takes.
+
+    Parameters
+    ----------
+    rows : Tensor, shape (n, n_features)
+        Descriptors, without NaN.
+    targets : Tensor
+        As `data.TrainingData.targets`: indices, probabilities, or candidates of partial answers.
+    weights : Tensor, shape (n,)
+        How much each item counts.
+    n_labels : int
+        Number of outputs.
+    strength : float
+        Inverse of the penalty, as scikit-learn's C.
+
+    Raises
+    ------
+    ShapeError
+        If they differ in length, or there is none.
+    """
+    if not len(rows) == len(targets) == len(weights) or not len(rows):
+        raise ShapeError(f"{len(rows)} rows, {len(targets)} targets and {len(weights)} weights were given; one of each "
+                         "for every item is expected, and one item at least.")
+    rows, weights = rows.double(), weights.double() / weights.double().mean().clamp_min(1e-8)
+    targets = targets if targets.ndim == 1 else targets.double()
+    parameters = torch.zeros(n_labels, rows.shape[1] + 1, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([parameters], max_iter=MAX_STEPS, line_search_fn="strong_wolfe",
+                                  tolerance_grad=1e-4, tolerance_change=1e-7)
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        logits = rows @ parameters[:, :-1].T + parameters[:, -1]
+        # The bias is penalised a little: that of a label without an answer would fall without end.
+        penalty = parameters[:, :-1].square().sum() + 0.01 * parameters[:, -1].square().sum()
+        total: Tensor = (weights * item_losses(logits, targets)).sum() + penalty / (2 * strength)
+        total.backward()
+        return total
+
+    with torch.enable_grad():
+        optimiser.step(loss)
+    head = nn.Linear(rows.shape[1], n_labels)
+    with torch.no_grad():
+        head.weight.copy_(parameters[:, :-1])
+        head.bias.copy_(parameters[:, -1])
+    return head
+
+
+def out_of_fold_logits(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, draws: np.ndarray,
+                       strength: float = STRENGTH) -> Tensor:
+    """Logits of each item by a head that didn't learn it: float32, shape (n, n_labels).
+
+    Parameters
+    ----------
+    rows, targets, weights, n_labels, strength
+        As for `fit_head`.
+    draws : ndarray, shape (n,)
+        A number in [0, 1) for each item, which decides its fold; items with one number (a group) are in one fold.
+
+    Returns
+    -------
+    Tensor
+        Zeros where there is too little to learn from.
+    """
+    fold = folds(label_groups(targets).numpy(), draws)
+    logits = torch.zeros(len(rows), n_labels)
+    for number in np.unique(fold):
+        held_out = torch.from_numpy(fold == number)
+        if len(label_groups(targets[~held_out]).unique()) > 1:
+            head = fit_head(rows[~held_out], targets[~held_out], weights[~held_out], n_labels=n_labels,
+                            strength=strength)
+            with torch.no_grad():
+                logits[held_out] = head(rows[held_out].float())
+    return logits
+
+
+def folds(labels: np.ndarray, draws: np.ndarray, *, n_folds: int = N_FOLDS) -> np.ndarray:
+    """The fold of each item: those of one label are dealt out in turn, in the order of their draws.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+        The label of each item.
+    draws : ndarray, shape (n,)
+        As for `out_of_fold_logits`. Where several items have one number, the first of these decides for all.
+    n_folds : int
+        Number of folds.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    names, first, group = np.unique(draws, return_index=True, return_inverse=True)
+    of_group = np.empty(len(names), np.int64)
+    of_group[np.lexsort((names, labels[first]))] = np.arange(len(names)) % n_folds
+    return of_group[group]
+
+
+@dataclass(frozen=True)
+class Light:
+    """A head, with what is known of it.
+
+    Attributes
+    ----------
+    head : nn.Linear
+        Calibrated.
+    logits : Tensor, shape (n, n_labels)
+        Of the items that it learnt, out of fold, calibrated alike.
+    losses : Tensor, shape (n,)
+        Their losses in nats, as `losses.item_losses`.
+    temperature : float
+        By which logits were divided; NaN where too few items were learnt.
+    """
+
+    head: nn.Linear
+    logits: Tensor
+    losses: Tensor
+    temperature: float
+
+
+def fit_light(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, draws: np.ndarray,
+              shares: np.ndarray | None = None, strength: float = STRENGTH) -> Light:
+    """Fit a head and calibrate it out of fold.
+
+    Parameters
+    ----------
+    rows, targets, weights, n_labels, draws, strength
+        As for `out_of_fold_logits`.
+    shares : ndarray, shape (n_labels,), optional
+        The labels' shares in the pool, for which probabilities are made; those of the targets when None.
+    """
+    head = fit_head(rows, targets, weights, n_labels=n_labels, strength=strength)
+    logits = out_of_fold_logits(rows, targets, weights, n_labels=n_labels, draws=draws, strength=strength)
+    temperature, bias = math.nan, torch.zeros(n_labels)
+    if len(rows) >= 2 * MIN_ITEMS:
+        temperature, bias = fit_temperature(logits, targets, logits, targets)
+        with torch.no_grad():
+            head.weight.div_(temperature)
+            head.bias.div_(temperature)
+        logits = logits / temperature
+    losses = item_losses(logits + bias, targets)
+    if shares is not None:
+        bias = bias + share_ratio(shares, targets, n_labels)
+    with torch.no_grad():
+        head.bias.add_(bias)
+    return Light(head, logits + bias, losses, temperature)
+
+
+def rows_of(descriptors: DescriptorNet, images: Tensor | Sequence[Tensor]) -> Tensor:
+    """Descriptors of views: float32, shape (n, n_features).
+
+    Parameters
+    ----------
+    descriptors : DescriptorNet
+        Fitted.
+    images : Tensor of shape (n, C, h, w), or sequence of Tensor
+        The views.
+    """
+    with torch.no_grad():
+        batches = (range(start, min(start + _AT_ONCE, len(images))) for start in range(0, len(images), _AT_ONCE))
+        parts = [descriptors(descriptors.resized([images[row] for row in batch])) for batch in batches]
+    return torch.cat([torch.empty(0, descriptors.n_features), *parts])
+
+
+# The parameters are those of `train.train`, though nothing is augmented and nothing interrupted.
+def train_light(net: nn.Module, data: TrainingData, options: TrainingOptions | None = None, *,
+                checkpoint: Checkpoint | None = None, progress: Progress | None = None,
+                device: str = "auto") -> Trained:
+    """Train the head of a `light_net`; its descriptors read each view once.
+
+    Parameters
+    ----------
+    net : nn.Module
+        The net; it isn't changed.
+    data, options, checkpoint, progress, device
+        As for `train.train`; options, checkpoint and device aren't used.
+
+    Returns
+    -------
+    Trained
+        `validation_loss` is the mean loss out of fold.
+    """
+    assert isinstance(net, nn.Sequential)
+    descriptors, former = net
+    assert isinstance(descriptors, DescriptorNet)
+    assert isinstance(former, nn.Linear)
+    images, readable = load_views(data.images)
+    kept = np.flatnonzero(readable)
+    some = replace(data, images=images).select(kept)
+    draws = np.random.default_rng(0).random(len(kept)) if some.draws is None else some.draws
+    light = fit_light(rows_of(descriptors, some.images), some.targets, some.weights, n_labels=former.out_features,
+                      draws=draws, shares=data.shares)
+    loss, accuracy = float(light.losses.mean()), n_correct(light.logits, some.targets) / len(kept)
+    row = dict.fromkeys(HISTORY, math.nan) | {
+        "epoch": 1, "step": 1, "loss": loss, "accuracy": accuracy, "validation_loss": loss,
+        "validation_accuracy": accuracy, "passes": 1.0}
+    if progress is not None:
+        progress(row)
+    few = f"{len(kept)} items are too few" if math.isnan(light.temperature) else ""
+    return Trained(light_net(descriptors, light.head), pd.DataFrame([row], columns=HISTORY), "done", 1, len(kept),
+                   len(kept), tuple(np.flatnonzero(~readable).tolist()), light.temperature, few, len(kept))

@@ -1,0 +1,162 @@
+"""The descriptors of a project's pool: fitted once, computed once for each item, kept on disk.
+
+`PoolDescriptors.net` is fitted to items that may be learnt from, without any answer; `PoolDescriptors.of` gives the
+rows of some items. The queue and the light models use the same rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ..errors import ModelError
+from ..items.pool import Pool
+from ..storage.arrays import Rows
+from ..storage.files import make_folder
+from .descriptors import N_FITTED, DescriptorNet, fit_descriptors, holds_descriptors, unfitted_descriptors
+from .preprocess import Preprocess, Probed
+from .views import read_ahead, read_view
+from .weights import load_weights, save_weights, weights_version
+
+# Changes where other descriptors are computed from the same items.
+FORM = "edges and pixels, 1"
+_AT_ONCE = 256
+
+
+class PoolDescriptors:
+    """Descriptors of the items of a pool. Safe for many threads.
+
+    Parameters
+    ----------
+    pool : Pool
+        The items.
+    folder : Path
+        Where they are kept.
+    view : callable
+        Gives the preprocessing, from an item to a net's view of it.
+    measures : callable
+        Gives a mask of the pool's items that measure (hold-out and gold): bool, shape (n_items,). Nothing is fitted to
+        these.
+    seed : int
+        Of the items that the components are fitted to.
+    """
+
+    def __init__(self, pool: Pool, folder: Path, *, view: Callable[[], Preprocess | Probed],
+                 measures: Callable[[], np.ndarray], seed: int) -> None:
+        self.pool, self.seed = pool, seed
+        self._folder, self._view, self._measures = folder, view, measures
+        self._lock, self._computing = threading.RLock(), threading.Lock()
+        self._net: DescriptorNet | None = None
+        self._rows: Rows | None = None
+        self._version = ""
+
+    @property
+    def net(self) -> DescriptorNet:
+        """The fitted net; reading and fitting may take seconds the first time.
+
+        Raises
+        ------
+        ModelError
+            When no item can be read.
+        """
+        with self._lock:
+            if self._net is None:
+                self._open()
+            assert self._net is not None
+            return self._net
+
+    @property
+    def version(self) -> str:
+        """The `weights_version` of the net."""
+        self.net  # noqa: B018 - a property that fits
+        return self._version
+
+    @property
+    def ready(self) -> bool:
+        """Whether the net is fitted or was read from disk, so that `stored` is quick."""
+        return self._net is not None
+
+    def of(self, positions: np.ndarray) -> np.ndarray:
+        """Descriptors of some items, those that are missing computed now.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n,)
+            Of the items in the pool.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_features)
+            NaN where an item can't be read.
+        """
+        net, positions = self.net, np.asarray(positions, np.int64)
+        assert self._rows is not None
+        with self._computing:  # two threads wouldn't be faster, and would compute the same
+            missing = np.unique(self._rows.missing(positions))
+            for start in range(0, len(missing), _AT_ONCE):
+                some = missing[start:start + _AT_ONCE]
+                self._rows.put(some, self._compute(net, some))
+        rows = self._rows.get(positions)
+        return rows if rows.shape[1] else np.full((len(positions), net.n_features), np.nan, np.float32)
+
+    def stored(self, positions: np.ndarray) -> np.ndarray | None:
+        """Descriptors of some items as far as they are computed, NaN elsewhere; None where there are none yet."""
+        rows = self._rows
+        return None if rows is None or not rows.n_features else rows.get(positions)
+
+    def _open(self) -> None:
+        view = self._view()
+        text = f"{FORM} {self.pool.digest} {view!r} {self.seed}"
+        home = self._folder / hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        make_folder(home)
+        path = home / "net.safetensors"
+        net = _read(path)
+        if net is None:
+            net = fit_descriptors(self._sample(), seed=self.seed)
+            save_weights(net, path)
+        version = weights_version(net)
+        self._rows = Rows(home, n_items=len(self.pool), name=version)
+        self._net, self._version = net, version
+
+    def _sample(self) -> list[Tensor]:
+        """Views of items that may be learnt from, drawn by chance."""
+        order = np.random.default_rng(self.seed).permutation(np.flatnonzero(~self._measures()))
+        if not len(order):  # every item measures: nothing else is there to fit to
+            order = np.arange(len(self.pool))
+        views = [view for view in self._views(order[:N_FITTED]) if view is not None]
+        if not views:
+            raise ModelError("none of the pool's items can be read, so they have no descriptors.")
+        return [view for view in views if len(view) == len(views[0])]
+
+    def _views(self, positions: np.ndarray) -> list[Tensor | None]:
+        view = self._view()
+        return [found if isinstance(found, Tensor) else None
+                for found in read_ahead(lambda position: read_view(self.pool, position, view)[0], positions.tolist(),
+                                        pool=self.pool)]
+
+    def _compute(self, net: DescriptorNet, positions: np.ndarray) -> np.ndarray:
+        views = self._views(positions)
+        rows = np.full((len(positions), net.n_features), np.nan, np.float32)
+        readable = {row: view for row, view in enumerate(views) if view is not None and len(view) == net.channels}
+        if readable:
+            with torch.no_grad():
+                rows[list(readable)] = net(net.resized(list(readable.values()))).numpy()
+        return rows
+
+
+def _read(path: Path) -> DescriptorNet | None:
+    """The net in a file; None where there is none that can be read."""
+    with suppress(OSError, SafetensorError, ModelError):
+        if holds_descriptors(path):
+            net = load_weights(unfitted_descriptors(path), path)
+            assert isinstance(net, DescriptorNet)
+            return net
+    return None
