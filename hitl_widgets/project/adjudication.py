@@ -301,7 +301,7 @@ class Adjudication:
 
     def item(self, item_id: str) -> Item:
         """Find an item."""
-        return self.project.item(item_id)
+        return self.project.asking.item(item_id)
 
     def cases(self, n: int, *, showing: Collection[str] = ()) -> list[str]:
         """List the ids of the next items to adjudicate, held for the annotator, beside those that are shown already."""

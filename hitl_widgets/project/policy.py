@@ -124,7 +124,7 @@ def check_given(given: Mapping[str, Any], own: Mapping[str, Any], name: str) -> 
 def set_arms(project: Project, shares: Mapping[str, float]) -> None:
     """Set the shares of the arms that were passed at opening; another than the owner is told which ones hold."""
     project.refresh()
-    own = project.arms.shares
+    own = project.asking.arms.shares
     if own == shares:
         return
     if project.annotator == project.state.agreements.owner:

@@ -21,10 +21,9 @@ from .. import events
 from ..errors import BadInput, HitlError, IdReused, UnknownDecision
 from ..items.pool import Pool
 from ..quality.annotation_tables import history_table
-from ..quality.label_errors import SECOND_LOOK, SuspectedErrors
+from ..quality.label_errors import SuspectedErrors
 from ..records import (
     Decision,
-    Item,
     Items,
     Prediction,
     Region,
@@ -41,7 +40,7 @@ from ..records import (
 )
 from ..sampling.queue import AUDIT_SHARE, Queue
 from ..sampling.ranking import Ranking, likeliest
-from ..sampling.selector import Selector, check_strategy
+from ..sampling.selector import Selector
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
 from ..storage.checks import UNREADABLE
@@ -51,10 +50,10 @@ from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
 from ..taxonomy.labels import Label, Taxonomy
 from ..taxonomy.revert import revert_step
-from . import adaptive, opening, policy, threads
+from . import opening, policy, threads
 from . import preview as preview_
 from .answers import Answers, annotation_table
-from .arms import ARMS, DEFAULT, HIDDEN, Arms
+from .asking import Asking
 from .editing import Editing
 from .evidence import explanation_feedback, seen_now, seen_on_screen
 from .hidden_tests import HiddenTests, plantable
@@ -66,8 +65,6 @@ from .relabel import Ordering, RelabelQueue
 from .state import State, doer, in_words, midnight
 
 logger = logging.getLogger(__name__)
-
-CLAIM_S = 900
 
 
 class Project:
@@ -118,6 +115,10 @@ class Project:
         Which item is asked next.
     settings : dict
         The folder's own ``holdout`` and ``seed``.
+    audit_share : float
+        Share of the items asked that come from the audit's sample.
+    asking : Asking
+        Which items an annotator is asked, and how each is shown.
     people : People
         What people are asked and told.
     news : list of str
@@ -142,11 +143,11 @@ class Project:
         self.annotator = check_annotator(annotator)
         start = policy.at_start(purpose, names, arms)
         self.folder, self.ranking = Path(folder), Ranking()
-        self.selector, self._audit = Selector(self.ranking, notify), float(audit)
+        self.selector, self.audit_share = Selector(self.ranking, notify), float(audit)
         self.ordering: Ordering | None = None
         self.second_looks: SuspectedErrors | None = None
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
-        self.people = People(self)
+        self.people, self.asking = People(self), Asking(self)
         self._listeners: list[Callable[[str], None]] = []
         self._own: set[str] = set()  # ids of the edits and adoptions that were made here
         self._n_followed = 0  # of the state's news
@@ -442,25 +443,6 @@ class Project:
         """Make the queue of what edits left in doubt."""
         return RelabelQueue(self.state, self.pool, ordering=self.ordering)
 
-    def _next_in_doubt(self, n: int, annotator: str, leave: Collection[int]) -> Items:
-        relabel = self.relabel()
-        return Items(relabel.items(relabel.order(n, annotator, leave=leave)))
-
-    def _next_second_look(self, n: int, annotator: str, leave: Collection[int]) -> Items:
-        looks, pool = self.second_looks, self.pool
-        places = [] if looks is None else looks.order(n, annotator, has_seen=self.queue.has_seen, leave=leave)
-        return Items([Item(str(pool.ids[place]), place, SECOND_LOOK, True, pool.meta(place)) for place in places])
-
-    def waiting(self, queue: str, annotator: str | None = None) -> int:
-        """Count the items of a queue beside what is open, "relabel" or "second_look", that an annotator is asked."""
-        annotator = check_annotator(annotator or self.annotator)
-        self.refresh()
-        if queue == "second_look":
-            return len(self._next_second_look(len(self.pool), annotator, ()))
-        with self.state.lock:
-            own, others = self.relabel().asked(annotator)
-            return int(((own > 0) | (others > 0)).sum())
-
     def set_gold(self, known: Any) -> dict[str, str]:
         """Keep known answers, and return all of them: item_id -> today's label_id.
 
@@ -525,119 +507,20 @@ class Project:
     # -- the queue: what a person is asked -------------------------------------------------------------------
 
     def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
-             showing: Collection[str] = (), queue: str | None = None, claiming: bool = False) -> Items:
-        """List the next n items for an annotator, best first; nothing is claimed.
-
-        Parameters
-        ----------
-        n : int
-            0 or more.
-        strategy : str, function or None
-            "random", a name from `strategies.STRATEGIES`, or a function of what `strategies.INPUTS` lists. None begins
-            with typical items, changes to uncertain ones, and has the audit's share beside them.
-        annotator : str or None
-            None for the project's own.
-        showing : collection of str
-            Ids that are on this annotator's screens already.
-        queue : "relabel", "second_look" or None
-            "relabel" for what taxonomy edits left in doubt, "second_look" for answers that may be wrong, as last
-            estimated; None for what is open.
-        claiming : bool
-            Take the audit's share beside a named strategy too, as for a person who is about to answer.
-        """
-        n = check_count("n", n, "a number of items, 0 or more,", least=0)
-        annotator = check_annotator(annotator or self.annotator)
-        self.require_pool()
-        check_strategy(strategy)
-        self.refresh()
-        held, shown = self._places(self.log.claims(exclude=annotator)), self._places(showing)
-        if queue is not None:
-            if queue not in QUEUES:
-                raise BadInput(f"queue is {queue!r}; one of {', '.join(QUEUES)} is expected, or None for what is open.")
-            return QUEUES[queue](self, n, annotator, [*shown, *held])
-        # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
-        choice = self.selector.select(strategy, queue=self.queue, lineage=self.lineage, annotator=annotator, n=n,
-                                      taken=[*held, *shown], answered=lambda: self.answers().labelled(),
-                                      seed=self.settings["seed"])
-        with self.state.lock:
-            gold = self.hidden_tests.lines(annotator, {*held, *shown})
-            asked = self.queue.order(
-                n, annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
-                audit=self._audit if strategy is None or claiming else 0.0, held=held,
-                ask_holdout=not self.state.reference.is_narrow(self.ranking, self.lineage), gold=gold.blind)
-        items = [self._shown(ask.position, annotator, ask.chosen_by) for ask in asked]
-        return Items(self.hidden_tests.insert(items, n, annotator, gold.planted, shown))
+             showing: Collection[str] = (), queue: str | None = None) -> Items:
+        """List the next n items for an annotator, best first; nothing is claimed. See `Asking.next`."""
+        return self.asking.next(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
         """List the next items as `next` does, and hold them for the annotator for a quarter of an hour."""
-        annotator = check_annotator(annotator or self.annotator)
-        held: list[Item] = []
-        # Each time that others come first, somebody has got theirs: as many tries as there may be people at once.
-        for _ in range(100):
-            wanted = self.next(n - len(held), strategy=strategy, annotator=annotator, queue=queue, claiming=True,
-                               showing=[*showing, *(item.id for item in held)])
-            got = set(self.log.claim(wanted.ids, annotator, seconds=CLAIM_S))
-            held += [item for item in wanted if item.id in got]
-            if len(got) == len(wanted):
-                break
-        return Items(held)
-
-    def holdout_is_narrow(self) -> bool:
-        """Whether the hold-out's accuracy is known within 5 points at 95 %; then its items aren't asked any more."""
-        with self.state.lock:
-            return self.state.reference.is_narrow(self.ranking, self.lineage)
-
-    def unforeseen(self, n: int, annotator: str | None = None) -> np.ndarray:
-        """List the positions that the model should predict next, so that n open items are predicted."""
-        predictions = self.ranking.predictions
-        if predictions is None:
-            return np.empty(0, np.int64)
-        with self.state.lock:
-            self.refresh()
-            return self.queue.unpredicted(n, check_annotator(annotator or self.annotator), predictions.tried)
+        return self.asking.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
         """List the decisions of an annotator that stand for some items: item_id -> decision id."""
         annotator = check_annotator(annotator or self.annotator)
         events_ = [self.log.standing_of(item_id, annotator) for item_id in item_ids]
         return {event.item_id or "": event.id for event in events_ if event is not None}
-
-    def item(self, item_id: str, annotator: str | None = None) -> Item:
-        """One item outside the queue, to be looked at again by an annotator.
-
-        It is shown as it was when they answered it: blind if it was blind. Where they answered before the suggestion
-        was shown, they see it now.
-        """
-        annotator = check_annotator(annotator or self.annotator)
-        position = self.pool.position(item_id)
-        standing = self.log.standing_of(str(self.pool.ids[position]), annotator)
-        if standing is None or standing.body["verdict"] == "skip" or self.queue.is_blind(position):
-            return self._shown(position, annotator, "revision")
-        seen = standing.body.get("seen", {})
-        arm, hidden = seen.get("arm"), seen.get("suggestion") is not None and seen.get("hidden", False)
-        drawn = arm in ARMS
-        return Item(str(self.pool.ids[position]), position, "revision", hidden and arm != "answer_first",
-                    self.pool.meta(position), arm=arm if drawn else None,
-                    arm_probability=seen.get("arm_probability") if drawn else None)
-
-    @property
-    def arms(self) -> Arms:
-        """The arms of the project: how it is drawn who sees a suggestion."""
-        return Arms(self.settings["seed"], self.state.policy.get("arms", DEFAULT))
-
-    def _shown(self, position: int, annotator: str, chosen_by: str) -> Item:
-        """One item as it is shown to an annotator: blind where it measures, else as is drawn for both."""
-        item_id, meta = str(self.pool.ids[position]), self.pool.meta(position)
-        if self.queue.is_blind(position):
-            return Item(item_id, position, chosen_by, True, meta)
-        if self.ranking.predictions is None:
-            return Item(item_id, position, chosen_by, meta=meta, arm="none")
-        arms, first = self.arms, adaptive.where(self, annotator)
-        if None in first or (first and (prediction := self.prediction(position)) and prediction.suggestion in first):
-            arms = arms.answering_first()
-        arm, probability = arms.of(annotator, item_id, audited=self.queue.audit.is_drawn(position))
-        return Item(item_id, position, chosen_by, arm in HIDDEN, meta, arm=arm, arm_probability=probability)
 
     def prediction(self, position: int) -> Prediction | None:
         """Read the current model's prediction of one item under today's labels; None where there is none."""
@@ -739,7 +622,7 @@ class Project:
             self._pool = opening.with_former_ids(self._pool, folder, self.log, notify=notify)
             opening.check_groups(self._pool, folder, self.settings.get("group"))
         self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=notify,
-                           annotators_per_item=self._annotators_per_item, audit=self._audit)
+                           annotators_per_item=self._annotators_per_item, audit=self.audit_share)
         for line in policy.check_given(start, self.state.policy, folder.name):
             notify(line)
         self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None, own=self._own)
@@ -801,7 +684,7 @@ class Project:
             return seen_on_screen(replace(seen, chosen_by="planted") if seen.planted else seen, self.lineage)
         # A script that says neither accept nor correct answers an item that is asked blind as a person would.
         hidden = verdict not in ("accept", "correct") and (self.queue.is_blind(position) or (self.queue.audit.is_drawn(
-            position) and self.arms.of(annotator, str(self.pool.ids[position]), audited=True).arm == "blind"))
+            position) and self.asking.arms.of(annotator, str(self.pool.ids[position]), audited=True).arm == "blind"))
         return seen_now(self.prediction(position), hidden=hidden, chosen_by="script", taxonomy=self.taxonomy.version,
                         scripted=True)
 
@@ -823,14 +706,6 @@ class Project:
         self.require_pool()
         return self.state.contents.of(position)
 
-    def _places(self, item_ids: Collection[str]) -> list[int]:
-        return [place for place in self.pool.positions(list(item_ids)).tolist() if place >= 0] if item_ids else []
-
     def _tell(self, what: str) -> None:
         for listener in tuple(self._listeners):
             listener(what)
-
-
-# What may be asked beside what is open: (project, n, annotator, positions to leave out) -> items.
-QUEUES: dict[str, Callable[[Project, int, str, Collection[int]], Items]] = {"relabel": Project._next_in_doubt,
-                                                                        "second_look": Project._next_second_look}

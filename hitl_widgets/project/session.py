@@ -233,7 +233,7 @@ class Session:
 
     def item(self, item_id: str, annotator: str | None = None) -> Item:
         """One item outside the queue, to be revised by an annotator, as it was shown to them."""
-        return self.project.item(item_id, annotator)
+        return self.project.asking.item(item_id, annotator)
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> Mapping[str, str]:
         """The decisions of an annotator that stand for some items: item_id -> decision id."""
@@ -249,7 +249,7 @@ class Session:
 
     def waiting(self, queue: str, annotator: str | None = None) -> int:
         """How many items of the queue "relabel" or "second_look" an annotator is asked about."""
-        return self.project.waiting(queue, annotator)
+        return self.project.asking.waiting(queue, annotator)
 
     # -- acts
 
@@ -353,7 +353,7 @@ class Session:
         self.project.require_pool()
         project, has_model = self.project, self.project.ranking.predictions is not None
         if strategy != "random" and has_model:
-            self.predict(project.unforeseen(PREDICTED_AHEAD, annotator), budget_s=budget_s)
+            self.predict(project.asking.unforeseen(PREDICTED_AHEAD, annotator), budget_s=budget_s)
         if project.selector.uses_embeddings(strategy, project.queue, project.lineage):
             answered = project.queue.training_positions()[-LATEST_ANSWERED:]
             first = project.queue.sample_learnable(PREDICTED_AHEAD, annotator or self.annotator)

@@ -224,14 +224,14 @@ def test_what_is_looked_at_again_is_shown_as_it_was(open_):
     predicted(project)
     cat = project.taxonomy.label("cat").id
     for item in project.next(60):
-        before = project.item(item.id)
+        before = project.asking.item(item.id)
         assert (before.arm, before.blind, before.arm_probability) == (item.arm, item.blind, item.arm_probability)
         project.decide(item.id, label="dog", seen=Seen(
             suggestion=cat, model="m1", hidden=item.blind, arm=item.arm, arm_probability=item.arm_probability))
-        again, others = project.item(item.id), project.item(item.id, "bob")
+        again, others = project.asking.item(item.id), project.asking.item(item.id, "bob")
         assert (again.arm, again.arm_probability, again.chosen_by) == (item.arm, item.arm_probability, "revision")
         assert again.blind == (item.arm == "blind")  # who answered first sees the suggestion now
-        assert (others.arm, others.arm_probability) == project.arms.of(
+        assert (others.arm, others.arm_probability) == project.asking.arms.of(
             "bob", item.id, audited=project.queue.audit.is_drawn(item.position))
 
 
@@ -243,7 +243,7 @@ def test_the_arm_of_an_answer_stays_when_the_shares_change(open_):
                                                    arm="blind", arm_probability=1.0))
     project = open_(audit=0.0, arms={"blind": 0.0})
     predicted(project)
-    again = project.item(item.id)
+    again = project.asking.item(item.id)
     assert (again.arm, again.blind, again.arm_probability) == ("blind", True, 1.0)
     assert {item.arm for item in project.next(20)} == {"shown"}
 
@@ -256,7 +256,7 @@ def test_what_was_answered_without_an_arm_stays_without(open_):
     other = next(item for item in project.next(20) if item.chosen_by != "holdout")
     for item in (blind, other):
         project.decide(item.id, label="dog", seen=Seen(suggestion=cat, model="m0", hidden=item is blind))
-    assert [(again.arm, again.blind) for again in map(project.item, (blind.id, other.id))] == [(None, True),
+    assert [(again.arm, again.blind) for again in map(project.asking.item, (blind.id, other.id))] == [(None, True),
                                                                                              (None, False)]
 
 
@@ -265,11 +265,11 @@ def test_what_was_answered_without_an_arm_stays_without(open_):
 def test_the_project_carries_the_shares_and_the_log_when_they_changed(open_, said):
     project = open_(arms={"blind": 0.25})
     shares = {"blind": 0.25, "no_map": 0.0, "answer_first": 0.0, "shown": 0.75}
-    assert project.arms.shares == shares
-    assert open_().arms.shares == shares
-    assert open_(arms={"blind": 0.25}).arms.shares == shares
+    assert project.asking.arms.shares == shares
+    assert open_().asking.arms.shares == shares
+    assert open_(arms={"blind": 0.25}).asking.arms.shares == shares
     assert [event.body for event in project.log.events(kind="policy")] == [{"arms": shares}]
-    assert open_(annotator="bob", arms={"blind": 0.5}).arms.shares == shares
+    assert open_(annotator="bob", arms={"blind": 0.5}).asking.arms.shares == shares
     assert any("goes on with its own shares of the arms (blind 0.25, shown 0.75)" in line for line in said)
     open_(arms={"blind": 0.5})
     assert [event.body["arms"]["blind"] for event in project.log.events(kind="policy")] == [0.25, 0.5]
@@ -277,7 +277,7 @@ def test_the_project_carries_the_shares_and_the_log_when_they_changed(open_, sai
 
 def test_shares_that_were_never_set_are_the_default_and_no_event(open_):
     project = open_()
-    assert project.arms.shares == DEFAULT
+    assert project.asking.arms.shares == DEFAULT
     assert not list(project.log.events(kind="policy"))
     open_(arms={"blind": 0.1})
     assert not list(project.log.events(kind="policy"))

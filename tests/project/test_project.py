@@ -259,11 +259,11 @@ def test_the_holdout_is_asked_until_its_interval_is_narrow(opened):
     holdout = [item.id for item in project.next(400) if item.chosen_by == "holdout"]
     for item_id in holdout[:10]:
         project.decide(item_id, label="cat")
-    assert not project.holdout_is_narrow()
+    assert not project.asking.holdout_is_narrow()
     # All right: Jeffreys' interval for 60 of 60 is 4 points wide.
     for item_id in holdout[10:60]:
         project.decide(item_id, label="cat")
-    assert project.holdout_is_narrow()
+    assert project.asking.holdout_is_narrow()
     assert not any(item.chosen_by == "holdout" for item in project.next(10))
 
 
@@ -783,10 +783,10 @@ def test_progress_counts_a_round_from_its_fine_tuning_on(opened):
 
 def test_an_item_can_be_looked_at_again(opened):
     project = opened()
-    item = project.item("i3")
+    item = project.asking.item("i3")
     assert (item.id, item.position, item.chosen_by) == ("i3", 3, "revision")
     with pytest.raises(UnknownItem):
-        project.item("i99")
+        project.asking.item("i99")
 
 
 # -- what people say of an explanation -----------------------------------------------------------------------
@@ -883,7 +883,7 @@ def test_the_holdout_is_asked_until_its_interval_is_narrow_for_whole_groups_too(
     assert len(of_scenes) == 60
     for place in of_scenes.tolist():
         project.decide(f"i{place}", label="cat")
-    assert not project.holdout_is_narrow()
+    assert not project.asking.holdout_is_narrow()
     assert any(item.chosen_by == "holdout" for item in project.next(200))
 
 

@@ -78,7 +78,7 @@ def test_the_audit_tells_how_often_the_suggestions_were_right(bench, drawn):
     for k, place in enumerate(order[:20]):  # whoever asked them: the strategy's count too
         if k == 18:
             continue  # it is still open, and ends the sample
-        arm, probability = wb.project.arms.of("ada", str(wb.pool.ids[place]), audited=True)
+        arm, probability = wb.project.asking.arms.of("ada", str(wb.pool.ids[place]), audited=True)
         hidden = arm == "blind" if drawn else bool(wb.project.queue.audit.is_hidden[place])
         more = {"arm": arm, "arm_probability": probability} if drawn else {}
         is_right = k % 4 != 0

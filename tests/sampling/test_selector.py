@@ -216,7 +216,7 @@ def test_the_audit_is_drawn_without_regard_to_doubt_from_what_a_strategy_has_ask
     confidence, drawn = probs.max(axis=1), project.queue.audit.drawn
     sample = project.queue.audited()
     for hidden in (True, False):
-        half = [place for place in sample.tolist() if project.arms.of(
+        half = [place for place in sample.tolist() if project.asking.arms.of(
             "ada", str(project.pool.ids[place]), audited=True).arm == ("blind" if hidden else "shown")]
         error = confidence.std() / len(half) ** 0.5
         assert confidence[half].mean() == pytest.approx(confidence.mean(), abs=2.5 * error)
