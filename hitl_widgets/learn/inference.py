@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ..errors import ModelError
 from ..items.features import COMPONENTS, OF_EDGES, Pixels, features
@@ -20,7 +21,10 @@ from ..sampling.ranking import Ranking, todays_probs
 from ..storage.arrays import Embeddings, Predictions
 from ..taxonomy.history import Lineage
 from ..taxonomy.labels import Taxonomy
+from .light import is_light_net
+from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor
+from .weights import weights_version
 
 # Items that are predicted before their rows are stored.
 AT_ONCE = 256
@@ -37,12 +41,15 @@ class Adopted:
     predictions : Predictions
         Its probabilities for the pool's items.
     embeddings : Embeddings or None
-        What its last layer read; None where that layer isn't known.
+        What its last layer read; None where that layer isn't known, and for a light model.
+    descriptors : PoolDescriptors or None
+        Whose rows its last layer reads, where it is a light model over these.
     """
 
     predictor: NetPredictor
     predictions: Predictions
     embeddings: Embeddings | None
+    descriptors: PoolDescriptors | None = None
 
 
 class Inference:
@@ -62,6 +69,8 @@ class Inference:
         Gives the `Lineage` of today.
     seed : int
         Of the components of pixels, and of items drawn by chance.
+    descriptors : PoolDescriptors or None
+        Of the pool. A light model over these reads their rows instead of the items.
 
     Attributes
     ----------
@@ -70,8 +79,10 @@ class Inference:
     """
 
     def __init__(self, pool: Pool, folder: Path, *, ranking: Ranking,
-                 use_predictions: Callable[[Predictions], None], lineage: Callable[[], Lineage], seed: int) -> None:
+                 use_predictions: Callable[[Predictions], None], lineage: Callable[[], Lineage], seed: int,
+                 descriptors: PoolDescriptors | None = None) -> None:
         self.pool, self.seed = pool, seed
+        self._descriptors = descriptors
         self.missing: str | None = None
         self._folder, self._ranking = folder, ranking
         self._use_predictions, self._lineage = use_predictions, lineage
@@ -105,10 +116,12 @@ class Inference:
 
     def use(self, predictor: NetPredictor) -> None:
         """Answer with this model from now on."""
+        descriptors = self._descriptors_of(predictor)  # not under the lock: files are read
         with self._lock:
             predictions = self._predictions_of(predictor)
-            embeddings = None if predictor.head is None else Embeddings(predictions, head=predictor.head)
-            self._adopted, self.missing = Adopted(predictor, predictions, embeddings), None
+            embeddings = None if predictor.head is None or descriptors is not None \
+                else Embeddings(predictions, head=predictor.head)
+            self._adopted, self.missing = Adopted(predictor, predictions, embeddings, descriptors), None
             self._use_predictions(predictions)
 
     def require_model(self) -> None:
@@ -136,9 +149,12 @@ class Inference:
             self._predict(adopted, missing[start:start + AT_ONCE])
 
     def _predict(self, adopted: Adopted, positions: np.ndarray) -> None:
-        probs, embedded = adopted.predictor.predict_and_embed(positions.tolist())
-        if adopted.embeddings is not None:
-            adopted.embeddings.put(positions, embedded)
+        if adopted.descriptors is not None:
+            probs = _by_rows(adopted.predictor, adopted.descriptors, positions)
+        else:
+            probs, embedded = adopted.predictor.predict_and_embed(positions.tolist())
+            if adopted.embeddings is not None:
+                adopted.embeddings.put(positions, embedded)
         with self._lock:
             if self._ranking.predictions is adopted.predictions:
                 self._ranking.put(positions, probs, self._lineage())
@@ -181,11 +197,12 @@ class Inference:
             predictions = adopted.predictions
         else:
             assert predictor is not None
-            predictions = self._predictions_of(predictor)
+            predictions, descriptors = self._predictions_of(predictor), self._descriptors_of(predictor)
             missing = predictions.missing(positions)
             for start in range(0, len(missing), AT_ONCE):
                 some = missing[start:start + AT_ONCE]
-                predictions.put(some, predictor.predict(some.tolist()))
+                predictions.put(some, predictor.predict(some.tolist()) if descriptors is None
+                                else _by_rows(predictor, descriptors, some))
         return predictions.probs[positions], predictions.label_ids
 
     def embeddings(self, positions: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
@@ -208,6 +225,12 @@ class Inference:
         """
         adopted = self.adopted
         predictor, stored = adopted.predictor, adopted.embeddings
+        if adopted.descriptors is not None:
+            if positions is not None:
+                return adopted.descriptors.of(np.asarray(positions, np.int64))
+            every = adopted.descriptors.stored()
+            return np.full((len(self.pool), adopted.descriptors.net.n_features), np.nan, np.float32) \
+                if every is None else every
         if stored is None:
             return predictor.embed([])  # raises, and names the remedy
         if positions is None:
@@ -230,6 +253,8 @@ class Inference:
         None without a model, where its last layer isn't known, and where no embedding is stored.
         """
         adopted = self._adopted
+        if adopted is not None and adopted.descriptors is not None:
+            return adopted.descriptors.stored(positions) if n is None else adopted.descriptors.some(n)
         stored = None if adopted is None else adopted.embeddings
         if stored is None or not stored.n_features:
             return None
@@ -239,15 +264,18 @@ class Inference:
         """Feature vectors of some items, for clustering and for small classifiers.
 
         The model's embedding, where there is one, beside the components of the pixels and of their edges
-        (`hitl_widgets.items.features`).
+        (`hitl_widgets.items.features`). Descriptors of the pool, which light models read, have both already.
 
         Returns
         -------
         ndarray of float32, shape (n, n_features)
             NaN where an item can't be read.
         """
+        adopted = self._adopted
+        if adopted is not None and adopted.descriptors is not None:
+            return features(adopted.descriptors.of(np.asarray(positions, np.int64)))
         blocks = [self.pixels(positions), self.pixels(positions, edges=True)]
-        if self._adopted is not None and self._adopted.embeddings is not None:
+        if adopted is not None and adopted.embeddings is not None:
             blocks.insert(0, self.embeddings(positions))
         return features(*blocks)
 
@@ -292,3 +320,23 @@ class Inference:
     def _predictions_of(self, predictor: NetPredictor) -> Predictions:
         return Predictions(self._folder, model=predictor.version, label_ids=predictor.label_ids,
                            ids_digest=self.pool.digest, n_items=len(self.pool), recipe=predictor.recipe)
+
+    def _descriptors_of(self, predictor: NetPredictor) -> PoolDescriptors | None:
+        """The pool's descriptors, where the model is a light one over these."""
+        descriptors, net = self._descriptors, predictor.net
+        if descriptors is None or not isinstance(net, torch.nn.Sequential) or not is_light_net(net):
+            return None
+        return descriptors if descriptors.holds(weights_version(net[0])) else None
+
+
+def _by_rows(predictor: NetPredictor, descriptors: PoolDescriptors, positions: np.ndarray) -> np.ndarray:
+    """Probabilities of some items by the head of a light model, as `NetPredictor.predict` gives them."""
+    rows = descriptors.of(positions)
+    with predictor.lock, torch.no_grad():
+        assert isinstance(predictor.net, torch.nn.Sequential)
+        logits = predictor.net[1](torch.from_numpy(rows).to(predictor.device))
+    probs: np.ndarray = logits.softmax(dim=1).cpu().numpy()
+    unread = np.isnan(rows).any(axis=1)
+    if unread.any():  # the predictor says why
+        probs[unread] = predictor.predict(positions[unread].tolist())
+    return probs

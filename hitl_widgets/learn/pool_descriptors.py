@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,12 @@ from .weights import load_weights, save_weights, weights_version
 
 # Changes where other descriptors are computed from the same items.
 FORM = "edges and pixels, 1"
+FILE = "net.safetensors"
 _AT_ONCE = 256
+# As many items, which a card may wait for, are computed at once, whatever else is being computed.
+_FEW = 16
+# Bytes that all rows may take on disk.
+LIMIT = 2**33
 
 
 class PoolDescriptors:
@@ -98,33 +103,65 @@ class PoolDescriptors:
             NaN where an item can't be read.
         """
         net, positions = self.net, np.asarray(positions, np.int64)
-        assert self._rows is not None
-        with self._computing:  # two threads wouldn't be faster, and would compute the same
-            missing = np.unique(self._rows.missing(positions))
-            for start in range(0, len(missing), _AT_ONCE):
-                some = missing[start:start + _AT_ONCE]
-                self._rows.put(some, self._compute(net, some))
-        rows = self._rows.get(positions)
-        return rows if rows.shape[1] else np.full((len(positions), net.n_features), np.nan, np.float32)
+        kept = self._rows
+        assert kept is not None
+        fresh: dict[int, np.ndarray] = {}
+        missing = np.unique(kept.missing(positions))
+        for start in range(0, len(missing), _AT_ONCE):
+            # Two threads wouldn't be faster, and would compute the same.
+            with self._computing if len(missing) > _FEW else nullcontext():
+                some = kept.missing(missing[start:start + _AT_ONCE])
+                rows = self._compute(net, some)
+                kept.put(some, rows)
+            if not kept.n_features:  # too many to be kept
+                fresh.update(zip(some.tolist(), rows, strict=True))
+        if kept.n_features:
+            return kept.get(positions)
+        return np.array([fresh[position] for position in positions.tolist()],
+                        np.float32).reshape(-1, net.n_features)
 
-    def stored(self, positions: np.ndarray) -> np.ndarray | None:
-        """Descriptors of some items as far as they are computed, NaN elsewhere; None where there are none yet."""
+    def holds(self, version: str) -> bool:
+        """Whether the net has this version; False where none was fitted yet, and nothing is fitted to find out.
+
+        Parameters
+        ----------
+        version : str
+            A `weights_version`.
+        """
+        # Not under the lock, which is held while the net is fitted.
+        if self._net is None and (net := _read(self._home() / FILE)) is not None:
+            with self._lock:
+                if self._net is None:
+                    self._take(net)
+        return self._version == version
+
+    def stored(self, positions: np.ndarray | None = None) -> np.ndarray | None:
+        """Descriptors of some items, or of all, as far as they are computed, NaN elsewhere; None without any."""
         rows = self._rows
         return None if rows is None or not rows.n_features else rows.get(positions)
 
+    def some(self, n: int) -> np.ndarray | None:
+        """Up to n of the rows that are computed, spread over the pool; None without any."""
+        rows = self._rows
+        return None if rows is None or not rows.n_features else rows.some(n)
+
     def _open(self) -> None:
-        view = self._view()
-        text = f"{FORM} {self.pool.digest} {view!r} {self.seed}"
-        home = self._folder / hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-        make_folder(home)
-        path = home / "net.safetensors"
+        path = self._home() / FILE
         net = _read(path)
         if net is None:
             net = fit_descriptors(self._sample(), seed=self.seed)
+            make_folder(path.parent)
             save_weights(net, path)
+        self._take(net)
+
+    def _take(self, net: DescriptorNet) -> None:
         version = weights_version(net)
-        self._rows = Rows(home, n_items=len(self.pool), name=version)
+        self._rows = Rows(self._home(), n_items=len(self.pool), name=version, limit=LIMIT)
         self._net, self._version = net, version
+
+    def _home(self) -> Path:
+        text = f"{FORM} {self.pool.digest} {self._view()!r} {self.seed}"
+        return self._folder / hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def _sample(self) -> list[Tensor]:
         """Views of items that may be learnt from, drawn by chance."""

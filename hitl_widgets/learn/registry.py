@@ -424,12 +424,13 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
         When `net` isn't a net, or can't be copied.
     """
     pool, seed = project.pool, project.settings["seed"]
-    inference = Inference(pool, project.folder / "predictions", ranking=project.ranking, seed=seed,
-                          use_predictions=project.use_predictions, lineage=lambda: project.lineage)
     architecture = Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed,
                                 notify=project.notify)
     descriptors = PoolDescriptors(pool, project.folder / "descriptors", view=lambda: architecture.view, seed=seed,
                                   measures=lambda: project.queue.holdout | project.queue.gold)
+    inference = Inference(pool, project.folder / "predictions", ranking=project.ranking, seed=seed,
+                          use_predictions=project.use_predictions, lineage=lambda: project.lineage,
+                          descriptors=descriptors)
     return Registry(project.folder, project.log, architecture, inference, record=project.record,
                     lineage=lambda: project.lineage, latest=project.adopted, notify=project.notify,
                     descriptors=descriptors)
