@@ -70,6 +70,7 @@ REFILL_BELOW = 16
 STRIP = 16  # thumbnails of past decisions that a page gets when it opens
 AGAIN = ("revision", "relabel", "check", "second look")  # why an item is asked that was answered before
 KEPT = 2  # the item on the screen and the next one stay when the model or the taxonomy changes
+NEAR = 6  # as many items that the new model chose come before those that the former one chose go
 POLL_S = 10.0  # an empty queue is asked again: claims expire, others skip
 EXAMPLES = 6  # of a label, shown for it and as many against
 SETTLE_S = 0.3  # changes that come in a burst are looked at once
@@ -150,6 +151,8 @@ class Review(Widget[CardPush]):
         self._end: str | None = None
         self._ask_again_at = 0.0
         self._look_at: float | None = None
+        self._keeps_former = True  # what changed was the model alone
+        self._former: list[str] = []  # items chosen by the former model, which wait until the new model's are there
         self._follow_at = 0.0
         self._asked: int | None = None  # items of a queue beside what is open
         self._n_news = len(host.news)  # what happened before is no news to this card
@@ -177,7 +180,7 @@ class Review(Widget[CardPush]):
 
     def _let_go(self) -> None:
         with self._changed:
-            waiting = self._window.cut()
+            waiting, self._former = self._window.cut() + self._former, []
         if waiting:
             self.host.release(waiting, self.host.annotator)
         if self._tells is not None:  # the sitting is over
@@ -242,7 +245,7 @@ class Review(Widget[CardPush]):
             return self._ready()  # sent twice
         self.host.rename_annotator(act.annotator)
         with self._changed:
-            waiting = self._window.cut()
+            waiting, self._former = self._window.cut() + self._former, []
             self._window.forget()
             self._end = None
             self._stir()
@@ -262,6 +265,7 @@ class Review(Widget[CardPush]):
             return {"kind": "rejected", "decision_id": act.decision_id, "reason": str(error), "decided": True}
         with self._changed:
             self._window.decide(decision)
+            self._former = [item_id for item_id in self._former if item_id != decision.item_id]  # an undo may show it
             self._gone.append((decision.item_id, decision.id))
             self._stir()
         return {"kind": "stored", "decision_id": decision.id}
@@ -307,11 +311,13 @@ class Review(Widget[CardPush]):
             if not act.yes:
                 self._errand(0.1, self._drop_planted)
             with self._changed:
-                self._look_at = time.monotonic()  # what waits was drawn without this answer
+                self._look_at, self._keeps_former = time.monotonic(), False  # what waits was drawn without this answer
         return self._spoken(act)
 
     def _drop_planted(self) -> None:
         """Take out what waits with a suggestion that is wrong on purpose: only what is on the screen stays."""
+        if self._former:
+            self._drop_former(keep=1)
         with self._changed:
             gone = [entry for entry in self._window.entries[1:] if entry.item.planted]
             self._window.drop(gone)
@@ -382,7 +388,7 @@ class Review(Widget[CardPush]):
             return self._follow
         soonest = min([*self._item_jobs(), *self._errands], key=lambda errand: errand.place, default=None)
         may_wait = soonest is None or soonest.place >= 3
-        if may_wait and len(self._window) < REFILL_BELOW and now >= self._ask_again_at:
+        if may_wait and self._is_refill_due():
             return self._refill
         if soonest is None:
             return self._push_progress if self._count or self._gone else None
@@ -400,7 +406,12 @@ class Review(Widget[CardPush]):
             # A map may come a few items later than its item, a second method's a window later.
             jobs += [Errand(place + 3.5 + window.SIZE * order, partial(self._push_map, entry, method))
                      for order, method in enumerate(self.methods) if method not in entry.mapped]
+        if self._former and all(entry.pushed for entry in self._window.entries[:NEAR]) and not self._is_refill_due():
+            jobs.append(Errand(0.4, self._drop_former))
         return jobs
+
+    def _is_refill_due(self) -> bool:
+        return len(self._window) < REFILL_BELOW and time.monotonic() >= self._ask_again_at
 
     def _wakes_at(self) -> float:
         asks_again = [self._ask_again_at] if len(self._window) < REFILL_BELOW else []
@@ -560,14 +571,23 @@ class Review(Widget[CardPush]):
         with self._changed:
             self._look_at = None
             self._stir()
-            gone = self._window.cut(KEPT)
+            self._former += self._window.cut(KEPT)
+            keeps, self._keeps_former = self._keeps_former, True
             if taxonomy is not self._taxonomy:
-                self._taxonomy, self._labels = taxonomy, labels_of(taxonomy)
+                self._taxonomy, self._labels, keeps = taxonomy, labels_of(taxonomy), False
                 self._push({"kind": "taxonomy", "taxonomy": self._labels})
-            self._push({"kind": "drop", "item_ids": gone, "keep": KEPT})
+        if not keeps:
+            self._drop_former()
+        self._count_asked()
+
+    def _drop_former(self, keep: int = KEPT) -> None:
+        """Take out what the former model chose; under a new model only once its own items wait in the browser."""
+        with self._changed:
+            gone = [item_id for item_id in self._former if item_id not in self._window.item_ids]
+            self._former = []
+            self._push({"kind": "drop", "item_ids": gone, "keep": keep})
         if gone:
             self.host.release(gone, self.host.annotator)
-        self._count_asked()
 
 
 def _signature(act: SignedAct) -> dict[str, Any]:

@@ -789,10 +789,14 @@ class PushItem(TypedDict):
 
 class _PushMapMore(TypedDict, total=False):
     problem: str
+    model: str
 
 
 class PushMap(_PushMapMore):
-    """A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item."""
+    """A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item.
+
+    `model`: which one it is of. Beside another model's suggestion it isn't shown.
+    """
 
     kind: Literal["map"]
     item_id: str

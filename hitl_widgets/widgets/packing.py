@@ -113,6 +113,7 @@ def pack_map(host: CardHost, item: Item, method: str, target: str,
     x0, y0, x1, y1 = map(float, attribution.box)
     message["box"] = (x0, y0, x1, y1)
     message["signed"], message["target"] = attribution.signed, attribution.target
+    message["model"] = attribution.model
     return message, [np.ascontiguousarray(codes)]
 
 

@@ -276,6 +276,40 @@ test("a new model replaces what waits, but not the item on the screen and the ne
   assert.deepEqual(session.queue.items.map((i) => [i.item_id, i.model]), [["a", "m"], ["b", "m"], ["e", "new"]]);
 });
 
+test("an item that comes anew with another model's suggestion has its picture at once, and what is on the screen stays", async () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c");
+  await Promise.resolve();
+  await Promise.resolve();
+  const [, , third] = session.queue.items;
+  await third.decoding;
+  const { picture } = third;
+  assert.ok(picture);
+  for (const id of ["a", "b", "c"]) session.push(item(id, { model: "newer", suggestion: "L2", probs: [["L2", 0.9]] }), [new Uint8Array(4)]);
+  assert.deepEqual(session.queue.items.map(({ model }) => model), ["m", "m", "newer"]);
+  assert.equal(session.queue.items[2].picture, picture);
+  for (let n = 0; n < 3; n++) session.accept();
+  assert.deepEqual(acts(kernel).map(({ label_id, seen }) => [label_id, seen.model]), [["L1", "m"], ["L1", "m"], ["L2", "newer"]]);
+});
+
+test("a map of a newer model takes no place beside the suggestion of the former one", () => {
+  const { session } = open();
+  fill(session, "a", "b");
+  const map = (item_id, model, more = {}) => session.push({ kind: "map", item_id, method: "gradcam", target: "L1", height: 1, width: 1,
+    box: [0, 0, 8, 8], signed: false, model, ...more }, [new Uint8Array([200])]);
+  map("a", "m");
+  map("a", "newer");
+  assert.equal(session.saliency.model, "m");
+  map("b", "newer");
+  session.point(1);
+  map("a", "newer", { target: session.pointed });
+  assert.equal(session.saliency.target, "L1");
+  assert.match(session.queue.items[0].maps[`gradcam ${session.pointed}`].problem, /has learnt more/);
+  session.choose("L1");
+  assert.equal(session.saliency, null);
+  assert.match(session.item.maps.gradcam.problem, /has learnt more/);
+});
+
 test("an item decided in another tab leaves this one's queue, and the screen once no finger is about to press", () => {
   const { session, kernel } = open();
   fill(session, "a", "b", "c", "d");

@@ -12,6 +12,7 @@ import pytest
 
 from hitl_widgets import errors
 from hitl_widgets.records import Item, Items, new_id
+from hitl_widgets.taxonomy.labels import Taxonomy
 from hitl_widgets.testing import MemoryHost, rings, wait_for
 from hitl_widgets.widgets import card
 from hitl_widgets.widgets.card import KEPT, STRIP, Review
@@ -353,17 +354,69 @@ def test_several_methods_are_prepared_the_first_one_first(open_review):
     assert methods == ["gradcam"] * WINDOW + ["saliency"] * WINDOW
 
 
-def test_another_model_replaces_what_waits_but_for_the_first_two(open_review):
+def test_another_models_items_come_before_what_waits_goes_and_the_first_two_stay(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    browser.pushed.clear()
+    claim = desk.claim
+    desk.claim = lambda n, **more: Items(list(reversed(claim(60, **more)))[:n])  # the new model sees another order
+    desk.adopt("d4e5f6")
+    wait_for(lambda: browser.of_kind("drop"))
+    kinds = [message["kind"] for message, _ in browser.pushed]
+    assert kinds[:kinds.index("drop")].count("item") >= 4
+    [drop] = browser.of_kind("drop")
+    assert (drop["keep"], drop["item_ids"]) == (KEPT, desk.pool.ids[KEPT:WINDOW])
+    wait_for(lambda: len(browser.items) == WINDOW - KEPT)
+    assert {m["item"]["model"] for m in browser.of_kind("item")} == {"d4e5f6"}
+    wait_for(lambda: desk.released == drop["item_ids"])
+
+
+def test_an_item_that_the_new_model_asks_too_is_pushed_anew_and_stays(open_review):
     desk, _, browser = open_review()
     browser.hello()
     wait_for(lambda: len(browser.items) == WINDOW)
     browser.pushed.clear()
     desk.adopt("d4e5f6")
+    wait_for(lambda: browser.of_kind("drop") and len(browser.items) == WINDOW - KEPT)
+    assert browser.items == desk.pool.ids[KEPT:WINDOW]
+    assert browser.of_kind("drop")[0]["item_ids"] == desk.released == []
+
+
+def test_what_waits_is_decided_and_undone_while_the_new_models_items_are_on_their_way(open_review, monkeypatch):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    claim, goes_on = desk.claim, threading.Event()
+
+    def slowly(*args, **more):
+        goes_on.wait(60)
+        return claim(*args, **more)
+
+    monkeypatch.setattr(desk, "claim", slowly)
+    desk.adopt("d4e5f6")
+    wait_for(lambda: "2 items waiting" in repr(browser.review))
+    kept = [browser.decide(item_id, "unsure") for item_id in desk.pool.ids[:5]]
+    assert {reply["kind"] for reply in kept} == {"stored"}
+    browser.review.receive({"kind": "retract", "decision_id": new_id(), "retracts": kept[4]["decision_id"],
+                            "acted_at": "2026-03-01T09:31:00Z", "annotator": "ada"})
+    assert browser.of_kind("drop") == []
+    goes_on.set()
+    wait_for(lambda: len(browser.of_kind("drop")) > 0)
+    assert desk.pool.ids[4] not in browser.of_kind("drop")[0]["item_ids"]
+
+
+def test_an_edit_of_the_taxonomy_takes_out_what_waits_at_once(open_review, monkeypatch):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: len(browser.items) == WINDOW)
+    desk.taxonomy = Taxonomy([*desk.taxonomy.names, "Scarf"])
+    browser.pushed.clear()
+    for listener in desk._listeners:
+        listener("taxonomy")
     wait_for(lambda: len(browser.items) == WINDOW - KEPT)
-    drop = browser.of_kind("drop")[0]
-    assert (drop["keep"], drop["item_ids"]) == (KEPT, desk.pool.ids[KEPT:WINDOW])
-    assert {m["item"]["model"] for m in browser.of_kind("item")} == {"d4e5f6"}
-    assert desk.released == drop["item_ids"]
+    kinds = [message["kind"] for message, _ in browser.pushed]
+    assert kinds.index("taxonomy") < kinds.index("drop") < kinds.index("item")
 
 
 def test_a_new_name_starts_a_new_queue(open_review):

@@ -677,9 +677,10 @@ export interface PushItem {
   again: boolean;
 }
 
-/** A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item. */
+/** A saliency map, a byte a cell in the buffer (128 is zero when signed), on `box` of the item. `model`: which one it is of. Beside another model's suggestion it isn't shown. */
 export interface PushMap {
   problem?: string;
+  model?: string;
   kind: "map";
   item_id: string;
   method: string;

@@ -1056,12 +1056,18 @@ var Queue = class {
   get current() {
     return this.items[0];
   }
-  /** An item arrives: to the end; a newer version of one that waits takes its place; the first two stay as they are.
-   * @param {Item} item */
+  /** An item arrives: to the end; a newer version of one that waits takes its place, and has its picture at once; the
+   * first two stay as they are. @param {Item} item */
   push(item) {
     const at = this.items.findIndex((i) => i.item_id === item.item_id);
-    if (at < 0) this.items.push(item);
-    else if (at >= 2 || this.items[at].fetching) this.items[at] = item;
+    const former = this.items[at];
+    if (!former) this.items.push(item);
+    else if (at >= 2 || former.fetching) {
+      const { picture, small, side } = former;
+      if (picture) Object.assign(item, { picture, small, side });
+      former.picture = void 0;
+      this.items[at] = item;
+    }
   }
   /** @param {string} item_id @returns {Item | undefined} */
   find(item_id) {
@@ -1202,6 +1208,11 @@ var mapKey = (item, method, target, against = null) => [
   ...target === null || target === item.suggestion ? [] : [target],
   ...against === null ? [] : ["against", against]
 ].join(" ");
+function keepMap(item, map) {
+  const key = mapKey(item, map.method, map.target, map.against);
+  if (!map.model || !item.model || map.model === item.model) item.maps[key] = map;
+  else if (!item.maps[key]?.values) item.maps[key] = { ...map, values: void 0, problem: "no map: the model has learnt more since this item came" };
+}
 var MapDisplay = class {
   constructor() {
     this.on = true;
@@ -1650,9 +1661,7 @@ var CardSession = class extends Session {
     else if (push.kind === "map") {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
-      for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
-        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
-      }
+      for (const of of [this.queue.find(push.item_id), this.revising?.item]) if (of?.item_id === push.item_id) keepMap(of, map);
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "segments") this.#split(push, buffers[0]);
     else if (push.kind === "drop") {

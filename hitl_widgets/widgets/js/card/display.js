@@ -11,6 +11,14 @@ export const MODES = /** @type {const} */ (["overlay", "side_by_side", "hot"]);
 export const mapKey = (item, method, target, against = null) => [method, ...(target === null || target === item.suggestion ? [] : [target]),
   ...(against === null ? [] : ["against", against])].join(" ");
 
+/** An item takes a map. That of another model, adopted while the item was here, doesn't belong to what is shown of it.
+ * @param {Item} item @param {Saliency} map */
+export function keepMap(item, map) {
+  const key = mapKey(item, map.method, map.target, map.against);
+  if (!map.model || !item.model || map.model === item.model) item.maps[key] = map;
+  else if (!item.maps[key]?.values) item.maps[key] = { ...map, values: undefined, problem: "no map: the model has learnt more since this item came" };
+}
+
 export class MapDisplay {
   constructor() {
     this.on = true;

@@ -28,12 +28,18 @@ export class Queue {
   /** @returns {Item | undefined} */
   get current() { return this.items[0]; }
 
-  /** An item arrives: to the end; a newer version of one that waits takes its place; the first two stay as they are.
-   * @param {Item} item */
+  /** An item arrives: to the end; a newer version of one that waits takes its place, and has its picture at once; the
+   * first two stay as they are. @param {Item} item */
   push(item) {
     const at = this.items.findIndex((i) => i.item_id === item.item_id);
-    if (at < 0) this.items.push(item);
-    else if (at >= 2 || this.items[at].fetching) this.items[at] = item;
+    const former = this.items[at];
+    if (!former) this.items.push(item);
+    else if (at >= 2 || former.fetching) {
+      const { picture, small, side } = former;
+      if (picture) Object.assign(item, { picture, small, side });
+      former.picture = undefined; // not to be closed with it
+      this.items[at] = item;
+    }
   }
 
   /** @param {string} item_id @returns {Item | undefined} */

@@ -11,7 +11,7 @@ import { People } from "./people.js";
 import { Parts } from "./parts.js";
 import { decodeAhead, release, retry } from "../pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
-import { MapDisplay, mapKey } from "./display.js";
+import { keepMap, MapDisplay, mapKey } from "./display.js";
 import { Session } from "../session.js";
 import { Tally } from "./tally.js";
 
@@ -263,9 +263,7 @@ export class CardSession extends Session {
     else if (push.kind === "map") {
       const bytes = buffers[0];
       const map = { ...push, values: bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
-      for (const of of [this.queue.find(push.item_id), this.revising?.item]) {
-        if (of?.item_id === push.item_id) of.maps[mapKey(of, push.method, push.target, push.against)] = map;
-      }
+      for (const of of [this.queue.find(push.item_id), this.revising?.item]) if (of?.item_id === push.item_id) keepMap(of, map);
       if (push.item_id !== item?.item_id) return;
     } else if (push.kind === "segments") this.#split(push, buffers[0]);
     else if (push.kind === "drop") {
