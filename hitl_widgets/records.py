@@ -685,3 +685,29 @@ class Explainer(Protocol):
     def explain(self, position: int, *, method: str, target: str) -> Attribution:
         """Compute the attribution of one item for one target label_id."""
         ...
+
+
+@dataclass(frozen=True)
+class LearningState:
+    """What learning in the background is doing.
+
+    Parameters
+    ----------
+    name : str
+        "off", "waiting" (for more answers), "learning", "frozen" (a bias experiment is running) or "failed".
+    n_answers : int
+        Items with an answer that may train.
+    n_until_next : int
+        How many more of them until it learns again; 0 where it is due.
+    out_of_fold : Estimate or None
+        Share of answers that the adopted model, where it was learnt in the background, gave right without having learnt
+        them; None where another model is adopted, or none.
+    why : str
+        Why it is frozen and until when, what failed, or what came of the last time; empty before the first.
+    """
+
+    name: Literal["off", "waiting", "learning", "frozen", "failed"]
+    n_answers: int = 0
+    n_until_next: int = 0
+    out_of_fold: Estimate | None = None
+    why: str = ""

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .drawing.figures import Drawing
     from .explain.explanations import Explanations
     from .explain.service import Explainer
+    from .learn.background import BackgroundLearning
     from .learn.data import LabelledImages
     from .learn.inference import Inference
     from .learn.model import Model
@@ -105,10 +106,12 @@ class Models:
     def __call__(self) -> pd.DataFrame:
         """Every model that was adopted or trained, oldest first.
 
-        Columns: model (its version), origin ("given", "trained" or "rolled back"), adopted_at (NaT where it never was),
-        accuracy with n items when it was trained (on what `Run.measured_on` says), adopted (True for today's). The
-        rounds were measured on the same items: the largest accuracy among many owes some of it to chance. Weights and
-        predictions are kept of models that were ever adopted, and of the last three rounds.
+        Columns: model (its version), origin ("given", "trained", "rolled back", or "background" where it was learnt
+        while somebody labelled), adopted_at (NaT where it never was), accuracy with n items when it was trained (on
+        what `Run.measured_on` says), n_training (items that it learnt from), adopted (True for today's). The rounds
+        were measured on the same items: the largest accuracy among many owes some of it to chance. Weights and
+        predictions are kept of models that were ever adopted, of those of the background the last five, and of the last
+        three rounds.
         """
         from .learn.registry import models
         return models(self._wb.project.log.events())
@@ -423,7 +426,7 @@ class People:
         with self._wb._bars(None, title="Looking for schools of thought"):
             return schools(self._votes(), level=level, n_boot=n_boot, seed=seed)
 
-    def plan(self, effect: float = 0.2, *, power: float = 0.8) -> ExperimentPlan:
+    def plan(self, effect: float = 0.2, *, power: float = 0.8, hold: bool | None = None) -> ExperimentPlan:
         """How many cards more the project needs to find an effect of its suggestions, and how many weeks that takes.
 
         Parameters
@@ -432,14 +435,30 @@ class People:
             The effect to find: how much more often people give the model's wrong label when they see it.
         power : float
             Probability with which it shall be found, between 0 and 1.
+        hold : bool, optional
+            As the owner: True begins an experiment of `n_more` cards, until whose end nothing is learnt in the
+            background, since people's answers depend on how good the suggestions are; False ends it. It is logged.
 
         Returns
         -------
         ExperimentPlan
             .needed, .n_so_far, .n_more, .per_week, .weeks, .power
+
+        Raises
+        ------
+        BadInput
+            When a share can't be one, or somebody else than the owner begins or ends an experiment.
         """
+        from .project import experiment
         from .report.experiment_plan import plan_experiment
-        return plan_experiment(self._wb.votes(), truth=self._known(), effect=effect, power=power)
+        if hold is not None and not isinstance(hold, bool):
+            raise BadInput(f"hold is {hold!r}; True, False or None is expected.")
+        plan = plan_experiment(self._wb.votes(), truth=self._known(), effect=effect, power=power)
+        if hold:
+            experiment.hold(self._wb.project, plan.n_more, effect=effect, power=power)
+        elif hold is False:
+            experiment.release(self._wb.project)
+        return plan
 
     def adjudicate(self, *, tolerance: float = 0.05, new: bool = False, seed: int | None = None,
                    keys: Mapping[str, str | Sequence[str]] | None = None) -> AdjudicationDesk:
@@ -798,6 +817,7 @@ class Workbench:
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None
+        self._learning: BackgroundLearning | None = None
         self._wiring = threading.RLock()
         # Every widget that was opened: the browser may still show one that another has taken over.
         self._widgets: WeakSet[Review | LabellerReview | TaxonomyEditor | Triage | AdjudicationDesk] = WeakSet()
@@ -1136,7 +1156,8 @@ class Workbench:
                explain: str | Sequence[str] | None = "gradcam", blind: bool = False,
                certainty: Literal["keep", "ask", "unsure_only"] = "keep",
                keys: Mapping[str, str | Sequence[str]] | None = None, view: Any = None,
-               queue: str | None = None, arms: Mapping[str, float] | None = None) -> Review | LabellerReview:
+               queue: str | None = None, arms: Mapping[str, float] | None = None,
+               learn: bool | None = None) -> Review | LabellerReview:
         """The card: label by keyboard, below the cell. Calling it again closes the earlier card and takes over.
 
         Parameters
@@ -1164,6 +1185,10 @@ class Workbench:
         arms : mapping, optional
             The share of each way of showing an item from now on, as ``wb.people.set(arms=...)`` sets it for the
             project: ``arms={"answer_first": 0.9, "blind": 0.1}`` shows suggestion and map once the person has answered.
+        learn : bool, optional
+            Whether a light head is fitted to the answers in the background, every 20 answers while a card is open, and
+            adopted where it is better than the adopted model. None for yes where no model was given and none of yours
+            is adopted. False switches it off.
 
         Raises
         ------
@@ -1174,6 +1199,11 @@ class Workbench:
         if n is not None and (isinstance(n, bool) or not isinstance(n, int)):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         check_strategy(strategy)
+        if learn is not None and not isinstance(learn, bool):
+            raise BadInput(f"learn is {learn!r}; True, False or None is expected.")
+        if learn and self._model_arguments["net"] is not None:
+            raise BadInput("learn=True fits heads of the workbench's own, which a project with model= can't have. "
+                           "Leave learn out, and train your net with wb.finetune().")
         if arms is not None:
             if blind or view is not None:
                 raise BadInput("arms shares out how items are shown; a review with blind=True, or with a labeller of "
@@ -1192,6 +1222,7 @@ class Workbench:
             with self._wiring:
                 labeller = LabellerReview(self.session, view, n=n, strategy=strategy, queue=queue)
                 self._widgets.add(labeller)
+                self._learn(learn)
                 return labeller
         if explain is not None:
             check_methods(explain)
@@ -1200,6 +1231,7 @@ class Workbench:
             review = Review(self.session, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
                             keys=keys, queue=queue)
             self._widgets.add(review)
+            self._learn(learn)
             return review
 
     # -- the model
@@ -1579,7 +1611,9 @@ class Workbench:
         return cls(folder, **arguments)
 
     def close(self) -> None:
-        """Close the widgets and the log."""
+        """Close the widgets and the log, and end learning in the background."""
+        if self._learning is not None:
+            self._learning.stop()
         for widget in list(self._widgets):
             widget.end("The project was closed.")
         self._open.clear()
@@ -1597,6 +1631,32 @@ class Workbench:
         self.project.follow()
         if self.project.state.adopted is not None:
             self.registry.follow()
+
+    def _learn(self, learn: bool | None) -> None:
+        """Start or stop learning in the background, as `review` was asked."""
+        event = self.project.state.adopted
+        if learn is None:
+            learn = self._model_arguments["net"] is None and (event is None or event.body["own"])
+        if not learn:
+            if self._learning is not None:
+                self._learning.stop()
+            return
+        if self._learning is None:
+            from .learn.background import BackgroundLearning
+            self._learning = BackgroundLearning(self.project, lambda: self.registry, notify=self.project.notify)
+            self.session.learns = self._learning
+        this = ref(self)  # a thread that outlives the workbench doesn't keep it
+
+        def labelling() -> bool:
+            wb = this()
+            return wb is not None and wb._labelling
+        self._learning.start(labelling)
+
+    @property
+    def _labelling(self) -> bool:
+        """Whether a card or a labeller is open."""
+        return any(not getattr(widget, "_closed", True) for widget in list(self._widgets)
+                   if getattr(widget, "NAME", "labeller") in ("review", "labeller"))
 
     def _loaded_explainer(self) -> Explainer:
         """The explainer, with a sign of life while torch and captum are imported; ModelError without a model."""

@@ -1,6 +1,7 @@
 """What a model and its ancestors learnt from, so that gold which was learnt doesn't measure.
 
-A run writes the items that taught into its event, packed by `pack`; `learnt_gold` reads them back. Ids are kept as
+A run, and a head that is adopted in the background, writes the items that taught into its event, packed by `pack`;
+`learnt_gold` and `never_learnt` read them back. Ids are kept as
 their CRC-32, 4 bytes each and less when packed: of two ids with one sum, a gold item is left out without need.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -57,6 +58,49 @@ def learnt_gold(project: Project, versions: Iterable[str | None]) -> set[int]:
     """
     gold = {str(project.pool.ids[position]): position for position in project.measuring().gold}
     events = list(project.log.events(kind=("adopted", "trained", "gold"))) if gold else []
+    learnt = set[int]()
+    answered = None
+    for event in _ancestry(_lines(events), versions):
+        if "learnt" in event.body:
+            sums = unpack(event.body["learnt"])
+            learnt |= {position for item_id, position in gold.items() if zlib.crc32(item_id.encode()) in sums}
+        else:
+            answered = _answered_at(project, gold) if answered is None else answered
+            since = _gold_since(events)
+            learnt |= {gold[item_id] for item_id, seq in answered.items()
+                       if seq < (event.seq or 0) and since[item_id] > (event.seq or 0)}
+    return learnt
+
+
+def never_learnt(project: Project, version: str, item_ids: Sequence[str]) -> np.ndarray:
+    """Which items neither a model, nor one that it was trained on from, ever learnt: bool, shape (n_items,).
+
+    Where nothing was recorded, as for a net that was given, an item counts as learnt if it had an answer by then.
+
+    Parameters
+    ----------
+    project : Project
+    version : str
+        The model.
+    item_ids : sequence of str
+        Items that may train.
+    """
+    lines, never = _lines(project.log.events(kind=("adopted", "trained"))), np.ones(len(item_ids), np.bool_)
+    sums = np.array([zlib.crc32(item_id.encode()) for item_id in item_ids], np.uint32)
+    answered: np.ndarray | None = None
+    for event in _ancestry(lines, [version]):
+        if "learnt" in event.body:
+            never &= ~np.isin(sums, unpack(event.body["learnt"]))
+        else:
+            if answered is None:
+                first, never_yet = _answered_at(project, item_ids), np.iinfo(np.int64).max
+                answered = np.array([first.get(item_id, never_yet) for item_id in item_ids], np.int64)
+            never &= answered > (event.seq or 0)
+    return never
+
+
+def _lines(events: Iterable[Event]) -> dict[str, list[tuple[Event, str | None]]]:
+    """What each model learnt by: version -> events, each with the version that it was trained on from."""
     former, lines = None, dict[str, list[tuple[Event, str | None]]]()
     for event in events:
         if event.kind == "gold":
@@ -67,21 +111,10 @@ def learnt_gold(project: Project, versions: Iterable[str | None]) -> set[int]:
                 former if event.body.get("start", "adopted") == "adopted" else None
             lines.setdefault(name, []).append((event, parent))
         else:
-            if name not in lines:
-                lines[name] = [(event, None)]
+            if name not in lines or "learnt" in event.body:
+                lines.setdefault(name, []).append((event, None))
             former = name
-    learnt = set[int]()
-    answered = None
-    for event in _ancestry(lines, versions):
-        if "learnt" in event.body:
-            sums = unpack(event.body["learnt"])
-            learnt |= {position for item_id, position in gold.items() if zlib.crc32(item_id.encode()) in sums}
-        else:
-            answered = _answered_at(project, gold) if answered is None else answered
-            since = _gold_since(events)
-            learnt |= {gold[item_id] for item_id, seq in answered.items()
-                       if seq < (event.seq or 0) and since[item_id] > (event.seq or 0)}
-    return learnt
+    return lines
 
 
 def _ancestry(lines: dict[str, list[tuple[Event, str | None]]], versions: Iterable[str | None]) -> Iterator[Event]:

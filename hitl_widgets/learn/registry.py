@@ -20,7 +20,7 @@ import pandas as pd
 from safetensors import SafetensorError
 from torch import nn
 
-from ..errors import BadInput, ModelError
+from ..errors import BadInput, IdReused, ModelError
 from ..events import Event
 from ..project.project import Project
 from ..storage.files import make_folder
@@ -29,6 +29,7 @@ from ..taxonomy.history import Lineage
 from .architecture import Architecture
 from .head import with_outputs
 from .inference import Inference
+from .light import is_light_net
 from .model import Model
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
@@ -41,7 +42,10 @@ SHORTEST = 4
 AGAIN = "Or train anew with wb.finetune(start='initial'): no label is lost."
 # Rounds whose models are kept although they weren't adopted.
 N_KEPT = 3
-COLUMNS = ["model", "origin", "adopted_at", "accuracy", "n"]
+# Models of the background that are kept, the latest.
+N_KEPT_OF_BACKGROUND = 5
+BACKGROUND = "background"
+COLUMNS = ["model", "origin", "adopted_at", "accuracy", "n", "n_training"]
 
 
 class Version(NamedTuple):
@@ -66,7 +70,7 @@ class Registry:
     inference : Inference
         Answers with the adopted model; it is told when another is adopted.
     record : callable
-        Called with an event's kind and body; appends it to the log.
+        Called with an event's kind and body, and perhaps its id; appends it to the log.
     lineage : callable
         Gives the `Lineage` of today.
     latest : callable
@@ -83,7 +87,7 @@ class Registry:
     """
 
     def __init__(self, folder: Path, log: Log, architecture: Architecture, inference: Inference, *,
-                 record: Callable[[str, Mapping[str, Any]], Event], lineage: Callable[[], Lineage],
+                 record: Callable[..., Event], lineage: Callable[[], Lineage],
                  latest: Callable[[], Event | None], notify: Callable[[str], None],
                  descriptors: PoolDescriptors) -> None:
         self.folder, self.architecture, self.inference = folder, architecture, inference
@@ -100,6 +104,14 @@ class Registry:
     def adopted(self) -> str | None:
         """The adopted model's version, or None."""
         return self.inference.version
+
+    @property
+    def adoption(self) -> Event | None:
+        """The event by which the model in use was adopted, as of the last `follow`; None without one."""
+        event = self._latest()
+        return event if event is None or (event.seq or 0) <= self._at else \
+            next((event for event in reversed(list(self._log.events(kind="adopted")))
+                  if (event.seq or 0) <= self._at), None)
 
     @property
     def _label_ids(self) -> list[str]:
@@ -191,7 +203,8 @@ class Registry:
             return version.name if version.name == self.adopted else \
                 self.install(self.load(version), origin="rolled back", label_ids=version.label_ids)
 
-    def install(self, net: nn.Module, *, origin: str, label_ids: Sequence[str] | None = None) -> str:
+    def install(self, net: nn.Module, *, origin: str, label_ids: Sequence[str] | None = None,
+                event_id: str | None = None, **more: Any) -> str:
         """Make a net the project's model. Its weights are on disk before the log says so.
 
         Parameters
@@ -199,9 +212,13 @@ class Registry:
         net : torch.nn.Module
             It is copied.
         origin : str
-            "given", "trained" or "rolled back".
+            "given", "trained", "rolled back" or "background".
         label_ids : sequence of str or None
             Of its outputs; today's labels when None.
+        event_id : str or None
+            Of the event; a fresh one when None.
+        **more
+            Further parts of the event's body.
 
         Returns
         -------
@@ -212,15 +229,24 @@ class Registry:
         ------
         ModelError
             When it doesn't give one finite logit for each label.
+        IdReused
+            When the log has another event of this id; nothing was changed then.
         """
         label_ids = tuple(label_ids or self._lineage().today.label_ids)
         net = private_copy(net)
         predictor = self.architecture.predictor(net, label_ids)
         _try_out(predictor)
+        is_new = not self.path(predictor.version).exists()
         self._save(net, predictor.version)
         with self._adopting:
-            event = self._record("adopted", {"model": predictor.version, "label_ids": list(label_ids),
-                                             "origin": origin, "own": self.architecture.own})
+            try:
+                event = self._record("adopted", {"model": predictor.version, "label_ids": list(label_ids),
+                                                 "origin": origin, "own": self.architecture.own or is_light_net(net),
+                                                 **more}, id=event_id)
+            except IdReused:
+                if is_new:
+                    self.path(predictor.version).unlink(missing_ok=True)
+                raise
             self._at = event.seq or 0
             self.inference.use(predictor)
         return predictor.version
@@ -270,14 +296,20 @@ class Registry:
         """The net of a version; ModelError when its weights are gone, or are of another net."""
         path = self.path(version.name)
         if not path.exists():
-            raise ModelError(f"the weights of {version.name} are gone from {path.parent}. Choose another version of "
-                             "wb.models(), or train anew: no label is lost.")
+            kept = f" Of the models that were learnt in the background the last {N_KEPT_OF_BACKGROUND} are kept." \
+                if self._was_learnt_in_background(version.name) else ""
+            raise ModelError(f"the weights of {version.name} are gone from {path.parent}.{kept} Choose another version "
+                             "of wb.models(), or train anew: no label is lost.")
         if why := _unreadable(path):
             raise ModelError(why)
         net = self.architecture.restored(path, len(version.label_ids))
         if why := _other_weights(net, version.name, path):
             raise ModelError(f"{why} Choose another version of wb.models(), or train anew: no label is lost.")
         return net
+
+    def _was_learnt_in_background(self, version: str) -> bool:
+        return any(event.body["model"] == version and event.body["origin"] == BACKGROUND
+                   for event in self._log.events(kind="adopted"))
 
     def predictor(self, version: Version) -> NetPredictor:
         """A predictor with the net of a version."""
@@ -392,16 +424,25 @@ class Registry:
         self._trained_here.add(key)
 
     def remove_old(self) -> None:
-        """Remove weights, predictions and embeddings of models that were never adopted, but those of the last rounds.
+        """Remove weights, predictions and embeddings of models that nobody will ask for again.
 
-        The log keeps their figures.
+        Those are models that were never adopted, but those of the last rounds; and models that were adopted in the
+        background and by nobody since, but the last five, the adopted one and the best. The log keeps their figures.
         """
-        adopted = {event.body["model"] for event in self._log.events(kind="adopted")}
-        trained = [event.body["model"] for event in self._log.events(kind="trained")]
-        for version in set(trained[:-N_KEPT]) - adopted - set(trained[-N_KEPT:]):
+        adoptions = list(self._log.events(kind="adopted"))
+        runs = list(self._log.events(kind="trained"))
+        adopted, trained = ({event.body["model"] for event in events} for events in (adoptions, runs))
+        old = trained - adopted - {event.body["model"] for event in runs[-N_KEPT:]}
+        light = list(dict.fromkeys(event.body["model"] for event in reversed(adoptions)
+                                   if event.body["origin"] == BACKGROUND))
+        chosen = {event.body["model"] for event in adoptions if event.body["origin"] != BACKGROUND}
+        best = [event.body["best"] for event in runs if event.body.get("best")][-1:]
+        old |= set(light[N_KEPT_OF_BACKGROUND:]) - chosen - trained - {self.adopted, *best}
+        for version in old:
             with suppress(OSError):  # open elsewhere, on a file system that keeps it then
                 self.path(version).unlink(missing_ok=True)
-            shutil.rmtree(self.folder / "predictions" / version, ignore_errors=True)
+            for kind in ("predictions", "maps"):
+                shutil.rmtree(self.folder / kind / version, ignore_errors=True)
 
     def former_run(self, key: str) -> Mapping[str, Any] | None:
         """The body of the last run of this key, if an earlier session made it and its outcome still holds."""
@@ -449,7 +490,7 @@ def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFra
     Returns
     -------
     DataFrame
-        model, origin, adopted_at, accuracy, n, adopted (True for the one in use).
+        model, origin, adopted_at, accuracy, n, n_training, adopted (True for the one in use).
     """
     rows: dict[str, dict[str, Any]] = {}
     last = None
@@ -458,9 +499,12 @@ def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFra
         if event.kind == "adopted":
             rows.setdefault(body["model"], {"model": body["model"], "origin": body["origin"]})
             rows[body["model"]]["adopted_at"], last = event.acted_at, body["model"]
+            if "n_training" in body:
+                rows[body["model"]]["n_training"] = body["n_training"]
         elif event.kind == "trained":
             rows.setdefault(body["model"], {"model": body["model"], "origin": "trained"})
-            rows[body["model"]] |= {"accuracy": body["accuracy"], "n": body["n"]}
+            rows[body["model"]] |= {"accuracy": body["accuracy"], "n": body["n"],
+                                    "n_training": body.get("n_training")}
     frame: pd.DataFrame = pd.DataFrame(list(rows.values()), columns=COLUMNS)
     frame["adopted"] = frame["model"] == (adopted or last)
     return frame

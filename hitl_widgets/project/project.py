@@ -283,7 +283,7 @@ class Project:
             self.state.apply(position, stored, standing)
         else:
             self.refresh()
-        self._tell("decisions")
+        self.tell("decisions")
         # Sent again, it is the decision of the first time that counts.
         return replace(decision, stored_at=stored.stored_at) if stored.body is event.body \
             else events.decision_of(stored)
@@ -313,7 +313,7 @@ class Project:
                 if not self.log.is_retracted(event):  # somebody took it back just now
                     raise
         self.refresh()
-        self._tell("decisions")
+        self.tell("decisions")
         return decision
 
     def apply(self, edit: Any, *, why: str | None = None, base: int | Preview | None = None) -> Applied:
@@ -360,9 +360,9 @@ class Project:
         """
         applied = self._editing.commit(make, why=why, annotator=annotator or self.annotator,
                                        acted_at=acted_at or self._now(), beside=beside)
-        self._tell("taxonomy")
+        self.tell("taxonomy")
         if beside is not None:
-            self._tell("threads")
+            self.tell("threads")
         return applied
 
     def preview(self, edit: Any = None, *, revert: str | None = None) -> Preview:
@@ -431,7 +431,7 @@ class Project:
         """Write down what is presumed, or proposed to be."""
         self.record("presumed", body)
         self.refresh()
-        self._tell("decisions")
+        self.tell("decisions")
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
         """List the items in doubt, in the order in which an annotator would be asked about them."""
@@ -464,7 +464,7 @@ class Project:
         if answers:
             self.record("gold", {"answers": answers, "taxonomy": self.taxonomy.version})
             self.refresh()
-            self._tell("decisions")
+            self.tell("decisions")
         return self.gold()
 
     def check_plantable(self) -> None:
@@ -490,19 +490,19 @@ class Project:
         if acts:
             self.log.append(*acts)
             self.refresh()
-            self._tell("decisions")
+            self.tell("decisions")
 
     def note_thread(self, event: events.Event) -> None:
         """Append what somebody said in a thread, and tell the listeners."""
         self._own.add(event.id)
         self.log.append(event)
         self.refresh()
-        self._tell("threads")
+        self.tell("threads")
 
     def use_predictions(self, predictions: Predictions | None) -> None:
         """Order the queue by these predictions from now on."""
         self.ranking.use(predictions)
-        self._tell("model")
+        self.tell("model")
 
     # -- the queue: what a person is asked -------------------------------------------------------------------
 
@@ -601,9 +601,9 @@ class Project:
                     "holdout": len(self.state.reference.measuring(self.lineage).holdout)}
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with "decisions", "taxonomy", "threads" or "model" after each change, on its thread.
+        """Call `listener` with "decisions", "taxonomy", "threads", "model" or "learning" after each change.
 
-        The function that is returned ends it.
+        It is called on the thread that made the change. The function that is returned ends it.
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
@@ -665,7 +665,7 @@ class Project:
         # Of an adopted model, listeners are told once it is in use here.
         for kind, what in (("taxonomy", "taxonomy"), ("thread", "threads")):
             if any(event.kind == kind for event in events):
-                self._tell(what)
+                self.tell(what)
 
     def _in_words(self, event: events.Event) -> str | None:
         """Say in a sentence what somebody else did; None where another sentence says it."""
@@ -706,6 +706,7 @@ class Project:
         self.require_pool()
         return self.state.contents.of(position)
 
-    def _tell(self, what: str) -> None:
+    def tell(self, what: str) -> None:
+        """Tell the listeners what changed; see `subscribe`."""
         for listener in tuple(self._listeners):
             listener(what)

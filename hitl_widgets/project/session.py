@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,7 +20,18 @@ from ..items.features import AvailableFeatures
 from ..items.images import thumbnail_in
 from ..items.pool import Pool
 from ..quality.label_errors import SuspectedErrors
-from ..records import Attribution, Bars, Decision, Item, Items, Prediction, Seen, check_annotator, no_bars
+from ..records import (
+    Attribution,
+    Bars,
+    Decision,
+    Item,
+    Items,
+    LearningState,
+    Prediction,
+    Seen,
+    check_annotator,
+    no_bars,
+)
 from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive
@@ -65,6 +76,14 @@ class ModelAccess(NamedTuple):
     follow: Callable[[], None]
 
 
+class Learns(Protocol):
+    """What learns in the background, as far as a session needs it."""
+
+    @property
+    def state(self) -> LearningState:
+        """What it is doing; quick, on any thread."""
+
+
 class Session:
     """What the card, the other widgets and a simulated annotator use of a project. Safe for many threads.
 
@@ -80,12 +99,18 @@ class Session:
         Whether the annotator's name stands for nobody, so that the card asks for one.
     bars : Bars
         Shows how far a simulated annotator is.
+
+    Attributes
+    ----------
+    learns : Learns or None
+        What learns in the background; None as long as nothing does.
     """
 
     def __init__(self, project: Project, model: ModelAccess, *, pool: Pool | None = None,
                  annotator_is_default: bool = False, bars: Bars = no_bars) -> None:
         self.project, self.annotator_is_default, self.bars = project, annotator_is_default, bars
         self._model = model
+        self.learns: Learns | None = None
         self._simulations: Counter[tuple[str, int]] = Counter()
         if pool is not None:
             self._features = AvailableFeatures(pool, embeddings=model.embeddings, seed=project.settings["seed"])
@@ -115,6 +140,13 @@ class Session:
         """Set who is labelling; earlier decisions keep the earlier name."""
         self.project.annotator = check_annotator(name)
         self.annotator_is_default = False
+
+    @property
+    def learning(self) -> LearningState:
+        """What learning in the background is doing; listeners are told "learning" when it changes."""
+        if self.learns is None:
+            return LearningState("off", self.project.queue.n_training() if self.project.has_pool else 0)
+        return self.learns.state
 
     # -- what others do
 
@@ -298,7 +330,7 @@ class Session:
         return archive.write(self.project.folder, self.project.log, path)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with "decisions", "taxonomy", "threads" or "model" after each change, on its thread."""
+        """Call `listener` with what changed, on the thread that changed it; see `Project.subscribe`."""
         return self.project.subscribe(listener)
 
     def count_simulation(self, annotator: str, seed: int) -> int:

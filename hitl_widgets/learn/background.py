@@ -1,0 +1,266 @@
+"""Learning in the background: while a card is open, a light head is fitted to the answers again and again.
+
+Every `EVERY` answers that may train, and after an edit that changes labels, `BackgroundLearning.learn` fits a head and
+adopts it where it is better than the adopted model (`candidate.compare_with`). Nothing here is done under the project's
+lock but reading the answers. torch is loaded when it is first needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from ..errors import HitlError, IdReused
+from ..project import experiment
+from ..project.project import Project
+from ..quality.intervals import wilson
+from ..records import Estimate, LearningState
+
+if TYPE_CHECKING:
+    from ..events import Event
+    from .candidate import Candidate, Comparison
+    from .registry import Registry
+
+logger = logging.getLogger(__name__)
+
+# So many further answers that may train are waited for.
+EVERY = 20
+# How often the thread looks whether a card is open, and comes back where a fine-tuning holds the models.
+LOOK_S = 1.0
+# `stop` waits so long for a head that is being fitted; it isn't adopted then.
+STOP_S = 10.0
+BACKGROUND = "background"
+DROPPED = "Another kernel adopted a model that learnt as many answers or more."
+
+
+class _Outcome(NamedTuple):
+    """What came of one attempt; "busy" where a fine-tuning has the models."""
+
+    name: Literal["adopted", "dropped", "frozen", "busy"]
+    why: str = ""
+    version: str | None = None
+
+
+class BackgroundLearning:
+    """Fits light heads to the answers of a project while somebody labels. Safe for many threads.
+
+    Parameters
+    ----------
+    project : Project
+        Has the answers.
+    registry : callable
+        Gives the registry of models; called on the thread that learns, when it is first needed.
+    notify : callable
+        Called with a sentence where learning failed, once for each reason.
+    """
+
+    def __init__(self, project: Project, registry: Callable[[], Registry], *, notify: Callable[[str], None]) -> None:
+        self._project, self._registry, self._notify = project, registry, notify
+        self._turn, self._changing = threading.Lock(), threading.Lock()
+        self._wake, self._ending = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._name: Literal["off", "waiting", "learning", "frozen", "failed"] = "off"
+        self._why = ""
+        self._n_last = 0  # answers at the last attempt
+        self._labels: tuple[str, ...] | None = None  # of the taxonomy then
+        self._told = set[str]()
+
+    def __repr__(self) -> str:
+        return f"<BackgroundLearning: {self.state.name}>"
+
+    @property
+    def state(self) -> LearningState:
+        """What it is doing; quick, on any thread."""
+        n_answers = self._project.queue.n_training()
+        state = LearningState(self._name, n_answers, max(0, self._next_at() - n_answers), why=self._why)
+        adopted = self._project.state.adopted
+        return state if adopted is None else replace(state, out_of_fold=_share_right(adopted))
+
+    def due(self) -> bool:
+        """Whether there are `EVERY` answers more than at the last attempt, or other labels; quick, without torch."""
+        n_answers = self._project.queue.n_training()
+        if n_answers >= self._next_at():
+            return True
+        labels = self._labels if self._labels is not None else _labels_of_background(self._project.state.adopted)
+        return labels is not None and n_answers >= EVERY and labels != self._project.taxonomy.label_ids
+
+    def _next_at(self) -> int:
+        """The number of answers at which it learns again."""
+        event = self._project.state.adopted  # perhaps of an earlier session, or of another kernel
+        n_learnt = 0 if event is None or event.body["origin"] != BACKGROUND else int(event.body["n_training"])
+        return max(n_learnt, self._n_last) + EVERY
+
+    # -- the thread
+
+    def start(self, while_: Callable[[], bool] = lambda: True) -> None:
+        """Learn in a thread of its own from now on; nothing where it runs already.
+
+        Parameters
+        ----------
+        while_ : callable
+            Asked every second; the thread ends once it says no.
+        """
+        with self._changing:
+            if self._thread is not None and self._thread.is_alive() and not self._ending.is_set():
+                return
+            self._ending = threading.Event()
+            self._name, self._why = "waiting", ""
+            if self._labels is None:
+                self._labels = _labels_of_background(self._project.state.adopted) or self._project.taxonomy.label_ids
+            self._unsubscribe()
+            self._unsubscribe = self._project.subscribe(lambda what: self._wake.set())
+            self._thread = threading.Thread(target=self._work, args=(while_, self._ending), name="hitl-learning",
+                                            daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, and wait until what it does is over; a head that it is fitting isn't adopted."""
+        with self._changing:
+            self._ending.set()
+            self._wake.set()
+            self._unsubscribe()
+            thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(STOP_S)
+        self._set("off")
+
+    def _work(self, while_: Callable[[], bool], ending: threading.Event) -> None:
+        self._wake.set()  # answers may be due already
+        while not ending.is_set():
+            woken = self._wake.wait(LOOK_S)
+            if ending.is_set() or not while_():
+                break
+            self._wake.clear()
+            if (woken or self._name == "frozen") and self.due():
+                self._attempt(ending)
+                if self.due():  # a fine-tuning has the models: come back
+                    ending.wait(LOOK_S)
+                    self._wake.set()
+        with self._changing:
+            if not self._ending.is_set() and ending is self._ending:  # no card is open any more
+                self._ending.set()
+                self._unsubscribe()
+                self._thread = None
+                self._set("off")
+
+    # -- learning
+
+    def learn(self) -> str | None:
+        """Fit a head to the answers there are, and adopt it where it is better; on the calling thread.
+
+        Returns
+        -------
+        str or None
+            The version that was adopted; None where none was. `state` says why.
+
+        Notes
+        -----
+        An error doesn't come out of it: `state` is "failed" then, and says why.
+        """
+        return self._attempt(threading.Event())
+
+    def _attempt(self, ending: threading.Event) -> str | None:
+        with self._turn:
+            name = self._name
+            n_answers, labels = self._project.queue.n_training(), self._project.taxonomy.label_ids
+            try:
+                self._set("learning", self._why)
+                found = self._learn(ending)
+            except Exception as error:  # the thread goes on, whatever one attempt meets
+                if not ending.is_set():
+                    self._fail(error)
+                self._n_last, self._labels = n_answers, labels
+                return None
+            if found.name == "busy":
+                self._set(name, self._why)
+            elif found.name == "frozen":
+                self._set("frozen", found.why)
+            else:
+                self._n_last, self._labels = n_answers, labels
+                self._set("off" if name == "off" else "waiting", found.why)
+            return found.version
+
+    def _learn(self, ending: threading.Event) -> _Outcome:
+        registry = self._registry()
+        if not registry.training.acquire(blocking=False):
+            return _Outcome("busy")
+        try:
+            registry.follow()
+            if why := experiment.running(self._project):
+                return _Outcome("frozen", why)
+            event = registry.adoption
+            if registry.inference.missing and event is not None and not event.body["own"]:  # the user's net isn't here
+                return _Outcome("dropped", registry.inference.missing)
+            return self._challenge(registry, ending)
+        finally:
+            registry.training.release()
+
+    def _challenge(self, registry: Registry, ending: threading.Event) -> _Outcome:
+        """Fit a head, and adopt it where it is better than the model that is adopted once it is fitted."""
+        from .candidate import compare_with, fit_candidate
+        from .run import limit_torch_threads
+        with limit_torch_threads():
+            new = fit_candidate(self._project, registry)
+            if isinstance(new, str):
+                return _Outcome("dropped", new)
+            while True:
+                former = registry.adoption
+                found = compare_with(self._project, registry, new, former)
+                if not registry.follow():
+                    break
+                if _has_learnt(registry.adoption, len(new.kept)):
+                    return _Outcome("dropped", DROPPED)
+            if not found.adopted or ending.is_set():
+                return _Outcome("dropped", found.why)
+            return self._adopt(registry, new, found, former)
+
+    def _adopt(self, registry: Registry, new: Candidate, found: Comparison, former: Event | None) -> _Outcome:
+        try:
+            # Two kernels that compared with one model give their events one id, and the later of them is refused.
+            version = registry.install(
+                new.net(registry), origin=BACKGROUND, label_ids=new.items.label_ids,
+                event_id=f"background-{self._project.id}-{0 if former is None else former.seq}",
+                **new.body(), why=found.why, compared=found.compared)
+        except IdReused:
+            registry.follow()
+            return _Outcome("dropped", DROPPED)
+        registry.remove_old()
+        registry.follow()  # the project's state knows of it
+        return _Outcome("adopted", found.why, version)
+
+    def _fail(self, error: Exception) -> None:
+        why = str(error) if isinstance(error, HitlError) else f"{type(error).__name__}: {error}"
+        if not isinstance(error, HitlError):
+            logger.exception("learning in the background raised")
+        self._set("failed", f"Learning in the background failed ({why.rstrip('.')}); it tries again after {EVERY} "
+                            "more answers.")
+        if why not in self._told:
+            self._told.add(why)
+            self._notify(self._why)
+
+    def _set(self, name: Literal["off", "waiting", "learning", "frozen", "failed"], why: str = "") -> None:
+        if (name, why) != (self._name, self._why):
+            self._name, self._why = name, why
+            self._project.tell("learning")
+
+
+def _has_learnt(event: Event | None, n: int) -> bool:
+    """Whether a model was learnt in the background from n answers or more."""
+    return event is not None and event.body["origin"] == BACKGROUND and int(event.body["n_training"]) >= n
+
+
+def _share_right(event: Event) -> Estimate | None:
+    """The share of answers that a model of the background gave right out of fold."""
+    figure = event.body.get("out_of_fold")
+    if not figure or not figure["n"]:
+        return None
+    low, high = wilson(figure["right"], figure["n"])
+    return Estimate(figure["right"] / figure["n"], low, high, n=figure["n"])
+
+
+def _labels_of_background(event: Event | None) -> tuple[str, ...] | None:
+    return None if event is None or event.body["origin"] != BACKGROUND else tuple(event.body["label_ids"])

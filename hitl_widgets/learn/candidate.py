@@ -1,0 +1,230 @@
+"""A light head fitted to all answers, and whether it should take the place of the adopted model.
+
+`fit_candidate` makes the head, `compare_with` asks both models about answers that neither of them learnt: the new one
+out of fold, the adopted one where its record says that it never learnt the item. Hold-out and gold have no part in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..events import Event
+from ..project.answers import Answers
+from ..project.project import Project
+from ..quality.intervals import student_mean
+from ..records import Estimate
+from ..sampling.ranking import todays_probs
+from .confidence import label_rows
+from .data import LabelledImages
+from .learnt import never_learnt, pack
+from .light import Light, fit_light, is_light_net, light_net
+from .registry import Registry
+from .training_set import pool_shares, training_set
+
+ORIGIN = "background"
+# A probability below this counts as this: one answer that is wrong must not decide alone.
+LEAST = 1e-3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A light head, and what it learnt from.
+
+    Attributes
+    ----------
+    items : LabelledImages
+        What it learnt from.
+    kept : ndarray of int
+        Rows of the items that could be read.
+    light : Light
+        The head, with its logits out of fold, a row for each of `kept`.
+    answers : Answers
+        The answers, and the taxonomy that they were read under.
+    seed : int
+        The project's.
+    """
+
+    items: LabelledImages
+    kept: np.ndarray
+    light: Light
+    answers: Answers
+    seed: int
+
+    @property
+    def losses(self) -> np.ndarray:
+        """The loss of each of the items out of fold, in nats; see `answer_losses`."""
+        return answer_losses(self.light.logits.softmax(dim=1).numpy(), self.targets)
+
+    @property
+    def targets(self) -> Tensor:
+        """The targets of the items that it learnt."""
+        return self.items.training_data().targets[torch.from_numpy(self.kept)]
+
+    @property
+    def item_ids(self) -> list[str]:
+        """Ids of the items that it learnt."""
+        return [self.items.item_ids[row] for row in self.kept]
+
+    def net(self, registry: Registry) -> nn.Module:
+        """The whole net, descriptors included."""
+        return light_net(registry.descriptors.net, self.light.head)
+
+    def body(self) -> dict[str, Any]:
+        """What the "adopted" event says of it, beside why it was adopted."""
+        right = is_right(self.light.logits.numpy(), self.targets)
+        return {"learnt": pack(self.item_ids), "n_training": len(self.kept), "seed": self.seed,
+                "taxonomy": self.answers.lineage.today.version,
+                "out_of_fold": {"n": len(self.kept), "right": int(right.sum()),
+                                "loss": round(float(self.losses.mean()), 6)}}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether a candidate is adopted, why, and the mean losses of both models where they were compared."""
+
+    adopted: bool
+    why: str
+    compared: dict[str, Any] | None = None
+
+
+def fit_candidate(project: Project, registry: Registry) -> Candidate | str:
+    """Fit a light head to all answers that may train; or why there is nothing to fit yet, in words.
+
+    Parameters
+    ----------
+    project : Project
+        Its lock is held only while the answers are read.
+    registry : Registry
+        Has the descriptors.
+    """
+    with project.state.lock:
+        answers = project.answers()
+    items = training_set(project, registry, answers=answers)
+    if not len(items) or len(set(_exact(items.training_data().targets).tolist()) - {-1}) < 2:
+        return "It begins once there are answers with two different labels."
+    rows = registry.descriptors.of(project.pool.positions(items.item_ids))
+    kept = np.flatnonzero(np.isfinite(rows).all(axis=1))
+    data = items.training_data().select(kept)
+    if len(set(_exact(data.targets).tolist()) - {-1}) < 2:
+        return "It begins once items with two different labels can be read."
+    light = fit_light(torch.from_numpy(rows[kept]), data.targets, data.weights, n_labels=len(items.label_ids),
+                      draws=items.draws[kept], shares=pool_shares(items, answers))
+    return Candidate(items, kept, light, answers, project.settings["seed"])
+
+
+def compare_with(project: Project, registry: Registry, new: Candidate, former: Event | None) -> Comparison:
+    """Whether a candidate takes the place of the adopted model.
+
+    Parameters
+    ----------
+    project : Project
+    registry : Registry
+        Has the adopted model.
+    new : Candidate
+    former : Event or None
+        By which the adopted model was adopted.
+
+    Notes
+    -----
+    Over a head that was learnt in the background the smaller mean loss decides, over any other model only a difference
+    beyond doubt: 0 lies outside the paired 95 % interval of the losses, and no fewer answers are right. Without a
+    model, the candidate has to be better than the labels' shares alone.
+    """
+    n, loss = len(new.kept), float(new.losses.mean())
+    if former is None or registry.inference.missing:
+        prior = float(answer_losses(np.tile(_shares(new), (n, 1)), new.targets).mean())
+        return Comparison(loss < prior, f"The first model, from {n} answers." if loss < prior else
+                          f"From {n} answers it can't tell the labels better than their shares do.")
+    own = former.body["origin"] == ORIGIN and is_light_net(registry.inference.predictor.net)
+    fresh = never_learnt(project, former.body["model"], new.item_ids)
+    fresh &= ~np.isin(draws := new.items.draws[new.kept], draws[~fresh])  # of a group, all or none
+    positions = project.pool.positions(new.item_ids)[fresh]
+    probs, label_ids = registry.inference.own_probs(positions)
+    probs = todays_probs(probs, label_ids, new.answers.lineage)
+    readable = np.isfinite(probs).all(axis=1)
+    chosen = np.flatnonzero(fresh)[readable]
+    if not len(chosen):
+        return _nothing_new(new, former, own=own)
+    targets = new.targets[torch.from_numpy(chosen)]
+    before, after = answer_losses(probs[readable], targets), new.losses[chosen]
+    compared = {"n": len(chosen), "new": round(float(after.mean()), 6), "adopted": round(float(before.mean()), 6)}
+    logits = new.light.logits[torch.from_numpy(chosen)].numpy()
+    fewer = int(is_right(probs[readable], targets).sum()) - int(is_right(logits, targets).sum())
+    words = f"on {len(chosen)} answers that neither learnt, its mean loss is {after.mean():.3f} and the adopted " \
+            f"model's {before.mean():.3f}"
+    if own:
+        better = bool(after.mean() < before.mean())
+        return Comparison(better, f"{'Better' if better else 'Not better'}: {words}.", compared)
+    gain = _of_groups(before - after, draws[chosen])
+    better = bool(gain.low > 0) and fewer <= 0
+    doubt = "" if better else "; another model than one of the background gives way only beyond doubt"
+    return Comparison(better, f"{'Better beyond doubt' if better else 'Not better beyond doubt'}: {words}{doubt}.",
+                      compared)
+
+
+def _nothing_new(new: Candidate, former: Event, *, own: bool) -> Comparison:
+    """What is done where the adopted model learnt every answer: nothing shows which of the two is better."""
+    if own and tuple(former.body["label_ids"]) != tuple(new.items.label_ids):
+        return Comparison(True, "The labels were edited since the adopted model was learnt.")
+    if own and len(new.kept) > former.body["n_training"]:
+        return Comparison(True, f"It learnt {len(new.kept)} answers, the adopted model {former.body['n_training']}.")
+    return Comparison(False, "The adopted model learnt every answer, so nothing tells the two apart yet.")
+
+
+def answer_losses(probs: np.ndarray, targets: Tensor) -> np.ndarray:
+    """The loss of each answer in nats: minus the logarithm of its probability, or of its candidates' together.
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n, n_labels)
+        Of a model.
+    targets : Tensor
+        As `data.TrainingData.targets`.
+
+    Examples
+    --------
+    >>> answer_losses(np.array([[0.5, 0.5], [1.0, 0.0]]), torch.tensor([0, 1])).round(3)
+    array([0.693, 6.908])
+    """
+    said = (probs * _candidates(targets, probs.shape[1])).sum(axis=1)
+    losses: np.ndarray = -np.log(np.clip(said, LEAST, 1.0))
+    return losses
+
+
+def is_right(scores: np.ndarray, targets: Tensor) -> np.ndarray:
+    """Whether the top label is the answer, or one of its candidates: bool, shape (n,)."""
+    right: np.ndarray = _candidates(targets, scores.shape[1])[np.arange(len(scores)), scores.argmax(axis=1)]
+    return right
+
+
+def _candidates(targets: Tensor, n_labels: int) -> np.ndarray:
+    """The labels that each answer may mean: bool, shape (n, n_labels)."""
+    if targets.ndim == 1:
+        return np.asarray(targets.numpy()[:, None] == np.arange(n_labels))
+    rows = targets.numpy()
+    return np.asarray(rows >= rows.max(axis=1, keepdims=True))
+
+
+def _exact(targets: Tensor) -> np.ndarray:
+    """The label of each answer, -1 where it has several candidates."""
+    if targets.ndim == 1:
+        return targets.numpy()
+    several = _candidates(targets, targets.shape[1]).sum(axis=1) > 1
+    return np.where(several, -1, targets.numpy().argmax(axis=1))
+
+
+def _shares(new: Candidate) -> np.ndarray:
+    n_labels = len(new.items.label_ids)
+    shares: np.ndarray = label_rows(new.targets, n_labels).numpy().mean(axis=0)
+    return shares
+
+
+def _of_groups(gains: np.ndarray, groups: np.ndarray) -> Estimate:
+    """The mean gain with its interval, where the items of a group tell as much as one."""
+    _, group = np.unique(groups, return_inverse=True)
+    return student_mean((np.bincount(group, gains) / np.bincount(group)).tolist())
