@@ -26,7 +26,7 @@ from PIL import Image
 
 from .errors import AlreadyDecided, ImageError, UnknownDecision, UnknownItem
 from .items.images import Picture
-from .records import Attribution, Decision, Item, Items, Prediction, Region, Seen, new_id, utc_now
+from .records import Attribution, Decision, Item, Items, LearningState, Prediction, Region, Seen, new_id, utc_now
 from .taxonomy.labels import Taxonomy
 
 __all__ = ["CLOTHES", "MemoryHost", "MemoryPool", "rings", "wait_for"]
@@ -166,6 +166,8 @@ class MemoryHost:
         When set, `decide` raises it instead of storing.
     news : list of str
         What others did, a sentence each: tests add to it.
+    learning : LearningState
+        What is learnt in the background; see `learn`.
     """
 
     def __init__(self, images: np.ndarray | None = None, labels: Any = None, *, model: str | None = "a1b2c3",
@@ -181,6 +183,7 @@ class MemoryHost:
         self.released: list[str] = []
         self.refuse: Exception | None = None
         self.news: list[str] = []
+        self.learning = LearningState("off")
         self._lock = threading.RLock()
         self._closed: set[tuple[str, str]] = set()
         self._skipped: list[str] = []
@@ -313,7 +316,7 @@ class MemoryHost:
         return int(self.tally(annotator)["open"])
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` after each `adopt`; what is returned ends that."""
+        """Call `listener` after each `adopt` and `learn`; what is returned ends that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -322,3 +325,9 @@ class MemoryHost:
         self.model = model
         for listener in list(self._listeners):
             listener("model")
+
+    def learn(self, state: LearningState) -> None:
+        """Say that learning in the background has come to this state, and tell the listeners."""
+        self.learning = state
+        for listener in list(self._listeners):
+            listener("learning")

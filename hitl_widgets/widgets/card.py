@@ -24,7 +24,7 @@ from ..records import Decision, Items
 from . import window
 from .acts import on
 from .comm import Card
-from .host import CardHost, PolicyHost, ThreadHost
+from .host import CardHost, LearningHost, PolicyHost, ThreadHost
 from .keys import configured
 from .messages import (
     NOTED,
@@ -60,6 +60,7 @@ from .messages import (
     cases_of,
     examples_of,
     labels_of,
+    learning_of,
     past_of,
 )
 from .packing import pack_item, pack_map, pack_segments
@@ -164,6 +165,7 @@ class Review(Widget[CardPush]):
         self._labels = labels_of(host.taxonomy)
         self._asks = host if isinstance(host, ThreadHost) else None
         self._tells = host if isinstance(host, PolicyHost) else None
+        self._learns = host if isinstance(host, LearningHost) else None
         self._told: dict[str, object] = {}  # what of the people's part the browser has, by kind of push
         take_over(host, self)
         super().__init__(Card, on(Hello, self._hello), on(Decide, self._decide), on(Retract, self._retract),
@@ -200,6 +202,7 @@ class Review(Widget[CardPush]):
         self._errand(2.5, self._push_past)
         self._errand(2.6, self._count_asked)
         self._errand(2.7, self._push_people)
+        self._errand(2.8, self._push_learning)
         return self._ready()
 
     def _more(self, act: More) -> Noted:
@@ -523,6 +526,7 @@ class Review(Widget[CardPush]):
             self._push({"kind": "news", "text": text})
         self._n_news = len(news)
         self._push_people()
+        self._push_learning()
         self._drop_decided()
 
     def _push_people(self) -> None:
@@ -538,6 +542,12 @@ class Review(Widget[CardPush]):
             notices = cast("list[NoticeEntry]", list(self._tells.notices(self.host.annotator)))
             if self._is_new("notices", notices):
                 self._push({"kind": "notices", "notices": notices})
+
+    def _push_learning(self) -> None:
+        """Push what the model learns in the background, where it has changed since it was pushed last."""
+        learning = None if self._learns is None else learning_of(self._learns.learning)
+        if self._is_new("learning", learning):
+            self._push({"kind": "learning", "learning": learning})
 
     def _is_new(self, kind: str, state: object) -> bool:
         with self._changed:
@@ -562,6 +572,8 @@ class Review(Widget[CardPush]):
         with self._changed:
             if what == "decisions":
                 self._stir()
+            elif what == "learning":
+                self._errand(2.8, self._push_learning)
             elif what in ("taxonomy", "model") and self._look_at is None:
                 self._look_at = time.monotonic() + SETTLE_S
                 self._changed.notify_all()

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ..items.images import Picture
-from ..records import Attribution, Decision, Item, Items, Prediction, Region, Seen
+from ..records import Attribution, Decision, Item, Items, LearningState, Prediction, Region, Seen
 from ..taxonomy.labels import Taxonomy
 
 
@@ -116,7 +116,10 @@ class CardHost(Protocol):
         """Count the items of a queue such as "second_look" that an annotator is asked about."""
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with "decisions", "taxonomy" or "model" after each change; what is returned ends that."""
+        """Call `listener` with "decisions", "taxonomy", "model" or "learning" after each change.
+
+        What is returned ends that.
+        """
 
 
 @runtime_checkable
@@ -166,6 +169,15 @@ class PolicyHost(Protocol):
 
     def end_sitting(self, annotator: str | None = None) -> Any:
         """Note that the sitting is over: which suggestions were planted becomes a notice."""
+
+
+@runtime_checkable
+class LearningHost(Protocol):
+    """A project in which a model may learn in the background. Listeners are told "learning" when that changes."""
+
+    @property
+    def learning(self) -> LearningState:
+        """What it is doing; quick, on any thread."""
 
 
 class AdjudicationHost(Protocol):

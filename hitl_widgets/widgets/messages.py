@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, TypedDict, cast
 
 from ..errors import HitlError
-from ..records import CertaintySource, Decision, Reason, Region, Seen, Verdict
+from ..records import CertaintySource, Decision, LearningState, Reason, Region, Seen, Verdict
 from ..taxonomy.edits import Edit
 from ..taxonomy.labels import Label, Taxonomy
 
@@ -564,6 +564,20 @@ class About(TypedDict):
     takes_part: list[str]
 
 
+class LearningEntry(TypedDict):
+    """What the model learns in the background, in words.
+
+    `learnt`: answers that the adopted model learnt there, None where another one is adopted, or none. `text` says so,
+    `next` what follows, `why` more, for who asks.
+    """
+
+    name: Literal["waiting", "learning", "frozen", "failed"]
+    learnt: int | None
+    text: str
+    next: str
+    why: str
+
+
 class CompetingAnswer(TypedDict):
     """An answer of somebody, under a letter in the place of their name."""
 
@@ -880,6 +894,13 @@ class End(TypedDict):
     reason: Literal["empty", "enough"]
 
 
+class PushLearning(TypedDict):
+    """What the model learns in the background has changed; None where it learns nothing there."""
+
+    kind: Literal["learning"]
+    learning: LearningEntry | None
+
+
 class PushTree(TypedDict):
     """The taxonomy and its edits, the latest first."""
 
@@ -950,7 +971,7 @@ CardAct = (Hello | Decide | Retract | More | Name | Fetch | WantMap | WantSegmen
            | Respond | Settle | Consent | Dismiss | Stop)
 CardReply = CardReady | Stored | Rejected | Noted
 CardPush = (PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels
-            | End | News | PushThreads | PushAbout | PushNotices | Problem | Closed)
+            | End | News | PushThreads | PushAbout | PushNotices | PushLearning | Problem | Closed)
 EditorAct = Hello | WantPreview | WantExamples | Apply | Revert
 EditorReply = EditorReady | EditStored | Rejected | Noted
 EditorPush = PushTree | Counts | PushPreview | Examples | Problem | Closed
@@ -1006,6 +1027,27 @@ def past_of(decision: Decision) -> PastDecision:
 
 def _region(region: Region | None) -> RegionEntry | None:
     return None if region is None else cast("RegionEntry", region.to_dict())
+
+
+def learning_of(state: LearningState) -> LearningEntry | None:
+    """Say what the model learns in the background; None where it doesn't."""
+    if state.name == "off":
+        return None
+    right, at = state.out_of_fold, f"{state.n_answers + state.n_until_next:,}"
+    if state.name == "frozen":
+        text, follows = "The model is frozen while the bias experiment runs", ""
+    elif right is not None:
+        share = f"{right:.0%}".replace("%", " %")
+        text = f"The model has learnt {right.n:,} answers (right on {share} of answers it hadn't seen)"
+        follows = {"waiting": f"next at {at}", "learning": "learning now",
+                   "failed": f"learning failed, next try at {at}"}[state.name]
+    else:
+        text = {"waiting": f"The model learns {'again at' if state.why else 'once there are'} {at} answers",
+                "learning": "The model is learning from your answers",
+                "failed": f"Learning failed, next try at {at} answers"}[state.name]
+        follows = ""
+    return {"name": state.name, "learnt": None if right is None else right.n, "text": text, "next": follows,
+            "why": state.why}
 
 
 def examples_of(names: Iterable[tuple[bool, str]], picture: Callable[[str], bytes],

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from hitl_widgets import errors
-from hitl_widgets.records import Item, Items, new_id
+from hitl_widgets.records import Estimate, Item, Items, LearningState, new_id
 from hitl_widgets.taxonomy.labels import Taxonomy
 from hitl_widgets.testing import MemoryHost, rings, wait_for
 from hitl_widgets.widgets import card
 from hitl_widgets.widgets.card import KEPT, STRIP, Review
 from hitl_widgets.widgets.comm import Card, Feed
+from hitl_widgets.widgets.messages import learning_of
 from hitl_widgets.widgets.window import SIZE as WINDOW
 
 
@@ -417,6 +418,47 @@ def test_an_edit_of_the_taxonomy_takes_out_what_waits_at_once(open_review, monke
     wait_for(lambda: len(browser.items) == WINDOW - KEPT)
     kinds = [message["kind"] for message, _ in browser.pushed]
     assert kinds.index("taxonomy") < kinds.index("drop") < kinds.index("item")
+
+
+def test_the_card_says_what_the_model_learns_in_the_background_and_nothing_where_it_does_not(open_review):
+    desk, _, browser = open_review()
+    browser.hello()
+    wait_for(lambda: browser.of_kind("learning"))
+    assert browser.of_kind("learning") == [{"kind": "learning", "learning": None}]
+    share = Estimate(47 / 60, 0.66, 0.87, n=60)
+    desk.learn(LearningState("waiting", 63, 17, share, "It learnt 60 answers, the adopted model 40."))
+    pushed = wait_for(lambda: [push["learning"] for push in browser.of_kind("learning")][1:])
+    assert pushed == [{"name": "waiting", "learnt": 60, "next": "next at 80",
+                       "text": "The model has learnt 60 answers (right on 78 % of answers it hadn't seen)",
+                       "why": "It learnt 60 answers, the adopted model 40."}]
+    desk.learn(LearningState("frozen", 63, 17, share, "Suggestions are planted."))
+    wait_for(lambda: len(browser.of_kind("learning")) == 3)
+    assert browser.of_kind("learning")[2]["learning"]["text"] == \
+        "The model is frozen while the bias experiment runs"
+
+
+@pytest.mark.parametrize(("state", "text", "follows"), [
+    (LearningState("waiting", 3, 17), "The model learns once there are 20 answers", ""),
+    (LearningState("waiting", 23, 17, why="It errs more."), "The model learns again at 40 answers", ""),
+    (LearningState("learning", 20, 0), "The model is learning from your answers", ""),
+    (LearningState("failed", 20, 20, why="no"), "Learning failed, next try at 40 answers", ""),
+    (LearningState("learning", 1220, 0, Estimate(0.9, 0.8, 0.95, n=1200)),
+     "The model has learnt 1,200 answers (right on 90 % of answers it hadn't seen)", "learning now"),
+    (LearningState("failed", 1220, 20, Estimate(0.9, 0.8, 0.95, n=1200)),
+     "The model has learnt 1,200 answers (right on 90 % of answers it hadn't seen)",
+     "learning failed, next try at 1,240")])
+def test_what_is_learnt_is_said_in_plain_words(state, text, follows):
+    entry = learning_of(state)
+    assert (entry["text"], entry["next"], entry["why"]) == (text, follows, state.why)
+
+
+def test_a_page_that_opens_anew_is_told_again_what_is_learnt(open_review):
+    desk, _, browser = open_review()
+    desk.learn(LearningState("waiting", 3, 17))
+    for n in (1, 2):
+        browser.hello(tab="a", n=n)
+        wait_for(lambda n=n: len(browser.of_kind("learning")) == n)
+    assert browser.of_kind("learning")[0] == browser.of_kind("learning")[1]
 
 
 def test_a_new_name_starts_a_new_queue(open_review):

@@ -488,6 +488,15 @@ export interface About {
   takes_part: string[];
 }
 
+/** What the model learns in the background, in words. `learnt`: answers that the adopted model learnt there, None where another one is adopted, or none. `text` says so, `next` what follows, `why` more, for who asks. */
+export interface LearningEntry {
+  name: "waiting" | "learning" | "frozen" | "failed";
+  learnt: number | null;
+  text: string;
+  next: string;
+  why: string;
+}
+
 /** An answer of somebody, under a letter in the place of their name. */
 export interface CompetingAnswer {
   letter: string;
@@ -746,6 +755,12 @@ export interface End {
   reason: "empty" | "enough";
 }
 
+/** What the model learns in the background has changed; None where it learns nothing there. */
+export interface PushLearning {
+  kind: "learning";
+  learning: LearningEntry | null;
+}
+
 /** The taxonomy and its edits, the latest first. */
 export interface PushTree {
   kind: "taxonomy";
@@ -805,7 +820,7 @@ export type CardAct = Hello | Decide | Retract | More | Name | Fetch | WantMap |
 
 export type CardReply = CardReady | Stored | Rejected | Noted;
 
-export type CardPush = PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels | End | News | PushThreads | PushAbout | PushNotices | Problem | Closed;
+export type CardPush = PushItem | PushMap | Segments | Drop | PushPast | Thumbnail | Examples | Archive | PushProgress | PushLabels | End | News | PushThreads | PushAbout | PushNotices | PushLearning | Problem | Closed;
 
 export type EditorAct = Hello | WantPreview | WantExamples | Apply | Revert;
 

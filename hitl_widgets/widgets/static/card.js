@@ -1498,6 +1498,7 @@ var CardSession = class extends Session {
     this.mine = /* @__PURE__ */ new Set();
     this.known = /* @__PURE__ */ new Map();
     this.news = null;
+    this.learning = null;
     this.side = 0;
     this.elsewhere = /* @__PURE__ */ new Set();
     this.refused = null;
@@ -1677,6 +1678,7 @@ var CardSession = class extends Session {
       this.queue.remember(push.past, this.#onTheirWay());
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+    else if (push.kind === "learning") this.learning = push.learning;
     else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
     else if (push.kind === "end") {
       this.end = push.reason;
@@ -3610,7 +3612,10 @@ function buildTemporary(session) {
 function buildFooter(session) {
   const notice = h("span", { class: "hitl-notice", role: "status" });
   const news = h("span", { class: "hitl-news", role: "status" });
-  const footer = h("div", { class: "hitl-footer" }, notice, news);
+  const learnt = h("span", { role: "status" });
+  const next = h("span");
+  const learning = h("span", { class: "hitl-learning" }, learnt, next);
+  const footer = h("div", { class: "hitl-footer" }, notice, news, learning);
   function wrong() {
     const { item, pending, waited_ms } = session;
     if (session.crashed) return `The card itself failed: ${session.crashed}. Your decisions are kept; reload the page.`;
@@ -3632,6 +3637,10 @@ function buildFooter(session) {
     const fresh = heard && session.now() - heard.at < NEWS_MS && heard.text !== notice.textContent ? heard.text : "";
     setText(news, fresh);
     news.title = fresh;
+    const { text = "", next: follows = "", why = "" } = session.learning ?? {};
+    setText(learnt, text);
+    setText(next, follows && ` · ${follows}`);
+    learning.title = why;
   }
   return { footer, update };
 }
@@ -3833,6 +3842,8 @@ function render(el, session) {
     setAttribute(root, "data-item", item && !session.face ? item.item_id : "");
     setAttribute(root, "data-pending", String(session.pending));
     setAttribute(root, "data-face", session.face ?? "");
+    setAttribute(root, "data-learnt", String(session.learning?.learnt ?? 0));
+    setAttribute(root, "data-learning", session.learning?.name ?? null);
     setAttribute(root, "data-answered", session.first ? "first" : null);
     revising.hidden = !session.revising;
     stage.stage.classList.toggle("hitl-has-top", session.revising !== null);

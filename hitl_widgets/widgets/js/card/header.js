@@ -71,7 +71,11 @@ export function buildTemporary(session) {
 export function buildFooter(session) {
   const notice = h("span", { class: "hitl-notice", role: "status" });
   const news = h("span", { class: "hitl-news", role: "status" });
-  const footer = h("div", { class: "hitl-footer" }, notice, news);
+  // What is learnt is spoken; when the next answers will be is only to be read.
+  const learnt = h("span", { role: "status" });
+  const next = h("span");
+  const learning = h("span", { class: "hitl-learning" }, learnt, next);
+  const footer = h("div", { class: "hitl-footer" }, notice, news, learning);
 
   /** @returns {string | null} */
   function wrong() {
@@ -100,6 +104,10 @@ export function buildFooter(session) {
     const fresh = heard && session.now() - heard.at < NEWS_MS && heard.text !== notice.textContent ? heard.text : "";
     setText(news, fresh);
     news.title = fresh;
+    const { text = "", next: follows = "", why = "" } = session.learning ?? {};
+    setText(learnt, text);
+    setText(next, follows && ` · ${follows}`);
+    learning.title = why;
   }
   return { footer, update };
 }

@@ -172,6 +172,8 @@ export function render(el, session) {
     setAttribute(root, "data-item", item && !session.face ? item.item_id : "");
     setAttribute(root, "data-pending", String(session.pending));
     setAttribute(root, "data-face", session.face ?? "");
+    setAttribute(root, "data-learnt", String(session.learning?.learnt ?? 0));
+    setAttribute(root, "data-learning", session.learning?.name ?? null);
     setAttribute(root, "data-answered", session.first ? "first" : null);
     revising.hidden = !session.revising;
     stage.stage.classList.toggle("hitl-has-top", session.revising !== null);

@@ -95,6 +95,8 @@ export class CardSession extends Session {
     this.known = new Map();
     /** What somebody else did, and when it was heard of. @type {{text: string, at: number} | null} */
     this.news = null;
+    /** What the model learns in the background. @type {import("../messages.d.ts").LearningEntry | null} */
+    this.learning = null;
     /** How many pixels of the screen an item's longer side can have; 0 while the card is out of view. */
     this.side = 0;
     /** Items that are still here, though they were decided in another tab. @type {Set<string>} */
@@ -279,6 +281,7 @@ export class CardSession extends Session {
       this.queue.remember(push.past, this.#onTheirWay());
       for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
+    else if (push.kind === "learning") this.learning = push.learning;
     else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
     else if (push.kind === "end") {
       this.end = push.reason;
