@@ -437,7 +437,8 @@ def test_a_saliency_method_that_does_not_exist_is_named_before_the_card_opens(be
 
 def test_an_accessor_is_called_for_its_table_and_has_methods_as_well(tmp_path):
     with hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(["a", "b"]), annotator="ada") as wb:
-        assert list(wb.models()) == ["model", "origin", "adopted_at", "accuracy", "n", "adopted"]
+        assert list(wb.models()) == ["model", "origin", "adopted_at", "accuracy", "n", "n_training",
+                                     "adopted"]
         wb.apply(hw.edits.rename("a", "c"))
         assert wb.edits()["prose"].tolist() == ["Rename “a” to “c”."]
         assert wb.edits.counts()["label"].tolist() == ["c", "b"]
