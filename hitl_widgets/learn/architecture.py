@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..errors import BadInput, ImageError, ModelError
 from ..items.pool import Pool
+from .average import holds_average_net, unfitted_average_net
 from .head import n_outputs, with_outputs
 from .light import holds_light_net, unfitted_light_net
 from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
@@ -162,6 +163,8 @@ class Architecture:
         """The net with the weights in a file; ModelError where they don't fit."""
         if self._net is None and holds_light_net(path):
             return load_weights(unfitted_light_net(path, n_labels), path)
+        if self._net is None and holds_average_net(path):
+            return load_weights(unfitted_average_net(path, self.fresh(n_labels, seed=0)), path)
         if self._net is None and holds_kmeans_net(path):
             return load_weights(unfitted_kmeans_net(n_labels, channels=self._sample_view().shape[0]), path)
         return load_weights(self.fresh(n_labels, seed=0), path)

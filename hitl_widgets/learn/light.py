@@ -247,17 +247,42 @@ def train_light(net: nn.Module, data: TrainingData, options: TrainingOptions | N
     assert isinstance(descriptors, DescriptorNet)
     assert isinstance(former, nn.Linear)
     images, readable = load_views(data.images)
-    kept = np.flatnonzero(readable)
-    some = replace(data, images=images).select(kept)
-    draws = np.random.default_rng(0).random(len(kept)) if some.draws is None else some.draws
-    light = fit_light(rows_of(descriptors, some.images), some.targets, some.weights, n_labels=former.out_features,
-                      draws=draws, shares=data.shares)
-    loss, accuracy = float(light.losses.mean()), n_correct(light.logits, some.targets) / len(kept)
+    some = replace(data, images=images).select(np.flatnonzero(readable))
+    trained = learn_rows(descriptors, rows_of(descriptors, some.images), some, n_labels=former.out_features,
+                         progress=progress)
+    return replace(trained, left_out=tuple(np.flatnonzero(~readable).tolist()))
+
+
+def learn_rows(descriptors: DescriptorNet, rows: Tensor, data: TrainingData, *, n_labels: int,
+               progress: Progress | None = None) -> Trained:
+    """Train the head of a light net on rows of descriptors that are at hand.
+
+    Parameters
+    ----------
+    descriptors : DescriptorNet
+        That gave the rows.
+    rows : Tensor, shape (n, n_features)
+        Without NaN.
+    data : TrainingData
+        What to learn; its images aren't read.
+    n_labels : int
+        Number of outputs.
+    progress : callable, optional
+        As for `train.train`.
+
+    Returns
+    -------
+    Trained
+        As `train_light` gives it.
+    """
+    draws = np.random.default_rng(0).random(len(rows)) if data.draws is None else data.draws
+    light = fit_light(rows, data.targets, data.weights, n_labels=n_labels, draws=draws, shares=data.shares)
+    loss, accuracy = float(light.losses.mean()), n_correct(light.logits, data.targets) / len(rows)
     row = dict.fromkeys(HISTORY, math.nan) | {
         "epoch": 1, "step": 1, "loss": loss, "accuracy": accuracy, "validation_loss": loss,
         "validation_accuracy": accuracy, "passes": 1.0}
     if progress is not None:
         progress(row)
-    few = f"{len(kept)} items are too few" if math.isnan(light.temperature) else ""
-    return Trained(light_net(descriptors, light.head), pd.DataFrame([row], columns=HISTORY), "done", 1, len(kept),
-                   len(kept), tuple(np.flatnonzero(~readable).tolist()), light.temperature, few, len(kept))
+    few = f"{len(rows)} items are too few" if math.isnan(light.temperature) else ""
+    return Trained(light_net(descriptors, light.head), pd.DataFrame([row], columns=HISTORY), "done", 1, len(rows),
+                   len(rows), (), light.temperature, few, len(rows))

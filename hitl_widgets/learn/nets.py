@@ -2,55 +2,31 @@
 
 The backbone of a `kmeans_net` is fitted to the pool without any answer and then stays as it is: filters that are
 typical patches of the items, and the principal components of their outputs. Only the last layer learns, which needs few
-answers. Whether that beats a small CNN depends on the pool, so `train_and_choose` tries both.
+answers. It is trained only where a person asks for it (``start="frozen"``): light models err less.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import safetensors
 import torch
 from torch import Tensor, nn
 
-from ..records import Bars, no_bars
 from .checkpoint import Checkpoint
-from .data import TrainingData, load_views, make_batches, split_validation
-from .losses import label_groups
-from .train import Progress, Trained, TrainingOptions, train, validate
+from .data import TrainingData
+from .train import Progress, Trained, TrainingOptions, train
 
-# To choose a net, each half of the items is learnt with this share of the least number of batches.
-SHARE_OF_STEPS = 0.25
 N_FILTERS, SIDE, GRID, N_FEATURES = 32, 6, 4, 96
 THRESHOLD = 0.25  # a filter's output counts as far as it lies above this
 N_PATCHES, N_FITTED = 20_000, 1_500
 # Against filters of mere noise: added to the contrast of a patch, and to the variance of its components.
 CONTRAST_FLOOR, VARIANCE_FLOOR = 0.01, 0.1
-
-# Shows trainings, one after the other. Called with `title`; what it gives is entered, and called with each new row of
-# that training's history.
-ShowTraining = Callable[..., AbstractContextManager[Callable[..., object]]]
-
-
-def show_no_training(*, title: str) -> AbstractContextManager[Callable[..., object]]:
-    """Show nothing while nets are trained."""
-    return no_bars(None, title=title)
-
-
-class Learner(Protocol):
-    """Trains a net, as `train` does."""
-
-    def __call__(self, net: nn.Module, data: TrainingData, options: TrainingOptions, *,
-                 checkpoint: Checkpoint | None = None, progress: Progress | None = None,
-                 device: str = "auto") -> Trained:
-        """Train a copy of a net; the parameters are those of `train`."""
 
 
 class SoftThreshold(nn.Module):
@@ -156,102 +132,6 @@ def train_head(net: nn.Module, data: TrainingData, options: TrainingOptions | No
     trained = train(head, replace(data, images=BackboneFeatures(backbone.eval(), data.images)), options,
                     checkpoint=checkpoint, progress=progress, device=device)
     return replace(trained, net=nn.Sequential(*backbone, trained.net).eval())
-
-
-def train_and_choose(cnn: nn.Module, frozen: nn.Module, data: TrainingData, options: TrainingOptions | None = None, *,
-                     checkpoint: Checkpoint | None = None, progress: ShowTraining = show_no_training,
-                     bars: Bars = no_bars, title: str = "Learning", device: str = "auto") -> tuple[Trained, str]:
-    """Train a small CNN and a `kmeans_net` on the same answers, and choose the one with the lower validation loss.
-
-    Where too few items validate, each half of the items is predicted by nets that were trained on the other half, with
-    fewer steps; the whole CNN is then trained only if it is better, or nothing can be told.
-
-    Parameters
-    ----------
-    cnn, frozen : nn.Module
-        The CNN and the `kmeans_net` to start from; where too few items validate, neither may have learnt from these
-        items before.
-    data : TrainingData
-        What to learn from, with draws.
-    options : TrainingOptions, optional
-        As for `train`; the budget is that of all the trainings together. What the others leave of it is the CNN's.
-    checkpoint : Checkpoint, optional
-        Of the CNN's training, as for `train`.
-    progress : ShowTraining
-        Called for each of the two nets.
-    bars : Bars
-        Shows how many of the trainings that compare the two are done.
-    title : str
-        What is learnt; the net's name is added.
-    device : str
-        As for `train`.
-
-    Returns
-    -------
-    tuple of (Trained, str)
-        The training that was chosen, and why; "" after an interrupt.
-    """
-    options, began = options or TrainingOptions(), time.monotonic()
-    halves = data.validation is None and not len(split_validation(data.targets, draws=data.draws, seed=options.seed)[1])
-    frozen_loss, cnn_loss, n = math.nan, math.nan, len(data)
-    with progress(title=f"{title}, net 1 of 2, the frozen backbone") as show_row:
-        second = train_head(frozen, data, _with_budget(options, 0.1), progress=show_row, device=device)
-    if second.stopped_because == "interrupted":
-        return second, ""
-    if halves:
-        images, readable = load_views(data.images)
-        n_steps = max(1, int(SHARE_OF_STEPS * options.n_epochs * options.steps_per_epoch(0)))
-        loaded, rows = replace(data, images=images), np.flatnonzero(readable)
-        short, n = _with_budget(replace(options, min_steps=n_steps), 0.1), len(rows)
-        with bars(4, title=f"{title}: comparing the two nets", unit="training") as advance:
-            cnn_loss, frozen_loss = (
-                _cross_validation_loss(learn, net, loaded, short, rows=rows, device=device, advance=advance)
-                for learn, net in ((train, cnn), (train_head, frozen)))
-        if frozen_loss < cnn_loss:
-            return second, _why("frozen backbone", frozen_loss, cnn_loss, n)
-    left = None if options.budget_s is None else max(0.1 * options.budget_s,
-                                                     options.budget_s - (time.monotonic() - began))
-    with progress(title=f"{title}, net 2 of 2, the small CNN") as show_row:
-        first = train(cnn, data, replace(options, budget_s=left), checkpoint=checkpoint, progress=show_row,
-                      device=device)
-    if first.stopped_because == "interrupted":
-        return first, ""
-    if not halves:
-        frozen_loss, cnn_loss, n = second.validation_loss, first.validation_loss, first.n_validation
-    name, chosen = ("frozen backbone", second) if frozen_loss < cnn_loss else ("small CNN", first)
-    return chosen, _why(name, frozen_loss, cnn_loss, n)
-
-
-def _why(name: str, frozen_loss: float, cnn_loss: float, n: int) -> str:
-    """Which net was taken, and why, in words."""
-    if math.isnan(cnn_loss) or math.isnan(frozen_loss):
-        return f"the {name}: {n} answers are too few to tell which is better"
-    return (f"the {name}: mean loss {frozen_loss:.2f} for the frozen backbone and {cnn_loss:.2f} for the small CNN, on "
-            f"{n} answers that neither was trained on")
-
-
-def _with_budget(options: TrainingOptions, share: float) -> TrainingOptions:
-    """The same with a share of the time."""
-    return replace(options, budget_s=options.budget_s and options.budget_s * share)
-
-
-def _cross_validation_loss(learn: Learner, net: nn.Module, data: TrainingData, options: TrainingOptions, *,
-                           rows: np.ndarray, device: str, advance: Callable[..., object]) -> float:
-    """The mean loss over two folds, each predicted by a net that learnt from the other; NaN with too few labels."""
-    groups = label_groups(data.targets)
-    fold = np.empty(len(rows), np.int64)
-    fold[np.lexsort((data.draws[rows], groups[rows].numpy()))] = np.arange(len(rows)) % 2
-    losses = []
-    for number in range(2):
-        training, testing = rows[fold != number], rows[fold == number]
-        if len(label_groups(data.targets[training]).unique()) < 2:
-            return math.nan
-        trained = learn(net, data.select(training), options, device=device)
-        if trained.stopped_because == "interrupted":
-            raise KeyboardInterrupt
-        losses.append(validate(trained.net, make_batches(data.images, data.targets, None, testing))[0])
-        advance(1)
-    return float(np.concatenate(losses).mean())
 
 
 def is_kmeans_net(net: nn.Module | None) -> bool:

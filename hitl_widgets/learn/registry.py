@@ -27,6 +27,7 @@ from ..storage.files import make_folder
 from ..storage.log import Log
 from ..taxonomy.history import Lineage
 from .architecture import Architecture
+from .average import AverageNet, average_with_outputs
 from .head import with_outputs
 from .inference import Inference
 from .light import is_light_net
@@ -372,9 +373,12 @@ class Registry:
         net = predictor.copy_of_net()
         if predictor.label_ids == label_ids:
             return net
-        return with_outputs(net, len(label_ids), old=len(predictor.label_ids), seed=seed, name=self.architecture.head,
-                            rows=lineage.columns(predictor.label_ids),
-                            embeddings=inference.stored_embeddings(n=N_FITTED_BY))
+        rows, old = lineage.columns(predictor.label_ids), len(predictor.label_ids)
+        embeddings = inference.stored_embeddings(n=N_FITTED_BY)
+        if isinstance(net, AverageNet):
+            return average_with_outputs(net, len(label_ids), old=old, seed=seed, rows=rows, embeddings=embeddings)
+        return with_outputs(net, len(label_ids), old=old, seed=seed, name=self.architecture.head, rows=rows,
+                            embeddings=embeddings)
 
     def untrained_embeddings(self, positions: Sequence[int]) -> np.ndarray | None:
         """Embeddings of some items by the net as it was before it learnt from any answer.
@@ -400,6 +404,10 @@ class Registry:
         label_ids = self._lineage().today.label_ids
         return self.architecture.predictor(self.architecture.fresh(len(label_ids), seed=self.architecture.seed),
                                            label_ids)
+
+    def runs(self) -> list[Event]:
+        """The "trained" events of the log, the oldest first."""
+        return list(self._log.events(kind="trained"))
 
     def best(self) -> Version | None:
         """The best model so far, as the last run found; None where none was measured, or its weights are gone."""

@@ -29,13 +29,17 @@ from ..project.project import Project
 from ..quality.metrics import Metrics
 from ..records import Bars, Estimate, no_bars
 from ..taxonomy.history import Lineage
+from .average import cnn_of, is_average_net
 from .checkpoint import Checkpoint
+from .choose import ShowTraining, show_no_training, train_and_choose
 from .data import LabelledImages, random_affine
+from .descriptors import DescriptorNet
 from .feedback import Feedback
 from .learnt import learnt_gold, pack
+from .light import is_light_net
 from .losses import PARTIAL
 from .measurement import SOURCES, Figure, Figures, Outputs, figures_of
-from .nets import ShowTraining, is_kmeans_net, show_no_training, train_and_choose, train_head
+from .nets import is_kmeans_net, train_head
 from .predict import NetPredictor
 from .rationales import Augment, RationaleMethod
 from .registry import Registry
@@ -143,7 +147,7 @@ class Run:
     reasons : str
         How the loss used the regions: "penalty", "invariance" or "off".
     taken : str
-        Whether the net with a frozen backbone or the small CNN was taken, and why; "" where there was no choice.
+        Whether the light model, the small CNN or the average of both was taken, and why; "" where there was no choice.
     calibrated : str
         The temperature of its confidence and the number of items that it was fitted to, or why there is none; "" for a
         run of an earlier version.
@@ -367,13 +371,13 @@ def _percent(share: float, low: float = math.nan, high: float = math.nan) -> str
 
 @dataclass(frozen=True)
 class Nets:
-    """The net that a run starts from, and where two are trained and compared, one with a frozen backbone.
+    """The net that a run starts from, and where a light model is its rival, the descriptors that this reads.
 
     `anew` where the net has its first weights, although a model is adopted that the run was to start from.
     """
 
     net: nn.Module
-    frozen: nn.Module | None = None
+    descriptors: DescriptorNet | None = None
     anew: bool = False
 
 
@@ -442,7 +446,7 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         baseline = baseline_of(registry, data, seed=recipe.seed)
     with bars(None, title=f"Round {n_round}: making the net to train"):
         nets = start(registry, recipe, data.lineage, with_rationales=method != "off", notify=project.notify)
-    parent = registry.adopted if recipe.start == "adopted" and nets.frozen is None and not nets.anew else None
+    begun = registry.adopted if recipe.start == "adopted" and not nets.anew else None
     checkpoint = _checkpoint(project.folder / "training", key, nets, project.notify)
     spent_s = time.monotonic() - began
     with checkpoint.removed_on(TrainingStopped), limit_torch_threads():
@@ -461,6 +465,7 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         project.notify("Another model was adopted meanwhile; the new one is compared with that one.")
         with bars(None, title=f"Round {n_round}: measuring the model before"):
             baseline = baseline_of(registry, data, seed=recipe.seed)
+    parent = None if is_light_net(trained.net) else begun
     predictor = registry.architecture.predictor(trained.net, data.items.label_ids)
     with bars(None, title=f"Round {n_round}: measuring the new model"):
         run, best = measure(project, predictor, trained, data, baseline, recipe, method, parent=parent)
@@ -588,36 +593,58 @@ def baseline_of(registry: Registry, data: Data, *, seed: int) -> Baseline:
 
 
 def teachable(registry: Registry) -> bool:
-    """Whether a model is adopted whose backbone learns: not one with a frozen backbone of the workbench's own."""
+    """Whether a model is adopted all of which learns: not one of the workbench's own with a part that doesn't."""
     if registry.adopted is None or registry.inference.missing or not registry.architecture.own:
         return registry.adopted is not None
-    return not is_kmeans_net(registry.inference.predictor.net)
+    return not _has_frozen_part(registry.inference.predictor.net)
+
+
+def _has_frozen_part(net: nn.Module) -> bool:
+    return is_kmeans_net(net) or is_light_net(net) or is_average_net(net)
 
 
 def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rationales: bool,
           notify: Callable[[str], None] = lambda text: None) -> Nets:
-    """Make the net to train from; where the workbench makes its own nets and no CNN is adopted yet, two of them.
+    """Make the net to train from; where the workbench makes its own nets, with descriptors for a light model.
 
-    Marked regions teach a backbone, which a frozen one can't learn: then the CNN starts from its first weights.
+    Marked regions teach a backbone, which descriptors can't learn: then the CNN starts from its first weights.
     """
-    if with_rationales and recipe.start == "adopted" and registry.adopted is not None and not teachable(registry):
+    own, goes_on = registry.architecture.own, recipe.start == "adopted"
+
+    def first() -> nn.Module:
+        return registry.start("initial", seed=recipe.seed, lineage=lineage)
+    if with_rationales and goes_on and registry.adopted is not None and not teachable(registry):
         notify("The adopted model has a frozen backbone, which marked regions can't change: this training starts from "
                "the small CNN's first weights.")
-        return Nets(registry.start("initial", seed=recipe.seed, lineage=lineage), anew=True)
-    net = registry.start(recipe.start, seed=recipe.seed, lineage=lineage)
-    if recipe.start != "adopted" or not registry.architecture.own or with_rationales \
-            or not (registry.adopted is None or is_kmeans_net(net)):
-        return Nets(net)
-    # Both from first weights: where only the last layer learns, nothing is lost by it.
-    return Nets(registry.start("initial", seed=recipe.seed, lineage=lineage),
-                frozen=registry.start("frozen", seed=recipe.seed, lineage=lineage))
+        return Nets(first(), anew=True)
+    if not own or not goes_on or with_rationales:
+        return Nets(registry.start(recipe.start, seed=recipe.seed, lineage=lineage))
+    if registry.adopted is None:
+        return Nets(first(), registry.descriptors.net, anew=True)
+    net, fair = registry.start("adopted", seed=recipe.seed, lineage=lineage), _kept_apart(registry)
+    if is_kmeans_net(net) or is_light_net(net) or (is_average_net(net) and not fair):
+        return Nets(first(), registry.descriptors.net, anew=True)
+    return Nets(cnn_of(net), registry.descriptors.net if fair else None)
+
+
+def _kept_apart(registry: Registry) -> bool:
+    """Whether the adopted model, and each that it was trained on from, kept the items that validate out of training."""
+    runs = {event.body["model"]: event.body for event in registry.runs()}
+    version = registry.adopted
+    while version is not None:
+        body = runs.get(version)
+        # Marked items train, whatever their draw; a run of an earlier package doesn't say what it began from.
+        if body is None or "parent" not in body or not body["n_validation"] or body.get("reasons", "off") != "off":
+            return False
+        version = body["parent"]
+    return True
 
 
 def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod | Literal["off"], *, head: str | None,
                device: str, spent_s: float = 0.0, checkpoint: Checkpoint | None = None,
                progress: ShowTraining = show_no_training, bars: Bars = no_bars,
                title: str = "Learning") -> tuple[Trained, str]:
-    """Train the net, or both; and which of the two was taken, with the reason ("" where there is one).
+    """Train the net, and its rivals; and which was taken, with the reason ("" where there is no rival).
 
     For `progress`, `bars` and `title` see `train_and_choose`. Of the budget, what was spent before and what measuring
     will take isn't the training's.
@@ -628,9 +655,9 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
                              n_measured=len(data.reference_positions))
     if options.budget_s is not None:
         options = replace(options, budget_s=max(options.budget_s - spent_s, 0.01 * options.budget_s))
-    if nets.frozen is not None:
-        return train_and_choose(nets.net, nets.frozen, labelled, options, checkpoint=checkpoint, progress=progress,
-                                bars=bars, title=title, device=device)
+    if nets.descriptors is not None:
+        return train_and_choose(nets.net, nets.descriptors, labelled, len(data.items.label_ids), options,
+                                checkpoint=checkpoint, progress=progress, bars=bars, title=title, device=device)
     # Rationales train the backbone; without any, a frozen one reads each item only once.
     learn = train_head if is_kmeans_net(nets.net) and rationales is None else train
     with progress(title=title) as show_row:

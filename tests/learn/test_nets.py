@@ -8,14 +8,12 @@ import torch
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.datasets import digits_on_photographs
-from hitl_widgets.learn import architecture, nets
 from hitl_widgets.learn.data import TrainingData
 from hitl_widgets.learn.nets import (
     holds_kmeans_net,
     is_kmeans_net,
     kmeans_net,
     small_cnn,
-    train_and_choose,
     train_head,
     unfitted_kmeans_net,
 )
@@ -32,12 +30,6 @@ def stripes(n, *, seed=0, side=16):
     upright, level = wave[:, None, :], wave[:, :, None]
     images = np.where(targets[:, None, None] == 1, upright, level) + rng.normal(0, 0.5, (n, side, side))
     return torch.from_numpy(images[:, None].astype(np.float32)), targets
-
-
-def dull(n_labels, **_):
-    """A CNN that sees how bright a view is, and nothing else: it can't tell stripes."""
-    return torch.nn.Sequential(torch.nn.Conv2d(1, 4, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
-                               torch.nn.Linear(4, n_labels))
 
 
 def test_a_few_answers_teach_it_what_stripes_are():
@@ -117,60 +109,6 @@ def test_a_model_of_yours_is_not_replaced_by_it(tmp_path):
     wb.close()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("n", "told_by"), [(100, "on 13 answers"), (40, "on 40 answers")])
-def test_the_one_that_errs_less_where_neither_learnt_is_taken(n, told_by):
-    (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
-    for cnn, wins in ((small_cnn(2, size=16), "small CNN"), (dull(2), "frozen backbone")):
-        taken, why = train_and_choose(cnn, kmeans_net(2, views), TrainingData(views, targets, draws=draws),
-                                      TrainingOptions(epochs=2, min_steps=256))
-        assert is_kmeans_net(taken.net) == (wins == "frozen backbone")
-        assert why.startswith(f"the {wins}: mean loss")
-        assert told_by in why
-
-
-def test_answers_too_few_to_tell_leave_it_at_the_cnn():
-    views, targets = stripes(30)
-    some = [int(np.flatnonzero(targets == 0)[0]), *np.flatnonzero(targets == 1)[:4].tolist()]
-    data = TrainingData(views[some], targets[some], draws=np.linspace(0, 0.9, 5))
-    taken, why = train_and_choose(small_cnn(2, size=16), kmeans_net(2, views), data, TrainingOptions(epochs=1))
-    assert not is_kmeans_net(taken.net)
-    assert "too few to tell" in why
-
-
-@pytest.mark.parametrize(("cnn", "wins"), [(small_cnn, "small CNN"), (dull, "frozen backbone")])
-def test_a_first_fine_tuning_takes_the_better_one_says_why_and_remembers_it(tmp_path, monkeypatch, cnn, wins):
-    monkeypatch.setattr(architecture, "small_cnn", cnn)
-    views, targets = stripes(100)
-    pool, said = hw.Pool.from_images((40 * views[:, 0].numpy() + 128).clip(0, 255).astype(np.uint8)), []
-    wb = hw.Workbench(tmp_path, pool, ["0", "1"], annotator="ada", holdout=0.0)
-    wb.project.notify = said.append
-    wb.import_annotations(pd.DataFrame({"item_id": pool.ids, "label": targets.astype(str)}))
-    run = wb.finetune(epochs=1, min_steps=32)
-    assert is_kmeans_net(run.net) == (wins == "frozen backbone")
-    assert run.taken.startswith(f"the {wins}: mean loss")
-    assert f"taken: {run.taken}" in repr(run)
-    assert repr(run).count(run.taken) + sum(run.taken in text for text in said) == 1  # told once
-    wb.close()
-    again = hw.Workbench(tmp_path, pool, annotator="ada")
-    assert again.finetune(epochs=1, min_steps=32).taken == run.taken  # read from the log
-    again.close()
-
-
-@pytest.mark.slow
-def test_the_cnn_is_a_frozen_bodys_rival_until_it_is_taken(tmp_path):
-    views, targets = stripes(80)
-    pool = hw.Pool.from_images((40 * views[:, 0].numpy() + 128).clip(0, 255).astype(np.uint8))
-    wb = hw.Workbench(tmp_path, pool, ["0", "1"], annotator="ada", holdout=0.0)
-    wb.import_annotations(pd.DataFrame({"item_id": pool.ids, "label": targets.astype(str)}))
-    chosen = wb.finetune(epochs=1, min_steps=32, start="frozen")
-    assert (is_kmeans_net(chosen.net), chosen.taken) == (True, "")
-    later = wb.finetune(epochs=1, min_steps=32)
-    assert (is_kmeans_net(later.net), later.taken[:13]) == (False, "the small CNN")
-    assert wb.finetune(epochs=1, min_steps=32, seed=4).taken == ""  # the CNN goes on from what it learnt
-    wb.close()
-
-
 def test_marks_teach_a_whole_net_where_a_frozen_backbone_is_adopted(tmp_path):
     """The frozen filters stayed, and marks changed nothing but the last layer: 2 of 5 tensors learnt."""
     views, targets = stripes(60)
@@ -188,21 +126,3 @@ def test_marks_teach_a_whole_net_where_a_frozen_backbone_is_adopted(tmp_path):
     assert run.reasons == "penalty"
     assert any("starts from the small CNN's first weights" in text for text in said)
     wb.close()
-
-
-def test_the_budget_that_the_choice_leaves_is_the_cnns(monkeypatch):
-    """The CNN got half of the budget and the frozen backbone a tenth, and the rest was never used."""
-    views, targets = stripes(100)
-    data, given = TrainingData(views, targets, draws=np.linspace(0, 0.99, 100)), []
-
-    def spy(learn):
-        def wrapped(net, data, options, **more):
-            given.append(options.budget_s)
-            return learn(net, data, options, **more)
-        return wrapped
-    for name in ("train", "train_head"):
-        monkeypatch.setattr(nets, name, spy(getattr(nets, name)))
-    train_and_choose(small_cnn(2, size=16), kmeans_net(2, views), data, TrainingOptions(budget_s=2.0))
-    frozen, cnn = given[0], given[-1]
-    assert frozen == pytest.approx(0.2)
-    assert cnn > 0.5 * 2.0

@@ -1,0 +1,102 @@
+"""The average of two nets, as a net of its own that is stored and explained like any other.
+
+Its probabilities are the mean of its parts': of a light model, and of a small CNN. Where both err about equally often
+on different items, their average errs less than either.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import torch
+from torch import Tensor, nn
+
+from .descriptors import holds_descriptors, unfitted_descriptors
+from .head import with_outputs
+from .light import is_light_net, light_net
+
+
+class AverageNet(nn.Module):
+    """The mean of its parts' probabilities, as logits.
+
+    Its last layer, as `head.find_head` finds it, is that of the last part: an item's embedding is that of the CNN.
+
+    Parameters
+    ----------
+    *parts : nn.Module
+        Nets with the same outputs; they aren't copied. The first is a light net, the second a small CNN.
+    """
+
+    def __init__(self, *parts: nn.Module) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, views: Tensor) -> Tensor:
+        """From views, shape (n, C, h, w), to the logarithm of probabilities, shape (n, n_labels)."""
+        said = torch.stack([part(views).log_softmax(dim=1) for part in self.parts])
+        return average_logits(said)
+
+
+def average_logits(logits: Tensor) -> Tensor:
+    """The logarithm of the mean probabilities, shape (n, n_labels), of logits of shape (n_nets, n, n_labels)."""
+    return torch.logsumexp(logits.log_softmax(dim=2), dim=0) - math.log(len(logits))
+
+
+def is_average_net(net: nn.Module | None) -> bool:
+    """Whether a net is an `AverageNet`."""
+    return isinstance(net, AverageNet)
+
+
+def cnn_of(net: nn.Module) -> nn.Module:
+    """The part of an `AverageNet` whose backbone learns; any other net as it is."""
+    return net.parts[-1] if isinstance(net, AverageNet) else net
+
+
+def holds_average_net(path: Path) -> bool:
+    """Whether a file of weights is that of an `AverageNet`; False for one that can't be read.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+    """
+    if not holds_descriptors(path, prefix="parts.0.0."):
+        return False
+    with safetensors.safe_open(str(path), framework="pt") as file:
+        return any(name.startswith("parts.1.") for name in file.keys())  # noqa: SIM118 - no mapping
+
+
+def unfitted_average_net(path: Path, cnn: nn.Module) -> AverageNet:
+    """An `AverageNet` like that in a file of weights, to load these into.
+
+    Parameters
+    ----------
+    path : Path
+        The safetensors file.
+    cnn : nn.Module
+        A net of the second part's build. Its last layer tells the number of outputs.
+    """
+    descriptors = unfitted_descriptors(path, prefix="parts.0.0.")
+    with safetensors.safe_open(str(path), framework="pt") as file:
+        n_labels = file.get_slice("parts.0.1.weight").get_shape()[0]
+    return AverageNet(light_net(descriptors, nn.Linear(descriptors.n_features, n_labels)), cnn).eval()
+
+
+def average_with_outputs(net: AverageNet, n_outputs: int, *, old: int, rows: np.ndarray | None = None, seed: int = 0,
+                         embeddings: np.ndarray | None = None) -> AverageNet:
+    """The same net with another number of outputs, in all of its parts; it is changed in place, and returned.
+
+    Parameters
+    ----------
+    net : AverageNet
+        Each part gets a new last layer.
+    n_outputs, old, rows, seed, embeddings
+        As for `head.with_outputs`. The embeddings are those of the last part.
+    """
+    for part in net.parts:
+        with_outputs(part, n_outputs, old=old, rows=rows, seed=seed, embeddings=None if is_light_net(part)
+                     else embeddings)
+    return net

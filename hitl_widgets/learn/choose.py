@@ -1,0 +1,203 @@
+"""Which of the workbench's own nets is taken: the light model, the small CNN, or the average of both.
+
+`train_and_choose` trains a light model and a small CNN on the same answers, and takes what errs least on answers that
+neither was trained on. The hold-out isn't used for it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..records import Bars, no_bars
+from .average import AverageNet, average_logits
+from .checkpoint import Checkpoint
+from .confidence import label_rows
+from .data import TrainingData, load_views, split_data, split_validation
+from .descriptors import DescriptorNet
+from .light import fit_light, learn_rows, rows_of
+from .losses import label_groups
+from .train import Trained, TrainingOptions, logits_of, train
+
+# To choose a net, each half of the items is learnt with this share of the least number of batches.
+SHARE_OF_STEPS = 0.25
+LIGHT, CNN, AVERAGE = "light model", "small CNN", "average of both"
+
+# Shows trainings, one after the other. Called with `title`; what it gives is entered, and called with each new row of
+# that training's history.
+ShowTraining = Callable[..., AbstractContextManager[Callable[..., object]]]
+
+
+def show_no_training(*, title: str) -> AbstractContextManager[Callable[..., object]]:
+    """Show nothing while nets are trained."""
+    return no_bars(None, title=title)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Mean losses of the candidates on the same answers, which none of them was trained on.
+
+    Attributes
+    ----------
+    losses : dict of str to float
+        Name -> mean loss in nats; NaN where nothing can be told.
+    n : int
+        Number of answers.
+    """
+
+    losses: dict[str, float]
+    n: int
+
+    @property
+    def best(self) -> str:
+        """The name of the one with the lowest loss; the light model where nothing can be told."""
+        told = {name: loss for name, loss in self.losses.items() if not math.isnan(loss)}
+        return min(told, key=lambda name: told[name]) if told else LIGHT
+
+    @property
+    def why(self) -> str:
+        """Which one is taken, and why, in words."""
+        told = {name: f"{loss:.2f}" for name, loss in self.losses.items() if not math.isnan(loss)}
+        if not told:
+            return f"the {LIGHT}: {self.n} answers are too few to tell which is better"
+        others = " and ".join(f"{loss} for the {name}" for name, loss in told.items() if name != self.best)
+        return (f"the {self.best}: mean loss {told[self.best]}, against {others}, on {self.n} answers that neither was "
+                "trained on")
+
+
+def train_and_choose(cnn: nn.Module, descriptors: DescriptorNet, data: TrainingData, n_labels: int,
+                     options: TrainingOptions | None = None, *, checkpoint: Checkpoint | None = None,
+                     progress: ShowTraining = show_no_training, bars: Bars = no_bars, title: str = "Learning",
+                     device: str = "auto") -> tuple[Trained, str]:
+    """Train a light model and a small CNN on the same answers, and take the one that errs less, or their average.
+
+    They are compared on the items that validate. Where too few do, each half of the items is predicted by nets that
+    were trained on the other half, the CNN with fewer steps; the whole CNN is then trained only if it takes part in
+    what is taken.
+
+    Parameters
+    ----------
+    cnn : nn.Module
+        To start from. It may not have learnt from the items that validate before, and where too few do, from none.
+    descriptors : DescriptorNet
+        Of the light model.
+    data : TrainingData
+        What to learn from, with draws.
+    n_labels : int
+        Number of outputs.
+    options : TrainingOptions, optional
+        As for `train.train`; the budget is that of all the trainings together.
+    checkpoint : Checkpoint, optional
+        Of the CNN's training, as for `train.train`.
+    progress : ShowTraining
+        Called for each of the two nets.
+    bars : Bars
+        Shows how many of the trainings that compare the two are done.
+    title : str
+        What is learnt; the net's name is added.
+    device : str
+        As for `train.train`.
+
+    Returns
+    -------
+    tuple of (Trained, str)
+        The training that was chosen, and why; "" after an interrupt. That of an average is the CNN's, with another net.
+    """
+    options, began = options or TrainingOptions(), time.monotonic()
+    images, readable = load_views(data.images)
+    loaded, rows = replace(data, images=images), np.flatnonzero(readable)
+    seen = torch.zeros(len(data), descriptors.n_features)
+    light = _learn_light(descriptors, loaded, rows, seen, n_labels, progress=progress, title=title)
+    halves = data.validation is None and not len(split_validation(data.targets, draws=data.draws, seed=options.seed)[1])
+    compared = None
+    if halves:
+        with bars(2, title=f"{title}: comparing the two nets", unit="training") as advance:
+            compared = _by_halves(cnn, loaded, seen, n_labels, options, rows=rows, device=device, advance=advance)
+        if compared.best == LIGHT:
+            return light, compared.why
+    left = None if options.budget_s is None else max(0.1 * options.budget_s,
+                                                     options.budget_s - (time.monotonic() - began))
+    with progress(title=f"{title}, net 2 of 2, the small CNN") as show_row:
+        trained = train(cnn, loaded if len(rows) == len(data) else data, replace(options, budget_s=left),
+                        checkpoint=checkpoint, progress=show_row, device=device)
+    if trained.stopped_because == "interrupted":
+        return trained, ""
+    if compared is None:
+        compared = _on_validation(trained.net, loaded, seen, n_labels, options)
+    if compared.best == AVERAGE:
+        trained = replace(trained, net=AverageNet(light.net, trained.net).eval())
+    return light if compared.best == LIGHT else trained, compared.why
+
+
+def _learn_light(descriptors: DescriptorNet, data: TrainingData, rows: np.ndarray, seen: Tensor, n_labels: int, *,
+                 progress: ShowTraining, title: str) -> Trained:
+    """Train the light model on the items that can be read; their descriptors are written into `seen`."""
+    with progress(title=f"{title}, net 1 of 2, the light model") as show_row:
+        some = data.select(rows)
+        seen[torch.from_numpy(rows)] = rows_of(descriptors, some.images)
+        light = learn_rows(descriptors, seen[rows], some, n_labels=n_labels, progress=show_row)
+    left_out = np.setdiff1d(np.arange(len(data)), rows)
+    return replace(light, left_out=tuple(left_out.tolist()))
+
+
+def _light_logits(seen: Tensor, data: TrainingData, n_labels: int, *, training: np.ndarray,
+                  testing: np.ndarray) -> Tensor:
+    """Logits of some items by a light model that learnt from others."""
+    assert data.draws is not None
+    light = fit_light(seen[training], data.targets[training], data.weights[training], n_labels=n_labels,
+                      draws=data.draws[training], shares=data.shares)
+    with torch.no_grad():
+        logits: Tensor = light.head(seen[testing])
+    return logits
+
+
+def _compare(light: Tensor, cnn: Tensor, targets: Tensor) -> Compared:
+    """The mean losses of both and of their average, from their logits of the same items.
+
+    Without label smoothing, which would favour the one that is least sure.
+    """
+    every, truth = {LIGHT: light, CNN: cnn, AVERAGE: average_logits(torch.stack([light, cnn]))}, \
+        label_rows(targets, light.shape[1])
+    return Compared({name: float(-(truth * logits.log_softmax(dim=1)).sum(dim=1).mean())
+                     for name, logits in every.items()}, len(targets))
+
+
+def _on_validation(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int,
+                   options: TrainingOptions) -> Compared:
+    """Compare on the items that validate; the light model is fitted to the others alone."""
+    split = split_data(data, seed=options.seed)
+    n = len(split.validating)
+    if not n:
+        return Compared(dict.fromkeys((LIGHT, CNN, AVERAGE), math.nan), n)
+    light = _light_logits(seen, data, n_labels, training=split.training, testing=split.validating)
+    return _compare(light, logits_of(cnn, *split.held_out, split.validating), split.held_out[1][split.validating])
+
+
+def _by_halves(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int, options: TrainingOptions, *,
+               rows: np.ndarray, device: str, advance: Callable[..., object]) -> Compared:
+    """Compare on all items, each predicted by nets that learnt from the other half; NaN with too few labels."""
+    n_steps = max(1, int(SHARE_OF_STEPS * options.n_epochs * options.steps_per_epoch(0)))
+    options = replace(options, min_steps=n_steps, budget_s=options.budget_s and 0.1 * options.budget_s)
+    groups = label_groups(data.targets)
+    assert data.draws is not None
+    fold = np.empty(len(rows), np.int64)
+    fold[np.lexsort((data.draws[rows], groups[rows].numpy()))] = np.arange(len(rows)) % 2
+    light, small = torch.zeros(len(data), n_labels), torch.zeros(len(data), n_labels)
+    for number in range(2):
+        training, testing = rows[fold != number], rows[fold == number]
+        if len(groups[training].unique()) < 2:
+            return Compared(dict.fromkeys((LIGHT, CNN, AVERAGE), math.nan), len(rows))
+        trained = train(cnn, data.select(training), options, device=device)
+        if trained.stopped_because == "interrupted":
+            raise KeyboardInterrupt
+        light[testing] = _light_logits(seen, data, n_labels, training=training, testing=testing)
+        small[testing] = logits_of(trained.net, data.images, data.targets, testing)
+        advance(1)
+    return _compare(light[rows], small[rows], data.targets[rows])
