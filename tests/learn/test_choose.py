@@ -14,7 +14,7 @@ from hitl_widgets.learn.data import TrainingData
 from hitl_widgets.learn.descriptors import fit_descriptors
 from hitl_widgets.learn.light import is_light_net, light_net
 from hitl_widgets.learn.nets import is_kmeans_net, small_cnn
-from hitl_widgets.learn.train import TrainingOptions
+from hitl_widgets.learn.train import TrainingOptions, train
 from hitl_widgets.learn.weights import load_weights, save_weights
 
 torch.set_num_threads(1)
@@ -156,7 +156,7 @@ def test_answers_too_few_to_tell_take_the_light_model():
 def test_the_budget_that_the_choice_leaves_is_the_cnns(monkeypatch):
     """The CNN got half of the budget and the frozen backbone a tenth, and the rest was never used."""
     views, targets = stripes(100)
-    data, given, learn = TrainingData(views, targets, draws=np.linspace(0, 0.99, 100)), [], choose.train
+    data, given, learn = TrainingData(views, targets, draws=np.linspace(0, 0.99, 100)), [], train
 
     def spy(net, data, options, **more):
         given.append(options.budget_s)
