@@ -21,14 +21,17 @@ from ..errors import ShapeError
 from .checkpoint import Checkpoint
 from .confidence import MIN_ITEMS, fit_temperature, share_ratio
 from .data import TrainingData, load_views
-from .descriptors import DescriptorNet, holds_descriptors, unfitted_descriptors
+from .descriptors import AT_ONCE, DescriptorNet, holds_descriptors, unfitted_descriptors
 from .losses import item_losses, label_groups, n_correct
 from .train import HISTORY, Progress, Trained, TrainingOptions
 
 # Inverse strength of the penalty on the weights, as in scikit-learn's LogisticRegression.
-STRENGTH = 20.0
+STRENGTH = 10.0
 N_FOLDS, MAX_STEPS = 5, 100
-_AT_ONCE = 256
+# With more items three folds teach nearly as much as five, in half the time.
+MANY, N_FOLDS_OF_MANY = 2_000, 3
+# Largest slope of the mean loss, in nats, at which a fit ends.
+TOLERANCE = 2e-4
 
 
 def light_net(descriptors: DescriptorNet, head: nn.Module) -> nn.Sequential:
@@ -84,18 +87,22 @@ def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, s
     if not len(rows) == len(targets) == len(weights) or not len(rows):
         raise ShapeError(f"{len(rows)} rows, {len(targets)} targets and {len(weights)} weights were given; one of each "
                          "for every item is expected, and one item at least.")
-    rows, weights = rows.double(), weights.double() / weights.double().mean().clamp_min(1e-8)
-    targets = targets if targets.ndim == 1 else targets.double()
-    parameters = torch.zeros(n_labels, rows.shape[1] + 1, dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([parameters], max_iter=MAX_STEPS, line_search_fn="strong_wolfe",
-                                  tolerance_grad=1e-4, tolerance_change=1e-7)
+    n, mean = len(rows), float(weights.double().mean().clamp_min(1e-8))
+    rows, weights = rows.float(), weights.float() / (n * mean)
+    targets = targets if targets.ndim == 1 else targets.float()
+    # Steps are taken in units in which the loss is about as curved along each column: a third as many are needed.
+    unit = ((rows.square() * weights[:, None]).sum(dim=0) / n_labels + 1 / (n * strength)).rsqrt()
+    parameters = torch.zeros(n_labels, rows.shape[1] + 1, dtype=torch.float32, requires_grad=True)
+    optimiser = torch.optim.LBFGS([parameters], max_iter=MAX_STEPS, line_search_fn="strong_wolfe", history_size=20,
+                                  tolerance_grad=TOLERANCE, tolerance_change=1e-9)
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        logits = rows @ parameters[:, :-1].T + parameters[:, -1]
+        weight, bias = parameters[:, :-1] * unit, parameters[:, -1]
         # The bias is penalised a little: that of a label without an answer would fall without end.
-        penalty = parameters[:, :-1].square().sum() + 0.01 * parameters[:, -1].square().sum()
-        total: Tensor = (weights * item_losses(logits, targets)).sum() + penalty / (2 * strength)
+        penalty = weight.square().sum() + 0.01 * bias.square().sum()
+        total: Tensor = (weights * item_losses(rows @ weight.T + bias, targets)).sum() \
+            + penalty / (2 * strength * n)
         total.backward()
         return total
 
@@ -103,7 +110,7 @@ def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, s
         optimiser.step(loss)
     head = nn.Linear(rows.shape[1], n_labels)
     with torch.no_grad():
-        head.weight.copy_(parameters[:, :-1])
+        head.weight.copy_(parameters[:, :-1] * unit)
         head.bias.copy_(parameters[:, -1])
     return head
 
@@ -124,7 +131,8 @@ def out_of_fold_logits(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labe
     Tensor
         Zeros where there is too little to learn from.
     """
-    fold = folds(label_groups(targets).numpy(), draws)
+    n_folds = N_FOLDS if len(rows) <= MANY else N_FOLDS_OF_MANY
+    fold = folds(label_groups(targets).numpy(), draws, n_folds=n_folds)
     logits = torch.zeros(len(rows), n_labels)
     for number in np.unique(fold):
         held_out = torch.from_numpy(fold == number)
@@ -219,7 +227,7 @@ def rows_of(descriptors: DescriptorNet, images: Tensor | Sequence[Tensor]) -> Te
         The views.
     """
     with torch.no_grad():
-        batches = (range(start, min(start + _AT_ONCE, len(images))) for start in range(0, len(images), _AT_ONCE))
+        batches = (range(start, min(start + AT_ONCE, len(images))) for start in range(0, len(images), AT_ONCE))
         parts = [descriptors(descriptors.resized([images[row] for row in batch])) for batch in batches]
     return torch.cat([torch.empty(0, descriptors.n_features), *parts])
 

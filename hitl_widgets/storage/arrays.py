@@ -84,7 +84,7 @@ class Predictions:
             return bool(json.loads((self.home / "about.json").read_text("utf-8")) == about
                         and (probs.shape, probs.dtype) == ((about["n_items"], len(self.label_ids)), np.float32)
                         and (tried.shape, tried.dtype) == ((about["n_items"],), np.bool_))
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):
             return False
 
     def _make(self, about: dict[str, object]) -> None:
@@ -136,8 +136,9 @@ class Rows:
         self._rows: np.ndarray | None = None
         self._known = np.zeros(n_items, bool)
         self.n_features = 0
-        with suppress(OSError, ValueError):
-            rows, known = (np.load(file, mmap_mode="r+") for file in (self._file, self._mask_file))
+        with suppress(OSError, ValueError, EOFError):
+            for mode in ("r", "r+"):  # the second alone would fill up a file that was cut off
+                rows, known = (np.load(file, mmap_mode=mode) for file in (self._file, self._mask_file))
             if rows.ndim == 2 and len(rows) == len(known) == len(self._known) and rows.dtype == np.float32:
                 self._rows, self._known, self.n_features = rows, known, rows.shape[1]
 
