@@ -1,7 +1,8 @@
 """Which of the workbench's own nets is taken: the light model, the small CNN, or the average of both.
 
-`train_and_choose` trains a light model and a small CNN on the same answers, and takes what errs least on answers that
-neither was trained on. The hold-out isn't used for it.
+`train_and_choose` trains a light model and a small CNN on the same answers, and compares them on answers that neither
+was trained on. The average of both is taken unless one of them errs less beyond chance: where few answers compare them,
+taking whatever had the lowest loss cost twice as much accuracy (docs/benchmarks.md). The hold-out isn't used for it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -50,16 +51,22 @@ class Compared:
         Name -> mean loss in nats; NaN where nothing can be told.
     n : int
         Number of answers.
+    chance : dict of str to float
+        Name -> by how much its loss may be below that of the average by chance: two standard errors of the difference.
     """
 
     losses: dict[str, float]
     n: int
+    chance: dict[str, float] = field(default_factory=dict)
 
     @property
     def best(self) -> str:
-        """The name of the one with the lowest loss; the light model where nothing can be told."""
+        """The name of the one that is taken; the light model where nothing can be told."""
         told = {name: loss for name, loss in self.losses.items() if not math.isnan(loss)}
-        return min(told, key=lambda name: told[name]) if told else LIGHT
+        if not told:
+            return LIGHT
+        least = min(told, key=lambda name: told[name])
+        return AVERAGE if told[AVERAGE] - told[least] <= self.chance.get(least, -1.0) else least
 
     @property
     def why(self) -> str:
@@ -68,8 +75,9 @@ class Compared:
         if not told:
             return f"the {LIGHT}: {self.n} answers are too few to tell which is better"
         others = " and ".join(f"{loss} for the {name}" for name, loss in told.items() if name != self.best)
+        doubt = "; neither errs less beyond chance" if self.losses[self.best] > min(self.losses.values()) else ""
         return (f"the {self.best}: mean loss {told[self.best]}, against {others}, on {self.n} answers that neither was "
-                "trained on")
+                f"trained on{doubt}")
 
 
 def train_and_choose(cnn: nn.Module, descriptors: DescriptorNet, data: TrainingData, n_labels: int,
@@ -79,8 +87,8 @@ def train_and_choose(cnn: nn.Module, descriptors: DescriptorNet, data: TrainingD
     """Train a light model and a small CNN on the same answers, and take the one that errs less, or their average.
 
     They are compared on the items that validate. Where too few do, each half of the items is predicted by nets that
-    were trained on the other half, the CNN with fewer steps; the whole CNN is then trained only if it takes part in
-    what is taken.
+    were trained on the other half, the CNN with fewer steps; the one with the lowest loss is taken then, and the whole
+    CNN is trained only if it takes part in it.
 
     Parameters
     ----------
@@ -158,15 +166,19 @@ def _light_logits(seen: Tensor, data: TrainingData, n_labels: int, *, training: 
     return logits
 
 
-def _compare(light: Tensor, cnn: Tensor, targets: Tensor) -> Compared:
+def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool) -> Compared:
     """The mean losses of both and of their average, from their logits of the same items.
 
-    Without label smoothing, which would favour the one that is least sure.
+    Without label smoothing, which would favour the one that is least sure. With `by_chance`, the average is taken unless
+    another one is better beyond chance.
     """
     every, truth = {LIGHT: light, CNN: cnn, AVERAGE: average_logits(torch.stack([light, cnn]))}, \
         label_rows(targets, light.shape[1])
-    return Compared({name: float(-(truth * logits.log_softmax(dim=1)).sum(dim=1).mean())
-                     for name, logits in every.items()}, len(targets))
+    losses = {name: -(truth * logits.log_softmax(dim=1)).sum(dim=1) for name, logits in every.items()}
+    n = len(targets)
+    chance = {name: 2 * float((each - losses[AVERAGE]).std()) / n ** 0.5 for name, each in losses.items()} \
+        if by_chance and n > 1 else {}
+    return Compared({name: float(each.mean()) for name, each in losses.items()}, n, chance)
 
 
 def _on_validation(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int,
@@ -177,7 +189,8 @@ def _on_validation(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: i
     if not n:
         return Compared(dict.fromkeys((LIGHT, CNN, AVERAGE), math.nan), n)
     light = _light_logits(seen, data, n_labels, training=split.training, testing=split.validating)
-    return _compare(light, logits_of(cnn, *split.held_out, split.validating), split.held_out[1][split.validating])
+    return _compare(light, logits_of(cnn, *split.held_out, split.validating), split.held_out[1][split.validating],
+                    by_chance=True)
 
 
 def _by_halves(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int, options: TrainingOptions, *,
@@ -200,4 +213,4 @@ def _by_halves(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int, 
         light[testing] = _light_logits(seen, data, n_labels, training=training, testing=testing)
         small[testing] = logits_of(trained.net, data.images, data.targets, testing)
         advance(1)
-    return _compare(light[rows], small[rows], data.targets[rows])
+    return _compare(light[rows], small[rows], data.targets[rows], by_chance=False)

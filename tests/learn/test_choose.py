@@ -119,7 +119,7 @@ def test_the_cnn_is_taken_where_the_descriptors_see_nothing(n, monkeypatch):
 @pytest.mark.parametrize("n", [100, 40])
 def test_the_average_is_taken_where_it_errs_least(n, monkeypatch):
     (views, targets), draws = stripes(n), np.random.default_rng(1).random(n)
-    monkeypatch.setattr(choose, "_compare", lambda *_: Compared({LIGHT: 0.5, CNN: 0.6, AVERAGE: 0.4}, 7))
+    monkeypatch.setattr(choose, "_compare", lambda *_, **__: Compared({LIGHT: 0.5, CNN: 0.6, AVERAGE: 0.4}, 7))
     taken, why = train_and_choose(small_cnn(2, size=16), fit_descriptors(views),
                                   TrainingData(views, targets, draws=draws), 2,
                                   TrainingOptions(epochs=1, min_steps=32))
@@ -134,7 +134,7 @@ def test_items_that_validate_did_not_teach_the_light_model_that_is_compared(monk
     views, _ = stripes(100)
     targets, draws = np.random.default_rng(5).integers(0, 2, 100), np.random.default_rng(1).random(100)
     seen = []
-    monkeypatch.setattr(choose, "_compare", lambda light, cnn, targets: seen.append((light, targets)) or
+    monkeypatch.setattr(choose, "_compare", lambda light, cnn, targets, **_: seen.append((light, targets)) or
                         Compared({LIGHT: 0.5, CNN: 0.6, AVERAGE: 0.7}, 7))
     train_and_choose(dull(2), fit_descriptors(views), TrainingData(views, targets, draws=draws), 2,
                      TrainingOptions(epochs=1, min_steps=8))
@@ -166,6 +166,24 @@ def test_the_budget_that_the_choice_leaves_is_the_cnns(monkeypatch):
     assert 0.1 * 2.0 <= given[-1] < 2.0
 
 
+def test_the_average_stands_unless_another_is_better_beyond_chance():
+    """Of 10 answers the lowest loss tells little, and the average is hardly ever much worse than the better one."""
+    losses = {LIGHT: 0.50, CNN: 0.90, AVERAGE: 0.55}
+    doubtful, certain = (Compared(losses, 10, {LIGHT: chance, CNN: chance}) for chance in (0.1, 0.01))
+    assert (doubtful.best, certain.best, Compared(losses, 10).best) == (AVERAGE, LIGHT, LIGHT)
+    assert doubtful.why == ("the average of both: mean loss 0.55, against 0.50 for the light model and 0.90 for the "
+                            "small CNN, on 10 answers that neither was trained on; neither errs less beyond chance")
+    assert certain.why.endswith("neither was trained on")
+
+
+def test_what_is_by_chance_follows_from_the_answers():
+    truth = torch.tensor([0, 1] * 20)
+    right, noise = torch.nn.functional.one_hot(truth, 2) * 4.0, torch.randn(40, 2, generator=torch.Generator())
+    assert choose._compare(right, -right, truth, by_chance=True).best == LIGHT
+    assert choose._compare(-right, right, truth, by_chance=True).best == CNN
+    assert choose._compare(0.1 * noise, 0.1 * noise.flip(0), truth, by_chance=True).best == AVERAGE
+
+
 # -- in a project --------------------------------------------------------------------------------------------
 
 
@@ -187,7 +205,7 @@ def test_a_first_fine_tuning_says_once_what_was_taken_and_why_and_remembers_it(s
 def taking(monkeypatch, name):
     """Let one of the candidates win each comparison."""
     losses = {LIGHT: 0.5, CNN: 0.5, AVERAGE: 0.5, name: 0.4}
-    monkeypatch.setattr(choose, "_compare", lambda *_: Compared(losses, 12))
+    monkeypatch.setattr(choose, "_compare", lambda *_, **__: Compared(losses, 12))
 
 
 def test_candidates_are_compared_again_in_each_round(striped, monkeypatch):
