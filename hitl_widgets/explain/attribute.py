@@ -13,12 +13,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from captum.attr import InputXGradient, IntegratedGradients, LayerGradCam, Occlusion, Saliency
+from captum.attr import (
+    InputXGradient,
+    IntegratedGradients,
+    LayerGradCam,
+    LayerGradientXActivation,
+    Occlusion,
+    Saliency,
+)
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import BadInput, HitlError, ModelError, UnknownLabel
 from ..items.superpixels import superpixels
+from ..learn.descriptors import FINE, DescriptorNet
+from ..learn.light import is_light_net
 from ..learn.predict import NetPredictor
 from ..learn.preprocess import picture
 from ..records import Attribution, check_methods
@@ -327,11 +336,34 @@ class NetExplainer:
         return self._layer
 
     def _gradcam(self, views: Tensor, targets: Targets) -> Tensor:
+        if self._layer is None and is_light_net(self.predictor.net):
+            return self._edges(views, targets)
         maps = LayerGradCam(self.score, self._maps_layer(views)).attribute(
             views, additional_forward_args=targets, relu_attributions=True)
         if not isinstance(maps, Tensor) or maps.ndim != 4:
             raise ModelError("the layer named for 'gradcam' gives no maps (n, channels, h, w); name a convolution.")
         return functional.interpolate(maps.float(), views.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+
+    def _edges(self, views: Tensor, targets: Targets) -> Tensor:
+        """What the edges of a light net's view count, place by place.
+
+        Its last layer weighs each direction in each cell by itself, so that a direction's mean gradient over the view,
+        as in Grad-CAM, would say little: gradient times value is taken place by place, as in HiResCAM.
+        """
+        descriptors = self.predictor.net.get_submodule("0")
+        assert isinstance(descriptors, DescriptorNet)
+        side, total = descriptors.side, torch.zeros(len(views), 1, descriptors.side, descriptors.side)
+        for grid in (descriptors.fine, descriptors.coarse):
+            values = LayerGradientXActivation(self.score, grid.slopes).attribute(
+                views, additional_forward_args=targets)
+            assert isinstance(values, Tensor)
+            # Colour channels are rows of the layer's batch, and a frame lies around the view.
+            maps = values.sum(dim=1).unflatten(0, (len(views), -1)).sum(dim=1, keepdim=True)
+            first = (maps.shape[-1] - side) // 2
+            total = total.to(maps) + maps[:, :, first:first + side, first:first + side]
+        width = side // FINE // 2 * 2 + 1
+        smooth = functional.avg_pool2d(total, width, stride=1, padding=width // 2).relu()
+        return functional.interpolate(smooth.float(), views.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
     def _saliency(self, views: Tensor, targets: Targets) -> Tensor:
         return Saliency(self.score).attribute(views, additional_forward_args=targets).sum(dim=1)
@@ -411,10 +443,11 @@ def _convolutions(net: nn.Module) -> list[nn.Conv2d]:
     return [] if only_patches else layers
 
 
-# Grad-CAM: Selvaraju et al. (2017), doi:10.1109/ICCV.2017.74. Saliency, the gradient's size summed over channels:
-# Simonyan, Vedaldi and Zisserman (2014), arXiv:1312.6034. Input x gradient: Shrikumar et al. (2016), arXiv:1605.01713.
-# Integrated gradients, from a view of zeros: Sundararajan, Taly and Yan (2017), arXiv:1703.01365. Occlusion, by zeros:
-# Zeiler and Fergus (2014), arXiv:1311.2901. KernelSHAP: Lundberg and Lee (2017), arXiv:1705.07874.
+# Grad-CAM: Selvaraju et al. (2017), doi:10.1109/ICCV.2017.74, and of light nets HiResCAM: Draelos and Carin (2020),
+# arXiv:2011.08891. Saliency, the gradient's size summed over channels: Simonyan, Vedaldi and Zisserman (2014),
+# arXiv:1312.6034. Input x gradient: Shrikumar et al. (2016), arXiv:1605.01713. Integrated gradients, from a view of
+# zeros: Sundararajan, Taly and Yan (2017), arXiv:1703.01365. Occlusion, by zeros: Zeiler and Fergus (2014),
+# arXiv:1311.2901. KernelSHAP: Lundberg and Lee (2017), arXiv:1705.07874.
 METHODS: dict[str, Method] = {
     "gradcam": Method(NetExplainer._gradcam, on_maps=True),
     "saliency": Method(NetExplainer._saliency),

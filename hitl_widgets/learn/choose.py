@@ -169,8 +169,8 @@ def _light_logits(seen: Tensor, data: TrainingData, n_labels: int, *, training: 
 def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool) -> Compared:
     """The mean losses of both and of their average, from their logits of the same items.
 
-    Without label smoothing, which would favour the one that is least sure. With `by_chance`, the average is taken unless
-    another one is better beyond chance.
+    Without label smoothing, which would favour the one that is least sure. With `by_chance`, the average is taken
+    unless another one is better beyond chance.
     """
     every, truth = {LIGHT: light, CNN: cnn, AVERAGE: average_logits(torch.stack([light, cnn]))}, \
         label_rows(targets, light.shape[1])
