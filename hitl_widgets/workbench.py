@@ -1188,7 +1188,8 @@ class Workbench:
         learn : bool, optional
             Whether a light head is fitted to the answers in the background, every 20 answers while a card is open, and
             adopted where it is better than the adopted model. None for yes where no model was given and none of yours
-            is adopted. False switches it off.
+            is adopted. False switches it off. With a model of yours, True adopts such a head only where it is better
+            beyond doubt; `finetune` goes on training your net.
 
         Raises
         ------
@@ -1201,9 +1202,6 @@ class Workbench:
         check_strategy(strategy)
         if learn is not None and not isinstance(learn, bool):
             raise BadInput(f"learn is {learn!r}; True, False or None is expected.")
-        if learn and self._model_arguments["net"] is not None:
-            raise BadInput("learn=True fits heads of the workbench's own, which a project with model= can't have. "
-                           "Leave learn out, and train your net with wb.finetune().")
         if arms is not None:
             if blind or view is not None:
                 raise BadInput("arms shares out how items are shown; a review with blind=True, or with a labeller of "

@@ -20,7 +20,7 @@ from ..errors import BadInput, ImageError, ModelError
 from ..items.pool import Pool
 from .average import holds_average_net, unfitted_average_net
 from .head import n_outputs, with_outputs
-from .light import holds_light_net, unfitted_light_net
+from .light import holds_light_net, is_light_net, unfitted_light_net
 from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
 from .outputs import Look, look_at
 from .predict import NetPredictor, private_copy, sample_images, sample_positions
@@ -161,7 +161,7 @@ class Architecture:
 
     def restored(self, path: Path, n_labels: int) -> nn.Module:
         """The net with the weights in a file; ModelError where they don't fit."""
-        if self._net is None and holds_light_net(path):
+        if holds_light_net(path):  # of the workbench's own, whatever net was passed
             return load_weights(unfitted_light_net(path, n_labels), path)
         if self._net is None and holds_average_net(path):
             return load_weights(unfitted_average_net(path, self.fresh(n_labels, seed=0)), path)
@@ -182,6 +182,8 @@ class Architecture:
 
     def predictor(self, net: nn.Module, label_ids: Sequence[str]) -> NetPredictor:
         """A predictor with a copy of this net, on the project's pool."""
+        if is_light_net(net):
+            return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device)
         return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, head=self.head,
                             probabilities=None if self.look is None else self.look.probabilities)
 

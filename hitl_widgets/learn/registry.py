@@ -30,7 +30,7 @@ from .architecture import Architecture
 from .average import AverageNet, average_with_outputs
 from .head import with_outputs
 from .inference import Inference
-from .light import is_light_net
+from .light import holds_light_net, is_light_net
 from .model import Model
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
@@ -133,7 +133,7 @@ class Registry:
             if self.architecture.first_net is not None:
                 self.install(self.architecture.first_net, origin="given")
             return
-        if event.body["own"] and not own:
+        if event.body["own"] and not own and not self._is_light(event):
             raise ModelError(f"{self.folder} has a model of the workbench's own, {event.body['model']}, and goes on "
                              "with it; leave model= out. For a net of yours choose another folder.")
         try:
@@ -158,7 +158,7 @@ class Registry:
             if event is None or (event.seq or 0) <= self._at:
                 return False
             try:
-                if event.body["own"] and not self.architecture.own:
+                if event.body["own"] and not self.architecture.own and not self._is_light(event):
                     raise ModelError(f"model {event.body['model']}, which {event.annotator} adopted, is of the "
                                      f"workbench's own making; open the project again, without model=. {AGAIN}")
                 if (event.body["model"], event.body["label_ids"]) == (self.adopted, self._label_ids):
@@ -169,6 +169,10 @@ class Registry:
                 self._at = event.seq or 0
                 self._miss(str(error))
             return True
+
+    def _is_light(self, event: Event) -> bool:
+        """Whether an adopted model is a light one, which a project with a net of the user's can have as well."""
+        return event.body["origin"] == BACKGROUND or holds_light_net(self.path(event.body["model"]))
 
     def _take_up(self, event: Event) -> None:
         """Answer with the model of an "adopted" event, or say why it can't be had."""
@@ -369,16 +373,31 @@ class Registry:
             return self.architecture.frozen(len(label_ids), seed=seed)
         if start == "initial" or inference.version is None:
             return self.architecture.fresh(len(label_ids), seed=seed)
-        predictor = inference.predictor
+        predictor, embeddings = inference.predictor, inference.stored_embeddings(n=N_FITTED_BY)
+        if (name := self.starts_from(start)) is None:
+            return self.architecture.fresh(len(label_ids), seed=seed)
+        if name != predictor.version:
+            predictor, embeddings = self.predictor(self.find(name)), None
         net = predictor.copy_of_net()
         if predictor.label_ids == label_ids:
             return net
         rows, old = lineage.columns(predictor.label_ids), len(predictor.label_ids)
-        embeddings = inference.stored_embeddings(n=N_FITTED_BY)
         if isinstance(net, AverageNet):
             return average_with_outputs(net, len(label_ids), old=old, seed=seed, rows=rows, embeddings=embeddings)
         return with_outputs(net, len(label_ids), old=old, seed=seed, name=self.architecture.head, rows=rows,
                             embeddings=embeddings)
+
+    def starts_from(self, start: str) -> str | None:
+        """The version whose net `start` copies: the adopted one; None where it begins with first weights.
+
+        Where a person passed a net and a light model is adopted, it is the last version of their net that was adopted.
+        """
+        if start != "adopted" or self.adopted is None:
+            return None
+        if self.architecture.own or not is_light_net(self.inference.predictor.net):
+            return self.adopted
+        return next((event.body["model"] for event in reversed(list(self._log.events(kind="adopted")))
+                     if not event.body["own"] and self.path(event.body["model"]).exists()), None)
 
     def untrained_embeddings(self, positions: Sequence[int]) -> np.ndarray | None:
         """Embeddings of some items by the net as it was before it learnt from any answer.

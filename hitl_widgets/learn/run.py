@@ -25,6 +25,7 @@ from torch import nn
 from ..drawing import html
 from ..errors import BadInput, ModelError, TrainingStopped
 from ..events import canonical
+from ..project import experiment
 from ..project.project import Project
 from ..quality.metrics import Metrics
 from ..records import Bars, Estimate, no_bars
@@ -437,6 +438,9 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         data, n_round = gather(project, registry, certainty=recipe.certainty), project.round
     method = rationale_method(recipe, data.feedback, has_model=teachable(registry))
     key = key_of(data, recipe, method)
+    if recipe.adopt != "never" and (why := experiment.running(project)):
+        project.notify(f"{why} A model that this run adopts changes the suggestions all the same; to keep them, pass "
+                       "adopt='never', and adopt it when the experiment is over.")
     if (body := registry.former_run(key)) is not None:
         earlier = Run.from_dict(body)
         project.notify(f"No new annotations since round {earlier.round}: this is that run. To train all the same, pass "
@@ -446,7 +450,7 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         baseline = baseline_of(registry, data, seed=recipe.seed)
     with bars(None, title=f"Round {n_round}: making the net to train"):
         nets = start(registry, recipe, data.lineage, with_rationales=method != "off", notify=project.notify)
-    begun = registry.adopted if recipe.start == "adopted" and not nets.anew else None
+    begun = None if nets.anew else registry.starts_from(recipe.start)
     checkpoint = _checkpoint(project.folder / "training", key, nets, project.notify)
     spent_s = time.monotonic() - began
     with checkpoint.removed_on(TrainingStopped), limit_torch_threads():

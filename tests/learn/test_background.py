@@ -450,8 +450,10 @@ def test_an_experiment_ends_with_its_last_card(bench, learning):
     learning(wb).learn()
     experiment.hold(wb.project, 2, effect=0.2, power=0.8)
     assert "until 2 more cards" in experiment.running(wb.project)
-    for item_id in POOL.ids[~wb.project.queue.is_answered()][:2]:
-        wb.decide(item_id, label=TRUTH[item_id], seen={"arm": "blind", "arm_probability": 0.1, "hidden": True})
+    items = [item for item in wb.claim(60) if item.arm is not None]
+    wb.session.prepare(items)
+    for item in items[:2]:
+        wb.decide(item.id, label=TRUTH[item.id], seen=wb.session.would_show(item))
     assert experiment.running(wb.project) == ""
 
 
@@ -503,3 +505,41 @@ def test_a_net_that_a_person_trained_switches_learning_off(bench):
     wb.adopt(small_net())
     wb.review()
     assert wb.session.learning.name == "off"
+
+
+def test_with_a_net_of_the_users_a_light_head_is_adopted_only_where_it_is_asked_for(bench, learning):
+    net = small_net()
+    wb = bench(model=net)
+    given = wb.registry.adopted
+    label(wb, 60)
+    wb.review(learn=True)
+    wait_for(lambda: len(adoptions(wb)) == 2 and wb.session.learning.name == "waiting")
+    assert is_light_net(wb.inference.predictor.net)
+    assert adoptions(wb)[-1].body["why"].startswith("Better beyond doubt")
+    light, probs = wb.registry.adopted, wb.inference.probs(np.arange(20))
+    wb.close()
+    again = bench(model=net)
+    assert again.registry.adopted == light
+    np.testing.assert_allclose(again.inference.probs(np.arange(20)), probs)
+    np.asarray(again.explain(POOL.ids[:2], target="dark"))
+    run = again.finetune(epochs=1, adopt="always")  # of the net that was passed
+    body = list(again.project.log.events(kind="trained"))[-1].body
+    assert (body["parent"], body["former"]) == (given, light)
+    assert [type(layer) for layer in run.net] == [type(layer) for layer in net]
+    again.adopt(light)
+    again.close()
+    without = bench()  # a light head needs no net of anybody's
+    assert without.registry.adopted == light
+
+
+def test_a_fine_tuning_says_that_an_experiment_is_running(bench, learning, monkeypatch):
+    wb = bench()
+    label(wb, 30)
+    learning(wb).learn()
+    wb.people.plan(hold=True)
+    said = []
+    monkeypatch.setattr(wb.project, "notify", said.append)
+    wb.finetune(epochs=1, adopt="never")
+    assert not any("experiment" in sentence for sentence in said)
+    wb.finetune(epochs=1, seed=1)
+    assert any("adopt='never'" in sentence for sentence in said)
