@@ -824,7 +824,7 @@ class Workbench:
         self._open: dict[type, TaxonomyEditor | Triage | AdjudicationDesk] = {}
         self.session = Session(
             self.project, ModelAccess(lambda positions: self.inference.ask(positions), self._embeddings, self._explain,
-                                      self._label_errors, self._follow),
+                                      self._label_errors, self._follow, self._describe),
             pool=None if pool is None else self.project.pool, annotator_is_default=annotator is None and who == NOBODY,
             bars=self._bars)
         if pool is not None:
@@ -1663,7 +1663,12 @@ class Workbench:
             return self.explainer
 
     def _embeddings(self, positions: np.ndarray) -> np.ndarray | None:
-        return None if self._registry is None else self._registry.inference.stored_embeddings(positions)
+        if (registry := self._registry) is None or registry.architecture.own:
+            return None
+        return registry.inference.stored_embeddings(positions)
+
+    def _describe(self, positions: np.ndarray) -> np.ndarray:
+        return self.registry.descriptors.of(positions)
 
     def _explain(self, position: int, method: str, target: str, against: str | None) -> Attribution | None:
         return self.explainer.explain(position, method, target, against)

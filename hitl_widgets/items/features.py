@@ -1,8 +1,8 @@
 """Features of images: principal components of pixels and of edges, alone or beside a model's embedding.
 
-`Pixels` needs no model. `features` joins blocks of features, such as pixels and an embedding: a coarse model has
-dropped the detail that finer labels need, and the pixels still have it. `AvailableFeatures` gives what is at hand in
-time.
+`Pixels` needs neither model nor torch. `features` joins blocks of features, such as pixels and an embedding: a coarse
+model has dropped the detail that finer labels need, and the pixels still have it. `AvailableFeatures` gives what is at
+hand in time to the queue.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from ..errors import BadInput, ImageError, ShapeError
+from ..errors import BadInput, ImageError, ModelError, ShapeError
 from .pool import Pool
 
 SIDE = 28
@@ -23,7 +23,7 @@ COMPONENTS, OF_EDGES = 50, 100
 FITTED_ON = 2_000
 _AT_ONCE, _IN_BACKGROUND_AT_ONCE = 1_024, 256
 
-# Rows of a model's embeddings so far, NaN elsewhere; None where there is no model, or none whose last layer is known.
+# Rows of embeddings of a person's net so far, NaN elsewhere; None without one, or where its last layer isn't known.
 Embeddings = Callable[[np.ndarray], "np.ndarray | None"]
 
 
@@ -195,26 +195,27 @@ def _scaled(block: np.ndarray) -> np.ndarray:
 
 
 class AvailableFeatures:
-    """Rows of features that are at hand in time: a model's embeddings or, without a model, components of pixels.
+    """Rows of features that are at hand in time: the embeddings of a person's own net, or the pool's descriptors.
 
-    The components are computed by a thread in the background. Threads may share an object.
+    The descriptors are computed by a thread in the background. Threads may share an object.
 
     Parameters
     ----------
-    pool : Loads
-        The items.
+    n_items : int
+        Of the pool.
     embeddings : callable
-        From positions to the model's embeddings so far, or to None where there are none.
-    seed : int
-        Of the sample that the components come from.
+        From positions to the embeddings of a person's net so far, or to None where there are none.
+    describe : callable
+        From positions to descriptors, float32, shape (n, n_features), which it computes where they are missing. It is
+        called on the thread in the background only; the first call may take seconds.
     """
 
-    def __init__(self, pool: Loads, *, embeddings: Embeddings, seed: int) -> None:
-        self._pool, self._embeddings, self._seed = pool, embeddings, seed
-        self._pixels: Pixels | None = None
-        self._ready = np.zeros(len(pool), np.bool_)
-        self._lock = threading.Lock()
-        self._worker: threading.Thread | None = None
+    def __init__(self, n_items: int, *, embeddings: Embeddings, describe: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._embeddings, self._describe = embeddings, describe
+        self._rows: np.ndarray | None = None
+        self._ready, self._known_since = np.zeros(n_items, np.bool_), threading.Condition()
+        self._wanted: list[np.ndarray] = []
+        self._works = False
 
     def get(self, positions: np.ndarray) -> np.ndarray | None:
         """Rows of some items, float32, shape (n, n_features), NaN where there is none yet; None where there is none.
@@ -223,36 +224,61 @@ class AvailableFeatures:
         """
         if (rows := self._embeddings(positions)) is not None:
             return rows
-        with self._lock:
-            ready = self._ready[positions]
-            pixels = self._pixels
-        if pixels is None or not self._ready.any():
-            return None
-        some = positions[ready]
-        known = pixels.of(some if len(some) else np.flatnonzero(self._ready)[:1])
-        rows = np.full((len(positions), known.shape[1]), np.nan, np.float32)
-        rows[ready] = known[:len(some)]
-        return rows
+        return self.descriptors(positions)
 
-    def prepare(self, positions: np.ndarray, *, budget_s: float) -> None:
-        """Have the pixels of these items computed; after `budget_s` seconds the thread goes on by itself."""
-        with self._lock:
-            missing = positions[~self._ready[positions]]
-            worker = self._worker
-            if len(missing) and (worker is None or not worker.is_alive()):
-                worker = self._worker = threading.Thread(target=self._work, args=(missing,), daemon=True)
-                worker.start()
-        if len(missing) and worker is not None:
-            worker.join(budget_s)
+    def descriptors(self, positions: np.ndarray) -> np.ndarray | None:
+        """Descriptors of some items, also beside a person's net, as `get` gives rows."""
+        with self._known_since:
+            if self._rows is None:
+                return None
+            return np.where(self._ready[positions, None], self._rows[positions], np.float32(np.nan))
 
-    def _work(self, positions: np.ndarray) -> None:
-        pixels = self._pixels or Pixels(self._pool, seed=self._seed)
-        for start in range(0, len(positions), _IN_BACKGROUND_AT_ONCE):
-            some = positions[start:start + _IN_BACKGROUND_AT_ONCE]
-            pixels.of(some)
-            with self._lock:
-                self._pixels = pixels
-                self._ready[some] = True
+    def prepare(self, positions: np.ndarray, *, budget_s: float, then: np.ndarray | None = None) -> None:
+        """Have the descriptors of these items computed; after `budget_s` seconds the thread goes on by itself.
+
+        Parameters
+        ----------
+        positions : ndarray of int
+            The items to wait for.
+        budget_s : float
+            Seconds to wait for them, at most.
+        then : ndarray of int, optional
+            Items that the thread goes on with, for which nobody waits.
+        """
+        with self._known_since:
+            self._wanted = [some[~self._ready[some]] for some in (positions, then) if some is not None]
+            if not any(len(some) for some in self._wanted):
+                return
+            if not self._works:
+                self._works = True
+                threading.Thread(target=self._work, daemon=True).start()
+            self._known_since.wait_for(lambda: bool(self._ready[positions].all()) or not self._works, budget_s)
+
+    def _work(self) -> None:
+        try:
+            while len(some := self._next()):
+                rows = self._describe(some)
+                with self._known_since:
+                    if self._rows is None:
+                        self._rows = np.zeros((len(self._ready), rows.shape[1]), np.float32)  # takes no room yet
+                    self._rows[some], self._ready[some] = rows, True
+                    self._known_since.notify_all()
+        except ModelError:  # no item can be read: there are no descriptors, and nobody asks for them again
+            with self._known_since:
+                self._ready[:] = True
+        finally:
+            with self._known_since:
+                self._works = False
+                self._known_since.notify_all()
+
+    def _next(self) -> np.ndarray:
+        """The items that are computed next; once there is none, the thread ends."""
+        with self._known_since:
+            for wanted in self._wanted:
+                if len(some := wanted[~self._ready[wanted]]):
+                    return some[:_IN_BACKGROUND_AT_ONCE]
+            self._works = False
+            return np.empty(0, np.int64)
 
 
 class _Held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
@@ -65,15 +66,17 @@ class Asking:
             if queue not in QUEUES:
                 raise BadInput(f"queue is {queue!r}; one of {', '.join(QUEUES)} is expected, or None for what is open.")
             return QUEUES[queue](self, n, annotator, [*shown, *held])
+        audit = project.audit_share if strategy is None or claiming else 0.0
+        beside = project.queue.next_drawn(math.ceil(n * audit), annotator) if audit else ()
         # Not under the lock, for it may take a second, and nobody's decision shall wait that long.
         choice = project.selector.select(strategy, queue=project.queue, lineage=project.lineage, annotator=annotator,
                                          n=n, taken=[*held, *shown], answered=lambda: project.answers().labelled(),
-                                         seed=project.settings["seed"])
+                                         seed=project.settings["seed"], beside=beside)
         with project.state.lock:
             gold = project.hidden_tests.lines(annotator, {*held, *shown})
             asked = project.queue.order(
                 n, annotator, scores=choice.scores, name=choice.name, by_chance=choice.by_chance, showing=shown,
-                audit=project.audit_share if strategy is None or claiming else 0.0, held=held,
+                audit=audit, held=held,
                 ask_holdout=not self.holdout_is_narrow(), gold=gold.blind)
         items = [self._shown(ask.position, annotator, ask.chosen_by) for ask in asked]
         return Items(project.hidden_tests.insert(items, n, annotator, gold.planted, shown))

@@ -144,6 +144,7 @@ class Project:
         start = policy.at_start(purpose, names, arms)
         self.folder, self.ranking = Path(folder), Ranking()
         self.selector, self.audit_share = Selector(self.ranking, notify), float(audit)
+        self.selector.measured = self._measured
         self.ordering: Ordering | None = None
         self.second_looks: SuspectedErrors | None = None
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
@@ -651,6 +652,10 @@ class Project:
         with self.state.lock:
             self.refresh()
             return self.state.adopted
+
+    def _measured(self) -> Mapping[str, Any] | None:
+        event = self.state.adopted
+        return None if event is None else event.body.get("out_of_fold")
 
     def follow(self) -> None:
         """Take in what others have stored, add to `news` who did what, and tell the listeners of an edit.

@@ -32,7 +32,7 @@ from ..records import (
     check_annotator,
     no_bars,
 )
-from ..sampling.selector import check_strategy
+from ..sampling.selector import MAX_COMPARED, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive
 from ..taxonomy.labels import Taxonomy
@@ -48,7 +48,7 @@ SECOND_LOOK_QUEUE = "second_look"
 PREDICTED_AHEAD, AHEAD_S, WAITING_S = 1_024, 5.0, 0.8
 # Of the answered items, a strategy over embeddings is shown the latest, at most so many.
 LATEST_ANSWERED = 2_048
-# Without a model, the first typical items may take longer, once.
+# Without a net of the person's, the first typical items may take longer, once: the descriptors are fitted then.
 FEATURES_S = 3.0
 
 
@@ -60,13 +60,16 @@ class ModelAccess(NamedTuple):
     predict : callable
         Predicts the items at some positions and stores the result.
     embeddings : callable
-        Embeddings of the items at some positions as far as they are known, NaN elsewhere; None without a model.
+        Embeddings of the items at some positions by the person's own net, as far as they are known, NaN elsewhere; None
+        where none of theirs is adopted.
     explain : callable
         The attribution of one item: position, method, target and against (label ids).
     label_errors : callable
         Every answer with the probability that it is right.
     follow : callable
         Takes in what other processes stored, and the model that one of them adopted; quick where there is nothing new.
+    describe : callable
+        Descriptors of the items at some positions, computed where they are missing; the first call may take seconds.
     """
 
     predict: Callable[[np.ndarray], None]
@@ -74,6 +77,7 @@ class ModelAccess(NamedTuple):
     explain: Callable[[int, str, str, str | None], Attribution | None]
     label_errors: Callable[[], SuspectedErrors]
     follow: Callable[[], None]
+    describe: Callable[[np.ndarray], np.ndarray]
 
 
 class Learns(Protocol):
@@ -113,8 +117,9 @@ class Session:
         self.learns: Learns | None = None
         self._simulations: Counter[tuple[str, int]] = Counter()
         if pool is not None:
-            self._features = AvailableFeatures(pool, embeddings=model.embeddings, seed=project.settings["seed"])
+            self._features = AvailableFeatures(len(pool), embeddings=model.embeddings, describe=model.describe)
             project.selector.embeddings = self._features.get
+            project.selector.descriptors = self._features.descriptors
 
     @property
     def project_id(self) -> str:
@@ -386,10 +391,16 @@ class Session:
         project, has_model = self.project, self.project.ranking.predictions is not None
         if strategy != "random" and has_model:
             self.predict(project.asking.unforeseen(PREDICTED_AHEAD, annotator), budget_s=budget_s)
-        if project.selector.uses_embeddings(strategy, project.queue, project.lineage):
-            answered = project.queue.training_positions()[-LATEST_ANSWERED:]
-            first = project.queue.sample_learnable(PREDICTED_AHEAD, annotator or self.annotator)
-            if has_model:
-                self.predict(answered, budget_s=budget_s)
-            if self._model.embeddings(first) is None:
-                self._features.prepare(np.union1d(answered, first), budget_s=max(budget_s, FEATURES_S))
+        if strategy == "random":
+            return
+        first = project.queue.sample_learnable(PREDICTED_AHEAD, annotator or self.annotator)
+        if not project.selector.uses_embeddings(strategy, project.queue, project.lineage):
+            self._features.prepare(first, budget_s=0)  # so that none of a batch are near-duplicates
+            return
+        answered = project.queue.training_positions()[-LATEST_ANSWERED:]
+        if has_model:
+            self.predict(answered, budget_s=budget_s)
+        has_embeddings = self._model.embeddings(first) is not None
+        self._features.prepare(np.union1d(answered, first), budget_s=0 if has_embeddings else max(budget_s, FEATURES_S),
+                               then=None if has_embeddings else
+                               project.queue.sample_learnable(MAX_COMPARED, annotator or self.annotator))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ShapeError
-from .uncertainty import Scores
+from .uncertainty import Probs, Scores, best, margin
 
 Embeddings = npt.NDArray[np.floating]
 
@@ -27,6 +27,14 @@ MAX_FITTED, MAX_COMPARED, PASSES = 20_000, 1_024, 20
 WHOLE_UP_TO = 2_000
 # Groups of items that look alike: their size, about, and how many a person will look through at most.
 GROUP_SIZE, MAX_GROUPS = 16, 80
+# Of the most doubtful items, so many times as many as are wanted are looked at for some that are unlike each other.
+DOUBTFUL = 10
+# Near-duplicates: shares of the median distances to the nearest item, and of any two items. So many items of a pool are
+# looked at to learn these, and so many of the best items for those that are asked together.
+OF_NEAREST, OF_PAIRS = 0.6, 0.25
+MAX_SURVEYED, MAX_WALKED = 2_000, 4_000
+# k-means sees all points at once up to this product of points and clusters: its clusters are better then.
+WHOLE_PRODUCT = 400_000
 _AT_ONCE = 256
 
 
@@ -168,6 +176,129 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
     return _ranked(np.array(chosen, np.intp), embeddings)
 
 
+def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int,
+                   rng: np.random.Generator | None = None) -> Scores:
+    """Choose n items whose two best labels are close and which are unlike each other.
+
+    The 10 n items with the smallest margin are divided into n clusters, in which the uncertain ones weigh more; the
+    most uncertain one of each is chosen.
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n_items, n_labels), rows sum to 1
+        A row with NaN is never chosen.
+    embeddings : ndarray, shape (n_items, n_features), optional
+        Rows with NaN come where there are too few others. Without any, the margin alone decides.
+    n : int
+        How many to choose.
+    rng : numpy.random.Generator, optional
+        For the clusters.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_items,)
+        The margin's, from 0 to 1, for those chosen, in whose order they come; NaN for what wasn't chosen.
+
+    Raises
+    ------
+    ShapeError
+        If rows of probabilities don't sum to 1, or the two differ in length.
+
+    References
+    ----------
+    Zhdanov (2019), Diverse mini-batch Active Learning, arXiv:1901.05954.
+
+    Examples
+    --------
+    >>> probs = np.array([[0.5, 0.5], [0.51, 0.49], [0.6, 0.4]])
+    >>> diverse_margin(probs, np.array([[0.0], [0.1], [5.0]]), n=2).round(2).tolist()
+    [1.0, nan, 0.8]
+    """
+    scores = np.array(margin(probs), np.float32)
+    if embeddings is None:
+        return scores
+    if len(embeddings) != len(scores):
+        raise ShapeError(f"{len(scores)} rows of probs and {len(embeddings)} of embeddings were given; one of each for "
+                         "every item is expected.")
+    known = np.flatnonzero(_known(np.asarray(embeddings)) & ~np.isnan(scores))
+    some = known[best(scores[known], DOUBTFUL * n, tie_break=known.astype(float))]
+    if len(some) > n:
+        weights = scores[some].astype(np.float64) + 1e-6
+        cluster = _kmeans(np.asarray(embeddings)[some], n, rng or np.random.default_rng(0), weights=weights)
+        some = some[np.unique(cluster, return_index=True)[1]]  # the most uncertain come first in each
+    if len(some) < n:
+        others = np.setdiff1d(np.arange(len(scores)), some)
+        some = np.concatenate([some, others[best(scores[others], n - len(some), tie_break=others.astype(float))]])
+    chosen = np.full(len(scores), np.nan, np.float32)
+    chosen[some] = scores[some]
+    return chosen
+
+
+def alike_below(rows: Embeddings, *, seed: int = 0) -> float:
+    """The distance up to which two items are near-duplicates, from the distances in a pool.
+
+    Half the items have a neighbour at some distance or less: near-duplicates lie within 0.6 of it. Where most of the
+    pool has near-duplicates itself, such as frames of films, a quarter of the median distance of two items is the bar.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n_items, n_features)
+        Descriptors; of many a sample is used, and rows with NaN aren't.
+    seed : int
+        Of the sample.
+
+    Returns
+    -------
+    float
+        0 where all are equal: then no item is another's near-duplicate, unless they are equal.
+    """
+    rows = np.asarray(rows)[_known(np.asarray(rows))]
+    if len(rows) < 2:
+        return 0.0
+    rng = np.random.default_rng(seed)
+    rows = rows[rng.permutation(len(rows))[:MAX_SURVEYED]]
+    some = rows[:MAX_SURVEYED // 4]
+    squares = _squared(rows, np.einsum("ij,ij->i", rows, rows), some)
+    squares[np.arange(len(some)), np.arange(len(some))] = np.nan
+    nearest = float(np.median(np.sqrt(np.nanmin(squares, axis=0))))
+    return max(OF_NEAREST * nearest, OF_PAIRS * float(np.sqrt(np.nanmedian(squares))))
+
+
+def near_duplicates(rows: Embeddings, taken: Embeddings, *, n: int, bar: float) -> npt.NDArray[np.bool_]:
+    """Mark the items that are near-duplicates of one of the first n others, or of items that are taken.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n_items, n_features)
+        Descriptors, the best item first. A row with NaN is like no other.
+    taken : ndarray, shape (n_taken, n_features)
+        Of the items that are asked beside these.
+    n : int
+        How many items will be asked: of those that aren't marked, the first n.
+    bar : float
+        Two items at this distance or nearer are near-duplicates.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_items,)
+    """
+    rows, taken = np.asarray(rows, np.float32), np.asarray(taken, np.float32)
+    known, limit = _known(rows), bar ** 2 * (1 + 1e-4) + 1e-9
+    squares = np.einsum("ij,ij->i", rows, rows)
+    taken, marked, n_asked = taken[_known(taken)], np.zeros(len(rows), np.bool_), 0
+    if len(taken) and len(rows):
+        marked |= (_squared(rows, squares, taken) <= limit).any(axis=1)  # never where a row is NaN
+    for place in range(len(rows)):
+        if marked[place]:
+            continue
+        if (n_asked := n_asked + 1) > n:
+            break
+        if known[place]:
+            later = slice(place + 1, None)
+            marked[later] |= _squared(rows[later], squares[later], rows[place:place + 1])[:, 0] <= limit
+    return marked
+
+
 def groups_of_alike(features: Embeddings, *, size: int = GROUP_SIZE, seed: int = 0) -> list[npt.NDArray[np.intp]]:
     """Divide items into groups that look alike, about `size` to a group, so that a person can sort them by the handful.
 
@@ -241,17 +372,19 @@ def _crowding(points: Embeddings) -> npt.NDArray[np.floating]:
     return distances
 
 
-def _kmeans(points: Embeddings, k: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Cluster of each point, from 0; of many points a sample makes the clusters."""
+def _kmeans(points: Embeddings, k: int, rng: np.random.Generator, *,
+            weights: npt.NDArray[np.floating] | None = None) -> npt.NDArray[np.intp]:
+    """Cluster of each point, from 0; of many points a sample makes the clusters, unless they have weights."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
     from sklearn.exceptions import ConvergenceWarning
     n = len(points)
-    sample = points if n <= MAX_FITTED else points[np.sort(rng.choice(n, MAX_FITTED, replace=False))]
-    method = KMeans if len(sample) <= WHOLE_UP_TO else MiniBatchKMeans
+    whole = n <= MAX_FITTED or weights is not None
+    sample = points if whole else points[np.sort(rng.choice(n, MAX_FITTED, replace=False))]
+    method = KMeans if len(sample) <= WHOLE_UP_TO or len(sample) * k <= WHOLE_PRODUCT else MiniBatchKMeans
     kmeans = method(min(k, len(sample)), n_init=1, max_iter=PASSES, random_state=int(rng.integers(2**31)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # equal points make fewer clusters
-        kmeans.fit(sample)
+        kmeans.fit(sample, sample_weight=weights)
     clusters: npt.NDArray[np.intp] = kmeans.predict(points)
     return clusters
 

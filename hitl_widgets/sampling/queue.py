@@ -132,7 +132,14 @@ class Queue:
     def sample_learnable(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
         """Positions of n of the items of `is_learnable`, drawn by chance."""
         places = np.flatnonzero(self.is_learnable(annotator))
-        return places[np.argsort(self.draws[places])[:n]]
+        if n < len(places):
+            places = places[np.argpartition(self.draws[places], n)[:n]]
+        return places[np.argsort(self.draws[places])]
+
+    def next_drawn(self, n: int, annotator: str) -> npt.NDArray[np.intp]:
+        """Positions of the next n items of the audit that are open for the annotator, in its order."""
+        places = np.flatnonzero(self.is_learnable(annotator) & self.audit.drawn)
+        return places[np.argsort(self.audit.order[places])[:n]]
 
     def has_closed(self, position: int, annotator: str) -> bool:
         """Whether the item is done for the annotator."""

@@ -7,25 +7,32 @@ uncertain ones once a model has learnt enough. Read `Selector.select` first.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import BadInput
 from ..taxonomy.history import Lineage
+from .diversity import MAX_WALKED, alike_below, diverse_margin, k_centre, near_duplicates, typiclust
 from .queue import Queue
 from .ranking import Ranking
 from .strategies import BY_FAMILY, inputs_of, scores_of, strategy_named
-from .uncertainty import BY_ROW, Scores, Strategy
+from .uncertainty import BY_ROW, Scores, Strategy, best
 
 # Typical items come until a model can learn from the answers: this many per label, and this many at most.
 TYPICAL_PER_LABEL, TYPICAL_AT_MOST = 6, 300
+# They end earlier once a model gets this share of the answers right that it didn't learn, so many per label at least.
+RIGHT_ENOUGH, MEASURED_PER_LABEL = 0.6, 2
 # Strategies that compare items with each other order this many items ahead, among this many open ones drawn by chance.
 AHEAD, MAX_COMPARED = 20, 10_000
+# Where a strategy has chosen near-duplicates, it chooses others instead, so many times at most.
+TURNS = 4
 
 # Embeddings at some positions, rows of NaN where they aren't at hand; None where there are none at all.
 EmbeddingsAt = Callable[[np.ndarray], "np.ndarray | None"]
+# What the adopted model got right out of fold: "n", "right" and "loss"; None where it wasn't measured so.
+Measured = Callable[[], "Mapping[str, Any] | None"]
 # The answers so far: (position, index of the label among today's) of each.
 AnswersSoFar = Callable[[], "list[tuple[int, int]]"]
 
@@ -51,14 +58,26 @@ class Selector:
         Predictions of the current model.
     notify : callable
         Called with a sentence when the default changes from one strategy to another.
+
+    Attributes
+    ----------
+    embeddings : callable
+        Rows of what strategies compare at some positions.
+    descriptors : callable
+        Rows that tell near-duplicates at some positions; they follow from the pictures alone.
+    measured : callable
+        What the adopted model got right out of fold.
     """
 
     def __init__(self, ranking: Ranking, notify: Callable[[str], None]) -> None:
         self.ranking, self._notify = ranking, notify
         self.embeddings: EmbeddingsAt = lambda positions: None
+        self.descriptors: EmbeddingsAt = lambda positions: None
+        self.measured: Measured = lambda: None
         self.why = ""
         self._phase: str | None = None
         self._kept: dict[tuple[object, str], tuple[object, Scores]] = {}
+        self._bar = (0, 0.0)  # the number of rows that it follows from, and the distance of near-duplicates
         self._lock = threading.RLock()
 
     def default(self, queue: Queue, lineage: Lineage) -> str:
@@ -68,33 +87,41 @@ class Selector:
         """
         n_labels = len(lineage.today.label_ids)
         enough, n_training = min(TYPICAL_AT_MOST, TYPICAL_PER_LABEL * n_labels), queue.n_training()
-        if n_training < enough:
-            phase, why = "typical", (
-                f"typical items until {enough} are answered ({TYPICAL_PER_LABEL} per label, at most {TYPICAL_AT_MOST}; "
-                f"{n_training} so far): a model that knows little is uncertain about the wrong ones")
-        elif self.ranking.predictions is not None:
+        measured, has_model = self.measured() or {"n": 0, "right": 0}, self.ranking.predictions is not None
+        right = measured["right"] / max(1, measured["n"])
+        good = right >= RIGHT_ENOUGH and measured["n"] >= min(TYPICAL_AT_MOST, MEASURED_PER_LABEL * n_labels)
+        if has_model and (good or n_training >= enough):
+            because = (f"it gets {right:.0%} of {measured['n']} answers right that it hadn't learnt" if good else
+                       f"{n_training} items are answered ({TYPICAL_PER_LABEL} per label, at most {TYPICAL_AT_MOST})")
             phase, why = "uncertain", (
-                "uncertain items, where the model's two best labels are close: its uncertainty is informative now that "
-                f"{n_training} items are answered ({TYPICAL_PER_LABEL} per label, at most {TYPICAL_AT_MOST})")
+                "uncertain items, where the model's two best labels are close, and which are unlike each other: its "
+                f"uncertainty is informative now that {because}")
+        elif n_training < enough:
+            phase, why = "typical", (
+                f"typical items until the model gets {RIGHT_ENOUGH:.0%} of the answers right that it hasn't learnt, or "
+                f"{enough} are answered ({TYPICAL_PER_LABEL} per label, at most {TYPICAL_AT_MOST}; {n_training} so "
+                "far): a model that knows little is uncertain about the wrong ones")
         else:
             phase, why = "untrained", (f"typical items: {n_training} answers are enough to learn from, but there is no "
                                        "model yet; uncertain items follow after wb.finetune()")
         with self._lock:
+            if phase == "typical" and self._phase == "uncertain" and has_model and measured["n"]:
+                phase, why = "uncertain", self.why  # doubtful items are harder: fewer right don't mean it knows less
             self.why = why
             changed, self._phase = self._phase not in (None, phase), phase
         if changed:
             self._notify(f"The queue now asks for {why}.")
-        return "margin" if phase == "uncertain" else "typiclust"
+        return "diverse_margin" if phase == "uncertain" else "typiclust"
 
     def uses_embeddings(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> bool:
-        """Whether the strategy takes embeddings, so that some should be at hand."""
+        """Whether the strategy does nothing without embeddings, so that some should be at hand."""
         if strategy == "random":
             return False
         name = self.default(queue, lineage) if strategy is None else strategy
-        return "embeddings" in inputs_of(strategy_named(name) if isinstance(name, str) else name)
+        return inputs_of(strategy_named(name) if isinstance(name, str) else name).get("embeddings", False)
 
     def select(self, strategy: str | Strategy | None, *, queue: Queue, lineage: Lineage, annotator: str, n: int,
-               taken: Collection[int], answered: AnswersSoFar, seed: int) -> Choice:
+               taken: Collection[int], answered: AnswersSoFar, seed: int, beside: Collection[int] = ()) -> Choice:
         """Choose the order of the items that are open for an annotator. May take a second: hold no lock.
 
         Parameters
@@ -111,10 +138,14 @@ class Selector:
         answered : callable
             Returns (position, index of the label among today's) of every answer.
         seed : int
+        beside : collection of int
+            Positions that are asked together with those chosen here, such as the audit's.
 
         Returns
         -------
         Choice
+            Where a strategy of ours orders items by a model or by their looks, near-duplicates of those that come
+            first, of `taken` and of `beside` come last.
 
         Raises
         ------
@@ -126,11 +157,13 @@ class Selector:
         name = self.default(queue, lineage) if strategy is None else strategy
         function = strategy_named(name) if isinstance(name, str) else name
         if inputs_of(function) == {"probs": True} and (not isinstance(name, str) or name in BY_ROW):
-            return Choice(*self.ranking.scores(name, lineage))
+            label, scores = self.ranking.scores(name, lineage)
+            return Choice(label, self._apart(scores, name, queue, annotator, n, [*taken, *beside]))
         scores = self._compared(function, queue=queue, lineage=lineage, annotator=annotator, n=n, taken=taken,
                                 answered=answered, seed=seed)
         if scores is not None:
-            return Choice(name if isinstance(name, str) else getattr(function, "__name__", "custom"), scores)
+            return Choice(name if isinstance(name, str) else getattr(function, "__name__", "custom"),
+                          self._apart(scores, name, queue, annotator, n, [*taken, *beside]))
         if strategy is None and self.ranking.predictions is not None:
             # Without embeddings: the items of which a weak model is least certain are much alike.
             return Choice(*self.ranking.scores("margin", lineage), by_chance=True)
@@ -155,14 +188,71 @@ class Selector:
             places = np.flatnonzero(open_)
             if "embeddings" in inputs and len(places) > MAX_COMPARED:
                 places = np.sort(places[np.argpartition(queue.draws[places], MAX_COMPARED)[:MAX_COMPARED]])
-            inputs_at = self._inputs(function, places, queue, lineage, taken, answered, max(n, AHEAD), seed)
-            fresh = scores_of(function, inputs_at, n_items=len(places))
-            if fresh is None or np.isnan(fresh).all():
+            def scores_at(places: np.ndarray, asked: Collection[int], n: int) -> Scores | None:
+                inputs_at = self._inputs(function, places, queue, lineage, asked, answered, n, seed)
+                return scores_of(function, inputs_at, n_items=len(places))
+            scores = self._in_turns(scores_at, places, taken, max(n, AHEAD), queue.draws) \
+                if function in (typiclust, k_centre, diverse_margin) else \
+                _placed(scores_at(places, taken, max(n, AHEAD)), places, len(queue.draws))
+            if scores is None or np.isnan(scores).all():
                 return None
-            scores = np.full(len(queue.draws), np.nan, np.float32)
-            scores[places] = fresh
             self._kept[function, annotator] = (state, scores)
             return scores
+
+    def _in_turns(self, scores_at: Callable[[np.ndarray, Collection[int], int], Scores | None], places: np.ndarray,
+                  taken: Collection[int], n: int, draws: np.ndarray) -> Scores | None:
+        """Scores over the pool of n items or more that are no near-duplicates, chosen in several turns where need be.
+
+        A strategy that chooses n items may choose near-duplicates where the pool has many; those that it chooses next,
+        without these and what is like them, take their place.
+        """
+        chosen: list[int] = []
+        late: list[int] = []
+        for _ in range(TURNS):
+            fresh = scores_at(places, [*taken, *chosen], n - len(chosen))
+            if fresh is None:
+                return None
+            some = np.flatnonzero(~np.isnan(fresh))
+            some = some[np.lexsort((draws[places[some]], -fresh[some]))]
+            rest = np.setdiff1d(np.arange(len(places)), some)
+            marked = self._marked(places[np.concatenate([some, rest[:MAX_WALKED]])], [*taken, *chosen], len(some))
+            alike = np.zeros(len(places), np.bool_)
+            alike[np.concatenate([some, rest[:MAX_WALKED]])] = marked
+            chosen += places[some[~alike[some]]].tolist()
+            late += places[some[alike[some]]].tolist()
+            places = places[rest[~alike[rest]]]
+            if len(chosen) >= n or not len(places):
+                break
+        order = np.array([*chosen, *late], np.int64)
+        return _placed(np.arange(len(order), 0, -1, dtype=np.float32), order, len(draws))
+
+    def _apart(self, scores: Scores | None, name: str | Strategy, queue: Queue, annotator: str, n: int,
+               near: Collection[int]) -> Scores | None:
+        """The scores, those of near-duplicates of better items and of `near` lowered below all others."""
+        if scores is None or name == "disagreement" or not isinstance(name, str):
+            return scores
+        places = queue.is_learnable(annotator) & ~np.isnan(scores)
+        line = np.flatnonzero(places)
+        line = line[best(scores[line], MAX_WALKED, tie_break=queue.draws[line])]
+        late = line[self._marked(line, near, n)]
+        if not len(late):
+            return scores
+        lowered = np.array(scores, np.float32)
+        lowered[late] -= np.ptp(scores[places]) + 1
+        return lowered
+
+    def _marked(self, line: np.ndarray, near: Collection[int], n: int) -> np.ndarray:
+        """Mark the near-duplicates of the first n items of a line, the best first, and of `near`."""
+        rows = self.descriptors(line)
+        if rows is None or not rows.shape[1]:
+            return np.zeros(len(line), np.bool_)
+        with self._lock:
+            n_known = int((~np.isnan(rows[:, 0])).sum())
+            if n_known >= 2 * self._bar[0]:
+                self._bar = (n_known, alike_below(rows[np.argsort(line)]))
+            bar = self._bar[1]
+        beside = self.descriptors(np.array(sorted(set(near)), np.int64))
+        return near_duplicates(rows, rows[:0] if beside is None else beside, n=n, bar=bar)
 
     def _inputs(self, function: Strategy, places: np.ndarray, queue: Queue, lineage: Lineage, taken: Collection[int],
                 answered: AnswersSoFar, n: int, seed: int) -> dict[str, Callable[[], Any]]:
@@ -190,6 +280,15 @@ class Selector:
                 "embeddings": lambda: self.embeddings(places), "labelled": labelled, "votes": votes, "counts": counts,
                 "n": lambda: min(n, len(places)),
                 "rng": lambda: np.random.default_rng([abs(seed), queue.n_training()])}
+
+
+def _placed(scores: Scores | None, places: np.ndarray, n_items: int) -> Scores | None:
+    """Scores of some items as scores over the pool, NaN elsewhere."""
+    if scores is None:
+        return None
+    placed = np.full(n_items, np.nan, np.float32)
+    placed[places] = scores
+    return placed
 
 
 def check_strategy(strategy: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInput, ShapeError
-from .diversity import k_centre, typiclust
+from .diversity import diverse_margin, k_centre, typiclust
 from .uncertainty import BY_ROW, Scores, Strategy, balanced, disagreement, entropy, margin
 
 INPUTS = {
@@ -28,11 +28,11 @@ INPUTS = {
 
 STRATEGIES: dict[str, Strategy] = {
     **BY_ROW, "balanced_margin": balanced(margin), "balanced_entropy": balanced(entropy),
-    "typiclust": typiclust, "k_centre": k_centre, "disagreement": disagreement,
+    "typiclust": typiclust, "k_centre": k_centre, "diverse_margin": diverse_margin, "disagreement": disagreement,
 }
 
 # These score families of labels: what an edit made of one label is one label to a model that is older than the edit.
-BY_FAMILY = (*BY_ROW.values(), STRATEGIES["balanced_margin"], STRATEGIES["balanced_entropy"])
+BY_FAMILY = (*BY_ROW.values(), STRATEGIES["balanced_margin"], STRATEGIES["balanced_entropy"], diverse_margin)
 
 
 def strategy_named(name: str) -> Strategy:

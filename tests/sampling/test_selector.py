@@ -152,7 +152,7 @@ def test_the_default_begins_with_typical_items_changes_to_uncertain_ones_and_say
     assert reasons(project.next(20)) == {"typiclust"}
     assert said == []
     project.decide("i150", label="cat")
-    assert reasons(project.next(20)) == {"margin"}
+    assert reasons(project.next(20)) == {"diverse_margin"}
     assert len(said) == 1
     assert "uncertain items, where the model's two best labels are close" in said[0]
     assert f"now that {ENOUGH} items are answered" in said[0]
