@@ -501,6 +501,7 @@ class Review(Widget[CardPush]):
         for item_id, decision_id in gone:
             self._push({"kind": "drop", "item_ids": [item_id], "keep": 1, "decision_id": decision_id})
         self._push({"kind": "progress", "progress": self._progress()})
+        self._push_learning()
 
     def _progress(self) -> Progress:
         with self._changed:

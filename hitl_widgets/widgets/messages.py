@@ -1033,21 +1033,23 @@ def learning_of(state: LearningState) -> LearningEntry | None:
     """Say what the model learns in the background; None where it doesn't."""
     if state.name == "off":
         return None
-    right, at = state.out_of_fold, f"{state.n_answers + state.n_until_next:,}"
+    right = state.out_of_fold
+    left = f"in {state.n_until_next:\u2007>2}"  # padded with a space as wide as a digit: the words before it don't move
     if state.name == "frozen":
         text, follows = "The model is frozen while the bias experiment runs", ""
     elif right is not None:
         share = f"{right:.0%}".replace("%", " %")
         text = f"The model has learnt {right.n:,} answers (right on {share} of answers it hadn't seen)"
-        follows = {"waiting": f"next at {at}", "learning": "learning now",
-                   "failed": f"learning failed, next try at {at}"}[state.name]
+        follows = f"learning failed, next try {left}" if state.name == "failed" else f"next {left}"
+    elif state.name == "failed":
+        text, follows = "Learning failed", f"next try {left}"
     else:
-        text = {"waiting": f"The model learns {'again at' if state.why else 'once there are'} {at} answers",
-                "learning": "The model is learning from your answers",
-                "failed": f"Learning failed, next try at {at} answers"}[state.name]
-        follows = ""
+        text, follows = "The model learns from your answers", f"{'again' if state.why else 'first'} {left}"
+    if state.name == "learning" or (state.name == "waiting" and not state.n_until_next):
+        follows = "learning now"
+    why = " ".join(filter(None, ["Answers to items of the random hold-out measure, and aren't learnt.", state.why]))
     return {"name": state.name, "learnt": None if right is None else right.n, "text": text, "next": follows,
-            "why": state.why}
+            "why": state.why if state.name == "frozen" else why}
 
 
 def examples_of(names: Iterable[tuple[bool, str]], picture: Callable[[str], bytes],

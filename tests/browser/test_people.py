@@ -177,16 +177,10 @@ def test_traps_are_agreed_to_first_and_told_when_the_sitting_is_over(two: Two) -
     assert ada.value("int(wb.votes().query('annotator == \"ada\"')['planted'].sum())") == 0
 
 
-def run_cell(notebook: Notebook, place: int) -> None:
-    """Run one cell, as Shift+Enter does."""
-    notebook.page.evaluate("""(place) => { const {content} = window.jupyterapp.shell.currentWidget;
-        content.activeCellIndex = place; return window.jupyterapp.commands.execute('notebook:run-cell'); }""", place)
-
-
 def test_a_verdict_is_given_without_names_and_without_the_model_and_taken_back(two: Two) -> None:
     ada = two.ada
     ada.execute("judge = True")
-    run_cell(ada, 3)
+    ada.run_cell(3)
     ada.page.locator(".hitl-adjudication").wait_for()
     first = ada.wait_for_item()
     answers = ada.card.locator(".hitl-answer")
@@ -213,7 +207,7 @@ def test_a_verdict_is_given_without_names_and_without_the_model_and_taken_back(t
 
 def test_each_reads_their_own_page_and_nobody_elses(two: Two) -> None:
     for notebook in two:
-        run_cell(notebook, 2)
+        notebook.run_cell(2)
         page = notebook.page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output")
         page.get_by_text(str(notebook.value("wb.people.own().annotator"))).first.wait_for(timeout=20_000)
     names = [notebook.page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output").inner_text()
