@@ -1308,9 +1308,9 @@ class Workbench:
         start : str
             "adopted" continues from the adopted model, "initial" from the net as it was passed in, or from a small CNN
             where none was. "frozen" is for a workbench without a model of yours: it fits filters to the pool without
-            any answer and trains a last layer over them. Without a model of yours, as long as no CNN is adopted,
-            "adopted" trains both and takes the one with the lower loss on answers that neither was trained on;
-            `Run.taken` says which, and why (docs/strategies.md).
+            any answer and trains a last layer over them. Without a model of yours, "adopted" compares a light
+            model, the small CNN and the average of both on answers that neither was trained on; `Run.taken` says
+            which was taken, and why (docs/strategies.md).
         adopt : str
             "better" adopts where more of the measuring items are right than with the adopted model, and not fewer than
             with the best one so far, or where nothing measures; "always"; "never".
