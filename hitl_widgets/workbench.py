@@ -1220,8 +1220,8 @@ class Workbench:
             with self._wiring:
                 labeller = LabellerReview(self.session, view, n=n, strategy=strategy, queue=queue)
                 self._widgets.add(labeller)
-                self._learn(learn)
-                return labeller
+            self._learn(learn)
+            return labeller
         if explain is not None:
             check_methods(explain)
         from .widgets.card import Review
@@ -1229,8 +1229,8 @@ class Workbench:
             review = Review(self.session, n=n, strategy=strategy, explain=explain, blind=blind, certainty=certainty,
                             keys=keys, queue=queue)
             self._widgets.add(review)
-            self._learn(learn)
-            return review
+        self._learn(learn)
+        return review
 
     # -- the model
 
@@ -1639,10 +1639,11 @@ class Workbench:
             if self._learning is not None:
                 self._learning.stop()
             return
-        if self._learning is None:
-            from .learn.background import BackgroundLearning
-            self._learning = BackgroundLearning(self.project, lambda: self.registry, notify=self.project.notify)
-            self.session.learns = self._learning
+        with self._wiring:
+            if self._learning is None:
+                from .learn.background import BackgroundLearning
+                self._learning = BackgroundLearning(self.project, lambda: self.registry, notify=self.project.notify)
+                self.session.learns = self._learning
         this = ref(self)  # a thread that outlives the workbench doesn't keep it
 
         def labelling() -> bool:

@@ -7,11 +7,13 @@ lock but reading the answers. torch is loaded when it is first needed.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from weakref import WeakSet
 
 from ..errors import HitlError, IdReused
 from ..project import experiment
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 EVERY = 20
 # How often the thread looks whether a card is open, and comes back where a fine-tuning holds the models.
 LOOK_S = 1.0
+# How often it looks whether an experiment is over.
+FROZEN_S = 5.0
 # `stop` waits so long for a head that is being fitted; it isn't adopted then.
 STOP_S = 10.0
 BACKGROUND = "background"
@@ -113,6 +117,7 @@ class BackgroundLearning:
                 self._labels = _labels_of_background(self._project.state.adopted) or self._project.taxonomy.label_ids
             self._unsubscribe()
             self._unsubscribe = self._project.subscribe(lambda what: self._wake.set())
+            _started.add(self)
             self._thread = threading.Thread(target=self._work, args=(while_, self._ending), name="hitl-learning",
                                             daemon=True)
             self._thread.start()
@@ -135,17 +140,19 @@ class BackgroundLearning:
             if ending.is_set() or not while_():
                 break
             self._wake.clear()
-            if (woken or self._name == "frozen") and self.due():
+            if woken and self.due():
                 self._attempt(ending)
-                if self.due():  # a fine-tuning has the models: come back
-                    ending.wait(LOOK_S)
+                if self.due():  # a fine-tuning has the models, or an experiment is running: come back
+                    ending.wait(FROZEN_S if self._name == "frozen" else LOOK_S)
                     self._wake.set()
         with self._changing:
-            if not self._ending.is_set() and ending is self._ending:  # no card is open any more
+            alone = not self._ending.is_set() and ending is self._ending  # no card is open any more
+            if alone:
                 self._ending.set()
                 self._unsubscribe()
                 self._thread = None
-                self._set("off")
+        if alone:
+            self._set("off")
 
     # -- learning
 
@@ -168,7 +175,6 @@ class BackgroundLearning:
             name = self._name
             n_answers, labels = self._project.queue.n_training(), self._project.taxonomy.label_ids
             try:
-                self._set("learning", self._why)
                 found = self._learn(ending)
             except Exception as error:  # the thread goes on, whatever one attempt meets
                 if not ending.is_set():
@@ -181,7 +187,7 @@ class BackgroundLearning:
                 self._set("frozen", found.why)
             else:
                 self._n_last, self._labels = n_answers, labels
-                self._set("off" if name == "off" else "waiting", found.why)
+                self._set("off" if name == "off" or ending.is_set() else "waiting", found.why)
             return found.version
 
     def _learn(self, ending: threading.Event) -> _Outcome:
@@ -192,6 +198,7 @@ class BackgroundLearning:
             registry.follow()
             if why := experiment.running(self._project):
                 return _Outcome("frozen", why)
+            self._set("learning", self._why)
             event = registry.adoption
             if registry.inference.missing and event is not None and not event.body["own"]:  # the user's net isn't here
                 return _Outcome("dropped", registry.inference.missing)
@@ -246,6 +253,16 @@ class BackgroundLearning:
         if (name, why) != (self._name, self._why):
             self._name, self._why = name, why
             self._project.tell("learning")
+
+
+# A thread that is fitting a head when the interpreter ends may take the whole process down.
+_started: WeakSet[BackgroundLearning] = WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    for learning in list(_started):
+        learning.stop()
 
 
 def _has_learnt(event: Event | None, n: int) -> bool:

@@ -674,6 +674,8 @@ class Project:
 
     def _in_words(self, event: events.Event) -> str | None:
         """Say in a sentence what somebody else did; None where another sentence says it."""
+        if event.kind == "adopted" and event.body["origin"] == "background":  # every few minutes: no news to anybody
+            return None
         if event.kind != "thread":
             return in_words(event, self.lineage, reader=self.annotator)
         return threads.in_words(event, self.state.threads, self.lineage, who=doer(event, self.annotator))

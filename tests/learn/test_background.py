@@ -210,10 +210,9 @@ def test_the_loss_of_an_answer_is_that_of_its_candidates_together():
 # -- adopted or not ------------------------------------------------------------------------------------------
 
 def test_one_that_is_not_better_leaves_no_event_and_no_file(bench, learning):
-    wb = bench()
-    label(wb, 60)
-    taught = fit_candidate(wb.project, wb.registry)
-    best = wb.registry.install(taught.net(wb.registry), origin="trained")
+    every, wb = bench("every"), bench()
+    label(every, len(POOL))
+    best = wb.registry.install(fit_candidate(every.project, every.registry).net(every.registry), origin="trained")
     label(wb, 20)
     learns = learning(wb)
     events, files = wb.project.log.last_seq(), sorted((wb.folder / "models").iterdir())
