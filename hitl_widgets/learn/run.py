@@ -623,7 +623,7 @@ def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rational
         return Nets(first(), anew=True)
     if not own or not goes_on or with_rationales:
         return Nets(registry.start(recipe.start, seed=recipe.seed, lineage=lineage))
-    if registry.adopted is None:
+    if registry.adopted is None and not registry.inference.missing:
         return Nets(first(), registry.descriptors.net, anew=True)
     net, fair = registry.start("adopted", seed=recipe.seed, lineage=lineage), _kept_apart(registry)
     if is_kmeans_net(net) or is_light_net(net) or (is_average_net(net) and not fair):
