@@ -1557,28 +1557,33 @@ class Workbench:
         with self._bars(None, title="Finding the consensus"):
             return self.project.answers().consensus(method)
 
-    def progress(self, n_answers: int = 50) -> Progress:
+    def progress(self, n_answers: int = 50, *, goal: float | None = None) -> Progress:
         """What the rounds so far achieved, and what the next answers are likely to gain.
 
         Parameters
         ----------
         n_answers : int
             How many answers back, and how many ahead.
+        goal : float, optional
+            An accuracy, above 0 and below 1, such as 0.9. `Progress.goal` then says how many answers are left until the
+            expected accuracy on the pool, as the hold-out measures it, first reaches it. Only answers that may teach
+            are counted, not those to hold-out items in between; the queue is expected to go on as it did.
 
         Returns
         -------
         Progress
             .accuracy, .labels, .suggestions, .times, .people, .difficulty (DataFrames, every share with its n and 95 %
-            interval), .gained, .likely, .plot()
+            interval), .gained, .likely, .goal, .plot()
 
         Raises
         ------
         BadInput
-            When n_answers isn't a whole number, 1 or more, or the project was opened without its pool.
+            When n_answers isn't a whole number, 1 or more, or goal no number above 0 and below 1, or the project was
+            opened without its pool.
         """
         from .report.progress import progress
         self.project.require_pool()
-        return progress(self.project, more=n_answers)
+        return progress(self.project, more=n_answers, goal=goal, registry=lambda: self.registry)
 
     def archive(self, path: str | os.PathLike[str]) -> Path:
         """Write the whole project (log, models, predictions; not the items themselves) into one file."""

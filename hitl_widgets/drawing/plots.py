@@ -39,6 +39,14 @@ class Measured(Protocol):
         """Estimate called "accuracy"."""
 
 
+class Goal(Protocol):
+    """An accuracy that is wanted; `quality.learning_curve.AnswersLeft` is one."""
+
+    @property
+    def goal(self) -> float:
+        """The accuracy."""
+
+
 class Rounds(Protocol):
     """What `plot_progress` draws; `report.progress.Progress` is one."""
 
@@ -60,6 +68,9 @@ class Rounds(Protocol):
     @property
     def more(self) -> int:
         """How many answers those are."""
+    @property
+    def goal(self) -> Goal | None:
+        """The goal that was asked for."""
 
 
 def plot_gain(before: Measured, after: Measured, gain: Estimate) -> Drawing:
@@ -150,6 +161,8 @@ def _plot_accuracy(axes: Axes, progress: Rounds) -> None:
         for k, (_, table) in enumerate(of_source.groupby("curve")):  # under other labels another curve
             _points(axes, table, "answers", "share", colour=colour, marker=marker, name="" if k else name)
     holdout = progress.accuracy[progress.accuracy["source"] == "holdout"]
+    if len(progress.accuracy) and progress.goal is not None:
+        axes.axhline(progress.goal.goal, color=GREY, linewidth=0.8, linestyle="--", label="goal")
     if len(holdout) and not np.isnan(progress.likely):
         last, gain = holdout.iloc[-1], progress.likely
         place, base = last["answers"] + progress.more, last["share"]

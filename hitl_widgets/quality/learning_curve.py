@@ -1,13 +1,19 @@
-"""Learning curves: the gain in accuracy that the next answers are expected to bring. Read `expected_gain`."""
+"""Learning curves: the gain that the next answers are expected to bring, and the number of answers left to a goal.
+
+Read `expected_gain` and `answers_left`.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import ndtr
+from scipy.stats import beta
 
 from ..errors import BadInput, ShapeError
 from ..records import Estimate
@@ -20,6 +26,11 @@ EXPONENTS = np.array([0.25, 0.5, 1.0, 2.0])
 BENDS = np.array([0.0, 0.5, 2.0])
 STRAY = np.array([0.003, 0.01, 0.02])
 _LEVELS, _WIDTH = 25, 4.0
+# The finer grid of `answers_left`; a curve without any gain left isn't among them. Models deviate from the curve alike
+# where the logarithms of their numbers of answers differ by less than ALIKE.
+LEFT = np.linspace(0.0, 0.8, 9)
+FALLS = np.array([0.25, 0.5, 1.0, 2.0, 3.0])
+ALIKE = 0.3
 
 
 def expected_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Sequence[int] | npt.NDArray[np.integer],
@@ -101,3 +112,226 @@ def expected_gain(answers: Sequence[int] | npt.NDArray[np.integer], right: Seque
     def end(reached: float) -> float:
         return float(brentq(lambda gain: weights @ ndtr((gain - gains) / left) - reached, -2, 2, xtol=1e-6))
     return Estimate(float(weights @ gains), end((1 - level) / 2), end((1 + level) / 2), n=int(m[-1]))
+
+
+@dataclass(frozen=True)
+class Points:
+    """Measured points of a learning curve.
+
+    Attributes
+    ----------
+    answers : ndarray of float64, shape (n_models,)
+        How many answers each model learnt from, rising.
+    accuracy : ndarray of float64, shape (n_models,)
+        Of each model, on the measuring items.
+    covariance : ndarray of float64, shape (n_models, n_models)
+        Of these accuracies, over other draws of the items.
+    n : int
+        How many items measured the last model.
+    n_effective : float
+        As many items, drawn one by one, would have told as much.
+    """
+
+    answers: npt.NDArray[np.float64]
+    accuracy: npt.NDArray[np.float64]
+    covariance: npt.NDArray[np.float64]
+    n: int
+    n_effective: float
+
+
+def points_of(answers: Sequence[int] | npt.NDArray[np.integer], right: npt.NDArray[np.bool_], *,
+              effect: float = 1.0) -> Points:
+    """Points of models that were measured on the same items.
+
+    Where one model is right on an item, the next one mostly is, too: how far that goes is read from the items.
+
+    Parameters
+    ----------
+    answers : array_like of int, shape (n_models,)
+        As for `expected_gain`.
+    right : ndarray of bool, shape (n_models, n_items)
+        Which items each model got right.
+    effect : float
+        As `intervals.design_effect` gives it, for items that were drawn by whole groups.
+
+    Raises
+    ------
+    ShapeError
+        If they differ in length.
+    BadInput
+        If there is no model or no item.
+    """
+    at, table = np.asarray(answers, np.float64), np.asarray(right, np.float64)
+    if table.ndim != 2 or len(at) != len(table):
+        raise ShapeError(f"answers has shape {at.shape} and right {table.shape}; one row a model is expected.")
+    if not table.size or (at < 1).any():
+        raise BadInput("a learning curve needs a model that learnt from an answer and was measured on an item.")
+    # Two items more, which no model tells apart, and two that one of them does: no difference is taken to be certain.
+    n_models, n_items = table.shape
+    steps = np.tril(np.ones((n_models, n_models)))[1:]
+    more = np.vstack([np.ones(n_models), np.zeros(n_models), steps, 1 - steps])
+    weights = np.concatenate([np.ones(n_items), [0.5, 0.5], np.full(len(steps) * 2, 0.5 / max(1, len(steps)))])
+    rows = np.vstack([table.T, more])
+    mean = weights @ rows / weights.sum()
+    spread = (rows - mean).T * weights @ (rows - mean) / weights.sum()
+    n = n_items / effect
+    return Points(at, table.mean(axis=1), spread / n, n_items, n)
+
+
+def points_of_rounds(answers: Sequence[int] | npt.NDArray[np.integer], right: Sequence[int] | npt.NDArray[np.integer],
+                     measured: Sequence[int] | npt.NDArray[np.integer], *, correlation: float = 0.0) -> Points:
+    """Points of models of which only counts are known; parameters as for `expected_gain`."""
+    at, k, m = (np.asarray(column, np.float64) for column in (answers, right, measured))
+    accuracy = (k + 0.5) / (m + 1)
+    error = np.sqrt(accuracy * (1 - accuracy) / m)
+    covariance = np.outer(error, error) * correlation
+    np.fill_diagonal(covariance, error ** 2)
+    return Points(at, k / m, covariance, int(m[-1]), float(m[-1]))
+
+
+@dataclass(frozen=True, repr=False)
+class AnswersLeft(Estimate):
+    """How many answers are left to a goal: a number with its 95 % interval.
+
+    The number is infinite where the goal is out of reach, and so is an end of the interval.
+
+    Parameters
+    ----------
+    value, low, high, n, why
+        As for `Estimate`; n is the number of items that measured the accuracy.
+    goal : float
+        The accuracy that is wanted.
+    most : int
+        How many answers can still be given; a goal that takes more is out of reach.
+    now : Estimate or None
+        The accuracy now.
+    levels_off : Estimate or None
+        The accuracy that is expected after `most` answers.
+    """
+
+    goal: float = math.nan
+    most: int = 0
+    now: Estimate | None = None
+    levels_off: Estimate | None = None
+
+    # As `Estimate.__new__`, for the fields that are added here.
+    def __new__(cls, value: float, low: float = math.nan, high: float = math.nan, n: int = 0, why: str = "",
+                goal: float = math.nan, most: int = 0, now: Estimate | None = None,
+                levels_off: Estimate | None = None) -> AnswersLeft:
+        """Make the float; the other fields are set by the dataclass."""
+        return float.__new__(cls, value)
+
+    @property
+    def text(self) -> str:
+        """The number, in words."""
+        if math.isnan(self):
+            return f"none ({self.why})"
+        beyond = f"more than {self.most:,}"
+        low, high = (beyond if math.isinf(end) else f"{end:,.0f}" for end in (self.low, self.high))
+        interval = beyond if math.isinf(self.low) else low if low == high else f"{low} to {high}"
+        items = f"n = {self.n} items" + ("" if self.tells else ": few items")
+        if math.isinf(self):
+            off = self.levels_off
+            assert off is not None
+            left = "" if math.isinf(self.low) else f"; 95 %: {interval} answers"
+            return f"not within reach of the {self.most:,} answers that are left: with all of them the accuracy is " \
+                   f"about {off.value:.3f} ({off.low:.3f} to {off.high:.3f}){left} ({items})"
+        reached = "probably reached, 0 answers left" if self.value == 0 else f"about {self.value:,.0f} answers left"
+        return f"{reached} ({interval}, {items})"
+
+    def __repr__(self) -> str:
+        return self.text
+
+    __str__ = __repr__
+
+
+def answers_left(points: Points, goal: float, *, most: int, level: float = 0.95) -> AnswersLeft:
+    """Number of further answers at which the expected accuracy reaches a goal.
+
+    The curves are those of `expected_gain`, with a finer grid; the measurements weight them all, and each curve says
+    where it reaches the goal. The number is the weighted median of these.
+
+    Parameters
+    ----------
+    points : Points
+        What was measured.
+    goal : float
+        Above 0 and below 1.
+    most : int
+        How many answers can still be given.
+    level : float
+        Share of such intervals that contain the truth, averaged over curves such as these.
+
+    Raises
+    ------
+    BadInput
+        If the goal isn't above 0 and below 1.
+    """
+    if not 0 < goal < 1:
+        raise BadInput(f"goal is {goal!r}; an accuracy above 0 and below 1 is expected, such as 0.9.")
+    last = points.answers[-1]
+    now, beyond, exponent, bend, stray = _grid(points)
+    gap = (1 - beyond) * (1 - now)
+    weights = _weights(points, now, gap, exponent, bend, stray)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        still = np.where(goal <= now, 0.0, (last + bend) * (np.maximum(1 - (goal - now) / gap, 0) ** (-1 / exponent)
+                                                            - 1))
+    still = np.where(np.isnan(still) | (still > most), math.inf, np.ceil(still))
+    off = now + gap * (1 - ((last + most + bend) / (last + bend)) ** -exponent)
+    ends = (1 - level) / 2, 0.5, (1 + level) / 2
+    value = _quantile(still, weights, 0.5)
+    low, high = _shortest(still, weights, level)
+    accuracies = [Estimate(middle, bottom, top, n=points.n) for bottom, middle, top in (
+        [_quantile(column, weights, end) for end in ends] for column in (now, off))]
+    return AnswersLeft(value, low, high, points.n, "", float(goal), int(most), *accuracies)
+
+
+def _grid(points: Points) -> list[npt.NDArray[np.float64]]:
+    k = points.accuracy[-1] * points.n_effective
+    ends = beta.ppf([1e-5, 1 - 1e-5], k + 0.5, points.n_effective - k + 0.5)
+    levels = np.linspace(max(ends[0] - 0.02, 0.002), min(ends[1] + 0.02, 0.998), 61)
+    return [axis.ravel() for axis in np.meshgrid(levels, LEFT, FALLS, BENDS * points.answers[-1], STRAY,
+                                                 indexing="ij")]
+
+
+def _weights(points: Points, now: npt.NDArray[np.float64], gap: npt.NDArray[np.float64],
+             exponent: npt.NDArray[np.float64], bend: npt.NDArray[np.float64], stray: npt.NDArray[np.float64]
+             ) -> npt.NDArray[np.float64]:
+    """The likelihood of each curve: the last model's by the binomial, the others' differences from it as normal."""
+    at, n = points.answers, points.n_effective
+    last = points.accuracy[-1]
+    logs = np.empty(len(now))
+    for one in np.unique(stray):
+        some = np.flatnonzero(stray == one)
+        # Models that learnt nearly the same answers deviate alike.
+        apart = np.abs(np.log(at[:, None] / at))
+        covariance = points.covariance + one ** 2 * np.exp(-apart / ALIKE)
+        variance = covariance[-1, -1]
+        binomial = n * points.covariance[-1, -1] / variance
+        logs[some] = binomial * (last * np.log(now[some]) + (1 - last) * np.log1p(-now[some]))
+        logs[some] -= 0.5 * (np.log(now[some]) + np.log1p(-now[some]))  # Jeffreys' prior
+        if len(at) < 2:
+            continue
+        change = np.hstack([np.eye(len(at) - 1), -np.ones((len(at) - 1, 1))])
+        pull = change @ covariance[:, -1] / variance
+        inner = change @ covariance @ change.T - np.outer(pull, pull) * variance
+        inverse = np.linalg.inv(inner)
+        curve = gap[some] * (1 - ((at[:-1, None] + bend[some]) / (at[-1] + bend[some])) ** -exponent[some])
+        left = (change @ points.accuracy)[:, None] - curve - pull[:, None] * (last - now[some])
+        logs[some] += -0.5 * ((left * (inverse @ left)).sum(axis=0) + np.linalg.slogdet(inner)[1])
+    weights: npt.NDArray[np.float64] = np.exp(logs - logs.max())
+    return weights / weights.sum()
+
+
+def _shortest(still: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], level: float) -> tuple[float, float]:
+    """The interval of numbers of answers: where it begins at 0 or doesn't end, one end alone may be missed."""
+    low, high = (_quantile(still, weights, end) for end in ((1 - level) / 2, (1 + level) / 2))
+    if low == 0 and not math.isinf(end := _quantile(still, weights, level)):
+        return 0.0, end
+    return (_quantile(still, weights, 1 - level), high) if math.isinf(high) else (low, high)
+
+
+def _quantile(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64], share: float) -> float:
+    order = np.argsort(values)
+    place = int(np.searchsorted(np.cumsum(weights[order]), share))
+    return float(values[order[min(place, len(order) - 1)]])

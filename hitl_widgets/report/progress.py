@@ -6,7 +6,8 @@ Every number comes with its n and its 95 % interval. `progress` makes a `Progres
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,13 @@ import pandas as pd
 from ..drawing import html
 from ..errors import BadInput
 from ..events import Event
-from ..learn.measurement import SOURCES
+from ..learn.measurement import SOURCES, Outputs, figures_of
 from ..project.arms import ARMS
 from ..project.names import sees_names
 from ..project.notices import FEWEST
 from ..project.project import Project
 from ..quality.intervals import across, jeffreys, newcombe, of_median
-from ..quality.learning_curve import expected_gain
+from ..quality.learning_curve import AnswersLeft, expected_gain, points_of_rounds
 from ..quality.metrics import Metrics
 from ..quality.suggestion_effect import agreement_with_model
 from ..records import Estimate
@@ -31,12 +32,15 @@ from .decisions import against_others, consensus, decisions
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
+    from ..learn.registry import Registry
 
 # Items that no strategy picked: shares of these are shares of the pool.
 DRAWN = ("holdout", "random")
 CERTAINTIES = ((0, 3), (4, 6), (7, 8), (9, 10))
 SHARE = ["n", "share", "low", "high"]
 AGREEMENT = ("blind", "shown", "difference")
+ACCURACY = ["round", "source", "model", "answers", *SHARE, "curve", "origin"]
+BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,9 @@ class Progress:
     ----------
     accuracy : DataFrame
         One row a round and source: round, source, model, answers (that it learned from), n, share, low, high, curve (a
-        number that changes where the labels do: accuracies under other labels are other curves). "holdout", "gold" and
+        number that changes where the labels do: accuracies under other labels are other curves), origin ("round", or
+        "background" for a model that was trained while people labelled; of these only the adopted one is measured on
+        hold-out and gold, and its round is the one that is going on). "holdout", "gold" and
         "imported": the model that the round trained, on these items (`Run.figures`); earlier versions joined the three
         as "holdout". "audit": the model that suggested in
         that round, on a random sample of the items that nobody had answered before it, whatever was picked since: its
@@ -57,12 +63,14 @@ class Progress:
         low and high on the items that measure.
     gained : Estimate
         The gain in accuracy by the last answers, some 50 or those of one round, on the items that measure. Only rounds
-        under the labels of the last one count, of models that it goes back to: not those that were rolled back.
+        under the labels of the last one count, of models that it goes back to: not those that were rolled back. Where
+        there are fewer than two and the model in use is one of the background, light models are refitted: on all
+        answers, and on all but the last ones.
     gained_by : int
         How many answers those were.
     likely : Estimate
-        The true gain that the next answers are expected to bring, by a learning curve over the same rounds; NaN before
-        the first.
+        The true gain that the next answers are expected to bring, by a learning curve over the same rounds or refitted
+        models; NaN before the first.
     more : int
         How many answers those are.
     suggestions : DataFrame
@@ -92,6 +100,8 @@ class Progress:
         How many hold-out items measured the last round, and how many were unsure, in words.
     aside : str
         In words, that the last round's model isn't the adopted one, and what that one had; else empty.
+    goal : AnswersLeft or None
+        How many answers are left to the goal that was asked for, with its 95 % interval; None where none was.
     """
 
     accuracy: pd.DataFrame
@@ -109,6 +119,7 @@ class Progress:
     agreement: pd.DataFrame
     coverage: str = ""
     aside: str = ""
+    goal: AnswersLeft | None = None
 
     def plot(self) -> Drawing:
         """Accuracy by round, recall per label, suggestions that stood and time per decision, with 95 % intervals."""
@@ -129,8 +140,8 @@ class Progress:
 
     def _repr_html_(self) -> str:
         sources = {**SOURCES, "audit": "audit"}
-        rounds = [(row["round"], sources[row["source"]], row["answers"], *_bar(row["share"], row))
-                  for row in self.accuracy.to_dict("records")]
+        rounds = [(BACKGROUND if row["origin"] == BACKGROUND else row["round"], sources[row["source"]], row["answers"],
+                   *_bar(row["share"], row)) for row in self.accuracy.to_dict("records")]
         latest = self.labels[self.labels["round"] == self.labels["round"].max()]
         labels = [(row["label"], row["answers"], *_bar(row["recall"], row)) for row in latest.to_dict("records")]
         parts = [html.table(("round", "measured on", "answers", "accuracy", ""), rounds)] if rounds else []
@@ -154,10 +165,12 @@ class Progress:
             (f"last {self.gained_by} answers", f"gained {self.gained}")
         likely = f"{self.likely}" if math.isnan(self.likely) else \
             f"likely to gain {self.likely:+.3f} ({self.likely.low:+.3f} to {self.likely.high:+.3f})"
-        return [gained, (f"next {self.more} answers", likely), ("the queue asks for", self.queue)]
+        left = [] if self.goal is None else [(f"to a goal of {self.goal.goal:g}", f"{self.goal}")]
+        return [gained, (f"next {self.more} answers", likely), *left, ("the queue asks for", self.queue)]
 
 
-def progress(project: Project, *, more: int = 50) -> Progress:
+def progress(project: Project, *, more: int = 50, goal: float | None = None,
+             registry: Callable[[], Registry] | None = None) -> Progress:
     """Measure the rounds so far, and estimate what the next answers will gain.
 
     Parameters
@@ -165,6 +178,10 @@ def progress(project: Project, *, more: int = 50) -> Progress:
     project : Project
     more : int
         How many answers back, and how many ahead.
+    goal : float, optional
+        An accuracy, above 0 and below 1: how many answers are left until it is reached?
+    registry : callable, optional
+        Gives the project's models; needed for a goal, and to measure a model of the background.
 
     Returns
     -------
@@ -173,10 +190,13 @@ def progress(project: Project, *, more: int = 50) -> Progress:
     Raises
     ------
     BadInput
-        If more isn't a whole number, 1 or more.
+        If more isn't a whole number, 1 or more, or the goal isn't a number above 0 and below 1.
     """
     if isinstance(more, bool) or not isinstance(more, (int, np.integer)) or more < 1:
         raise BadInput(f"n_answers is {more!r}; a whole number, 1 or more, is expected.")
+    if goal is not None and (isinstance(goal, bool) or not isinstance(goal, (int, float, np.number))
+                             or not 0 < goal < 1):
+        raise BadInput(f"goal is {goal!r}; an accuracy above 0 and below 1 is expected, such as 0.9.")
     project.refresh()
     trained = list(project.log.events(kind="trained"))
     table = decisions(project, trained)
@@ -185,15 +205,32 @@ def progress(project: Project, *, more: int = 50) -> Progress:
     truth = blind["item_id"].map(agreed | project.gold())
     known = blind[blind["suggestion"].notna() & truth.notna()].assign(right=blind["suggestion"] == truth)
     seen = table[table["visible"] & ~table["scripted"] & table["verdict"].isin(["accept", "correct", "unsure"])]
-    line = _line(trained, list(project.log.events(kind="adopted")))
+    adopted = list(project.log.events(kind="adopted"))
+    line = _line(trained, adopted)
     gained, gained_by = _gained(line, int(more))
+    likely = _likely([event for event, _ in line], int(more))
+    current = project.state.adopted
+    background = None if current is None or current.body["origin"] != BACKGROUND else current
+    figures, left = dict[str, Metrics](), None
+    if registry is not None and background is not None:
+        figures = _figures_of(project, registry(), background)
+    if registry is not None and (goal is not None or (background is not None and len(line) < 2)):
+        from ..learn import refits
+        refitted = refits.refit(project, registry(), back=int(more))
+        if len(line) < 2 and background is not None and not refitted.why:
+            (gained, gained_by), likely = refitted.gained(int(more)), refitted.likely(int(more))
+        if goal is not None:
+            rounds = None if refits.uses_light_model(registry()) else _measured([event for event, _ in line])
+            points = None if rounds is None else points_of_rounds(*rounds[:3], correlation=rounds[3])
+            left = refits.goal_of(project, refitted, points, float(goal))
     audited = audit(project, trained, table)
     project.selector.default(project.queue, project.lineage)
     return Progress(
-        accuracy=_accuracy(trained, audited), labels=_labels(project, trained, table), gained=gained,
-        gained_by=gained_by, likely=_likely([event for event, _ in line], int(more)), more=int(more),
-        coverage=Metrics.from_dict(trained[-1].body["after"]).coverage if trained else "",
-        aside=_aside(trained[-1], project.state.adopted) if trained else "",
+        accuracy=_accuracy(trained, audited, adopted, background, figures), labels=_labels(project, trained, table),
+        gained=gained, gained_by=gained_by, likely=likely, more=int(more), goal=left,
+        coverage=figures["holdout"].coverage if "holdout" in figures else
+        Metrics.from_dict(trained[-1].body["after"]).coverage if trained else "",
+        aside=_aside(trained[-1], current) if trained and "holdout" not in figures else "",
         suggestions=_suggestions(project, seen), times=_times(table), people=_people(project, table),
         difficulty=_difficulty(table, known, audited), queue=project.selector.why, bias=audited.bias(),
         agreement=_agreement(project))
@@ -214,7 +251,28 @@ def _agreement(project: Project) -> pd.DataFrame:
         f"n_{name}", name, f"{name}_low", f"{name}_high"))])
 
 
-def _accuracy(trained: Sequence[Event], audited: Audited) -> pd.DataFrame:
+def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[str, Metrics]:
+    """Measure the adopted model of the background as a round's is, on each kind of items that measure."""
+    from ..learn.learnt import unpack
+    with project.state.lock:
+        measuring, lineage = project.measuring(), project.lineage
+    checksums = unpack(adopted.body["learnt"]) if adopted.body.get("learnt") else np.empty(0, np.uint32)
+    learnt = {place for place in measuring.gold if zlib.crc32(str(project.pool.ids[place]).encode()) in checksums}
+    places = list(measuring.all)
+    version = adopted.body["model"]
+    if not places or not registry.path(version).exists():
+        return {}
+    predictor = registry.predictor(registry.find(version))
+    column = project.settings.get("group")
+    figures = figures_of(measuring, {place: row for row, place in enumerate(places)}, lineage,
+                         new=Outputs(version, predictor.predict(places), tuple(adopted.body["label_ids"])),
+                         adopted=None, best=None, n_holdout=int(project.queue.holdout.sum()), learnt=learnt,
+                         groups=None if column is None else project.pool.group_sums(column))
+    return {source: figure.after for source, figure in figures.by_source.items()}
+
+
+def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Event], background: Event | None,
+              of_background: Mapping[str, Metrics]) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     curve, labels = 0, None
     for n_round, event in enumerate(trained, 1):
@@ -224,13 +282,21 @@ def _accuracy(trained: Sequence[Event], audited: Audited) -> pd.DataFrame:
         for source, figure in figures.items():
             if (after := Metrics.from_dict(figure["after"])).n:
                 rows.append((n_round, source, body["model"], _n_learned(event),
-                             *_share(after.counts.trace(), after.n, after), curve))
-    curves = {row[0]: row[-1] for row in rows}
-    n_learned = {event.body["model"]: _n_learned(event) for event in trained}
+                             *_share(after.counts.trace(), after.n, after), curve, "round"))
+    curves = {row[0]: row[-2] for row in rows}
+    n_learned = {event.body["model"]: int(event.body.get("n_training", 0)) for event in adopted
+                 if event.body["origin"] == BACKGROUND}
+    origins = dict.fromkeys(n_learned, BACKGROUND)
+    n_learned |= {event.body["model"]: _n_learned(event) for event in trained}
+    for source, after in of_background.items():
+        if background is not None and after.n:
+            same = labels is None or labels == list(after.label_ids)
+            rows.append((len(trained) + 1, source, background.body["model"], int(background.body["n_training"]),
+                         *_share(after.counts.trace(), after.n, after), max(1, curve + (not same)), BACKGROUND))
     for (n_round, model), right in audited.accuracy().items():
         rows.append((n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high,
-                     curves.get(n_round - 1, 1)))
-    return pd.DataFrame(rows, columns=["round", "source", "model", "answers", *SHARE, "curve"])
+                     curves.get(n_round - 1, 1), origins.get(model, "round")))
+    return pd.DataFrame(rows, columns=ACCURACY)
 
 
 def _aside(last: Event, event: Event | None) -> str:
@@ -309,6 +375,15 @@ def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estima
 
 
 def _likely(trained: Sequence[Event], more: int) -> Estimate:
+    rounds = _measured(trained)
+    if rounds is None:
+        return Estimate(math.nan, why="no round was measured yet")
+    answers, right, measured, correlation = rounds
+    return expected_gain(answers, right, measured, more=more, correlation=correlation)
+
+
+def _measured(trained: Sequence[Event]) -> tuple[list[int], list[int], list[int], float] | None:
+    """Answers that each round learnt from, how many of how many items it got right, and the rounds' correlation."""
     points: dict[int, tuple[int, int]] = {}
     correlations = []
     for event in trained:
@@ -322,12 +397,10 @@ def _likely(trained: Sequence[Event], more: int) -> Estimate:
             if one * two > 0:  # correlation of the two models' results, from the interval of their gain
                 correlations.append((one + two - ((high - low) / 3.92) ** 2) / (2 * math.sqrt(one * two)))
     if not points:
-        return Estimate(math.nan, why="no round was measured yet")
+        return None
     answers = sorted(points)
-    right, measured = zip(*(points[n] for n in answers), strict=True)
-    return expected_gain(answers, right, measured, more=more,
-                       correlation=float(np.clip(np.median(correlations), 0, 0.9)) if correlations else 0.0)
-
+    return (answers, [points[n][0] for n in answers], [points[n][1] for n in answers],
+            float(np.clip(np.median(correlations), 0, 0.9)) if correlations else 0.0)
 
 
 def _suggestions(project: Project, seen: pd.DataFrame) -> pd.DataFrame:
@@ -417,7 +490,9 @@ def _latest(table: pd.DataFrame) -> str:
     if not len(table):
         return "nothing yet"
     row = table.iloc[-1]
-    return f"{Estimate(row['share'], row['low'], row['high'], n=int(row['n']))} in round {row['round']}"
+    where = f", background model of {row['answers']} answers" if row.get("origin") == BACKGROUND else \
+        f" in round {row['round']}"
+    return f"{Estimate(row['share'], row['low'], row['high'], n=int(row['n']))}{where}"
 
 
 def _bar(share: float, row: Mapping[Any, Any]) -> tuple[html.Html, str]:

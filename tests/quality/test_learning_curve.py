@@ -1,11 +1,22 @@
 """Does a learning curve promise what comes?"""
 
+import math
+
 import numpy as np
 import pytest
 from scale import as_promised, tenth
 
 from hitl_widgets.errors import BadInput, ShapeError
-from hitl_widgets.quality.learning_curve import BENDS, BEYOND, EXPONENTS, STRAY, expected_gain
+from hitl_widgets.quality.learning_curve import (
+    BENDS,
+    BEYOND,
+    EXPONENTS,
+    STRAY,
+    answers_left,
+    expected_gain,
+    points_of,
+    points_of_rounds,
+)
 
 
 def held(curves, *, n_simulations, correlation=0.0, seed=0):
@@ -71,3 +82,97 @@ def test_what_cannot_be_a_curve_is_refused():
         expected_gain([50], [3], [0])
     with pytest.raises(ShapeError, match="one number a model"):
         expected_gain([50, 100], [3], [4])
+
+
+def on_the_same_items(accuracies, n_items, rng):
+    """Which items each model got right: one that a worse model got right, a better one mostly does, too."""
+    hard, luck = rng.random(n_items), rng.random((len(accuracies), n_items))
+    own = rng.random((len(accuracies), n_items)) < 0.2
+    return np.where(own, luck, hard) < np.asarray(accuracies)[:, None]
+
+
+def test_the_number_of_answers_left_lies_in_its_interval_as_often_as_promised():
+    """Where the interval begins at 0 or doesn't end it holds more than promised, never less."""
+    rng, answers, hits, n = np.random.default_rng(3), np.array([20, 40, 60, 80, 100]), 0, 0
+    while n < 60:
+        curve, stray = [as_assumed, exponential][n % 2](rng, answers)
+        true = np.clip(curve(answers.astype(float)) + stray * rng.normal(size=5), 0.001, 0.999)
+        if true[0] < 0.05:
+            continue
+        further = np.arange(1, 3_001)
+        later = curve(100.0 + further)
+        goal = float(np.clip(curve(100.0) + rng.uniform(-0.1, 1.2) * (later[-1] - curve(100.0)), 0.01, 0.99))
+        reached = np.flatnonzero(later >= goal)
+        left = 0 if curve(100.0) >= goal else further[reached[0]] if len(reached) else math.inf
+        right = on_the_same_items(true, int(rng.choice([50, 200, 1_000])), rng)
+        told = answers_left(points_of(answers, right), goal, most=3_000)
+        hits += told.low - 1 <= left <= told.high + 1
+        n += 1
+    assert hits / n >= 0.87  # three standard errors of 60 below 0.95
+
+
+def points(*accuracies, n=2_000, answers=(50, 100, 200)):
+    return points_of(list(answers), np.arange(n) < np.array(accuracies)[:, None] * n)
+
+
+def test_a_goal_that_is_reached_needs_no_answer():
+    told = answers_left(points(0.7, 0.8, 0.85), 0.7, most=1_000)
+    assert (told.value, told.low, told.high, told.n) == (0, 0, 0, 2_000)
+    assert "probably reached, 0 answers left" in repr(told)
+
+
+def test_a_goal_above_where_the_curve_levels_off_is_not_within_reach():
+    told = answers_left(points(0.7, 0.72, 0.722, 0.722, answers=(50, 200, 400, 800)), 0.95, most=1_000)
+    assert math.isinf(told)
+    assert math.isinf(told.high)
+    assert 0.7 < told.levels_off.low <= told.levels_off.value <= told.levels_off.high < 0.85
+    assert "not within reach of the 1,000 answers that are left" in repr(told)
+    assert f"{told.levels_off.value:.3f}" in repr(told)
+
+
+def test_a_higher_goal_needs_more_answers_and_a_smaller_pool_reaches_less():
+    low, high = (answers_left(points(0.7, 0.8, 0.85), goal, most=5_000) for goal in (0.87, 0.9))
+    assert 0 < low.value < high.value
+    assert low.low <= high.low
+    assert math.isinf(answers_left(points(0.7, 0.8, 0.85), 0.9, most=20))
+
+
+def test_an_end_that_is_not_known_is_put_into_words():
+    told = answers_left(points(0.7, 0.8, 0.85, n=60), 0.9, most=5_000)
+    assert math.isinf(told.high)
+    assert "to more than 5,000" in repr(told)
+
+
+def test_points_on_the_same_items_share_their_error():
+    """Five points on 50 items tell hardly more of the accuracy now than the last one alone."""
+    rng = np.random.default_rng(0)
+    right = np.repeat(rng.random((1, 50)) < 0.8, 5, axis=0)
+    five = answers_left(points_of([20, 40, 60, 80, 100], right), 0.9, most=1_000).now
+    one = answers_left(points_of([100], right[:1]), 0.9, most=1_000).now
+    assert five.high - five.low > 0.8 * (one.high - one.low)
+
+
+def test_items_of_groups_tell_less():
+    right = np.arange(600) < np.array([[420], [480], [510]])
+    alone, grouped = (answers_left(points_of([50, 100, 200], right, effect=effect), 0.9, most=5_000).now
+                      for effect in (1.0, 6.0))
+    assert grouped.high - grouped.low > 1.5 * (alone.high - alone.low)
+
+
+def test_rounds_of_which_only_counts_are_known_have_points_too():
+    told = answers_left(points_of_rounds([50, 100, 200], [700, 800, 850], [1_000] * 3, correlation=0.5), 0.87,
+                        most=5_000)
+    assert 0 < told.value < 1_000
+
+
+@pytest.mark.parametrize("goal", [0.0, 1.0, -1.0, 2.0, math.nan])
+def test_a_goal_that_is_no_share_is_refused(goal):
+    with pytest.raises(BadInput, match="above 0 and below 1"):
+        answers_left(points(0.7, 0.8, 0.85), goal, most=10)
+
+
+def test_points_that_do_not_fit_are_refused():
+    with pytest.raises(ShapeError, match="one row a model"):
+        points_of([50], np.ones((2, 3), bool))
+    with pytest.raises(BadInput, match="a model that learnt"):
+        points_of([50], np.ones((1, 0), bool))

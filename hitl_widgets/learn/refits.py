@@ -1,0 +1,190 @@
+"""The learning curve of a project's answers: light models of the first answers, of more of them, and of all.
+
+They are refitted in the order in which the answers were given, so that the curve is that of the queue in use, and are
+measured on the hold-out's blind answers alone. Read `refit`, then `goal_of`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..project.project import Project
+from ..quality.intervals import design_effect
+from ..quality.learning_curve import AnswersLeft, Points, answers_left, expected_gain, points_of
+from ..quality.metrics import compare
+from ..records import Estimate
+from .light import fit_head, holds_light_net
+from .registry import Registry
+
+# With fewer answers to learn from, or to measure on, a curve is guesswork.
+FEWEST_ANSWERS, FEWEST_MEASURING = 40, 20
+N_PREFIXES, SMALLEST = 10, 20
+
+
+@dataclass(frozen=True)
+class Refits:
+    """Light models of the first answers of a project, measured on the same hold-out items.
+
+    Attributes
+    ----------
+    answers : ndarray of int64, shape (n_models,)
+        How many answers each learnt from, rising; the last one all of them. None where there is nothing to tell.
+    right : ndarray of bool, shape (n_models, n_items)
+        Which hold-out items each got right.
+    groups : ndarray or None
+        The group of each hold-out item, where the hold-out is drawn by whole groups.
+    why : str
+        The reason why there are none; else empty.
+    """
+
+    answers: np.ndarray
+    right: np.ndarray
+    groups: np.ndarray | None = None
+    why: str = ""
+
+    @property
+    def points(self) -> Points:
+        """Their points of the learning curve."""
+        effect = 1.0 if self.groups is None else design_effect(self.right[-1].astype(float), self.groups)
+        return points_of(self.answers, self.right, effect=effect)
+
+    def gained(self, back: int) -> tuple[Estimate, int]:
+        """The gain by the last answers, `back` or as many as there is a model for, and how many these were."""
+        if self.why:
+            return Estimate(math.nan, why=self.why), 0
+        former = int(np.flatnonzero(self.answers <= max(self.answers[0], self.answers[-1] - back))[-1])
+        apart = int(self.answers[-1] - self.answers[former])
+        if not apart:
+            return Estimate(math.nan, why="there are too few answers to compare with"), 0
+        return compare(self.right[former], self.right[-1], self.groups), apart
+
+    def likely(self, more: int) -> Estimate:
+        """The true gain that the next answers are expected to bring."""
+        if self.why:
+            return Estimate(math.nan, why=self.why)
+        points = self.points
+        error = np.sqrt(np.diag(points.covariance))
+        alike = points.covariance[-1, :-1] / (error[-1] * error[:-1])
+        n = np.full(len(self.answers), max(1, round(points.n_effective)))
+        return expected_gain(self.answers, np.round(self.right.mean(axis=1) * n).astype(np.int64), n, more=more,
+                             correlation=float(np.clip(np.median(alike), 0, 0.9)) if len(alike) else 0.0)
+
+
+def nothing(why: str) -> Refits:
+    """No refits, for a reason."""
+    return Refits(np.empty(0, np.int64), np.empty((0, 0), bool), why=why)
+
+
+def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
+    """Refit light models on the first answers and on more of them, and measure each on the hold-out.
+
+    Parameters
+    ----------
+    project : Project
+    registry : Registry
+        Has the descriptors of the pool.
+    back : int
+        One of the models learns from this many answers fewer than the last one.
+    """
+    with project.state.lock:
+        answers, measuring = project.answers(), project.measuring().holdout
+    training, label_ids = answers.training(), answers.lineage.today.label_ids
+    if len(training) < FEWEST_ANSWERS:
+        return nothing(f"{len(training)} answers teach; {FEWEST_ANSWERS} are needed to tell")
+    if len(measuring) < FEWEST_MEASURING:
+        return nothing(f"{len(measuring)} hold-out items have a blind answer; {FEWEST_MEASURING} are needed to tell")
+    first: dict[str, int] = {}
+    for event in project.log.events(kind="decided"):
+        first.setdefault(event.item_id or "", event.seq or 0)
+    training = training.assign(seq=training["item_id"].map(first)).sort_values("seq", ignore_index=True)
+    column = {label_id: k for k, label_id in enumerate(label_ids)}
+    rows = registry.descriptors.of(training["position"].to_numpy(np.int64))
+    readable = ~np.isnan(rows).any(axis=1)
+    labels = training["label_id"].map(column).to_numpy(np.int64)[readable]
+    weights = training["weight"].to_numpy(np.float64)[readable]
+    places = np.fromiter(measuring, np.int64, len(measuring))
+    test = registry.descriptors.of(places)
+    known = ~np.isnan(test).any(axis=1)
+    truth = np.array([column[label_id] for label_id in measuring.values()], np.int64)[known]
+    of = project.settings.get("group")
+    groups = None if of is None else project.pool.group_sums(of)[places[known]]
+    if readable.sum() < FEWEST_ANSWERS or known.sum() < FEWEST_MEASURING:
+        return nothing("too few of the answered items can be read")
+    return refit_rows(rows[readable], labels, weights, test[known], truth, n_labels=len(label_ids), back=back,
+                      groups=groups)
+
+
+def refit_rows(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, test: np.ndarray, truth: np.ndarray, *,
+               n_labels: int, back: int = 50, groups: np.ndarray | None = None) -> Refits:
+    """Refit light models on rows of descriptors; `refit` reads them from a project.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n_answers, n_features)
+        Of the items that teach, in the order of their answers.
+    labels : ndarray of int, shape (n_answers,)
+        Their labels, below n_labels.
+    weights : ndarray, shape (n_answers,)
+        How much each counts.
+    test : ndarray, shape (n_items, n_features)
+        Of the items that measure, none of which teaches.
+    truth : ndarray of int, shape (n_items,)
+        Their labels.
+    n_labels : int
+        Number of labels.
+    back : int
+        As for `refit`.
+    groups : ndarray, optional
+        As for `Refits`.
+    """
+    several = np.flatnonzero(labels != labels[0])
+    if not len(several):
+        return nothing("all answers so far are one label")
+    sizes = [n for n in prefixes(len(rows), back=back) if n > several[0]]
+    teach, targets, counts = torch.from_numpy(rows), torch.from_numpy(labels), torch.from_numpy(weights)
+    measure = torch.from_numpy(test).float()
+    right = []
+    for n in sizes:
+        head = fit_head(teach[:n], targets[:n], counts[:n], n_labels=n_labels)
+        with torch.no_grad():
+            right.append(head(measure).argmax(dim=1).numpy() == truth)
+    return Refits(np.array(sizes), np.array(right), groups)
+
+
+def prefixes(n: int, *, back: int = 50) -> list[int]:
+    """Numbers of first answers to refit on, evenly spaced in their logarithm, and that of all but the last `back`."""
+    start = min(n, max(SMALLEST, n // 8))
+    sizes = {round(size) for size in np.geomspace(start, n, N_PREFIXES)}
+    return sorted(sizes | {n, *([n - back] if n - back >= start else [])})
+
+
+def goal_of(project: Project, refits: Refits, rounds: Points | None, goal: float) -> AnswersLeft:
+    """How many answers are left to a goal.
+
+    Parameters
+    ----------
+    project : Project
+        Tells how many answers can still be given.
+    refits : Refits
+        The learning curve of light models.
+    rounds : Points or None
+        The measured rounds, where the model in use is another than a light one: their curve is taken then.
+    goal : float
+        The accuracy that is wanted, above 0 and below 1.
+    """
+    queue = project.queue
+    most = int((~queue.holdout & ~queue.gold & ~queue.is_answered()).sum())
+    if rounds is not None:
+        return answers_left(rounds, goal, most=most)
+    if refits.why:
+        return AnswersLeft(math.nan, why=refits.why, goal=goal, most=most)
+    return answers_left(refits.points, goal, most=most)
+
+
+def uses_light_model(registry: Registry) -> bool:
+    """Whether the model in use is a light one, or there is none yet."""
+    return registry.adopted is None or holds_light_net(registry.path(registry.adopted))
