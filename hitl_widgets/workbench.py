@@ -1121,8 +1121,9 @@ class Workbench:
             How many.
         strategy : str or callable, optional
             "random", "least_confidence", "margin", "entropy", "balanced_margin", "balanced_entropy", "typiclust",
-            "k_centre", "disagreement", or a function that gives scores, shape (n_items,), the larger the sooner, from
-            probabilities, shape (n_items, n_labels), or from other inputs of `hitl_widgets.sampling.strategies.INPUTS`
+            "k_centre", "diverse_margin", "disagreement", or a function that gives scores, shape (n_items,), the larger
+            the sooner, from probabilities, shape (n_items, n_labels), or from other inputs of
+            `hitl_widgets.sampling.strategies.INPUTS`
             that its parameters name. The default begins with typical items, changes to uncertain ones once a model has
             learnt enough, and says so; a tenth comes from a random sample all the same (the audit).
         annotator : str, optional

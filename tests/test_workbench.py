@@ -211,7 +211,7 @@ def test_once_there_is_a_model_the_doubtful_items_come_first(bench):
     items = [item for item in wb.next(20, strategy="margin") if item.chosen_by != "holdout"]
     assert {item.chosen_by for item in items} == {"margin"}
     default = [item.chosen_by for item in wb.next(20) if item.chosen_by != "holdout"]
-    assert set(default) == {"margin", "audit"}
+    assert set(default) == {"diverse_margin", "audit"}
     assert default.count("audit") <= 2
     margins = wb.predict().set_index("item_id")["margin"]
     left = margins.drop([*wb.annotations()["item_id"], *wb.holdout])

@@ -2329,6 +2329,7 @@ var WHY = {
   balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
   typiclust: "chosen: typical of many others",
   k_centre: "chosen: unlike the items answered so far",
+  diverse_margin: "chosen: two labels are close, unlike the others asked with it",
   disagreement: "chosen: answers differ",
   skipped: "skipped before",
   holdout: "drawn by chance",

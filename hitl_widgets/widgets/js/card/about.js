@@ -15,6 +15,7 @@ const WHY = { random: "drawn by chance", margin: "chosen: two labels are close",
   balanced_margin: "chosen: two labels are close, one of them has few answers",
   balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
   typiclust: "chosen: typical of many others", k_centre: "chosen: unlike the items answered so far",
+  diverse_margin: "chosen: two labels are close, unlike the others asked with it",
   disagreement: "chosen: answers differ", skipped: "skipped before",
   holdout: "drawn by chance", gold: "drawn by chance", audit: "drawn by chance", revision: "decided before",
   relabel: "asked again: the labels changed", check: "drawn by chance", "second look": "asked again: the answer may be wrong" };
