@@ -162,7 +162,7 @@ class Architecture:
     def restored(self, path: Path, n_labels: int) -> nn.Module:
         """The net with the weights in a file; ModelError where they don't fit."""
         if holds_light_net(path):  # of the workbench's own, whatever net was passed
-            return load_weights(unfitted_light_net(path, n_labels), path)
+            return load_weights(unfitted_light_net(path), path)
         if self._net is None and holds_average_net(path):
             return load_weights(unfitted_average_net(path, self.fresh(n_labels, seed=0)), path)
         if self._net is None and holds_kmeans_net(path):

@@ -14,9 +14,9 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
-from .descriptors import holds_descriptors, unfitted_descriptors
+from .descriptors import holds_descriptors
 from .head import with_outputs
-from .light import is_light_net, light_net
+from .light import is_light_net, unfitted_light_net
 
 
 class AverageNet(nn.Module):
@@ -79,10 +79,7 @@ def unfitted_average_net(path: Path, cnn: nn.Module) -> AverageNet:
     cnn : nn.Module
         A net of the second part's build. Its last layer tells the number of outputs.
     """
-    descriptors = unfitted_descriptors(path, prefix="parts.0.0.")
-    with safetensors.safe_open(str(path), framework="pt") as file:
-        n_labels = file.get_slice("parts.0.1.weight").get_shape()[0]
-    return AverageNet(light_net(descriptors, nn.Linear(descriptors.n_features, n_labels)), cnn).eval()
+    return AverageNet(unfitted_light_net(path, prefix="parts.0."), cnn).eval()
 
 
 def average_with_outputs(net: AverageNet, n_outputs: int, *, old: int, rows: np.ndarray | None = None, seed: int = 0,

@@ -1,6 +1,6 @@
 """Light models: a head over descriptors of the pool, which trains in a fraction of a second.
 
-A `light_net` is a `descriptors.DescriptorNet`, which doesn't learn, and a last layer, which does (`fit_head`).
+A `light_net` is a `descriptors.DescriptorNet`, which does not learn, and a head, which does (`fit_kernel_head`).
 `out_of_fold_logits` says what such heads know of items that they didn't learn, `train_light` is a whole training in the
 form of `train.train`, and `fit_light` the same on rows of descriptors that are at hand.
 """
@@ -8,12 +8,13 @@ form of `train.train`, and `fit_light` the same on rows of descriptors that are 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import safetensors
 import torch
 from torch import Tensor, nn
 
@@ -25,8 +26,10 @@ from .descriptors import AT_ONCE, DescriptorNet, holds_descriptors, unfitted_des
 from .losses import item_losses, label_groups, n_correct
 from .train import HISTORY, Progress, Trained, TrainingOptions
 
-# Inverse strength of the penalty on the weights, as in scikit-learn's LogisticRegression.
-STRENGTH = 10.0
+# Inverse strength of the penalty on the weights, as scikit-learn's C: without a kernel, and with one.
+STRENGTH, KERNEL_STRENGTH = 10.0, 200.0
+# Items to which others are compared, at most, and the part of their median squared distance that a kernel reaches.
+N_LANDMARKS, NARROWER = 300, 0.7
 N_FOLDS, MAX_STEPS = 5, 100
 # With more items three folds teach nearly as much as five, in half the time.
 MANY, N_FOLDS_OF_MANY = 2_000, 3
@@ -49,18 +52,91 @@ def holds_light_net(path: Path) -> bool:
     return holds_descriptors(path, prefix="0.")
 
 
-def unfitted_light_net(path: Path, n_labels: int) -> nn.Sequential:
+def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Sequential:
     """A `light_net` like that in a file of weights, to load these into.
 
     Parameters
     ----------
     path : Path
         The safetensors file.
-    n_labels : int
-        Number of outputs.
+    prefix : str
+        Of their names in the file.
     """
-    descriptors = unfitted_descriptors(path, prefix="0.")
-    return light_net(descriptors, nn.Linear(descriptors.n_features, n_labels))
+    descriptors = unfitted_descriptors(path, prefix=f"{prefix}0.")
+    with safetensors.safe_open(str(path), framework="pt") as file:
+        kernel = f"{prefix}1.0.landmarks" in file.keys()  # noqa: SIM118 - no mapping
+        n_labels, n_inputs = file.get_slice(f"{prefix}1.{'1.' if kernel else ''}weight").get_shape()
+    last = _linear(n_inputs, n_labels)
+    return light_net(descriptors, nn.Sequential(Similarities(torch.zeros(n_inputs, descriptors.n_features)), last)
+                     if kernel else last)
+
+
+class Similarities(nn.Module):
+    """How near descriptors are to those of some items, from 0 to 1 (a Gaussian kernel).
+
+    Parameters
+    ----------
+    landmarks : Tensor, shape (n_landmarks, n_features)
+        Descriptors of the items.
+    reach : float
+        Square of the distance at which the similarity is 1 / e.
+    """
+
+    landmarks: Tensor
+    reach: Tensor
+
+    def __init__(self, landmarks: Tensor, reach: float = 1.0) -> None:
+        super().__init__()
+        self.register_buffer("landmarks", landmarks.clone())
+        self.register_buffer("reach", torch.tensor(reach))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """From rows, shape (n, n_features), to similarities, shape (n, n_landmarks)."""
+        squares = rows.square().sum(dim=1)[:, None] + self.landmarks.square().sum(dim=1) - 2 * rows @ self.landmarks.T
+        return (-squares.clamp_min(0) / self.reach).exp()
+
+
+def _linear(n_inputs: int, n_outputs: int) -> nn.Linear:
+    """A layer with weights to be set: drawing them would use up torch's own random numbers."""
+    return nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
+
+
+def fit_kernel_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int,
+                    strength: float = KERNEL_STRENGTH) -> nn.Sequential:
+    """Fit a head that knows items by their likeness to those that it learnt: logistic regression with a kernel.
+
+    Parameters
+    ----------
+    rows, targets, weights, n_labels
+        As for `fit_head`.
+    strength : float
+        Inverse of the penalty.
+
+    Returns
+    -------
+    nn.Sequential
+        `Similarities` to the items, or to 300 of them drawn by chance, and a last layer.
+
+    References
+    ----------
+    Zhu and Hastie (2005), Kernel Logistic Regression and the Import Vector Machine, doi:10.1198/106186005X25619;
+    Williams and Seeger (2000), Using the Nystrom method to speed up kernel machines.
+    """
+    some = np.random.default_rng(0).permutation(len(rows))[:N_LANDMARKS]
+    landmarks = rows[torch.from_numpy(np.sort(some))].float()
+    apart = torch.cdist(landmarks.double(), landmarks.double()).square()
+    reach = float(apart[apart > 1e-9].median()) / NARROWER if bool((apart > 1e-9).any()) else 1.0
+    similar = Similarities(landmarks, reach)
+    # In the coordinates of the kernel's own space the penalty is the same in all directions.
+    lengths, axes = torch.linalg.eigh((-apart / reach).exp() + 1e-3 * torch.eye(len(landmarks)))
+    whitened = (axes * lengths.clamp_min(1e-4).rsqrt()) @ axes.T
+    inner = fit_head((similar(rows.float()).double() @ whitened).float(), targets, weights, n_labels=n_labels,
+                     strength=strength)
+    last = _linear(len(landmarks), n_labels)
+    with torch.no_grad():
+        last.weight.copy_(inner.weight.double() @ whitened)
+        last.bias.copy_(inner.bias)
+    return nn.Sequential(similar, last).eval()
 
 
 def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, strength: float = STRENGTH) -> nn.Linear:
@@ -108,7 +184,7 @@ def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, s
 
     with torch.enable_grad():
         optimiser.step(loss)
-    head = nn.Linear(rows.shape[1], n_labels)
+    head = _linear(rows.shape[1], n_labels)
     with torch.no_grad():
         head.weight.copy_(parameters[:, :-1] * unit)
         head.bias.copy_(parameters[:, -1])
@@ -116,15 +192,17 @@ def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, s
 
 
 def out_of_fold_logits(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, draws: np.ndarray,
-                       strength: float = STRENGTH) -> Tensor:
+                       fit: Callable[..., nn.Module] = fit_kernel_head) -> Tensor:
     """Logits of each item by a head that didn't learn it: float32, shape (n, n_labels).
 
     Parameters
     ----------
-    rows, targets, weights, n_labels, strength
+    rows, targets, weights, n_labels
         As for `fit_head`.
     draws : ndarray, shape (n,)
         A number in [0, 1) for each item, which decides its fold; items with one number (a group) are in one fold.
+    fit : callable
+        `fit_kernel_head` or `fit_head`.
 
     Returns
     -------
@@ -137,8 +215,7 @@ def out_of_fold_logits(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labe
     for number in np.unique(fold):
         held_out = torch.from_numpy(fold == number)
         if len(label_groups(targets[~held_out]).unique()) > 1:
-            head = fit_head(rows[~held_out], targets[~held_out], weights[~held_out], n_labels=n_labels,
-                            strength=strength)
+            head = fit(rows[~held_out], targets[~held_out], weights[~held_out], n_labels=n_labels)
             with torch.no_grad():
                 logits[held_out] = head(rows[held_out].float())
     return logits
@@ -172,8 +249,8 @@ class Light:
 
     Attributes
     ----------
-    head : nn.Linear
-        Calibrated.
+    head : nn.Module
+        Calibrated; its last layer is an nn.Linear.
     logits : Tensor, shape (n, n_labels)
         Of the items that it learnt, out of fold, calibrated alike.
     losses : Tensor, shape (n,)
@@ -182,38 +259,46 @@ class Light:
         By which logits were divided; NaN where too few items were learnt.
     """
 
-    head: nn.Linear
+    head: nn.Module
     logits: Tensor
     losses: Tensor
     temperature: float
 
 
 def fit_light(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, draws: np.ndarray,
-              shares: np.ndarray | None = None, strength: float = STRENGTH) -> Light:
+              shares: np.ndarray | None = None, fit: Callable[..., nn.Module] = fit_kernel_head) -> Light:
     """Fit a head and calibrate it out of fold.
 
     Parameters
     ----------
-    rows, targets, weights, n_labels, draws, strength
+    rows, targets, weights, n_labels, draws, fit
         As for `out_of_fold_logits`.
     shares : ndarray, shape (n_labels,), optional
         The labels' shares in the pool, for which probabilities are made; those of the targets when None.
     """
-    head = fit_head(rows, targets, weights, n_labels=n_labels, strength=strength)
-    logits = out_of_fold_logits(rows, targets, weights, n_labels=n_labels, draws=draws, strength=strength)
+    head = fit(rows, targets, weights, n_labels=n_labels)
+    last = last_layer(head)
+    logits = out_of_fold_logits(rows, targets, weights, n_labels=n_labels, draws=draws, fit=fit)
     temperature, bias = math.nan, torch.zeros(n_labels)
     if len(rows) >= 2 * MIN_ITEMS:
         temperature, bias = fit_temperature(logits, targets, logits, targets)
         with torch.no_grad():
-            head.weight.div_(temperature)
-            head.bias.div_(temperature)
+            last.weight.div_(temperature)
+            last.bias.div_(temperature)
         logits = logits / temperature
     losses = item_losses(logits + bias, targets)
     if shares is not None:
         bias = bias + share_ratio(shares, targets, n_labels)
     with torch.no_grad():
-        head.bias.add_(bias)
+        last.bias.add_(bias)
     return Light(head, logits + bias, losses, temperature)
+
+
+def last_layer(head: nn.Module) -> nn.Linear:
+    """The layer of a head that gives its outputs."""
+    last = head[-1] if isinstance(head, nn.Sequential) else head
+    assert isinstance(last, nn.Linear)
+    return last
 
 
 def rows_of(descriptors: DescriptorNet, images: Tensor | Sequence[Tensor]) -> Tensor:
@@ -253,10 +338,9 @@ def train_light(net: nn.Module, data: TrainingData, options: TrainingOptions | N
     assert isinstance(net, nn.Sequential)
     descriptors, former = net
     assert isinstance(descriptors, DescriptorNet)
-    assert isinstance(former, nn.Linear)
     images, readable = load_views(data.images)
     some = replace(data, images=images).select(np.flatnonzero(readable))
-    trained = learn_rows(descriptors, rows_of(descriptors, some.images), some, n_labels=former.out_features,
+    trained = learn_rows(descriptors, rows_of(descriptors, some.images), some, n_labels=last_layer(former).out_features,
                          progress=progress)
     return replace(trained, left_out=tuple(np.flatnonzero(~readable).tolist()))
 
