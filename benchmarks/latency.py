@@ -3,7 +3,7 @@
 One run in Chromium at 1280 x 900, in blocks that take turns, so that whatever else the machine does hits all alike:
 
 - this card, its kernel idle; while `wb.finetune()` runs in the same kernel, Run All straight through, its curve drawn
-  and maps prepared; with 1,000 labels; with images of 1024 pixels;
+  and maps prepared; while a light model is trained in the background; with 1,000 labels; with images of 1024 pixels;
 - ipyannotations' ClassLabeller, and the usual cell of Buttons and a matplotlib overlay;
 - a bare page that swaps one decoded picture for the next, and the same swap inside JupyterLab: what a frame costs here.
 
@@ -86,6 +86,25 @@ FINETUNE = """
 open("training", "w").close()
 while os.path.exists("training"):
     run = wb.finetune(seed=int(time.time()))
+"""
+# The answers of somebody else are there, so that each light model learns from 400. One is fitted after the other, on a
+# thread of its own, and adopted where it is better.
+LIGHT = OPEN + """
+import threading
+pool = hw.Pool.from_images(np.load("ordinary.npy", mmap_mode="r"))
+wb = opened("light", pool, [f"label {k}" for k in range(10)])
+known = [item_id for item_id in pool.ids if item_id not in set(wb.holdout)][:len(pool) * 2 // 5]
+wb.import_annotations(pd.DataFrame({"item_id": known, "label": [f"label {digits[int(i)]}" for i in known]}))
+review, n_learnt = wb.review(), 0
+wb._learning.learn()
+def learn():
+    global n_learnt
+    while os.path.exists("learning"):
+        wb._learning.learn()
+        n_learnt += 1
+open("learning", "w").close()
+threading.Thread(target=learn, daemon=True).start()
+review
 """
 MANY = OPEN + """
 pool = hw.Pool.from_images(np.load("ordinary.npy", mmap_mode="r"))
@@ -371,8 +390,8 @@ TRAINS = """() => {
 }"""
 
 
-def measure(lab: Any, folder: Path, *, quick: bool) -> tuple[Bench, Bench, str]:
-    """Everything: with idle kernels, and while a net is being trained; what is to be said of the latter."""
+def measure(lab: Any, folder: Path, *, quick: bool) -> tuple[Bench, Bench, Bench, str]:
+    """Everything: with idle kernels, while a net is trained, and while light models are; and a word on the latter."""
     small, digits = pictures(220 if quick else 1000, 224)
     large, _ = pictures(40 if quick else 180, 1024)
     np.save(folder / "ordinary.npy", small)
@@ -380,7 +399,7 @@ def measure(lab: Any, folder: Path, *, quick: bool) -> tuple[Bench, Bench, str]:
     (folder / "large").mkdir()
     for number, image in enumerate(large):
         Image.fromarray(image).save(folder / "large" / f"{number:04d}.jpg", quality=90, subsampling=0)
-    idle, tuning = Bench(lab, folder, quick=quick), Bench(lab, folder, quick=quick)
+    idle, tuning, learning = (Bench(lab, folder, quick=quick) for _ in range(3))
     idle.add_bare("bare", "a bare page", small[:40])
     idle.add_swap("lab", "the same in JupyterLab", idle.open("swap", SWAP, "0").page, ".jp-OutputArea-output",
                   small[:40])
@@ -402,6 +421,16 @@ def measure(lab: Any, folder: Path, *, quick: bool) -> tuple[Bench, Bench, str]:
             f"decisions were seen to be stored before its cell ended; of {way.n_pressed} keys the log holds "
             f"{ours.value(IN_LOG)} decisions.")
 
+    light = idle.open("light", LIGHT, "bench.watchCard()")
+    learning.ways = {key: replace(idle.ways[key], blocks=[], stored=[]) for key in ("bare", "lab")}
+    learning.add("ours", "this card", card(light, digits))
+    learning.run(["ours", "bare", "lab"], 5)
+    (folder / "learning").unlink()
+    light.wait_until_stored(30)
+    told += (f"\nWhile light models were trained in the background ({light.value('n_learnt')} of them, of which "
+             f"{light.value(N_ADOPTED)} were adopted), the log took {light.value(IN_LOG)} decisions of "
+             f"{learning.ways['ours'].n_pressed} keys.")
+
     idle.add("many", "this card, 1,000 labels", card(idle.open("many", MANY, "bench.watchCard()"), digits, 20))
     idle.add("large", "this card, 1024 px", card(idle.open("large", LARGE, "bench.watchCard()"), digits, 20))
     idle.add_bare("bare large", "a bare page, 1024 px", large[:12])
@@ -412,9 +441,10 @@ def measure(lab: Any, folder: Path, *, quick: bool) -> tuple[Bench, Bench, str]:
     idle.add("buttons", "Buttons, Output and matplotlib",
              buttons(idle.open("buttons", BUTTONS, "bench.watchImages('click')")))
     idle.run(["ours", "labeller", "bare", "many", "smaller", "lab", "large", "buttons", "bare large"], 5)
-    return idle, tuning, told
+    return idle, tuning, learning, told
 
 
+N_ADOPTED = "len(wb.models())"
 IN_LOG = "int((wb.annotations()['annotator'] == 'bench').sum())"
 
 # -- figures -------------------------------------------------------------------------------------------------
@@ -442,14 +472,16 @@ def verdict(ours: Way, bare: Way) -> tuple[str, str]:
     return f"{wanted[0]:.0f} and {wanted[1]:.0f}", f"{missed} missed" if missed else "met"
 
 
-def table(idle: Bench, tuning: Bench) -> str:
+def table(idle: Bench, tuning: Bench, learning: Bench) -> str:
     """Everything as one markdown table."""
     rows = ["| | n | median | 95 % | stored, median (95 %) | target | |", "|---|---|---|---|---|---|---|"]
     for bench, state, key, floor in (
             (idle, ", kernel idle", "ours", "bare"), (tuning, ", while `wb.finetune()` runs", "ours", "bare"),
+            (learning, ", while a light model is trained in the background", "ours", "bare"),
             (idle, "", "many", "bare"), (idle, "", "large", "bare large"),
             (idle, "", "labeller", ""), (idle, "", "smaller", ""), (idle, "", "buttons", ""),
             (idle, "", "bare", ""), (tuning, ", while `wb.finetune()` runs", "bare", ""),
+            (learning, ", while a light model is trained in the background", "bare", ""),
             (idle, "", "lab", ""), (tuning, ", while `wb.finetune()` runs", "lab", ""), (idle, "", "bare large", "")):
         way = bench.ways.get(key)
         if way is None or not way.ms.size:
@@ -499,16 +531,16 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="latency-", ignore_cleanup_errors=True) as home:
         with Lab(home) as lab:
-            idle, tuning, told = measure(lab, Path(home), quick=given.quick)
+            idle, tuning, learning, told = measure(lab, Path(home), quick=given.quick)
             version = lab.browser.version
     print(f"\n{psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}, Chromium {version} at 1280 x 900, "
           f"{time.monotonic() - began:.0f} s\n")
-    print(table(idle, tuning))
+    print(table(idle, tuning, learning))
     print(f"\n{told}")
     if given.json:
         given.json.write_text(json.dumps({name: {key: {"ms": way.blocks, "stored": way.stored} for key, way in
                                                  bench.ways.items()} for name, bench in
-                                          (("idle", idle), ("tuning", tuning))}))
+                                          (("idle", idle), ("tuning", tuning), ("learning", learning))}))
 
 
 if __name__ == "__main__":
