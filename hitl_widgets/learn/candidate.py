@@ -24,9 +24,14 @@ from .data import LabelledImages
 from .learnt import never_learnt, pack
 from .light import Light, fit_light, is_light_net, light_net
 from .registry import Registry
-from .training_set import pool_shares, training_set
+from .training_set import BY_CHANCE, pool_shares, training_set
 
 ORIGIN = "background"
+# Why an item was asked, where no model's doubt picked it. A model errs most where it is in doubt: on these items any
+# other model of less use would seem better.
+NOT_BY_DOUBT = (*BY_CHANCE, "typiclust", "k_centre", "script", "import")
+# Fewer answers than this leave a doubt.
+FEWEST_COMPARED = 20
 # A probability below this counts as this: one answer that is wrong must not decide alone.
 LEAST = 1e-3
 
@@ -132,8 +137,9 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
     Notes
     -----
     Over a head that was learnt in the background the smaller mean loss decides, over any other model only a difference
-    beyond doubt: 0 lies outside the paired 95 % interval of the losses, and no fewer answers are right. Without a
-    model, the candidate has to be better than the labels' shares alone.
+    beyond doubt: 0 lies outside the paired 95 % interval of the losses, and no fewer answers are right, of 20 answers
+    or more to items that weren't picked because a model was in doubt. Without a model, the candidate has to be better
+    than the labels' shares alone.
     """
     n, loss = len(new.kept), float(new.losses.mean())
     if former is None or registry.inference.missing:
@@ -143,6 +149,12 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
     own = former.body["origin"] == ORIGIN and is_light_net(registry.inference.predictor.net)
     fresh = never_learnt(project, former.body["model"], new.item_ids)
     fresh &= ~np.isin(draws := new.items.draws[new.kept], draws[~fresh])  # of a group, all or none
+    if not own and fresh.any():
+        fresh &= np.isin(new.item_ids, np.array(sorted(new.answers.first_asked(NOT_BY_DOUBT)), str))
+        if (n_fair := int(fresh.sum())) < FEWEST_COMPARED:
+            return Comparison(False, f"Not better beyond doubt: of the answers that neither learnt, {n_fair} are to "
+                                     "items that weren't picked because a model was in doubt; "
+                                     f"{FEWEST_COMPARED} are needed to tell.")
     positions = project.pool.positions(new.item_ids)[fresh]
     probs, label_ids = registry.inference.own_probs(positions)
     probs = todays_probs(probs, label_ids, new.answers.lineage)

@@ -31,12 +31,12 @@ def learning():
     return make
 
 
-def label(wb, n, *, truth=TRUTH):
+def label(wb, n, *, truth=TRUTH, **more):
     """Answer n items that may train, in the order of the pool."""
     queue = wb.project.queue
     places = np.flatnonzero(~queue.holdout & ~queue.gold & ~queue.is_answered())[:n]
     for item_id in POOL.ids[places]:
-        wb.decide(item_id, label=truth[item_id])
+        wb.decide(item_id, label=truth[item_id], **more)
 
 
 def adoptions(wb):
@@ -232,6 +232,23 @@ def test_another_model_gives_way_only_beyond_doubt(bench, learning):
     body = adoptions(wb)[-1].body
     assert body["why"].startswith("Better beyond doubt: on 40 answers")
     assert body["compared"]["adopted"] > body["compared"]["new"]
+
+
+def test_items_of_which_a_model_was_in_doubt_dont_tell_that_another_one_is_better(bench, learning):
+    """The queue picks items on which the adopted model errs most: on these a worse one may seem better."""
+    wb = bench()
+    wrong = wb.registry.install(some_light_net(wb, 3), origin="trained")
+    label(wb, 40, seen={"hidden": True, "chosen_by": "diverse_margin"})
+    label(wb, 10, seen={"hidden": True, "chosen_by": "audit"})
+    learns = learning(wb)
+    assert learns.learn() is None
+    assert wb.registry.adopted == wrong
+    assert "10 are to items that weren't picked because a model was in doubt" in learns.state.why
+    label(wb, 10, seen={"hidden": True, "chosen_by": "audit"})
+    assert learns.learn() is not None
+    body = adoptions(wb)[-1].body
+    assert body["why"].startswith("Better beyond doubt: on 20 answers")
+    assert (body["n_training"], body["compared"]["n"]) == (60, 20)
 
 
 def test_a_model_that_somebody_went_back_to_stays_until_there_is_no_doubt(bench, learning):
