@@ -1,8 +1,9 @@
 """Learning in the background: while a card is open, a light head is fitted to the answers again and again.
 
-Every `EVERY` answers that may train, and after an edit that changes labels, `BackgroundLearning.learn` fits a head and
-adopts it where it is better than the adopted model (`candidate.compare_with`). Nothing here is done under the project's
-lock but reading the answers. torch is loaded when it is first needed.
+Every `EVERY` answers that may train, given, revised or taken back, and after an edit that changes labels,
+`BackgroundLearning.learn` fits a head and adopts it where it is better than the adopted model
+(`candidate.compare_with`). Nothing here is done under the project's lock but reading the answers. torch is loaded when
+it is first needed.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from weakref import WeakSet
+
+import numpy as np
 
 from ..errors import HitlError, IdReused
 from ..project import experiment
@@ -28,8 +33,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# So many further answers that may train are waited for.
-EVERY = 20
+# So many further answers that may train are waited for, and of many answers this part of them.
+EVERY, PART = 20, 0.02
+# The thread rests so many times as long as it learnt: with many answers a fit takes seconds of a core.
+RESTS = 9.0
 # How often the thread looks whether a card is open, and comes back where a fine-tuning holds the models.
 LOOK_S = 1.0
 # How often it looks whether an experiment is over.
@@ -69,7 +76,8 @@ class BackgroundLearning:
         self._unsubscribe: Callable[[], None] = lambda: None
         self._name: Literal["off", "waiting", "learning", "frozen", "failed"] = "off"
         self._why = ""
-        self._n_last = 0  # answers at the last attempt
+        self._n_last, self._seq_last = 0, 0  # answers at the last attempt, and the number of the log's last event
+        self._learnt_s, self._ended = 0.0, 0.0  # how long the last attempt took, and when it ended
         self._labels: tuple[str, ...] | None = None  # of the taxonomy then
         self._told = set[str]()
 
@@ -85,18 +93,35 @@ class BackgroundLearning:
         return state if adopted is None else replace(state, out_of_fold=_share_right(adopted))
 
     def due(self) -> bool:
-        """Whether there are `EVERY` answers more than at the last attempt, or other labels; quick, without torch."""
-        n_answers = self._project.queue.n_training()
-        if n_answers >= self._next_at():
+        """Whether `EVERY` answers came, were revised or went since the last attempt, or labels did; without torch."""
+        n_answers, (n_learnt, since) = self._project.queue.n_training(), self._last()
+        if n_answers >= self._next_at() or n_answers <= n_learnt - _step(n_learnt):
             return True
         labels = self._labels if self._labels is not None else _labels_of_background(self._project.state.adopted)
-        return labels is not None and n_answers >= EVERY and labels != self._project.taxonomy.label_ids
+        if n_answers < EVERY:
+            return False
+        return (labels is not None and labels != self._project.taxonomy.label_ids) or \
+            self._n_changed(since) >= _step(n_learnt)
 
     def _next_at(self) -> int:
         """The number of answers at which it learns again."""
-        event = self._project.state.adopted  # perhaps of an earlier session, or of another kernel
-        n_learnt = 0 if event is None or event.body["origin"] != BACKGROUND else int(event.body["n_training"])
-        return max(n_learnt, self._n_last) + EVERY
+        n_learnt, _ = self._last()
+        return n_learnt + _step(n_learnt)
+
+    def _last(self) -> tuple[int, int]:
+        """What was learnt last, here or elsewhere: the number of answers, and of the log's event at that time."""
+        event = self._project.state.adopted
+        if event is not None and event.body["origin"] == BACKGROUND and (event.seq or 0) > self._seq_last:
+            return int(event.body["n_training"]), event.seq or 0
+        return self._n_last, self._seq_last
+
+    def _n_changed(self, since: int) -> int:
+        """Count the answered items that may train and have a decision after an event of the log."""
+        queue = self._project.queue
+        with suppress(HitlError):  # the project is being closed
+            places = self._project.pool.positions(self._project.log.changed_items(since))
+            return int(np.isin(places, queue.training_positions()).sum())
+        return 0
 
     # -- the thread
 
@@ -140,7 +165,10 @@ class BackgroundLearning:
             if ending.is_set() or not while_():
                 break
             self._wake.clear()
-            if woken and self.due():
+            if woken and (rest := self._rest_s()) > 0:
+                ending.wait(min(rest, LOOK_S))
+                self._wake.set()
+            elif woken and self.due():
                 self._attempt(ending)
                 if self.due():  # a fine-tuning has the models, or an experiment is running: come back
                     ending.wait(FROZEN_S if self._name == "frozen" else LOOK_S)
@@ -153,6 +181,10 @@ class BackgroundLearning:
                 self._thread = None
         if alone:
             self._set("off")
+
+    def _rest_s(self) -> float:
+        """Seconds for which the thread still rests."""
+        return self._ended + RESTS * self._learnt_s - time.monotonic() if self._ended else 0.0
 
     # -- learning
 
@@ -172,21 +204,28 @@ class BackgroundLearning:
 
     def _attempt(self, ending: threading.Event) -> str | None:
         with self._turn:
-            name = self._name
+            name, began, seq = self._name, time.monotonic(), self._seq_last
             n_answers, labels = self._project.queue.n_training(), self._project.taxonomy.label_ids
             try:
+                seq = self._project.log.last_seq()
                 found = self._learn(ending)
             except Exception as error:  # the thread goes on, whatever one attempt meets
                 if not ending.is_set():
                     self._fail(error)
-                self._n_last, self._labels = n_answers, labels
+                self._n_last, self._seq_last, self._labels = n_answers, seq, labels
                 return None
+            finally:
+                self._ended = time.monotonic()
+                self._learnt_s = self._ended - began
             if found.name == "busy":
                 self._set(name, self._why)
             elif found.name == "frozen":
                 self._set("frozen", found.why)
             else:
-                self._n_last, self._labels = n_answers, labels
+                adopted = self._project.state.adopted
+                if found.version is not None and adopted is not None:
+                    seq = adopted.seq or 0
+                self._n_last, self._seq_last, self._labels = n_answers, seq, labels
                 self._set("off" if name == "off" or ending.is_set() else "waiting", found.why)
             return found.version
 
@@ -223,6 +262,8 @@ class BackgroundLearning:
                     return _Outcome("dropped", DROPPED)
             if not found.adopted or ending.is_set():
                 return _Outcome("dropped", found.why)
+            if why := experiment.running(self._project):  # it began during the fit
+                return _Outcome("frozen", why)
             return self._adopt(registry, new, found, former)
 
     def _adopt(self, registry: Registry, new: Candidate, found: Comparison, former: Event | None) -> _Outcome:
@@ -253,6 +294,11 @@ class BackgroundLearning:
         if (name, why) != (self._name, self._why):
             self._name, self._why = name, why
             self._project.tell("learning")
+
+
+def _step(n_learnt: int) -> int:
+    """How many further answers are waited for, after so many."""
+    return max(EVERY, round(PART * n_learnt))
 
 
 # A thread that is fitting a head when the interpreter ends may take the whole process down.

@@ -6,6 +6,7 @@ out of fold, the adopted one where its record says that it never learnt the item
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from ..records import Estimate
 from ..sampling.ranking import todays_probs
 from .confidence import label_rows
 from .data import LabelledImages
-from .learnt import never_learnt, pack
+from .learnt import never_learnt, pack, unpack
 from .light import Light, fit_light, is_light_net, light_net
 from .registry import Registry
 from .training_set import BY_CHANCE, pool_shares, training_set
@@ -161,7 +162,7 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
     readable = np.isfinite(probs).all(axis=1)
     chosen = np.flatnonzero(fresh)[readable]
     if not len(chosen):
-        return _nothing_new(new, former, own=own)
+        return _nothing_new(project, new, former, own=own)
     targets = new.targets[torch.from_numpy(chosen)]
     before, after = answer_losses(probs[readable], targets), new.losses[chosen]
     compared = {"n": len(chosen), "new": round(float(after.mean()), 6), "adopted": round(float(before.mean()), 6)}
@@ -179,13 +180,22 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
                       compared)
 
 
-def _nothing_new(new: Candidate, former: Event, *, own: bool) -> Comparison:
+def _nothing_new(project: Project, new: Candidate, former: Event, *, own: bool) -> Comparison:
     """What is done where the adopted model learnt every answer: nothing shows which of the two is better."""
     if own and tuple(former.body["label_ids"]) != tuple(new.items.label_ids):
         return Comparison(True, "The labels were edited since the adopted model was learnt.")
     if own and len(new.kept) > former.body["n_training"]:
         return Comparison(True, f"It learnt {len(new.kept)} answers, the adopted model {former.body['n_training']}.")
+    if own and (n := _n_changed(project, new, former)):
+        return Comparison(True, f"Of the answers that the adopted model learnt, {n} were revised or taken back since.")
     return Comparison(False, "The adopted model learnt every answer, so nothing tells the two apart yet.")
+
+
+def _n_changed(project: Project, new: Candidate, former: Event) -> int:
+    """Count the items that a model learnt and that were decided again since, or don't teach any more."""
+    ids = np.array([zlib.crc32(item_id.encode()) for item_id in new.item_ids], np.uint32)
+    gone = np.setdiff1d(unpack(former.body["learnt"]), ids) if "learnt" in former.body else ids[:0]
+    return len(gone) + len(set(new.item_ids).intersection(project.log.changed_items(former.seq or 0)))
 
 
 def answer_losses(probs: np.ndarray, targets: Tensor) -> np.ndarray:

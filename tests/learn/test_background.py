@@ -133,6 +133,71 @@ def test_a_split_leaves_answers_in_doubt_and_they_are_learnt_as_such(bench, lear
     assert of_stripes[striped].mean() > 0.8 > 0.2 > of_stripes[~striped].mean()
 
 
+def test_answers_that_were_taken_back_make_it_due(bench, learning):
+    wb = bench()
+    queue, learns = wb.project.queue, learning(wb)
+    places = np.flatnonzero(~queue.holdout)
+    wrong = [wb.decide(item_id, label="dark") for item_id in POOL.ids[places[-60:]]]
+    label(wb, 40)
+    first = learns.learn()
+    for decision in wrong[:EVERY - 1]:
+        wb.retract(decision.id)
+    assert not learns.due()
+    for decision in wrong[EVERY - 1:]:
+        wb.retract(decision.id)
+    assert learns.due()
+    assert learning(wb).due()  # in a later session as well
+    assert learns.learn() not in (None, first)
+    assert "60 were revised or taken back" in learns.state.why
+    assert unpack(adoptions(wb)[-1].body["learnt"]).size == 40
+    assert not learns.due()
+    assert learns.state.n_until_next == EVERY
+    assert learns.learn() is None
+
+
+def test_answers_that_were_revised_make_it_due(bench, learning):
+    wb = bench()
+    queue, learns = wb.project.queue, learning(wb)
+    light = [item_id for item_id in POOL.ids[~queue.holdout] if TRUTH[item_id] == "light"][-EVERY:]
+    for item_id in light:
+        wb.decide(item_id, label="dark")
+    label(wb, 60)
+    first = learns.learn()
+    assert first is not None
+    for item_id in light[1:]:
+        wb.decide(item_id, label="light")
+    assert not learns.due()
+    wb.decide(light[0], label="light")
+    assert learns.due()
+    assert learns.learn() not in (None, first)
+    assert f"{EVERY} were revised or taken back" in learns.state.why
+    assert not learns.due()
+
+
+def test_of_many_answers_a_fiftieth_is_waited_for(bench, learning):
+    wb = bench()
+    wb.registry.install(some_light_net(wb, 1), origin="background", n_training=5_000)
+    wb.project.refresh()
+    assert learning(wb)._next_at() == 5_100
+
+
+def test_the_thread_rests_longer_than_it_learns(bench, monkeypatch):
+    from hitl_widgets.learn import background
+    wb = bench()
+    monkeypatch.setattr(background, "RESTS", 1e9)
+    wb.review()
+    label(wb, EVERY)
+    wait_for(lambda: adoptions(wb) and wb.session.learning.name == "waiting")
+    learns = wb._learning
+    assert learns._rest_s() > 1e6
+    label(wb, EVERY)
+    assert learns.due()
+    threading.Event().wait(2 * background.LOOK_S)
+    assert len(adoptions(wb)) == 1
+    monkeypatch.setattr(background, "RESTS", 0.0)
+    wait_for(lambda: len(adoptions(wb)) == 2)
+
+
 # -- what is learnt and written down -------------------------------------------------------------------------
 
 def test_the_log_says_what_was_learnt_and_why_it_was_adopted(bench, learning):
@@ -459,6 +524,24 @@ def test_planted_suggestions_freeze_the_model_as_well(bench, learning):
     assert "wb.people.plant(None)" in learns.state.why
     wb.people.plant(None)
     assert learns.learn() is not None
+
+
+def test_an_experiment_that_begins_during_the_fit_keeps_the_model(bench, learning, monkeypatch):
+    from hitl_widgets.learn import candidate
+    wb = bench()
+    learns = learning(wb)
+    label(wb, 30)
+    first = learns.learn()
+    label(wb, 30)
+
+    def and_meanwhile(project, registry):
+        wb.people.plan(hold=True)
+        return fit_candidate(project, registry)
+    monkeypatch.setattr(candidate, "fit_candidate", and_meanwhile)
+    assert learns.learn() is None
+    assert learns.state.name == "frozen"
+    assert wb.registry.adopted == first
+    assert learns.due()  # and comes back
 
 
 def test_an_experiment_ends_with_its_last_card(bench, learning):
