@@ -345,7 +345,7 @@ class NetExplainer:
         return functional.interpolate(maps.float(), views.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
     def _edges(self, views: Tensor, targets: Targets) -> Tensor:
-        """What the edges of a light net's view count, place by place.
+        """What the edges and patches of a light net's view count, place by place.
 
         Its last layer weighs each direction in each cell by itself, so that a direction's mean gradient over the view,
         as in Grad-CAM, would say little: gradient times value is taken place by place, as in HiResCAM.
@@ -353,9 +353,8 @@ class NetExplainer:
         descriptors = self.predictor.net.get_submodule("0")
         assert isinstance(descriptors, DescriptorNet)
         side, total = descriptors.side, torch.zeros(len(views), 1, descriptors.side, descriptors.side)
-        for grid in (descriptors.fine, descriptors.coarse):
-            values = LayerGradientXActivation(self.score, grid.slopes).attribute(
-                views, additional_forward_args=targets)
+        for layer in (descriptors.fine.slopes, descriptors.coarse.slopes, descriptors.patches[0]):
+            values = LayerGradientXActivation(self.score, layer).attribute(views, additional_forward_args=targets)
             assert isinstance(values, Tensor)
             # Colour channels are rows of the layer's batch, and a frame lies around the view.
             maps = values.sum(dim=1).unflatten(0, (len(views), -1)).sum(dim=1, keepdim=True)

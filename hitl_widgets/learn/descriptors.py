@@ -1,4 +1,4 @@
-"""Descriptors of images as a net: histograms of edge directions and pixels, reduced to principal components.
+"""Descriptors of images as a net: edge directions, pixels and typical patches, reduced to principal components.
 
 A `DescriptorNet` is fitted to some views of a pool without a single label (`fit_descriptors`) and never trained after
 that. It is a torch module, so that Captum's methods explain what a head over it says, and the descriptors of an item
@@ -18,18 +18,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import BadInput
+from .patches import PatchFilters
 
 # Directions of an edge, without its sign; cells along each side of the image, in the fine and in the coarse grid.
 N_DIRECTIONS, FINE, COARSE = 8, 8, 4
-# Components of the fine histograms, of the coarse ones and of the pixels, at most, and how much each block weighs.
-N_COMPONENTS = {"fine": 100, "coarse": 50, "pixels": 50}
-WEIGHT = {"fine": 1.0, "coarse": 0.7, "pixels": 0.6}
+# Components of the fine histograms, of the coarse ones, of the pixels and of the patches, at most, and how much each
+# block weighs.
+N_COMPONENTS = {"fine": 100, "coarse": 50, "pixels": 50, "patches": 100}
+WEIGHT = {"fine": 1.0, "coarse": 0.7, "pixels": 0.6, "patches": 1.2}
 # Small components count a little more than their variance says.
 FLATTENED = 0.3
 # Larger views are reduced to this many pixels a side; smaller ones stay as they are, if they have the least.
 LARGEST, SMALLEST = 48, 16
 # Components settle long before every item of a large pool was read.
 N_FITTED = 4_000
+# The filters of patches are found on so many views. They expect this mean and deviation of pixels between 0 and 1.
+N_FOR_FILTERS, MEAN, DEVIATION = 1_500, 0.3, 0.35
 # In one pass: 32 views in colour take 50 MB while their edges are counted, and more are no faster.
 AT_ONCE = 32
 
@@ -160,7 +164,7 @@ class Components(nn.Module):
 
 
 class DescriptorNet(nn.Module):
-    """Descriptors of images: components of two grids of edge histograms and of the pixels.
+    """Descriptors of images: components of two grids of edge histograms, of the pixels and of typical patches.
 
     Parameters
     ----------
@@ -180,8 +184,9 @@ class DescriptorNet(nn.Module):
         self.side, self.channels = side, channels
         self.register_buffer("view", torch.tensor([channels, side]))  # so that a file of weights tells them
         self.fine, self.coarse, self.pixels = EdgeHistograms(FINE), EdgeHistograms(COARSE), Brightness()
+        self.patches = PatchFilters(channels, padding_mode="replicate")  # a frame of zeros would be an edge
         widths = {"fine": 4 * N_DIRECTIONS * (FINE - 1) ** 2, "coarse": 4 * N_DIRECTIONS * (COARSE - 1) ** 2,
-                  "pixels": channels * side ** 2}
+                  "pixels": channels * side ** 2, "patches": self.patches.n_outputs}
         self.components = nn.ModuleDict({name: Components(width, N_COMPONENTS[name]) for name, width in widths.items()})
 
     @property
@@ -204,12 +209,19 @@ class DescriptorNet(nn.Module):
         Parameters
         ----------
         name : str
-            "fine", "coarse" or "pixels".
+            "fine", "coarse", "pixels" or "patches".
         views : Tensor, shape (n, C, side, side)
             Resized.
         """
+        if name == "patches":
+            views = self.scaled(views)
         rows: Tensor = getattr(self, name)(views)
         return rows
+
+    def scaled(self, views: Tensor) -> Tensor:
+        """Views in the units that `patches` takes: from the darkest pixel of the fitted views to the brightest."""
+        low, high = self.pixels.low, self.pixels.high
+        return ((views - low) / (high - low).clamp_min(1e-6) - MEAN) / DEVIATION
 
 
 def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0) -> DescriptorNet:
@@ -234,6 +246,7 @@ def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0) -> Descr
     with torch.no_grad():
         net.pixels.low.fill_(min(float(view.min()) for view in sample))
         net.pixels.high.fill_(max(float(view.max()) for view in sample))
+        net.patches.fit(net.scaled(net.resized(sample[:N_FOR_FILTERS])).numpy(), rng=np.random.default_rng(seed))
         for name in N_COMPONENTS:
             components = net.components[name]
             assert isinstance(components, Components)

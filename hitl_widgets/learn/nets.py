@@ -20,29 +20,10 @@ from torch import Tensor, nn
 
 from .checkpoint import Checkpoint
 from .data import TrainingData
+from .patches import SIDE, PatchFilters, SoftThreshold
 from .train import Progress, Trained, TrainingOptions, train
 
-N_FILTERS, SIDE, GRID, N_FEATURES = 32, 6, 4, 96
-THRESHOLD = 0.25  # a filter's output counts as far as it lies above this
-N_PATCHES, N_FITTED = 20_000, 1_500
-# Against filters of mere noise: added to the contrast of a patch, and to the variance of its components.
-CONTRAST_FLOOR, VARIANCE_FLOOR = 0.01, 0.1
-
-
-class SoftThreshold(nn.Module):
-    """How far each filter's output lies above the threshold, and how far below its negative: twice as many maps."""
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Map shape (n, c, h, w) to (n, 2 c, h, w)."""
-        return torch.cat([torch.relu(maps - THRESHOLD), torch.relu(-maps - THRESHOLD)], dim=1)
-
-
-class SquareRoot(nn.Module):
-    """The square root, so that a strong output of one filter doesn't outweigh the others."""
-
-    def forward(self, means: Tensor) -> Tensor:
-        """The same shape; a little is added, since the root's gradient at 0 is infinite."""
-        return torch.sqrt(means + 1e-4)
+N_FEATURES, N_FITTED = 96, 1_500
 
 
 def kmeans_net(n_labels: int, views: Sequence[Tensor] | Tensor, *, seed: int = 0) -> nn.Module:
@@ -65,16 +46,13 @@ def kmeans_net(n_labels: int, views: Sequence[Tensor] | Tensor, *, seed: int = 0
     """
     sample = torch.stack(list(views[:N_FITTED])).float()
     channels = sample.shape[1]
-    backbone = nn.Sequential(nn.Conv2d(channels, N_FILTERS, SIDE, padding=SIDE // 2, bias=False), SoftThreshold(),
-                             nn.AdaptiveAvgPool2d(GRID), SquareRoot(), nn.Flatten())
-    projection = nn.Linear(2 * N_FILTERS * GRID ** 2, N_FEATURES)
+    backbone = PatchFilters(channels)
+    backbone.fit(sample.numpy(), rng=np.random.default_rng(seed))
+    projection = nn.Linear(backbone.n_outputs, N_FEATURES)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = nn.Linear(N_FEATURES, n_labels)
     with torch.no_grad():
-        first = backbone[0]
-        assert isinstance(first, nn.Conv2d)
-        first.weight.copy_(torch.from_numpy(kmeans_filters(sample.numpy(), rng=np.random.default_rng(seed))))
         outputs = torch.cat([backbone(part) for part in sample.split(256)])
         mean = outputs.mean(dim=0)
         _, spread, axes = torch.linalg.svd(outputs - mean, full_matrices=False)
@@ -171,43 +149,6 @@ def unfitted_kmeans_net(n_labels: int, *, channels: int) -> nn.Module:
         Channels of the views.
     """
     return kmeans_net(n_labels, torch.zeros(1, channels, 2 * SIDE, 2 * SIDE))
-
-
-def kmeans_filters(views: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-    """Convolution filters from k-means over whitened patches: float32, shape (n_filters, c, side, side).
-
-    The centroids are scaled to norm 1, multiplied by the whitening matrix, and their mean is removed.
-
-    Parameters
-    ----------
-    views : ndarray, shape (n, c, h, w)
-        Where the patches are cut from.
-    rng : Generator
-        Source of the patches.
-    """
-    from sklearn.cluster import KMeans
-    n_views, channels, height, width = views.shape
-    views = np.pad(views, ((0, 0), (0, 0), *((0, max(0, SIDE - side)) for side in (height, width))))
-    item, top, left = (rng.integers(0, max(1, end), N_PATCHES) for end in
-                       (n_views, views.shape[2] - SIDE + 1, views.shape[3] - SIDE + 1))
-    rows, columns = np.arange(SIDE)[:, None], np.arange(SIDE)[None]
-    cut = views[item[:, None, None], :, top[:, None, None] + rows, left[:, None, None] + columns]
-    flat = np.moveaxis(cut, 3, 1).reshape(N_PATCHES, -1).astype(np.float32)
-    flat -= flat.mean(axis=1, keepdims=True)
-    contrast = flat.std(axis=1)
-    flat = flat[contrast > 0.02] if (contrast > 0.02).sum() > N_FILTERS else \
-        rng.normal(size=flat.shape).astype(np.float32)
-    flat = (flat / np.sqrt(flat.var(axis=1, keepdims=True) + CONTRAST_FLOOR)).astype(np.float32)
-    strength, axes = np.linalg.eigh(np.cov(flat.T))
-    whiten = (axes / np.sqrt(np.maximum(strength, 0) + VARIANCE_FLOOR)) @ axes.T
-    white = ((flat - flat.mean(axis=0)) @ whiten).astype(np.float32)
-    cluster = KMeans(N_FILTERS, n_init=1, max_iter=20, random_state=int(rng.integers(2**31))).fit_predict(white)
-    centroids = np.stack([white[cluster == k].mean(axis=0) if (cluster == k).any() else white[k]
-                        for k in range(N_FILTERS)])
-    centroids /= np.linalg.norm(centroids, axis=1, keepdims=True) + 1e-9
-    filters = centroids @ whiten
-    filters -= filters.mean(axis=1, keepdims=True)
-    return filters.reshape(N_FILTERS, channels, SIDE, SIDE).astype(np.float32)
 
 
 def small_cnn(n_labels: int, *, channels: int = 1, size: int | tuple[int, int] = 28, seed: int = 0) -> nn.Module:

@@ -35,7 +35,8 @@ def test_gradcam_of_a_light_net_is_a_map_for_each_view_where_its_edges_are(chann
     """Colour views had three maps each, which failed, and a frame around the view shrank the maps of grey ones."""
     for values in explained(channels, side):
         assert values.shape == (side, side)
-        assert values[:side // 2, :side // 2].sum() > 0.99 * values.sum() > 0
+        end = side // 2 + 3  # a patch reaches so far over an edge
+        assert values[:end, :end].sum() > 0.99 * values.sum() > 0
 
 
 @pytest.mark.parametrize("method", ["saliency", "input_x_gradient", "integrated_gradients", "occlusion"])

@@ -99,7 +99,7 @@ def test_slopes_on_a_flat_image_are_finite(value):
 def test_views_of_any_size_and_colour_have_descriptors(channels, height, width):
     views = torch.from_numpy(np.random.default_rng(0).random((9, channels, height, width))).float()
     net = fit_descriptors(views)
-    assert net(views).shape == (9, 200)
+    assert net(views).shape == (9, 300)
     assert torch.isfinite(net(views)).all()
     np.testing.assert_allclose(net(net.resized(views)), net(views), atol=1e-5)
 
@@ -116,7 +116,8 @@ def test_components_are_those_of_the_sample():
     with torch.no_grad():
         rows = fit_descriptors(views)(views).numpy().astype(float)
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-4)
-    for columns, weight in ((slice(0, 100), 1.0), (slice(100, 150), 0.7), (slice(150, 200), 0.6)):
+    for columns, weight in ((slice(0, 100), 1.0), (slice(100, 150), 0.7), (slice(150, 200), 0.6),
+                            (slice(200, 300), 1.2)):
         assert np.sqrt((rows[:, columns] ** 2).sum(axis=1).mean()) == pytest.approx(weight, rel=0.02)
     correlation = np.corrcoef(rows[:, :20].T) - np.eye(20)
     assert np.abs(correlation).max() < 0.02
@@ -135,7 +136,7 @@ def test_nothing_can_be_fitted_to_nothing():
 
 def test_images_that_are_all_alike_have_the_same_finite_descriptors():
     net = fit_descriptors(torch.full((20, 1, 28, 28), 0.3))
-    assert torch.equal(net(torch.full((2, 1, 28, 28), 0.3)), torch.zeros(2, 200))
+    assert torch.equal(net(torch.full((2, 1, 28, 28), 0.3)), torch.zeros(2, 300))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -161,7 +162,7 @@ def of_pool(folder, images=IMAGES[:40], *, measures=(), seed=0):
 @pytest.mark.parametrize("n", [1, 2, 10])
 def test_a_small_pool_has_descriptors(n, tmp_path):
     rows = of_pool(tmp_path, IMAGES[:n]).of(np.arange(n))
-    assert rows.shape == (n, 200)
+    assert rows.shape == (n, 300)
     assert np.isfinite(rows).all()
     assert len(np.unique(rows, axis=0)) == n
 
