@@ -2,7 +2,7 @@
 
 100 simulated projects: Fashion-MNIST, scikit-learn's digits, and synthetic pools, each with other items, another seed,
 another number of answers (60 to 200) and another goal. A project goes on as the queue does: typical items first
-(k-means), then the smallest margin and the audit's tenth, a light head after every batch. It is stopped once and
+(k-means), then the smallest margin and the audit's tenth, a linear light head after every batch. It is stopped once and
 asked, with a hold-out of a third of the answers, of 150, 300 or 600 items; then it goes on to the end of the pool,
 which tells the truth: the number of further answers at which the accuracy on all items that never teach, smoothed over
 neighbouring batches, first reaches the goal. Goals lie between the accuracy then and that at the end, some of them a
@@ -152,7 +152,7 @@ def ask(number: int, seed: int) -> Asked:
     measuring = min(len(pool.test), [max(20, n // 3), 150, 300, 600][number // len(POOLS) % 4])
     items = rng.permutation(len(pool.test))[:measuring]
     refits = refit_rows(pool.train[order], pool.labels[order], np.ones(n), pool.test[items], pool.truth[items],
-                        n_labels=pool.n_labels)
+                        n_labels=pool.n_labels, fit=fit_head)  # the heads of `go_on`, whose curve is the truth
     return Asked(name, n, measuring, goal, true, answers_left(refits.points, goal, most=len(pool.train) - n))
 
 

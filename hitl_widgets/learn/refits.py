@@ -7,17 +7,19 @@ measured on the hold-out's blind answers alone. Read `refit`, then `goal_of`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..project.project import Project
 from ..quality.intervals import design_effect
 from ..quality.learning_curve import AnswersLeft, Points, answers_left, expected_gain, points_of
 from ..quality.metrics import compare
-from ..records import Estimate
-from .light import fit_head, holds_light_net
+from ..records import LABELLING, Estimate
+from .light import fit_kernel_head, holds_light_net
 from .registry import Registry
 
 # With fewer answers to learn from, or to measure on, a curve is guesswork.
@@ -99,6 +101,8 @@ def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
         return nothing(f"{len(measuring)} hold-out items have a blind answer; {FEWEST_MEASURING} are needed to tell")
     first: dict[str, int] = {}
     for event in project.log.events(kind="decided"):
+        if event.body["verdict"] not in LABELLING:  # skipped, or answered unsure
+            continue
         first.setdefault(event.item_id or "", event.seq or 0)
     training = training.assign(seq=training["item_id"].map(first)).sort_values("seq", ignore_index=True)
     column = {label_id: k for k, label_id in enumerate(label_ids)}
@@ -119,7 +123,8 @@ def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
 
 
 def refit_rows(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, test: np.ndarray, truth: np.ndarray, *,
-               n_labels: int, back: int = 50, groups: np.ndarray | None = None) -> Refits:
+               n_labels: int, back: int = 50, groups: np.ndarray | None = None,
+               fit: Callable[..., nn.Module] = fit_kernel_head) -> Refits:
     """Refit light models on rows of descriptors; `refit` reads them from a project.
 
     Parameters
@@ -140,6 +145,8 @@ def refit_rows(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, test: 
         As for `refit`.
     groups : ndarray, optional
         As for `Refits`.
+    fit : callable
+        `light.fit_kernel_head`, as the light model in use has it, or `light.fit_head`.
     """
     several = np.flatnonzero(labels != labels[0])
     if not len(several):
@@ -149,7 +156,7 @@ def refit_rows(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, test: 
     measure = torch.from_numpy(test).float()
     right = []
     for n in sizes:
-        head = fit_head(teach[:n], targets[:n], counts[:n], n_labels=n_labels)
+        head = fit(teach[:n], targets[:n], counts[:n], n_labels=n_labels)
         with torch.no_grad():
             right.append(head(measure).argmax(dim=1).numpy() == truth)
     return Refits(np.array(sizes), np.array(right), groups)

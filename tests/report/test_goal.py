@@ -122,6 +122,31 @@ def test_models_are_refitted_on_few_first_answers_and_on_all():
         assert sizes[0] >= 20
 
 
+def test_the_models_are_those_that_the_background_learns():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 400)
+    angle = rng.uniform(0, 2 * np.pi, 400)
+    rows = ((1 + 2 * labels)[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])).astype(np.float32)
+    refits = refit_rows(rows[:100], labels[:100], np.ones(100), rows[100:], labels[100:], n_labels=2)
+    assert refits.right[-1].mean() > 0.95  # rings, which no line tells apart
+
+
+def test_an_item_that_was_skipped_counts_when_it_is_answered(project, monkeypatch):
+    queue, seen = project.project.queue, {}
+    places = np.flatnonzero(~queue.holdout)
+    project.decide(project.pool.ids[places[0]], verdict="skip")
+    label(project, n_training=0, n_holdout=30)
+    for item_id in [*project.pool.ids[places[1:60]], project.pool.ids[places[0]]]:
+        project.decide(item_id, label=truth_of(project)[item_id])
+
+    def noted(rows, labels, weights, test, truth, **more):
+        seen.update(rows=rows)
+        return refit_rows(rows, labels, weights, test, truth, **more)
+    monkeypatch.setattr("hitl_widgets.learn.refits.refit_rows", noted)
+    refit(project.project, project.registry)
+    assert np.array_equal(seen["rows"], project.registry.descriptors.of(np.append(places[1:60], places[0])))
+
+
 def test_answers_of_one_label_tell_nothing():
     rows = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     refits = refit_rows(rows, np.zeros(50, np.int64), np.ones(50), rows, np.zeros(50, np.int64), n_labels=2)
