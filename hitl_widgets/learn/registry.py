@@ -7,6 +7,7 @@ is the table of them. A `Registry` opens the adopted model, adopts another, and 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import threading
@@ -34,7 +35,7 @@ from .light import holds_light_net, is_light_net
 from .model import Model
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
-from .weights import save_weights, shapes_in, weights_version
+from .weights import load_weights, save_weights, shapes_in, weights_version
 
 # Items by which the row of a merged label is fitted.
 N_FITTED_BY = 2_000
@@ -46,6 +47,7 @@ N_KEPT = 3
 # Models of the background that are kept, the latest.
 N_KEPT_OF_BACKGROUND = 5
 BACKGROUND = "background"
+IS_VERSION = re.compile("[0-9a-f]{16}").fullmatch
 COLUMNS = ["model", "origin", "adopted_at", "accuracy", "n", "n_training"]
 
 
@@ -335,7 +337,7 @@ class Registry:
 
     def _save(self, net: nn.Module, version: str) -> None:
         path = self.path(version)
-        if not path.exists():
+        if not path.exists() or not _holds(path, net, version):  # it was damaged since, and the same net learnt again
             make_folder(path.parent)
             save_weights(net, path, metadata={"version": version})
 
@@ -465,7 +467,8 @@ class Registry:
         chosen = {event.body["model"] for event in adoptions if event.body["origin"] != BACKGROUND}
         best = [event.body["best"] for event in runs if event.body.get("best")][-1:]
         old |= set(light[N_KEPT_OF_BACKGROUND:]) - chosen - trained - {self.adopted, *best}
-        for version in old:
+        # The log may be somebody else's, and what isn't a version may be the name of any folder.
+        for version in filter(IS_VERSION, old):
             with suppress(OSError):  # open elsewhere, on a file system that keeps it then
                 self.path(version).unlink(missing_ok=True)
             for kind in ("predictions", "maps"):
@@ -580,6 +583,13 @@ def _unreadable(path: Path) -> str | None:
         return None
     return (f"The weights in {path} may not be read here: their permissions are {stat.filemode(path.stat().st_mode)}. "
             "Whoever owns them can change that with chmod.")
+
+
+def _holds(path: Path, net: nn.Module, version: str) -> bool:
+    """Whether a file has the weights of a net."""
+    with suppress(OSError, SafetensorError, ModelError):
+        return weights_version(load_weights(net, path)) == version
+    return False
 
 
 def _other_weights(net: nn.Module, version: str, path: Path) -> str | None:

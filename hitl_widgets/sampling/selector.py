@@ -103,7 +103,8 @@ class Selector:
                 "far): a model that knows little is uncertain about the wrong ones")
         else:
             phase, why = "untrained", (f"typical items: {n_training} answers are enough to learn from, but there is no "
-                                       "model yet; uncertain items follow after wb.finetune()")
+                                       "model yet; uncertain items follow once one was learnt, in the background "
+                                       "while wb.review() is open, or by wb.finetune()")
         with self._lock:
             if phase == "typical" and self._phase == "uncertain" and has_model and measured["n"]:
                 phase, why = "uncertain", self.why  # doubtful items are harder: fewer right don't mean it knows less

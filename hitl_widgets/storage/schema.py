@@ -133,9 +133,36 @@ def event_of(row: Sequence[Any]) -> Event:
     if not isinstance(body, dict):
         raise ValueError(f"its body is a {type(body).__name__}")
     nth = body.pop("nth", None)
+    if row[2] == "adopted":
+        body = _adoption(body)
     return Event(seq=row[0], nth=nth if isinstance(nth, int) else None, id=row[1], kind=row[2], annotator=row[3],
                  item_id=row[4], body=body, acted_at=_EPOCH + row[5] * _MICROSECOND,
                  stored_at=_EPOCH + row[6] * _MICROSECOND)
+
+
+def _adoption(body: dict[str, Any]) -> dict[str, Any]:
+    """The body of an "adopted" event, without what the background says of its model where nobody can use it.
+
+    Of an earlier version's model these parts are missing, too, so a project opens and goes on without them.
+    """
+    if not isinstance(body.get("model", ""), str):
+        raise ValueError(f"its model is a {type(body['model']).__name__}")
+    if not isinstance(body.get("learnt", ""), str):
+        del body["learnt"]
+    if "out_of_fold" in body and not _is_figure(body["out_of_fold"]):
+        del body["out_of_fold"]
+    if not _is_count(body.get("n_training", 0)):
+        del body["n_training"]
+    return {"n_training": 0, **body} if body.get("origin") == "background" else body
+
+
+def _is_figure(figure: Any) -> bool:
+    return isinstance(figure, dict) and _is_count(figure.get("n")) and _is_count(figure.get("right")) \
+        and bool(figure["right"] <= figure["n"])
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**53
 
 
 def annotation_of(decision: Event | None) -> dict[str, Any]:

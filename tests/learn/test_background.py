@@ -644,3 +644,57 @@ def test_a_fine_tuning_says_that_an_experiment_is_running(bench, learning, monke
     assert not any("experiment" in sentence for sentence in said)
     wb.finetune(epochs=1, seed=1)
     assert any("adopt='never'" in sentence for sentence in said)
+
+
+# -- a log that somebody else wrote ---------------------------------------------------------------------------
+
+def test_what_a_log_names_as_a_model_is_no_way_out_of_the_folder(bench, learning, tmp_path):
+    """Labelling on with somebody else's project deleted any folder that it named as an old model of the background."""
+    wb = bench()
+    label(wb, 30)
+    learns = learning(wb)
+    learns.learn()
+    body = adoptions(wb)[-1].body
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in (str(outside), "..", "", *(f"{number:016x}" for number in range(N_KEPT_OF_BACKGROUND))):
+        wb.project.record("adopted", {**body, "model": name})
+    wb.project.record("adopted", dict(body))
+    wb.registry.remove_old()
+    assert outside.exists()
+    assert (wb.folder / "log.db").exists()
+    assert (wb.folder / "predictions").exists()
+
+
+@pytest.mark.parametrize(("part", "value"), [
+    ("out_of_fold", 3), ("out_of_fold", {"n": "5", "right": "a"}), ("out_of_fold", {"n": 5, "right": 9}),
+    ("out_of_fold", [1]), ("n_training", "x"), ("n_training", None), ("n_training", -1), ("learnt", 3),
+    ("learnt", None)])
+def test_a_strange_part_of_an_adoption_counts_as_missing(bench, learning, part, value):
+    wb = bench()
+    label(wb, 30)
+    learning(wb).learn()
+    wb.project.record("adopted", {**adoptions(wb)[-1].body, part: value})
+    wb.close()
+    again = bench()
+    later = learning(again)
+    assert later.state.n_answers == 30
+    assert len(again.next(5)) == 5
+    assert "right" in repr(again.progress(goal=0.9))
+    label(again, EVERY)
+    later.learn()
+    assert later.state.name != "failed"
+
+
+def test_a_model_that_is_learnt_again_takes_the_place_of_its_damaged_file(bench, learning):
+    """The same answers give the same version, whose damaged file stayed as it was: each opening learnt it anew."""
+    wb = bench()
+    label(wb, 30)
+    version = learning(wb).learn()
+    wb.close()
+    wb.registry.path(version).write_bytes(b"damaged")
+    again = bench()
+    assert "damaged" in again.inference.missing
+    assert learning(again).learn() == version
+    again.close()
+    assert bench().inference.missing is None

@@ -166,7 +166,7 @@ def test_without_a_model_the_default_goes_on_with_typical_items_and_says_what_to
     for k in range(ENOUGH):
         project.decide(f"i{k}", label="cat")
     assert reasons(project.next(20)) == {"typiclust"}
-    assert "no model yet; uncertain items follow after wb.finetune()" in said[0]
+    assert "no model yet; uncertain items follow once one was learnt, in the background" in said[0]
     assert project.selector.why in said[0]
 
 
