@@ -20,15 +20,17 @@ from torch import Tensor, nn
 from ..records import Bars, no_bars
 from .average import AverageNet, average_logits
 from .checkpoint import Checkpoint
-from .confidence import label_rows
+from .confidence import fit_temperature, label_rows, share_ratio
 from .data import TrainingData, load_views, split_data, split_validation
 from .descriptors import DescriptorNet
-from .light import fit_light, learn_rows, rows_of
-from .losses import label_groups
-from .train import Trained, TrainingOptions, logits_of, train
+from .light import fit_light, folds, learn_rows, rows_of
+from .losses import is_partial, label_groups, partial_label_losses
+from .train import MAX_ROWS, Trained, TrainingOptions, logits_of, train
 
 # To choose a net, each half of the items is learnt with this share of the least number of batches.
 SHARE_OF_STEPS = 0.25
+# A probability below this counts as this: one item of which a net was wrongly sure doesn't decide alone.
+LEAST = 1e-3
 LIGHT, CNN, AVERAGE = "light model", "small CNN", "average of both"
 
 # Shows trainings, one after the other. Called with `title`; what it gives is entered, and called with each new row of
@@ -128,6 +130,8 @@ def train_and_choose(cnn: nn.Module, descriptors: DescriptorNet, data: TrainingD
     if halves:
         with bars(2, title=f"{title}: comparing the two nets", unit="training") as advance:
             compared = _by_halves(cnn, loaded, seen, n_labels, options, rows=rows, device=device, advance=advance)
+        if compared is None:
+            return replace(light, stopped_because="interrupted"), ""
         if compared.best == LIGHT:
             return light, compared.why
     left = None if options.budget_s is None else max(0.1 * options.budget_s,
@@ -138,7 +142,7 @@ def train_and_choose(cnn: nn.Module, descriptors: DescriptorNet, data: TrainingD
     if trained.stopped_because == "interrupted":
         return trained, ""
     if compared is None:
-        compared = _on_validation(trained.net, loaded, seen, n_labels, options)
+        compared = _on_validation(trained, descriptors, loaded, seen, n_labels, options, rows=rows)
     if compared.best == AVERAGE:
         trained = replace(trained, net=AverageNet(light.net, trained.net).eval())
     return light if compared.best == LIGHT else trained, compared.why
@@ -156,13 +160,13 @@ def _learn_light(descriptors: DescriptorNet, data: TrainingData, rows: np.ndarra
 
 
 def _light_logits(seen: Tensor, data: TrainingData, n_labels: int, *, training: np.ndarray,
-                  testing: np.ndarray) -> Tensor:
-    """Logits of some items by a light model that learnt from others."""
+                  tested: Tensor) -> Tensor:
+    """Logits of rows of descriptors by a light model that learnt from other items."""
     assert data.draws is not None
     light = fit_light(seen[training], data.targets[training], data.weights[training], n_labels=n_labels,
                       draws=data.draws[training], shares=data.shares)
     with torch.no_grad():
-        logits: Tensor = light.head(seen[testing])
+        logits: Tensor = light.head(tested)
     return logits
 
 
@@ -174,34 +178,81 @@ def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool) ->
     """
     every, truth = {LIGHT: light, CNN: cnn, AVERAGE: average_logits(torch.stack([light, cnn]))}, \
         label_rows(targets, light.shape[1])
-    losses = {name: -(truth * logits.log_softmax(dim=1)).sum(dim=1) for name, logits in every.items()}
+    if targets.ndim == 2:  # of a partial answer each candidate is right
+        truth = torch.where(is_partial(targets)[:, None], targets.double(), truth)
+    losses = {name: partial_label_losses(logits.double(), truth, smoothing=0.0).clamp_max(-math.log(LEAST))
+              for name, logits in every.items()}
     n = len(targets)
     chance = {name: 2 * float((each - losses[AVERAGE]).std()) / n ** 0.5 for name, each in losses.items()} \
         if by_chance and n > 1 else {}
     return Compared({name: float(each.mean()) for name, each in losses.items()}, n, chance)
 
 
-def _on_validation(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int,
-                   options: TrainingOptions) -> Compared:
+def _on_validation(trained: Trained, descriptors: DescriptorNet, data: TrainingData, seen: Tensor, n_labels: int,
+                   options: TrainingOptions, *, rows: np.ndarray) -> Compared:
     """Compare on the items that validate; the light model is fitted to the others alone."""
     split = split_data(data, seed=options.seed)
-    n = len(split.validating)
+    training, validating = np.intersect1d(split.training, rows), split.validating
+    if data.validation is None:
+        validating = np.intersect1d(validating, rows)
+        tested, draws = seen[validating], data.draws
+    else:
+        tested, draws = rows_of(descriptors, [split.held_out[0][row] for row in validating]), None
+    n = len(validating)
     if not n:
         return Compared(dict.fromkeys((LIGHT, CNN, AVERAGE), math.nan), n)
-    light = _light_logits(seen, data, n_labels, training=split.training, testing=split.validating)
-    return _compare(light, logits_of(cnn, *split.held_out, split.validating), split.held_out[1][split.validating],
-                    by_chance=True)
+    targets = split.held_out[1][validating]
+    light = _light_logits(seen, data, n_labels, training=training, tested=tested)
+    cnn = logits_of(trained.net, *split.held_out, validating)
+    if not math.isnan(trained.temperature):
+        some = training[::math.ceil(len(training) / MAX_ROWS)]
+        cnn = _calibrated_apart(trained.temperature * cnn, targets, draws=None if draws is None else draws[validating],
+                                beside=(trained.temperature * logits_of(trained.net, data.images, data.targets, some),
+                                        data.targets[some]), shares=data.shares)
+    return _compare(light, cnn, targets, by_chance=True)
+
+
+def _calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | None, beside: tuple[Tensor, Tensor],
+                      shares: np.ndarray | None) -> Tensor:
+    """Logits of items that validated, with a temperature and a bias that were fitted to the others of them.
+
+    The CNN's own were fitted to all of them, so that it would know the very items on which it is compared.
+
+    Parameters
+    ----------
+    logits, targets : Tensor
+        Of the items that validated; before the temperature.
+    draws : ndarray, optional
+        As for `light.out_of_fold_logits`; each item for itself when None.
+    beside : tuple of Tensor
+        Logits and targets of items that trained.
+    shares : ndarray, optional
+        The labels' shares in the pool.
+    """
+    apart, n_labels = torch.empty_like(logits), logits.shape[1]
+    fold = folds(label_groups(targets).numpy(), np.arange(len(targets)) if draws is None else draws)
+    for number in np.unique(fold):
+        others, these = torch.from_numpy(fold != number), torch.from_numpy(fold == number)
+        answers = torch.cat([beside[1], targets[others]])
+        temperature, bias = fit_temperature(logits[others], targets[others],
+                                            torch.cat([beside[0], logits[others]]), answers)
+        if shares is not None:
+            bias = bias + share_ratio(shares, answers, n_labels)
+        apart[these] = logits[these] / temperature + bias
+    return apart
 
 
 def _by_halves(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int, options: TrainingOptions, *,
-               rows: np.ndarray, device: str, advance: Callable[..., object]) -> Compared:
-    """Compare on all items, each predicted by nets that learnt from the other half; NaN with too few labels."""
+               rows: np.ndarray, device: str, advance: Callable[..., object]) -> Compared | None:
+    """Compare on all items, each predicted by nets that learnt from the other half; NaN with too few labels.
+
+    Items of a group are in one half. None after an interrupt.
+    """
     n_steps = max(1, int(SHARE_OF_STEPS * options.n_epochs * options.steps_per_epoch(0)))
     options = replace(options, min_steps=n_steps, budget_s=options.budget_s and 0.1 * options.budget_s)
     groups = label_groups(data.targets)
     assert data.draws is not None
-    fold = np.empty(len(rows), np.int64)
-    fold[np.lexsort((data.draws[rows], groups[rows].numpy()))] = np.arange(len(rows)) % 2
+    fold = folds(groups[rows].numpy(), data.draws[rows], n_folds=2)
     light, small = torch.zeros(len(data), n_labels), torch.zeros(len(data), n_labels)
     for number in range(2):
         training, testing = rows[fold != number], rows[fold == number]
@@ -209,8 +260,8 @@ def _by_halves(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int, 
             return Compared(dict.fromkeys((LIGHT, CNN, AVERAGE), math.nan), len(rows))
         trained = train(cnn, data.select(training), options, device=device)
         if trained.stopped_because == "interrupted":
-            raise KeyboardInterrupt
-        light[testing] = _light_logits(seen, data, n_labels, training=training, testing=testing)
+            return None
+        light[testing] = _light_logits(seen, data, n_labels, training=training, tested=seen[testing])
         small[testing] = logits_of(trained.net, data.images, data.targets, testing)
         advance(1)
     return _compare(light[rows], small[rows], data.targets[rows], by_chance=False)

@@ -377,4 +377,4 @@ def learn_rows(descriptors: DescriptorNet, rows: Tensor, data: TrainingData, *, 
         progress(row)
     few = f"{len(rows)} items are too few" if math.isnan(light.temperature) else ""
     return Trained(light_net(descriptors, light.head), pd.DataFrame([row], columns=HISTORY), "done", 1, len(rows),
-                   len(rows), (), light.temperature, few, len(rows))
+                   len(rows), (), light.temperature, few, len(rows), out_of_fold=True)

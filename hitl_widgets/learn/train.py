@@ -192,6 +192,8 @@ class Trained:
         Why they weren't.
     n_calibrating : int
         To how many items the temperature was fitted.
+    out_of_fold : bool
+        Whether these are the items that trained, each predicted by a model that hadn't learnt it.
     """
 
     net: nn.Module
@@ -204,13 +206,16 @@ class Trained:
     temperature: float = math.nan
     uncalibrated: str = ""
     n_calibrating: int = 0
+    out_of_fold: bool = False
 
     @property
     def calibrated(self) -> str:
         """How confidence was calibrated, in words, or why it wasn't."""
         if math.isnan(self.temperature):
             return f"not calibrated: {self.uncalibrated}"
-        return f"calibrated on {self.n_calibrating} items that didn't train (temperature {self.temperature:.2f})"
+        told_by = f"{self.n_calibrating} items, each predicted by a model that hadn't learnt it" if self.out_of_fold \
+            else f"{self.n_calibrating} items that didn't train"
+        return f"calibrated on {told_by} (temperature {self.temperature:.2f})"
 
     @property
     def validation_loss(self) -> float:

@@ -1,5 +1,7 @@
 """Is the net taken that errs least where nothing was learnt, and does an average do what any other net does?"""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,6 +146,56 @@ def test_items_that_validate_did_not_teach_the_light_model_that_is_compared(monk
     assert loss > 0.5  # labels by chance: nothing can be known of an item that wasn't learnt
 
 
+def test_items_of_a_group_are_in_one_half(monkeypatch):
+    """Copies of one thing in both halves would let the nets be compared on what they learnt."""
+    views, targets = stripes(44)
+    draws, taught = np.repeat(np.linspace(0.2, 0.9, 22), 2), []
+    monkeypatch.setattr(choose, "train", lambda net, data, options, **_: taught.append(data.draws) or
+                        train(net, data, options))
+    train_and_choose(dull(2), fit_descriptors(views), TrainingData(views, targets, draws=draws), 2,
+                     TrainingOptions(epochs=1, min_steps=8))
+    assert not set(taught[0]) & set(taught[1])
+    assert len(taught[0]) + len(taught[1]) == 44
+
+
+def test_the_cnns_temperature_and_bias_are_fitted_to_other_items_than_it_is_compared_on():
+    """Of 13 items with labels by chance, a bias for each label that was fitted to the same would look like knowledge."""
+    rng = torch.Generator().manual_seed(0)
+    logits, targets = torch.randn(13, 8, generator=rng), torch.randint(0, 8, (13,), generator=rng)
+    beside = torch.zeros(0, 8), targets[:0]
+    apart = choose._calibrated_apart(logits, targets, draws=np.linspace(0, 0.1, 13), beside=beside, shares=None)
+    temperature, bias = choose.fit_temperature(logits, targets, logits, targets)
+    own, fair = (float(torch.nn.functional.cross_entropy(each, targets)) for each in
+                 (logits / temperature + bias, apart))
+    assert own < np.log(8) - 0.1
+    assert fair > np.log(8)
+
+
+def test_one_item_of_which_a_net_was_wrongly_sure_does_not_decide_alone():
+    truth, sure = torch.tensor([0, 1] * 10), torch.zeros(20, 2)
+    sure[torch.arange(20), truth] = 3.0
+    blunder = sure.clone()
+    blunder[0] = torch.tensor([-500.0, 500.0])
+    losses = choose._compare(blunder, sure, truth, by_chance=True).losses
+    assert losses[LIGHT] - losses[CNN] < 7 / 20
+
+
+def test_of_a_partial_answer_each_candidate_is_right():
+    rows, logits = torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), torch.tensor([[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]])
+    assert choose._compare(logits, logits, rows, by_chance=False).losses[LIGHT] < 0.01
+
+
+def test_items_that_cannot_be_read_are_not_compared(monkeypatch):
+    views, targets = stripes(100)
+    draws, compare, seen = np.linspace(0, 0.99, 100), choose._compare, []
+    monkeypatch.setattr(choose, "_compare", lambda light, *rest, **by: seen.append(len(light)) or
+                        compare(light, *rest, **by))
+    monkeypatch.setattr(choose, "load_views", lambda images: (images, draws > 0.025))  # three of those that validate
+    train_and_choose(dull(2), fit_descriptors(views), TrainingData(views, targets, draws=draws), 2,
+                     TrainingOptions(epochs=1, min_steps=8))
+    assert seen == [12]
+
+
 def test_answers_too_few_to_tell_take_the_light_model():
     views, targets = stripes(30)
     some = [int(np.flatnonzero(targets == 0)[0]), *np.flatnonzero(targets == 1)[:4].tolist()]
@@ -200,6 +252,31 @@ def test_a_first_fine_tuning_says_once_what_was_taken_and_why_and_remembers_it(s
     again = striped()
     assert again.finetune(epochs=1, min_steps=32).taken == run.taken  # read from the log
 
+
+
+def test_an_interrupt_while_the_nets_are_compared_says_that_nothing_was_adopted(striped, monkeypatch):
+    wb, said, calls = striped(), [], []
+    monkeypatch.setattr(choose, "split_validation", lambda targets, **_: (np.arange(len(targets)), np.array([], int)))
+
+    def stopped(net, data, options, **more):
+        calls.append(len(data))
+        return dataclasses.replace(train(net, data, options, **more), stopped_because="interrupted")
+    wb.project.notify = said.append
+    monkeypatch.setattr(choose, "train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        wb.finetune(epochs=1, min_steps=8)
+    assert calls == [45]
+    assert any("Interrupted: nothing was adopted" in text for text in said)
+    assert wb.registry.adopted is None
+
+
+def test_a_light_models_run_says_how_it_was_calibrated_and_claims_no_other_items(striped, monkeypatch):
+    wb = striped()
+    taking(monkeypatch, LIGHT)
+    run = wb.finetune(epochs=1, min_steps=8)
+    assert run.n_validation == 0
+    assert "best epoch" not in repr(run)
+    assert "90 items, each predicted by a model that hadn't learnt it" in repr(run)
 
 
 def taking(monkeypatch, name):

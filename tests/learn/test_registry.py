@@ -64,9 +64,9 @@ def test_a_version_that_is_older_than_the_taxonomy_comes_back_under_todays(bench
     first = wb.finetune(epochs=1).model
     wb.apply(edits.merge(["dark", "light"], "plain"))
     wb.finetune(epochs=1, adopt="always", seed=3)
-    assert wb.inference.predictor.net[-1].out_features == 2
+    assert list(wb.inference.predictor.net.modules())[-1].out_features == 2
     wb.adopt(first)
-    assert wb.inference.predictor.net[-1].out_features == 3
+    assert list(wb.inference.predictor.net.modules())[-1].out_features == 3
     assert set(wb.predict()["label"]) <= {"plain", "striped"}
 
 
