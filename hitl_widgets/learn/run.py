@@ -693,8 +693,9 @@ def measure(project: Project, predictor: NetPredictor, trained: Trained, data: D
     run = Run(before=figure.before, after=figure.after, gain=figure.gain, measured_on=measured_on,
               figures=figures.by_source, verdict=verdict, model=predictor.version, adopted=adopted,
               n_gold_learnt=len(learnt.intersection(rows)), n_training=trained.n_training,
-              n_validation=0 if trained.out_of_fold else trained.n_validation, history=trained.history, stopped_because=trained.stopped_because,
-              seconds=0.0, round=0, net=trained.net, calibrated=trained.calibrated)
+              n_validation=0 if trained.out_of_fold else trained.n_validation, history=trained.history,
+              stopped_because=trained.stopped_because, seconds=0.0, round=0, net=trained.net,
+              calibrated=trained.calibrated)
     best = _best(figures, baseline, predictor.version, adopted=adopted)
     if data.feedback is None:
         return run, best

@@ -12,6 +12,7 @@ from hitl_widgets import edits
 from hitl_widgets.learn import architecture, choose
 from hitl_widgets.learn.average import AverageNet, cnn_of, holds_average_net, is_average_net, unfitted_average_net
 from hitl_widgets.learn.choose import AVERAGE, CNN, LIGHT, Compared, train_and_choose
+from hitl_widgets.learn.confidence import fit_temperature
 from hitl_widgets.learn.data import TrainingData
 from hitl_widgets.learn.descriptors import fit_descriptors
 from hitl_widgets.learn.light import is_light_net, light_net
@@ -159,12 +160,12 @@ def test_items_of_a_group_are_in_one_half(monkeypatch):
 
 
 def test_the_cnns_temperature_and_bias_are_fitted_to_other_items_than_it_is_compared_on():
-    """Of 13 items with labels by chance, a bias for each label that was fitted to the same would look like knowledge."""
+    """Of 13 items with labels by chance, a bias for each label that was fitted to them would look like knowledge."""
     rng = torch.Generator().manual_seed(0)
     logits, targets = torch.randn(13, 8, generator=rng), torch.randint(0, 8, (13,), generator=rng)
     beside = torch.zeros(0, 8), targets[:0]
     apart = choose._calibrated_apart(logits, targets, draws=np.linspace(0, 0.1, 13), beside=beside, shares=None)
-    temperature, bias = choose.fit_temperature(logits, targets, logits, targets)
+    temperature, bias = fit_temperature(logits, targets, logits, targets)
     own, fair = (float(torch.nn.functional.cross_entropy(each, targets)) for each in
                  (logits / temperature + bias, apart))
     assert own < np.log(8) - 0.1
