@@ -75,9 +75,9 @@ class Case:
 
     @cached_property
     def light(self) -> Light:
-        """The plain head, calibrated out of fold."""
+        """The plain head, without a kernel as those beside it, calibrated out of fold."""
         return fit_light(self.rows[self.answered], self.targets, torch.ones(len(self.targets)), n_labels=self.n_labels,
-                         draws=self.draws)
+                         draws=self.draws, fit=fit_head)
 
     @property
     def open(self) -> np.ndarray:
