@@ -210,7 +210,10 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     gained, gained_by = _gained(line, int(more))
     likely = _likely([event for event, _ in line], int(more))
     current = project.state.adopted
-    background = None if current is None or current.body["origin"] != BACKGROUND else current
+    # Of one that somebody went back to, the event by which it was adopted first says what it learnt.
+    background = None if current is None else next((
+        event for event in reversed(adopted)
+        if event.body["origin"] == BACKGROUND and event.body["model"] == current.body["model"]), None)
     figures, left = dict[str, Metrics](), None
     if registry is not None and background is not None:
         figures = _figures_of(project, registry(), background)
@@ -274,28 +277,31 @@ def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[st
 def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Event], background: Event | None,
               of_background: Mapping[str, Metrics]) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
-    curve, labels = 0, None
+    of_labels, curves, former = dict[str, int](), dict[int, int](), list[str]()
+    learnt = [event for event in adopted if event.body["origin"] == BACKGROUND]
+    for event in sorted((*trained, *learnt), key=lambda event: event.seq or 0):
+        labels = list((event.body["after"] if event.kind == "trained" else event.body)["label_ids"])
+        curve = max(curves.values(), default=0) + (labels != former)
+        curves[event.seq or 0], of_labels[event.body["model"]], former = curve, curve, labels
     for n_round, event in enumerate(trained, 1):
         body = event.body
-        curve, labels = curve + (body["after"]["label_ids"] != labels), body["after"]["label_ids"]
         figures = {body.get("measured_on") or "holdout": body, **body.get("figures", {})}
         for source, figure in figures.items():
             if (after := Metrics.from_dict(figure["after"])).n:
                 rows.append((n_round, source, body["model"], _n_learned(event),
-                             *_share(after.counts.trace(), after.n, after), curve, "round"))
-    curves = {row[0]: row[-2] for row in rows}
-    n_learned = {event.body["model"]: int(event.body.get("n_training", 0)) for event in adopted
-                 if event.body["origin"] == BACKGROUND}
+                             *_share(after.counts.trace(), after.n, after), curves[event.seq or 0], "round"))
+    n_learned = {event.body["model"]: int(event.body.get("n_training", 0)) for event in learnt}
     origins = dict.fromkeys(n_learned, BACKGROUND)
     n_learned |= {event.body["model"]: _n_learned(event) for event in trained}
     for source, after in of_background.items():
         if background is not None and after.n:
-            same = labels is None or labels == list(after.label_ids)
+            # One more where the labels were edited since it was learnt.
+            curve = curves[background.seq or 0] + (list(background.body["label_ids"]) != list(after.label_ids))
             rows.append((len(trained) + 1, source, background.body["model"], int(background.body["n_training"]),
-                         *_share(after.counts.trace(), after.n, after), max(1, curve + (not same)), BACKGROUND))
+                         *_share(after.counts.trace(), after.n, after), curve, BACKGROUND))
     for (n_round, model), right in audited.accuracy().items():
         rows.append((n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high,
-                     curves.get(n_round - 1, 1), origins.get(model, "round")))
+                     of_labels.get(model, 1), origins.get(model, "round")))
     return pd.DataFrame(rows, columns=ACCURACY)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import hitl_widgets as hw
+from hitl_widgets import edits, simulate
 from hitl_widgets.errors import BadInput
 from hitl_widgets.learn.background import BackgroundLearning
 from hitl_widgets.learn.refits import FEWEST_ANSWERS, FEWEST_MEASURING, prefixes, refit, refit_rows
@@ -111,6 +112,34 @@ def test_the_background_models_accuracy_is_measured_and_named_as_such(project):
     assert (progress.gained.n, progress.gained_by) == (40, 20)
     assert progress.likely.n == 40
     assert "background" in progress._repr_html_()
+
+
+def test_a_background_model_that_somebody_went_back_to_is_measured(project):
+    learns = BackgroundLearning(project.project, lambda: project.registry, notify=lambda _: None)
+    label(project, n_training=40, n_holdout=40)
+    first = learns.learn()
+    label(project, n_training=80, n_holdout=0)
+    assert learns.learn() not in (None, first)
+    project.adopt(first)
+    progress = project.progress()
+    [row] = progress.accuracy.to_dict("records")
+    assert (row["model"], row["origin"], row["answers"], row["n"]) == (first, "background", 40, 40)
+    assert "background model of 40 answers" in repr(progress)
+
+
+def test_accuracies_of_background_models_under_other_labels_are_other_curves(project):
+    learns = BackgroundLearning(project.project, lambda: project.registry, notify=lambda _: None)
+    label(project, n_training=40, n_holdout=10)
+    learns.learn()
+    simulate(project, truth_of(project), n=40, error=0.0)
+    project.apply(edits.add("grids"))
+    assert learns.learn() is not None
+    simulate(project, truth_of(project), n=40, error=0.0)
+    accuracy = project.progress().accuracy
+    audited = accuracy[accuracy["source"] == "audit"]
+    assert audited["model"].nunique() == 2
+    assert audited["curve"].tolist() == [1, 2]
+    assert accuracy.loc[accuracy["source"] == "holdout", "curve"].tolist() == [2]
 
 
 def test_models_are_refitted_on_few_first_answers_and_on_all():

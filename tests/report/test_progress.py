@@ -55,7 +55,8 @@ def test_a_new_project_has_nothing_to_tell_and_says_so(bench):
     assert "no round is over yet" in repr(progress)
     assert "no round was measured yet" in repr(progress)
     assert "no round was measured yet" in progress._repr_html_()
-    assert progress.queue.startswith("typical items until 12")
+    assert progress.queue.startswith("typical items until")
+    assert "12 are answered" in progress.queue
     progress.plot()
 
 
