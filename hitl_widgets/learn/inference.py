@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +102,8 @@ class Inference:
         adopted = self._adopted
         if adopted is None:
             raise ModelError(self.missing or
-                             "there is no model yet; pass model=... to the workbench, or fine-tune first.")
+                             "there is no model yet; pass model=... to the workbench, run wb.finetune(), or go on "
+                             "labelling with wb.review(), which learns one from some 20 answers.")
         return adopted
 
     @property
@@ -154,7 +156,8 @@ class Inference:
         else:
             probs, embedded = adopted.predictor.predict_and_embed(positions.tolist())
             if adopted.embeddings is not None:
-                adopted.embeddings.put(positions, embedded)
+                with suppress(OSError):  # no room on the disk: they are computed again when they are asked for
+                    adopted.embeddings.put(positions, embedded)
         with self._lock:
             if self._ranking.predictions is adopted.predictions:
                 self._ranking.put(positions, probs, self._lineage())
@@ -241,7 +244,8 @@ class Inference:
         missing, rows = stored.missing(positions), stored.get(positions)
         fresh = predictor.embed(missing.tolist())
         if fresh.shape[1]:
-            stored.put(missing, fresh)
+            with suppress(OSError):
+                stored.put(missing, fresh)
             if rows.shape[1] != fresh.shape[1]:
                 rows = np.full((len(positions), fresh.shape[1]), np.nan, np.float32)
             rows[np.isin(positions, missing)] = fresh

@@ -120,13 +120,15 @@ class PoolDescriptors:
             with self._computing if len(missing) > _FEW else nullcontext():
                 some = kept.missing(missing[start:start + AT_ONCE])
                 rows = self._compute(net, some)
-                kept.put(some, rows)
-            if not kept.n_features:  # too many to be kept
-                fresh.update(zip(some.tolist(), rows, strict=True))
-        if kept.n_features:
-            return kept.get(positions)
-        return np.array([fresh[position] for position in positions.tolist()],
-                        np.float32).reshape(-1, net.n_features)
+                with suppress(OSError):  # a full disk, or a folder that may only be read: they are computed again
+                    kept.put(some, rows)
+            fresh.update(zip(some.tolist(), rows, strict=True))
+        found = kept.get(positions) if kept.n_features else \
+            np.full((len(positions), net.n_features), np.nan, np.float32)
+        for row, position in enumerate(positions.tolist() if fresh else []):
+            if position in fresh:
+                found[row] = fresh[position]
+        return found
 
     def holds(self, version: str) -> bool:
         """Whether the net has this version; False where none was fitted yet, and nothing is fitted to find out.
@@ -158,8 +160,9 @@ class PoolDescriptors:
         net = _read(path)
         if net is None:
             net = fit_descriptors(self._sample(), seed=self.seed)
-            make_folder(path.parent)
-            save_weights(net, path)
+            with suppress(OSError, SafetensorError):  # a full disk: the next session fits them again
+                make_folder(path.parent)
+                save_weights(net, path)
         self._take(net)
 
     def _take(self, net: DescriptorNet) -> None:

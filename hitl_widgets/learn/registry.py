@@ -21,7 +21,7 @@ import pandas as pd
 from safetensors import SafetensorError
 from torch import nn
 
-from ..errors import BadInput, IdReused, ModelError
+from ..errors import BadInput, IdReused, ModelError, StoreError
 from ..events import Event
 from ..project.project import Project
 from ..storage.files import make_folder
@@ -338,8 +338,12 @@ class Registry:
     def _save(self, net: nn.Module, version: str) -> None:
         path = self.path(version)
         if not path.exists() or not _holds(path, net, version):  # it was damaged since, and the same net learnt again
-            make_folder(path.parent)
-            save_weights(net, path, metadata={"version": version})
+            try:
+                make_folder(path.parent)
+                save_weights(net, path, metadata={"version": version})
+            except (OSError, SafetensorError) as error:
+                raise StoreError(f"the model can't be kept in {path.parent} ({error}). Make room on the disk, or let "
+                                 "the folder be written to, and try again; no answer is lost.") from error
 
     # -- training --------------------------------------------------------------------------------------------
 

@@ -368,7 +368,8 @@ class Session:
         began = time.monotonic()
         predictions = self.project.ranking.predictions
         if predictions is None:
-            raise ModelError("there is no model yet; pass model=... to the workbench, or fine-tune first.")
+            raise ModelError("there is no model yet; pass model=... to the workbench, run wb.finetune(), or go on "
+                             "labelling with wb.review(), which learns one from some 20 answers.")
         missing = predictions.missing(positions)
         # A small first batch shows how long one item takes, so that a large net keeps to its budget too.
         n, done = (batch if budget_s is None else 8), 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import threading
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ReadOnly, ShapeError
+from ..errors import DiskFull, ReadOnly, ShapeError
 from .files import make_folder, share_like_folder, write_whole
 
 EMBEDDINGS_LIMIT = 2**30
@@ -93,17 +94,26 @@ class Predictions:
         except OSError as error:
             raise ReadOnly(f"predictions can't be kept in {self.home} ({error.strerror}): a folder that may be written "
                            "to is expected there. Remove what is in its way, or change its permissions.") from error
-        n_items = int(str(about["n_items"]))
-        probs = np.lib.format.open_memmap(self.home / "probs.npy", mode="w+", dtype=np.float32,
-                                          shape=(n_items, len(self.label_ids)))
-        probs[:] = np.nan
-        probs.flush()
-        np.lib.format.open_memmap(self.home / "tried.npy", mode="w+", dtype=np.bool_, shape=(n_items,)).flush()
-        for name in ("probs.npy", "tried.npy"):
-            share_like_folder(self.home / name)
+        try:
+            self._fill(int(str(about["n_items"])))
+        except OSError as error:
+            raise DiskFull(f"predictions can't be kept in {self.home} ({error.strerror}). Make room on the disk and "
+                           "try again, without a restart; no answer is lost.") from error
         # Written last: a folder without it was never completed, and is made again.
         with write_whole(self.home / "about.json") as part:
             part.write_text(json.dumps(about), "utf-8")
+
+    def _fill(self, n_items: int) -> None:
+        probs = np.lib.format.open_memmap(self.home / "probs.npy", mode="w+", dtype=np.float32,
+                                          shape=(n_items, len(self.label_ids)))
+        tried = np.lib.format.open_memmap(self.home / "tried.npy", mode="w+", dtype=np.bool_, shape=(n_items,))
+        for array in (probs, tried):
+            _reserve(array)
+        probs[:] = np.nan
+        probs.flush()
+        tried.flush()
+        for name in ("probs.npy", "tried.npy"):
+            share_like_folder(self.home / name)
 
 
 class Rows:
@@ -143,19 +153,21 @@ class Rows:
                 self._rows, self._known, self.n_features = rows, known, rows.shape[1]
 
     def put(self, positions: Sequence[int] | np.ndarray, rows: np.ndarray) -> None:
-        """Keep the rows of some items, shape (n, n_features); NaN for one that can't be read."""
+        """Keep the rows of some items, shape (n, n_features), NaN for one that can't be read; OSError without room."""
         with self._lock:
             if not len(positions) or not rows.shape[1] or 4 * rows.shape[1] * len(self._known) > self._limit:
                 return
             if rows.shape[1] != self.n_features:
-                self.n_features = rows.shape[1]
-                shape = (len(self._known), self.n_features)
-                self._known = np.lib.format.open_memmap(self._mask_file, mode="w+", dtype=np.bool_, shape=shape[:1])
+                shape = (len(self._known), rows.shape[1])
+                known = np.lib.format.open_memmap(self._mask_file, mode="w+", dtype=np.bool_, shape=shape[:1])
+                _reserve(known)
                 # A sparse file: rows that weren't written take no room on the disk.
                 self._rows = np.lib.format.open_memmap(self._file, mode="w+", dtype=np.float32, shape=shape)
+                self._known, self.n_features = known, shape[1]
                 share_like_folder(self._file)
                 share_like_folder(self._mask_file)
             assert self._rows is not None
+            _reserve(self._rows, positions)
             self._rows[positions] = rows
             self._known[positions] = True
 
@@ -165,7 +177,10 @@ class Rows:
             positions = np.arange(len(self._known)) if positions is None else np.asarray(positions, np.int64)
             if self._rows is None:
                 return np.full((len(positions), 0), np.nan, np.float32)
-            return np.where(self._known[positions, None], self._rows[positions], np.float32(np.nan))
+            found = np.full((len(positions), self.n_features), np.nan, np.float32)
+            known = np.asarray(self._known[positions])
+            found[known] = self._rows[positions[known]]  # the others have no room on the disk
+            return found
 
     def some(self, n: int) -> np.ndarray:
         """Up to n of the rows that are kept, spread over the pool."""
@@ -195,3 +210,17 @@ class Embeddings(Rows):
 
     def __init__(self, predictions: Predictions, *, head: str, limit: int = EMBEDDINGS_LIMIT) -> None:
         super().__init__(predictions.home, n_items=len(predictions.tried), name=head, limit=limit)
+
+
+def _reserve(array: np.ndarray, positions: Sequence[int] | np.ndarray | None = None) -> None:
+    """Take the room on the disk for some rows of a memory map, or for all; OSError where there is none.
+
+    Writing to a memory map on a full disk ends the whole process (SIGBUS).
+    """
+    if not isinstance(array, np.memmap) or not array.nbytes or not hasattr(os, "posix_fallocate"):
+        return
+    places = np.arange(len(array)) if positions is None else np.unique(np.asarray(positions, np.int64))
+    width = array.nbytes // len(array)
+    with Path(str(array.filename)).open("rb+") as file:
+        for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
+            os.posix_fallocate(file.fileno(), array.offset + int(run[0]) * width, len(run) * width)

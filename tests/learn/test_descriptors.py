@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import Tensor
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, ModelError
+from hitl_widgets.learn import pool_descriptors
 from hitl_widgets.learn.descriptors import (
     N_DIRECTIONS,
     DescriptorNet,
@@ -296,3 +299,23 @@ def test_views_are_reduced_before_they_are_gathered(tmp_path, monkeypatch):
                             measures=lambda: np.zeros(6, bool), seed=0)
     assert found.net.side == 48
     assert {tuple(view.shape) for view in given} == {(3, 48, 48)}
+
+
+# -- no room on the disk -----------------------------------------------------------------------------------------
+
+def test_a_full_disk_costs_time_and_no_descriptors(tmp_path, monkeypatch):
+    """Rows were written to a memory map without room for them, which ended the process (SIGBUS)."""
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    expected = of_pool(tmp_path / "roomy").of(np.arange(20))
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    found = of_pool(tmp_path / "rows")
+    for _ in range(2):
+        assert np.allclose(found.of(np.array([7, 3, 7])), expected[[7, 3, 7]], atol=1e-4)
+    monkeypatch.setattr(pool_descriptors, "save_weights", full)
+    unsaved = of_pool(tmp_path / "net")
+    assert np.allclose(unsaved.of(np.arange(20)), expected, atol=1e-4)
+    monkeypatch.undo()
+    assert np.allclose(unsaved.of(np.arange(20)), expected, atol=1e-4)  # room again
+    assert np.allclose(found.of(np.arange(20)), expected, atol=1e-4)
+    assert found.stored(np.arange(20)).shape == (20, 300)
