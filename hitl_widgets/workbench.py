@@ -1621,6 +1621,7 @@ class Workbench:
         for widget in list(self._widgets):
             widget.end("The project was closed.")
         self._open.clear()
+        self.session.close()
         self.project.close()
 
     # -- wiring

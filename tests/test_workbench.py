@@ -276,7 +276,7 @@ def test_without_the_adopted_models_net_nothing_is_trained_in_its_place(bench, c
 def test_a_project_with_a_net_of_its_own_says_that_it_goes_on_with_it(bench):
     wb = bench()
     label_some(wb)
-    wb.finetune(epochs=1)
+    wb.finetune(epochs=1, start="initial")
     wb.close()
     with pytest.raises(ModelError, match="leave model= out"):
         bench(model=small_net())

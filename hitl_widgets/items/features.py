@@ -254,6 +254,11 @@ class AvailableFeatures:
                 threading.Thread(target=self._work, daemon=True).start()
             self._known_since.wait_for(lambda: bool(self._ready[positions].all()) or not self._works, budget_s)
 
+    def stop(self) -> None:
+        """Compute no more than what the thread has begun, until somebody asks again."""
+        with self._known_since:
+            self._wanted = []
+
     def _work(self) -> None:
         try:
             while len(some := self._next()):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..errors import ShapeError
 from .checkpoint import Checkpoint
 from .confidence import MIN_ITEMS, fit_temperature, share_ratio
-from .data import TrainingData, load_views
+from .data import TrainingData, check_labels, load_views
 from .descriptors import AT_ONCE, DescriptorNet, holds_descriptors, unfitted_descriptors
 from .losses import item_losses, label_groups, n_correct
 from .train import HISTORY, Progress, Trained, TrainingOptions
@@ -366,7 +366,13 @@ def learn_rows(descriptors: DescriptorNet, rows: Tensor, data: TrainingData, *, 
     -------
     Trained
         As `train_light` gives it.
+
+    Raises
+    ------
+    BadInput
+        If fewer than two labels are to be learnt.
     """
+    check_labels(data.targets)
     draws = np.random.default_rng(0).random(len(rows)) if data.draws is None else data.draws
     light = fit_light(rows, data.targets, data.weights, n_labels=n_labels, draws=draws, shares=data.shares)
     loss, accuracy = float(light.losses.mean()), n_correct(light.logits, data.targets) / len(rows)

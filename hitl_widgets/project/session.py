@@ -153,6 +153,11 @@ class Session:
             return LearningState("off", self.project.queue.n_training() if self.project.has_pool else 0)
         return self.learns.state
 
+    def close(self) -> None:
+        """Let the thread end that computes descriptors."""
+        if self.project.has_pool:
+            self._features.stop()
+
     # -- what others do
 
     def follow(self) -> None:

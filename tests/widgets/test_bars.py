@@ -169,10 +169,10 @@ def test_the_two_nets_of_a_first_training_have_a_bar_each_and_so_has_their_compa
     wb.finetune(epochs=2)
     title = trained[0][0].partition(",")[0]
     assert title.startswith("Round 1: learning from")
-    assert [name for name, *_ in trained] == [f"{title}, net 1 of 2, the frozen backbone",
+    assert [name for name, *_ in trained] == [f"{title}, net 1 of 2, the light model",
                                               f"{title}, net 2 of 2, the small CNN"][:len(trained)]
-    assert all(len(rows) == epochs == 2 for _, epochs, rows in trained)
-    assert [f"{title}: comparing the two nets", 4, 4] in shown
+    assert [len(rows) for *_, rows in trained] == [1, 2][:len(trained)]
+    assert [f"{title}: comparing the two nets", 2, 2] in shown
 
 
 def test_a_workbench_without_progress_shows_nothing(bench, shown, capsys, monkeypatch):
