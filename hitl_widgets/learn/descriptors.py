@@ -22,6 +22,8 @@ from .patches import PatchFilters
 
 # Directions of an edge, without its sign; cells along each side of the image, in the fine and in the coarse grid.
 N_DIRECTIONS, FINE, COARSE = 8, 8, 4
+# Added to the square of a block's contrast, between the darkest and the brightest pixel: noise isn't taken for edges.
+NORM_FLOOR = 1e-3
 # Components of the fine histograms, of the coarse ones, of the pixels and of the patches, at most, and how much each
 # block weighs.
 N_COMPONENTS = {"fine": 100, "coarse": 50, "pixels": 50, "patches": 100}
@@ -84,7 +86,7 @@ class EdgeHistograms(nn.Module):
         k = self.cells - 1
         blocks = torch.stack([cells[:, :, i:i + k, j:j + k] for i in (0, 1) for j in (0, 1)], dim=1)
         for most in (0.2, 1.0):  # no single direction outweighs the rest of its block
-            norm = (blocks.square().sum(dim=(1, 2), keepdim=True) + 1e-6).sqrt()
+            norm = (blocks.square().sum(dim=(1, 2), keepdim=True) + NORM_FLOOR).sqrt()
             blocks = (blocks / norm).clamp(max=most)
         return (blocks + 1e-5).sqrt().flatten(1)
 
@@ -215,6 +217,8 @@ class DescriptorNet(nn.Module):
         """
         if name == "patches":
             views = self.scaled(views)
+        elif name != "pixels":
+            views = views / (self.pixels.high - self.pixels.low).clamp_min(1e-6)
         rows: Tensor = getattr(self, name)(views)
         return rows
 

@@ -36,7 +36,7 @@ from .views import read_ahead, read_view
 from .weights import load_weights, save_weights, weights_version
 
 # Changes where other descriptors are computed from the same items.
-FORM = "edges, pixels and patches, 1"
+FORM = "edges, pixels and patches, 2"
 FILE = "net.safetensors"
 # As many items, which a card may wait for, are computed at once, whatever else is being computed.
 _FEW = 16
