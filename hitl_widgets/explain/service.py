@@ -126,7 +126,8 @@ class Explainer:
     def _explainer(self) -> NetExplainer:
         """The explainer of the model that is adopted now."""
         if self.inference.version is None:
-            raise ModelError("there is no model to explain; pass model=... to the workbench, or fine-tune first.")
+            raise ModelError("there is no model to explain; pass model=... to the workbench, run wb.finetune(), or go "
+                             "on labelling with wb.review(), which learns one from some 20 answers.")
         predictor = self.inference.predictor
         with self._lock:
             if self._net is None or self._net.predictor is not predictor:

@@ -104,9 +104,10 @@ class BackgroundLearning:
             self._n_changed(since) >= _step(n_learnt)
 
     def _next_at(self) -> int:
-        """The number of answers at which it learns again."""
-        n_learnt, _ = self._last()
-        return n_learnt + _step(n_learnt)
+        """The number of answers at which it learns again; a small pool is learnt once all of it is answered."""
+        queue, (n_learnt, _) = self._project.queue, self._last()
+        n_in_all = int((~queue.holdout & ~queue.gold).sum())
+        return min(n_learnt + _step(n_learnt), n_in_all if n_in_all > n_learnt else n_learnt + EVERY)
 
     def _last(self) -> tuple[int, int]:
         """What was learnt last, here or elsewhere: the number of answers, and of the log's event at that time."""

@@ -104,7 +104,8 @@ class Ranking:
         """
         predictions = self.predictions
         if predictions is None:
-            raise BadInput("there is no model; pass model=... to the workbench, or fine-tune first.")
+            raise BadInput("there is no model; pass model=... to the workbench, run wb.finetune(), or go on labelling "
+                           "with wb.review(), which learns one from some 20 answers.")
         return todays_probs(predictions.probs[positions], predictions.label_ids, lineage)
 
     def families(self, lineage: Lineage) -> np.ndarray:

@@ -11,6 +11,7 @@ import torch
 from shades import KINDS, NAMES, POOL, TRUTH, small_net
 from torch import nn
 
+import hitl_widgets as hw
 from hitl_widgets import edits
 from hitl_widgets.errors import BadInput, ModelError
 from hitl_widgets.learn.background import EVERY, BackgroundLearning
@@ -84,6 +85,22 @@ def test_it_learns_every_twenty_answers_that_may_train(bench, learning):
     assert not later.due()  # the log tells at how many answers the adopted model learnt
     label(again, EVERY)
     assert later.due()
+
+
+def test_a_small_pool_is_learnt_once_all_of_it_is_answered(tmp_path, learning):
+    """It waited for the twentieth answer in a pool of twelve items."""
+    wb = hw.Workbench(tmp_path / "small", hw.Pool.from_images([POOL.load(k) for k in range(12)], ids=POOL.ids[:12]),
+                      NAMES, annotator="ada", holdout=0.25)
+    learns = learning(wb)
+    n_in_all = int((~wb.project.queue.holdout).sum())
+    assert learns.state.n_until_next == n_in_all < 12
+    label(wb, n_in_all - 1)
+    assert not learns.due()
+    label(wb, 1)
+    assert learns.due()
+    learns.learn()
+    assert not learns.due()
+    wb.close()
 
 
 def test_nothing_is_learnt_from_one_label(bench, learning):
