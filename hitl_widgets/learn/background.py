@@ -107,7 +107,8 @@ class BackgroundLearning:
         """The number of answers at which it learns again; a small pool is learnt once all of it is answered."""
         queue, (n_learnt, _) = self._project.queue, self._last()
         n_in_all = int((~queue.holdout & ~queue.gold).sum())
-        return min(n_learnt + _step(n_learnt), n_in_all if n_in_all > n_learnt else n_learnt + EVERY)
+        following = n_learnt + _step(n_learnt)
+        return min(following, n_in_all) if n_in_all > n_learnt else following
 
     def _last(self) -> tuple[int, int]:
         """What was learnt last, here or elsewhere: the number of answers, and of the log's event at that time."""
