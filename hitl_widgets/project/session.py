@@ -50,6 +50,8 @@ PREDICTED_AHEAD, AHEAD_S, WAITING_S = 1_024, 5.0, 0.8
 LATEST_ANSWERED = 2_048
 # Without a net of the person's, the first typical items may take longer, once: the descriptors are fitted then.
 FEATURES_S = 3.0
+# A simulated annotator waits for the descriptors of all items, this many seconds at most.
+DESCRIBED_S = 600.0
 
 
 class ModelAccess(NamedTuple):
@@ -223,6 +225,11 @@ class Session:
         if queue is None and (ahead := self.project.hidden_tests.ahead(annotator or self.annotator)):
             self._prepare(ahead)
         return self.project.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
+
+    def describe(self, most: int = 10_000) -> None:
+        """Have the descriptors of all items computed, in a pool of so many at most: until then some is left to time."""
+        if len(self.pool) <= most and self._model.embeddings(np.arange(1)) is None:
+            self._features.prepare(np.arange(len(self.pool)), budget_s=DESCRIBED_S)
 
     def release(self, item_ids: Iterable[str], annotator: str | None = None) -> None:
         """Give claimed items back."""

@@ -86,6 +86,8 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
     if n and not open_turns:
         project.notify(f"{annotator!r} had decided all {n} items in an earlier session; another seed makes further "
                        "ones.")
+    elif n and queue is None:
+        session.describe()  # the same seed gives the same answers on any machine
     paces = [np.random.default_rng([seed, call, k, 1]).lognormal(0, 0.5) for k in open_turns]
     clock = utc_now() - timedelta(seconds=2.5 * float(np.sum(paces)))
     rows: list[dict[str, Any]] = []

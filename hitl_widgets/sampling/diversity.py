@@ -211,8 +211,8 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
     Examples
     --------
     >>> probs = np.array([[0.5, 0.5], [0.51, 0.49], [0.6, 0.4]])
-    >>> diverse_margin(probs, np.array([[0.0], [0.1], [5.0]]), n=2).round(2).tolist()
-    [1.0, nan, 0.8]
+    >>> diverse_margin(probs, np.array([[0.0], [0.1], [5.0]]), n=2).round(2)
+    array([1. , nan, 0.8], dtype=float32)
     """
     scores = np.array(margin(probs), np.float32)
     if embeddings is None:

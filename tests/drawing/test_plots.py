@@ -26,7 +26,7 @@ def rounds(n_rounds, *, seen=True):
     times = pd.DataFrame([(n, verdict, 2.0, 1.5, 2.5) for n in numbers for verdict in ("all", "accept", "correct")],
                          columns=["round", "verdict", "median_s", "low", "high"])
     return SimpleNamespace(accuracy=accuracy, labels=labels, suggestions=suggestions if seen else suggestions[:0],
-                           times=times if seen else times[:0], likely=Estimate(0.02, 0.0, 0.04), more=50)
+                           times=times if seen else times[:0], likely=Estimate(0.02, 0.0, 0.04), more=50, goal=None)
 
 
 @pytest.mark.parametrize("n_rounds", [1, 2, 7])

@@ -109,9 +109,7 @@ def test_it_takes_time_and_says_so(wb):
     assert wb.annotations()["acted_at"].is_unique
 
 
-def test_the_same_seed_gives_the_same_answers(tmp_path, monkeypatch):
-    # What is typical is known only when the features are; on a slow machine that takes longer than a person would wait.
-    monkeypatch.setattr("hitl_widgets.project.session.FEATURES_S", 600.0)
+def test_the_same_seed_gives_the_same_answers(tmp_path):
     frames = []
     for folder in ("a", "b"):
         wb = hw.Workbench(tmp_path / folder, POOL, hw.Taxonomy(NAMES), annotator="ada", holdout=0.0)
