@@ -29,7 +29,7 @@ from hitl_widgets.items.datasets import digits_on_photographs
 from hitl_widgets.learn import choose
 from hitl_widgets.learn.average import AverageNet, is_average_net
 from hitl_widgets.learn.data import TrainingData, random_affine
-from hitl_widgets.learn.light import is_light_net, light_net, train_light
+from hitl_widgets.learn.light import is_light_net, learn_rows, rows_of
 from hitl_widgets.learn.nets import train_head
 from hitl_widgets.learn.registry import Registry
 from hitl_widgets.learn.train import Trained, TrainingOptions, train
@@ -95,7 +95,7 @@ def figures(pool: str, n: int, seed: int) -> dict[str, float]:
             began = time.monotonic()
             small = known.get("cnn") or train(cnn, data, options)
         cnn_s, began = time.monotonic() - began, time.monotonic()
-        light = train_light(light_net(descriptors, torch.nn.Linear(descriptors.n_features, n_labels)), data, options)
+        light = learn_rows(descriptors, rows_of(descriptors, data.images), data, n_labels=n_labels)
         light_s = time.monotonic() - began
         frozen = train_head(registry.start("frozen", seed=seed), data, options)
     nets = {"light": light.net, "cnn": small.net, "average": AverageNet(light.net, small.net).eval(),

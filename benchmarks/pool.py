@@ -34,10 +34,11 @@ from torch.nn import functional
 from hitl_widgets.items.datasets import digits_on_photographs
 from hitl_widgets.learn.data import TrainingData, random_affine
 from hitl_widgets.learn.descriptors import fit_descriptors
-from hitl_widgets.learn.light import STRENGTH, Light, fit_head, fit_light, folds, rows_of
+from hitl_widgets.learn.light import STRENGTH, Light, fit_head, fit_light, rows_of
 from hitl_widgets.learn.losses import SMOOTHING
 from hitl_widgets.learn.nets import small_cnn
 from hitl_widgets.learn.train import TrainingOptions, train
+from hitl_widgets.quality.out_of_fold import folds
 from hitl_widgets.sampling.diversity import typiclust
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"

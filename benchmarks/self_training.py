@@ -31,8 +31,9 @@ from torch.nn import functional
 
 from hitl_widgets.learn.confidence import fit_temperature, label_rows
 from hitl_widgets.learn.descriptors import fit_descriptors
-from hitl_widgets.learn.light import KERNEL_STRENGTH, fit_kernel_head, folds, rows_of
+from hitl_widgets.learn.light import KERNEL_STRENGTH, fit_kernel_head, rows_of
 from hitl_widgets.learn.losses import SMOOTHING, item_losses
+from hitl_widgets.quality.out_of_fold import folds
 from hitl_widgets.sampling.diversity import typiclust
 
 SETS = ("fashion", "photographs", "digits", "bccd", "rare")

@@ -17,13 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..quality.out_of_fold import folds
 from ..records import Bars, no_bars
 from .average import AverageNet, average_logits
 from .checkpoint import Checkpoint
 from .confidence import fit_temperature, label_rows, share_ratio
 from .data import TrainingData, load_views, split_data, split_validation
 from .descriptors import DescriptorNet
-from .light import fit_light, folds, learn_rows, rows_of
+from .light import fit_light, learn_rows, rows_of
 from .losses import is_partial, label_groups, partial_label_losses
 from .train import MAX_ROWS, Trained, TrainingOptions, logits_of, train
 

@@ -1,15 +1,15 @@
 """Light models: a head over descriptors of the pool, which trains in a fraction of a second.
 
 A `light_net` is a `descriptors.DescriptorNet`, which does not learn, and a head, which does (`fit_kernel_head`).
-`out_of_fold_logits` says what such heads know of items that they didn't learn, `train_light` is a whole training in the
-form of `train.train`, and `fit_light` the same on rows of descriptors that are at hand.
+`out_of_fold_logits` says what such heads know of items that they didn't learn, `fit_light` fits and calibrates one on
+rows of descriptors, and `learn_rows` gives it in the form of `train.train`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +19,18 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ShapeError
-from .checkpoint import Checkpoint
+from ..quality.out_of_fold import N_FOLDS, folds
 from .confidence import MIN_ITEMS, fit_temperature, share_ratio
-from .data import TrainingData, check_labels, load_views
+from .data import TrainingData, check_labels
 from .descriptors import AT_ONCE, DescriptorNet, holds_descriptors, unfitted_descriptors
 from .losses import item_losses, label_groups, n_correct
-from .train import HISTORY, Progress, Trained, TrainingOptions
+from .train import HISTORY, Progress, Trained
 
 # Inverse strength of the penalty on the weights, as scikit-learn's C: without a kernel, and with one.
 STRENGTH, KERNEL_STRENGTH = 10.0, 200.0
 # Items to which others are compared, at most, and the part of their median squared distance that a kernel reaches.
 N_LANDMARKS, NARROWER = 300, 0.7
-N_FOLDS, MAX_STEPS = 5, 100
+MAX_STEPS = 100
 # With more items three folds teach nearly as much as five, in half the time.
 MANY, N_FOLDS_OF_MANY = 2_000, 3
 # Largest slope of the mean loss, in nats, at which a fit ends.
@@ -221,28 +221,6 @@ def out_of_fold_logits(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labe
     return logits
 
 
-def folds(labels: np.ndarray, draws: np.ndarray, *, n_folds: int = N_FOLDS) -> np.ndarray:
-    """The fold of each item: those of one label are dealt out in turn, in the order of their draws.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n,)
-        The label of each item.
-    draws : ndarray, shape (n,)
-        As for `out_of_fold_logits`. Where several items have one number, the first of these decides for all.
-    n_folds : int
-        Number of folds.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-    """
-    names, first, group = np.unique(draws, return_index=True, return_inverse=True)
-    of_group = np.empty(len(names), np.int64)
-    of_group[np.lexsort((names, labels[first]))] = np.arange(len(names)) % n_folds
-    return of_group[group]
-
-
 @dataclass(frozen=True)
 class Light:
     """A head, with what is known of it.
@@ -317,34 +295,6 @@ def rows_of(descriptors: DescriptorNet, images: Tensor | Sequence[Tensor]) -> Te
     return torch.cat([torch.empty(0, descriptors.n_features), *parts])
 
 
-# The parameters are those of `train.train`, though nothing is augmented and nothing interrupted.
-def train_light(net: nn.Module, data: TrainingData, options: TrainingOptions | None = None, *,
-                checkpoint: Checkpoint | None = None, progress: Progress | None = None,
-                device: str = "auto") -> Trained:
-    """Train the head of a `light_net`; its descriptors read each view once.
-
-    Parameters
-    ----------
-    net : nn.Module
-        The net; it isn't changed.
-    data, options, checkpoint, progress, device
-        As for `train.train`; options, checkpoint and device aren't used.
-
-    Returns
-    -------
-    Trained
-        `validation_loss` is the mean loss out of fold.
-    """
-    assert isinstance(net, nn.Sequential)
-    descriptors, former = net
-    assert isinstance(descriptors, DescriptorNet)
-    images, readable = load_views(data.images)
-    some = replace(data, images=images).select(np.flatnonzero(readable))
-    trained = learn_rows(descriptors, rows_of(descriptors, some.images), some, n_labels=last_layer(former).out_features,
-                         progress=progress)
-    return replace(trained, left_out=tuple(np.flatnonzero(~readable).tolist()))
-
-
 def learn_rows(descriptors: DescriptorNet, rows: Tensor, data: TrainingData, *, n_labels: int,
                progress: Progress | None = None) -> Trained:
     """Train the head of a light net on rows of descriptors that are at hand.
@@ -365,7 +315,7 @@ def learn_rows(descriptors: DescriptorNet, rows: Tensor, data: TrainingData, *, 
     Returns
     -------
     Trained
-        As `train_light` gives it.
+        `validation_loss` is the mean loss out of fold.
 
     Raises
     ------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,7 @@ def out_of_fold(features: Sequence[Features], targets: npt.NDArray[np.int64], n_
     if any(len(kind) != n_items for kind in features) or len(draws) != n_items:
         raise ShapeError(f"features of {[len(kind) for kind in features]} items, {n_items} targets and {len(draws)} "
                          "draws were given; one of each for every item is expected.")
-    fold, kinds = _folds(targets, draws), [kind for kind in features if kind.shape[1]]
+    fold, kinds = folds(targets, draws), [kind for kind in features if kind.shape[1]]
     probs = np.full((n_items, n_labels), 1 / n_labels)
     for number in range(N_FOLDS):
         held_out = np.flatnonzero(fold == number)
@@ -89,9 +90,23 @@ def _log_probs(known: Features, targets: npt.NDArray[np.int64], held_out: Featur
     return np.log(probs + 1e-6)
 
 
-def _folds(targets: npt.NDArray[np.int64], draws: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Fold of each item: those of one label are dealt out in turn, in the order of their draws."""
-    order = np.lexsort((draws, targets))
-    fold = np.empty(len(targets), np.int64)
-    fold[order] = np.arange(len(targets)) % N_FOLDS
-    return fold
+def folds(labels: npt.NDArray[np.int64], draws: npt.NDArray[Any], *, n_folds: int = N_FOLDS) -> npt.NDArray[np.int64]:
+    """The fold of each item: those of one label are dealt out in turn, in the order of their draws.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n_items,)
+        The label of each item.
+    draws : ndarray, shape (n_items,)
+        A number for each item; items with one number (a group) are in one fold, and the first of these decides for all.
+    n_folds : int
+        Number of folds.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_items,)
+    """
+    names, first, group = np.unique(draws, return_index=True, return_inverse=True)
+    of_group = np.empty(len(names), np.int64)
+    of_group[np.lexsort((names, labels[first]))] = np.arange(len(names)) % n_folds
+    return np.asarray(of_group[group])

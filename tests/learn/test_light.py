@@ -15,17 +15,17 @@ from hitl_widgets.learn.light import (
     fit_head,
     fit_kernel_head,
     fit_light,
-    folds,
     holds_light_net,
     is_light_net,
+    learn_rows,
     light_net,
     out_of_fold_logits,
     rows_of,
-    train_light,
     unfitted_light_net,
 )
 from hitl_widgets.learn.losses import SMOOTHING, item_losses, with_candidates
 from hitl_widgets.learn.weights import load_weights, save_weights
+from hitl_widgets.quality.out_of_fold import folds
 
 FITS = pytest.mark.parametrize("fit", [fit_head, fit_kernel_head])
 
@@ -266,10 +266,10 @@ def test_a_stored_light_net_is_the_same(fit, tmp_path):
 
 
 def test_a_light_net_learns_in_the_form_of_a_training():
-    before = light_net(fit_descriptors(VIEWS), nn.Linear(200, 3))
-    weights = before[1].weight.clone()
-    trained = train_light(before, TrainingData(VIEWS[:90], TARGETS[:90].numpy()))
-    assert torch.equal(before[1].weight, weights)
+    descriptors, data = fit_descriptors(VIEWS), TrainingData(VIEWS[:90], TARGETS[:90].numpy())
+    rows, weights = rows_of(descriptors, data.images), {k: v.clone() for k, v in descriptors.state_dict().items()}
+    trained = learn_rows(descriptors, rows, data, n_labels=3)
+    assert all(torch.equal(value, weights[name]) for name, value in descriptors.state_dict().items())
     assert float((said(trained.net, VIEWS[90:]).argmax(dim=1) == TARGETS[90:]).float().mean()) > 0.95
-    again = train_light(trained.net, TrainingData(VIEWS[:90], TARGETS[:90].numpy()))
+    again = learn_rows(trained.net[0], rows_of(trained.net[0], data.images), data, n_labels=3)
     assert torch.equal(said(again.net, VIEWS), said(trained.net, VIEWS))
