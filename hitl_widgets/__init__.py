@@ -36,12 +36,14 @@ if TYPE_CHECKING:
     from .records import __version__ as __version__
     from .report.flips import Flips as Flips
     from .report.progress import Progress as Progress
+    from .taxonomy.attributes import Attribute as Attribute
     from .taxonomy.labels import Label as Label
     from .taxonomy.labels import Taxonomy as Taxonomy
     from .workbench import Workbench as Workbench
 
 # Where each public name is defined.
-_HOME = {"Applied": "project.preview", "Attribution": "records", "Calibration": "quality.calibration",
+_HOME = {"Applied": "project.preview", "Attribute": "taxonomy.attributes", "Attribution": "records",
+         "Calibration": "quality.calibration",
          "Decision": "records", "Estimate": "records", "Explanations": "explain.explanations",
          "Flips": "report.flips", "Item": "records", "Items": "records", "Label": "taxonomy.labels",
          "LabelledImages": "learn.data", "Metrics": "quality.metrics", "Model": "learn.model", "Pool": "items.pool",
@@ -51,10 +53,10 @@ _HOME = {"Applied": "project.preview", "Attribution": "records", "Calibration": 
          "__version__": "records", "simulate": "project.simulation"}
 _MODULES = ("edits", "errors", "quality")
 
-__all__ = ["Applied", "Attribution", "Calibration", "Decision", "Estimate", "Explanations", "Flips", "Item", "Items",
-           "Label", "LabelledImages", "Metrics", "Model", "Pool", "Prediction", "Preprocess", "Presumption", "Preview",
-           "Progress", "Region", "Reliance", "Run", "Seen", "Taxonomy", "Workbench", "__version__", "edits", "errors",
-           "simulate"]
+__all__ = ["Applied", "Attribute", "Attribution", "Calibration", "Decision", "Estimate", "Explanations", "Flips",
+           "Item", "Items", "Label", "LabelledImages", "Metrics", "Model", "Pool", "Prediction", "Preprocess",
+           "Presumption", "Preview", "Progress", "Region", "Reliance", "Run", "Seen", "Taxonomy", "Workbench",
+           "__version__", "edits", "errors", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

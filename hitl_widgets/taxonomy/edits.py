@@ -12,7 +12,8 @@ from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 from ..errors import EditError, TaxonomyError, UnknownLabel
-from .labels import DESCRIPTION, Label, Taxonomy, check_name, check_new_name, plain
+from .checks import check_name, check_new_name
+from .labels import DESCRIPTION, Label, Taxonomy, plain
 from .yaml import SEPARATOR
 
 # Old answer's label_id -> what it means now: one label_id if it is carried over exactly, several if it is in doubt

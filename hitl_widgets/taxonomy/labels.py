@@ -21,6 +21,9 @@ from typing import Any
 
 from ..errors import TaxonomyError, UnknownLabel
 from . import yaml
+from .attributes import Attribute, check_attributes
+from .checks import ID, check_name, check_new_name, text, texts
+from .label_sets import NONE_OF_THEM, is_set, members, set_id
 
 DESCRIPTION = ("definition", "examples", "counter_examples", "edge_cases", "link", "key", "colour", "attributes",
                "ratings", "sensitive")
@@ -30,7 +33,6 @@ EDGE_CASES = ("cropped", "occluded", "tiny", "blurred", "group", "drawing")
 _WRITTEN = ("name", "id", *DESCRIPTION)
 _DIGITS = "1234567890"
 _HTML_LABELS = 50  # rows of the table in a notebook
-_LABEL_ID = re.compile(r"[0-9A-Za-z_.:-]{1,80}\Z")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 # A script may hide behind any other scheme.
 _LINK = re.compile(r"https?://\S+\Z")
@@ -95,16 +97,16 @@ class Label:
         put("name", check_name(self.name))
         of = f"label {self.name!r}: "
         for name in ("id", "definition", "link"):
-            put(name, _text(getattr(self, name), of + name))
+            put(name, text(getattr(self, name), of + name))
         for name in ("parent", "key", "colour", "sensitive"):
             value = getattr(self, name)
-            put(name, None if value is None else _text(value, of + name) or None)
+            put(name, None if value is None else text(value, of + name) or None)
         for name in ("examples", "counter_examples"):
-            put(name, _texts(getattr(self, name), of + name))
+            put(name, texts(getattr(self, name), of + name))
         put("edge_cases", _edge_cases(self.edge_cases, of))
-        put("attributes", {k: _text(v, f"{of}attribute {k!r}") for k, v in _pairs(self.attributes, of + "attributes")})
+        put("attributes", {k: text(v, f"{of}attribute {k!r}") for k, v in _pairs(self.attributes, of + "attributes")})
         put("ratings", {k: _number(v, f"{of}rating {k!r}") for k, v in _pairs(self.ratings, of + "ratings")})
-        if not _LABEL_ID.match(self.id):
+        if not ID.match(self.id):
             raise TaxonomyError(f"{of}id is {self.id!r}; 1 to 80 letters, digits or _ . : - are expected. Leave it "
                                 "out to get one.")
         if self.key is not None and (len(self.key) != 1 or self.key.isspace() or not self.key.isprintable()):
@@ -133,12 +135,16 @@ class Taxonomy:
     inner_answers : bool
         Whether a label with others under it may be an answer too.
     former_ids : iterable of str
-        Ids of labels that are gone; no new label gets one of them.
+        Ids of labels and attributes that are gone; no new one gets one of them.
+    attributes : iterable of Attribute
+        What is asked beside the label. With some, labels may be left out.
 
     Attributes
     ----------
     labels : tuple of Label
         All of them, depth first.
+    attributes : tuple of Attribute
+        In the order in which they are asked.
     answers : tuple of Label
         Those that may be an answer: the ones with none under them, or all with `inner_answers`.
     label_ids : tuple of str
@@ -159,8 +165,9 @@ class Taxonomy:
     ('shoe / Boot', 'carried, not worn')
     """
 
-    def __init__(self, labels: Iterable[str | Mapping[str, Any]] | Iterable[Label] | Mapping[str, Any], *,
-                 version: int = 1, inner_answers: bool = False, former_ids: Iterable[str] = ()) -> None:
+    def __init__(self, labels: Iterable[str | Mapping[str, Any]] | Iterable[Label] | Mapping[str, Any] = (), *,
+                 version: int = 1, inner_answers: bool = False, former_ids: Iterable[str] = (),
+                 attributes: Iterable[Attribute | Mapping[str, Any]] = ()) -> None:
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:
             raise TaxonomyError(f"version is {version!r}; a whole number from 1 on is expected.")
         if not isinstance(inner_answers, bool):
@@ -168,13 +175,15 @@ class Taxonomy:
         self.version = version
         self.inner_answers = inner_answers
         self.former_ids = frozenset(former_ids)
+        attributes = attributes if isinstance(attributes, (str, Mapping)) else tuple(attributes)
         flat, lines = _labels_of(labels, self.former_ids)
-        self._by_id = _by_id(flat, lines)
+        self._by_id = _by_id(flat, lines, may_be_empty=bool(attributes))
         self._paths = _paths(self._by_id, lines)
         self.labels = tuple(self._by_id[label_id] for label_id in self._paths)
         self._inner = {label.parent for label in self.labels}
         self.answers = tuple(label for label in self.labels if inner_answers or label.id not in self._inner)
         self.label_ids = tuple(label.id for label in self.answers)
+        self.attributes = check_attributes(attributes, lambda name: self.label(name).id)
 
     @classmethod
     def from_yaml(cls, source: str | os.PathLike[str]) -> Taxonomy:
@@ -226,10 +235,19 @@ class Taxonomy:
         document: dict[str, Any] = {"version": self.version}
         if self.inner_answers:
             document["inner_answers"] = True
+        if self.attributes:
+            document["attributes"] = [self._written_attribute(attribute) for attribute in self.attributes]
         text = yaml.to_yaml(document | {"labels": below[None]})
         if path is not None:
             Path(path).write_text(text, encoding="utf-8", newline="\n")
         return text
+
+    def _written_attribute(self, attribute: Attribute) -> dict[str, Any]:
+        """The fields of an attribute for a person to read: labels by name, the id only where its name gives another."""
+        of = attribute.to_dict()
+        if attribute.id == Attribute(attribute.name, choices=("a", "b")).id:
+            del of["id"]
+        return of | ({"labels": list(map(self.name_of, attribute.labels))} if attribute.labels else {})
 
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> Taxonomy:
@@ -245,11 +263,13 @@ class Taxonomy:
         return {"version": self.version, "inner_answers": self.inner_answers, "former_ids": sorted(self.former_ids),
                 "labels": [{"id": label.id, "name": label.name}
                            | ({"parent": label.parent} if label.parent else {}) | label.description()
-                           for label in self.labels]}
+                           for label in self.labels],
+                **({"attributes": [attribute.to_dict() for attribute in self.attributes]} if self.attributes else {})}
 
     def at_version(self, version: int) -> Taxonomy:
         """Return the same taxonomy under another version number."""
-        return Taxonomy(self.labels, version=version, inner_answers=self.inner_answers, former_ids=self.former_ids)
+        return Taxonomy(self.labels, version=version, inner_answers=self.inner_answers, former_ids=self.former_ids,
+                        attributes=self.attributes)
 
     @cached_property
     def digest(self) -> str:
@@ -259,7 +279,10 @@ class Taxonomy:
         list have one digest.
         """
         content = sorted((path, self._by_id[label_id].description()) for label_id, path in self._paths.items())
-        return _hash(json.dumps([self.inner_answers, content], sort_keys=True), size=16)
+        attributes = sorted([{**attribute.to_dict(), "id": "", "labels": sorted(map(self.path, attribute.labels))}
+                             for attribute in self.attributes], key=lambda attribute: str(attribute["name"]))
+        return _hash(json.dumps([self.inner_answers, content, *([attributes] if attributes else [])], sort_keys=True),
+                     size=16)
 
     @cached_property
     def keys(self) -> dict[str, str]:
@@ -286,7 +309,19 @@ class Taxonomy:
         return tuple(map(self.name_of, self.label_ids))
 
     def name_of(self, label_id: str) -> str:
-        """Return a label's name, or its path where another label has that name too."""
+        """Return a label's name, or its path where another label has that name too; of a set, the names of its labels.
+
+        Examples
+        --------
+        >>> scenes = Taxonomy(["indoor", "people", "night"])
+        >>> scenes.name_of(scenes.label_set(["night", "indoor"]))
+        'indoor, night'
+        """
+        if is_set(label_id):
+            inside = set(members(label_id))
+            ordered = [*(label.id for label in self.labels if label.id in inside),
+                       *sorted(inside - self._by_id.keys())]  # the last ones raise
+            return ", ".join(map(self.name_of, ordered)) or NONE_OF_THEM
         label = self.label(label_id)
         return label.name if len(self._named[label.name]) == 1 else self.path(label.id)
 
@@ -325,6 +360,52 @@ class Taxonomy:
                                f"lie under it: {below}. Choose one of these, or allow it with "
                                "wb.apply(edits.answers(inner=True)).")
         return label
+
+    def label_set(self, names: Iterable[str]) -> str:
+        """The id of the set of some answers, by their names, paths or ids: see `label_sets`.
+
+        Raises
+        ------
+        UnknownLabel
+            When one of them is no answer.
+        """
+        if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
+            raise UnknownLabel(f"labels is {names!r:.80}; a list of names is expected, such as ['{self.name_of_first}']"
+                               ", or [] for none of them.")
+        return set_id(self.answer(name).id for name in names)
+
+    @property
+    def name_of_first(self) -> str:
+        """The name of the first answer, as an example in messages; "cat" where there is none."""
+        return self.name_of(self.label_ids[0]) if self.label_ids else "cat"
+
+    def attribute(self, name_or_id: str) -> Attribute:
+        """Find the attribute of this name or id; UnknownLabel when there is none."""
+        for attribute in self.attributes:
+            if name_or_id in (attribute.id, attribute.name):
+                return attribute
+        close = difflib.get_close_matches(str(name_or_id), [attribute.name for attribute in self.attributes], n=3)
+        has = _listed([attribute.name for attribute in self.attributes]) or "none"
+        raise UnknownLabel(f"attribute {name_or_id!r:.80} is not in taxonomy v{self.version}, which has: {has}."
+                           + (f" Close to it: {_listed(close)}." if close else ""))
+
+    def attributes_of(self, label_id: str | None) -> tuple[Attribute, ...]:
+        """The attributes that are asked of an item with this label, or with this set of labels.
+
+        Parameters
+        ----------
+        label_id : str or None
+            Of a label or a set; None for an item without a label, of which only those are asked that every item has.
+        """
+        above = {parent for one in members(label_id) if one in self._by_id for parent in self._with_those_above(one)}
+        return tuple(attribute for attribute in self.attributes
+                     if not attribute.labels or not above.isdisjoint(attribute.labels))
+
+    def _with_those_above(self, label_id: str) -> Iterator[str]:
+        at: str | None = label_id
+        while at is not None:
+            yield at
+            at = self._by_id[at].parent
 
     def below(self, name_or_id: str) -> tuple[Label, ...]:
         """All labels under this one, at any depth, in order."""
@@ -377,13 +458,15 @@ class Taxonomy:
         """Whether both have the same labels with the same ids in the same order, at the same version."""
         if not isinstance(other, Taxonomy):
             return NotImplemented
-        return (self.labels, self.version, self.inner_answers) == (other.labels, other.version, other.inner_answers)
+        return (self.labels, self.version, self.inner_answers, self.attributes) \
+            == (other.labels, other.version, other.inner_answers, other.attributes)
 
     def __hash__(self) -> int:
         return hash((self.labels, self.version, self.inner_answers))
 
     def __repr__(self) -> str:
-        return f"<Taxonomy v{self.version}, {len(self):,} answers: {_listed(self.names)}>"
+        more = f"; attributes: {_listed([attribute.name for attribute in self.attributes])}" if self.attributes else ""
+        return f"<Taxonomy v{self.version}, {len(self):,} answers: {_listed(self.names)}{more}>"
 
     def _repr_html_(self) -> str:
         from ..drawing import html
@@ -412,32 +495,6 @@ def label_id_of(path: Sequence[str], taken: Collection[str] = ()) -> str:
     return label_id
 
 
-# Embeddings, overrides and isolates: a name that holds one can look like another.
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def check_name(name: str) -> str:
-    """Return the name without surrounding space, in Unicode's composed form; TaxonomyError if it can't name a label."""
-    name = unicodedata.normalize("NFC", _text(name, "a label's name").strip())
-    if not 1 <= len(name) <= 200:
-        raise TaxonomyError(f"a label's name is {name!r:.60}; 1 to 200 characters are expected.")
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
-        raise TaxonomyError(f"label {name!r} has a line break or control character in its name; leave it out.")
-    if yaml.SEPARATOR in name:
-        raise TaxonomyError(f"label {name!r} has ' / ' in its name, which separates the names of a path. Write "
-                            f"{name.replace(yaml.SEPARATOR, '/')!r}, or put one label under the other.")
-    return name
-
-
-def check_new_name(name: str) -> str:
-    """Return the name of a label that is about to be made, as `check_name` does, if it keeps the text's direction."""
-    name = check_name(name)
-    if odd := [character for character in name if character in _BIDI]:
-        raise TaxonomyError(f"label {name!r} has U+{ord(odd[0]):04X} in its name, which turns the direction of the "
-                            "text around it; leave it out.")
-    return name
-
-
 def _hash(text: str, *, size: int) -> str:
     return blake2b(text.encode(), digest_size=size).hexdigest()
 
@@ -446,27 +503,8 @@ def _listed(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
-def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise TaxonomyError(f"{what} is {yaml.shown(value)}; text is expected.")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise TaxonomyError(f"{what} is {value!r}, which has half a character (a lone surrogate); leave it out.") \
-            from None
-    return str(value)
-
-
-def _texts(values: Any, what: str) -> tuple[str, ...]:
-    if isinstance(values, str) and values == "":
-        return ()
-    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-        raise TaxonomyError(f"{what} is {yaml.shown(values)}; a list of texts is expected.")
-    return tuple(_text(value, f"one of {what}") for value in values)
-
-
 def _edge_cases(value: Any, of: str) -> dict[str, tuple[str, ...]]:
-    cases = {name: _texts(examples, f"{of}edge case {name!r}") for name, examples in _pairs(value, of + "edge_cases")}
+    cases = {name: texts(examples, f"{of}edge case {name!r}") for name, examples in _pairs(value, of + "edge_cases")}
     if odd := [name for name in cases if name not in EDGE_CASES]:
         raise TaxonomyError(f"{of}edge case {odd[0]!r} is unknown; known are {', '.join(EDGE_CASES)}.")
     return {name: cases[name] for name in EDGE_CASES if cases.get(name)}
@@ -483,7 +521,7 @@ def _pairs(table: Any, what: str) -> list[tuple[str, Any]]:
         return []
     if not isinstance(table, Mapping):
         raise TaxonomyError(f"{what} is {yaml.shown(table)}; a mapping from names is expected.")
-    return [(_text(name, f"a name in {what}"), value) for name, value in table.items()]
+    return [(text(name, f"a name in {what}"), value) for name, value in table.items()]
 
 
 def _number(value: Any, what: str) -> float:
@@ -500,7 +538,7 @@ def _labels_of(written: Any, former_ids: Collection[str]) -> tuple[list[Label], 
     """Make labels with ids, and label_id -> line of those that came from a file."""
     if isinstance(written, Iterator):
         written = list(written)
-    if isinstance(written, (list, tuple)) and written and all(isinstance(label, Label) for label in written):
+    if isinstance(written, (list, tuple)) and all(isinstance(label, Label) for label in written):
         return list(written), {}
     drafts = yaml.drafts_of(written, allowed=_WRITTEN)
     taken = {draft.fields["id"] for draft in drafts if isinstance(draft.fields.get("id"), str)} | set(former_ids)
@@ -525,10 +563,10 @@ def _labels_of(written: Any, former_ids: Collection[str]) -> tuple[list[Label], 
     return labels, lines
 
 
-def _by_id(labels: Sequence[Label], lines: Mapping[str, int]) -> dict[str, Label]:
+def _by_id(labels: Sequence[Label], lines: Mapping[str, int], *, may_be_empty: bool = False) -> dict[str, Label]:
     """label_id -> label; raises what no set of labels can be."""
-    if not labels:
-        raise TaxonomyError("a taxonomy needs at least one label; give a list of names.")
+    if not labels and not may_be_empty:
+        raise TaxonomyError("a taxonomy needs at least one label, or attributes; give a list of names.")
     by_id: dict[str, Label] = {}
     keyed: dict[str, Label] = {}
     for label in labels:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from hitl_widgets import edits
 from hitl_widgets.errors import TaxonomyError, UnknownLabel
-from hitl_widgets.taxonomy.labels import EDGE_CASES, Label, Taxonomy, check_name, label_id_of
+from hitl_widgets.taxonomy.checks import check_name
+from hitl_widgets.taxonomy.labels import EDGE_CASES, Label, Taxonomy, label_id_of
 
 # What YAML readers like to take for something else than text.
 TREACHEROUS = ["no", "on", "y", "1e3", "null", "~", "1_000", "0x1f", "2024-01-31", "12:30:45", ".inf", "true", "- a",
