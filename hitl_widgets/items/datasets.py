@@ -1,9 +1,13 @@
 """Data sets for lessons, made offline from images that scikit-learn carries.
 
-These are 1,797 handwritten digits and two photographs. Use `digits_on_photographs` or `digits_with_stickers`.
+These are 1,797 handwritten digits and two photographs. Use `digits_on_photographs` or `digits_with_stickers`. Of
+images with one label each, `side_by_side` makes images with two.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -116,6 +120,53 @@ def digits_with_stickers(n: int = N_DIGITS, *, size: int = 32, share: float = 0.
         sticker[top:top + side, left:left + side] = True
         image[sticker] = STICKERS[int(label)]
     return images, labels, stickers
+
+
+def side_by_side(images: np.ndarray, labels: Sequence[Any] | np.ndarray, n: int, *,
+                 seed: int = 0) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """Pairs of images laid side by side, each with the two labels of its halves.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n_images, H, W) or (n_images, H, W, C)
+        Images of one label each.
+    labels : sequence, length n_images
+        Their labels, of which there are at least two different ones.
+    n : int
+        Number of pairs, 1 or more. An image may be in several.
+    seed : int
+        Of the pairs: both halves are drawn at random, and again while they have the same label.
+
+    Returns
+    -------
+    images : ndarray, shape (n, H, 2 * W) or (n, H, 2 * W, C)
+    labels : list of (str, str), length n
+        The label on the left and the one on the right, never the same.
+
+    Raises
+    ------
+    BadInput
+        When n is below 1, the images and labels aren't as many, or all labels are the same.
+
+    Examples
+    --------
+    >>> digits = load_digits()
+    >>> images, labels = side_by_side(digits.images, digits.target, 2)
+    >>> images.shape, labels
+    ((2, 8, 16), [('2', '5'), ('5', '9')])
+    """
+    names = np.asarray(labels).astype(str)
+    n_different = len(np.unique(names))
+    if n < 1 or len(images) != len(names) or n_different < 2:
+        raise BadInput(f"n = {n}, {len(images)} images and {len(names)} labels, {n_different} of them different; n "
+                       "from 1 on, a label for each image, and two different labels or more are expected.")
+    rng = np.random.default_rng(seed)
+    halves = rng.integers(len(images), size=(n, 2))
+    while (same := names[halves[:, 0]] == names[halves[:, 1]]).any():
+        halves[same] = rng.integers(len(images), size=(int(same.sum()), 2))
+    left, right = halves.T
+    return np.concatenate([images[left], images[right]], axis=2), \
+        [(str(one), str(other)) for one, other in zip(names[left], names[right], strict=True)]
 
 
 def _crop(photograph: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

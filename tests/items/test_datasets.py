@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hitl_widgets.errors import BadInput
-from hitl_widgets.items.datasets import STICKERS, digits_on_photographs, digits_with_stickers
+from hitl_widgets.items.datasets import STICKERS, digits_on_photographs, digits_with_stickers, side_by_side
 
 
 def test_a_stickers_colour_gives_the_digit_away_and_nothing_else_of_the_image_is_changed():
@@ -31,3 +31,29 @@ def test_stickers_lie_in_all_four_corners_and_their_colours_are_far_apart():
 def test_a_share_that_is_none_is_refused():
     with pytest.raises(BadInput, match=r"share = 2"):
         digits_with_stickers(3, share=2)
+
+
+def test_images_side_by_side_have_the_labels_of_their_halves_and_never_one_twice():
+    images = np.arange(6, dtype=np.uint8).repeat(12).reshape(6, 3, 4)
+    names = ["cat", "cat", "dog", "dog", "owl", "owl"]
+    pairs, labels = side_by_side(images, names, 200, seed=1)
+    assert pairs.shape == (200, 3, 8)
+    for pair, (left, right) in zip(pairs, labels, strict=True):
+        assert len(np.unique(pair[:, :4])) == len(np.unique(pair[:, 4:])) == 1
+        assert (names[pair[0, 0]], names[pair[0, -1]]) == (left, right)
+        assert left != right
+    assert len(set(labels)) == 6
+
+
+def test_the_same_seed_makes_the_same_pairs_and_colours_stay():
+    images = np.random.default_rng(0).integers(0, 255, (5, 3, 4, 3), np.uint8)
+    one, other = (side_by_side(images, [0, 1, 2, 3, 4], 9, seed=2) for _ in range(2))
+    assert one[0].shape == (9, 3, 8, 3)
+    assert np.array_equal(one[0], other[0])
+    assert one[1] == other[1]
+
+
+@pytest.mark.parametrize(("n", "labels"), [(0, [0, 1]), (1, [0, 0]), (1, [0, 1, 2])])
+def test_pairs_that_cannot_be_made_are_refused(n, labels):
+    with pytest.raises(BadInput, match="two different labels or more"):
+        side_by_side(np.zeros((2, 4, 4), np.uint8), labels, n)
