@@ -8,7 +8,7 @@ rows of descriptors, and `learn_rows` gives it in the form of `train.train`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,11 +64,24 @@ def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Sequential:
     """
     descriptors = unfitted_descriptors(path, prefix=f"{prefix}0.")
     with safetensors.safe_open(str(path), framework="pt") as file:
-        kernel = f"{prefix}1.0.landmarks" in file.keys()  # noqa: SIM118 - no mapping
-        n_labels, n_inputs = file.get_slice(f"{prefix}1.{'1.' if kernel else ''}weight").get_shape()
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
+    return light_net(descriptors, unfitted_head(shapes, prefix=f"{prefix}1."))
+
+
+def unfitted_head(shapes: Mapping[str, Sequence[int]], *, prefix: str = "") -> nn.Module:
+    """A head like that in a file of weights, to load these into.
+
+    Parameters
+    ----------
+    shapes : mapping of str to sequence of int
+        Of all tensors in the file.
+    prefix : str
+        Of the head's names.
+    """
+    kernel = shapes.get(f"{prefix}0.landmarks")
+    n_labels, n_inputs = shapes[f"{prefix}{'1.' if kernel else ''}weight"]
     last = _linear(n_inputs, n_labels)
-    return light_net(descriptors, nn.Sequential(Similarities(torch.zeros(n_inputs, descriptors.n_features)), last)
-                     if kernel else last)
+    return nn.Sequential(Similarities(torch.zeros(*kernel)), last) if kernel else last
 
 
 class Similarities(nn.Module):
