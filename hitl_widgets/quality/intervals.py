@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 from scipy.special import betaincinv, betaln, ndtri, stdtrit
 from scipy.stats import binom
 
-from ..errors import BadInput
+from ..errors import BadInput, ShapeError
 from ..records import Estimate
 
 # The grid of `across`, all equally likely before: the mean, and the correlation of two answers of one person.
@@ -205,6 +205,27 @@ def design_effect(values: npt.ArrayLike, groups: npt.ArrayLike) -> float:
     few = (float(stdtrit(n_groups - 1, 0.025)) / float(ndtri(0.025))) ** 2
     sizes = np.bincount(place)  # where all values are equal nothing is known of their likeness: each group is one item
     return max(1.0, few * between / within) if within else float((sizes ** 2).sum() / n)
+
+
+def clusters_of(groups: npt.ArrayLike | None, n: int) -> npt.NDArray[np.int64]:
+    """Number of the group that each of n items is in, from 0; without groups each item is its own.
+
+    Raises
+    ------
+    ShapeError
+        If there isn't one group for each item.
+
+    Examples
+    --------
+    >>> clusters_of(["b", "a", "b"], 3).tolist()
+    [1, 0, 1]
+    """
+    if groups is None:
+        return np.arange(n)
+    place = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1).astype(np.int64)
+    if len(place) != n:
+        raise ShapeError(f"there are {len(place)} groups for {n} items; the group of each item is expected.")
+    return place
 
 
 def across(k: Sequence[int] | npt.NDArray[np.integer], n: Sequence[int] | npt.NDArray[np.integer], *,

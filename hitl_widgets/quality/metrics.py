@@ -296,3 +296,20 @@ def _around_mean(shares: np.ndarray, ends: np.ndarray, *, shared: float = 1.0) -
     """Interval of a mean of shares, from theirs: square and add (Zou and Donner 2008, doi:10.1002/sim.3095)."""
     low, high = np.sqrt(shared * np.square(ends - shares[:, None]).sum(axis=0)) / len(shares)
     return max(0.0, shares.mean() - low), min(1.0, shares.mean() + high)
+
+
+def json_number(value: float) -> float | None:
+    """Return the number, or None for NaN, which JSON doesn't have."""
+    return None if math.isnan(value) else float(value)
+
+
+def estimate_to_list(estimate: Estimate) -> list[Any]:
+    """Write the value, low, high, n and why of an estimate, ready for JSON."""
+    return [*(json_number(number) for number in (estimate.value, estimate.low, estimate.high)), estimate.n,
+            estimate.why]
+
+
+def estimate_from_list(figure: Sequence[Any]) -> Estimate:
+    """Read what `estimate_to_list` wrote."""
+    value, low, high = (math.nan if number is None else number for number in figure[:3])
+    return Estimate(value, low, high, n=figure[3], why=figure[4])
