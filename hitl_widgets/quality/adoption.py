@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from ..records import Estimate
 from .metrics import compare
+from .multilabel import compare_sets
+from .value_metrics import compare_values, mean_of
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,100 @@ def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
         return Verdict(adopted=False, why=f"{gain} of {n} items more right than the former model, but {behind} fewer "
                                           "than the best one so far")
     return Verdict(adopted=True, why=f"{gain} of {n} items more right than the former model{doubt}")
+
+
+def better_sets(truth: npt.ArrayLike, new: npt.ArrayLike, adopted: npt.ArrayLike, best: npt.ArrayLike | None = None,
+                groups: npt.ArrayLike | None = None) -> Verdict:
+    """Adopt a new model of sets of labels where its macro-F1 is higher, and not lower than that of the best so far.
+
+    The same rule as that of `better`, with the macro-F1 in place of the number of right items. Where that is the same
+    of both, the number of right decisions decides.
+
+    Parameters
+    ----------
+    truth : array_like, shape (n_items, n_labels)
+        1 (on), 0 (off) or NaN (not known).
+    new, adopted : array_like of bool, shape (n_items, n_labels)
+        What each model predicts to be on, on the same items in the same order.
+    best : array_like of bool, shape (n_items, n_labels), or None
+        The same of the best model so far, where that is another one than the adopted.
+    groups : array_like, shape (n_items,), optional
+        As for `multilabel.compare_sets`.
+
+    Returns
+    -------
+    Verdict
+        Without items the new model is adopted, as "not measured".
+
+    Examples
+    --------
+    >>> truth = np.repeat([[1, 0], [0, 1]], 20, axis=0)
+    >>> better_sets(truth, truth, np.ones((40, 2), bool)).why
+    'macro-F1 0.333 higher than of the former model, on 40 items'
+    """
+    true, first, second = np.asarray(truth, np.float64), np.asarray(new, bool), np.asarray(adopted, bool)
+    if not (~np.isnan(true)).any():
+        return Verdict(adopted=True, why="not measured")
+    gain, n = _gain(true, second, first, groups)
+    doubt = "" if gain.low > 0 or gain.high < 0 else f"; can't be told apart at n = {n}"
+    if not gain > 0:
+        return Verdict(adopted=False, why=(
+            f"macro-F1 {-gain:.3f} lower than of the former model, on {n} items" if gain < 0 else
+            f"as many decisions right as of the former model, on {n} items") + doubt)
+    told = f"macro-F1 {gain:.3f} higher than of the former model, on {n} items"
+    if best is not None and (behind := _gain(true, first, np.asarray(best, bool), groups)[0]) > 0:
+        return Verdict(adopted=False, why=f"{told}, but {behind:.3f} lower than of the best one so far")
+    return Verdict(adopted=True, why=told + doubt)
+
+
+def better_values(new: npt.ArrayLike, adopted: npt.ArrayLike, best: npt.ArrayLike | None = None,
+                  groups: npt.ArrayLike | None = None) -> Verdict:
+    """Adopt a new model of values where its mean absolute error is lower, and not higher than that of the best so far.
+
+    The same rule as that of `better`, with absolute errors.
+
+    Parameters
+    ----------
+    new, adopted : array_like of float, shape (n_items,)
+        Absolute error of each model, on the same items in the same order.
+    best : array_like of float, shape (n_items,), or None
+        The same of the best model so far, where that is another one than the adopted.
+    groups : array_like, shape (n_items,), optional
+        As for `value_metrics.compare_values`.
+
+    Returns
+    -------
+    Verdict
+        Without items the new model is adopted, as "not measured".
+
+    Examples
+    --------
+    >>> better_values(np.full(40, 0.5), np.linspace(0.5, 1.0, 40)).why
+    'mean absolute error 0.250 lower than of the former model, on 40 items'
+    """
+    first, second = np.asarray(new, np.float64), np.asarray(adopted, np.float64)
+    if not (n := len(first)):
+        return Verdict(adopted=True, why="not measured")
+    nothing = np.zeros(n)
+    gain = compare_values(nothing, second, first, groups=groups)
+    doubt = f"; can't be told apart at n = {n}" if gain.low <= 0 <= gain.high else ""
+    if not gain > 0:
+        return Verdict(adopted=False, why=(
+            f"mean absolute error {-gain:.3f} higher than of the former model, on {n} items" if gain < 0 else
+            f"the mean absolute error is that of the former model, on {n} items") + doubt)
+    told = f"mean absolute error {gain:.3f} lower than of the former model, on {n} items"
+    if best is not None and (behind := float(first.mean() - np.asarray(best, np.float64).mean())) > 0:
+        return Verdict(adopted=False, why=f"{told}, but {behind:.3f} higher than of the best one so far")
+    return Verdict(adopted=True, why=told + doubt)
+
+
+def _gain(truth: npt.NDArray[np.float64], before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_],
+          groups: npt.ArrayLike | None) -> tuple[Estimate, int]:
+    """Gain in macro-F1, where there is none in right decisions; and the number of items."""
+    known = ~np.isnan(truth)
+    n = int(known.any(axis=1).sum())
+    gain = compare_sets(truth, before, after, groups=groups)
+    if not n or not (gain.value == 0 or math.isnan(gain.value)):
+        return gain, n
+    right = [((on == (truth > 0)) & known).sum(axis=1) / known.sum(axis=1).clip(1) for on in (before, after)]
+    return mean_of(right[1] - right[0], groups), n
