@@ -1,16 +1,17 @@
 """A simulated annotator, for lessons and tests.
 
 It claims items of the queue, sees what a person would see, makes errors, follows wrong suggestions, rates its certainty
-and takes time. Everything that it does passes through `decide`. Read `simulate` first.
+and takes time. It answers with one label, with several, or with values of attributes, as the project asks. Everything
+that it does passes through `decide`. Read `simulate` first.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ from scipy.special import ndtr, ndtri
 
 from ..errors import BadInput, ImageError
 from ..records import Decision, Item, Prediction, Seen, check_annotator, check_count, check_number, utc_now
+from ..taxonomy.attributes import Attribute, Value
+from ..taxonomy.label_sets import is_set, members, set_id
+from ..taxonomy.labels import Taxonomy
 from .project import Project
 from .session import Session
 
@@ -32,10 +36,17 @@ class Bench(Protocol):
     session: Session
 
 
+class _Answer(NamedTuple):
+    """What is true of an item, or what was answered: the id of a label or of a set of labels, and values."""
+
+    label_id: str | None
+    values: Mapping[str, Value]
+
+
 # One loop, as a person works: what is decided next depends on what was asked and decided before.
-def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n: int = 200, error: float = 0.05,
+def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n: int = 200, error: float = 0.05,
              bias: float = 0.0, annotator: str = "sim", seed: int = 0, *, auroc: float = 0.85,
-             queue: str | None = None) -> pd.DataFrame:
+             queue: str | None = None, values: Mapping[Any, Mapping[str, Value]] | None = None) -> pd.DataFrame:
     """Let a simulated annotator decide the next n items of the queue.
 
     The k-th decision of the j-th call in a session has an id of its own, made from annotator, seed, j and k. So a
@@ -46,11 +57,14 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
     ----------
     wb : Workbench
     truth : mapping, Series or sequence
-        Item id -> label name or id; or one label per item, in the pool's order.
+        Item id -> label name or id; or one label per item, in the pool's order. Where items may have several labels, a
+        collection of names or ids in place of each label, empty for none of them. In a project that asks for values
+        alone, a mapping of attribute to value, or the value itself where there is one attribute.
     n : int
         Number of decisions, 0 or more.
     error : float
-        Probability, 0 to 1, of an error of its own: a label that the model (or, without one, the pool) confuses.
+        Probability, 0 to 1, of an error of its own: a label that the model (or, without one, the pool) confuses; of
+        several labels, one too many or too few; of each attribute, any other value.
     bias : float
         Probability, 0 to 1, of following a visible suggestion that is wrong.
     annotator : str
@@ -61,11 +75,15 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
         How well its certainty separates its right answers from its wrong ones, from 0.5 (not at all) to below 1.
     queue : "relabel" or None
         "relabel" for what taxonomy edits left in doubt; None for what is open.
+    values : mapping, optional
+        Item id -> mapping of attribute to value, for attributes beside the labels. An attribute that isn't asked of the
+        label, or that the mapping doesn't have, isn't answered.
 
     Returns
     -------
     DataFrame
-        One row per decision made now: item_id, label, truth, verdict, certainty, right.
+        One row per decision made now: item_id, label, truth, verdict, certainty, right; `values` too where the taxonomy
+        has attributes. `right` is about the label or the labels; about the values where there are no labels.
 
     Raises
     ------
@@ -77,9 +95,10 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
     n = check_count("n", n, "a number of decisions, 0 or more,", least=0)
     annotator = check_annotator(annotator)
     session = wb.session
-    project, taxonomy = session.project, session.taxonomy
-    known = _label_ids(project, truth)
-    confusion, n = _PoolConfusion(project, known), min(int(n), len(project.pool) + 1)
+    project = session.project
+    known = _known(project, truth, values or {})
+    person = _Person(session, _PoolConfusion(project, known), error=error, bias=bias, auroc=auroc)
+    n = min(int(n), len(project.pool) + 1)
     call = session.count_simulation(annotator, seed)
     ids = [uuid.uuid5(uuid.NAMESPACE_OID, f"{project.id}/{annotator}/{seed}/{call}/{k}").hex for k in range(n)]
     open_turns = [k for k in range(n) if project.log.get(ids[k]) is None]
@@ -103,42 +122,154 @@ def simulate(wb: Bench, truth: Mapping[Any, str] | pd.Series | Sequence[str], n:
                 session.prepare(items)
                 for item in items:
                     k = open_turns[len(rows)]
-                    rng = np.random.default_rng([seed, call, k])
-                    seen, prediction = session.would_show(item), project.prediction(item.position)
-                    label_id = _choose(rng, known[item.id], seen, prediction, confusion, item, error=error, bias=bias)
-                    right = label_id == known[item.id]
-                    verdict = "answer" if seen.visible_suggestion is None else \
-                        "accept" if label_id == seen.visible_suggestion else "correct"
-                    took = MEDIAN_S[verdict] * paces[len(rows)]
-                    clock += timedelta(seconds=took)
-                    decision = session.decide(
-                        item.id, label=label_id, certainty=_certainty(rng, right, auroc), annotator=annotator,
-                        id=ids[k], acted_at=clock, seen=replace(seen, certainty="given", shown_ms=round(1000 * took)))
-                    if seen.arm == "answer_first" and seen.hidden and seen.suggestion is not None:
-                        decision = _look_again(session, decision, known[item.id], bias=bias, clock=clock, rng=rng)
-                        right = decision.label_id == known[item.id]
-                    rows.append({"item_id": item.id, "label": decision.label, "truth": taxonomy.name_of(known[item.id]),
-                                 "verdict": decision.verdict, "certainty": decision.certainty, "right": right})
+                    row, clock = person.decide(item, known[item.id], annotator=annotator, id=ids[k], clock=clock,
+                                               pace=paces[len(rows)], rng=np.random.default_rng([seed, call, k]))
+                    rows.append(row)
                     advance(1)
             finally:
                 project.log.release(items.ids, annotator)
-    table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "label", "truth", "verdict", "certainty", "right"])
+    columns = ["item_id", "label", "truth", "verdict", "certainty", "right"]
+    table: pd.DataFrame = pd.DataFrame(rows, columns=columns + ["values"] * bool(session.taxonomy.attributes))
     return table
 
 
-def _look_again(session: Session, first: Decision, right: str, *, bias: float, clock: datetime,
-                rng: np.random.Generator) -> Decision:
-    """Decide again, once the suggestion is shown: take it over where it is wrong, with the probability `bias`."""
-    seen = replace(first.seen, hidden=False)
-    takes_over = rng.random() < bias and seen.suggestion != right
-    return session.decide(first.item_id, label=seen.suggestion if takes_over else first.label_id,
-                          certainty=first.certainty, annotator=first.annotator,
-                          id=uuid.uuid5(uuid.NAMESPACE_OID, f"{first.id}/after").hex, seen=seen,
-                          acted_at=clock + timedelta(milliseconds=1), known=[first.id])
+class _Person:
+    """Who looks at items and decides them.
+
+    Parameters
+    ----------
+    session : Session
+    confusion : _PoolConfusion
+    error, bias, auroc : float
+        As for `simulate`.
+    """
+
+    def __init__(self, session: Session, confusion: _PoolConfusion, *, error: float, bias: float, auroc: float) -> None:
+        self.session, self.confusion = session, confusion
+        self.error, self.bias, self.auroc = error, bias, auroc
+
+    def decide(self, item: Item, true: _Answer, *, annotator: str, id: str, clock: datetime, pace: float,
+               rng: np.random.Generator) -> tuple[dict[str, Any], datetime]:
+        """Decide an item: the row of the table, and the time then."""
+        session, taxonomy = self.session, self.session.taxonomy
+        seen, prediction = session.would_show(item), session.project.prediction(item.position)
+        answer = self._answer(rng, true, seen, prediction, item, taxonomy)
+        right = _is_right(answer, true)
+        took = MEDIAN_S[_verdict(answer, seen)] * pace
+        clock += timedelta(seconds=took)
+        decision = session.decide(
+            item.id, label=answer.label_id, certainty=_certainty(rng, right, self.auroc), annotator=annotator, id=id,
+            acted_at=clock, seen=replace(seen, certainty="given", shown_ms=round(1000 * took)),
+            **_more(answer, seen))
+        if seen.arm == "answer_first" and seen.hidden and seen.suggestion is not None:
+            decision = self._look_again(decision, true, clock=clock, rng=rng)
+            right = _is_right(_Answer(decision.label_id, answer.values), true)
+        row: dict[str, Any] = {
+            "item_id": item.id, "label": decision.label,
+            "truth": None if true.label_id is None else taxonomy.name_of(true.label_id),
+            "verdict": decision.verdict, "certainty": decision.certainty, "right": right}
+        if taxonomy.attributes:
+            row["values"] = {taxonomy.attribute(one).name: value for one, value in answer.values.items()}
+        return row, clock
+
+    def _answer(self, rng: np.random.Generator, true: _Answer, seen: Seen, prediction: Prediction | None, item: Item,
+                taxonomy: Taxonomy) -> _Answer:
+        """Choose what to answer."""
+        label_id = true.label_id
+        if is_set(label_id):
+            label_id = self._choose_set(rng, str(label_id), seen, prediction, taxonomy)
+        elif label_id is not None:
+            label_id = self._choose(rng, label_id, seen, prediction, item)
+        suggested = {} if seen.hidden else getattr(seen, "values", {})
+        return _Answer(label_id, {
+            attribute.id: self._choose_value(rng, attribute, true.values[attribute.id], suggested.get(attribute.id))
+            for attribute in taxonomy.attributes_of(label_id) if attribute.id in true.values})
+
+    def _choose(self, rng: np.random.Generator, right: str, seen: Seen, prediction: Prediction | None,
+                item: Item) -> str:
+        """Choose a label_id: the visible wrong suggestion, an error of its own, or the truth."""
+        errs, follows = rng.random() < self.error, rng.random() < self.bias
+        visible = seen.visible_suggestion
+        if visible is not None and visible != right and follows:
+            return visible
+        if not errs:
+            return right
+        label_ids, weights = self.confusion.weights(item) if prediction is None else \
+            (list(prediction.label_ids), np.array(prediction.probs, float))
+        weights = np.where([label_id == right for label_id in label_ids], 0.0, weights + 1e-6)
+        return str(rng.choice(label_ids, p=weights / weights.sum())) if weights.any() else right
+
+    def _choose_set(self, rng: np.random.Generator, right: str, seen: Seen, prediction: Prediction | None,
+                    taxonomy: Taxonomy) -> str:
+        """Choose a set of labels; an error is one too many or too few, likely one that the model confuses."""
+        errs, follows = rng.random() < self.error, rng.random() < self.bias
+        visible = seen.visible_suggestion
+        if visible is not None and visible != right and follows:
+            return visible
+        if not errs:
+            return right
+        on = set(members(right))
+        label_ids = list(taxonomy.label_ids) if prediction is None else list(prediction.label_ids)
+        probs = np.full(len(label_ids), 0.5) if prediction is None else np.array(prediction.probs, float)
+        weights = np.where([label_id in on for label_id in label_ids], 1 - probs, probs).clip(0, 1) + 1e-6
+        return set_id(on ^ {str(rng.choice(label_ids, p=weights / weights.sum()))})
+
+    def _choose_value(self, rng: np.random.Generator, attribute: Attribute, right: Value,
+                      suggested: Value | None) -> Value:
+        """Choose a value: the visible wrong one, an error of its own, or the truth."""
+        errs, follows = rng.random() < self.error, rng.random() < self.bias
+        if suggested is not None and suggested != right and follows:
+            return suggested
+        if not errs:
+            return right
+        if attribute.steps:
+            return attribute.check(rng.choice([step for step in attribute.steps if step != right]).item())
+        assert attribute.scale is not None
+        return attribute.check(float(rng.uniform(*attribute.scale)))
+
+    def _look_again(self, first: Decision, true: _Answer, *, clock: datetime, rng: np.random.Generator) -> Decision:
+        """Decide again, once the suggestion is shown: take it over where it is wrong, with the probability `bias`."""
+        seen = replace(first.seen, hidden=False)
+        takes_over = rng.random() < self.bias and seen.suggestion != true.label_id
+        answer = _Answer(seen.suggestion if takes_over else first.label_id, getattr(first, "values", {}))
+        return self.session.decide(first.item_id, label=answer.label_id, certainty=first.certainty,
+                                   annotator=first.annotator, seen=seen, acted_at=clock + timedelta(milliseconds=1),
+                                   id=uuid.uuid5(uuid.NAMESPACE_OID, f"{first.id}/after").hex, known=[first.id],
+                                   **_more(answer, seen))
 
 
-def _label_ids(project: Project, truth: Mapping[Any, str] | pd.Series | Sequence[str]) -> dict[str, str]:
-    """Bring the truth to one form: item id -> label_id."""
+def _is_right(answer: _Answer, true: _Answer) -> bool:
+    """Whether the label or the labels are right; where there are none, the values."""
+    return answer.label_id == true.label_id if true.label_id is not None else \
+        all(value == true.values[one] for one, value in answer.values.items())
+
+
+def _verdict(answer: _Answer, seen: Seen) -> str:
+    """What the answer says of the visible suggestion."""
+    visible: Any = seen.visible_suggestion
+    given: Any = answer.label_id
+    if answer.label_id is None:
+        suggested = {} if seen.hidden else getattr(seen, "values", {})
+        visible = {one: suggested[one] for one in answer.values if one in suggested} or None
+        given = answer.values
+    return "answer" if visible is None else "accept" if given == visible else "correct"
+
+
+def _more(answer: _Answer, seen: Seen) -> dict[str, Any]:
+    """The arguments of `decide` that an answer with one label and no values doesn't need."""
+    if answer.label_id is not None and not is_set(answer.label_id) and not answer.values:
+        return {}
+    suggested = {} if seen.hidden else getattr(seen, "values", {})
+    labels = set(members(answer.label_id)) ^ set(members(seen.visible_suggestion))
+    if not is_set(answer.label_id):
+        labels &= set(members(answer.label_id))
+    values = [one for one, value in answer.values.items() if suggested.get(one) != value]
+    return {"values": dict(answer.values), "touched": (*sorted(labels), *values)}
+
+
+def _known(project: Project, truth: Mapping[Any, Any] | pd.Series | Sequence[Any],
+           values: Mapping[Any, Mapping[str, Value]]) -> dict[str, _Answer]:
+    """Bring the truth to one form: by item id."""
     if isinstance(truth, pd.Series) and (project.pool.positions(truth.index) >= 0).all():
         truth = truth.to_dict()
     if not isinstance(truth, Mapping):
@@ -146,22 +277,39 @@ def _label_ids(project: Project, truth: Mapping[Any, str] | pd.Series | Sequence
             raise BadInput(f"truth has {len(truth)} labels for a pool of {len(project.pool)} items; one each is "
                            "expected.")
         truth = dict(zip(project.pool.ids, truth, strict=True))
-    return {str(item_id): project.taxonomy.answer(str(label)).id for item_id, label in truth.items()}
+    taxonomy, task = project.taxonomy, getattr(project, "task", "classify")
+    beside = {str(item_id): _checked(taxonomy, of) for item_id, of in values.items()}
+    if task == "scale":
+        return {str(item_id): _Answer(None, _checked(taxonomy, one)) for item_id, one in truth.items()}
+    label_id_of = _set_of(taxonomy) if task == "multilabel" else lambda label: taxonomy.answer(str(label)).id
+    return {str(item_id): _Answer(label_id_of(one), beside.get(str(item_id), {})) for item_id, one in truth.items()}
 
 
-def _choose(rng: np.random.Generator, right: str, seen: Seen, prediction: Prediction | None,
-            confusion: _PoolConfusion, item: Item, *, error: float, bias: float) -> str:
-    """Choose a label_id: the visible wrong suggestion, an error of its own, or the truth."""
-    errs, follows = rng.random() < error, rng.random() < bias
-    visible = seen.visible_suggestion
-    if visible is not None and visible != right and follows:
-        return visible
-    if not errs:
-        return right
-    label_ids, weights = confusion.weights(item) if prediction is None else \
-        (list(prediction.label_ids), np.array(prediction.probs, float))
-    weights = np.where([label_id == right for label_id in label_ids], 0.0, weights + 1e-6)
-    return str(rng.choice(label_ids, p=weights / weights.sum())) if weights.any() else right
+def _set_of(taxonomy: Taxonomy) -> Callable[[Any], str]:
+    """What makes a set's id of its id, or of the names of its labels."""
+    def make(labels: Any) -> str:
+        if isinstance(labels, str):
+            labels = members(labels) if is_set(labels) else [labels]
+        if not isinstance(labels, Collection):
+            raise BadInput(f"the truth of an item is {labels!r:.80}; the names of its labels are expected, [] for "
+                           "none of them.")
+        return taxonomy.label_set(map(str, labels))
+    return make
+
+
+def _checked(taxonomy: Taxonomy, values: Any) -> dict[str, Value]:
+    """The values of an item by attribute id; BadInput where one can't be."""
+    if not isinstance(values, Mapping):
+        if len(taxonomy.attributes) != 1:
+            raise BadInput(f"the truth of an item is {values!r:.80}; a mapping of attribute to value is expected.")
+        values = {taxonomy.attributes[0].name: values}
+    attributes = {taxonomy.attribute(str(name)): value for name, value in values.items()}
+    return {attribute.id: attribute.check(_plain(value)) for attribute, value in attributes.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A numpy number as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _certainty(rng: np.random.Generator, right: bool, auroc: float) -> int:
@@ -179,7 +327,7 @@ def _certainty(rng: np.random.Generator, right: bool, auroc: float) -> int:
 class _PoolConfusion:
     """How much labels look alike, from the pixels alone: the distance of an item to the mean picture of each label."""
 
-    def __init__(self, project: Project, known: Mapping[str, str]) -> None:
+    def __init__(self, project: Project, known: Mapping[str, _Answer]) -> None:
         self._project, self._known = project, known
         self._means: tuple[list[str], np.ndarray] | None = None
 
@@ -187,8 +335,8 @@ class _PoolConfusion:
         """Label ids, and how much the item looks like each."""
         if self._means is None:
             sums: dict[str, list[np.ndarray]] = {label_id: [] for label_id in self._project.taxonomy.label_ids}
-            for item_id, label_id in self._known.items():
-                pictures = sums.get(label_id)
+            for item_id, true in self._known.items():
+                pictures = sums.get(str(true.label_id))
                 if pictures is not None and len(pictures) < 30 and item_id in self._project.pool \
                         and (small := self._small(self._project.pool.position(item_id))) is not None:
                     pictures.append(small)
