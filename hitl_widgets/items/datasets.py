@@ -1,7 +1,7 @@
-"""Data sets for lessons, made offline from images that scikit-learn carries.
+"""Data sets for lessons, made offline from images that scikit-learn and scikit-image carry.
 
-These are 1,797 handwritten digits and two photographs. Use `digits_on_photographs` or `digits_with_stickers`. Of
-images with one label each, `side_by_side` makes images with two.
+These are 1,797 handwritten digits and some photographs. Use `digits_on_photographs`, `digits_with_stickers` or
+`photographs_with_faults`. Of images with one label each, `side_by_side` makes images with two.
 """
 
 from __future__ import annotations
@@ -10,13 +10,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageFilter
+from skimage import data
 from sklearn.datasets import load_digits, load_sample_images
 
 from ..errors import BadInput
 
 N_DIGITS = 1_797
 # Ten colours that stay apart, the digits' in order.
+# Photographs of scikit-image, each of one surface.
+SURFACES = ("brick", "coins", "fur", "grass", "gravel")
+# Blur by a step of its scale: radius of the Gaussian, as a part of the side.
+BLUR_A_STEP = 0.006
 STICKERS = np.array([[230, 25, 75], [60, 180, 75], [67, 99, 216], [245, 130, 49], [145, 30, 180], [66, 212, 244],
                      [240, 50, 230], [191, 239, 69], [70, 153, 144], [150, 95, 35]], np.uint8)
 
@@ -122,6 +128,56 @@ def digits_with_stickers(n: int = N_DIGITS, *, size: int = 32, share: float = 0.
     return images, labels, stickers
 
 
+def photographs_with_faults(n: int, *, size: int = 32, seed: int = 0) -> tuple[np.ndarray, pd.DataFrame, np.ndarray]:
+    """Patches of photographs of five surfaces, blurred to a known degree and partly covered by a white disc.
+
+    Parameters
+    ----------
+    n : int
+        Number of images, 1 or more.
+    size : int
+        Of a side, in pixels, from 16 to 96.
+    seed : int
+        Of the choice of patches and faults.
+
+    Returns
+    -------
+    images : ndarray of uint8, shape (n, size, size)
+    truth : DataFrame, n rows
+        `surface` ("brick", "coins", "fur", "grass" or "gravel"), `blur` (int, 0 to 10) and `covered` (the
+        part of the image under the disc, a float from 0 to about 0.5; 0 in two fifths of the images).
+    discs : ndarray of bool, shape (n, size, size), True where the disc is
+
+    Raises
+    ------
+    BadInput
+        When n or size is outside its range.
+
+    Examples
+    --------
+    >>> images, truth, discs = photographs_with_faults(3)
+    >>> images.shape, truth["covered"].round(3).tolist() == discs.mean(axis=(1, 2)).round(3).tolist()
+    ((3, 32, 32), True)
+    """
+    if n < 1 or not 16 <= size <= 96:
+        raise BadInput(f"n = {n}, size = {size}; n from 1 on and size from 16 to 96 are expected.")
+    rng, side = np.random.default_rng(seed), 64 if size <= 64 else size
+    photographs = {surface: np.asarray(_photograph(surface)) for surface in SURFACES}
+    surfaces, blurs = rng.choice(SURFACES, n), rng.integers(11, size=n)
+    images, discs = np.empty((n, size, size), np.uint8), np.zeros((n, size, size), bool)
+    y, x = np.mgrid[:size, :size] / size
+    for image, disc, surface, blur in zip(images, discs, surfaces, blurs, strict=True):
+        top, left = (int(rng.integers(extent - side + 1)) for extent in photographs[surface].shape)
+        patch = Image.fromarray(photographs[surface][top:top + side, left:left + side])
+        patch = patch.resize((size, size), Image.Resampling.LANCZOS)
+        image[:] = np.asarray(patch.filter(ImageFilter.GaussianBlur(BLUR_A_STEP * size * int(blur))))
+        share, middle = rng.uniform(0.02, 0.5), rng.uniform(0.25, 0.75, 2)
+        if rng.random() < 0.6:
+            disc[:] = np.hypot(y - middle[0], x - middle[1]) < np.sqrt(share / np.pi)
+            image[disc] = 235
+    return images, pd.DataFrame({"surface": surfaces, "blur": blurs, "covered": discs.mean(axis=(1, 2))}), discs
+
+
 def side_by_side(images: np.ndarray, labels: Sequence[Any] | np.ndarray, n: int, *,
                  seed: int = 0) -> tuple[np.ndarray, list[tuple[str, str]]]:
     """Pairs of images laid side by side, each with the two labels of its halves.
@@ -167,6 +223,13 @@ def side_by_side(images: np.ndarray, labels: Sequence[Any] | np.ndarray, n: int,
     left, right = halves.T
     return np.concatenate([images[left], images[right]], axis=2), \
         [(str(one), str(other)) for one, other in zip(names[left], names[right], strict=True)]
+
+
+def _photograph(surface: str) -> Image.Image:
+    """A photograph of scikit-image, in grey; of the cat the fur without the edges."""
+    take: Any = getattr(data, {"fur": "chelsea"}.get(surface, surface))
+    whole = Image.fromarray(take()).convert("L")
+    return whole.crop((60, 0, 300, whole.height)) if surface == "fur" else whole
 
 
 def _crop(photograph: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

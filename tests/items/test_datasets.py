@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hitl_widgets.errors import BadInput
-from hitl_widgets.items.datasets import STICKERS, digits_on_photographs, digits_with_stickers, side_by_side
+from hitl_widgets.items.datasets import (
+    STICKERS,
+    SURFACES,
+    digits_on_photographs,
+    digits_with_stickers,
+    photographs_with_faults,
+    side_by_side,
+)
 
 
 def test_a_stickers_colour_gives_the_digit_away_and_nothing_else_of_the_image_is_changed():
@@ -57,3 +65,22 @@ def test_the_same_seed_makes_the_same_pairs_and_colours_stay():
 def test_pairs_that_cannot_be_made_are_refused(n, labels):
     with pytest.raises(BadInput, match="two different labels or more"):
         side_by_side(np.zeros((2, 4, 4), np.uint8), labels, n)
+
+
+def test_photographs_have_the_faults_that_the_table_says():
+    images, truth, discs = photographs_with_faults(300, seed=1)
+    assert set(truth["surface"]) == set(SURFACES)
+    assert set(truth["blur"]) == set(range(11))
+    assert truth["covered"].tolist() == discs.mean(axis=(1, 2)).tolist()
+    assert (images[discs] == 235).all()
+    assert 0.3 < (truth["covered"] == 0).mean() < 0.5
+    bare = images[truth["covered"] == 0].astype(float)
+    contrast = np.abs(np.diff(bare, axis=2)).mean(axis=(1, 2))
+    by_blur = pd.Series(contrast).groupby(truth["blur"][truth["covered"] == 0].to_numpy()).mean()
+    assert by_blur[0] > 2 * by_blur[5] > 2 * by_blur[10]
+
+
+@pytest.mark.parametrize(("n", "size"), [(0, 32), (3, 8), (3, 200)])
+def test_photographs_that_cannot_be_made_are_refused(n, size):
+    with pytest.raises(BadInput, match="size from 16 to 96"):
+        photographs_with_faults(n, size=size)
