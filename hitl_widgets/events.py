@@ -124,6 +124,10 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
             body[name] = region.to_dict()
     if decision.flags:
         body["flags"] = list(decision.flags)
+    if decision.values:
+        body["values"] = dict(decision.values)
+    if decision.touched is not None:
+        body["touched"] = list(decision.touched)
     if seen := decision.seen.to_dict():
         body["seen"] = seen
     if content is not None:
@@ -140,8 +144,8 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
 def first_answer(standing: Event | None) -> Mapping[str, Any] | None:
     """What a person answered before the suggestion was shown, of the decision that stands until now; None otherwise.
 
-    A mapping of label_id, label, verdict, certainty, taxonomy, decision_id, arm_probability and acted_at (ISO form). It
-    goes from each decision to the one that replaces it.
+    A mapping of label_id, label, verdict, certainty, taxonomy, decision_id, arm_probability, acted_at (ISO form) and,
+    where there are some, values. It goes from each decision to the one that replaces it.
     """
     if standing is None or "first" in standing.body:
         return None if standing is None else standing.body["first"]
@@ -151,7 +155,7 @@ def first_answer(standing: Event | None) -> Mapping[str, Any] | None:
     return {"label_id": body.get("label_id"), "label": body.get("label"), "verdict": body["verdict"],
             "certainty": body.get("certainty"), "taxonomy": seen.get("taxonomy"), "decision_id": standing.id,
             "arm_probability": seen.get("arm_probability"),
-            "acted_at": standing.acted_at.isoformat()}
+            "acted_at": standing.acted_at.isoformat(), **({"values": body["values"]} if body.get("values") else {})}
 
 
 def is_planted(body: Mapping[str, Any]) -> bool:
@@ -173,12 +177,14 @@ def planted_before(standing: Event | None) -> str | None:
 def decision_of(event: Event) -> Decision:
     """Read the decision from an event of kind "decided" or "repeated"."""
     body = event.body
+    touched = body.get("touched")
     return Decision(id=event.id, item_id=event.item_id or "", annotator=event.annotator, verdict=body["verdict"],
                     label=body.get("label"), label_id=body.get("label_id"), certainty=body.get("certainty"),
                     note=body.get("note"), flags=tuple(body.get("flags", ())), replaces=body.get("replaces"),
                     seen=Seen.from_log(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at,
-                    reason=body.get("reason"), **{name: Region.from_dict(body[name]) for name in ("wrong", "missing")
-                                                  if name in body})
+                    reason=body.get("reason"), values=body.get("values", {}),
+                    touched=None if touched is None else tuple(touched),
+                    **{name: Region.from_dict(body[name]) for name in ("wrong", "missing") if name in body})
 
 
 def undo_id(decision_id: str) -> str:

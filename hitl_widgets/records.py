@@ -28,6 +28,9 @@ Display = Literal["overlay", "side_by_side", "hot"]
 Arm = Literal["shown", "blind", "no_map", "answer_first", "none"]
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
+# What is asked of an item: one label, any number of labels, or values of attributes alone.
+Task = Literal["classify", "multilabel", "scale"]
+TASKS: tuple[str, ...] = get_args(Task)
 # What `explain.attribute.METHODS` computes, for whoever checks a name without loading torch and captum.
 METHOD_NAMES = ("gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap")
 CLOSING: frozenset[str] = frozenset({"accept", "correct", "answer", "unsure"})
@@ -137,6 +140,14 @@ class Seen:
         themselves.
     objects : tuple of mapping
         Regions, boxes or spans that were on the screen before the person acted: plain JSON, each with a text ``id``.
+    values : mapping
+        Attribute id -> the value that was suggested, also where it was hidden.
+    values_model : str or None
+        Version of what suggested them.
+
+    Notes
+    -----
+    Where an item may have several labels, `suggestion` is the id of a set of labels: see `taxonomy.label_sets`.
     """
 
     suggestion: str | None = None
@@ -157,6 +168,8 @@ class Seen:
     planted: bool = False
     repeat_of: str | None = None
     objects: tuple[Mapping[str, Any], ...] = ()
+    values: Mapping[str, int | float | str] = field(default_factory=dict)
+    values_model: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.objects, list):
@@ -185,10 +198,15 @@ class Seen:
         """The label_id that the person could see suggested, or None."""
         return None if self.hidden else self.suggestion
 
+    @property
+    def visible_values(self) -> Mapping[str, int | float | str]:
+        """The values that the person could see suggested: attribute id -> value."""
+        return {} if self.hidden else self.values
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for JSON."""
         empty = Seen()
-        return {f.name: (dict(v) if f.name == "probs" else [*map(dict, v)] if f.name == "objects" else v)
+        return {f.name: (dict(v) if f.name in ("probs", "values") else [*map(dict, v)] if f.name == "objects" else v)
                 for f in fields(self)
                 if (v := getattr(self, f.name)) != getattr(empty, f.name)}
 
@@ -219,13 +237,20 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
 
 
+def are_values(values: object) -> bool:
+    """Whether something is a mapping of attribute ids to numbers or texts."""
+    return isinstance(values, Mapping) and all(
+        isinstance(name, str) and (isinstance(value, str) or (_is_number(value) and math.isfinite(value)))
+        for name, value in values.items())
+
+
 def _is_text(value: object) -> bool:
     return value is None or isinstance(value, str)
 
 
 # What each field of `Seen` may be, beside what is checked of it there.
 _SEEN: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("suggestion", "method", "target", "model", "chosen_by", "against", "repeat_of"),
+    **dict.fromkeys(("suggestion", "method", "target", "model", "chosen_by", "against", "repeat_of", "values_model"),
                     (_is_text, "a text, or None,")),
     **dict.fromkeys(("hidden", "scripted", "planted"), (lambda value: isinstance(value, bool), "True or False")),
     "probs": (lambda value: isinstance(value, Mapping), "a mapping of label_id to probability"),
@@ -236,6 +261,7 @@ _SEEN: dict[str, tuple[Callable[[Any], bool], str]] = {
     "objects": (lambda value: isinstance(value, tuple)
                 and all(isinstance(each, Mapping) and isinstance(each.get("id"), str) for each in value),
                 "a list of mappings, each with a text id,"),
+    "values": (lambda values: are_values(values), "a mapping of attribute ids to numbers or texts"),
     "shown_ms": (lambda value: value is None or _is_number(value), "a number of milliseconds, or None,")}
 
 
@@ -318,8 +344,9 @@ class Decision:
     item_id, annotator : str
     verdict : "accept", "correct", "answer", "unsure" or "skip"
     label, label_id : str or None
-        The label's name as the annotator knew it, and what it stands for; None for a skip, and for an unsure without a
-        best guess.
+        The label's name as the annotator knew it, and what it stands for; None for a skip, for an unsure without a best
+        guess, and where only attributes are asked. Of an item that may have several labels, the names joined by commas,
+        and the id of the set: `labels` and `label_ids` are its parts.
     certainty : float or None
         From 0 (a guess) to 10 (sure).
     note : str or None
@@ -337,6 +364,11 @@ class Decision:
         The annotator's word on the explanation.
     wrong, missing : Region or None
         The region that should not have counted, and the one that should have.
+    values : mapping
+        Attribute id -> its value.
+    touched : tuple of str or None
+        Ids of the labels and attributes that the annotator changed or confirmed by hand; the others were left as they
+        were suggested. None where nobody recorded it.
 
     Raises
     ------
@@ -360,16 +392,26 @@ class Decision:
     reason: Reason | None = None
     wrong: Region | None = None
     missing: Region | None = None
+    values: Mapping[str, int | float | str] = field(default_factory=dict)
+    touched: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_event_id(self.id)
         check_annotator(self.annotator)
         if self.verdict not in VERDICTS:
             raise BadInput(f"verdict {self.verdict!r} is unknown; one of {', '.join(VERDICTS)} is expected.")
-        if self.verdict in LABELLING and self.label_id is None:
+        if not are_values(self.values):
+            raise BadInput(f"values is {self.values!r:.80}; a mapping of attribute ids to numbers or texts is "
+                           "expected.")
+        if self.touched is not None and not (isinstance(self.touched, tuple)
+                                             and all(isinstance(one, str) for one in self.touched)):
+            raise BadInput(f"touched is {self.touched!r:.80}; ids of labels and attributes, or None, are expected.")
+        if self.verdict in LABELLING and self.label_id is None and not self.values:
             raise BadInput(f"verdict {self.verdict!r} needs a label; pass label=..., or say 'unsure' or 'skip'.")
-        if self.verdict == "skip" and self.label_id is not None:
-            raise BadInput(f"a skip carries no label, but {self.label!r} was given; 'unsure' keeps a best guess.")
+        if self.verdict == "skip" and (self.label_id is not None or self.values):
+            what = "no label" if self.label_id is not None else "no values"
+            raise BadInput(f"a skip carries {what}, but {self.label or dict(self.values)!r} was given; "
+                           "'unsure' keeps a best guess.")
         if self.reason not in (None, *get_args(Reason)):
             raise BadInput(f"reason {self.reason!r} is unknown; 'right', 'wrong' or None is expected.")
         if self.reason == "right" and self.wrong is not None:
@@ -384,6 +426,12 @@ class Decision:
     def closes(self) -> bool:
         """True when the item is done for this annotator."""
         return self.verdict in CLOSING
+
+    @property
+    def label_ids(self) -> tuple[str, ...]:
+        """The ids of the labels: those of the set, where an item may have several, or the one; none without a label."""
+        label_id = self.label_id or ""
+        return tuple(filter(None, label_id.split("+")))
 
 
 def check_count(name: str, value: Any, expected: str, *, least: int | None = None) -> int:
@@ -436,6 +484,36 @@ def check_flags(flags: Sequence[str]) -> tuple[str, ...]:
     if odd := [f for f in flags if f not in FLAGS]:
         raise BadInput(f"flag {odd[0]!r} is unknown; known are {', '.join(FLAGS)}.")
     return tuple(dict.fromkeys(flags))
+
+
+def judge_values(verdict: str | None, values: Mapping[str, Any], seen: Seen) -> str:
+    """Tell the verdict where only attributes are asked, from the values that were given and those seen.
+
+    Values equal to those that were visible are an accept, different ones a correction, and with none visible an answer.
+    An accept without values takes the visible ones: see `Seen.visible_values`.
+
+    Raises
+    ------
+    BadInput
+        When verdict, values and what was seen contradict each other.
+    """
+    visible = seen.visible_values
+    if verdict in ("unsure", "skip"):
+        return verdict
+    if verdict == "accept" and not visible:
+        raise BadInput("there were no visible values to accept; pass values=... instead.")
+    if not values and verdict != "accept":
+        raise BadInput("neither a verdict nor a value was given; pass values={...}, or 'accept', 'unsure' or 'skip'.")
+    same = all(visible.get(name) == value for name, value in values.items())
+    if verdict == "accept" and not same:
+        raise BadInput("an accept takes the visible values, but others were given; leave the verdict out.")
+    if verdict == "correct" and visible and same:
+        raise BadInput("the values given are the suggested ones; say 'accept', or leave the verdict out.")
+    if verdict == "answer" and visible and not seen.scripted:
+        raise BadInput("values were visible, so this is no answer without them; leave the verdict out.")
+    if verdict == "answer":
+        return verdict
+    return "answer" if not visible else "accept" if same else "correct"
 
 
 def judge(verdict: str | None, label_id: str | None, seen: Seen) -> tuple[str, str | None]:
@@ -542,12 +620,13 @@ class Prediction:
     item_id : str
     label_ids : tuple of str, length n_labels
     probs : ndarray, shape (n_labels,)
-        In the order of `label_ids`; they sum to 1.
+        In the order of `label_ids`; they sum to 1, but for items that may have several labels.
     model : str
         The model's version.
     likeliest : tuple of str
         The label_id to suggest, or several that the model can't tell apart, since an edit that is newer than the model
-        made them of one label. Empty for the label with the largest probability.
+        made them of one label. Empty for the label with the largest probability. Of an item that may have several
+        labels, the id of the set to suggest.
     """
 
     item_id: str
@@ -567,6 +646,31 @@ class Prediction:
         """List the n largest probabilities: label_id -> probability, largest first."""
         order = np.argsort(-self.probs, kind="stable")[:n]
         return {self.label_ids[i]: round(float(self.probs[i]), 6) for i in order}
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedValue:
+    """What a model says of an attribute of an item.
+
+    Parameters
+    ----------
+    attribute_id : str
+    value : int, float or str
+        The value to suggest: a step or a number of the scale, or a choice.
+    low, high : float
+        Ends of its 90 % interval on the scale; NaN for choices.
+    model : str
+        Version of the heads.
+    probs : mapping or None
+        Of choices, and where a head gives them of the steps of a scale: value -> probability.
+    """
+
+    attribute_id: str
+    value: int | float | str
+    low: float
+    high: float
+    model: str
+    probs: Mapping[int | float | str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -772,6 +772,9 @@ class Workbench:
         suggestion, no map), "no_map", "answer_first" (both appear once the person has answered), and "shown", which
         gets the rest. By default one in ten is blind, and half of the audit's items; hold-out and gold are always
         blind. Set by the owner, kept by the project and logged; see ``wb.people.set``.
+    task : str, optional
+        What is asked of an item: "classify" (one label, the default), "multilabel" (any number of labels, or none of
+        them) or "scale" (values of the taxonomy's attributes alone). Fixed when the project is made.
 
     Raises
     ------
@@ -797,7 +800,7 @@ class Workbench:
                  annotators_per_item: int | tuple[int, int] = 1, seed: int = 0, head: str | None = None,
                  audit: float = AUDIT_SHARE, progress: bool = True, group: str | None = None,
                  purpose: str | None = None, names: bool | None = None,
-                 arms: Mapping[str, float] | None = None) -> None:
+                 arms: Mapping[str, float] | None = None, task: str | None = None) -> None:
         if not isinstance(folder, (str, os.PathLike)) or not os.fspath(folder):
             raise BadInput(f"folder is {folder!r}; the path of a folder for the project is expected.")
         if pool is not None and not isinstance(pool, Pool):
@@ -813,7 +816,7 @@ class Workbench:
         with self._bars(None, title=f"Opening {Path(folder).name}"):
             self.project = Project(Path(folder), pool, taxonomy, annotator=who, holdout=holdout,
                                    annotators_per_item=annotators_per_item, seed=seed, audit=audit, group=group,
-                                   purpose=purpose, names=names, arms=arms, notify=say)
+                                   purpose=purpose, names=names, arms=arms, task=task, notify=say)
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None
@@ -937,8 +940,9 @@ class Workbench:
     # -- acts
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
-               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
-               reason: str | None = None, wrong: np.ndarray | Region | None = None,
+               labels: Sequence[str] | None = None, values: Mapping[str, Any] | None = None,
+               touched: Sequence[str] | None = None, certainty: float | None = None, note: str | None = None,
+               flags: Sequence[str] = (), reason: str | None = None, wrong: np.ndarray | Region | None = None,
                missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
         """Store one annotator's decision on one item; it is durable when this returns.
@@ -952,6 +956,13 @@ class Workbench:
             equal to the visible suggestion is an accept, another one a correction, and with none visible an answer.
         label : str, optional
             A label's name or id; for "unsure" a best guess.
+        labels : sequence of str, optional
+            With ``task="multilabel"``, all the labels that the item has; empty for none of them.
+        values : mapping, optional
+            Values of attributes, by name: ``{"blur": 3}``. Only those that are asked of this label.
+        touched : sequence of str, optional
+            The labels and attributes that the person changed or confirmed by hand, where that is known; the others were
+            left as they were suggested.
         certainty : float, optional
             From 0 (a guess) to 10 (sure).
         note : str, optional
@@ -982,9 +993,9 @@ class Workbench:
             Nothing was stored then.
         """
         item_id = item_id.id if isinstance(item_id, Item) else item_id
-        return self.project.decide(item_id, verdict, label=label, certainty=certainty, note=note, flags=flags,
-                                   reason=reason, wrong=wrong, missing=missing, seen=seen, id=id, annotator=annotator,
-                                   acted_at=acted_at)
+        return self.project.decide(item_id, verdict, label=label, labels=labels, values=values, touched=touched,
+                                   certainty=certainty, note=note, flags=flags, reason=reason, wrong=wrong,
+                                   missing=missing, seen=seen, id=id, annotator=annotator, acted_at=acted_at)
 
     def retract(self, decision_id: str | Decision, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision:
@@ -1509,6 +1520,7 @@ class Workbench:
         today's labels), "to_review" where a taxonomy edit left the label in doubt, or "presumed" where such an item is
         taken for one of the labels it may be, without asking. It is "planted" where the suggestion was wrong on
         purpose: such an answer is no vote, and counts nowhere. Beside the verdict "unsure" the label is a best guess.
+        With ``task="multilabel"``, labels and label_ids are tuples, and label has all names in one text.
 
         Parameters
         ----------
@@ -1516,6 +1528,28 @@ class Workbench:
             A version: the answers as that version saw them.
         """
         return self.project.annotations(taxonomy)
+
+    def labels_table(self) -> pd.DataFrame:
+        """Which labels each annotator gave each item or not, with ``task="multilabel"``: a row for each.
+
+        Columns: item_id, annotator, label, value (True where the item has the label), certainty. What nobody knows is
+        left out: labels that were added after the answer, or that an edit left in doubt, and answers that are unsure.
+
+        Raises
+        ------
+        BadInput
+            In a project of another task.
+        """
+        return self.project.labels_table()
+
+    def values(self) -> pd.DataFrame:
+        """The values of attributes that stand: a row for each item, annotator and attribute.
+
+        Columns: item_id, annotator, attribute (its name), value (an int, a float or a choice), certainty, decision_id,
+        status ("decided"; "to_review" where an edit left the value in doubt, which is None then, or the item has
+        changed; "planted" where the suggestion was wrong on purpose). Values of retired attributes are left out.
+        """
+        return self.project.values()
 
     def history(self) -> pd.DataFrame:
         """Every event of the log, one row each, in the order in which it was stored."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,39 @@ from ..events import Event, standing
 from ..items.pool import Pool
 from ..quality import annotation_tables as tables
 from ..quality.crowd_consensus import Consensus, consensus
+from ..quality.value_tables import STORED_COLUMNS, value_votes
 from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of
+from ..taxonomy.label_sets import members
 from .state import State
 
 # With fewer items that two people or more answered, how reliable each of them is can't be told.
 MIN_SHARED = 30
+
+
+class LabelMatrix(NamedTuple):
+    """Which labels items have, where an item may have several.
+
+    Parameters
+    ----------
+    item_ids : list of str, length n
+    positions : ndarray of int, shape (n,)
+        In the pool.
+    label_ids : tuple of str, length n_labels
+        Today's.
+    on : ndarray of float, shape (n, n_labels)
+        Share of the answers, by weight, that say that the item has the label; NaN where nobody said.
+    weight : ndarray of float, shape (n, n_labels)
+        Mean weight of these answers: see `annotation_tables.votes_by_item`.
+    n_answers : ndarray of int, shape (n,)
+    """
+
+    item_ids: list[str]
+    positions: np.ndarray
+    label_ids: tuple[str, ...]
+    on: np.ndarray
+    weight: np.ndarray
+    n_answers: np.ndarray
 
 
 class Answers:
@@ -131,6 +158,52 @@ class Answers:
         table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_id", "weight", "n_answers",
                                                           "share"]).sort_values("item_id", ignore_index=True)
         return table
+
+    def label_matrix(self) -> LabelMatrix:
+        """List which labels the items have that teach, where an item may have several: never hold-out, never gold."""
+        self._compare_contents()
+        rows = tables.label_rows(self._table, self.lineage)
+        label_ids = self.lineage.today.label_ids
+        judged = [(item_id, label_id, label_id in members(chosen)) for item_id, chosen in self.adjudicated.items()
+                  for label_id in label_ids]
+        rows = rows[~rows["item_id"].isin(list(self.adjudicated))]
+        rows = pd.concat([rows[["item_id", "label_id", "value", "weight"]], pd.DataFrame(
+            [(*one, 1.0) for one in judged], columns=["item_id", "label_id", "value", "weight"])], ignore_index=True)
+        teaching = sorted(self._teaching(dict.fromkeys(rows["item_id"])))
+        place = {item_id: row for row, (item_id, _) in enumerate(teaching)}
+        rows = rows[rows["item_id"].isin(list(place))]
+        at = rows["item_id"].map(place).to_numpy(np.int64)
+        column = rows["label_id"].map({label_id: k for k, label_id in enumerate(label_ids)}).to_numpy(np.int64)
+        shape = (len(teaching), len(label_ids))
+        weight, on, n = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64)
+        given = rows["weight"].to_numpy(float)
+        np.add.at(weight, (at, column), given)
+        np.add.at(on, (at, column), given * rows["value"].to_numpy(bool))
+        np.add.at(n, (at, column), 1)
+        with np.errstate(invalid="ignore"):
+            share = np.where(n > 0, on / weight, np.nan)
+        return LabelMatrix([item_id for item_id, _ in teaching], np.array([p for _, p in teaching], np.int64),
+                           label_ids, share, weight / np.maximum(n, 1), n.max(axis=1, initial=0))
+
+    def value_votes(self, *, teaching: bool = True) -> pd.DataFrame:
+        """List the values of attributes that count, a row for each: see `value_tables.value_votes`.
+
+        Parameters
+        ----------
+        teaching : bool
+            Only those of items that a model learns from, never hold-out, never gold; all of them otherwise.
+
+        Returns
+        -------
+        DataFrame
+            Its columns, and position.
+        """
+        table = self._log.annotations(columns=STORED_COLUMNS)
+        votes = value_votes(table, self.lineage, changed=self._state.changed)
+        ids = list(dict.fromkeys(votes["item_id"]))
+        kept = dict(self._teaching(ids) if teaching else self._places(ids))
+        votes = votes[votes["item_id"].isin(list(kept))].reset_index(drop=True)
+        return votes.assign(position=votes["item_id"].map(kept).astype(np.int64))
 
     def partial(self) -> pd.DataFrame:
         """List what a model learns from although its label isn't certain: an item and several labels.

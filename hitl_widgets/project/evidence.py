@@ -6,6 +6,7 @@ first.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +14,11 @@ import numpy as np
 
 from ..errors import BadInput
 from ..items.pool import Pool
-from ..records import Item, Prediction, Region, Seen
+from ..records import Item, PredictedValue, Prediction, Region, Seen
+from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
+from ..taxonomy.label_sets import is_set, members, set_id
+from ..taxonomy.labels import Taxonomy
 
 # So many of the largest probabilities are shown, and kept with a decision.
 SHOWN_PROBS = 5
@@ -39,43 +43,104 @@ def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
         raise BadInput(f"seen.taxonomy is version {seen.taxonomy!r}; the log has {sorted(lineage.versions)}.")
     offered = lineage.versions[version]
     return replace(seen, taxonomy=version, **_arm_kept(seen),
-                   suggestion=None if seen.suggestion is None else offered.label(seen.suggestion).id,
+                   suggestion=None if seen.suggestion is None else suggested_id(seen.suggestion, offered),
+                   values={offered.attribute(name).id: value for name, value in seen.values.items()},
                    target=None if seen.target is None else offered.label(seen.target).id,
                    probs={offered.label(label).id: p for label, p in seen.probs.items()})
 
 
+def suggested_id(suggestion: str, offered: Taxonomy) -> str:
+    """The label_id of a suggestion, or the id of a set of labels; UnknownLabel where there is no such label."""
+    return set_id(offered.label(one).id for one in members(suggestion)) if is_set(suggestion) else \
+        offered.label(suggestion).id
+
+
 def _arm_kept(seen: Seen) -> dict[str, Any]:
     """Leave out an arm that isn't how the item was shown: in a blind review, or looked at again with the suggestion."""
-    nothing = seen.suggestion is None and seen.model is None
+    nothing = seen.suggestion is None and seen.model is None and not seen.values
     if seen.arm in (None, "none") or not (nothing or (seen.hidden if seen.arm in ("shown", "no_map") else
                                                       seen.arm == "blind" and not seen.hidden)):
         return {}
     return {"arm": "none" if nothing else None, "arm_probability": None}
 
 
-def seen_now(prediction: Prediction | None, *, hidden: bool, chosen_by: str, taxonomy: int, scripted: bool = False
-             ) -> Seen:
+def seen_now(prediction: Prediction | None, *, hidden: bool, chosen_by: str, taxonomy: int, scripted: bool = False,
+             values: Mapping[str, PredictedValue] | None = None) -> Seen:
     """Say what a person would see of an item now: the suggestion and its probabilities, hidden or not.
 
-    There is no suggestion where the model can't tell the likeliest labels apart.
+    There is no suggestion where the model can't tell the likeliest labels apart. `values` are those of attributes that
+    would be suggested.
     """
+    if values:
+        return replace(seen_now(prediction, hidden=hidden, chosen_by=chosen_by, taxonomy=taxonomy, scripted=scripted),
+                       values={name: predicted.value for name, predicted in values.items()},
+                       values_model=next(iter(values.values())).model)
     if prediction is None:
         return Seen(hidden=hidden, chosen_by=chosen_by, taxonomy=taxonomy, scripted=scripted)
     return Seen(suggestion=prediction.suggestion, probs=prediction.top(SHOWN_PROBS), model=prediction.model,
                 hidden=hidden, chosen_by=chosen_by, taxonomy=taxonomy, scripted=scripted)
 
 
-def seen_of(item: Item, prediction: Prediction | None, *, taxonomy: int) -> Seen:
+def seen_of(item: Item, prediction: Prediction | None, *, taxonomy: int,
+            values: Mapping[str, PredictedValue] | None = None) -> Seen:
     """Say what a person would see of an item of the queue now, in its arm; without a prediction the arm is "none".
 
-    An item that was drawn when there was no model is shown without a suggestion.
+    An item that was drawn when there was no model is shown without a suggestion. `values` are those of attributes that
+    would be suggested.
     """
-    if prediction is None or item.arm == "none":
+    if (prediction is None and not values) or item.arm == "none":
         return Seen(hidden=item.blind, chosen_by=item.chosen_by, taxonomy=taxonomy, repeat_of=item.repeat_of,
                     arm=None if item.arm is None else "none")
-    seen = seen_now(prediction, hidden=item.blind, chosen_by=item.chosen_by, taxonomy=taxonomy)
+    seen = seen_now(prediction, hidden=item.blind, chosen_by=item.chosen_by, taxonomy=taxonomy, values=values)
     return replace(seen, arm=item.arm, arm_probability=item.arm_probability, repeat_of=item.repeat_of,
                    planted=item.planted is not None, suggestion=item.planted or seen.suggestion)
+
+
+def named_values(values: Mapping[str, Any] | None, offered: Taxonomy, label_id: str | None) -> dict[str, Value]:
+    """Check values of attributes that were given by name or id: attribute id -> value, in the taxonomy's order.
+
+    Parameters
+    ----------
+    values : mapping or None
+    offered : Taxonomy
+        The version that was on the screen.
+    label_id : str or None
+        Of the label, or of a set of labels, that was given beside them.
+
+    Raises
+    ------
+    BadInput
+        When a value can't be one of its attribute, an attribute is given twice, or isn't asked of this label.
+    UnknownLabel
+        When there is no such attribute.
+    """
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        raise BadInput(f"values is {values!r:.80}; a mapping is expected, such as {{'blur': 3}}.")
+    given: dict[str, Value] = {}
+    asked = {attribute.id for attribute in offered.attributes_of(label_id)}
+    for name, value in values.items():
+        attribute = offered.attribute(name)
+        if attribute.id in given:
+            raise BadInput(f"attribute {attribute.name!r} was given twice, by name and by id; leave one out.")
+        if attribute.id not in asked:
+            whose = "an item without a label" if label_id is None else f"{offered.name_of(label_id)!r}"
+            of = ", ".join(map(offered.name_of, attribute.labels))
+            raise BadInput(f"attribute {attribute.name!r} isn't asked of {whose}, only of {of}. Leave it out.")
+        given[attribute.id] = attribute.check(value)
+    return {attribute.id: given[attribute.id] for attribute in offered.attributes if attribute.id in given}
+
+
+def touched_ids(touched: Iterable[str] | None, offered: Taxonomy) -> tuple[str, ...] | None:
+    """The ids of labels and attributes that were touched, by name or id, each once; None where nobody recorded it."""
+    if touched is None:
+        return None
+    if isinstance(touched, (str, bytes)) or not isinstance(touched, Iterable):
+        raise BadInput(f"touched is {touched!r:.80}; a list of labels and attributes is expected, or None.")
+    known = {name: attribute.id for attribute in offered.attributes for name in (attribute.id, attribute.name)}
+    return tuple(dict.fromkeys(known[one] if one in known and one not in offered else offered.label(one).id
+                               for one in touched))
 
 
 def explanation_feedback(pool: Pool, position: int, *, reason: str | None, wrong: np.ndarray | Region | None,

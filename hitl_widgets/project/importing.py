@@ -140,7 +140,8 @@ def known_answers(known: Any) -> dict[Any, Any]:
         pairs = known.items()
     answers: dict[Any, Any] = {}
     for item_id, label in pairs:
-        text = None if label is None else _text(label)
+        text: Any = None if label is None else tuple(label) if isinstance(label, (list, tuple, set, frozenset)) else \
+            _text(label)
         if text is None and label is not None:
             raise BadInput(f"item {item_id!r} has no label; leave such rows out, for instance with dropna().")
         item = _text(item_id)

@@ -179,9 +179,9 @@ class LabelIndex:
         if not len(rows):
             return tied
         places = rows if positions is None else positions[rows]
-        column_of = {label_id: column for column, label_id in enumerate(lineage.today.label_ids)}
-        today = np.array([-1 if pair is None else column_of.get(lineage.exactly(*pair) or "", -1)
-                          for pair in self._pairs], np.int32)
+        exact = [None if pair is None else lineage.exactly(*pair) for pair in self._pairs]
+        number_of = {label_id: number for number, label_id in enumerate(dict.fromkeys(filter(None, exact)))}
+        today = np.array([number_of.get(label_id or "", -1) for label_id in exact], np.int32)
         given = [today[codes[places]] for codes in self._codes.values()]
         agree = [sum((other == label for other in given), np.zeros(len(rows), np.int32)) * (label >= 0)
                  for label in given]

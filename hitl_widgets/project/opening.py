@@ -34,7 +34,8 @@ def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Ta
         The project's folder, for messages.
     log : Log
     given : mapping
-        The settings that were passed: ``holdout``, ``seed`` and, where there is one, ``group``.
+        The settings that were passed: ``holdout``, ``seed``, ``task`` (None for the folder's own) and, where there is
+        one, ``group``.
     taxonomy : Taxonomy or None
         The first version of a new project.
     annotator : str
@@ -48,7 +49,7 @@ def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Ta
     Raises
     ------
     BadInput
-        When the project is new and no taxonomy was passed.
+        When the project is new and no taxonomy was passed, or its task is another one.
     """
     if log.rebuilt:
         notify(f"{folder.name}: the log's table of annotations didn't agree with its events, which are whole; it was "
@@ -60,15 +61,32 @@ def read_settings(folder: Path, log: Log, given: Mapping[str, Any], taxonomy: Ta
                            "Workbench(folder, pool, hw.Taxonomy(['cat', 'dog'])).")
         created = _create(log, given, taxonomy, annotator=annotator, now=now, policy=policy or {})
     settings: dict[str, Any] = dict(created.body)
+    if given.get("task") not in (None, own := settings.setdefault("task", "classify")):
+        raise BadInput(f"{folder.name} is a project with task={own!r}, and {given['task']!r} was given: what is asked "
+                       "of an item is fixed when a project is made. Leave task out, or choose another folder.")
     for name, value in given.items():
+        if name == "task":
+            continue
         if value != (own := settings.get(name)):
             notify(f"{folder.name} goes on with its own {name}={own} ({value} was given): the hold-out never moves.")
     return settings
 
 
+def check_task(task: str, taxonomy: Taxonomy) -> None:
+    """BadInput where a taxonomy has nothing that a task could ask."""
+    if task == "scale" and not taxonomy.attributes:
+        raise BadInput("task='scale' asks for values of attributes alone, and the taxonomy has none. Give some: "
+                       "hw.Taxonomy(attributes=[hw.Attribute('blur', scale=(0, 10))]).")
+    if task != "scale" and not taxonomy.label_ids:
+        raise BadInput(f"task={task!r} asks for labels, and the taxonomy has only attributes. Give it labels, or say "
+                       "task='scale'.")
+
+
 def _create(log: Log, settings: Mapping[str, Any], taxonomy: Taxonomy, *, annotator: str,
             now: Callable[[], datetime], policy: Mapping[str, Any]) -> Event:
     """Store the first events of a new project, and return the one of its settings."""
+    settings = {name: value for name, value in settings.items() if name != "task" or value not in (None, "classify")}
+    check_task(settings.get("task", "classify"), taxonomy)
     first = Event(id=f"created-{log.id}", kind="created", annotator=annotator, acted_at=now(), body=settings)
     version = Change(taxonomy, {}).event(id=f"taxonomy-{log.id}-0", annotator=annotator, acted_at=now(),
                                          why="the project was made")

@@ -20,11 +20,14 @@ import pandas as pd
 from .. import events
 from ..errors import BadInput, HitlError, IdReused, UnknownDecision
 from ..items.pool import Pool
-from ..quality.annotation_tables import history_table
+from ..quality.annotation_tables import history_table, label_rows, with_sets
 from ..quality.label_errors import SuspectedErrors
+from ..quality.value_tables import STORED_COLUMNS, values_table
 from ..records import (
+    TASKS,
     Decision,
     Items,
+    PredictedValue,
     Prediction,
     Region,
     Seen,
@@ -35,11 +38,12 @@ from ..records import (
     check_number,
     is_text,
     judge,
+    judge_values,
     new_id,
     utc_now,
 )
 from ..sampling.queue import AUDIT_SHARE, Queue
-from ..sampling.ranking import Ranking, likeliest
+from ..sampling.ranking import Ranking, likeliest, suggested_sets
 from ..sampling.selector import Selector
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
@@ -48,6 +52,7 @@ from ..storage.log import Log
 from ..taxonomy import history
 from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
+from ..taxonomy.label_sets import is_set, members, set_id
 from ..taxonomy.labels import Label, Taxonomy
 from ..taxonomy.revert import revert_step
 from . import opening, policy, threads
@@ -55,7 +60,7 @@ from . import preview as preview_
 from .answers import Answers, annotation_table
 from .asking import Asking
 from .editing import Editing
-from .evidence import explanation_feedback, seen_now, seen_on_screen
+from .evidence import explanation_feedback, named_values, seen_now, seen_on_screen, touched_ids
 from .hidden_tests import HiddenTests, plantable
 from .importing import is_known, known_answers
 from .notices import People
@@ -98,6 +103,9 @@ class Project:
         Whether the owner sees names beside people's figures. Fixed when the project is made; False by default.
     arms : mapping of str to float, or None
         The share of each way of showing an item, see `arms.ARMS`; None for what the project has, or `arms.DEFAULT`.
+    task : "classify", "multilabel", "scale" or None
+        What is asked of an item: one label, any number of labels, or values of attributes alone. Fixed when the project
+        is made; None for what the folder has, "classify" for a new one.
     now : function returning an aware datetime
     notify : function taking a sentence
         Called when the folder knows better than the arguments, and when a strategy gives way to another. The default
@@ -119,6 +127,9 @@ class Project:
         Share of the items asked that come from the audit's sample.
     asking : Asking
         Which items an annotator is asked, and how each is shown.
+    suggest_values : callable or None
+        Gives the values of attributes that would be suggested for the item at a position, by their ids; None where
+        nothing predicts them.
     people : People
         What people are asked and told.
     news : list of str
@@ -134,17 +145,20 @@ class Project:
                  annotator: str, holdout: float = 0.2,
                  annotators_per_item: int | tuple[int, int] = 1, seed: int = 0,
                  audit: float = AUDIT_SHARE, group: str | None = None, purpose: str | None = None,
-                 names: bool | None = None, arms: Mapping[str, float] | None = None,
+                 names: bool | None = None, arms: Mapping[str, float] | None = None, task: str | None = None,
                  now: Callable[[], datetime] = utc_now, notify: Callable[[str], None] = logger.info) -> None:
         check_number("holdout", holdout, "a share of the pool from 0 up to (not including) 1", 0, math.nextafter(1, 0))
         annotators_per_item = opening.check_annotators(annotators_per_item)
         check_count("seed", seed, "a whole number")
         check_number("audit", audit, "a share of what is asked, from 0 to 1,", 0, 1)
+        if task is not None and task not in TASKS:
+            raise BadInput(f"task is {task!r}; one of {', '.join(TASKS)} is expected.")
         self.annotator = check_annotator(annotator)
         start = policy.at_start(purpose, names, arms)
         self.folder, self.ranking = Path(folder), Ranking()
         self.selector, self.audit_share = Selector(self.ranking, notify), float(audit)
         self.selector.measured = self._measured
+        self.suggest_values: Callable[[int], Mapping[str, PredictedValue]] | None = None
         self.ordering: Ordering | None = None
         self.second_looks: SuspectedErrors | None = None
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
@@ -155,7 +169,7 @@ class Project:
         self.news: list[str] = []
         self.log = Log(self.folder, now=now)
         try:
-            self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed),
+            self._open(taxonomy, {"holdout": float(holdout), "seed": int(seed), "task": task,
                                   **({} if group is None else {"group": group})}, start)
         except BaseException as error:
             self.log.close()
@@ -167,6 +181,12 @@ class Project:
     def id(self) -> str:
         """The project's own random id, made once."""
         return self.log.id
+
+    @property
+    def task(self) -> str:
+        """What is asked of an item: "classify" (one label), "multilabel" (any number of them) or "scale" (values)."""
+        task: str = self.settings["task"]
+        return task
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -214,8 +234,9 @@ class Project:
     # -- acts: what a person can do --------------------------------------------------------------------------
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
-               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
-               reason: str | None = None, wrong: np.ndarray | Region | None = None,
+               labels: Iterable[str] | None = None, values: Mapping[str, Any] | None = None,
+               touched: Iterable[str] | None = None, certainty: float | None = None, note: str | None = None,
+               flags: Sequence[str] = (), reason: str | None = None, wrong: np.ndarray | Region | None = None,
                missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None,
                known: Collection[str] | None = None) -> Decision:
@@ -229,7 +250,13 @@ class Project:
         verdict : "accept", "correct", "answer", "unsure", "skip" or None
             With a label alone it follows from what was seen.
         label : str or None
-            A name or a label_id; for "unsure" a best guess.
+            A name or a label_id; for "unsure" a best guess. In a multilabel project only the id of a set is taken.
+        labels : iterable of str or None
+            In a multilabel project the labels that the item has, by name or label_id; empty for none of them.
+        values : mapping or None
+            Values of attributes, by name or id.
+        touched : iterable of str or None
+            Names or ids of the labels and attributes that the person changed or confirmed by hand, where that is known.
         certainty : float or None
             From 0 (a guess) to 10 (sure).
         note : str or None
@@ -264,7 +291,14 @@ class Project:
         position = self.pool.position(item_id)
         seen = self._seen(seen, position, verdict, annotator)
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
-        verdict, label_id = judge(verdict, None if label is None else self._answer(label, offered).id, seen)
+        given, label_id = self._given_label(label, labels, offered), None
+        if self.task == "scale":
+            checked = named_values(values, offered, None)
+            verdict = judge_values(verdict, checked, seen)
+            checked = dict(seen.visible_values) if verdict == "accept" and not checked else checked
+        else:
+            verdict, label_id = judge(verdict, given, seen)
+            checked = named_values(values, offered, label_id)
         item_id = str(self.pool.ids[position])
         self._check_repeat(seen, item_id, annotator)
         has_seen = self.queue.has_seen(position, annotator) or self.state.changed
@@ -273,7 +307,8 @@ class Project:
         decision = Decision(
             id=id or new_id(), item_id=item_id, annotator=annotator,
             verdict=verdict,  # type: ignore[arg-type]
-            label=None if label_id is None else offered.label(label_id).name, label_id=label_id,
+            label=None if label_id is None else offered.name_as_answered(label_id), label_id=label_id,
+            values=checked, touched=touched_ids(touched, offered),
             certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
             **explanation_feedback(self.pool, position, reason=reason, wrong=wrong, missing=missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
@@ -460,6 +495,10 @@ class Project:
             item_id = str(self.pool.ids[self.pool.position(given)])
             if label is None and item_id in self.state.gold:
                 answers[item_id] = None
+            elif label is not None and self.task == "multilabel":
+                chosen = self._given_label(None, label, self.taxonomy)
+                if item_id not in self.state.gold or self.lineage.exactly(*self.state.gold[item_id]) != chosen:
+                    answers[item_id] = chosen
             elif label is not None and not is_known(label, self.state.gold.get(item_id), self.lineage):
                 answers[item_id] = self.lineage.answer(label).id
         if answers:
@@ -530,16 +569,45 @@ class Project:
                 return None
             probs = self.ranking.probs(self.lineage, np.array([position]))
             label_ids, model = self.taxonomy.label_ids, self.ranking.predictions.model
+            if self.ranking.multilabel:
+                on = suggested_sets(probs, label_ids, self.ranking.thresholds)[0]
+                chosen = set_id(label_id for label_id, one in zip(label_ids, on, strict=True) if one)
+                return None if np.isnan(probs).all() else \
+                    Prediction(str(self.pool.ids[position]), label_ids, probs[0], model, (chosen,))
             best = np.flatnonzero(likeliest(probs, self.ranking.families(self.lineage))[0])
         return Prediction(str(self.pool.ids[position]), label_ids, probs[0], model,
                           tuple(label_ids[column] for column in best)) if len(best) else None
+
+    def predicted_values(self, position: int) -> Mapping[str, PredictedValue]:
+        """Read what is suggested for the attributes of one item, by their ids; empty where nothing predicts them."""
+        return {} if self.suggest_values is None or not self.taxonomy.attributes else self.suggest_values(position)
 
     # -- what stands -----------------------------------------------------------------------------------------
 
     def annotations(self, taxonomy: int | None = None) -> pd.DataFrame:
         """List what stands, one row per item and annotator, under today's labels or as an older version saw them."""
         self.refresh()
-        return annotation_table(self.log, self.state, taxonomy)
+        table = annotation_table(self.log, self.state, taxonomy)
+        return table if self.task != "multilabel" else \
+            with_sets(table, self.taxonomy if taxonomy is None else self.lineage.versions[taxonomy])
+
+    def labels_table(self) -> pd.DataFrame:
+        """List which labels each annotator gave each item or not; see `Workbench.labels_table`."""
+        if self.task != "multilabel":
+            raise BadInput(f"an item has one label at most in a project with task={self.task!r}; wb.annotations() has "
+                           "it.")
+        self.refresh()
+        rows = label_rows(self.log.annotations(), self.lineage)
+        rows = rows[~rows["decision_id"].isin(list(self.state.changed))].reset_index(drop=True)
+        name_of = {label_id: self.taxonomy.name_of(label_id) for label_id in self.taxonomy.label_ids}
+        table: pd.DataFrame = rows.assign(label=rows["label_id"].map(name_of).astype(object))[
+            ["item_id", "annotator", "label", "value", "certainty"]]
+        return table
+
+    def values(self) -> pd.DataFrame:
+        """List the values of attributes that stand; see `Workbench.values`."""
+        self.refresh()
+        return values_table(self.log.annotations(columns=STORED_COLUMNS), self.lineage, changed=self.state.changed)
 
     def answers(self) -> Answers:
         """Read the answers that stand now, under today's taxonomy: consensus, and what a model learns from."""
@@ -622,6 +690,7 @@ class Project:
         if self._pool is not None:
             self._pool = opening.with_former_ids(self._pool, folder, self.log, notify=notify)
             opening.check_groups(self._pool, folder, self.settings.get("group"))
+        self.ranking.multilabel = self.task == "multilabel"
         self.state = State(self.log, self._pool, self.ranking, self.settings, now=self._now, notify=notify,
                            annotators_per_item=self._annotators_per_item, audit=self.audit_share)
         for line in policy.check_given(start, self.state.policy, folder.name):
@@ -693,7 +762,7 @@ class Project:
         hidden = verdict not in ("accept", "correct") and (self.queue.is_blind(position) or (self.queue.audit.is_drawn(
             position) and self.asking.arms.of(annotator, str(self.pool.ids[position]), audited=True).arm == "blind"))
         return seen_now(self.prediction(position), hidden=hidden, chosen_by="script", taxonomy=self.taxonomy.version,
-                        scripted=True)
+                        scripted=True, values=self.predicted_values(position))
 
     def _check_repeat(self, seen: Seen, item_id: str, annotator: str) -> None:
         """BadInput where an answer repeats something else than an answer of the same person to the same item."""
@@ -703,6 +772,27 @@ class Project:
         if former is None or (former.kind, former.item_id, former.annotator) != ("decided", item_id, annotator):
             raise BadInput(f"seen.repeat_of is {seen.repeat_of!r}; the id of a decision of {annotator} on item "
                            f"{item_id!r} is expected.")
+
+    def _given_label(self, label: str | None, labels: Iterable[str] | None, offered: Taxonomy) -> str | None:
+        """The label_id of what was given, or the id of the set; BadInput where the project asks for something else."""
+        several = self.task == "multilabel"
+        if self.task == "scale" and (label is not None or labels is not None):
+            raise BadInput("this project asks for values of attributes alone; pass values={...} without a label.")
+        if labels is not None and not several:
+            raise BadInput("labels=[...] was given, and this project has one label an item; pass label=..., or make a "
+                           "project with task='multilabel'.")
+        if not several:
+            return None if label is None else self._answer(label, offered).id
+        if label is not None and (labels is not None or not is_set(label)):
+            raise BadInput(f"label={label!r} was given, and an item of this project may have several labels; pass "
+                           f"labels=[{label!r}].")
+        if label is not None:
+            return offered.label_set(members(label))
+        if labels is None:
+            return None
+        if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
+            return offered.label_set(labels)  # raises what is expected
+        return set_id(self._answer(one, offered).id for one in labels)
 
     def _answer(self, name_or_id: str, offered: Taxonomy) -> Label:
         """Find an answer of the taxonomy that was offered; of today's also by its former name."""

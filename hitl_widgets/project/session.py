@@ -27,6 +27,7 @@ from ..records import (
     Item,
     Items,
     LearningState,
+    PredictedValue,
     Prediction,
     Seen,
     check_annotator,
@@ -137,6 +138,11 @@ class Session:
     def taxonomy(self) -> Taxonomy:
         """Today's taxonomy."""
         return self.project.taxonomy
+
+    @property
+    def task(self) -> str:
+        """What is asked of an item: "classify", "multilabel" or "scale"."""
+        return self.project.task
 
     @property
     def pool(self) -> Pool:
@@ -278,7 +284,12 @@ class Session:
 
     def would_show(self, item: Item) -> Seen:
         """What a person would see of an item now."""
-        return seen_of(item, self.project.prediction(item.position), taxonomy=self.taxonomy.version)
+        return seen_of(item, self.project.prediction(item.position), taxonomy=self.taxonomy.version,
+                       values=self.predicted_values(item.position))
+
+    def predicted_values(self, position: int) -> Mapping[str, PredictedValue]:
+        """What is suggested for the attributes of one item, by their ids; empty where nothing predicts them."""
+        return self.project.predicted_values(position)
 
     def item(self, item_id: str, annotator: str | None = None) -> Item:
         """One item outside the queue, to be revised by an annotator, as it was shown to them."""

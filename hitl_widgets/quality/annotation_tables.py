@@ -16,6 +16,8 @@ import pandas as pd
 from ..events import Event
 from ..records import CLOSING, LABELLING
 from ..taxonomy.history import Lineage, factorize
+from ..taxonomy.label_sets import is_set, members
+from ..taxonomy.labels import Taxonomy
 from .votes import VOTE_COLUMNS
 
 Table = Mapping[str, Sequence[Any]]
@@ -109,7 +111,7 @@ def votes_by_item(table: Table, lineage: Lineage) -> VotesByItem:
         item_id -> (label_id, weight) of each annotator.
     """
     votes: VotesByItem = {}
-    overruled, weights = _overruled(table), _weights(table)
+    overruled, weights = overruled_rows(table), answer_weights(table)
     for row, (item_id, verdict, label_id, version) in enumerate(zip(
             *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), strict=True)):
         if row not in overruled and verdict in LABELLING and (today := lineage.exactly(label_id, version)) is not None:
@@ -136,7 +138,8 @@ def candidates_by_item(table: Table, lineage: Lineage) -> dict[str, tuple[tuple[
     in_doubt: dict[str, list[tuple[set[str], float]]] = {}
     decided: set[str] = set()
     for item_id, verdict, label_id, version, counts in zip(
-            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), _weights(table), strict=True):
+            *(table[name] for name in ("item_id", "verdict", "label_id", "taxonomy")), answer_weights(table),
+            strict=True):
         if verdict in LABELLING and label_id is not None:
             candidates = lineage.resolve(label_id, version)
             if len(candidates) == 1:
@@ -168,7 +171,53 @@ def tied_by_item(votes: VotesByItem) -> dict[str, tuple[tuple[str, ...], float]]
     return rows
 
 
-def _weights(table: Table) -> list[float]:
+def label_rows(table: Table, lineage: Lineage) -> pd.DataFrame:
+    """Make a table of the labels that each annotator gave each item or not, where an item may have several.
+
+    Without unsures, planted suggestions, and answers that were replaced in the triage. A label that was added after the
+    answer, or that an edit left in doubt, is left out: nobody knows it.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+        Current annotations; each label_id is that of a set (`taxonomy.label_sets`).
+    lineage : Lineage
+
+    Returns
+    -------
+    DataFrame
+        item_id, annotator, label_id (today's), value (bool), certainty, weight (as in `votes_by_item`), decision_id.
+    """
+    overruled, weights, states = overruled_rows(table), answer_weights(table), {}
+    rows: list[tuple[Any, ...]] = []
+    planted = table.get("planted") or [False] * len(table["item_id"])
+    for row, (verdict, label_id, version) in enumerate(zip(
+            *(table[name] for name in ("verdict", "label_id", "taxonomy")), strict=True)):
+        if row in overruled or planted[row] or verdict not in LABELLING or label_id is None:
+            continue
+        key = (label_id, version)
+        if key not in states:
+            states[key] = [(one, on) for one, on in lineage.label_states(*key).items() if on is not None]
+        certainty = np.nan if table["certainty"][row] is None else float(table["certainty"][row])
+        rows += [(table["item_id"][row], table["annotator"][row], one, on, certainty, weights[row],
+                  table["decision_id"][row]) for one, on in states[key]]
+    return pd.DataFrame(rows, columns=["item_id", "annotator", "label_id", "value", "certainty", "weight",
+                                       "decision_id"]).astype({"value": bool})
+
+
+def with_sets(annotations: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:
+    """Add the parts of each set to a table of annotations: labels and label_ids, tuples; None where no set is known."""
+    sets = [label_id if is_set(label_id) else None for label_id in annotations["label_id"]]
+    ids = [None if one is None else tuple(label_id for label_id in taxonomy.label_ids if label_id in members(one))
+           for one in sets]
+    names = [None if of_row is None else tuple(map(taxonomy.name_of, of_row)) for of_row in ids]
+    table = annotations.copy()
+    table.insert(3, "labels", pd.Series(names, table.index, dtype=object))
+    table.insert(5, "label_ids", pd.Series(ids, table.index, dtype=object))
+    return table
+
+
+def answer_weights(table: Table) -> list[float]:
     """Weight of each answer, see `votes_by_item`."""
     weights, given = [1.0] * len(table["item_id"]), {}
     for row, (certainty, source, verdict) in enumerate(zip(table["certainty"], table["certainty_source"],
@@ -200,7 +249,7 @@ def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
         item_id, annotator, decision_id, content, label_id (today's; None for an unsure without a best guess), certainty
         (NaN unless it was given for this very item), unsure, chosen_by.
     """
-    rows, overruled = [], _overruled(table)
+    rows, overruled = [], overruled_rows(table)
     for row, (item_id, annotator, decision_id, content, verdict, label_id, version, certainty, source,
               chosen_by) in enumerate(zip(
             *(table[name] for name in ("item_id", "annotator", "decision_id", "content", "verdict", "label_id",
@@ -234,7 +283,7 @@ def all_votes(table: Table, lineage: Lineage) -> pd.DataFrame:
         Labels and suggestions are names of today, missing where they mean none for certain. `shown` is missing where
         nobody recorded it: for imports, and for scripts that don't say.
     """
-    overruled = _overruled(table)
+    overruled = overruled_rows(table)
     kept = np.array([verdict in CLOSING and row not in overruled for row, verdict in enumerate(table["verdict"])], bool)
     of = {name: np.array(table[name], object)[kept] for name in (*_OF_VOTES, "repeat_of")}
     labelled = np.isin(of["verdict"], sorted(LABELLING))
@@ -272,7 +321,7 @@ def _today(label_ids: np.ndarray, versions: np.ndarray, lineage: Lineage) -> np.
     return became[where]
 
 
-def _overruled(table: Table) -> frozenset[int]:
+def overruled_rows(table: Table) -> frozenset[int]:
     """Rows of answers that were given before their item was answered again in the triage."""
     chosen_by = table.get("chosen_by", ())
     if "desk" not in chosen_by:
@@ -341,6 +390,7 @@ def consensus(votes: VotesByItem, lineage: Lineage, adjudicated: Mapping[str, st
             rows.append((item_id, today.name_of(of_item[0][0]), 1.0, 1, ()))
             continue
         top, count = leaders([label_id for label_id, _ in of_item])
-        tied = tuple(map(today.name_of, sorted(top, key=place_of.__getitem__))) if len(top) > 1 else ()
+        in_order = sorted(top, key=lambda label_id: place_of.get(label_id, len(place_of)))
+        tied = tuple(map(today.name_of, in_order)) if len(top) > 1 else ()
         rows.append((item_id, None if tied else today.name_of(top[0]), count / len(of_item), len(of_item), tied))
     return pd.DataFrame(rows, columns=["item_id", "label", "share", "n_answers", "tied"])

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -61,11 +61,17 @@ class Ranking:
         Of the adopted model; None without one.
     revision : int
         Grows by one whenever rows come in.
+    multilabel : bool
+        Whether an item may have several labels: then probabilities are independent, and don't sum to 1.
+    thresholds : mapping
+        label_id -> the probability from which on the label is suggested; 0.5 for those that aren't in it.
     """
 
     def __init__(self) -> None:
         self.predictions: Predictions | None = None
         self.revision = 0
+        self.multilabel = False
+        self.thresholds: Mapping[str, float] = {}
         self._scores: dict[str, Scores] = {}
         self._former: dict[str, Scores] = {}
         self._families: tuple[object, np.ndarray] | None = None
@@ -106,12 +112,12 @@ class Ranking:
         if predictions is None:
             raise BadInput("there is no model; pass model=... to the workbench, run wb.finetune(), or go on labelling "
                            "with wb.review(), which learns one from some 20 answers.")
-        return todays_probs(predictions.probs[positions], predictions.label_ids, lineage)
+        return todays_probs(predictions.probs[positions], predictions.label_ids, lineage, multilabel=self.multilabel)
 
     def families(self, lineage: Lineage) -> np.ndarray:
         """Families of today's labels, as `families` gives them for the current model."""
         predictions, label_ids = self.predictions, lineage.today.label_ids
-        if predictions is None or tuple(predictions.label_ids) == label_ids:
+        if predictions is None or self.multilabel or tuple(predictions.label_ids) == label_ids:
             return np.arange(len(label_ids))
         key = (tuple(predictions.label_ids), lineage.today.version)
         if (kept := self._families) is None or kept[0] != key:
@@ -234,13 +240,37 @@ def likeliest(probs: np.ndarray, family: np.ndarray) -> np.ndarray:
     return labels
 
 
-def todays_probs(probs: np.ndarray, label_ids: Sequence[str], lineage: Lineage) -> np.ndarray:
+def suggested_sets(probs: np.ndarray, label_ids: Sequence[str], thresholds: Mapping[str, float]) -> np.ndarray:
+    """Tell which labels to suggest where an item may have several: bool, shape (n_items, n_labels).
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n_items, n_labels)
+        Of each label by itself.
+    label_ids : sequence of str, length n_labels
+    thresholds : mapping
+        As `Ranking.thresholds`.
+    """
+    from_on = np.array([thresholds.get(label_id, 0.5) for label_id in label_ids], np.float32)
+    on: np.ndarray = np.nan_to_num(probs, nan=-1.0) >= from_on
+    return on
+
+
+def todays_probs(probs: np.ndarray, label_ids: Sequence[str], lineage: Lineage, *, multilabel: bool = False
+                 ) -> np.ndarray:
     """Translate a model's probabilities to today's labels.
 
-    `probs` itself where the model's labels are today's; else its columns summed, shared out or left away.
+    `probs` itself where the model's labels are today's; else its columns summed, shared out or left away. Where an item
+    may have several labels, a merged one has the largest probability of its parts, each part of a split one that of the
+    whole, and one that the model never learnt 0.
     """
     if tuple(label_ids) == lineage.today.label_ids:
         return probs
+    if multilabel:
+        makes = lineage.columns(label_ids) > 0
+        found = [probs[:, column].max(axis=1, initial=0) if column.any() else np.where(np.isnan(probs[:, :1]).all(
+            axis=1), np.nan, 0) for column in makes.T]
+        return np.stack(found, axis=1).astype(np.float32, copy=False)
     mapped = probs @ lineage.columns(label_ids)
     total = mapped.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -29,7 +29,19 @@ from .backups import Copy, listed
 from .checks import UNREADABLE, Outdated, checksum, is_intact
 from .lock import is_local
 from .migrations import SCHEMA, is_current, make, migrate
-from .schema import ABOUT, ANNOTATION, CLAIM, EVENT, about_of, add, annotation_of, event_of, microseconds, row_of
+from .schema import (
+    ABOUT,
+    ANNOTATION,
+    CLAIM,
+    EVENT,
+    OF_ATTRIBUTES,
+    about_of,
+    add,
+    annotation_of,
+    event_of,
+    microseconds,
+    row_of,
+)
 from .sqlite import Database
 
 _T = TypeVar("_T")
@@ -399,8 +411,8 @@ class Log:
         Parameters
         ----------
         columns : sequence of str or None
-            The columns to read, beside seq, item_id, annotator and decision_id, which always come. None reads all,
-            which takes longer.
+            The columns to read, beside seq, item_id, annotator and decision_id, which always come. None reads all but
+            those of `schema.OF_ATTRIBUTES`, which takes longer.
 
         Returns
         -------
@@ -412,7 +424,8 @@ class Log:
             it about).
         """
         start = self.last_seq()
-        names = ANNOTATION.c.keys() if columns is None else list(dict.fromkeys((*_KEY_COLUMNS, *columns)))
+        names = list(dict.fromkeys((*_KEY_COLUMNS, *columns))) if columns is not None else \
+            [name for name in ANNOTATION.c.keys() if name not in OF_ATTRIBUTES]  # noqa: SIM118 - no mapping
         statement = select(*(ANNOTATION.c[name] for name in names))
         table: dict[str, list[Any]] = {name: [] for name in names}
         with gc_paused():

@@ -76,8 +76,15 @@ ANNOTATION = Table(
     Column("planted", Integer),
     Column("first_label_id", String),  # answered before the suggestion was shown
     Column("first_taxonomy", Integer),
+    Column("given_values", Text),  # of attributes, by their ids: JSON, NULL where there are none
+    Column("suggested_values", Text),
+    Column("first_values", Text),  # given before the suggestion was shown
+    Column("touched", Text),  # ids of labels and attributes that the person touched, NULL where nobody recorded it
     sa.UniqueConstraint("item_id", "annotator"),
 )
+
+# Where nobody asks for attributes, these hold nothing, and aren't read.
+OF_ATTRIBUTES = ("given_values", "suggested_values", "first_values", "touched")
 
 CLAIM = Table(
     "claim", TABLES,
@@ -186,7 +193,14 @@ def annotation_row(decision_id: str, body: Mapping[str, Any], *, acted_at: int) 
             "arm": seen.get("arm") or (first and "answer_first") or None,
             "arm_probability": seen.get("arm_probability", first.get("arm_probability")),
             "planted": is_planted(body), "first_label_id": first.get("label_id"),
-            "first_taxonomy": first.get("taxonomy")}
+            "first_taxonomy": first.get("taxonomy"),
+            "given_values": _as_json(body.get("values")), "suggested_values": _as_json(seen.get("values")),
+            "first_values": _as_json(first.get("values")),
+            "touched": " ".join(touched) if (touched := body.get("touched")) is not None else None}
+
+
+def _as_json(values: Any) -> str | None:
+    return canonical(values) if values else None
 
 
 def text_or_none(value: Any) -> str | None:

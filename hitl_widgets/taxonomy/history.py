@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import EditError, TaxonomyMismatch, UnknownLabel
+from ..errors import BadInput, EditError, TaxonomyMismatch, UnknownLabel
 from ..events import Event
 from .diff import between
 from .edits import Edit, Resolution, compose, from_body
+from .label_sets import is_set, members, set_id
 from .labels import Label, Taxonomy
 
 
@@ -153,6 +154,7 @@ class Lineage:
         """Start the caches that depend on today's version."""
         self._resolved: dict[tuple[str, int, int], tuple[str, ...]] = {}
         self._candidates: dict[tuple[str, int | None], tuple[str, ...]] = {}
+        self._sources: dict[int, dict[str, list[tuple[str, bool]]]] = {}
         self._stages: dict[tuple[int, int], list[Step]] = {}
         self._columns: tuple[tuple[str, ...], npt.NDArray[np.float32]] | None = None
 
@@ -183,18 +185,86 @@ class Lineage:
     def resolve(self, label_id: str, version: int | None, to: int | None = None) -> tuple[str, ...]:
         """Tell what a label of some version (None: the first) means today, or at the version `to`.
 
+        Parameters
+        ----------
+        label_id : str
+            Of a label, or of a set of labels (`label_sets`). A set is carried over exactly where each of its labels is;
+            one that was removed leaves it.
+
         Returns
         -------
         tuple of str
             One label_id when the answer is carried over exactly, several when it is in doubt among them, none when it
-            has to be asked again.
+            has to be asked again. Of a set, the labels among which a part of it is in doubt.
         """
         key = (label_id, version or self.steps[0].version, to or self.steps[-1].version)
+        if key not in self._resolved and is_set(label_id):
+            self._resolved[key] = self._resolve_set(*key)
         if key not in self._resolved:
             meaning = self._follow(*key)
             # If a part of a label is no answer any more, the whole label is certain of nothing.
             self._resolved[key] = meaning if self.versions[key[2]].answerable.issuperset(meaning) else ()
         return self._resolved[key]
+
+    def _resolve_set(self, label_id: str, version: int, to: int) -> tuple[str, ...]:
+        parts = {one: self.resolve(one, version, to) for one in members(label_id)}
+        if any(not part and not self._is_removed(one, version, to) for one, part in parts.items()):
+            return ()  # one of them has others under it now, which are asked in its place
+        doubtful = [new for part in parts.values() if len(part) > 1 for new in part]
+        return tuple(dict.fromkeys(doubtful)) or (set_id(new for part in parts.values() for new in part),)
+
+    def _is_removed(self, label_id: str, version: int, to: int) -> bool:
+        """Whether a label that means nothing any more was removed, and isn't there with others under it."""
+        meaning: tuple[str, ...] = (label_id,)
+        for step in self.stages(version, to):
+            before, meaning = meaning, compose({label_id: meaning}, step.resolution)[label_id]
+            if not meaning:
+                return all(gone not in self.versions[step.version] for gone in before)
+        return False
+
+    def label_states(self, label_id: str, version: int | None) -> dict[str, bool | None]:
+        """Tell which of today's labels an item has, by a set of labels that was given under some version.
+
+        Returns
+        -------
+        dict of str to (bool or None)
+            label_id of each of today's answers -> True where the item has it, False where it hasn't, None where that
+            isn't known: the label was added later, or an edit left it in doubt.
+
+        """
+        key = version or self.steps[0].version
+        known, held = self._of_version(key), set(members(label_id))
+        states: dict[str, bool | None] = {}
+        for today, sources in known.items():
+            exact = [old in held for old, alone in sources if alone]
+            doubtful = [old in held for old, alone in sources if not alone]
+            states[today] = True if any(exact) else None if any(doubtful) or not sources else False
+        return states
+
+    def _of_version(self, version: int) -> Mapping[str, list[tuple[str, bool]]]:
+        """List of which answers of a version each of today's is made: with whether that answer is this one for certain.
+
+        Answers of which nothing is left are in none; labels that were added since are made of none.
+        """
+        if version not in self._sources:
+            sources: dict[str, list[tuple[str, bool]]] = {label_id: [] for label_id in self.today.label_ids}
+            for old in self.versions[version].label_ids:
+                meaning = self.resolve(old, version)
+                for new in meaning:
+                    sources[new].append((old, len(meaning) == 1))
+            self._sources[version] = sources
+        return self._sources[version]
+
+    def value(self, attribute_id: str, value: Any, version: int | None, to: int | None = None) -> Any:
+        """Tell what a value of an attribute of some version means today, or at the version `to`; None: asked again."""
+        taxonomy = self.versions[to or self.steps[-1].version]
+        attribute = next((one for one in taxonomy.attributes if one.id == attribute_id), None)
+        if attribute is None:
+            return None
+        try:
+            return attribute.check(value)
+        except BadInput:
+            return None
 
     def exactly(self, label_id: str | None, version: int | None, to: int | None = None) -> str | None:
         """Today's label_id, or that of the version `to`, if it is certain; else None."""
@@ -212,13 +282,20 @@ class Lineage:
         if len(meaning := self.resolve(label_id, version)) > 1:
             return meaning
         if (label_id, version) not in self._candidates:
-            self._candidates[label_id, version] = self._remaining(label_id, version)
+            parts = [one for one in members(label_id) if len(self.resolve(one, version)) != 1]
+            self._candidates[label_id, version] = self._remaining(label_id, version) if not is_set(label_id) else \
+                tuple(dict.fromkeys(new for one in parts for new in self._remaining(one, version)))
         return self._candidates[label_id, version]
 
     def cause_of_doubt(self, label_id: str, version: int | None) -> Step | None:
         """Find the step that left an answer in doubt; None when it is carried over exactly."""
         if self.exactly(label_id, version) is not None:
             return None
+        if is_set(label_id):
+            first, last = version or self.steps[0].version, self.steps[-1].version
+            causes = [step for one in members(label_id) if not self._is_removed(one, first, last)
+                      if (step := self.cause_of_doubt(one, version)) is not None]
+            return max(causes, key=lambda step: step.version, default=self.steps[-1])
         meaning: tuple[str, ...] = (label_id,)
         for step in self.stages(version):
             meaning = compose({label_id: meaning}, step.resolution)[label_id]

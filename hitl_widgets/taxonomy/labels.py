@@ -325,6 +325,10 @@ class Taxonomy:
         label = self.label(label_id)
         return label.name if len(self._named[label.name]) == 1 else self.path(label.id)
 
+    def name_as_answered(self, label_id: str) -> str:
+        """Return a label's name alone, whatever others are called; of a set, as `name_of`."""
+        return self.name_of(label_id) if is_set(label_id) else self.label(label_id).name
+
     def path(self, name_or_id: str) -> str:
         """Return the label's name after those of the labels above it: "shoe / Sneaker"."""
         return yaml.SEPARATOR.join(self._paths[self.label(name_or_id).id])
