@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_
 from ..errors import BadInput, HitlError, StoreError
 from ..records import Region, Seen
 from ..taxonomy.edits import Edit, from_body
-from .messages import AnyAct, Edits, Ids, Rejected, Reply
+from .messages import AnyAct, Edits, Ids, Rejected, Reply, Values
 
 A = TypeVar("A", bound=AnyAct)
 
@@ -186,6 +186,17 @@ def _ids(act: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _values(act: Mapping[str, Any], name: str) -> dict[str, float | str]:
+    value = act.get(name)
+    if not isinstance(value, Mapping):
+        raise BadInput(f"{name} is {value!r:.80}; a value for each attribute is expected.")
+    for attribute_id, one in value.items():
+        if not isinstance(attribute_id, str) or isinstance(one, bool) or not isinstance(one, (int, float, str)):
+            raise BadInput(f"{name} holds {attribute_id!r:.80}: {one!r:.80}; a number or one of the choices is "
+                           "expected.")
+    return dict(value)
+
+
 def _instant(act: Mapping[str, Any], name: str) -> datetime:
     text = _text(act, name)
     try:
@@ -206,5 +217,6 @@ def _edits(act: Mapping[str, Any], name: str) -> tuple[Edit, ...]:
 
 READERS: dict[Any, Callable[[Mapping[str, Any], str], Any]] = {
     str: _text, float: _number, int: _whole, bool: _flag, tuple[str, ...]: _texts,
-    Ids: _ids, datetime: _instant, Edits: _edits, Region: lambda act, name: Region.from_dict(act[name]),
+    Ids: _ids, Values: _values, datetime: _instant, Edits: _edits,
+    Region: lambda act, name: Region.from_dict(act[name]),
     Seen: lambda act, name: Seen.from_dict(act.get(name) or {})}

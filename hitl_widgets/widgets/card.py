@@ -52,6 +52,7 @@ from .messages import (
     SignedAct,
     Stop,
     Stored,
+    Task,
     ThreadEntry,
     WantArchive,
     WantExamples,
@@ -146,7 +147,8 @@ class Review(Widget[CardPush]):
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         self.host, self.n, self.strategy, self.blind, self.certainty = host, n, strategy, blind, certainty
-        self.queue, self.keys = queue, configured(keys or {})
+        self.task = cast("Task", getattr(host, "task", "classify"))
+        self.queue, self.keys = queue, configured(keys or {}, "card", self.task)
         self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
         self._window = Window(n)
         self._end: str | None = None
@@ -368,10 +370,10 @@ class Review(Widget[CardPush]):
     def _ready(self) -> CardReady:
         about, consent = self._about()
         return {"kind": "ready", "project_id": self.host.project_id, "annotator": self.host.annotator,
-                "annotator_is_default": bool(self.host.annotator_is_default), "taxonomy": self._labels,
-                "certainty": self.certainty, "methods": list(self.methods), "keys": self.keys, "n": self.n,
-                "queue": self.queue, "temporary": on_temporary_server(), "progress": self._progress(),
-                "people": self._asks is not None, "about": about, "consent": consent}
+                "annotator_is_default": bool(self.host.annotator_is_default), "task": self.task,
+                "taxonomy": self._labels, "certainty": self.certainty, "methods": list(self.methods),
+                "keys": self.keys, "n": self.n, "queue": self.queue, "temporary": on_temporary_server(),
+                "progress": self._progress(), "people": self._asks is not None, "about": about, "consent": consent}
 
     def _about(self) -> tuple[About | None, ConsentQuestion | None]:
         if self._tells is None:

@@ -18,7 +18,8 @@ OTHERS = ("Escape", "Tab", "Shift+Tab")  # the first always leaves, the others l
 KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)")
 
 
-def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card") -> dict[str, tuple[list[str], str]]:
+def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
+               task: str = "classify") -> dict[str, tuple[list[str], str]]:
     """Read a widget's table of keys, with the keys that a person wants instead.
 
     Parameters
@@ -27,6 +28,9 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card") ->
         Action -> key or keys, written as in "x", "Enter", "Space", "Shift+E", "ArrowLeft".
     widget : "card", "editor", "triage" or "adjudication"
         Whose table.
+    task : str
+        What is asked on the card: where a table ``card.<task>.json`` lies beside the card's, its rows replace those of
+        the same action, and an action whose row is null there is none.
 
     Returns
     -------
@@ -39,7 +43,10 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card") ->
         When an action is unknown, a key is no key, or two actions share one.
     """
     defaults = json.loads((TABLES / f"{widget}.json").read_text("utf-8"))
-    table: dict[str, tuple[list[str], str]] = {action: (own, words) for action, (own, words) in defaults.items()}
+    if (other := TABLES / f"{widget}.{task}.json").exists():
+        rows = json.loads(other.read_text("utf-8"))
+        defaults = {**rows, **defaults, **rows}
+    table: dict[str, tuple[list[str], str]] = {action: (row[0], row[1]) for action, row in defaults.items() if row}
     for action, wanted in keys.items():
         if action not in table:
             raise BadInput(f"keys: {action!r} is nothing that a key does here; known are {', '.join(table)}. A label's "

@@ -7,6 +7,7 @@ and pushes go to the browser and are typed dictionaries. ``js/messages.d.ts`` is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypedDict, cast
 
 from ..errors import HitlError
 from ..records import CertaintySource, Decision, LearningState, Reason, Region, Seen, Verdict
+from ..taxonomy.attributes import Attribute
+from ..taxonomy.attributes import Kind as AttributeKind
 from ..taxonomy.edits import Edit
 from ..taxonomy.labels import Label, Taxonomy
 
@@ -26,6 +29,8 @@ Telling = Literal["alarm", "debrief", "word"]
 KeyTable = dict[str, tuple[list[str], str]]  # action -> its keys, and what it does in words
 Ids = Annotated[tuple[str, ...], "one id or more, as text"]
 Edits = Annotated[tuple[Edit, ...], "one edit or more"]
+Values = Annotated[dict[str, float | str], "attribute_id -> a number, or one of the choices"]
+Task = Literal["classify", "multilabel", "scale"]
 
 # -- acts: what the browser asks for. A field with a default may be left out.
 
@@ -58,7 +63,11 @@ class SignedAct(Act):
 
 @dataclass(frozen=True, kw_only=True)
 class Decide(SignedAct):
-    """A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of."""
+    """A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of.
+
+    `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and
+    attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched.
+    """
 
     KIND: ClassVar = "decide"
     item_id: str
@@ -72,6 +81,8 @@ class Decide(SignedAct):
     missing: Region | None
     seen: Seen
     known: tuple[str, ...] | None = None
+    values: Values | None = None
+    touched: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,8 +340,34 @@ class LabelEntry(_LabelEntryMore):
     own_key: bool
 
 
-class Labels(TypedDict):
-    """The labels to choose from, at a version of the taxonomy."""
+class _AttributeEntryMore(TypedDict, total=False):
+    low: float
+    high: float
+    step: float
+    choices: list[str]
+    labels: list[str]
+    definition: str
+    sensitive: str
+
+
+class AttributeEntry(_AttributeEntryMore):
+    """Something that is asked of an item: a value on a scale from `low` to `high`, or one of some `choices`.
+
+    `step`: the smallest one that an arrow key makes. `labels`: the label_ids of which it is asked; every one where that
+    is missing. `sensitive`: the purpose for which it is asked.
+    """
+
+    attribute_id: str
+    name: str
+    kind: AttributeKind
+
+
+class _LabelsMore(TypedDict, total=False):
+    attributes: list[AttributeEntry]
+
+
+class Labels(_LabelsMore):
+    """The labels to choose from, and what is asked beside them, at a version of the taxonomy."""
 
     version: int
     labels: list[LabelEntry]
@@ -392,7 +429,18 @@ class Progress(TypedDict, total=False):
     holdout: int
 
 
+class SuggestedValue(TypedDict):
+    """The value of an attribute as a model suggests it, and the interval where that has one."""
+
+    value: float | str
+    low: float | None
+    high: float | None
+
+
 class _ItemMore(TypedDict, total=False):
+    target: str
+    values: dict[str, SuggestedValue]
+    values_model: str
     exposure: dict[str, Any]
     no_map: bool
     answer_first: bool
@@ -412,7 +460,9 @@ class ItemEntry(_ItemMore):
     earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision
     that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no
     saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the
-    person then keeps the answer or changes it.
+    person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by
+    itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a
+    model suggests for attributes, by attribute_id.
     """
 
     item_id: str
@@ -431,7 +481,12 @@ class RegionEntry(TypedDict):
     runs: list[int]
 
 
-class PastDecision(TypedDict):
+class _PastMore(TypedDict, total=False):
+    values: dict[str, float | str]
+    touched: list[str]
+
+
+class PastDecision(_PastMore):
     """A decision that stands."""
 
     decision_id: str
@@ -639,6 +694,7 @@ class CardReady(TypedDict):
     project_id: str
     annotator: str
     annotator_is_default: bool
+    task: Task
     taxonomy: Labels
     certainty: Certainty
     methods: list[str]
@@ -1006,7 +1062,34 @@ def labels_of(taxonomy: Taxonomy) -> Labels:
         if n_examples := len({*label.examples, *label.counter_examples, *cases_of(label)}):
             entry["n_examples"] = n_examples
         labels.append(entry)
-    return {"version": taxonomy.version, "labels": labels}
+    of: Labels = {"version": taxonomy.version, "labels": labels}
+    if taxonomy.attributes:
+        of["attributes"] = [_attribute_entry(attribute, taxonomy) for attribute in taxonomy.attributes]
+    return of
+
+
+def _attribute_entry(attribute: Attribute, taxonomy: Taxonomy) -> AttributeEntry:
+    entry: AttributeEntry = {"attribute_id": attribute.id, "name": attribute.name, "kind": attribute.kind}
+    if attribute.scale is None:
+        entry["choices"] = list(attribute.choices)
+    else:
+        entry["low"], entry["high"] = attribute.scale
+        entry["step"] = step_of(attribute)
+    if attribute.labels:
+        entry["labels"] = [label.id for label in taxonomy if attribute in taxonomy.attributes_of(label.id)]
+    if attribute.definition:
+        entry["definition"] = attribute.definition
+    if attribute.sensitive:
+        entry["sensitive"] = attribute.sensitive
+    return entry
+
+
+def step_of(attribute: Attribute) -> float:
+    """The smallest step on a scale that the card makes: 1, or a power of ten that has 50 to 500 steps on the scale."""
+    if attribute.scale is None or attribute.kind == "ordinal":
+        return 1
+    low, high = attribute.scale
+    return float(10.0 ** math.floor(math.log10((high - low) / 50)))
 
 
 def cases_of(label: Label) -> dict[str, str]:

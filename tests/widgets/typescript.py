@@ -12,10 +12,11 @@ import hitl_widgets
 from hitl_widgets.records import Region, Seen
 from hitl_widgets.taxonomy.edits import Edit
 from hitl_widgets.widgets import messages
+from hitl_widgets.widgets.messages import Values
 
 FILE = Path(hitl_widgets.__file__).parent / "widgets" / "js" / "messages.d.ts"
 SIMPLE = {str: "string", int: "number", float: "number", bool: "boolean", NoneType: "null", Any: "unknown",
-          datetime: "string", Edit: "object", Region: "RegionEntry"}
+          datetime: "string", Values: "Record<string, number | string>", Edit: "object", Region: "RegionEntry"}
 HEAD = "// Made of widgets/messages.py by `python tests/widgets/typescript.py`: edit that one.\n"
 
 

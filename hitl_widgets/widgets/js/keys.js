@@ -30,6 +30,12 @@ export function pressed({ key, shiftKey }) {
   return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
 }
 
+/** The digit on a key that was pressed without Shift, or null. @param {KeyPress} event */
+export function digitOf({ code, key, shiftKey }) {
+  const digit = /^(?:Digit|Numpad)(\d)$/.exec(code)?.[1];
+  return digit && !(shiftKey && code.startsWith("Digit")) && (code.startsWith("Digit") || key === digit) ? digit : null;
+}
+
 /**
  * @param {KeyPress} event
  * @param {Map<string, string>} bindings key -> action
@@ -40,9 +46,8 @@ export function read(event, bindings, { asking = false } = {}) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return null;
   const step = SCALE.indexOf(event.code);
   if (step >= 0 && (event.shiftKey || asking)) return { kind: "certainty", value: step };
-  const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
-  if (asking && digit && event.key === digit[1]) return { kind: "certainty", value: Number(digit[1]) };
-  if (digit && (event.code.startsWith("Digit") || event.key === digit[1])) return { kind: "label", key: digit[1] };
+  const digit = digitOf(event);
+  if (digit !== null) return asking ? { kind: "certainty", value: Number(digit) } : { kind: "label", key: digit };
   if (event.key === "Escape") return { kind: "escape" };
   const key = pressed(event);
   const action = bindings.get(key);

@@ -30,7 +30,7 @@ export interface Hello {
   have?: string[];
 }
 
-/** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. */
+/** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched. */
 export interface Decide {
   kind: "decide";
   decision_id: string;
@@ -48,6 +48,8 @@ export interface Decide {
   missing: RegionEntry | null;
   seen: Seen;
   known?: string[];
+  values?: Record<string, number | string>;
+  touched?: string[];
 }
 
 /** The retraction of a decision. */
@@ -294,8 +296,23 @@ export interface LabelEntry {
   own_key: boolean;
 }
 
-/** The labels to choose from, at a version of the taxonomy. */
+/** Something that is asked of an item: a value on a scale from `low` to `high`, or one of some `choices`. `step`: the smallest one that an arrow key makes. `labels`: the label_ids of which it is asked; every one where that is missing. `sensitive`: the purpose for which it is asked. */
+export interface AttributeEntry {
+  low?: number;
+  high?: number;
+  step?: number;
+  choices?: string[];
+  labels?: string[];
+  definition?: string;
+  sensitive?: string;
+  attribute_id: string;
+  name: string;
+  kind: "ordinal" | "continuous" | "choices";
+}
+
+/** The labels to choose from, and what is asked beside them, at a version of the taxonomy. */
 export interface Labels {
+  attributes?: AttributeEntry[];
   version: number;
   labels: LabelEntry[];
 }
@@ -309,6 +326,7 @@ export interface Place {
 
 /** The labels for triage. `other` is the one that means "something else". */
 export interface TriageLabels {
+  attributes?: AttributeEntry[];
   version: number;
   labels: LabelEntry[];
   other: string | null;
@@ -351,8 +369,18 @@ export interface Progress {
   holdout?: number;
 }
 
-/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the person then keeps the answer or changes it. */
+/** The value of an attribute as a model suggests it, and the interval where that has one. */
+export interface SuggestedValue {
+  value: number | string;
+  low: number | null;
+  high: number | null;
+}
+
+/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a model suggests for attributes, by attribute_id. */
 export interface ItemEntry {
+  target?: string;
+  values?: Record<string, SuggestedValue>;
+  values_model?: string;
   exposure?: Record<string, unknown>;
   no_map?: boolean;
   answer_first?: boolean;
@@ -380,6 +408,8 @@ export interface RegionEntry {
 
 /** A decision that stands. */
 export interface PastDecision {
+  values?: Record<string, number | string>;
+  touched?: string[];
   decision_id: string;
   item_id: string;
   verdict: "accept" | "correct" | "answer" | "unsure" | "skip";
@@ -544,6 +574,7 @@ export interface CardReady {
   project_id: string;
   annotator: string;
   annotator_is_default: boolean;
+  task: "classify" | "multilabel" | "scale";
   taxonomy: Labels;
   certainty: "keep" | "ask" | "unsure_only";
   methods: string[];

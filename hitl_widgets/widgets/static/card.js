@@ -290,13 +290,16 @@ function pressed({ key, shiftKey }) {
   if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
   return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
 }
+function digitOf({ code, key, shiftKey }) {
+  const digit = /^(?:Digit|Numpad)(\d)$/.exec(code)?.[1];
+  return digit && !(shiftKey && code.startsWith("Digit")) && (code.startsWith("Digit") || key === digit) ? digit : null;
+}
 function read(event, bindings, { asking = false } = {}) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return null;
   const step = SCALE.indexOf(event.code);
   if (step >= 0 && (event.shiftKey || asking)) return { kind: "certainty", value: step };
-  const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
-  if (asking && digit && event.key === digit[1]) return { kind: "certainty", value: Number(digit[1]) };
-  if (digit && (event.code.startsWith("Digit") || event.key === digit[1])) return { kind: "label", key: digit[1] };
+  const digit = digitOf(event);
+  if (digit !== null) return asking ? { kind: "certainty", value: Number(digit) } : { kind: "label", key: digit };
   if (event.key === "Escape") return { kind: "escape" };
   const key = pressed(event);
   const action = bindings.get(key);
@@ -346,6 +349,326 @@ function keyName(key) {
   if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
   return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
 }
+
+// hitl_widgets/widgets/js/card/sets.js
+var MARK = "+";
+var NONE_OF_THEM = "none of them";
+var setId = (label_ids) => MARK + [...new Set(label_ids)].sort().join(MARK);
+var isSet = (label_id) => Boolean(label_id?.startsWith(MARK));
+var membersOf = (label_id) => !label_id ? [] : isSet(label_id) ? label_id.slice(1).split(MARK).filter(Boolean) : [label_id];
+
+// hitl_widgets/widgets/js/card/values.js
+var LONGEST = 8;
+var STRIDE = 10;
+var ends = ({ low = 0, high = 1 }) => ({ low, high });
+var digits = ({ step = 1 }) => Math.max(0, Math.round(-Math.log10(step)));
+function nearest(attribute, number) {
+  const { low, high } = ends(attribute);
+  const inside = Math.max(low, Math.min(high, number));
+  return attribute.kind === "ordinal" ? Math.round(inside) : Number(inside.toFixed(digits(attribute)));
+}
+function written(attribute, value) {
+  if (typeof value === "string" || attribute.kind !== "continuous") return String(value);
+  const short = value.toFixed(digits(attribute));
+  return Number(short) === value ? short : String(Number(value.toFixed(4)));
+}
+function stepsOf(attribute) {
+  if (attribute.kind === "choices") return attribute.choices ?? [];
+  const { low, high } = ends(attribute);
+  return attribute.kind === "ordinal" && high - low <= 10 ? Array.from({ length: high - low + 1 }, (_, i) => low + i) : [];
+}
+function stepped(attribute, value, by, far = false) {
+  const { choices, step = 1 } = attribute;
+  if (choices) {
+    const at = value === null ? -1 : choices.indexOf(String(value));
+    return choices[at < 0 ? by > 0 ? 0 : choices.length - 1 : Math.max(0, Math.min(choices.length - 1, at + by))];
+  }
+  const { low, high } = ends(attribute);
+  return nearest(attribute, typeof value === "number" ? value + by * step * (far ? STRIDE : 1) : (low + high) / 2);
+}
+function extreme(attribute, end) {
+  if (attribute.choices) return attribute.choices[end > 0 ? attribute.choices.length - 1 : 0];
+  const { low, high } = ends(attribute);
+  return end > 0 ? high : low;
+}
+var isUnit = ({ kind, low = 0, high = 1 }) => kind === "continuous" && low >= 0 && high <= 1;
+var numberOf = (attribute, text) => Number(isUnit(attribute) && !text.includes(".") ? `0.${text}` : text.replace(/^-?\.?$/, "0"));
+function judged(attribute, text) {
+  const { low, high } = ends(attribute);
+  const number = numberOf(attribute, text);
+  if (text.length > LONGEST || !Number.isFinite(number)) return "no";
+  if (text === "-" || text === ".") return "begun";
+  if (number >= low && number <= high) return "value";
+  return number >= 0 && number < low && number * 10 <= high || number <= 0 && number > high && number * 10 >= low ? "begun" : "no";
+}
+function typed(attribute, text, key) {
+  const { choices, kind, low = 0 } = attribute;
+  if (choices) {
+    const choice = /^\d$/.test(key) ? choices[(Number(key) + 9) % 10] : void 0;
+    return choice === void 0 ? null : { text: "", value: choice };
+  }
+  if (!(/^\d$/.test(key) || key === "." && kind === "continuous" || key === "-" && low < 0)) return null;
+  for (const next of key === "-" ? ["-"] : [text + key, key]) {
+    const is = judged(attribute, next);
+    if (is !== "no") return { text: next, value: is === "value" ? numberOf(attribute, next) : null };
+  }
+  return { text: "", value: null };
+}
+
+// hitl_widgets/widgets/js/card/answering.js
+var MOVES = {
+  ArrowRight: (attribute, value) => stepped(attribute, value, 1),
+  ArrowLeft: (attribute, value) => stepped(attribute, value, -1),
+  "Shift+ArrowRight": (attribute, value) => stepped(attribute, value, 1, true),
+  "Shift+ArrowLeft": (attribute, value) => stepped(attribute, value, -1, true),
+  Home: (attribute) => extreme(attribute, -1),
+  End: (attribute) => extreme(attribute, 1),
+  Delete: () => null
+};
+var Answering = class {
+  /** @param {CardSession} session */
+  constructor(session) {
+    this.session = session;
+    this.attributes = /* @__PURE__ */ new Map();
+    this.hand = { item: null, field: null, text: "" };
+    this.wants_map = false;
+  }
+  /** @param {import("../messages.d.ts").Labels} taxonomy */
+  take(taxonomy) {
+    this.attributes = new Map((taxonomy.attributes ?? []).map((attribute) => [attribute.attribute_id, attribute]));
+  }
+  /** An item may have several labels. */
+  get many() {
+    return this.session.setup?.task === "multilabel";
+  }
+  /** There are attributes only. */
+  get alone() {
+    return this.session.setup?.task === "scale";
+  }
+  /** An answer is more than one label: labels, bars and values are in one place. */
+  get merged() {
+    return this.many || this.alone || this.attributes.size > 0;
+  }
+  // Labels
+  /** The labels that the person can see suggested. @returns {Set<string> | null} */
+  get proposed() {
+    const { item } = this.session;
+    const seen = this.many && item?.suggestion && !item.blind && !item.broken && this.session.knows(item.suggestion);
+    return seen ? new Set(membersOf(item.suggestion)) : null;
+  }
+  /** Where a label's state comes from. @param {string} label_id @returns {{on: boolean, by: "hand" | "model" | "before" | null}} */
+  state(label_id) {
+    const { labels, before } = this.session.draft;
+    const by_hand = labels.get(label_id);
+    if (by_hand !== void 0) return { on: by_hand, by: "hand" };
+    if (before?.label_id) return { on: membersOf(before.label_id).includes(label_id), by: before.touched.includes(label_id) ? "hand" : "before" };
+    return { on: Boolean(this.proposed?.has(label_id)), by: this.proposed ? "model" : null };
+  }
+  /** The labels that are on, in the taxonomy's order. @returns {string[]} */
+  get on() {
+    return this.many ? [...this.session.labels.keys()].filter((label_id) => this.state(label_id).on) : [];
+  }
+  /** @param {string} label_id */
+  toggle(label_id) {
+    const { session } = this;
+    const label = session.labels.get(label_id);
+    if (!session.item || session.face || !label || session.early) return;
+    const on = !this.state(label_id).on;
+    session.draft.labels.set(label_id, on);
+    session.pointed = label_id;
+    session.peeked = null;
+    this.hand.field = null;
+    this.#touched(`${label.name}: ${on ? "on" : "off"}`);
+  }
+  /** A label is chosen whose attributes are asked: they are next. @param {string} label_id */
+  select(label_id) {
+    const { session } = this;
+    if (session.early) return;
+    session.pointed = label_id;
+    session.peeked = null;
+    const [first] = this.fields;
+    this.#take(first?.attribute_id ?? null);
+    this.#touched(`${session.labels.get(label_id)?.name}: Enter stores it`);
+  }
+  /** @param {string} said */
+  #touched(said) {
+    this.session.touched_at = this.session.now();
+    this.wants_map = true;
+    this.session.say(said);
+  }
+  // Attributes
+  /** The labels whose attributes are asked. @returns {string[]} */
+  get #labels() {
+    if (this.many) return this.on;
+    const { focused } = this.session;
+    return !this.alone && focused ? [focused.label_id] : [];
+  }
+  /** Whether attributes are asked of a label. @param {string} label_id */
+  asks(label_id) {
+    return [...this.attributes.values()].some(({ labels }) => !labels || labels.includes(label_id));
+  }
+  /** The attributes that are asked now. @returns {Attribute[]} */
+  get fields() {
+    return this.session.item ? this.#asked(this.#labels) : [];
+  }
+  /** The attributes that are asked of some labels. @param {string[]} of @returns {Attribute[]} */
+  #asked(of) {
+    return [...this.attributes.values()].filter(({ labels }) => !labels || of.some((label_id) => labels.includes(label_id)));
+  }
+  /** How many are asked at once at most, so that there is room for them. */
+  get most() {
+    const all = [...this.attributes.values()];
+    const counts = [...this.session.labels.keys()].map((label_id) => all.filter(({ labels }) => !labels || labels.includes(label_id)).length);
+    return this.many || this.alone ? all.length : Math.max(0, ...counts);
+  }
+  /** The attribute that keys are for; null: the labels. @returns {Attribute | null} */
+  get field() {
+    const { item } = this.session;
+    if (this.hand.item !== item) this.hand = { item, field: null, text: "" };
+    const { fields } = this;
+    return fields.find(({ attribute_id }) => attribute_id === this.hand.field) ?? (this.alone ? fields[0] ?? null : null);
+  }
+  /** @param {string | null} attribute_id */
+  #take(attribute_id) {
+    this.hand = { item: this.session.item, field: attribute_id, text: "" };
+  }
+  /** @param {string} attribute_id */
+  hold(attribute_id) {
+    this.#take(attribute_id);
+    this.session.changed();
+  }
+  /** From the labels to the attributes, from one to the next, and round. @param {1 | -1} by @returns {boolean} whether there was another */
+  move(by) {
+    const places = [...this.alone ? [] : [null], ...this.fields.map(({ attribute_id }) => attribute_id)];
+    if (places.length < 2) return false;
+    const at = places.indexOf(this.field?.attribute_id ?? null);
+    this.#take(places[(at + by + places.length) % places.length]);
+    this.session.changed();
+    return true;
+  }
+  /** Back to the labels. @returns {boolean} whether an attribute was in hand */
+  leave() {
+    if (this.alone || this.session.asking || !this.field) return false;
+    this.#take(null);
+    this.session.changed();
+    return true;
+  }
+  /** What is said of an attribute, or suggested. @param {Attribute} attribute @returns {Given | null} */
+  given({ attribute_id }) {
+    const { draft: { values, before }, item } = this.session;
+    const by_hand = values.get(attribute_id);
+    if (by_hand !== void 0) return by_hand === null ? null : { value: by_hand, by: "hand" };
+    if (before) {
+      const value = before.values[attribute_id];
+      const touched = before.touched.includes(attribute_id);
+      if (value !== void 0) return { value, by: touched ? "hand" : "before" };
+      if (touched) return null;
+    }
+    return item && !item.blind && !item.broken && item.values?.[attribute_id] ? { ...item.values[attribute_id], by: "model" } : null;
+  }
+  /** @param {Attribute} attribute @param {Value | null} value null: nothing is said */
+  set(attribute, value) {
+    const { session } = this;
+    if (!session.item || session.face || session.early) return;
+    session.draft.values.set(attribute.attribute_id, value);
+    session.touched_at = session.now();
+    session.say(`${attribute.name}: ${value === null ? "nothing said" : written(attribute, value)}`);
+  }
+  /** A value is dragged to. @param {Attribute} attribute @param {number} number */
+  drag(attribute, number) {
+    this.#take(attribute.attribute_id);
+    this.set(attribute, nearest(attribute, number));
+  }
+  /** A key, as long as an attribute is in hand. @param {string} name as the table of keys writes it @param {string} digit the digit on it, if any
+   * @param {boolean} repeat @returns {boolean} whether it was for the attribute */
+  key(name, digit, repeat) {
+    const attribute = this.session.face ? null : this.field;
+    if (!attribute) return false;
+    if ((name === "ArrowDown" || name === "ArrowUp") && this.move(name === "ArrowDown" ? 1 : -1)) return true;
+    if (name === "Backspace" && (this.session.draft.values.get(attribute.attribute_id) ?? null) === null) return false;
+    const step = MOVES[name === "Backspace" ? "Delete" : name];
+    if (step) {
+      this.hand.text = "";
+      this.set(attribute, step(attribute, this.given(attribute)?.value ?? null));
+      return true;
+    }
+    const next = typed(attribute, this.hand.text, digit || name);
+    if (!next) return false;
+    if (repeat) return true;
+    this.#take(attribute.attribute_id);
+    this.hand.text = next.text;
+    if (next.value === null) this.session.say(`${attribute.name}: ${next.text || "that isn't on the scale"} …`);
+    else this.set(attribute, next.value);
+    return true;
+  }
+  // What is stored
+  /** The values as they stand, of the attributes that are asked. @returns {Record<string, Value>} */
+  get values() {
+    return this.valuesOf(this.#labels);
+  }
+  /** @param {string[]} of label_ids @returns {Record<string, Value>} */
+  valuesOf(of) {
+    return Object.fromEntries(this.#asked(of).flatMap((attribute) => {
+      const given = this.given(attribute);
+      return given ? [[attribute.attribute_id, given.value]] : [];
+    }));
+  }
+  /** What Enter stores, where that isn't one label. @returns {import("./session.js").Choice | string} or why there is nothing */
+  get choice() {
+    const { session, values } = this;
+    const label_id = this.many ? setId(this.on) : null;
+    const seen = this.many ? this.proposed && setId(this.proposed) : this.#suggestedValues;
+    if (this.alone && !Object.keys(values).length) return "Nothing is said yet: give a value, or press u if you are unsure.";
+    const same = this.many ? seen === label_id : Object.entries(values).every(([id, value]) => this.#suggestedValues?.[id] === value);
+    const words2 = this.many ? session.nameOf(label_id) : this.inWords(values);
+    if (session.guesses) return { verdict: "unsure", label_id, words: `Unsure, perhaps ${words2}`, guess: true };
+    const verdict = seen === null ? "answer" : same ? "accept" : "correct";
+    return { verdict, label_id, words: `${{ accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict]}: ${words2}` };
+  }
+  /** The values that the person can see suggested. @returns {Record<string, Value> | null} */
+  get #suggestedValues() {
+    const { item } = this.session;
+    if (!item?.values || item.blind || item.broken) return null;
+    const known2 = Object.entries(item.values).filter(([id]) => this.attributes.has(id));
+    return known2.length ? Object.fromEntries(known2.map(([id, { value }]) => [id, value])) : null;
+  }
+  /** What goes with a decision. @param {import("./session.js").Choice} choice
+   * @returns {Pick<import("./types.d.ts").Decide, "values" | "touched">} */
+  said({ verdict, label_id, guess }) {
+    if (!this.merged || verdict === "skip" || verdict === "unsure" && label_id === null && !guess) return {};
+    const { draft: { labels, values, before }, pointed } = this.session;
+    const of = membersOf(label_id);
+    const asked = new Set(this.#asked(of).map(({ attribute_id }) => attribute_id));
+    const label = !this.many && !this.alone && pointed !== null && pointed === label_id ? [pointed] : [];
+    const touched = [.../* @__PURE__ */ new Set([...before?.touched ?? [], ...labels.keys(), ...label, ...values.keys()])].filter((id) => this.session.labels.has(id) || asked.has(id));
+    return { ...asked.size ? { values: this.valuesOf(of) } : {}, touched };
+  }
+  /** The suggested values, for the log. @returns {object} */
+  get seen() {
+    const { item } = this.session;
+    const values = Object.entries(item?.values ?? {}).filter(([id]) => this.attributes.has(id));
+    if (!values.length) return {};
+    return { values: Object.fromEntries(values.map(([id, { value }]) => [id, value])), ...item?.values_model ? { values_model: item.values_model } : {} };
+  }
+  /** The visible values in words. */
+  get suggestedWords() {
+    return this.inWords(this.#suggestedValues ?? {});
+  }
+  /** @param {Record<string, Value>} values */
+  inWords(values) {
+    return Object.entries(values).map(([id, value]) => {
+      const attribute = this.attributes.get(id);
+      return !attribute ? String(value) : attribute.kind === "choices" ? String(value) : `${attribute.name} ${written(attribute, value)}`;
+    }).join(", ");
+  }
+  /** The name of a label, or of a set of labels. @param {string | null} label_id @param {(label_id: string) => string} name */
+  named(label_id, name) {
+    if (!isSet(label_id)) return name(label_id ?? "");
+    const ids = new Set(membersOf(label_id));
+    const order = [...this.session.labels.keys()].filter((id) => ids.has(id));
+    return [...order, ...[...ids].filter((id) => !order.includes(id))].map(name).join(", ") || NONE_OF_THEM;
+  }
+};
 
 // hitl_widgets/drawing/colours.json
 var colours_default = {
@@ -405,25 +728,25 @@ var COVERS = {
   // a mask: only its opacity is used
 };
 function colourise(values, signed, cover = "over") {
-  const words = wordsOf(signed, cover);
+  const words2 = wordsOf(signed, cover);
   const out = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) out[i] = words[values[i]];
+  for (let i = 0; i < values.length; i++) out[i] = words2[values[i]];
   return new Uint8ClampedArray(out.buffer);
 }
 var WORDS = /* @__PURE__ */ new Map();
 function wordsOf(signed, cover) {
   const name = `${cover} ${signed}`;
-  let words = WORDS.get(name);
-  if (!words) {
+  let words2 = WORDS.get(name);
+  if (!words2) {
     const rgba = new Uint8ClampedArray(256 * 4);
     for (let v = 0; v < 256; v++) {
       rgba.set((signed ? TABLES.signed : TABLES.unsigned).subarray(v * 3, v * 3 + 3), v * 4);
       rgba[v * 4 + 3] = 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255);
     }
-    words = new Uint32Array(rgba.buffer);
-    WORDS.set(name, words);
+    words2 = new Uint32Array(rgba.buffer);
+    WORDS.set(name, words2);
   }
-  return words;
+  return words2;
 }
 function gradient(signed) {
   return `linear-gradient(90deg, ${(signed ? colours_default.signed : colours_default.unsigned).colours.join(", ")})`;
@@ -668,9 +991,14 @@ var flagName = (flag) => FLAGS[
   /** @type {keyof typeof FLAGS} */
   flag
 ] ?? flag;
+var beforeOf = (past) => !past || past.verdict === "skip" ? null : { label_id: past.label_id, values: past.values ?? {}, touched: past.touched ?? [] };
 var Draft = class {
-  /** @param {Past} [past] what was said of a decision that is looked at again */
-  constructor(past) {
+  /** @param {Past} [past] what was said of a decision that is looked at again
+   * @param {ByHand} [by_hand] what the browser kept */
+  constructor(past, by_hand) {
+    this.before = by_hand ? by_hand.before : beforeOf(past);
+    this.labels = new Map(by_hand?.labels);
+    this.values = new Map(by_hand?.values);
     this.flags = new Set(past?.flags);
     this.note = past?.note ?? "";
     this.reason = past?.reason ?? null;
@@ -687,9 +1015,19 @@ var Draft = class {
       missing: this.regions?.region("missing") ?? null
     };
   }
+  /** @returns {ByHand} */
+  get by_hand() {
+    return { labels: [...this.labels], values: [...this.values], before: this.before };
+  }
+  /** The answer is stored, and its item stays on the screen. @param {Past} past */
+  hold(past) {
+    this.before = beforeOf(past);
+    this.labels.clear();
+    this.values.clear();
+  }
   /** Nothing is said. */
   get empty() {
-    return !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.regions?.count(kind));
+    return !this.labels.size && !this.values.size && !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.regions?.count(kind));
   }
   /** @param {string} flag @returns {string} what happened, in words */
   flag(flag) {
@@ -798,12 +1136,12 @@ var DraftStore = class {
   }
   /** @param {string} item_id @param {Draft} draft */
   put(item_id, draft) {
-    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version]);
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version, draft.by_hand]);
     if (!this.place || looks === this.written.get(item_id)) return;
     if (draft.empty) this.drop(item_id);
     else {
       try {
-        this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said }));
+        this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said, by_hand: draft.by_hand }));
       } catch {
       }
     }
@@ -811,8 +1149,8 @@ var DraftStore = class {
   }
   /** @param {string} item_id @returns {Draft | null} */
   draft(item_id) {
-    const said = this.place ? this.#read(this.#key(item_id))?.said : void 0;
-    return said ? new Draft(said) : null;
+    const kept = this.place ? this.#read(this.#key(item_id)) : null;
+    return kept?.said ? new Draft(kept.said, kept.by_hand ?? { labels: [], values: [], before: null }) : null;
   }
   /** It is decided. @param {string} item_id */
   drop(item_id) {
@@ -823,7 +1161,7 @@ var DraftStore = class {
   #key(item_id) {
     return this.place + encodeURIComponent(item_id);
   }
-  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past} | null} */
+  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past, by_hand?: import("./draft.js").ByHand} | null} */
   #read(key) {
     try {
       return JSON.parse(this.storage?.getItem(key) ?? "null");
@@ -928,12 +1266,12 @@ var People = class {
   // What the person says
   /** @param {string} text @param {string | undefined} item_id @param {string | undefined} label_id @returns {boolean} whether there was something to send */
   write(text, item_id, label_id) {
-    const words = text.trim();
-    if (!words) return false;
+    const words2 = text.trim();
+    if (!words2) return false;
     const thread = this.threads.find((one) => one.thread === this.replying);
-    if (thread) this.send({ kind: "respond", thread: thread.thread, text: words });
-    else if (this.of_label && label_id) this.send({ kind: "ask", text: words, label_id });
-    else if (item_id) this.send({ kind: "ask", text: words, item_id });
+    if (thread) this.send({ kind: "respond", thread: thread.thread, text: words2 });
+    else if (this.of_label && label_id) this.send({ kind: "ask", text: words2, label_id });
+    else if (item_id) this.send({ kind: "ask", text: words2, item_id });
     else return false;
     this.replying = null;
     return true;
@@ -1028,7 +1366,7 @@ var Parts = class {
 // hitl_widgets/widgets/js/card/queue.js
 var KEPT = 50;
 var REVISION = "revision";
-function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, seen }) {
+function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, values, touched, seen }) {
   return {
     decision_id,
     item_id,
@@ -1043,7 +1381,9 @@ function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, not
     missing,
     suggestion: seen.suggestion ?? null,
     hidden: Boolean(seen.hidden),
-    chosen_by: seen.chosen_by
+    chosen_by: seen.chosen_by,
+    ...values ? { values } : {},
+    ...touched ? { touched } : {}
   };
 }
 var Queue = class {
@@ -1203,9 +1543,10 @@ var MODES = (
   /** @type {const} */
   ["overlay", "side_by_side", "hot"]
 );
+var mainTarget = (item) => item.target ?? item.suggestion;
 var mapKey = (item, method, target, against = null) => [
   method,
-  ...target === null || target === item.suggestion ? [] : [target],
+  ...target === null || target === mainTarget(item) ? [] : [target],
   ...against === null ? [] : ["against", against]
 ].join(" ");
 function keepMap(item, map) {
@@ -1461,6 +1802,7 @@ var TOLD_MS = 1e4;
 var REVEALED_MS = 150;
 var QUIET_MS = 1e3;
 var RECENT = 12;
+var RESTS_MS = 250;
 var TOUCHES = 8;
 var CardSession = class extends Session {
   /** @param {Surroundings} around */
@@ -1477,6 +1819,7 @@ var CardSession = class extends Session {
     this.certainty = null;
     this.draft = new Draft();
     this.brush = new Brush();
+    this.answering = new Answering(this);
     this.people = new People(around.storage, (said) => this.#speak(said));
     this.drawer = null;
     this.stopped = false;
@@ -1514,7 +1857,7 @@ var CardSession = class extends Session {
   }
   /** Whether something that a model says of the item is kept from the person: before there is a model, nothing is. */
   get blind() {
-    return Boolean(this.item?.blind && (this.item.model || this.item.problem));
+    return Boolean(this.item?.blind && (this.item.model || this.item.values_model || this.item.problem));
   }
   /** The suggestion that the person can see. @returns {[string, number] | null} */
   get suggestion() {
@@ -1524,7 +1867,17 @@ var CardSession = class extends Session {
   }
   /** The label that Enter takes. @returns {Label | undefined} */
   get focused() {
-    return this.labels.get(this.pointed ?? this.suggestion?.[0] ?? "");
+    const { item } = this;
+    const main = this.answering.many && item && !item.blind && !item.broken ? item.target : this.suggestion?.[0];
+    return this.labels.get(this.pointed ?? main ?? "");
+  }
+  /** Whether all labels of a suggestion are there still. @param {string} label_id of a label, or of a set */
+  knows(label_id) {
+    return membersOf(label_id).every((id) => this.labels.has(id));
+  }
+  /** A key that was on its way when the suggestion came wasn't meant for it. */
+  get early() {
+    return Boolean(this.first && this.around.now() - (this.item?.revealed_at ?? 0) < REVEALED_MS);
   }
   /** The label whose meaning is shown. @returns {Label | undefined} */
   get explained() {
@@ -1533,7 +1886,7 @@ var CardSession = class extends Session {
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
     const map = this.display.of(this.item, this.pointed, this.against);
-    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id)) ? map : null;
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id)) ? map : null;
   }
   /** The label that the map holds the one in focus against. @returns {string | null} */
   get against() {
@@ -1608,6 +1961,7 @@ var CardSession = class extends Session {
   /** @param {Labels} taxonomy */
   #name(taxonomy) {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
+    this.answering.take(taxonomy);
     this.keys = assignKeys(taxonomy.labels, this.given, this.bindings);
     for (const [label_id, key] of this.keys) this.given.set(label_id, key);
     this.extras.examples.clear();
@@ -1645,8 +1999,11 @@ var CardSession = class extends Session {
       this.elsewhere.add(act.item_id);
       return;
     }
+    const past = this.queue.past.find((one) => one.decision_id === decision_id);
     const item = this.queue.bringBack(decision_id);
-    if (item) item.rejection = reason;
+    if (!item) return;
+    item.rejection = reason;
+    if (past && this.answering.merged && this.queue.find(item.item_id) === item) item.draft = new Draft(past);
   }
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
   push(push, buffers) {
@@ -1676,7 +2033,7 @@ var CardSession = class extends Session {
       if (!this.pending) this.tally.take(push.progress);
     } else if (push.kind === "past") {
       this.queue.remember(push.past, this.#onTheirWay());
-      for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
+      for (const { label_id } of this.queue.past) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "learning") this.learning = push.learning;
     else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
@@ -1730,6 +2087,10 @@ var CardSession = class extends Session {
     super.tick();
     this.keepDraft();
     this.#leaveToOthers();
+    if (this.answering.wants_map && this.around.now() - this.touched_at >= RESTS_MS) {
+      this.answering.wants_map = false;
+      this.#wantMap();
+    }
     this.#ask();
   }
   /** Keeps the draft over a reload, until the item is decided. */
@@ -1764,8 +2125,13 @@ var CardSession = class extends Session {
     if (first?.verdict === "unsure" && (this.pointed === null || this.pointed === first.label_id)) {
       return this.#choice({ verdict: "unsure", label_id: first.label_id, words: "Unsure, as before" });
     }
+    const { many, alone } = this.answering;
+    if (many || alone) {
+      const { choice } = this.answering;
+      return typeof choice === "string" ? this.say(choice, true) : this.#choice(choice);
+    }
     if (!this.focused) return this.say("No suggestion is shown for this item: choose a label.", true);
-    this.choose(this.focused.label_id, this.guesses);
+    this.choose(this.focused.label_id, this.guesses, true);
   }
   /** The answer that the person gave to this item before its suggestion was shown. @returns {Past | undefined} */
   get first() {
@@ -1774,17 +2140,21 @@ var CardSession = class extends Session {
   /** Whether Enter takes the label in focus as a best guess: as long as a guess that is revised isn't another label's. */
   get guesses() {
     const past = this.revising?.past ?? this.first;
-    return this.guessing || past?.verdict === "unsure" && past.label_id !== null && past.label_id === this.focused?.label_id;
+    return this.guessing || past?.verdict === "unsure" && past.label_id !== null && (this.answering.many ? !this.draft.labels.size : past.label_id === this.focused?.label_id);
   }
-  /** @param {string} label_id @param {boolean} [guess] it is a best guess */
-  choose(label_id, guess = this.guessing) {
+  /** A label is the answer; where several may be, it is turned on or off; where its attributes are asked, they are next.
+   * @param {string} label_id @param {boolean} [guess] it is a best guess @param {boolean} [enter] what is on the card is stored */
+  choose(label_id, guess = this.guessing, enter = false) {
     const label = this.labels.get(label_id);
     if (!this.item || !label) return;
-    if (guess) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}` });
+    if (this.answering.many) return this.answering.toggle(label_id);
+    if (!enter && !this.face && this.answering.asks(label_id)) return this.answering.select(label_id);
+    if (guess) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}`, guess });
     const seen = this.suggestion;
     const verdict = !seen ? "answer" : seen[0] === label_id ? "accept" : "correct";
     const done = { accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict];
-    this.#choice({ verdict, label_id, words: `${done} ${label.name}` });
+    const values = this.answering.merged ? this.answering.inWords(this.answering.valuesOf([label_id])) : "";
+    this.#choice({ verdict, label_id, words: `${done} ${label.name}${values && `, ${values}`}` });
   }
   /** The label with this key, if there is one. @param {string} key */
   press(key) {
@@ -1797,7 +2167,7 @@ var CardSession = class extends Session {
   guess() {
     if (!this.item || this.face) return;
     this.guessing = !this.guessing;
-    this.say(this.guessing ? "Unsure: which label is your best guess?" : "Not decided yet.");
+    this.say(!this.guessing ? "Not decided yet." : this.answering.many || this.answering.alone ? "Unsure: Enter stores what is on the card as your best guess." : "Unsure: which label is your best guess?");
   }
   skip() {
     if (this.revising) return this.say("A decision that is revised can't be skipped: choose, or leave with Esc.", true);
@@ -1871,8 +2241,7 @@ var CardSession = class extends Session {
   }
   /** @param {Choice} choice */
   #choice(choice) {
-    if (!this.item || this.face) return;
-    if (this.first && this.around.now() - (this.item.revealed_at ?? 0) < REVEALED_MS) return;
+    if (!this.item || this.face || this.early) return;
     this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
@@ -1909,6 +2278,7 @@ var CardSession = class extends Session {
       this.open(null);
       return true;
     }
+    if (this.answering.leave()) return true;
     const open = this.asking !== null || this.guessing || this.revising !== null;
     if (this.revising) this.say("Nothing was changed.");
     else if (this.asking || this.guessing) this.say("Not decided yet.");
@@ -1977,6 +2347,7 @@ var CardSession = class extends Session {
     if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
     this.pointed = this.rival = null;
     if (last.second) this.#pointAtFirst();
+    else if (this.answering.merged && last.label_id && this.labels.has(last.label_id)) this.pointed = last.label_id;
     if ((last.second || !last.former) && last.item) last.item.shown_at = void 0;
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
@@ -1988,9 +2359,16 @@ var CardSession = class extends Session {
     this.#decode();
   }
   /** A past decision in words. @param {Past} past */
-  wordsOf({ verdict, label_id, label }) {
-    const name = label_id ? this.labels.get(label_id)?.name ?? label ?? label_id : null;
+  wordsOf({ verdict, label_id, label, values = {} }) {
+    const label_name = label_id ? this.nameOf(label_id, label) : null;
+    const name = [label_name, this.answering.inWords(values)].filter(Boolean).join(", ") || null;
     return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `perhaps ${name}` : name;
+  }
+  /** The name of a label, of a set of labels, or of an attribute. @param {string | null | undefined} label_id
+   * @param {string | null} [then] as it was called when it was chosen */
+  nameOf(label_id, then) {
+    const name = (id) => this.labels.get(id)?.name ?? this.answering.attributes.get(id)?.name ?? (isSet(label_id) ? id : then ?? id);
+    return this.answering.named(label_id ?? null, name);
   }
   /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
   step(by) {
@@ -2065,7 +2443,7 @@ var CardSession = class extends Session {
   /** Asks for the map of the label in focus. */
   #wantMap() {
     const { item, against, display: { on, method } } = this;
-    const target = this.pointed ?? item?.suggestion;
+    const target = this.pointed ?? (item && mainTarget(item));
     if (!on || !method || !target || !item?.suggestion || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
     if (key === method || item.maps[key]) return;
@@ -2085,6 +2463,7 @@ var CardSession = class extends Session {
   }
   /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
   get order() {
+    if (this.answering.merged) return [...this.labels.keys()].filter((id) => this.keys.has(id));
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
     return [.../* @__PURE__ */ new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
@@ -2148,8 +2527,10 @@ var CardSession = class extends Session {
   }
   // How a decision is made
   /** @param {Choice} choice */
-  #decide({ verdict, label_id, words }) {
+  #decide(choice) {
     const { item, revising } = this;
+    const { verdict, label_id } = choice;
+    let { words: words2 } = choice;
     if (!item || this.face) return;
     this.asking = null;
     this.guessing = false;
@@ -2162,6 +2543,7 @@ var CardSession = class extends Session {
       label_id,
       ...this.draft.said,
       certainty: rated?.value ?? null,
+      ...this.answering.said(choice),
       seen: this.#seen(item, rated?.source),
       known: [...this.known.get(item.item_id) ?? []]
     };
@@ -2169,7 +2551,7 @@ var CardSession = class extends Session {
     this.refused = null;
     this.stopped = false;
     this.outbox.put(act);
-    const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
+    const past = { ...pastOf(act), ...label_id === null ? {} : { label: this.nameOf(label_id) } };
     const shows = !revising && this.#isFirst(item, verdict);
     const second = !revising && item.first;
     if (revising) this.queue.revise(revising.past, past);
@@ -2182,8 +2564,9 @@ var CardSession = class extends Session {
       this.drafts.drop(item.item_id);
       item.shown_at = this.around.now();
       this.rival = null;
+      this.draft.hold(past);
       this.#pointAtFirst();
-      words += ". The model's suggestion is here now: Enter keeps your answer, another label changes it.";
+      words2 += ". The model's suggestion is here now: Enter keeps your answer, another label changes it.";
     } else {
       if (verdict !== "skip" && !second) this.tally.add(1, this.around.now());
       this.drafts.drop(item.item_id);
@@ -2192,10 +2575,10 @@ var CardSession = class extends Session {
       this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
-    if (label_id) this.#used(label_id);
+    this.#used(label_id);
     item.rejection = void 0;
     if (!this.item?.picture) this.#decode();
-    this.say(words);
+    this.say(words2);
     this.#soon(() => {
       this.link.flush();
       this.#ask();
@@ -2204,7 +2587,7 @@ var CardSession = class extends Session {
   }
   /** Whether this answer is given before a suggestion that is shown then. @param {Item} item @param {Choice["verdict"]} verdict */
   #isFirst(item, verdict) {
-    return Boolean(item.answer_first && item.blind && !item.broken && verdict !== "skip" && this.labels.has(item.suggestion ?? ""));
+    return Boolean(item.answer_first && item.blind && !item.broken && verdict !== "skip" && (item.suggestion && this.knows(item.suggestion) || this.answering.alone && item.values));
   }
   /** The person's own answer is in focus: Enter keeps it. */
   #pointAtFirst() {
@@ -2216,9 +2599,10 @@ var CardSession = class extends Session {
     if (this.around.soon) this.around.soon(step);
     else step();
   }
-  /** @param {string} label_id */
+  /** @param {string | null} label_id */
   #used(label_id) {
-    this.recent = [label_id, ...this.recent.filter((id) => id !== label_id)].slice(0, RECENT);
+    const ids = membersOf(label_id);
+    this.recent = [...ids, ...this.recent.filter((id) => !ids.includes(id))].slice(0, RECENT);
   }
   /** @template {Act["kind"]} K @param {K} kind @param {string} item_id */
   #act(kind, item_id) {
@@ -2230,9 +2614,10 @@ var CardSession = class extends Session {
   /** What is on the screen at this moment. @param {Item} item @param {Seen["certainty"]} certainty @returns {Seen} */
   #seen(item, certainty) {
     const seen = { chosen_by: this.revising ? REVISION : item.chosen_by, taxonomy: this.setup?.taxonomy.version };
-    const suggestion = item.broken || !this.labels.has(item.suggestion ?? "") ? void 0 : item.suggestion;
+    const suggestion = item.broken || !item.suggestion || !this.knows(item.suggestion) ? void 0 : item.suggestion;
     const probs = item.probs.filter(([id]) => this.labels.has(id));
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(probs), model: item.model });
+    Object.assign(seen, item.broken ? {} : this.answering.seen);
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display.mode });
@@ -2352,10 +2737,10 @@ function exampleOf(example, side) {
     "aria-label": `${example.against ? "counter-example" : "example"} ${example.name}${example.case ? `, ${example.case}` : ""}`
   });
   drawSmall(canvas, example.picture);
-  const words = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}${example.case ? ` (${example.case})` : ""}`;
+  const words2 = example.problem ?? `${example.name}: ${example.against ? "this is something else" : "this is one"}${example.case ? ` (${example.case})` : ""}`;
   return h(
     "span",
-    { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words },
+    { class: `hitl-example${example.against ? " hitl-against" : ""}`, title: words2 },
     canvas,
     h("span", { class: "hitl-example-sign", "aria-hidden": "true", text: example.problem ? "!" : example.against ? "✗" : "✓" })
   );
@@ -2386,10 +2771,12 @@ function buildAbout(session) {
   let described = null;
   let read2 = null;
   function update() {
-    const { item, explained, setup } = session;
+    const { item, setup, answering } = session;
+    const asked_of = answering.field;
+    const explained = asked_of ? { ...asked_of, path: asked_of.name, label_id: "", link: "", n_examples: 0 } : session.explained;
     if (setup && setup.taxonomy !== read2) {
       read2 = setup.taxonomy;
-      meaning.hidden = !setup.taxonomy.labels.some((label) => label.definition || label.link || label.n_examples || label.sensitive);
+      meaning.hidden = !setup.taxonomy.labels.some((label) => label.definition || label.link || label.n_examples || label.sensitive) && ![...answering.attributes.values()].some((attribute) => attribute.definition);
     }
     if (!meaning.hidden) {
       setText(name, explained ? explained.path : "");
@@ -2398,8 +2785,8 @@ function buildAbout(session) {
       link.hidden = !address;
       setAttribute(link, "href", address);
       setText(sensitive, explained?.sensitive ? `Sensitive, because ${explained.sensitive}` : "");
-      if (explained) session.extras.wantExamples(explained);
-      const list = explained && session.extras.examples.get(explained.label_id);
+      if (!asked_of && session.explained) session.extras.wantExamples(session.explained);
+      const list = asked_of || !explained ? void 0 : session.extras.examples.get(explained.label_id);
       if (list !== drawn2) {
         drawn2 = list;
         examples.replaceChildren(...(list ?? []).map((example) => exampleOf(example, SIDE)));
@@ -2440,6 +2827,7 @@ function buildHelp(session, { refocus, first, takes_focus = true }) {
     list
   );
   let drawn2 = null;
+  let n_own = 0;
   function toggle(open = help.hidden) {
     help.hidden = !open;
     if (!open) refocus();
@@ -2447,14 +2835,16 @@ function buildHelp(session, { refocus, first, takes_focus = true }) {
   }
   function update() {
     const { setup } = session;
-    if (!setup || setup.keys === drawn2) return;
+    const own = typeof first === "function" ? first() : first;
+    if (!setup || setup.keys === drawn2 && own.length === n_own) return;
     drawn2 = setup.keys;
-    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the widget"]];
-    list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
+    n_own = own.length;
+    const rows = [...own, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the widget"]];
+    list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words2]) => h(
       "div",
       {},
       h("dt", {}, ...keys.map((key) => key === "…" || key === "letters" ? h("span", { text: key }) : cap(key))),
-      h("dd", { text: words })
+      h("dd", { text: words2 })
     )));
   }
   return { help, update, toggle };
@@ -2492,7 +2882,7 @@ var FACES = {
 function buildFace(session, refocus) {
   const sign = h("div", { class: "hitl-sign", "aria-hidden": "true" });
   const title = h("h3", { class: "hitl-face-title" });
-  const words = h("p", { class: "hitl-face-words", role: "status" });
+  const words2 = h("p", { class: "hitl-face-words", role: "status" });
   const box = h("input", { class: "hitl-name-box", type: "text", maxlength: "200", "aria-label": "Your name", placeholder: "Your name" });
   const form = h(
     "form",
@@ -2519,7 +2909,7 @@ function buildFace(session, refocus) {
     h("button", { class: "hitl-primary", type: "button", onclick: () => answer(true) }, cap("y"), document.createTextNode(" Yes, I take part")),
     h("button", { class: "hitl-key-button", type: "button", onclick: () => answer(false) }, cap("n"), h("span", { text: "No: all suggestions as the model makes them" }))
   );
-  const face = h("div", { class: "hitl-face" }, sign, title, words, form, consent);
+  const face = h("div", { class: "hitl-face" }, sign, title, words2, form, consent);
   function update() {
     const kind = session.face;
     face.hidden = kind === null;
@@ -2530,7 +2920,7 @@ function buildFace(session, refocus) {
     setText(sign, symbol);
     setText(title, head);
     const s = Math.round(session.waited_ms / 1e3);
-    setText(words, session.gone && kind !== "closed" && kind !== "name" ? `The kernel was restarted or has died. Run the notebook from the top: ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} here and will be stored then.` : "all your decisions are stored."}` : kind === "consent" ? session.people.question?.text ?? "" : kind === "closed" ? `${session.closed} ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} to be stored.` : "All your decisions here are stored."}` : kind === "wait" && session.trouble ? session.trouble : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. Your decisions are kept; the card goes on when it answers.` : text);
+    setText(words2, session.gone && kind !== "closed" && kind !== "name" ? `The kernel was restarted or has died. Run the notebook from the top: ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} here and will be stored then.` : "all your decisions are stored."}` : kind === "consent" ? session.people.question?.text ?? "" : kind === "closed" ? `${session.closed} ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} to be stored.` : "All your decisions here are stored."}` : kind === "wait" && session.trouble ? session.trouble : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. Your decisions are kept; the card goes on when it answers.` : text);
     face.classList.toggle("hitl-calm", ["wait", "start", "fetch"].includes(kind));
   }
   return { face, update };
@@ -2593,14 +2983,14 @@ function buildDrawer(session, refocus) {
 function buildAsking(session, refocus) {
   const box = h("input", { class: "hitl-ask-box", type: "text", maxlength: "2000", "aria-label": "Your question", autocomplete: "off" });
   const choices = [false, true].map((of_label) => {
-    const words = h("span");
+    const words2 = h("span");
     const button = h("button", { class: "hitl-key-button", type: "button", onclick: () => {
       session.people.of_label = of_label;
       session.people.replying = null;
       session.changed();
       box.focus({ preventScroll: true });
-    } }, words);
-    return { of_label, words, button };
+    } }, words2);
+    return { of_label, words: words2, button };
   });
   const about = h("div", { class: "hitl-ask-about", role: "group", "aria-label": "What the question is about" }, h("span", { class: "hitl-quiet", text: "About" }), ...choices.map(({ button }) => button));
   const form = h("form", { class: "hitl-ask", onsubmit: (event) => {
@@ -2618,15 +3008,15 @@ function buildAsking(session, refocus) {
       people.unsent = "";
     }
     if (!item) people.of_label = true;
-    for (const { of_label, words: words2, button } of choices) {
+    for (const { of_label, words: words3, button } of choices) {
       button.hidden = of_label ? !explained : !item;
-      setText(words2, of_label ? `the label ${explained?.name}` : "this item");
+      setText(words3, of_label ? `the label ${explained?.name}` : "this item");
       button.setAttribute("aria-pressed", String(!thread && (people.of_label && Boolean(explained)) === of_label));
     }
     about.classList.toggle("hitl-nothing", Boolean(thread));
-    const words = thread ? `Answer ${thread.posts[0]?.annotator}` : "What do you want to ask?";
-    if (box.placeholder !== words) box.placeholder = words;
-    box.setAttribute("aria-label", thread ? words : "Your question");
+    const words2 = thread ? `Answer ${thread.posts[0]?.annotator}` : "What do you want to ask?";
+    if (box.placeholder !== words2) box.placeholder = words2;
+    box.setAttribute("aria-label", thread ? words2 : "Your question");
   }
   return { form, update, focus: () => {
     update();
@@ -2751,21 +3141,165 @@ function noticesOf(session) {
   ));
 }
 function buildNotice(session, refocus) {
-  const words = h("span", { class: "hitl-told-words", role: "status", "aria-live": "polite" });
+  const words2 = h("span", { class: "hitl-told-words", role: "status", "aria-live": "polite" });
   const show = h("button", { class: "hitl-key-button", type: "button", onclick: () => session.open("notices") }, h("span", { text: "Which ones?" }));
   const done = h("button", { class: "hitl-primary", type: "button", text: "Understood", onclick: () => {
     const [notice] = session.people.notices;
     if (notice) session.people.dismiss(notice);
     refocus();
   } });
-  const bar = h("div", { class: "hitl-told", hidden: true }, words, show, done);
+  const bar = h("div", { class: "hitl-told", hidden: true }, words2, show, done);
   return { bar, update() {
     const [notice] = session.people.notices;
     bar.hidden = !notice || session.drawer === "notices";
-    setText(words, notice?.text ?? "");
+    setText(words2, notice?.text ?? "");
     bar.classList.toggle("hitl-alarm", notice?.kind === "alarm");
     show.hidden = !notice?.lines.length;
   } };
+}
+
+// hitl_widgets/widgets/js/card/attributes.js
+var SOURCES = { hand: "", model: "suggested", before: "as you answered" };
+function buildSteps(session, attribute) {
+  const choices = attribute.kind === "choices";
+  const buttons = stepsOf(attribute).map((value, i) => {
+    const key = !choices ? null : i < 10 ? String((i + 1) % 10) : null;
+    const button = h(
+      "button",
+      {
+        class: choices ? "hitl-choice" : "hitl-step",
+        type: "button",
+        tabindex: "-1",
+        role: "radio",
+        "aria-checked": "false",
+        "aria-label": `${attribute.name}: ${written(attribute, value)}`,
+        ...key ? { "aria-keyshortcuts": key } : {},
+        onclick: () => {
+          session.answering.hold(attribute.attribute_id);
+          session.answering.set(attribute, value);
+        }
+      },
+      key ? cap(key) : null,
+      h("span", { text: written(attribute, value) })
+    );
+    return { value, button };
+  });
+  const element = h("div", { class: choices ? "hitl-choice-row" : "hitl-steps", role: "radiogroup", "aria-label": attribute.name }, ...buttons.map(({ button }) => button));
+  if (!choices) element.style.gridTemplateColumns = `repeat(${buttons.length}, 1fr)`;
+  function update(given, held) {
+    element.classList.toggle("hitl-held", held);
+    for (const { value, button } of buttons) {
+      const on = given?.value === value;
+      setAttribute(button, "aria-checked", String(on));
+      setAttribute(button, "data-by", on ? given.by : null);
+      const { low, high } = given ?? {};
+      button.classList.toggle("hitl-below", !choices && !on && given?.by === "model" && typeof value === "number" && (low ?? value + 1) <= value && value <= (high ?? value - 1));
+    }
+  }
+  return { element, update };
+}
+function buildScale(session, attribute) {
+  const { low = 0, high = 1, step = 1 } = attribute;
+  const band = h("span", { class: "hitl-band" });
+  const thumb = h("span", { class: "hitl-thumb-mark" });
+  const track = h(
+    "div",
+    { class: "hitl-scale-track", role: "slider", "aria-label": attribute.name, "aria-valuemin": low, "aria-valuemax": high },
+    h("span", { class: "hitl-rail" }),
+    band,
+    thumb
+  );
+  const element = h(
+    "div",
+    { class: "hitl-value-scale" },
+    h("span", { class: "hitl-end", text: written(attribute, low) }),
+    track,
+    h("span", { class: "hitl-end", text: written(attribute, high) })
+  );
+  const share = (value) => `${100 * Math.max(0, Math.min(1, (value - low) / (high - low)))}%`;
+  const drag = (event) => {
+    const { left, width } = track.getBoundingClientRect();
+    session.answering.drag(attribute, low + (event.clientX - left) / width * (high - low));
+  };
+  track.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    track.setPointerCapture(event.pointerId);
+    drag(event);
+    track.addEventListener("pointermove", drag);
+    track.addEventListener("lostpointercapture", () => track.removeEventListener("pointermove", drag), { once: true });
+  });
+  function update(given, held) {
+    const value = typeof given?.value === "number" ? given.value : null;
+    const interval = given?.by === "model" && typeof given.low === "number" && typeof given.high === "number" ? [given.low, given.high] : null;
+    element.classList.toggle("hitl-held", held);
+    thumb.hidden = value === null;
+    band.hidden = !interval;
+    if (value !== null) thumb.style.left = share(value);
+    setAttribute(thumb, "data-by", given?.by ?? null);
+    if (interval) Object.assign(band.style, { left: share(interval[0]), width: `calc(${share(interval[1])} - ${share(interval[0])})` });
+    setAttribute(track, "aria-valuenow", value === null ? null : String(value));
+    setAttribute(track, "aria-valuetext", value === null ? "nothing said" : `${written(attribute, value)}${given && SOURCES[given.by] ? `, ${SOURCES[given.by]}` : ""}`);
+    track.title = `Drag, or ${isUnit(attribute) ? "digits after the point" : "type the number"}; arrows step by ${nearest({ ...attribute, low: 0, high: Infinity }, step)}`;
+  }
+  return { element, update };
+}
+function buildField(session, attribute) {
+  const control = stepsOf(attribute).length ? buildSteps(session, attribute) : buildScale(session, attribute);
+  const name = h("button", {
+    class: "hitl-field-name",
+    type: "button",
+    tabindex: "-1",
+    text: attribute.name,
+    title: attribute.definition ?? attribute.name,
+    onclick: () => session.answering.hold(attribute.attribute_id)
+  });
+  const value = h("span", { class: "hitl-field-value" });
+  const row = h(
+    "div",
+    { class: "hitl-value", role: "group", "aria-label": attribute.name, "data-attribute": attribute.attribute_id },
+    name,
+    control.element,
+    value,
+    attribute.sensitive ? h("span", { class: "hitl-sensitive", text: `Sensitive: ${attribute.sensitive}`, title: attribute.sensitive }) : null
+  );
+  function update(asked, held) {
+    row.hidden = !asked;
+    if (!asked) return;
+    const given = session.answering.given(attribute);
+    const typing = held ? session.answering.hand.text : "";
+    row.classList.toggle("hitl-in-hand", held);
+    setAttribute(row, "data-by", given?.by ?? null);
+    control.update(given, held);
+    setText(value, given ? written(attribute, given.value) : typing ? `${typing}…` : "–");
+    value.title = given ? SOURCES[given.by] : "nothing said";
+  }
+  return { row, update };
+}
+function buildFields(session) {
+  const title = h("h3", { class: "hitl-title" });
+  const hint = h("span", { class: "hitl-caps" }, cap("Tab"));
+  const rows = h("div", { class: "hitl-values" });
+  const element = h("section", { class: "hitl-fields", "aria-label": "Attributes" }, h("div", { class: "hitl-row" }, title, hint), rows);
+  let drawn2 = null;
+  let fields = /* @__PURE__ */ new Map();
+  function update() {
+    const { answering, setup } = session;
+    element.hidden = !answering.attributes.size;
+    if (element.hidden || !setup) return;
+    if (setup.taxonomy !== drawn2) {
+      drawn2 = setup.taxonomy;
+      fields = new Map([...answering.attributes].map(([id, attribute]) => [id, buildField(session, attribute)]));
+      rows.replaceChildren(...[...fields.values()].map(({ row }) => row));
+      rows.style.setProperty("--hitl-n-values", String(Math.min(answering.most, 4)));
+    }
+    const asked = new Set(answering.fields.map(({ attribute_id }) => attribute_id));
+    const held = answering.field?.attribute_id;
+    for (const [id, { update: show }] of fields) show(asked.has(id), id === held);
+    const of = answering.alone ? "" : answering.many ? [...asked].length ? session.nameOf(session.focused?.label_id) : "" : session.focused?.name ?? "";
+    setText(title, answering.alone ? "Values" : !asked.size ? "No attributes are asked" : answering.many ? "Attributes" : `Attributes of ${of}`);
+    hint.hidden = asked.size < (answering.alone ? 2 : 1);
+  }
+  return { element, update };
 }
 
 // hitl_widgets/widgets/js/card/beside.js
@@ -2808,8 +3342,8 @@ function buildCertainty(session) {
   return { element, update };
 }
 function buildFlags(session, refocus) {
-  const flags = Object.entries(FLAGS).map(([flag, words]) => {
-    const button = actionButton(`flag_${flag}`, words, () => session.toggleFlag(flag));
+  const flags = Object.entries(FLAGS).map(([flag, words2]) => {
+    const button = actionButton(`flag_${flag}`, words2, () => session.toggleFlag(flag));
     button.classList.add("hitl-flag");
     return { flag, button };
   });
@@ -2854,7 +3388,7 @@ function buildReason(session) {
     onclick: () => session.nextTool()
   }, cap("p"), h("span", { text: "Parts" }));
   const said = h("span");
-  const words = h(
+  const words2 = h(
     "div",
     { class: "hitl-revising hitl-brush-words", hidden: true, onpointerdown: (event) => event.stopPropagation() },
     said,
@@ -2871,12 +3405,12 @@ function buildReason(session) {
     parts.hidden = tool === null;
     setAttribute(parts, "aria-pressed", String(in_parts));
     const marked = KINDS.filter((kind) => draft.regions?.count(kind)).map((kind) => `${kind}: ${draft.regions?.count(kind).toLocaleString("en")} px`);
-    words.hidden = !tool && !marked.length;
-    words.parentElement?.classList.toggle("hitl-has-bottom", !words.hidden);
+    words2.hidden = !tool && !marked.length;
+    words2.parentElement?.classList.toggle("hitl-has-bottom", !words2.hidden);
     const how = !in_parts ? "mouse, or arrows and Space · E erases · [ ] size" : item?.parts ? "click, or arrows and Space · E erases" : "the parts are on their way …";
     setText(said, tool ? `${erasing ? "Erase" : tool === "wrong" ? "What should not count" : "What should count"}: ${how}` : `Marked as ${marked.join(", ")}`);
   }
-  return { element, words, update };
+  return { element, words: words2, update };
 }
 function buildActions(session) {
   const guess = actionButton("guess", "Guess", () => session.guess());
@@ -2919,12 +3453,54 @@ function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], 
   const lately = new Map(recent.map((label_id, i) => [label_id, recent.length - i]));
   const found = [];
   labels.forEach((label, i) => {
-    const { name, path, words } = spelled(label);
-    const rank = !wanted || name.startsWith(wanted) ? 0 : parts.every((part) => words.includes(` ${part}`)) ? 1 : parts.every((part) => path.includes(part)) ? 2 : -1;
+    const { name, path, words: words2 } = spelled(label);
+    const rank = !wanted || name.startsWith(wanted) ? 0 : parts.every((part) => words2.includes(` ${part}`)) ? 1 : parts.every((part) => path.includes(part)) ? 2 : -1;
     if (rank >= 0) found.push({ label, rank, used: lately.get(label.label_id) ?? 0, p: probs.get(label.label_id) ?? 0, i });
   });
   found.sort((a, b) => a.rank - b.rank || b.used - a.used || b.p - a.p || a.i - b.i);
   return found.slice(0, limit).map((f) => f.label);
+}
+
+// hitl_widgets/widgets/js/card/labels_on.js
+var ONE_COLUMN = 10;
+var BESIDE_VALUES = 5;
+var TWO_COLUMNS = 14;
+function columnsOf({ answering }, labels, searching) {
+  const n = labels.length + new Set(labels.flatMap((label) => label.group ?? [])).size;
+  if (answering.merged && !searching && n <= (answering.most ? BESIDE_VALUES : ONE_COLUMN)) return 1;
+  return searching || labels.length <= TWO_COLUMNS ? 2 : 3;
+}
+function words(on, by) {
+  if (by === "hand") return on ? "turned on" : "turned off";
+  if (by === "before") return on ? "on, as you answered" : "off, as you answered";
+  return on ? "on, suggested" : "off, not touched";
+}
+function buildMark(session, label_id) {
+  const box = h("span", { class: "hitl-check", "aria-hidden": "true" });
+  const fill = h("span", { class: "hitl-fill" });
+  const track = h("span", { class: "hitl-track", "aria-hidden": "true" }, fill);
+  const p = h("span", { class: "hitl-p" });
+  function update(chip) {
+    const { answering, item, pointed, focused, suggestion } = session;
+    const { many, proposed } = answering;
+    const { on, by } = many ? answering.state(label_id) : { on: focused?.label_id === label_id, by: pointed === label_id ? "hand" : "model" };
+    const share = proposed || !many && suggestion ? item?.probs.find(([id]) => id === label_id)?.[1] : void 0;
+    const suggested = many ? Boolean(proposed?.has(label_id)) : suggestion?.[0] === label_id;
+    box.classList.toggle("hitl-round", !many);
+    setAttribute(chip, "data-on", String(on));
+    setAttribute(chip, "data-by", by);
+    chip.classList.toggle("hitl-suggested", suggested);
+    setText(box, on ? many ? "✓" : "●" : many && by === "hand" ? "×" : "");
+    track.classList.toggle("hitl-unknown", share === void 0);
+    fill.style.width = `${100 * (share ?? 0)}%`;
+    setText(p, share === void 0 ? "" : percent(share));
+    const name = session.labels.get(label_id)?.name ?? label_id;
+    const state = many ? words(on, by) : on ? "chosen" : "";
+    setAttribute(chip, "aria-label", [name, share !== void 0 && percent(share), state, many && by === "hand" && suggested && "suggested"].filter(Boolean).join(", "));
+    setAttribute(chip, many ? "aria-checked" : "aria-pressed", String(on));
+    if (many) box.title = words(on, by);
+  }
+  return { box, track, p, update };
 }
 
 // hitl_widgets/widgets/js/card/panel.js
@@ -2967,21 +3543,21 @@ function buildBars(session) {
     }
     return rows[i];
   }
-  function words() {
-    const { item, suggestion, setup } = session;
-    if (!item || suggestion) return ["", ""];
+  function words2() {
+    const { item, suggestion, setup, answering } = session;
+    if (!item || suggestion || answering.proposed || answering.suggestedWords) return ["", ""];
     if (item.chosen_by === "second look") return ["What do you see?", "This item is asked once more, blind: the answer that was given and the model's suggestion stay hidden."];
     if (session.blind && item.answer_first) return ["What do you see?", "You answer first: the model's suggestion and map appear then, and you may change your answer."];
     if (session.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
-    if (item.model) return ["What do you see?", item.suggestion ? "The label that the model suggested isn't in the taxonomy any more." : "The model can't tell the likely labels apart: they are newer than it."];
+    if (item.model && !answering.alone) return ["What do you see?", item.suggestion ? "The label that the model suggested isn't in the taxonomy any more." : "The model can't tell the likely labels apart: they are newer than it."];
     return ["What do you see?", "There is no model yet: your first answers will train one, and measure it."];
   }
   function update() {
-    const { item, focused, first } = session;
+    const { item, focused, first, answering } = session;
     const seen = session.suggestion;
-    const probs = seen ? (item?.probs ?? []).filter(([id]) => session.labels.has(id)) : [];
+    const probs = seen && !answering.merged ? (item?.probs ?? []).filter(([id]) => session.labels.has(id)) : [];
     probs.forEach(([label_id, p], i) => {
       const line = row(i);
       const name = session.labels.get(label_id)?.name ?? label_id;
@@ -3003,7 +3579,9 @@ function buildBars(session) {
     });
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
     setText(margin, probs.length > 1 ? ahead(100 * (probs[0][1] - probs[1][1])) : "");
-    const [head, text] = words();
+    element.classList.toggle("hitl-merged", answering.merged);
+    if (answering.merged) return updateMerged();
+    const [head, text] = words2();
     setText(title, seen ? "The model suggests" : "Your answer");
     setText(
       /** @type {Node} */
@@ -3025,6 +3603,26 @@ function buildBars(session) {
       keeps ? "keep yours" : session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept"
     );
   }
+  function updateMerged() {
+    const { focused, first, answering, suggestion, item } = session;
+    const { many, alone, proposed, suggestedWords } = answering;
+    const seen = proposed ? session.nameOf(item?.suggestion) : alone ? suggestedWords : suggestion ? session.nameOf(suggestion[0]) : "";
+    const [head, text] = words2();
+    plain2.hidden = true;
+    setText(title, seen ? "The model suggests" : head || "Your answer");
+    setText(margin, first ? `you: ${session.wordsOf(first)}` : seen || text);
+    margin.title = margin.textContent ?? "";
+    const choice = many || alone ? answering.choice : focused ? { verdict: suggestion?.[0] === focused.label_id ? "accept" : "answer", words: focused.name } : "";
+    accept.hidden = typeof choice === "string" || !item;
+    if (typeof choice === "string") return;
+    const stored = many ? session.nameOf(setId(answering.on)) : alone ? "store" : focused?.name ?? "";
+    setText(
+      /** @type {Node} */
+      accept.lastChild,
+      session.guesses ? "best guess" : choice.verdict === "accept" ? "accept" : stored
+    );
+    accept.title = `Enter stores: ${choice.words}`;
+  }
   return { element, update };
 }
 function buildLabels(session, refocus) {
@@ -3040,11 +3638,18 @@ function buildLabels(session, refocus) {
   const find = h("label", { class: "hitl-find" }, capOf("search"), box);
   const columns = h("div", { class: "hitl-columns" });
   const chips = h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" }, columns);
-  const element = h("section", {}, h("div", { class: "hitl-row" }, title, find), chips);
+  const heading = h("div", { class: "hitl-row" }, title, find);
+  const element = h("section", {}, heading, chips);
   let marked = 0;
   let searching = false;
   let drawn2 = null;
   let likely = "";
+  const marks = /* @__PURE__ */ new Map();
+  function markOf(label_id) {
+    const mark = marks.get(label_id) ?? buildMark(session, label_id);
+    marks.set(label_id, mark);
+    return mark;
+  }
   function shown() {
     const labels = session.setup?.taxonomy.labels ?? [];
     const likely2 = session.candidates;
@@ -3053,14 +3658,19 @@ function buildLabels(session, refocus) {
   }
   function draw() {
     const labels = shown();
-    columns.style.columnCount = String(searching || labels.length <= 14 ? 2 : 3);
+    const { answering } = session;
+    const n_columns = columnsOf(session, labels, searching);
+    columns.style.columnCount = String(n_columns);
+    element.classList.toggle("hitl-merged", answering.merged);
+    chips.classList.toggle("hitl-one-column", n_columns === 1);
+    marks.clear();
     let group;
     columns.replaceChildren(...labels.flatMap((label, i) => {
       const key = session.keys.get(label.label_id);
       const likely2 = !searching && session.candidates.includes(label.label_id);
-      const heading = searching || likely2 || label.group === group ? [] : [h("div", { class: "hitl-group", text: label.group ?? "" })];
-      if (heading.length) group = label.group;
-      return [...heading, h(
+      const heading2 = searching || likely2 || label.group === group ? [] : [h("div", { class: "hitl-group", text: label.group ?? "" })];
+      if (heading2.length) group = label.group;
+      return [...heading2, h(
         "button",
         {
           class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely2 ? " hitl-likely" : ""}`,
@@ -3069,6 +3679,7 @@ function buildLabels(session, refocus) {
           "data-label": label.label_id,
           title: label.definition ? `${label.path}: ${label.definition}` : label.path,
           ...key ? { "aria-keyshortcuts": key } : {},
+          ...answering.many ? { role: "checkbox", "aria-checked": "false" } : {},
           onclick: () => {
             leave();
             session.choose(label.label_id);
@@ -3077,7 +3688,10 @@ function buildLabels(session, refocus) {
           onpointerleave: () => session.peek(null)
         },
         key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }),
+        answering.merged ? markOf(label.label_id).box : null,
         h("span", { class: "hitl-name", text: searching || likely2 ? label.path : label.name }),
+        answering.merged && n_columns < 3 ? markOf(label.label_id).track : null,
+        answering.merged ? markOf(label.label_id).p : null,
         h("span", {
           class: "hitl-i",
           title: `What is ${label.name}?`,
@@ -3137,6 +3751,7 @@ function buildLabels(session, refocus) {
   });
   function update() {
     const { setup, focused } = session;
+    element.hidden = session.answering.alone;
     find.hidden = !setup || setup.taxonomy.labels.length <= FEW && !searching;
     if (setup && (setup.taxonomy !== drawn2 || !searching && likely !== session.candidates.join())) {
       drawn2 = setup.taxonomy;
@@ -3144,6 +3759,8 @@ function buildLabels(session, refocus) {
       setText(title, likely ? "Labels, the likely ones first" : setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
       draw();
     }
+    columns.classList.toggle("hitl-keys-away", session.answering.field !== null);
+    heading.hidden = session.answering.merged && find.hidden && !likely && !searching;
     const suggested = session.suggestion?.[0];
     for (const chip of columns.children) {
       const { label } = (
@@ -3153,6 +3770,10 @@ function buildLabels(session, refocus) {
       chip.classList.toggle("hitl-suggested", label !== void 0 && label === suggested);
       chip.classList.toggle("hitl-own", label !== void 0 && label === session.first?.label_id);
       chip.classList.toggle("hitl-focused", label !== void 0 && label === focused?.label_id && !searching);
+      if (label !== void 0) marks.get(label)?.update(
+        /** @type {HTMLElement} */
+        chip
+      );
     }
   }
   return { element, update, search() {
@@ -3414,7 +4035,7 @@ function buildLegend(session) {
   toggle.title = "Saliency map on or off";
   const how = actionButton("display", "", () => session.nextMap("mode"));
   how.title = "Over the item, beside it, or the item only where the map is hot";
-  const words = h("span", { class: "hitl-map-words" });
+  const words2 = h("span", { class: "hitl-map-words" });
   const low = h("span", { text: "less" });
   const bar = h("span", { class: "hitl-scale-bar", role: "img" });
   const high = h("span", { text: "more" });
@@ -3429,7 +4050,7 @@ function buildLegend(session) {
     title: "Strength of the map",
     oninput: (event) => session.fade(Number(event.target.value) - session.display.opacity)
   });
-  const legend = h("div", { class: "hitl-legend" }, toggle, how, words, scale, opacity);
+  const legend = h("div", { class: "hitl-legend" }, toggle, how, words2, scale, opacity);
   function update() {
     const { item, saliency } = session;
     const { on, method, mode, opacity: strength } = session.display;
@@ -3449,8 +4070,8 @@ function buildLegend(session) {
       SHOWN[mode]
     );
     const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
-    setText(words, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item || item.no_map ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
-    setAttribute(words, "title", words.textContent);
+    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item || item.no_map ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+    setAttribute(words2, "title", words2.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";
     if (saliency) {
@@ -3511,7 +4132,7 @@ function buildStrip(session) {
       const model = one.hidden && !isHidden(one) && one.suggestion ? session.labels.get(one.suggestion)?.name : void 0;
       setText(parts.said, model ? `model: ${model}` : "");
       parts.said.classList.toggle("hitl-differs", Boolean(model) && one.suggestion !== one.label_id);
-      const words = [
+      const words2 = [
         `${one.item_id}: ${answer}`,
         model && `the model said ${model}`,
         one.certainty !== null && `certainty ${one.certainty}`,
@@ -3522,8 +4143,8 @@ function buildStrip(session) {
         /** @type {HTMLElement} */
         parts.entry.firstChild
       );
-      setAttribute(button, "title", words);
-      setAttribute(button, "aria-label", `Revise ${words}`);
+      setAttribute(button, "title", words2);
+      setAttribute(button, "aria-label", `Revise ${words2}`);
       setAttribute(button, "aria-current", session.revising?.past === one ? "true" : null);
     }
   }
@@ -3647,9 +4268,17 @@ function buildFooter(session) {
 }
 
 // hitl_widgets/widgets/js/card/render.js
-var LABEL_KEYS = [
-  [["1", "…", "0", "letters"], "choose the label with that key"],
-  [["⇧", "`", "…", "0"], "how sure you are: 0, 1 … 9, 10"]
+var CERTAINTY_KEYS = [[["⇧", "`", "…", "0"], "how sure you are: 0, 1 … 9, 10"]];
+var LABEL_KEYS = {
+  classify: [[["1", "…", "0", "letters"], "choose the label with that key"]],
+  multilabel: [[["1", "…", "0", "letters"], "turn the label with that key on or off"]],
+  scale: []
+};
+var VALUE_KEYS = [
+  [["Tab", "⇧", "Tab"], "from the labels to their attributes, from one to the next, and back; so do ↑ and ↓ there"],
+  [["1", "…", "0"], "in an attribute: the choice with that key, or the number, digit by digit; on a scale from 0 to 1 digits are tenths, hundredths"],
+  [["ArrowLeft", "ArrowRight"], "in an attribute: a step down or up; with ⇧ ten steps, Home and End to the ends"],
+  [["Backspace"], "in an attribute: takes back what you said of it"]
 ];
 var WITHOUT_ITEM = /* @__PURE__ */ new Set(["undo", "earlier", "later", "help", "question", "guideline", "project"]);
 var SCROLLS = { ArrowDown: 0.1, ArrowUp: -0.1, PageDown: 0.9, PageUp: -0.9, End: 9, Home: -9 };
@@ -3663,6 +4292,7 @@ function render(el, session) {
   const temporary = buildTemporary(session);
   const bars = buildBars(session);
   const labels = buildLabels(session, refocus);
+  const fields = buildFields(session);
   const certainty = buildCertainty(session);
   const flags = buildFlags(session, refocus);
   const actions = buildActions(session);
@@ -3671,7 +4301,8 @@ function render(el, session) {
   const face = buildFace(session, refocus);
   const drawer = buildDrawer(session, refocus);
   const notice = buildNotice(session, refocus);
-  const help = buildHelp(session, { refocus, first: LABEL_KEYS, takes_focus: false });
+  const keyRows = () => [...LABEL_KEYS[session.setup?.task ?? "classify"] ?? [], ...CERTAINTY_KEYS, ...session.answering.attributes.size ? VALUE_KEYS : []];
+  const help = buildHelp(session, { refocus, first: keyRows, takes_focus: false });
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
   stage.stage.append(revising, reason.words);
@@ -3679,7 +4310,7 @@ function render(el, session) {
     "div",
     { class: "hitl-body" },
     h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
-    h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, reason.element, flags.element, actions.element),
+    h("div", { class: "hitl-panel" }, bars.element, labels.element, fields.element, certainty.element, reason.element, flags.element, actions.element),
     face.face,
     drawer.drawer,
     help.help
@@ -3706,6 +4337,7 @@ function render(el, session) {
   );
   const actionsByName = {
     accept: () => session.accept(),
+    toggle: () => session.focused && session.choose(session.focused.label_id),
     search: () => labels.search(),
     next_label: () => session.point(1),
     previous_label: () => session.point(-1),
@@ -3769,6 +4401,11 @@ function render(el, session) {
     PageUp: (brush) => brush.resize(1.3),
     PageDown: (brush) => brush.resize(1 / 1.3)
   };
+  function onValue(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || session.face || session.drawer || session.asking) return false;
+    if (event.key === "Tab") return session.answering.move(event.shiftKey ? -1 : 1);
+    return session.answering.key(pressed(event), digitOf(event) ?? "", event.repeat);
+  }
   function onKey(event) {
     const target = (
       /** @type {HTMLElement} */
@@ -3794,6 +4431,10 @@ function render(el, session) {
     if (session.brush.kind && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
       event.preventDefault();
       return session.withBrush(brushKeys[event.key]);
+    }
+    if (help.help.hidden && onValue(event)) {
+      event.preventDefault();
+      return;
     }
     const action = read(event, session.bindings, { asking: session.asking !== null });
     if (!action) return;
@@ -3842,6 +4483,8 @@ function render(el, session) {
     }
     setAttribute(root, "data-item", item && !session.face ? item.item_id : "");
     setAttribute(root, "data-pending", String(session.pending));
+    setAttribute(root, "data-task", session.setup?.task ?? null);
+    setAttribute(root, "data-field", session.answering.field?.attribute_id ?? null);
     setAttribute(root, "data-face", session.face ?? "");
     setAttribute(root, "data-learnt", String(session.learning?.learnt ?? 0));
     setAttribute(root, "data-learning", session.learning?.name ?? null);
@@ -3852,6 +4495,7 @@ function render(el, session) {
     stage.update();
     bars.update();
     labels.update();
+    fields.update();
     certainty.update();
     face.update();
     drawer.update();
@@ -3880,7 +4524,8 @@ function render(el, session) {
     if (step && step !== spoken) {
       spoken = step;
       const seen = session.suggestion;
-      setText(live, seen ? `${session.first ? `You answered ${session.wordsOf(session.first)}. ` : ""}Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
+      const proposed = session.answering.proposed;
+      setText(live, proposed ? `Suggestion: ${session.nameOf(item?.suggestion)}` : seen ? `${session.first ? `You answered ${session.wordsOf(session.first)}. ` : ""}Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
     }
   }
   const stop = session.subscribe((at_once) => {

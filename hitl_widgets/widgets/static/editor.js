@@ -961,6 +961,7 @@ function buildHelp(session, { refocus, first, takes_focus = true }) {
     list
   );
   let drawn = null;
+  let n_own = 0;
   function toggle(open = help.hidden) {
     help.hidden = !open;
     if (!open) refocus();
@@ -968,9 +969,11 @@ function buildHelp(session, { refocus, first, takes_focus = true }) {
   }
   function update() {
     const { setup } = session;
-    if (!setup || setup.keys === drawn) return;
+    const own = typeof first === "function" ? first() : first;
+    if (!setup || setup.keys === drawn && own.length === n_own) return;
     drawn = setup.keys;
-    const rows = [...first, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the widget"]];
+    n_own = own.length;
+    const rows = [...own, ...Object.values(setup.keys), [["Escape"], "close what is open, or leave the widget"]];
     list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words]) => h(
       "div",
       {},

@@ -64,10 +64,13 @@ export function buildAbout(session) {
   let read = null;
 
   function update() {
-    const { item, explained, setup } = session;
+    const { item, setup, answering } = session;
+    const asked_of = answering.field;
+    const explained = asked_of ? { ...asked_of, path: asked_of.name, label_id: "", link: "", n_examples: 0 } : session.explained;
     if (setup && setup.taxonomy !== read) {
       read = setup.taxonomy;
-      meaning.hidden = !setup.taxonomy.labels.some((label) => label.definition || label.link || label.n_examples || label.sensitive);
+      meaning.hidden = !setup.taxonomy.labels.some((label) => label.definition || label.link || label.n_examples || label.sensitive)
+        && ![...answering.attributes.values()].some((attribute) => attribute.definition);
     }
     if (!meaning.hidden) {
       setText(name, explained ? explained.path : "");
@@ -77,8 +80,8 @@ export function buildAbout(session) {
       link.hidden = !address;
       setAttribute(link, "href", address);
       setText(sensitive, explained?.sensitive ? `Sensitive, because ${explained.sensitive}` : "");
-      if (explained) session.extras.wantExamples(explained);
-      const list = explained && session.extras.examples.get(explained.label_id);
+      if (!asked_of && session.explained) session.extras.wantExamples(session.explained);
+      const list = asked_of || !explained ? undefined : session.extras.examples.get(explained.label_id);
       if (list !== drawn) {
         drawn = list;
         examples.replaceChildren(...(list ?? []).map((example) => exampleOf(example, SIDE)));

@@ -6,9 +6,12 @@
 
 export const MODES = /** @type {const} */ (["overlay", "side_by_side", "hot"]);
 
-/** Where an item keeps a map: the suggestion's under the method alone.
+/** The label whose map comes by itself. @param {Item} item */
+export const mainTarget = (item) => item.target ?? item.suggestion;
+
+/** Where an item keeps a map: that of its main target under the method alone.
  * @param {Item} item @param {string} method @param {string | null} target @param {string | null} [against] */
-export const mapKey = (item, method, target, against = null) => [method, ...(target === null || target === item.suggestion ? [] : [target]),
+export const mapKey = (item, method, target, against = null) => [method, ...(target === null || target === mainTarget(item) ? [] : [target]),
   ...(against === null ? [] : ["against", against])].join(" ");
 
 /** An item takes a map. That of another model, adopted while the item was here, doesn't belong to what is shown of it.

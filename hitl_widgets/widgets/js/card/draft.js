@@ -13,9 +13,23 @@ export const FLAGS = /** @type {const} */ ({ ethics: "Ethics or bias", bad_data:
 /** @param {string} flag */
 export const flagName = (flag) => FLAGS[/** @type {keyof typeof FLAGS} */ (flag)] ?? flag;
 
+/** What was answered, where it is looked at again. @typedef {{label_id: string | null, values: Record<string, number | string>, touched: string[]}} Before */
+/** What was done by hand since, as the browser's storage keeps it.
+ * @typedef {{labels: [string, boolean][], values: [string, number | string | null][], before: Before | null}} ByHand */
+
+/** @param {Past | undefined} past @returns {Before | null} */
+const beforeOf = (past) => (!past || past.verdict === "skip" ? null : { label_id: past.label_id, values: past.values ?? {}, touched: past.touched ?? [] });
+
 export class Draft {
-  /** @param {Past} [past] what was said of a decision that is looked at again */
-  constructor(past) {
+  /** @param {Past} [past] what was said of a decision that is looked at again
+   * @param {ByHand} [by_hand] what the browser kept */
+  constructor(past, by_hand) {
+    /** Labels and values start from it, and not from what a model suggests. */
+    this.before = by_hand ? by_hand.before : beforeOf(past);
+    /** Labels that were turned on or off by hand. @type {Map<string, boolean>} */
+    this.labels = new Map(by_hand?.labels);
+    /** Values of attributes given by hand; null: taken away. @type {Map<string, number | string | null>} */
+    this.values = new Map(by_hand?.values);
     /** @type {Set<string>} */
     this.flags = new Set(past?.flags);
     this.note = past?.note ?? "";
@@ -32,8 +46,18 @@ export class Draft {
       wrong: this.regions?.region("wrong") ?? null, missing: this.regions?.region("missing") ?? null };
   }
 
+  /** @returns {ByHand} */
+  get by_hand() { return { labels: [...this.labels], values: [...this.values], before: this.before }; }
+
+  /** The answer is stored, and its item stays on the screen. @param {Past} past */
+  hold(past) {
+    this.before = beforeOf(past);
+    this.labels.clear();
+    this.values.clear();
+  }
+
   /** Nothing is said. */
-  get empty() { return !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.regions?.count(kind)); }
+  get empty() { return !this.labels.size && !this.values.size && !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.regions?.count(kind)); }
 
   /** @param {string} flag @returns {string} what happened, in words */
   flag(flag) {

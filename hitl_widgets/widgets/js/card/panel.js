@@ -3,7 +3,9 @@
 
 import { cap, capOf, h, setAttribute, setText } from "../dom.js";
 import { keyName } from "../keys.js";
+import { setId } from "./sets.js";
 import { likelyFirst, match } from "../labels.js";
+import { buildMark, columnsOf } from "./labels_on.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 /** @typedef {import("../types.d.ts").Label} Label */
@@ -44,22 +46,22 @@ export function buildBars(session) {
 
   /** What stands in place of the bars. @returns {[string, string]} */
   function words() {
-    const { item, suggestion, setup } = session;
-    if (!item || suggestion) return ["", ""];
+    const { item, suggestion, setup, answering } = session;
+    if (!item || suggestion || answering.proposed || answering.suggestedWords) return ["", ""];
     if (item.chosen_by === "second look") return ["What do you see?", "This item is asked once more, blind: the answer that was given and the model's suggestion stay hidden."];
     if (session.blind && item.answer_first) return ["What do you see?", "You answer first: the model's suggestion and map appear then, and you may change your answer."];
     if (session.blind) return ["What do you see?", "This item is asked blind: the model's suggestion and map stay hidden."];
     if (item.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it, or answer all the same.`];
     if (item.problem) return ["The model failed on this item", item.problem];
-    if (item.model) return ["What do you see?", item.suggestion ? "The label that the model suggested isn't in the taxonomy any more."
+    if (item.model && !answering.alone) return ["What do you see?", item.suggestion ? "The label that the model suggested isn't in the taxonomy any more."
       : "The model can't tell the likely labels apart: they are newer than it."];
     return ["What do you see?", "There is no model yet: your first answers will train one, and measure it."];
   }
 
   function update() {
-    const { item, focused, first } = session;
+    const { item, focused, first, answering } = session;
     const seen = session.suggestion;
-    const probs = seen ? (item?.probs ?? []).filter(([id]) => session.labels.has(id)) : [];
+    const probs = seen && !answering.merged ? (item?.probs ?? []).filter(([id]) => session.labels.has(id)) : [];
     probs.forEach(([label_id, p], i) => {
       const line = row(i);
       const name = session.labels.get(label_id)?.name ?? label_id;
@@ -81,6 +83,8 @@ export function buildBars(session) {
     });
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
     setText(margin, probs.length > 1 ? ahead(100 * (probs[0][1] - probs[1][1])) : "");
+    element.classList.toggle("hitl-merged", answering.merged);
+    if (answering.merged) return updateMerged();
     const [head, text] = words();
     setText(title, seen ? "The model suggests" : "Your answer");
     setText(/** @type {Node} */ (plain.firstChild), head);
@@ -91,6 +95,24 @@ export function buildBars(session) {
     if (first) setText(margin, `you: ${session.wordsOf(first)}`);
     setText(/** @type {Node} */ (accept.lastChild), keeps ? "keep yours" : session.guesses ? "best guess" : focused && focused.label_id !== seen?.[0] ? focused.name : "accept");
   }
+  /** Labels, bars and values are in one place, below; here is what is suggested, and what Enter does. */
+  function updateMerged() {
+    const { focused, first, answering, suggestion, item } = session;
+    const { many, alone, proposed, suggestedWords } = answering;
+    const seen = proposed ? session.nameOf(item?.suggestion) : alone ? suggestedWords : suggestion ? session.nameOf(suggestion[0]) : "";
+    const [head, text] = words();
+    plain.hidden = true;
+    setText(title, seen ? "The model suggests" : head || "Your answer");
+    setText(margin, first ? `you: ${session.wordsOf(first)}` : seen || text);
+    margin.title = margin.textContent ?? "";
+    const choice = many || alone ? answering.choice : focused ? { verdict: suggestion?.[0] === focused.label_id ? "accept" : "answer", words: focused.name } : "";
+    accept.hidden = typeof choice === "string" || !item;
+    if (typeof choice === "string") return;
+    const stored = many ? session.nameOf(setId(answering.on)) : alone ? "store" : focused?.name ?? "";
+    setText(/** @type {Node} */ (accept.lastChild), session.guesses ? "best guess" : choice.verdict === "accept" ? "accept" : stored);
+    accept.title = `Enter stores: ${choice.words}`;
+  }
+
   return { element, update };
 }
 
@@ -102,12 +124,22 @@ export function buildLabels(session, refocus) {
   const find = h("label", { class: "hitl-find" }, capOf("search"), box);
   const columns = h("div", { class: "hitl-columns" });
   const chips = h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" }, columns);
-  const element = h("section", {}, h("div", { class: "hitl-row" }, title, find), chips);
+  const heading = h("div", { class: "hitl-row" }, title, find);
+  const element = h("section", {}, heading, chips);
   let marked = 0;
   let searching = false;
   /** @type {unknown} */
   let drawn = null;
   let likely = "";
+  /** @type {Map<string, ReturnType<typeof buildMark>>} */
+  const marks = new Map();
+
+  /** @param {string} label_id */
+  function markOf(label_id) {
+    const mark = marks.get(label_id) ?? buildMark(session, label_id);
+    marks.set(label_id, mark);
+    return mark;
+  }
 
   function shown() {
     const labels = session.setup?.taxonomy.labels ?? [];
@@ -118,7 +150,12 @@ export function buildLabels(session, refocus) {
 
   function draw() {
     const labels = shown();
-    columns.style.columnCount = String(searching || labels.length <= 14 ? 2 : 3);
+    const { answering } = session;
+    const n_columns = columnsOf(session, labels, searching);
+    columns.style.columnCount = String(n_columns);
+    element.classList.toggle("hitl-merged", answering.merged);
+    chips.classList.toggle("hitl-one-column", n_columns === 1);
+    marks.clear();
     /** @type {string | undefined} */
     let group;
     columns.replaceChildren(...labels.flatMap((label, i) => {
@@ -128,9 +165,12 @@ export function buildLabels(session, refocus) {
       if (heading.length) group = label.group;
       return [...heading, h("button", { class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely ? " hitl-likely" : ""}`, type: "button", tabindex: "-1",
         "data-label": label.label_id, title: label.definition ? `${label.path}: ${label.definition}` : label.path,
-        ...(key ? { "aria-keyshortcuts": key } : {}), onclick: () => { leave(); session.choose(label.label_id); },
+        ...(key ? { "aria-keyshortcuts": key } : {}), ...(answering.many ? { role: "checkbox", "aria-checked": "false" } : {}),
+        onclick: () => { leave(); session.choose(label.label_id); },
         onpointerenter: () => session.peek(label.label_id), onpointerleave: () => session.peek(null) },
-      key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), h("span", { class: "hitl-name", text: searching || likely ? label.path : label.name }),
+      key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }), answering.merged ? markOf(label.label_id).box : null,
+      h("span", { class: "hitl-name", text: searching || likely ? label.path : label.name }), answering.merged && n_columns < 3 ? markOf(label.label_id).track : null,
+      answering.merged ? markOf(label.label_id).p : null,
       h("span", { class: "hitl-i", title: `What is ${label.name}?`, "aria-hidden": "true", text: "i",
         onclick: (/** @type {Event} */ event) => { event.stopPropagation(); leave(); session.guide(label.label_id); refocus(); } }))];
     }), ...(searching && !labels.length ? [h("p", { class: "hitl-quiet", text: "No label matches. Esc leaves the search." })] : []));
@@ -178,6 +218,7 @@ export function buildLabels(session, refocus) {
 
   function update() {
     const { setup, focused } = session;
+    element.hidden = session.answering.alone;
     find.hidden = !setup || (setup.taxonomy.labels.length <= FEW && !searching);
     if (setup && (setup.taxonomy !== drawn || (!searching && likely !== session.candidates.join()))) {
       drawn = setup.taxonomy;
@@ -186,12 +227,15 @@ export function buildLabels(session, refocus) {
         ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
       draw();
     }
+    columns.classList.toggle("hitl-keys-away", session.answering.field !== null);
+    heading.hidden = session.answering.merged && find.hidden && !likely && !searching;
     const suggested = session.suggestion?.[0];
     for (const chip of columns.children) {
       const { label } = /** @type {HTMLElement} */ (chip).dataset;
       chip.classList.toggle("hitl-suggested", label !== undefined && label === suggested);
       chip.classList.toggle("hitl-own", label !== undefined && label === session.first?.label_id);
       chip.classList.toggle("hitl-focused", label !== undefined && label === focused?.label_id && !searching);
+      if (label !== undefined) marks.get(label)?.update(/** @type {HTMLElement} */ (chip));
     }
   }
   return { element, update, search() {

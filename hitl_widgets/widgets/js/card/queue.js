@@ -10,9 +10,10 @@ export const KEPT = 50; // decisions that can be undone
 export const REVISION = "revision"; // why an item is on the screen that was decided before
 
 /** @param {Decide} act @returns {Past} */
-export function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, seen }) {
+export function pastOf({ decision_id, item_id, verdict, label_id, certainty, flags, note, reason, wrong, missing, values, touched, seen }) {
   return { decision_id, item_id, verdict, label_id, certainty, certainty_source: seen.certainty, flags, note, reason, wrong, missing, suggestion: seen.suggestion ?? null,
-    hidden: Boolean(seen.hidden), chosen_by: seen.chosen_by };
+    hidden: Boolean(seen.hidden), chosen_by: seen.chosen_by,
+    ...(values ? { values } : {}), ...(touched ? { touched } : {}) };
 }
 
 export class Queue {

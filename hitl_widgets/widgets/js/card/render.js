@@ -7,7 +7,8 @@ import { buildHelp } from "../help.js";
 import { handBack, keepKeys } from "../notebook.js";
 import { buildFace } from "./faces.js";
 import { buildDrawer, buildNotice } from "./drawer.js";
-import { read, REPEATABLE } from "../keys.js";
+import { digitOf, pressed, read, REPEATABLE } from "../keys.js";
+import { buildFields } from "./attributes.js";
 import { buildActions, buildCertainty, buildFlags, buildReason } from "./beside.js";
 import { buildBars, buildLabels, percent } from "./panel.js";
 import { buildLegend, buildStage } from "./stage.js";
@@ -17,8 +18,15 @@ import { buildFooter, buildHeader, buildTemporary } from "./header.js";
 /** @typedef {import("./session.js").CardSession} CardSession */
 
 /** @type {[string[], string][]} */
-const LABEL_KEYS = [[["1", "…", "0", "letters"], "choose the label with that key"],
-  [["⇧", "`", "…", "0"], "how sure you are: 0, 1 … 9, 10"]];
+const CERTAINTY_KEYS = [[["⇧", "`", "…", "0"], "how sure you are: 0, 1 … 9, 10"]];
+/** @type {Record<string, [string[], string][]>} */
+const LABEL_KEYS = { classify: [[["1", "…", "0", "letters"], "choose the label with that key"]],
+  multilabel: [[["1", "…", "0", "letters"], "turn the label with that key on or off"]], scale: [] };
+/** @type {[string[], string][]} */
+const VALUE_KEYS = [[["Tab", "⇧", "Tab"], "from the labels to their attributes, from one to the next, and back; so do ↑ and ↓ there"],
+  [["1", "…", "0"], "in an attribute: the choice with that key, or the number, digit by digit; on a scale from 0 to 1 digits are tenths, hundredths"],
+  [["ArrowLeft", "ArrowRight"], "in an attribute: a step down or up; with ⇧ ten steps, Home and End to the ends"],
+  [["Backspace"], "in an attribute: takes back what you said of it"]];
 /** What can be done while no item is on the screen. */
 const WITHOUT_ITEM = new Set(["undo", "earlier", "later", "help", "question", "guideline", "project"]);
 /** How far a key scrolls the list of keys. @type {Record<string, number>} */
@@ -35,6 +43,7 @@ export function render(el, session) {
   const temporary = buildTemporary(session);
   const bars = buildBars(session);
   const labels = buildLabels(session, refocus);
+  const fields = buildFields(session);
   const certainty = buildCertainty(session);
   const flags = buildFlags(session, refocus);
   const actions = buildActions(session);
@@ -43,13 +52,14 @@ export function render(el, session) {
   const face = buildFace(session, refocus);
   const drawer = buildDrawer(session, refocus);
   const notice = buildNotice(session, refocus);
-  const help = buildHelp(session, { refocus, first: LABEL_KEYS, takes_focus: false });
+  const keyRows = () => [...LABEL_KEYS[session.setup?.task ?? "classify"] ?? [], ...CERTAINTY_KEYS, ...(session.answering.attributes.size ? VALUE_KEYS : [])];
+  const help = buildHelp(session, { refocus, first: keyRows, takes_focus: false });
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
   stage.stage.append(revising, reason.words);
   const body = h("div", { class: "hitl-body" },
     h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
-    h("div", { class: "hitl-panel" }, bars.element, labels.element, certainty.element, reason.element, flags.element, actions.element),
+    h("div", { class: "hitl-panel" }, bars.element, labels.element, fields.element, certainty.element, reason.element, flags.element, actions.element),
     face.face, drawer.drawer, help.help);
   const root = h("div", { class: "hitl-card", tabindex: "0", role: "application", "aria-label": "Decision card",
     "aria-roledescription": "decision card", "data-lm-suppress-shortcuts": "true", "data-item": "", "data-pending": "0" },
@@ -57,7 +67,7 @@ export function render(el, session) {
 
   /** @type {Record<string, () => void>} */
   const actionsByName = {
-    accept: () => session.accept(), search: () => labels.search(), next_label: () => session.point(1),
+    accept: () => session.accept(), toggle: () => session.focused && session.choose(session.focused.label_id), search: () => labels.search(), next_label: () => session.point(1),
     previous_label: () => session.point(-1), unsure: () => session.unsure(), guess: () => session.guess(),
     skip: () => session.skip(), undo: () => session.undo(), earlier: () => session.step(-1), later: () => session.step(1),
     surer: () => session.nudge(1), less_sure: () => session.nudge(-1), flag: () => session.flag(),
@@ -93,6 +103,13 @@ export function render(el, session) {
     PageDown: (brush) => brush.resize(1 / 1.3),
   };
 
+  /** A key that is for an attribute, or leads to one. @param {KeyboardEvent} event @returns {boolean} */
+  function onValue(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || session.face || session.drawer || session.asking) return false;
+    if (event.key === "Tab") return session.answering.move(event.shiftKey ? -1 : 1);
+    return session.answering.key(pressed(event), digitOf(event) ?? "", event.repeat);
+  }
+
   /** @param {KeyboardEvent} event */
   function onKey(event) {
     const target = /** @type {HTMLElement} */ (event.target);
@@ -116,6 +133,10 @@ export function render(el, session) {
     if (session.brush.kind && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && brushKeys[event.key]) {
       event.preventDefault();
       return session.withBrush(brushKeys[event.key]);
+    }
+    if (help.help.hidden && onValue(event)) {
+      event.preventDefault();
+      return;
     }
     const action = read(event, session.bindings, { asking: session.asking !== null });
     if (!action) return;
@@ -171,6 +192,8 @@ export function render(el, session) {
     }
     setAttribute(root, "data-item", item && !session.face ? item.item_id : "");
     setAttribute(root, "data-pending", String(session.pending));
+    setAttribute(root, "data-task", session.setup?.task ?? null);
+    setAttribute(root, "data-field", session.answering.field?.attribute_id ?? null);
     setAttribute(root, "data-face", session.face ?? "");
     setAttribute(root, "data-learnt", String(session.learning?.learnt ?? 0));
     setAttribute(root, "data-learning", session.learning?.name ?? null);
@@ -181,6 +204,7 @@ export function render(el, session) {
     stage.update();
     bars.update();
     labels.update();
+    fields.update();
     certainty.update();
     face.update();
     drawer.update();
@@ -208,7 +232,8 @@ export function render(el, session) {
     if (step && step !== spoken) {
       spoken = step;
       const seen = session.suggestion;
-      setText(live, seen ? `${session.first ? `You answered ${session.wordsOf(session.first)}. ` : ""}Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}`
+      const proposed = session.answering.proposed;
+      setText(live, proposed ? `Suggestion: ${session.nameOf(item?.suggestion)}` : seen ? `${session.first ? `You answered ${session.wordsOf(session.first)}. ` : ""}Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}`
         : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
     }
   }

@@ -2,6 +2,7 @@
 // The state of the card, and what happens on a key.
 
 import { assignKeys, bind, clashes } from "../keys.js";
+import { Answering } from "./answering.js";
 import { Brush } from "./brush.js";
 import { Draft, flagName } from "./draft.js";
 import { Extras } from "./extras.js";
@@ -11,8 +12,9 @@ import { People } from "./people.js";
 import { Parts } from "./parts.js";
 import { decodeAhead, release, retry } from "../pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
-import { keepMap, MapDisplay, mapKey } from "./display.js";
+import { keepMap, mainTarget, MapDisplay, mapKey } from "./display.js";
 import { Session } from "../session.js";
+import { isSet, membersOf } from "./sets.js";
 import { Tally } from "./tally.js";
 
 /** @typedef {import("./types.d.ts").Act} Act */
@@ -26,7 +28,7 @@ import { Tally } from "./tally.js";
 /** @typedef {import("./types.d.ts").Seen} Seen */
 /** @typedef {import("./types.d.ts").Surroundings} Surroundings */
 /** @typedef {import("../types.d.ts").Label} Label */
-/** @typedef {{verdict: import("./types.d.ts").Verdict, label_id: string | null, words: string}} Choice */
+/** @typedef {{verdict: import("./types.d.ts").Verdict, label_id: string | null, words: string, guess?: boolean}} Choice */
 /** @typedef {{value: number, source: "given" | "carried"}} Certainty */
 
 const LOW = 6; // items left when more are asked for
@@ -35,6 +37,7 @@ const TOLD_MS = 10_000; // refusals that come within so long are told together
 const REVEALED_MS = 150; // nobody reads a suggestion, and answers it, in less
 const QUIET_MS = 1000; // without a key for so long, no finger is about to press
 const RECENT = 12; // labels used lately
+const RESTS_MS = 250; // without a key for so long, the map of the label in focus is made
 const TOUCHES = 8; // decisions whose pictures stay decoded
 
 /** @extends {Session<CardReady, Act>} */
@@ -59,6 +62,7 @@ export class CardSession extends Session {
     this.certainty = null;
     this.draft = new Draft();
     this.brush = new Brush();
+    this.answering = new Answering(this);
     this.people = new People(around.storage, (said) => this.#speak(said));
     /** What lies over the labels. @type {import("./people.js").Drawer | null} */
     this.drawer = null;
@@ -114,7 +118,7 @@ export class CardSession extends Session {
   get needs_name() { return Boolean(this.setup?.annotator_is_default) && !this.named; }
 
   /** Whether something that a model says of the item is kept from the person: before there is a model, nothing is. */
-  get blind() { return Boolean(this.item?.blind && (this.item.model || this.item.problem)); }
+  get blind() { return Boolean(this.item?.blind && (this.item.model || this.item.values_model || this.item.problem)); }
 
   /** The suggestion that the person can see. @returns {[string, number] | null} */
   get suggestion() {
@@ -124,7 +128,17 @@ export class CardSession extends Session {
   }
 
   /** The label that Enter takes. @returns {Label | undefined} */
-  get focused() { return this.labels.get(this.pointed ?? this.suggestion?.[0] ?? ""); }
+  get focused() {
+    const { item } = this;
+    const main = this.answering.many && item && !item.blind && !item.broken ? item.target : this.suggestion?.[0];
+    return this.labels.get(this.pointed ?? main ?? "");
+  }
+
+  /** Whether all labels of a suggestion are there still. @param {string} label_id of a label, or of a set */
+  knows(label_id) { return membersOf(label_id).every((id) => this.labels.has(id)); }
+
+  /** A key that was on its way when the suggestion came wasn't meant for it. */
+  get early() { return Boolean(this.first && this.around.now() - (this.item?.revealed_at ?? 0) < REVEALED_MS); }
 
   /** The label whose meaning is shown. @returns {Label | undefined} */
   get explained() { return this.labels.get(this.peeked ?? "") ?? this.focused; }
@@ -132,7 +146,7 @@ export class CardSession extends Session {
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
     const map = this.display.of(this.item, this.pointed, this.against);
-    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id)) ? map : null; // else its label was retired meanwhile
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id)) ? map : null; // else its label was retired meanwhile
   }
 
   /** The label that the map holds the one in focus against. @returns {string | null} */
@@ -209,6 +223,7 @@ export class CardSession extends Session {
   /** @param {Labels} taxonomy */
   #name(taxonomy) {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
+    this.answering.take(taxonomy);
     this.keys = assignKeys(taxonomy.labels, this.given, this.bindings);
     for (const [label_id, key] of this.keys) this.given.set(label_id, key);
     this.extras.examples.clear();
@@ -247,8 +262,11 @@ export class CardSession extends Session {
       this.elsewhere.add(act.item_id);
       return;
     }
+    const past = this.queue.past.find((one) => one.decision_id === decision_id);
     const item = this.queue.bringBack(decision_id);
-    if (item) item.rejection = reason;
+    if (!item) return;
+    item.rejection = reason;
+    if (past && this.answering.merged && this.queue.find(item.item_id) === item) item.draft = new Draft(past); // what was said isn't lost
   }
 
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
@@ -279,7 +297,7 @@ export class CardSession extends Session {
       if (!this.pending) this.tally.take(push.progress);
     } else if (push.kind === "past") {
       this.queue.remember(push.past, this.#onTheirWay());
-      for (const { label_id } of this.queue.past) if (label_id) this.#used(label_id);
+      for (const { label_id } of this.queue.past) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "learning") this.learning = push.learning;
     else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
@@ -336,6 +354,10 @@ export class CardSession extends Session {
     super.tick();
     this.keepDraft();
     this.#leaveToOthers();
+    if (this.answering.wants_map && this.around.now() - this.touched_at >= RESTS_MS) {
+      this.answering.wants_map = false;
+      this.#wantMap();
+    }
     this.#ask();
   }
 
@@ -374,8 +396,13 @@ export class CardSession extends Session {
     if (first?.verdict === "unsure" && (this.pointed === null || this.pointed === first.label_id)) {
       return this.#choice({ verdict: "unsure", label_id: first.label_id, words: "Unsure, as before" });
     }
+    const { many, alone } = this.answering;
+    if (many || alone) {
+      const { choice } = this.answering;
+      return typeof choice === "string" ? this.say(choice, true) : this.#choice(choice);
+    }
     if (!this.focused) return this.say("No suggestion is shown for this item: choose a label.", true);
-    this.choose(this.focused.label_id, this.guesses);
+    this.choose(this.focused.label_id, this.guesses, true);
   }
 
   /** The answer that the person gave to this item before its suggestion was shown. @returns {Past | undefined} */
@@ -384,18 +411,23 @@ export class CardSession extends Session {
   /** Whether Enter takes the label in focus as a best guess: as long as a guess that is revised isn't another label's. */
   get guesses() {
     const past = this.revising?.past ?? this.first;
-    return this.guessing || (past?.verdict === "unsure" && past.label_id !== null && past.label_id === this.focused?.label_id);
+    return this.guessing || (past?.verdict === "unsure" && past.label_id !== null
+      && (this.answering.many ? !this.draft.labels.size : past.label_id === this.focused?.label_id));
   }
 
-  /** @param {string} label_id @param {boolean} [guess] it is a best guess */
-  choose(label_id, guess = this.guessing) {
+  /** A label is the answer; where several may be, it is turned on or off; where its attributes are asked, they are next.
+   * @param {string} label_id @param {boolean} [guess] it is a best guess @param {boolean} [enter] what is on the card is stored */
+  choose(label_id, guess = this.guessing, enter = false) {
     const label = this.labels.get(label_id);
     if (!this.item || !label) return;
-    if (guess) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}` });
+    if (this.answering.many) return this.answering.toggle(label_id);
+    if (!enter && !this.face && this.answering.asks(label_id)) return this.answering.select(label_id);
+    if (guess) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}`, guess });
     const seen = this.suggestion;
     const verdict = !seen ? "answer" : seen[0] === label_id ? "accept" : "correct";
     const done = { accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict];
-    this.#choice({ verdict, label_id, words: `${done} ${label.name}` });
+    const values = this.answering.merged ? this.answering.inWords(this.answering.valuesOf([label_id])) : "";
+    this.#choice({ verdict, label_id, words: `${done} ${label.name}${values && `, ${values}`}` });
   }
 
   /** The label with this key, if there is one. @param {string} key */
@@ -409,7 +441,8 @@ export class CardSession extends Session {
   guess() {
     if (!this.item || this.face) return;
     this.guessing = !this.guessing;
-    this.say(this.guessing ? "Unsure: which label is your best guess?" : "Not decided yet.");
+    this.say(!this.guessing ? "Not decided yet." : this.answering.many || this.answering.alone ? "Unsure: Enter stores what is on the card as your best guess."
+      : "Unsure: which label is your best guess?");
   }
 
   skip() {
@@ -494,9 +527,7 @@ export class CardSession extends Session {
 
   /** @param {Choice} choice */
   #choice(choice) {
-    if (!this.item || this.face) return;
-    // A key that was on its way when the suggestion came wasn't meant for it.
-    if (this.first && this.around.now() - (this.item.revealed_at ?? 0) < REVEALED_MS) return;
+    if (!this.item || this.face || this.early) return;
     this.touched_at = this.around.now();
     const policy = this.setup?.certainty ?? "keep";
     const given = this.certainty?.source === "given";
@@ -536,6 +567,7 @@ export class CardSession extends Session {
       this.open(null);
       return true;
     }
+    if (this.answering.leave()) return true;
     const open = this.asking !== null || this.guessing || this.revising !== null;
     if (this.revising) this.say("Nothing was changed.");
     else if (this.asking || this.guessing) this.say("Not decided yet.");
@@ -610,6 +642,7 @@ export class CardSession extends Session {
     if (last.verdict !== "skip" && !last.former) this.tally.add(-1, this.around.now());
     this.pointed = this.rival = null;
     if (last.second) this.#pointAtFirst();
+    else if (this.answering.merged && last.label_id && this.labels.has(last.label_id)) this.pointed = last.label_id;
     if ((last.second || !last.former) && last.item) last.item.shown_at = undefined;
     // What was said beside the label is on the screen again with the item.
     if (this.queue.current !== before) {
@@ -623,9 +656,18 @@ export class CardSession extends Session {
   }
 
   /** A past decision in words. @param {Past} past */
-  wordsOf({ verdict, label_id, label }) {
-    const name = label_id ? this.labels.get(label_id)?.name ?? label ?? label_id : null;
+  wordsOf({ verdict, label_id, label, values = {} }) {
+    const label_name = label_id ? this.nameOf(label_id, label) : null;
+    const name = [label_name, this.answering.inWords(values)].filter(Boolean).join(", ") || null;
     return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `perhaps ${name}` : name;
+  }
+
+  /** The name of a label, of a set of labels, or of an attribute. @param {string | null | undefined} label_id
+   * @param {string | null} [then] as it was called when it was chosen */
+  nameOf(label_id, then) {
+    /** @param {string} id */
+    const name = (id) => this.labels.get(id)?.name ?? this.answering.attributes.get(id)?.name ?? (isSet(label_id) ? id : then ?? id);
+    return this.answering.named(label_id ?? null, name);
   }
 
   /** Back along the past decisions, or forward again to the present. @param {1 | -1} by */
@@ -697,7 +739,7 @@ export class CardSession extends Session {
   /** Asks for the map of the label in focus. */
   #wantMap() {
     const { item, against, display: { on, method } } = this;
-    const target = this.pointed ?? item?.suggestion;
+    const target = this.pointed ?? (item && mainTarget(item));
     if (!on || !method || !target || !item?.suggestion || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
     if (key === method || item.maps[key]) return; // the suggestion's own maps come by themselves
@@ -718,6 +760,7 @@ export class CardSession extends Session {
 
   /** The labels that arrows go through: those that an earlier answer leaves, the model's, then those with a key. @returns {string[]} */
   get order() {
+    if (this.answering.merged) return [...this.labels.keys()].filter((id) => this.keys.has(id));
     const likely = this.suggestion ? this.item?.probs.map(([id]) => id).filter((id) => this.labels.has(id)) ?? [] : [];
     return [...new Set([...this.candidates, ...likely, ...[...this.labels.keys()].filter((id) => this.keys.has(id))])];
   }
@@ -779,8 +822,10 @@ export class CardSession extends Session {
   // How a decision is made
 
   /** @param {Choice} choice */
-  #decide({ verdict, label_id, words }) {
+  #decide(choice) {
     const { item, revising } = this;
+    const { verdict, label_id } = choice;
+    let { words } = choice;
     if (!item || this.face) return;
     this.asking = null;
     this.guessing = false;
@@ -788,13 +833,13 @@ export class CardSession extends Session {
     const rated = verdict !== "skip" ? this.certainty : null;
     /** @type {import("./types.d.ts").Decide} */
     const act = { ...this.#act("decide", item.item_id), kind: "decide", verdict, label_id, ...this.draft.said,
-      certainty: rated?.value ?? null, seen: this.#seen(item, rated?.source), known: [...this.known.get(item.item_id) ?? []] };
+      certainty: rated?.value ?? null, ...this.answering.said(choice), seen: this.#seen(item, rated?.source), known: [...this.known.get(item.item_id) ?? []] };
     this.#know(item.item_id, act.decision_id);
     this.refused = null;
     this.stopped = false;
     // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
     this.outbox.put(act);
-    const past = { ...pastOf(act), label: this.labels.get(label_id ?? "")?.name };
+    const past = { ...pastOf(act), ...(label_id === null ? {} : { label: this.nameOf(label_id) }) };
     const shows = !revising && this.#isFirst(item, verdict);
     const second = !revising && item.first;
     if (revising) this.queue.revise(revising.past, past);
@@ -807,6 +852,7 @@ export class CardSession extends Session {
       this.drafts.drop(item.item_id);
       item.shown_at = this.around.now();
       this.rival = null;
+      this.draft.hold(past);
       this.#pointAtFirst();
       words += ". The model's suggestion is here now: Enter keeps your answer, another label changes it.";
     } else {
@@ -817,7 +863,7 @@ export class CardSession extends Session {
       this.pointed = this.rival = null;
       if (this.certainty) this.certainty = this.setup?.certainty === "keep" ? { ...this.certainty, source: "carried" } : null;
     }
-    if (label_id) this.#used(label_id);
+    this.#used(label_id);
     item.rejection = undefined;
     if (!this.item?.picture) this.#decode();
     this.say(words);
@@ -831,7 +877,8 @@ export class CardSession extends Session {
 
   /** Whether this answer is given before a suggestion that is shown then. @param {Item} item @param {Choice["verdict"]} verdict */
   #isFirst(item, verdict) {
-    return Boolean(item.answer_first && item.blind && !item.broken && verdict !== "skip" && this.labels.has(item.suggestion ?? ""));
+    return Boolean(item.answer_first && item.blind && !item.broken && verdict !== "skip"
+      && ((item.suggestion && this.knows(item.suggestion)) || (this.answering.alone && item.values)));
   }
 
   /** The person's own answer is in focus: Enter keeps it. */
@@ -846,8 +893,11 @@ export class CardSession extends Session {
     else step();
   }
 
-  /** @param {string} label_id */
-  #used(label_id) { this.recent = [label_id, ...this.recent.filter((id) => id !== label_id)].slice(0, RECENT); }
+  /** @param {string | null} label_id */
+  #used(label_id) {
+    const ids = membersOf(label_id);
+    this.recent = [...ids, ...this.recent.filter((id) => !ids.includes(id))].slice(0, RECENT);
+  }
 
   /** @template {Act["kind"]} K @param {K} kind @param {string} item_id */
   #act(kind, item_id) {
@@ -861,9 +911,10 @@ export class CardSession extends Session {
   #seen(item, certainty) {
     /** @type {Seen} */
     const seen = { chosen_by: this.revising ? REVISION : item.chosen_by, taxonomy: this.setup?.taxonomy.version };
-    const suggestion = item.broken || !this.labels.has(item.suggestion ?? "") ? undefined : item.suggestion;
+    const suggestion = item.broken || !item.suggestion || !this.knows(item.suggestion) ? undefined : item.suggestion;
     const probs = item.probs.filter(([id]) => this.labels.has(id));
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(probs), model: item.model });
+    Object.assign(seen, item.broken ? {} : this.answering.seen);
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display.mode });
