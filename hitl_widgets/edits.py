@@ -1,7 +1,8 @@
 """Taxonomy edits: every way to change the labels of a project.
 
 An edit is a value; pass it to ``wb.preview`` or ``wb.apply``. Read `split` and `between` first. The code lies in
-`taxonomy.edits` (what each edit does) and `taxonomy.diff` (which edits lead from one taxonomy to another).
+`taxonomy.edits` and `taxonomy.attribute_edits` (what each edit does) and `taxonomy.diff` (which edits lead from one
+taxonomy to another).
 
 >>> from hitl_widgets import Taxonomy, edits
 >>> before = Taxonomy(["top", "Bag"])
@@ -20,6 +21,7 @@ Retire “top”.
 """
 
 from .errors import EditError
+from .taxonomy.attribute_edits import add_attribute, change_attribute, rename_attribute, retire_attribute
 from .taxonomy.diff import between, told
 from .taxonomy.edits import (
     Edit,
@@ -37,5 +39,6 @@ from .taxonomy.edits import (
     split,
 )
 
-__all__ = ["Edit", "EditError", "Resolution", "add", "answers", "apply", "between", "compose", "describe", "from_body",
-           "merge", "move", "rename", "retire", "split", "told"]
+__all__ = ["Edit", "EditError", "Resolution", "add", "add_attribute", "answers", "apply", "between", "change_attribute",
+           "compose", "describe", "from_body", "merge", "move", "rename", "rename_attribute", "retire",
+           "retire_attribute", "split", "told"]

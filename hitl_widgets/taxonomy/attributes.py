@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from ..errors import BadInput, TaxonomyError
 from .checks import ID, check_name, text, texts
+from .yaml import ATTRIBUTE_FIELDS as FIELDS
 
 Kind = Literal["ordinal", "continuous", "choices"]
 # What an answer says of an attribute: a step of an ordinal scale, a number on a continuous one, or a choice.
@@ -24,7 +25,6 @@ MAX_STEPS, MAX_CHOICES = 101, 50
 # Numbers on a continuous scale are kept to so many parts of its length.
 PARTS = 10_000
 
-FIELDS = ("name", "id", "scale", "choices", "labels", "definition", "sensitive")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, count
 from typing import Any
 
+from .attribute_edits import add_attribute, change_attribute, rename_attribute, retire_attribute
+from .attributes import Attribute, attribute_id_of
 from .edits import Edit, add, answers, describe, move, rename, retire
 from .labels import DESCRIPTION, Label, Taxonomy
 from .yaml import SEPARATOR
@@ -21,12 +23,15 @@ def between(old: Taxonomy, new: Taxonomy) -> list[Edit]:
     """Find edits that lead from `old` to a taxonomy with the digest of `new`.
 
     A label that stayed is recognised by its place, its id, the labels under it, its description, its name elsewhere, or
-    a name much like its own. Merges and splits leave no trace in the two: they appear as labels that come and go.
+    a name much like its own; an attribute by its id, its name, or what it asks. Merges and splits leave no trace in the
+    two: they appear as labels that come and go. Neither do maps: where a scale became choices, its values are asked
+    again.
     """
     partner = _partners(old, new)
     tree, edits = _Tree(old), list[Edit]()
     label_ids = _place(new, partner, tree, edits)
     kept = dict.fromkeys(partner.values())
+    edits += _of_attributes(old, new, label_ids, set(kept), tree)
     for label in old.labels:
         if label.id not in kept:
             if label.parent is None or label.parent in kept:  # what lies under a retired label goes with it
@@ -126,6 +131,69 @@ def _describe(described: dict[str, dict[str, Any]], new: Taxonomy, label_ids: Ma
         before, after = described.get(label_ids[label.id], {}), label.description()
         if changed := {name: getattr(label, name) for name in DESCRIPTION if before.get(name) != after.get(name)}:
             edits.append(describe(tree.call(label_ids[label.id]), **changed))
+
+
+def _of_attributes(old: Taxonomy, new: Taxonomy, label_ids: Mapping[str, str], kept: set[str], tree: _Tree
+                   ) -> list[Edit]:
+    """List the edits of attributes. They come before labels are retired, which an attribute may be asked of alone."""
+    partner = _attribute_partners(old.attributes, new)
+    stays = {one.id for one in partner.values()}
+    edits: list[Edit] = [retire_attribute(one.name) for one in old.attributes if one.id not in stays]
+    names = {one.id: one.name for one in old.attributes if one.id in stays}
+    for after in new.attributes:
+        before = partner.get(after.id)
+        if before is not None and names[before.id] != after.name:
+            if (holder := next((id for id, name in names.items() if name == after.name), None)) is not None:
+                taken = {*names.values(), *(one.name for one in new.attributes)}
+                free = next(f"{after.name[:180]} (old{n})" for n in chain([""], count(2))
+                            if f"{after.name[:180]} (old{n})" not in taken)
+                edits.append(rename_attribute(after.name, free))
+                names[holder] = free
+            edits.append(rename_attribute(names[before.id], after.name))
+            names[before.id] = after.name
+    for after in new.attributes:
+        labels = [label_ids[label_id] for label_id in after.labels]
+        called = tuple(map(tree.call, labels))
+        if (before := partner.get(after.id)) is None:
+            edits.append(add_attribute(after.name, scale=after.scale, choices=after.choices, labels=called,
+                                       definition=after.definition, sensitive=after.sensitive))
+        elif changed := _changed(before, after, same_labels=bool(labels) == bool(before.labels) and set(labels)
+                                 == {label_id for label_id in before.labels if label_id in kept}):
+            edits.append(change_attribute(after.name, **changed | ({"labels": called} if "labels" in changed else {})))
+    return edits
+
+
+def _changed(before: Attribute, after: Attribute, *, same_labels: bool) -> dict[str, Any]:
+    """Tell what of an attribute is another, as `change_attribute` takes it."""
+    changed: dict[str, Any] = {} if same_labels else {"labels": ()}
+    if before.scale != after.scale or before.choices != after.choices or before.kind != after.kind:
+        changed |= {"choices": after.choices} if after.scale is None else {"scale": after.scale}
+        if (before.scale is None) != (after.scale is None):
+            changed["map"] = {}
+    if before.definition != after.definition:
+        changed["definition"] = after.definition
+    if before.sensitive != after.sensitive:
+        changed["sensitive"] = after.sensitive or False
+    return changed
+
+
+def _attribute_partners(left: Iterable[Attribute], new: Taxonomy) -> dict[str, Attribute]:
+    """Attribute id in `new` -> the attribute of before that it is."""
+    pairs: dict[str, Attribute] = {}
+    open_ = {one.id: one for one in left}
+
+    def is_like(one: Attribute, other: Attribute) -> bool:
+        alike = (one.kind, one.scale, one.choices, one.definition) == (
+            other.kind, other.scale, other.choices, other.definition)
+        return alike and bool(one.definition or difflib.get_close_matches(one.name, [other.name], cutoff=0.7))
+
+    for same in (lambda one, other: one.id == other.id and one.id != attribute_id_of(one.name),
+                 lambda one, other: one.name == other.name, lambda one, other: one.id == other.id, is_like):
+        for after in new.attributes:
+            match = [one for one in open_.values() if same(after, one)] if after.id not in pairs else []
+            if len(match) == 1:
+                pairs[after.id] = open_.pop(match[0].id)
+    return pairs
 
 
 # Long, since its steps share what was paired already and what is left: apart, each would take and give both.

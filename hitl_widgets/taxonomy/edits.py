@@ -12,8 +12,10 @@ from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 from ..errors import EditError, TaxonomyError, UnknownLabel
+from .attributes import Attribute
 from .checks import check_name, check_new_name
 from .labels import DESCRIPTION, Label, Taxonomy, plain
+from .value_maps import ValueMap
 from .yaml import SEPARATOR
 
 # Old answer's label_id -> what it means now: one label_id if it is carried over exactly, several if it is in doubt
@@ -25,11 +27,12 @@ class _Change(NamedTuple):
     labels: Sequence[Label]
     became: Mapping[str, tuple[str, ...]] = {}
     inner_answers: bool | None = None
+    attributes: Sequence[Attribute] | None = None  # None: as they are, of the labels that these became
 
 
 @dataclass(frozen=True, repr=False)
 class Edit:
-    """A change of a taxonomy: rename, merge, split, add, retire, move, describe or answers.
+    """A change of a taxonomy: rename, merge, split, add, retire, move, describe or answers, or one of an attribute.
 
     Labels are called by their names, by path ("shoe / Sneaker") where a name alone is ambiguous, or by id.
     """
@@ -48,18 +51,29 @@ class Edit:
             If the edit doesn't fit: an unknown label, a duplicate name under one parent, a cycle, or no label left.
         """
         try:
-            labels, became, inner = self._change(taxonomy)
-            if not labels:
-                raise EditError("no label would be left. Add another one first.")
-            gone = {label.id for label in taxonomy.labels} - {label.id for label in labels}
+            labels, became, inner, attributes = self._change(taxonomy)
+            if attributes is None:
+                attributes = _asked_of(taxonomy, labels, became)
+            if not labels and (taxonomy.labels or not attributes):
+                raise EditError(f"no {'label' if taxonomy.labels else 'attribute'} would be left. Add another one "
+                                "first.")
+            gone = _ids(taxonomy.labels, taxonomy.attributes) - _ids(labels, attributes)
             after = Taxonomy(labels, version=taxonomy.version + 1, former_ids=taxonomy.former_ids | gone,
-                             inner_answers=taxonomy.inner_answers if inner is None else inner)
+                             inner_answers=taxonomy.inner_answers if inner is None else inner, attributes=attributes)
             for target in {new for old in taxonomy.label_ids for new in became.get(old, ())}:
                 after.answer(target)
         except (UnknownLabel, TaxonomyError, EditError) as error:
             raise EditError(f"{self} doesn't fit taxonomy v{taxonomy.version}: {error}") from error
         stay = set(after.label_ids)
         return after, {old: became.get(old, (old,) if old in stay else ()) for old in taxonomy.label_ids}
+
+    def value_maps(self, before: Taxonomy) -> Mapping[str, ValueMap]:
+        """Tell what becomes of the values of attributes: attribute id -> map, of those whose values change."""
+        return {}
+
+    def value_maps_back(self, before: Taxonomy) -> Mapping[str, ValueMap]:
+        """Tell what values that are given after the edit mean without it: attribute id -> map."""
+        return {}
 
     def prose(self) -> str:
         """Write the edit as a sentence."""
@@ -71,15 +85,15 @@ class Edit:
         return [name for value in values if value is not None
                 for name in ((value,) if isinstance(value, str) else value)]
 
-    def with_names(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+    def with_names(self, before: Taxonomy, call: Callable[[Label | Attribute], str]) -> Edit:
         """Return the same edit with other names for the labels that it means.
 
         Parameters
         ----------
         before : Taxonomy
-            The taxonomy whose labels the edit means.
+            The taxonomy whose labels and attributes the edit means.
         call : callable
-            Gives the name to use for a label.
+            Gives the name to use for a label or an attribute.
         """
         return self._with_names(before, call)
 
@@ -98,7 +112,7 @@ class Edit:
     def _prose(self) -> str:
         raise NotImplementedError
 
-    def _with_names(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+    def _with_names(self, before: Taxonomy, call: Callable[[Label | Attribute], str]) -> Edit:
         def named(value: Any) -> Any:
             return value if value is None else call(before.label(value)) if isinstance(value, str) \
                 else tuple(map(named, value))
@@ -191,7 +205,7 @@ class merge(Edit):
         return _Change([replace(label, parent=one.id) if label.parent in merged else label for label in labels],
                        dict.fromkeys(merged, (one.id,)))
 
-    def _with_names(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+    def _with_names(self, before: Taxonomy, call: Callable[[Label | Attribute], str]) -> Edit:
         one = next((label for label in map(before.label, self.labels)
                     if self.into in (label.id, label.name, before.path(label.id))), None)
         return merge([call(before.label(name)) for name in self.labels], self.into if one is None else call(one))
@@ -390,7 +404,7 @@ class describe(Edit):
         label = taxonomy.label(self.label)
         return _Change(_replaced(taxonomy, {label.id: [replace(label, **self.description)]}))
 
-    def _with_names(self, before: Taxonomy, call: Callable[[Label], str]) -> Edit:
+    def _with_names(self, before: Taxonomy, call: Callable[[Label | Attribute], str]) -> Edit:
         return describe(call(before.label(self.label)), **self.description)
 
     def _arguments(self) -> dict[str, Any]:
@@ -430,6 +444,7 @@ def from_body(body: Mapping[str, Any]) -> Edit:
     >>> from_body({"edit": "rename", "label": "top", "to": "upper body"})
     edits.rename('top', to='upper body')
     """
+    from . import attribute_edits  # noqa: F401  (its edits are subclasses too)
     kinds: dict[Any, Callable[..., Edit]] = {kind.__name__: kind for kind in Edit.__subclasses__()}
     try:
         return kinds[body["edit"]](**{name: value for name, value in body.items() if name != "edit"})
@@ -479,6 +494,24 @@ def compose(first: Mapping[str, Sequence[str]], then: Mapping[str, Sequence[str]
         return tuple(dict.fromkeys(chain.from_iterable(now))) if all(now) else ()
 
     return {old: on(stands) for old, stands in first.items()}
+
+
+def _ids(labels: Iterable[Label], attributes: Iterable[Attribute]) -> set[str]:
+    return {*(label.id for label in labels), *(attribute.id for attribute in attributes)}
+
+
+def _asked_of(taxonomy: Taxonomy, labels: Iterable[Label], became: Mapping[str, tuple[str, ...]]) -> list[Attribute]:
+    """Return the attributes of a taxonomy, asked of what their labels became."""
+    stay, attributes = {label.id for label in labels}, list[Attribute]()
+    for one in taxonomy.attributes:
+        left = tuple(dict.fromkeys(new for old in one.labels
+                                   for new in ((old,) if old in stay else became.get(old, ()))))
+        if one.labels and not left:
+            raise EditError(f"the attribute {_quoted(one.name)} is asked of no other label. Retire it first, or have "
+                            f"it asked of others: edits.retire_attribute({one.name!r}), or "
+                            f"edits.change_attribute({one.name!r}, labels=[...]).")
+        attributes.append(one if left == one.labels else replace(one, labels=left))
+    return attributes
 
 
 def _called(name: str) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +19,15 @@ import numpy.typing as npt
 
 from ..errors import BadInput, EditError, TaxonomyMismatch, UnknownLabel
 from ..events import Event
+from .attributes import Attribute, Value
 from .diff import between
 from .edits import Edit, Resolution, compose, from_body
 from .label_sets import is_set, members, set_id
 from .labels import Label, Taxonomy
+from .value_maps import ValueMap
+
+# Attribute id -> what became of its values, one map after the other.
+ValueMaps = Mapping[str, Sequence[ValueMap]]
 
 
 class Change(NamedTuple):
@@ -37,17 +43,23 @@ class Change(NamedTuple):
         The edits for today's taxonomy; none for a project's first version and for a step that is taken back.
     reverts : str or None
         Id of the step that this one takes back.
+    values : mapping of str to sequence of ValueMap
+        Attribute id -> what its values mean then, one map after the other; of those whose values change.
     """
 
     taxonomy: Taxonomy
     resolution: Resolution
     edits: Sequence[Edit] = ()
     reverts: str | None = None
+    values: ValueMaps = MappingProxyType({})
 
     def event(self, *, id: str, annotator: str, acted_at: datetime, why: str | None = None) -> Event:
         """Make the event that puts this change into the log."""
         body = {"taxonomy": self.taxonomy.to_dict(), "edits": [edit.to_dict() for edit in self.edits], "why": why,
                 "resolution": {old: list(new) for old, new in self.resolution.items()}}
+        if self.values:
+            body["values"] = {attribute_id: [one.to_dict() for one in maps]
+                              for attribute_id, maps in self.values.items()}
         return Event(id=id, kind="taxonomy", annotator=annotator, acted_at=acted_at,
                      body=body if self.reverts is None else body | {"reverts": self.reverts})
 
@@ -74,6 +86,8 @@ class Step:
         As `Edit.to_dict` wrote them.
     resolution : mapping
         label_id -> what its answers mean after the step.
+    values : mapping
+        attribute id -> maps of the values that were given before, of those that change.
     reverts, reverted_by : str or None
         Id of the step that this one takes back, and of the one that takes this one back now.
     prose : str
@@ -88,6 +102,7 @@ class Step:
     why: str | None
     edits: tuple[Mapping[str, Any], ...]
     resolution: Mapping[str, tuple[str, ...]]
+    values: ValueMaps = field(default_factory=dict)
     reverts: str | None = None
     reverted_by: str | None = None
     prose: str = ""
@@ -255,17 +270,6 @@ class Lineage:
             self._sources[version] = sources
         return self._sources[version]
 
-    def value(self, attribute_id: str, value: Any, version: int | None, to: int | None = None) -> Any:
-        """Tell what a value of an attribute of some version means today, or at the version `to`; None: asked again."""
-        taxonomy = self.versions[to or self.steps[-1].version]
-        attribute = next((one for one in taxonomy.attributes if one.id == attribute_id), None)
-        if attribute is None:
-            return None
-        try:
-            return attribute.check(value)
-        except BadInput:
-            return None
-
     def exactly(self, label_id: str | None, version: int | None, to: int | None = None) -> str | None:
         """Today's label_id, or that of the version `to`, if it is certain; else None."""
         if label_id is None:
@@ -305,6 +309,39 @@ class Lineage:
         return next((step for step in reversed(self.steps) if step.before is not None
                      and meaning[0] in self.versions[step.before].answerable
                      and meaning[0] not in self.versions[step.version].answerable), self.steps[-1])
+
+    def value(self, attribute_id: str, value: Value, version: int | None, to: int | None = None) -> Value | None:
+        """Tell what a value of some version (None: the first) means today, or at the version `to`.
+
+        Returns
+        -------
+        int, float, str or None
+            None where the attribute is there no more, or the value is in doubt.
+        """
+        return self._value(attribute_id, value, version, to)[0]
+
+    def value_doubt(self, attribute_id: str, value: Value, version: int | None) -> Step | None:
+        """Find the step that left a value in doubt; None where it is certain, or its attribute is there no more."""
+        if _attribute_of(self.today, attribute_id) is None:
+            return None
+        now, step = self._value(attribute_id, value, version, None)
+        return None if now is not None else step or self.steps[-1]
+
+    def _value(self, attribute_id: str, value: Value, version: int | None, to: int | None
+               ) -> tuple[Value | None, Step | None]:
+        """Follow a value: what it means, and the last step that changed its meaning."""
+        last, meaning = None, value
+        for step in self.stages(version, to):
+            for one in step.values.get(attribute_id, ()):
+                last, image = step, one.image(meaning)
+                if image is None:
+                    return None, step
+                meaning = image
+        one_ = _attribute_of(self.versions[to or self.steps[-1].version], attribute_id)
+        try:
+            return None if one_ is None else one_.check(meaning), last
+        except BadInput:
+            return None, last
 
     def columns(self, label_ids: Sequence[str]) -> npt.NDArray[np.float32]:
         """Tell how a model's columns add up to today's labels.
@@ -429,6 +466,14 @@ class Lineage:
             return f"Label “{name}” is there no more."
         return f"Label “{name}” was taken away by {step.annotator} in version {step.version}: {step.prose}"
 
+    def fate_of_attribute(self, attribute_id: str, name: str) -> str:
+        """Tell in a sentence who retired an attribute, for one that is gone."""
+        had = [step.version for step in self.steps if _attribute_of(self.versions[step.version], attribute_id)]
+        step = next((step for step in self.steps if had and step.version > had[-1]), None)
+        if step is None:
+            return f"Attribute “{name}” is there no more."
+        return f"Attribute “{name}” was retired by {step.annotator} in version {step.version}: {step.prose}"
+
     def _follow(self, label_id: str, version: int, to: int) -> tuple[str, ...]:
         """Follow a label from one version to another, through labels that are no answers too.
 
@@ -475,13 +520,18 @@ def change(edits: Sequence[Edit], base: int, lineage: Lineage) -> Change:
         raise EditError(f"base is version {base!r}; the log has {', '.join(map(str, lineage.versions))}.")
     then, now = lineage.versions[base], lineage.today
     resolution: Resolution = {label_id: (label_id,) for label_id in now.label_ids}
-    twins: dict[str, str] = {}  # label_ids that these edits make: in the older version -> today
+    twins: dict[str, str] = {}  # ids of labels and attributes that these edits make: in the older version -> today
+    values: dict[str, list[ValueMap]] = {}
 
-    def call(label: Label) -> str:
-        label_id = twins.get(label.id, label.id)
-        if label_id not in now:
-            raise EditError(lineage.fate_of(label_id, label.name))
-        return now.name_of(label_id)
+    def call(one: Label | Attribute) -> str:
+        id = twins.get(one.id, one.id)
+        if isinstance(one, Attribute):
+            if (today := _attribute_of(now, id)) is None:
+                raise EditError(lineage.fate_of_attribute(id, one.name))
+            return today.name
+        if id not in now:
+            raise EditError(lineage.fate_of(id, one.name))
+        return now.name_of(id)
 
     rebased: list[Edit] = []
     for edit in edits:
@@ -492,12 +542,14 @@ def change(edits: Sequence[Edit], base: int, lineage: Lineage) -> Change:
         except EditError as error:
             raise _explained(error, rebased[-1], lineage) from error
         resolution = compose(resolution, became)
+        for attribute_id, one in rebased[-1].value_maps(now).items():
+            values.setdefault(attribute_id, []).append(one)
         if after is None:
             then = now = later
         else:
             twins |= dict(zip(_made(then, after), _made(now, later), strict=True))
             then, now = after, later
-    return Change(now, resolution, rebased)
+    return Change(now, resolution, rebased, values=values)
 
 
 def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
@@ -522,7 +574,9 @@ def _step(event: Event, earlier: Sequence[Step]) -> Step:
         from_body(edit).prose() for edit in body["edits"]) or "The taxonomy as the project began."
     return Step(event.id, int(body["taxonomy"]["version"]), earlier[-1].version if earlier else None, event.annotator,
                 event.acted_at, body.get("why"), tuple(body["edits"]),
-                {old: tuple(new) for old, new in body["resolution"].items()}, reverts, prose=prose)
+                {old: tuple(new) for old, new in body["resolution"].items()},
+                {attribute_id: tuple(map(ValueMap.from_dict, maps))
+                 for attribute_id, maps in body.get("values", {}).items()}, reverts, prose=prose)
 
 
 def _added(step: Step) -> frozenset[str]:
@@ -569,6 +623,11 @@ def _explained(error: EditError, edit: Edit, lineage: Lineage) -> EditError:
 
 
 def _made(before: Taxonomy, after: Taxonomy) -> list[str]:
-    """List the ids of the labels that came with an edit, in their order."""
-    former = {label.id for label in before.labels}
-    return [label.id for label in after.labels if label.id not in former]
+    """List the ids of the labels and attributes that came with an edit, in their order."""
+    former, later = ([*(label.id for label in taxonomy.labels), *(one.id for one in taxonomy.attributes)]
+                     for taxonomy in (before, after))
+    return [id for id in later if id not in set(former)]
+
+
+def _attribute_of(taxonomy: Taxonomy, attribute_id: str) -> Attribute | None:
+    return next((one for one in taxonomy.attributes if one.id == attribute_id), None)

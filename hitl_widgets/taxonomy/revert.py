@@ -5,16 +5,19 @@ A step is undone by what it changed in the labels, under later steps that left t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import NamedTuple
 
 from ..errors import EditError, TaxonomyError
+from .attributes import Attribute
 from .edits import Resolution, compose, from_body
-from .history import Change, Lineage, Step
+from .history import Change, Lineage, Step, ValueMaps
 from .labels import Label, Taxonomy
+from .value_maps import ValueMap
 
 _FIELDS = [f.name for f in fields(Label) if f.name != "id"]
+_ATTRIBUTE_FIELDS = [f.name for f in fields(Attribute) if f.name != "id"]
 
 
 class _Traces(NamedTuple):
@@ -23,13 +26,14 @@ class _Traces(NamedTuple):
     Parameters
     ----------
     came, went : set of str
-        label_ids that it added and removed.
-    changed : set of (label_id, field)
-        Fields of labels that stayed.
+        Ids of labels and attributes that it added and removed.
+    changed : set of (id, field)
+        Fields of labels and attributes that stayed. The labels of an attribute are one only where it was asked of
+        every item before or after: else those that came go, and those that went come back, whatever others did.
     answers : set of str
         label_ids whose answers became something else, and what they became.
     needed : set of str
-        label_ids that have to be there: the parents of what came, went or moved.
+        label_ids that have to be there: the parents of what came, went or moved, and the labels of attributes that did.
     inner : bool
         Whether it changed if labels with others under them may be answers.
     """
@@ -53,9 +57,10 @@ class _Traces(NamedTuple):
 def revert_step(lineage: Lineage, step_id: str) -> Change:
     """Work out today's taxonomy without one step, and what becomes of today's answers.
 
-    A label that was removed comes back with its id, a changed field gets its former value, and a label that was added
-    goes. Answers from before the step mean again what they meant (`Lineage.stages`). Of the later ones, a child of a
-    split means its parent, and a merged label is in doubt among its parts; the rest stays, or has to be asked again.
+    A label or attribute that was removed comes back with its id, a changed field gets its former value, and what was
+    added goes. Answers from before the step mean again what they meant (`Lineage.stages`). Of the later ones, a child
+    of a split means its parent, and a merged label is in doubt among its parts; the rest stays, or has to be asked
+    again. A value means the one whose image it is, where there is one such value.
 
     Raises
     ------
@@ -86,7 +91,8 @@ def revert_step(lineage: Lineage, step_id: str) -> Change:
         raise EditError(f"{_refusal(step, [blocking])} The reason: {error}") from error
     back, stay = _reverse(lineage, step), set(after.label_ids)
     resolution = {old: back.get(old, (old,)) for old in today.label_ids}
-    return Change(after, {old: new if set(new) <= stay else () for old, new in resolution.items()}, reverts=step_id)
+    return Change(after, {old: new if set(new) <= stay else () for old, new in resolution.items()}, reverts=step_id,
+                  values=_values_back(lineage, step))
 
 
 def _effective_after(lineage: Lineage, step: Step) -> list[Step]:
@@ -103,12 +109,18 @@ def _traces(lineage: Lineage, step: Step) -> _Traces:
     changed = {(label_id, name) for label_id in old.keys() & new.keys() for name in _FIELDS
                if getattr(old[label_id], name) != getattr(new[label_id], name)}
     came, went = set(new.keys() - old.keys()), set(old.keys() - new.keys())
+    asked, asks = ({one.id: one for one in taxonomy.attributes} for taxonomy in (before, after))
+    changed |= {(id, name) for id in asked.keys() & asks.keys() for name in _ATTRIBUTE_FIELDS
+                if getattr(asked[id], name) != getattr(asks[id], name)
+                and (name != "labels" or not asked[id].labels or not asks[id].labels)}
+    of = {label_id for id in asked.keys() ^ asks.keys() for label_id in (asked.get(id) or asks[id]).labels}
     moved = {label_id for label_id, name in changed if name == "parent"}
     above = {labels[label_id].parent for labels, ids in ((new, came | moved), (old, went | moved)) for label_id in ids}
     answers = {label_id for label_id, stands in step.resolution.items() if stands != (label_id,)}
     answers |= {label_id for other in answers for label_id in step.resolution[other]}
-    return _Traces(came, went, changed, answers, {label_id for label_id in above if label_id},
-                 before.inner_answers != after.inner_answers)
+    needed = {label_id for label_id in above if label_id} | of
+    return _Traces(came | (asks.keys() - asked.keys()), went | (asked.keys() - asks.keys()), changed,
+                   answers | set(step.values), needed, before.inner_answers != after.inner_answers)
 
 
 def _without(lineage: Lineage, step: Step, taxonomy: Taxonomy) -> Taxonomy:
@@ -116,11 +128,12 @@ def _without(lineage: Lineage, step: Step, taxonomy: Taxonomy) -> Taxonomy:
     assert step.before is not None
     before, traces = lineage.versions[step.before], _traces(lineage, step)
     was: dict[str, dict[str, object]] = {}
-    for label_id, name in traces.changed:
-        was.setdefault(label_id, {})[name] = getattr(before.label(label_id), name)
+    for id, name in traces.changed:
+        one = before.label(id) if id in before else before.attribute(id)
+        was.setdefault(id, {})[name] = getattr(one, name)
     labels = {label.id: replace(label, **was.get(label.id, {})) for label in taxonomy.labels  # type: ignore[arg-type]
               if label.id not in traces.came}
-    labels |= {label_id: before.label(label_id) for label_id in traces.went}
+    labels |= {label.id: label for label in before.labels if label.id in traces.went}
     # What comes back, or moves back, follows what it followed then.
     back = {label_id for label_id in labels if label_id in traces.went or "parent" in was.get(label_id, {})}
     follow: dict[str | None, list[str]] = {}
@@ -135,7 +148,42 @@ def _without(lineage: Lineage, step: Step, taxonomy: Taxonomy) -> Taxonomy:
     former = (taxonomy.former_ids - traces.went) | traces.came
     inner = before.inner_answers if traces.inner else taxonomy.inner_answers
     return Taxonomy([labels[label_id] for label_id in order], version=taxonomy.version + 1, former_ids=former,
-                    inner_answers=inner)
+                    inner_answers=inner, attributes=_attributes_without(lineage, step, taxonomy, was))
+
+
+def _attributes_without(lineage: Lineage, step: Step, taxonomy: Taxonomy, was: Mapping[str, Mapping[str, object]]
+                        ) -> list[Attribute]:
+    """Return a later taxonomy's attributes as they are without a step; those that come back are asked last."""
+    assert step.before is not None
+    asked, asks = ({one.id: one for one in lineage.versions[version].attributes}
+                   for version in (step.before, step.version))
+    attributes: list[Attribute] = []
+    for one in taxonomy.attributes:
+        if one.id in asks and one.id not in asked:
+            continue
+        new = dict(was.get(one.id, {}))
+        if one.id in asked and one.id in asks and "labels" not in new:
+            old, of = asked[one.id].labels, asks[one.id].labels
+            new["labels"] = tuple(dict.fromkeys([*(id for id in one.labels if id in old or id not in of),
+                                                 *(id for id in old if id not in of)]))
+            if one.labels and not new["labels"]:
+                raise TaxonomyError(f"the attribute {one.name!r} would be asked of no label.")
+        attributes.append(replace(one, **new))  # type: ignore[arg-type]
+    return [*attributes, *(one for id, one in asked.items() if id not in asks)]
+
+
+def _values_back(lineage: Lineage, step: Step) -> ValueMaps:
+    """Tell what a value that was given after a step means without it."""
+    if step.reverts is not None:  # to undo an undo is to do it again
+        return next(other for other in lineage.steps if other.id == step.reverts).values
+    assert step.before is not None
+    taxonomy, back = lineage.versions[step.before], dict[str, list[ValueMap]]()
+    for body in step.edits:
+        edit = from_body(body)
+        for attribute_id, one in edit.value_maps_back(taxonomy).items():
+            back.setdefault(attribute_id, []).insert(0, one)
+        taxonomy = edit.apply(taxonomy)[0]
+    return back
 
 
 def _reverse(lineage: Lineage, step: Step) -> Resolution:

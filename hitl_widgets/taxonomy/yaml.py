@@ -16,6 +16,7 @@ import yaml
 from ..errors import TaxonomyError
 
 MAX_DEPTH = 32
+ATTRIBUTE_FIELDS = ("name", "id", "scale", "choices", "labels", "definition", "sensitive")
 SEPARATOR = " / "
 
 
@@ -249,6 +250,30 @@ def _check_events(text: str) -> None:
                 raise too_deep(line)
 
 
+def _attributes(entries: Any) -> list[dict[str, Any]]:
+    """Return the fields of each attribute; the ends of a scale are the only numbers among them."""
+    if not isinstance(entries, _List) or not all(isinstance(entry, _Map) for entry in entries):
+        raise fault(entries, f"attributes is {shown(entries)}; a list of mappings is expected, each with name: and "
+                             "scale: or choices:.")
+    for entry in entries:
+        if "name" not in entry:
+            raise fault(entry, f"an attribute has no name, only {', '.join(entry) or 'nothing'}; add name: to it.")
+        if odd := [name for name in entry if name not in ATTRIBUTE_FIELDS]:
+            raise fault(odd[0], f"an attribute has the unknown field {shown(odd[0])}; known are "
+                                f"{', '.join(ATTRIBUTE_FIELDS)}.")
+    return [{**entry, **({"scale": _scale(entry["scale"])} if entry.get("scale") else {})} for entry in entries]
+
+
+def _scale(ends: Any) -> tuple[float, ...]:
+    """Read the ends of a scale; one without a point or an exponent is a whole number."""
+    texts = list(ends) if isinstance(ends, _List) else [""]
+    try:
+        return tuple(int(end) if re.fullmatch(r"[-+]?[0-9]+", end) else float(end) for end in texts)
+    except (TypeError, ValueError) as error:
+        raise fault(ends, f"scale is {shown(ends)}; its lowest and its highest value are expected, such as [0, 10], or "
+                          "[0.0, 1.0] for any number between.") from error
+
+
 def _arguments(value: Any) -> dict[str, Any]:
     """Return the arguments for a taxonomy: a bare list is its labels."""
     if isinstance(value, _List):
@@ -256,13 +281,15 @@ def _arguments(value: Any) -> dict[str, Any]:
     if not isinstance(value, _Map):
         raise fault(value, f"{shown(value)} is no taxonomy, nor a file here; labels: with a list of names under it is "
                            "expected.")
-    allowed = ("version", "inner_answers", "labels")
+    allowed = ("version", "inner_answers", "attributes", "labels")
     if odd := [name for name in value if name not in allowed]:
         raise fault(odd[0], f"the unknown field {shown(odd[0])} stands at the top; known are {', '.join(allowed)}. "
                             "Names of labels go under labels:.")
-    if "labels" not in value:
+    if "labels" not in value and not value.get("attributes"):
         raise fault(value, "labels: is missing; write it with a list of names under it.")
-    arguments = {"labels": value["labels"]}
+    arguments = {"labels": value.get("labels", ())}
+    if value.get("attributes"):
+        arguments["attributes"] = _attributes(value["attributes"])
     if (version := value.get("version")) is not None:
         if not isinstance(version, str) or not re.fullmatch(r"[0-9]{1,9}", version, re.ASCII):
             raise fault(version, f"version is {shown(version)}; a whole number from 1 on is expected.")

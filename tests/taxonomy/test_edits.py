@@ -299,6 +299,24 @@ EVERY_KIND = [
      "edits.describe('lynx', definition='ear tufts', examples=['a', 'b'], ratings={'fun': 2.0}, key=None)",
      "Describe “lynx”: definition “ear tufts”; examples “a” and “b”; ratings fun 2; key nothing."),
     (edits.answers(inner=True), "edits.answers(inner=True)", "Labels with others under them may be answers too."),
+    (edits.add_attribute("blur", scale=(0, 10)), "edits.add_attribute('blur', scale=[0, 10])",
+     "Add the attribute “blur”, from 0 to 10."),
+    (edits.add_attribute("view", choices=["front", "side"], labels=["dog"], sensitive="audit", ask=True),
+     "edits.add_attribute('view', choices=['front', 'side'], labels=['dog'], sensitive='audit', ask=True)",
+     "Add the attribute “view”, “front” or “side”, asked of “dog”, for the purpose “audit”; ask it of items answered "
+     "before too."),
+    (edits.rename_attribute("blur", "sharpness"), "edits.rename_attribute('blur', to='sharpness')",
+     "Rename the attribute “blur” to “sharpness”."),
+    (edits.change_attribute("blur", scale=(0.0, 1.0)), "edits.change_attribute('blur', scale=[0.0, 1.0])",
+     "Change the attribute “blur”: from 0.0 to 1.0."),
+    (edits.change_attribute("blur", scale=(0, 2), map={0: 0, 10: 2, 5: None}),
+     "edits.change_attribute('blur', scale=[0, 2], map={0: 0, 10: 2, 5: None})",
+     "Change the attribute “blur”: from 0 to 2 by a map."),
+    (edits.change_attribute("view", choices=["a", "b"], labels=[], definition="of the head", sensitive=False, map={}),
+     "edits.change_attribute('view', choices=['a', 'b'], labels=[], definition='of the head', sensitive=False, map={})",
+     "Change the attribute “view”: “a” or “b”, all values asked again; asked of every item; definition “of the head”; "
+     "not sensitive."),
+    (edits.retire_attribute("blur"), "edits.retire_attribute('blur')", "Retire the attribute “blur”."),
 ]
 
 
@@ -383,7 +401,8 @@ def edit_of(taxonomy: Taxonomy, kind: str, places: tuple[int, ...], names: tuple
     return makes[kind]()
 
 
-KINDS = sorted(kind.__name__ for kind in edits.Edit.__subclasses__())
+# Edits of attributes have histories of their own.
+KINDS = sorted(kind.__name__ for kind in edits.Edit.__subclasses__() if "attribute" not in kind.__name__)
 WISHES = st.lists(st.tuples(st.sampled_from(KINDS),
                             st.tuples(*[st.integers(0, 7)] * 3), st.tuples(*[st.sampled_from(NAMES)] * 2),
                             st.booleans()), min_size=1, max_size=5)

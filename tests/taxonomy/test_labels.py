@@ -419,7 +419,7 @@ labels:
     ("labels: []", "at least one label"),
     ("labels:", "line 1: labels is ''"),
     ("version: 2", "labels: is missing"),
-    ("a: b", "^line 1: the unknown field 'a' stands at the top; known are version, inner_answers, labels"),
+    ("a: b", "^line 1: the unknown field 'a' stands at the top; known are version, inner_answers, attributes, labels"),
     ("{? [a] : b}", "a list stands where a name is expected"),
     ("version: 1.5\nlabels: [a]", "version is '1.5'"),
     ("version: 0\nlabels: [a]", "version is 0"),
