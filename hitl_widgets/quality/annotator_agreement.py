@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -27,7 +28,9 @@ from .votes import EncodedVotes, encode
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
 
-Distance = Literal["nominal", "ordinal"]
+Distance = Literal["nominal", "ordinal", "interval", "masi", "jaccard"]
+DISTANCES: tuple[Distance, ...] = ("nominal", "ordinal", "interval", "masi", "jaccard")
+OF_SETS = ("masi", "jaccard")
 
 COEFFICIENTS = ("percent", "cohen_kappa", "fleiss_kappa", "krippendorff_alpha", "gwet_ac1", "gwet_ac2")
 COLUMNS = ["coefficient", "value", "low", "high", "n_items", "n_annotators", "over", "why"]
@@ -52,19 +55,24 @@ def agreement(votes: pd.DataFrame, distance: Distance = "nominal", *, labels: An
     Parameters
     ----------
     votes : DataFrame
-        item_id, annotator and label; also planted, repeat_of and acted_at where they are there (`wb.votes()`).
-    distance : "nominal" or "ordinal"
-        Of two labels, in Krippendorff's alpha and Gwet's AC2. The other coefficients are nominal.
+        item_id, annotator and label; also planted, repeat_of and acted_at where they are there (`wb.votes()`). A label
+        that is a set of labels is a tuple, list or set of names; where `label` holds texts and the distance is one of
+        sets, the set ids in `label_id` ("+Lab+Lcd") are taken.
+    distance : "nominal", "ordinal", "interval", "masi" or "jaccard"
+        Of two labels, in Krippendorff's alpha and Gwet's AC2. The other coefficients are nominal. "interval" is the
+        squared difference of numbers; "masi" and "jaccard" are distances of sets of labels
+        (`coefficients.set_distances`).
     labels : sequence, optional
         Every label that could have been given, for "ordinal" from the lowest to the highest. Without it those that
-        were given; for "ordinal" these have to be numbers then. Gwet's coefficients depend on how many there are.
+        were given; for "ordinal" and "interval" these have to be numbers then. Gwet's coefficients depend on how many
+        there are. Not for sets.
     seed : int
         Of the samples of items.
 
     Raises
     ------
     BadInput
-        If distance is unknown, or the order of the labels isn't known though it is "ordinal".
+        If distance is unknown, or the labels don't have it: their order isn't known, or they are no sets.
     ShapeError
         If a column is missing.
 
@@ -75,9 +83,12 @@ def agreement(votes: pd.DataFrame, distance: Distance = "nominal", *, labels: An
     >>> agreement(votes)["cohen_kappa"].value
     0.5
     """
-    if distance not in ("nominal", "ordinal"):
-        raise BadInput(f"distance {distance!r} is unknown; 'nominal' or 'ordinal' is expected.")
+    if distance not in DISTANCES:
+        raise BadInput(f"distance {distance!r} is unknown; {', '.join(map(repr, DISTANCES[:-1]))} or "
+                       f"{DISTANCES[-1]!r} is expected.")
     check_count("seed", seed, "a whole number, 0 or more,", least=0)
+    if distance in OF_SETS:
+        votes, labels = _as_sets(votes), None
     encoded = _in_order(encode(votes, labels), distance, labels is not None)
     return Agreement(_table(encoded, distance, seed), distance, encoded, votes, seed)
 
@@ -97,10 +108,11 @@ class Agreement:
         - percent: share of agreeing pairs of votes, averaged over items.
         - cohen_kappa: of two annotators; of more the mean over pairs, each weighted by the items that both voted on.
         - fleiss_kappa, krippendorff_alpha (by `distance`), gwet_ac1.
-        - gwet_ac2: with Gwet's ordinal weights where distance is "ordinal"; the same as gwet_ac1 where it is "nominal".
+        - gwet_ac2: with Gwet's ordinal weights where distance is "ordinal", with 1 - distance, of the largest 1, where
+          it is another one; the same as gwet_ac1 where it is "nominal".
 
         Kappa and alpha fall where one label is rare, and Gwet's coefficients rise; look at both.
-    distance : "nominal" or "ordinal"
+    distance : "nominal", "ordinal", "interval", "masi" or "jaccard"
     """
 
     table: pd.DataFrame
@@ -138,14 +150,20 @@ class Agreement:
     def per_label(self) -> pd.DataFrame:
         """Each label against all others: label, n_votes, share, specific, then alpha and AC1 with intervals.
 
-        `specific` is the share of other votes that agree with a vote for this label. krippendorff_alpha, alpha_low,
-        alpha_high, gwet_ac1, ac1_low, ac1_high are nominal, over items. `why` is the reason where there is no number.
+        Of sets a row for each label that is in one of them: whether it is on or off. `specific` is the share of other
+        votes that agree with a vote for this label. krippendorff_alpha, alpha_low, alpha_high, gwet_ac1, ac1_low,
+        ac1_high are nominal, over items. `why` is the reason where there is no number.
         """
-        counts = self._encoded.counts()
+        counts, labels = self._encoded.counts(), list(self._encoded.labels)
         n_votes = counts.sum(axis=1)
+        if self.distance in OF_SETS:
+            sets = [_members(label) for label in labels]
+            labels = sorted({member for members in sets for member in members})
+            counts = counts @ np.array([[label in members for label in labels] for members in sets],
+                                       np.float64).reshape(len(sets), len(labels))
         pairable = n_votes >= 2
         rows = []
-        for k, label in enumerate(self._encoded.labels):
+        for k, label in enumerate(labels):
             own = counts[:, k]
             sample = _Sample(np.column_stack([own, n_votes - own]), np.random.default_rng(self._seed))
             alpha, ac1 = sample.of("krippendorff_alpha"), sample.of("gwet_ac1")
@@ -253,11 +271,12 @@ def _ends(estimate: Estimate) -> str:
 class _Sample:
     """Counts of votes, the samples drawn from them, and each coefficient measured in these."""
 
-    def __init__(self, counts: Floats, rng: np.random.Generator, distance: Distance = "nominal") -> None:
+    def __init__(self, counts: Floats, rng: np.random.Generator, distance: Distance = "nominal",
+                 distances: Floats | None = None) -> None:
         self.kinds, place = kinds_of(counts)
         sizes = np.bincount(place, minlength=len(self.kinds)).astype(np.float64)
         self.n_items = int((counts.sum(axis=1) >= 2).sum())
-        self.measures = _measures(counts.shape[1], distance)
+        self.measures = _measures(counts.shape[1], distance, distances)
         # An item with one dissenting vote, for the intervals of those who never differ.
         self.with_dissent = np.vstack([self.kinds, _dissent(counts)])
         self.resamples = Resamples(np.append(sizes, 0.0), rng)
@@ -272,13 +291,49 @@ class _Sample:
         return self.resamples.interval(measure, self.n_items, least=0.0 if coefficient == "percent" else -1.0)
 
 
-def _measures(n_labels: int, distance: Distance) -> dict[str, Callable[[Floats, Floats], Measured]]:
-    ordinal = distance == "ordinal"
+def _measures(n_labels: int, distance: Distance,
+              distances: Floats | None) -> dict[str, Callable[[Floats, Floats], Measured]]:
+    credit = coefficients.ordinal_weights(n_labels) if distance == "ordinal" else None
+    if distances is not None:
+        credit = 1 - distances / max(1e-300, float(distances.max(initial=0.0)))
     return {"percent": coefficients.percent, "fleiss_kappa": coefficients.fleiss_kappa,
-            "krippendorff_alpha": partial(coefficients.krippendorff_alpha, ordinal=ordinal),
-            "gwet_ac1": coefficients.gwet_ac,
-            "gwet_ac2": partial(coefficients.gwet_ac, credit=coefficients.ordinal_weights(n_labels))
-            if ordinal else coefficients.gwet_ac}
+            "krippendorff_alpha": partial(coefficients.krippendorff_alpha, ordinal=distance == "ordinal",
+                                          distances=distances),
+            "gwet_ac1": coefficients.gwet_ac, "gwet_ac2": partial(coefficients.gwet_ac, credit=credit)}
+
+
+def _distances(encoded: EncodedVotes, distance: Distance) -> Floats | None:
+    """Distances of the labels, where they are more than nominal or ordinal."""
+    if distance == "interval":
+        return coefficients.interval_distances(encoded.labels.to_numpy(np.float64))
+    if distance in OF_SETS:
+        return coefficients.set_distances([_members(label) for label in encoded.labels], masi=distance == "masi")
+    return None
+
+
+def _as_sets(votes: pd.DataFrame) -> pd.DataFrame:
+    """Write each set of labels as one text, so that equal sets are equal labels."""
+    if not isinstance(votes, pd.DataFrame) or "label" not in votes:
+        return votes  # which `encode` refuses, with its reason
+    given = votes["label"]
+    if "label_id" in votes and given.map(lambda label: isinstance(label, str)).any():
+        given = votes["label_id"]
+    return votes.drop(columns="suggestion", errors="ignore").assign(label=given.map(_text_of_set).astype(object))
+
+
+def _text_of_set(label: Any) -> str | None:
+    if isinstance(label, (tuple, list, set, frozenset)):
+        return json.dumps(sorted(map(str, label)))
+    if isinstance(label, str) and label.startswith("+"):  # a set id
+        return json.dumps(sorted(filter(None, label.split("+"))))
+    if label is None or label != label:
+        return None
+    raise BadInput(f"label {label!r} is no set of labels; a tuple of names, or a set id such as '+Lab+Lcd', is "
+                   "expected.")
+
+
+def _members(text: str) -> frozenset[str]:
+    return frozenset(json.loads(text))
 
 
 def _dissent(counts: Floats) -> Floats:
@@ -294,10 +349,13 @@ def _dissent(counts: Floats) -> Floats:
 
 def _in_order(encoded: EncodedVotes, distance: Distance, named: bool) -> EncodedVotes:
     """Keep the labels that were voted for, unless all were named; put numbers in order."""
-    if named:
+    if named and distance != "interval":
         return encoded
     voted = encoded.labels[np.unique(encoded.label)]
     numbers = pd.to_numeric(pd.Series(voted, dtype=object), errors="coerce").to_numpy(np.float64)
+    if distance == "interval" and not np.isfinite(numbers).all():
+        raise BadInput(f"the labels {', '.join(map(str, voted[:5]))} aren't all numbers; distance 'interval' needs "
+                       "numbers.")
     if distance == "ordinal" and not np.isfinite(numbers).all():
         raise BadInput(f"the order of the labels {', '.join(map(str, voted[:5]))} isn't known; pass labels=[...], from "
                        "the lowest to the highest.")
@@ -319,7 +377,7 @@ def _table(encoded: EncodedVotes, distance: Distance, seed: int, *, over_people_
     counts = encoded.counts()
     pairable = (counts.sum(axis=1) >= 2)[encoded.item]
     n_people = len(np.unique(encoded.annotator[pairable]))
-    sample = _Sample(counts, np.random.default_rng(seed), distance)
+    sample = _Sample(counts, np.random.default_rng(seed), distance, _distances(encoded, distance))
     pairs = Pairs.of(encoded)
     wider = over_people_too and n_people >= FEWEST_PEOPLE
     rest = _left_out(encoded, counts, sample, pairs) if wider else {}

@@ -9,6 +9,7 @@ is the derivative of the coefficient by w: its squares, summed over items, are t
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +77,57 @@ def ordinal_weights(n_labels: int) -> Floats:
     return 1 - pairs / max(1.0, float(pairs.max(initial=1.0)))
 
 
+def set_distances(sets: Sequence[Collection[str]], *, masi: bool = True) -> Floats:
+    """Distances of sets of labels: 0 for the same set, 1 for two that have no label in common.
+
+    Jaccard's distance is 1 - (labels in both) / (labels in either). MASI counts more for sets of which one contains the
+    other: 1 - Jaccard's share times 1 for equal sets, 2/3 where one contains the other, 1/3 where they overlap. Two
+    empty sets are the same, and an empty one has nothing in common with another.
+
+    Parameters
+    ----------
+    sets : sequence of collections of str, length n_sets
+    masi : bool
+        Whether the distance is MASI; otherwise Jaccard's.
+
+    Returns
+    -------
+    ndarray of float, shape (n_sets, n_sets)
+
+    References
+    ----------
+    Passonneau (2006), Measuring Agreement on Set-valued Items (MASI) for Semantic and Pragmatic Annotation, LREC.
+
+    Examples
+    --------
+    >>> set_distances([{"a"}, {"a", "b"}, {"b", "c"}]).round(3).tolist()
+    [[0.0, 0.667, 1.0], [0.667, 0.0, 0.889], [1.0, 0.889, 0.0]]
+    """
+    labels = sorted({label for members in sets for label in members})
+    on = np.array([[label in members for label in labels] for members in sets], np.float64).reshape(len(sets), -1)
+    size = on.sum(axis=1)
+    both = on @ on.T
+    either = size[:, None] + size[None, :] - both
+    same = np.equal.outer(size, size) & (both == size[:, None])
+    alike = np.where(same, 1.0, both / _positive(either))
+    if masi:
+        inside = (both == size[:, None]) | (both == size[None, :])
+        alike = alike * np.where(same, 1.0, np.where(inside, 2 / 3, np.where(both > 0, 1 / 3, 0.0)))
+    return 1 - alike
+
+
+def interval_distances(values: Sequence[float] | Floats) -> Floats:
+    """Squared differences of numbers, shape (n_values, n_values).
+
+    Examples
+    --------
+    >>> interval_distances([0, 1, 3]).tolist()
+    [[0.0, 1.0, 9.0], [1.0, 0.0, 4.0], [9.0, 4.0, 0.0]]
+    """
+    numbers = np.asarray(values, np.float64)
+    return np.asarray(np.subtract.outer(numbers, numbers) ** 2)
+
+
 def percent(kinds: Floats, weights: Floats) -> Measured:
     """Share of pairs of votes that agree, averaged over items with two votes or more.
 
@@ -123,8 +175,9 @@ def gwet_ac(kinds: Floats, weights: Floats, credit: Floats | None = None) -> Mea
                          slope_of(scale * (1 - 2 * share)))
 
 
-def krippendorff_alpha(kinds: Floats, weights: Floats, *, ordinal: bool = False) -> Measured:
-    """Krippendorff's alpha, nominal or ordinal, over items with two votes or more.
+def krippendorff_alpha(kinds: Floats, weights: Floats, *, ordinal: bool = False,
+                       distances: Floats | None = None) -> Measured:
+    """Krippendorff's alpha over items with two votes or more: nominal, ordinal, or with distances of the labels.
 
     Undefined where all votes are for one label.
 
@@ -148,7 +201,37 @@ def krippendorff_alpha(kinds: Floats, weights: Floats, *, ordinal: bool = False)
     votes, w = kinds[pairable], weights[:, pairable]
     slope = np.zeros_like(weights)
     # With the number of votes held fixed, so that the slopes add up to 0 over a sample.
-    value, slope[:, pairable] = (_ordinal_alpha if ordinal else _nominal_alpha)(votes, w)
+    if distances is not None:
+        value, slope[:, pairable] = _alpha_of_distances(votes, w, distances)
+    else:
+        value, slope[:, pairable] = (_ordinal_alpha if ordinal else _nominal_alpha)(votes, w)
+    return Measured(value, slope)
+
+
+def interval_alpha(moments: Floats, weights: Floats) -> Measured:
+    """Krippendorff's alpha of numbers with the interval distance, from sums alone: for values of which few are equal.
+
+    Undefined where all values are the same.
+
+    Parameters
+    ----------
+    moments : ndarray of float, shape (n_kinds, 3)
+        Of each kind of item the number of values, their sum and the sum of their squares, best about their mean.
+    weights : ndarray of float, shape (n_samples, n_kinds)
+
+    Examples
+    --------
+    >>> interval_alpha(np.array([[2, 3, 5], [2, 9, 41], [2, 6, 18]]), np.ones((1, 3))).value.round(3).tolist()
+    [0.833]
+    """
+    pairable = moments[:, 0] >= 2
+    (m, sums, squares), w = moments[pairable].T, weights[:, pairable]
+    differing = 2 * (m * squares - sums ** 2) / (m - 1)
+    n, of_sum, of_square = w @ m, w @ sums, w @ squares
+    expected = 2 * (n * of_square - of_sum ** 2)
+    slope_of_expected = 2 * (n[:, None] * squares + np.outer(of_square, m) - 2 * np.outer(of_sum, sums))
+    slope = np.zeros_like(weights)
+    value, slope[:, pairable] = _alpha_of_sums(m, w, differing, expected, slope_of_expected)
     return Measured(value, slope)
 
 
@@ -264,3 +347,22 @@ def _ordinal_alpha(votes: Floats, w: Floats) -> tuple[Floats, Floats]:
     slope = -(m * (observed / expected)[:, None] + n[:, None] * slope_of_observed / expected[:, None]
               - ratio * slope_of_expected / expected[:, None])
     return 1 - fixed * ratio[:, 0], fixed[:, None] * slope
+
+
+def _alpha_of_distances(votes: Floats, w: Floats, distances: Floats) -> tuple[Floats, Floats]:
+    m = votes.sum(axis=1)
+    differing = np.einsum("tk,tk->t", votes @ distances, votes) / (m - 1)
+    far = w @ votes @ distances
+    return _alpha_of_sums(m, w, differing, np.einsum("bk,bk->b", far, w @ votes), 2 * far @ votes.T)
+
+
+def _alpha_of_sums(m: Floats, w: Floats, differing: Floats, expected: Floats,
+                   slope_of_expected: Floats) -> tuple[Floats, Floats]:
+    """Alpha from the distances of pairs within each kind of item (over m - 1), and of all pairs of a sample."""
+    n = w @ m
+    largest = np.maximum(1e-300, abs(differing).max(initial=0.0)) * np.maximum(1, n)
+    expected = np.where((expected > 1e-12 * largest) & (n > 1), expected, np.nan)[:, None]
+    observed, n = (w @ differing)[:, None], n[:, None]
+    fixed = (n - 1) / _positive(n)
+    slope = m * observed / expected + n * differing / expected - n * observed * slope_of_expected / expected ** 2
+    return (1 - fixed * n * observed / expected)[:, 0], -fixed * slope

@@ -110,7 +110,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     """At least 90 of 100; benchmarks/sets.py has more worlds."""
     for n, n_labels, share, alike in ((40, 4, 0.3, 0.0), (100, 8, 0.1, 0.5)):
         settings = {"share": share, "alike": alike}
-        whole = multilabel_metrics(*world(40_000, n_labels, 0, **settings), 0.5, ids(n_labels))
+        whole = multilabel_metrics(*world(20_000, n_labels, 0, **settings), 0.5, ids(n_labels))
         held = dict.fromkeys(whole.FIGURES, 0)
         for seed in range(1, 101):
             metrics = multilabel_metrics(*world(n, n_labels, seed, **settings), 0.5, ids(n_labels))
@@ -142,8 +142,8 @@ def test_of_whole_groups_the_intervals_hold_although_their_items_are_alike():
 
 def test_a_gain_is_found_and_its_interval_holds():
     held = dict.fromkeys(("macro_f1", "micro_f1", "exact_match"), 0)
-    truth, first = world(40_000, 4, 0, skill=0.7)
-    second = 0.5 * first + 0.5 * world(40_000, 4, 0, skill=1.2)[1]
+    truth, first = world(20_000, 4, 0, skill=0.7)
+    second = 0.5 * first + 0.5 * world(20_000, 4, 0, skill=1.2)[1]
     whole = {name: compare_sets(truth, first > .5, second > .5, name).value for name in held}
     assert min(whole.values()) > 0.01
     for seed in range(1, 101):
@@ -178,7 +178,7 @@ def test_thresholds_follow_the_probabilities_where_there_are_many_items():
     truth, probs = world(4_000, 2, 0, share=0.2)
     low = probs / (probs + 6 * (1 - probs))  # a net that says less than it should
     limits = best_thresholds(truth, low)
-    grid = np.linspace(0.01, 0.9, 200)
+    grid = np.linspace(0.01, 0.9, 60)
     for k in range(2):
         best = max(f1_score(truth[:, k], low[:, k] >= limit) for limit in grid)
         assert f1_score(truth[:, k], low[:, k] >= limits[k]) > best - 0.01
@@ -202,9 +202,9 @@ def test_thresholds_of_few_items_are_better_than_the_best_of_those_items_and_tha
                 ours = best_thresholds(truth[few, None], probs[few, None])
                 scores = [f1(truth[many], probs[many] >= limit) for limit in (ours, raw, 0.5)]
                 gain.append([scores[0] - scores[1], scores[0] - scores[2]])
-        gain = np.array(gain)
-        assert (gain.mean(axis=0) > (0.015 if slope == 1 else -0.03)).all(), gain.mean(axis=0)
-        assert gain[:, 1].mean() > 0.02
+        against_raw, against_half = np.mean(gain, axis=0)
+        assert against_half > 0.02
+        assert against_raw > (0.015 if slope == 1 else -0.03)
 
 
 def test_a_label_that_no_item_has_or_all_have_keeps_a_half():
