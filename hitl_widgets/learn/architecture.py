@@ -54,6 +54,8 @@ class Architecture:
     notify : callable or None
         Called with a sentence for the person: what was chosen where no preprocessing was given, and that a net seems to
         end in a sigmoid. Each is told once.
+    task : str
+        Of the project: with "multilabel" each logit gives a probability of its own.
 
     Attributes
     ----------
@@ -68,8 +70,9 @@ class Architecture:
 
     def __init__(self, pool: Pool, net: nn.Module | None = None, *,
                  preprocess: Preprocess | Probed | Callable[[Any], Any] | None = None, device: str = "auto",
-                 head: str | None = None, seed: int = 0, notify: Callable[[str], None] | None = None) -> None:
-        self.pool, self.device, self.seed = pool, device, seed
+                 head: str | None = None, seed: int = 0, notify: Callable[[str], None] | None = None,
+                 task: str = "classify") -> None:
+        self.pool, self.device, self.seed, self.task = pool, device, seed, task
         self._named_head = None if net is None else head
         self._net = None if net is None else private_copy(net)
         self._preprocess, self._notify = preprocess, notify
@@ -130,7 +133,7 @@ class Architecture:
     def with_net(self, net: nn.Module) -> Architecture:
         """The architecture of another net, with this one's preprocessing, device and head."""
         return Architecture(self.pool, net, preprocess=self._preprocess, device=self.device,
-                            head=self._named_head, seed=self.seed, notify=self._notify)
+                            head=self._named_head, seed=self.seed, notify=self._notify, task=self.task)
 
     def fresh(self, n_labels: int, *, seed: int) -> nn.Module:
         """The net as it was before any training, with this many outputs."""
@@ -182,10 +185,11 @@ class Architecture:
 
     def predictor(self, net: nn.Module, label_ids: Sequence[str]) -> NetPredictor:
         """A predictor with a copy of this net, on the project's pool."""
+        several = self.task == "multilabel"
         if is_light_net(net):
-            return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device)
+            return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, multilabel=several)
         return NetPredictor(net, self.pool, label_ids, preprocess=self.view, device=self.device, head=self.head,
-                            probabilities=None if self.look is None else self.look.probabilities)
+                            probabilities=None if self.look is None else self.look.probabilities, multilabel=several)
 
     def _sample_view(self) -> Tensor:
         """The view of the first item that has one."""

@@ -55,6 +55,8 @@ class NetPredictor:
         Name of the net's last layer, whose input is an item's embedding; None finds the last linear one.
     probabilities : bool or None
         Whether the net ends in a softmax; None finds out by a few items, once for the predictor.
+    multilabel : bool
+        Whether an item may have several labels: then each logit gives a probability of its own, by a sigmoid.
 
     Attributes
     ----------
@@ -76,7 +78,8 @@ class NetPredictor:
 
     def __init__(self, net: nn.Module, pool: Images, label_ids: Sequence[str], *,
                  preprocess: Preprocess | Probed | Callable[[Any], Any] | None = None, device: str = "auto",
-                 batch_size: int = 64, head: str | None = None, probabilities: bool | None = None) -> None:
+                 batch_size: int = 64, head: str | None = None, probabilities: bool | None = None,
+                 multilabel: bool = False) -> None:
         self.version = weights_version(net)
         self.pool, self.label_ids, self.batch_size = pool, tuple(label_ids), batch_size
         self.device = pick_device(device)
@@ -86,7 +89,9 @@ class NetPredictor:
         self.preprocess = preprocess if isinstance(preprocess, (Preprocess, Probed)) \
             else as_preprocess(preprocess, self.net, sample_images(pool))
         self._dtype = next((p.dtype for p in self.net.parameters() if p.is_floating_point()), torch.float32)
-        self._probabilities = self._ends_in_softmax() if probabilities is None else probabilities
+        self.multilabel = multilabel
+        self._probabilities = False if multilabel else self._ends_in_softmax() if probabilities is None else \
+            probabilities
         self.head: str | None = None
         with suppress(ModelError) if head is None else nullcontext():
             self.head = find_head(self.net, len(self.label_ids), name=head)[0]
@@ -104,7 +109,7 @@ class NetPredictor:
                 view += self.preprocess(pattern).numpy().tobytes().hex()
             except ViewError:
                 view += new_id()
-        text = f"{version('hitl-widgets')} {view} {self.net!r}"
+        text = f"{version('hitl-widgets')} {view} {self.net!r}{' multilabel' if self.multilabel else ''}"
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def copy_of_net(self) -> nn.Module:
@@ -124,8 +129,8 @@ class NetPredictor:
         Returns
         -------
         ndarray of float32, shape (len(positions), n_labels)
-            Rows sum to 1; a row of NaN where an item can't be read, or preprocessing or net refuse it; `unreadable`
-            then says why.
+            Rows sum to 1, unless an item may have several labels. A row of NaN where an item can't be read, or
+            preprocessing or net refuse it; `unreadable` then says why.
 
         Raises
         ------
@@ -133,7 +138,7 @@ class NetPredictor:
             If the net or its preprocessing raises on every item, or gives anything but one finite number for each
             label; the message names an item.
         """
-        return self._each(positions, lambda views: self.logits(views).softmax(dim=1), len(self.label_ids))
+        return self._each(positions, self.probs, len(self.label_ids))
 
     def embed(self, positions: Sequence[int]) -> np.ndarray:
         """Embeddings of the items at some positions: the input of the last layer, averaged over places or tokens.
@@ -183,6 +188,11 @@ class NetPredictor:
                              "aren't finite, or for a division by zero in preprocess.")
         return logits
 
+    def probs(self, views: Tensor) -> Tensor:
+        """The net's probabilities for a batch of views, float32, shape (n, n_labels). Hold `lock`."""
+        logits = self.logits(views)
+        return logits.sigmoid() if self.multilabel else logits.softmax(dim=1)
+
     def _ends_in_softmax(self) -> bool | None:
         """Whether the net's outputs are probabilities, by a few items; None where it takes none of them."""
         views: list[Tensor] = []
@@ -196,7 +206,7 @@ class NetPredictor:
     def _with_features(self, views: Tensor) -> list[Tensor]:
         """Probabilities, and the input of the head as a vector each, if it was called with a row an item."""
         if self.head is None:
-            return [self.logits(views).softmax(dim=1)]
+            return [self.probs(views)]
         inputs: list[Tensor] = []
 
         def keep(layer: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -204,7 +214,7 @@ class NetPredictor:
             inputs.append(next(value for value in (*positional, *named.values()) if isinstance(value, Tensor)).clone())
         hook = self.net.get_submodule(self.head).register_forward_pre_hook(keep, with_kwargs=True)
         try:
-            probs = self.logits(views).softmax(dim=1)
+            probs = self.probs(views)
         finally:
             hook.remove()
         return [probs, pooled(inputs[-1].float())] if inputs and len(inputs[-1]) == len(views) else [probs]

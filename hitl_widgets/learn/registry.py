@@ -500,7 +500,7 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
     """
     pool, seed = project.pool, project.settings["seed"]
     architecture = Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed,
-                                notify=project.notify)
+                                notify=project.notify, task=project.task)
     descriptors = PoolDescriptors(pool, project.folder / "descriptors", view=lambda: architecture.view, seed=seed,
                                   measures=lambda: project.queue.holdout | project.queue.gold)
     inference = Inference(pool, project.folder / "predictions", ranking=project.ranking, seed=seed,
