@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import safetensors
@@ -36,6 +37,8 @@ LARGEST, SMALLEST = 48, 16
 N_FITTED = 4_000
 # The filters of patches are found on so many views. They expect this mean and deviation of pixels between 0 and 1.
 N_FOR_FILTERS, MEAN, DEVIATION = 1_500, 0.3, 0.35
+# Windows along the longer side of a view, at most, where descriptors are made by windows.
+MOST_WINDOWS = 4
 # In one pass: 32 views in colour take 50 MB while their edges are counted, and more are no faster.
 AT_ONCE = 32
 
@@ -165,6 +168,24 @@ class Components(nn.Module):
         self.axes[:n] = torch.from_numpy(scale * axes).to(self.axes)
 
 
+class Form(NamedTuple):
+    """What views are brought to: square windows of `side` pixels, `across` of them in a row and `down` rows."""
+
+    side: int
+    across: int = 1
+    down: int = 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.side * self.down, self.side * self.across
+
+    @property
+    def n_windows(self) -> int:
+        """Number of windows."""
+        return self.across * self.down
+
+
 class DescriptorNet(nn.Module):
     """Descriptors of images: components of two grids of edge histograms, of the pixels and of typical patches.
 
@@ -172,19 +193,26 @@ class DescriptorNet(nn.Module):
     ----------
     channels : int
         Of the views, 1 or 3.
-    side : int
-        Pixels a side to which views are brought first.
+    form : Form or int
+        What views are brought to first; a number is the side of one window. Each window has a descriptor of its own,
+        by the same components, and that of a view is theirs, one after the other.
 
     Attributes
     ----------
     n_features : int
         Width of a descriptor.
+    n_windows : int
+        Number of windows.
     """
 
-    def __init__(self, *, channels: int, side: int) -> None:
+    def __init__(self, *, channels: int, form: Form | int) -> None:
         super().__init__()
-        self.side, self.channels = side, channels
+        self.form = form if isinstance(form, Form) else Form(form)
+        self.side, self.channels, self.n_windows = self.form.side, channels, self.form.n_windows
+        side = self.side
         self.register_buffer("view", torch.tensor([channels, side]))  # so that a file of weights tells them
+        if self.n_windows > 1:
+            self.register_buffer("windows", torch.tensor([self.form.across, self.form.down]))
         self.fine, self.coarse, self.pixels = EdgeHistograms(FINE), EdgeHistograms(COARSE), Brightness()
         self.patches = PatchFilters(channels, padding_mode="replicate")  # a frame of zeros would be an edge
         widths = {"fine": 4 * N_DIRECTIONS * (FINE - 1) ** 2, "coarse": 4 * N_DIRECTIONS * (COARSE - 1) ** 2,
@@ -194,16 +222,17 @@ class DescriptorNet(nn.Module):
     @property
     def n_features(self) -> int:
         """Width of a descriptor."""
-        return sum(N_COMPONENTS.values())
+        return self.n_windows * sum(N_COMPONENTS.values())
 
     def forward(self, views: Tensor) -> Tensor:
         """From views, shape (n, C, h, w), to descriptors, float32, shape (n, n_features)."""
-        views = _resized(views, self.side)
-        return torch.cat([self.components[name](self.block(name, views)) for name in N_COMPONENTS], dim=1)
+        n, views = len(views), cut(_resized(views, self.form.size), self.side)
+        rows = torch.cat([self.components[name](self.block(name, views)) for name in N_COMPONENTS], dim=1)
+        return rows.reshape(n, self.n_features)
 
     def resized(self, views: Sequence[Tensor] | Tensor) -> Tensor:
-        """Views of any sizes as one batch, float32, shape (n, C, side, side)."""
-        return torch.stack([resized(view, self.side) for view in views])
+        """Views of any sizes as one batch, float32, shape (n, C, side * down, side * across)."""
+        return torch.stack([resized(view, self.form) for view in views])
 
     def block(self, name: str, views: Tensor) -> Tensor:
         """What is reduced to components: shape (n, width of the block).
@@ -228,7 +257,7 @@ class DescriptorNet(nn.Module):
         return ((views - low) / (high - low).clamp_min(1e-6) - MEAN) / DEVIATION
 
 
-def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0) -> DescriptorNet:
+def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0, form: Form | None = None) -> DescriptorNet:
     """Fit descriptors to some views of a pool; no label is needed.
 
     Parameters
@@ -237,6 +266,8 @@ def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0) -> Descr
         Views of one number of channels, without NaN; of more than 4,000 the first 4,000 are used.
     seed : int
         Of the decomposition; torch's own generator isn't used.
+    form : Form, optional
+        What views are brought to; one window as `fitting_side` says when None. See `fitting_form`.
 
     Raises
     ------
@@ -246,18 +277,20 @@ def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0) -> Descr
     if not len(views):
         raise BadInput("no view was given to fit descriptors to; one or more are expected.")
     sample = views[:N_FITTED]
-    net = DescriptorNet(channels=len(sample[0]), side=fitting_side(sample[0])).eval()
+    net = DescriptorNet(channels=len(sample[0]), form=form or fitting_side(sample[0])).eval()
+    if net.n_windows > 1:
+        sample = cut(net.resized(sample[:math.ceil(N_FITTED / net.n_windows)]), net.side)
     with torch.no_grad():
         net.pixels.low.fill_(min(float(view.min()) for view in sample))
         net.pixels.high.fill_(max(float(view.max()) for view in sample))
-        net.patches.fit(net.scaled(net.resized(sample[:N_FOR_FILTERS])).numpy(), rng=np.random.default_rng(seed))
+        net.patches.fit(net.scaled(_squares(sample[:N_FOR_FILTERS], net.side)).numpy(), rng=np.random.default_rng(seed))
         for name in N_COMPONENTS:
             components = net.components[name]
             assert isinstance(components, Components)
             rows = torch.empty(len(sample), len(components.mean))  # one block after the other: each may take 100 MB
             for start in range(0, len(sample), AT_ONCE):
                 some = sample[start:start + AT_ONCE]
-                rows[start:start + len(some)] = net.block(name, net.resized(some))
+                rows[start:start + len(some)] = net.block(name, _squares(some, net.side))
             components.fit(rows, weight=WEIGHT[name], seed=seed)
     return net
 
@@ -267,17 +300,52 @@ def fitting_side(view: Tensor) -> int:
     return int(np.clip(min(view.shape[-2:]), SMALLEST, LARGEST))
 
 
-def resized(view: Tensor, side: int) -> Tensor:
-    """A view with this many pixels a side, float32, shape (C, side, side)."""
-    return _resized(view[None].float(), side)[0]
+def fitting_form(view: Tensor) -> Form:
+    """Square windows that tile views like this one, side by side along its longer side, four at most.
+
+    In a picture with several labels these often lie beside each other.
+
+    Examples
+    --------
+    >>> fitting_form(torch.zeros(1, 28, 56))
+    Form(side=28, across=2, down=1)
+    """
+    height, width = view.shape[-2:]
+    n = min(MOST_WINDOWS, round(max(height, width) / max(1, min(height, width))))
+    return Form(fitting_side(view), *((n, 1) if width > height else (1, n)))
 
 
-def _resized(views: Tensor, side: int) -> Tensor:
+def cut(views: Tensor, side: int) -> Tensor:
+    """Views cut into square windows, row by row: from (n, C, side * down, side * across) to (n * n_windows, C, side, side).
+
+    Parameters
+    ----------
+    views : Tensor
+        Resized.
+    side : int
+        Of a window.
+    """
     if views.shape[-2:] == (side, side):
         return views
-    if min(views.shape[-2:]) >= side:
-        return functional.adaptive_avg_pool2d(views, side)
-    return functional.interpolate(views, (side, side), mode="bilinear", align_corners=False)
+    windows = views.unfold(2, side, side).unfold(3, side, side)  # (n, C, down, across, side, side)
+    return windows.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+
+
+def resized(view: Tensor, form: Form) -> Tensor:
+    """A view as large as a form says, float32, shape (C, side * down, side * across)."""
+    return _resized(view[None].float(), form.size)[0]
+
+
+def _squares(views: Sequence[Tensor] | Tensor, side: int) -> Tensor:
+    return torch.stack([resized(view, Form(side)) for view in views])
+
+
+def _resized(views: Tensor, size: tuple[int, int]) -> Tensor:
+    if views.shape[-2:] == size:
+        return views
+    if views.shape[-2] >= size[0] and views.shape[-1] >= size[1]:
+        return functional.adaptive_avg_pool2d(views, size)
+    return functional.interpolate(views, size, mode="bilinear", align_corners=False)
 
 
 def unfitted_descriptors(path: Path, *, prefix: str = "") -> DescriptorNet:
@@ -297,7 +365,8 @@ def unfitted_descriptors(path: Path, *, prefix: str = "") -> DescriptorNet:
     """
     with safetensors.safe_open(str(path), framework="pt") as file:
         channels, side = file.get_tensor(f"{prefix}view").tolist()
-    return DescriptorNet(channels=channels, side=side).eval()
+        windows = file.get_tensor(f"{prefix}windows").tolist() if f"{prefix}windows" in file.keys() else []  # noqa: SIM118
+    return DescriptorNet(channels=channels, form=Form(side, *windows)).eval()
 
 
 def holds_descriptors(path: Path, *, prefix: str = "") -> bool:

@@ -80,7 +80,9 @@ def unfitted_head(shapes: Mapping[str, Sequence[int]], *, prefix: str = "") -> n
     """
     kernel = shapes.get(f"{prefix}0.landmarks")
     n_labels, n_inputs = shapes[f"{prefix}{'1.' if kernel else ''}weight"]
-    last = _linear(n_inputs, n_labels)
+    last = linear(n_inputs, n_labels)
+    if kernel and f"{prefix}windows" in shapes:
+        return LabelHead(Similarities(torch.zeros(*kernel)), last)
     return nn.Sequential(Similarities(torch.zeros(*kernel)), last) if kernel else last
 
 
@@ -109,7 +111,43 @@ class Similarities(nn.Module):
         return (-squares.clamp_min(0) / self.reach).exp()
 
 
-def _linear(n_inputs: int, n_outputs: int) -> nn.Linear:
+class LabelHead(nn.Sequential):
+    """Logits of labels of which an item may have several, from descriptors by windows.
+
+    Each window of a view has logits of its own; a label's odds are the sum of theirs: it is on where one window has it.
+
+    Parameters
+    ----------
+    similar : Similarities
+        To windows.
+    last : nn.Linear
+        From similarities to a window's logits.
+    n_windows : int
+        Number of windows by which a view is described.
+    """
+
+    windows: Tensor
+    scale: Tensor
+    bias: Tensor
+
+    def __init__(self, similar: Similarities, last: nn.Linear, *, n_windows: int = 1) -> None:
+        super().__init__(similar, last)
+        self.register_buffer("windows", torch.tensor(n_windows))
+        self.register_buffer("scale", torch.ones(last.out_features))
+        self.register_buffer("bias", torch.zeros(last.out_features))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """From rows, shape (n, n_windows * n_features), to logits, shape (n, n_labels)."""
+        of_windows = super().forward(rows.reshape(len(rows) * int(self.windows), -1))
+        return of_windows.reshape(len(rows), int(self.windows), -1).logsumexp(dim=1) * self.scale + self.bias
+
+    def adjust(self, scale: Tensor, bias: Tensor) -> None:
+        """Multiply each label's logits, and add to them then: shape (n_labels,) each."""
+        self.bias.mul_(scale).add_(bias)
+        self.scale.mul_(scale)
+
+
+def linear(n_inputs: int, n_outputs: int) -> nn.Linear:
     """A layer with weights to be set: drawing them would use up torch's own random numbers."""
     return nn.utils.skip_init(nn.Linear, n_inputs, n_outputs)
 
@@ -145,7 +183,7 @@ def fit_kernel_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels:
     whitened = (axes * lengths.clamp_min(1e-4).rsqrt()) @ axes.T
     inner = fit_head((similar(rows.float()).double() @ whitened).float(), targets, weights, n_labels=n_labels,
                      strength=strength)
-    last = _linear(len(landmarks), n_labels)
+    last = linear(len(landmarks), n_labels)
     with torch.no_grad():
         last.weight.copy_(inner.weight.double() @ whitened)
         last.bias.copy_(inner.bias)
@@ -197,7 +235,7 @@ def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, s
 
     with torch.enable_grad():
         optimiser.step(loss)
-    head = _linear(rows.shape[1], n_labels)
+    head = linear(rows.shape[1], n_labels)
     with torch.no_grad():
         head.weight.copy_(parameters[:, :-1] * unit)
         head.bias.copy_(parameters[:, -1])

@@ -19,6 +19,8 @@ from ..errors import ShapeError
 PARTIAL = -100
 # How much probability of each label given as an index is shared among all labels.
 SMOOTHING = 0.1
+# The same of labels of which an item may have several, each between on and off.
+SMOOTHING_OF_SETS = 0.05
 
 
 def with_candidates(targets: Tensor, candidates: Any, *, smoothing: float = SMOOTHING) -> Tensor:
@@ -179,3 +181,16 @@ def label_groups(targets: Tensor) -> Tensor:
     if targets.ndim == 2 and bool((partial := is_partial(targets)).any()):
         groups[partial] = targets.shape[1] + targets[partial].unique(dim=0, return_inverse=True)[1]
     return groups
+
+
+def label_losses(logits: Tensor, on: Tensor) -> Tensor:
+    """The loss of each label of each item, in nats, shape (n, n_labels): binary cross-entropy.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, n_labels)
+        The net's outputs.
+    on : Tensor, shape (n, n_labels)
+        Whether the label is on, from 0 to 1.
+    """
+    return functional.binary_cross_entropy_with_logits(logits, on, reduction="none")

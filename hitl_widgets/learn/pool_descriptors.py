@@ -25,7 +25,9 @@ from .descriptors import (
     AT_ONCE,
     N_FITTED,
     DescriptorNet,
+    Form,
     fit_descriptors,
+    fitting_form,
     fitting_side,
     holds_descriptors,
     resized,
@@ -60,11 +62,14 @@ class PoolDescriptors:
         these.
     seed : int
         Of the items that the components are fitted to.
+    by_windows : bool
+        Whether a long view is described by square windows, each by itself (`descriptors.fitting_form`): for pictures
+        with several labels.
     """
 
     def __init__(self, pool: Pool, folder: Path, *, view: Callable[[], Preprocess | Probed],
-                 measures: Callable[[], np.ndarray], seed: int) -> None:
-        self.pool, self.seed = pool, seed
+                 measures: Callable[[], np.ndarray], seed: int, by_windows: bool = False) -> None:
+        self.pool, self.seed, self._by_windows = pool, seed, by_windows
         self._folder, self._view, self._measures = folder, view, measures
         self._lock, self._computing = threading.RLock(), threading.Lock()
         self._net: DescriptorNet | None = None
@@ -159,7 +164,8 @@ class PoolDescriptors:
         path = self._home() / FILE
         net = _read(path)
         if net is None:
-            net = fit_descriptors(self._sample(), seed=self.seed)
+            views, form = self._sample()
+            net = fit_descriptors(views, seed=self.seed, form=form)
             with suppress(OSError, SafetensorError):  # a full disk: the next session fits them again
                 make_folder(path.parent)
                 save_weights(net, path)
@@ -171,22 +177,23 @@ class PoolDescriptors:
         self._net, self._version = net, version
 
     def _home(self) -> Path:
-        text = f"{FORM} {self.pool.digest} {self._view()!r} {self.seed}"
+        text = f"{FORM} {self.pool.digest} {self._view()!r} {self.seed}{' by windows' if self._by_windows else ''}"
         return self._folder / hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
-    def _sample(self) -> list[Tensor]:
-        """Views of items that may be learnt from, drawn by chance."""
+    def _sample(self) -> tuple[list[Tensor], Form]:
+        """Views of items that may be learnt from, drawn by chance, and the form to which they were brought."""
         order = np.random.default_rng(self.seed).permutation(np.flatnonzero(~self._measures()))
         if not len(order):  # every item measures: nothing else is there to fit to
             order = np.arange(len(self.pool))
         views: list[Tensor] = []
+        form = None
         for view in self._views(order[:N_FITTED]):
             if view is not None and (not views or len(view) == len(views[0])):
-                # Reduced at once: 4,000 views of 96 x 96 in colour would take 440 MB.
-                views.append(resized(view, views[0].shape[-1] if views else fitting_side(view)))
-        if not views:
+                form = form or (fitting_form(view) if self._by_windows else Form(fitting_side(view)))
+                views.append(resized(view, form))  # at once: 4,000 views of 96 x 96 in colour would take 440 MB
+        if form is None:
             raise ModelError("none of the pool's items can be read, so they have no descriptors.")
-        return views
+        return views, form
 
     def _views(self, positions: np.ndarray) -> Iterator[Tensor | None]:
         view = self._view()
@@ -196,7 +203,7 @@ class PoolDescriptors:
 
     def _compute(self, net: DescriptorNet, positions: np.ndarray) -> np.ndarray:
         rows = np.full((len(positions), net.n_features), np.nan, np.float32)
-        readable = {row: resized(view, net.side) for row, view in enumerate(self._views(positions))
+        readable = {row: resized(view, net.form) for row, view in enumerate(self._views(positions))
                     if view is not None and len(view) == net.channels}
         if readable:
             with torch.no_grad():
