@@ -21,7 +21,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from ..errors import BadInput, ImageError, ShapeError, UnknownLabel
-from .losses import PARTIAL, label_groups, with_candidates
+from .losses import ONE_LABEL, PARTIAL, Objective, label_groups, with_candidates
 from .rationales import Rationales
 from .views import Images, KeptViews, Views
 
@@ -202,6 +202,9 @@ class TrainingData:
         Regions on some of the images that should not, or should, have counted.
     shares : array_like, shape (n_labels,), optional
         The labels' shares in the pool that the net will predict; those of the targets when None.
+    objective : Objective
+        `losses.ONE_LABEL`, or `losses.SETS` where an item may have several: each target is then whether each label is
+        on, from 0 to 1, shape (n, n_labels), NaN where nothing is known, and weights may be of each label.
 
     Raises
     ------
@@ -217,6 +220,7 @@ class TrainingData:
     validation: tuple[Tensor | Sequence[Tensor], Any] | None = None
     rationales: Rationales | None = None
     shares: Any = None
+    objective: Objective = ONE_LABEL
 
     def __post_init__(self, candidates: Any) -> None:
         targets = as_targets(self.targets, len(self.images))
@@ -262,6 +266,8 @@ class SplitData:
         Indices of the validation rows.
     readable : ndarray of bool
         Which images can be read.
+    objective : Objective
+        As in `TrainingData`.
     """
 
     images: Tensor | Sequence[Tensor]
@@ -271,6 +277,7 @@ class SplitData:
     held_out: tuple[Tensor | Sequence[Tensor], Tensor]
     validating: np.ndarray
     readable: np.ndarray
+    objective: Objective = ONE_LABEL
 
 
 def split_data(data: TrainingData, *, seed: int) -> SplitData:
@@ -290,7 +297,8 @@ def split_data(data: TrainingData, *, seed: int) -> SplitData:
     """
     images, readable = load_views(data.images)
     if data.validation is None:
-        training, validating = split_validation(data.targets, draws=data.draws, seed=seed)
+        training, validating = split_validation(data.targets, draws=data.draws, seed=seed,
+                                                groups=data.objective.groups(data.targets))
         held_out, validates = (images, data.targets), readable
         if data.rationales is not None:
             training = np.union1d(training, data.rationales.rows)
@@ -300,12 +308,12 @@ def split_data(data: TrainingData, *, seed: int) -> SplitData:
         training, validating = np.arange(len(data)), np.arange(len(others))
         held_out = others, data.validation[1]
     training, validating = training[readable[training]], validating[validates[validating]]
-    check_labels(data.targets[training])
-    return SplitData(images, data.targets, data.weights, training, held_out, validating, readable)
+    check_labels(data.targets[training], data.objective)
+    return SplitData(images, data.targets, data.weights, training, held_out, validating, readable, data.objective)
 
 
-def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None,
-                     seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None, seed: int = 0,
+                     groups: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Rows to train on and rows to validate on: those whose draws lie below a bar, which is the share.
 
     With draws that belong to the items, an item that validated once never trains later, whatever answers come.
@@ -321,13 +329,15 @@ def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None,
         Numbers in [0, 1), one a row. When None they are drawn by `seed`, and of each label this share validates.
     seed : int
         Of the draws.
+    groups : Tensor of int64, shape (n,), optional
+        The group of each row, of each of which the share validates; `losses.label_groups` of the targets when None.
     """
-    by_bar = draws is not None
+    by_bar, of_each = draws is not None, label_groups(targets) if groups is None else groups
     if draws is None:
         draws = torch.rand(len(targets), generator=torch.Generator().manual_seed(seed))
-    draws, groups = np.asarray(draws, np.float64), label_groups(targets).numpy()
+    draws, names = np.asarray(draws, np.float64), of_each.numpy()
     of_groups = [rows[np.argsort(draws[rows], kind="stable")]
-                 for rows in (np.flatnonzero(groups == group) for group in np.unique(groups))]
+                 for rows in (np.flatnonzero(names == name) for name in np.unique(names))]
     if by_bar:  # of a label all of whose items lie below the bar, one trains
         chosen = [rows[:-1][draws[rows[:-1]] < share] for rows in of_groups]
     else:
@@ -335,7 +345,7 @@ def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None,
     validating = np.sort(np.concatenate([np.array([], np.int64), *chosen]))
     if len(validating) < MIN_VALIDATION:
         validating = validating[:0]
-    return np.setdiff1d(np.arange(len(groups)), validating), validating
+    return np.setdiff1d(np.arange(len(names)), validating), validating
 
 
 def balanced_order(targets: Tensor, n_draws: int, generator: torch.Generator) -> np.ndarray:
@@ -480,19 +490,37 @@ def as_targets(targets: Any, n_items: int) -> Tensor:
     return tensor
 
 
-def check_labels(targets: Tensor) -> None:
-    """Raise BadInput unless there are two labels to tell apart.
+def check_labels(targets: Tensor, objective: Objective = ONE_LABEL) -> None:
+    """Raise BadInput unless there are two labels to tell apart, or one that some items have and others don't.
 
     Parameters
     ----------
     targets : Tensor
         As `TrainingData.targets`, of the images that train.
+    objective : Objective
+        As in `TrainingData`.
     """
     if not len(targets):
         raise BadInput("there is no item to learn from: label some first, with images that can be read.")
+    if objective.of_sets:
+        if not differ(targets):
+            raise BadInput(f"of the {len(targets)} items to learn from, no label is on for one and off for another; "
+                           "answer some more, since there is nothing to tell apart.")
+        return
     if len(label_groups(targets).unique()) < 2:
         raise BadInput(f"all {len(targets)} items to learn from have one label; label some of another first, since "
                        "there is nothing to tell apart.")
+
+
+def differ(on: Tensor) -> bool:
+    """Whether some label is on for one item and off for another.
+
+    Parameters
+    ----------
+    on : Tensor, shape (n, n_labels)
+        From 0 to 1; NaN where nothing is known.
+    """
+    return bool(((on > 0.5).any(dim=0) & (on <= 0.5).any(dim=0)).any())
 
 
 def random_affine(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -2,11 +2,14 @@
 
 After "top" was split into five labels, an old answer "top" means one of the five: its loss is that of the sum of their
 probabilities. `with_candidates` makes rows of targets, `item_losses` and `mean_loss` give the loss of any target.
+Where an item may have several labels, each is a target by itself (`label_losses`). `Objective` is what differs between
+the two for a training: `ONE_LABEL` and `SETS`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -194,3 +197,100 @@ def label_losses(logits: Tensor, on: Tensor) -> Tensor:
         Whether the label is on, from 0 to 1.
     """
     return functional.binary_cross_entropy_with_logits(logits, on, reduction="none")
+
+
+def set_losses(logits: Tensor, on: Tensor) -> Tensor:
+    """The loss of each item of several labels, in nats, shape (n,): that of its whole set.
+
+    The mean over the labels that are known, times the number of all; 0 where none is. Labels are smoothed a little.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, n_labels)
+        The net's outputs.
+    on : Tensor, shape (n, n_labels)
+        Whether the label is on, from 0 to 1; NaN where nothing is known.
+    """
+    known = ~on.isnan()
+    losses = label_losses(logits, smoothed_sets(on)) * known
+    return losses.sum(dim=1) / known.sum(dim=1).clamp_min(1) * on.shape[1]
+
+
+def mean_set_loss(logits: Tensor, on: Tensor, weights: Tensor) -> Tensor:
+    """The weighted mean of the labels' losses, times the number of labels, in nats.
+
+    Parameters
+    ----------
+    logits, on : Tensor, shape (n, n_labels)
+        As for `set_losses`.
+    weights : Tensor, shape (n,) or (n, n_labels)
+        How much each item, or each of its labels, counts, not negative.
+    """
+    each = (weights[:, None] if weights.ndim == 1 else weights) * ~on.isnan()
+    return (each * label_losses(logits, smoothed_sets(on))).sum() / each.sum().clamp_min(1e-8) * on.shape[1]
+
+
+def smoothed_sets(on: Tensor) -> Tensor:
+    """Targets of labels, a little nearer to the middle, 0 where nothing is known: people make mistakes."""
+    return (on * (1 - SMOOTHING_OF_SETS) + SMOOTHING_OF_SETS / 2).nan_to_num(0.0)
+
+
+def n_correct_sets(logits: Tensor, on: Tensor) -> int:
+    """Number of items of which every known label is right at a probability of 0.5.
+
+    Parameters
+    ----------
+    logits, on : Tensor, shape (n, n_labels)
+        As for `set_losses`.
+    """
+    on = on.to(logits.device)
+    return int((((logits > 0) == (on > 0.5)) | on.isnan()).all(dim=1).sum())
+
+
+def rarest_label(on: Tensor) -> Tensor:
+    """The rarest label that is on for each item, int64, shape (n,); n_labels where none is.
+
+    Parameters
+    ----------
+    on : Tensor, shape (n, n_labels)
+        NaN is taken for off.
+
+    Examples
+    --------
+    >>> rarest_label(torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, torch.nan]]))
+    tensor([1, 0, 2])
+    """
+    yes = on.nan_to_num(0.0) > 0.5
+    counts = torch.where(yes, yes.sum(dim=0), len(on) + 1)
+    return torch.where(yes.any(dim=1), counts.argmin(dim=1), on.shape[1])
+
+
+class Objective(NamedTuple):
+    """What a training needs to know of its targets.
+
+    Attributes
+    ----------
+    item_losses : callable
+        From logits and targets to the loss of each item.
+    mean_loss : callable
+        From logits, targets and weights to their weighted mean.
+    n_correct : callable
+        From logits and targets to the number of items that are right.
+    groups : callable
+        From targets to the group of each, of which a share validates.
+    marked : callable
+        From targets to what `rationales.RationaleLoss` takes as labels.
+    of_sets : bool
+        Whether an item may have several labels.
+    """
+
+    item_losses: Callable[[Tensor, Tensor], Tensor]
+    mean_loss: Callable[[Tensor, Tensor, Tensor], Tensor]
+    n_correct: Callable[[Tensor, Tensor], int]
+    groups: Callable[[Tensor], Tensor]
+    marked: Callable[[Tensor], Tensor]
+    of_sets: bool = False
+
+
+ONE_LABEL = Objective(item_losses, mean_loss, n_correct, label_groups, top_labels)
+SETS = Objective(set_losses, mean_set_loss, n_correct_sets, rarest_label, lambda on: on.nan_to_num(0.0), of_sets=True)

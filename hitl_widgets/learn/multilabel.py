@@ -145,18 +145,6 @@ def label_shares(on: Tensor, weights: Tensor) -> Tensor:
     return ((said + PSEUDO_ANSWERS * pooled) / (n + PSEUDO_ANSWERS)).float()
 
 
-def rarest_label(on: Tensor) -> np.ndarray:
-    """The rarest label that is on for each item, int64, shape (n,); n_labels where none is.
-
-    Parameters
-    ----------
-    on : Tensor, shape (n, n_labels)
-        NaN is taken for off.
-    """
-    yes = (on.nan_to_num(0.0) > 0.5).numpy()
-    counts = np.where(yes, yes.sum(axis=0), len(on) + 1)
-    rarest: np.ndarray = np.where(yes.any(axis=1), counts.argmin(axis=1), on.shape[1]).astype(np.int64)
-    return rarest
 
 
 def fit_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, n_windows: int = 1,

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -164,7 +165,7 @@ def _overlaps(n_pixels: int, low: float, high: float, length: int) -> np.ndarray
 
 
 def gradient_penalty(net: nn.Module, views: Tensor, wrong: Tensor, *, directions: int | None = None,
-                     generator: torch.Generator | None = None) -> Tensor:
+                     generator: torch.Generator | None = None, of_sets: bool = False) -> Tensor:
     r"""How steeply the prediction depends on the wrong regions, in squared nats per squared unit of the view.
 
     The squared gradients of the log-probabilities, of every label k, over the pixels i of the wrong region A, as a mean
@@ -189,6 +190,8 @@ def gradient_penalty(net: nn.Module, views: Tensor, wrong: Tensor, *, directions
         Number of random sums of the labels; each label by itself when None.
     generator : torch.Generator, optional
         Source of the random signs.
+    of_sets : bool
+        As for `log_probs`.
 
     Returns
     -------
@@ -203,7 +206,7 @@ def gradient_penalty(net: nn.Module, views: Tensor, wrong: Tensor, *, directions
     # The other kernels of attention can't be differentiated twice.
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         inputs = views.detach().clone().requires_grad_()
-        logs = log_probs(net, inputs)
+        logs = log_probs(net, inputs, of_sets=of_sets)
         n_labels = logs.shape[1]
         if directions is None:
             signs = torch.eye(n_labels)
@@ -216,7 +219,7 @@ def gradient_penalty(net: nn.Module, views: Tensor, wrong: Tensor, *, directions
         return total / len(views) / (1 if directions is None else directions)
 
 
-def occlusion_invariance(net: nn.Module, views: Tensor, repainted: Tensor) -> Tensor:
+def occlusion_invariance(net: nn.Module, views: Tensor, repainted: Tensor, *, of_sets: bool = False) -> Tensor:
     r"""How far the prediction moves when the wrong regions are repainted, in roots of a nat.
 
     The root of the symmetric Kullback-Leibler divergence between the predictions p of an item as it is and q of the
@@ -234,13 +237,15 @@ def occlusion_invariance(net: nn.Module, views: Tensor, repainted: Tensor) -> Te
         Gives logits.
     views, repainted : Tensor, shape (n, C, h, w)
         The items, and the same with their regions repainted, such as `repaint` gives.
+    of_sets : bool
+        As for `log_probs`: the divergences of the labels are added up then.
 
     Returns
     -------
     Tensor
         A scalar with gradients, not negative; 0 for a net that ignores the region.
     """
-    logs = log_probs(net, torch.cat([views, repainted]))
+    logs = log_probs(net, torch.cat([views, repainted]), of_sets=of_sets)
     divergence = symmetric_kl(logs[:len(views)], logs[len(views):])
     return ((divergence + SMOOTH**2).sqrt() - SMOOTH).mean()
 
@@ -256,14 +261,19 @@ def necessity_loss(net: nn.Module, views: Tensor, repainted: Tensor, labels: Ten
         Gives logits.
     views, repainted : Tensor, shape (n, C, h, w)
         The items, and the same with their regions repainted.
-    labels : Tensor of int64, shape (n,)
-        The index of each item's label y.
+    labels : Tensor of int64, shape (n,), or of float, shape (n, n_labels)
+        The index of each item's label y; or how much each label is on, where an item may have several: the mean is then
+        over those that are.
 
     Returns
     -------
     Tensor
         A scalar with gradients; log 2 for a net that ignores the region, 0 once all probabilities fall to half.
     """
+    if labels.ndim == 2:
+        logs = log_probs(net, torch.cat([views, repainted]), of_sets=True)[:, :labels.shape[1]]
+        lacking = (logs[len(views):] - logs[:len(views)] + math.log(2)).clamp_min(0)
+        return (lacking * labels).sum() / labels.sum().clamp_min(1e-8)
     logs = log_probs(net, torch.cat([views, repainted])).gather(1, labels.repeat(2)[:, None])[:, 0]
     return (logs[len(views):] - logs[:len(views)] + math.log(2)).clamp_min(0).mean()
 
@@ -314,8 +324,8 @@ class RationaleLoss:
     ----------
     views : Tensor, shape (n_marked, C, h, w)
         The marked items alone.
-    labels : Tensor of int64, shape (n_marked,)
-        The index of each item's label.
+    labels : Tensor of int64, shape (n_marked,), or of float, shape (n_marked, n_labels)
+        The index of each item's label; or how much each is on, where an item may have several.
     rationales : Rationales
         Their regions, in the same order.
     method : {"penalty", "invariance"}
@@ -389,8 +399,9 @@ class RationaleLoss:
                     device: torch.device) -> Tensor:
         if self._method == "penalty":
             return self._weight * gradient_penalty(net, views.to(device), wrong.to(device), generator=self._generator,
-                                                   directions=1)
-        return self._weight * occlusion_invariance(net, views.to(device), self._repainted(views, wrong).to(device))
+                                                   directions=1, of_sets=labels.ndim == 2)
+        return self._weight * occlusion_invariance(net, views.to(device), self._repainted(views, wrong).to(device),
+                                                   of_sets=labels.ndim == 2)
 
     def _missing_loss(self, net: nn.Module, views: Tensor, missing: Tensor, labels: Tensor,
                       device: torch.device) -> Tensor:
@@ -432,8 +443,8 @@ def rationale_loss(images: Tensor | Sequence[Tensor], labels: Tensor, rationales
     ----------
     images : Tensor or sequence of Tensor
         All images of a training.
-    labels : Tensor of int64, shape (n,)
-        The index of each image's label.
+    labels : Tensor
+        Of all images, as `RationaleLoss` takes them.
     rationales : Rationales, optional
         The regions, by rows of the images.
     readable : ndarray of bool, shape (n,)
@@ -450,7 +461,7 @@ def rationale_loss(images: Tensor | Sequence[Tensor], labels: Tensor, rationales
     if rationales.unlabelled is not None:
         more, regions = rationales.unlabelled
         marked, wrong, missing = [*marked, *more], torch.cat([wrong, regions]), torch.cat([missing, 0 * regions])
-        labels = torch.cat([labels, labels.new_zeros(len(more))])  # only missing regions use them
+        labels = torch.cat([labels, labels.new_zeros(len(more), *labels.shape[1:])])  # only missing regions use them
     views = torch.stack(marked)
     return RationaleLoss(views, labels, Rationales(np.arange(len(views)), wrong, missing, {}), method=method,
                          augment=augment, others=images if isinstance(images, Tensor) else views,
@@ -509,8 +520,8 @@ def evaluation_mode(net: nn.Module, *, by_batch: bool = False) -> Iterator[None]
             norm.track_running_stats = tracks
 
 
-def log_probs(net: nn.Module, views: Tensor) -> Tensor:
-    """The net's log-probabilities, shape (n, n_labels).
+def log_probs(net: nn.Module, views: Tensor, *, of_sets: bool = False) -> Tensor:
+    """The net's log-probabilities, shape (n, n_labels), or (n, 2 * n_labels) `of_sets`.
 
     Parameters
     ----------
@@ -518,6 +529,8 @@ def log_probs(net: nn.Module, views: Tensor) -> Tensor:
         Gives logits.
     views : Tensor, shape (n, C, h, w)
         The items.
+    of_sets : bool
+        Whether an item may have several labels: first those of each label being on, then of its being off.
 
     Raises
     ------
@@ -531,6 +544,9 @@ def log_probs(net: nn.Module, views: Tensor) -> Tensor:
     except Exception as error:  # a user's net, which may raise anything
         raise ModelError(f"the net raised {type(error).__name__} on marked views of shape {tuple(views.shape)}: "
                          f"{error}") from error
+    if of_sets:
+        logits = read_logits(output, len(views), probabilities=False)
+        return functional.logsigmoid(torch.cat([logits, -logits], dim=1))
     return read_logits(output, len(views)).log_softmax(dim=1)
 
 
