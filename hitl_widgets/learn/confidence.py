@@ -49,7 +49,7 @@ class LastLayer:
         return len(self._layer.weight)
 
     @classmethod
-    def of(cls, net: nn.Module, views: Tensor, *, name: str | None = None) -> LastLayer | None:
+    def of(cls, net: nn.Module, views: Tensor, *, name: str | None = None, of_sets: bool = False) -> LastLayer | None:
         """The last layer of a net; None where it isn't found, has no bias, is frozen, or isn't what gives the logits.
 
         Parameters
@@ -60,6 +60,8 @@ class LastLayer:
             Some views, on the net's device, on which a change of the bias is tried.
         name : str, optional
             Of the layer; found when None.
+        of_sets : bool
+            Whether an item may have several labels, so that a number added to all logits matters.
         """
         logits = _logits(net, views)
         n_labels = logits.shape[1]
@@ -71,7 +73,8 @@ class LastLayer:
                 last.shift(change)
                 shifted = _logits(net, views)
                 last.shift(-change)
-                if _same_probabilities(shifted, logits + change.to(logits)):
+                expected = logits + change.to(logits)
+                if _same_probabilities(shifted, expected, of_sets=of_sets):
                     return last
         return None
 
@@ -87,6 +90,21 @@ class LastLayer:
             bias = self._layer.bias
             assert bias is not None
             bias += change.to(bias)
+
+    def adjust(self, scales: Tensor, biases: Tensor) -> None:
+        """Multiply each logit, then add to it.
+
+        Parameters
+        ----------
+        scales, biases : Tensor, shape (n_labels,)
+            By what, above 0, and what to add.
+        """
+        with torch.no_grad():
+            bias, weight = self._layer.bias, self._layer.weight
+            assert bias is not None
+            weight *= scales.to(weight).reshape(-1, *[1] * (weight.ndim - 1))
+            bias *= scales.to(bias)
+        self.shift(biases)
 
     def divide(self, temperature: float) -> None:
         """Divide the logits.
@@ -109,7 +127,9 @@ def _logits(net: nn.Module, views: Tensor) -> Tensor:
         return read_logits(net(views.to(next(net.parameters()).dtype)), len(views))
 
 
-def _same_probabilities(first: Tensor, second: Tensor) -> bool:
+def _same_probabilities(first: Tensor, second: Tensor, *, of_sets: bool = False) -> bool:
+    if of_sets:
+        return bool(((first.sigmoid() - second.sigmoid()).abs() < 1e-3).all())
     return bool(((first.softmax(dim=1) - second.softmax(dim=1)).abs() < 1e-3).all())
 
 

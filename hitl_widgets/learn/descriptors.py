@@ -316,14 +316,18 @@ def fitting_form(view: Tensor) -> Form:
 
 
 def cut(views: Tensor, side: int) -> Tensor:
-    """Views cut into square windows, row by row: from (n, C, side * down, side * across) to (n * n_windows, C, side, side).
+    """Views cut into square windows, row by row.
 
     Parameters
     ----------
-    views : Tensor
+    views : Tensor, shape (n, C, side * down, side * across)
         Resized.
     side : int
         Of a window.
+
+    Returns
+    -------
+    Tensor, shape (n * n_windows, C, side, side)
     """
     if views.shape[-2:] == (side, side):
         return views

@@ -138,7 +138,9 @@ class LabelHead(nn.Sequential):
 
     def forward(self, rows: Tensor) -> Tensor:
         """From rows, shape (n, n_windows * n_features), to logits, shape (n, n_labels)."""
-        of_windows = super().forward(rows.reshape(len(rows) * int(self.windows), -1))
+        of_windows = rows.reshape(len(rows) * int(self.windows), -1)
+        for layer in self:
+            of_windows = layer(of_windows)
         return of_windows.reshape(len(rows), int(self.windows), -1).logsumexp(dim=1) * self.scale + self.bias
 
     def adjust(self, scale: Tensor, bias: Tensor) -> None:

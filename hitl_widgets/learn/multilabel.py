@@ -2,8 +2,8 @@
 
 `fit_light_labels` fits and calibrates heads on rows of descriptors. Labels don't exclude each other: each has a
 probability of its own, learnt from the items of which something is known about it. A view that is described by windows
-(`descriptors.fitting_form`) has a label where one of its windows has it. `label_shares` says how frequent labels are,
-`rarest_label` deals items into folds, `fit_calibration` makes logits probabilities.
+(`descriptors.fitting_form`) has a label where one of its windows has it. `learn_label_rows` gives the form of
+`train.train`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,24 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from ..errors import ShapeError
 from ..quality.out_of_fold import N_FOLDS, folds
-from .confidence import EXPECTED, MIN_ITEMS, SPREAD
+from .confidence import MIN_ITEMS
+from .data import TrainingData, check_labels
+from .descriptors import DescriptorNet
+from .label_calibration import (
+    Adjustment,
+    fit_calibration,
+    item_means,
+    known_of,
+    label_shares,
+    matching_bias,
+    prior_shift,
+    thresholds_of,
+)
 from .light import (
     KERNEL_STRENGTH,
     MANY,
@@ -29,18 +40,14 @@ from .light import (
     TOLERANCE,
     LabelHead,
     Similarities,
+    light_net,
     linear,
 )
-from .losses import SMOOTHING_OF_SETS, label_losses
+from .losses import label_losses, n_correct_sets, rarest_label, smoothed_sets
+from .train import HISTORY, Progress, Trained
 
 # Windows to which others are compared, at most, where a view has several.
 N_WINDOW_LANDMARKS = 400
-# Of a label's answers, so many more are taken to be as those of all labels together.
-PSEUDO_ANSWERS = 1.0
-# The logarithm of the scale of one label's logits, around that of all together: standard deviation.
-SPREAD_OF_LABELS = 0.3
-# A bias is sought between these.
-LARGEST_BIAS, N_HALVINGS = 30.0, 40
 
 
 @dataclass(frozen=True)
@@ -55,14 +62,17 @@ class LightLabels:
         Of the items that were learnt, out of fold, calibrated alike.
     losses : Tensor, shape (n,)
         Their mean losses over the labels that are known, in nats, out of fold; NaN where none is.
-    scales : Tensor, shape (n_labels,)
-        By which logits were multiplied; NaN where too few items were learnt.
+    adjustment : Adjustment
+        What was done to the logits, with the labels' thresholds, out of fold.
+    calibrated : bool
+        Whether there were items enough to fit the scales.
     """
 
     head: LabelHead
     logits: Tensor
     losses: Tensor
-    scales: Tensor
+    adjustment: Adjustment
+    calibrated: bool
 
 
 def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.ndarray, n_windows: int = 1,
@@ -98,53 +108,17 @@ def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.nda
     head = fit_label_heads(rows, on, weights, n_windows=n_windows, strength=strength)
     logits = out_of_fold_label_logits(rows, on, weights, draws=draws, n_windows=n_windows, strength=strength)
     of_answers = label_shares(on, weights)
-    scales, biases = torch.full((on.shape[1],), math.nan), torch.zeros(on.shape[1])
-    if len(rows) >= 2 * MIN_ITEMS:
+    if calibrated := len(rows) >= 2 * MIN_ITEMS:
         scales, biases = fit_calibration(logits, on, weights)
-        factors = scales
     else:
-        factors = torch.ones(on.shape[1])
-        biases = matching_bias(logits, of_answers, weights)
-    losses = item_means(label_losses(logits * factors + biases, on), weights)
-    if shares is not None:
-        biases = biases + torch.from_numpy(np.asarray(shares, np.float64)).logit(1e-6).float() - of_answers.logit()
-    head.adjust(factors, biases)
-    return LightLabels(head, logits * factors + biases, losses.masked_fill(~known.any(dim=1), math.nan), scales)
-
-
-def known_of(on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Which labels of which items are known; the targets with 0 for those that aren't; and weights that are 0 there.
-
-    Parameters
-    ----------
-    on, weights : Tensor
-        As for `fit_light_labels`.
-
-    Returns
-    -------
-    tuple of Tensor, each of shape (n, n_labels)
-    """
-    if on.ndim != 2 or len(on) != len(weights) or not len(on):
-        raise ShapeError(f"{tuple(on.shape)} targets and {tuple(weights.shape)} weights were given; a row of labels, "
-                         "and a weight, for every item are expected, and one item at least.")
-    known = ~on.isnan()
-    each = weights.float()[:, None].expand(on.shape) if weights.ndim == 1 else weights.float()
-    return known, on.float().nan_to_num(0.0), torch.where(known, each, 0.0)
-
-
-def label_shares(on: Tensor, weights: Tensor) -> Tensor:
-    """The share of each label's answers that say on, float32, shape (n_labels,), drawn a little towards all labels'.
-
-    Parameters
-    ----------
-    on, weights : Tensor, shape (n, n_labels)
-        As `known_of` gives them.
-    """
-    said, n = (weights * on).double().sum(dim=0), weights.double().sum(dim=0)
-    pooled = (said.sum() + 0.5) / (n.sum() + 1)
-    return ((said + PSEUDO_ANSWERS * pooled) / (n + PSEUDO_ANSWERS)).float()
-
-
+        scales, biases = torch.ones(on.shape[1]), matching_bias(logits, of_answers, weights)
+    losses = item_means(label_losses(logits * scales + biases, on), weights)
+    biases = biases + prior_shift(shares, of_answers)
+    head.adjust(scales, biases)
+    logits = logits * scales + biases
+    thresholds = thresholds_of(logits, on.masked_fill(~known, math.nan), weights)
+    return LightLabels(head, logits, losses.masked_fill(~known.any(dim=1), math.nan),
+                       Adjustment(scales, biases, thresholds), calibrated)
 
 
 def fit_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, n_windows: int = 1,
@@ -173,7 +147,7 @@ def fit_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, n_windows: int
     lengths, axes = torch.linalg.eigh((-apart / reach).exp() + 1e-3 * torch.eye(len(landmarks)))
     whitened = (axes * lengths.clamp_min(1e-4).rsqrt()) @ axes.T
     inputs = (similar(windows).double() @ whitened).float().reshape(len(rows), n_windows, -1)
-    found = _fit(inputs, on * (1 - SMOOTHING_OF_SETS) + SMOOTHING_OF_SETS / 2, weights, strength=strength)
+    found = _fit(inputs, smoothed_sets(on), weights, strength=strength)
     last = linear(len(landmarks), on.shape[1])
     with torch.no_grad():
         last.weight.copy_(found[:, :-1].double() @ whitened)
@@ -226,7 +200,7 @@ def out_of_fold_label_logits(rows: Tensor, on: Tensor, weights: Tensor, *, draws
     on, weights : Tensor, shape (n, n_labels)
         As `known_of` gives them.
     """
-    fold = folds(rarest_label(on), draws, n_folds=N_FOLDS if len(rows) <= MANY else N_FOLDS_OF_MANY)
+    fold = folds(rarest_label(on).numpy(), draws, n_folds=N_FOLDS if len(rows) <= MANY else N_FOLDS_OF_MANY)
     logits = torch.zeros(on.shape)
     for number in np.unique(fold):
         held_out = torch.from_numpy(fold == number)
@@ -238,66 +212,38 @@ def out_of_fold_label_logits(rows: Tensor, on: Tensor, weights: Tensor, *, draws
     return logits
 
 
-def fit_calibration(logits: Tensor, on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """A scale and a bias for each label, for the best probabilities of some items.
-
-    The scale of a label is near that of all together, where it has few answers; the bias is the one with which its mean
-    probability is its share (`label_shares`).
+def learn_label_rows(descriptors: DescriptorNet, rows: Tensor, data: TrainingData, *, n_labels: int,
+                     progress: Progress | None = None) -> Trained:
+    """Train the heads of a light net on rows of descriptors that are at hand.
 
     Parameters
     ----------
-    logits : Tensor, shape (n, n_labels)
-        Of items that didn't train.
-    on, weights : Tensor, shape (n, n_labels)
-        As `known_of` gives them.
+    descriptors, rows, n_labels, progress
+        As for `light.learn_rows`.
+    data : TrainingData
+        What to learn, of `losses.SETS`; its images aren't read.
 
     Returns
     -------
-    scales, biases : Tensor of float32, shape (n_labels,)
-        Logits times scales, plus biases, are those of probabilities.
+    Trained
+        `validation_loss` is the mean loss of a set out of fold.
 
-    References
-    ----------
-    Platt (1999), Probabilistic Outputs for Support Vector Machines.
+    Raises
+    ------
+    BadInput
+        If no label is on for one item and off for another.
     """
-    shares = label_shares(on, weights)
-    logs = torch.linspace(-1.6, 1.6, 33)  # from a fifth to five
-    losses = torch.stack([
-        (weights * label_losses(scaled + matching_bias(scaled, shares, weights), on)).sum(dim=0)
-        for scaled in (logits * float(log.exp()) for log in logs)])  # shape (33, n_labels)
-    together = losses.sum(dim=1) + (logs - EXPECTED).square() / (2 * SPREAD ** 2)
-    expected = logs[together.argmin()]
-    best = (losses + ((logs - expected).square() / (2 * SPREAD_OF_LABELS ** 2))[:, None]).argmin(dim=0)
-    scales = logs[best].exp()
-    return scales, matching_bias(logits * scales, shares, weights)
-
-
-def matching_bias(logits: Tensor, shares: Tensor, weights: Tensor) -> Tensor:
-    """What to add to each label's logits so that its mean probability is its share: float32, shape (n_labels,).
-
-    Parameters
-    ----------
-    logits : Tensor, shape (n, n_labels)
-    shares : Tensor, shape (n_labels,)
-        Above 0 and below 1.
-    weights : Tensor, shape (n, n_labels)
-        Of the mean; where all of a label's are 0, all items count alike.
-    """
-    counted = torch.where(weights.sum(dim=0) > 0, weights, 1.0)
-    counted = counted / counted.sum(dim=0)
-    low, high = torch.full_like(shares, -LARGEST_BIAS), torch.full_like(shares, LARGEST_BIAS)
-    for _ in range(N_HALVINGS):
-        middle = (low + high) / 2
-        small = (counted * (logits + middle).sigmoid()).sum(dim=0) < shares
-        low, high = torch.where(small, middle, low), torch.where(small, high, middle)
-    return (low + high) / 2
-
-
-def item_means(losses: Tensor, weights: Tensor) -> Tensor:
-    """The mean of each item's losses over its labels, shape (n,); 0 where none counts.
-
-    Parameters
-    ----------
-    losses, weights : Tensor, shape (n, n_labels)
-    """
-    return (losses * weights).sum(dim=1) / weights.sum(dim=1).clamp_min(1e-8)
+    check_labels(data.targets, data.objective)
+    draws = np.random.default_rng(0).random(len(rows)) if data.draws is None else data.draws
+    light = fit_light_labels(rows, data.targets, data.weights, draws=draws, n_windows=descriptors.n_windows,
+                             shares=data.shares)
+    loss = float(light.losses.nanmean()) * n_labels
+    accuracy = n_correct_sets(light.logits, data.targets) / len(rows)
+    row = dict.fromkeys(HISTORY, math.nan) | {
+        "epoch": 1, "step": 1, "loss": loss, "accuracy": accuracy, "validation_loss": loss,
+        "validation_accuracy": accuracy, "passes": 1.0}
+    if progress is not None:
+        progress(row)
+    return Trained(light_net(descriptors, light.head), pd.DataFrame([row], columns=HISTORY), "done", 1, len(rows),
+                   len(rows), (), uncalibrated="" if light.calibrated else f"{len(rows)} items are too few",
+                   n_calibrating=len(rows) if light.calibrated else 0, out_of_fold=True, adjustment=light.adjustment)

@@ -502,7 +502,8 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
     architecture = Architecture(pool, net, preprocess=preprocess, device=device, head=head, seed=seed,
                                 notify=project.notify, task=project.task)
     descriptors = PoolDescriptors(pool, project.folder / "descriptors", view=lambda: architecture.view, seed=seed,
-                                  measures=lambda: project.queue.holdout | project.queue.gold)
+                                  measures=lambda: project.queue.holdout | project.queue.gold,
+                                  by_windows=project.task == "multilabel")
     inference = Inference(pool, project.folder / "predictions", ranking=project.ranking, seed=seed,
                           use_predictions=project.use_predictions, lineage=lambda: project.lineage,
                           descriptors=descriptors)

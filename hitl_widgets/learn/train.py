@@ -21,7 +21,8 @@ from ..errors import BadInput, ModelError, TrainingStopped
 from .checkpoint import Checkpoint, Saver, Schedule, StoppedBecause, TrainingState, parameter_groups
 from .confidence import MIN_ITEMS, LastLayer, fit_temperature, logit_shift, share_ratio
 from .data import Batches, SplitData, TrainingData, balanced_order, make_batches, split_data
-from .losses import item_losses, mean_loss, n_correct, top_labels
+from .label_calibration import Adjustment, adjust_sets
+from .losses import ONE_LABEL, Objective, item_losses
 from .microbatch import MicroBatches
 from .outputs import read_logits
 from .predict import pick_device, private_copy
@@ -194,6 +195,8 @@ class Trained:
         To how many items the temperature was fitted.
     out_of_fold : bool
         Whether these are the items that trained, each predicted by a model that hadn't learnt it.
+    adjustment : Adjustment or None
+        What was done to each label's logits, where an item may have several labels, and the labels' thresholds.
     """
 
     net: nn.Module
@@ -207,14 +210,18 @@ class Trained:
     uncalibrated: str = ""
     n_calibrating: int = 0
     out_of_fold: bool = False
+    adjustment: Adjustment | None = None
 
     @property
     def calibrated(self) -> str:
         """How confidence was calibrated, in words, or why it wasn't."""
-        if math.isnan(self.temperature):
+        if self.adjustment is None and math.isnan(self.temperature):
             return f"not calibrated: {self.uncalibrated}"
         told_by = f"{self.n_calibrating} items, each predicted by a model that hadn't learnt it" if self.out_of_fold \
             else f"{self.n_calibrating} items that didn't train"
+        if self.adjustment is not None:
+            return f"calibrated label by label on {told_by}" if self.n_calibrating else \
+                f"not calibrated: {self.uncalibrated}"
         return f"calibrated on {told_by} (temperature {self.temperature:.2f})"
 
     @property
@@ -238,6 +245,10 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
 
     With rationales the last epoch's weights are kept: the items that validate contain the same misleading regions as
     the others, and would choose the net that relies on them.
+
+    Where an item may have several labels (`losses.SETS`), items are drawn as often as they come, each label's loss is
+    masked where nothing is known of it, and each label is calibrated by itself (`label_calibration.adjust_sets`), which
+    sets its threshold, too.
 
     Parameters
     ----------
@@ -271,7 +282,7 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
     """
     options, began = options or TrainingOptions(), time.monotonic()
     split = split_data(data, seed=options.seed)
-    extra_loss = rationale_loss(split.images, top_labels(split.targets), data.rationales, split.readable,
+    extra_loss = rationale_loss(split.images, data.objective.marked(split.targets), data.rationales, split.readable,
                                 method=options.rationale_method, augment=options.augment, seed=options.seed)
     place = pick_device(device)
     state = initial_state(trainable_copy(net).to(place), options, extra_loss,
@@ -280,7 +291,7 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
     last = last_layer(state.net, split, options)
     if options.budget_s is not None:
         state.schedule.reserve_s = seconds_after(state.net, split, options)
-    if last is not None:
+    if last is not None and not data.objective.of_sets:
         state.shift = balance(state.net, last, split, data.shares)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(options.seed)  # for dropout, which draws from torch's own generator
@@ -288,12 +299,39 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
             state.resume(checkpoint)
         stopped_because = run_epochs(state, split, options, checkpoint=checkpoint, progress=progress)
     state.net.load_state_dict(state.best)
+    if data.objective.of_sets:
+        return _trained_sets(state, last, split, stopped_because, data.shares)
     temperature, why = calibrate(state, last, split, data.shares)
     return Trained(net=state.net.to("cpu").eval(), history=pd.DataFrame(state.history, columns=list(HISTORY)),
                    stopped_because=stopped_because, best_epoch=state.best_epoch, n_training=len(split.training),
                    n_validation=len(split.validating), left_out=tuple(np.flatnonzero(~split.readable).tolist()),
                    temperature=temperature, uncalibrated=why,
                    n_calibrating=0 if math.isnan(temperature) else len(split.validating))
+
+
+def _trained_sets(state: TrainingState, last: LastLayer | None, split: SplitData, stopped_because: StoppedBecause,
+                  shares: Any) -> Trained:
+    """The result of a training of several labels an item, calibrated label by label."""
+    why, adjustment, n = "nothing was learnt", None, 0
+    if state.best_epoch:
+        validating = split.validating if len(split.validating) >= MIN_ITEMS else split.validating[:0]
+        training = split.training[::math.ceil(len(split.training) / MAX_ROWS)]
+        n_labels = split.targets.shape[1]
+        held_out = logits_of(state.net, *split.held_out, validating).reshape(-1, n_labels)
+        learnt = logits_of(state.net, split.images, split.targets, training)
+        adjustment = adjust_sets(held_out, split.held_out[1][validating], learnt, split.targets[training],
+                                 shares=shares)
+        n, why = len(validating), "" if len(validating) else \
+            f"{len(split.validating)} items validated, and {MIN_ITEMS} or more are needed"
+        if last is None:  # its probabilities stay as they are
+            n, why = 0, "the net has no last layer with a bias that gives its logits, as far as could be found"
+            adjustment = adjustment.unchanged(held_out, split.held_out[1][validating])
+        else:
+            last.adjust(adjustment.scales, adjustment.biases)
+    return Trained(net=state.net.to("cpu").eval(), history=pd.DataFrame(state.history, columns=list(HISTORY)),
+                   stopped_because=stopped_because, best_epoch=state.best_epoch, n_training=len(split.training),
+                   n_validation=len(split.validating), left_out=tuple(np.flatnonzero(~split.readable).tolist()),
+                   uncalibrated=why, n_calibrating=n, adjustment=adjustment)
 
 
 def last_layer(net: nn.Module, split: SplitData, options: TrainingOptions) -> LastLayer | None:
@@ -313,7 +351,7 @@ def last_layer(net: nn.Module, split: SplitData, options: TrainingOptions) -> La
     net.eval()
     with torch.no_grad():
         forward(net, views, targets)  # a net that doesn't fit is refused in words
-    return LastLayer.of(net, views, name=options.head)
+    return LastLayer.of(net, views, name=options.head, of_sets=split.objective.of_sets)
 
 
 def seconds_after(net: nn.Module, split: SplitData, options: TrainingOptions) -> float:
@@ -486,8 +524,9 @@ def run_epochs(state: TrainingState, split: SplitData, options: TrainingOptions,
         while (reason := state.stop_reason(epochs=options.n_epochs, patience=options.n_patient)) is None:
             loss, accuracy = train_epoch(state.net, state.optimizer, epoch_batches(state, split, options),
                                          schedule=state.schedule, extra_loss=state.extra_loss,
-                                         shift=state.shift)
-            losses, validation_accuracy = validate(state.net, make_batches(*split.held_out, None, split.validating))
+                                         shift=state.shift, objective=split.objective)
+            losses, validation_accuracy = validate(state.net, make_batches(*split.held_out, None, split.validating),
+                                                   objective=split.objective)
             state.record_epoch(losses, dict(zip(HISTORY, (
                 len(state.history) + 1, state.schedule.step, loss, accuracy,
                 float(losses.mean()) if len(losses) else math.nan, validation_accuracy,
@@ -533,7 +572,7 @@ def epoch_batches(state: TrainingState, split: SplitData, options: TrainingOptio
 
 def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, *, schedule: Schedule,
                 extra_loss: Callable[[nn.Module], Tensor] | None = None,
-                shift: Tensor | None = None) -> tuple[float, float]:
+                shift: Tensor | None = None, objective: Objective = ONE_LABEL) -> tuple[float, float]:
     """Train on the batches, or on as many as the schedule has time for: mean loss and accuracy on the way.
 
     Parameters
@@ -550,6 +589,8 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
         Gives a loss of the net to add at each step, such as `rationales.RationaleLoss`.
     shift : Tensor, shape (n_labels,), optional
         As for `backward`.
+    objective : Objective
+        As in `data.TrainingData`.
 
     Raises
     ------
@@ -563,7 +604,8 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
             break
         for group in optimizer.param_groups:
             group["lr"] = schedule.lr(group.get("lr_scale", 1.0))
-        loss, right = backward(net, views, targets, weights, micro_batches=micro_batches, shift=shift)
+        loss, right = backward(net, views, targets, weights, micro_batches=micro_batches, shift=shift,
+                               objective=objective)
         if extra_loss is not None:
             extra = extra_loss(net)
             if extra.requires_grad:  # not when augmentation moved all regions out of the view
@@ -582,7 +624,8 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
 
 
 def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
-             micro_batches: MicroBatches, shift: Tensor | None = None) -> tuple[float, int]:
+             micro_batches: MicroBatches, shift: Tensor | None = None,
+             objective: Objective = ONE_LABEL) -> tuple[float, int]:
     """Backpropagate the loss of one batch, in parts where memory is short.
 
     Parameters
@@ -597,6 +640,8 @@ def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
         Remembers into how many parts a batch is cut.
     shift : Tensor, shape (n_labels,), optional
         What to add to the logits, where labels come more often than in the pool (`confidence.logit_shift`).
+    objective : Objective
+        As in `data.TrainingData`.
 
     Returns
     -------
@@ -609,15 +654,15 @@ def backward(net: nn.Module, views: Tensor, targets: Tensor, weights: Tensor, *,
         logits = forward(net, views[rows].to(place), targets[rows])
         logits = logits if shift is None else logits + shift.to(logits)
         share = weights[rows].sum() / weights.sum().clamp_min(1e-8)
-        loss = share.to(place) * mean_loss(logits, targets[rows].to(place), weights[rows].to(place))
+        loss = share.to(place) * objective.mean_loss(logits, targets[rows].to(place), weights[rows].to(place))
         loss.backward()
-        return loss.item(), n_correct(logits, targets[rows])
+        return loss.item(), objective.n_correct(logits, targets[rows])
 
     parts = micro_batches.map(part, len(views), reset=net.zero_grad)
     return sum(loss for loss, _ in parts), sum(right for _, right in parts)
 
 
-def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:
+def validate(net: nn.Module, batches: Batches, *, objective: Objective = ONE_LABEL) -> tuple[np.ndarray, float]:
     """The loss of each item, in nats, and the accuracy (NaN without items), in evaluation mode.
 
     Parameters
@@ -626,6 +671,8 @@ def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:
         It stays in evaluation mode.
     batches : iterable of (views, targets, weights)
         The weights aren't used.
+    objective : Objective
+        As in `data.TrainingData`.
     """
     net.eval()
     place = next(net.parameters()).device
@@ -633,8 +680,8 @@ def validate(net: nn.Module, batches: Batches) -> tuple[np.ndarray, float]:
     with torch.no_grad():
         for views, targets, _ in batches:
             logits = forward(net, views.to(place), targets)
-            losses.append(item_losses(logits, targets.to(place)).cpu().numpy())
-            right += n_correct(logits, targets)
+            losses.append(objective.item_losses(logits, targets.to(place)).cpu().numpy())
+            right += objective.n_correct(logits, targets)
     all_losses = np.concatenate(losses)
     return all_losses, right / len(all_losses) if len(all_losses) else math.nan
 

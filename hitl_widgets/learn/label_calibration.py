@@ -1,0 +1,220 @@
+"""Probabilities of labels of which an item may have several: each label's scale, bias and threshold.
+
+`fit_calibration` makes logits of items that didn't train probabilities, `adjust_sets` does so for a net that was
+trained, and `label_shares` says how frequent labels are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import ShapeError
+from ..quality.multilabel import best_thresholds
+from .confidence import EXPECTED, SPREAD
+from .losses import label_losses
+
+# Of a label's answers, so many more are taken to be as those of all labels together.
+PSEUDO_ANSWERS = 1.0
+# The logarithm of the scale of one label's logits, around that of all together: standard deviation.
+SPREAD_OF_LABELS = 0.3
+# A bias is sought between these.
+LARGEST_BIAS, N_HALVINGS = 30.0, 40
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """What was done to each label's logits.
+
+    Attributes
+    ----------
+    scales, biases : Tensor of float32, shape (n_labels,)
+        Logits were multiplied by the first, and the second added.
+    thresholds : ndarray of float, shape (n_labels,)
+        The probability from which each label counts as on.
+    """
+
+    scales: Tensor
+    biases: Tensor
+    thresholds: np.ndarray
+
+    def undone(self, logits: Tensor) -> Tensor:
+        """The logits before it.
+
+        Parameters
+        ----------
+        logits : Tensor, shape (n, n_labels)
+            After it.
+        """
+        return (logits - self.biases) / self.scales
+
+    def unchanged(self, logits: Tensor, on: Tensor) -> Adjustment:
+        """No adjustment, with thresholds for logits as they are.
+
+        Parameters
+        ----------
+        logits, on : Tensor, shape (n, n_labels)
+            Of items that didn't train.
+        """
+        return Adjustment(torch.ones_like(self.scales), torch.zeros_like(self.biases), thresholds_of(logits, on))
+
+
+def adjust_sets(logits: Tensor, on: Tensor, learnt: Tensor, learnt_on: Tensor, *,
+                shares: np.ndarray | None = None) -> Adjustment:
+    """The adjustment of a net's logits, from items that validated and items that trained.
+
+    The scale follows from items that validated, the bias from all, whose labels' shares are those of more answers.
+
+    Parameters
+    ----------
+    logits, on : Tensor, shape (n, n_labels)
+        Of items that validated; perhaps none.
+    learnt, learnt_on : Tensor, shape (m, n_labels)
+        Of items that trained; one or more.
+    shares : ndarray, shape (n_labels,), optional
+        The labels' shares in the pool; those of the answers when None.
+    """
+    every, weights = torch.cat([learnt_on, on]), torch.ones(len(learnt_on) + len(on), on.shape[1])
+    _, every_on, every_weights = known_of(every, weights)
+    of_answers = label_shares(every_on, every_weights)
+    scales = torch.ones(on.shape[1])
+    if len(on):
+        _, known_on, known_weights = known_of(on, torch.ones(len(on)))
+        scales = fit_calibration(logits, known_on, known_weights)[0]
+    # As many of either kind as there are: those that trained are known too well to tell the bias alone.
+    biases = matching_bias(torch.cat([learnt, logits]) * scales, of_answers, every_weights)
+    biases = biases + prior_shift(shares, of_answers)
+    return Adjustment(scales, biases, thresholds_of(logits * scales + biases, on))
+
+
+def prior_shift(shares: np.ndarray | None, of_answers: Tensor) -> Tensor:
+    """What the pool's shares add to logits, beside those of the answers: float32, shape (n_labels,).
+
+    Parameters
+    ----------
+    shares : ndarray, shape (n_labels,), or None
+        The labels' shares in the pool; those of the answers when None.
+    of_answers : Tensor, shape (n_labels,)
+        As `label_shares` gives them.
+    """
+    if shares is None:
+        return torch.zeros_like(of_answers)
+    return torch.from_numpy(np.asarray(shares, np.float64)).logit(1e-6).float() - of_answers.logit(1e-6)
+
+
+def thresholds_of(logits: Tensor, on: Tensor, weights: Tensor | None = None) -> np.ndarray:
+    """The probability from which each label should count as on, from items that didn't train: shape (n_labels,).
+
+    Parameters
+    ----------
+    logits, on : Tensor, shape (n, n_labels)
+        NaN in the second where nothing is known.
+    weights : Tensor, shape (n, n_labels), optional
+        How much each counts.
+    """
+    if not len(on):
+        return np.full(on.shape[1], 0.5)
+    return best_thresholds(on.numpy(), logits.sigmoid().numpy(), None if weights is None else weights.numpy())
+
+
+def known_of(on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Which labels of which items are known; the targets with 0 for those that aren't; and weights that are 0 there.
+
+    Parameters
+    ----------
+    on, weights : Tensor
+        As for `fit_light_labels`.
+
+    Returns
+    -------
+    tuple of Tensor, each of shape (n, n_labels)
+    """
+    if on.ndim != 2 or len(on) != len(weights) or not len(on):
+        raise ShapeError(f"{tuple(on.shape)} targets and {tuple(weights.shape)} weights were given; a row of labels, "
+                         "and a weight, for every item are expected, and one item at least.")
+    known = ~on.isnan()
+    each = weights.float()[:, None].expand(on.shape) if weights.ndim == 1 else weights.float()
+    return known, on.float().nan_to_num(0.0), torch.where(known, each, 0.0)
+
+
+def label_shares(on: Tensor, weights: Tensor) -> Tensor:
+    """The share of each label's answers that say on, float32, shape (n_labels,), drawn a little towards all labels'.
+
+    Parameters
+    ----------
+    on, weights : Tensor, shape (n, n_labels)
+        As `known_of` gives them.
+    """
+    said, n = (weights * on).double().sum(dim=0), weights.double().sum(dim=0)
+    pooled = (said.sum() + 0.5) / (n.sum() + 1)
+    return ((said + PSEUDO_ANSWERS * pooled) / (n + PSEUDO_ANSWERS)).float()
+
+
+
+
+def fit_calibration(logits: Tensor, on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """A scale and a bias for each label, for the best probabilities of some items.
+
+    The scale of a label is near that of all together, where it has few answers; the bias is the one with which its mean
+    probability is its share (`label_shares`).
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, n_labels)
+        Of items that didn't train.
+    on, weights : Tensor, shape (n, n_labels)
+        As `known_of` gives them.
+
+    Returns
+    -------
+    scales, biases : Tensor of float32, shape (n_labels,)
+        Logits times scales, plus biases, are those of probabilities.
+
+    References
+    ----------
+    Platt (1999), Probabilistic Outputs for Support Vector Machines.
+    """
+    shares = label_shares(on, weights)
+    logs = torch.linspace(-1.6, 1.6, 33)  # from a fifth to five
+    losses = torch.stack([
+        (weights * label_losses(scaled + matching_bias(scaled, shares, weights), on)).sum(dim=0)
+        for scaled in (logits * float(log.exp()) for log in logs)])  # shape (33, n_labels)
+    together = losses.sum(dim=1) + (logs - EXPECTED).square() / (2 * SPREAD ** 2)
+    expected = logs[together.argmin()]
+    best = (losses + ((logs - expected).square() / (2 * SPREAD_OF_LABELS ** 2))[:, None]).argmin(dim=0)
+    scales = logs[best].exp()
+    return scales, matching_bias(logits * scales, shares, weights)
+
+
+def matching_bias(logits: Tensor, shares: Tensor, weights: Tensor) -> Tensor:
+    """What to add to each label's logits so that its mean probability is its share: float32, shape (n_labels,).
+
+    Parameters
+    ----------
+    logits : Tensor, shape (n, n_labels)
+    shares : Tensor, shape (n_labels,)
+        Above 0 and below 1.
+    weights : Tensor, shape (n, n_labels)
+        Of the mean; where all of a label's are 0, all items count alike.
+    """
+    counted = torch.where(weights.sum(dim=0) > 0, weights, 1.0)
+    counted = counted / counted.sum(dim=0)
+    low, high = torch.full_like(shares, -LARGEST_BIAS), torch.full_like(shares, LARGEST_BIAS)
+    for _ in range(N_HALVINGS):
+        middle = (low + high) / 2
+        small = (counted * (logits + middle).sigmoid()).sum(dim=0) < shares
+        low, high = torch.where(small, middle, low), torch.where(small, high, middle)
+    return (low + high) / 2
+
+
+def item_means(losses: Tensor, weights: Tensor) -> Tensor:
+    """The mean of each item's losses over its labels, shape (n,); 0 where none counts.
+
+    Parameters
+    ----------
+    losses, weights : Tensor, shape (n, n_labels)
+    """
+    return (losses * weights).sum(dim=1) / weights.sum(dim=1).clamp_min(1e-8)
