@@ -26,7 +26,21 @@ from PIL import Image
 
 from .errors import AlreadyDecided, ImageError, UnknownDecision, UnknownItem
 from .items.images import Picture
-from .records import Attribution, Decision, Item, Items, LearningState, Prediction, Region, Seen, new_id, utc_now
+from .records import (
+    Attribution,
+    Decision,
+    Item,
+    Items,
+    LearningState,
+    PredictedValue,
+    Prediction,
+    Region,
+    Seen,
+    judge_values,
+    new_id,
+    utc_now,
+)
+from .taxonomy.label_sets import is_set, members, set_id
 from .taxonomy.labels import Taxonomy
 
 __all__ = ["CLOTHES", "MemoryHost", "MemoryPool", "rings", "wait_for"]
@@ -141,8 +155,8 @@ class MemoryHost:
     ----------
     images : ndarray, optional
         The items; 200 `rings` by default.
-    labels : sequence, optional
-        What `Taxonomy` takes; `CLOTHES` by default.
+    labels : sequence or Taxonomy, optional
+        What `Taxonomy` takes, or one with attributes; `CLOTHES` by default.
     model : str or None
         The version of the made-up model; None for a project without one.
     broken, blind : collection of str
@@ -155,6 +169,8 @@ class MemoryHost:
         Whether the maps have negative values too.
     meta : mapping, optional
         Metadata that every item shows.
+    task : "classify", "multilabel" or "scale"
+        What is asked of an item.
 
     Attributes
     ----------
@@ -173,9 +189,10 @@ class MemoryHost:
     def __init__(self, images: np.ndarray | None = None, labels: Any = None, *, model: str | None = "a1b2c3",
                  broken: Collection[str] = (), blind: Collection[str] = (), annotator: str = "ada",
                  annotator_is_default: bool = False, signed: bool = False,
-                 meta: Mapping[str, Any] | None = None) -> None:
+                 meta: Mapping[str, Any] | None = None, task: str = "classify") -> None:
         self.pool = MemoryPool(rings(200) if images is None else images, broken=broken)
-        self.taxonomy = Taxonomy(labels or list(CLOTHES))
+        self.taxonomy = labels if isinstance(labels, Taxonomy) else Taxonomy(labels or list(CLOTHES))
+        self.task = task
         self.project_id, self.annotator, self.annotator_is_default = "memory", annotator, annotator_is_default
         self.model, self.blind, self.signed = model, frozenset(blind), signed
         self.meta = dict(meta or {})
@@ -247,12 +264,31 @@ class MemoryHost:
 
     def prediction(self, position: int) -> Prediction | None:
         """Make up probabilities for an item; None without a model."""
-        if self.model is None:
+        if self.model is None or self.task == "scale":
             return None
         rng = np.random.default_rng([position, sum(map(ord, self.model))])
+        if self.task == "multilabel":
+            probs, label_ids = rng.beta(0.4, 0.8, size=len(self.taxonomy)), self.taxonomy.label_ids
+            on = set_id(label_id for label_id, p in zip(label_ids, probs, strict=True) if p > 0.5)
+            return Prediction(self.pool.ids[position], label_ids, probs, self.model, (on,))
         logits = 3.2 * rng.normal(size=len(self.taxonomy)) / np.log10(len(self.taxonomy))
         probs = np.exp(logits - logits.max())
         return Prediction(self.pool.ids[position], self.taxonomy.label_ids, probs / probs.sum(), self.model)
+
+    def predicted_values(self, position: int) -> dict[str, PredictedValue]:
+        """Make up a value of each attribute of an item, with an interval on scales; none without a model."""
+        rng, model = np.random.default_rng(position), self.model
+        values: dict[str, PredictedValue] = {}
+        for attribute in self.taxonomy.attributes if model is not None else ():
+            place = rng.uniform(0.2, 0.8)
+            if attribute.scale is None:
+                choice = attribute.choices[int(place * len(attribute.choices))]
+                values[attribute.id] = PredictedValue(attribute.id, choice, np.nan, np.nan, model or "")
+            else:
+                low, high = attribute.scale
+                at, below, above = (low + (place + by) * (high - low) for by in (0, -0.15, 0.15))
+                values[attribute.id] = PredictedValue(attribute.id, at, below, above, model or "")
+        return values
 
     def explanation(self, position: int, *, method: str, target: str, against: str | None = None) -> Attribution | None:
         """Make up an attribution of shape (14, 14): a spot near the middle."""
@@ -267,6 +303,7 @@ class MemoryHost:
 
     # The parameters are those of `CardHost.decide`, each a field of the decision.
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
+               values: Mapping[str, Any] | None = None, touched: Iterable[str] | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
                seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
@@ -276,7 +313,13 @@ class MemoryHost:
         with self._lock:
             if self.refuse is not None:
                 raise self.refuse
-            name = None if label is None else self.taxonomy.label(label).name
+            if is_set(label):
+                label = self.taxonomy.label_set(members(label))
+            name = None if label is None else self.taxonomy.name_as_answered(label) if is_set(label) \
+                else self.taxonomy.label(label).name
+            values = {name: self.taxonomy.attribute(name).check(value) for name, value in (values or {}).items()}
+            if verdict is None and self.task == "scale":
+                verdict = judge_values(None, values, seen or Seen())
             standing = [d.id for d in self.latest(len(self.log), annotator) if d.item_id == item_id and d.id != id]
             former = next((d for d in self.decisions if standing and d.id == standing[-1]), None)
             if known is not None and former and former.id not in known and former.verdict != "skip":
@@ -284,7 +327,8 @@ class MemoryHost:
             # A Decision checks its verdict and its reason itself.
             decision = Decision(id, item_id, annotator, cast(Any, verdict), name, label, certainty, note, tuple(flags),
                                 seen or Seen(), acted_at or utc_now(), replaces=standing[-1] if standing else None,
-                                reason=cast(Any, reason), wrong=wrong, missing=missing)
+                                reason=cast(Any, reason), wrong=wrong, missing=missing, values=values,
+                                touched=None if touched is None else tuple(touched))
             if id not in {d.id for d in self.decisions}:
                 self.log.append(("decided", decision))
             if decision.closes:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol, cast, get_args
 from weakref import WeakValueDictionary
 
 from ..errors import AlreadyDecided, BadInput, HitlError
-from ..records import Decision, Items
+from ..records import LABELLING, Decision, Items, Task
 from . import window
 from .acts import on
 from .comm import Card
@@ -52,7 +52,6 @@ from .messages import (
     SignedAct,
     Stop,
     Stored,
-    Task,
     ThreadEntry,
     WantArchive,
     WantExamples,
@@ -147,7 +146,7 @@ class Review(Widget[CardPush]):
         if n is not None and n < 1:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         self.host, self.n, self.strategy, self.blind, self.certainty = host, n, strategy, blind, certainty
-        self.task = cast("Task", getattr(host, "task", "classify"))
+        self.task: Task = cast("Task", host.task)
         self.queue, self.keys = queue, configured(keys or {}, "card", self.task)
         self.methods = () if explain is None else (explain,) if isinstance(explain, str) else tuple(explain)
         self._window = Window(n)
@@ -276,10 +275,13 @@ class Review(Widget[CardPush]):
         return {"kind": "stored", "decision_id": decision.id}
 
     def _store(self, act: Decide) -> Decision:
+        # Of values alone the verdict follows from what was seen.
+        verdict = None if self.task == "scale" and act.verdict in LABELLING else act.verdict
         return self.host.decide(
-            act.item_id, act.verdict, label=act.label_id, certainty=act.certainty, note=act.note, flags=act.flags,
-            reason=act.reason, wrong=act.wrong, missing=act.missing, seen=act.seen, id=act.decision_id,
-            annotator=act.annotator, acted_at=act.acted_at, known=act.known)
+            act.item_id, verdict, label=act.label_id, values=act.values, touched=act.touched,
+            certainty=act.certainty, note=act.note, flags=act.flags, reason=act.reason, wrong=act.wrong,
+            missing=act.missing, seen=act.seen, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at,
+            known=act.known)
 
     def _retract(self, act: Retract) -> Stored:
         decision = self.host.retract(act.retracts, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at)
@@ -448,11 +450,11 @@ class Review(Widget[CardPush]):
     def _push_item(self, entry: Entry) -> None:
         # A review that is blind throughout is no part of what is drawn.
         item = replace(entry.item, blind=True, arm=None, arm_probability=None) if self.blind else entry.item
-        message, entry.prediction, buffers = pack_item(self.host, item, annotator=self.host.annotator, blind=item.blind)
-        entry.standing = message.get("standing")
+        message, buffers = pack_item(self.host, item, annotator=self.host.annotator, blind=item.blind)
+        entry.standing, entry.target = message.get("standing"), message.get("target", message.get("suggestion"))
         # The browser tells what the model said of a blind item afterwards: who looks at it again then gets its map.
         hidden = message["blind"] and not message.get("answer_first") and (self.blind or not entry.again)
-        if hidden or message.get("no_map") or "suggestion" not in message or "broken" in message:
+        if hidden or message.get("no_map") or entry.target is None or "broken" in message:
             entry.mapped = set(self.methods)
         with self._changed:
             entry.pushed = True
@@ -461,12 +463,9 @@ class Review(Widget[CardPush]):
                 self._push({"kind": "item", "item": message, "again": entry.again}, buffers)
 
     def _push_map(self, entry: Entry, method: str) -> None:
-        target, planted = None, entry.item.planted
-        if entry.prediction is not None:
-            target = planted if planted in entry.prediction.label_ids else entry.prediction.suggestion
-        if target is not None and method not in entry.mapped:
+        if entry.target is not None and method not in entry.mapped:
             entry.mapped.add(method)
-            self._push(*pack_map(self.host, entry.item, method, target))
+            self._push(*pack_map(self.host, entry.item, method, entry.target))
 
     def _push_past(self) -> None:
         latest = self.host.latest(50, self.host.annotator)

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ..items.images import Picture
-from ..records import Attribution, Decision, Item, Items, LearningState, Prediction, Region, Seen
+from ..records import Attribution, Decision, Item, Items, LearningState, PredictedValue, Prediction, Region, Seen
 from ..taxonomy.labels import Taxonomy
 
 
@@ -44,6 +44,10 @@ class CardHost(Protocol):
     @property
     def annotator_is_default(self) -> bool:
         """Whether that name was never chosen, so that the card asks for one."""
+
+    @property
+    def task(self) -> str:
+        """What is asked of an item: "classify" (one label), "multilabel" or "scale" (attributes alone)."""
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -91,18 +95,23 @@ class CardHost(Protocol):
     def prediction(self, position: int) -> Prediction | None:
         """Predict one item; None without a model."""
 
+    def predicted_values(self, position: int) -> Mapping[str, PredictedValue]:
+        """Predict the attributes of one item, by their ids; empty where nothing predicts them."""
+
     def explanation(self, position: int, *, method: str, target: str,
                     against: str | None = None) -> Attribution | None:
         """Explain why a model would choose the label `target`, or `target` rather than `against`; None without one."""
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
+               values: Mapping[str, Any] | None = None, touched: Iterable[str] | None = None,
                certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
                reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
                seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
                acted_at: datetime | None = None, known: Collection[str] | None = None) -> Decision:
         """Store a decision. The same `id` a second time changes nothing.
 
-        With `known`, AlreadyDecided where a decision of this annotator stands that isn't among these ids.
+        `label` may be the id of a set of labels. With `known`,
+        AlreadyDecided where a decision of this annotator stands that isn't among these ids.
         """
 
     def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,

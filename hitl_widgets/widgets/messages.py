@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, TypedDict, cast
 
 from ..errors import HitlError
-from ..records import CertaintySource, Decision, LearningState, Reason, Region, Seen, Verdict
+from ..records import CertaintySource, Decision, LearningState, Reason, Region, Seen, Task, Verdict
 from ..taxonomy.attributes import Attribute
 from ..taxonomy.attributes import Kind as AttributeKind
 from ..taxonomy.edits import Edit
@@ -30,7 +30,6 @@ KeyTable = dict[str, tuple[list[str], str]]  # action -> its keys, and what it d
 Ids = Annotated[tuple[str, ...], "one id or more, as text"]
 Edits = Annotated[tuple[Edit, ...], "one edit or more"]
 Values = Annotated[dict[str, float | str], "attribute_id -> a number, or one of the choices"]
-Task = Literal["classify", "multilabel", "scale"]
 
 # -- acts: what the browser asks for. A field with a default may be left out.
 
@@ -430,7 +429,7 @@ class Progress(TypedDict, total=False):
 
 
 class SuggestedValue(TypedDict):
-    """The value of an attribute as a model suggests it, and the interval where that has one."""
+    """The value of an attribute as a model suggests it, and its interval where it has one."""
 
     value: float | str
     low: float | None
@@ -1101,11 +1100,17 @@ def cases_of(label: Label) -> dict[str, str]:
 def past_of(decision: Decision) -> PastDecision:
     """Describe a past decision."""
     seen = decision.seen
-    return {"decision_id": decision.id, "item_id": decision.item_id, "verdict": decision.verdict,
-            "label_id": decision.label_id, "label": decision.label, "certainty": decision.certainty,
-            "certainty_source": seen.certainty, "flags": list(decision.flags), "note": decision.note,
-            "reason": decision.reason, "wrong": _region(decision.wrong), "missing": _region(decision.missing),
-            "suggestion": seen.suggestion, "hidden": seen.hidden, "chosen_by": seen.chosen_by}
+    past: PastDecision = {
+        "decision_id": decision.id, "item_id": decision.item_id, "verdict": decision.verdict,
+        "label_id": decision.label_id, "label": decision.label, "certainty": decision.certainty,
+        "certainty_source": seen.certainty, "flags": list(decision.flags), "note": decision.note,
+        "reason": decision.reason, "wrong": _region(decision.wrong), "missing": _region(decision.missing),
+        "suggestion": seen.suggestion, "hidden": seen.hidden, "chosen_by": seen.chosen_by}
+    if decision.values:
+        past["values"] = dict(decision.values)
+    if decision.touched is not None:
+        past["touched"] = list(decision.touched)
+    return past
 
 
 def _region(region: Region | None) -> RegionEntry | None:

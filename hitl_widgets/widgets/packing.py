@@ -5,6 +5,8 @@ What can't be made is a message with the reason: a broken item is decided all th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,22 +14,22 @@ import numpy as np
 from ..drawing.overlay import quantise
 from ..errors import HitlError
 from ..items.superpixels import clickable
-from ..records import Item, Prediction
+from ..records import Item, PredictedValue, Prediction
+from ..taxonomy.label_sets import is_set, members
+from ..taxonomy.labels import Taxonomy
 from .host import CardHost
-from .messages import ItemEntry, PushMap, Segments
+from .messages import ItemEntry, PushMap, Segments, SuggestedValue, step_of
 
 SHOWN = 5  # predictions on the card
+SHOWN_IN_LIST = 30  # where each stands beside its label
 
 
-def pack_item(host: CardHost, item: Item, *, blind: bool,
-              annotator: str) -> tuple[ItemEntry, Prediction | None, list[bytes]]:
-    """Pack an item with its picture, its best predictions, and the annotator's decision on it that stands.
+def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tuple[ItemEntry, list[bytes]]:
+    """Pack an item with its picture, what models suggest, and the annotator's decision on it that stands.
 
     Returns
     -------
     entry : ItemEntry
-    prediction : Prediction or None
-        None where there is none that could be shown.
     buffers : list of bytes
         The picture; empty for a broken item.
     """
@@ -40,42 +42,109 @@ def pack_item(host: CardHost, item: Item, *, blind: bool,
         buffers.append(picture.data)
     except HitlError as error:
         entry["broken"] = str(error)
-    prediction = None
-    try:
-        prediction = None if item.arm == "none" else host.prediction(item.position)
-    except HitlError as error:
-        entry["problem"] = str(error)
-    if prediction is not None and not np.isfinite(prediction.probs).all():
-        prediction = None
-    planted = item.planted if prediction is not None and item.planted in prediction.label_ids else None
-    if exposure := _exposure(item, prediction, planted):
+    prediction, predicted = _predicted(host, item, entry)
+    values = _suggested_values(host.taxonomy, predicted)
+    planted = _planted(item, prediction)
+    if exposure := _exposure(item, prediction, planted, known=prediction is not None or bool(values)):
         entry["exposure"] = exposure
     if standing := host.standing([item.id], annotator).get(item.id):
         entry["standing"] = standing
     if item.candidates:
         entry["candidates"] = list(item.candidates)
     if prediction is not None:
-        probs = prediction.probs if planted is None else _planted_probs(prediction, planted)
-        best = np.argsort(-probs, kind="stable")[:SHOWN]
-        entry["model"] = prediction.model
+        _put_prediction(entry, prediction, planted, most=SHOWN if _is_plain(host) else SHOWN_IN_LIST)
+    if values:
+        entry["values"], entry["values_model"] = values, next(predicted[name].model for name in values)
+    if prediction is not None or values:
         if item.arm == "no_map":
             entry["no_map"] = True
         if item.arm == "answer_first" and item.blind:
             entry["answer_first"] = True
-        if (suggestion := planted or prediction.suggestion) is not None:
-            entry["suggestion"] = suggestion
-        elif not blind and not item.candidates:
-            entry["candidates"] = list(prediction.likeliest)
-        entry["probs"] = _rounded(prediction, probs, best)
-    return entry, prediction, buffers
+    return entry, buffers
+
+
+def _is_plain(host: CardHost) -> bool:
+    """Whether one label is all that is asked."""
+    return host.task == "classify" and not host.taxonomy.attributes
+
+
+def _predicted(host: CardHost, item: Item, entry: ItemEntry
+               ) -> tuple[Prediction | None, Mapping[str, PredictedValue]]:
+    """What models say of an item, of labels and of attributes; where one fails, the entry says why."""
+    if item.arm == "none":
+        return None, {}
+    prediction: Prediction | None = None
+    values: Mapping[str, PredictedValue] = {}
+    try:
+        prediction = host.prediction(item.position)
+        values = host.predicted_values(item.position)
+    except HitlError as error:
+        entry["problem"] = str(error)
+    if prediction is not None and not np.isfinite(prediction.probs).all():
+        prediction = _without_unknown(prediction) if is_set(prediction.suggestion) else None
+    return prediction, values
+
+
+def _without_unknown(prediction: Prediction) -> Prediction | None:
+    """Keep the labels that the model knows; None where it knows none."""
+    known = np.flatnonzero(np.isfinite(prediction.probs))
+    return None if not len(known) else replace(
+        prediction, label_ids=tuple(prediction.label_ids[i] for i in known), probs=prediction.probs[known])
+
+
+def _suggested_values(taxonomy: Taxonomy, predicted: Mapping[str, PredictedValue]) -> dict[str, SuggestedValue]:
+    """The values that are suggested, as the card shows them: on a continuous scale to the step of an arrow key."""
+    suggested: dict[str, SuggestedValue] = {}
+    for attribute in taxonomy.attributes:
+        if (one := predicted.get(attribute.id)) is None:
+            continue
+        value = one.value
+        if attribute.scale is None:
+            if value not in attribute.choices:  # it was renamed or removed since
+                continue
+        elif isinstance(value, str) or not np.isfinite(value):
+            continue
+        else:
+            step = step_of(attribute)
+            value = attribute.nearest(round(value / step) * step)
+        low, high = (float(end) if np.isfinite(end) else None for end in (one.low, one.high))
+        suggested[attribute.id] = {"value": value, "low": low, "high": high}
+    return suggested
+
+
+def _planted(item: Item, prediction: Prediction | None) -> str | None:
+    """The suggestion that is wrong on purpose, where the model knows its labels."""
+    known = prediction is not None and item.planted is not None and set(members(item.planted)) <= set(
+        prediction.label_ids)
+    return item.planted if known and is_set(item.planted) == is_set(prediction.suggestion if prediction else None) \
+        else None
+
+
+def _put_prediction(entry: ItemEntry, prediction: Prediction, planted: str | None, *, most: int) -> None:
+    probs = prediction.probs if planted is None else _planted_probs(prediction, planted)
+    entry["model"] = prediction.model
+    if (suggestion := planted or prediction.suggestion) is not None:
+        entry["suggestion"] = suggestion
+    elif not entry["blind"] and "candidates" not in entry:
+        entry["candidates"] = list(prediction.likeliest)
+    entry["probs"] = _rounded(prediction, probs, np.argsort(-probs, kind="stable")[:most])
+    if is_set(suggestion):
+        on = set(members(suggestion))
+        entry["target"] = next((label_id for label_id, _ in entry["probs"] if label_id in on), entry["probs"][0][0])
 
 
 def _planted_probs(prediction: Prediction, planted: str) -> np.ndarray:
     """What is shown with a suggestion that is wrong on purpose: it and the model's own change places.
 
-    A planted suggestion that stood below another label would give itself away.
+    A planted suggestion that stood below another label would give itself away. Of a set, each label that differs from
+    the model's own set gets the probability that it isn't there.
     """
     probs = prediction.probs.copy()
+    if is_set(planted):
+        differ = set(members(planted)) ^ set(members(prediction.suggestion))
+        at = [place for place, label_id in enumerate(prediction.label_ids) if label_id in differ]
+        probs[at] = 1 - probs[at]
+        return probs
     pair = [prediction.label_ids.index(planted), int(np.argmax(probs))]
     probs[pair] = probs[pair[::-1]]
     return probs
@@ -85,10 +154,10 @@ def _rounded(prediction: Prediction, probs: np.ndarray, places: np.ndarray) -> l
     return [(prediction.label_ids[i], round(float(probs[i]), 4)) for i in places]
 
 
-def _exposure(item: Item, prediction: Prediction | None, planted: str | None) -> dict[str, Any]:
+def _exposure(item: Item, prediction: Prediction | None, planted: str | None, *, known: bool) -> dict[str, Any]:
     """How the item is shown, as fields of `Seen` that come back with its decision."""
-    drawn = {} if item.arm is None else {"arm": "none"} if prediction is None else \
-        {"arm": item.arm, "arm_probability": item.arm_probability}
+    drawn = {} if item.arm is None else {"arm": item.arm, "arm_probability": item.arm_probability} if known else \
+        {"arm": "none"}
     own = {} if planted is None or prediction is None else \
         {"planted": True,  # the log keeps the model's own probabilities
          "probs": dict(_rounded(prediction, prediction.probs, np.argsort(-prediction.probs, kind="stable")[:SHOWN]))}

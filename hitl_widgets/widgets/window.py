@@ -19,7 +19,9 @@ class Entry:
     ----------
     item : Item
     prediction : Prediction, optional
-        As it was pushed.
+        As it was shown, where Python shows it.
+    target : str, optional
+        The label whose saliency map comes by itself, where a prediction was pushed with the item.
     pushed : bool
         Whether the browser has the item.
     again : bool
@@ -32,6 +34,7 @@ class Entry:
 
     item: Item
     prediction: Prediction | None = None
+    target: str | None = None
     pushed: bool = False
     again: bool = False
     mapped: set[str] = field(default_factory=set)

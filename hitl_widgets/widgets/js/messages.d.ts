@@ -20,6 +20,8 @@ export interface Seen {
   planted?: boolean;
   repeat_of?: string;
   objects?: Record<string, unknown>[];
+  values?: Record<string, number | number | string>;
+  values_model?: string;
 }
 
 /** The greeting of a page that has opened. One that is older than the tab's latest is ignored. */
@@ -369,7 +371,7 @@ export interface Progress {
   holdout?: number;
 }
 
-/** The value of an attribute as a model suggests it, and the interval where that has one. */
+/** The value of an attribute as a model suggests it, and its interval where it has one. */
 export interface SuggestedValue {
   value: number | string;
   low: number | null;
