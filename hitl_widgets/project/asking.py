@@ -13,6 +13,7 @@ from ..quality.label_errors import SECOND_LOOK
 from ..records import Item, Items, check_annotator, check_count
 from ..sampling.selector import check_strategy
 from ..sampling.uncertainty import Strategy
+from ..taxonomy.label_sets import members
 from . import adaptive
 from .arms import ARMS, DEFAULT, HIDDEN, Arms
 
@@ -158,7 +159,8 @@ class Asking:
         if project.ranking.predictions is None:
             return Item(item_id, position, chosen_by, meta=meta, arm="none")
         arms, first = self.arms, adaptive.where(project, annotator)
-        if None in first or (first and (prediction := project.prediction(position)) and prediction.suggestion in first):
+        if None in first or (first and (prediction := project.prediction(position))
+                             and not first.isdisjoint(members(prediction.suggestion))):
             arms = arms.answering_first()
         arm, probability = arms.of(annotator, item_id, audited=project.queue.audit.is_drawn(position))
         return Item(item_id, position, chosen_by, arm in HIDDEN, meta, arm=arm, arm_probability=probability)

@@ -20,6 +20,7 @@ from ..records import LABELLING, Item, Prediction
 from ..sampling.gold import gold_order
 from ..storage.log import Log
 from ..taxonomy.history import Lineage
+from ..taxonomy.label_sets import is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
 from .label_index import Pair
 from .policy import PLANTED
@@ -87,6 +88,7 @@ class HiddenTests:
         seen = seen[places]
         given = state.policy.get("gold", {})
         rare, pairs = declared(given, lineage)
+        labels = _strata(labels, rare, pairs)
         reserved = np.zeros(len(places), np.bool_)
         planted = list[int]()
         if self.plants(annotator):
@@ -177,12 +179,16 @@ class HiddenTests:
         """Choose the wrong label that is planted on an item, as plausible as there is one.
 
         It is the likeliest partner of the known label in a declared pair, or else the likeliest other label. Never a
-        sensitive one, and none above or below the known label. None where there is none, or no prediction.
+        sensitive one, and none above or below the known label. Of a known set of labels it is the set in which one
+        label is on in place of off, or off in place of on, as the prediction makes it most plausible. None where there
+        is none, or no prediction.
         """
         truth, taxonomy = self._truth(position), self._state.lineage.today
         if prediction is None or truth is None:
             return None
         _, pairs = declared(self._state.policy.get("gold", {}), self._state.lineage)
+        if is_set(truth):
+            return wrong_set(truth, prediction, sensitive(taxonomy), pairs)
         partners = {label for pair in pairs if truth in pair for label in pair}
         leave = {truth, *sensitive(taxonomy), *(label.id for label in taxonomy.below(truth))}
         likeliest = [prediction.label_ids[column] for column in np.argsort(-prediction.probs, kind="stable").tolist()]
@@ -259,11 +265,46 @@ def places_due(n_asked: int, n: int, n_before: int, *, share: float, seed: int, 
     return places
 
 
+def wrong_set(truth: str, prediction: Prediction, leave: Collection[str],
+              pairs: Collection[tuple[str, str]]) -> str | None:
+    """Choose the most plausible wrong set: the known one with one label more, or one less.
+
+    Parameters
+    ----------
+    truth : str
+        The known set's id.
+    prediction : Prediction
+        With the probability that each label is on.
+    leave : collection of str
+        Labels that aren't changed.
+    pairs : collection of (str, str)
+        Labels whose confusion does harm: partners of a label that is on are turned on first.
+
+    Returns
+    -------
+    str or None
+        A set's id; None where no label may be changed.
+    """
+    on = set(members(truth))
+    plausible = {label_id: float(1 - p if label_id in on else p)
+                 for label_id, p in zip(prediction.label_ids, prediction.probs, strict=True) if label_id not in leave}
+    partners = {one for pair in pairs if on.intersection(pair) for one in pair} - on
+    changed = max(plausible, key=lambda label_id: (label_id in partners, plausible[label_id]), default=None)
+    return None if changed is None else set_id(on ^ {changed})
+
+
 def plantable(state: State) -> list[int]:
     """List the gold items on which a wrong suggestion may be planted: known today, no hold-out, not sensitive."""
     leave = sensitive(state.lineage.today)
     return [place for place, given in state.reference.gold.items() if not state.queue.holdout[place]
-            and (label_id := truth_of(given, state.lineage)) is not None and label_id not in leave]
+            and (label_id := truth_of(given, state.lineage)) is not None and leave.isdisjoint(members(label_id))]
+
+
+def _strata(labels: np.ndarray, rare: Collection[str], pairs: Collection[tuple[str, str]]) -> np.ndarray:
+    """The known labels by which gold is asked in turns: of a set its rare label, or the one of a pair, if it has any."""
+    declared_ = dict.fromkeys((*rare, *(label for pair in pairs for label in pair)))
+    return np.array([next((label for label in declared_ if label in members(known)), known) if is_set(known) else known
+                     for known in labels], object)
 
 
 def sensitive(taxonomy: Taxonomy) -> set[str]:

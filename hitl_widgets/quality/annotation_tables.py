@@ -16,7 +16,7 @@ import pandas as pd
 from ..events import Event
 from ..records import CLOSING, LABELLING
 from ..taxonomy.history import Lineage, factorize
-from ..taxonomy.label_sets import is_set, members
+from ..taxonomy.label_sets import is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
 from .votes import VOTE_COLUMNS
 
@@ -337,7 +337,9 @@ def overruled_rows(table: Table) -> frozenset[int]:
 def leaders(labels: Sequence[str]) -> tuple[tuple[str, ...], int]:
     """Find the most frequent label_ids, several of a tie, and how often each of them was given.
 
-    A tie has no winner. Certainties don't decide it: two people don't use the scale alike.
+    A tie has no winner. Certainties don't decide it: two people don't use the scale alike. Of sets of labels, each label
+    is on where most say so: the winner may be a set that nobody gave. Where labels are tied, the winners are the set
+    without any of them and the set with all of them, and the number is that of the one that was given more often.
 
     Examples
     --------
@@ -345,10 +347,20 @@ def leaders(labels: Sequence[str]) -> tuple[tuple[str, ...], int]:
     (('b',), 2)
     >>> leaders(["b", "a"])
     (('a', 'b'), 1)
+    >>> leaders(["+a", "+a+b", "+b+c"])
+    (('+a+b',), 1)
+    >>> leaders(["+a", "+a+b"])
+    (('+a', '+a+b'), 1)
     """
     counts = Counter(labels)
-    most = max(counts.values())
-    return tuple(sorted(label for label, count in counts.items() if count == most)), most
+    if any(map(is_set, counts)):
+        on = Counter(label for given, n in counts.items() for label in members(given) for _ in range(n))
+        most = [label for label, n in on.items() if 2 * n > len(labels)]
+        tied = [label for label, n in on.items() if 2 * n == len(labels)]
+        sets = tuple(dict.fromkeys((set_id(most), set_id([*most, *tied]))))
+        return sets, max(counts[each] for each in sets)
+    most_often = max(counts.values())
+    return tuple(sorted(label for label, count in counts.items() if count == most_often)), most_often
 
 
 def history_table(log: Iterable[Event]) -> pd.DataFrame:

@@ -242,13 +242,7 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
     >>> automation_bias(votes, {f"i{k}": "dog" for k in range(100)}).effect
     1.000 (0.899 to 1.000, n = 100)
     """
-    check_count("min_blind", min_blind, "a number of votes, 1 or more,", least=1)
-    votes, known = check(votes), truth_of(truth)
-    same_names(votes, known)
-    every, randomised = drawn(votes)
-    # Where the drawn arm was the only possible one there is nothing to compare with.
-    cards = every[every["arm_probability"] < 1] if randomised else every
-    cards = judged(cards, votes, known, min_blind)
+    votes, known, every, cards, randomised = _cards(votes, truth, min_blind)
     no_truth = ("no card has a truth in both arms: pass truth=, or have items answered blind by "
                 f"{min_blind} or more people")
     why = {"effect": no_truth, "over_correction": no_truth, "across_people": "nobody has an effect of their own",
@@ -270,6 +264,44 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
         arms=_arms(cards), notes=_notes(votes, every, cards, known, randomised=randomised),
         why={name: reason for name, reason in why.items() if figures[name] is None}, randomised=randomised,
         _worth=(worth[0], worth[1]))
+
+
+def bias_by_label(votes: Mapping[str, pd.DataFrame], truth: Mapping[str, Mapping[Any, Any]] | None = None, *,
+                  min_blind: int = 2) -> pd.DataFrame:
+    """Automation bias label by label, where an item may have several: whether each is on or off is a question of its own.
+
+    Parameters
+    ----------
+    votes : mapping
+        Label's name -> the votes about it: a table as `automation_bias` takes it, whose labels and suggestions say
+        whether the label is on.
+    truth : mapping, optional
+        Label's name -> its truth, as for `automation_bias`.
+    min_blind : int
+        As for `automation_bias`.
+
+    Returns
+    -------
+    DataFrame
+        As `AutomationBias.per_label`, a row for each name: of all its cards, whether the model suggested that the label
+        is on or off.
+    """
+    tables = [_table(_cards(of_label, None if truth is None else truth.get(name), min_blind)[3].assign(suggestion=name),
+                     "suggestion") for name, of_label in votes.items()]
+    return pd.concat(tables) if tables else _table(pd.DataFrame(columns=[
+        "suggestion", "item_id", "arm", "arm_probability", "took", "right", "wrong"]), "suggestion")
+
+
+def _cards(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | None, min_blind: int
+           ) -> tuple[pd.DataFrame, pd.Series, pd.DataFrame, pd.DataFrame, bool]:
+    """The checked votes and truth, every card whose arm was drawn, those to be compared, and whether chance drew."""
+    check_count("min_blind", min_blind, "a number of votes, 1 or more,", least=1)
+    votes, known = check(votes), truth_of(truth)
+    same_names(votes, known)
+    every, randomised = drawn(votes)
+    # Where the drawn arm was the only possible one there is nothing to compare with.
+    cards = every[every["arm_probability"] < 1] if randomised else every
+    return votes, known, every, judged(cards, votes, known, min_blind), randomised
 
 
 def contrast(cards: pd.DataFrame, first: Sequence[str] = SUGGESTED, second: Sequence[str] = WITHOUT, *,
