@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import math
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .. import events
-from ..errors import BadInput, UnknownItem, UnknownLabel
+from ..errors import BadInput, UnknownItem
 from ..items.pool import Pool
 from ..records import (
     LABELLING,
@@ -29,14 +29,16 @@ from ..records import (
     new_id,
     utc_now,
 )
+from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
-from ..taxonomy.labels import Label
+from ..taxonomy.label_sets import is_set
 from .label_index import Pair
+from .spelling import SET_COLUMNS, Spelling, attributes_in, text_of
 
 if TYPE_CHECKING:
     from .project import Project
 
-_SAID = ("verdict", "label_id", "taxonomy", "certainty", "note", "flags")
+_SAID = ("verdict", "label_id", "taxonomy", "certainty", "note", "flags", "given_values")
 # What a table says of a row beside its label, so that it is compared with what stands.
 _COMPARED = ("certainty", "flags")
 # Notes that `pd.read_csv` reads as nothing, beside those of blanks.
@@ -47,7 +49,8 @@ _READ_AS_NOTHING = frozenset(("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNA
 class _Row(NamedTuple):
     """One row of the table to import.
 
-    `verdict` is None where the table has none, `said` lists the table's columns, and `problem` is the error where no
+    `verdict` is None where the table has none, `said` lists the table's columns, `attributes` the ids of those that it
+    has a column for, and `problem` is the error where no
     label of today is meant: such a row may have been imported before all the same.
     """
 
@@ -57,7 +60,7 @@ class _Row(NamedTuple):
     annotator: str
     verdict: str | None
     text: str | None
-    label: Label | None
+    label_id: str | None
     problem: BadInput | None
     certainty: float | None
     note: str | None
@@ -66,6 +69,8 @@ class _Row(NamedTuple):
     model: str | None
     acted_at: datetime | None
     said: frozenset[str]
+    values: Mapping[str, Value]
+    attributes: tuple[str, ...]
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -74,7 +79,8 @@ class _Row(NamedTuple):
     @property
     def answer(self) -> tuple[Any, ...]:
         """What must be equal in all rows of one annotator and item."""
-        return (self.verdict, self.text if self.label is None else self.label.id, self.certainty, self.note, self.flags)
+        return (self.verdict, self.text if self.label_id is None else self.label_id, self.certainty, self.note,
+                self.flags, tuple(sorted(self.values.items())))
 
 
 def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mapping[Any, Any], *,
@@ -106,9 +112,9 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
         With the number of the first row that can't be used, counted from 0, or of two rows in which one annotator gives
         different answers to one item; nothing was stored then.
     """
-    frame = _as_frame(frame)
+    frame = _as_frame(frame, project)
     project.refresh()
-    rows, n_undecided = _rows_of(frame, project.pool, project.lineage, annotator)
+    rows, n_undecided = _rows_of(frame, project, annotator)
     new, n_changed_since = _new_rows(project, rows)
     if n_undecided:
         project.notify(f"{n_undecided:,} rows of the table to import are to be reviewed, only presumed, or given to a "
@@ -122,93 +128,138 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
     return len(new)
 
 
-def known_answers(known: Any) -> dict[Any, Any]:
-    """Read known answers, item id -> label, from a mapping, a Series or a DataFrame; None stays None.
+class Known(NamedTuple):
+    """The known answer of an item: a label as it is spelt, its id (or the error where none is meant), and values.
+
+    Nothing at all withdraws what was known.
+    """
+
+    text: str | None = None
+    label_id: str | None = None
+    problem: BadInput | None = None
+    values: Mapping[str, Value] = {}  # noqa: RUF012 - never changed
+
+
+WITHDRAWN = Known()
+
+
+def known_answers(project: Project, known: Any) -> dict[str, Known]:
+    """Read known answers from a mapping, a Series or a DataFrame: item id -> what is known.
 
     Raises
     ------
     BadInput
-        When it is something else, an item is named twice with different labels, or a label is missing.
+        When it is something else, an item is named twice with different answers, or an answer is missing.
     """
+    task = project.task
     if not isinstance(known, (Mapping, pd.Series, pd.DataFrame)):
-        raise BadInput("gold takes a mapping of item id to label, a Series or a DataFrame with the columns item_id and "
-                       f"label, not {type(known).__name__}.")
+        raise BadInput(f"gold takes a mapping of item id to {_ANSWER[task]}, a Series or a DataFrame with the columns "
+                       f"item_id and {_COLUMN[task]}, not {type(known).__name__}.")
+    answers: dict[str, Known] = {}
     if isinstance(known, pd.DataFrame):
-        frame = _as_frame(known)
-        pairs: Iterable[tuple[Any, Any]] = zip(frame["item_id"], frame["label"], strict=True)
+        records = [(record, False) for record in _as_frame(known, project).to_dict("records")]
     else:
-        pairs = known.items()
-    answers: dict[Any, Any] = {}
-    for item_id, label in pairs:
-        text: Any = None if label is None else tuple(label) if isinstance(label, (list, tuple, set, frozenset)) else \
-            _text(label)
-        if text is None and label is not None:
-            raise BadInput(f"item {item_id!r} has no label; leave such rows out, for instance with dropna().")
-        item = _text(item_id)
-        if answers.setdefault("" if item is None else item, text) != text:
-            raise BadInput(f"item {item_id!r} is named twice, as {answers[item or '']!r} and as {text!r}; an item has "
-                           "one known answer.")
+        records = [(_record(item_id, given, task), given is None) for item_id, given in known.items()]
+    spelling = Spelling(project.lineage, task, set().union(*(map(str, record) for record, _ in records)))
+    for record, withdrawn in records:
+        item_id, one = record["item_id"], WITHDRAWN
+        if not withdrawn and not _is_none(record):
+            one = Known(*spelling.label(record), spelling.values(record))
+            if one.text is None and not one.values:
+                raise BadInput(f"item {item_id!r} has no {'value' if task == 'scale' else 'label'}; leave such rows "
+                               "out, for instance with dropna().")
+        item = text_of(item_id) or ""
+        if (former := answers.setdefault(item, one)) != one:
+            raise BadInput(f"item {item_id!r} is named twice, as {former.text or dict(former.values)!r} and as "
+                           f"{one.text or dict(one.values)!r}; an item has one known answer.")
     return answers
 
 
-def is_known(label: str, given: Pair | None, lineage: Lineage) -> bool:
-    """Whether a known answer was given already, if under a former name of the label.
+def is_known(answer: Known, given: Pair | None, lineage: Lineage) -> bool:
+    """Whether a known label was given already, if under a former name.
 
     Parameters
     ----------
-    label : str
-        Name or label_id of the answer.
+    answer : Known
+        The item's known answer.
     given : tuple of (str, int) or None
         The item's known answer until now: its label_id and the taxonomy's version then.
     lineage : Lineage
     """
-    if given is None:
-        return False
-    try:
-        return lineage.exactly(*given) == lineage.answer(label).id
-    except UnknownLabel:  # an edit may have taken the label away since
-        return lineage.means(label, *given)
+    if given is None or answer.text is None:
+        return answer.text is None
+    if answer.label_id is not None:
+        return lineage.exactly(*given) == answer.label_id
+    return not is_set(given[0]) and lineage.means(answer.text, *given)  # an edit may have taken the label away since
 
 
 # -- the table -----------------------------------------------------------------------------------------------
 
-def _as_frame(table: Any) -> pd.DataFrame:
-    """Return the table with the columns item_id and label; BadInput when it has none."""
-    if isinstance(table, Mapping):
-        table = pd.Series(table, dtype=object)
-    if isinstance(table, pd.Series):
-        return pd.DataFrame({"item_id": table.index.to_numpy(), "label": table.to_numpy()})
+# What is expected of an item, by the project's task.
+_ANSWER = {"classify": "label", "multilabel": "a list of labels", "scale": "a mapping of attributes to values"}
+_COLUMN = {"classify": "label", "multilabel": "labels", "scale": "one for each attribute"}
+
+
+def _as_frame(table: Any, project: Project) -> pd.DataFrame:
+    """Return the table with the column item_id and those of the answers; BadInput when it has none."""
+    task = project.task
+    if isinstance(table, (Mapping, pd.Series)):
+        return pd.DataFrame([_record(item_id, given, task) for item_id, given in table.items()],
+                            columns=None if len(table) else ["item_id", "label"])
     if not isinstance(table, pd.DataFrame):
-        raise BadInput(f"a DataFrame with the columns item_id and label is expected, or a Series or mapping of item id "
-                       f"to label, not {type(table).__name__}.")
+        raise BadInput(f"a DataFrame with the columns item_id and {_COLUMN[task]} is expected, or a Series or mapping "
+                       f"of item id to {_ANSWER[task]}, not {type(table).__name__}.")
     for name in ("item_id", "id"):
         if name not in table and "item_id" not in table and name in table.index.names:
             table = table.reset_index(level=name)
     if "item_id" not in table:
         table = table.rename(columns={"id": "item_id"})
-    if missing := [name for name in ("item_id", "label") if name not in table]:
-        raise BadInput(f"the table has the columns {list(map(str, table.columns))}; {missing} is missing. Rename yours "
-                       "with df.rename(columns={...}).")
     if repeated := sorted({str(name) for name in table.columns if list(table.columns).count(name) > 1}):
         raise BadInput(f"the table has more than one column {repeated[0]!r}; one of each name is expected.")
+    if {"attribute", "value"} <= set(table.columns) and "item_id" in table and "label" not in table:
+        table = _wide(table)
+    columns = set(map(str, table.columns))
+    answers = {"classify": {"label"}, "multilabel": set(SET_COLUMNS),
+               "scale": set(attributes_in(project.taxonomy, columns))}[task]
+    missing = [name for name, there in (("item_id", "item_id" in columns), (_COLUMN[task], answers & columns))
+               if not there]
+    if missing:
+        raise BadInput(f"the table has the columns {list(map(str, table.columns))}; {missing} is missing. Rename yours "
+                       "with df.rename(columns={...}).")
     return table
 
 
-def _text(value: Any) -> str | None:
-    """A label, an id or a name as text: a whole number without ".0"; None where it is missing."""
-    if isinstance(value, str):
-        return value
-    if value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and math.isnan(value)):
-        return None
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))  # whole numbers become floats in a column that lacks some
-    return None if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
+def _record(item_id: Any, given: Any, task: str) -> dict[str, Any]:
+    """A row of a table, from a mapping's item id and answer."""
+    if task == "scale":
+        if given is not None and not isinstance(given, Mapping):
+            raise BadInput(f"item {item_id!r} has {given!r:.80}; a mapping of attributes to values is expected, such as "
+                           "{'blur': 3}.")
+        return {"item_id": item_id, **({} if given is None else given)}
+    return {"item_id": item_id, "labels" if task == "multilabel" else "label": given}
 
 
-def _rows_of(frame: pd.DataFrame, pool: Pool, lineage: Lineage, annotator: str) -> tuple[list[_Row], int]:
+def _is_none(record: Mapping[Any, Any]) -> bool:
+    """Whether a row of known answers has None, as an object, where its labels belong: what was known is withdrawn."""
+    given = [record[name] for name in ("label", "labels") if name in record]
+    return bool(given) and all(each is None for each in given)
+
+
+def _wide(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of values, a row for each item, annotator and attribute as `Workbench.values` has it, with columns."""
+    keys = [name for name in ("item_id", "annotator", "certainty", "status", "acted_at") if name in table]
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for record in table.to_dict("records"):
+        key = tuple(text_of(record[name]) for name in keys)
+        row = rows.setdefault(key, {name: record[name] for name in keys})
+        row[str(record["attribute"])] = record["value"]
+    return pd.DataFrame(list(rows.values()), columns=None if rows else [*keys, "label"])
+
+
+def _rows_of(frame: pd.DataFrame, project: Project, annotator: str) -> tuple[list[_Row], int]:
     """Read and check every row; return those that say something, and the number of those that nobody decided."""
-    said = frozenset(map(str, frame.columns))
-    labels: dict[str, tuple[Label | None, BadInput | None]] = {}
+    said, pool = frozenset(map(str, frame.columns)), project.pool
+    spelling = Spelling(project.lineage, project.task, said)
     rows: list[_Row] = []
     first: dict[tuple[str, str], _Row] = {}
     records = frame.to_dict("records")
@@ -219,7 +270,7 @@ def _rows_of(frame: pd.DataFrame, pool: Pool, lineage: Lineage, annotator: str) 
             n_undecided += 1
             continue
         try:
-            row = _row(number, record, pool, position, lineage, labels, annotator=annotator, said=said)
+            row = _row(number, record, pool, position, spelling, annotator=annotator, said=said)
         except BadInput as error:
             raise type(error)(f"row {number} of the table to import: {error}") from None
         former = first.setdefault(row.pair, row)
@@ -236,34 +287,40 @@ def _places(pool: Pool, item_ids: Sequence[Any]) -> list[int]:
     places = pool.positions(list(map(str, item_ids)))
     unknown = np.flatnonzero(places < 0)
     if unknown.size:  # 7.0 is item 7, unless there is an item 7.0
-        places[unknown] = pool.positions([_text(item_ids[row]) or "" for row in unknown.tolist()])
+        places[unknown] = pool.positions([text_of(item_ids[row]) or "" for row in unknown.tolist()])
     return list(map(int, places))
 
 
 # The branches are what may be wrong with a row, each with its own message.
-def _row(number: int, record: Mapping[Any, Any], pool: Pool, position: int, lineage: Lineage,
-         labels: dict[str, tuple[Label | None, BadInput | None]], *, annotator: str, said: frozenset[str]) -> _Row:
+def _row(number: int, record: Mapping[Any, Any], pool: Pool, position: int, spelling: Spelling, *, annotator: str,
+         said: frozenset[str]) -> _Row:
     if position < 0:
         _refuse_item(pool, record["item_id"])
-    verdict, text = _text(record.get("verdict")), _label_text(record, lineage)
+    verdict, (text, label_id, problem) = text_of(record.get("verdict")), spelling.label(record)
+    values = spelling.values(record)
     if verdict is not None and verdict not in VERDICTS:
         raise BadInput(f"verdict {verdict!r} is unknown; one of {', '.join(VERDICTS)} is expected.")
-    if text is None and verdict not in ("skip", "unsure"):
-        raise BadInput("there is no label. Leave such rows out with df.dropna(subset=['label']); where the label is "
-                       "spelt like 'NA' or 'None', read the file with keep_default_na=False.")
-    if text is not None and verdict == "skip":
-        raise BadInput(f"a skip carries no label, but {text!r} was given.")
-    if text is not None and text not in labels:
-        labels[text] = _known_label(text, lineage)
-    if (note := _text(record.get("note"))) is not None and len(note) > LONGEST_NOTE:
+    if verdict not in ("skip", "unsure"):
+        _require(text, values, spelling.task)
+    if verdict == "skip" and (text is not None or values):
+        raise BadInput(f"a skip carries no label, but {text or values!r} was given.")
+    if (note := text_of(record.get("note"))) is not None and len(note) > LONGEST_NOTE:
         raise BadInput(f"the note has {len(note):,} characters; at most {LONGEST_NOTE:,} are kept.")
-    source = _text(record.get("certainty_source"))
+    source = text_of(record.get("certainty_source"))
     if source not in (None, "given", "carried"):
         raise BadInput(f"certainty_source is {source!r}; 'given' or 'carried' is expected.")
-    label, problem = (None, None) if text is None else labels[text]
-    return _Row(number, position, str(pool.ids[position]), check_annotator(_text(record.get("annotator")) or annotator),
-                verdict, text, label, problem, _certainty(record.get("certainty")), note, _flags(record.get("flags")),
-                source, _text(record.get("model")), _instant(record.get("acted_at")), said)
+    return _Row(number, position, str(pool.ids[position]), check_annotator(text_of(record.get("annotator")) or annotator),
+                verdict, text, label_id, problem, _certainty(record.get("certainty")), note, _flags(record.get("flags")),
+                source, text_of(record.get("model")), _instant(record.get("acted_at")), said, values,
+                spelling.attributes)
+
+
+def _require(text: str | None, values: Mapping[str, Value], task: str) -> None:
+    if task == "scale" and not values:
+        raise BadInput("there is no value. Leave such rows out; a column for each attribute is expected, by its name.")
+    if task != "scale" and text is None:
+        raise BadInput("there is no label. Leave such rows out with df.dropna(subset=['label']); where the label is "
+                       "spelt like 'NA' or 'None', read the file with keep_default_na=False.")
 
 
 def _refuse_item(pool: Pool, item_id: Any) -> None:
@@ -273,22 +330,6 @@ def _refuse_item(pool: Pool, item_id: Any) -> None:
         hint = "" if isinstance(item_id, str) else \
             " Where ids begin with zeros, read the file with dtype={'item_id': str}."
         raise UnknownItem(f"{error}{hint}") from None
-
-
-def _label_text(record: Mapping[str, Any], lineage: Lineage) -> str | None:
-    label = record["label"]
-    if isinstance(label, (float, np.floating)) and str(label) in lineage.today:
-        return str(label)  # a label that is spelt 3.0
-    text = _text(label)
-    # A name such as "NA" is read from a file as nothing; the id beside it still says which label it is.
-    return _text(record.get("label_id")) if text is None else text
-
-
-def _known_label(text: str, lineage: Lineage) -> tuple[Label | None, BadInput | None]:
-    try:
-        return lineage.answer(text), None
-    except BadInput as error:
-        return None, error
 
 
 def _certainty(value: Any) -> float | None:
@@ -305,11 +346,11 @@ def _flags(value: Any) -> tuple[str, ...]:
     """Flags from a sequence, or from text such as "('bad_data', 'second_look')", which `to_csv` makes of one."""
     if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
         return check_flags(list(value))
-    return check_flags(re.findall(r"[^\s,;()\[\]{}'\"]+", _text(value) or ""))
+    return check_flags(re.findall(r"[^\s,;()\[\]{}'\"]+", text_of(value) or ""))
 
 
 def _instant(value: Any) -> datetime | None:
-    if _text(value) is None:
+    if text_of(value) is None:
         return None
     try:
         at = pd.Timestamp(value)
@@ -353,6 +394,7 @@ def _said_before(project: Project, rows: Sequence[_Row]) -> dict[tuple[str, str]
         if event.kind == "decided" and (pair := (event.item_id or "", event.annotator)) in pairs:
             before.setdefault(pair, []).append({
                 **{name: event.body.get(name) for name in ("verdict", "label_id", "certainty", "note")},
+                "given_values": event.body.get("values"),
                 "flags": tuple(event.body.get("flags", ())), "taxonomy": event.body.get("seen", {}).get("taxonomy")})
     return before
 
@@ -367,10 +409,20 @@ def _same(row: _Row, said: Mapping[str, Any], lineage: Lineage) -> bool:
         return False
     if "note" in row.said and said["note"] != row.note and _read_back(said["note"]) != _read_back(row.note):
         return False
+    if row.attributes and _values_of(said, lineage, row.attributes) != dict(row.values):
+        return False
     if row.text is None or said["label_id"] is None:
         return row.text is None and said["label_id"] is None
-    return (row.label is not None and lineage.exactly(said["label_id"], said["taxonomy"]) == row.label.id) \
-        or lineage.means(row.text, said["label_id"], said["taxonomy"])
+    return (row.label_id is not None and lineage.exactly(said["label_id"], said["taxonomy"]) == row.label_id) \
+        or (not is_set(said["label_id"]) and lineage.means(row.text, said["label_id"], said["taxonomy"]))
+
+
+def _values_of(said: Mapping[str, Any], lineage: Lineage, attributes: Collection[str]) -> dict[str, Value]:
+    """The values of some attributes that a decision gave, under today's scales and choices."""
+    given = said["given_values"] or {}
+    given = json.loads(given) if isinstance(given, str) else given
+    today = {name: lineage.value(name, value, said["taxonomy"]) for name, value in given.items() if name in attributes}
+    return {name: value for name, value in today.items() if value is not None}
 
 
 def _read_back(note: str | None) -> str | None:
@@ -378,18 +430,20 @@ def _read_back(note: str | None) -> str | None:
     if note is None or note in _READ_AS_NOTHING:
         return None
     try:
-        return _text(float(note))
+        return text_of(float(note))
     except ValueError:
         return note
 
 
 def _decision(row: _Row, former: str | None, lineage: Lineage, now: datetime) -> Decision:
-    label_id = None if row.label is None else row.label.id
-    seen = Seen(suggestion=label_id if row.verdict == "accept" else None, model=row.model,
+    label_id, accepted = row.label_id, row.verdict == "accept"
+    seen = Seen(suggestion=label_id if accepted else None, model=row.model,
+                values=row.values if accepted and label_id is None else {},
                 certainty=row.certainty_source,  # type: ignore[arg-type]
                 taxonomy=lineage.today.version, chosen_by="import", scripted=True)
+    name = None if label_id is None else lineage.today.name_of(label_id) if is_set(label_id) else \
+        lineage.today.label(label_id).name
     return Decision(id=new_id(), item_id=row.item_id, annotator=row.annotator,
                     verdict=row.verdict or "answer",  # type: ignore[arg-type]
-                    label=None if label_id is None else lineage.today.label(label_id).name, label_id=label_id,
-                    certainty=row.certainty, note=row.note, flags=row.flags, acted_at=row.acted_at or now,
-                    replaces=former, seen=seen)
+                    label=name, label_id=label_id, certainty=row.certainty, note=row.note, flags=row.flags,
+                    acted_at=row.acted_at or now, replaces=former, seen=seen, values=row.values)

@@ -50,6 +50,7 @@ from ..storage.arrays import Predictions
 from ..storage.checks import UNREADABLE
 from ..storage.log import Log
 from ..taxonomy import history
+from ..taxonomy.attributes import Value
 from ..taxonomy.edits import as_list
 from ..taxonomy.history import Change, Lineage
 from ..taxonomy.label_sets import is_set, members, set_id
@@ -62,10 +63,10 @@ from .asking import Asking
 from .editing import Editing
 from .evidence import explanation_feedback, named_values, seen_now, seen_on_screen, touched_ids
 from .hidden_tests import HiddenTests, plantable
-from .importing import is_known, known_answers
+from .importing import WITHDRAWN, is_known, known_answers
 from .notices import People
 from .preview import Applied, LabelCounts, Preview
-from .reference import Measuring
+from .reference import Measuring, measuring_values
 from .relabel import Ordering, RelabelQueue
 from .state import State, doer, in_words, midnight
 
@@ -488,24 +489,32 @@ class Project:
             Item id -> label, or a table with the columns item_id (or id) and label. Labels are known by their former
             names too, where these mean one label today. None in place of a label withdraws the known answer.
         """
-        wanted = known_answers(known)
         self.refresh()
         answers: dict[str, str | None] = {}
-        for given, label in wanted.items():
+        values: dict[str, dict[str, Value] | None] = {}
+        for given, one in known_answers(self, known).items():
             item_id = str(self.pool.ids[self.pool.position(given)])
-            if label is None and item_id in self.state.gold:
-                answers[item_id] = None
-            elif label is not None and self.task == "multilabel":
-                chosen = self._given_label(None, label, self.taxonomy)
-                if item_id not in self.state.gold or self.lineage.exactly(*self.state.gold[item_id]) != chosen:
-                    answers[item_id] = chosen
-            elif label is not None and not is_known(label, self.state.gold.get(item_id), self.lineage):
-                answers[item_id] = self.lineage.answer(label).id
-        if answers:
-            self.record("gold", {"answers": answers, "taxonomy": self.taxonomy.version})
+            if one is WITHDRAWN:
+                answers |= {item_id: None} if item_id in self.state.gold else {}
+                values |= {item_id: None} if item_id in self.state.gold_values else {}
+                continue
+            if not is_known(one, self.state.gold.get(item_id), self.lineage):
+                if one.problem is not None:
+                    raise one.problem
+                answers[item_id] = one.label_id
+            if one.values and self.state.gold_values_of(item_id) != one.values:
+                values[item_id] = dict(one.values)
+        if answers or values:
+            self.record("gold", {"answers": answers, "taxonomy": self.taxonomy.version,
+                                 **({"values": values} if values else {})})
             self.refresh()
             self.tell("decisions")
         return self.gold()
+
+    def gold_values(self) -> dict[str, dict[str, Value]]:
+        """List the known values: item_id -> attribute id -> value under today's scales, as far as that is certain."""
+        self.refresh()
+        return {item_id: found for item_id in self.state.gold_values if (found := self.state.gold_values_of(item_id))}
 
     def check_plantable(self) -> None:
         """BadInput where no gold item can have a planted suggestion."""
@@ -649,6 +658,22 @@ class Project:
         with self.state.lock:
             self.refresh()
             return self.state.reference.measuring(self.lineage)
+
+    def reference_values(self) -> pd.DataFrame:
+        """List the values of attributes that measure: see `reference.measuring_values`.
+
+        Returns
+        -------
+        DataFrame
+            item_id, position, attribute_id, value, source ("gold", "holdout" or "imported").
+        """
+        with self.state.lock:
+            self.refresh()
+            gold = self.gold_values()
+            answered = self.pool.ids[self.queue.holdout & self.queue.is_answered()].tolist()
+            places = dict(zip(ids := [*answered, *gold], self.pool.positions(ids).tolist(), strict=True))
+            return measuring_values(self.log.events_of(answered), {i: p for i, p in places.items() if p >= 0},
+                                    self.lineage, changed=self.state.changed, gold=gold)
 
     def tally(self, annotator: str | None = None) -> dict[str, Any]:
         """Count where an annotator stands.

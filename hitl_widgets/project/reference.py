@@ -6,16 +6,20 @@ labels of hold-out items. Items are positions in the pool. Read `blind_answers` 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..events import Event, is_planted
 from ..quality.annotation_tables import leaders
 from ..quality.intervals import design_effect, jeffreys
 from ..records import LABELLING
 from ..sampling.ranking import Ranking
+from ..taxonomy.attributes import Attribute, Value
 from ..taxonomy.history import Lineage
 from .label_index import Pair
 
@@ -54,8 +58,17 @@ class BlindAnswers:
 NOTHING = BlindAnswers()
 
 
+def _label_of(body: Mapping[str, Any]) -> Any:
+    return body.get("label_id")
+
+
+def _values_of(body: Mapping[str, Any]) -> Any:
+    return body.get("values") or None
+
+
 # One pass in the order of the acts: whether an answer measures depends on those before it.
-def blind_answers(events: Iterable[Event], changed: Collection[str] = ()) -> BlindAnswers:
+def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *,
+                  what: Callable[[Mapping[str, Any]], Any] = _label_of) -> BlindAnswers:
     """Tell which of one annotator's answers to one hold-out item measure.
 
     An answer measures if it was given blind, in the hold-out's own line (`LINE`), before the annotator had seen a
@@ -69,6 +82,8 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = ()) -> Bli
         The "decided" events of one annotator on one item, and the item's "retracted" events, in any order.
     changed : collection of str
         Ids of decisions on something else than what the item holds now: they are as if taken back.
+    what : callable
+        Reads from a decision what it says, None where it says nothing: the label_id, unless other things measure.
     """
     events = list(events)
     void = {event.body["decision_id"] for event in events if event.kind == "retracted"}.union(changed)
@@ -77,9 +92,10 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = ()) -> Bli
     unsure, imported, moved_to = False, None, None
     for event in sorted((event for event in events if event.kind == "decided"), key=lambda e: (e.acted_at, e.id)):
         body, seen = event.body, event.body.get("seen", {})
-        if seen.get("suggestion") is not None and not seen.get("hidden", False) and not asked and not scripted:
+        if _was_shown(seen) and not asked and not scripted:
             break  # whoever has seen a suggestion answers blind no more, also after an undo
-        pair = (body["label_id"], seen.get("taxonomy")) if body["verdict"] in LABELLING else None
+        given = what(body) if body["verdict"] in LABELLING else None
+        pair = None if given is None else (given, seen.get("taxonomy"))
         why = seen.get("chosen_by")
         if event.id in void or is_planted(body):
             continue
@@ -94,6 +110,11 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = ()) -> Bli
     return BlindAnswers((*reversed(asked), *scripted), unsure, imported, moved_to)
 
 
+def _was_shown(seen: Mapping[str, Any]) -> bool:
+    """Whether a suggestion was in sight: of a label, or of a value."""
+    return (seen.get("suggestion") is not None or bool(seen.get("values"))) and not seen.get("hidden", False)
+
+
 def blind_answer(verdict: str | None, pair: Pair | None, chosen_by: str | None) -> BlindAnswers:
     """Tell what `blind_answers` would of a single decision, from the row of the log's table of annotations."""
     if chosen_by == IMPORTED:
@@ -103,6 +124,77 @@ def blind_answer(verdict: str | None, pair: Pair | None, chosen_by: str | None) 
     if chosen_by not in LINE or verdict not in ("answer", "unsure"):
         return NOTHING
     return BlindAnswers(unsure=True) if verdict == "unsure" else BlindAnswers(() if pair is None else (pair,))
+
+
+VALUE_COLUMNS = ["item_id", "position", "attribute_id", "value", "source"]
+
+
+def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage: Lineage, *,
+                     changed: Collection[str] = (), gold: Mapping[str, Mapping[str, Value]] | None = None
+                     ) -> pd.DataFrame:
+    """List the values that measure: those of hold-out items that were given blind, as `blind_answers` says, and gold.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        The "decided" and "retracted" events of the hold-out's items.
+    places : mapping
+        item_id -> position, of the hold-out's items and of gold.
+    lineage : Lineage
+    changed : collection of str
+        As for `blind_answers`.
+    gold : mapping, optional
+        item_id -> attribute id -> the known value of today.
+
+    Returns
+    -------
+    DataFrame
+        A row for each item and attribute: item_id, position, attribute_id, value, source ("gold", "holdout", or
+        "imported" for hold-out items of whose author nobody knows what they had seen). Of several annotators the median
+        on a scale, and the choice of most; tied choices are left out.
+    """
+    of_item: dict[str, dict[str, list[Event]]] = {}
+    back: dict[str, list[Event]] = {}
+    for event in events:
+        if event.kind == "decided":
+            of_item.setdefault(event.item_id or "", {}).setdefault(event.annotator, []).append(event)
+        elif event.kind == "retracted":
+            back.setdefault(event.item_id or "", []).append(event)
+    found: dict[tuple[str, str], tuple[Any, str]] = {}
+    attributes = {attribute.id: attribute for attribute in lineage.today.attributes}
+    for item_id, of_annotator in of_item.items():
+        blind = [blind_answers([*own, *back.get(item_id, ())], changed, what=_values_of)
+                 for own in of_annotator.values()]
+        for source, given in (("imported", [[one.imported] if one.imported else [] for one in blind]),
+                              ("holdout", [one.labels for one in blind])):
+            for attribute_id, attribute in attributes.items():
+                votes = [value for pairs in given if (value := _first_value(pairs, attribute_id, lineage)) is not None]
+                if votes and (value := _middle(votes, attribute)) is not None:
+                    found[item_id, attribute_id] = value, source
+    for item_id, values in (gold or {}).items():
+        if item_id in places:
+            found |= {(item_id, attribute_id): (value, "gold") for attribute_id, value in values.items()}
+    rows = [(item_id, places[item_id], attribute_id, value, source)
+            for (item_id, attribute_id), (value, source) in found.items()]
+    table: pd.DataFrame = pd.DataFrame(rows, columns=VALUE_COLUMNS)
+    return table.astype({"position": np.int64, "value": object})
+
+
+def _first_value(pairs: Iterable[Any], attribute_id: str, lineage: Lineage) -> Value | None:
+    """The first value of an attribute that means one of today for certain."""
+    for values, version in pairs:
+        value = lineage.value(attribute_id, values[attribute_id], version) if attribute_id in values else None
+        if value is not None:
+            return value
+    return None
+
+
+def _middle(votes: Sequence[Any], attribute: Attribute) -> Value | None:
+    """The median on a scale, the most frequent choice, or None where choices are tied."""
+    if attribute.kind == "choices":
+        counts = Counter(votes).most_common(2)
+        return None if len(counts) > 1 and counts[0][1] == counts[1][1] else counts[0][0]
+    return votes[0] if len(votes) == 1 else float(np.median(votes))
 
 
 @dataclass(frozen=True)

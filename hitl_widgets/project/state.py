@@ -28,6 +28,7 @@ from ..sampling.queue import Queue
 from ..sampling.ranking import Ranking
 from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of, microseconds
+from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
 from .doubt import Doubt
 from .label_index import LabelIndex, Pair
@@ -75,6 +76,8 @@ class State:
         Only with a pool.
     gold : dict
         item_id -> (label_id, taxonomy version) of every item whose answer is known.
+    gold_values : dict
+        item_id -> (attribute id -> value, taxonomy version) of every item with known values.
     presumed : dict
         item_id -> (label_id, taxonomy version) of items that nobody answered since they were presumed.
     absent : tuple of str
@@ -112,6 +115,7 @@ class State:
         self.lineage, self.absent = Lineage(()), tuple[str, ...]()
         self.changed = frozenset[str]()
         self.gold, self.presumed = dict[str, Pair](), dict[str, Pair]()
+        self.gold_values: dict[str, tuple[Mapping[str, Value], int | None]] = {}
         self.proposal: Event | None = None
         self.n_proposed = self.n_trained = self.trained_at = 0
         self.adopted: Event | None = None
@@ -437,24 +441,34 @@ class State:
         take_threads_in(self.threads, events)
 
     def _take_gold(self, events: Sequence[Event]) -> None:
-        new: dict[str, Pair | None] = {
-            item_id: None if label_id is None else (label_id, event.body["taxonomy"])  # None takes it back
-            for event in events for item_id, label_id in event.body["answers"].items()}
+        new: dict[str, None] = {}
         for event in events:
-            for item_id, label_id in event.body["answers"].items():
-                if label_id is None:
-                    self.gold_since.pop(item_id, None)
-                else:
+            of_labels, of_values, version = event.body["answers"], event.body.get("values", {}), event.body["taxonomy"]
+            for item_id, label_id in of_labels.items():
+                self.gold.pop(item_id, None)
+                if label_id is not None:  # None takes it back
+                    self.gold[item_id] = label_id, version
+            for item_id, values in of_values.items():
+                self.gold_values.pop(item_id, None)
+                if values is not None:
+                    self.gold_values[item_id] = values, version
+            for item_id in (*of_labels, *of_values):
+                new[item_id] = None
+                if item_id in self.gold or item_id in self.gold_values:
                     self.gold_since.setdefault(item_id, event.seq or 0)
-        for item_id, pair in new.items():
-            self.gold.pop(item_id, None)
-            if pair is not None:
-                self.gold[item_id] = pair
+                else:
+                    self.gold_since.pop(item_id, None)
         if self._pool is not None:
-            for place, pair in zip(self._pool.positions(list(new)).tolist(), new.values(), strict=True):
+            for place, item_id in zip(self._pool.positions(list(new)).tolist(), new, strict=True):
                 if place >= 0:
-                    self.queue.gold[place] = pair is not None
-                    self.reference.set_gold(place, pair)
+                    self.queue.gold[place] = item_id in self.gold or item_id in self.gold_values
+                    self.reference.set_gold(place, self.gold.get(item_id))
+
+    def gold_values_of(self, item_id: str) -> dict[str, Value]:
+        """The known values of an item under today's scales: attribute id -> value."""
+        of_item, version = self.gold_values.get(item_id, ({}, None))
+        today = {name: self.lineage.value(name, value, version) for name, value in of_item.items()}
+        return {name: value for name, value in today.items() if value is not None}
 
     def _take_repeated(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -7,7 +7,7 @@ taxonomy's lineage. Read `labels_by_item` first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -264,7 +264,8 @@ def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
                                        "unsure", "chosen_by"])
 
 
-def all_votes(table: Table, lineage: Lineage) -> pd.DataFrame:
+def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | None], Any] | None = None
+              ) -> pd.DataFrame:
     """Make the table of votes that every algorithm for several annotators takes, with the columns `VOTE_COLUMNS`.
 
     A row for each answer, unsure included (without a label). Without skips, and without answers that were replaced in
@@ -276,6 +277,9 @@ def all_votes(table: Table, lineage: Lineage) -> pd.DataFrame:
     table : mapping of str to sequence
         The log's table of annotations, with a column repeat_of: the decision that an answer repeats, or None.
     lineage : Lineage
+    meaning : callable, optional
+        From what an answer gave, under some version, to what it is called, None where that isn't certain. By default
+        the name of the label that it means today.
 
     Returns
     -------
@@ -289,13 +293,15 @@ def all_votes(table: Table, lineage: Lineage) -> pd.DataFrame:
     labelled = np.isin(of["verdict"], sorted(LABELLING))
     first = np.array([at is not None for at in of["first_taxonomy"]], np.bool_)
     nothing = np.full(len(first), None)
-    after = _today(np.where(labelled, of["label_id"], nothing), of["taxonomy"], lineage)
-    given = np.where(first, _today(of["first_label_id"], of["first_taxonomy"], lineage), after)
-    suggestion = _today(of["suggestion"], of["taxonomy"], lineage)
+    of_today = lineage.exactly if meaning is None else meaning
+    after = _today(np.where(labelled, of["label_id"], nothing), of["taxonomy"], of_today)
+    given = np.where(first, _today(of["first_label_id"], of["first_taxonomy"], of_today), after)
+    suggestion = _today(of["suggestion"], of["taxonomy"], of_today)
     shown = pd.array(~first & ~of["hidden"].astype(bool) & (of["suggestion"] != nothing), dtype="boolean")
     shown[np.isin(of["chosen_by"].astype(str), ["import", "script"])] = pd.NA
-    name_of = {label_id: lineage.today.name_of(label_id) for label_id in lineage.today.label_ids}
-    names = {name: pd.Series([name_of.get(label_id) for label_id in ids], dtype=object)
+    every = {label_id for ids in (given, after, suggestion) for label_id in ids.tolist() if label_id is not None}
+    name_of = {one: lineage.today.name_of(one) if meaning is None else one for one in every}
+    names = {name: pd.Series([name_of.get(label_id) for label_id in ids.tolist()], dtype=object)
              for name, ids in (("label", given), ("label_after", np.where(first, after, nothing)),
                                ("suggestion", suggestion))}
     certainty = np.where(np.equal(of["certainty_source"], "carried"), nothing, of["certainty"]).astype(np.float64)
@@ -313,11 +319,11 @@ _OF_VOTES = ("item_id", "annotator", "verdict", "label_id", "taxonomy", "first_l
              "certainty_source", "acted_at")
 
 
-def _today(label_ids: np.ndarray, versions: np.ndarray, lineage: Lineage) -> np.ndarray:
+def _today(label_ids: np.ndarray, versions: np.ndarray, meaning: Callable[[Any, int | None], Any]) -> np.ndarray:
     """What label_ids of older versions mean today; None where that isn't certain. A pair is resolved once."""
     pairs, where = factorize(label_ids.tolist(), versions.tolist())
-    became = np.array([*(None if label_id is None else lineage.exactly(label_id, version)
-                         for label_id, version in pairs), None], object)
+    became = np.array([*(None if label_id is None else meaning(label_id, version) for label_id, version in pairs),
+                       None], object)
     return became[where]
 
 

@@ -126,14 +126,17 @@ def own_page(project: Project, annotator: str) -> OwnPage:
     answers = project.answers()
     table, votes = project.annotations(), answers.all_votes()
     verdicts = table.loc[table["annotator"] == annotator, "verdict"]
-    gold = {item_id: project.taxonomy.name_of(label_id) for item_id, label_id in project.gold().items()}
+    gold, name_of = project.gold(), project.taxonomy.name_of
     judged = judged_answers(project)
     mine = calibration(judged[judged["annotator"] == annotator]) if (
         judged["certainty"].notna() & (judged["annotator"] == annotator)).any() else None
     counted = votes[is_vote(votes)]
+    counted = counted.assign(label=counted["label_id"])  # of sets of labels, the ids say what most people gave
     compared = _against_others(counted, annotator)
-    verdict_labels = {item_id: project.taxonomy.name_of(label_id) for item_id, label_id in answers.adjudicated.items()}
-    bias = automation_bias(votes, pd.Series(gold, dtype=object)) if votes["suggestion"].notna().any() else None
+    slips = _slips(compared, answers.adjudicated, gold)
+    slips = slips.assign(**{name: slips[name].map(name_of).astype(object) for name in ("label", "others")})
+    known = pd.Series({item_id: name_of(label_id) for item_id, label_id in gold.items()}, dtype=object)
+    bias = automation_bias(votes, known) if votes["suggestion"].notna().any() else None
     anchoring, effect = _own_bias(bias, annotator)
     if bias is not None:
         bias = replace(bias, per_annotator=own_rows(project, bias.per_annotator, annotator))
@@ -141,7 +144,7 @@ def own_page(project: Project, annotator: str) -> OwnPage:
         annotator, {"n_answers": int(verdicts.isin(CLOSING).sum()), "n_unsure": int((verdicts == "unsure").sum()),
                     "n_skipped": int((verdicts == "skip").sum()),
                     "n_questions": sum(thread.asked_by == annotator for thread in project.state.threads.values())},
-        _slips(compared, verdict_labels, gold), _on_gold(counted, annotator, gold),
+        slips, _on_gold(counted, annotator, gold),
         _share((compared["label"] == compared["others"]).to_numpy()[
             (compared["n_others"] >= 2) & compared["others"].notna()],
                "no item of yours was answered by two others who agree"),

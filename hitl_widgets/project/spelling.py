@@ -1,0 +1,183 @@
+"""Spelling of answers in tables: a label, several labels, and values of attributes, also after `to_csv` and `read_csv`.
+
+Read `Spelling` first. `text_of` and `names_of` read one cell.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Mapping, Set
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import BadInput, UnknownLabel
+from ..taxonomy.attributes import Attribute, Value
+from ..taxonomy.history import Lineage
+from ..taxonomy.label_sets import NONE_OF_THEM, is_set, members, set_id
+from ..taxonomy.labels import Taxonomy
+
+# The columns that say which labels a row has, the surest first.
+SET_COLUMNS = ("labels", "label", "label_ids", "label_id")
+
+
+class Spelling:
+    """Reads the answers of a table's rows, for one project.
+
+    Parameters
+    ----------
+    lineage : Lineage
+        Labels are known by their former names too.
+    task : str
+        The project's: "multilabel" takes several labels in a row, "scale" none.
+    columns : set of str
+        The table's; those that are named as an attribute hold its values.
+    """
+
+    def __init__(self, lineage: Lineage, task: str, columns: Set[str]) -> None:
+        self.lineage, self.task = lineage, task
+        self._attributes = attributes_in(lineage.today, columns)
+        self._known: dict[str, tuple[str | None, BadInput | None]] = {}
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The ids of the attributes that the table has a column for."""
+        return tuple(attribute.id for attribute in self._attributes.values())
+
+    def label(self, record: Mapping[Any, Any]) -> tuple[str | None, str | None, BadInput | None]:
+        """Read what a row says of the label: as it is spelt, its id or that of the set, and the error where none is meant.
+
+        None for all three where it says nothing.
+        """
+        if self.task == "scale":
+            return None, None, None
+        names = self._names(record) if self.task == "multilabel" else None
+        text = _one_label(record, self.lineage) if self.task != "multilabel" else \
+            None if names is None else ", ".join(names) or NONE_OF_THEM
+        if text is None:
+            return None, None, None
+        if text not in self._known:
+            self._known[text] = self._find(text, names)
+        return text, *self._known[text]
+
+    def values(self, record: Mapping[Any, Any]) -> dict[str, Value]:
+        """Read a row's values: attribute id -> value; without those that are missing.
+
+        Raises
+        ------
+        BadInput
+            When a value doesn't fit its attribute.
+        """
+        found: dict[str, Value] = {}
+        for column, attribute in self._attributes.items():
+            given = record.get(column)
+            if (text := text_of(given)) is not None:
+                found[attribute.id] = attribute.check(text if attribute.kind == "choices" else _number(given))
+        return found
+
+    def _names(self, record: Mapping[Any, Any]) -> tuple[str, ...] | None:
+        """The names or ids of a row's labels, () for none of them; None where it doesn't say."""
+        for column in SET_COLUMNS:
+            if (names := names_of(record.get(column), self.lineage)) is not None:
+                return names
+        return None
+
+    def _find(self, text: str, names: tuple[str, ...] | None) -> tuple[str | None, BadInput | None]:
+        try:
+            if names is None:
+                return self.lineage.answer(text).id, None
+            return set_id(self.lineage.answer(name).id for name in names), None
+        except BadInput as error:
+            return None, error
+
+
+def attributes_in(taxonomy: Taxonomy, columns: Set[str]) -> dict[str, Attribute]:
+    """The attributes that a table has a column for, by the column: their name or id."""
+    found = {}
+    for attribute in taxonomy.attributes:
+        column = next((name for name in (attribute.name, attribute.id) if name in columns), None)
+        if column is not None:
+            found[column] = attribute
+    return found
+
+
+def text_of(value: Any) -> str | None:
+    """A label, an id or a name as text: a whole number without ".0"; None where it is missing.
+
+    >>> text_of(3.0), text_of("3.0"), text_of(float("nan"))
+    ('3', '3.0', None)
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and math.isnan(value)):
+        return None
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))  # whole numbers become floats in a column that lacks some
+    return None if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
+
+
+def names_of(value: Any, lineage: Lineage) -> tuple[str, ...] | None:
+    """Read the labels of one cell; () for none of them, and None where it is missing.
+
+    They are a sequence, or a text: what `to_csv` makes of a tuple, a set's id, or names with a comma, a semicolon or a
+    bar between them. A text that is the name of one label is that label, whatever is in it.
+
+    Parameters
+    ----------
+    value : object
+    lineage : Lineage
+        Has the labels.
+
+    Raises
+    ------
+    BadInput
+        When something else than texts is in the sequence.
+    """
+    if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
+        names = [text_of(one) for one in value]
+        if None in names:
+            raise BadInput(f"labels is {value!r:.80}; names of labels are expected, and no missing ones.")
+        return tuple(name for name in names if name is not None)
+    if (text := text_of(value)) is None:
+        return None
+    if is_set(text):
+        return members(text)
+    if _is_label(text, lineage):
+        return (text,)
+    if (bare := text.strip()) in ("", NONE_OF_THEM):
+        return () if bare else None
+    if bare[0] in "([":
+        try:
+            return names_of(ast.literal_eval(bare), lineage)
+        except (ValueError, SyntaxError):
+            pass
+    mark = next((mark for mark in "|;," if mark in bare), None)
+    return (text,) if mark is None else tuple(name.strip() for name in bare.split(mark) if name.strip())
+
+
+def _is_label(text: str, lineage: Lineage) -> bool:
+    try:
+        lineage.answer(text)
+    except UnknownLabel:
+        return False
+    return True
+
+
+def _one_label(record: Mapping[Any, Any], lineage: Lineage) -> str | None:
+    label = record.get("label")
+    if isinstance(label, (float, np.floating)) and str(label) in lineage.today:
+        return str(label)  # a label that is spelt 3.0
+    # A name such as "NA" is read from a file as nothing; the id beside it still says which label it is.
+    return text_of(record.get("label_id")) if (text := text_of(label)) is None else text
+
+
+def _number(value: Any) -> Any:
+    """A number that a table has as text; anything else as it is, for the attribute to check."""
+    if not isinstance(value, str):
+        return value.item() if isinstance(value, np.generic) else value
+    try:
+        return float(value)
+    except ValueError:
+        return value

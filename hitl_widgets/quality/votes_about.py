@@ -1,0 +1,84 @@
+"""Votes about a part of the answers: one label of several that an item may have, or one attribute.
+
+Each function makes a table of votes, `votes.VOTE_COLUMNS`, which every algorithm for several annotators takes. Read
+`about_label` first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..taxonomy.attributes import Attribute
+from ..taxonomy.history import Lineage
+from .annotation_tables import all_votes
+
+Table = Mapping[str, Sequence[Any]]
+
+
+def about_label(table: Table, lineage: Lineage, label_id: str) -> pd.DataFrame:
+    """List the votes about one label, where an item may have several: its name, or "not" and its name.
+
+    Answers that nobody knows to say either are left out: the label was added later, or an edit left it in doubt.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+        As `annotation_tables.all_votes` takes it; each label_id is that of a set (`taxonomy.label_sets`).
+    lineage : Lineage
+    label_id : str
+        Of today.
+    """
+    on, off = names_of_states(lineage.today.name_of(label_id))
+
+    def state(given: str, version: int | None) -> str | None:
+        is_on = lineage.label_states(given, version).get(label_id)
+        return None if is_on is None else on if is_on else off
+
+    return all_votes(table, lineage, meaning=state)
+
+
+def names_of_states(name: str) -> tuple[str, str]:
+    """What the votes about a label are called: that an item has it, and that it hasn't.
+
+    >>> names_of_states("night")
+    ('night', 'not night')
+    """
+    return name, f"not {name}"
+
+
+def about_attribute(table: Table, lineage: Lineage, attribute: Attribute) -> pd.DataFrame:
+    """List the votes about one attribute: `label` and `suggestion` are values under today's scale or choices.
+
+    Values that an edit left in doubt are left out.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+        As `annotation_tables.all_votes` takes it, with the columns given_values, suggested_values and first_values.
+    lineage : Lineage
+    attribute : Attribute
+        Of today.
+    """
+    given, suggested, first = (_of(table[name], attribute.id)
+                               for name in ("given_values", "suggested_values", "first_values"))
+    answered_first = np.array([version is not None for version in table["first_taxonomy"]], bool)
+    versions = [version if value is not None or not at_first else None
+                for version, value, at_first in zip(table["first_taxonomy"], first, answered_first, strict=True)]
+    told = {**table, "label_id": given, "suggestion": suggested, "first_label_id": first, "first_taxonomy": versions}
+
+    def meaning(value: Any, version: int | None) -> Any:
+        return lineage.value(attribute.id, value, version)
+
+    votes = all_votes(told, lineage, meaning=meaning)
+    if attribute.kind == "choices":
+        return votes
+    return votes.assign(**{name: votes[name].astype(float) for name in ("label", "label_after", "suggestion")})
+
+
+def _of(texts: Sequence[str | None], attribute_id: str) -> list[Any]:
+    return [None if text is None else json.loads(text).get(attribute_id) for text in texts]
