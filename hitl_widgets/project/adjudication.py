@@ -23,7 +23,7 @@ import pandas as pd
 
 from .. import events
 from ..drawing import html
-from ..errors import BadInput, IdReused, UnknownDecision
+from ..errors import BadInput, IdReused, UnknownDecision, UnknownLabel
 from ..items.pool import Pool
 from ..records import (
     LONGEST_NOTE,
@@ -38,7 +38,9 @@ from ..records import (
     utc_now,
 )
 from ..sampling.adjudication import ResidualError, next_reviews, residual_error
+from ..taxonomy.label_sets import is_set
 from ..taxonomy.labels import Taxonomy
+from .spelling import names_of
 from .verdicts import CAUSES_IN_WORDS, Verdict, check_cause
 
 if TYPE_CHECKING:
@@ -162,7 +164,7 @@ class Adjudication:
         item_id = str(self.project.pool.ids[position])
         return Case(item_id, position, self._answers(item_id))
 
-    def decide(self, item_id: Any, label: str | None, cause: str, *, note: str | None = None, id: str | None = None,
+    def decide(self, item_id: Any, label: str | Collection[str] | None, cause: str, *, note: str | None = None, id: str | None = None,
                annotator: str | None = None, acted_at: datetime | None = None) -> Verdict:
         """Store the verdict on an item; its label overrules the votes, which are kept as they were given.
 
@@ -170,9 +172,9 @@ class Adjudication:
         ----------
         item_id : str or Case
             The item.
-        label : str or None
-            A label's name or id. None where no label is right, as in an honest disagreement: the votes then hold, with
-            the shares of the minority.
+        label : str, collection of str or None
+            A label's name or id; where an item may have several, those that it has, [] for none of them. None where no
+            label is right, as in an honest disagreement: the votes then hold, with the shares of the minority.
         cause : str
             Why the answers differed: "ambiguous" (item), "guideline_gap", "slip", "edge_case" or "disagreement" (an
             honest one).
@@ -198,13 +200,14 @@ class Adjudication:
         if note is not None and (not isinstance(note, str) or len(note) > LONGEST_NOTE or not is_text(note)):
             raise BadInput(f"note is {note!r:.80}; plain text of at most {LONGEST_NOTE:,} characters is expected.")
         project.refresh()
-        chosen = None if label is None else project.taxonomy.answer(label)
+        chosen = None if label is None else self._label_id(label)
         rows = [event.id for event in self._standing(item_id)]
         plan = self._plan()
         place = plan.item_ids.index(item_id) if item_id in plan.item_ids else None
         verdict = Verdict(id, item_id, check_annotator(annotator or project.annotator), acted_at or utc_now(),
-                          check_cause(cause), None if chosen is None else chosen.id,
-                          None if chosen is None else chosen.name, project.taxonomy.version, note or None, tuple(rows),
+                          check_cause(cause), chosen, None if chosen is None else
+                          project.taxonomy.name_of(chosen) if is_set(chosen) else project.taxonomy.label(chosen).name,
+                          project.taxonomy.version, note or None, tuple(rows),
                           plan.id, None if place is None else float(plan.draws[place]),
                           None if place is None else plan.labels[place])
         project.take_in(events.Event(id=id, kind="adjudicated", annotator=verdict.annotator, acted_at=verdict.acted_at,
@@ -369,17 +372,9 @@ class Adjudication:
         answers, frame, number = project.answers(), self._frame(), len(self._plans())
         if not frame:
             raise BadInput("nobody answered an item yet whose label could be reviewed.")
-        id_of = {project.taxonomy.name_of(label_id): label_id for label_id in project.taxonomy.label_ids}
-        crowd, stands = answers.crowd(), answers.consensus().set_index("item_id")["label"]
-        probs = crowd.probs.to_numpy(float)
-        rows, columns = ({name: place for place, name in enumerate(index)} for index in
-                         (crowd.probs.index, crowd.probs.columns))
-        items: dict[str, list[Any]] = {}
-        for item_id in sorted(frame):
-            label = stands.get(item_id)
-            label = label if isinstance(label, str) else str(crowd.labels[item_id])
-            top = min(max(float(probs[rows[item_id], columns[label]]), 0.0), 1.0)
-            items[item_id] = [id_of[label], round(top, 6)]
+        standing = answers.standing_labels()
+        items = {item_id: [label_id, round(top, 6)] for item_id, (label_id, top) in sorted(standing.items())
+                 if item_id in frame}
         try:
             project.record("planned", {"for": _FOR, "seed": seed, "tolerance": self._tolerance,
                                        "taxonomy": project.taxonomy.version, "items": items},
@@ -437,15 +432,34 @@ class Adjudication:
                 tuple(body.get("flags", ()))))
         return tuple(answers)
 
-    def _again(self, stored: events.Event, item_id: str, label: str | None, cause: str) -> Verdict:
+    def _label_id(self, label: str | Collection[str]) -> str:
+        """The id of the verdict's label, or that of the set where an item may have several."""
+        project = self.project
+        if project.task != "multilabel":
+            return project.taxonomy.answer(label).id  # type: ignore[arg-type] - what is no text is refused in words
+        names = names_of(label, project.lineage)
+        return project.taxonomy.label_set(label if names is None else names)  # type: ignore[arg-type] - the same
+
+    def _again(self, stored: events.Event, item_id: str, label: str | Collection[str] | None, cause: str) -> Verdict:
         """The verdict that was sent before, if this is the same one."""
         if stored.kind == "adjudicated" and stored.item_id == item_id and stored.body.get("cause") == cause:
             verdict = Verdict.of(stored)
-            if (label is None) == (verdict.label_id is None) and (label is None or self.project.lineage.means(
-                    label, verdict.label_id, verdict.taxonomy)):
+            if (label is None) == (verdict.label_id is None) and (label is None or self._is_meant(label, verdict)):
                 return verdict
         raise IdReused(f"event id {stored.id!r} is in the log already and says something else. A new act needs a new "
                        "id; leave id out to get one.")
+
+
+    def _is_meant(self, label: str | Collection[str], verdict: Verdict) -> bool:
+        """Whether a verdict's label is this one, under its name then."""
+        lineage = self.project.lineage
+        if not is_set(verdict.label_id):
+            return isinstance(label, str) and lineage.means(label, verdict.label_id, verdict.taxonomy)
+        then, names = lineage.versions[verdict.taxonomy], names_of(label, lineage)
+        try:
+            return then.label_set(label if names is None else names) == verdict.label_id  # type: ignore[arg-type]
+        except UnknownLabel:
+            return False
 
 
 def _letter(place: int) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 from ..events import Event
 from ..records import CLOSING, LABELLING
 from ..taxonomy.history import Lineage, factorize
-from ..taxonomy.label_sets import is_set, members, set_id
+from ..taxonomy.label_sets import NONE_OF_THEM, is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
 from .votes import VOTE_COLUMNS
 
@@ -412,3 +412,62 @@ def consensus(votes: VotesByItem, lineage: Lineage, adjudicated: Mapping[str, st
         tied = tuple(map(today.name_of, in_order)) if len(top) > 1 else ()
         rows.append((item_id, None if tied else today.name_of(top[0]), count / len(of_item), len(of_item), tied))
     return pd.DataFrame(rows, columns=["item_id", "label", "share", "n_answers", "tied"])
+
+
+SET_CONSENSUS_COLUMNS = ["item_id", "label", "labels", "share", "shares", "n_answers", "tied"]
+
+
+def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage, adjudicated: Mapping[str, str] | None = None
+                      ) -> pd.DataFrame:
+    """Make a table of the labels that most annotators gave each item, where an item may have several.
+
+    Each label is decided on its own: an item has it where most of those say so who could. Nobody has to have given the
+    set that comes of it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `label_rows` makes it.
+    lineage : Lineage
+    adjudicated : mapping of str to str, optional
+        item_id -> the id of the set that overrules its votes.
+
+    Returns
+    -------
+    DataFrame
+        One row per item: item_id; label, the names of its labels as a text, missing where a label is tied; labels, the
+        names as a tuple, without tied ones; share (of the answers that say the same of every label, 0 to 1; where
+        labels are tied, with all of them or with none, whichever more say); shares (a mapping of each label's name to
+        the share of answers that say that the item has it; unknown labels are left out); n_answers; tied (the names of
+        the tied labels).
+    """
+    today, overruled = lineage.today, adjudicated or {}
+    label_ids = today.label_ids
+    item, items = pd.factorize(rows["item_id"])
+    column = rows["label_id"].map({label_id: k for k, label_id in enumerate(label_ids)}).to_numpy(np.int64)
+    said = rows["value"].to_numpy(np.bool_)
+    on, known = np.zeros((2, len(items), len(label_ids)), np.int64)
+    np.add.at(on, (item, column), said)
+    np.add.at(known, (item, column), 1)
+    has, tied = 2 * on > known, (known > 0) & (2 * on == known)
+    for place, item_id in enumerate(items):
+        if item_id in overruled:
+            inside = set(members(overruled[item_id]))
+            has[place], tied[place] = [label_id in inside for label_id in label_ids], False
+    answer = pd.factorize(pd.MultiIndex.from_arrays([item, rows["annotator"]]))[0] if len(rows) else item
+    of_answer = np.zeros(answer.max(initial=-1) + 1, np.int64)
+    of_answer[answer] = item
+    n_answers, n_same = np.bincount(of_answer, minlength=len(items)), np.zeros(len(items))
+    for chosen in (has, has | tied):
+        differs = np.zeros(len(of_answer), np.bool_)
+        np.logical_or.at(differs, answer, said != chosen[item, column])
+        n_same = np.maximum(n_same, np.bincount(of_answer, ~differs, minlength=len(items)))
+    names = list(map(today.name_of, label_ids))
+    table = []
+    for place, item_id in enumerate(items):
+        labels, between = (tuple(name for name, there in zip(names, row[place], strict=True) if there)
+                           for row in (has, tied))
+        shares = {name: float(k / n) for name, k, n in zip(names, on[place], known[place], strict=True) if n}
+        table.append((item_id, None if between else ", ".join(labels) or NONE_OF_THEM, labels,
+                      n_same[place] / n_answers[place], shares, int(n_answers[place]), between))
+    return pd.DataFrame(table, columns=SET_CONSENSUS_COLUMNS)
