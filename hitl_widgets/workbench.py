@@ -516,7 +516,10 @@ class People:
         return as_seen_by(self._wb.project, self._wb.votes(), self._wb.annotator)
 
     def _known(self) -> pd.Series:
-        return pd.Series(self._wb.gold(), dtype=object)
+        """The known answers by the labels' names; of sets, their names in one text."""
+        name_of = self._wb.taxonomy.name_of
+        return pd.Series({item_id: name_of(label_id) for item_id, label_id in self._wb.project.gold().items()},
+                         dtype=object)
 
     def threads(self) -> Threads:
         """The questions about items and labels, their answers, and what became of them.
@@ -1009,19 +1012,22 @@ class Workbench:
         decision_id = decision_id.id if isinstance(decision_id, Decision) else decision_id
         return self.project.retract(decision_id, id=id, annotator=annotator, acted_at=acted_at)
 
-    def gold(self, known: Mapping[Any, str | None] | pd.Series | pd.DataFrame | None = None) -> dict[str, str]:
+    def gold(self, known: Mapping[Any, Any] | pd.Series | pd.DataFrame | None = None) -> dict[str, Any]:
         """Store known answers, which measure and never train; returns all of them.
 
         Parameters
         ----------
         known : mapping, Series or DataFrame, optional
             Item id -> label, or a table with the columns item_id (or id) and label. A former name of a label is known
-            too; None in place of a label withdraws the item's known answer. Without it nothing is stored.
+            too; None in place of a label withdraws the item's known answer. Without it nothing is stored. With
+            ``task="multilabel"`` the labels are a list, or a column ``labels``; with ``task="scale"`` a mapping of
+            attributes to values, or a column for each attribute, which a table may have beside a label too.
 
         Returns
         -------
         dict
-            Item id -> today's label name.
+            Item id -> today's label name; a tuple of names with ``task="multilabel"``, attribute -> value with
+            ``task="scale"``.
 
         Raises
         ------
@@ -1029,6 +1035,11 @@ class Workbench:
             When an item or label isn't known, or one is missing; nothing was stored then.
         """
         gold = self.project.set_gold({} if known is None else known)
+        if self.project.task == "scale":
+            return {item_id: {self.taxonomy.attribute(name).name: value for name, value in values.items()}
+                    for item_id, values in self.project.gold_values().items()}
+        if self.project.task == "multilabel":
+            return {item_id: self.taxonomy.names_in(label_id) for item_id, label_id in gold.items()}
         return {item_id: self.taxonomy.name_of(label_id) for item_id, label_id in gold.items()}
 
     def import_annotations(self, df: pd.DataFrame | pd.Series | Mapping[Any, str], annotator: str = "import") -> int:
@@ -1041,7 +1052,10 @@ class Workbench:
         df : DataFrame, Series or mapping
             A table with the columns item_id (or id, or an index of that name) and label; verdict, certainty, note,
             flags, annotator and acted_at where there are any, as in `annotations`, also after ``to_csv`` and
-            ``pd.read_csv``. Or item id -> label. Labels are known by their former names too.
+            ``pd.read_csv``. Or item id -> label. Labels are known by their former names too. Values of an attribute are
+            in a column of its name. With ``task="multilabel"`` the labels are in a column ``labels`` or ``label``, as
+            tuples or as texts such as "indoor, night"; with ``task="scale"`` there is no label, and a table as `values`
+            gives it is taken too.
         annotator : str
             Whose answers these are, where there is no such column.
 

@@ -20,7 +20,7 @@ from torch import nn
 
 import hitl_widgets as hw
 from hitl_widgets import edits
-from hitl_widgets.errors import BadInput, HitlError
+from hitl_widgets.errors import HitlError
 from hitl_widgets.records import Seen
 from hitl_widgets.workbench import Edits, Models, People, Workbench
 
@@ -79,9 +79,9 @@ def seen(wb: Workbench, kind: str, k: int, arm: str) -> Seen:
                 arm_probability=0.5, taxonomy=1, **({"values": values, "values_model": "m1"} if values else {}))
 
 
-def net() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(144, 8), nn.ReLU(), nn.Linear(8, 3))
+def net(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
         if (case := (kind, people, model)) not in made:
             made[case] = tmp_path_factory.mktemp("project") / "p"
             with hw.Workbench(made[case], POOL, taxonomy(kind), annotator="ada", progress=False,
-                              model=net_of(kind, model), **({} if kind in ("classify", "attributes") else {"task": kind})) as wb:
+                              model=net_of(kind, model), task=None if kind == "attributes" else kind) as wb:
                 for k, item_id in enumerate(IDS[:30]):
                     for who in ("ada", "bob") if people == "together" and k < 24 else ("ada",):
                         arm = "shown" if (k // 4 + (who == "bob")) % 2 else "blind"
@@ -120,6 +120,8 @@ def learn(wb: Workbench, kind: str) -> None:
         wb.finetune(epochs=1, min_steps=8)
     else:
         wb.predict()
+        wb.adopt(net(1))
+        wb.predict()
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ def any_label(wb: Workbench) -> str | None:
 
 
 def edit(wb: Workbench) -> Any:
-    return edits.rename("indoor", "inside") if len(wb.taxonomy) else edits.rename_attribute("blur", to="blurred")
+    return edits.rename("indoor", "inside") if len(wb.taxonomy) else edits.rename_attribute("blur", "blurred")
 
 
 def adjudicated(wb: Workbench) -> Any:
@@ -177,14 +179,16 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "edits.counts": lambda wb: wb.edits.counts(),
     "people": lambda wb: wb.people(), "people.calibration": lambda wb: wb.people.calibration(),
     "people.consensus": lambda wb: wb.people.consensus(), "people.agreement": lambda wb: wb.people.agreement(),
-    "people.bias": lambda wb: wb.people.bias(), "people.schools": lambda wb: wb.people.schools(n_boot=9),
-    "people.plan": lambda wb: wb.people.plan(), "people.adjudicate": adjudicated, "people.own": lambda wb: wb.people.own(),
+    "people.bias": lambda wb: wb.people.bias(), "people.schools": lambda wb: wb.people.schools(n_boot=19),
+    "people.plan": lambda wb: wb.people.plan(), "people.adjudicate": adjudicated,
+    "people.own": lambda wb: wb.people.own(),
     "people.threads": lambda wb: [wb.people.threads().ask("Which?", item_id=IDS[0], label=any_label(wb)),
                                   wb.people.threads()],
     "people.second_looks": lambda wb: wb.people.second_looks(), "people.policy": lambda wb: wb.people.policy(),
     "people.set": lambda wb: wb.people.set(repeats=0.1, purpose="to see"),
     "people.consent": lambda wb: wb.people.consent(),
-    "people.plant": lambda wb: wb.people.plant(0.05, purpose="to see"), "people.planted": lambda wb: wb.people.planted(),
+    "people.plant": lambda wb: wb.people.plant(0.05, purpose="to see"),
+    "people.planted": lambda wb: wb.people.planted(),
     "people.table": lambda wb: wb.people.table(),
 }
 

@@ -164,8 +164,8 @@ class Adjudication:
         item_id = str(self.project.pool.ids[position])
         return Case(item_id, position, self._answers(item_id))
 
-    def decide(self, item_id: Any, label: str | Collection[str] | None, cause: str, *, note: str | None = None, id: str | None = None,
-               annotator: str | None = None, acted_at: datetime | None = None) -> Verdict:
+    def decide(self, item_id: Any, label: str | Collection[str] | None, cause: str, *, note: str | None = None,
+               id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Verdict:
         """Store the verdict on an item; its label overrules the votes, which are kept as they were given.
 
         Parameters
@@ -205,8 +205,8 @@ class Adjudication:
         plan = self._plan()
         place = plan.item_ids.index(item_id) if item_id in plan.item_ids else None
         verdict = Verdict(id, item_id, check_annotator(annotator or project.annotator), acted_at or utc_now(),
-                          check_cause(cause), chosen, None if chosen is None else
-                          project.taxonomy.name_of(chosen) if is_set(chosen) else project.taxonomy.label(chosen).name,
+                          check_cause(cause), chosen,
+                          None if chosen is None else project.taxonomy.name_as_answered(chosen),
                           project.taxonomy.version, note or None, tuple(rows),
                           plan.id, None if place is None else float(plan.draws[place]),
                           None if place is None else plan.labels[place])
@@ -436,9 +436,9 @@ class Adjudication:
         """The id of the verdict's label, or that of the set where an item may have several."""
         project = self.project
         if project.task != "multilabel":
-            return project.taxonomy.answer(label).id  # type: ignore[arg-type] - what is no text is refused in words
+            return project.taxonomy.answer(label).id  # type: ignore[arg-type]
         names = names_of(label, project.lineage)
-        return project.taxonomy.label_set(label if names is None else names)  # type: ignore[arg-type] - the same
+        return project.taxonomy.label_set(label if names is None else names)
 
     def _again(self, stored: events.Event, item_id: str, label: str | Collection[str] | None, cause: str) -> Verdict:
         """The verdict that was sent before, if this is the same one."""
@@ -457,7 +457,7 @@ class Adjudication:
             return isinstance(label, str) and lineage.means(label, verdict.label_id, verdict.taxonomy)
         then, names = lineage.versions[verdict.taxonomy], names_of(label, lineage)
         try:
-            return then.label_set(label if names is None else names) == verdict.label_id  # type: ignore[arg-type]
+            return then.label_set(label if names is None else names) == verdict.label_id
         except UnknownLabel:
             return False
 

@@ -19,9 +19,11 @@ from ..items.pool import Pool
 from ..quality import annotation_tables as tables
 from ..quality.crowd_consensus import Consensus, consensus
 from ..quality.value_tables import STORED_COLUMNS, value_votes
+from ..quality.votes_about import about_attribute, about_label, names_of_states
 from ..storage.log import Log, gc_paused
 from ..storage.schema import annotation_of
-from ..taxonomy.label_sets import members
+from ..taxonomy.attributes import Attribute
+from ..taxonomy.label_sets import NONE_OF_THEM, members, set_id
 from .state import State
 
 # With fewer items that two people or more answered, how reliable each of them is can't be told.
@@ -63,10 +65,12 @@ class Answers:
         Taken in up to the log's end.
     pool : Pool or None
         None for a project that is opened without its items; then there is only `consensus`.
+    task : str
+        The project's: with "multilabel" each label_id is that of a set.
     """
 
-    def __init__(self, log: Log, state: State, pool: Pool | None) -> None:
-        self.lineage, self._log = state.lineage, log
+    def __init__(self, log: Log, state: State, pool: Pool | None, *, task: str = "classify") -> None:
+        self.lineage, self._log, self.task = state.lineage, log, task
         self._standing, self._state, self._pool = _without(log.annotations(), state.changed), state, pool
         self._table = _voting(self._standing)
 
@@ -86,7 +90,12 @@ class Answers:
         return {**self.given_votes, **{item_id: [(label_id, 1.0)] for item_id, label_id in self.adjudicated.items()}}
 
     def consensus(self, method: str = "auto") -> pd.DataFrame:
-        """One row per item: item_id, label, share, n_answers, tied and prob; see `Workbench.consensus`."""
+        """One row per item: item_id, label, share, n_answers, tied and prob; see `Workbench.consensus`.
+
+        Where an item may have several labels, each is decided on its own: see `annotation_tables.consensus_of_sets`.
+        """
+        if self.task == "multilabel":
+            return self._consensus_of_sets(method)
         counted = tables.consensus(self.given_votes, self.lineage, self.adjudicated)
         crowd = self.crowd(method) if method != "auto" or self.is_shared() else None
         certain = counted["item_id"].isin(list(self.adjudicated)).map({True: 1.0, False: np.nan})
@@ -104,22 +113,93 @@ class Answers:
         probs = crowd.table.set_index("item_id")["prob"].reindex(counted.index)
         return counted.assign(prob=probs.mask(counted.index.isin(list(self.adjudicated)), 1.0)).reset_index()
 
+    def _consensus_of_sets(self, method: str) -> pd.DataFrame:
+        table = tables.consensus_of_sets(tables.label_rows(self._table, self.lineage), self.lineage, self.adjudicated)
+        judged = table["item_id"].isin(list(self.adjudicated))
+        if method == "auto":
+            return table.assign(prob=np.where(judged, 1.0, np.nan))
+        probs = self.label_probs(method)
+        rows: list[dict[Any, Any]] = []
+        for row, certain in zip(table.to_dict("records"), judged, strict=True):
+            of_item = {name: p for name, p in probs.loc[row["item_id"]].items() if not np.isnan(p)}
+            # What one person alone said stands: others' reliability can't correct it.
+            if not certain and row["n_answers"] > 1:
+                labels, tied = tuple(n for n, p in of_item.items() if p > 0.5), \
+                    tuple(n for n, p in of_item.items() if p == 0.5)
+                row |= {"label": None if tied else ", ".join(map(str, labels)) or NONE_OF_THEM, "labels": labels,
+                        "tied": tied}
+            row["prob"] = 1.0 if certain else float(np.prod([max(p, 1 - p) for p in of_item.values()]))
+            rows.append(row)
+        return pd.DataFrame(rows, columns=[*table.columns, "prob"])
+
+    def label_probs(self, method: str = "auto") -> pd.DataFrame:
+        """The probability that each item has each label, by a consensus of the votes about it: items x labels' names.
+
+        NaN where nobody knows.
+        """
+        names = {label_id: self.lineage.today.name_of(label_id) for label_id in self.lineage.today.label_ids}
+        found = {name: consensus(self.votes_about(label_id), method, names_of_states(name)).probs[name]
+                 for label_id, name in names.items()}
+        return pd.DataFrame(found, columns=list(names.values()))
+
+    def standing_labels(self) -> dict[str, tuple[str, float]]:
+        """The label_id that stands for each item with an answer, of tied ones the likelier, and its probability.
+
+        Of sets of labels the probability is the product over the labels, each by the votes about it.
+        """
+        if self.task != "multilabel":
+            id_of = {self.lineage.today.name_of(label_id): label_id for label_id in self.lineage.today.label_ids}
+            crowd, stands = self.crowd(), self.consensus().set_index("item_id")["label"]
+            probs = crowd.probs.to_numpy(float)
+            rows, columns = ({name: place for place, name in enumerate(index)} for index in
+                             (crowd.probs.index, crowd.probs.columns))
+            found = dict[str, tuple[str, float]]()
+            for item_id in stands.index:
+                label = stands[item_id]
+                label = label if isinstance(label, str) else str(crowd.labels[item_id])
+                found[item_id] = id_of[label], min(max(float(probs[rows[item_id], columns[label]]), 0.0), 1.0)
+            return found
+        each = tables.label_rows(self._table, self.lineage).groupby(["item_id", "label_id"], sort=False)["value"]
+        agreed: dict[str, tuple[list[str], float]] = {}
+        for (item_id, label_id), n_on, n in each.agg(["sum", "size"]).itertuples(name=None):
+            on, top = agreed.get(item_id, ([], 1.0))
+            agreed[item_id] = [*on, label_id] if 2 * n_on > n else on, top * (max(n_on, n - n_on) + 1) / (n + 2)
+        return {item_id: (self.adjudicated.get(item_id, set_id(on)), 1.0 if item_id in self.adjudicated else top)
+                for item_id, (on, top) in agreed.items()}
+
     def is_shared(self) -> bool:
         """Whether `MIN_SHARED` items have answers by two people, so that it can be told how reliable each is."""
         return sum(len(of_item) > 1 for of_item in self.given_votes.values()) >= MIN_SHARED
 
     def crowd(self, method: str = "auto", *, probs: pd.DataFrame | None = None) -> Consensus:
         """What all annotators say together, of each item that has an answer: see `crowd_consensus.consensus`."""
+        return consensus(self.all_votes(), method, self.names, probs=probs)
+
+    @property
+    def names(self) -> list[str] | None:
+        """The names of every answer that there may be, in order; None where these are sets of labels."""
         today = self.lineage.today
-        return consensus(self.all_votes(), method, [today.name_of(label_id) for label_id in today.label_ids],
-                         probs=probs)
+        return None if self.task == "multilabel" else [today.name_of(label_id) for label_id in today.label_ids]
 
     def all_votes(self) -> pd.DataFrame:
         """The table of votes, `votes.VOTE_COLUMNS`: a row for each answer, planted and repeated ones included."""
         return self._all_votes
 
+    def votes_about(self, label_id: str) -> pd.DataFrame:
+        """The table of votes about one label, where an item may have several: see `votes_about.about_label`."""
+        return about_label(self._with_repeats, self.lineage, label_id)
+
+    def votes_about_attribute(self, attribute: Attribute) -> pd.DataFrame:
+        """The table of votes about one attribute: see `votes_about.about_attribute`."""
+        return about_attribute(self._with_repeats, self.lineage, attribute)
+
     @cached_property
     def _all_votes(self) -> pd.DataFrame:
+        return tables.all_votes(self._with_repeats, self.lineage)
+
+    @cached_property
+    def _with_repeats(self) -> dict[str, list[Any]]:
+        """The log's table of annotations with the answers that repeat one, and a column repeat_of."""
         repeated = list(self._log.events(kind="repeated"))
         if repeated:  # taken back, they are no votes
             back = {event.body["decision_id"] for event in self._log.events_of([e.item_id or "" for e in repeated])
@@ -128,8 +208,8 @@ class Answers:
         rows = [{**annotation_of(event), "item_id": event.item_id, "annotator": event.annotator, "seq": event.seq}
                 for event in repeated]
         table = {name: [*column, *(row[name] for row in rows)] for name, column in self._standing.items()}
-        return tables.all_votes({**table, "repeat_of": [*[None] * len(self._standing["item_id"]), *(
-            event.body["seen"]["repeat_of"] for event in repeated)]}, self.lineage)
+        return {**table, "repeat_of": [*[None] * len(self._standing["item_id"]), *(
+            event.body["seen"]["repeat_of"] for event in repeated)]}
 
     def labelled(self) -> list[tuple[int, int]]:
         """Position and label (its index among today's) of every answer to an item of the pool."""
@@ -279,7 +359,7 @@ class Answers:
         if not self._state.changed.isdisjoint(self._table["decision_id"]):
             self._standing = _without(self._standing, self._state.changed)
             self._table = _voting(self._standing)
-            for name in ("votes", "given_votes", "adjudicated", "_all_votes"):
+            for name in ("votes", "given_votes", "adjudicated", "_all_votes", "_with_repeats"):
                 vars(self).pop(name, None)
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -32,6 +33,7 @@ from ..records import (
 from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set
+from .evidence import named_values
 from .label_index import Pair
 from .spelling import SET_COLUMNS, Spelling, attributes_in, text_of
 
@@ -137,7 +139,7 @@ class Known(NamedTuple):
     text: str | None = None
     label_id: str | None = None
     problem: BadInput | None = None
-    values: Mapping[str, Value] = {}  # noqa: RUF012 - never changed
+    values: Mapping[str, Value] = {}
 
 
 WITHDRAWN = Known()
@@ -157,7 +159,8 @@ def known_answers(project: Project, known: Any) -> dict[str, Known]:
                        f"item_id and {_COLUMN[task]}, not {type(known).__name__}.")
     answers: dict[str, Known] = {}
     if isinstance(known, pd.DataFrame):
-        records = [(record, False) for record in _as_frame(known, project).to_dict("records")]
+        records: list[tuple[Mapping[Any, Any], bool]] = [
+            (record, False) for record in _as_frame(known, project).to_dict("records")]
     else:
         records = [(_record(item_id, given, task), given is None) for item_id, given in known.items()]
     spelling = Spelling(project.lineage, task, set().union(*(map(str, record) for record, _ in records)))
@@ -233,8 +236,8 @@ def _record(item_id: Any, given: Any, task: str) -> dict[str, Any]:
     """A row of a table, from a mapping's item id and answer."""
     if task == "scale":
         if given is not None and not isinstance(given, Mapping):
-            raise BadInput(f"item {item_id!r} has {given!r:.80}; a mapping of attributes to values is expected, such as "
-                           "{'blur': 3}.")
+            raise BadInput(f"item {item_id!r} has {given!r:.80}; a mapping of attributes to values is expected, such "
+                           "as {'blur': 3}.")
         return {"item_id": item_id, **({} if given is None else given)}
     return {"item_id": item_id, "labels" if task == "multilabel" else "label": given}
 
@@ -298,6 +301,8 @@ def _row(number: int, record: Mapping[Any, Any], pool: Pool, position: int, spel
         _refuse_item(pool, record["item_id"])
     verdict, (text, label_id, problem) = text_of(record.get("verdict")), spelling.label(record)
     values = spelling.values(record)
+    if problem is None:
+        values = named_values(values, spelling.lineage.today, label_id)
     if verdict is not None and verdict not in VERDICTS:
         raise BadInput(f"verdict {verdict!r} is unknown; one of {', '.join(VERDICTS)} is expected.")
     if verdict not in ("skip", "unsure"):
@@ -309,10 +314,10 @@ def _row(number: int, record: Mapping[Any, Any], pool: Pool, position: int, spel
     source = text_of(record.get("certainty_source"))
     if source not in (None, "given", "carried"):
         raise BadInput(f"certainty_source is {source!r}; 'given' or 'carried' is expected.")
-    return _Row(number, position, str(pool.ids[position]), check_annotator(text_of(record.get("annotator")) or annotator),
-                verdict, text, label_id, problem, _certainty(record.get("certainty")), note, _flags(record.get("flags")),
-                source, text_of(record.get("model")), _instant(record.get("acted_at")), said, values,
-                spelling.attributes)
+    return _Row(number, position, str(pool.ids[position]),
+                check_annotator(text_of(record.get("annotator")) or annotator), verdict, text, label_id, problem,
+                _certainty(record.get("certainty")), note, _flags(record.get("flags")), source,
+                text_of(record.get("model")), _instant(record.get("acted_at")), said, values, spelling.attributes)
 
 
 def _require(text: str | None, values: Mapping[str, Value], task: str) -> None:
@@ -441,8 +446,7 @@ def _decision(row: _Row, former: str | None, lineage: Lineage, now: datetime) ->
                 values=row.values if accepted and label_id is None else {},
                 certainty=row.certainty_source,  # type: ignore[arg-type]
                 taxonomy=lineage.today.version, chosen_by="import", scripted=True)
-    name = None if label_id is None else lineage.today.name_of(label_id) if is_set(label_id) else \
-        lineage.today.label(label_id).name
+    name = None if label_id is None else lineage.today.name_as_answered(label_id)
     return Decision(id=new_id(), item_id=row.item_id, annotator=row.annotator,
                     verdict=row.verdict or "answer",  # type: ignore[arg-type]
                     label=name, label_id=label_id, certainty=row.certainty, note=row.note, flags=row.flags,

@@ -622,7 +622,7 @@ class Project:
         """Read the answers that stand now, under today's taxonomy: consensus, and what a model learns from."""
         with self.state.lock:
             self.refresh()
-            return Answers(self.log, self.state, self._pool)
+            return Answers(self.log, self.state, self._pool, task=self.task)
 
     def history(self) -> pd.DataFrame:
         """Every event in the order in which the log got it, one row each."""

@@ -47,7 +47,7 @@ class Spelling:
         return tuple(attribute.id for attribute in self._attributes.values())
 
     def label(self, record: Mapping[Any, Any]) -> tuple[str | None, str | None, BadInput | None]:
-        """Read what a row says of the label: as it is spelt, its id or that of the set, and the error where none is meant.
+        """Read what a row says of the label: as it is spelt, its id or that of the set, and the error if none is meant.
 
         None for all three where it says nothing.
         """

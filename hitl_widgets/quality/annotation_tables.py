@@ -343,9 +343,9 @@ def overruled_rows(table: Table) -> frozenset[int]:
 def leaders(labels: Sequence[str]) -> tuple[tuple[str, ...], int]:
     """Find the most frequent label_ids, several of a tie, and how often each of them was given.
 
-    A tie has no winner. Certainties don't decide it: two people don't use the scale alike. Of sets of labels, each label
-    is on where most say so: the winner may be a set that nobody gave. Where labels are tied, the winners are the set
-    without any of them and the set with all of them, and the number is that of the one that was given more often.
+    A tie has no winner. Certainties don't decide it: two people don't use the scale alike. Of sets of labels, each
+    label is on where most say so: the winner may be a set that nobody gave. Where labels are tied, the winners are the
+    set without any of them and the set with all of them, and the number is that of the one that was given more often.
 
     Examples
     --------

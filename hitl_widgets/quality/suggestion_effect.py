@@ -268,7 +268,7 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
 
 def bias_by_label(votes: Mapping[str, pd.DataFrame], truth: Mapping[str, Mapping[Any, Any]] | None = None, *,
                   min_blind: int = 2) -> pd.DataFrame:
-    """Automation bias label by label, where an item may have several: whether each is on or off is a question of its own.
+    """Automation bias label by label, where an item may have several: each is a question of its own, on or off.
 
     Parameters
     ----------

@@ -318,12 +318,16 @@ class Taxonomy:
         'indoor, night'
         """
         if is_set(label_id):
-            inside = set(members(label_id))
-            ordered = [*(label.id for label in self.labels if label.id in inside),
-                       *sorted(inside - self._by_id.keys())]  # the last ones raise
-            return ", ".join(map(self.name_of, ordered)) or NONE_OF_THEM
+            return ", ".join(self.names_in(label_id)) or NONE_OF_THEM
         label = self.label(label_id)
         return label.name if len(self._named[label.name]) == 1 else self.path(label.id)
+
+    def names_in(self, label_id: str) -> tuple[str, ...]:
+        """Return the names of the labels in a set, in the taxonomy's order."""
+        inside = set(members(label_id))
+        ordered = [*(label.id for label in self.labels if label.id in inside),
+                   *sorted(inside - self._by_id.keys())]  # the last ones raise
+        return tuple(map(self.name_of, ordered))
 
     def name_as_answered(self, label_id: str) -> str:
         """Return a label's name alone, whatever others are called; of a set, as `name_of`."""
