@@ -21,7 +21,7 @@ from ..quality.crowd_consensus import Consensus, consensus
 from ..quality.value_tables import STORED_COLUMNS, value_votes
 from ..quality.votes_about import about_attribute, about_label, names_of_states
 from ..storage.log import Log, gc_paused
-from ..storage.schema import annotation_of
+from ..storage.schema import OF_ATTRIBUTES, OF_LABELS, annotation_of
 from ..taxonomy.attributes import Attribute
 from ..taxonomy.label_sets import NONE_OF_THEM, members, set_id
 from .state import State
@@ -71,7 +71,9 @@ class Answers:
 
     def __init__(self, log: Log, state: State, pool: Pool | None, *, task: str = "classify") -> None:
         self.lineage, self._log, self.task = state.lineage, log, task
-        self._standing, self._state, self._pool = _without(log.annotations(), state.changed), state, pool
+        columns = (*OF_LABELS, *OF_ATTRIBUTES) if state.lineage.today.attributes else None
+        self._standing = _without(log.annotations(columns=columns), state.changed)
+        self._state, self._pool = state, pool
         self._table = _voting(self._standing)
 
     @cached_property

@@ -470,4 +470,5 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage, adjudicated: Mapping
         shares = {name: float(k / n) for name, k, n in zip(names, on[place], known[place], strict=True) if n}
         table.append((item_id, None if between else ", ".join(labels) or NONE_OF_THEM, labels,
                       n_same[place] / n_answers[place], shares, int(n_answers[place]), between))
-    return pd.DataFrame(table, columns=SET_CONSENSUS_COLUMNS)
+    found: pd.DataFrame = pd.DataFrame(table, columns=SET_CONSENSUS_COLUMNS)
+    return found.assign(label=pd.Series([row[1] for row in table], dtype=object))

@@ -39,7 +39,7 @@ def about_label(table: Table, lineage: Lineage, label_id: str) -> pd.DataFrame:
         is_on = lineage.label_states(given, version).get(label_id)
         return None if is_on is None else on if is_on else off
 
-    return all_votes(table, lineage, meaning=state)
+    return _saying(all_votes(table, lineage, meaning=state))
 
 
 def names_of_states(name: str) -> tuple[str, str]:
@@ -74,10 +74,15 @@ def about_attribute(table: Table, lineage: Lineage, attribute: Attribute) -> pd.
     def meaning(value: Any, version: int | None) -> Any:
         return lineage.value(attribute.id, value, version)
 
-    votes = all_votes(told, lineage, meaning=meaning)
+    votes = _saying(all_votes(told, lineage, meaning=meaning))
     if attribute.kind == "choices":
         return votes
     return votes.assign(**{name: votes[name].astype(float) for name in ("label", "label_after", "suggestion")})
+
+
+def _saying(votes: pd.DataFrame) -> pd.DataFrame:
+    kept: pd.DataFrame = votes[votes["label"].notna()].reset_index(drop=True)
+    return kept
 
 
 def _of(texts: Sequence[str | None], attribute_id: str) -> list[Any]:

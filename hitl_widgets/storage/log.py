@@ -34,7 +34,7 @@ from .schema import (
     ANNOTATION,
     CLAIM,
     EVENT,
-    OF_ATTRIBUTES,
+    OF_LABELS,
     about_of,
     add,
     annotation_of,
@@ -424,8 +424,7 @@ class Log:
             it about).
         """
         start = self.last_seq()
-        names = list(dict.fromkeys((*_KEY_COLUMNS, *columns))) if columns is not None else \
-            [name for name in ANNOTATION.c.keys() if name not in OF_ATTRIBUTES]  # noqa: SIM118 - no mapping
+        names = list(dict.fromkeys((*_KEY_COLUMNS, *columns))) if columns is not None else list(OF_LABELS)
         statement = select(*(ANNOTATION.c[name] for name in names))
         table: dict[str, list[Any]] = {name: [] for name in names}
         with gc_paused():

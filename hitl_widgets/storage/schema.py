@@ -85,6 +85,8 @@ ANNOTATION = Table(
 
 # Where nobody asks for attributes, these hold nothing, and aren't read.
 OF_ATTRIBUTES = ("given_values", "suggested_values", "first_values", "touched")
+# The columns of the table of annotations that are read where nobody names some.
+OF_LABELS = tuple(name for name in ANNOTATION.c.keys() if name not in OF_ATTRIBUTES)  # noqa: SIM118 - no mapping
 
 CLAIM = Table(
     "claim", TABLES,

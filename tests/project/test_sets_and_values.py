@@ -186,7 +186,7 @@ def test_values_are_imported_from_columns_or_from_rows(opened, faces):
     assert other.import_annotations(faces.values()) == 0
     assert other.import_annotations(pd.DataFrame({"id": ["i2", "i3"], "blur": [3.0, np.nan], "view": ["side", "front"]})
                                     ) == 2
-    with pytest.raises(BadInput, match="row 0 .* blur"):
+    with pytest.raises(BadInput, match=r"row 0 .* 'blur' is 11"):
         other.import_annotations({"i4": {"blur": 11}})
     with pytest.raises(BadInput, match="one for each attribute"):
         other.import_annotations(pd.DataFrame({"item_id": ["i4"], "label": ["cat"]}))
