@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import logging
-import reprlib
 import textwrap
 import threading
 import time
@@ -19,18 +18,16 @@ from weakref import WeakValueDictionary
 
 import anywidget
 import ipywidgets
-import numpy as np
 from PIL import Image, ImageDraw
 
-from ...errors import BadInput, HitlError, StoreError, UnknownDecision, UnknownLabel
-from ...records import Item, Seen, judge, new_id, utc_now
-from ...taxonomy.labels import Taxonomy
+from ...errors import BadInput, HitlError, StoreError, UnknownDecision
+from ...records import Item, new_id, utc_now
 from ..card import take_over
 from ..comm import STATIC
 from ..host import CardHost
-from ..packing import SHOWN
 from ..window import Entry, Window
-from .repairs import Repairs, check_is_served, is_a_caption
+from .repairs import Repairs, check_is_served
+from .submission import answers_for
 
 log = logging.getLogger(__name__)
 
@@ -53,17 +50,20 @@ class LabellerReview:
     """Somebody's own ipyannotations labeller, before the project's queue.
 
     What is pressed becomes a decision: a label's name an answer, None a skip. A name that the taxonomy doesn't have is
-    kept as unsure, with the flag "not_in_taxonomy" and the name as its note. A labeller shows no suggestion, so every
-    item is blind; the log keeps what the model would have said, as hidden.
+    kept as unsure, with the flag "not_in_taxonomy" and the name as its note. A labeller of one label shows no
+    suggestion, so every item is blind; the log keeps what the model would have said, as hidden. Where an item may have
+    several labels, the list that is submitted is the answer, an empty one too, and the suggested labels are on already
+    unless the item is blind.
 
     Parameters
     ----------
     host : CardHost
         The project, as far as a card needs it.
     widget : ipywidget
-        A labeller that gives one label an item: `display(item)`, which gets a PIL image, `on_submit(callback)` and
+        A labeller that gives labels: `display(item)`, which gets a PIL image, `on_submit(callback)` and
         `on_undo(callback)`. `ClassLabeller` and `MulticlassLabeller` of `ipyannotations.images` and
-        `ipyannotations.generic` are; of several labels chosen at once none is stored, and the view says so.
+        `ipyannotations.generic` are. Where an item has one label, of several chosen at once none is stored, and the
+        view says so.
     n : int, optional
         How many items to ask about, None for as long as there are any.
     strategy : str or strategy, optional
@@ -74,7 +74,7 @@ class LabellerReview:
     Raises
     ------
     BadInput
-        When the labeller doesn't give one label an item, or has no label of the taxonomy.
+        When the labeller doesn't give labels, has none of the taxonomy's, or gives one where items may have several.
 
     Notes
     -----
@@ -88,9 +88,8 @@ class LabellerReview:
             raise BadInput(f"n={n} asks for no items; a number from 1 on is expected, or None for all.")
         check_is_served(widget)
         self.host, self.widget, self.n, self.strategy, self.queue = host, widget, n, strategy, queue
-        # The choices were made for this taxonomy: a name that a later edit changes still means what it meant.
-        self._taxonomy = host.taxonomy
-        notices = _notices(host, self._taxonomy, widget)
+        self._answers = answers_for(host, widget)
+        notices = [*_who(host), *self._answers.notices()]
         self._acting = threading.RLock()  # one act at a time, for they come on any thread
         self._lock = threading.Lock()  # what follows; held for moments only
         self._window = Window(n, size=1 + AHEAD)  # the first of it is on the screen
@@ -142,6 +141,7 @@ class LabellerReview:
                 return
             self._closed = True
             waiting = self._window.cut()
+        self._answers.close()
         self._repairs.undo()
         for name, callback in (("submission_functions", self._on_submit), ("undo_fns", self._on_undo)):
             if callback in (callbacks := getattr(self.widget, name, None) or []):
@@ -189,7 +189,7 @@ class LabellerReview:
         if not self._visible and value is not None:
             return self._say(f"Not stored: item {item_id} isn't on the screen, nobody can answer it; press Skip.")
         decision = self.host.decide(item_id, id=new_id(), annotator=self.host.annotator, acted_at=utc_now(),
-                                    **self._arguments(value, entry))
+                                    **self._answers.arguments(value, entry))
         with self._lock:
             self._window.decide(decision)
         # Else the next press of Undo would take back a word typed for this item, not the decision.
@@ -218,38 +218,6 @@ class LabellerReview:
     def _look_again(self) -> None:
         self._say("")
         self._advance()
-
-    def _arguments(self, value: Any, entry: Entry) -> dict[str, Any]:
-        """Make the arguments of `CardHost.decide`; BadInput for a submission of which the log could keep nothing."""
-        name = None if value is None else self._chosen(value)
-        taxonomy, label_id = self._meant(name)
-        seen = _seen(entry, taxonomy)
-        if name is None:
-            return {"verdict": "skip", "seen": seen}
-        if label_id is None:
-            return {"verdict": "unsure", "flags": ("not_in_taxonomy",), "note": name, "seen": seen}
-        verdict, label_id = judge(None, label_id, seen)
-        return {"verdict": verdict, "label": label_id, "seen": seen}
-
-    def _chosen(self, value: Any) -> str:
-        """Find the one name that was chosen."""
-        names = [value] if isinstance(value, str) else value
-        if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-            raise BadInput(f"the labeller gave {reprlib.repr(value)}; a label's name is expected, or None for a skip. "
-                           "Regions can't be kept yet.")
-        if len(names) > 1:
-            raise BadInput(f"{len(names)} labels were chosen ({', '.join(names)}), and an item keeps one. "
-                           "Leave the best one chosen, or press Skip.")
-        if not names or not names[0].strip() or is_a_caption(names[0], self.widget):
-            raise BadInput("no label was chosen. Choose one, or press Skip.")
-        return str(names[0].strip())
-
-    def _meant(self, name: str | None) -> tuple[Taxonomy, str | None]:
-        """Find the taxonomy that has this name, and its label_id there; None where none has it."""
-        for taxonomy in (self._taxonomy, self.host.taxonomy):
-            if name is not None and _has(taxonomy, name):
-                return taxonomy, taxonomy.answer(name).id
-        return self._taxonomy, None
 
     # -- the next item
 
@@ -307,6 +275,8 @@ class LabellerReview:
         except Exception as error:  # the labeller is anybody's code
             self._repairs.problem = f"{type(error).__name__}: {error}"
             log.exception("the labeller's display raised")
+        if self._repairs.problem is None:
+            self._answers.show(entry)
         self._visible, self._shown_at = self._repairs.problem is None, time.monotonic()
         self._face(self.widget)
         if not self._visible:
@@ -347,47 +317,9 @@ class LabellerReview:
                f"{progress['today']:,} today"
 
 
-def _notices(host: CardHost, taxonomy: Taxonomy, widget: Any) -> list[str]:
-    """List what to know before the first item; BadInput where no choice is a label."""
-    notices = []
-    if host.annotator_is_default:
-        notices.append(f"You are labelling as {host.annotator!r}, which names nobody; say who you are with "
-                       "wb.rename_annotator('your name').")
-    options = getattr(widget, "options", None)
-    if options is None:
-        return notices
-    offered, odd = set(), []
-    for option in map(str, options):
-        try:
-            offered.add(taxonomy.answer(option).id)
-        except UnknownLabel:
-            odd.append(option)
-    cure = f"make it with {type(widget).__name__}(options=wb.taxonomy.names)"
-    if not offered:
-        raise BadInput(f"the labeller's options ({_some(odd) or 'none'}) have no label of taxonomy "
-                       f"v{taxonomy.version}, which has: {_some(taxonomy.names)}. To label with these, {cure}.")
-    if odd:
-        notices.append(f"No labels of taxonomy v{taxonomy.version}: {_some(odd)}. They are kept as unsure with the "
-                       f"flag not_in_taxonomy; add them with wb.apply(edits.add(...)), or {cure}.")
-    if missing := [taxonomy.name_of(label.id) for label in taxonomy if label.id not in offered]:
-        notices.append(f"Labels that the labeller doesn't offer: {_some(missing)}. To have them, {cure}.")
-    return notices
-
-
-def _has(taxonomy: Taxonomy, name: str) -> bool:
-    """Tell whether a label has this name, also one that several have or that may not be an answer."""
-    return name in taxonomy or any(label.name == name for label in taxonomy.labels)
-
-
-def _seen(entry: Entry, taxonomy: Taxonomy) -> Seen:
-    prediction, chosen_by = entry.prediction, entry.item.chosen_by
-    suggestion = None if prediction is None else prediction.suggestion
-    if prediction is None or suggestion is None or suggestion not in taxonomy \
-            or not np.isfinite(prediction.probs).all():
-        return Seen(hidden=True, taxonomy=taxonomy.version, chosen_by=chosen_by)
-    probs = {label_id: p for label_id, p in prediction.top(SHOWN).items() if label_id in taxonomy}
-    return Seen(suggestion=suggestion, probs=probs, hidden=True, model=prediction.model,
-                taxonomy=taxonomy.version, chosen_by=chosen_by)
+def _who(host: CardHost) -> list[str]:
+    return [f"You are labelling as {host.annotator!r}, which names nobody; say who you are with "
+            "wb.rename_annotator('your name')."] if host.annotator_is_default else []
 
 
 def _no_picture() -> Image.Image:
@@ -405,7 +337,3 @@ def _lines(*texts: str) -> list[Any]:
 def _plain(text: str) -> str:
     # A Label sets what stands between dollars, or after a backslash, as mathematics.
     return text.replace("$", "＄").replace("\\", "＼")
-
-
-def _some(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,4 +1,4 @@
-"""Workarounds for ipyannotations 0.5.1, and a check that a labeller gives one label an item.
+"""Workarounds for ipyannotations 0.5.1, and a check that a labeller gives labels.
 
 Start with `Repairs`: it repairs one labeller, never the classes. All that depends on ipyannotations' inside is here.
 """
@@ -16,6 +16,7 @@ import ipyannotations.images
 import ipyannotations.images.annotator
 import ipyannotations.text
 import ipywidgets
+from ipyannotations.controls.togglebuttongroup import ToggleButtonGroup
 from ipyannotations.generic.generic_mixin import default_display_function
 from ipyannotations.images.display import image_display_function
 from PIL import Image
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _DIGITS = frozenset("0123456789")
 
-SERVED = "A labeller that gives one label, such as ipyannotations.images.ClassLabeller, is expected"
+SERVED = "A labeller that gives labels, such as ipyannotations.images.ClassLabeller, is expected"
 # What the log has no decision for yet, and how to call it.
 REFUSED = {ipyannotations.images.annotator.Annotator: "boxes, polygons and points",
            ipyannotations.text.TextTagger: "spans of text",
@@ -48,8 +49,10 @@ class Repairs:
     A key acts wherever it was typed, as long as the mouse is over the labeller: in its text field, in a cell. A digit
     raises where the labels are a drop-down list, whose button gives the label "Submit." until another one is chosen. A
     digit chooses by place, so that of buttons 0 to 9 it gives the one before its own. Enter presses a focused button
-    and submits besides. Pictures are stretched in contrast. The widget that watches keys has no view and lies among
-    the children: JupyterLab shows a red error in its place.
+    and submits besides. Where several labels can be chosen, Enter in the text field submits what was chosen before,
+    and the typed name is chosen for the next item; a name that is typed, or taken back, turns off every label that was
+    chosen. Pictures are stretched in contrast. The widget that watches keys has no view and lies among the children:
+    JupyterLab shows a red error in its place.
     """
 
     def __init__(self, widget: Any, say: Callable[[str], None]) -> None:
@@ -61,6 +64,10 @@ class Repairs:
         self._draw = getattr(widget, "display_function", None)
         if self._draw is not None:
             widget.display_function = partial(self._display, _true(self._draw))
+        self._selector: Any = getattr(widget, "class_selector", None)
+        if isinstance(self._selector, ToggleButtonGroup):
+            self._selector.rearrange_buttons = partial(_keep_chosen, self._selector, self._selector.rearrange_buttons)
+        self._set_enter(submits=False)
         widget.observe(self._on_children, "children")
         self._on_children()
 
@@ -69,12 +76,26 @@ class Repairs:
         self._listen(self._handler, instead_of=self._on_key)
         if self._draw is not None:
             self.widget.display_function = self._draw
+        if isinstance(self._selector, ToggleButtonGroup):
+            del self._selector.rearrange_buttons
+        self._set_enter(submits=True)
         self.widget.unobserve(self._on_children, "children")
 
     def _listen(self, handler: Any, *, instead_of: Any) -> None:
         if callable(self._handler) and hasattr(self._watcher, "on_dom_event"):
             self._watcher.on_dom_event(instead_of, remove=True)
             self._watcher.on_dom_event(handler)
+
+    def _set_enter(self, *, submits: bool) -> None:
+        """Whether Enter in the text field of several labels submits too, before the typed name is chosen."""
+        field, choose = getattr(self.widget, "freetext_widget", None), getattr(self.widget, "freetext_submission", None)
+        if choose is None or not hasattr(field, "on_submit"):
+            return
+        field.on_submit(self.widget.submit, remove=True)
+        if submits:
+            field.on_submit(choose, remove=True)
+            field.on_submit(self.widget.submit)
+            field.on_submit(choose)
 
     def _on_key(self, event: Mapping[str, Any]) -> None:
         key, target = event.get("key"), event.get("target") or {}
@@ -122,8 +143,16 @@ class Repairs:
             raise
 
 
+def _keep_chosen(selector: Any, rearrange: Callable[[Any], None], change: Any) -> None:
+    """Make the buttons anew for other options, those that were chosen still chosen."""
+    chosen = list(selector.value)
+    with selector.hold_trait_notifications():  # that nothing was chosen meanwhile is told to nobody
+        rearrange(change)
+        selector.value = [option for option in selector.options if option in chosen]
+
+
 def check_is_served(widget: Any) -> None:
-    """Check that a view gives one label an item; BadInput says which do."""
+    """Check that a view gives labels; BadInput says which do."""
     name = widget.__name__ if isinstance(widget, type) else type(widget).__name__
     if isinstance(widget, type):
         raise BadInput(f"view is the class {name}; make one, such as {name}(options=wb.taxonomy.names).")
