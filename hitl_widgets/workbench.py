@@ -1202,9 +1202,9 @@ class Workbench:
             Other keys for the card's actions, such as ``{"skip": "x", "accept": ["Enter", "j"]}``; `?` on the card
             lists the actions. A label's key is set in the taxonomy.
         view : widget, optional
-            An ipyannotations labeller that gives one label an item, such as
-            ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``, in place of the card. It shows every
-            item blind, without map or certainty.
+            An ipyannotations labeller in place of the card, such as
+            ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``; where an item may have several labels, a
+            ``MulticlassLabeller``. It has no map and no certainty, and shows no suggestion but several labels.
         queue : str, optional
             "relabel" for what taxonomy edits left in doubt, the likely labels first; "second_look" for answers that are
             likely to be wrong, first to their own authors, without the model's prediction.

@@ -585,14 +585,19 @@ def test_what_is_said_is_neither_mathematics_nor_html(open_review):
 
 # -- on a real project
 
-def test_the_example_in_the_documents_runs(pictures):
+def test_the_examples_in_the_documents_run(pictures):
     page = (Path(__file__).parents[2] / "docs" / "ipyannotations.md").read_text("utf-8")
-    [code] = re.findall(r"```python\n(.*?)```", page, re.S)
+    one_label, several = re.findall(r"```python\n(.*?)```", page, re.S)
     names: dict[str, Any] = {}
-    exec(code, names)
+    exec(one_label, names)
     click(names["review"].widget, "7")
     assert names["wb"].annotations()["label"].tolist() == ["7"]
     names["wb"].close()
+    exec(several, names)
+    press(names["review"].widget, "3")
+    names["review"].widget.submit_button.click()
+    assert names["scenes"].annotations()["labels"].tolist() == [("night",)]
+    names["scenes"].close()
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ def test_a_typed_name_leaves_the_other_labels_on_and_is_kept_as_a_note(project):
     widget.submit_button.click()
     [body] = bodies(wb)
     assert (body["verdict"], body["note"], body["flags"]) == ("unsure", "snow", ["not_in_taxonomy"])
-    assert body["label"] == wb.taxonomy.label_set(["indoor", "night"])
+    assert body["label_id"] == wb.taxonomy.label_set(["indoor", "night"])
     assert names(wb, body["touched"]) == {"indoor"}
     assert "'snow' isn't in the taxonomy" in said(review)
 
@@ -269,7 +269,7 @@ def test_an_item_that_cannot_be_displayed_is_skipped_without_the_suggestion_of_t
 @pytest.mark.parametrize(("make", "why"), [
     (lambda: images.ClassLabeller(options=SCENES), "gives one label"),
     (lambda: generic.ClassLabeller(options=SCENES), "MulticlassLabeller"),
-    (lambda: images.MulticlassLabeller(options=SCENES[:2]), "doesn't offer night, and what isn't chosen counts as off")])
+    (lambda: images.MulticlassLabeller(options=SCENES[:2]), "doesn't offer night, and what isn't")])
 def test_a_labeller_that_cannot_say_everything_is_refused_before_the_open_review_is_closed(project, make, why):
     wb = project()
     widget, review = labeller(wb)

@@ -88,7 +88,8 @@ class Repairs:
 
     def _set_enter(self, *, submits: bool) -> None:
         """Whether Enter in the text field of several labels submits too, before the typed name is chosen."""
-        field, choose = getattr(self.widget, "freetext_widget", None), getattr(self.widget, "freetext_submission", None)
+        field: Any = getattr(self.widget, "freetext_widget", None)
+        choose: Any = getattr(self.widget, "freetext_submission", None)
         if choose is None or not hasattr(field, "on_submit"):
             return
         field.on_submit(self.widget.submit, remove=True)
