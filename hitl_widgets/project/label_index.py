@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..taxonomy.history import Lineage, factorize
+from .value_index import ValueIndex, doubts_of, values_of
 
 # A label as it was given: its label_id, and the taxonomy version under which it was chosen.
 Pair = tuple[str, int | None]
@@ -28,6 +29,8 @@ class LabelIndex:
     put_off : dict
         annotator -> position -> label as it was given, of the answer that a skip put off. It is no answer any more, but
         still narrows the choices.
+    values : ValueIndex
+        The values of attributes that stand.
     """
 
     def __init__(self, n_items: int) -> None:
@@ -39,6 +42,7 @@ class LabelIndex:
         self._n_given, self._n_of_code = np.zeros(n_items, np.int16), np.zeros(1, np.int64)
         self.unplaced: dict[str, dict[int, int]] = {}
         self.put_off: dict[str, dict[int, Pair]] = {}
+        self.values = ValueIndex(n_items)
 
     def note_all(self, positions: npt.NDArray[np.int64], annotator: str, label_ids: Sequence[str | None],
                  versions: Sequence[int | None], *, unplaced: Mapping[int, int],
@@ -119,6 +123,18 @@ class LabelIndex:
         return {annotator: pair for annotator, codes in self._codes.items()
                 if (pair := self._pairs[codes[position]] or self.put_off[annotator].get(position))}
 
+    def attributes(self, lineage: Lineage, position: int) -> dict[str, tuple[str, ...]]:
+        """List of which attributes an item is asked again: annotator -> attribute ids, in the order they are asked."""
+        if not lineage.maps_values and not lineage.asks:
+            return {}
+        given = self.values.of(position)
+        doubts = {name: doubts_of(lineage, label_id, version, values_of(text))
+                  for name, (label_id, version, text) in given.items()}
+        alone = {name: self._pairs[codes[position]] for name, codes in self._codes.items() if name not in given}
+        doubts |= {name: doubts_of(lineage, pair[0], pair[1], {}) for name, pair in alone.items() if pair is not None}
+        return {name: tuple(one.id for one in lineage.today.attributes if one.id in of)
+                for name, of in doubts.items() if of}
+
     def counts(self) -> dict[Pair, int]:
         """Count the answers that gave each label."""
         n_of_code = self._n_of_code.tolist()
@@ -139,7 +155,7 @@ class LabelIndex:
         return int(self._n_of_code[wanted[:len(self._n_of_code)]].sum() - np.maximum(n_here - 1, 0).sum()) + n_late
 
     def doubtful(self, lineage: Lineage, annotator: str | None = None) -> npt.NDArray[np.int64]:
-        """Find the step that left the answers to each item in doubt, those that were put off included.
+        """Find the step that left the answers to each item in doubt, labels or values, those put off included.
 
         Parameters
         ----------
@@ -152,14 +168,45 @@ class LabelIndex:
         ndarray of int, shape (n_items,)
             The step's version, the newest where there are several; 0 where there is none.
         """
-        return self.look(lambda pair: step.version if (step := lineage.cause_of_doubt(*pair)) else 0, annotator,
-                         put_off=True)
+        versions = self.look(lambda pair: step.version if (step := lineage.cause_of_doubt(*pair)) else 0, annotator,
+                             put_off=True)
+        for name in self._codes if lineage.has_attributes else ():
+            if annotator in (None, name) and (of_values := self._doubtful_values(lineage, name)) is not None:
+                np.maximum(versions, of_values, out=versions)
+        return versions
+
+    def values_in_doubt(self, lineage: Lineage) -> npt.NDArray[np.bool_]:
+        """Find the items of which somebody's values are in doubt, or asked for since: bool, shape (n_items,)."""
+        doubtful = np.zeros(self._n_items, np.bool_)
+        for name in self._codes:
+            if (of_values := self._doubtful_values(lineage, name)) is not None:
+                doubtful |= of_values > 0
+        return doubtful
 
     def n_certain(self, lineage: Lineage) -> npt.NDArray[np.int64]:
-        """Count the answers to each item that mean a label of today: int, shape (n_items,)."""
+        """Count the answers to each item that mean a label of today, and whose values aren't in doubt: (n_items,)."""
         certain = np.array([pair is not None and lineage.exactly(*pair) is not None for pair in self._pairs], np.int16)
-        return sum((certain[codes] for codes in self._codes.values()), np.zeros(self._n_items, np.int16)
-                   ).astype(np.int64)
+        n_certain = np.zeros(self._n_items, np.int64)
+        for name, codes in self._codes.items():
+            is_certain = certain[codes] > 0
+            if lineage.has_attributes:
+                if (alone := self.values.given(name)) is not None:
+                    is_certain |= alone & (codes == 0)
+                if (of_values := self._doubtful_values(lineage, name)) is not None:
+                    is_certain &= of_values == 0
+            n_certain += is_certain
+        return n_certain
+
+    def _doubtful_values(self, lineage: Lineage, annotator: str) -> npt.NDArray[np.int64] | None:
+        """Find the step that asks each item's values of an annotator again: (n_items,); None where none does."""
+        of_values = self.values.doubtful(lineage, annotator)
+        if not lineage.asks:
+            return of_values
+        # Answers with a label alone, which an attribute that was added later is asked of too.
+        asks = np.array([0 if pair is None else max(doubts_of(lineage, *pair, {}).values(), default=0)
+                         for pair in self._pairs], np.int64)[self._codes[annotator]]
+        given = self.values.given(annotator)
+        return asks if of_values is None or given is None else np.where(given, of_values, asks)
 
     def tied(self, lineage: Lineage, positions: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.bool_]:
         """Find the items of which as many annotators gave one of today's labels as another.
@@ -194,6 +241,8 @@ class LabelIndex:
         """Find the items that an annotator answered under a version of the taxonomy, or a later one: (n_items,)."""
         given = self.look(lambda pair: int((pair[1] or 1) >= version), annotator) > 0
         given[[place for place, then in self.unplaced.get(annotator, {}).items() if then >= version]] = True
+        if (values := self.values.given_since(version, annotator)) is not None:
+            given |= values
         return given
 
     def look(self, up: Callable[[Pair], int], annotator: str | None = None, *, put_off: bool = False

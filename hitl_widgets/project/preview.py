@@ -17,8 +17,10 @@ import pandas as pd
 from ..drawing import html
 from ..taxonomy.edits import Edit
 from ..taxonomy.history import Change, Lineage
+from ..taxonomy.label_sets import is_set, members
 from ..taxonomy.labels import Taxonomy
 from .label_index import LabelIndex, Pair
+from .value_index import doubts_of, values_of
 
 # Seconds that a decision takes, as long as nobody was timed.
 ASSUMED_S = 3.0
@@ -46,7 +48,7 @@ class Preview:
     n_items : int
         Items to look at again for that.
     n_settled : int
-        Answers in doubt until now that would mean one label again.
+        Answers in doubt until now that would mean one label again, and values that would mean one again.
     seconds_each : float
         Time that one decision takes: the median here, or `ASSUMED_S` if nobody was timed yet.
     timed : bool
@@ -56,6 +58,10 @@ class Preview:
         or "new" to the model; empty without a model.
     n_presumed : int
         Items left in doubt that needn't be looked at, since they are presumed to be one of their labels.
+    values_kept, values_to_review, values_gone : mapping of str to int
+        Attribute -> how many of its values are carried over, each to its place on a new scale; how many are in doubt
+        then, and weren't before; and how many are kept in the log only, since it is asked no more. Without attributes
+        whose values stay as they are.
     """
 
     prose: str
@@ -69,6 +75,9 @@ class Preview:
     timed: bool
     model: Mapping[str, str] = field(default_factory=dict)
     n_presumed: int = 0
+    values_kept: Mapping[str, int] = field(default_factory=dict)
+    values_to_review: Mapping[str, int] = field(default_factory=dict)
+    values_gone: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n_kept(self) -> int:
@@ -112,6 +121,11 @@ class Preview:
                    f"{'' if self.timed else ' (assumed: nobody was timed yet)'}")
         else:
             yield "nothing to look at again"
+        if self.values_kept or self.values_to_review:
+            yield (f"{_n(sum(self.values_kept.values()), 'value')} carried over"
+                   + "".join(f"; {n:,} of “{name}” to be given again" for name, n in self.values_to_review.items()))
+        for name, n in self.values_gone.items():
+            yield f"{_n(n, 'value')} of “{name}” kept in the log only"
         if self.n_presumed:
             yield f"{_n(self.n_presumed, 'item')} presumed, and not asked"
         if self.n_settled:
@@ -230,11 +244,39 @@ def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *,
         spared = [place for place, pair in (presumed or {}).items() if trial.exactly(*pair) is not None]
         n_presumed = sum(not lost.isdisjoint(label_index.of(place).values()) for place in spared)
         n_items = label_index.n_items(lost) - n_presumed
+    values: _Values = _values(label_index, lineage, trial) if label_index is not None else _Values({}, {}, {})
+    if label_index is not None and (trial.maps_values or trial.asks):
+        new = label_index.values_in_doubt(trial) & ~label_index.values_in_doubt(lineage)
+        n_items += int((new & (label_index.look(lambda pair: pair in lost) == 0)).sum())
     return Preview(prose=trial.steps[-1].prose, version=lineage.today.version, taxonomy=change.taxonomy,
+                   values_kept=values.kept, values_to_review=values.to_review, values_gone=values.gone,
                    kept=dict(kept), to_review=dict(to_review), n_items=n_items, n_presumed=n_presumed,
-                   n_settled=n_settled, timed=bool(len(seconds)),
+                   n_settled=n_settled + values.n_settled, timed=bool(len(seconds)),
                    seconds_each=float(np.median(seconds)) if len(seconds) else ASSUMED_S,
                    model=_outputs(trial, label_ids))
+
+
+class _Values(NamedTuple):
+    kept: dict[str, int]
+    to_review: dict[str, int]
+    gone: dict[str, int]
+    n_settled: int = 0
+
+
+def _values(label_index: LabelIndex, lineage: Lineage, trial: Lineage) -> _Values:
+    """Count what becomes of the values of each attribute that the newest step changed: attribute -> count."""
+    kept, to_review, gone, n_settled = Counter[str](), Counter[str](), Counter[str](), 0
+    mapped = trial.steps[-1].values
+    names = {one.id: one.name for one in lineage.today.attributes if one.id in mapped}
+    stays = {one.id for one in trial.today.attributes}
+    for (label_id, version, text), n in label_index.values.counts() if names else ():
+        values = values_of(text)
+        before, after = (doubts_of(which, label_id, version, values) for which in (lineage, trial))
+        for attribute_id in values.keys() & names.keys() - before.keys():
+            fate = gone if attribute_id not in stays else to_review if attribute_id in after else kept
+            fate[names[attribute_id]] += n
+        n_settled += n * len(before.keys() & names.keys() & stays - after.keys())
+    return _Values(dict(kept), dict(to_review), dict(gone), n_settled)
 
 
 def edit_table(lineage: Lineage) -> pd.DataFrame:
@@ -248,13 +290,13 @@ def count_table(lineage: Lineage, label_index: LabelIndex, presumed: Iterable[Pa
     """Count for each possible answer: answers that mean it, items presumed to be it, answers that may mean it."""
     counts = {label_id: [0, 0, 0] for label_id in lineage.today.label_ids}
     for pair, n in label_index.counts().items():
-        if (label_id := lineage.exactly(*pair)) is not None:
+        certain, in_doubt = _meanings(lineage, pair)
+        for label_id in certain:
             counts[label_id][0] += n
-        else:
-            for label_id in lineage.candidates(*pair):
-                counts[label_id][2] += n
+        for label_id in in_doubt:
+            counts[label_id][2] += n
     for pair in presumed:
-        if (label_id := lineage.exactly(*pair)) is not None:
+        for label_id in members(lineage.exactly(*pair)):
             counts[label_id][1] += 1
     rows = [(label_id, lineage.today.name_of(label_id), *ns) for label_id, ns in counts.items()]
     table: pd.DataFrame = pd.DataFrame(rows, columns=COUNT_COLUMNS)
@@ -273,15 +315,13 @@ def label_counts(answers: Mapping[Pair, int], lineage: Lineage) -> LabelCounts:
     """
     certain, in_doubt, n_certain, n_in_doubt = Counter[str](), Counter[str](), 0, 0
     for pair, n in answers.items():
-        exact = lineage.exactly(*pair)
-        now = lineage.candidates(*pair) if exact is None else (exact,)
-        # An answer in doubt among labels of one parent counts once there.
-        counted_at = {place for label in now for place in (label, *_above(lineage.today, label))}
-        if exact is not None:
-            certain.update(dict.fromkeys(counted_at, n))
+        for counter, labels in zip((certain, in_doubt), _meanings(lineage, pair), strict=True):
+            # An answer in doubt among labels of one parent counts once there.
+            places = {place for label in labels for place in (label, *_above(lineage.today, label))}
+            counter.update(dict.fromkeys(places, n))
+        if lineage.exactly(*pair) is not None:
             n_certain += n
         else:
-            in_doubt.update(dict.fromkeys(counted_at, n))
             n_in_doubt += n
     return LabelCounts({label: LabelCount(certain[label], in_doubt[label])
                         for label in certain.keys() | in_doubt.keys()}, LabelCount(n_certain, n_in_doubt))
@@ -302,10 +342,23 @@ def latest_items(answers: Iterable[tuple[str, str, int | None]], lineage: Lineag
     """
     latest: dict[str, list[str]] = {}
     for item_id, label_id, version in answers:
-        now = lineage.exactly(label_id, version)
-        if now is not None and len(items := latest.setdefault(now, [])) < most and item_id not in items:
-            items.append(item_id)
+        for now in members(lineage.exactly(label_id, version)):
+            if len(items := latest.setdefault(now, [])) < most and item_id not in items:
+                items.append(item_id)
     return latest
+
+
+def _meanings(lineage: Lineage, pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Tell which of today's labels an answer means for certain, of a set several, and among which it is in doubt."""
+    exact = lineage.exactly(*pair)
+    if exact is not None:
+        return members(exact), ()
+    candidates = lineage.candidates(*pair)
+    if not is_set(pair[0]):
+        return (), candidates
+    states = lineage.label_states(*pair)
+    return tuple(label_id for label_id, on in states.items() if on), \
+        tuple(label_id for label_id in candidates if not states.get(label_id))
 
 
 def _above(taxonomy: Taxonomy, label_id: str) -> Iterator[str]:

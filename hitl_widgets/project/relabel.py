@@ -22,13 +22,14 @@ from ..items.pool import Pool
 from ..records import Item
 from ..sampling.queue import mixed
 from ..taxonomy.history import Step
+from ..taxonomy.label_sets import members
 from .label_index import Pair
 from .state import State
 
 if TYPE_CHECKING:
     from ..sampling.relabel_order import RelabelOrder
 
-COLUMNS = ["item_id", "annotator", "label", "candidates", "edit", "prose", "why"]
+COLUMNS = ["item_id", "annotator", "label", "candidates", "edit", "prose", "why", "attributes"]
 # At most so many items of one step are put in order at once, and at most so many answers train the model for it.
 N_ORDERED, N_TRAINING = 2_000, 1_000
 
@@ -246,12 +247,14 @@ class RelabelQueue:
         for doubt in self.order(len(self._pool), annotator):
             with self._state.lock:
                 by_annotator = self._state.label_index.of(doubt.position)
-            own_first = sorted(by_annotator.items(), key=lambda entry: entry[0] != annotator)
-            whose, pair = next(((name, pair) for name, pair in own_first if lineage.exactly(*pair) is None),
-                               (None, None))
-            rows.append((str(self._pool.ids[doubt.position]), whose, self._name_then(pair),
+                attributes = self._state.label_index.attributes(lineage, doubt.position)
+            own_first = sorted({**by_annotator, **attributes}, key=lambda name: name != annotator)
+            whose = next((name for name in own_first if name in attributes
+                          or lineage.exactly(*by_annotator[name]) is None), None)
+            again = dict.fromkeys(id for of in attributes.values() for id in of)
+            rows.append((str(self._pool.ids[doubt.position]), whose, self._name_then(by_annotator.get(whose or "")),
                          tuple(map(lineage.today.name_of, doubt.candidates)), doubt.step.id, doubt.step.prose,
-                         doubt.step.why))
+                         doubt.step.why, tuple(lineage.today.attribute(id).name for id in again)))
         table: pd.DataFrame = pd.DataFrame(rows, columns=COLUMNS)
         return table
 
@@ -296,7 +299,13 @@ class RelabelQueue:
         candidates = tuple(map(self.candidates, places[:most].tolist()))
         label_ids = sorted(set().union(*candidates))
         code_of = {label_id: code for code, label_id in enumerate(label_ids, 1)}
-        codes = state.label_index.look(lambda pair: code_of.get(lineage.exactly(*pair) or "", 0))
+
+        def taught(pair: Pair) -> int:
+            """The one of these labels that an answer has; of a set with several of them nothing is learnt here."""
+            of = [code_of[label_id] for label_id in members(lineage.exactly(*pair)) if label_id in code_of]
+            return of[0] if len(of) == 1 else 0
+
+        codes = state.label_index.look(taught)
         codes[self.measures()] = 0  # the hold-out trains nothing
         answered = np.flatnonzero(codes)
         answered = answered[np.argsort(state.queue.draws[answered])[:N_TRAINING]]
@@ -390,7 +399,7 @@ def by_features(features: Features, *, seed: int) -> Ordering:
     """
     def ordered(doubtful: DoubtfulItems) -> Positions:
         if (modelled := model_order(doubtful, features, seed=seed)) is None:
-            return doubtful.positions
+            return doubtful.positions if any(doubtful.candidates) else _typical_first(doubtful, features, seed=seed)
         positions, _, order = modelled
         first = np.empty(0, np.int64) if order.modelled.any() else _near_examples(doubtful, features)
         without_candidates = doubtful.positions[[not some for some in doubtful.candidates]]
@@ -432,6 +441,14 @@ def model_order(doubtful: DoubtfulItems, features: Features, *, seed: int
     examples = np.flatnonzero(np.isin(asked, doubtful.examples)).tolist()
     order = relabel_order.order(features(positions), candidates, answers, seed=seed, examples=examples)
     return positions, label_ids, order
+
+
+def _typical_first(doubtful: DoubtfulItems, features: Features, *, seed: int) -> Positions:
+    """Put typical items first where values are in doubt, and no label."""
+    from ..sampling import relabel_order
+    positions = doubtful.positions
+    ordered: Positions = positions[relabel_order.typical(features(positions), seed=seed)]
+    return ordered
 
 
 def _near_examples(doubtful: DoubtfulItems, features: Features) -> Positions:

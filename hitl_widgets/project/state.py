@@ -167,7 +167,7 @@ class State:
         if (pool := self._pool) is None:
             return
         with gc_paused():
-            table = self._log.annotations(columns=COLUMNS)
+            table = self._log.annotations(columns=self._columns)
             places = pool.positions(table["item_id"])
             if len(places) and not shares and not (places >= 0).any():
                 raise WrongPool(f"{self._log.folder} has answers for items such as {table['item_id'][0]!r}; none of "
@@ -212,7 +212,7 @@ class State:
                 return
             self.changed |= {table["decision_id"][row] for row in new}
             item_ids = list(dict.fromkeys(table["item_id"][row] for row in new))
-            stands = self._log.changed_annotations(self._log.last_seq(), item_ids, columns=COLUMNS)
+            stands = self._log.changed_annotations(self._log.last_seq(), item_ids, columns=self._columns)
             assert self._pool is not None
             self.place(stands, self._pool.positions(stands["item_id"]))
         some = ", ".join(map(repr, item_ids[:3])) + (", ..." if len(item_ids) > 3 else "")
@@ -232,7 +232,7 @@ class State:
                 before = self._placed_under
                 moved = [place for place in before.keys() | self._sent_back.keys()
                          if before.get(place) != self._sent_back.get(place)]
-                rows = self._log.changed_annotations(since, self._pool.ids[moved].tolist(), columns=COLUMNS)
+                rows = self._log.changed_annotations(since, self._pool.ids[moved].tolist(), columns=self._columns)
                 self.place(rows, self._pool.positions(rows["item_id"]))
                 self._placed_under = self._sent_back
             self._seq = last
@@ -262,6 +262,11 @@ class State:
             while self._seq + 1 in self._ahead:
                 self._seq += 1
                 self._ahead.discard(self._seq)
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """The columns of the log's table that are taken in; of values only where some may have been given."""
+        return (*COLUMNS, "given_values") if self.lineage.has_attributes else COLUMNS
 
     @property
     def policy(self) -> Mapping[str, Any]:
@@ -367,6 +372,11 @@ class State:
         rows.label_ids[mine[rows.skipped[mine]]] = None
         self.label_index.note_all(places, annotator, rows.label_ids[mine].tolist(), rows.versions[mine].tolist(),
                                   unplaced=unplaced, put_off=put_off)
+        if rows.texts is not None:
+            self.label_index.values.note_all(places, annotator, [
+                None if text is None else (label_id, version, text)
+                for label_id, version, text in zip(rows.label_ids[mine], rows.versions[mine], rows.texts[mine],
+                                                   strict=True)])
         recent = self._recent.setdefault(annotator, {})
         since = min(midnight(self._now()), self.trained_at or sys.maxsize)
         for place in places.tolist() if recent else ():
@@ -529,7 +539,8 @@ class _Rows:
 
     `here` where the item is in the pool, `planted` where a wrong suggestion was shown on purpose, `closed` where it is
     done, `asked_again` where it is open all the same.
-    `label_ids` and `versions` are those of the label that was given, None where none was.
+    `label_ids` and `versions` are those of the label that was given, None where none was; `texts` are the values of
+    attributes, or None where none can have been given.
     """
 
     def __init__(self, table: Table, places: npt.NDArray[np.int64], *, changed: Collection[str] = ()) -> None:
@@ -546,10 +557,16 @@ class _Rows:
         self.closed = labelled | self.unsure
         self.unsure &= ~self.planted
         self.label_ids[~labelled | self.planted] = None
+        texts = table.get("given_values")
+        self.texts = None if texts is None else np.array(texts, object)
+        if self.texts is not None:
+            self.texts[~labelled | self.planted] = None
         self.asked_again = np.zeros(len(places), np.bool_)
         if changed:  # somebody answered what isn't there any more: no label, no measure, and open again
             self.asked_again = np.array([id in changed for id in table["decision_id"]], np.bool_)
             self.label_ids[self.asked_again] = None
+            if self.texts is not None:
+                self.texts[self.asked_again] = None
             self.unsure &= ~self.asked_again
 
     def blind_answer(self, row: int) -> BlindAnswers:

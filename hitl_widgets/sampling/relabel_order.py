@@ -159,6 +159,26 @@ def neighbours(features: np.ndarray, examples: Sequence[int], *, n: int = 50, fi
     return np.concatenate([early, near[np.isfinite(far[near])]])
 
 
+def typical(features: np.ndarray, *, n: int = 20, seed: int = 0) -> np.ndarray:
+    """Put the rows nearest to the centres of clusters first, large clusters first, then the others by chance.
+
+    Parameters
+    ----------
+    features : ndarray, shape (n_items, n)
+        A row of NaN comes last.
+    n : int
+        Number of clusters.
+    seed : int
+
+    Returns
+    -------
+    ndarray of int64, shape (n_items,)
+        Every row once.
+    """
+    features = np.asarray(features, np.float64)
+    return _typical(features, np.arange(len(features)), n, seed=seed)
+
+
 class _Probe:
     """Kernel ridge regression on the labels, with calibrated probabilities.
 

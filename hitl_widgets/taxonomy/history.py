@@ -123,6 +123,9 @@ class _Versions(Mapping[int, Taxonomy]):
             self._built.setdefault(version, Taxonomy.from_dict(self._bodies[version]))
         return self._built[version]
 
+    def have_attributes(self) -> bool:
+        return any(body.get("attributes") for body in self._bodies.values())
+
     def __iter__(self) -> Iterator[int]:
         return iter(self._bodies)
 
@@ -172,6 +175,22 @@ class Lineage:
         self._sources: dict[int, dict[str, list[tuple[str, bool]]]] = {}
         self._stages: dict[tuple[int, int], list[Step]] = {}
         self._columns: tuple[tuple[str, ...], npt.NDArray[np.float32]] | None = None
+        self._asks: dict[int, dict[str, Step]] = {}
+
+    @property
+    def has_attributes(self) -> bool:
+        """Whether any version has attributes."""
+        return self.versions.have_attributes()
+
+    @property
+    def maps_values(self) -> bool:
+        """Whether any step changed values of attributes."""
+        return any(step.values for step in self.steps)
+
+    @property
+    def asks(self) -> bool:
+        """Whether any step asked an added attribute of items that were answered before."""
+        return any(edit["edit"] == "add_attribute" and edit.get("ask") for step in self.steps for edit in step.edits)
 
     @property
     def today(self) -> Taxonomy:
@@ -326,6 +345,18 @@ class Lineage:
             return None
         now, step = self._value(attribute_id, value, version, None)
         return None if now is not None else step or self.steps[-1]
+
+    def asks_since(self, version: int | None) -> Mapping[str, Step]:
+        """List the attributes of today that are asked of answers of a version too: attribute id -> the step."""
+        key = version or self.steps[0].version
+        if key not in self._asks:
+            asks: dict[str, Step] = {}
+            for step in self.stages(version) if self.asks else ():
+                named = {edit["name"] for edit in step.edits if edit["edit"] == "add_attribute" and edit.get("ask")}
+                asks |= {one.id: step for one in self.versions[step.version].attributes if one.name in named
+                         and step.before is not None and _attribute_of(self.versions[step.before], one.id) is None}
+            self._asks[key] = {id: step for id, step in asks.items() if _attribute_of(self.today, id) is not None}
+        return self._asks[key]
 
     def _value(self, attribute_id: str, value: Value, version: int | None, to: int | None
                ) -> tuple[Value | None, Step | None]:

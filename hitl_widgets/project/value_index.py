@@ -1,0 +1,140 @@
+"""Value index: the values of attributes that each annotator gave each item, and which of them an edit left in doubt.
+
+Items are positions in the pool. What was given is kept as it was given, as a code: what became of it under later edits
+is looked up once for each different answer. Read `ValueIndex.note_all` and `ValueIndex.doubtful` first; `LabelIndex`
+has one of these. Not safe for threads by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ..taxonomy.attributes import Value
+from ..taxonomy.history import Lineage
+
+# The label, the taxonomy version of its time, and the values as the log's table has them: JSON by attribute id.
+Given = tuple[str | None, int | None, str]
+
+
+class ValueIndex:
+    """The values that stand, for each annotator over the positions of a pool.
+
+    Parameters
+    ----------
+    n_items : int
+        Of the pool.
+    """
+
+    def __init__(self, n_items: int) -> None:
+        self._n_items = n_items
+        self._given: list[Given | None] = [None]  # code 0: no values were given
+        self._code: dict[Given, int] = {}
+        self._codes: dict[str, npt.NDArray[np.int32]] = {}
+        # What became of each code under the lineage that was asked for last.
+        self._doubts: tuple[Lineage | None, npt.NDArray[np.int64]] = (None, np.zeros(1, np.int64))
+
+    def note_all(self, positions: npt.NDArray[np.int64], annotator: str, given: Sequence[Given | None]) -> None:
+        """Take in the values that one annotator's answers to some items give now, whatever they were before.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n,)
+            Each item once.
+        annotator : str
+        given : sequence, length n
+            None where no values were given.
+        """
+        codes = np.fromiter((0 if one is None else self._code_of(one) for one in given), np.int32, len(positions))
+        if annotator not in self._codes:
+            if not codes.any():
+                return
+            self._codes[annotator] = np.zeros(self._n_items, np.int32)
+        self._codes[annotator][positions] = codes
+
+    def given(self, annotator: str) -> npt.NDArray[np.bool_] | None:
+        """Find the items to which an annotator gave values: (n_items,); None where there are none."""
+        return None if annotator not in self._codes else self._codes[annotator] > 0
+
+    def doubtful(self, lineage: Lineage, annotator: str) -> npt.NDArray[np.int64] | None:
+        """Find the step that left an annotator's values of each item in doubt, or asks of it what they don't have.
+
+        Returns
+        -------
+        ndarray of int, shape (n_items,), or None
+            The step's version, the newest where there are several; 0 where there is none. None where there are none
+            at all.
+        """
+        if annotator not in self._codes or not (lineage.maps_values or lineage.asks):
+            return None
+        known, doubts = self._doubts
+        if known is not lineage:
+            doubts = np.zeros(0, np.int64)
+        if len(doubts) < len(self._given):
+            new = [0 if one is None else _doubt(lineage, *one) for one in self._given[len(doubts):]]
+            doubts = np.concatenate([doubts, np.array(new, np.int64)])
+            self._doubts = lineage, doubts
+        of_items: npt.NDArray[np.int64] = doubts[self._codes[annotator]]
+        return of_items
+
+    def given_since(self, version: int, annotator: str) -> npt.NDArray[np.bool_] | None:
+        """Find the items to which an annotator gave values under a version of the taxonomy or a later one."""
+        if annotator not in self._codes:
+            return None
+        late = np.array([one is not None and (one[1] or 1) >= version for one in self._given], np.bool_)
+        of_items: npt.NDArray[np.bool_] = late[self._codes[annotator]]
+        return of_items
+
+    def of(self, position: int) -> dict[str, Given]:
+        """List who gave an item which values: annotator -> the answer."""
+        return {annotator: one for annotator, codes in self._codes.items() if (one := self._given[codes[position]])}
+
+    def counts(self) -> Iterator[tuple[Given, int]]:
+        """Count the answers that gave the same values under the same label and version."""
+        n = sum((np.bincount(codes, minlength=len(self._given)) for codes in self._codes.values()),
+                np.zeros(len(self._given), np.int64))
+        return ((one, int(n[code])) for code, one in enumerate(self._given) if one is not None and n[code])
+
+    def _code_of(self, one: Given) -> int:
+        if one not in self._code:
+            self._code[one] = len(self._given)
+            self._given.append(one)
+        return self._code[one]
+
+
+def values_of(text: str) -> Mapping[str, Value]:
+    """Read the values of a row of the log's table: attribute id -> value."""
+    values: Mapping[str, Value] = json.loads(text)
+    return values
+
+
+def doubts_of(lineage: Lineage, label_id: str | None, version: int | None, values: Mapping[str, Value]
+              ) -> dict[str, int]:
+    """Tell of which attributes an answer is to be asked again: attribute id -> version of the step.
+
+    An answer whose label is in doubt has none: it is asked again as a whole.
+
+    Parameters
+    ----------
+    lineage : Lineage
+    label_id, version
+        The label as it was given, and the taxonomy version of its time; a label_id of None where only values are asked.
+    values : mapping
+        As they were given.
+    """
+    now = lineage.exactly(label_id, version)
+    if label_id is not None and now is None:
+        return {}
+    doubts = {attribute_id: step.version for attribute_id, step in lineage.asks_since(version).items()
+              if attribute_id not in values}
+    doubts |= {attribute_id: step.version for attribute_id, value in values.items()
+               if (step := lineage.value_doubt(attribute_id, value, version)) is not None}
+    asked = {attribute.id for attribute in lineage.today.attributes_of(now)} if doubts else set()
+    return {attribute_id: step for attribute_id, step in doubts.items() if attribute_id in asked}
+
+
+def _doubt(lineage: Lineage, label_id: str | None, version: int | None, text: str) -> int:
+    return max(doubts_of(lineage, label_id, version, values_of(text)).values(), default=0)
