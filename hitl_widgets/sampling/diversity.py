@@ -214,11 +214,53 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
     >>> diverse_margin(probs, np.array([[0.0], [0.1], [5.0]]), n=2).round(2)
     array([1. , nan, 0.8], dtype=float32)
     """
-    scores = np.array(margin(probs), np.float32)
+    return _unlike_each_other(np.array(margin(probs), np.float32), embeddings, n, rng)
+
+
+def spread(spread: Scores) -> Scores:
+    """How much isn't known of the values of each item, as the heads for attributes tell it.
+
+    Parameters
+    ----------
+    spread : ndarray, shape (n_items,)
+        As parts of the scales' lengths; NaN where it isn't known.
+    """
+    return np.array(spread, np.float32)
+
+
+def diverse_spread(spread: Scores, embeddings: Embeddings | None = None, *, n: int,
+                   rng: np.random.Generator | None = None) -> Scores:
+    """Choose n items of whose values least is known, and which are unlike each other.
+
+    As `diverse_margin`, with the predictive spread of values in the place of the margin of labels.
+
+    Parameters
+    ----------
+    spread : ndarray, shape (n_items,)
+        As for `spread`.
+    embeddings, n, rng
+        As for `diverse_margin`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_items,)
+        The spread of those chosen, in whose order they come; NaN for what wasn't chosen.
+
+    Raises
+    ------
+    ShapeError
+        If the two differ in length.
+    """
+    return _unlike_each_other(np.array(spread, np.float32), embeddings, n, rng)
+
+
+def _unlike_each_other(scores: Scores, embeddings: Embeddings | None, n: int,
+                       rng: np.random.Generator | None) -> Scores:
+    """The scores of n items that are large and of items unlike each other, NaN elsewhere; all without embeddings."""
     if embeddings is None:
         return scores
     if len(embeddings) != len(scores):
-        raise ShapeError(f"{len(scores)} rows of probs and {len(embeddings)} of embeddings were given; one of each for "
+        raise ShapeError(f"{len(scores)} scores and {len(embeddings)} rows of embeddings were given; one of each for "
                          "every item is expected.")
     known = np.flatnonzero(_known(np.asarray(embeddings)) & ~np.isnan(scores))
     some = known[best(scores[known], DOUBTFUL * n, tie_break=known.astype(float))]

@@ -14,16 +14,18 @@ import numpy as np
 
 from ..errors import BadInput
 from ..taxonomy.history import Lineage
-from .diversity import MAX_WALKED, alike_below, diverse_margin, k_centre, near_duplicates, typiclust
+from .diversity import MAX_WALKED, alike_below, diverse_margin, diverse_spread, k_centre, near_duplicates, typiclust
 from .queue import Queue
 from .ranking import Ranking
-from .strategies import BY_FAMILY, inputs_of, scores_of, strategy_named
+from .strategies import BY_FAMILY, OVER_VALUES, inputs_of, scores_of, strategy_named
 from .uncertainty import BY_ROW, Scores, Strategy, best
 
 # Typical items come until a model can learn from the answers: this many per label, and this many at most.
 TYPICAL_PER_LABEL, TYPICAL_AT_MOST = 6, 300
 # They end earlier once a model gets this share of the answers right that it didn't learn, so many per label at least.
 RIGHT_ENOUGH, MEASURED_PER_LABEL = 0.6, 2
+# Where only values are asked: this many items with a value, which are learnt from twice in the background.
+TYPICAL_OF_VALUES = 40
 # Strategies that compare items with each other order this many items ahead, among this many open ones drawn by chance.
 AHEAD, MAX_COMPARED = 20, 10_000
 # Where a strategy has chosen near-duplicates, it chooses others instead, so many times at most.
@@ -33,6 +35,8 @@ TURNS = 4
 EmbeddingsAt = Callable[[np.ndarray], "np.ndarray | None"]
 # What the adopted model got right out of fold: "n", "right" and "loss"; None where it wasn't measured so.
 Measured = Callable[[], "Mapping[str, Any] | None"]
+# How much isn't known of the values of items with these descriptors; None without heads for attributes.
+SpreadOf = Callable[[np.ndarray], "np.ndarray | None"]
 # The answers so far: (position, index of the label among today's) of each.
 AnswersSoFar = Callable[[], "list[tuple[int, int]]"]
 
@@ -67,6 +71,12 @@ class Selector:
         Rows that tell near-duplicates at some positions; they follow from the pictures alone.
     measured : callable
         What the adopted model got right out of fold.
+    spread : callable
+        How much isn't known of the values of items, from their `descriptors`.
+    value_model : callable
+        The version of the adopted heads for attributes, or None.
+    over_values : callable
+        Whether only values are asked: strategies then go by the spread of values.
     """
 
     def __init__(self, ranking: Ranking, notify: Callable[[str], None]) -> None:
@@ -74,6 +84,9 @@ class Selector:
         self.embeddings: EmbeddingsAt = lambda positions: None
         self.descriptors: EmbeddingsAt = lambda positions: None
         self.measured: Measured = lambda: None
+        self.spread: SpreadOf = lambda rows: None
+        self.value_model: Callable[[], str | None] = lambda: None
+        self.over_values: Callable[[], bool] = lambda: False
         self.why = ""
         self._phase: str | None = None
         self._kept: dict[tuple[object, str], tuple[object, Scores]] = {}
@@ -85,6 +98,8 @@ class Selector:
 
         It sets `why` to the reason, and notifies when the strategy changes.
         """
+        if self.over_values():
+            return self._default_over_values(queue.n_training())
         n_labels = len(lineage.today.label_ids)
         enough, n_training = min(TYPICAL_AT_MOST, TYPICAL_PER_LABEL * n_labels), queue.n_training()
         measured, has_model = self.measured() or {"n": 0, "right": 0}, self.ranking.predictions is not None
@@ -108,18 +123,39 @@ class Selector:
         with self._lock:
             if phase == "typical" and self._phase == "uncertain" and has_model and measured["n"]:
                 phase, why = "uncertain", self.why  # doubtful items are harder: fewer right don't mean it knows less
+        self._enter(phase, why)
+        return "diverse_margin" if phase == "uncertain" else "typiclust"
+
+    def _default_over_values(self, n_training: int) -> str:
+        """Name of the default where only values are asked: typical items, later those of which least is known."""
+        if self.value_model() is not None and n_training >= TYPICAL_OF_VALUES:
+            self._enter("uncertain", "items of whose values least is known, and which are unlike each other: "
+                                     f"{n_training} items have some, from which values were learnt")
+            return "diverse_spread"
+        self._enter("typical", f"typical items until {TYPICAL_OF_VALUES} have values and some were learnt "
+                               f"({n_training} so far): before that, an item of which little is known is an outlier")
+        return "typiclust"
+
+    def _enter(self, phase: str, why: str) -> None:
+        """Keep why items are asked for now, and notify where that is another reason than before."""
+        with self._lock:
             self.why = why
             changed, self._phase = self._phase not in (None, phase), phase
         if changed:
             self._notify(f"The queue now asks for {why}.")
-        return "diverse_margin" if phase == "uncertain" else "typiclust"
+
+    def _named(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> str | Strategy:
+        """The strategy to use: the default, or the one over values where only these are asked."""
+        name = self.default(queue, lineage) if strategy is None else strategy
+        return OVER_VALUES.get(name, name) if isinstance(name, str) and self.over_values() else name
 
     def uses_embeddings(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> bool:
         """Whether the strategy does nothing without embeddings, so that some should be at hand."""
         if strategy == "random":
             return False
-        name = self.default(queue, lineage) if strategy is None else strategy
-        return inputs_of(strategy_named(name) if isinstance(name, str) else name).get("embeddings", False)
+        name = self._named(strategy, queue, lineage)
+        inputs = inputs_of(strategy_named(name) if isinstance(name, str) else name)
+        return inputs.get("embeddings", False) or inputs.get("spread", False)
 
     def select(self, strategy: str | Strategy | None, *, queue: Queue, lineage: Lineage, annotator: str, n: int,
                taken: Collection[int], answered: AnswersSoFar, seed: int, beside: Collection[int] = ()) -> Choice:
@@ -155,7 +191,7 @@ class Selector:
         """
         if strategy == "random":
             return Choice("random", None)
-        name = self.default(queue, lineage) if strategy is None else strategy
+        name = self._named(strategy, queue, lineage)
         function = strategy_named(name) if isinstance(name, str) else name
         if inputs_of(function) == {"probs": True} and (not isinstance(name, str) or name in BY_ROW):
             label, scores = self.ranking.scores(name, lineage)
@@ -179,7 +215,8 @@ class Selector:
         """
         inputs, predictions = inputs_of(function), self.ranking.predictions
         state = (len(queue.draws), lineage.today.version, None if predictions is None else predictions.model,
-                 self.ranking.revision if "probs" in inputs else 0)
+                 self.ranking.revision if "probs" in inputs else 0,
+                 self.value_model() if "spread" in inputs else None)
         open_ = queue.is_learnable(annotator)
         open_[list(taken)] = False
         with self._lock:
@@ -187,13 +224,13 @@ class Selector:
             if former == state and scores is not None and int((open_ & ~np.isnan(scores)).sum()) >= max(1, n):
                 return scores
             places = np.flatnonzero(open_)
-            if "embeddings" in inputs and len(places) > MAX_COMPARED:
+            if ("embeddings" in inputs or "spread" in inputs) and len(places) > MAX_COMPARED:
                 places = np.sort(places[np.argpartition(queue.draws[places], MAX_COMPARED)[:MAX_COMPARED]])
             def scores_at(places: np.ndarray, asked: Collection[int], n: int) -> Scores | None:
                 inputs_at = self._inputs(function, places, queue, lineage, asked, answered, n, seed)
                 return scores_of(function, inputs_at, n_items=len(places))
             scores = self._in_turns(scores_at, places, taken, max(n, AHEAD), queue.draws) \
-                if function in (typiclust, k_centre, diverse_margin) else \
+                if function in (typiclust, k_centre, diverse_margin, diverse_spread) else \
                 _placed(scores_at(places, taken, max(n, AHEAD)), places, len(queue.draws))
             if scores is None or np.isnan(scores).all():
                 return None
@@ -277,7 +314,11 @@ class Selector:
                 return None
             return (self.ranking.probs_by_family if function in BY_FAMILY else self.ranking.probs)(lineage, places)
 
-        return {"probs": probs,
+        def spread() -> np.ndarray | None:
+            rows = self.descriptors(places)
+            return None if rows is None else self.spread(rows)
+
+        return {"probs": probs, "spread": spread,
                 "embeddings": lambda: self.embeddings(places), "labelled": labelled, "votes": votes, "counts": counts,
                 "n": lambda: min(n, len(places)),
                 "rng": lambda: np.random.default_rng([abs(seed), queue.n_training()])}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInput, ShapeError
-from .diversity import diverse_margin, k_centre, typiclust
+from .diversity import diverse_margin, diverse_spread, k_centre, spread, typiclust
 from .uncertainty import BY_ROW, Scores, Strategy, balanced, disagreement, entropy, margin
 
 INPUTS = {
@@ -22,6 +22,8 @@ INPUTS = {
     "labelled": "the same of the answered items: (n_labelled, n_features)",
     "votes": "the number of answers that each open item has for each label: (n_items, n_labels)",
     "counts": "the number of items that were answered with each label: (n_labels,)",
+    "spread": "how much isn't known of the open items' values, as parts of the scales' lengths: (n_items,), NaN where "
+              "it isn't known",
     "n": "the number of items that will be wanted",
     "rng": "a numpy Generator, the same for the same seed and number of answers",
 }
@@ -29,7 +31,12 @@ INPUTS = {
 STRATEGIES: dict[str, Strategy] = {
     **BY_ROW, "balanced_margin": balanced(margin), "balanced_entropy": balanced(entropy),
     "typiclust": typiclust, "k_centre": k_centre, "diverse_margin": diverse_margin, "disagreement": disagreement,
+    "spread": spread, "diverse_spread": diverse_spread,
 }
+
+# Where only values of attributes are asked, a strategy's name means the one over values.
+OVER_VALUES = {**dict.fromkeys([*BY_ROW, "balanced_margin", "balanced_entropy", "disagreement"], "spread"),
+               "diverse_margin": "diverse_spread"}
 
 # These score families of labels: what an edit made of one label is one label to a model that is older than the edit.
 BY_FAMILY = (*BY_ROW.values(), STRATEGIES["balanced_margin"], STRATEGIES["balanced_entropy"], diverse_margin)

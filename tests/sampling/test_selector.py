@@ -8,7 +8,7 @@ import pytest
 from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
-from hitl_widgets.sampling.selector import AHEAD, TYPICAL_PER_LABEL
+from hitl_widgets.sampling.selector import AHEAD, TYPICAL_OF_VALUES, TYPICAL_PER_LABEL
 from hitl_widgets.sampling.strategies import INPUTS, STRATEGIES, inputs_of, scores_of
 from hitl_widgets.storage.arrays import Predictions
 from hitl_widgets.taxonomy.labels import Taxonomy
@@ -93,11 +93,53 @@ def test_every_strategy_looks_at_what_there_is(name):
 def test_every_strategy_orders_the_queue_and_says_so(opened, name):
     project = opened(annotators_per_item=2)
     predicted(project, some_probs(200))
+    project.selector.descriptors = project.selector.embeddings
+    project.selector.spread = lambda rows: np.abs(rows[:, 0])
     for k in range(30):
         project.decide(f"i{k}", label=NAMES[k % 3], annotator="bob")
     items = project.next(10, strategy=name)
     assert {item.chosen_by for item in items} == {name}
     assert len(set(items.ids)) == 10
+
+
+def test_where_values_are_asked_items_come_of_whose_values_least_is_known(opened, said):
+    project = opened(audit=0.0)
+    selector = project.selector
+    selector.descriptors = selector.embeddings
+    selector.over_values = lambda: True
+    assert selector.default(project.queue, project.lineage) == "typiclust"
+    spread = np.random.default_rng(0).random(200).astype(np.float32)
+    rows = selector.descriptors(np.arange(200))
+    selector.spread = lambda some: spread[np.square(some[:, None] - rows[None]).sum(axis=2).argmin(axis=1)]
+    selector.value_model = lambda: "heads"
+    queue = project.queue
+    for k in range(TYPICAL_OF_VALUES):
+        assert selector.default(queue, project.lineage) == "typiclust"
+        project.decide(f"i{k}", label="cat")
+    assert selector.default(queue, project.lineage) == "diverse_spread"
+    assert "least is known" in said[-1]
+    open_ = np.arange(TYPICAL_OF_VALUES, 200)
+    most = int(open_[spread[open_].argmax()])
+    for name in ("margin", "entropy", "balanced_margin"):  # names of strategies over labels stay valid
+        items = project.next(10, strategy=name)
+        assert (items[0].position, items[0].chosen_by) == (most, "spread")
+        assert np.mean(spread[[item.position for item in items]]) > 0.9
+    diverse = project.next(10, strategy="diverse_margin")
+    assert {item.chosen_by for item in diverse} == {"diverse_spread"}
+    assert np.mean(spread[[item.position for item in diverse]]) > np.mean(spread[open_])
+
+
+def test_other_heads_make_another_order(opened):
+    project = opened(audit=0.0)
+    selector = project.selector
+    selector.descriptors = selector.embeddings
+    selector.value_model = lambda: "first"
+    selector.spread = lambda rows: np.arange(len(rows))
+    first = project.next(5, strategy="spread").ids
+    selector.spread = lambda rows: np.arange(len(rows), 0, -1)
+    assert project.next(5, strategy="spread").ids == first
+    selector.value_model = lambda: "second"
+    assert project.next(5, strategy="spread").ids != first
 
 
 def test_items_whose_answers_the_model_contradicts_come_first(opened):
