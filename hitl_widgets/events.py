@@ -18,7 +18,7 @@ from .records import Decision, Region, Seen, check_annotator, check_event_id, ch
 
 # `docs/architecture.md` says what the body of each holds.
 KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted", "repeated",
-         "policy", "consented", "planned", "thread", "adjudicated", "told")
+         "policy", "consented", "planned", "thread", "adjudicated", "told", "adopted_values")
 # Answers of a person to an item. A repeated one measures whether they agree with themselves, and never stands.
 ANSWERS = ("decided", "repeated")
 

@@ -31,7 +31,7 @@ from .project.project import Project
 from .project.relabel import by_features
 from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
 from .quality.label_errors import SECOND_LOOK, SuspectedErrors
-from .records import Attribution, Bars, Decision, Item, Items, Region, Seen, check_methods, no_bars
+from .records import Attribution, Bars, Decision, Item, Items, PredictedValue, Region, Seen, check_methods, no_bars
 from .sampling.queue import AUDIT_SHARE
 from .sampling.ranking import likeliest
 from .sampling.selector import check_strategy
@@ -836,6 +836,7 @@ class Workbench:
         if pool is not None:
             self.project.ordering = by_features(lambda positions: self.inference.features(positions),
                                              seed=self.project.settings["seed"])
+            self.project.suggest_values, self.project.selector.spread = self._suggest_values, self._spread
         try:
             if pool is not None and (model is not None or any(self.project.log.events(kind="adopted"))):
                 with self._bars(None, title=f"Opening the model of {Path(folder).name}"):
@@ -1684,12 +1685,15 @@ class Workbench:
         self.project.follow()
         if self.project.state.adopted is not None:
             self.registry.follow()
+        if self.project.state.adopted_values is not None:
+            self.registry.values.follow()
 
     def _learn(self, learn: bool | None) -> None:
         """Start or stop learning in the background, as `review` was asked."""
         event = self.project.state.adopted
         if learn is None:
-            learn = self._model_arguments["net"] is None and (event is None or event.body["own"])
+            learn = self.project.task == "scale" or (
+                self._model_arguments["net"] is None and (event is None or event.body["own"]))
         if not learn:
             if self._learning is not None:
                 self._learning.stop()
@@ -1725,6 +1729,12 @@ class Workbench:
 
     def _describe(self, positions: np.ndarray) -> np.ndarray:
         return self.registry.descriptors.of(positions)
+
+    def _suggest_values(self, position: int) -> Mapping[str, PredictedValue]:
+        return {} if self.project.state.adopted_values is None else self.registry.values.predicted(position)
+
+    def _spread(self, rows: np.ndarray) -> np.ndarray | None:
+        return None if self.project.state.adopted_values is None else self.registry.values.spread(rows)
 
     def _explain(self, position: int, method: str, target: str, against: str | None) -> Attribution | None:
         return self.explainer.explain(position, method, target, against)

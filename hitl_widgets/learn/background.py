@@ -1,9 +1,9 @@
 """Learning in the background: while a card is open, a light head is fitted to the answers again and again.
 
-Every `EVERY` answers that may train, given, revised or taken back, and after an edit that changes labels,
+Every `EVERY` answers that may train, given, revised or taken back, and after an edit that changes labels or attributes,
 `BackgroundLearning.learn` fits a head and adopts it where it is better than the adopted model
-(`candidate.compare_with`). Nothing here is done under the project's lock but reading the answers. torch is loaded when
-it is first needed.
+(`candidate.compare_with`); where the taxonomy has attributes, heads for these too (`value_learning`). Nothing here is
+done under the project's lock but reading the answers. torch is loaded when it is first needed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ..project import experiment
 from ..project.project import Project
 from ..quality.intervals import wilson
 from ..records import Estimate, LearningState
+from ..taxonomy.labels import Taxonomy
 
 if TYPE_CHECKING:
     from ..events import Event
@@ -97,10 +98,10 @@ class BackgroundLearning:
         n_answers, (n_learnt, since) = self._project.queue.n_training(), self._last()
         if n_answers >= self._next_at() or n_answers <= n_learnt - _step(n_learnt):
             return True
-        labels = self._labels if self._labels is not None else _labels_of_background(self._project.state.adopted)
+        labels = self._labels if self._labels is not None else self._learnt_labels()
         if n_answers < EVERY:
             return False
-        return (labels is not None and labels != self._project.taxonomy.label_ids) or \
+        return (labels is not None and labels != _asked(self._project.taxonomy)) or \
             self._n_changed(since) >= _step(n_learnt)
 
     def _next_at(self) -> int:
@@ -112,10 +113,23 @@ class BackgroundLearning:
 
     def _last(self) -> tuple[int, int]:
         """What was learnt last, here or elsewhere: the number of answers, and of the log's event at that time."""
-        event = self._project.state.adopted
+        event = self._adoption
         if event is not None and event.body["origin"] == BACKGROUND and (event.seq or 0) > self._seq_last:
             return int(event.body["n_training"]), event.seq or 0
         return self._n_last, self._seq_last
+
+    @property
+    def _adoption(self) -> Event | None:
+        """The last adoption of what is learnt: a model of labels, or where only values are asked, heads for these."""
+        state = self._project.state
+        return state.adopted_values if self._project.task == "scale" else state.adopted
+
+    def _learnt_labels(self) -> tuple[str, ...] | None:
+        """What the taxonomy asked for when the adopted model was learnt; None where another kind is adopted."""
+        event, versions = self._adoption, self._project.lineage.versions
+        if event is None or event.body["origin"] != BACKGROUND or event.body["taxonomy"] not in versions:
+            return None
+        return _asked(versions[event.body["taxonomy"]])
 
     def _n_changed(self, since: int) -> int:
         """Count the answered items that may train and have a decision after an event of the log."""
@@ -141,7 +155,7 @@ class BackgroundLearning:
             self._ending = threading.Event()
             self._name, self._why = "waiting", ""
             if self._labels is None:
-                self._labels = _labels_of_background(self._project.state.adopted) or self._project.taxonomy.label_ids
+                self._labels = self._learnt_labels() or _asked(self._project.taxonomy)
             self._unsubscribe()
             self._unsubscribe = self._project.subscribe(lambda what: self._wake.set())
             _started.add(self)
@@ -207,7 +221,7 @@ class BackgroundLearning:
     def _attempt(self, ending: threading.Event) -> str | None:
         with self._turn:
             name, began, seq = self._name, time.monotonic(), self._seq_last
-            n_answers, labels = self._project.queue.n_training(), self._project.taxonomy.label_ids
+            n_answers, labels = self._project.queue.n_training(), _asked(self._project.taxonomy)
             try:
                 seq = self._project.log.last_seq()
                 found = self._learn(ending)
@@ -224,7 +238,7 @@ class BackgroundLearning:
             elif found.name == "frozen":
                 self._set("frozen", found.why)
             else:
-                adopted = self._project.state.adopted
+                adopted = self._adoption
                 if found.version is not None and adopted is not None:
                     seq = adopted.seq or 0
                 self._n_last, self._seq_last, self._labels = n_answers, seq, labels
@@ -240,12 +254,33 @@ class BackgroundLearning:
             if why := experiment.running(self._project):
                 return _Outcome("frozen", why)
             self._set("learning", self._why)
-            event = registry.adoption
-            if registry.inference.missing and event is not None and not event.body["own"]:  # the user's net isn't here
-                return _Outcome("dropped", registry.inference.missing)
-            return self._challenge(registry, ending)
+            found = self._learn_labels(registry, ending)
+            if self._project.taxonomy.attributes and found.name in ("adopted", "dropped") and not ending.is_set():
+                found = self._learn_values(registry, ending, found)
+            return found
         finally:
             registry.training.release()
+
+    def _learn_labels(self, registry: Registry, ending: threading.Event) -> _Outcome:
+        if self._project.task == "scale":
+            return _Outcome("dropped")
+        event = registry.adoption
+        if registry.inference.missing and event is not None and not event.body["own"]:  # the user's net isn't here
+            return _Outcome("dropped", registry.inference.missing)
+        return self._challenge(registry, ending)
+
+    def _learn_values(self, registry: Registry, ending: threading.Event, labels: _Outcome) -> _Outcome:
+        """Learn the values of attributes too, and join what came of both."""
+        from .run import limit_torch_threads
+        from .value_learning import learn_values
+        with limit_torch_threads():
+            version, why, frozen = learn_values(self._project, registry, ending.is_set)
+        if frozen:
+            return _Outcome("frozen", why, labels.version)
+        self._project.refresh()  # its state knows of what was adopted
+        return _Outcome("adopted" if version or labels.version else "dropped",
+                        f"{labels.why} Of values: {why[0].lower()}{why[1:]}" if labels.why else why,
+                        labels.version or (version if self._project.task == "scale" else None))
 
     def _challenge(self, registry: Registry, ending: threading.Event) -> _Outcome:
         """Fit a head, and adopt it where it is better than the model that is adopted once it is fitted."""
@@ -327,5 +362,6 @@ def _share_right(event: Event) -> Estimate | None:
     return Estimate(figure["right"] / figure["n"], low, high, n=figure["n"])
 
 
-def _labels_of_background(event: Event | None) -> tuple[str, ...] | None:
-    return None if event is None or event.body["origin"] != BACKGROUND else tuple(event.body["label_ids"])
+def _asked(taxonomy: Taxonomy) -> tuple[str, ...]:
+    """What a taxonomy asks for: its labels, and its attributes with their scales and choices."""
+    return (*taxonomy.label_ids, *(f"{one.id} {one.scale} {one.choices}" for one in taxonomy.attributes))

@@ -135,6 +135,10 @@ class PoolDescriptors:
                 found[row] = fresh[position]
         return found
 
+    def by(self, net: DescriptorNet, positions: np.ndarray) -> np.ndarray:
+        """Descriptors of some items by another net, such as an older one, computed now; as `of` gives them."""
+        return self._compute(net, np.asarray(positions, np.int64))
+
     def holds(self, version: str) -> bool:
         """Whether the net has this version; False where none was fitted yet, and nothing is fitted to find out.
 

@@ -35,6 +35,7 @@ from .light import holds_light_net, is_light_net
 from .model import Model
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
+from .value_registry import ValueRegistry
 from .weights import load_weights, save_weights, shapes_in, weights_version
 
 # Items by which the row of a merged label is fitted.
@@ -82,6 +83,8 @@ class Registry:
         Called with a sentence for the person.
     descriptors : PoolDescriptors
         Of the pool's items, for light models.
+    values : ValueRegistry
+        The heads for attributes.
 
     Attributes
     ----------
@@ -92,9 +95,10 @@ class Registry:
     def __init__(self, folder: Path, log: Log, architecture: Architecture, inference: Inference, *,
                  record: Callable[..., Event], lineage: Callable[[], Lineage],
                  latest: Callable[[], Event | None], notify: Callable[[str], None],
-                 descriptors: PoolDescriptors) -> None:
+                 descriptors: PoolDescriptors, values: ValueRegistry) -> None:
         self.folder, self.architecture, self.inference = folder, architecture, inference
         self.descriptors = descriptors
+        self.values = values
         self.training = threading.Lock()
         # Held while the adopted model is exchanged; a training doesn't hold it, so that a card goes on following.
         self._adopting = threading.RLock()
@@ -507,9 +511,13 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
     inference = Inference(pool, project.folder / "predictions", ranking=project.ranking, seed=seed,
                           use_predictions=project.use_predictions, lineage=lambda: project.lineage,
                           descriptors=descriptors)
-    return Registry(project.folder, project.log, architecture, inference, record=project.record,
-                    lineage=lambda: project.lineage, latest=project.adopted, notify=project.notify,
-                    descriptors=descriptors)
+    registry = Registry(project.folder, project.log, architecture, inference, record=project.record,
+                        lineage=lambda: project.lineage, latest=project.adopted, notify=project.notify,
+                        descriptors=descriptors, values=ValueRegistry(
+                            project.folder, project.log, lambda: registry.architecture, descriptors,
+                            record=project.record, lineage=lambda: project.lineage, latest=project.adopted_values,
+                            notify=project.notify, changed=lambda: project.tell("model")))
+    return registry
 
 
 def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFrame:

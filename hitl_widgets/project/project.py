@@ -159,6 +159,8 @@ class Project:
         self.folder, self.ranking = Path(folder), Ranking()
         self.selector, self.audit_share = Selector(self.ranking, notify), float(audit)
         self.selector.measured = self._measured
+        self.selector.value_model = self._value_model
+        self.selector.over_values = lambda: self.task == "scale"
         self.suggest_values: Callable[[int], Mapping[str, PredictedValue]] | None = None
         self.ordering: Ordering | None = None
         self.second_looks: SuspectedErrors | None = None
@@ -746,6 +748,16 @@ class Project:
         with self.state.lock:
             self.refresh()
             return self.state.adopted
+
+    def adopted_values(self) -> events.Event | None:
+        """Read the last "adopted_values" event, by whichever process; None before the first."""
+        with self.state.lock:
+            self.refresh()
+            return self.state.adopted_values
+
+    def _value_model(self) -> str | None:
+        event = self.state.adopted_values
+        return None if event is None else str(event.body["model"])
 
     def _measured(self) -> Mapping[str, Any] | None:
         event = self.state.adopted

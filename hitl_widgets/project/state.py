@@ -119,6 +119,7 @@ class State:
         self.proposal: Event | None = None
         self.n_proposed = self.n_trained = self.trained_at = 0
         self.adopted: Event | None = None
+        self.adopted_values: Event | None = None
         self.agreements = Agreements()
         self.threads: dict[str, Thread] = {}
         self.repeated: dict[str, set[str]] = {}
@@ -420,6 +421,9 @@ class State:
     def _take_adoptions(self, events: Sequence[Event]) -> None:
         self.adopted = events[-1]
 
+    def _take_adopted_values(self, events: Sequence[Event]) -> None:
+        self.adopted_values = events[-1]
+
     def _take_verdicts(self, events: Sequence[Event]) -> None:
         items = list(self.verdicts.take_in(events))
         if self._pool is None:
@@ -525,7 +529,7 @@ PROJECTIONS: Mapping[str, Callable[[State, Sequence[Event]], None]] = {
     "presumed": State._take_presumed, "sorted": State._take_sorted, "adopted": State._take_adoptions,
     "created": State._take_created, "policy": State._take_policies, "consented": State._take_consents,
     "told": State._take_told, "thread": State._take_threads, "repeated": State._take_repeated,
-    "adjudicated": State._take_verdicts}
+    "adjudicated": State._take_verdicts, "adopted_values": State._take_adopted_values}
 # Of these, people who work on the same project are told.
 NEWS = ("taxonomy", "adopted", "thread")
 

@@ -1,0 +1,446 @@
+"""The adopted heads for attributes: where their weights lie, and what they predict.
+
+A `ValueRegistry` follows the log's "adopted_values" events, whichever process made them. Read
+`ValueRegistry.predicted` first. Heads of an older taxonomy predict under it, and their values are carried over to
+today's scales.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from ..errors import ImageError, ModelError, StoreError
+from ..events import Event
+from ..records import PredictedValue
+from ..storage.files import make_folder
+from ..storage.log import Log
+from ..taxonomy.attributes import Attribute, Value
+from ..taxonomy.history import Lineage
+from .architecture import Architecture
+from .descriptors import DescriptorNet
+from .pool_descriptors import PoolDescriptors
+from .predict import NetPredictor, private_copy
+from .values import Predicted, ValueHeads, predict_values, unfitted_value_net
+from .weights import load_weights, save_weights, weights_version
+
+KIND = "adopted_values"
+# Heads that are kept, the latest; and items whose values are held in memory.
+N_KEPT, N_REMEMBERED = 5, 10_000
+AGAIN = "They are learnt again from the answers: no value is lost."
+
+
+@dataclass(frozen=True)
+class ValueModel:
+    """Heads for attributes, as they were adopted.
+
+    Attributes
+    ----------
+    version : str
+        The `weights_version` of the net.
+    net : nn.Sequential
+        Descriptors and `values.ValueHeads`.
+    attributes : tuple of Attribute
+        As they were when they were learnt, in the order of the heads.
+    taxonomy : int
+        The version of the taxonomy then.
+    """
+
+    version: str
+    net: nn.Sequential
+    attributes: tuple[Attribute, ...]
+    taxonomy: int
+
+    @property
+    def descriptors(self) -> DescriptorNet:
+        """What gives the rows that the heads read."""
+        net = self.net[0]
+        assert isinstance(net, DescriptorNet)
+        return net
+
+    @property
+    def heads(self) -> ValueHeads:
+        """The heads."""
+        heads = self.net[1]
+        assert isinstance(heads, ValueHeads)
+        return heads
+
+    @cached_property
+    def of_descriptors(self) -> str:
+        """The version of the descriptors."""
+        return weights_version(self.descriptors)
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """A name for each output: the attribute's id, and for a choice also the choice, after "="."""
+        names: list[str] = []
+        for attribute in self.attributes:
+            names += [attribute.id] if attribute.scale is not None else \
+                [output_of(attribute, choice) for choice in attribute.choices]
+        return tuple(names)
+
+
+def output_of(attribute: Attribute, choice: Value | None = None) -> str:
+    """The name of an attribute's output, or of that of one of its choices."""
+    return attribute.id if attribute.scale is not None else f"{attribute.id}={choice}"
+
+
+class ValueRegistry:
+    """The heads for attributes of a project. Safe for many threads.
+
+    Parameters
+    ----------
+    folder : Path
+        The project's folder.
+    log : Log
+        The project's log.
+    architecture : callable
+        Gives the `Architecture`, whose view of an item the descriptors read.
+    descriptors : PoolDescriptors
+        Of the pool's items.
+    record : callable
+        Called with an event's kind and body, and perhaps its id; appends it to the log.
+    lineage : callable
+        Gives the `Lineage` of today.
+    latest : callable
+        Gives the log's last "adopted_values" event, by whichever process, or None.
+    notify : callable
+        Called with a sentence for the person.
+    changed : callable
+        Called when other heads are in use.
+
+    Attributes
+    ----------
+    missing : str or None
+        Why the adopted heads can't be used, where the log names some that can't be opened.
+    """
+
+    def __init__(self, folder: Path, log: Log, architecture: Callable[[], Architecture], descriptors: PoolDescriptors,
+                 *, record: Callable[..., Event], lineage: Callable[[], Lineage],
+                 latest: Callable[[], Event | None], notify: Callable[[str], None],
+                 changed: Callable[[], None]) -> None:
+        self.folder, self.missing = folder, None
+        self._log, self._architecture, self._descriptors = log, architecture, descriptors
+        self._record, self._lineage, self._latest = record, lineage, latest
+        self._notify, self._changed = notify, changed
+        self._lock = threading.RLock()
+        self._event: Event | None = None
+        self._model: ValueModel | None = None
+        self._predictor: NetPredictor | None = None
+        self._known: OrderedDict[int, Mapping[str, PredictedValue]] = OrderedDict()
+        self._known_of: tuple[str, int] | None = None  # the heads and the taxonomy of what is held in memory
+
+    missing: str | None
+
+    @property
+    def adopted(self) -> ValueModel | None:
+        """The adopted heads, as of the last `follow`; None without any."""
+        return self._model
+
+    @property
+    def adoption(self) -> Event | None:
+        """The event by which they were adopted."""
+        return self._event
+
+    @property
+    def version(self) -> str | None:
+        """The version of the adopted heads, or None."""
+        return None if self._model is None else self._model.version
+
+    # -- opening and adopting --------------------------------------------------------------------------------
+
+    def path(self, version: str) -> Path:
+        """Where the weights of some heads lie."""
+        return self.folder / "models" / f"values-{version}.safetensors"
+
+    def follow(self) -> bool:
+        """Take up the heads that were adopted last, by whichever process; quick where these are in use already.
+
+        Where their weights can't be used here, `missing` says why, and the former heads go on predicting.
+
+        Returns
+        -------
+        bool
+            Whether another model is in use now than before the call.
+        """
+        event = self._latest()
+        with self._lock:
+            former = 0 if self._event is None else self._event.seq or 0
+            if event is None or (event.seq or 0) <= former:
+                return False
+            self._event = event
+            try:
+                self._use(self.load(event))
+            except ModelError as error:
+                self.missing = str(error)
+                self._notify(f"{self.folder.name}: {error}")
+                return False
+        self._changed()
+        return True
+
+    def _open(self) -> None:
+        """Take up the adopted heads where nobody asked for them yet."""
+        if self._event is None:
+            self.follow()
+
+    def load(self, event: Event) -> ValueModel:
+        """The heads of an "adopted_values" event; ModelError where their weights are gone or damaged."""
+        body, lineage = event.body, self._lineage()
+        path, version = self.path(body["model"]), int(body["taxonomy"])
+        if version not in lineage.versions:
+            raise ModelError(f"the heads {body['model']} are of taxonomy version {version}, which isn't in the log.")
+        if not path.exists():
+            raise ModelError(f"the heads for attributes, {path}, are gone. {AGAIN}")
+        try:
+            net = load_weights(unfitted_value_net(path, body["attributes"]), path)
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise ModelError(f"the heads for attributes in {path} can't be read ({error}). {AGAIN}") from error
+        if (held := weights_version(net)) != body["model"]:
+            raise ModelError(f"{path} holds other heads ({held}) than its name says: the file was damaged or changed. "
+                             f"{AGAIN}")
+        assert isinstance(net, nn.Sequential)
+        taxonomy = lineage.versions[version]
+        return ValueModel(body["model"], net, tuple(map(taxonomy.attribute, body["attributes"])), version)
+
+    def install(self, net: nn.Sequential, attributes: Sequence[Attribute], *, taxonomy: int, origin: str,
+                event_id: str | None = None, **more: Any) -> str:
+        """Make heads the project's own. Their weights are on disk before the log says so.
+
+        Parameters
+        ----------
+        net : nn.Sequential
+            Descriptors and `values.ValueHeads`; it is copied.
+        attributes : sequence of Attribute
+            In the order of the heads.
+        taxonomy : int
+            The version of the taxonomy under which they were learnt.
+        origin : str
+            "trained" or "background".
+        event_id : str or None
+            Of the event; a fresh one when None.
+        **more
+            Further parts of the event's body.
+
+        Returns
+        -------
+        str
+            Their version.
+
+        Raises
+        ------
+        IdReused
+            When the log has another event of this id; nothing is adopted then.
+        StoreError
+            When the weights can't be kept.
+        """
+        net = self._kept(net)
+        model = ValueModel(weights_version(net), net, tuple(attributes), taxonomy)
+        try:
+            make_folder(self.path(model.version).parent)
+            save_weights(net, self.path(model.version), metadata={"version": model.version})
+        except (OSError, SafetensorError) as error:
+            raise StoreError(f"the heads for attributes can't be kept in {self.path(model.version).parent} ({error}). "
+                             "Make room on the disk, or let the folder be written to, and try again; no answer is "
+                             "lost.") from error
+        with self._lock:
+            self._event = self._record(KIND, {"model": model.version, "origin": origin, "taxonomy": taxonomy,
+                                              "attributes": [attribute.id for attribute in attributes], **more},
+                                       id=event_id)
+            self._use(model)
+        self._changed()
+        return model.version
+
+    @staticmethod
+    def _kept(net: nn.Sequential) -> nn.Sequential:
+        copy = private_copy(net)
+        assert isinstance(copy, nn.Sequential)
+        return copy
+
+    def _use(self, model: ValueModel) -> None:
+        self._model, self.missing, self._predictor = model, None, None
+        self._known.clear()
+
+    def remove_old(self) -> None:
+        """Remove the weights of all heads but the last few that were adopted; the log keeps their figures."""
+        versions = [event.body["model"] for event in self._log.events(kind=KIND)]
+        kept = {*list(dict.fromkeys(reversed(versions)))[:N_KEPT], self.version}
+        for version in set(versions) - kept:
+            with suppress(OSError):  # open elsewhere, on a file system that keeps it then
+                self.path(version).unlink(missing_ok=True)
+
+    # -- predicting ------------------------------------------------------------------------------------------
+
+    def rows(self, positions: np.ndarray, model: ValueModel | None = None) -> np.ndarray:
+        """What the heads read of some items: float32, shape (n, n_features), NaN where an item can't be read.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n,)
+        model : ValueModel or None
+            The adopted heads when None.
+        """
+        model = model or self._model
+        if model is None or self._descriptors.holds(model.of_descriptors):
+            return self._descriptors.of(positions)
+        return self._descriptors.by(model.descriptors, positions)
+
+    def predict(self, positions: np.ndarray, model: ValueModel | None = None) -> dict[str, Predicted]:
+        """What the heads say of some items, under the taxonomy that they learnt: attribute_id -> `values.Predicted`.
+
+        Parameters
+        ----------
+        positions : ndarray of int, shape (n,)
+            Of items that can be read.
+        model : ValueModel or None
+            The adopted heads when None; without any the result is empty.
+        """
+        model = model or self._model
+        if model is None:
+            return {}
+        rows = torch.from_numpy(self.rows(positions, model))
+        return {attribute.id: predict_values(head, attribute, rows)
+                for attribute, (_, head) in zip(model.attributes, model.heads.each(), strict=True)}
+
+    def predicted(self, position: int) -> Mapping[str, PredictedValue]:
+        """What the adopted heads say of an item, on today's scales: attribute_id -> value with its interval.
+
+        Attributes without a head, and values whose meaning an edit left in doubt, are left out; nothing is said of an
+        item that can't be read.
+        """
+        self._open()
+        model, lineage = self._model, self._lineage()
+        if model is None:
+            return {}
+        key = (model.version, lineage.today.version)
+        with self._lock:
+            if self._known_of != key:
+                self._known.clear()
+                self._known_of = key
+            if position in self._known:
+                return self._known[position]
+        rows = self.rows(np.array([position]), model)
+        found = {} if not np.isfinite(rows).all() else dict(_todays(model, torch.from_numpy(rows), lineage))
+        with self._lock:
+            if self._known_of == key:
+                self._known[position] = found
+                while len(self._known) > N_REMEMBERED:
+                    self._known.popitem(last=False)
+        return found
+
+    def spread(self, rows: np.ndarray) -> np.ndarray | None:
+        """How much isn't known of the values of some items, the mean over the attributes of today.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n, n_features)
+            Descriptors of the items, by the pool's own net.
+
+        Returns
+        -------
+        ndarray of float32, shape (n,), or None
+            Parts of a scale's length, and of choices the probability that it is another one; NaN where a row has NaN.
+            None without heads.
+        """
+        self._open()
+        model, today = self._model, {attribute.id for attribute in self._lineage().today.attributes}
+        if model is None or today.isdisjoint(attribute.id for attribute in model.attributes) \
+                or not self._descriptors.holds(model.of_descriptors):
+            return None
+        known = np.isfinite(rows).all(axis=1)
+        found = np.full(len(rows), np.nan, np.float32)
+        if known.any():
+            of_known = torch.from_numpy(rows[known])
+            found[known] = np.mean([predict_values(head, attribute, of_known).deviations for attribute, (_, head) in
+                                    zip(model.attributes, model.heads.each(), strict=True) if attribute.id in today],
+                                   axis=0)
+        return found
+
+    # -- explaining ------------------------------------------------------------------------------------------
+
+    @property
+    def predictor(self) -> NetPredictor:
+        """The whole net as a predictor with an output for each scale and each choice, for explanations.
+
+        Raises
+        ------
+        ModelError
+            Without heads.
+        """
+        self._open()
+        with self._lock:
+            if self._model is None:
+                raise ModelError(self.missing or "there are no heads for attributes yet; some 20 answers in which "
+                                 "values are given make them, while wb.review() is open, or by wb.finetune().")
+            if self._predictor is None or self._predictor.version != self._model.version:
+                architecture = self._architecture()
+                self._predictor = NetPredictor(self._model.net, architecture.pool, self._model.outputs,
+                                               preprocess=architecture.view, device=architecture.device,
+                                               probabilities=False)
+            return self._predictor
+
+    def output(self, attribute: Attribute, choice: Value | None = None) -> str:
+        """The name of the output that says an attribute's value, or that it is a choice.
+
+        Raises
+        ------
+        ModelError
+            Where the adopted heads have none, since the attribute or the choice is newer.
+        """
+        name = output_of(attribute, choice)
+        if name not in self.predictor.label_ids:
+            of = f"choice {choice!r} of attribute" if choice is not None else "attribute"
+            raise ModelError(f"{of} {attribute.name!r} is newer than the adopted heads, or too few answers say "
+                             "anything of it. Answer some items, and fine-tune.")
+        return name
+
+    def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
+        """The outputs that make up one: itself. See `Inference.parts`."""
+        return (label_id,) if label_id in predictor.label_ids else ()
+
+    def readable(self, position: int) -> bool:
+        """Whether an item can be read."""
+        try:
+            self.predictor.view(position)
+        except ImageError:
+            return False
+        return True
+
+
+def _todays(model: ValueModel, rows: torch.Tensor, lineage: Lineage) -> list[tuple[str, PredictedValue]]:
+    """What heads say of one item, carried over to today's scales."""
+    found = []
+    today = {attribute.id: attribute for attribute in lineage.today.attributes}
+    for attribute, (_, head) in zip(model.attributes, model.heads.each(), strict=True):
+        if attribute.id not in today:
+            continue
+        said = predict_values(head, attribute, rows)
+
+        def now(value: Value | None, id: str = attribute.id, was: Attribute = attribute) -> Value | None:
+            if value is None or was == today[id]:
+                return value
+            carried: Value | None = lineage.value(id, value, model.taxonomy)
+            return carried
+        if (value := now(said.values[0])) is None:
+            continue
+        low, high = sorted(math.nan if end is None or isinstance(end, str) else float(end)
+                           for end in (now(said.low[0]), now(said.high[0])))
+        probs: dict[Value, float] | None = None
+        if said.probs is not None:
+            probs = {}
+            for step, prob in zip(attribute.steps, said.probs[0].tolist(), strict=True):
+                if (carried := now(step)) is not None:  # steps may become one
+                    probs[carried] = round(probs.get(carried, 0.0) + prob, 6)
+        found.append((attribute.id, PredictedValue(attribute.id, value, low, high, model=model.version, probs=probs)))
+    return found
