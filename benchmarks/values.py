@@ -3,9 +3,9 @@
 Answers are the true ink with planted noise of a standard deviation of 1, kept within the scale. 3,000 items to choose
 from, the same 1,000 to test in every row, through the project's own queue: 20 items are claimed and answered, heads are
 learnt as in the background, and so on up to 200. The error is against the true ink, the coverage that of new noisy
-answers by the 90 % intervals. Beside the default: items drawn by chance, and scikit-learn's kernel ridge regression over
-the same descriptors of the default's items, its kernel and penalty chosen by its own cross-validation, without weights
-or anything against wrong answers. "10 % by chance": so many answers are anywhere on the scale.
+answers by the 90 % intervals. Beside it: items drawn by chance, and as the reference scikit-learn's kernel ridge
+regression on the same items and descriptors, its kernel and penalty chosen by its own cross-validation. "10 % by
+chance": so many answers are anywhere on the scale.
 
     python benchmarks/values.py [--seeds 5]
 """

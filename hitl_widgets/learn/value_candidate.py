@@ -156,8 +156,8 @@ def compare_values_with(project: Project, values: ValueRegistry, new: ValueCandi
     Notes
     -----
     The smaller mean error decides, of attributes each as a part of its scale's length (of choices, the probability of
-    those that weren't given). Heads of an attribute that had none are adopted as they are: far from the answers they
-    learnt, they give the mean with a wide interval.
+    those that weren't given). Where an attribute had no head, the new ones are adopted: far from the answers that it
+    learnt, a head gives the mean with a wide interval.
     """
     n, adopted = len(new.taught), values.adopted
     if former is None or adopted is None:
@@ -179,8 +179,8 @@ def compare_values_with(project: Project, values: ValueRegistry, new: ValueCandi
     n_fresh = sum(one["n"] for one in compared.values())
     words = f"on {n_fresh} values that neither learnt, the mean error is {after:.1%} of the scale, that of the " \
             f"adopted heads {before_:.1%}"
-    if added and after >= before_:
-        return ValueComparison(True, f"It knows {', '.join(added)}; {words}.", compared)
+    if added:
+        return ValueComparison(True, f"The first that know {', '.join(added)}; {words}.", compared)
     return ValueComparison(after < before_, f"{'Better' if after < before_ else 'Not better'}: {words}.", compared)
 
 
@@ -231,7 +231,7 @@ def carried_over(said: Predicted, was: Attribute, now: Attribute, lineage: Linea
 def _nothing_new(project: Project, new: ValueCandidate, former: Event, added: Sequence[str]) -> ValueComparison:
     """What is done where the adopted heads learnt every answer: nothing shows which of the two are better."""
     if added:
-        return ValueComparison(True, f"It knows {', '.join(added)}.")
+        return ValueComparison(True, f"The first that know {', '.join(added)}.")
     if former.body["taxonomy"] != new.lineage.today.version \
             and new.attributes != [one for one in project.lineage.versions[former.body["taxonomy"]].attributes
                                    if one.id in new.fitted]:
