@@ -18,6 +18,7 @@ import pandas as pd
 from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..records import Estimate, check_count
+from ..taxonomy.label_sets import is_set, members
 from . import coefficients
 from .coefficients import Floats, Measured, kinds_of
 from .intervals import across, jeffreys
@@ -324,8 +325,8 @@ def _as_sets(votes: pd.DataFrame) -> pd.DataFrame:
 def _text_of_set(label: Any) -> str | None:
     if isinstance(label, (tuple, list, set, frozenset)):
         return json.dumps(sorted(map(str, label)))
-    if isinstance(label, str) and label.startswith("+"):  # a set id
-        return json.dumps(sorted(filter(None, label.split("+"))))
+    if isinstance(label, str) and is_set(label):
+        return json.dumps(sorted(members(label)))
     if label is None or label != label:
         return None
     raise BadInput(f"label {label!r} is no set of labels; a tuple of names, or a set id such as '+Lab+Lcd', is "

@@ -84,8 +84,10 @@ class ValueConsensus:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        rows = [[name, n, f"{offset:+.2f}", f"{low:+.2f} to {high:+.2f}", f"{spread:.2f}"] for
+                name, n, offset, low, high, spread in self.annotators[PEOPLE_COLUMNS[:6]].to_numpy(object).tolist()]
         return html.page("Consensus of values", html.paragraph(repr(self).splitlines()[0]), html.paragraph(self.why),
-                         self.table.head(10).to_html(index=False))
+                         html.table(["annotator", "values", "offset", "95 %", "spread"], rows))
 
 
 def value_consensus(values: pd.DataFrame, method: str = "auto", *,

@@ -119,3 +119,10 @@ def test_what_does_not_fit_is_refused_with_a_reason():
         value_consensus(values.assign(weight=-1.0))
     with pytest.raises(ShapeError, match="lacks annotator"):
         value_consensus(values.drop(columns="annotator"))
+
+
+def test_a_result_can_be_shown():
+    values, *_ = world(0)
+    for result in (value_consensus(values), value_consensus(values, "median")):
+        assert "6 people" in repr(result)
+        assert "p3" in result._repr_html_()
