@@ -54,11 +54,14 @@ if TYPE_CHECKING:
     from .project.auto_label import Presumption
     from .project.preview import Applied, Preview
     from .project.threads import Threads
-    from .quality.annotator_agreement import Agreement
+    from .quality.annotator_agreement import Agreement, Distance
+    from .quality.by_label import ByLabel
     from .quality.calibration import Calibration
     from .quality.crowd_consensus import Consensus
     from .quality.schools_of_thought import Schools
     from .quality.suggestion_effect import AutomationBias
+    from .quality.value_agreement import ValueAgreement
+    from .quality.value_consensus import ValueConsensus
     from .report.experiment_plan import ExperimentPlan
     from .report.flips import Flips
     from .report.own_page import OwnPage
@@ -341,7 +344,8 @@ class People:
 
     # -- what several people's answers say
 
-    def consensus(self, method: str = "auto") -> Consensus:
+    def consensus(self, method: str = "auto", *, label: str | None = None, attribute: str | None = None
+                  ) -> Consensus | ValueConsensus | ByLabel[Consensus]:
         """What all annotators say of each item together, how reliable each is, and how often suggestions are copied.
 
         `hitl_widgets.quality.consensus` of `Workbench.votes`, with the taxonomy's labels. Votes that were given in
@@ -352,39 +356,49 @@ class People:
         ----------
         method : str
             "majority", "one_coin", "dawid_skene", "glad", "mace", "exposure", or "auto" for the one that predicts votes
-            best that were held out.
+            best that were held out. For values on a scale "auto", "model", "median" or "mean".
+        label : str, optional
+            With ``task="multilabel"``, one label: whether an item has it. All of them, each on its own, if missing.
+        attribute : str, optional
+            The values of an attribute in place of labels.
 
         Returns
         -------
-        Consensus
+        Consensus, ByLabel or ValueConsensus
             .labels, .probs, .table, .annotators (your own row; everybody's where you may see names), .copy_rate,
-            .copying, .model, .method, .evidence
+            .copying, .model, .method, .evidence. With ``task="multilabel"`` and no label a mapping of names to these;
+            of a scale .table (with low, high and spread), .annotators (who answers high or low), .method.
         """
-        from .project.names import own_rows
-        from .quality import consensus
-        votes, wb = self._votes(), self._wb
-        found = consensus(votes, method, wb.taxonomy.names)
-        copying = None if found.copying is None else own_rows(wb.project, found.copying, wb.annotator)
-        return replace(found, annotators=own_rows(wb.project, found.annotators, wb.annotator), copying=copying)
+        from .report.several_people import consensus_of
+        return consensus_of(self._wb.project, self._wb.annotator, method, label=label, attribute=attribute)
 
-    def agreement(self, distance: Literal["nominal", "ordinal"] = "nominal") -> Agreement:
-        """How far annotators agree: six coefficients with intervals over items, and over items and people.
+    def agreement(self, distance: Distance | None = None, *, label: str | None = None, attribute: str | None = None
+                  ) -> Agreement | ValueAgreement:
+        """How far annotators agree: coefficients with intervals over items, and over items and people.
 
         Parameters
         ----------
-        distance : "nominal" or "ordinal"
-            "ordinal" where the taxonomy's labels are steps of a scale, from the lowest to the highest.
+        distance : str, optional
+            "nominal" for labels; "ordinal" where the taxonomy's labels are steps of a scale, from the lowest to the
+            highest; "masi" or "jaccard" for sets of labels; "interval" or "ordinal" for values. By default the first
+            that fits: "nominal", "masi", "ordinal" for whole steps and "interval" for a continuous scale.
+        label : str, optional
+            With ``task="multilabel"``, one label: whether an item has it. Whole sets if missing.
+        attribute : str, optional
+            The values of an attribute in place of labels.
 
         Returns
         -------
-        Agreement
+        Agreement or ValueAgreement
             .table, .per_label, .pairs and .within (pseudonyms in place of other people's names, unless you may see
-            them), .over_time(), .plot()
+            them), .over_time(), .plot(). Of a scale .alpha, .difference (by how much two values of an item differ),
+            .table and .pairs.
         """
-        from .quality import agreement
-        return agreement(self._votes(), distance, labels=self._wb.taxonomy.names)
+        from .report.several_people import agreement_of
+        return agreement_of(self._wb.project, self._wb.annotator, distance, label=label, attribute=attribute)
 
-    def bias(self, truth: pd.Series | Mapping[str, str] | None = None) -> AutomationBias:
+    def bias(self, truth: pd.Series | Mapping[str, Any] | None = None, *, label: str | None = None,
+             attribute: str | None = None) -> AutomationBias:
         """What seeing the model's suggestion does to people's labels, from cards whose arm was drawn by chance.
 
         Parameters
@@ -392,6 +406,11 @@ class People:
         truth : Series or mapping, optional
             Item id -> label, from people who saw no suggestion; by default the gold of the project. Other items are
             judged by the majority of other people's blind votes.
+        label : str, optional
+            With ``task="multilabel"``, one label: whether an item has it. Whole sets if missing, and `.per_label` then
+            tells of each label on its own.
+        attribute : str, optional
+            The values of an attribute in place of labels.
 
         Returns
         -------
@@ -399,13 +418,11 @@ class People:
             .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's where
             you may see names), .power(n), .plot()
         """
-        from .project.names import own_rows
-        from .quality import automation_bias
-        wb = self._wb
-        found = automation_bias(self._votes(), self._known() if truth is None else truth)
-        return replace(found, per_annotator=own_rows(wb.project, found.per_annotator, wb.annotator))
+        from .report.several_people import bias_of
+        return bias_of(self._wb.project, self._wb.annotator, truth, label=label, attribute=attribute)
 
-    def schools(self, *, level: float = 0.05, n_boot: int = 199, seed: int = 0) -> Schools:
+    def schools(self, *, level: float = 0.05, n_boot: int = 199, seed: int = 0, label: str | None = None,
+                attribute: str | None = None) -> Schools | ByLabel[Schools]:
         """Whether annotators are of several schools of thought, that is, mean different things by the labels.
 
         Parameters
@@ -415,16 +432,21 @@ class People:
         n_boot : int
             Data sets that are drawn under one school.
         seed : int
+        label : str, optional
+            With ``task="multilabel"``, one label: whether an item has it. All of them, each on its own, if missing.
+        attribute : str, optional
+            An attribute with choices in place of labels.
 
         Returns
         -------
-        Schools
+        Schools or ByLabel
             .n, .p_value, .members (pseudonyms in place of other people's names, unless you may see them),
-            .dividing_items, .stability, .plot()
+            .dividing_items, .stability, .plot(). With ``task="multilabel"`` and no label a mapping of names to these.
         """
-        from .quality import schools
+        from .report.several_people import schools_of
         with self._wb._bars(None, title="Looking for schools of thought"):
-            return schools(self._votes(), level=level, n_boot=n_boot, seed=seed)
+            return schools_of(self._wb.project, self._wb.annotator, label=label, attribute=attribute, level=level,
+                              n_boot=n_boot, seed=seed)
 
     def plan(self, effect: float = 0.2, *, power: float = 0.8, hold: bool | None = None) -> ExperimentPlan:
         """How many cards more the project needs to find an effect of its suggestions, and how many weeks that takes.
@@ -509,11 +531,6 @@ class People:
         """
         from .report.own_page import own_page
         return own_page(self._wb.project, self._wb.annotator)
-
-    def _votes(self) -> pd.DataFrame:
-        """The table of votes, with the names that the reader may see."""
-        from .project.names import as_seen_by
-        return as_seen_by(self._wb.project, self._wb.votes(), self._wb.annotator)
 
     def _known(self) -> pd.Series:
         """The known answers by the labels' names; of sets, their names in one text."""
@@ -1587,7 +1604,7 @@ class Workbench:
         """
         return self.project.answers().all_votes()
 
-    def consensus(self, method: str = "auto") -> pd.DataFrame:
+    def consensus(self, method: str = "auto", *, attribute: str | None = None) -> pd.DataFrame:
         """One row per item over its annotators.
 
         Parameters
@@ -1595,7 +1612,10 @@ class Workbench:
         method : str
             As for `hitl_widgets.quality.consensus`, which also says why a method was taken and who copied suggestions
             (``wb.people.consensus()``). With "auto" answers are counted while fewer than 30 items have answers by two
-            people.
+            people, and always where an item may have several labels. For values on a scale "auto", "model", "median" or
+            "mean".
+        attribute : str, optional
+            The values of an attribute in place of labels.
 
         Returns
         -------
@@ -1603,8 +1623,19 @@ class Workbench:
             item_id; label, missing where several are tied; share (of the answers that agree with it); n_answers; tied
             (the names of the tied labels); prob (the label's probability, NaN where answers were only counted). What
             one person alone said of an item stands, whatever its probability.
+
+            With ``task="multilabel"`` each label is decided on its own: labels is a tuple of the names, without tied
+            ones; shares has the share of answers that say each label; label has all names in one text, missing where
+            one is tied; share is that of the answers that say the same of every label.
+
+            Of an attribute: item_id, value, low and high (95 %), n_answers, spread (standard deviation of the answers,
+            without what each annotator answers too high or too low). Of one with choices: item_id, value (missing where
+            tied), share, n_answers, tied. With ``task="scale"`` and no attribute all of them, with a column attribute.
         """
         with self._bars(None, title="Finding the consensus"):
+            if attribute is not None or self.project.task == "scale":
+                from .report.several_people import value_table
+                return value_table(self.project, attribute, method)
             return self.project.answers().consensus(method)
 
     def progress(self, n_answers: int = 50, *, goal: float | None = None) -> Progress:

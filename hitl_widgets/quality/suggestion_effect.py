@@ -266,7 +266,7 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
         _worth=(worth[0], worth[1]))
 
 
-def bias_by_label(votes: Mapping[str, pd.DataFrame], truth: Mapping[str, Mapping[Any, Any]] | None = None, *,
+def bias_by_label(votes: Mapping[str, pd.DataFrame], truth: Mapping[str, pd.Series] | None = None, *,
                   min_blind: int = 2) -> pd.DataFrame:
     """Automation bias label by label, where an item may have several: each is a question of its own, on or off.
 

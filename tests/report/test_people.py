@@ -9,6 +9,7 @@ from hitl_widgets.errors import BadInput
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.records import Seen
 from hitl_widgets.report.experiment_plan import plan_experiment
+from hitl_widgets.report.several_people import subject
 
 PEOPLE = ("ada", "bob", "quyen")
 N = 24
@@ -59,8 +60,8 @@ def test_others_have_pseudonyms_unless_the_project_said_at_its_start_that_its_ow
     assert list(ada.people.bias().per_annotator.index) == ["ada"]
     assert set(ada.people.consensus().annotators["annotator"]) == {"ada"}
     assert ada.people.agreement().table["n_annotators"].iloc[0] == 3
-    names = set(ada.people._votes()["annotator"])
-    assert names == set(ada.people._votes()["annotator"])
+    names = set(subject(ada.project, reader="ada").votes["annotator"])
+    assert names == set(subject(ada.project, reader="ada").votes["annotator"])
     bob = opened("bob")
     assert len(names & set(bob.people._votes()["annotator"])) == 1  # quyen is called the same
 

@@ -1,0 +1,219 @@
+"""What several people's answers say together: consensus, agreement, automation bias and schools of a project.
+
+The functions of `quality` on a project's votes, as a reader may see them. Where an item may have several labels, a
+figure is of whole sets, of each label, or of one; of an attribute it is of its values. Read `subject` first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from ..errors import BadInput
+from ..project.answers import Answers
+from ..project.names import as_seen_by, own_rows
+from ..project.project import Project
+from ..quality import agreement, automation_bias, consensus, schools
+from ..quality.annotator_agreement import Agreement, Distance
+from ..quality.by_label import ByLabel
+from ..quality.crowd_consensus import Consensus
+from ..quality.schools_of_thought import Schools
+from ..quality.suggestion_effect import AutomationBias, bias_by_label
+from ..quality.value_agreement import ValueAgreement, value_agreement
+from ..quality.value_consensus import ValueConsensus, value_consensus
+from ..quality.votes_about import names_of_states
+from ..taxonomy.attributes import Attribute
+from ..taxonomy.label_sets import members
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a figure is about: the labels of items, one label of several, or an attribute.
+
+    Attributes
+    ----------
+    votes : DataFrame
+        The votes about it, with the names that the reader may see.
+    kind : {"labels", "sets", "label", "choices", "scale"}
+        Labels of which an item has one; sets of them; whether an item has one label of several; one of an attribute's
+        choices; a value on its scale.
+    names : list or None
+        Every label or choice that may be given, in order; None for sets and scales.
+    label_id : str or None
+        Of the one label.
+    attribute : Attribute or None
+    """
+
+    votes: pd.DataFrame
+    kind: Literal["labels", "sets", "label", "choices", "scale"]
+    names: list[str] | None = None
+    label_id: str | None = None
+    attribute: Attribute | None = None
+
+    @property
+    def values(self) -> pd.DataFrame:
+        """The votes about a scale as values: item_id, annotator, value, and what else is in them."""
+        return self.votes.rename(columns={"label": "value"})
+
+
+def subject(project: Project, *, reader: str | None = None, label: str | None = None, attribute: str | None = None,
+            answers: Answers | None = None) -> Subject:
+    """Find the votes that a question is about.
+
+    Parameters
+    ----------
+    project : Project
+    reader : str, optional
+        Who reads the result: other people have pseudonyms, unless the reader may see names. Without one, everybody has
+        their name.
+    label : str, optional
+        One label, by name or id, where an item may have several.
+    attribute : str, optional
+        Name or id. A project that asks for nothing but one attribute needs none.
+    answers : Answers, optional
+        The project's, where they are at hand.
+
+    Raises
+    ------
+    BadInput, UnknownLabel
+        When there is no such label or attribute, or the project asks for something else.
+    """
+    taxonomy, task = project.taxonomy, project.task
+    if label is not None and attribute is not None:
+        raise BadInput("label and attribute were both given; a figure is about one of them.")
+    if label is not None and task != "multilabel":
+        raise BadInput("label=... asks about one of several labels, and an item of this project has one label at most; "
+                       "leave it out.")
+    if attribute is None and task == "scale":
+        if len(taxonomy.attributes) > 1:
+            names = ", ".join(repr(one.name) for one in taxonomy.attributes)
+            raise BadInput(f"this project asks for several attributes; name one with attribute=...: {names}.")
+        attribute = taxonomy.attributes[0].id
+    answers = answers or project.answers()
+
+    def seen(votes: pd.DataFrame) -> pd.DataFrame:
+        return votes if reader is None else as_seen_by(project, votes, reader)
+
+    if attribute is not None:
+        about = taxonomy.attribute(attribute)
+        votes = seen(answers.votes_about_attribute(about))
+        return Subject(votes, "choices", list(about.choices), attribute=about) if about.kind == "choices" else \
+            Subject(votes, "scale", attribute=about)
+    if label is not None:
+        label_id = taxonomy.answer(label).id
+        return Subject(seen(answers.votes_about(label_id)), "label", list(names_of_states(taxonomy.name_of(label_id))),
+                       label_id=label_id)
+    return Subject(seen(answers.all_votes()), "sets" if task == "multilabel" else "labels", answers.names)
+
+
+def known_of(project: Project, about: Subject) -> pd.Series:
+    """The known answers to what a figure is about, by item: names of labels, or values."""
+    name_of = project.taxonomy.name_of
+    known: dict[str, Any]
+    if about.attribute is not None:
+        known = {item_id: values[about.attribute.id] for item_id, values in project.gold_values().items()
+                 if about.attribute.id in values}
+    elif about.label_id is not None:
+        on, off = names_of_states(name_of(about.label_id))
+        known = {item_id: on if about.label_id in members(label_id) else off
+                 for item_id, label_id in project.gold().items()}
+    else:
+        known = {item_id: name_of(label_id) for item_id, label_id in project.gold().items()}
+    return pd.Series(known, dtype=object)
+
+
+def consensus_of(project: Project, reader: str, method: str = "auto", *, label: str | None = None,
+                 attribute: str | None = None) -> Consensus | ValueConsensus | ByLabel[Consensus]:
+    """What all annotators say together; see `Workbench.people.consensus`."""
+    answers = project.answers()
+    about = subject(project, reader=reader, label=label, attribute=attribute, answers=answers)
+    if about.kind == "scale":
+        assert about.attribute is not None
+        values = value_consensus(about.values, method, scale=about.attribute.scale)
+        return replace(values, annotators=own_rows(project, values.annotators, reader))
+    if about.kind == "sets":
+        each = {name: subject(project, reader=reader, label=name, answers=answers) for name in project.taxonomy.names}
+        return ByLabel({name: _own(project, reader, of_label, method) for name, of_label in each.items()})
+    return _own(project, reader, about, method)
+
+
+def _own(project: Project, reader: str, about: Subject, method: str) -> Consensus:
+    found = consensus(about.votes, method, about.names)
+    copying = None if found.copying is None else own_rows(project, found.copying, reader)
+    return replace(found, annotators=own_rows(project, found.annotators, reader), copying=copying)
+
+
+def agreement_of(project: Project, reader: str, distance: Distance | None = None, *, label: str | None = None,
+                 attribute: str | None = None) -> Agreement | ValueAgreement:
+    """How far annotators agree; see `Workbench.people.agreement`."""
+    about = subject(project, reader=reader, label=label, attribute=attribute)
+    if about.kind == "scale":
+        assert about.attribute is not None
+        usual: Any = "ordinal" if about.attribute.kind == "ordinal" else "interval"
+        return value_agreement(about.values, usual if distance is None else distance)  # type: ignore[arg-type]
+    if about.kind == "sets":
+        names_in = project.taxonomy.names_in
+        sets = about.votes["label_id"].map(lambda label_id: names_in(label_id), na_action="ignore").astype(object)
+        return agreement(about.votes.assign(label=sets), distance or "masi")
+    return agreement(about.votes, distance or "nominal", labels=about.names)
+
+
+def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | None = None,
+            attribute: str | None = None) -> AutomationBias:
+    """What seeing the model's suggestion does to people's answers; see `Workbench.people.bias`."""
+    answers = project.answers()
+    about = subject(project, reader=reader, label=label, attribute=attribute, answers=answers)
+    if about.kind == "scale":
+        raise BadInput("the pull of a suggested value on a scale can't be told yet; people.agreement(attribute=...) "
+                       "says by how much people differ.")
+    found = automation_bias(about.votes, known_of(project, about) if truth is None else truth)
+    if about.kind == "sets":
+        each = {name: subject(project, reader=reader, label=name, answers=answers) for name in project.taxonomy.names}
+        found = replace(found, per_label=bias_by_label(
+            {name: of_label.votes for name, of_label in each.items()},
+            {name: known_of(project, of_label) for name, of_label in each.items()} if truth is None else None))
+    return replace(found, per_annotator=own_rows(project, found.per_annotator, reader))
+
+
+def schools_of(project: Project, reader: str, *, label: str | None = None, attribute: str | None = None,
+               **how: Any) -> Schools | ByLabel[Schools]:
+    """Whether people mean different things; see `Workbench.people.schools`."""
+    answers = project.answers()
+    about = subject(project, reader=reader, label=label, attribute=attribute, answers=answers)
+    if about.kind == "scale":
+        raise BadInput("schools of thought are looked for among labels and choices, not on a scale; "
+                       "people.consensus(attribute=...).annotators says who answers high or low.")
+    if about.kind == "sets":
+        return ByLabel({name: schools(subject(project, reader=reader, label=name, answers=answers).votes, **how)
+                        for name in project.taxonomy.names})
+    return schools(about.votes, **how)
+
+
+def value_table(project: Project, attribute: str | None, method: str = "auto") -> pd.DataFrame:
+    """The consensus of an attribute's values, item by item; see `Workbench.consensus`.
+
+    Parameters
+    ----------
+    project : Project
+    attribute : str or None
+        Name or id; None for all of them, with a column attribute.
+    method : str
+    """
+    if attribute is None:
+        tables = [value_table(project, one.id, method).assign(attribute=one.name)
+                  for one in project.taxonomy.attributes]
+        together = pd.concat([table.astype({"value": object}) for table in tables], ignore_index=True)
+        together.insert(1, "attribute", together.pop("attribute"))
+        return together.sort_values(["item_id", "attribute"], kind="stable", ignore_index=True)
+    about = subject(project, attribute=attribute)
+    if about.kind == "scale":
+        assert about.attribute is not None
+        found = value_consensus(about.values, method, scale=about.attribute.scale).table
+        return found.rename(columns={"n": "n_answers"})[["item_id", "value", "low", "high", "n_answers", "spread"]]
+    table = consensus(about.votes, "majority" if method == "auto" else method, about.names).table
+    value = table["label"].where(~table["tied"], None)
+    return pd.DataFrame({"item_id": table["item_id"], "value": value.astype(object), "share": table["share"],
+                         "n_answers": table["n"], "tied": table["tied"]})
+

@@ -1,0 +1,135 @@
+"""What do several people's answers say together where an item has several labels, or values of attributes?"""
+
+import numpy as np
+import pytest
+
+import hitl_widgets as hw
+from hitl_widgets.errors import BadInput, UnknownLabel
+from hitl_widgets.records import Seen
+
+N = 24
+IDS = [f"i{k:02d}" for k in range(N)]
+POOL = hw.Pool.from_images(np.random.default_rng(0).integers(0, 255, (N, 6, 6), np.uint8), IDS)
+PEOPLE = ("ada", "bob", "cem")
+
+
+@pytest.fixture
+def opened(tmp_path):
+    made = []
+
+    def open_(taxonomy, task, **more):
+        made.append(hw.Workbench(tmp_path / task, POOL, taxonomy, task=task, holdout=0.0, annotator="ada",
+                                 progress=False, **more))
+        return made[-1]
+    yield open_
+    for wb in made:
+        wb.close()
+
+
+@pytest.fixture
+def scenes(opened):
+    """Bob copies "night" where it is suggested; otherwise people agree, but for cem's "people" on every sixth item."""
+    wb = opened(["indoor", "people", "night"], "multilabel", names=True)
+    for k, item_id in enumerate(IDS):
+        labels = {name for name, every in (("indoor", 2), ("people", 3)) if k % every == 0}
+        suggested = labels ^ ({"night"} if k % 4 == 0 else set())
+        for who in PEOPLE:
+            arm = "shown" if (k // 4 + PEOPLE.index(who)) % 2 else "blind"
+            said = suggested if who == "bob" and arm == "shown" else labels ^ (
+                {"people"} if who == "cem" and k % 6 == 1 else set())
+            wb.decide(item_id, labels=sorted(said), annotator=who, certainty=8, seen=Seen(
+                suggestion=wb.taxonomy.label_set(suggested), hidden=arm == "blind", chosen_by="margin", model="m",
+                taxonomy=1, arm=arm, arm_probability=0.5))
+    return wb
+
+
+@pytest.fixture
+def faces(opened):
+    """Bob says 2 more than ada of the blur, cem differs by 1; all agree on the view but for bob's every sixth."""
+    wb = opened(hw.Taxonomy(attributes=[hw.Attribute("blur", scale=(0, 10)),
+                                        hw.Attribute("view", choices=("front", "side"))]), "scale", names=True)
+    for k, item_id in enumerate(IDS):
+        for who, more in zip(PEOPLE, (0, 2, (-1) ** k), strict=True):
+            view = ("front", "side")[(k % 2) ^ (who == "bob" and k % 6 == 0)]
+            wb.decide(item_id, values={"blur": 1 + k % 7 + more, "view": view}, annotator=who)
+    return wb
+
+
+def test_agreement_of_sets_counts_how_much_they_have_in_common_and_tells_of_each_label(scenes):
+    of_sets = scenes.people.agreement()
+    assert of_sets.distance == "masi"
+    per_label = of_sets.per_label.set_index("label")
+    assert list(per_label.index) == ["indoor", "night", "people"]
+    assert per_label.loc["indoor", "krippendorff_alpha"] == 1
+    assert per_label.loc["people", "krippendorff_alpha"] == pytest.approx(
+        scenes.people.agreement(label="people")["krippendorff_alpha"].value)
+    assert per_label["krippendorff_alpha"].min() < of_sets["krippendorff_alpha"].value < 1
+    assert scenes.people.agreement("nominal").distance == "nominal"
+    with pytest.raises(UnknownLabel):
+        scenes.people.agreement(label="dog")
+
+
+def test_bias_tells_of_whole_sets_and_of_each_label(scenes):
+    scenes.gold({item_id: [name for name, every in (("indoor", 2), ("people", 3)) if k % every == 0]
+                 for k, item_id in enumerate(IDS)})
+    found = scenes.people.bias()
+    assert list(found.per_label.index) == ["indoor", "people", "night"]
+    assert found.per_label.loc["night", "effect"] == pytest.approx(1 / 3, abs=0.2)
+    assert found.per_label.loc["indoor", "anchoring"] == 0
+    one = scenes.people.bias(label="night")
+    assert one.effect.value == pytest.approx(found.per_label.loc["night", "effect"])
+    assert one.per_annotator.loc["bob", "effect"] == 1
+    assert found.plot() is not None
+
+
+def test_consensus_and_schools_are_found_label_by_label(scenes):
+    found = scenes.people.consensus()
+    assert list(found) == ["indoor", "people", "night"]
+    assert found["indoor"].labels.isin(["indoor", "not indoor"]).all()
+    assert scenes.people.consensus("majority", label="night").method == "majority"
+    assert "night" in found._repr_html_()
+    assert scenes.people.schools(n_boot=19, label="indoor").n == 1
+
+
+def test_values_have_a_consensus_that_knows_who_answers_high(faces):
+    table = faces.consensus(attribute="blur")
+    assert list(table) == ["item_id", "value", "low", "high", "n_answers", "spread"]
+    assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
+    people = faces.people.consensus(attribute="blur").annotators.set_index("annotator")
+    assert people["offset"].idxmax() == "bob"
+    views = faces.consensus(attribute="view").set_index("item_id")
+    assert views.loc["i00", "value"] == "front"
+    assert views.loc["i00", "share"] == pytest.approx(2 / 3)
+    both = faces.consensus()
+    assert len(both) == 2 * N
+    assert both["attribute"].unique().tolist() == ["blur", "view"]
+
+
+def test_agreement_about_values_takes_the_distance_that_fits(faces):
+    assert faces.people.agreement(attribute="blur").distance == "ordinal"
+    assert faces.people.agreement("interval", attribute="blur").difference == pytest.approx(4 / 3, abs=0.4)
+    assert faces.people.agreement(attribute="view").distance == "nominal"
+    with pytest.raises(BadInput, match=r"name one with attribute=.*'blur', 'view'"):
+        faces.people.agreement()
+    with pytest.raises(BadInput, match="not on a scale"):
+        faces.people.schools(attribute="blur")
+
+
+def test_others_have_pseudonyms_in_what_is_told_of_values(opened):
+    wb = opened(hw.Taxonomy(attributes=[hw.Attribute("blur", scale=(0, 10))]), "scale")
+    for k, item_id in enumerate(IDS):
+        for who in PEOPLE:
+            wb.decide(item_id, values={"blur": k % 9}, annotator=who)
+    said = f"{wb.people.agreement().pairs} {wb.people.consensus().annotators}"
+    assert "ada" in said
+    assert "bob" not in said
+    assert list(wb.people.consensus().annotators["annotator"]) == ["ada"]
+
+
+def test_label_and_attribute_are_refused_where_there_are_none(scenes, faces):
+    with pytest.raises(BadInput, match="one label at most"):
+        faces.people.agreement(label="blur")
+    with pytest.raises(UnknownLabel, match="attribute 'blur'"):
+        scenes.people.agreement(attribute="blur")
+    with pytest.raises(BadInput, match="one of them"):
+        scenes.people.agreement(label="night", attribute="blur")
