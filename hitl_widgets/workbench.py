@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .quality.by_label import ByLabel
     from .quality.calibration import Calibration
     from .quality.crowd_consensus import Consensus
+    from .quality.label_states import SetConsensus
     from .quality.schools_of_thought import Schools
     from .quality.suggestion_effect import AutomationBias
     from .quality.value_agreement import ValueAgreement
@@ -345,7 +346,7 @@ class People:
     # -- what several people's answers say
 
     def consensus(self, method: str = "auto", *, label: str | None = None, attribute: str | None = None
-                  ) -> Consensus | ValueConsensus | ByLabel[Consensus]:
+                  ) -> Consensus | ValueConsensus | SetConsensus:
         """What all annotators say of each item together, how reliable each is, and how often suggestions are copied.
 
         `hitl_widgets.quality.consensus` of `Workbench.votes`, with the taxonomy's labels. Votes that were given in
@@ -364,10 +365,11 @@ class People:
 
         Returns
         -------
-        Consensus, ByLabel or ValueConsensus
+        Consensus, SetConsensus or ValueConsensus
             .labels, .probs, .table, .annotators (your own row; everybody's where you may see names), .copy_rate,
-            .copying, .model, .method, .evidence. With ``task="multilabel"`` and no label a mapping of names to these;
-            of a scale .table (with low, high and spread), .annotators (who answers high or low), .method.
+            .copying, .model, .method, .evidence. With ``task="multilabel"`` and no label .table, .probs, .shares,
+            .per_label, .annotators and .by_label (name -> the consensus about it); of a scale .table (with low, high
+            and spread), .annotators (who answers high or low), .method.
         """
         from .report.several_people import consensus_of
         return consensus_of(self._wb.project, self._wb.annotator, method, label=label, attribute=attribute)
@@ -416,7 +418,9 @@ class People:
         -------
         AutomationBias
             .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's where
-            you may see names), .power(n), .plot()
+            you may see names), .power(n), .plot(). With ``task="multilabel"`` and no label `.per_label` also has kept
+            and left_off: how much more often a suggested label is on, and one that wasn't suggested off, when this is
+            seen.
         """
         from .report.several_people import bias_of
         return bias_of(self._wb.project, self._wb.annotator, truth, label=label, attribute=attribute)

@@ -136,8 +136,9 @@ class SetConsensus:
                f"people; {methods}{tied}"
 
     def _repr_html_(self) -> str:
-        return html.page("Consensus of sets", html.paragraph(repr(self)), html.table(
-            PER_LABEL_COLUMNS[:5], self.per_label[PER_LABEL_COLUMNS[:5]].to_numpy(object).tolist()))
+        shown = self.per_label.iloc[:, :5]
+        return html.page("Consensus of sets", html.paragraph(repr(self)),
+                         html.table(list(shown), shown.to_numpy(object).tolist()))
 
 
 def set_consensus(states: pd.DataFrame, method: str = "auto", label_ids: Sequence[str] | None = None, *,

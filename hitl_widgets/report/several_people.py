@@ -19,13 +19,14 @@ from ..quality import agreement, automation_bias, consensus, schools
 from ..quality.annotator_agreement import Agreement, Distance
 from ..quality.by_label import ByLabel
 from ..quality.crowd_consensus import Consensus
+from ..quality.label_states import IN_WORDS, SetConsensus, set_bias, set_consensus
 from ..quality.schools_of_thought import Schools
 from ..quality.suggestion_effect import AutomationBias, bias_by_label
 from ..quality.value_agreement import ValueAgreement, value_agreement
 from ..quality.value_consensus import ValueConsensus, value_consensus
 from ..quality.votes_about import names_of_states
 from ..taxonomy.attributes import Attribute
-from ..taxonomy.label_sets import members
+from ..taxonomy.label_sets import NONE_OF_THEM, members
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def known_of(project: Project, about: Subject) -> pd.Series:
 
 
 def consensus_of(project: Project, reader: str, method: str = "auto", *, label: str | None = None,
-                 attribute: str | None = None) -> Consensus | ValueConsensus | ByLabel[Consensus]:
+                 attribute: str | None = None) -> Consensus | ValueConsensus | SetConsensus:
     """What all annotators say together; see `Workbench.people.consensus`."""
     answers = project.answers()
     about = subject(project, reader=reader, label=label, attribute=attribute, answers=answers)
@@ -134,13 +135,35 @@ def consensus_of(project: Project, reader: str, method: str = "auto", *, label: 
         values = value_consensus(about.values, method, scale=about.attribute.scale)
         return replace(values, annotators=own_rows(project, values.annotators, reader))
     if about.kind == "sets":
-        each = {name: subject(project, reader=reader, label=name, answers=answers) for name in project.taxonomy.names}
-        return ByLabel({name: _own(project, reader, of_label, method) for name, of_label in each.items()})
-    return _own(project, reader, about, method)
+        return _of_sets(project, reader, answers, method)
+    return _own(project, reader, consensus(about.votes, method, about.names))
 
 
-def _own(project: Project, reader: str, about: Subject, method: str) -> Consensus:
-    found = consensus(about.votes, method, about.names)
+def states_of(project: Project, reader: str | None = None, answers: Answers | None = None) -> pd.DataFrame:
+    """The table of states that `quality.label_states` takes, with the labels' names in place of their ids."""
+    answers, parts = answers or project.answers(), []
+    for name in project.taxonomy.names:
+        votes = subject(project, reader=reader, label=name, answers=answers).votes
+        suggestion = votes["suggestion"].map(lambda said, on=name: said == on, na_action="ignore").astype(object)
+        parts.append(votes.drop(columns="label").assign(label_id=name, value=votes["label"] == name,
+                                                        suggestion=suggestion))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of_sets(project: Project, reader: str, answers: Answers, method: str) -> SetConsensus:
+    names = project.taxonomy.names
+    found = set_consensus(states_of(project, reader, answers), method, names)
+    labels = found.table["label_ids"]
+    table = found.table.drop(columns=["label_id", "label_ids"])
+    table.insert(1, "label", pd.Series([", ".join(of_item) or NONE_OF_THEM for of_item in labels], dtype=object))
+    table.insert(2, "labels", labels)
+    named = {"label_id": "label"}
+    return replace(found, table=table, per_label=found.per_label.rename(columns=named),
+                   annotators=own_rows(project, found.annotators.rename(columns=named), reader),
+                   by_label={name: _own(project, reader, one) for name, one in found.by_label.items()})
+
+
+def _own(project: Project, reader: str, found: Consensus) -> Consensus:
     copying = None if found.copying is None else own_rows(project, found.copying, reader)
     return replace(found, annotators=own_rows(project, found.annotators, reader), copying=copying)
 
@@ -171,9 +194,14 @@ def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | No
     found = automation_bias(about.votes, known_of(project, about) if truth is None else truth)
     if about.kind == "sets":
         each = {name: subject(project, reader=reader, label=name, answers=answers) for name in project.taxonomy.names}
-        found = replace(found, per_label=bias_by_label(
-            {name: of_label.votes for name, of_label in each.items()},
-            {name: known_of(project, of_label) for name, of_label in each.items()} if truth is None else None))
+        known = {name: known_of(project, of_label) for name, of_label in each.items()} if truth is None else {}
+        per_label = bias_by_label({name: of_label.votes for name, of_label in each.items()}, known)
+        kept = set_bias(states_of(project, reader, answers), pd.DataFrame(
+            [(item_id, name, state == name) for name, states in known.items() for item_id, state in states.items()],
+            columns=["item_id", "label_id", "value"]))
+        found = replace(found, per_label=per_label.join(kept.per_label.set_index("label_id")),
+                        notes=(*found.notes, *(f"To {IN_WORDS[name]}, more often when it is seen: {figure}."
+                                               for name, figure in kept.figures().items() if figure.n)))
     return replace(found, per_annotator=own_rows(project, found.per_annotator, reader))
 
 

@@ -63,7 +63,7 @@ def test_others_have_pseudonyms_unless_the_project_said_at_its_start_that_its_ow
     names = set(subject(ada.project, reader="ada").votes["annotator"])
     assert names == set(subject(ada.project, reader="ada").votes["annotator"])
     bob = opened("bob")
-    assert len(names & set(bob.people._votes()["annotator"])) == 1  # quyen is called the same
+    assert len(names & set(subject(bob.project, reader="bob").votes["annotator"])) == 1  # quyen is called the same
 
 
 def test_the_owner_sees_names_where_the_project_said_so_and_a_colleague_doesn_t(opened):

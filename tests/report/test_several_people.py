@@ -84,8 +84,9 @@ def test_bias_tells_of_whole_sets_and_of_each_label(scenes):
 
 def test_consensus_and_schools_are_found_label_by_label(scenes):
     found = scenes.people.consensus()
-    assert list(found) == ["indoor", "people", "night"]
-    assert found["indoor"].labels.isin(["indoor", "not indoor"]).all()
+    assert found.per_label["label"].tolist() == list(found.probs) == ["indoor", "people", "night"]
+    assert found.table.set_index("item_id").loc["i06", "labels"] == ("indoor", "people")
+    assert set(found.by_label) == {"indoor", "people", "night"}
     assert scenes.people.consensus("majority", label="night").method == "majority"
     assert "night" in found._repr_html_()
     assert scenes.people.schools(n_boot=19, label="indoor").n == 1
