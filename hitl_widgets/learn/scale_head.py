@@ -26,6 +26,8 @@ PENALTIES = tuple(10.0 ** (step / 2) for step in range(-7, 9))
 HUBER, PASSES = 1.5, 2
 # Directions of the kernel's space that are shorter than this part of the longest one are left out.
 SHORTEST = 1e-5
+# Deviations of a normal distribution within which so much of it lies.
+OF_COVERAGE = float(torch.special.ndtri(torch.tensor((1 + COVERAGE) / 2, dtype=torch.float64)))
 # Of the median of the absolute deviations to the standard deviation of a normal distribution.
 OF_MEDIAN = 1.4826
 
@@ -244,7 +246,9 @@ def fit_scale(rows: Tensor, values: np.ndarray, weights: np.ndarray, *, low: flo
         solved = space.solve(given, known * ~held_out, penalty)
         unknown[held_out] = solved.unknown(space.at[held_out], 0) + space.left[held_out] / penalty
     deviations = scale * (1 + unknown).sqrt()
-    quantile = conformal_quantile((errors.abs() / deviations).numpy())
+    # So the deviations are as large as the errors out of fold are, however small the penalty.
+    calibrated = conformal_quantile((errors.abs() / deviations).numpy()) / OF_COVERAGE
+    scale, deviations, quantile = scale * calibrated, deviations * calibrated, OF_COVERAGE
     head = _head_of(space, space.solve(given, known, penalty),
                     torch.tensor([LINEAR_PARTS[best], float(penalty), scale, quantile, low, high]))
     return FittedScale(head, found[best][:, column].numpy(), deviations.numpy())

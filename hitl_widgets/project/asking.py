@@ -156,7 +156,7 @@ class Asking:
         item_id, meta = str(project.pool.ids[position]), project.pool.meta(position)
         if project.queue.is_blind(position):
             return Item(item_id, position, chosen_by, True, meta)
-        if project.ranking.predictions is None:
+        if project.ranking.predictions is None and project.state.adopted_values is None:
             return Item(item_id, position, chosen_by, meta=meta, arm="none")
         arms, first = self.arms, adaptive.where(project, annotator)
         if None in first or (first and (prediction := project.prediction(position))

@@ -73,6 +73,15 @@ def test_nine_of_ten_new_answers_lie_in_their_intervals():
     assert 0.86 <= np.mean(shares) <= 0.95
 
 
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_deviations_are_as_large_as_the_errors_however_little_noise_there_is(noise):
+    """Answers without noise are best learnt almost without a penalty, and much of each row isn't known then."""
+    found, rows, _, answers, _ = fitted(120, noise=noise)
+    with torch.no_grad():
+        standardised = (found.head(rows)[:, 0].numpy() - answers) / found.head.deviations(rows).numpy()
+    assert 0.4 < np.sqrt(np.median(standardised ** 2)) / 0.6745 < 1.6
+
+
 def test_intervals_are_wider_where_nothing_like_it_was_learnt():
     found, rows, _, _, _ = fitted()
     with torch.no_grad():

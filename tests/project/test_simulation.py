@@ -1,5 +1,7 @@
 """Does the simulated annotator err, follow and hesitate as it was told to?"""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 import hitl_widgets as hw
-from hitl_widgets.errors import BadInput
+from hitl_widgets.errors import BadInput, UnknownLabel
+from hitl_widgets.records import PredictedValue
 from hitl_widgets.storage.arrays import Predictions
 
 NAMES = [f"label {k}" for k in range(5)]
@@ -163,3 +166,132 @@ def test_a_truth_that_does_not_cover_the_pool_is_refused(wb):
         hw.simulate(wb, NAMES[:3], n=1)
     with pytest.raises(BadInput, match="has no truth"):
         hw.simulate(wb, {"0": NAMES[0]}, n=5)
+
+
+# -- several labels, and values
+
+SCENES = ["indoor", "people", "night"]
+SETS = [[name for k, name in enumerate(SCENES) if number >> k & 1] for number in range(8)]
+SOME = hw.Pool.from_images(IMAGES[:320])
+SETS_OF = {item_id: SETS[k % 8] for k, item_id in enumerate(SOME.ids)}
+ASKED = hw.Taxonomy(["dog", "car"], attributes=[hw.Attribute("blur", scale=(0, 10)),
+                                                hw.Attribute("view", choices=["front", "side"], labels=["dog"])])
+SHOWN = {"blind": 0.0, "no_map": 0.0, "answer_first": 0.0, "shown": 1.0}
+
+
+@pytest.fixture
+def project(tmp_path):
+    opened = []
+
+    def opening(taxonomy, **more):
+        opened.append(hw.Workbench(tmp_path / "p", SOME, taxonomy, annotator="ada", holdout=0.0, audit=0.0, arms=SHOWN,
+                                   **more))
+        return opened[-1]
+    yield opening
+    for wb in opened:
+        wb.close()
+
+
+def let_model_say_sets(wb, probs, *, on_from):
+    """A model that gives every item these probabilities, and puts labels on from one of them."""
+    predictions = Predictions(wb.folder / "predictions", model="fake", label_ids=wb.taxonomy.label_ids,
+                              ids_digest=SOME.digest, n_items=len(SOME))
+    wb.project.use_predictions(predictions)
+    of_label = dict(zip(SCENES, probs, strict=True))
+    row = np.array([of_label[name] for name in wb.taxonomy.names], np.float32)
+    wb.project.ranking.thresholds = dict.fromkeys(wb.taxonomy.label_ids, on_from)
+    wb.project.ranking.put(np.arange(len(SOME)), np.tile(row, (len(SOME), 1)), wb.project.lineage)
+
+
+def touched_by(wb):
+    history = wb.history()
+    return [body.get("touched") for body in history[history["kind"] == "decided"]["body"]]
+
+
+def test_it_answers_with_sets_and_touches_each_label_that_is_on_where_nothing_is_suggested(project):
+    wb = project(SCENES, task="multilabel")
+    rows = hw.simulate(wb, SETS_OF, n=40, error=0.0)
+    answered = wb.annotations().set_index("item_id")["labels"]
+    assert {item_id: sorted(labels) for item_id, labels in answered.items()} == \
+        {item_id: sorted(SETS_OF[item_id]) for item_id in rows["item_id"]}
+    assert rows["right"].all()
+    assert (rows["label"] == rows["truth"]).all()
+    assert "none of them" in set(rows["label"])
+    assert [len(some) for some in touched_by(wb)] == [len(SETS_OF[item_id]) for item_id in rows["item_id"]]
+
+
+def test_of_suggested_labels_it_touches_those_that_differ(project):
+    wb = project(SCENES, task="multilabel")
+    let_model_say_sets(wb, [0.5, 0.05, 0.45], on_from=0.3)
+    rows = hw.simulate(wb, SETS_OF, n=40, error=0.0)
+    differ = [set(SETS_OF[item_id]) ^ {"indoor", "night"} for item_id in rows["item_id"]]
+    assert [{wb.taxonomy.name_of(one) for one in some} for some in touched_by(wb)] == differ
+    assert [verdict == "accept" for verdict in rows["verdict"]] == [not some for some in differ]
+
+
+def test_an_error_in_a_set_is_one_label_likely_one_that_the_model_is_not_sure_of(project):
+    wb = project(SCENES, task="multilabel")
+    let_model_say_sets(wb, [0.05, 0.05, 0.9], on_from=0.95)
+    rows = hw.simulate(wb, SETS_OF, n=200, error=0.4)
+    wrong = rows[~rows["right"]]
+    assert binomtest(len(wrong), 200, 0.4).pvalue > 0.001
+    given = wb.annotations().set_index("item_id")["labels"]
+    changed = [set(given[item_id]) ^ set(SETS_OF[item_id]) for item_id in wrong["item_id"]]
+    assert {len(some) for some in changed} == {1}
+    without = [some for some, item_id in zip(changed, wrong["item_id"], strict=True)
+               if "night" not in SETS_OF[item_id] and not SETS_OF[item_id]]
+    assert np.mean([some == {"night"} for some in without]) > 0.7
+
+
+def test_it_follows_wrong_sets_as_often_as_it_was_told(project):
+    wb = project(SCENES, task="multilabel")
+    let_model_say_sets(wb, [0.04, 0.9, 0.06], on_from=0.5)
+    rows = hw.simulate(wb, SETS_OF, n=200, error=0.0, bias=0.3)
+    misled = rows[rows["truth"] != "people"]
+    assert binomtest(int((misled["verdict"] == "accept").sum()), len(misled), 0.3).pvalue > 0.001
+
+
+def test_beside_a_label_it_gives_the_values_that_are_asked_of_it(project):
+    wb = project(ASKED)
+    truth = {item_id: ["dog", "car"][k % 2] for k, item_id in enumerate(SOME.ids)}
+    values = {item_id: {"blur": np.int64(k % 11), "view": "side"} for k, item_id in enumerate(SOME.ids)}
+    rows = hw.simulate(wb, truth, n=30, error=0.0, values=values)
+    table = wb.values().merge(rows[["item_id", "label"]])
+    assert set(table[table["label"] == "car"]["attribute"]) == {"blur"}
+    assert set(table[table["label"] == "dog"]["attribute"]) == {"blur", "view"}
+    blur = table[table["attribute"] == "blur"]
+    assert blur["value"].tolist() == [values[item_id]["blur"] for item_id in blur["item_id"]]
+    assert rows["values"][0] == {name: values[rows["item_id"][0]][name] for name in rows["values"][0]}
+
+
+def test_where_values_alone_are_asked_the_truth_is_values(project):
+    wb = project(hw.Taxonomy(attributes=ASKED.attributes[:1]), task="scale")
+    truth = [k % 11 for k in range(len(SOME))]
+    rows = hw.simulate(wb, truth, n=150, error=0.2)
+    assert binomtest(int((~rows["right"]).sum()), 150, 0.2).pvalue > 0.001
+    assert wb.values()["value"].between(0, 10).all()
+    assert rows["label"].isna().all()
+
+
+def test_suggested_values_are_seen_and_followed_once_heads_are_adopted(project):
+    wb = project(hw.Taxonomy(attributes=ASKED.attributes[:1]), task="scale")
+    hw.simulate(wb, [5] * len(SOME), n=4, error=0.0)
+    wb.project.suggest_values = lambda position: {
+        ASKED.attributes[0].id: PredictedValue(ASKED.attributes[0].id, 7, 6, 8, None, "heads")}
+    assert set(hw.simulate(wb, [5] * len(SOME), n=4, error=0.0)["verdict"]) == {"answer"}
+    wb.project.state.adopted_values = SimpleNamespace(seq=0, body={"model": "heads"})
+    assert set(hw.simulate(wb, [5] * len(SOME), n=4, error=0.0)["verdict"]) == {"correct"}
+    assert set(hw.simulate(wb, [5] * len(SOME), n=4, error=0.0, bias=1.0)["verdict"]) == {"accept"}
+    assert set(hw.simulate(wb, [7] * len(SOME), n=4, error=0.0)["verdict"]) == {"accept"}
+    assert [len(some) for some in touched_by(wb)] == [1] * 12 + [0] * 8
+
+
+@pytest.mark.parametrize(("taxonomy", "task", "truth", "why"), [
+    (SCENES, "multilabel", [3] * len(SOME), "the names of its labels are expected"),
+    (SCENES, "multilabel", [["snow"]] * len(SOME), "snow"),
+    (hw.Taxonomy(attributes=[*ASKED.attributes[:1], hw.Attribute("tone", scale=(0.0, 1.0))]), "scale",
+     [3] * len(SOME), "a mapping of attribute to value"),
+    (hw.Taxonomy(attributes=ASKED.attributes[:1]), "scale", [11] * len(SOME), "from 0 to 10")])
+def test_a_truth_of_another_kind_is_refused(project, taxonomy, task, truth, why):
+    with pytest.raises((BadInput, UnknownLabel), match=why):
+        hw.simulate(project(taxonomy, task=task), truth, n=1)
