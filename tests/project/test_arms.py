@@ -324,14 +324,14 @@ def test_a_simulated_annotator_follows_only_what_its_arm_shows(bench):
 def test_the_card_gets_how_an_item_is_shown(item, entry):
     host = MemoryHost()
     made = Item("item-0000", 0, **item)
-    got, _, _ = pack_item(host, made, blind=made.blind, annotator="ada")
+    got, _ = pack_item(host, made, blind=made.blind, annotator="ada")
     flags = ("exposure", "no_map", "answer_first")
     assert {key: value for key, value in got.items() if key in (*flags, "blind")} == {"blind": False, **entry}
     assert ("suggestion" in got) == (made.arm != "none")
 
 
 def test_without_a_prediction_the_card_says_that_there_was_no_arm():
-    got, _, _ = pack_item(MemoryHost(model=None), Item("item-0000", 0, arm="shown", arm_probability=0.9), blind=False,
+    got, _ = pack_item(MemoryHost(model=None), Item("item-0000", 0, arm="shown", arm_probability=0.9), blind=False,
                           annotator="ada")
     assert got["exposure"] == {"arm": "none"}
 
