@@ -124,7 +124,7 @@ def on_of(wb: hw.Workbench, tests: Pairs) -> np.ndarray:
 def labelled(pairs: Pairs, tests: Pairs, seed: int, *, holdout: float, error: float, finetune: bool
              ) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     """Answer 200 items: what the models then say of the tests, and the decisions."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()), hw.Workbench(
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), hw.Workbench(
             Path(folder) / "project", hw.Pool.from_images(pairs.images), CLOTHES, task="multilabel", annotator="bench",
             holdout=holdout, seed=seed, progress=False) as wb:
         learning = BackgroundLearning(wb.project, lambda: wb.registry, notify=print)

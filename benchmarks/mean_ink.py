@@ -9,7 +9,7 @@ The reference is scikit-learn's RidgeCV on the pixels, with the same answers; be
 at random. Mean ink is a sum of the pixels, so no model of another kind can do this better. "Answers" are how wrong the
 annotator's own answers were, and "the median of all" is what a model that learnt nothing would say.
 
-    python benchmarks/scale.py [--seeds 3]
+    python benchmarks/mean_ink.py [--seeds 3]
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def run(seed: int) -> tuple[dict[str, float], dict[str, float]]:
     answers = np.clip(np.round(ink + rng.normal(0, NOISE, len(ink))), 0, 10).astype(int)
     pool, tests = hw.Pool.from_images(images[~tested]), np.flatnonzero(tested)
     said = dict(zip(pool.ids, answers[~tested].tolist(), strict=True))
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()), hw.Workbench(
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), hw.Workbench(
             Path(folder) / "project", pool, hw.Taxonomy(attributes=[INK]), task="scale", annotator="bench",
             holdout=0.0, seed=seed, progress=False) as wb:
         learning = BackgroundLearning(wb.project, lambda: wb.registry, notify=print)
