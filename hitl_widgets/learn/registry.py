@@ -35,6 +35,7 @@ from .light import holds_light_net, is_light_net
 from .model import Model
 from .pool_descriptors import PoolDescriptors
 from .predict import NetPredictor, private_copy
+from .value_registry import KIND as VALUES
 from .value_registry import ValueRegistry
 from .weights import load_weights, save_weights, shapes_in, weights_version
 
@@ -444,19 +445,20 @@ class Registry:
                      if event.body.get("best")), None)
         return self.find(best) if best is not None and self.path(best).exists() else None
 
-    def add(self, net: nn.Module, *, key: str, body: Mapping[str, Any]) -> None:
+    def add(self, net: nn.Module | None, *, key: str, body: Mapping[str, Any]) -> None:
         """Store the net that a run has trained, and write the run into the log.
 
         Parameters
         ----------
-        net : torch.nn.Module
-            With its final weights.
+        net : torch.nn.Module or None
+            With its final weights; None for a run of heads for attributes alone, which `values` stores.
         key : str
             Of what the run follows from.
         body : mapping
             Of the event; "model" is the net's version.
         """
-        self._save(net, body["model"])
+        if net is not None:
+            self._save(net, body["model"])
         self._record("trained", {**body, "key": key})
         self._trained_here.add(key)
 
@@ -488,7 +490,8 @@ class Registry:
             return None
         return next((event.body for event in reversed(list(self._log.events(kind="trained")))
                      if event.body["key"] == key
-                     and (not event.body["adopted"] or event.body["model"] == self.adopted)), None)
+                     and (not event.body["adopted"] or event.body["model"] in (self.adopted, self.values.version))),
+                    None)
 
 
 def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: Any = None, device: str = "auto",
@@ -511,12 +514,16 @@ def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: A
     inference = Inference(pool, project.folder / "predictions", ranking=project.ranking, seed=seed,
                           use_predictions=project.use_predictions, lineage=lambda: project.lineage,
                           descriptors=descriptors)
+
+    def changed() -> None:
+        project.refresh()  # the state knows of the heads
+        project.tell("model")
     registry = Registry(project.folder, project.log, architecture, inference, record=project.record,
                         lineage=lambda: project.lineage, latest=project.adopted, notify=project.notify,
                         descriptors=descriptors, values=ValueRegistry(
                             project.folder, project.log, lambda: registry.architecture, descriptors,
                             record=project.record, lineage=lambda: project.lineage, latest=project.adopted_values,
-                            notify=project.notify, changed=lambda: project.tell("model")))
+                            notify=project.notify, changed=changed))
     return registry
 
 
@@ -533,15 +540,16 @@ def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFra
     Returns
     -------
     DataFrame
-        model, origin, adopted_at, accuracy, n, n_training, adopted (True for the one in use).
+        model, origin, adopted_at, accuracy, n, n_training, adopted (True for the one in use; heads for attributes are
+        models by themselves).
     """
     rows: dict[str, dict[str, Any]] = {}
-    last = None
+    last: dict[str, str] = {}
     for event in events:
         body = event.body
-        if event.kind == "adopted":
+        if event.kind in ("adopted", VALUES):
             rows.setdefault(body["model"], {"model": body["model"], "origin": body["origin"]})
-            rows[body["model"]]["adopted_at"], last = event.acted_at, body["model"]
+            rows[body["model"]]["adopted_at"], last[event.kind] = event.acted_at, body["model"]
             if "n_training" in body:
                 rows[body["model"]]["n_training"] = body["n_training"]
         elif event.kind == "trained":
@@ -549,7 +557,7 @@ def models(events: Iterable[Event], *, adopted: str | None = None) -> pd.DataFra
             rows[body["model"]] |= {"accuracy": body["accuracy"], "n": body["n"],
                                     "n_training": body.get("n_training")}
     frame: pd.DataFrame = pd.DataFrame(list(rows.values()), columns=COLUMNS)
-    frame["adopted"] = frame["model"] == (adopted or last)
+    frame["adopted"] = frame["model"].isin([adopted or last.get("adopted"), last.get(VALUES)])
     return frame
 
 
@@ -560,7 +568,7 @@ def _versions(events: Iterable[Event], lineage: Lineage) -> Iterable[Version]:
     for event in events:
         if event.kind == "taxonomy" and event.body["taxonomy"]["version"] in lineage.versions:
             today = event.body["taxonomy"]["version"]
-        elif event.kind == "trained":
+        elif event.kind == "trained" and event.body["model"] != (event.body.get("values") or {}).get("model"):
             name = event.body["model"]
             version = body_version(event.body, lineage, otherwise=today)
             versions.setdefault(name, Version(name, lineage.versions[version].label_ids, version))

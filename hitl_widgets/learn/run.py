@@ -45,8 +45,9 @@ from .predict import NetPredictor
 from .rationales import Augment, RationaleMethod
 from .registry import Registry
 from .reliance import Reliance
-from .train import BATCH_SIZE, DEFAULT_EPOCHS, WEIGHT_DECAY, Trained, TrainingOptions, train
+from .train import BATCH_SIZE, DEFAULT_EPOCHS, HISTORY, WEIGHT_DECAY, Trained, TrainingOptions, train
 from .training_set import Certainty, Data, gather
+from .value_run import ValueRun, fit_and_measure, value_frame, values_digest
 from .weights import weights_version
 
 if TYPE_CHECKING:
@@ -163,6 +164,9 @@ class Run:
         Why the new model was adopted, or wasn't.
     n_gold_learnt : int
         How many gold items don't measure, because one of the models, or one that it was trained on from, learnt them.
+    of_values : ValueRun or None
+        What came of the attributes' heads, where the taxonomy has attributes: `values` is its table. In a project that
+        asks for values alone there is no model of labels, and `before` and `after` have no items.
     """
 
     before: Metrics
@@ -187,6 +191,12 @@ class Run:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     verdict: str = ""
     n_gold_learnt: int = 0
+    of_values: ValueRun | None = None
+
+    @property
+    def values(self) -> pd.DataFrame:
+        """How well the values of each attribute are predicted before and after: see `value_run.value_frame`."""
+        return value_frame({} if self.of_values is None else self.of_values.figures)
 
     def plot(self) -> Drawing:
         """Draw accuracy and recall per label before and after, with 95 % intervals."""
@@ -235,15 +245,27 @@ class Run:
         return table
 
     def __repr__(self) -> str:
+        if self._is_of_values:
+            return "\n".join([self._title(), *self._value_lines()])
         source = [f"measured on      {SOURCES[self.measured_on]}"] if self.measured_on else []
         return "\n".join([
             self._title(), self._training(), *source,
             f"accuracy before  {self.before['accuracy'] if self.before.n else f'none ({self.gain.why})'}",
             f"accuracy after   {self.after['accuracy']}",
             f"gain             {self.gain}", *self._notes(), *self._balanced(), *self._calibration(),
-            *([f"taken: {self.taken}"] if self.taken else []), *self._reliance()])
+            *([f"taken: {self.taken}"] if self.taken else []), *self._reliance(), *self._value_lines()])
+
+    @property
+    def _is_of_values(self) -> bool:
+        """Whether it is about values alone."""
+        return self.of_values is not None and self.model == self.of_values.model
+
+    def _value_lines(self) -> list[str]:
+        return [] if self.of_values is None else self.of_values.lines()
 
     def _repr_html_(self) -> str:
+        if self._is_of_values:
+            return html.page(self._title()[0].upper() + self._title()[1:], *map(html.paragraph, self._value_lines()))
         accuracies = [(f"{title}{name}", metrics[figure])
                       for title, figure in (("", "accuracy"), ("balanced, ", "balanced_accuracy"))
                       for name, metrics in (("before", self.before), ("after", self.after))]
@@ -259,7 +281,8 @@ class Run:
                 for row in recalls.itertuples() if row.n]) if self.after.n else html.Html(),
             html.paragraph(self._training()[0].upper() + self._training()[1:] + "."),
             *(html.paragraph(line) for line in
-              [*self._calibration(), *([f"Taken: {self.taken}"] if self.taken else []), *self._reliance()]))
+              [*self._calibration(), *([f"Taken: {self.taken}"] if self.taken else []), *self._reliance(),
+               *self._value_lines()]))
 
     def _title(self) -> str:
         verdict = "adopted" if self.adopted else "not adopted: the former model stands"
@@ -333,6 +356,7 @@ class Run:
                 "figures": {source: figure.to_dict() for source, figure in self.figures.items()
                             if source != self.measured_on},
                 **({"taken": self.taken} if self.taken else {}),
+                **({} if self.of_values is None else {"values": self.of_values.to_dict()}),
                 **({"calibrated": self.calibrated} if self.calibrated else {}),
                 **({} if self.relies_after is None else {
                     "reasons": self.reasons, "relies_after": self.relies_after.to_dict(),
@@ -353,6 +377,7 @@ class Run:
                    stopped_because=body["stopped_because"], seconds=body["seconds"], round=body["round"],
                    n_validation=body["n_validation"], reasons=body.get("reasons", "off"),
                    taken=body.get("taken", ""), calibrated=body.get("calibrated", ""),
+                   of_values=None if body.get("values") is None else ValueRun.from_dict(body["values"]),
                    relies_before=relies_before, relies_after=relies_after)
 
 
@@ -433,11 +458,14 @@ def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: 
 def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Progress, bars: Bars,
               compare_maps: CompareMaps | None) -> Run:
     began = time.monotonic()
+    if project.task == "scale":
+        return _finetune_values(project, registry, recipe, bars)
     with bars(None, title="Gathering the answers"):
         registry.follow()
         data, n_round = gather(project, registry, certainty=recipe.certainty), project.round
     method = rationale_method(recipe, data.feedback, has_model=teachable(registry))
-    key = key_of(data, recipe, method)
+    key = _with_values(key_of(data, recipe, method), project)
+    registry.values.follow()
     if recipe.adopt != "never" and (why := experiment.running(project)):
         project.notify(f"{why} A model that this run adopts changes the suggestions all the same; to keep them, pass "
                        "adopt='never', and adopt it when the experiment is over.")
@@ -478,6 +506,9 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         project.notify(f"This took {run.seconds:.0f} s in place of {recipe.budget_s:g}: {spent_s:.0f} s before the "
                        f"training, {trained_s - spent_s:.0f} s for reading the items and the training, "
                        f"{run.seconds - trained_s:.0f} s for measuring.")
+    with bars(None, title=f"Round {n_round}: learning values"), limit_torch_threads():
+        run = replace(run, of_values=fit_and_measure(project, registry, adopt=recipe.adopt,
+                                                     certainty=recipe.certainty))
     taught = [*data.items.item_ids, *(name for name, _ in (data.feedback.regions if data.feedback else ()))]
     registry.add(trained.net, key=key, body={
         **run.to_dict(), "start": recipe.start, "seed": recipe.seed, "parent": parent, "best": best,
@@ -489,6 +520,43 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
     checkpoint.remove()
     project.log.keep_copy(f"round-{n_round}")
     return _with_maps(run, data.feedback, compare_maps)
+
+
+def _finetune_values(project: Project, registry: Registry, recipe: Recipe, bars: Bars) -> Run:
+    """A fine-tuning of a project that asks for values alone: heads are fitted and measured, and no other model is."""
+    began, n_round = time.monotonic(), project.round
+    registry.values.follow()
+    arguments = {"adopt": recipe.adopt, "certainty": recipe.certainty, "seed": recipe.seed}
+    key = _with_values(canonical(arguments), project)
+    if (body := registry.former_run(key)) is not None:
+        earlier = Run.from_dict(body)
+        project.notify(f"No new values since round {earlier.round}: this is that run. To train all the same, pass "
+                       "another seed.")
+        return earlier
+    former = registry.values.version
+    with bars(None, title=f"Round {n_round}: learning values"), limit_torch_threads():
+        of_values = fit_and_measure(project, registry, adopt=recipe.adopt, certainty=recipe.certainty)
+    if of_values is None or not of_values.model:
+        raise BadInput("there are no values to learn from yet; answer some items of the queue first. Hold-out and gold "
+                       f"items measure, they never teach.{'' if of_values is None else ' ' + of_values.verdict}")
+    nothing = _nothing(project.lineage, "only values are asked: see run.values")
+    history = pd.DataFrame([dict.fromkeys(HISTORY, math.nan) | {"epoch": 1, "step": 1, "passes": 1.0}])
+    source = next((figure.source for figure in of_values.figures.values()), "")
+    run = Run(before=nothing.before, after=nothing.after, gain=of_values.gain, model=of_values.model,
+              adopted=of_values.adopted, n_training=of_values.n_training, history=history, stopped_because="done",
+              seconds=round(time.monotonic() - began, 1), round=n_round, measured_on=source, verdict=of_values.verdict,
+              of_values=of_values)
+    registry.add(None, key=key, body={
+        **run.to_dict(), "start": recipe.start, "seed": recipe.seed, "parent": None, "best": None, "former": former,
+        "taxonomy": project.lineage.today.version})
+    project.log.keep_copy(f"round-{n_round}")
+    return run
+
+
+def _with_values(key: str, project: Project) -> str:
+    """The key of a run, with what is said of attributes where there are some."""
+    digest = values_digest(project)
+    return key if digest is None else hashlib.blake2b(f"{key} {digest}".encode(), digest_size=16).hexdigest()
 
 
 def _with_maps(run: Run, feedback: Feedback | None, compare_maps: CompareMaps | None) -> Run:

@@ -4,66 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from shades import IMAGES, KINDS, NAMES, POOL
+from shade_values import KIND, LIGHT, LOOK, SHADE, STEP, answer, learner, open_positions
+from shades import NAMES, POOL
 
 import hitl_widgets as hw
-from hitl_widgets.learn.background import EVERY, BackgroundLearning
+from hitl_widgets.learn.background import EVERY
 from hitl_widgets.learn.learnt import unpack
 from hitl_widgets.learn.value_candidate import ValueComparison, compare_values_with, fit_value_candidate
 from hitl_widgets.learn.value_learning import adopt_values
 from hitl_widgets.learn.value_registry import N_KEPT
 
-# What is true of an item: how light it is, on two scales, and which of three kinds it is.
-LIGHT = dict(zip(POOL.ids, IMAGES.reshape(len(IMAGES), -1).mean(axis=1) / 25.5, strict=True))
-KIND = dict(zip(POOL.ids, KINDS, strict=True))
-SHADE = hw.Attribute("shade", scale=(0.0, 10.0))
-STEP = hw.Attribute("step", scale=(0, 10))
-LOOK = hw.Attribute("look", choices=NAMES)
 
-
-def true(item_id, *attributes):
-    of = {"shade": LIGHT[item_id], "step": STEP.nearest(LIGHT[item_id]), "look": KIND[item_id]}
-    return {attribute.name: of[attribute.name] for attribute in attributes}
-
-
-@pytest.fixture
-def bench(tmp_path):
-    """Opens a workbench that asks for values, the same folder each time."""
-    made = []
-
-    def open_(*attributes, labels=(), task="scale", name="p", **more):
-        taxonomy = hw.Taxonomy(labels, attributes=attributes) if attributes else None
-        made.append(hw.Workbench(tmp_path / name, POOL, taxonomy, task=task, annotator="ada", holdout=0.2,
-                                 progress=False, **more))
-        return made[-1]
-    yield open_
-    for wb in made:
-        wb.close()
-
-
-def learner(wb):
-    return BackgroundLearning(wb.project, lambda: wb.registry, notify=wb.project.notify)
-
-
-def answer(wb, n, *attributes, noise=0.0, **more):
-    """Give values to n items that may train, in the order of the pool."""
-    queue, rng = wb.project.queue, np.random.default_rng(0)
-    places = np.flatnonzero(~queue.holdout & ~queue.gold & ~queue.is_answered())[:n]
-    for item_id in POOL.ids[places].tolist():
-        values = true(item_id, *attributes)
-        if noise and "shade" in values:
-            values["shade"] = float(np.clip(values["shade"] + rng.normal(0, noise), 0, 10))
-        wb.decide(item_id, values=values, **{name: of[item_id] for name, of in more.items()})
-    return [str(item_id) for item_id in POOL.ids[places]]
-
-
-def open_positions(wb, n=40):
-    queue = wb.project.queue
-    return np.flatnonzero(~queue.holdout & ~queue.is_answered())[-n:]
-
-
-def test_values_are_learnt_every_twenty_answers_and_suggested_with_intervals(bench):
-    wb = bench(SHADE, STEP, LOOK)
+def test_values_are_learnt_every_twenty_answers_and_suggested_with_intervals(values_bench):
+    wb = values_bench(SHADE, STEP, LOOK)
     learns = learner(wb)
     answer(wb, EVERY - 1, SHADE, STEP, LOOK)
     assert not learns.due()
@@ -88,8 +41,8 @@ def test_values_are_learnt_every_twenty_answers_and_suggested_with_intervals(ben
     assert np.mean(right) > 0.8
 
 
-def test_the_log_says_what_was_learnt_and_an_unread_log_opens_again(bench):
-    wb = bench(SHADE, LOOK)
+def test_the_log_says_what_was_learnt_and_an_unread_log_opens_again(values_bench):
+    wb = values_bench(SHADE, LOOK)
     taught = answer(wb, 30, SHADE, LOOK)
     learner(wb).learn()
     [event] = wb.project.log.events(kind="adopted_values")
@@ -105,13 +58,13 @@ def test_the_log_says_what_was_learnt_and_an_unread_log_opens_again(bench):
     assert path.exists()
     before = [wb.session.predicted_values(position) for position in range(5)]
     wb.close()
-    again = bench()
+    again = values_bench()
     assert [again.session.predicted_values(position) for position in range(5)] == before
     assert not learner(again).due()  # the log tells how many answers the adopted heads learnt
 
 
-def test_suggested_values_are_what_a_decision_is_held_against(bench):
-    wb = bench(SHADE)
+def test_suggested_values_are_what_a_decision_is_held_against(values_bench):
+    wb = values_bench(SHADE)
     answer(wb, 30, SHADE)
     learner(wb).learn()
     position = int(open_positions(wb)[0])
@@ -121,8 +74,8 @@ def test_suggested_values_are_what_a_decision_is_held_against(bench):
     assert decision.seen.values_model == wb.registry.values.version
 
 
-def test_better_heads_are_adopted_and_worse_ones_are_not(bench):
-    wb = bench(SHADE)
+def test_better_heads_are_adopted_and_worse_ones_are_not(values_bench):
+    wb = values_bench(SHADE)
     learns = learner(wb)
     answer(wb, 20, SHADE, noise=3.0)
     first = learns.learn()
@@ -141,8 +94,8 @@ def test_better_heads_are_adopted_and_worse_ones_are_not(bench):
     assert found.adopted == (found.compared[SHADE.id]["new"] < found.compared[SHADE.id]["adopted"])
 
 
-def test_holdout_answers_never_teach(bench):
-    wb = bench(SHADE)
+def test_holdout_answers_never_teach(values_bench):
+    wb = values_bench(SHADE)
     answer(wb, 25, SHADE)
     for item_id in wb.holdout[:20]:
         wb.decide(item_id, values={"shade": 0.0}, seen={"hidden": True})
@@ -151,19 +104,19 @@ def test_holdout_answers_never_teach(bench):
     assert len(new.taught) == 25
 
 
-def test_each_attribute_learns_from_the_items_where_it_was_given(bench):
-    wb = bench(SHADE, STEP)
+def test_each_attribute_learns_from_the_items_where_it_was_given(values_bench):
+    wb = values_bench(SHADE, STEP)
     answer(wb, 30, SHADE)
     answer(wb, 20, STEP)
     new = fit_value_candidate(wb.project, wb.registry)
     assert {id: len(one.rows) for id, one in new.fitted.items()} == {SHADE.id: 30, STEP.id: 20}
-    answered_once = bench(SHADE, name="few")
+    answered_once = values_bench(SHADE, name="few")
     answer(answered_once, 5, SHADE)
     assert "once 8 items" in fit_value_candidate(answered_once.project, answered_once.registry)
 
 
-def test_certainty_weighs_and_can_be_left_out(bench):
-    wb = bench(SHADE)
+def test_certainty_weighs_and_can_be_left_out(values_bench):
+    wb = values_bench(SHADE)
     for k, item_id in enumerate(answer(wb, 60, SHADE)):
         wb.decide(item_id, values={"shade": 10 - LIGHT[item_id] if k % 2 else LIGHT[item_id]}, certainty=0 if k % 2
                   else 10)
@@ -179,8 +132,8 @@ def _rows(wb, places):
     return torch.from_numpy(wb.registry.descriptors.of(places))
 
 
-def test_values_beside_labels_are_learnt_beside_them(bench):
-    wb = bench(SHADE, labels=NAMES, task="classify")
+def test_values_beside_labels_are_learnt_beside_them(values_bench):
+    wb = values_bench(SHADE, labels=NAMES, task="classify")
     learns = learner(wb)
     answer(wb, 40, SHADE, label=KIND)
     learns.learn()
@@ -192,8 +145,8 @@ def test_values_beside_labels_are_learnt_beside_them(bench):
     assert SHADE.id in wb.session.predicted_values(position)
 
 
-def test_a_new_attribute_is_due_and_known_after_some_answers(bench):
-    wb = bench(SHADE)
+def test_a_new_attribute_is_due_and_known_after_some_answers(values_bench):
+    wb = values_bench(SHADE)
     learns = learner(wb)
     answer(wb, 40, SHADE)
     learns.learn()
@@ -206,8 +159,8 @@ def test_a_new_attribute_is_due_and_known_after_some_answers(bench):
     assert len(wb.session.predicted_values(int(open_positions(wb)[0]))) == 2
 
 
-def test_a_changed_scale_carries_suggestions_over_until_it_is_learnt_again(bench):
-    wb = bench(SHADE)
+def test_a_changed_scale_carries_suggestions_over_until_it_is_learnt_again(values_bench):
+    wb = values_bench(SHADE)
     answer(wb, 40, SHADE)
     learner(wb).learn()
     position = int(open_positions(wb)[0])
@@ -222,9 +175,9 @@ def test_a_changed_scale_carries_suggestions_over_until_it_is_learnt_again(bench
     assert "edited" in found.why
 
 
-def test_heads_that_another_kernel_adopted_are_taken_up(bench):
-    one = bench(SHADE)
-    other = bench()
+def test_heads_that_another_kernel_adopted_are_taken_up(values_bench):
+    one = values_bench(SHADE)
+    other = values_bench()
     answer(one, 30, SHADE)
     version = learner(one).learn()
     position = int(open_positions(one)[0])
@@ -233,8 +186,8 @@ def test_heads_that_another_kernel_adopted_are_taken_up(bench):
     assert other.session.predicted_values(position) == one.session.predicted_values(position)
 
 
-def test_heads_whose_weights_are_gone_or_damaged_are_said_to_be_and_learnt_again(bench, capsys):
-    wb = bench(SHADE)
+def test_heads_whose_weights_are_gone_or_damaged_are_said_to_be_and_learnt_again(values_bench):
+    wb = values_bench(SHADE)
     answer(wb, 30, SHADE)
     version = learner(wb).learn()
     path = wb.registry.values.path(version)
@@ -244,17 +197,17 @@ def test_heads_whose_weights_are_gone_or_damaged_are_said_to_be_and_learnt_again
         path.unlink(missing_ok=True)
         if broken is not None:
             path.write_bytes(broken)
-        again = bench()
+        again = values_bench()
         assert again.session.predicted_values(0) == {}
         assert "learnt again" in again.registry.values.missing
         again.close()
-    again = bench()
+    again = values_bench()
     assert learner(again).learn() is not None
     assert again.session.predicted_values(int(open_positions(again)[0]))
 
 
-def test_of_former_heads_the_last_few_are_kept(bench):
-    wb = bench(SHADE)
+def test_of_former_heads_the_last_few_are_kept(values_bench):
+    wb = values_bench(SHADE)
     for _ in range(N_KEPT + 2):
         answer(wb, 10, SHADE)
         new = fit_value_candidate(wb.project, wb.registry)
@@ -263,8 +216,8 @@ def test_of_former_heads_the_last_few_are_kept(bench):
     assert wb.registry.values.path(wb.registry.values.version).exists()
 
 
-def test_the_queue_asks_for_typical_items_first_and_later_for_those_of_which_least_is_known(bench):
-    wb = bench(SHADE, audit=0.0)
+def test_the_queue_asks_for_typical_items_first_and_later_for_those_of_which_least_is_known(values_bench):
+    wb = values_bench(SHADE, audit=0.0)
     wb.session.describe()
     assert {item.chosen_by for item in wb.next(20)} <= {"typiclust", "holdout"}
     answer(wb, 40, SHADE)
