@@ -563,15 +563,23 @@ class People:
 
         Columns: item_id, annotator (pseudonyms of other people, unless you may see their names), label, certainty,
         right (the probability that it is right), looked (whether its author confirmed it at a second look already).
-        Estimated as for ``finetune(certainty="soft")``, docs/certainty.md.
+        Estimated as for ``finetune(certainty="soft")``, docs/certainty.md. With ``task="multilabel"`` a row is about
+        one label, and value says whether the answer has it.
+
+        Raises
+        ------
+        BadInput
+            With ``task="scale"``, where no answer has a label.
         """
         from .project.names import as_seen_by
         with self._wb._bars(None, title="Estimating how likely each answer is right"):
             frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
-        return as_seen_by(self._wb.project, pd.DataFrame({
-            "item_id": frame["item_id"], "annotator": frame["annotator"],
-            "label": [taxonomy.name_of(label_id) for label_id in frame["label_id"]], "certainty": frame["certainty"],
-            "right": frame["right"], "looked": frame["chosen_by"] == SECOND_LOOK}), self._wb.annotator)
+        columns = {"item_id": frame["item_id"], "annotator": frame["annotator"],
+                   "label": pd.Series([taxonomy.name_of(label_id) for label_id in frame["label_id"]], dtype=object),
+                   **({"value": frame["value"]} if "value" in frame else {}),
+                   "certainty": frame["certainty"], "right": frame["right"],
+                   "looked": frame["chosen_by"] == SECOND_LOOK}
+        return as_seen_by(self._wb.project, pd.DataFrame(columns), self._wb.annotator)
 
     # -- what the owner sets
 
@@ -1775,8 +1783,8 @@ class Workbench:
         return self.explainer.explain(position, method, target, against)
 
     def _label_errors(self) -> SuspectedErrors:
-        from .learn.soft_labels import soft_labels
-        answers = soft_labels(self.project, self.registry.untrained_embeddings).answers
+        from .learn.soft_labels import suspected_answers
+        answers = suspected_answers(self.project, self.registry.untrained_embeddings)
         return SuspectedErrors(answers, self.project.log.standing_of)
 
     def _compare_maps(self, regions: Sequence[Any], n_round: int, **how: Any) -> Drawing:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..errors import BadInput
 from ..items.features import Pixels
 from ..items.pool import Pool
 from ..project.answers import Answers
@@ -20,6 +21,7 @@ from ..project.project import Project
 from ..quality.out_of_fold import out_of_fold
 from ..quality.pooling import LogLinearPool, Votes, agreement_of_others, fit_pool, posterior
 from ..quality.votes import is_vote
+from ..taxonomy.label_sets import members
 from .data import item_draws
 
 # The quick models learn from blind answers alone where there are so many in all, and for each label.
@@ -117,6 +119,63 @@ def _from_blind(answers: Answers, item_ids: np.ndarray, label_ids: Sequence[str]
     return np.where(majority >= 0, from_blind, -1)
 
 
+def suspected_answers(project: Project, embed: Callable[[list[int]], np.ndarray | None]) -> pd.DataFrame:
+    """How probable each answer is, for `label_errors.SuspectedErrors`.
+
+    Where an item may have several labels, a row is about one of them, and value says whether the answer has it.
+
+    Parameters
+    ----------
+    project : Project
+        Has the answers.
+    embed : callable
+        As for `soft_labels`.
+
+    Returns
+    -------
+    DataFrame
+        As `SoftLabels.answers`; of several labels also value.
+
+    Raises
+    ------
+    BadInput
+        In a project that asks for values alone.
+    """
+    if project.task == "scale":
+        raise BadInput("which answers may be wrong is told of labels, and this project asks for values alone; "
+                       "people.consensus(attribute=...).table has the spread of each item's values.")
+    return _suspected_of_sets(project, embed) if project.task == "multilabel" else soft_labels(project, embed).answers
+
+
+def _suspected_of_sets(project: Project, embed: Callable[[list[int]], np.ndarray | None]) -> pd.DataFrame:
+    answers = project.answers()
+    about = answers.by_annotator().drop(columns=["label_id", "certainty"]).set_index("decision_id")
+    about = about[~about["unsure"].astype(bool)]
+    rows = answers.label_rows()
+    rows = rows[rows["decision_id"].isin(about.index)].drop(columns=["item_id", "annotator"])
+    rows = rows.join(about, on="decision_id").reset_index(drop=True)
+    item_ids, first, item = np.unique(rows["item_id"].to_numpy(str), return_index=True, return_inverse=True)
+    annotator = np.unique(rows["annotator"].to_numpy(str), return_inverse=True)[1]
+    positions = rows["position"].to_numpy(np.int64)[first]
+    known = rows["known"].iloc[first].tolist()
+    described, draws = features(project.pool, embed, positions.tolist()), item_draws(item_ids.tolist())
+    right, teaches = np.full(len(rows), np.nan), ~project.queue.gold[positions]
+    for label_id in answers.lineage.today.label_ids:
+        own = np.flatnonzero(rows["label_id"] == label_id)
+        votes = Votes(item[own].astype(np.int64), rows["value"].to_numpy(np.int64)[own],
+                      annotator[own].astype(np.int64), rows["certainty"].to_numpy(float)[own],
+                      np.zeros(len(own), np.bool_))
+        truth = np.array([-1 if one is None else int(label_id in members(one)) for one in known], np.int64)
+        majority = np.where(teaches, _majority(votes, len(item_ids), 2), -1)
+        probs = out_of_fold(described, majority, 2, draws=draws)
+        right[own] = posterior(fit_pool(probs, votes, truth), probs, votes)[votes.item, votes.label]
+    kept = teaches[item] & ~np.isnan(right) if len(rows) else np.zeros(0, np.bool_)
+    columns = ["item_id", "position", "annotator", "decision_id", "label_id", "value", "certainty", "unsure",
+               "chosen_by", "right"]
+    table: pd.DataFrame = rows.assign(right=right)[kept][columns].reset_index(drop=True)
+    return table
+
+
 def judged_answers(project: Project) -> pd.DataFrame:
     """The answers whose truth is known, for `quality.calibration`.
 
@@ -132,7 +191,13 @@ def judged_answers(project: Project) -> pd.DataFrame:
         annotators of the item agree).
     """
     given = project.answers()
-    answers, label_ids = given.by_annotator(), given.lineage.today.label_ids
+    answers = given.by_annotator()
+    if not len(answers):
+        return pd.DataFrame({"annotator": [], "certainty": [], "right": [], "judged_by": []}).astype(
+            {"annotator": object, "certainty": float, "right": bool, "judged_by": object})
+    # Of several labels an item, an answer is right where the whole set is.
+    label_ids: Sequence[str] = given.lineage.today.label_ids if project.task != "multilabel" else \
+        sorted({*answers["label_id"].dropna(), *answers["known"].dropna()})
     item_ids, row = np.unique(answers["item_id"].to_numpy(str), return_inverse=True)
     labels, truth = _columns(answers["label_id"], label_ids), _columns(answers["known"], label_ids)
     rows, verdicts = agreement_of_others(Votes.of(row, labels, unsure=answers["unsure"].to_numpy(bool)),

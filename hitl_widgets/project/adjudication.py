@@ -140,6 +140,9 @@ class Adjudication:
     def __init__(self, project: Project, *, tolerance: float = TOLERANCE, new: bool = False, seed: int | None = None,
                  bars: Bars = no_bars) -> None:
         project.require_pool()
+        if project.task == "scale":
+            raise BadInput("verdicts are about labels, and this project asks for values alone; "
+                           "wb.consensus(attribute=...) joins the values of several people.")
         self.project = project
         self._tolerance = check_number("tolerance", tolerance, "a share of wrong labels between 0 and 1", 1e-6,
                                        1 - 1e-6)

@@ -187,6 +187,10 @@ class Answers:
         """The table of votes, `votes.VOTE_COLUMNS`: a row for each answer, planted and repeated ones included."""
         return self._all_votes
 
+    def label_rows(self) -> pd.DataFrame:
+        """The states of each label in every answer that counts: see `annotation_tables.label_rows`."""
+        return tables.label_rows(self._table, self.lineage)
+
     def votes_about(self, label_id: str) -> pd.DataFrame:
         """The table of votes about one label, where an item may have several: see `votes_about.about_label`."""
         return about_label(self._with_repeats, self.lineage, label_id)

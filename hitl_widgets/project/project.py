@@ -521,6 +521,8 @@ class Project:
     def check_plantable(self) -> None:
         """BadInput where no gold item can have a planted suggestion."""
         self.require_pool()
+        if self.task == "scale":
+            raise BadInput("suggestions of labels are planted, and this project asks for values alone.")
         with self.state.lock:
             self.refresh()
             n_gold, n = len(self.state.gold), len(plantable(self.state))
