@@ -260,6 +260,9 @@ class Edits:
         """
         from .project.auto_label import advance
         wb, project = self._wb, self._wb.project
+        if project.task == "scale":
+            raise BadInput("labels are presumed, and this project asks for values of attributes alone: answer the "
+                           'items in doubt with wb.review(queue="relabel").')
         project.refresh()
         with wb._bars(None, title="Proposing labels for the items in doubt"):
             return advance(project.state, wb.pool, project.relabel(), annotator=wb.annotator, tolerance=tolerance,

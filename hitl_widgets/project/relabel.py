@@ -154,12 +154,16 @@ class RelabelQueue:
         return [*first, *mixed(rest, line, n_asked=n_asked), *last][:n]
 
     def newest(self, annotator: str, most: int) -> DoubtfulItems | None:
-        """Return items that the newest edit left in doubt, at most so many; None where none is in doubt.
+        """Return items whose labels the newest edit left in doubt, at most so many; None where none is in doubt.
 
         Hold-out items aren't among them: their labels are never proposed.
         """
         with self._state.lock:
             versions = np.where(self.measures(), 0, np.maximum(*self.asked(annotator)))
+            lineage, index = self._state.lineage, self._state.label_index
+            if lineage.maps_values or lineage.asks:
+                certain = index.look(lambda pair: lineage.exactly(*pair) is None, put_off=True) == 0
+                versions[index.values_in_doubt(lineage) & certain] = 0
             newest = int(versions.max(initial=0))
             return self._doubtful(newest, np.flatnonzero(versions == newest), most)[0] if newest else None
 

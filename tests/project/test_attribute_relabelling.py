@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import hitl_widgets as hw
 from hitl_widgets import edits
-from hitl_widgets.errors import EditError
+from hitl_widgets.errors import EditError, TaxonomyMismatch
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
 from hitl_widgets.taxonomy.labels import Taxonomy
@@ -308,6 +308,31 @@ def test_any_edits_of_sets_and_values_taken_back_give_back_each_answer_exactly(d
         assert asked(project) == set()
     finally:
         project.close()
+
+
+# Opening, and presuming beside values.
+
+def test_a_project_opened_with_other_attributes_names_the_edits_that_lead_there(animals, opened):
+    other = Taxonomy(["dog", "car"], attributes=[hw.Attribute("blur", scale=(0, 5)), hw.Attribute("tail", scale=(0, 3))])
+    with pytest.raises(TaxonomyMismatch) as error:
+        opened(other)
+    for edit in ("edits.retire_attribute('view')", "edits.add_attribute('tail', scale=[0, 3])",
+                 "edits.change_attribute('blur', scale=[0, 5])"):
+        assert edit in str(error.value)
+    animals.apply(edits.between(animals.taxonomy, other))
+    assert opened(other).taxonomy.digest == other.digest
+
+
+def test_items_with_values_in_doubt_do_not_hide_labels_that_may_be_presumed(animals):
+    animals.apply(edits.split("dog", ["pug", "poodle"]))
+    split = animals.lineage.steps[-1]
+    for k in range(4):
+        animals.decide(f"i{k}", label="pug", values={"blur": 1})
+    animals.apply(edits.change_attribute("blur", scale=(0, 5)))
+    doubtful = animals.relabel().newest("ann", 20)
+    assert doubtful is not None
+    assert doubtful.step == split
+    assert len(doubtful.positions) == 7
 
 
 # Older projects.
