@@ -6,6 +6,7 @@ first; `value_maps` says what it makes of values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -246,9 +247,20 @@ class retire_attribute(Edit):
 
 def _attribute(**fields: Any) -> Attribute:
     try:
-        return Attribute(**fields)
+        return Attribute(**{**fields, "scale": _ends(fields.get("scale"))})
     except TaxonomyError as error:
         raise EditError(str(error)) from error
+
+
+def _ends(scale: Any) -> Any:
+    """Read the ends of a scale that were typed as text: one without a point or an exponent is a whole number."""
+    if not isinstance(scale, (list, tuple)) or not any(isinstance(end, str) for end in scale):
+        return scale
+    try:
+        return tuple(int(end) if re.fullmatch(r"[-+]?[0-9]+", str(end)) else float(end) for end in scale)
+    except (TypeError, ValueError) as error:
+        raise EditError(f"scale is {scale!r:.80}; its lowest and its highest value are expected, such as (0, 10) for "
+                        "whole steps or (0., 1.) for any number between.") from error
 
 
 def _called_attribute(name: Any) -> str:

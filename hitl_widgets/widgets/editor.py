@@ -38,6 +38,7 @@ from .messages import (
     WantExamples,
     WantPreview,
     examples_of,
+    labels_of,
 )
 from .widget import Job, Widget
 
@@ -231,15 +232,24 @@ def tree_of(taxonomy: Taxonomy) -> TreeLabels:
             value = getattr(label, name)
             entry[name] = list(value) if isinstance(value, tuple) else value
         labels.append(cast("TreeLabel", {name: value for name, value in entry.items() if value}))
-    return {"version": taxonomy.version, "inner_answers": taxonomy.inner_answers, "labels": labels}
+    tree: TreeLabels = {"version": taxonomy.version, "inner_answers": taxonomy.inner_answers, "labels": labels}
+    if taxonomy.attributes:
+        tree["attributes"] = labels_of(taxonomy)["attributes"]
+        for attribute, asked in zip(taxonomy.attributes, tree["attributes"], strict=True):
+            if attribute.labels:
+                asked["labels"] = list(attribute.labels)
+    return tree
 
 
 def preview_of(preview: Preview) -> EditPreview:
     """Describe what an edit would do."""
     in_doubt = sorted(preview.to_review.items(), key=lambda label: -label[1])
-    settled = f"{preview.n_settled:,} in doubt until now would mean one label again." if preview.n_settled else ""
+    settled = [f"{preview.n_settled:,} in doubt until now would be certain again."] if preview.n_settled else []
+    for words, counts in (("carried over", preview.values_kept), ("to be given again", preview.values_to_review),
+                          ("kept in the log only", preview.values_gone)):
+        settled += [f"{n:,} value{'' if n == 1 else 's'} of “{name}” {words}." for name, n in counts.items()]
     return {"version": preview.version, "prose": preview.prose, "carried": preview.n_kept, "again": preview.n_items,
-            "minutes": preview.minutes, "measured": preview.timed, "labels": in_doubt, "settled": settled,
+            "minutes": preview.minutes, "measured": preview.timed, "labels": in_doubt, "settled": " ".join(settled),
             "model": preview.model_prose}
 
 

@@ -402,8 +402,15 @@ class TreeLabel(_TreeLabelMore):
     name: str
 
 
-class TreeLabels(TypedDict):
-    """The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers."""
+class _TreeLabelsMore(TypedDict, total=False):
+    attributes: list[AttributeEntry]
+
+
+class TreeLabels(_TreeLabelsMore):
+    """The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers.
+
+    The `labels` of its attributes are those that were named, without the ones under them.
+    """
 
     version: int
     inner_answers: bool

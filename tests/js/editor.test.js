@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { EditorSession } from "../../hitl_widgets/widgets/js/editor/session.js";
+import { asks } from "../../hitl_widgets/widgets/js/editor/attributes.js";
 import { begin, proposal } from "../../hitl_widgets/widgets/js/editor/proposal.js";
 import { lead, Tree, typeahead } from "../../hitl_widgets/widgets/js/editor/tree.js";
 
@@ -233,4 +234,64 @@ test("pictures are asked for once, and anew when answers have come", () => {
   session.push({ kind: "counts", counts: { "L-tee": [3, 1] }, count: [3, 1] });
   session.want(["L-tee"]);
   assert.equal(of("examples").length, 2);
+});
+
+const ATTRIBUTES = [{ attribute_id: "A-blur", name: "blur", kind: "ordinal", low: 0, high: 10, step: 1 },
+  { attribute_id: "A-tone", name: "tone", kind: "continuous", low: 0, high: 1, step: 0.01, definition: "how bright", sensitive: "audit" },
+  { attribute_id: "A-view", name: "view", kind: "choices", choices: ["front", "side"], labels: ["L-tee"] }];
+
+function withAttributes() {
+  const { session, kernel, of, previewed } = open();
+  session.push({ kind: "taxonomy", taxonomy: { version: 2, inner_answers: false, labels: labels(), attributes: ATTRIBUTES }, history: [] });
+  return { session, kernel, of, previewed };
+}
+
+test("an attribute is told in words, with a point where any number between is a value", () => {
+  const { session: { tree } } = withAttributes();
+  assert.deepEqual(tree.attributes.map((one) => asks(one, tree)), ["from 0 to 10", "from 0.0 to 1.0, any number between", "front, side; asked of tee"]);
+});
+
+test("an attribute is added with a scale as it was typed, or with choices", () => {
+  const { session, kernel, of } = withAttributes();
+  session.begin("add_attribute");
+  assert.equal(session.problem, "Type a name.");
+  session.fill({ name: " ears " });
+  assert.equal(session.problem, "Type the ends of its scale, or its choices.");
+  const edit = (values) => { session.fill(values); return proposal(session.form, session.tree).does.edits[0]; };
+  assert.deepEqual(edit({ low: "0", high: "1.0" }), { edit: "add_attribute", name: "ears", scale: ["0", "1.0"] });
+  assert.deepEqual(edit({ choices: "up\n\ndown", of: ["L-tee"], ask: true, definition: "how", sensitive: "why" }),
+    { edit: "add_attribute", name: "ears", choices: ["up", "down"], labels: ["tee"], definition: "how", sensitive: "why", ask: true });
+  kernel.now += 300;
+  session.tick();
+  assert.equal(of("preview").at(-1).edits[0].name, "ears");
+});
+
+test("a changed attribute says only what is another, and what values become", () => {
+  const { session } = withAttributes();
+  const edit = (values) => { session.fill(values); return proposal(session.form, session.tree).does?.edits[0]; };
+  session.begin("change_attribute", { attribute: "A-tone" });
+  assert.equal(session.problem, "Nothing is changed yet.");
+  assert.deepEqual(edit({ sensitive: "" }), { edit: "change_attribute", name: "tone", sensitive: false });
+  session.begin("change_attribute", { attribute: "A-blur" });
+  assert.deepEqual(edit({ high: "5", map: "3 = 1\n4=\n10 = 5" }), { edit: "change_attribute", name: "blur", scale: ["0", "5"], map: [[3, 1], [4, null], [10, 5]] });
+  assert.deepEqual(edit({ high: "10", choices: "sharp\nblurred", map: "0 = sharp" }),
+    { edit: "change_attribute", name: "blur", choices: ["sharp", "blurred"], map: [[0, "sharp"]] });
+  session.begin("change_attribute", { attribute: "A-view" });
+  assert.deepEqual(edit({ of: [] }), { edit: "change_attribute", name: "view", labels: [] });
+  assert.deepEqual(edit({ of: ["L-tee"], low: "0", high: "9", map: "" }), { edit: "change_attribute", name: "view", scale: ["0", "9"] });
+});
+
+test("an attribute is renamed and retired, and one that is gone is named", () => {
+  const { session, of, previewed } = withAttributes();
+  session.begin("rename_attribute", { attribute: "A-blur" });
+  session.fill({ to: "sharpness" });
+  session.tick();
+  assert.deepEqual(proposal(session.form, session.tree).does, { edits: [{ edit: "rename_attribute", name: "blur", to: "sharpness" }] });
+  session.begin("retire_attribute", { attribute: "A-blur" });
+  previewed();
+  session.apply();
+  assert.deepEqual(of("apply").at(-1).edits, [{ edit: "retire_attribute", name: "blur" }]);
+  session.begin("retire_attribute", { attribute: "A-tone" });
+  session.push({ kind: "taxonomy", taxonomy: { version: 3, inner_answers: false, labels: labels(), attributes: [] }, history: [] });
+  assert.match(session.problem, /isn't in the taxonomy any more/);
 });

@@ -313,7 +313,8 @@ def test_any_edits_of_sets_and_values_taken_back_give_back_each_answer_exactly(d
 # Opening, and presuming beside values.
 
 def test_a_project_opened_with_other_attributes_names_the_edits_that_lead_there(animals, opened):
-    other = Taxonomy(["dog", "car"], attributes=[hw.Attribute("blur", scale=(0, 5)), hw.Attribute("tail", scale=(0, 3))])
+    other = Taxonomy(["dog", "car"], attributes=[hw.Attribute("blur", scale=(0, 5)),
+                                                 hw.Attribute("tail", scale=(0, 3))])
     with pytest.raises(TaxonomyMismatch) as error:
         opened(other)
     for edit in ("edits.retire_attribute('view')", "edits.add_attribute('tail', scale=[0, 3])",

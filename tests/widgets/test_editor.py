@@ -281,3 +281,31 @@ def test_the_latest_items_of_a_label_come_first_and_once(opened):
     cat = wb.taxonomy.label("Bag").id
     assert latest_items([("b", cat, 1), ("a", cat, 1), ("b", cat, 1), ("c", cat, 1)], wb.project.lineage, most=2) \
         == {cat: ["b", "a"]}
+
+
+# Attributes.
+
+def test_the_tree_has_attributes_and_they_are_edited_as_they_were_typed(bench):
+    wb = bench(CLOTHES)
+    wb.decide("item-00", label="Bag")
+    browser = Browser(wb.edits.open())
+    browser.hello()
+    assert "attributes" not in browser.of_kind("taxonomy")[-1]["taxonomy"]
+    assert browser.act("apply", edits=[
+        {"edit": "add_attribute", "name": "wear", "scale": ["0", "10"], "labels": ["top"]},
+        {"edit": "add_attribute", "name": "tone", "scale": ["0", "1.0"]}], base=1)["kind"] == "stored"
+    wait_for(lambda: browser.of_kind("taxonomy")[-1]["taxonomy"]["version"] == 3)
+    wear, tone = browser.of_kind("taxonomy")[-1]["taxonomy"]["attributes"]
+    assert (wear["kind"], wear["low"], wear["high"]) == ("ordinal", 0, 10)
+    assert wear["labels"] == [wb.taxonomy.label("top").id]
+    assert (tone["kind"], "labels" in tone) == ("continuous", False)
+    for k, value in enumerate([3, 10]):
+        wb.decide(f"item-1{k}", label="T-shirt", values={"wear": value})
+    shown = browser.preview(edits.change_attribute("wear", scale=(0, 5)))["preview"]
+    assert shown["settled"] == "1 value of “wear” carried over. 1 value of “wear” to be given again."
+    assert shown["again"] == 1
+    problem = browser.preview(edits.add_attribute("wear", scale=(0, 5)))["problem"]
+    assert "two attributes have the name 'wear'" in problem
+    reply = browser.act("apply", edits=[{"edit": "change_attribute", "name": "wear", "scale": ["0", "x"]}], base=3)
+    assert reply["kind"] == "rejected"
+    assert "its lowest and its highest value" in reply["reason"]

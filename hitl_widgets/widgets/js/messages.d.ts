@@ -350,8 +350,9 @@ export interface TreeLabel {
   name: string;
 }
 
-/** The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers. */
+/** The whole taxonomy, depth first. `inner_answers`: labels with others under them may be answers. The `labels` of its attributes are those that were named, without the ones under them. */
 export interface TreeLabels {
+  attributes?: AttributeEntry[];
   version: number;
   inner_answers: boolean;
   labels: TreeLabel[];

@@ -83,8 +83,9 @@ export function buildPicker({ label, nothing, labels, onpick }) {
 }
 
 /** Several labels: those chosen as chips, and a field for one more.
- * @param {{label: string, nothing: string, labels: () => Node[], onpick: (label_ids: string[]) => void}} how */
-export function buildPickers({ label, nothing, labels, onpick }) {
+ * @param {{label: string, nothing: string, labels: () => Node[], onpick: (label_ids: string[]) => void, start?: string[]}} how
+ *   `start`: those chosen when it is opened */
+export function buildPickers({ label, nothing, labels, onpick, start = [] }) {
   /** @type {string[]} */
   let chosen = [];
   const chips = h("span", { class: "hitl-chosen" });
@@ -97,6 +98,12 @@ export function buildPickers({ label, nothing, labels, onpick }) {
 
   /** @param {string[]} ids */
   function put(ids) {
+    draw(ids);
+    onpick(ids);
+  }
+
+  /** @param {string[]} ids */
+  function draw(ids) {
     chosen = ids;
     chips.replaceChildren(...ids.map((id) => {
       const name = labels().find((node) => node.label_id === id)?.path ?? id;
@@ -104,7 +111,7 @@ export function buildPickers({ label, nothing, labels, onpick }) {
       setText(chip, `${name} ×`);
       return chip;
     }));
-    onpick(ids);
   }
+  draw(start);
   return { element: one.element };
 }

@@ -330,6 +330,114 @@ var Session = class {
   }
 };
 
+// hitl_widgets/widgets/js/keys.js
+function bind(table) {
+  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
+}
+function pressed({ key, shiftKey }) {
+  if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
+  return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
+}
+var NAMES = {
+  Escape: "Esc",
+  Enter: "⏎ Enter",
+  Backspace: "⌫",
+  Space: "Space",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageUp: "PgUp",
+  PageDown: "PgDn"
+};
+function keyName(key) {
+  if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
+  return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+}
+
+// hitl_widgets/widgets/js/dom.js
+function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name.slice(2), value);
+    else if (name === "text") node.textContent = String(value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false) node.setAttribute(name, String(value));
+  }
+  node.append(...children.filter((child) => child !== null && child !== void 0));
+  return node;
+}
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+function setAttribute(node, name, value) {
+  if (value === null) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+var cap = (key) => h("kbd", { class: "hitl-cap", text: keyName(key) });
+var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
+function nameKeys(root, table) {
+  for (const kbd of root.querySelectorAll("[data-action]")) {
+    const keys = table[
+      /** @type {HTMLElement} */
+      kbd.dataset.action ?? ""
+    ]?.[0] ?? [];
+    setText(kbd, keyName(keys[0] ?? ""));
+    kbd.classList.toggle("hitl-nokey", !keys.length);
+    const button = kbd.closest("button");
+    if (button) setAttribute(button, "aria-keyshortcuts", keys.length ? keys.join(" ") : null);
+  }
+}
+
+// hitl_widgets/widgets/js/editor/attributes.js
+function typed({ kind }, end) {
+  if (end === void 0) return "";
+  return kind === "continuous" && Number.isInteger(end) ? end.toFixed(1) : String(end);
+}
+function asks(one, tree) {
+  const range2 = one.choices ? one.choices.join(", ") : `from ${typed(one, one.low)} to ${typed(one, one.high)}${one.kind === "continuous" ? ", any number between" : ""}`;
+  return one.labels?.length ? `${range2}; asked of ${one.labels.map((id) => tree.call(id)).join(", ")}` : range2;
+}
+function buildAttributes(session) {
+  const list = h("ul", { class: "hitl-attributes-list" });
+  const add = h("button", { type: "button", class: "hitl-key-button", "data-does": "add_attribute" }, capOf("add_attribute"), h("span", { text: "Add an attribute" }));
+  const element = h(
+    "section",
+    { class: "hitl-attributes", "aria-label": "Attributes" },
+    h("h3", { class: "hitl-form-title" }, capOf("attributes"), h("span", { text: "Attributes" })),
+    list,
+    add
+  );
+  let drawn = null;
+  const does = (one, words, kind) => h("button", {
+    type: "button",
+    class: "hitl-instead",
+    "aria-label": `${words} ${one.name}`,
+    text: words,
+    onclick: () => session.begin(kind, { attribute: one.attribute_id })
+  });
+  function update() {
+    if (drawn === session.tree) return;
+    drawn = session.tree;
+    const { attributes } = session.tree;
+    list.replaceChildren(...attributes.map((one) => h(
+      "li",
+      {},
+      h("strong", { text: one.name }),
+      h("span", { class: "hitl-quiet", text: asks(one, session.tree) }),
+      one.definition ? h("span", { text: one.definition }) : null,
+      one.sensitive ? h("span", { class: "hitl-sensitive", text: `Sensitive, for the purpose: ${one.sensitive}` }) : null,
+      h("span", { class: "hitl-attribute-does" }, does(one, "Rename", "rename_attribute"), does(one, "Change", "change_attribute"), does(one, "Retire", "retire_attribute"))
+    )));
+    if (!attributes.length) list.replaceChildren(h("li", { class: "hitl-quiet", text: "None: nothing is asked beside the label." }));
+  }
+  const enter = () => (
+    /** @type {HTMLElement} */
+    (list.querySelector("button") ?? add).focus()
+  );
+  return { element, update, enter };
+}
+
 // hitl_widgets/widgets/js/editor/proposal.js
 var TITLES = {
   rename: "Rename",
@@ -339,11 +447,32 @@ var TITLES = {
   retire: "Retire",
   move: "Move",
   describe: "Describe",
-  revert: "Undo"
+  revert: "Undo",
+  add_attribute: "Add an attribute",
+  rename_attribute: "Rename the attribute",
+  change_attribute: "Change the attribute",
+  retire_attribute: "Retire the attribute"
 };
-function begin(kind, ids, tree, { target = null, inline = false, undoes = null } = {}) {
+function begin(kind, ids, tree, { target = null, inline = false, undoes = null, attribute = null } = {}) {
   const label = tree.byId.get(ids[0]);
-  return { kind, ids, why: "", inline, undoes, values: {
+  const one = tree.attribute(attribute);
+  if (one) return { kind, ids, attribute, why: "", inline, undoes, values: {
+    ...begin(kind, [], tree).values,
+    to: one.name,
+    definition: one.definition ?? "",
+    sensitive: one.sensitive ?? "",
+    low: typed(one, one.low),
+    high: typed(one, one.high),
+    choices: (one.choices ?? []).join("\n"),
+    of: one.labels ?? []
+  } };
+  return { kind, ids, attribute, why: "", inline, undoes, values: {
+    low: "",
+    high: "",
+    choices: "",
+    of: [],
+    map: "",
+    ask: false,
     to: label?.name ?? "",
     into: kind === "merge" ? label?.name ?? "" : "",
     keep_parent: false,
@@ -362,7 +491,7 @@ function begin(kind, ids, tree, { target = null, inline = false, undoes = null }
 var lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 function proposal(form, tree) {
   const { values, undoes } = form;
-  const gone = [...form.ids, values.target, ...values.like].find((id) => id && !tree.byId.has(id));
+  const gone = [...form.ids, values.target, ...values.like, ...values.of].find((id) => id && !tree.byId.has(id));
   if (gone) return { problem: "One of these labels isn't in the taxonomy any more: somebody has changed it. The history says who." };
   const edits = (...edits2) => ({ does: { edits: edits2 } });
   const names = form.ids.map((id) => tree.call(id));
@@ -398,9 +527,60 @@ function proposal(form, tree) {
       const said = describes(form, tree);
       return Object.keys(said).length ? edits({ edit: "describe", label: names[0], ...said }) : { problem: "Nothing is changed yet." };
     }
+    case "add_attribute":
+      if (!values.name.trim()) return { problem: "Type a name." };
+      if (!lines(values.choices).length && !(values.low.trim() && values.high.trim())) return { problem: "Type the ends of its scale, or its choices." };
+      return edits({
+        edit: "add_attribute",
+        name: values.name.trim(),
+        ...range(values),
+        ...values.of.length ? { labels: values.of.map((id) => tree.call(id)) } : {},
+        ...values.definition.trim() ? { definition: values.definition.trim() } : {},
+        ...values.sensitive.trim() ? { sensitive: values.sensitive.trim() } : {},
+        ...values.ask ? { ask: true } : {}
+      });
+    case "rename_attribute":
+    case "change_attribute":
+    case "retire_attribute": {
+      const one = tree.attribute(form.attribute);
+      if (!one) return { problem: "This attribute isn't in the taxonomy any more: somebody has changed it. The history says who." };
+      if (form.kind === "retire_attribute") return edits({ edit: "retire_attribute", name: one.name });
+      if (form.kind === "change_attribute") {
+        const said = changes(form, one, tree);
+        return Object.keys(said).length ? edits({ edit: "change_attribute", name: one.name, ...said }) : { problem: "Nothing is changed yet." };
+      }
+      if (!values.to.trim() || values.to.trim() === one.name) return { problem: "Type another name." };
+      return edits({ edit: "rename_attribute", name: one.name, to: values.to.trim() });
+    }
     case "revert":
       return undoes ? { does: { edit_id: undoes.edit_id } } : { problem: "There is nothing to undo." };
   }
+}
+var range = ({ choices, low, high }) => lines(choices).length ? { choices: lines(choices) } : { scale: [low.trim(), high.trim()] };
+function changes({ kind, attribute, values }, one, tree) {
+  const before = begin(kind, [], tree, { attribute }).values;
+  const said = {};
+  if (["low", "high", "choices"].some((name) => lines(values[
+    /** @type {"low"} */
+    name
+  ]).join("\n") !== before[
+    /** @type {"low"} */
+    name
+  ])) {
+    const other = one.choices && values.low.trim() && values.high.trim() ? { ...values, choices: "" } : values;
+    Object.assign(said, range(other));
+  }
+  if (values.of.join() !== before.of.join()) said.labels = values.of.map((id) => tree.call(id));
+  if (values.definition.trim() !== before.definition) said.definition = values.definition.trim();
+  if (values.sensitive.trim() !== before.sensitive) said.sensitive = values.sensitive.trim() || false;
+  if (lines(values.map).length && ("scale" in said || "choices" in said)) {
+    const read = (text) => text === "" ? null : text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+    said.map = lines(values.map).map((line) => {
+      const at = line.indexOf("=");
+      return at < 0 ? [read(line), null] : [read(line.slice(0, at).trim()), read(line.slice(at + 1).trim())];
+    });
+  }
+  return said;
 }
 function describes({ ids, values }, tree) {
   const before = begin("describe", ids, tree).values;
@@ -451,9 +631,10 @@ function match(labels, query, { probs = /* @__PURE__ */ new Map(), recent = [], 
 
 // hitl_widgets/widgets/js/editor/tree.js
 var Tree = class {
-  /** @param {Node[]} labels @param {number} [version] @param {boolean} [inner_answers] */
-  constructor(labels = [], version = 0, inner_answers = false) {
+  /** @param {Node[]} labels @param {number} [version] @param {boolean} [inner_answers] @param {import("./types.d.ts").TreeAttribute[]} [attributes] */
+  constructor(labels = [], version = 0, inner_answers = false, attributes = []) {
     this.labels = labels;
+    this.attributes = attributes;
     this.version = version;
     this.inner_answers = inner_answers;
     this.byId = new Map(labels.map((label) => [label.label_id, label]));
@@ -492,6 +673,10 @@ var Tree = class {
   /** @param {string} id */
   path(id) {
     return this.byId.get(id)?.path ?? id;
+  }
+  /** @param {string | null} id */
+  attribute(id) {
+    return this.attributes.find((one) => one.attribute_id === id);
   }
   /** What edits call a label: its name, or its path where another has that name too. @param {string} id */
   call(id) {
@@ -549,8 +734,8 @@ function lead(rows, at, key, page = 10) {
   }
   return null;
 }
-function typeahead(rows, at, typed) {
-  const wanted = plain(typed);
+function typeahead(rows, at, typed2) {
+  const wanted = plain(typed2);
   const from = wanted.length === 1 || [...wanted].every((letter) => letter === wanted[0]) ? at + 1 : at;
   const sought = from > at ? wanted[0] : wanted;
   for (let i = 0; i < rows.length; i++) {
@@ -673,7 +858,7 @@ var EditorSession = class extends Session {
     const first = before.version === 0;
     this.history = history;
     if (taxonomy.version === before.version) return;
-    this.tree = new Tree(taxonomy.labels.map((label) => ({ ...label, path: "" })), taxonomy.version, taxonomy.inner_answers);
+    this.tree = new Tree(taxonomy.labels.map((label) => ({ ...label, path: "" })), taxonomy.version, taxonomy.inner_answers, taxonomy.attributes);
     this.shown = null;
     this.asked.clear();
     this.examples.clear();
@@ -780,12 +965,15 @@ var EditorSession = class extends Session {
     this.focus = id;
   }
   // What one changes
-  /** Opens a form. @param {FormKind} kind @param {{ids?: string[], target?: string | null, inline?: boolean, undoes?: Past | null}} [how] */
-  begin(kind, { ids = this.about, target = null, inline = false, undoes = null } = {}) {
-    if (!this.setup || this.closed || !["add", "revert"].includes(kind) && !ids.length) return;
+  /** Opens a form. @param {FormKind} kind
+   * @param {{ids?: string[], target?: string | null, inline?: boolean, undoes?: Past | null, attribute?: string | null}} [how] */
+  begin(kind, { ids = this.about, target = null, inline = false, undoes = null, attribute = null } = {}) {
+    const of_attribute = kind.endsWith("_attribute");
+    if (of_attribute) ids = [];
+    if (!this.setup || this.closed || !["add", "revert"].includes(kind) && !ids.length && !of_attribute) return;
     if (kind === "merge" && ids.length < 2) return this.say("First select the labels to merge with Space, or drag one onto the other.", true);
     if (["rename", "split", "describe"].includes(kind)) ids = ids.slice(0, 1);
-    this.form = begin(kind, kind === "add" ? [] : ids, this.tree, { target, inline, undoes });
+    this.form = begin(kind, kind === "add" ? [] : ids, this.tree, { target, inline, undoes, attribute });
     this.overtaken = null;
     this.notice = null;
     this.#dirty(0);
@@ -891,65 +1079,6 @@ var EditorSession = class extends Session {
   }
 };
 
-// hitl_widgets/widgets/js/keys.js
-function bind(table) {
-  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
-}
-function pressed({ key, shiftKey }) {
-  if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
-  return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
-}
-var NAMES = {
-  Escape: "Esc",
-  Enter: "⏎ Enter",
-  Backspace: "⌫",
-  Space: "Space",
-  ArrowLeft: "←",
-  ArrowRight: "→",
-  ArrowUp: "↑",
-  ArrowDown: "↓",
-  PageUp: "PgUp",
-  PageDown: "PgDn"
-};
-function keyName(key) {
-  if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
-  return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
-}
-
-// hitl_widgets/widgets/js/dom.js
-function h(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") node.addEventListener(name.slice(2), value);
-    else if (name === "text") node.textContent = String(value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false) node.setAttribute(name, String(value));
-  }
-  node.append(...children.filter((child) => child !== null && child !== void 0));
-  return node;
-}
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-function setAttribute(node, name, value) {
-  if (value === null) node.removeAttribute(name);
-  else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
-}
-var cap = (key) => h("kbd", { class: "hitl-cap", text: keyName(key) });
-var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
-function nameKeys(root, table) {
-  for (const kbd of root.querySelectorAll("[data-action]")) {
-    const keys = table[
-      /** @type {HTMLElement} */
-      kbd.dataset.action ?? ""
-    ]?.[0] ?? [];
-    setText(kbd, keyName(keys[0] ?? ""));
-    kbd.classList.toggle("hitl-nokey", !keys.length);
-    const button = kbd.closest("button");
-    if (button) setAttribute(button, "aria-keyshortcuts", keys.length ? keys.join(" ") : null);
-  }
-}
-
 // hitl_widgets/widgets/js/help.js
 function buildHelp(session, { refocus, first, takes_focus = true }) {
   const list = h("dl", {});
@@ -1026,12 +1155,12 @@ function buildPicker({ label, nothing, labels, onpick }) {
   let marked = 0;
   let chosen = null;
   function open() {
-    const typed = box.value === (chosen?.path ?? "") ? "" : box.value;
-    found = [...typed ? [] : [null], .../** @type {Node[]} */
+    const typed2 = box.value === (chosen?.path ?? "") ? "" : box.value;
+    found = [...typed2 ? [] : [null], .../** @type {Node[]} */
     match(
       /** @type {any} */
       labels(),
-      typed,
+      typed2,
       { limit: 8 }
     )];
     marked = Math.max(0, found.indexOf(chosen));
@@ -1087,7 +1216,7 @@ function buildPicker({ label, nothing, labels, onpick }) {
   }
   return { element, show, box };
 }
-function buildPickers({ label, nothing, labels, onpick }) {
+function buildPickers({ label, nothing, labels, onpick, start = [] }) {
   let chosen = [];
   const chips = h("span", { class: "hitl-chosen" });
   const one = buildPicker({ label, nothing, labels: () => labels().filter((node) => !chosen.includes(node.label_id)), onpick: (id) => {
@@ -1097,6 +1226,10 @@ function buildPickers({ label, nothing, labels, onpick }) {
   } });
   one.element.append(chips);
   function put(ids) {
+    draw(ids);
+    onpick(ids);
+  }
+  function draw(ids) {
     chosen = ids;
     chips.replaceChildren(...ids.map((id) => {
       const name = labels().find((node) => node.label_id === id)?.path ?? id;
@@ -1104,8 +1237,8 @@ function buildPickers({ label, nothing, labels, onpick }) {
       setText(chip, `${name} ×`);
       return chip;
     }));
-    onpick(ids);
   }
+  draw(start);
   return { element: one.element };
 }
 
@@ -1215,6 +1348,27 @@ function buildForm(session, refocus) {
           target("Under", "at the top", (id) => !form.ids.some((own2) => own2 === id || session.tree.isUnder(id, own2))),
           form.values.target && form.ids.length ? instead("Merge them instead", "merge") : null
         ];
+      case "retire_attribute":
+        return [];
+      case "rename_attribute":
+        return [text("New name", "to")];
+      case "add_attribute":
+        return [
+          text("Name", "name"),
+          ...asked(form),
+          h(
+            "label",
+            { class: "hitl-check" },
+            h("input", { type: "checkbox", onchange: (event) => session.fill({ ask: event.target.checked }) }),
+            h("span", { text: "ask it of items answered before too" })
+          )
+        ];
+      case "change_attribute":
+        return [...asked(form), text(
+          "What values become, where it isn't in proportion or the same choice",
+          "map",
+          { area: 3, more: { placeholder: "3 = 1\n4 = 2\n5 =    (asked again)" } }
+        )];
       case "describe":
         return [
           text("Definition", "definition", { area: 3, more: { placeholder: "What makes an item this and nothing else" } }),
@@ -1225,6 +1379,16 @@ function buildForm(session, refocus) {
           text("Sensitive, because", "sensitive")
         ];
     }
+  }
+  function asked(form) {
+    const of = buildPickers({ label: "Asked of", nothing: "every item", labels: () => session.tree.labels, start: form.values.of, onpick: (ids) => session.fill({ of: ids }) });
+    return [
+      h("div", { class: "hitl-two" }, text("Scale from", "low", { more: { placeholder: "0, or 0.0 for any number between" } }), text("to", "high", { more: { placeholder: "10, or 1.0" } })),
+      text("Or choices, one per line", "choices", { area: 3, more: { placeholder: "front\nside" } }),
+      of.element,
+      text("Definition", "definition", { area: 2 }),
+      text("Sensitive: the purpose for which it is asked", "sensitive")
+    ];
   }
   function colour() {
     const field = text("Colour", "colour", { more: { placeholder: "#1b9e77" } });
@@ -1260,6 +1424,8 @@ function buildForm(session, refocus) {
     if (!form) return;
     const names = form.ids.map((id) => `“${session.tree.byId.get(id)?.name ?? id}”`);
     const few = names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
+    const attribute = session.tree.attribute(form.attribute);
+    if (attribute) few.push(`“${attribute.name}”`);
     setText(title, [TITLES[form.kind], form.undoes ? `version ${form.undoes.version}: ${form.undoes.prose}` : "", few.length > 1 ? `${few.slice(0, -1).join(", ")} and ${few.at(-1)}` : few.join("")].filter(Boolean).join(" "));
     for (const show of shows) show();
     setText(overtaken, session.overtaken ?? "");
@@ -1463,6 +1629,7 @@ function render(el, session) {
   const tree = buildTree(session);
   const form = buildForm(session, refocus);
   const label = buildLabel(session);
+  const attributes = buildAttributes(session);
   const history = buildHistory(session);
   const help = buildHelp(session, { refocus, first: [
     [["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"], "move through the tree; left closes, right opens"],
@@ -1474,7 +1641,7 @@ function render(el, session) {
     "div",
     { class: "hitl-editor-body" },
     h("div", { class: "hitl-tree-side" }, tree.element, tree.top, start),
-    h("div", { class: "hitl-side" }, form.element, history.element, label.element),
+    h("div", { class: "hitl-side" }, form.element, history.element, label.element, attributes.element),
     help.help
   );
   const root = h("div", {
@@ -1503,11 +1670,13 @@ function render(el, session) {
       if (session.showing_history) session.leave();
       session.changed();
     },
+    attributes: () => attributes.enter(),
+    add_attribute: () => session.begin("add_attribute"),
     search: () => header.find.focus(),
     help: () => help.toggle()
   };
   const usual = { x: actions.cut, v: actions.put, z: actions.undo, a: actions.select_beside };
-  for (const part of [label.element, header.element]) part.addEventListener("click", (event) => {
+  for (const part of [label.element, attributes.element, header.element]) part.addEventListener("click", (event) => {
     const name = (
       /** @type {HTMLElement} */
       event.target.closest("button")?.dataset.does
@@ -1579,7 +1748,11 @@ function render(el, session) {
     form.update();
     history.update();
     label.element.hidden = waiting || session.form !== null || session.showing_history;
-    if (!label.element.hidden) label.update();
+    attributes.element.hidden = label.element.hidden;
+    if (!label.element.hidden) {
+      label.update();
+      attributes.update();
+    }
     footer.update();
     if (formed && !session.form && root.contains(document.activeElement)) refocus();
     formed = session.form;
@@ -1641,6 +1814,7 @@ function buildTop(session, { refocus, toggleHelp }) {
     setText(version, tree.version ? `Taxonomy, version ${tree.version}` : "Taxonomy");
     setText(facts, [
       many(tree.labels.length, "label"),
+      tree.attributes.length ? many(tree.attributes.length, "attribute") : "",
       many(stand + doubt, "answer"),
       doubt ? `${doubt.toLocaleString("en")} to look at again` : "",
       setup?.annotator ?? ""

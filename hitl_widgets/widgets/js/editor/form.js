@@ -49,7 +49,7 @@ export function buildForm(session, refocus) {
     session.apply();
   }
 
-  /** @param {string} label @param {"to" | "into" | "name" | "definition" | "key" | "colour" | "link" | "sensitive" | "examples" | "counter_examples"} name
+  /** @param {string} label @param {"to" | "into" | "name" | "definition" | "key" | "colour" | "link" | "sensitive" | "examples" | "counter_examples" | "low" | "high" | "choices" | "map"} name
    * @param {{area?: number, more?: Record<string, string>}} [how] */
   function text(label, name, { area = 0, more = {} } = {}) {
     const id = `hitl-${name}-${own}`;
@@ -87,11 +87,26 @@ export function buildForm(session, refocus) {
       case "retire": return [target("Its answers become", "open again", (id) => !form.ids.some((own) => own === id || session.tree.isUnder(id, own)))];
       case "move": return [target("Under", "at the top", (id) => !form.ids.some((own) => own === id || session.tree.isUnder(id, own))),
         form.values.target && form.ids.length ? instead("Merge them instead", "merge") : null];
+      case "retire_attribute": return [];
+      case "rename_attribute": return [text("New name", "to")];
+      case "add_attribute": return [text("Name", "name"), ...asked(form),
+        h("label", { class: "hitl-check" }, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => session.fill({ ask: event.target.checked }) }),
+          h("span", { text: "ask it of items answered before too" }))];
+      case "change_attribute": return [...asked(form), text("What values become, where it isn't in proportion or the same choice", "map",
+        { area: 3, more: { placeholder: "3 = 1\n4 = 2\n5 =    (asked again)" } })];
       case "describe": return [text("Definition", "definition", { area: 3, more: { placeholder: "What makes an item this and nothing else" } }),
         h("div", { class: "hitl-two" }, text("Key", "key", { more: { maxlength: "1", placeholder: "a digit if free" } }), colour()),
         text("Examples, one item id per line", "examples", { area: 2 }), text("Counter-examples", "counter_examples", { area: 2 }),
         text("Link", "link", { more: { placeholder: "https://" } }), text("Sensitive, because", "sensitive")];
     }
+  }
+
+  /** What an attribute asks, of what. @param {Form} form */
+  function asked(form) {
+    const of = buildPickers({ label: "Asked of", nothing: "every item", labels: () => session.tree.labels, start: form.values.of, onpick: (ids) => session.fill({ of: ids }) });
+    return [h("div", { class: "hitl-two" }, text("Scale from", "low", { more: { placeholder: "0, or 0.0 for any number between" } }), text("to", "high", { more: { placeholder: "10, or 1.0" } })),
+      text("Or choices, one per line", "choices", { area: 3, more: { placeholder: "front\nside" } }), of.element, text("Definition", "definition", { area: 2 }),
+      text("Sensitive: the purpose for which it is asked", "sensitive")];
   }
 
   function colour() {
@@ -120,6 +135,8 @@ export function buildForm(session, refocus) {
     if (!form) return;
     const names = form.ids.map((id) => `“${session.tree.byId.get(id)?.name ?? id}”`);
     const few = names.length > 3 ? [...names.slice(0, 3), `${names.length - 3} more`] : names;
+    const attribute = session.tree.attribute(form.attribute);
+    if (attribute) few.push(`“${attribute.name}”`);
     setText(title, [TITLES[form.kind], form.undoes ? `version ${form.undoes.version}: ${form.undoes.prose}` : "", few.length > 1 ? `${few.slice(0, -1).join(", ")} and ${few.at(-1)}` : few.join("")].filter(Boolean).join(" "));
     for (const show of shows) show();
     setText(overtaken, session.overtaken ?? "");

@@ -1,6 +1,8 @@
 // @ts-check
 // The edits that a filled-in form means, as hitl_widgets.edits reads them. Read `begin` and `proposal`.
 
+import { typed } from "./attributes.js";
+
 /** @typedef {import("./tree.js").Tree} Tree */
 /** @typedef {import("./types.d.ts").Form} Form */
 /** @typedef {import("./types.d.ts").FormKind} FormKind */
@@ -9,13 +11,18 @@
 
 /** How each kind of edit is headed. @type {Record<FormKind, string>} */
 export const TITLES = { rename: "Rename", split: "Split", merge: "Merge", add: "Add a label", retire: "Retire", move: "Move",
-  describe: "Describe", revert: "Undo" };
+  describe: "Describe", revert: "Undo", add_attribute: "Add an attribute", rename_attribute: "Rename the attribute",
+  change_attribute: "Change the attribute", retire_attribute: "Retire the attribute" };
 
 /** A form as it is opened. @param {FormKind} kind @param {string[]} ids @param {Tree} tree
- * @param {{target?: string | null, inline?: boolean, undoes?: import("./types.d.ts").Past | null}} [more] @returns {Form} */
-export function begin(kind, ids, tree, { target = null, inline = false, undoes = null } = {}) {
+ * @param {{target?: string | null, inline?: boolean, undoes?: import("./types.d.ts").Past | null, attribute?: string | null}} [more] @returns {Form} */
+export function begin(kind, ids, tree, { target = null, inline = false, undoes = null, attribute = null } = {}) {
   const label = tree.byId.get(ids[0]);
-  return { kind, ids, why: "", inline, undoes, values: {
+  const one = tree.attribute(attribute);
+  if (one) return { kind, ids, attribute, why: "", inline, undoes, values: { ...begin(kind, [], tree).values, to: one.name, definition: one.definition ?? "",
+    sensitive: one.sensitive ?? "", low: typed(one, one.low), high: typed(one, one.high), choices: (one.choices ?? []).join("\n"), of: one.labels ?? [] } };
+  return { kind, ids, attribute, why: "", inline, undoes, values: {
+    low: "", high: "", choices: "", of: [], map: "", ask: false,
     to: label?.name ?? "", into: kind === "merge" ? label?.name ?? "" : "", keep_parent: false, name: "", target, like: [],
     definition: label?.definition ?? "", key: label?.own_key ? label?.key ?? "" : "", colour: label?.colour ?? "",
     link: label?.link ?? "", sensitive: label?.sensitive ?? "", examples: (label?.examples ?? []).join("\n"),
@@ -28,7 +35,7 @@ export const lines = (text) => text.split("\n").map((line) => line.trim()).filte
 /** What the form means today, or what it still needs. @param {Form} form @param {Tree} tree @returns {Proposal} */
 export function proposal(form, tree) {
   const { values, undoes } = form;
-  const gone = [...form.ids, values.target, ...values.like].find((id) => id && !tree.byId.has(id));
+  const gone = [...form.ids, values.target, ...values.like, ...values.of].find((id) => id && !tree.byId.has(id));
   if (gone) return { problem: "One of these labels isn't in the taxonomy any more: somebody has changed it. The history says who." };
   /** @param {object[]} edits @returns {Proposal} */
   const edits = (...edits) => ({ does: { edits } });
@@ -61,9 +68,50 @@ export function proposal(form, tree) {
       const said = describes(form, tree);
       return Object.keys(said).length ? edits({ edit: "describe", label: names[0], ...said }) : { problem: "Nothing is changed yet." };
     }
+    case "add_attribute":
+      if (!values.name.trim()) return { problem: "Type a name." };
+      if (!lines(values.choices).length && !(values.low.trim() && values.high.trim())) return { problem: "Type the ends of its scale, or its choices." };
+      return edits({ edit: "add_attribute", name: values.name.trim(), ...range(values), ...(values.of.length ? { labels: values.of.map((id) => tree.call(id)) } : {}),
+        ...(values.definition.trim() ? { definition: values.definition.trim() } : {}), ...(values.sensitive.trim() ? { sensitive: values.sensitive.trim() } : {}),
+        ...(values.ask ? { ask: true } : {}) });
+    case "rename_attribute": case "change_attribute": case "retire_attribute": {
+      const one = tree.attribute(form.attribute);
+      if (!one) return { problem: "This attribute isn't in the taxonomy any more: somebody has changed it. The history says who." };
+      if (form.kind === "retire_attribute") return edits({ edit: "retire_attribute", name: one.name });
+      if (form.kind === "change_attribute") {
+        const said = changes(form, one, tree);
+        return Object.keys(said).length ? edits({ edit: "change_attribute", name: one.name, ...said }) : { problem: "Nothing is changed yet." };
+      }
+      if (!values.to.trim() || values.to.trim() === one.name) return { problem: "Type another name." };
+      return edits({ edit: "rename_attribute", name: one.name, to: values.to.trim() });
+    }
     case "revert":
       return undoes ? { does: { edit_id: undoes.edit_id } } : { problem: "There is nothing to undo." };
   }
+}
+
+/** The ends of a scale go as they were typed: with a point in one of them any number between is a value. @param {Values} values */
+const range = ({ choices, low, high }) => (lines(choices).length ? { choices: lines(choices) } : { scale: [low.trim(), high.trim()] });
+
+/** In what the form says something else than the attribute. @param {Form} form @param {import("./types.d.ts").TreeAttribute} one @param {Tree} tree */
+function changes({ kind, attribute, values }, one, tree) {
+  const before = begin(kind, [], tree, { attribute }).values;
+  /** @type {Record<string, unknown>} */
+  const said = {};
+  if (["low", "high", "choices"].some((name) => lines(values[/** @type {"low"} */ (name)]).join("\n") !== before[/** @type {"low"} */ (name)])) {
+    // Whoever types choices in place of a scale needn't empty its ends.
+    const other = one.choices && values.low.trim() && values.high.trim() ? { ...values, choices: "" } : values;
+    Object.assign(said, range(other));
+  }
+  if (values.of.join() !== before.of.join()) said.labels = values.of.map((id) => tree.call(id));
+  if (values.definition.trim() !== before.definition) said.definition = values.definition.trim();
+  if (values.sensitive.trim() !== before.sensitive) said.sensitive = values.sensitive.trim() || false;
+  if (lines(values.map).length && ("scale" in said || "choices" in said)) {
+    /** A value of a scale is a number, a choice a text. @param {string} text */
+    const read = (text) => (text === "" ? null : text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
+    said.map = lines(values.map).map((line) => { const at = line.indexOf("="); return at < 0 ? [read(line), null] : [read(line.slice(0, at).trim()), read(line.slice(at + 1).trim())]; });
+  }
+  return said;
 }
 
 /** The fields in which the form says something else than the taxonomy. @param {Form} form @param {Tree} tree */

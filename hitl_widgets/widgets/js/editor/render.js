@@ -6,6 +6,7 @@ import { buildHelp } from "../help.js";
 import { handBack, keepKeys } from "../notebook.js";
 import { buildForm, many } from "./form.js";
 import { bind, pressed } from "../keys.js";
+import { buildAttributes } from "./attributes.js";
 import { buildLabel } from "./label.js";
 import { drawSmall } from "../pictures.js";
 
@@ -26,6 +27,7 @@ export function render(el, session) {
   const tree = buildTree(session);
   const form = buildForm(session, refocus);
   const label = buildLabel(session);
+  const attributes = buildAttributes(session);
   const history = buildHistory(session);
   const help = buildHelp(session, { refocus, first: [
     [["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"], "move through the tree; left closes, right opens"],
@@ -33,7 +35,7 @@ export function render(el, session) {
   const start = h("p", { class: "hitl-wait", role: "status", text: "Waiting for the kernel …" });
   const footer = buildBottom(session);
   const body = h("div", { class: "hitl-editor-body" }, h("div", { class: "hitl-tree-side" }, tree.element, tree.top, start),
-    h("div", { class: "hitl-side" }, form.element, history.element, label.element), help.help);
+    h("div", { class: "hitl-side" }, form.element, history.element, label.element, attributes.element), help.help);
   const root = h("div", { class: "hitl-card hitl-editor", role: "region", "aria-label": "Taxonomy editor", "data-lm-suppress-shortcuts": "true",
     "data-version": "0" }, header.element, body, footer.element, live);
 
@@ -46,11 +48,12 @@ export function render(el, session) {
     retire: () => session.begin("retire"), cut: () => session.take(), put: () => session.put(session.focus), put_top: () => session.put(null),
     select: () => session.select(), select_beside: () => session.selectSiblings(), undo: () => session.undo(),
     history: () => { session.showing_history = !session.showing_history; if (session.showing_history) session.leave(); session.changed(); },
+    attributes: () => attributes.enter(), add_attribute: () => session.begin("add_attribute"),
     search: () => header.find.focus(), help: () => help.toggle(),
   };
   /** With Ctrl, as elsewhere. @type {Record<string, () => void>} */
   const usual = { x: actions.cut, v: actions.put, z: actions.undo, a: actions.select_beside };
-  for (const part of [label.element, header.element]) part.addEventListener("click", (event) => {
+  for (const part of [label.element, attributes.element, header.element]) part.addEventListener("click", (event) => {
     const name = /** @type {HTMLElement} */ (event.target).closest("button")?.dataset.does;
     if (name) actions[name]?.();
   });
@@ -114,7 +117,8 @@ export function render(el, session) {
     form.update();
     history.update();
     label.element.hidden = waiting || session.form !== null || session.showing_history;
-    if (!label.element.hidden) label.update();
+    attributes.element.hidden = label.element.hidden;
+    if (!label.element.hidden) { label.update(); attributes.update(); }
     footer.update();
     if (formed && !session.form && root.contains(document.activeElement)) refocus();
     formed = session.form;
@@ -148,7 +152,7 @@ function buildTop(session, { refocus, toggleHelp }) {
   function update() {
     const { tree, count: [stand, doubt], setup } = session;
     setText(version, tree.version ? `Taxonomy, version ${tree.version}` : "Taxonomy");
-    setText(facts, [many(tree.labels.length, "label"), many(stand + doubt, "answer"), doubt ? `${doubt.toLocaleString("en")} to look at again` : "",
+    setText(facts, [many(tree.labels.length, "label"), tree.attributes.length ? many(tree.attributes.length, "attribute") : "", many(stand + doubt, "answer"), doubt ? `${doubt.toLocaleString("en")} to look at again` : "",
       setup?.annotator ?? ""].filter(Boolean).join(" · "));
     if (document.activeElement !== find && find.value !== session.query) find.value = session.query;
     setAttribute(past, "aria-pressed", String(session.showing_history));

@@ -158,7 +158,7 @@ export class EditorSession extends Session {
     const first = before.version === 0;
     this.history = history;
     if (taxonomy.version === before.version) return;
-    this.tree = new Tree(taxonomy.labels.map((label) => ({ ...label, path: "" })), taxonomy.version, taxonomy.inner_answers);
+    this.tree = new Tree(taxonomy.labels.map((label) => ({ ...label, path: "" })), taxonomy.version, taxonomy.inner_answers, taxonomy.attributes);
     this.shown = null;
     this.asked.clear();
     this.examples.clear();
@@ -272,12 +272,15 @@ export class EditorSession extends Session {
 
   // What one changes
 
-  /** Opens a form. @param {FormKind} kind @param {{ids?: string[], target?: string | null, inline?: boolean, undoes?: Past | null}} [how] */
-  begin(kind, { ids = this.about, target = null, inline = false, undoes = null } = {}) {
-    if (!this.setup || this.closed || (!["add", "revert"].includes(kind) && !ids.length)) return;
+  /** Opens a form. @param {FormKind} kind
+   * @param {{ids?: string[], target?: string | null, inline?: boolean, undoes?: Past | null, attribute?: string | null}} [how] */
+  begin(kind, { ids = this.about, target = null, inline = false, undoes = null, attribute = null } = {}) {
+    const of_attribute = kind.endsWith("_attribute");
+    if (of_attribute) ids = [];
+    if (!this.setup || this.closed || (!["add", "revert"].includes(kind) && !ids.length && !of_attribute)) return;
     if (kind === "merge" && ids.length < 2) return this.say("First select the labels to merge with Space, or drag one onto the other.", true);
     if (["rename", "split", "describe"].includes(kind)) ids = ids.slice(0, 1);
-    this.form = begin(kind, kind === "add" ? [] : ids, this.tree, { target, inline, undoes });
+    this.form = begin(kind, kind === "add" ? [] : ids, this.tree, { target, inline, undoes, attribute });
     this.overtaken = null;
     this.notice = null;
     this.#dirty(0);

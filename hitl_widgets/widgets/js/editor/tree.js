@@ -9,9 +9,10 @@ import { plain } from "../labels.js";
 
 /** The labels of a taxonomy, depth first, and how they hang together. */
 export class Tree {
-  /** @param {Node[]} labels @param {number} [version] @param {boolean} [inner_answers] */
-  constructor(labels = [], version = 0, inner_answers = false) {
+  /** @param {Node[]} labels @param {number} [version] @param {boolean} [inner_answers] @param {import("./types.d.ts").TreeAttribute[]} [attributes] */
+  constructor(labels = [], version = 0, inner_answers = false, attributes = []) {
     this.labels = labels;
+    this.attributes = attributes;
     this.version = version;
     this.inner_answers = inner_answers;
     this.byId = new Map(labels.map((label) => [label.label_id, label]));
@@ -48,6 +49,9 @@ export class Tree {
 
   /** @param {string} id */
   path(id) { return this.byId.get(id)?.path ?? id; }
+
+  /** @param {string | null} id */
+  attribute(id) { return this.attributes.find((one) => one.attribute_id === id); }
 
   /** What edits call a label: its name, or its path where another has that name too. @param {string} id */
   call(id) {

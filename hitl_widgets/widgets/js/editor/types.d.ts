@@ -1,21 +1,25 @@
 // The state of the taxonomy editor, as far as it is more than the messages.
 
-import type { EditEntry, EditorAct, TreeLabel } from "../messages.d.ts";
+import type { AttributeEntry, EditEntry, EditorAct, TreeLabel } from "../messages.d.ts";
 import type { Picture, Surroundings as Common } from "../types.d.ts";
 
 export type { EditorPush as Push, EditorReady, EditorReply as Reply, EditPreview, EditStored, Examples, PushTree, Rejected } from "../messages.d.ts";
 export type Past = EditEntry;
+export type TreeAttribute = AttributeEntry;
 /** A label of the tree, with its path. */
 export interface Node extends TreeLabel { path: string }
 
-export type FormKind = "rename" | "split" | "merge" | "add" | "retire" | "move" | "describe" | "revert";
+export type FormKind = "rename" | "split" | "merge" | "add" | "retire" | "move" | "describe" | "revert"
+  | "add_attribute" | "rename_attribute" | "change_attribute" | "retire_attribute";
 export interface Values {
   to: string; into: string; keep_parent: boolean; name: string; target: string | null; like: string[];
   definition: string; key: string; colour: string; link: string; sensitive: string; examples: string;
   counter_examples: string;
+  /** Of an attribute: the ends of its scale and its choices as typed, the labels of which it is asked, what values become. */
+  low: string; high: string; choices: string; of: string[]; map: string; ask: boolean;
 }
-/** What a person is about to change. `ids` are the labels that it is about; `undoes` the edit that is taken back. */
-export interface Form { kind: FormKind; ids: string[]; values: Values; why: string; inline: boolean; undoes: Past | null }
+/** What a person is about to change. `ids` are the labels that it is about, `attribute` the attribute_id; `undoes` the edit that is taken back. */
+export interface Form { kind: FormKind; ids: string[]; attribute: string | null; values: Values; why: string; inline: boolean; undoes: Past | null }
 
 export interface Surroundings extends Common<EditorAct> {
   decode: (image: { bytes?: ArrayBufferView; mime?: string }) => Promise<Picture>;
