@@ -26,6 +26,7 @@ from .suggestion_effect import contrast
 ON, OFF = "on", "off"
 # What is said of the answer as a whole, and so of each of its labels.
 CARRIED = ("item_id", "annotator", "shown", "arm", "arm_probability", "planted", "repeat_of", "chosen_by", "certainty",
+           "unsure", "decision_id", "position",
            "acted_at", "model", "status")
 ANNOTATOR_COLUMNS = ["label_id", "annotator", "n", "accuracy", "low", "high"]
 PER_LABEL_COLUMNS = ["label_id", "n", "on", "tied", "method", "why", "copy_rate", "copy_low", "copy_high"]
