@@ -1,13 +1,16 @@
 """A light head fitted to all answers, and whether it should take the place of the adopted model.
 
-`fit_candidate` makes the head, `compare_with` asks both models about answers that neither of them learnt: the new one
-out of fold, the adopted one where its record says that it never learnt the item. Hold-out and gold have no part in it.
+`fit_candidate` makes the head (a `Candidate`, or a `SetCandidate` where an item may have several labels).
+`compare_with` asks both models about answers that neither of them learnt: the new one out of fold, the adopted one
+where its record says that it never learnt the item. Hold-out and gold have no part in it.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,11 +22,13 @@ from ..project.answers import Answers
 from ..project.project import Project
 from ..quality.intervals import student_mean
 from ..records import Estimate
-from ..sampling.ranking import todays_probs
+from ..sampling.ranking import suggested_sets, todays_probs
 from .confidence import label_rows
-from .data import LabelledImages
+from .data import LabelledImages, differ
+from .label_calibration import item_means, known_of, label_shares
 from .learnt import never_learnt, pack, unpack
 from .light import Light, fit_light, is_light_net, light_net
+from .multilabel import LightLabels, fit_light_labels
 from .registry import Registry
 from .training_set import BY_CHANCE, pool_shares, training_set
 
@@ -47,7 +52,7 @@ class Candidate:
         What it learnt from.
     kept : ndarray of int
         Rows of the items that could be read.
-    light : Light
+    light : Light or LightLabels
         The head, with its logits out of fold, a row for each of `kept`.
     answers : Answers
         The answers, and the taxonomy that they were read under.
@@ -57,16 +62,58 @@ class Candidate:
 
     items: LabelledImages
     kept: np.ndarray
-    light: Light
+    light: Light | LightLabels
     answers: Answers
     seed: int
 
     @property
     def losses(self) -> np.ndarray:
-        """The loss of each of the items out of fold, in nats; see `answer_losses`."""
-        return answer_losses(self.light.logits.softmax(dim=1).numpy(), self.targets)
+        """The loss of each of the items out of fold, in nats; see `losses_of`."""
+        return self.losses_of(self.probs, np.arange(len(self.kept)))
 
     @property
+    def probs(self) -> np.ndarray:
+        """The probabilities of each of the items out of fold, shape (n, n_labels)."""
+        probs: np.ndarray = self.light.logits.softmax(dim=1).numpy()
+        return probs
+
+    @property
+    def prior(self) -> np.ndarray:
+        """The share of each label in the answers, shape (n_labels,)."""
+        n_labels = len(self.items.label_ids)
+        shares: np.ndarray = label_rows(self.targets, n_labels).numpy().mean(axis=0)
+        return shares
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The probability from which each label counts as on, where an item may have several."""
+        return {}
+
+    def losses_of(self, probs: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The losses of a model's probabilities on some of the items, in nats; see `answer_losses`.
+
+        Parameters
+        ----------
+        probs : ndarray, shape (n, n_labels)
+            Of the items at `rows`.
+        rows : ndarray of int, shape (n,)
+            Among those that it learnt.
+        """
+        return answer_losses(probs, self.targets[torch.from_numpy(rows)])
+
+    def right(self, probs: np.ndarray, rows: np.ndarray, thresholds: Mapping[str, float]) -> np.ndarray:
+        """Whether each of these predictions is the answer: bool, shape (n,).
+
+        Parameters
+        ----------
+        probs, rows
+            As for `losses_of`.
+        thresholds : mapping of str to float
+            Of the model that gave the probabilities.
+        """
+        return is_right(probs, self.targets[torch.from_numpy(rows)])
+
+    @cached_property
     def targets(self) -> Tensor:
         """The targets of the items that it learnt."""
         return self.items.training_data().targets[torch.from_numpy(self.kept)]
@@ -82,11 +129,54 @@ class Candidate:
 
     def body(self) -> dict[str, Any]:
         """What the "adopted" event says of it, beside why it was adopted."""
-        right = is_right(self.light.logits.numpy(), self.targets)
+        right = self.right(self.probs, np.arange(len(self.kept)), self.thresholds)
         return {"learnt": pack(self.item_ids), "n_training": len(self.kept), "seed": self.seed,
                 "taxonomy": self.answers.lineage.today.version,
                 "out_of_fold": {"n": len(self.kept), "right": int(right.sum()),
-                                "loss": round(float(self.losses.mean()), 6)}}
+                                "loss": round(float(self.losses.mean()), 6)},
+                **({"thresholds": self.thresholds} if self.thresholds else {})}
+
+
+@dataclass(frozen=True)
+class SetCandidate(Candidate):
+    """A candidate for items that may have several labels: the loss is the mean of that of an item's known labels."""
+
+    @property
+    def probs(self) -> np.ndarray:
+        """The probability of each label of each item out of fold, shape (n, n_labels)."""
+        probs: np.ndarray = self.light.logits.sigmoid().numpy()
+        return probs
+
+    @property
+    def prior(self) -> np.ndarray:
+        """The share of the answers that say on, for each label."""
+        _, on, weights = known_of(self.targets, self._weights)
+        shares: np.ndarray = label_shares(on, weights).numpy()
+        return shares
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The probability from which each label counts as on, out of fold."""
+        assert isinstance(self.light, LightLabels)
+        return {label_id: round(float(threshold), 4)
+                for label_id, threshold in zip(self.items.label_ids, self.light.adjustment.thresholds, strict=True)}
+
+    def losses_of(self, probs: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The losses of a model's probabilities on some of the items; see `set_answer_losses`."""
+        some = torch.from_numpy(rows)
+        return set_answer_losses(probs, self.targets[some], self._weights[some])
+
+    def right(self, probs: np.ndarray, rows: np.ndarray, thresholds: Mapping[str, float]) -> np.ndarray:
+        """Whether every known label of each of these items is right: bool, shape (n,)."""
+        on = suggested_sets(probs, self.items.label_ids, thresholds)
+        truth = self.targets[torch.from_numpy(rows)].numpy()
+        whole: np.ndarray = ((on == (truth > 0.5)) | np.isnan(truth)).all(axis=1)
+        return whole
+
+    @cached_property
+    def _weights(self) -> Tensor:
+        weights: Tensor = self.items.training_data().weights[torch.from_numpy(self.kept)]
+        return weights
 
 
 @dataclass(frozen=True)
@@ -111,13 +201,18 @@ def fit_candidate(project: Project, registry: Registry) -> Candidate | str:
     with project.state.lock:
         answers = project.answers()
     items = training_set(project, registry, answers=answers)
-    if not len(items) or len(set(_exact(items.training_data().targets).tolist()) - {-1}) < 2:
-        return "It begins once there are answers with two different labels."
+    what = "answers that differ in some label" if items.objective.of_sets else "answers with two different labels"
+    if not len(items) or not _tell_apart(items.training_data().targets, of_sets=items.objective.of_sets):
+        return f"It begins once there are {what}."
     rows = registry.descriptors.of(project.pool.positions(items.item_ids))
     kept = np.flatnonzero(np.isfinite(rows).all(axis=1))
     data = items.training_data().select(kept)
-    if len(set(_exact(data.targets).tolist()) - {-1}) < 2:
-        return "It begins once items with two different labels can be read."
+    if not _tell_apart(data.targets, of_sets=items.objective.of_sets):
+        return f"It begins once items with {what} can be read."
+    if items.objective.of_sets:
+        labels = fit_light_labels(torch.from_numpy(rows[kept]), data.targets, data.weights, draws=items.draws[kept],
+                                  n_windows=registry.descriptors.net.n_windows, shares=pool_shares(items, answers))
+        return SetCandidate(items, kept, labels, answers, project.settings["seed"])
     light = fit_light(torch.from_numpy(rows[kept]), data.targets, data.weights, n_labels=len(items.label_ids),
                       draws=items.draws[kept], shares=pool_shares(items, answers))
     return Candidate(items, kept, light, answers, project.settings["seed"])
@@ -144,7 +239,7 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
     """
     n, loss = len(new.kept), float(new.losses.mean())
     if former is None or registry.inference.missing:
-        prior = float(answer_losses(np.tile(_shares(new), (n, 1)), new.targets).mean())
+        prior = float(new.losses_of(np.tile(new.prior, (n, 1)), np.arange(n)).mean())
         return Comparison(loss < prior, f"The first model, from {n} answers." if loss < prior else
                           f"From {n} answers it can't tell the labels better than their shares do.")
     own = former.body["origin"] == ORIGIN and is_light_net(registry.inference.predictor.net)
@@ -158,16 +253,15 @@ def compare_with(project: Project, registry: Registry, new: Candidate, former: E
                                      f"{FEWEST_COMPARED} are needed to tell.")
     positions = project.pool.positions(new.item_ids)[fresh]
     probs, label_ids = registry.inference.own_probs(positions)
-    probs = todays_probs(probs, label_ids, new.answers.lineage)
+    probs = todays_probs(probs, label_ids, new.answers.lineage, multilabel=new.items.objective.of_sets)
     readable = np.isfinite(probs).all(axis=1)
     chosen = np.flatnonzero(fresh)[readable]
     if not len(chosen):
         return _nothing_new(project, new, former, own=own)
-    targets = new.targets[torch.from_numpy(chosen)]
-    before, after = answer_losses(probs[readable], targets), new.losses[chosen]
+    before, after = new.losses_of(probs[readable], chosen), new.losses[chosen]
     compared = {"n": len(chosen), "new": round(float(after.mean()), 6), "adopted": round(float(before.mean()), 6)}
-    logits = new.light.logits[torch.from_numpy(chosen)].numpy()
-    fewer = int(is_right(probs[readable], targets).sum()) - int(is_right(logits, targets).sum())
+    fewer = int(new.right(probs[readable], chosen, former.body.get("thresholds", {})).sum()) \
+        - int(new.right(new.probs[chosen], chosen, new.thresholds).sum())
     words = f"on {len(chosen)} answers that neither learnt, its mean loss is {after.mean():.3f} and the adopted " \
             f"model's {before.mean():.3f}"
     if own:
@@ -218,6 +312,28 @@ def answer_losses(probs: np.ndarray, targets: Tensor) -> np.ndarray:
     return losses
 
 
+def set_answer_losses(probs: np.ndarray, on: Tensor, weights: Tensor) -> np.ndarray:
+    """The mean loss of each item's known labels in nats: minus the logarithm of what the answer's probability was.
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n, n_labels)
+        That each label is on.
+    on, weights : Tensor, shape (n, n_labels)
+        Whether it is, from 0 to 1, NaN where nothing is known; and how much that counts.
+
+    Examples
+    --------
+    >>> on, alike = torch.tensor([[1.0, 0.0], [1.0, torch.nan]]), torch.ones(2, 2)
+    >>> set_answer_losses(np.array([[0.5, 0.5], [1.0, 0.2]]), on, alike).round(3)
+    array([0.693, 0.001])
+    """
+    _, on, counted = known_of(on, weights)
+    p = torch.from_numpy(np.clip(probs, LEAST, 1 - LEAST))
+    losses: np.ndarray = item_means(-(on * p.log() + (1 - on) * (1 - p).log()), counted).numpy()
+    return losses
+
+
 def is_right(scores: np.ndarray, targets: Tensor) -> np.ndarray:
     """Whether the top label is the answer, or one of its candidates: bool, shape (n,)."""
     right: np.ndarray = _candidates(targets, scores.shape[1])[np.arange(len(scores)), scores.argmax(axis=1)]
@@ -240,10 +356,9 @@ def _exact(targets: Tensor) -> np.ndarray:
     return np.where(several, -1, targets.numpy().argmax(axis=1))
 
 
-def _shares(new: Candidate) -> np.ndarray:
-    n_labels = len(new.items.label_ids)
-    shares: np.ndarray = label_rows(new.targets, n_labels).numpy().mean(axis=0)
-    return shares
+def _tell_apart(targets: Tensor, *, of_sets: bool) -> bool:
+    """Whether there are two labels to tell apart, or one that some items have and others don't."""
+    return differ(targets) if of_sets else len(set(_exact(targets).tolist()) - {-1}) >= 2
 
 
 def _of_groups(gains: np.ndarray, groups: np.ndarray) -> Estimate:

@@ -35,7 +35,7 @@ MAX_REPEATS = 10
 RESIDENT_BYTES = 256 * 2**20
 
 
-class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
+class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
     """The labelled items, as a torch Dataset of (view, target, weight).
 
     Parameters
@@ -45,19 +45,22 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
     positions : sequence of int
         Positions of the labelled items in the pool.
     answers : sequence of str, or ndarray of shape (n_items, n_labels)
-        The label_id of each item, or its probabilities over the labels.
+        The label_id of each item, or its probabilities over the labels; where an item may have several labels, whether
+        each is on, from 0 to 1, NaN where nothing is known.
     label_ids : sequence of str
         The labels, in the order of the net's outputs.
     preprocess : callable
         Maps an image to the net's view of it.
     names : sequence of str, optional
         Names of the labels; their ids when None.
-    weights : sequence of float, optional
-        How much each item counts; 1 when None.
+    weights : sequence of float, or ndarray of shape (n_items, n_labels), optional
+        How much each item, or each of its labels, counts; 1 when None.
     candidates : sequence of (sequence of str or None), optional
         The label_ids that each item may have, where its answer is partial; None or one label_id where it is exact.
     kept : KeptViews, optional
         Views that were kept before, under the same preprocessing.
+    objective : Objective
+        As for `TrainingData`.
 
     Attributes
     ----------
@@ -68,8 +71,8 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
         (torch's cross-entropy leaves such items out); or float32, shape (n_items, n_labels).
     candidates : ndarray of bool, shape (n_items, n_labels), or None
         The candidate labels of each item; None where no answer is partial.
-    weights : ndarray of float32, shape (n_items,)
-        How much each item counts.
+    weights : ndarray of float32, shape (n_items,) or (n_items, n_labels)
+        How much each item, or each of its labels, counts.
     images : Views
         The views alone: `images[i]` has shape (C, h, w); it is read when it is first asked for, and then kept in a
         temporary file.
@@ -86,13 +89,14 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
 
     def __init__(self, pool: Images, positions: Sequence[int], answers: Sequence[str] | np.ndarray,
                  label_ids: Sequence[str], *, preprocess: Callable[[np.ndarray], Tensor],
-                 names: Sequence[str] | None = None, weights: Sequence[float] | None = None,
-                 candidates: Sequence[Sequence[str] | None] | None = None, kept: KeptViews | None = None) -> None:
+                 names: Sequence[str] | None = None, weights: Sequence[float] | np.ndarray | None = None,
+                 candidates: Sequence[Sequence[str] | None] | None = None, kept: KeptViews | None = None,
+                 objective: Objective = ONE_LABEL) -> None:
         if not len(positions) == len(answers) == len(answers if weights is None else weights):
             raise ShapeError(f"{len(positions)} positions, {len(answers)} answers and "
                              f"{len(answers if weights is None else weights)} weights were given; one of each for "
                              "every item is expected.")
-        self.label_ids, self.names = tuple(label_ids), tuple(names or label_ids)
+        self.label_ids, self.names, self.objective = tuple(label_ids), tuple(names or label_ids), objective
         self._columns = {label_id: column for column, label_id in enumerate(self.label_ids)}
         self.item_ids = [str(pool.ids[position]) for position in positions]
         self.targets = self._as_rows(answers) if np.ndim(answers) == 2 else self._as_indices(answers)
@@ -108,6 +112,11 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
 
     def _as_rows(self, answers: Any) -> np.ndarray:
         rows = np.asarray(answers, np.float32)
+        if self.objective.of_sets:
+            if rows.shape[1] != len(self.label_ids) or (rows < 0).any() or (rows > 1).any():
+                raise ShapeError(f"answers have shape {rows.shape}; a number from 0 to 1, or NaN, for each of "
+                                 f"{len(self.label_ids)} labels is expected for each item.")
+            return rows
         if rows.shape[1] != len(self.label_ids) or (rows < 0).any() \
                 or not np.allclose(rows.sum(axis=1), 1, atol=1e-3):
             raise ShapeError(f"answers have shape {rows.shape}; a row of {len(self.label_ids)} probabilities, of which "
@@ -159,15 +168,15 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float]"]):
             Regions that people marked on some of the items.
         """
         return TrainingData(self.images, self.targets, weights=self.weights, candidates=self.candidates,
-                            draws=self.draws, rationales=rationales)
+                            draws=self.draws, rationales=rationales, objective=self.objective)
 
     def __len__(self) -> int:
         return len(self.item_ids)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor, float]:
-        target = self.targets[index]
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor, float | Tensor]:
+        target, weight = self.targets[index], self.weights[index]
         return (self.images[index], int(target) if self.targets.ndim == 1 else torch.from_numpy(target.copy()),
-                float(self.weights[index]))
+                float(weight) if self.weights.ndim == 1 else torch.from_numpy(weight.copy()))
 
 
 # Not `Pool.draws`, which hashes otherwise and depends on a seed: in projects that exist, items that validated so far

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,14 +116,23 @@ class Inference:
         """The adopted model's version, or None."""
         return None if self._adopted is None else self._adopted.predictor.version
 
-    def use(self, predictor: NetPredictor) -> None:
-        """Answer with this model from now on."""
+    def use(self, predictor: NetPredictor, *, thresholds: Mapping[str, float] | None = None) -> None:
+        """Answer with this model from now on.
+
+        Parameters
+        ----------
+        predictor : NetPredictor
+            The model.
+        thresholds : mapping of str to float, optional
+            As `Ranking.thresholds`.
+        """
         descriptors = self._descriptors_of(predictor)  # not under the lock: files are read
         with self._lock:
             predictions = self._predictions_of(predictor)
             embeddings = None if predictor.head is None or descriptors is not None \
                 else Embeddings(predictions, head=predictor.head)
             self._adopted, self.missing = Adopted(predictor, predictions, embeddings, descriptors), None
+            self._ranking.thresholds = dict(thresholds or {})
             self._use_predictions(predictions)
 
     def require_model(self) -> None:
@@ -173,7 +182,7 @@ class Inference:
             Rows sum to 1; NaN where an item can't be read.
         """
         probs, label_ids = self.own_probs(positions, predictor=predictor)
-        return todays_probs(probs, label_ids, self._lineage())
+        return todays_probs(probs, label_ids, self._lineage(), multilabel=self._ranking.multilabel)
 
     def own_probs(self, positions: np.ndarray, *, predictor: NetPredictor | None = None
                   ) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -339,7 +348,7 @@ def _by_rows(predictor: NetPredictor, descriptors: PoolDescriptors, positions: n
     with predictor.lock, torch.no_grad():
         assert isinstance(predictor.net, torch.nn.Sequential)
         logits = predictor.net[1](torch.from_numpy(rows).to(predictor.device))
-    probs: np.ndarray = logits.softmax(dim=1).cpu().numpy()
+    probs: np.ndarray = (logits.sigmoid() if predictor.multilabel else logits.softmax(dim=1)).cpu().numpy()
     unread = np.isnan(rows).any(axis=1)
     if unread.any():  # the predictor says why
         probs[unread] = predictor.predict(positions[unread].tolist())

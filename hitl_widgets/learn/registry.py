@@ -196,7 +196,7 @@ class Registry:
             if why := _other_weights(net, body["model"], path):
                 self._miss(f"{why} {AGAIN}")
             else:
-                self.inference.use(self.architecture.predictor(net, label_ids))
+                self.inference.use(self.architecture.predictor(net, label_ids), thresholds=body.get("thresholds"))
 
     def _miss(self, why: str) -> None:
         self.inference.missing = why
@@ -213,7 +213,8 @@ class Registry:
                                "torch.nn.Module, is expected.")
             version = self.find(model)
             return version.name if version.name == self.adopted else \
-                self.install(self.load(version), origin="rolled back", label_ids=version.label_ids)
+                self.install(self.load(version), origin="rolled back", label_ids=version.label_ids,
+                             **self._thresholds_of(version.name))
 
     def install(self, net: nn.Module, *, origin: str, label_ids: Sequence[str] | None = None,
                 event_id: str | None = None, **more: Any) -> str:
@@ -260,8 +261,14 @@ class Registry:
                     self.path(predictor.version).unlink(missing_ok=True)
                 raise
             self._at = event.seq or 0
-            self.inference.use(predictor)
+            self.inference.use(predictor, thresholds=event.body.get("thresholds"))
         return predictor.version
+
+    def _thresholds_of(self, version: str) -> dict[str, Any]:
+        """The thresholds of a model's labels, as a part of an event's body; none where it has none."""
+        return next(({"thresholds": event.body["thresholds"]}
+                     for event in reversed(list(self._log.events(kind=("adopted", "trained"))))
+                     if event.body["model"] == version and "thresholds" in event.body), {})
 
     def _adopt_net(self, net: nn.Module) -> str:
         label_ids, former = self._lineage().today.label_ids, self.architecture

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+import torch
 
 from ..errors import BadInput
 from ..project.answers import Answers
@@ -19,7 +20,8 @@ from ..taxonomy.labels import Taxonomy
 from .confidence import label_rows
 from .data import LabelledImages, item_draws
 from .feedback import Feedback, feedback_of
-from .losses import SMOOTHING
+from .label_calibration import known_of, label_shares
+from .losses import SETS, SMOOTHING
 from .registry import Registry
 from .soft_labels import soft_labels
 
@@ -92,13 +94,32 @@ def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float64, shape (n_labels,), sums to 1
+    ndarray of float64, shape (n_labels,)
+        Sums to 1, unless an item may have several labels: there each is the share of the items that have the label.
     """
     n_labels = len(items.label_ids)
+    if items.objective.of_sets:
+        return _pool_shares_of_sets(items, answers)
     rows = label_rows(items.training_data().targets, n_labels).numpy()
-    drawn = np.isin(items.item_ids, np.array(sorted(answers.first_asked(BY_CHANCE)), str))
+    drawn = _drawn_by_chance(items, answers)
     counts: np.ndarray = rows[drawn].sum(axis=0) + PER_LABEL * n_labels * rows.mean(axis=0)
     return counts / counts.sum()
+
+
+def _drawn_by_chance(items: LabelledImages, answers: Answers) -> np.ndarray:
+    drawn: np.ndarray = np.isin(items.item_ids, np.array(sorted(answers.first_asked(BY_CHANCE)), str))
+    return drawn
+
+
+def _pool_shares_of_sets(items: LabelledImages, answers: Answers) -> np.ndarray:
+    """The share of items that have each label: those of all answers count as `2 * PER_LABEL` more drawn by chance."""
+    data = items.training_data()
+    known, on, weights = known_of(data.targets, data.weights)
+    every = label_shares(on, weights).double().numpy()
+    rows = torch.from_numpy(_drawn_by_chance(items, answers))
+    n, said = known[rows].sum(dim=0).numpy(), (on * known)[rows].sum(dim=0).double().numpy()
+    shares: np.ndarray = (said + 2 * PER_LABEL * every) / (n + 2 * PER_LABEL)
+    return shares
 
 
 # Soft labels and votes are two ways to the same lists, and each list is filled in both.
@@ -107,7 +128,8 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
     """The current annotations as a torch Dataset: consensus of the training items, as the net will see them.
 
     An answer that an edit left in doubt, and one that is an inner node, is learnt as one of several candidates
-    (`LabelledImages.candidates`).
+    (`LabelledImages.candidates`). Where an item may have several labels, what an edit left in doubt is unknown, as is a
+    label that was added later: it teaches nothing of this label.
 
     Parameters
     ----------
@@ -130,6 +152,8 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
         raise BadInput(f"certainty is {certainty!r}; one of {', '.join(get_args(Certainty))} is expected.")
     answers = answers or project.answers()
     taxonomy = answers.lineage.today
+    if project.task == "multilabel":
+        return _by_group(project, _sets(project, registry, answers, certainty))
     label_ids, partial = taxonomy.label_ids, answers.partial()
     targets: Sequence[str] | np.ndarray
     if certainty == "soft":
@@ -152,9 +176,31 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
                            preprocess=registry.architecture.view, weights=weights, kept=registry.architecture.kept,
                            candidates=[candidates[label_id] for label_id in labels] + partial["label_ids"].tolist(),
                            names=[taxonomy.name_of(label_id) for label_id in label_ids])
+    return _by_group(project, items)
+
+
+def _by_group(project: Project, items: LabelledImages) -> LabelledImages:
+    """The items, with the draws of their groups where the hold-out is drawn by groups."""
     if (column := project.settings.get("group")) is not None:  # whole groups validate, as whole groups measure
+        positions = project.pool.positions(items.item_ids)
         items.draws = item_draws(map(str, project.pool.group_sums(column)[positions].tolist()))
     return items
+
+
+def _sets(project: Project, registry: Registry, answers: Answers, certainty: str) -> LabelledImages:
+    """The training set where an item may have several labels.
+
+    Of an uncertain answer "soft" moves the targets to the middle, where "weight" makes it count less.
+    """
+    matrix, taxonomy = answers.label_matrix(), answers.lineage.today
+    on, weights = matrix.on, matrix.weight
+    if certainty == "soft":
+        sure = weights.clip(0, 1)
+        on = sure * on + (1 - sure) / 2
+    return LabelledImages(project.pool, matrix.positions.tolist(), on, matrix.label_ids,
+                          preprocess=registry.architecture.view, kept=registry.architecture.kept,
+                          weights=weights if certainty == "weight" else (~np.isnan(on)).astype(np.float32),
+                          names=[taxonomy.name_of(label_id) for label_id in matrix.label_ids], objective=SETS)
 
 
 def _candidates(taxonomy: Taxonomy, label_id: str) -> tuple[str, ...]:
