@@ -73,7 +73,8 @@ class Rounds(Protocol):
         """The goal that was asked for."""
 
 
-def plot_gain(before: Measured, after: Measured, gain: Estimate) -> Drawing:
+def plot_gain(before: Measured, after: Measured, gain: Estimate, *, of_all: str = "accuracy",
+              of_labels: str = "recall") -> Drawing:
     """Accuracy and recall per label, before and after, with 95 % intervals.
 
     Marks differ in shape as well as in colour: hollow circle before, full square after. Of more than 24 labels the
@@ -85,6 +86,8 @@ def plot_gain(before: Measured, after: Measured, gain: Estimate) -> Drawing:
         On the same items.
     gain : Estimate
         After minus before in accuracy.
+    of_all, of_labels : str
+        What is drawn in place of the two: a figure, and a column of `per_label`.
     """
     labels = after.per_label if after.n else before.per_label
     if len(labels) > MAX_LABELS:
@@ -95,8 +98,8 @@ def plot_gain(before: Measured, after: Measured, gain: Estimate) -> Drawing:
                                                  (after, "after", BLUE, "s", 0.14)):
         if not metrics.n:
             continue
-        accuracy = metrics["accuracy"]
-        recall = metrics.per_label.loc[labels.index, ["recall", "recall_low", "recall_high"]].to_numpy(float)
+        accuracy, columns = metrics[of_all], [of_labels, f"{of_labels}_low", f"{of_labels}_high"]
+        recall = metrics.per_label.loc[labels.index, columns].to_numpy(float)
         value, low, high = np.vstack([[accuracy.value, accuracy.low, accuracy.high], recall]).T
         axes.errorbar(value, np.arange(len(value)) + shift, xerr=[value - low, high - value], fmt=marker, color=colour,
                       markersize=5, markerfacecolor="white" if name == "before" else colour, elinewidth=1.2, capsize=2,
@@ -106,7 +109,7 @@ def plot_gain(before: Measured, after: Measured, gain: Estimate) -> Drawing:
     axes.set_yticks(range(len(rows)), [f"{name}  (n = {n})" for name, n in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 1.02)
-    axes.set_xlabel("accuracy (all) and recall (per label), with 95 % intervals", fontsize=8)
+    axes.set_xlabel(f"{of_all.replace('_', ' ')} (all) and {of_labels} (per label), with 95 % intervals", fontsize=8)
     tidy(axes)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)

@@ -28,14 +28,21 @@ class AverageNet(nn.Module):
     ----------
     *parts : nn.Module
         Nets with the same outputs; they aren't copied. The first is a light net, the second a small CNN.
+    of_sets : bool
+        Whether an item may have several labels, each with a probability of its own.
     """
 
-    def __init__(self, *parts: nn.Module) -> None:
+    def __init__(self, *parts: nn.Module, of_sets: bool = False) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
+        self.of_sets = of_sets
+        if of_sets:
+            self.register_buffer("sets", torch.tensor(1))  # so that a file of weights tells it
 
     def forward(self, views: Tensor) -> Tensor:
-        """From views, shape (n, C, h, w), to the logarithm of probabilities, shape (n, n_labels)."""
+        """From views, shape (n, C, h, w), to the logarithm of probabilities, or of odds, shape (n, n_labels)."""
+        if self.of_sets:
+            return average_set_logits(torch.stack([part(views) for part in self.parts]))
         said = torch.stack([part(views).log_softmax(dim=1) for part in self.parts])
         return average_logits(said)
 
@@ -43,6 +50,12 @@ class AverageNet(nn.Module):
 def average_logits(logits: Tensor) -> Tensor:
     """The logarithm of the mean probabilities, shape (n, n_labels), of logits of shape (n_nets, n, n_labels)."""
     return torch.logsumexp(logits.log_softmax(dim=2), dim=0) - math.log(len(logits))
+
+
+def average_set_logits(logits: Tensor) -> Tensor:
+    """The logarithm of the odds of each label's mean probability, shape (n, n_labels): see `average_logits`."""
+    logs = nn.functional.logsigmoid(torch.stack([logits, -logits])).logsumexp(dim=1)
+    return logs[0] - logs[1]
 
 
 def is_average_net(net: nn.Module | None) -> bool:
@@ -79,7 +92,9 @@ def unfitted_average_net(path: Path, cnn: nn.Module) -> AverageNet:
     cnn : nn.Module
         A net of the second part's build. Its last layer tells the number of outputs.
     """
-    return AverageNet(unfitted_light_net(path, prefix="parts.0."), cnn).eval()
+    with safetensors.safe_open(str(path), framework="pt") as file:
+        of_sets = "sets" in file.keys()  # noqa: SIM118 - no mapping
+    return AverageNet(unfitted_light_net(path, prefix="parts.0."), cnn, of_sets=of_sets).eval()
 
 
 def average_with_outputs(net: AverageNet, n_outputs: int, *, old: int, rows: np.ndarray | None = None, seed: int = 0,

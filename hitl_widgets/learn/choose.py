@@ -19,13 +19,15 @@ from torch import Tensor, nn
 
 from ..quality.out_of_fold import folds
 from ..records import Bars, no_bars
-from .average import AverageNet, average_logits
+from .average import AverageNet, average_logits, average_set_logits
 from .checkpoint import Checkpoint
 from .confidence import fit_temperature, label_rows, share_ratio
-from .data import TrainingData, load_views, split_data, split_validation
-from .descriptors import DescriptorNet
+from .data import TrainingData, differ, load_views, split_data, split_validation
+from .descriptors import N_COMPONENTS, DescriptorNet
+from .label_calibration import Adjustment, adjust_sets, item_means, known_of
 from .light import fit_light, learn_rows, rows_of
-from .losses import is_partial, label_groups, partial_label_losses
+from .losses import ONE_LABEL, Objective, is_partial, label_groups, label_losses, partial_label_losses
+from .multilabel import fit_light_labels, learn_label_rows
 from .train import MAX_ROWS, Trained, TrainingOptions, logits_of, train
 
 # To choose a net, each half of the items is learnt with this share of the least number of batches.
@@ -126,7 +128,8 @@ def train_and_choose(cnn: nn.Module, descriptors: DescriptorNet, data: TrainingD
     loaded, rows = replace(data, images=images), np.flatnonzero(readable)
     seen = torch.zeros(len(data), descriptors.n_features)
     light = _learn_light(descriptors, loaded, rows, seen, n_labels, progress=progress, title=title)
-    halves = data.validation is None and not len(split_validation(data.targets, draws=data.draws, seed=options.seed)[1])
+    halves = data.validation is None and not len(split_validation(
+        data.targets, draws=data.draws, seed=options.seed, groups=data.objective.groups(data.targets))[1])
     compared = None
     if halves:
         with bars(2, title=f"{title}: comparing the two nets", unit="training") as advance:
@@ -145,7 +148,9 @@ def train_and_choose(cnn: nn.Module, descriptors: DescriptorNet, data: TrainingD
     if compared is None:
         compared = _on_validation(trained, descriptors, loaded, seen, n_labels, options, rows=rows)
     if compared.best == AVERAGE:
-        trained = replace(trained, net=AverageNet(light.net, trained.net).eval())
+        net = AverageNet(light.net, trained.net, of_sets=data.objective.of_sets).eval()
+        # The light model's thresholds are set on all answers, out of fold, those of the CNN on a few.
+        trained = replace(trained, net=net, adjustment=light.adjustment)
     return light if compared.best == LIGHT else trained, compared.why
 
 
@@ -155,7 +160,8 @@ def _learn_light(descriptors: DescriptorNet, data: TrainingData, rows: np.ndarra
     with progress(title=f"{title}, net 1 of 2, the light model") as show_row:
         some = data.select(rows)
         seen[torch.from_numpy(rows)] = rows_of(descriptors, some.images)
-        light = learn_rows(descriptors, seen[rows], some, n_labels=n_labels, progress=show_row)
+        learn = learn_label_rows if data.objective.of_sets else learn_rows
+        light = learn(descriptors, seen[rows], some, n_labels=n_labels, progress=show_row)
     left_out = np.setdiff1d(np.arange(len(data)), rows)
     return replace(light, left_out=tuple(left_out.tolist()))
 
@@ -164,6 +170,12 @@ def _light_logits(seen: Tensor, data: TrainingData, n_labels: int, *, training: 
                   tested: Tensor) -> Tensor:
     """Logits of rows of descriptors by a light model that learnt from other items."""
     assert data.draws is not None
+    if data.objective.of_sets:
+        n_windows = seen.shape[1] // sum(N_COMPONENTS.values())
+        labels = fit_light_labels(seen[training], data.targets[training], data.weights[training],
+                                  draws=data.draws[training], shares=data.shares, n_windows=n_windows)
+        with torch.no_grad():
+            return labels.head(tested)
     light = fit_light(seen[training], data.targets[training], data.weights[training], n_labels=n_labels,
                       draws=data.draws[training], shares=data.shares)
     with torch.no_grad():
@@ -171,19 +183,37 @@ def _light_logits(seen: Tensor, data: TrainingData, n_labels: int, *, training: 
     return logits
 
 
-def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool) -> Compared:
+def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool, objective: Objective = ONE_LABEL
+             ) -> Compared:
     """The mean losses of both and of their average, from their logits of the same items.
 
     Without label smoothing, which would favour the one that is least sure. With `by_chance`, the average is taken
     unless another one is better beyond chance.
     """
+    if objective.of_sets:
+        return _compare_sets(light, cnn, targets, by_chance=by_chance)
     every, truth = {LIGHT: light, CNN: cnn, AVERAGE: average_logits(torch.stack([light, cnn]))}, \
         label_rows(targets, light.shape[1])
     if targets.ndim == 2:  # of a partial answer each candidate is right
         truth = torch.where(is_partial(targets)[:, None], targets.double(), truth)
     losses = {name: partial_label_losses(logits.double(), truth, smoothing=0.0).clamp_max(-math.log(LEAST))
               for name, logits in every.items()}
-    n = len(targets)
+    return _compared(losses, by_chance=by_chance)
+
+
+def _compare_sets(light: Tensor, cnn: Tensor, on: Tensor, *, by_chance: bool) -> Compared:
+    """The same where an item may have several labels: the mean losses of labels that are known."""
+    average = average_set_logits(torch.stack([light, cnn]))
+    _, truth, weights = known_of(on, torch.ones(len(on)))
+    least = torch.tensor(LEAST).logit()
+    losses = {name: item_means(label_losses(logits.clamp(least, -least), truth), weights)
+              for name, logits in ((LIGHT, light), (CNN, cnn), (AVERAGE, average))}
+    return _compared(losses, by_chance=by_chance)
+
+
+def _compared(losses: dict[str, Tensor], *, by_chance: bool) -> Compared:
+    """The comparison, from each item's losses."""
+    n = len(losses[AVERAGE])
     chance = {name: 2 * float((each - losses[AVERAGE]).std()) / n ** 0.5 for name, each in losses.items()} \
         if by_chance and n > 1 else {}
     return Compared({name: float(each.mean()) for name, each in losses.items()}, n, chance)
@@ -205,12 +235,18 @@ def _on_validation(trained: Trained, descriptors: DescriptorNet, data: TrainingD
     targets = split.held_out[1][validating]
     light = _light_logits(seen, data, n_labels, training=training, tested=tested)
     cnn = logits_of(trained.net, *split.held_out, validating)
-    if not math.isnan(trained.temperature):
+    if trained.adjustment is not None:
+        some = training[::math.ceil(len(training) / MAX_ROWS)]
+        learnt = logits_of(trained.net, data.images, data.targets, some)
+        cnn = _sets_calibrated_apart(cnn, targets, draws=None if draws is None else draws[validating],
+                                     beside=(learnt, data.targets[some]), former=trained.adjustment,
+                                     shares=data.shares)
+    elif not math.isnan(trained.temperature):
         some = training[::math.ceil(len(training) / MAX_ROWS)]
         cnn = _calibrated_apart(trained.temperature * cnn, targets, draws=None if draws is None else draws[validating],
                                 beside=(trained.temperature * logits_of(trained.net, data.images, data.targets, some),
                                         data.targets[some]), shares=data.shares)
-    return _compare(light, cnn, targets, by_chance=True)
+    return _compare(light, cnn, targets, objective=data.objective, by_chance=True)
 
 
 def _calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | None, beside: tuple[Tensor, Tensor],
@@ -243,6 +279,18 @@ def _calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | No
     return apart
 
 
+def _sets_calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | None, beside: tuple[Tensor, Tensor],
+                           former: Adjustment, shares: np.ndarray | None) -> Tensor:
+    """The same where an item may have several labels; the logits are those after the adjustment `former`."""
+    raw, learnt, apart = former.undone(logits), former.undone(beside[0]), torch.empty_like(logits)
+    fold = folds(np.zeros(len(targets), np.int64), np.arange(len(targets)) if draws is None else draws)
+    for number in np.unique(fold):
+        others, these = torch.from_numpy(fold != number), torch.from_numpy(fold == number)
+        found = adjust_sets(raw[others], targets[others], learnt, beside[1], shares=shares)
+        apart[these] = raw[these] * found.scales + found.biases
+    return apart
+
+
 def _by_halves(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int, options: TrainingOptions, *,
                rows: np.ndarray, device: str, advance: Callable[..., object]) -> Compared | None:
     """Compare on all items, each predicted by nets that learnt from the other half; NaN with too few labels.
@@ -251,13 +299,13 @@ def _by_halves(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int, 
     """
     n_steps = max(1, int(SHARE_OF_STEPS * options.n_epochs * options.steps_per_epoch(0)))
     options = replace(options, min_steps=n_steps, budget_s=options.budget_s and 0.1 * options.budget_s)
-    groups = label_groups(data.targets)
+    groups = data.objective.groups(data.targets)
     assert data.draws is not None
     fold = folds(groups[rows].numpy(), data.draws[rows], n_folds=2)
     light, small = torch.zeros(len(data), n_labels), torch.zeros(len(data), n_labels)
     for number in range(2):
         training, testing = rows[fold != number], rows[fold == number]
-        if len(groups[training].unique()) < 2:
+        if not differ(data.targets[training]) if data.objective.of_sets else len(groups[training].unique()) < 2:
             return Compared(dict.fromkeys((LIGHT, CNN, AVERAGE), math.nan), len(rows))
         trained = train(cnn, data.select(training), options, device=device)
         if trained.stopped_because == "interrupted":
@@ -265,4 +313,4 @@ def _by_halves(cnn: nn.Module, data: TrainingData, seen: Tensor, n_labels: int, 
         light[testing] = _light_logits(seen, data, n_labels, training=training, tested=seen[testing])
         small[testing] = logits_of(trained.net, data.images, data.targets, testing)
         advance(1)
-    return _compare(light[rows], small[rows], data.targets[rows], by_chance=False)
+    return _compare(light[rows], small[rows], data.targets[rows], objective=data.objective, by_chance=False)

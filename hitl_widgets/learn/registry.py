@@ -214,10 +214,10 @@ class Registry:
             version = self.find(model)
             return version.name if version.name == self.adopted else \
                 self.install(self.load(version), origin="rolled back", label_ids=version.label_ids,
-                             **self._thresholds_of(version.name))
+                             thresholds=self.thresholds_of(version.name))
 
     def install(self, net: nn.Module, *, origin: str, label_ids: Sequence[str] | None = None,
-                event_id: str | None = None, **more: Any) -> str:
+                event_id: str | None = None, thresholds: Mapping[str, float] | None = None, **more: Any) -> str:
         """Make a net the project's model. Its weights are on disk before the log says so.
 
         Parameters
@@ -230,6 +230,8 @@ class Registry:
             Of its outputs; today's labels when None.
         event_id : str or None
             Of the event; a fresh one when None.
+        thresholds : mapping of str to float, optional
+            Where an item may have several labels, the probability from which each counts as on, by label_id.
         **more
             Further parts of the event's body.
 
@@ -255,7 +257,8 @@ class Registry:
             try:
                 event = self._record("adopted", {"model": predictor.version, "label_ids": list(label_ids),
                                                  "origin": origin, "own": self.architecture.own or is_light_net(net),
-                                                 **more}, id=event_id)
+                                                 **({"thresholds": dict(thresholds)} if thresholds else {}), **more},
+                                     id=event_id)
             except IdReused:
                 if is_new:
                     self.path(predictor.version).unlink(missing_ok=True)
@@ -264,9 +267,9 @@ class Registry:
             self.inference.use(predictor, thresholds=event.body.get("thresholds"))
         return predictor.version
 
-    def _thresholds_of(self, version: str) -> dict[str, Any]:
-        """The thresholds of a model's labels, as a part of an event's body; none where it has none."""
-        return next(({"thresholds": event.body["thresholds"]}
+    def thresholds_of(self, version: str) -> dict[str, float]:
+        """The thresholds of a model's labels, by their ids; none where it has none."""
+        return next((dict(event.body["thresholds"])
                      for event in reversed(list(self._log.events(kind=("adopted", "trained"))))
                      if event.body["model"] == version and "thresholds" in event.body), {})
 

@@ -81,6 +81,8 @@ def measure_reliance(predictor: NetPredictor, views: Tensor, regions: Tensor, ot
 
     .. math:: \frac{1}{R} \sum_r \frac{1}{2} \sum_k |p_k - q_{rk}|
 
+    Where an item may have several labels, it is the largest |p_k - q_rk| of its labels in place of half the sum.
+
     Parameters
     ----------
     predictor : NetPredictor
@@ -123,7 +125,8 @@ def _variations(predictor: NetPredictor, views: Tensor, regions: Tensor, donors:
     probs, total = _probs(predictor, views), torch.zeros(len(views))
     for _ in range(N_REPAINTINGS):
         repainted = repaint(views, regions, generator, others=donors)
-        total += (_probs(predictor, repainted) - probs).abs().sum(dim=1) / 2
+        moved = (_probs(predictor, repainted) - probs).abs()
+        total += moved.amax(dim=1) if predictor.multilabel else moved.sum(dim=1) / 2
     return (total / N_REPAINTINGS).numpy()
 
 
@@ -131,7 +134,7 @@ def _probs(predictor: NetPredictor, views: Tensor) -> Tensor:
     probs = []
     for batch in views.split(predictor.batch_size):
         with predictor.lock, torch.no_grad():
-            probs.append(predictor.logits(batch).softmax(dim=1).cpu())
+            probs.append(predictor.probs(batch).cpu())
     return torch.cat(probs)
 
 

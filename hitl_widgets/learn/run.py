@@ -28,6 +28,7 @@ from ..events import canonical
 from ..project import experiment
 from ..project.project import Project
 from ..quality.metrics import Metrics
+from ..quality.multilabel import MultilabelMetrics, multilabel_metrics
 from ..records import Bars, Estimate, no_bars
 from ..taxonomy.history import Lineage
 from .average import cnn_of, is_average_net
@@ -45,6 +46,7 @@ from .predict import NetPredictor
 from .rationales import Augment, RationaleMethod
 from .registry import Registry
 from .reliance import Reliance
+from .set_figures import set_html, set_lines, set_table
 from .train import BATCH_SIZE, DEFAULT_EPOCHS, HISTORY, WEIGHT_DECAY, Trained, TrainingOptions, train
 from .training_set import Certainty, Data, gather
 from .value_run import ValueRun, fit_and_measure, value_frame, values_digest
@@ -123,10 +125,12 @@ class Run:
 
     Attributes
     ----------
-    before, after : Metrics
-        Of the adopted model and of the new one, on the same measuring items: those of `measured_on`.
+    before, after : Metrics or MultilabelMetrics
+        Of the adopted model and of the new one, on the same measuring items: those of `measured_on`. The latter where
+        an item may have several labels.
     gain : Estimate
-        After minus before in accuracy, with the paired 95 % interval.
+        After minus before in accuracy, with the paired 95 % interval; where an item may have several labels, in macro
+        F1.
     model : str
         Version of the new model.
     adopted : bool
@@ -167,10 +171,12 @@ class Run:
     of_values : ValueRun or None
         What came of the attributes' heads, where the taxonomy has attributes: `values` is its table. In a project that
         asks for values alone there is no model of labels, and `before` and `after` have no items.
+    thresholds : dict of str to float
+        label_id -> the probability from which the new model's label counts as on, where an item may have several.
     """
 
-    before: Metrics
-    after: Metrics
+    before: Metrics | MultilabelMetrics
+    after: Metrics | MultilabelMetrics
     gain: Estimate
     model: str
     adopted: bool
@@ -191,6 +197,7 @@ class Run:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     verdict: str = ""
     n_gold_learnt: int = 0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     of_values: ValueRun | None = None
 
     @property
@@ -199,8 +206,10 @@ class Run:
         return value_frame({} if self.of_values is None else self.of_values.figures)
 
     def plot(self) -> Drawing:
-        """Draw accuracy and recall per label before and after, with 95 % intervals."""
+        """Draw accuracy and recall per label before and after, with 95 % intervals; F1 where there are several."""
         from ..drawing.plots import plot_gain
+        if isinstance(self.after, MultilabelMetrics):
+            return plot_gain(self.before, self.after, self.gain, of_all="macro_f1", of_labels="f1")
         return plot_gain(self.before, self.after, self.gain)
 
     def plot_reasons(self, n: int = 4, *, method: str = "saliency") -> Drawing:
@@ -229,8 +238,12 @@ class Run:
         """Recall per label before and after: label, n, before, after, gain.
 
         Then the accuracy in a row "all", the mean of the recalls in a row "balanced accuracy", and where people marked
-        regions, how much the models rely on them: the smaller the better.
+        regions, how much the models rely on them: the smaller the better. Where an item may have several labels it is
+        F1 per label, and then macro F1, micro F1 and exact match, with the gains' intervals (gain_low, gain_high), and
+        the thresholds.
         """
+        if isinstance(self.after, MultilabelMetrics):
+            return set_table(self._figure, self.relies_before, self.relies_after)
         before, after = self.before.per_label, self.after.per_label
         frame = pd.DataFrame({"label": after["label"], "n": after["n"],
                               "before": before["recall"].reindex(after.index), "after": after["recall"]})
@@ -244,10 +257,19 @@ class Run:
         table: pd.DataFrame = frame.reset_index(drop=True)
         return table
 
+    @property
+    def _figure(self) -> Figure:
+        """What `before`, `after` and `gain` are of, with the gains of sets of labels."""
+        return self.figures.get(self.measured_on) or Figure(self.before, self.after, self.gain)
+
     def __repr__(self) -> str:
         if self._is_of_values:
             return "\n".join([self._title(), *self._value_lines()])
         source = [f"measured on      {SOURCES[self.measured_on]}"] if self.measured_on else []
+        if isinstance(self.after, MultilabelMetrics):
+            return "\n".join([self._title(), self._training(), *source, *set_lines(self._figure), *self._notes(),
+                              *self._calibration(), *([f"taken: {self.taken}"] if self.taken else []),
+                              *self._reliance(), *self._value_lines()])
         return "\n".join([
             self._title(), self._training(), *source,
             f"accuracy before  {self.before['accuracy'] if self.before.n else f'none ({self.gain.why})'}",
@@ -266,6 +288,16 @@ class Run:
     def _repr_html_(self) -> str:
         if self._is_of_values:
             return html.page(self._title()[0].upper() + self._title()[1:], *map(html.paragraph, self._value_lines()))
+        if isinstance(self.after, MultilabelMetrics):
+            return html.page(
+                self._title()[0].upper() + self._title()[1:],
+                *set_html(self._figure, SOURCES.get(self.measured_on, "")),
+                html.paragraph(self._gain_in_words("macro F1")),
+                *(html.paragraph(note[0].upper() + note[1:] + ".") for note in self._notes()),
+                html.paragraph(self._training()[0].upper() + self._training()[1:] + "."),
+                *(html.paragraph(line) for line in
+                  [*self._calibration(), *([f"Taken: {self.taken}"] if self.taken else []), *self._reliance(),
+                   *self._value_lines()]))
         accuracies = [(f"{title}{name}", metrics[figure])
                       for title, figure in (("", "accuracy"), ("balanced, ", "balanced_accuracy"))
                       for name, metrics in (("before", self.before), ("after", self.after))]
@@ -303,19 +335,21 @@ class Run:
         notes += [self.after.coverage] if self.after.coverage else []
         for source, figure in self.figures.items():
             if source != self.measured_on and figure.after.n:
-                notes.append(f"{SOURCES[source]}: accuracy after {figure.after['accuracy']}, gain {figure.gain}")
+                name = "macro_f1" if isinstance(figure.after, MultilabelMetrics) else "accuracy"
+                notes.append(f"{SOURCES[source]}: {name.replace('_f1', ' F1')} after {figure.after[name]}, "
+                             f"gain {figure.gain}")
         if self.n_gold_learnt:
             notes.append(f"{self.n_gold_learnt} gold items were learnt before they were gold, and don't measure")
         return notes
 
-    def _gain_in_words(self) -> str:
+    def _gain_in_words(self, of: str = "accuracy") -> str:
         gain = self.gain
         if math.isnan(gain):
             return f"Gain: none ({gain.why})."
         verdict = "better than the former model" if gain.low > 0 else "worse than the former model" \
             if gain.high < 0 else "neither clearly better nor clearly worse than the former model"
         doubt = "" if gain.tells else "; these are few items"
-        return f"Gain in accuracy: {100 * gain:+.1f} percentage points (95 % interval {100 * gain.low:+.1f} to " \
+        return f"Gain in {of}: {100 * gain:+.1f} percentage points (95 % interval {100 * gain.low:+.1f} to " \
                f"{100 * gain.high:+.1f}, n = {gain.n}): {verdict}{doubt}."
 
     def _balanced(self) -> list[str]:
@@ -327,6 +361,8 @@ class Run:
 
     def _calibration(self) -> list[str]:
         lines = [f"confidence: {self.calibrated}"] if self.calibrated else []
+        if isinstance(self.before, MultilabelMetrics) or isinstance(self.after, MultilabelMetrics):
+            return lines
         if not math.isnan(self.after.ece):
             before = "none" if math.isnan(self.before.ece) else f"{self.before.ece:.3f}"
             lines.append(f"calibration error (ECE, 10 bins, n = {self.after.n}): {before} before, {self.after.ece:.3f} "
@@ -346,10 +382,9 @@ class Run:
         """What the log keeps of it."""
         return {"model": self.model, "adopted": self.adopted, "n_training": self.n_training,
                 "n_validation": self.n_validation, "round": self.round,
-                "before": self.before.to_dict(), "after": self.after.to_dict(),
-                "gain": None if not self.gain.n else [float(self.gain), self.gain.n, self.gain.low, self.gain.high],
-                "why": self.gain.why, "stopped_because": self.stopped_because, "seconds": self.seconds,
-                "accuracy": None if not self.after.n else float(self.after["accuracy"]), "n": self.after.n,
+                **self._figure.to_dict(), "stopped_because": self.stopped_because, "seconds": self.seconds,
+                "accuracy": None if not self.after.n else _share_right(self.after), "n": self.after.n,
+                **({"thresholds": dict(self.thresholds)} if self.thresholds else {}),
                 "history": [{name: None if value != value else value for name, value in row.items()}
                             for row in self.history.to_dict("records")],
                 "measured_on": self.measured_on, "verdict": self.verdict, "n_gold_learnt": self.n_gold_learnt,
@@ -378,7 +413,14 @@ class Run:
                    n_validation=body["n_validation"], reasons=body.get("reasons", "off"),
                    taken=body.get("taken", ""), calibrated=body.get("calibrated", ""),
                    of_values=None if body.get("values") is None else ValueRun.from_dict(body["values"]),
+                   thresholds=body.get("thresholds", {}),
                    relies_before=relies_before, relies_after=relies_after)
+
+
+def _share_right(metrics: Metrics | MultilabelMetrics) -> float | None:
+    """Share of items that are right: with the whole set, where an item may have several labels."""
+    share = float(metrics["exact_match" if isinstance(metrics, MultilabelMetrics) else "accuracy"])
+    return None if math.isnan(share) else share
 
 
 def _passes(n: float) -> str:
@@ -515,7 +557,8 @@ def _finetune(project: Project, registry: Registry, recipe: Recipe, progress: Pr
         "former": None if baseline.adopted is None else baseline.adopted.version,
         "taxonomy": data.lineage.today.version, "learnt": pack(taught)})
     if run.adopted:
-        registry.install(trained.net, origin="trained", label_ids=data.items.label_ids)
+        registry.install(trained.net, origin="trained", label_ids=data.items.label_ids,
+                         thresholds=run.thresholds)
     registry.remove_old()
     checkpoint.remove()
     project.log.keep_copy(f"round-{n_round}")
@@ -593,7 +636,7 @@ def key_of(data: Data, recipe: Recipe, method: str) -> str:
     if recipe.backbone_lr_scale != 1:
         arguments["body"] = recipe.backbone_lr_scale
     arguments |= _unusual(recipe, items)
-    answers = [[item_id, _target(items, row), round(float(items.weights[row]), 6)]
+    answers = [[item_id, _target(items, row), np.round(items.weights[row].astype(float), 6).tolist()]
                for row, item_id in enumerate(items.item_ids)]
     if items.candidates is not None:
         answers.append(np.packbits(items.candidates, axis=1).tolist())
@@ -632,7 +675,7 @@ def _fingerprint(augment: Augment, items: LabelledImages) -> str:
 def _target(items: LabelledImages, row: int) -> Any:
     target = items.targets[row]
     if items.targets.ndim == 2:
-        return [round(float(p), 3) for p in target]
+        return [None if np.isnan(p) else round(float(p), 3) for p in target]
     return None if target == PARTIAL else items.label_ids[target]
 
 
@@ -655,11 +698,13 @@ def baseline_of(registry: Registry, data: Data, *, seed: int) -> Baseline:
     if registry.adopted is None:
         return Baseline(None, None, None, "there was no model before")
     predictor = inference.predictor
-    adopted = Outputs(predictor.version, *inference.own_probs(positions, predictor=predictor))
+    adopted = Outputs(predictor.version, *inference.own_probs(positions, predictor=predictor),
+                      registry.thresholds_of(predictor.version))
     best, best_outputs = registry.best(), None
     if best is not None and best.name != predictor.version:
         with suppress(ModelError):  # it is of another build than today's net
-            best_outputs = Outputs(best.name, *inference.own_probs(positions, predictor=registry.predictor(best)))
+            best_outputs = Outputs(best.name, *inference.own_probs(positions, predictor=registry.predictor(best)),
+                                   registry.thresholds_of(best.name))
     return Baseline(adopted, best_outputs,
                     None if data.feedback is None else data.feedback.reliance_of(predictor, seed=seed))
 
@@ -743,7 +788,11 @@ def measure(project: Project, predictor: NetPredictor, trained: Trained, data: D
     The run's round and its duration are left at 0, for the caller to fill in. The second value is the version of the
     best model so far.
     """
-    after = Outputs(predictor.version, predictor.predict(data.reference_positions.tolist()), data.items.label_ids)
+    thresholds = {} if trained.adjustment is None else {
+        label_id: round(float(threshold), 4)
+        for label_id, threshold in zip(data.items.label_ids, trained.adjustment.thresholds, strict=True)}
+    after = Outputs(predictor.version, predictor.predict(data.reference_positions.tolist()), data.items.label_ids,
+                    thresholds)
     versions = [parent, *(model.version for model in (baseline.adopted, baseline.best) if model is not None)]
     rows = {position: row for row, position in enumerate(data.reference_positions.tolist())}
     with project.state.lock:  # labels and truth of one moment: the taxonomy may have changed during the training
@@ -752,10 +801,12 @@ def measure(project: Project, predictor: NetPredictor, trained: Trained, data: D
     column = project.settings.get("group")
     figures = figures_of(measuring, rows, lineage, new=after, adopted=baseline.adopted, best=baseline.best,
                          why_alone=baseline.why, n_holdout=int(project.queue.holdout.sum()), learnt=learnt,
-                         why=data.why_no_reference, groups=None if column is None else project.pool.group_sums(column))
+                         why=data.why_no_reference, groups=None if column is None else project.pool.group_sums(column),
+                         of_sets=predictor.multilabel)
     measured_on = next((source for source in SOURCES if source in figures.by_source
                         and figures.by_source[source].after.n), next(iter(figures.by_source), ""))
-    figure = figures.by_source.get(measured_on) or _nothing(lineage, data.why_no_reference)
+    figure = figures.by_source.get(measured_on) or _nothing(lineage, data.why_no_reference,
+                                                            of_sets=predictor.multilabel)
     adopted, verdict = (figures.verdict.adopted, figures.verdict.why) if recipe.adopt == "better" else \
         (recipe.adopt == "always", f"adopt={recipe.adopt!r}; by the measure: {figures.verdict.why}")
     run = Run(before=figure.before, after=figure.after, gain=figure.gain, measured_on=measured_on,
@@ -763,7 +814,7 @@ def measure(project: Project, predictor: NetPredictor, trained: Trained, data: D
               n_gold_learnt=len(learnt.intersection(rows)), n_training=trained.n_training,
               n_validation=0 if trained.out_of_fold else trained.n_validation, history=trained.history,
               stopped_because=trained.stopped_because, seconds=0.0, round=0, net=trained.net,
-              calibrated=trained.calibrated)
+              calibrated=trained.calibrated, thresholds=thresholds)
     best = _best(figures, baseline, predictor.version, adopted=adopted)
     if data.feedback is None:
         return run, best
@@ -781,11 +832,16 @@ def _best(figures: Figures, baseline: Baseline, version: str, *, adopted: bool) 
     return figures.best
 
 
-def _nothing(lineage: Lineage, why: str) -> Figure:
+def _nothing(lineage: Lineage, why: str, *, of_sets: bool) -> Figure:
     """The figure of no items."""
     today = lineage.today
+    names = [today.name_of(label_id) for label_id in today.label_ids]
+    if of_sets:
+        nothing = np.zeros((0, len(names)))
+        empty = multilabel_metrics(nothing, nothing, 0.5, today.label_ids, names)
+        return Figure(empty, empty, Estimate(math.nan, why=why))
     none = Metrics(np.zeros((len(today.label_ids),) * 2), today.label_ids,
-                   [today.name_of(label_id) for label_id in today.label_ids])
+                   names)
     return Figure(none, none, Estimate(math.nan, why=why))
 
 

@@ -6,6 +6,7 @@ labels of hold-out items. Items are positions in the pool. Read `blind_answers` 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +19,10 @@ from ..events import Event, is_planted
 from ..quality.annotation_tables import leaders
 from ..quality.intervals import design_effect, jeffreys
 from ..records import LABELLING
-from ..sampling.ranking import Ranking
+from ..sampling.ranking import Ranking, suggested_sets
 from ..taxonomy.attributes import Attribute, Value
 from ..taxonomy.history import Lineage
+from ..taxonomy.label_sets import is_set, set_id
 from .label_index import Pair
 
 NARROW = 0.05
@@ -216,6 +218,9 @@ class Measuring:
         Hold-out items without a blind answer that somebody answered "unsure" instead.
     n_in_doubt : int
         Hold-out items whose blind answers mean none of today's labels for certain since an edit. They are asked again.
+    unknown : dict
+        Where an item may have several labels: position -> ids of the labels that its answers say nothing of, since they
+        were added later.
     """
 
     holdout: dict[int, str] = field(default_factory=dict)
@@ -224,6 +229,7 @@ class Measuring:
     tied: tuple[int, ...] = ()
     n_unsure: int = 0
     n_in_doubt: int = 0
+    unknown: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def all(self) -> dict[int, str]:
@@ -314,8 +320,23 @@ class ReferenceLabels:
                 holdout = {position: label for position, label in gold.items() if self._holdout[position]}
                 gold, tied = {p: label for p, label in gold.items() if p not in holdout}, []
                 n_unsure = n_in_doubt = 0
-            self._known = (key, Measuring(holdout, gold, imported, tuple(tied), n_unsure, n_in_doubt))
+            unknown = self._unknown({*holdout, *gold, *imported}, lineage) if len(lineage.versions) > 1 else {}
+            self._known = (key, Measuring(holdout, gold, imported, tuple(tied), n_unsure, n_in_doubt, unknown))
         return self._known[1]
+
+    def _unknown(self, positions: Iterable[int], lineage: Lineage) -> dict[int, tuple[str, ...]]:
+        """Of items that may have several labels, the labels that none of what measures says anything of."""
+        unknown: dict[int, tuple[str, ...]] = {}
+        for position in positions:
+            blind = self._answers.get(position, {}).values()
+            pairs: list[Pair | None] = [self.gold.get(position), self._verdicts.get(position)]
+            for one in blind:
+                pairs += [*one.labels, one.imported, one.moved_to]
+            states = [lineage.label_states(*pair) for pair in pairs if pair is not None and is_set(pair[0])]
+            if states and (missing := tuple(label_id for label_id in lineage.today.label_ids
+                                            if all(state[label_id] is None for state in states))):
+                unknown[position] = missing
+        return unknown
 
     def is_narrow(self, ranking: Ranking, lineage: Lineage) -> bool:
         """Whether the current model's accuracy on the hold-out is known within 5 points at 95 %.
@@ -332,7 +353,12 @@ class ReferenceLabels:
             if predictions is not None and n:
                 probs = ranking.probs(lineage, np.fromiter(truth, np.int64, n))
                 if not np.isnan(probs).any():
-                    top = np.array(lineage.today.label_ids, object)[probs.argmax(axis=1)]
+                    label_ids = lineage.today.label_ids
+                    if ranking.multilabel:
+                        on = suggested_sets(probs, label_ids, ranking.thresholds)
+                        top = np.array([set_id(itertools.compress(label_ids, row)) for row in on], object)
+                    else:
+                        top = np.array(label_ids, object)[probs.argmax(axis=1)]
                     right = top == np.array(list(truth.values()), object)
                     n_right = int(right.sum())
             if self._groups is not None:

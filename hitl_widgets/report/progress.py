@@ -270,8 +270,9 @@ def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[st
     figures = figures_of(measuring, {place: row for row, place in enumerate(places)}, lineage,
                          new=Outputs(version, predictor.predict(places), tuple(adopted.body["label_ids"])),
                          adopted=None, best=None, n_holdout=int(project.queue.holdout.sum()), learnt=learnt,
-                         groups=None if column is None else project.pool.group_sums(column))
-    return {source: figure.after for source, figure in figures.by_source.items()}
+                         groups=None if column is None else project.pool.group_sums(column),
+                         of_sets=predictor.multilabel)
+    return {source: figure.after for source, figure in figures.by_source.items() if isinstance(figure.after, Metrics)}
 
 
 def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Event], background: Event | None,
