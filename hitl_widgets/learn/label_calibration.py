@@ -17,8 +17,9 @@ from ..quality.multilabel import best_thresholds
 from .confidence import EXPECTED, SPREAD
 from .losses import label_losses
 
-# Of a label's answers, so many more are taken to be as those of all labels together.
-PSEUDO_ANSWERS = 1.0
+# Of a label's answers, so many more are taken to be as those of all labels together, and to say on no more often than
+# this: a label that nobody has answered isn't suggested.
+PSEUDO_ANSWERS, MOST_OFTEN = 1.0, 0.2
 # The logarithm of the scale of one label's logits, around that of all together: standard deviation.
 SPREAD_OF_LABELS = 0.3
 # A bias is sought between these.
@@ -149,7 +150,7 @@ def label_shares(on: Tensor, weights: Tensor) -> Tensor:
         As `known_of` gives them.
     """
     said, n = (weights * on).double().sum(dim=0), weights.double().sum(dim=0)
-    pooled = (said.sum() + 0.5) / (n.sum() + 1)
+    pooled = ((said.sum() + 0.5) / (n.sum() + 1)).clamp_max(MOST_OFTEN)
     return ((said + PSEUDO_ANSWERS * pooled) / (n + PSEUDO_ANSWERS)).float()
 
 
