@@ -832,7 +832,7 @@ def _best(figures: Figures, baseline: Baseline, version: str, *, adopted: bool) 
     return figures.best
 
 
-def _nothing(lineage: Lineage, why: str, *, of_sets: bool) -> Figure:
+def _nothing(lineage: Lineage, why: str, *, of_sets: bool = False) -> Figure:
     """The figure of no items."""
     today = lineage.today
     names = [today.name_of(label_id) for label_id in today.label_ids]
