@@ -26,6 +26,7 @@ from .errors import BadInput
 from .items.pool import Pool
 from .project import policy as policy_
 from .project.adaptive import adapt
+from .project.evidence import is_of_attribute
 from .project.importing import import_annotations
 from .project.project import Project
 from .project.relabel import by_features
@@ -855,6 +856,7 @@ class Workbench:
         self._model_arguments = {"net": model, "preprocess": preprocess, "device": device, "head": head}
         self._registry: Registry | None = None
         self._explainer: Explainer | None = None
+        self._value_explainer: Explainer | None = None
         self._learning: BackgroundLearning | None = None
         self._wiring = threading.RLock()
         # Every widget that was opened: the browser may still show one that another has taken over.
@@ -939,6 +941,16 @@ class Workbench:
                 from .explain.service import Explainer
                 self._explainer = Explainer(self.inference, self.folder / "maps", content=self.project.content)
             return self._explainer
+
+    @property
+    def value_explainer(self) -> Explainer:
+        """Explains the adopted heads for attributes; loads captum when first used."""
+        with self._wiring:
+            if self._value_explainer is None:
+                from .explain.service import Explainer
+                self._value_explainer = Explainer(self.registry.values, self.folder / "maps",
+                                                  content=self.project.content)
+            return self._value_explainer
 
     def __repr__(self) -> str:
         try:
@@ -1423,8 +1435,8 @@ class Workbench:
         return finetune(self.project, self.registry, recipe, progress=Live if self._bars is Bar else None,
                         bars=self._bars, compare_maps=self._compare_maps)
 
-    def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None
-                ) -> Explanations:
+    def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None,
+                *, attribute: str | None = None) -> Explanations:
         """Saliency maps of some items, for the adopted model's suggestion or for another label.
 
         Parameters
@@ -1435,7 +1447,10 @@ class Workbench:
             "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion" or "kernelshap".
         target : str or pair of str, optional
             A label's name or id; (label, against) for what speaks for one rather than the other; the model's
-            suggestion, item by item, if missing.
+            suggestion, item by item, if missing. With `attribute`, one of its choices, or (choice, against).
+        attribute : str, optional
+            An attribute's name or id: the maps then show what makes its value larger, or of choices what speaks for the
+            one that is suggested. Where values are asked alone and there is one attribute, it needn't be named.
 
         Returns
         -------
@@ -1449,14 +1464,26 @@ class Workbench:
         BadInput, UnknownItem, UnknownLabel
             When there is no such method, item or label.
         """
+        if attribute is None and self.project.task == "scale":
+            if len(self.taxonomy.attributes) > 1:
+                raise BadInput("name the attribute whose values are to be explained: attribute=, one of "
+                               f"{', '.join(one.name for one in self.taxonomy.attributes)}.")
+            attribute = self.taxonomy.attributes[0].id
+        if attribute is not None:
+            self._follow()
+            with self._bars(None, title="Loading the model"):
+                from .explain.explanations import explain_values
+                explainer = self.value_explainer
+            return explain_values(explainer, self.registry.values, item_ids, bars=self._bars, method=method,
+                                  attribute=self.taxonomy.attribute(attribute), target=target)
         explainer = self._loaded_explainer()
         from .explain.explanations import explain, ids_of
         item_ids = ids_of(item_ids)
         if target is None or (isinstance(target, (tuple, list)) and target[0] is None):
             self.session.predict(np.array([self.pool.position(item_id) for item_id in item_ids], np.int64),
                                  bars=self._bars)
-        return explain(explainer, item_ids, prediction=self.project.prediction, method=method, target=target,
-                       bars=self._bars)
+        return explain(explainer, self.inference, item_ids, prediction=self.project.prediction, method=method,
+                       target=target, bars=self._bars)
 
     def check_explanations(self, methods: str | Sequence[str] | None = None, n: int = 24, *,
                            budget_s: float = 60.0) -> pd.DataFrame:
@@ -1783,6 +1810,9 @@ class Workbench:
         return None if self.project.state.adopted_values is None else self.registry.values.spread(rows)
 
     def _explain(self, position: int, method: str, target: str, against: str | None) -> Attribution | None:
+        if is_of_attribute(target, self.taxonomy):
+            values = self.registry.values
+            return self.value_explainer.explain(position, method, values.target(target, position), against)
         return self.explainer.explain(position, method, target, against)
 
     def _label_errors(self) -> SuspectedErrors:

@@ -16,7 +16,9 @@ from ..errors import BadInput, HitlError, ShapeError
 from ..items.pool import Pool
 from ..learn.inference import Inference
 from ..learn.registry import Registry, Version
+from ..learn.value_registry import ValueRegistry
 from ..records import Attribution, Bars, Item, Prediction, Region, no_bars
+from ..taxonomy.attributes import Attribute
 from .attribute import NetExplainer
 from .service import Explainer
 
@@ -82,14 +84,17 @@ class Explanations:
                           for item_id, attribution, title in made[:n]], self.method)
 
 
-def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], Prediction | None],
-            method: str = "gradcam", target: Any = None, bars: Bars = no_bars) -> Explanations:
+def explain(explainer: Explainer, inference: Inference, item_ids: Any, *,
+            prediction: Callable[[int], Prediction | None], method: str = "gradcam", target: Any = None,
+            bars: Bars = no_bars) -> Explanations:
     """Explain some items; see `Workbench.explain`.
 
     Parameters
     ----------
     explainer : Explainer
         Of the adopted model.
+    inference : Inference
+        Has the adopted model.
     item_ids : str, Item, or several of them
         The items. Where the target is the model's suggestion, they were predicted already.
     prediction : callable
@@ -99,13 +104,72 @@ def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], 
     bars : Bars
         Shows how many items are explained.
     """
-    inference = explainer.inference
-    pool = inference.pool
-    positions = [pool.position(item_id) for item_id in ids_of(item_ids)]
-    names: list[str] = pool.ids[np.array(positions, np.int64)].tolist()
+    positions = [inference.pool.position(item_id) for item_id in ids_of(item_ids)]
     label, against = _label_ids(inference, target)
     errors: dict[str, str] = {}
     labels = [label or _suggestion(inference, position, prediction, against, errors) for position in positions]
+    targets = [(own, against) if own and against else own for own in labels]
+    return _explained(explainer, inference.pool, positions, method, labels, against, errors, bars, targets=targets,
+                      titles=[_title(one, inference, is_suggestion=label is None) for one in targets])
+
+
+def explain_values(explainer: Explainer, values: ValueRegistry, item_ids: Any, *, attribute: Attribute,
+                   method: str = "gradcam", target: Any = None, bars: Bars = no_bars) -> Explanations:
+    """Explain the values of an attribute of some items; see `Workbench.explain`.
+
+    Parameters
+    ----------
+    explainer : Explainer
+        Of the adopted heads.
+    values : ValueRegistry
+        Has the adopted heads.
+    item_ids : str, Item, or several of them
+    attribute : Attribute
+    method : str
+        As for `Workbench.explain`.
+    target : str, pair of str or None
+        Of choices one of them, or (one, rather than another); None for the choice that is suggested, and for a scale.
+    bars : Bars
+        Shows how many items are explained.
+
+    Raises
+    ------
+    BadInput
+        When the target is no choice of the attribute.
+    ModelError
+        Without heads for the attribute.
+    """
+    pool = values.pool
+    positions = [pool.position(item_id) for item_id in ids_of(item_ids)]
+    pair = tuple(target) if isinstance(target, (tuple, list)) else (target, None)
+    if attribute.scale is not None and target is not None:
+        raise BadInput(f"attribute {attribute.name!r} has a scale, so that a map shows what makes its value larger; "
+                       "leave target out.")
+    if len(pair) != 2 or any(choice not in (None, *attribute.choices) for choice in pair):
+        raise BadInput(f"target is {target!r}; of attribute {attribute.name!r} one of {', '.join(attribute.choices)} "
+                       "is expected, or two of them, or None for the choice that is suggested.")
+    values.predictor  # noqa: B018 - a property that raises without heads
+    against = None if pair[1] is None else values.output(attribute, pair[1])
+    errors: dict[str, str] = {}
+    targets: list[str | None] = []
+    for position in positions:
+        said = values.predicted(position).get(attribute.id)
+        choice = pair[0] if pair[0] is not None or said is None or attribute.scale is not None else said.value
+        found = values.output(attribute, choice) if said is not None and (choice is None or choice != pair[1]) else None
+        if found is None:
+            errors[str(pool.ids[position])] = f"nothing is predicted for attribute {attribute.name!r} of this item, " \
+                "or it is what the target is held against."
+        targets.append(found)
+    titles = [f"{attribute.name}" + (f": {one.partition('=')[2]}" if one is not None and "=" in one else "")
+              for one in targets]
+    return _explained(explainer, pool, positions, method, targets, against, errors, bars,
+                      targets=[(own, against) if own and against else own for own in targets], titles=titles)
+
+
+def _explained(explainer: Explainer, pool: Pool, positions: Sequence[int], method: str, labels: Sequence[str | None],
+               against: str | None, errors: dict[str, str], bars: Bars, **more: Any) -> Explanations:
+    """The maps of items for their labels; where there is no label, there is an entry in the errors already."""
+    names: list[str] = pool.ids[np.array(positions, np.int64)].tolist()
     rows = [row for row, label_id in enumerate(labels) if label_id is not None]
     results = explainer.explain_many([positions[row] for row in rows], method, [str(labels[row]) for row in rows],
                                      against=against, bars=bars)
@@ -116,10 +180,8 @@ def explain(explainer: Explainer, item_ids: Any, *, prediction: Callable[[int], 
             maps[row], attributions[row] = _at_size(result, pool, positions[row])
         except HitlError as error:
             errors[names[row]] = str(error)
-    targets = [(own, against) if own and against else own for own in labels]
     return Explanations(pool, item_ids=names, method=method, maps=maps, attributions=attributions, errors=errors,
-                        targets=targets,
-                        titles=[_title(one, inference, is_suggestion=label is None) for one in targets])
+                        **more)
 
 
 def _title(target: Any, inference: Inference, *, is_suggestion: bool) -> str:

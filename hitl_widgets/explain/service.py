@@ -10,12 +10,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from ..errors import HitlError, ModelError
-from ..learn.inference import Inference
+from ..items.pool import Pool
+from ..learn.predict import NetPredictor
 from ..records import Attribution, Bars, no_bars
 from ..storage.attribution_cache import AttributionCache
 from .attribute import NetExplainer
@@ -28,6 +30,33 @@ N_KEPT = 512
 TRUSTED = {True: "trusted", False: "not trusted", None: "undecided"}
 
 Key = tuple[str, ...]
+
+
+class Explained(Protocol):
+    """What has an adopted net that can be explained: `Inference` for labels, `ValueRegistry` for values.
+
+    Attributes
+    ----------
+    seed : int
+        Of items drawn by chance.
+    """
+
+    seed: int
+
+    @property
+    def pool(self) -> Pool:
+        """The items."""
+
+    @property
+    def version(self) -> str | None:
+        """The adopted net's version, or None."""
+
+    @property
+    def predictor(self) -> NetPredictor:
+        """The adopted net; ModelError where there is none."""
+
+    def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
+        """The net's outputs that make up one of today's; ModelError where they can't be told apart."""
 
 
 class MethodChecks(pd.DataFrame):
@@ -51,8 +80,8 @@ class Explainer:
 
     Parameters
     ----------
-    inference : Inference
-        Has the adopted model.
+    inference : Explained
+        Has the adopted model: an `Inference`, or for attributes a `ValueRegistry`.
     folder : Path
         Where maps are kept.
     content : callable
@@ -60,7 +89,7 @@ class Explainer:
         kept.
     """
 
-    def __init__(self, inference: Inference, folder: Path, *, content: Callable[[int], str | None]) -> None:
+    def __init__(self, inference: Explained, folder: Path, *, content: Callable[[int], str | None]) -> None:
         self.inference = inference
         self._content, self._on_disk = content, AttributionCache(folder)
         self._lock = threading.Lock()

@@ -22,8 +22,9 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from ..errors import ImageError, ModelError, StoreError
+from ..errors import ModelError, StoreError
 from ..events import Event
+from ..items.pool import Pool
 from ..records import PredictedValue
 from ..storage.files import make_folder
 from ..storage.log import Log
@@ -125,13 +126,15 @@ class ValueRegistry:
     ----------
     missing : str or None
         Why the adopted heads can't be used, where the log names some that can't be opened.
+    seed : int
+        Of items drawn by chance.
     """
 
     def __init__(self, folder: Path, log: Log, architecture: Callable[[], Architecture], descriptors: PoolDescriptors,
                  *, record: Callable[..., Event], lineage: Callable[[], Lineage],
                  latest: Callable[[], Event | None], notify: Callable[[str], None],
                  changed: Callable[[], None]) -> None:
-        self.folder, self.missing = folder, None
+        self.folder, self.missing, self.seed = folder, None, descriptors.seed
         self._log, self._architecture, self._descriptors = log, architecture, descriptors
         self._record, self._lineage, self._latest = record, lineage, latest
         self._notify, self._changed = notify, changed
@@ -405,17 +408,36 @@ class ValueRegistry:
                              "anything of it. Answer some items, and fine-tune.")
         return name
 
+    def target(self, name: str, position: int) -> str:
+        """The output that a name stands for: itself, or of an attribute of choices that of the one to suggest.
+
+        Parameters
+        ----------
+        name : str
+            An attribute's id, and of choices perhaps one after "=".
+        position : int
+            Of the item.
+
+        Raises
+        ------
+        ModelError
+            As for `output`.
+        """
+        attribute_id, _, choice = name.partition("=")
+        attribute = self._lineage().today.attribute(attribute_id)
+        if attribute.scale is not None:
+            return self.output(attribute)
+        said = self.predicted(position).get(attribute_id)
+        return self.output(attribute, choice or (None if said is None else said.value))
+
     def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
         """The outputs that make up one: itself. See `Inference.parts`."""
         return (label_id,) if label_id in predictor.label_ids else ()
 
-    def readable(self, position: int) -> bool:
-        """Whether an item can be read."""
-        try:
-            self.predictor.view(position)
-        except ImageError:
-            return False
-        return True
+    @property
+    def pool(self) -> Pool:
+        """The items."""
+        return self._architecture().pool
 
 
 def _todays(model: ValueModel, rows: torch.Tensor, lineage: Lineage) -> list[tuple[str, PredictedValue]]:

@@ -45,8 +45,14 @@ def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
     return replace(seen, taxonomy=version, **_arm_kept(seen),
                    suggestion=None if seen.suggestion is None else suggested_id(seen.suggestion, offered),
                    values={offered.attribute(name).id: value for name, value in seen.values.items()},
-                   target=None if seen.target is None else offered.label(seen.target).id,
+                   target=None if seen.target is None else seen.target if is_of_attribute(seen.target, offered) else
+                   offered.label(seen.target).id,
                    probs={offered.label(label).id: p for label, p in seen.probs.items()})
+
+
+def is_of_attribute(target: str, taxonomy: Taxonomy) -> bool:
+    """Whether a map's target is the value of an attribute: its id, and of choices perhaps one of them after "="."""
+    return target.partition("=")[0] in {attribute.id for attribute in taxonomy.attributes}
 
 
 def suggested_id(suggestion: str, offered: Taxonomy) -> str:

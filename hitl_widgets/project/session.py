@@ -37,7 +37,7 @@ from ..sampling.selector import MAX_COMPARED, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive
 from ..taxonomy.labels import Taxonomy
-from .evidence import seen_of
+from .evidence import is_of_attribute, seen_of
 from .guideline import Guideline, guideline_of
 from .project import Project
 from .threads import Thread, Threads
@@ -265,8 +265,13 @@ class Session:
 
     def explanation(self, position: int, *, method: str, target: str, against: str | None = None
                     ) -> Attribution | None:
-        """The attribution of one item for `target` (a label_id), or rather than `against`; None without a model."""
-        if self.project.ranking.predictions is None:
+        """The attribution of one item for `target` (a label_id), or rather than `against`; None without a model.
+
+        The target may be an attribute's id: what makes its value larger, or of choices what speaks for the one that is
+        suggested; an id with "=" and a choice stands for that choice.
+        """
+        of_value = is_of_attribute(target, self.taxonomy)
+        if self.project.state.adopted_values is None if of_value else self.project.ranking.predictions is None:
             return None
         return self._model.explain(position, method, target, against)
 
