@@ -568,16 +568,20 @@ class People:
         Columns: item_id, annotator (pseudonyms of other people, unless you may see their names), label, certainty,
         right (the probability that it is right), looked (whether its author confirmed it at a second look already).
         Estimated as for ``finetune(certainty="soft")``, docs/certainty.md. With ``task="multilabel"`` a row is about
-        one label, and value says whether the answer has it.
-
-        Raises
-        ------
-        BadInput
-            With ``task="scale"``, where no answer has a label.
+        one label, and value says whether the answer has it. With ``task="scale"`` it is about the value of an
+        attribute: columns attribute, value and expected (by heads that didn't learn the answer) in place of label.
         """
         from .project.names import as_seen_by
         with self._wb._bars(None, title="Estimating how likely each answer is right"):
             frame, taxonomy = self._wb.session.update_second_looks().frame, self._wb.taxonomy
+        if self._wb.project.task == "scale":
+            certainty = self._wb.values().drop_duplicates("decision_id").set_index("decision_id")["certainty"]
+            names = {attribute.id: attribute.name for attribute in taxonomy.attributes}
+            return as_seen_by(self._wb.project, pd.DataFrame({
+                "item_id": frame["item_id"], "annotator": frame["annotator"],
+                "attribute": frame["attribute_id"].map(names), "value": frame["value"], "expected": frame["expected"],
+                "certainty": frame["decision_id"].map(certainty).astype(float), "right": frame["right"].astype(float),
+                "looked": frame["chosen_by"] == SECOND_LOOK}), self._wb.annotator)
         columns = {"item_id": frame["item_id"], "annotator": frame["annotator"],
                    "label": pd.Series([taxonomy.name_of(label_id) for label_id in frame["label_id"]], dtype=object),
                    **({"value": frame["value"]} if "value" in frame else {}),
@@ -1816,6 +1820,9 @@ class Workbench:
         return self.explainer.explain(position, method, target, against)
 
     def _label_errors(self) -> SuspectedErrors:
+        if self.project.task == "scale":
+            from .learn.value_suspects import suspected_values
+            return SuspectedErrors(suspected_values(self.project, self.registry), self.project.log.standing_of)
         from .learn.soft_labels import suspected_answers
         answers = suspected_answers(self.project, self.registry.untrained_embeddings)
         return SuspectedErrors(answers, self.project.log.standing_of)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..errors import BadInput
 from ..items.features import Pixels
 from ..items.pool import Pool
 from ..project.answers import Answers
@@ -134,16 +133,8 @@ def suspected_answers(project: Project, embed: Callable[[list[int]], np.ndarray 
     Returns
     -------
     DataFrame
-        As `SoftLabels.answers`; of several labels also value.
-
-    Raises
-    ------
-    BadInput
-        In a project that asks for values alone.
+        As `SoftLabels.answers`; of several labels also value. For values alone see `value_suspects.suspected_values`.
     """
-    if project.task == "scale":
-        raise BadInput("which answers may be wrong is told of labels, and this project asks for values alone; "
-                       "people.consensus(attribute=...).table has the spread of each item's values.")
     return _suspected_of_sets(project, embed) if project.task == "multilabel" else soft_labels(project, embed).answers
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
@@ -41,6 +42,8 @@ class ValueCandidate:
         Of these in the pool.
     draws : ndarray, shape (n_items,)
         Which decide the folds; one for all items of a group.
+    votes : DataFrame
+        The answers, as `Answers.value_votes` gives them; `FittedAttribute.answers` are rows of it.
     lineage : Lineage
         As it was when the answers were read.
     seed : int
@@ -51,6 +54,7 @@ class ValueCandidate:
     item_ids: np.ndarray
     positions: np.ndarray
     draws: np.ndarray
+    votes: pd.DataFrame
     lineage: Lineage
     seed: int
 
@@ -127,10 +131,10 @@ def fit_value_candidate(project: Project, registry: Registry, *, certainty: str 
         said = np.flatnonzero(table["attribute_id"].to_numpy(str) == attribute.id)
         if (one := fit_values(rows, attribute, row[said], table["value"].iloc[said].tolist(), weights[said],
                               draws=draws)) is not None:
-            fitted[attribute.id] = one
+            fitted[attribute.id] = replace(one, answers=said[one.answers])
     if not fitted:
         return f"Values are learnt once {FEWEST} items that can be read have some that differ."
-    return ValueCandidate(fitted, item_ids, positions, draws, lineage, project.settings["seed"])
+    return ValueCandidate(fitted, item_ids, positions, draws, table, lineage, project.settings["seed"])
 
 
 def draws_of(project: Project, item_ids: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -118,6 +118,8 @@ class FittedAttribute:
     head : nn.Module
     rows : ndarray of int, shape (n,)
         The item of each answer, among those that were given to `fit_values`.
+    answers : ndarray of int, shape (n,)
+        Which of the answers that were given to it these are; those to items that can't be read are left out.
     values : tuple, length n
         What was said.
     predicted : ndarray of float64
@@ -129,6 +131,7 @@ class FittedAttribute:
     attribute: Attribute
     head: nn.Module
     rows: np.ndarray
+    answers: np.ndarray
     values: tuple[Value, ...]
     predicted: np.ndarray
     deviations: np.ndarray
@@ -197,14 +200,14 @@ def fit_values(rows: Tensor, attribute: Attribute, items: np.ndarray, values: Se
     if attribute.scale is not None:
         low, high = attribute.scale
         fitted = fit_scale(of_answers, np.array(said, np.float64), weights, low=low, high=high, draws=answer_draws)
-        return FittedAttribute(attribute, fitted.head, items, said, fitted.values, fitted.deviations)
+        return FittedAttribute(attribute, fitted.head, items, usable, said, fitted.values, fitted.deviations)
     column = {choice: k for k, choice in enumerate(attribute.choices)}
     targets = torch.tensor([column[str(value)] for value in said])
     if len(targets.unique()) < 2:
         return None
     light = fit_light(of_answers, targets, torch.from_numpy(weights).float(), n_labels=len(column), draws=answer_draws)
     probs = light.logits.softmax(dim=1).double().numpy()
-    return FittedAttribute(attribute, light.head, items, said, probs, np.full(len(items), np.nan))
+    return FittedAttribute(attribute, light.head, items, usable, said, probs, np.full(len(items), np.nan))
 
 
 class Predicted(NamedTuple):

@@ -57,11 +57,11 @@ def test_a_certainty_is_judged_by_whether_the_whole_set_is_right(tmp_path):
         assert row["auroc"] == 1
 
 
-def test_values_alone_have_no_second_looks_and_say_so(tmp_path):
+def test_values_alone_have_no_adjudication_and_say_so(tmp_path):
     with hw.Workbench(tmp_path / "p", POOL, hw.Taxonomy(attributes=[hw.Attribute("ink", scale=(0., 1.))]), task="scale",
                       annotator="ada", progress=False) as wb:
         wb.decide(IDS[0], values={"ink": 0.5})
-        for act in (wb.people.second_looks, lambda: wb.review(queue="second_look"), wb.people.adjudicate):
-            with pytest.raises(BadInput, match="asks for values alone"):
-                act()
+        with pytest.raises(BadInput, match="asks for values alone"):
+            wb.people.adjudicate()
+        assert not len(wb.people.second_looks())
         assert not len(wb.people.calibration().table)
