@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .quality.schools_of_thought import Schools
     from .quality.suggestion_effect import AutomationBias
     from .quality.value_agreement import ValueAgreement
+    from .quality.value_bias import ValueBias
     from .quality.value_consensus import ValueConsensus
     from .report.experiment_plan import ExperimentPlan
     from .report.flips import Flips
@@ -404,7 +405,7 @@ class People:
         return agreement_of(self._wb.project, self._wb.annotator, distance, label=label, attribute=attribute)
 
     def bias(self, truth: pd.Series | Mapping[str, Any] | None = None, *, label: str | None = None,
-             attribute: str | None = None) -> AutomationBias:
+             attribute: str | None = None) -> AutomationBias | ValueBias:
         """What seeing the model's suggestion does to people's labels, from cards whose arm was drawn by chance.
 
         Parameters
@@ -420,9 +421,10 @@ class People:
 
         Returns
         -------
-        AutomationBias
+        AutomationBias or ValueBias
             .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's where
-            you may see names), .power(n), .plot(). With ``task="multilabel"`` and no label `.per_label` also has kept
+            you may see names), .power(n), .plot(). Of a scale .pull (the part of the way to the suggested value that
+            people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no label `.per_label` also has kept
             and left_off: how much more often a suggested label is on, and one that wasn't suggested off, when this is
             seen.
         """

@@ -52,7 +52,10 @@ class Rounds(Protocol):
 
     @property
     def accuracy(self) -> pd.DataFrame:
-        """Columns: source, answers, share, low, high."""
+        """Columns: source, answers, share, low, high, figure (what the share is)."""
+    @property
+    def values(self) -> pd.DataFrame:
+        """Columns: attribute, answers, measure, value, low, high."""
     @property
     def labels(self) -> pd.DataFrame:
         """Columns: label, answers, recall."""
@@ -126,7 +129,14 @@ def plot_progress(progress: Rounds) -> Drawing:
     """
     figure = new_figure(10, 6)
     (accuracy, labels), (stood, times) = figure.subplots(2, 2)
-    _plot_accuracy(accuracy, progress)
+    first = str(progress.accuracy["figure"].iloc[0]) if len(progress.accuracy) else "accuracy"
+    if len(progress.accuracy) or not len(progress.values):
+        _plot_accuracy(accuracy, progress)
+    else:
+        first = "mean absolute error"
+        of_scales = progress.values[progress.values["measure"] == "mae"]
+        for (name, table), marker, colour in zip(of_scales.groupby("attribute"), MARKERS, COLOURS, strict=False):
+            _points(accuracy, table, "answers", "value", colour=colour, marker=marker, name=str(name))
     frequent = progress.labels.groupby("label")["answers"].max().sort_values(ascending=False).index[:len(MARKERS)]
     for marker, label in zip(MARKERS, frequent, strict=False):
         table = progress.labels[progress.labels["label"] == label]
@@ -136,7 +146,7 @@ def plot_progress(progress: Rounds) -> Drawing:
     for (verdict, table), marker, colour in zip(progress.times.groupby("verdict"), MARKERS, COLOURS, strict=False):
         _points(times, table, "round", "median_s", colour=colour, marker=marker, name=str(verdict))
     for axes, title, xlabel, ylabel, nothing in (
-            (accuracy, "Accuracy", "answers learnt from", "accuracy", "no model was measured yet"),
+            (accuracy, first[0].upper() + first[1:], "answers learnt from", first, "no model was measured yet"),
             (labels, "Recall by label", "answers with the label", "recall", "no model was measured yet"),
             (stood, "Suggestions that stood", "round", "share", "nobody has seen a suggestion yet"),
             (times, "Time per decision", "round", "seconds, median", "nobody has decided on the card yet")):
@@ -147,7 +157,7 @@ def plot_progress(progress: Rounds) -> Drawing:
             continue
         axes.set_xlabel(xlabel, fontsize=8)
         axes.set_ylabel(ylabel, fontsize=8)
-        axes.set_ylim(0, None if axes is times else 1.02)
+        axes.set_ylim(0, None if axes is times or (axes is accuracy and first == "mean absolute error") else 1.02)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         # Beside the panel, where it covers no point.
         axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0)

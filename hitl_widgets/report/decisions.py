@@ -24,8 +24,8 @@ def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
     Without those whose suggestion was planted: they say nothing of the model, nor of the item.
 
     Labels and suggestions are today's label_ids, None where an edit left them in doubt. `place` is the position in the
-    pool, -1 for an item that is absent; `visible` says that the suggestion could be seen; a certainty that was only
-    carried over is NaN; `round` counts the trainings before, from 1 on.
+    pool, -1 for an item that is absent; `visible` says that the suggestion could be seen (where only values are asked,
+    the suggested ones); a certainty that was only carried over is NaN; `round` counts the trainings before, from 1 on.
 
     Parameters
     ----------
@@ -46,7 +46,8 @@ def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
             event.seq, event.id, event.item_id, event.annotator, 1 + bisect_left(ends, event.seq or 0), body["verdict"],
             None if body.get("label_id") is None else lineage.exactly(body["label_id"], version),
             None if suggestion is None else lineage.exactly(suggestion, version),
-            suggestion is not None and not seen.get("hidden", False), seen.get("chosen_by"),
+            (suggestion is not None or (project.task == "scale" and bool(seen.get("values"))))
+            and not seen.get("hidden", False), seen.get("chosen_by"),
             np.nan if seen.get("certainty") == "carried" else body.get("certainty", np.nan),
             tuple(body.get("flags", ())), _number(seen.get("shown_ms")), seen.get("model"),
             seen.get("scripted", False)))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,10 +26,14 @@ from ..project.project import Project
 from ..quality.intervals import across, jeffreys, newcombe, of_median
 from ..quality.learning_curve import AnswersLeft, expected_gain, points_of_rounds
 from ..quality.metrics import Metrics
+from ..quality.multilabel import MultilabelMetrics
 from ..quality.suggestion_effect import agreement_with_model
 from ..records import Estimate
+from ..taxonomy.label_sets import is_set, members
 from .audit import Audited, audit
 from .decisions import against_others, consensus, decisions
+from .value_progress import COLUMNS as VALUE_COLUMNS
+from .value_progress import value_progress
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
@@ -39,8 +44,11 @@ DRAWN = ("holdout", "random")
 CERTAINTIES = ((0, 3), (4, 6), (7, 8), (9, 10))
 SHARE = ["n", "share", "low", "high"]
 AGREEMENT = ("blind", "shown", "difference")
-ACCURACY = ["round", "source", "model", "answers", *SHARE, "curve", "origin"]
+ACCURACY = ["round", "source", "model", "answers", *SHARE, "curve", "origin", "figure"]
+# What a project's models are measured by first.
+FIRST = {"classify": "accuracy", "multilabel": "macro F1", "scale": "accuracy"}
 BACKGROUND = "background"
+Figures = Metrics | MultilabelMetrics
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,9 @@ class Progress:
         "imported": the model that the round trained, on these items (`Run.figures`); earlier versions joined the three
         as "holdout". "audit": the model that suggested in
         that round, on a random sample of the items that nobody had answered before it, whatever was picked since: its
-        accuracy in that pool. Only answers count that were given blind, those to the hold-out among them.
+        accuracy in that pool. Only answers count that were given blind, those to the hold-out among them. figure is
+        "accuracy"; where an item may have several labels it is "macro F1", and "exact match" (the share of items whose
+        whole set is right) in the audit.
     labels : DataFrame
         The learning curve of each of today's labels: label, round, answers (with this label, by then), and n, recall,
         low and high on the items that measure.
@@ -76,7 +86,8 @@ class Progress:
     suggestions : DataFrame
         How many of the model's visible suggestions stood: round, label, n, share (1 minus it is the intervention rate),
         low, high; "all" is every label together, where change, change_low and change_high are the difference from the
-        round before.
+        round before. Of suggested sets "all" are whole sets, and a label stood where it was left on; of suggested
+        values "all" are those of which none was changed.
     agreement : DataFrame
         How often answers agree with the model: a row for each model, then "all": model; blind (answers given without
         sight of its suggestion), shown (in sight of it) and difference (shown minus blind), each with its number, such
@@ -102,6 +113,10 @@ class Progress:
         In words, that the last round's model isn't the adopted one, and what that one had; else empty.
     goal : AnswersLeft or None
         How many answers are left to the goal that was asked for, with its 95 % interval; None where none was.
+    values : DataFrame
+        How far predicted values of attributes are from known ones, by round: see `value_progress.value_progress`.
+    task : str
+        The project's: with "multilabel" answers are whole sets of labels, with "scale" there are only values.
     """
 
     accuracy: pd.DataFrame
@@ -120,6 +135,8 @@ class Progress:
     coverage: str = ""
     aside: str = ""
     goal: AnswersLeft | None = None
+    values: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=VALUE_COLUMNS))
+    task: str = "classify"
 
     def plot(self) -> Drawing:
         """Accuracy by round, recall per label, suggestions that stood and time per decision, with 95 % intervals."""
@@ -130,12 +147,14 @@ class Progress:
         by_source = dict(iter(self.accuracy.groupby("source")))
         stood = self.suggestions[self.suggestions["label"] == "all"]
         covered = f"; {self.coverage}" if self.coverage else ""
-        lines = [("hold-out accuracy", _latest(by_source.get("holdout", stood[:0])) + self.aside + covered),
-                 *((f"accuracy, {name}", _latest(by_source[name])) for name in ("gold", "imported")
-                   if name in by_source),
-                 ("right in the audit", _latest(by_source.get("audit", stood[:0]))),
-                 ("suggestions stood", _latest(stood)), *self._agreements(), ("automation bias", f"{self.bias}"),
-                 *self._expectations()]
+        first = FIRST[self.task]
+        of_models = [(f"hold-out {first}", _latest(by_source.get("holdout", stood[:0])) + self.aside + covered),
+                     *((f"{first}, {name}", _latest(by_source[name])) for name in ("gold", "imported")
+                       if name in by_source),
+                     ("right in the audit", _latest(by_source.get("audit", stood[:0])))]
+        of_labels = [*self._agreements(), ("automation bias", f"{self.bias}"), *self._expectations()]
+        lines = [*(of_models if self.task != "scale" else []), *self._value_lines(),
+                 ("suggestions stood", _latest(stood)), *(of_labels if self.task != "scale" else of_labels[-1:])]
         return "\n".join(f"{name:<20} {text}" for name, text in lines)
 
     def _repr_html_(self) -> str:
@@ -144,10 +163,22 @@ class Progress:
                    *_bar(row["share"], row)) for row in self.accuracy.to_dict("records")]
         latest = self.labels[self.labels["round"] == self.labels["round"].max()]
         labels = [(row["label"], row["answers"], *_bar(row["recall"], row)) for row in latest.to_dict("records")]
-        parts = [html.table(("round", "measured on", "answers", "accuracy", ""), rounds)] if rounds else []
+        parts = [html.table(("round", "measured on", "answers", FIRST[self.task], ""), rounds)] if rounds else []
+        parts += [html.paragraph(f"{name}: {text}") for name, text in self._value_lines()]
         parts += [html.table(("label", "answers", "recall, latest round", ""), labels)] if labels else []
         parts += [html.paragraph(f"{name}: {text}") for name, text in (*self._agreements(), *self._expectations())]
         return html.page("Progress", *parts)
+
+    def _value_lines(self) -> list[tuple[str, str]]:
+        """Put into words how well the values of each attribute are predicted now."""
+        if not len(self.values):
+            return [("values", "nothing measured yet")] if self.task == "scale" else []
+        lines = []
+        for name, table in self.values.groupby("attribute", sort=False):
+            row = table.iloc[-1]
+            called = "mean absolute error" if row["measure"] == "mae" else "accuracy"
+            lines.append((str(name), f"{called} {Estimate(row['value'], row['low'], row['high'], n=int(row['n']))}"))
+        return lines
 
     def _agreements(self) -> list[tuple[str, str]]:
         """Put into words how often answers agree with the model, blind and in sight of its suggestion."""
@@ -197,6 +228,9 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     if goal is not None and (isinstance(goal, bool) or not isinstance(goal, (int, float, np.number))
                              or not 0 < goal < 1):
         raise BadInput(f"goal is {goal!r}; an accuracy above 0 and below 1 is expected, such as 0.9.")
+    if goal is not None and project.task != "classify":
+        raise BadInput("a goal is an accuracy of items with one label each; how many answers are left isn't told in a "
+                       f"project with task={project.task!r}. Leave goal out.")
     project.refresh()
     trained = list(project.log.events(kind="trained"))
     table = decisions(project, trained)
@@ -214,10 +248,11 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     background = None if current is None else next((
         event for event in reversed(adopted)
         if event.body["origin"] == BACKGROUND and event.body["model"] == current.body["model"]), None)
-    figures, left = dict[str, Metrics](), None
+    figures, left = dict[str, Figures](), None
     if registry is not None and background is not None:
         figures = _figures_of(project, registry(), background)
-    if registry is not None and (goal is not None or (background is not None and len(line) < 2)):
+    if registry is not None and project.task == "classify" and (
+            goal is not None or (background is not None and len(line) < 2)):
         from ..learn import refits
         refitted = refits.refit(project, registry(), back=int(more))
         if len(line) < 2 and background is not None and not refitted.why:
@@ -229,14 +264,17 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     audited = audit(project, trained, table)
     project.selector.default(project.queue, project.lineage)
     return Progress(
-        accuracy=_accuracy(trained, audited, adopted, background, figures), labels=_labels(project, trained, table),
-        gained=gained, gained_by=gained_by, likely=likely, more=int(more), goal=left,
+        accuracy=_accuracy(trained, audited, adopted, background, figures,
+                           in_audit="exact match" if project.task == "multilabel" else "accuracy"),
+        labels=_labels(project, trained, table), gained=gained, gained_by=gained_by, likely=likely, more=int(more),
+        goal=left,
         coverage=figures["holdout"].coverage if "holdout" in figures else
-        Metrics.from_dict(trained[-1].body["after"]).coverage if trained else "",
+        read_metrics(trained[-1].body["after"]).coverage if trained else "",
         aside=_aside(trained[-1], current) if trained and "holdout" not in figures else "",
         suggestions=_suggestions(project, seen), times=_times(table), people=_people(project, table),
         difficulty=_difficulty(table, known, audited), queue=project.selector.why, bias=audited.bias(),
-        agreement=_agreement(project))
+        agreement=_agreement(project), task=project.task,
+        values=value_progress(project, trained, registry if project.taxonomy.attributes else None))
 
 
 def _agreement(project: Project) -> pd.DataFrame:
@@ -254,7 +292,7 @@ def _agreement(project: Project) -> pd.DataFrame:
         f"n_{name}", name, f"{name}_low", f"{name}_high"))])
 
 
-def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[str, Metrics]:
+def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[str, Figures]:
     """Measure the adopted model of the background as a round's is, on each kind of items that measure."""
     from ..learn.learnt import unpack
     with project.state.lock:
@@ -275,8 +313,31 @@ def _figures_of(project: Project, registry: Registry, adopted: Event) -> dict[st
     return {source: figure.after for source, figure in figures.by_source.items() if isinstance(figure.after, Metrics)}
 
 
+def read_metrics(body: Mapping[str, Any]) -> Figures:
+    """Read the metrics of a model as the log has them."""
+    return MultilabelMetrics.from_dict(body) if body.get("kind") == "multilabel" else Metrics.from_dict(body)
+
+
+def _first(metrics: Figures) -> tuple[str, int, float, float, float]:
+    """What a model is measured by first: its name, n, value and interval."""
+    if isinstance(metrics, Metrics):
+        return FIRST["classify"], *_share(metrics.counts.trace(), metrics.n, metrics)
+    figure = metrics["macro_f1"]
+    return FIRST["multilabel"], metrics.n, figure.value, figure.low, figure.high
+
+
+def _as_counts(metrics: Figures) -> tuple[float, float]:
+    """How many of how many independent items a model is right on; of a macro F1 as many as have its interval."""
+    if isinstance(metrics, Metrics):
+        return metrics.counts.trace() / metrics.design_effect, metrics.n / metrics.design_effect
+    _, n, value, low, high = _first(metrics)
+    error = (high - low) / 3.92
+    worth = value * (1 - value) / error ** 2 if 0 < value < 1 and error > 0 else float(n)
+    return value * worth, worth
+
+
 def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Event], background: Event | None,
-              of_background: Mapping[str, Metrics]) -> pd.DataFrame:
+              of_background: Mapping[str, Figures], *, in_audit: str) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     of_labels, curves, former = dict[str, int](), dict[int, int](), list[str]()
     learnt = [event for event in adopted if event.body["origin"] == BACKGROUND]
@@ -288,9 +349,9 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
         body = event.body
         figures = {body.get("measured_on") or "holdout": body, **body.get("figures", {})}
         for source, figure in figures.items():
-            if (after := Metrics.from_dict(figure["after"])).n:
-                rows.append((n_round, source, body["model"], _n_learned(event),
-                             *_share(after.counts.trace(), after.n, after), curves[event.seq or 0], "round"))
+            if (after := read_metrics(figure["after"])).n:
+                rows.append((n_round, source, body["model"], _n_learned(event), *_first(after)[1:],
+                             curves[event.seq or 0], "round", _first(after)[0]))
     n_learned = {event.body["model"]: int(event.body.get("n_training", 0)) for event in learnt}
     origins = dict.fromkeys(n_learned, BACKGROUND)
     n_learned |= {event.body["model"]: _n_learned(event) for event in trained}
@@ -299,10 +360,10 @@ def _accuracy(trained: Sequence[Event], audited: Audited, adopted: Sequence[Even
             # One more where the labels were edited since it was learnt.
             curve = curves[background.seq or 0] + (list(background.body["label_ids"]) != list(after.label_ids))
             rows.append((len(trained) + 1, source, background.body["model"], int(background.body["n_training"]),
-                         *_share(after.counts.trace(), after.n, after), curve, BACKGROUND))
+                         *_first(after)[1:], curve, BACKGROUND, _first(after)[0]))
     for (n_round, model), right in audited.accuracy().items():
         rows.append((n_round, "audit", model, n_learned.get(model, 0), right.n, right.value, right.low, right.high,
-                     of_labels.get(model, 1), origins.get(model, "round")))
+                     of_labels.get(model, 1), origins.get(model, "round"), in_audit))
     return pd.DataFrame(rows, columns=ACCURACY)
 
 
@@ -311,8 +372,8 @@ def _aside(last: Event, event: Event | None) -> str:
     body, adopted = last.body, None if event is None else event.body["model"]
     if adopted in (None, body["model"]) or (body.get("measured_on") or "holdout") != "holdout":
         return ""
-    before = Metrics.from_dict(body["before"])
-    same = f" (the adopted one had {before['accuracy']:.3f})" if body.get("former") == adopted and before.n else ""
+    before = read_metrics(body["before"])
+    same = f" (the adopted one had {_first(before)[2]:.3f})" if body.get("former") == adopted and before.n else ""
     return f", whose model isn't the adopted one{same}"
 
 
@@ -350,12 +411,19 @@ def _labels(project: Project, trained: Sequence[Event], table: pd.DataFrame) -> 
     rows: list[tuple[Any, ...]] = []
     today = set(project.taxonomy.label_ids)
     for n_round, event in enumerate(trained, 1):
-        after = Metrics.from_dict(event.body["after"])
-        counts = table[teaches & (table["round"] <= n_round)].drop_duplicates("item_id")["label_id"].value_counts()
+        after = read_metrics(event.body["after"])
+        given = table[teaches & (table["round"] <= n_round)].drop_duplicates("item_id")["label_id"]
+        counts = Counter(label for label_id in given for label in members(label_id))
+        if isinstance(after, MultilabelMetrics):
+            of = after.per_label
+            rows += [(project.taxonomy.name_of(str(label_id)), n_round, counts[str(label_id)], int(row["n"]),
+                      row["recall"], row["recall_low"], row["recall_high"])
+                     for label_id, row in of.iterrows() if label_id in today and row["n"]]
+            continue
         for k, label_id in enumerate(after.label_ids):
             # Of a label that was split or merged since, the answers by then mean others today: they can't be counted.
             if label_id in today and (n := int(after.counts[k].sum())):
-                rows.append((project.taxonomy.name_of(label_id), n_round, int(counts.get(label_id, 0)),
+                rows.append((project.taxonomy.name_of(label_id), n_round, counts[label_id],
                              *_share(after.counts[k, k], n, after)))
     return pd.DataFrame(rows, columns=["label", "round", "answers", "n", "recall", "low", "high"])
 
@@ -367,7 +435,7 @@ def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estima
         return Estimate(math.nan, why=why if line else "no round is over yet"), 0
     (last, began), n_last = line[-1], _n_learned(line[-1][0])
     former = next((event for event, _ in reversed(line[:-1]) if n_last - _n_learned(event) >= back), line[0][0])
-    apart, now, then = n_last - _n_learned(former), *(Metrics.from_dict(e.body["after"]) for e in (last, former))
+    apart, now, then = n_last - _n_learned(former), *(read_metrics(e.body["after"]) for e in (last, former))
     if not now.n or not then.n:
         return Estimate(math.nan, why=now.why or then.why), apart
     if apart <= 0:
@@ -375,10 +443,8 @@ def _gained(line: Sequence[tuple[Event, str | None]], back: int) -> tuple[Estima
     if last.body["gain"] and former.body["model"] == began:  # measured on the very same items
         value, n, low, high = last.body["gain"]
         return Estimate(value, low, high, n=n), apart
-    k_now, k_then = int(now.counts.trace()), int(then.counts.trace())
-    low, high = newcombe(*(count / of.design_effect for count, of in (
-        (k_now, now), (now.n, now), (k_then, then), (then.n, then))))
-    return Estimate(k_now / now.n - k_then / then.n, low, high, n=min(now.n, then.n)), apart
+    low, high = newcombe(*_as_counts(now), *_as_counts(then))
+    return Estimate(_first(now)[2] - _first(then)[2], low, high, n=min(now.n, then.n)), apart
 
 
 def _likely(trained: Sequence[Event], more: int) -> Estimate:
@@ -394,13 +460,13 @@ def _measured(trained: Sequence[Event]) -> tuple[list[int], list[int], list[int]
     points: dict[int, tuple[int, int]] = {}
     correlations = []
     for event in trained:
-        before, after = (Metrics.from_dict(event.body[name]) for name in ("before", "after"))
+        before, after = (read_metrics(event.body[name]) for name in ("before", "after"))
         if after.n:
-            points[_n_learned(event)] = (round(after.counts.trace() / after.design_effect),
-                                         max(1, round(after.n / after.design_effect)))
+            right, worth = _as_counts(after)
+            points[_n_learned(event)] = (round(right), max(1, round(worth)))
         if event.body["gain"] and before.n and after.n:
             _, n, low, high = event.body["gain"]
-            one, two = (m.counts.trace() * (m.n - m.counts.trace()) / m.n ** 2 / n for m in (before, after))
+            one, two = (share * (1 - share) / n for share in (_first(before)[2], _first(after)[2]))
             if one * two > 0:  # correlation of the two models' results, from the interval of their gain
                 correlations.append((one + two - ((high - low) / 3.92) ** 2) / (2 * math.sqrt(one * two)))
     if not points:
@@ -422,10 +488,21 @@ def _suggestions(project: Project, seen: pd.DataFrame) -> pd.DataFrame:
             row |= {"change": k / n - former[0] / former[1], "change_low": low, "change_high": high}
         former = k, n
         rows.append(row)
-        for label_id, some in stood.groupby(group["suggestion"]):
-            rows.append({"round": n_round, "label": project.taxonomy.name_of(str(label_id)),
+        for label_id, some in _by_suggested_label(group, stood):
+            rows.append({"round": n_round, "label": project.taxonomy.name_of(label_id),
                          **dict(zip(SHARE, _share(some.sum(), len(some)), strict=True))})
     return pd.DataFrame(rows, columns=["round", "label", *SHARE, "change", "change_low", "change_high"])
+
+
+def _by_suggested_label(group: pd.DataFrame, stood: pd.Series) -> Iterator[tuple[str, pd.Series]]:
+    """Each suggested label, and whether it stood each time; of a suggested set each of its labels on its own."""
+    if not group["suggestion"].map(is_set).any():
+        yield from ((str(label_id), some) for label_id, some in stood.groupby(group["suggestion"]))
+        return
+    suggested, given = (group[name].map(members) for name in ("suggestion", "label_id"))
+    for label_id in sorted({label for of_card in suggested for label in of_card}):
+        there = suggested.map(lambda of_card, label=label_id: label in of_card)
+        yield label_id, given[there].map(lambda of_card, label=label_id: label in of_card)
 
 
 def _times(table: pd.DataFrame) -> pd.DataFrame:

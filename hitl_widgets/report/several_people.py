@@ -23,6 +23,7 @@ from ..quality.label_states import IN_WORDS, SetConsensus, set_bias, set_consens
 from ..quality.schools_of_thought import Schools
 from ..quality.suggestion_effect import AutomationBias, bias_by_label
 from ..quality.value_agreement import ValueAgreement, value_agreement
+from ..quality.value_bias import ValueBias, value_bias
 from ..quality.value_consensus import ValueConsensus, value_consensus
 from ..quality.votes_about import names_of_states
 from ..taxonomy.attributes import Attribute
@@ -56,7 +57,7 @@ class Subject:
     @property
     def values(self) -> pd.DataFrame:
         """The votes about a scale as values: item_id, annotator, value, and what else is in them."""
-        return self.votes.rename(columns={"label": "value"})
+        return self.votes.rename(columns={"label": "value", "suggestion": "suggested"})
 
 
 def subject(project: Project, *, reader: str | None = None, label: str | None = None, attribute: str | None = None,
@@ -184,13 +185,13 @@ def agreement_of(project: Project, reader: str, distance: Distance | None = None
 
 
 def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | None = None,
-            attribute: str | None = None) -> AutomationBias:
+            attribute: str | None = None) -> AutomationBias | ValueBias:
     """What seeing the model's suggestion does to people's answers; see `Workbench.people.bias`."""
     answers = project.answers()
     about = subject(project, reader=reader, label=label, attribute=attribute, answers=answers)
     if about.kind == "scale":
-        raise BadInput("the pull of a suggested value on a scale can't be told yet; people.agreement(attribute=...) "
-                       "says by how much people differ.")
+        of_values = value_bias(about.values, known_of(project, about) if truth is None else truth)
+        return replace(of_values, per_annotator=own_rows(project, of_values.per_annotator, reader))
     found = automation_bias(about.votes, known_of(project, about) if truth is None else truth)
     if about.kind == "sets":
         each = {name: subject(project, reader=reader, label=name, answers=answers) for name in project.taxonomy.names}

@@ -19,14 +19,16 @@ def rounds(n_rounds, *, seen=True):
     """Progress after some rounds; without suggestions and times where nobody has seen the card."""
     numbers = range(1, n_rounds + 1)
     shares = [[0.6, 0.5, 0.7]] * n_rounds
-    accuracy = pd.DataFrame(shares, columns=SHARE).assign(source="holdout", answers=[50 * n for n in numbers], curve=0)
+    accuracy = pd.DataFrame(shares, columns=SHARE).assign(source="holdout", answers=[50 * n for n in numbers], curve=0,
+                                                            figure="accuracy")
     labels = pd.DataFrame([(f"label {k}", 5 * n, 0.1 * k) for k in range(8) for n in numbers],
                           columns=["label", "answers", "recall"])
     suggestions = pd.DataFrame(shares, columns=SHARE).assign(round=numbers, label="all")
     times = pd.DataFrame([(n, verdict, 2.0, 1.5, 2.5) for n in numbers for verdict in ("all", "accept", "correct")],
                          columns=["round", "verdict", "median_s", "low", "high"])
     return SimpleNamespace(accuracy=accuracy, labels=labels, suggestions=suggestions if seen else suggestions[:0],
-                           times=times if seen else times[:0], likely=Estimate(0.02, 0.0, 0.04), more=50, goal=None)
+                           times=times if seen else times[:0], likely=Estimate(0.02, 0.0, 0.04), more=50, goal=None,
+                           values=pd.DataFrame({"attribute": [], "measure": []}))
 
 
 @pytest.mark.parametrize("n_rounds", [1, 2, 7])
