@@ -424,9 +424,9 @@ class People:
         AutomationBias or ValueBias
             .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's where
             you may see names), .power(n), .plot(). Of a scale .pull (the part of the way to the suggested value that
-            people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no label `.per_label` also has kept
-            and left_off: how much more often a suggested label is on, and one that wasn't suggested off, when this is
-            seen.
+            people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no label
+            `.per_label` also has kept and left_off: how much more often a suggested label is on, and one that wasn't
+            suggested off, when this is seen.
         """
         from .report.several_people import bias_of
         return bias_of(self._wb.project, self._wb.annotator, truth, label=label, attribute=attribute)

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..events import Event
+from ..quality.votes_about import names_of_states
 from ..records import utc_now
+from ..taxonomy.label_sets import members
 
 if TYPE_CHECKING:
+    from .answers import Answers
     from .project import Project
 
 ADAPTIVE = "adaptive"
@@ -41,12 +44,14 @@ def adapt(project: Project, annotator: str) -> list[str]:
     from ..quality.suggestion_effect import automation_bias  # few projects need it, and it takes a while
     taxonomy = project.taxonomy
     gold = {item_id: taxonomy.name_of(label_id) for item_id, label_id in project.gold().items()}
-    bias = automation_bias(project.answers().all_votes(), gold)
+    answers = project.answers()
+    bias = automation_bias(answers.all_votes(), gold)
+    per_label = bias.per_label if project.task != "multilabel" else _of_each_label(project, answers)
     there, told = where(project, annotator), []
     rows: list[tuple[str | None, pd.Series]] = []
     if annotator in bias.per_annotator.index:
         rows.append((None, bias.per_annotator.loc[annotator]))
-    rows += [(taxonomy.label(str(name)).id, row) for name, row in bias.per_label.iterrows() if name in taxonomy.names]
+    rows += [(taxonomy.label(str(name)).id, row) for name, row in per_label.iterrows() if name in taxonomy.names]
     for label_id, row in rows:
         if label_id in there or not row["effect_low"] > threshold:
             continue
@@ -62,6 +67,19 @@ def adapt(project: Project, annotator: str) -> list[str]:
                 "effect": [float(row[name]) for name in ("effect", "effect_low", "effect_high")]}}))
         told.append(text)
     return told
+
+
+def _of_each_label(project: Project, answers: Answers) -> pd.DataFrame:
+    """The automation bias of each label, where an item may have several: of all cards that it was suggested on."""
+    from ..quality.suggestion_effect import bias_by_label
+    votes, truth = dict[str, pd.DataFrame](), dict[str, pd.Series]()
+    for label_id in project.taxonomy.label_ids:
+        on, off = names_of_states(name := project.taxonomy.name_of(label_id))
+        about = answers.votes_about(label_id)
+        votes[name] = about[about["suggestion"] == on]
+        truth[name] = pd.Series({item_id: on if label_id in members(known) else off
+                                 for item_id, known in project.gold().items()}, dtype=object)
+    return bias_by_label(votes, truth)
 
 
 def where(project: Project, annotator: str) -> set[str | None]:

@@ -5,6 +5,7 @@ import pytest
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, UnknownLabel
+from hitl_widgets.project.adaptive import adapt, where
 from hitl_widgets.records import Seen
 
 N = 24
@@ -80,6 +81,32 @@ def test_bias_tells_of_whole_sets_and_of_each_label(scenes):
     assert one.effect.value == pytest.approx(found.per_label.loc["night", "effect"])
     assert one.per_annotator.loc["bob", "effect"] == 1
     assert found.plot() is not None
+
+
+def test_bias_of_values_is_how_far_the_suggestion_pulls(opened):
+    wb = opened(hw.Taxonomy(attributes=[hw.Attribute("ink", scale=(0.0, 1.0))]), "scale", names=True)
+    ink, rng = wb.taxonomy.attributes[0].id, np.random.default_rng(0)
+    for k, item_id in enumerate(IDS):
+        own, suggested = 0.2 + 0.02 * k, 0.2 + 0.02 * k + 0.3
+        for who in PEOPLE:
+            arm = "shown" if (k + PEOPLE.index(who)) % 2 else "blind"
+            said = own + 0.5 * (suggested - own) * (arm == "shown") + rng.normal(0, 0.01)
+            wb.decide(item_id, values={"ink": min(1.0, said)}, annotator=who, seen=Seen(
+                values={ink: round(suggested, 3)}, hidden=arm == "blind", chosen_by="margin", values_model="m",
+                taxonomy=1, arm=arm, arm_probability=0.5))
+    found = wb.people.bias()
+    assert found.pull.low < 0.5 < found.pull.high
+    assert found.pull == pytest.approx(0.5, abs=0.1)
+    assert list(found.per_annotator["annotator"]) == list(PEOPLE)
+
+
+def test_whoever_follows_wrong_sets_answers_first(scenes):
+    scenes.gold({item_id: [name for name, every in (("indoor", 2), ("people", 3)) if k % every == 0]
+                 for k, item_id in enumerate(IDS)})
+    scenes.people.set(adaptive=0.05)
+    assert "+1.00" in adapt(scenes.project, "bob")[0]
+    assert where(scenes.project, "bob") == {None}
+    assert not adapt(scenes.project, "ada")
 
 
 def test_consensus_and_schools_are_found_label_by_label(scenes):
