@@ -1,8 +1,9 @@
 """Doubt about labels: which items one more person is asked about, since their votes leave the label in doubt.
 
 For ``annotators_per_item=(1, 5)``. The posterior of each item's leading label follows from the votes that stand and
-from how reliable each person is; reliabilities are fitted again when a tenth more votes have come. Read `Doubt.note`
-first.
+from how reliable each person is; reliabilities are fitted again when a tenth more votes have come. Where an item may
+have several labels, each of them is a question of its own, on or off, and the least certain one counts. Read
+`Doubt.note` first.
 """
 
 from __future__ import annotations
@@ -57,23 +58,36 @@ class Doubt:
             self._n_fitted, positions = n_votes, None
         assert self._people is not None
         places = np.flatnonzero(self._index.is_answered) if positions is None else positions
-        item, name, label = self._index.votes(lineage, places)
+        item, name, label = self._votes(lineage, places)
         of_name = np.array([self._names.get(each, -1) for each in self._index.annotators], np.int64)
-        probs = self._people.posterior(item, of_name[name], label, len(places))
-        voted = np.bincount(item, minlength=len(places)) > 0
+        n_each = self._n_each(lineage)  # questions an item
+        probs = self._people.posterior(item, of_name[name], label, len(places) * n_each)
+        voted = np.bincount(item, minlength=len(places) * n_each) > 0
         tops = np.where(voted, probs.max(axis=1, initial=0.0), 0.0)
+        if n_each > 1:  # a label that was added later is unknown, and no reason to ask again
+            tops = np.where(voted, tops, 1.0).reshape(-1, n_each).min(axis=1) \
+                * voted.reshape(-1, n_each).any(axis=1)
         if positions is None:
             self._queue.tops[:], self._queue.in_doubt[:] = 0.0, True
         self._queue.tops[places], self._queue.in_doubt[places] = tops, tops < THRESHOLD
 
+    def _n_each(self, lineage: Lineage) -> int:
+        return len(lineage.today.label_ids) if self._index.has_sets else 1
+
+    def _votes(self, lineage: Lineage, places: npt.NDArray[np.int64]
+               ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        return (self._index.label_votes if self._index.has_sets else self._index.votes)(lineage, places)
+
     def _fit(self, lineage: Lineage) -> None:
-        n_labels, names = len(lineage.today.label_ids), self._index.annotators
+        n_each, names = self._n_each(lineage), self._index.annotators
+        n_labels = 2 if self._index.has_sets else len(lineage.today.label_ids)
         alike = (len(names) + 1) * n_labels ** 2 > MOST_CELLS
         self._names = {} if alike else {name: place for place, name in enumerate(names)}
         answered = np.flatnonzero(self._index.is_answered)
         per_item = max(1.0, self._index.n_votes / max(1, len(answered)))
-        if len(answered) > (most := int(FITTED / per_item)):  # items that stand for all, whoever answered them when
+        most = max(1, int(FITTED / per_item / n_each))
+        if len(answered) > most:  # items that stand for all, whoever answered them when
             answered = answered[np.argsort(self._queue.draws[answered])[:most]]
-        item, name, label = self._index.votes(lineage, answered)
-        self._people = fit_people(item, np.zeros_like(name) if alike else name, label, n_items=len(answered),
+        item, name, label = self._votes(lineage, answered)
+        self._people = fit_people(item, np.zeros_like(name) if alike else name, label, n_items=len(answered) * n_each,
                                   n_annotators=1 if alike else max(1, len(names)), n_labels=n_labels)

@@ -53,7 +53,8 @@ class Editing:
             if self._latest is not None and self._latest[0] == key:  # nothing happened between preview and apply
                 return self._latest[1]
             preview = preview_.preview(change, lineage, self._state.label_index if self._has_pool else None,
-                                     seconds=seconds, label_ids=label_ids, presumed=self._state.presumed_positions())
+                                     seconds=seconds, label_ids=label_ids, presumed=self._state.presumed_positions(),
+                                       several=self._task == "multilabel")
             self._latest = (key, preview)
         return preview
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..taxonomy.history import Lineage, factorize
+from ..taxonomy.label_sets import is_set
 from .value_index import ValueIndex, doubts_of, values_of
 
 # A label as it was given: its label_id, and the taxonomy version under which it was chosen.
@@ -117,6 +118,36 @@ class LabelIndex:
         return (np.concatenate([none, *item]),
                 np.concatenate([none, *(np.full(len(rows), place) for place, rows in enumerate(item))]),
                 np.concatenate([none, *(labels[rows] for labels, rows in zip(given, item, strict=True))]))
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether answers are sets of labels."""
+        return len(self._pairs) > 1 and is_set((self._pairs[1] or ("",))[0])
+
+    def label_votes(self, lineage: Lineage, positions: npt.NDArray[np.int64]
+                    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """List what answers with sets say of each label of today, as far as that is certain.
+
+        Returns
+        -------
+        item, annotator, on : ndarray of int64, shape (n_votes,)
+            Place in `positions` times the number of labels, plus the label's; place in `annotators`; 1 where the item
+            has the label and 0 where it hasn't.
+        """
+        n_labels = len(lineage.today.label_ids)
+        states = np.full((len(self._pairs), n_labels), -1, np.int8)
+        for code, pair in enumerate(self._pairs):
+            if pair is not None:
+                states[code] = [-1 if on is None else on for on in lineage.label_states(*pair).values()]
+        none = np.empty(0, np.int64)
+        items, names, ons = [none], [none], [none]
+        for name, codes in enumerate(self._codes.values()):
+            said = states[codes[positions]].ravel()
+            known = np.flatnonzero(said >= 0)
+            items.append(known)
+            names.append(np.full(len(known), name))
+            ons.append(said[known].astype(np.int64))
+        return np.concatenate(items), np.concatenate(names), np.concatenate(ons)
 
     def of(self, position: int) -> dict[str, Pair]:
         """List who gave an item which label, or put it off: annotator -> label as it was given."""

@@ -44,7 +44,8 @@ class Preview:
     kept : mapping of str to int
         Label -> how many of its answers are carried over as they are.
     to_review : mapping of str to int
-        Label -> how many of its answers are in doubt then, and weren't before.
+        Label -> how many of its answers are in doubt then, and weren't before. Where an item may have several labels,
+        both are by the labels that an answer has: "indoor, night".
     n_items : int
         Items to look at again for that.
     n_settled : int
@@ -55,7 +56,9 @@ class Preview:
         Whether somebody was timed.
     model : mapping of str to str
         Label -> "kept", "summed" (of several labels' probabilities), "shared" (with others, until the next training)
-        or "new" to the model; empty without a model.
+        or "new" to the model; empty without a model. Where an item may have several labels, "highest" (of several
+        labels' probabilities) and "whole" (that of the label before, until the next training) in place of "summed" and
+        "shared".
     n_presumed : int
         Items left in doubt that needn't be looked at, since they are presumed to be one of their labels.
     values_kept, values_to_review, values_gone : mapping of str to int
@@ -210,7 +213,8 @@ class LabelCounts(NamedTuple):
 
 
 def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *, seconds: Sequence[float],
-            label_ids: Sequence[str] = (), presumed: Mapping[int, Pair] | None = None) -> Preview:
+            label_ids: Sequence[str] = (), presumed: Mapping[int, Pair] | None = None, several: bool = False
+            ) -> Preview:
     """Work out what a change would do to the answers and to a model.
 
     Parameters
@@ -227,6 +231,8 @@ def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *,
         The labels of the model's outputs; empty without a model.
     presumed : mapping of int to (label_id, version), optional
         Position -> what the item there is presumed to be.
+    several : bool
+        Whether an item may have several labels.
     """
     trial = lineage.then(change.event(id="not-stored", annotator="nobody", acted_at=lineage.steps[-1].acted_at))
     kept, to_review, lost = Counter[str](), Counter[str](), set[Pair]()
@@ -253,7 +259,7 @@ def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *,
                    kept=dict(kept), to_review=dict(to_review), n_items=n_items, n_presumed=n_presumed,
                    n_settled=n_settled + values.n_settled, timed=bool(len(seconds)),
                    seconds_each=float(np.median(seconds)) if len(seconds) else ASSUMED_S,
-                   model=_outputs(trial, label_ids))
+                   model=_outputs(trial, label_ids, several=several))
 
 
 class _Values(NamedTuple):
@@ -368,15 +374,17 @@ def _above(taxonomy: Taxonomy, label_id: str) -> Iterator[str]:
         parent = taxonomy.label(parent).parent
 
 
-def _outputs(trial: Lineage, label_ids: Sequence[str]) -> dict[str, str]:
+def _outputs(trial: Lineage, label_ids: Sequence[str], *, several: bool) -> dict[str, str]:
     """Tell what each label of the coming taxonomy is to a model with these outputs."""
     if not label_ids:
         return {}
     shares, outputs = trial.columns(label_ids), dict[str, str]()
     for column, label_id in enumerate(trial.today.label_ids):
         parts = shares[:, column][shares[:, column] > 0]
-        outputs[trial.today.name_of(label_id)] = "new" if not len(parts) else "shared" if (parts < 1).any() \
-            else "kept" if len(parts) == 1 else "summed"
+        shared, summed = ("whole", "highest") if several else ("shared", "summed")
+        whole = len(parts) == 1 if several else not (parts < 1).any()
+        outputs[trial.today.name_of(label_id)] = "new" if not len(parts) else "kept" if len(parts) == 1 and whole \
+            and parts[0] == 1 else summed if len(parts) > 1 and (several or whole) else shared
     return outputs
 
 
@@ -384,7 +392,9 @@ def _model_prose(model: Mapping[str, str]) -> str:
     if not model:
         return "no model has to follow"
     meanings = {"summed": "the sum of several labels before",
-                "shared": "a share of a label's probability until the next training", "new": "new to it"}
+                "shared": "a share of a label's probability until the next training", "new": "new to it",
+                "highest": "the highest probability of several labels before",
+                "whole": "the probability of the label before until the next training"}
     parts = [f"the model keeps {sum(word == 'kept' for word in model.values())} of {len(model)} labels as they are"]
     for word, meaning in meanings.items():
         if names := [f"“{name}”" for name, output in model.items() if output == word]:

@@ -16,6 +16,7 @@ from hitl_widgets import edits
 from hitl_widgets.errors import EditError, TaxonomyMismatch
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
+from hitl_widgets.storage.arrays import Predictions
 from hitl_widgets.taxonomy.labels import Taxonomy
 
 ANIMALS = Taxonomy(["dog", "car"], attributes=[
@@ -245,6 +246,18 @@ def test_a_merge_of_labels_that_an_item_has_is_one_label(opened):
     assert (preview.n_items, preview.n_kept) == (0, 5)
     project.apply(edits.merge(["indoor", "night"], into="dim"))
     assert sets(project) == {"i0": ("dim",), "i1": ("dim",), "i2": ("people",), "i3": (), "i4": ("dim", "people")}
+
+
+def test_the_preview_says_what_the_model_makes_of_labels_that_are_independent(opened):
+    project = opened(SCENES, task="multilabel")
+    project.use_predictions(Predictions(project.folder / "predictions", model="m1", label_ids=project.taxonomy.label_ids,
+                                        ids_digest=project.pool.digest, n_items=12))
+    assert project.preview(edits.split("indoor", ["kitchen", "office"])).model == {
+        "kitchen": "whole", "office": "whole", "people": "kept", "night": "kept"}
+    merge = project.preview(edits.merge(["people", "night"], into="party"))
+    assert merge.model == {"indoor": "kept", "party": "highest"}
+    assert "“party”: the highest probability of several labels before" in merge.model_prose
+    assert project.preview(edits.add("day")).model["day"] == "new"
 
 
 def test_sets_in_doubt_are_ordered_by_what_others_were_answered(opened):

@@ -90,3 +90,25 @@ def test_an_edit_of_the_labels_is_followed(open_):
 def test_numbers_that_are_none_are_refused(open_, given):
     with pytest.raises(BadInput, match="annotators_per_item"):
         open_(given)
+
+
+def test_of_a_set_each_label_is_a_question_and_the_least_certain_one_counts(open_):
+    project = open_((2, 5), n=60, task="multilabel")
+    ids = [f"i{k}" for k in range(40)]
+
+    def answer_sets(who, items, wrong=()):
+        for item_id in items:
+            k = int(item_id[1:])
+            on = {NAMES[j] for j in range(3) if (k >> j) & 1}
+            project.decide(item_id, labels=sorted(on ^ {"owl"} if item_id in wrong else on), annotator=who)
+
+    answer_sets("ada", ids)
+    answer_sets("bob", ids, wrong={"i7", "i20"})
+    asked = {item.id for item in project.next(60, annotator="cyd")}
+    assert asked & set(ids) == {"i7", "i20"}  # they agree on all labels of the others
+    answer_sets("cyd", ["i7", "i20"])
+    assert not {item.id for item in project.next(60, annotator="dan")} & set(ids)
+    project.apply(edits.add("lynx"))  # unknown to all answers: no reason to ask again
+    assert not {item.id for item in project.next(60, annotator="dan")} & set(ids)
+    project.apply(edits.split("cat", ["Manx", "tabby"]))
+    assert {item.id for item in project.next(60, annotator="dan")}
