@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..items.pool import Pool
 from .relabel import Features, Proposal, RelabelQueue, model_order
 from .state import State
@@ -114,12 +116,16 @@ def _proposed(state: State, pool: Pool, queue: RelabelQueue, annotator: str, tol
     if doubtful is None or (modelled := model_order(doubtful, features, seed=seed)) is None:
         return None
     positions, label_ids, order = modelled
-    rows = acceptance.presumable(order, tolerance=tolerance)
-    if not len(rows):
-        return None
     ids, best = pool.ids[positions], order.probs.argmax(axis=1)
+    with state.lock:
+        labels = {row: label_id for row in acceptance.presumable(order, tolerance=tolerance).tolist()
+                  if (label_id := queue.settled(int(positions[row]), label_ids[best[row]])) is not None}
+    if not labels:
+        return None
+    rows = np.array(list(labels), np.int64)
     # Another order each time: the same items may be proposed again, and their checks must be drawn anew.
     checks = acceptance.check_order(rows, seed=seed + state.n_proposed)
-    return {"labels": {}, "proposed": {str(ids[row]): label_ids[best[row]] for row in rows}, "tolerance": tolerance,
+    return {"labels": {}, "tolerance": tolerance,
+            "proposed": {str(ids[row]): label_id for row, label_id in labels.items()},
             "checks": [str(ids[row]) for row in checks[:acceptance.LOOKS[-1]]], "edit": doubtful.step.id,
             "taxonomy": state.lineage.today.version}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..errors import BadInput, IdReused
+from ..errors import BadInput, EditError, IdReused
 from ..events import Event
 from ..sampling.ranking import Ranking
 from ..storage.log import Log
@@ -37,14 +37,21 @@ class Editing:
         Whether the project has its items; without them there are no answers to count.
     own : set of str
         Ids of the events that this process made; `commit` adds to it.
+    task : str
+        What is asked of an item: in a project of values alone, one attribute at least stays.
     """
 
-    def __init__(self, log: Log, state: State, ranking: Ranking, *, has_pool: bool, own: set[str]) -> None:
+    def __init__(self, log: Log, state: State, ranking: Ranking, *, has_pool: bool, own: set[str],
+                 task: str = "classify") -> None:
+        self._task = task
         self._log, self._state, self._ranking, self._has_pool, self._own = log, state, ranking, has_pool, own
         self._latest: tuple[Any, Preview] | None = None  # the last preview, and what it was worked out from
 
     def preview(self, change: Change, lineage: Lineage) -> Preview:
         """Say what a change would do to the answers and to the model; nothing changes."""
+        if self._task == "scale" and not change.taxonomy.attributes:
+            raise EditError("no attribute would be left, and this project asks for nothing else. Add another one "
+                            "first.")
         predictions = self._ranking.predictions
         label_ids = () if predictions is None else predictions.label_ids
         seconds = self._log.paces(PACES)

@@ -431,7 +431,7 @@ class Project:
             self.refresh()
             return preview_.label_counts({} if self._pool is None else self.state.label_index.counts(), self.lineage)
 
-    def presume(self, labels: Mapping[Any, str], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
+    def presume(self, labels: Mapping[Any, Any], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Presume labels for items in doubt, without asking.
 
         Presumed labels are marked so and never count as a person's answer: they don't vote, teach or measure. One ends
@@ -441,7 +441,7 @@ class Project:
         Parameters
         ----------
         labels : mapping
-            Item id -> one of its candidates.
+            Item id -> one of its candidates; in a multilabel project the labels that it has then.
         estimate : mapping
             What the presumption rests on, plain JSON, such as the error with its interval and number of checks.
         why : str or None
@@ -456,7 +456,8 @@ class Project:
         UnknownItem, UnknownLabel, BadInput
             When a label isn't among an item's candidates; nothing was stored then.
         """
-        places = {self.pool.position(item_id): self.taxonomy.answer(label).id for item_id, label in labels.items()}
+        places = {self.pool.position(item_id): self._given_label(None, label, self.taxonomy) or ""
+                  if self.task == "multilabel" else self.taxonomy.answer(label).id for item_id, label in labels.items()}
         with self.state.lock:
             self.refresh()
             open_ = self.relabel().check_labels(places, self.annotator)
@@ -724,7 +725,8 @@ class Project:
                            annotators_per_item=self._annotators_per_item, audit=self.audit_share)
         for line in policy.check_given(start, self.state.policy, folder.name):
             notify(line)
-        self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None, own=self._own)
+        self._editing = Editing(self.log, self.state, self.ranking, has_pool=self._pool is not None, own=self._own,
+                                task=self.task)
         if taxonomy is not None:
             opening.check_taxonomy(taxonomy, self.lineage, folder.name, notify=notify)
         if self._pool is not None:

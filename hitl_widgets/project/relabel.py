@@ -214,6 +214,16 @@ class RelabelQueue:
                           for label_id in self._looked_for(step)]
         return tuple(dict.fromkeys(label_ids))
 
+    def settled(self, position: int, candidate: str) -> str | None:
+        """Tell what an item's answer in doubt means if it means one of its candidates; the caller holds `State.lock`.
+
+        Of a set of labels that is the whole set then; None where more than one label of it is in doubt.
+        """
+        lineage = self._state.lineage
+        pairs = self._state.label_index.of(position).values()
+        doubtful = next((pair for pair in pairs if lineage.exactly(*pair) is None), None)
+        return candidate if doubtful is None else lineage.settled(*doubtful, candidate)
+
     def check_labels(self, labels: Mapping[int, str], annotator: str) -> dict[int, str]:
         """Check labels that are to be presumed; the caller holds `State.lock`.
 
@@ -239,7 +249,9 @@ class RelabelQueue:
         open_ = {place: label_id for place, label_id in labels.items()
                  if (own[place] or others[place]) and not measures[place]}
         for place, label_id in open_.items():
-            if label_id not in (candidates := self.candidates(place)):
+            pairs = self._state.label_index.of(place).values()
+            if label_id not in (candidates := self.candidates(place)) \
+                    and not any(self._state.lineage.may_mean(*pair, label_id) for pair in pairs):
                 names = ", ".join(map(taxonomy.name_of, candidates)) or "nothing"
                 raise BadInput(f"item {self._pool.ids[place]!r} can't be presumed to be "
                                f"{taxonomy.name_of(label_id)!r}; it may be: {names}.")

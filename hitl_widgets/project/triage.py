@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from ..errors import BadInput, UnknownDecision
 from ..events import Event, decided, decision_of, retracted
 from ..events import undo_id as undo_id_of
-from ..records import Decision, Seen, check_annotator, new_id, utc_now
+from ..records import LABELLING, Decision, Seen, check_annotator, new_id, utc_now
 from ..taxonomy import edits
+from ..taxonomy.label_sets import members, set_id
 from ..taxonomy.labels import Taxonomy
 from .evidence import seen_now
 from .state import standing_acts
@@ -154,15 +155,20 @@ class UnplacedItems:
         project = self.project
         project.refresh()
         lineage, other = project.lineage, self.label
-        label_ids = {label_id for version, taxonomy in lineage.versions.items() for label_id in taxonomy.label_ids
-                    if other is not None and lineage.exactly(label_id, version) == other}
+        if project.task == "multilabel":  # as many sets may have it as there are
+            with project.state.lock:
+                given = list(project.state.label_index.counts())
+            label_ids = {pair[0] for pair in given if other in members(lineage.exactly(*pair))}
+        else:
+            label_ids = {label_id for version, taxonomy in lineage.versions.items() for label_id in taxonomy.label_ids
+                         if other is not None and lineage.exactly(label_id, version) == other}
         sorted_at = {item_id: event.seq or 0 for event in standing_acts(project.log.events(kind="sorted"))
                 for item_id in event.body["item_ids"]}
         waiting: dict[str, Unplaced] = {}
         rows = project.log.unplaced(label_ids)
         places = project.pool.positions([row.item_id for row in rows]).tolist()
         for row, place in zip(rows, places, strict=True):
-            is_other = row.verdict != "unsure" and lineage.exactly(row.label_id, row.taxonomy) == other
+            is_other = row.verdict != "unsure" and other in members(lineage.exactly(row.label_id, row.taxonomy))
             why: Why = "flagged" if "not_in_taxonomy" in (row.flags or "").split() else \
                 "unsure" if row.verdict == "unsure" else "other"
             if place < 0 or row.seq <= sorted_at.get(row.item_id, 0) or (why == "other" and not is_other):
@@ -175,6 +181,9 @@ class UnplacedItems:
     def assign(self, item_ids: Sequence[str], label: str, *, taxonomy: int | None = None, id: str | None = None,
                annotator: str | None = None, acted_at: datetime | None = None, edit_id: str | None = None) -> Sorted:
         """Answer all these items with one label; the answers are durable when this returns.
+
+        In a multilabel project the label comes to those that the item has by the answer for which it waits, in the
+        place of the one that means something else. Values of attributes stay, as far as they are asked of the label.
 
         Each item gets a decision with the verdict "answer", since predictions are hidden in triage, and ``chosen_by``
         is "desk". It overrules what others answered before (`annotation_tables.votes_by_item`).
@@ -203,17 +212,24 @@ class UnplacedItems:
         """
         project = self.project
         version = self._version(taxonomy)
-        chosen = project.lineage.versions[version].answer(label)
+        offered = project.lineage.versions[version]
+        self._check_labels()
+        chosen = offered.answer(label)
         act = self._act("assigned", item_ids, id=id, annotator=annotator, acted_at=acted_at,
                         label_id=chosen.id, label=chosen.name, taxonomy=version, edit_id=edit_id)
         if (stored := project.log.get(act.id)) is not None and stored.same_act(act):
             return Sorted.of(stored)
         decisions = []
+        whose = {one.item_id: one.annotator for one in self.waiting()} if project.task == "multilabel" else {}
         for n, item_id in enumerate(act.body["item_ids"]):
             position = project.pool.position(item_id)
             before = project.log.standing_of(item_id, act.annotator)
-            decision = Decision(f"{act.id}-{n}", item_id, act.annotator, "answer", label=chosen.name,
-                                label_id=chosen.id, seen=self._seen(position, version), acted_at=act.acted_at,
+            waits = before if item_id not in whose else project.log.standing_of(item_id, whose[item_id])
+            label_id = self._with_label(chosen.id, waits, version) if project.task == "multilabel" else chosen.id
+            decision = Decision(f"{act.id}-{n}", item_id, act.annotator, "answer",
+                                label=offered.name_as_answered(label_id), label_id=label_id,
+                                values=self._values_kept(before, label_id, version),
+                                seen=self._seen(position, version), acted_at=act.acted_at,
                                 replaces=None if before is None or before.id == f"{act.id}-{n}" else before.id)
             decisions.append(decided(decision, content=project.content(position)))
         return self._store(act, decisions)
@@ -230,6 +246,7 @@ class UnplacedItems:
         act_id = id or new_id()
         if (stored := self.project.log.get(act_id)) is not None and stored.kind == "sorted":
             return Sorted.of(stored)
+        self._check_labels()
         ids = self._checked(item_ids)
         path = name.strip() if under is None else f"{self.project.taxonomy.path(under)} / {name.strip()}"
         edit = self.project.apply([edits.add(name, under),
@@ -300,6 +317,32 @@ class UnplacedItems:
         pool = self.project.pool
         return list(dict.fromkeys(str(pool.ids[pool.position(item_id)]) for item_id in item_ids))
 
+    def _check_labels(self) -> None:
+        """BadInput in a project without labels."""
+        if self.project.task == "scale":
+            raise BadInput("this project asks for values of attributes alone, and has no label to give. Send the items "
+                           "back to the queue, or leave them out.")
+
+    def _with_label(self, label_id: str, answer: Event | None, version: int) -> str:
+        """The id of the set of labels of an answer, as far as it is certain, with one more under some version."""
+        has: set[str | None] = set()
+        if answer is not None and answer.body["verdict"] in LABELLING:
+            then = answer.body.get("seen", {}).get("taxonomy")
+            has = {self.project.lineage.exactly(one, then, version) for one in members(answer.body.get("label_id"))}
+        return set_id({label_id, *(one for one in has if one is not None and one != self.label)})
+
+    def _values_kept(self, answer: Event | None, label_id: str, version: int) -> dict[str, Any]:
+        """The values of an answer that another label leaves, under some version: attribute id -> value."""
+        if answer is None or not (values := answer.body.get("values")):
+            return {}
+        lineage, then = self.project.lineage, answer.body.get("seen", {}).get("taxonomy")
+        if then is not None and then > version:
+            return {}
+        asked = {attribute.id for attribute in lineage.versions[version].attributes_of(label_id)}
+        kept = {attribute_id: lineage.value(attribute_id, value, then, version)
+                for attribute_id, value in values.items() if attribute_id in asked}
+        return {attribute_id: value for attribute_id, value in kept.items() if value is not None}
+
     def _version(self, taxonomy: int | None) -> int:
         if taxonomy is not None and taxonomy not in self.project.lineage.versions:
             self.project.refresh()
@@ -312,5 +355,6 @@ class UnplacedItems:
         """Describe the screen: the item among others like it, with its prediction hidden."""
         prediction = self.project.prediction(position)
         shown = self.project.lineage.versions[version]
-        known = prediction is not None and prediction.suggestion in shown.label_ids
+        known = prediction is not None and prediction.suggestion is not None \
+            and set(members(prediction.suggestion)) <= shown.answerable
         return seen_now(prediction if known else None, hidden=True, chosen_by="desk", taxonomy=version)

@@ -72,7 +72,7 @@ def annotation_table(table: Table, lineage: Lineage, *, version: int | None = No
     status = lost.astype(np.int64)
     for row in np.flatnonzero(lost).tolist() if presumed else ():
         label_id, (former, then) = (presumed or {}).get(table["item_id"][row]), pairs[where[row]]
-        if label_id in lineage.candidates(str(former), then):
+        if label_id is not None and lineage.may_mean(str(former), then, label_id):
             became.append(label_id)
             where[row], status[row] = len(became) - 1, 2
 

@@ -310,6 +310,26 @@ class Lineage:
                 tuple(dict.fromkeys(new for one in parts for new in self._remaining(one, version)))
         return self._candidates[label_id, version]
 
+    def settled(self, label_id: str, version: int | None, candidate: str) -> str | None:
+        """Tell what an answer in doubt means if it means one of its candidates: of a set, the whole set then.
+
+        Returns
+        -------
+        str or None
+            None where more than one label of a set is in doubt, or `candidate` isn't likely.
+        """
+        if not is_set(label_id):
+            return candidate if candidate in self.candidates(label_id, version) else None
+        meanings = [self.resolve(one, version) for one in members(label_id)]
+        doubtful = [meaning for meaning in meanings if len(meaning) > 1]
+        if len(doubtful) != 1 or candidate not in doubtful[0] or len(self.resolve(label_id, version)) < 2:
+            return None
+        return set_id([candidate, *(meaning[0] for meaning in meanings if len(meaning) == 1)])
+
+    def may_mean(self, label_id: str, version: int | None, today: str) -> bool:
+        """Whether an answer in doubt may mean a label of today, or a set of them."""
+        return any(self.settled(label_id, version, one) == today for one in self.candidates(label_id, version))
+
     def cause_of_doubt(self, label_id: str, version: int | None) -> Step | None:
         """Find the step that left an answer in doubt; None when it is carried over exactly."""
         if self.exactly(label_id, version) is not None:

@@ -250,7 +250,8 @@ def test_a_merge_of_labels_that_an_item_has_is_one_label(opened):
 
 def test_the_preview_says_what_the_model_makes_of_labels_that_are_independent(opened):
     project = opened(SCENES, task="multilabel")
-    project.use_predictions(Predictions(project.folder / "predictions", model="m1", label_ids=project.taxonomy.label_ids,
+    label_ids = project.taxonomy.label_ids
+    project.use_predictions(Predictions(project.folder / "predictions", model="m1", label_ids=label_ids,
                                         ids_digest=project.pool.digest, n_items=12))
     assert project.preview(edits.split("indoor", ["kitchen", "office"])).model == {
         "kitchen": "whole", "office": "whole", "people": "kept", "night": "kept"}
