@@ -124,6 +124,8 @@ def coverage_of_sets(seeds: int) -> None:
         second = 0.5 * first + 0.5 * sets(60_000, n_labels, share, alike, np.random.default_rng(99), 1.4)[1]
         whole = multilabel_metrics(truth, first, 0.5, ids)
         gain = compare_sets(truth, first > 0.5, second > 0.5).value
+        rare = np.where(np.random.default_rng(5).random((60_000, 1)) < 0.05, 1 - first, first)
+        losses = {name: compare_sets(truth, first > 0.5, rare > 0.5, name).value for name in ("macro_f1", "micro_f1")}
         for seed in range(seeds * PER_SEED):
             truth, first = sets(n, n_labels, share, alike, np.random.default_rng(seed))
             second = 0.5 * first + 0.5 * sets(n, n_labels, share, alike, np.random.default_rng(seed), 1.4)[1]
@@ -131,6 +133,10 @@ def coverage_of_sets(seeds: int) -> None:
             for name in whole.FIGURES:
                 ours.add(name, world, metrics[name], whole[name].value)
             ours.add("gain in macro_f1", world, compare_sets(truth, first > 0.5, second > 0.5), gain)
+            rare = np.where(np.random.default_rng(seed + 5).random((n, 1)) < 0.05, 1 - first, first)
+            for name, loss in losses.items():
+                ours.add(f"loss in {name}, 1 item of 20 differs", world,
+                         compare_sets(truth, first > 0.5, rare > 0.5, name), loss)
             if seed % 4:
                 continue
             on, rng = first >= 0.5, np.random.default_rng(seed)

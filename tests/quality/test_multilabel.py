@@ -174,6 +174,28 @@ def test_two_equal_models_have_no_gain_and_an_interval_with_a_width():
         assert -0.2 < gain.low < 0 < gain.high < 0.2
 
 
+def test_a_difference_in_a_label_that_no_item_has_is_no_gain_in_macro_f1():
+    truth, probs = world(50, 2, 1)
+    truth[:, 1] = 0
+    on = probs >= .5
+    other = np.column_stack([on[:, 0], ~on[:, 1]])
+    gain = compare_sets(truth, on, other)
+    assert gain.low < gain == 0 < gain.high
+    assert compare_sets(truth, on, other, "micro_f1") != 0
+
+
+def test_a_gain_on_few_items_is_held_by_its_interval():
+    """One item of 20 differs, in all its labels; without the items taken to be unseen 82 of 100 intervals held it."""
+    def pair(n, seed):
+        truth, probs = world(n, 4, seed)
+        rare = np.random.default_rng(seed + 500).random((n, 1)) < 0.05
+        return truth, probs > .5, np.where(rare, 1 - probs, probs) > .5
+
+    whole = compare_sets(*pair(40_000, 0)).value
+    gains = [compare_sets(*pair(60, seed)) for seed in range(1, 101)]
+    assert sum(gain.low <= whole <= gain.high for gain in gains) >= 88
+
+
 def test_thresholds_follow_the_probabilities_where_there_are_many_items():
     truth, probs = world(4_000, 2, 0, share=0.2)
     low = probs / (probs + 6 * (1 - probs))  # a net that says less than it should
