@@ -352,16 +352,18 @@ class NetExplainer:
         """
         descriptors = self.predictor.net.get_submodule("0")
         assert isinstance(descriptors, DescriptorNet)
-        side, total = descriptors.side, torch.zeros(len(views), 1, descriptors.side, descriptors.side)
+        side, form = descriptors.side, descriptors.form
+        total = torch.zeros(len(views), form.n_windows, side, side)
         for layer in (descriptors.fine.slopes, descriptors.coarse.slopes, descriptors.patches[0]):
             values = LayerGradientXActivation(self.score, layer).attribute(views, additional_forward_args=targets)
             assert isinstance(values, Tensor)
-            # Colour channels are rows of the layer's batch, and a frame lies around the view.
-            maps = values.sum(dim=1).unflatten(0, (len(views), -1)).sum(dim=1, keepdim=True)
+            # Windows and colour channels are rows of the layer's batch, and a frame lies around the view.
+            maps = values.sum(dim=1).unflatten(0, (len(views), form.n_windows, -1)).sum(dim=2)
             first = (maps.shape[-1] - side) // 2
             total = total.to(maps) + maps[:, :, first:first + side, first:first + side]
         width = side // FINE // 2 * 2 + 1
-        smooth = functional.avg_pool2d(total, width, stride=1, padding=width // 2).relu()
+        whole = total.unflatten(1, (form.down, form.across)).transpose(2, 3).reshape(len(views), 1, *form.size)
+        smooth = functional.avg_pool2d(whole, width, stride=1, padding=width // 2).relu()
         return functional.interpolate(smooth.float(), views.shape[2:], mode="bilinear", align_corners=False)[:, 0]
 
     def _saliency(self, views: Tensor, targets: Targets) -> Tensor:

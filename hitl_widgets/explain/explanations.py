@@ -19,6 +19,7 @@ from ..learn.registry import Registry, Version
 from ..learn.value_registry import ValueRegistry
 from ..records import Attribution, Bars, Item, Prediction, Region, no_bars
 from ..taxonomy.attributes import Attribute
+from ..taxonomy.label_sets import is_set, members
 from .attribute import NetExplainer
 from .service import Explainer
 
@@ -212,12 +213,27 @@ def _suggestion(inference: Inference, position: int, prediction: Callable[[int],
     elif predicted.suggestion is None:
         errors[item_id] = f"the model {predicted.model} can't tell the likeliest labels of item {item_id!r} apart, " \
                           "as they are newer; name a target, or fine-tune."
+    elif is_set(predicted.suggestion):
+        return _of_set(predicted, against, inference, errors)
     elif predicted.suggestion == against:
         errors[item_id] = f"{inference.taxonomy.name_of(against)!r}, which the target is held against, is what the " \
                           f"model suggests for item {item_id!r}; name a target."
     else:
         return predicted.suggestion
     return None
+
+
+def _of_set(predicted: Prediction, against: str | None, inference: Inference, errors: dict[str, str]) -> str | None:
+    """Of a suggested set the label that is most probable; of an empty one the most probable label of all."""
+    there = members(str(predicted.suggestion)) or predicted.label_ids
+    probs = {label_id: float(p) for label_id, p in zip(predicted.label_ids, predicted.probs, strict=True)
+             if label_id in there and label_id != against}
+    if not probs:
+        name = inference.taxonomy.name_of(str(against))
+        errors[predicted.item_id] = f"{name!r}, which the target is held against, is all that the model suggests for " \
+                                    f"item {predicted.item_id!r}; name a target."
+        return None
+    return max(probs, key=lambda label_id: probs[label_id])
 
 
 def _why_no_prediction(inference: Inference, position: int) -> str:

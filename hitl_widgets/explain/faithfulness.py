@@ -271,7 +271,9 @@ def _gains(explainer: NetExplainer, maps: np.ndarray, views: Tensor, targets: Ta
             for row in range(n):
                 begun = first[row][None] < reached[:, None, None]
                 shown = views[row][None] * (~begun if hide else begun)[:, None]
-                probs = _in_passes(explainer, shown).softmax(dim=1)[:, columns_of[row]].double().numpy()
+                logits = _in_passes(explainer, shown)
+                every = logits.sigmoid() if explainer.predictor.multilabel else logits.softmax(dim=1)
+                probs = every[:, columns_of[row]].double().numpy()
                 area[row] = (probs[1:] + probs[:-1]).mean() / 2
             by_order.append(area)
     (hidden, *hidden_at_random), (revealed, *revealed_at_random) = areas[True], areas[False]

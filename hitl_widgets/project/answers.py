@@ -218,8 +218,17 @@ class Answers:
             event.body["seen"]["repeat_of"] for event in repeated)]}
 
     def labelled(self) -> list[tuple[int, int]]:
-        """Position and label (its index among today's) of every answer to an item of the pool."""
+        """Position and label (its index among today's) of every answer to an item of the pool.
+
+        Where items may have several labels, one for each label and answer: its index where the label is on, and that
+        plus the number of labels where it is off.
+        """
         column = {label_id: k for k, label_id in enumerate(self.lineage.today.label_ids)}
+        if self.task == "multilabel":
+            rows = self.label_rows()
+            place_of = dict(self._places(dict.fromkeys(rows["item_id"])))
+            return [(place_of[item_id], column[label_id] + (0 if on else len(column))) for item_id, label_id, on in
+                    zip(rows["item_id"], rows["label_id"], rows["value"], strict=True) if item_id in place_of]
         return [(place, column[label_id]) for item_id, place in self._places(self.votes)
                 for label_id, _ in self.votes[item_id] if label_id in column]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ShapeError
-from .uncertainty import Probs, Scores, best, margin
+from .uncertainty import Probs, Scores, best, margin, set_margin
 
 Embeddings = npt.NDArray[np.floating]
 
@@ -215,6 +215,30 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
     array([1. , nan, 0.8], dtype=float32)
     """
     return _unlike_each_other(np.array(margin(probs), np.float32), embeddings, n, rng)
+
+
+def diverse_set_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int,
+                       rng: np.random.Generator | None = None) -> Scores:
+    """Choose n items whose two likeliest sets of labels are close and which are unlike each other.
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n_items, n_labels), from 0 to 1
+        That each label is on. A row with NaN is never chosen.
+    embeddings, n, rng
+        As for `diverse_margin`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_items,)
+        As of `diverse_margin`, with `uncertainty.set_margin`.
+
+    Raises
+    ------
+    ShapeError
+        If a number isn't from 0 to 1, or the two differ in length.
+    """
+    return _unlike_each_other(np.array(set_margin(probs), np.float32), embeddings, n, rng)
 
 
 def spread(spread: Scores) -> Scores:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import BadInput, ShapeError
 from ..taxonomy.history import Lineage
-from .uncertainty import BY_ROW, Scores, Strategy
+from .uncertainty import BY_ROW, BY_ROW_OF_SETS, Scores, Strategy
 
 # Labels of a family whose probabilities differ by no more than that are tied.
 TIED = 1e-6
@@ -101,7 +101,7 @@ class Ranking:
             self.predictions.put(positions, probs)
             self.revision += 1
             for name, scores in self._scores.items():
-                scores[positions] = BY_ROW[name](self.probs_by_family(lineage, positions))
+                scores[positions] = self._by_row[name](self.probs_by_family(lineage, positions))
 
     def probs(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Probabilities over today's labels, float32, shape (n, n_labels); NaN where nothing is known.
@@ -129,7 +129,11 @@ class Ranking:
 
         Until the next training the labels of a family share one probability. Taken one by one they would be tied, and
         every item of theirs would be the most doubtful of all.
+
+        Where an item may have several labels, each has its own, moved so that a label's threshold is at 0.5.
         """
+        if self.multilabel:
+            return around_thresholds(self.probs(lineage, positions), lineage.today.label_ids, self.thresholds)
         probs, family = self.probs(lineage, positions), self.families(lineage)
         first, size = np.unique(family, return_index=True, return_counts=True)[1:]
         if (size == 1).all():
@@ -158,10 +162,14 @@ class Ranking:
             if not isinstance(strategy, str):
                 return getattr(strategy, "__name__", "custom"), self._score(strategy, lineage, self.probs)
             if strategy not in self._scores:
-                fresh = self._score(BY_ROW[strategy], lineage, self.probs_by_family)
+                fresh = self._score(self._by_row[strategy], lineage, self.probs_by_family)
                 former = self._former.pop(strategy, None)
                 self._scores[strategy] = fresh if former is None else np.where(np.isnan(fresh), former, fresh)
             return strategy, self._scores[strategy]
+
+    @property
+    def _by_row(self) -> Mapping[str, Strategy]:
+        return BY_ROW_OF_SETS if self.multilabel else BY_ROW
 
     def _score(self, function: Strategy, lineage: Lineage, probs: Callable[..., np.ndarray]) -> Scores:
         assert self.predictions is not None
@@ -238,6 +246,28 @@ def likeliest(probs: np.ndarray, family: np.ndarray) -> np.ndarray:
         best = np.arange(probs.shape[1]) == known.argmax(axis=1)[:, None]
     labels: np.ndarray = best & ~np.isnan(probs).any(axis=1, keepdims=True)
     return labels
+
+
+def around_thresholds(probs: np.ndarray, label_ids: Sequence[str], thresholds: Mapping[str, float]) -> np.ndarray:
+    """Move each label's probabilities so that its threshold becomes 0.5: its odds are divided by the threshold's.
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n_items, n_labels)
+        Of each label by itself.
+    label_ids : sequence of str, length n_labels
+    thresholds : mapping
+        As `Ranking.thresholds`.
+
+    Examples
+    --------
+    >>> around_thresholds(np.array([[0.2, 0.9]]), ["a", "b"], {"a": 0.2}).round(2)
+    array([[0.5, 0.9]])
+    """
+    limits = np.array([thresholds.get(label_id, 0.5) for label_id in label_ids], probs.dtype)
+    on, off = probs * (1 - limits), (1 - probs) * limits
+    moved: np.ndarray = on / (on + off)
+    return moved
 
 
 def suggested_sets(probs: np.ndarray, label_ids: Sequence[str], thresholds: Mapping[str, float]) -> np.ndarray:

@@ -14,16 +14,27 @@ import numpy as np
 
 from ..errors import BadInput
 from ..taxonomy.history import Lineage
-from .diversity import MAX_WALKED, alike_below, diverse_margin, diverse_spread, k_centre, near_duplicates, typiclust
+from .diversity import (
+    MAX_WALKED,
+    alike_below,
+    diverse_margin,
+    diverse_set_margin,
+    diverse_spread,
+    k_centre,
+    near_duplicates,
+    typiclust,
+)
 from .queue import Queue
 from .ranking import Ranking
-from .strategies import BY_FAMILY, OVER_VALUES, inputs_of, scores_of, strategy_named
+from .strategies import BY_FAMILY, OVER_SETS, OVER_VALUES, inputs_of, scores_of, strategy_named
 from .uncertainty import BY_ROW, Scores, Strategy, best
 
 # Typical items come until a model can learn from the answers: this many per label, and this many at most.
 TYPICAL_PER_LABEL, TYPICAL_AT_MOST = 6, 300
 # They end earlier once a model gets this share of the answers right that it didn't learn, so many per label at least.
 RIGHT_ENOUGH, MEASURED_PER_LABEL = 0.6, 2
+# Of items that may have several labels, the share of which the whole set is right.
+SETS_RIGHT_ENOUGH = 0.4
 # Where only values are asked: this many items with a value, which are learnt from twice in the background.
 TYPICAL_OF_VALUES = 40
 # Strategies that compare items with each other order this many items ahead, among this many open ones drawn by chance.
@@ -104,16 +115,18 @@ class Selector:
         enough, n_training = min(TYPICAL_AT_MOST, TYPICAL_PER_LABEL * n_labels), queue.n_training()
         measured, has_model = self.measured() or {"n": 0, "right": 0}, self.ranking.predictions is not None
         right = measured["right"] / max(1, measured["n"])
-        good = right >= RIGHT_ENOUGH and measured["n"] >= min(TYPICAL_AT_MOST, MEASURED_PER_LABEL * n_labels)
+        enough_right = SETS_RIGHT_ENOUGH if self.ranking.multilabel else RIGHT_ENOUGH
+        good = right >= enough_right and measured["n"] >= min(TYPICAL_AT_MOST, MEASURED_PER_LABEL * n_labels)
         if has_model and (good or n_training >= enough):
             because = (f"it gets {right:.0%} of {measured['n']} answers right that it hadn't learnt" if good else
                        f"{n_training} items are answered ({TYPICAL_PER_LABEL} per label, at most {TYPICAL_AT_MOST})")
             phase, why = "uncertain", (
-                "uncertain items, where the model's two best labels are close, and which are unlike each other: its "
+                f"uncertain items, where the model's two best {'sets of ' * self.ranking.multilabel}labels are close, "
+                "and which are unlike each other: its "
                 f"uncertainty is informative now that {because}")
         elif n_training < enough:
             phase, why = "typical", (
-                f"typical items until the model gets {RIGHT_ENOUGH:.0%} of the answers right that it hasn't learnt, or "
+                f"typical items until the model gets {enough_right:.0%} of the answers right that it hasn't learnt, or "
                 f"{enough} are answered ({TYPICAL_PER_LABEL} per label, at most {TYPICAL_AT_MOST}; {n_training} so "
                 "far): a model that knows little is uncertain about the wrong ones")
         else:
@@ -149,12 +162,17 @@ class Selector:
         name = self.default(queue, lineage) if strategy is None else strategy
         return OVER_VALUES.get(name, name) if isinstance(name, str) and self.over_values() else name
 
+    def _function(self, name: str) -> Strategy:
+        """The strategy of a name, over sets of labels where an item may have several."""
+        function = strategy_named(name)
+        return OVER_SETS.get(name, function) if self.ranking.multilabel else function
+
     def uses_embeddings(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> bool:
         """Whether the strategy does nothing without embeddings, so that some should be at hand."""
         if strategy == "random":
             return False
         name = self._named(strategy, queue, lineage)
-        inputs = inputs_of(strategy_named(name) if isinstance(name, str) else name)
+        inputs = inputs_of(self._function(name) if isinstance(name, str) else name)
         return inputs.get("embeddings", False) or inputs.get("spread", False)
 
     def select(self, strategy: str | Strategy | None, *, queue: Queue, lineage: Lineage, annotator: str, n: int,
@@ -173,7 +191,7 @@ class Selector:
         taken : collection of int
             Positions on screens now: not to be chosen, and treated as answered.
         answered : callable
-            Returns (position, index of the label among today's) of every answer.
+            Returns (position, index of the label among today's) of every answer: see `Answers.labelled`.
         seed : int
         beside : collection of int
             Positions that are asked together with those chosen here, such as the audit's.
@@ -192,7 +210,7 @@ class Selector:
         if strategy == "random":
             return Choice("random", None)
         name = self._named(strategy, queue, lineage)
-        function = strategy_named(name) if isinstance(name, str) else name
+        function = self._function(name) if isinstance(name, str) else name
         if inputs_of(function) == {"probs": True} and (not isinstance(name, str) or name in BY_ROW):
             label, scores = self.ranking.scores(name, lineage)
             return Choice(label, self._apart(scores, name, queue, annotator, n, [*taken, *beside]))
@@ -230,7 +248,7 @@ class Selector:
                 inputs_at = self._inputs(function, places, queue, lineage, asked, answered, n, seed)
                 return scores_of(function, inputs_at, n_items=len(places))
             scores = self._in_turns(scores_at, places, taken, max(n, AHEAD), queue.draws) \
-                if function in (typiclust, k_centre, diverse_margin, diverse_spread) else \
+                if function in (typiclust, k_centre, diverse_margin, diverse_set_margin, diverse_spread) else \
                 _placed(scores_at(places, taken, max(n, AHEAD)), places, len(queue.draws))
             if scores is None or np.isnan(scores).all():
                 return None
@@ -298,10 +316,10 @@ class Selector:
 
         def counts() -> np.ndarray:
             labels = [label for place, label in answered() if not queue.holdout[place] and not queue.gold[place]]
-            return np.bincount(np.array(labels, np.int64), minlength=n_labels)
+            return np.bincount(np.array(labels, np.int64), minlength=n_labels)[:n_labels]
 
         def votes() -> np.ndarray:
-            table = np.zeros((len(queue.draws), n_labels), np.float32)
+            table = np.zeros((len(queue.draws), (1 + self.ranking.multilabel) * n_labels), np.float32)
             if answers := answered():
                 np.add.at(table, tuple(np.array(answers).T), 1)
             return np.asarray(table[places])

@@ -13,14 +13,28 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInput, ShapeError
-from .diversity import diverse_margin, diverse_spread, k_centre, spread, typiclust
-from .uncertainty import BY_ROW, Scores, Strategy, balanced, disagreement, entropy, margin
+from .diversity import diverse_margin, diverse_set_margin, diverse_spread, k_centre, spread, typiclust
+from .uncertainty import (
+    BY_ROW,
+    BY_ROW_OF_SETS,
+    Scores,
+    Strategy,
+    balanced,
+    disagreement,
+    entropy,
+    margin,
+    set_disagreement,
+    set_entropy,
+    set_margin,
+)
 
 INPUTS = {
-    "probs": "the model's probabilities of the open items: (n_items, n_labels), rows of NaN where it wasn't asked",
+    "probs": "the model's probabilities of the open items: (n_items, n_labels), rows of NaN where it wasn't asked; "
+             "they don't sum to 1 where an item may have several labels",
     "embeddings": "embeddings of the open items: (n_items, n_features), rows of NaN where they aren't known",
     "labelled": "the same of the answered items: (n_labelled, n_features)",
-    "votes": "the number of answers that each open item has for each label: (n_items, n_labels)",
+    "votes": "the number of answers that each open item has for each label: (n_items, n_labels); where an item may "
+             "have several labels also those against each: (n_items, 2 * n_labels)",
     "counts": "the number of items that were answered with each label: (n_labels,)",
     "spread": "how much isn't known of the open items' values, as parts of the scales' lengths: (n_items,), NaN where "
               "it isn't known",
@@ -38,8 +52,15 @@ STRATEGIES: dict[str, Strategy] = {
 OVER_VALUES = {**dict.fromkeys([*BY_ROW, "balanced_margin", "balanced_entropy", "disagreement"], "spread"),
                "diverse_margin": "diverse_spread"}
 
+# Where an item may have several labels, a strategy's name means the one over sets of labels.
+OVER_SETS: dict[str, Strategy] = {
+    **BY_ROW_OF_SETS, "balanced_margin": balanced(set_margin), "balanced_entropy": balanced(set_entropy),
+    "diverse_margin": diverse_set_margin, "disagreement": set_disagreement,
+}
+
 # These score families of labels: what an edit made of one label is one label to a model that is older than the edit.
-BY_FAMILY = (*BY_ROW.values(), STRATEGIES["balanced_margin"], STRATEGIES["balanced_entropy"], diverse_margin)
+BY_FAMILY = (*BY_ROW.values(), STRATEGIES["balanced_margin"], STRATEGIES["balanced_entropy"], diverse_margin,
+             *OVER_SETS.values())
 
 
 def strategy_named(name: str) -> Strategy:

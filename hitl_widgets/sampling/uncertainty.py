@@ -119,6 +119,128 @@ def entropy(probs: Probs) -> Scores:
 BY_ROW: dict[str, Strategy] = {"least_confidence": least_confidence, "margin": margin, "entropy": entropy}
 
 
+def set_least_confidence(probs: Probs) -> Scores:
+    """One minus the probability of the likeliest set of labels, where each label is on by itself.
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n_items, n_labels), from 0 to 1
+        That each label is on. A row with NaN (an unreadable item) scores NaN.
+
+    Returns
+    -------
+    ndarray, shape (n_items,)
+        From 0 (sure) to 1 - 2 ** -n_labels.
+
+    Raises
+    ------
+    ShapeError
+        If a number isn't from 0 to 1.
+    """
+    probs = _checked_sets(probs)
+    return np.asarray(1 - np.maximum(probs, 1 - probs).prod(axis=1))
+
+
+def set_margin(probs: Probs) -> Scores:
+    """One minus the distance between the probabilities of the two likeliest sets of labels.
+
+    The second likeliest differs from the likeliest in the most doubtful label.
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n_items, n_labels), from 0 to 1
+        That each label is on. A row with NaN (an unreadable item) scores NaN.
+
+    Returns
+    -------
+    ndarray, shape (n_items,)
+        From 0 (sure) to 1 (a tie).
+
+    Raises
+    ------
+    ShapeError
+        If a number isn't from 0 to 1.
+
+    Examples
+    --------
+    >>> set_margin(np.array([[0.5, 1.0], [0.9, 0.0]])).round(3)
+    array([1. , 0.2])
+    """
+    surest = np.maximum(probs := _checked_sets(probs), 1 - probs)
+    least = surest.min(axis=1)
+    return np.asarray(1 - surest.prod(axis=1) * (1 - (1 - least) / least))
+
+
+def set_entropy(probs: Probs) -> Scores:
+    """Uncertainty of each predicted set of labels, in nats: the sum of that of its labels.
+
+    Parameters
+    ----------
+    probs : ndarray, shape (n_items, n_labels), from 0 to 1
+        That each label is on. A row with NaN (an unreadable item) scores NaN.
+
+    Returns
+    -------
+    ndarray, shape (n_items,)
+        From 0 (sure) to n_labels * log(2).
+
+    Raises
+    ------
+    ShapeError
+        If a number isn't from 0 to 1.
+    """
+    probs = _checked_sets(probs)
+    return np.asarray(-(_x_log_x(probs) + _x_log_x(1 - probs)).sum(axis=1))
+
+
+def _x_log_x(values: Probs) -> Probs:
+    return np.asarray(values * np.log(np.where(values > 0, values, 1)))
+
+
+# The same names as in `BY_ROW`, where an item may have several labels.
+BY_ROW_OF_SETS: dict[str, Strategy] = {"least_confidence": set_least_confidence, "margin": set_margin,
+                                       "entropy": set_entropy}
+
+
+def set_disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None) -> Scores:
+    """Disagreement of an item's answers so far about its labels: the sum of each label's, as `disagreement`.
+
+    Parameters
+    ----------
+    votes : ndarray, shape (n_items, 2 * n_labels)
+        How many annotators said of each label that it is on, and then of each that it is off.
+    probs : ndarray, shape (n_items, n_labels), from 0 to 1, optional
+        That each label is on; rows with NaN don't count.
+
+    Returns
+    -------
+    ndarray, shape (n_items,)
+        From 0 to n_labels * log(2); NaN where nobody has answered.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes don't fit.
+
+    Examples
+    --------
+    >>> set_disagreement(np.array([[2, 1, 0, 1], [2, 0, 0, 2], [0, 0, 0, 0]])).round(3)
+    array([0.693, 0.   ,   nan])
+    """
+    votes = np.asarray(votes, np.float64)
+    n_labels = votes.shape[1] // 2
+    if votes.ndim != 2 or votes.shape[1] % 2 or (probs is not None and probs.shape != (len(votes), n_labels)):
+        raise ShapeError(f"votes have shape {votes.shape} and probs {None if probs is None else probs.shape}; twice as "
+                         "many columns as labels, and a column a label, are expected.")
+    on, off = votes[:, :n_labels], votes[:, n_labels:]
+    answered = on + off > 0
+    if probs is not None:
+        on, off = on + np.nan_to_num(_checked_sets(probs)), off + np.nan_to_num(1 - np.asarray(probs))
+    share = on / np.where(answered, on + off, 1)
+    each = np.where(answered, -(_x_log_x(share) + _x_log_x(1 - share)), 0)
+    return np.asarray(np.where(answered.any(axis=1), each.sum(axis=1), np.nan))
+
+
 def disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None) -> Scores:
     """Disagreement of an item's answers so far: the entropy of the shares of the votes, in nats.
 
@@ -229,6 +351,16 @@ def best(scores: Scores, n: int, *, tie_break: npt.NDArray[np.floating]) -> npt.
     else:
         places = np.arange(len(known))
     return places[np.lexsort((tie_break[places], -known[places]))]
+
+
+def _checked_sets(probs: Probs) -> Probs:
+    probs = np.asarray(probs)
+    if probs.ndim != 2 or probs.shape[1] == 0:
+        raise ShapeError(f"probs has shape {probs.shape}; (n_items, n_labels) is expected.")
+    if (odd := np.flatnonzero(((probs < -1e-6) | (probs > 1 + 1e-6)).any(axis=1))).size:
+        raise ShapeError(f"rows {odd[:5].tolist()} of probs aren't from 0 to 1. Were logits passed instead of "
+                         "probabilities?")
+    return probs
 
 
 def _checked(probs: Probs) -> Probs:

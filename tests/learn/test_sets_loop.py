@@ -18,6 +18,7 @@ from hitl_widgets.learn.run import Run
 from hitl_widgets.project.simulation import simulate
 from hitl_widgets.quality.multilabel import MultilabelMetrics
 from hitl_widgets.sampling.ranking import todays_probs
+from hitl_widgets.sampling.uncertainty import set_margin
 from hitl_widgets.taxonomy.label_sets import members
 
 NAMES = ["bars", "rows", "board"]
@@ -192,3 +193,32 @@ def test_edits_after_the_model_was_made_change_its_suggestions_and_what_is_learn
         place = int(np.flatnonzero(~wb.project.queue.is_answered())[0])
         wb.registry.inference.ask(np.array([place]))
         assert dots not in members(wb.project.prediction(place).suggestion)
+
+
+def test_the_queue_asks_for_sets_of_which_the_model_is_unsure(open_):
+    with open_(holdout=0.0) as wb:
+        answer(wb, 60)
+        learn(wb)
+        places = np.flatnonzero(~wb.project.queue.is_answered() & ~wb.project.queue.holdout)
+        wb.registry.inference.ask(places)
+        name, scores = wb.project.ranking.scores("margin", wb.project.lineage)
+        around = wb.project.ranking.probs_by_family(wb.project.lineage, places)
+        np.testing.assert_allclose(scores[places], set_margin(around), atol=1e-6)
+        for strategy in ("entropy", "least_confidence", "balanced_margin", "diverse_margin", "disagreement",
+                         "typiclust", None):
+            assert len(wb.next(5, strategy=strategy)) == 5
+        assert {item.chosen_by for item in wb.next(5, strategy="margin")} == {name} == {"margin"}
+
+
+def test_maps_of_a_light_model_by_windows_lie_on_the_half_that_shows_the_label(open_):
+    with open_() as wb:
+        answer(wb, 60)
+        learn(wb)
+        bars_left = LABELS.index(["bars", "board"])
+        item_id = str(POOL.ids[bars_left])
+        maps = {name: np.abs(wb.explain([item_id], target=name).maps[0]) for name in ("bars", "board")}
+        left = {name: one[:, :16].sum() / one.sum() for name, one in maps.items()}
+        assert abs(left["bars"] - left["board"]) > 0.3
+        assert wb.explain([item_id]).targets[0] in wb.taxonomy.label_ids
+        saliency = wb.explain([item_id], method="saliency", target="bars").maps[0]
+        assert saliency.shape == (16, 32)
