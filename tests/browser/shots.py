@@ -62,6 +62,7 @@ for n, who in enumerate(("bob", "eve", "sam")):
     other.close()
 desk = wb.people.adjudicate(seed=0)
 desk"""
+FASHION = str(Path(__file__).parents[3] / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz")
 CLOTHES = """import tempfile, numpy as np, hitl_widgets as hw
 from hitl_widgets import edits
 with np.load("{data}") as data:
@@ -83,8 +84,32 @@ for item_id, kind in zip(pool.ids[:300], kinds):
     else:
         wb.decide(item_id, label=names[kind], seen={"chosen_by": "random", "shown_ms": 1400})
 wb.apply(edits.describe("shoe", link="https://example.org/shoes"), why="a page for newcomers")
-wb.apply(edits.rename("Trouser", "trousers"))""".replace("{data}", str(
-    Path(__file__).parents[3] / "shared" / "data" / "fashion_mnist" / "fashion_dev.npz"))
+wb.apply(edits.rename("Trouser", "trousers"))""".replace("{data}", FASHION)
+PAIRS = """import tempfile, numpy as np, hitl_widgets as hw
+from hitl_widgets.items.datasets import side_by_side
+names = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+with np.load("{data}") as data:
+    images, kinds = (data[name] for name in list(data)[:2])
+images, pairs = side_by_side(images, [names[kind] for kind in kinds], 500)
+pool = hw.Pool.from_images(images, ids=[f"pair-{{n:04d}}" for n in range(500)])
+wb = hw.Workbench(tempfile.mkdtemp(), pool, hw.Taxonomy([
+    {{"name": name, "definition": f"A {{name.lower()}} in either half."}} for name in names]{attributes}),
+    task="multilabel", annotator="ada", holdout=0, arms={{"blind": 0}})
+for item_id, pair in zip(pool.ids[60:460], pairs[60:460]):
+    wb.decide(item_id, labels=pair, seen={{"chosen_by": "random", "shown_ms": 1400}})"""
+FAULTS = """import tempfile, hitl_widgets as hw
+from hitl_widgets.items.datasets import photographs_with_faults
+images, truth, discs = photographs_with_faults(400, size=64)
+pool = hw.Pool.from_images(images, ids=[f"patch-{{n:04d}}" for n in range(400)])
+covered = (truth["covered"] * 2).clip(0, 1).round(2)
+wb = hw.Workbench(tempfile.mkdtemp(), pool, hw.Taxonomy({labels}, attributes=[
+    hw.Attribute("blur", scale=(0, 10), definition="0 is as sharp as the camera can; at 10 no edge is left."),{view}
+    hw.Attribute("covered", scale=(0.0, 1.0), definition="How much of the patch is under the disc.")]){task},
+    annotator="ada", holdout=0, arms={{"blind": 0}})
+for i, row in truth.iloc[60:360].iterrows():
+    wb.decide(pool.ids[i], {answer}values={{"blur": int(row["blur"]), "covered": covered[i]}},
+              seen={{"chosen_by": "random", "shown_ms": 1400}})
+{train}"""
 TREE, TRIAGE = "wb.edits.open()", "wb.edits.triage()"
 
 
@@ -101,6 +126,7 @@ class Scene:
     after: Callable[[Notebook], None] | None = None
     env: dict[str, str] = field(default_factory=dict)
     focus: str = ".hitl-card"
+    wait: str = ""  # until this holds in the page, no key is pressed
 
 
 def go_offline(notebook: Notebook) -> None:
@@ -129,6 +155,20 @@ def somebody_else(notebook: Notebook) -> None:
 
 SPLIT = ["s", "Shift+S", *"Sandal", "Enter", *"Sneaker", "Enter", *"Ankle boot".replace(" ", "_")]
 DECIDED = ["Shift+8", "Enter", "Enter", "u", "Enter", "4", "Shift+6", "Enter", "Shift+9", "Enter"]
+SETS = ["Enter", "2", "Enter", "Enter", "1", "9", "Shift+8"]
+OF_SHOES = """, attributes=[
+    hw.Attribute("wear", scale=(0, 10), labels=["Sandal", "Sneaker", "Ankle boot"], definition="10 is worn out."),
+    hw.Attribute("crop", choices=["whole", "cut off", "turned"]), hw.Attribute("darkness", scale=(0.0, 1.0))]"""
+# The first items of a card come before the model has learnt: it is opened anew when there is something to suggest.
+LEARNT = ["review = wb.review()\nreview", """import time
+while not (wb.session.predicted_values(0) if wb.session.task == "scale" else wb.session.prediction(0)):
+    time.sleep(0.2)""", "wb.review()"]
+ASKED = "() => [...document.querySelectorAll('.hitl-card')].pop().dataset.item"
+SURFACES = '["brick", "coins", "fur", "grass", "gravel"]'
+SURFACE_VIEW = """
+    hw.Attribute("wear", choices=["new", "worn", "broken"], labels=["brick", "coins"]),"""
+APPEARANCE = """
+    hw.Attribute("rough to smooth", scale=(0.0, 1.0), sensitive="to compare what two cameras show of the same ground"),"""
 SCENES: dict[str, Scene] = {
     "light": Scene([REAL, "wb.review()"], DECIDED),
     "dark": Scene([REAL, "wb.review()"], DECIDED, settings=DARK),
@@ -150,6 +190,16 @@ SCENES: dict[str, Scene] = {
     "keys": Scene([MADE_UP.format(arguments="rings(60)")], ["?"]),
     "temporary": Scene([MADE_UP.format(arguments="rings(60)")], ["Enter"],
                        env={"BINDER_LAUNCH_HOST": "https://mybinder.org/"}),
+    "several": Scene([PAIRS.format(data=FASHION, attributes=""), *LEARNT], SETS, wait=ASKED),
+    "several-laptop": Scene([PAIRS.format(data=FASHION, attributes=OF_SHOES), *LEARNT], [*SETS, "Tab", "7"],
+                            width=1366, height=768, wait=ASKED),
+    "beside": Scene([FAULTS.format(labels=SURFACES, view=SURFACE_VIEW, task="", answer='label=row["surface"], ',
+                                   train="wb.finetune(epochs=10, adopt='always')"), *LEARNT],
+                    ["Enter", "2", "4", "Tab", "2", "Tab"], wait=ASKED),
+    "values": Scene([FAULTS.format(labels="[]", view=APPEARANCE, task=', task="scale"', answer="", train=""),
+                     *LEARNT], ["Enter", "7", "Enter", "Shift+8", "Tab", "3", "5"], wait=ASKED),
+    "values-blind": Scene([FAULTS.format(labels="[]", view=APPEARANCE, task=', task="scale"', answer="", train=""),
+                           "wb.review(blind=True)"], ["6", "Enter", "2"], wait=ASKED),
     "taxonomy-tree": Scene([CLOTHES, TREE], ["Home", "ArrowDown"], focus=".hitl-tree"),
     "taxonomy-split": Scene([CLOTHES, TREE], SPLIT, focus=".hitl-tree"),
     "taxonomy-two": Scene([CLOTHES, TREE], SPLIT, after=somebody_else, focus=".hitl-tree"),
@@ -180,6 +230,8 @@ def shoot(name: str, scene: Scene, folder: Path) -> Path:
         notebook.page.wait_for_timeout(3000)
         notebook.page.locator(scene.focus).last.wait_for()
         notebook.page.wait_for_timeout(1500 if scene.focus != ".hitl-card" else 0)
+        if scene.wait:
+            notebook.page.wait_for_function(scene.wait, timeout=240_000)
         notebook.page.locator(scene.focus).last.focus()
         for key in scene.keys:
             notebook.page.keyboard.press(key.replace("_", " ") if len(key) == 1 else key)

@@ -2715,6 +2715,8 @@ var WHY = {
   typiclust: "chosen: typical of many others",
   k_centre: "chosen: unlike the items answered so far",
   diverse_margin: "chosen: two labels are close, unlike the others asked with it",
+  spread: "chosen: its values are known least",
+  diverse_spread: "chosen: its values are known least, unlike the others asked with it",
   disagreement: "chosen: answers differ",
   skipped: "skipped before",
   holdout: "drawn by chance",
@@ -2725,7 +2727,14 @@ var WHY = {
   check: "drawn by chance",
   "second look": "asked again: the answer may be wrong"
 };
-var whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
+var WHY_OF_SETS = {
+  margin: "chosen: a label may be on or off",
+  entropy: "chosen: many labels may be on or off",
+  balanced_margin: "chosen: a label with few answers may be on or off",
+  balanced_entropy: "chosen: labels with few answers may be on or off",
+  diverse_margin: "chosen: a label may be on or off, unlike the others asked with it"
+};
+var whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen_by] : void 0) ?? WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 var asText = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
 function exampleOf(example, side) {
   const canvas = h("canvas", {
@@ -2773,7 +2782,7 @@ function buildAbout(session) {
   function update() {
     const { item, setup, answering } = session;
     const asked_of = answering.field;
-    const explained = asked_of ? { ...asked_of, path: asked_of.name, label_id: "", link: "", n_examples: 0 } : session.explained;
+    const explained = asked_of ? { ...asked_of, path: asked_of.name, label_id: "", link: "", n_examples: 0, sensitive: "" } : session.explained;
     if (setup && setup.taxonomy !== read2) {
       read2 = setup.taxonomy;
       meaning.hidden = !setup.taxonomy.labels.some((label) => label.definition || label.link || label.n_examples || label.sensitive) && ![...answering.attributes.values()].some((attribute) => attribute.definition);
@@ -2795,7 +2804,7 @@ function buildAbout(session) {
     const known2 = !item || session.face ? "" : [
       item.item_id,
       item.width && `${item.width} × ${item.height}`,
-      session.revising ? whyChosen("revision") : !item.blind && whyChosen(item.chosen_by),
+      session.revising ? whyChosen("revision") : !item.blind && whyChosen(item.chosen_by, answering.many),
       item.model && !item.blind && `model ${item.model.slice(0, 7)}`
     ].filter(Boolean).join(" · ");
     setText(facts, known2);
@@ -3397,7 +3406,7 @@ function buildReason(session) {
   const element = h("div", { class: "hitl-reason", role: "group", "aria-label": "The reason" }, right, wrong, brush);
   function update() {
     const { draft, item, brush: { kind: tool, erasing, in_parts } } = session;
-    element.hidden = !session.display.methods.length;
+    element.hidden = !session.display.methods.length || session.answering.alone && !item?.target;
     element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
@@ -4055,7 +4064,7 @@ function buildLegend(session) {
     const { item, saliency } = session;
     const { on, method, mode, opacity: strength } = session.display;
     const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
-    legend.hidden = !item || !session.display.methods.length;
+    legend.hidden = !item || !session.display.methods.length || session.answering.alone && !item.target;
     if (legend.hidden) return;
     setText(
       /** @type {Node} */

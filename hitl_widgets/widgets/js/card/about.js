@@ -16,12 +16,18 @@ const WHY = { random: "drawn by chance", margin: "chosen: two labels are close",
   balanced_entropy: "chosen: many labels are possible, the likeliest has few answers",
   typiclust: "chosen: typical of many others", k_centre: "chosen: unlike the items answered so far",
   diverse_margin: "chosen: two labels are close, unlike the others asked with it",
+  spread: "chosen: its values are known least", diverse_spread: "chosen: its values are known least, unlike the others asked with it",
   disagreement: "chosen: answers differ", skipped: "skipped before",
   holdout: "drawn by chance", gold: "drawn by chance", audit: "drawn by chance", revision: "decided before",
   relabel: "asked again: the labels changed", check: "drawn by chance", "second look": "asked again: the answer may be wrong" };
 
-/** @param {string} chosen_by */
-export const whyChosen = (chosen_by) => WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
+/** Where an item may have several labels, each stands by itself. @type {Record<string, string>} */
+const WHY_OF_SETS = { margin: "chosen: a label may be on or off", entropy: "chosen: many labels may be on or off",
+  balanced_margin: "chosen: a label with few answers may be on or off", balanced_entropy: "chosen: labels with few answers may be on or off",
+  diverse_margin: "chosen: a label may be on or off, unlike the others asked with it" };
+
+/** @param {string} chosen_by @param {boolean} [many] */
+export const whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen_by] : undefined) ?? WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
 
 /** @param {unknown} value */
 const asText = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
@@ -66,7 +72,7 @@ export function buildAbout(session) {
   function update() {
     const { item, setup, answering } = session;
     const asked_of = answering.field;
-    const explained = asked_of ? { ...asked_of, path: asked_of.name, label_id: "", link: "", n_examples: 0 } : session.explained;
+    const explained = asked_of ? { ...asked_of, path: asked_of.name, label_id: "", link: "", n_examples: 0, sensitive: "" } : session.explained; // its row has the purpose
     if (setup && setup.taxonomy !== read) {
       read = setup.taxonomy;
       meaning.hidden = !setup.taxonomy.labels.some((label) => label.definition || label.link || label.n_examples || label.sensitive)
@@ -88,7 +94,7 @@ export function buildAbout(session) {
       }
     }
     const known = !item || session.face ? "" : [item.item_id, item.width && `${item.width} × ${item.height}`,
-      session.revising ? whyChosen("revision") : !item.blind && whyChosen(item.chosen_by),
+      session.revising ? whyChosen("revision") : !item.blind && whyChosen(item.chosen_by, answering.many),
       item.model && !item.blind && `model ${item.model.slice(0, 7)}`].filter(Boolean).join(" · ");
     setText(facts, known);
     const threads = session.people.ofItem(item?.item_id);

@@ -282,7 +282,7 @@ export function buildLegend(session) {
     const { item, saliency } = session;
     const { on, method, mode, opacity: strength } = session.display;
     const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
-    legend.hidden = !item || !session.display.methods.length;
+    legend.hidden = !item || !session.display.methods.length || (session.answering.alone && !item.target);
     if (legend.hidden) return;
     setText(/** @type {Node} */ (toggle.lastChild), on ? "Map on" : "Map off");
     setAttribute(toggle, "aria-pressed", String(on));
