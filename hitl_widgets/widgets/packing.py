@@ -54,6 +54,8 @@ def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tup
     if prediction is not None:
         _put_prediction(entry, prediction, planted, most=SHOWN if _is_plain(host) else SHOWN_IN_LIST)
     if values:
+        if host.task == "scale":  # the first attribute is in hand when the item appears
+            entry["target"] = next(iter(values))
         entry["values"], entry["values_model"] = values, next(predicted[name].model for name in values)
     if prediction is not None or values:
         if item.arm == "no_map":

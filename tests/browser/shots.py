@@ -168,7 +168,8 @@ SURFACES = '["brick", "coins", "fur", "grass", "gravel"]'
 SURFACE_VIEW = """
     hw.Attribute("wear", choices=["new", "worn", "broken"], labels=["brick", "coins"]),"""
 APPEARANCE = """
-    hw.Attribute("rough to smooth", scale=(0.0, 1.0), sensitive="to compare what two cameras show of the same ground"),"""
+    hw.Attribute("rough to smooth", scale=(0.0, 1.0),
+                 sensitive="to compare what two cameras show of the same ground"),"""
 SCENES: dict[str, Scene] = {
     "light": Scene([REAL, "wb.review()"], DECIDED),
     "dark": Scene([REAL, "wb.review()"], DECIDED, settings=DARK),

@@ -295,3 +295,17 @@ test("arrows step along a scale and along choices, and stop at the ends", () => 
     [10, 5, 0.49, 0.6, "front", "side"]);
   assert.deepEqual([nearest(BLUR, 11.2), nearest(LOOK, 0.4999), written(LOOK, 0.5), written(LOOK, 0.7342), written(BLUR, 3)], [10, 0.5, "0.50", "0.7342", "3"]);
 });
+
+test("of values alone the map is that of the attribute in hand", () => {
+  const { session, kernel } = open({ task: "scale", attributes: [BLUR, LOOK] });
+  fill(session, { ...VALUES, target: "Ablur" }, "a");
+  const map = (target) => session.push({ kind: "map", item_id: "a", method: "gradcam", target, against: null, height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array([9])]);
+  map("Ablur");
+  assert.equal(session.saliency.target, "Ablur");
+  session.answering.move(1);
+  kernel.now += 300;
+  session.tick();
+  assert.deepEqual(kernel.sent.filter((m) => m.kind === "map").map((m) => m.target), ["Alook"]);
+  map("Alook");
+  assert.equal(session.saliency.target, "Alook");
+});

@@ -143,7 +143,7 @@ def test_values_alone_are_shown_under_an_arm_as_labels_are() -> None:
     host = MemoryHost(rings(3), hw.Taxonomy(attributes=[BLUR]), task="scale")
     entry = _packed(host, arm="answer_first", arm_probability=0.2, blind=True)
     assert (entry["answer_first"], entry["exposure"]) == (True, {"arm": "answer_first", "arm_probability": 0.2})
-    assert "suggestion" not in entry
+    assert ("suggestion" in entry, entry["target"]) == (False, BLUR.id), "the map is that of the first attribute"
     host.model = None
     assert _packed(host, arm="shown", arm_probability=0.8)["exposure"] == {"arm": "none"}
 

@@ -531,6 +531,9 @@ var Answering = class {
   /** @param {string | null} attribute_id */
   #take(attribute_id) {
     this.hand = { item: this.session.item, field: attribute_id, text: "" };
+    if (!this.alone) return;
+    this.session.touched_at = this.session.now();
+    this.wants_map = true;
   }
   /** @param {string} attribute_id */
   hold(attribute_id) {
@@ -1551,7 +1554,8 @@ var mapKey = (item, method, target, against = null) => [
 ].join(" ");
 function keepMap(item, map) {
   const key = mapKey(item, map.method, map.target, map.against);
-  if (!map.model || !item.model || map.model === item.model) item.maps[key] = map;
+  const model = item.model ?? item.values_model;
+  if (!map.model || !model || map.model === model) item.maps[key] = map;
   else if (!item.maps[key]?.values) item.maps[key] = { ...map, values: void 0, problem: "no map: the model has learnt more since this item came" };
 }
 var MapDisplay = class {
@@ -1885,8 +1889,13 @@ var CardSession = class extends Session {
   }
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.display.of(this.item, this.pointed, this.against);
+    const map = this.display.of(this.item, this.mapped, this.against);
     return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id)) ? map : null;
+  }
+  /** The label that a map is wanted for, or the attribute in hand where there are no labels; null: the one that comes by itself.
+   * @returns {string | null} */
+  get mapped() {
+    return this.answering.alone ? this.answering.field?.attribute_id ?? null : this.pointed;
   }
   /** The label that the map holds the one in focus against. @returns {string | null} */
   get against() {
@@ -2443,8 +2452,8 @@ var CardSession = class extends Session {
   /** Asks for the map of the label in focus. */
   #wantMap() {
     const { item, against, display: { on, method } } = this;
-    const target = this.pointed ?? (item && mainTarget(item));
-    if (!on || !method || !target || !item?.suggestion || item.blind || item.no_map || item.broken) return;
+    const target = this.mapped ?? (item && mainTarget(item));
+    if (!on || !method || !target || !item || !mainTarget(item) || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
     if (key === method || item.maps[key]) return;
     const asked = { method, target, ...against === null ? {} : { against } };
@@ -3407,7 +3416,7 @@ function buildReason(session) {
   function update() {
     const { draft, item, brush: { kind: tool, erasing, in_parts } } = session;
     element.hidden = !session.display.methods.length || session.answering.alone && !item?.target;
-    element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
+    element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !(item.target ?? item.suggestion));
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));
@@ -4010,7 +4019,7 @@ function buildStage(session) {
   function update() {
     const { item, saliency } = session;
     const { mode, on, method } = session.display;
-    const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.no_map && !item?.broken && Boolean(item?.suggestion);
+    const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.no_map && !item?.broken && Boolean(item && mainTarget(item));
     beside.hidden = !two;
     if (item?.item_id !== shown) {
       shown = item?.item_id;
@@ -4063,7 +4072,7 @@ function buildLegend(session) {
   function update() {
     const { item, saliency } = session;
     const { on, method, mode, opacity: strength } = session.display;
-    const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
+    const pushed = item && method ? item.maps[mapKey(item, method, session.mapped, session.against)] ?? item.maps[method] : null;
     legend.hidden = !item || !session.display.methods.length || session.answering.alone && !item.target;
     if (legend.hidden) return;
     setText(
@@ -4078,8 +4087,8 @@ function buildLegend(session) {
       how.lastChild,
       SHOWN[mode]
     );
-    const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
-    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item || item.no_map ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+    const [target, other] = [saliency?.target, saliency?.against].map((id) => id && session.nameOf(id));
+    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) ? "no prediction to explain" : "map on its way …");
     setAttribute(words2, "title", words2.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";

@@ -132,7 +132,12 @@ export class Answering {
   }
 
   /** @param {string | null} attribute_id */
-  #take(attribute_id) { this.hand = { item: this.session.item, field: attribute_id, text: "" }; }
+  #take(attribute_id) {
+    this.hand = { item: this.session.item, field: attribute_id, text: "" };
+    if (!this.alone) return;
+    this.session.touched_at = this.session.now();
+    this.wants_map = true;
+  }
 
   /** @param {string} attribute_id */
   hold(attribute_id) {

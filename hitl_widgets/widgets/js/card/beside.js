@@ -72,7 +72,7 @@ export function buildReason(session) {
   function update() {
     const { draft, item, brush: { kind: tool, erasing, in_parts } } = session;
     element.hidden = !session.display.methods.length || (session.answering.alone && !item?.target);
-    element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !item.suggestion);
+    element.classList.toggle("hitl-nothing", !item || item.blind || Boolean(item.broken) || !(item.target ?? item.suggestion));
     setAttribute(right, "aria-pressed", String(draft.reason === "right"));
     setAttribute(wrong, "aria-pressed", String(draft.reason === "wrong"));
     setAttribute(brush, "aria-pressed", String(tool !== null));

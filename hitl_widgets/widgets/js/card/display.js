@@ -18,7 +18,8 @@ export const mapKey = (item, method, target, against = null) => [method, ...(tar
  * @param {Item} item @param {Saliency} map */
 export function keepMap(item, map) {
   const key = mapKey(item, map.method, map.target, map.against);
-  if (!map.model || !item.model || map.model === item.model) item.maps[key] = map;
+  const model = item.model ?? item.values_model;
+  if (!map.model || !model || map.model === model) item.maps[key] = map;
   else if (!item.maps[key]?.values) item.maps[key] = { ...map, values: undefined, problem: "no map: the model has learnt more since this item came" };
 }
 

@@ -145,9 +145,13 @@ export class CardSession extends Session {
 
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
-    const map = this.display.of(this.item, this.pointed, this.against);
+    const map = this.display.of(this.item, this.mapped, this.against);
     return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id)) ? map : null; // else its label was retired meanwhile
   }
+
+  /** The label that a map is wanted for, or the attribute in hand where there are no labels; null: the one that comes by itself.
+   * @returns {string | null} */
+  get mapped() { return this.answering.alone ? this.answering.field?.attribute_id ?? null : this.pointed; }
 
   /** The label that the map holds the one in focus against. @returns {string | null} */
   get against() { return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null; }
@@ -739,8 +743,8 @@ export class CardSession extends Session {
   /** Asks for the map of the label in focus. */
   #wantMap() {
     const { item, against, display: { on, method } } = this;
-    const target = this.pointed ?? (item && mainTarget(item));
-    if (!on || !method || !target || !item?.suggestion || item.blind || item.no_map || item.broken) return;
+    const target = this.mapped ?? (item && mainTarget(item));
+    if (!on || !method || !target || !item || !mainTarget(item) || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
     if (key === method || item.maps[key]) return; // the suggestion's own maps come by themselves
     const asked = { method, target, ...(against === null ? {} : { against }) };

@@ -4,7 +4,7 @@
 import { actionButton, h, setAttribute, setText } from "../dom.js";
 import { colourise, gradient } from "./overlay.js";
 import { sizeOf } from "../pictures.js";
-import { mapKey } from "./display.js";
+import { mainTarget, mapKey } from "./display.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 /** @typedef {import("./types.d.ts").Item} Item */
@@ -234,7 +234,7 @@ export function buildStage(session) {
     const { item, saliency } = session;
     const { mode, on, method } = session.display;
     const two = mode === "side_by_side" && on && Boolean(method) && !item?.blind && !item?.no_map && !item?.broken
-      && Boolean(item?.suggestion);
+      && Boolean(item && mainTarget(item));
     beside.hidden = !two;
     if (item?.item_id !== shown) {
       shown = item?.item_id;
@@ -281,17 +281,17 @@ export function buildLegend(session) {
   function update() {
     const { item, saliency } = session;
     const { on, method, mode, opacity: strength } = session.display;
-    const pushed = item && method ? item.maps[mapKey(item, method, session.pointed, session.against)] ?? item.maps[method] : null;
+    const pushed = item && method ? item.maps[mapKey(item, method, session.mapped, session.against)] ?? item.maps[method] : null;
     legend.hidden = !item || !session.display.methods.length || (session.answering.alone && !item.target);
     if (legend.hidden) return;
     setText(/** @type {Node} */ (toggle.lastChild), on ? "Map on" : "Map off");
     setAttribute(toggle, "aria-pressed", String(on));
     how.hidden = !on || session.blind;
     setText(/** @type {Node} */ (how.lastChild), SHOWN[mode]);
-    const [target, other] = [saliency?.target, saliency?.against].map((id) => session.labels.get(id ?? "")?.name);
+    const [target, other] = [saliency?.target, saliency?.against].map((id) => id && session.nameOf(id));
     setText(words, session.blind ? (item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind") : pushed?.problem ? pushed.problem
       : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`
-        : !on || !item || item.no_map ? "" : item.broken || !item.suggestion ? "no prediction to explain" : "map on its way …");
+        : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";
