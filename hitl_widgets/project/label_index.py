@@ -156,7 +156,7 @@ class LabelIndex:
 
     def attributes(self, lineage: Lineage, position: int) -> dict[str, tuple[str, ...]]:
         """List of which attributes an item is asked again: annotator -> attribute ids, in the order they are asked."""
-        if not lineage.maps_values and not lineage.asks:
+        if not lineage.mapped and not lineage.asks:
             return {}
         given = self.values.of(position)
         doubts = {name: doubts_of(lineage, label_id, version, values_of(text))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -117,7 +117,8 @@ class Preview:
                          *map(html.paragraph, self._lines()))
 
     def _lines(self, whose: str = "") -> Iterator[str]:
-        yield f"{_n(self.n_kept, 'answer')} carried over as they are"
+        if self.n_kept or not (self.values_kept or self.values_to_review or self.values_gone):
+            yield f"{_n(self.n_kept, 'answer')} carried over as they are"
         if self.n_items:
             yield (f"{_n(self.n_items, 'item')} to look at again{f' ({whose})' if whose else ''}: "
                    f"at most {_duration(60 * self.minutes)}, at {self.seconds_each:.1f} s a decision"
@@ -251,7 +252,7 @@ def preview(change: Change, lineage: Lineage, label_index: LabelIndex | None, *,
         n_presumed = sum(not lost.isdisjoint(label_index.of(place).values()) for place in spared)
         n_items = label_index.n_items(lost) - n_presumed
     values: _Values = _values(label_index, lineage, trial) if label_index is not None else _Values({}, {}, {})
-    if label_index is not None and (trial.maps_values or trial.asks):
+    if label_index is not None and (trial.mapped or trial.asks):
         new = label_index.values_in_doubt(trial) & ~label_index.values_in_doubt(lineage)
         n_items += int((new & (label_index.look(lambda pair: pair in lost) == 0)).sum())
     return Preview(prose=trial.steps[-1].prose, version=lineage.today.version, taxonomy=change.taxonomy,
@@ -275,8 +276,12 @@ def _values(label_index: LabelIndex, lineage: Lineage, trial: Lineage) -> _Value
     mapped = trial.steps[-1].values
     names = {one.id: one.name for one in lineage.today.attributes if one.id in mapped}
     stays = {one.id for one in trial.today.attributes}
+    alike = Counter[tuple[Any, ...]]()  # thousands of different answers differ in few of these attributes
     for (label_id, version, text), n in label_index.values.counts() if names else ():
-        values = values_of(text)
+        key = (label_id, version, *((id, value) for id, value in values_of(text).items() if id in names))
+        alike[key] += n
+    for (label_id, version, *given), n in alike.items():
+        values = dict(given)
         before, after = (doubts_of(which, label_id, version, values) for which in (lineage, trial))
         for attribute_id in values.keys() & names.keys() - before.keys():
             fate = gone if attribute_id not in stays else to_review if attribute_id in after else kept

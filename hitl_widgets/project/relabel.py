@@ -161,7 +161,7 @@ class RelabelQueue:
         with self._state.lock:
             versions = np.where(self.measures(), 0, np.maximum(*self.asked(annotator)))
             lineage, index = self._state.lineage, self._state.label_index
-            if lineage.maps_values or lineage.asks:
+            if lineage.mapped or lineage.asks:
                 certain = index.look(lambda pair: lineage.exactly(*pair) is None, put_off=True) == 0
                 versions[index.values_in_doubt(lineage) & certain] = 0
             newest = int(versions.max(initial=0))

@@ -68,13 +68,13 @@ class ValueIndex:
             The step's version, the newest where there are several; 0 where there is none. None where there are none
             at all.
         """
-        if annotator not in self._codes or not (lineage.maps_values or lineage.asks):
+        if annotator not in self._codes or not (lineage.mapped or lineage.asks):
             return None
         known, doubts = self._doubts
         if known is not lineage:
             doubts = np.zeros(0, np.int64)
         if len(doubts) < len(self._given):
-            new = [0 if one is None else _doubt(lineage, *one) for one in self._given[len(doubts):]]
+            new = _doubts(lineage, self._given[len(doubts):])
             doubts = np.concatenate([doubts, np.array(new, np.int64)])
             self._doubts = lineage, doubts
         of_items: npt.NDArray[np.int64] = doubts[self._codes[annotator]]
@@ -130,11 +130,23 @@ def doubts_of(lineage: Lineage, label_id: str | None, version: int | None, value
         return {}
     doubts = {attribute_id: step.version for attribute_id, step in lineage.asks_since(version).items()
               if attribute_id not in values}
-    doubts |= {attribute_id: step.version for attribute_id, value in values.items()
+    doubts |= {attribute_id: step.version for attribute_id, value in values.items() if attribute_id in lineage.mapped
                if (step := lineage.value_doubt(attribute_id, value, version)) is not None}
     asked = {attribute.id for attribute in lineage.today.attributes_of(now)} if doubts else set()
     return {attribute_id: step for attribute_id, step in doubts.items() if attribute_id in asked}
 
 
-def _doubt(lineage: Lineage, label_id: str | None, version: int | None, text: str) -> int:
-    return max(doubts_of(lineage, label_id, version, values_of(text)).values(), default=0)
+def _doubts(lineage: Lineage, given: Sequence[Given | None]) -> list[int]:
+    """Tell of each answer the version of the newest step that asks it again; 0 where none does."""
+    # Of thousands of different answers few differ in an attribute that an edit changed.
+    asked = lineage.mapped | lineage.asked
+    known: dict[object, int] = {}
+
+    def doubt(label_id: str | None, version: int | None, text: str) -> int:
+        values = {attribute_id: value for attribute_id, value in values_of(text).items() if attribute_id in asked}
+        key = (label_id, version, *values.items())
+        if key not in known:
+            known[key] = max(doubts_of(lineage, label_id, version, values).values(), default=0)
+        return known[key]
+
+    return [0 if one is None else doubt(*one) for one in given]

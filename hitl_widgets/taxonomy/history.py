@@ -176,6 +176,8 @@ class Lineage:
         self._stages: dict[tuple[int, int], list[Step]] = {}
         self._columns: tuple[tuple[str, ...], npt.NDArray[np.float32]] | None = None
         self._asks: dict[int, dict[str, Step]] = {}
+        self._values: dict[tuple[str, Value, int | None, int | None], tuple[Value | None, Step | None]] = {}
+        self._mapped: frozenset[str] | None = None
 
     @property
     def has_attributes(self) -> bool:
@@ -183,9 +185,11 @@ class Lineage:
         return self.versions.have_attributes()
 
     @property
-    def maps_values(self) -> bool:
-        """Whether any step changed values of attributes."""
-        return any(step.values for step in self.steps)
+    def mapped(self) -> frozenset[str]:
+        """Ids of the attributes whose values any step changed."""
+        if self._mapped is None:
+            self._mapped = frozenset(attribute_id for step in self.steps for attribute_id in step.values)
+        return self._mapped
 
     @property
     def asks(self) -> bool:
@@ -366,6 +370,12 @@ class Lineage:
         now, step = self._value(attribute_id, value, version, None)
         return None if now is not None else step or self.steps[-1]
 
+    @property
+    def asked(self) -> frozenset[str]:
+        """Ids of the attributes of today that any step asked of items that were answered before."""
+        return frozenset(attribute_id for step in (self.steps if self.asks else ()) if step.before is not None
+                         for attribute_id in self.asks_since(step.before))
+
     def asks_since(self, version: int | None) -> Mapping[str, Step]:
         """List the attributes of today that are asked of answers of a version too: attribute id -> the step."""
         key = version or self.steps[0].version
@@ -381,6 +391,13 @@ class Lineage:
     def _value(self, attribute_id: str, value: Value, version: int | None, to: int | None
                ) -> tuple[Value | None, Step | None]:
         """Follow a value: what it means, and the last step that changed its meaning."""
+        key = (attribute_id, value, version, to)
+        if key not in self._values:
+            self._values[key] = self._followed(*key)
+        return self._values[key]
+
+    def _followed(self, attribute_id: str, value: Value, version: int | None, to: int | None
+                  ) -> tuple[Value | None, Step | None]:
         last, meaning = None, value
         for step in self.stages(version, to):
             for one in step.values.get(attribute_id, ()):
