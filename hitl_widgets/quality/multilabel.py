@@ -33,6 +33,8 @@ FIGURES = ("macro_f1", "micro_f1", "exact_match", "hamming")
 # 0, 2, 5, 10, 20 and 40 this is the best for nets of few items that say too little, too much or the truth: from 5 on
 # what a net that says too little gains is lost (benchmarks/sets.py).
 RESAMPLES, THRESHOLD_PRIOR = 64, 2.0
+# Of many items fewer resamples do: so many items in all.
+_RESAMPLED = 64_000
 # Items that the interval of a gain takes to differ beside those that do. With none it held the gain in 78 of 100 cases
 # where models differ on few items, with two in 93 or more of nearly all (benchmarks/sets.py).
 UNSEEN = 2
@@ -357,7 +359,8 @@ def best_thresholds(truth: npt.ArrayLike, probs: npt.ArrayLike, weights: npt.Arr
                          "and label, is expected.")
     weigh = np.broadcast_to(weigh if weigh.ndim == 2 else weigh[:, None], true.shape)
     rng = np.random.default_rng(0) if rng is None else rng
-    draws = rng.exponential(size=(RESAMPLES, len(true)))
+    n_resamples = int(np.clip(_RESAMPLED // max(1, len(true)), 8, RESAMPLES))
+    draws = rng.exponential(size=(n_resamples, len(true)))
     return np.array([_threshold(true[:, k], predicted[:, k], weigh[:, k], draws) for k in range(true.shape[1])])
 
 
