@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from .drawing import html
-from .errors import BadInput
+from .errors import BadInput, ModelError
 from .items.pool import Pool
 from .project import policy as policy_
 from .project.adaptive import adapt
@@ -1356,6 +1356,39 @@ class Workbench:
                              "confidence": np.where(best.any(axis=1), confidence, np.nan),
                              "margin": ranked[:, 0] - ranked[:, 1] if ranked.shape[1] > 1 else ranked[:, 0],
                              "model": predictions.model})
+
+    def predict_values(self, n: int | None = None) -> pd.DataFrame:
+        """Values of attributes that the adopted heads predict, for every item or for the next n of the queue.
+
+        Parameters
+        ----------
+        n : int, optional
+            Only the next n items of the queue.
+
+        Returns
+        -------
+        DataFrame
+            item_id, attribute (its name), value (an int, a float or a choice), low, high (the ends of the interval that
+            holds nine of ten answers; NaN for choices), model. Items that can't be read are left out, and so is an
+            attribute that the heads didn't learn, or whose values an edit left in doubt.
+
+        Raises
+        ------
+        ModelError
+            Without heads: they are learnt by `finetune`, and in the background while a card is open.
+        """
+        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        from .learn.predicted_table import predicted_table
+        registry = self.registry.values
+        registry.follow()
+        if (model := registry.adopted) is None:
+            raise ModelError(registry.missing or "there are no heads for attributes yet; give some 20 values, then run "
+                             "wb.finetune(), or label on with the card open.")
+        positions = np.arange(len(self.pool)) if n is None else \
+            np.array([item.position for item in self.next(n)], np.int64)
+        with self._bars(None, title="Predicting values"):
+            return predicted_table(registry, model, self.project.lineage, positions, self.pool.ids[positions])
 
     def probs(self) -> np.ndarray:
         """Probabilities of the adopted model: the whole memory map, float32, shape (n_items, n_labels).
