@@ -56,12 +56,24 @@ def test_each_script_on_the_path_of_a_label_exists(file):
 
 @pytest.mark.slow
 def test_the_readmes_example_runs():
-    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    example, further = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert len(example.strip().splitlines()) <= 16
-    done = subprocess.run([sys.executable, "-W", "error::FutureWarning", "-c", example], capture_output=True, text=True,
-                          timeout=300, check=False)
+    done = subprocess.run([sys.executable, "-W", "error::FutureWarning", "-c", example + further], capture_output=True,
+                          text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "accuracy after" in done.stdout
+
+
+def test_the_examples_of_the_guide_on_attributes_run(capsys):
+    names = {}
+    for example in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "attributes.md").read_text("utf-8"), re.DOTALL):
+        exec(example, names)
+    assert names["wb"].annotations()["labels"].tolist() == [("brick", "fur"), (), None]
+    assert len(names["wb"].labels_table()) == 10
+    assert names["photographs"].values()["attribute"].tolist() == ["blur", "side", "blur", "covered"]
+    assert "brick" in capsys.readouterr().out
+    for name in ("wb", "photographs"):
+        names[name].close()
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))],
