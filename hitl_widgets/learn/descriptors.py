@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from ..errors import BadInput
 from .patches import PatchFilters
+from .tones import Tones, n_tones, tones_of
 
 # Directions of an edge, without its sign; cells along each side of the image, in the fine and in the coarse grid.
 N_DIRECTIONS, FINE, COARSE = 8, 8, 4
@@ -29,6 +30,8 @@ NORM_FLOOR = 1e-3
 # block weighs.
 N_COMPONENTS = {"fine": 100, "coarse": 50, "pixels": 50, "patches": 100}
 WEIGHT = {"fine": 1.0, "coarse": 0.7, "pixels": 0.6, "patches": 1.2}
+# How much of the components' variance tones have: in what is alike they don't count. Heads for scales weigh them anew.
+TONE_SHARE = 1e-4
 # Small components count a little more than their variance says.
 FLATTENED = 0.3
 # Larger views are reduced to this many pixels a side; smaller ones stay as they are, if they have the least.
@@ -37,6 +40,8 @@ LARGEST, SMALLEST = 48, 16
 N_FITTED = 4_000
 # The filters of patches are found on so many views. They expect this mean and deviation of pixels between 0 and 1.
 N_FOR_FILTERS, MEAN, DEVIATION = 1_500, 0.3, 0.35
+# Tones are fitted to so many views.
+N_FOR_TONES = 500
 # Windows along the longer side of a view, at most, where descriptors are made by windows.
 MOST_WINDOWS = 4
 # In one pass: 32 views in colour take 50 MB while their edges are counted, and more are no faster.
@@ -189,6 +194,8 @@ class Form(NamedTuple):
 class DescriptorNet(nn.Module):
     """Descriptors of images: components of two grids of edge histograms, of the pixels and of typical patches.
 
+    After them come the tones of the view (`tones.Tones`), which hardly count.
+
     Parameters
     ----------
     channels : int
@@ -196,16 +203,20 @@ class DescriptorNet(nn.Module):
     form : Form or int
         What views are brought to first; a number is the side of one window. Each window has a descriptor of its own,
         by the same components, and that of a view is theirs, one after the other.
+    tones : bool
+        Whether tones come after the components; False for descriptors that an earlier version fitted.
 
     Attributes
     ----------
-    n_features : int
-        Width of a descriptor.
+    n_components, n_features : int
+        Width of a descriptor without tones, and with them.
     n_windows : int
         Number of windows.
     """
 
-    def __init__(self, *, channels: int, form: Form | int) -> None:
+    tone_factor: Tensor
+
+    def __init__(self, *, channels: int, form: Form | int, tones: bool = True) -> None:
         super().__init__()
         self.form = form if isinstance(form, Form) else Form(form)
         self.side, self.channels, self.n_windows = self.form.side, channels, self.form.n_windows
@@ -218,17 +229,50 @@ class DescriptorNet(nn.Module):
         widths = {"fine": 4 * N_DIRECTIONS * (FINE - 1) ** 2, "coarse": 4 * N_DIRECTIONS * (COARSE - 1) ** 2,
                   "pixels": channels * side ** 2, "patches": self.patches.n_outputs}
         self.components = nn.ModuleDict({name: Components(width, N_COMPONENTS[name]) for name, width in widths.items()})
+        self.tones = Tones(channels) if tones else None
+        if tones:
+            self.register_buffer("tone_factor", torch.tensor(0.0))
+
+    @property
+    def n_components(self) -> int:
+        """Width of a descriptor without tones."""
+        return self.n_windows * sum(N_COMPONENTS.values())
 
     @property
     def n_features(self) -> int:
         """Width of a descriptor."""
-        return self.n_windows * sum(N_COMPONENTS.values())
+        return self.n_components + (n_tones(self.channels) if self.tones is not None else 0)
 
     def forward(self, views: Tensor) -> Tensor:
         """From views, shape (n, C, h, w), to descriptors, float32, shape (n, n_features)."""
-        n, views = len(views), cut(_resized(views, self.form.size), self.side)
+        return self._with_tones(self._of_components(_resized(views, self.form.size)), views)
+
+    def rows_of(self, views: Sequence[Tensor]) -> Tensor:
+        """Descriptors of views that may be of several sizes, as `forward`."""
+        return self._with_tones(self._of_components(self.resized(views)), views)
+
+    def _of_components(self, views: Tensor) -> Tensor:
+        """The components of resized views, shape (n, n_components)."""
+        n, views = len(views), cut(views, self.side)
         rows = torch.cat([self.components[name](self.block(name, views)) for name in N_COMPONENTS], dim=1)
-        return rows.reshape(n, self.n_features)
+        return rows.reshape(n, self.n_components)
+
+    def _with_tones(self, rows: Tensor, views: Tensor | Sequence[Tensor]) -> Tensor:
+        if self.tones is None:
+            return rows
+        numbers = tones_of(views, low=self.pixels.low, high=self.pixels.high)
+        return torch.cat([rows, self.tone_factor * self.tones(numbers)], dim=1)
+
+    def fit_tones(self, views: Sequence[Tensor]) -> None:
+        """Fit the tones, once the components are fitted, to views at their own sizes."""
+        if self.tones is None:
+            return
+        with torch.no_grad():
+            self.tones.fit(tones_of(list(views), low=self.pixels.low, high=self.pixels.high))
+            batches = [self._of_components(self.resized(views[start:start + AT_ONCE]))
+                       for start in range(0, min(len(views), N_FOR_TONES), AT_ONCE)]
+            variance = float(torch.cat(batches).var(dim=0, unbiased=False).sum())
+            self.tone_factor.fill_((TONE_SHARE * max(variance, 1e-6) / len(self.tones.mean)) ** 0.5)
 
     def resized(self, views: Sequence[Tensor] | Tensor) -> Tensor:
         """Views of any sizes as one batch, float32, shape (n, C, side * down, side * across)."""
@@ -257,7 +301,8 @@ class DescriptorNet(nn.Module):
         return ((views - low) / (high - low).clamp_min(1e-6) - MEAN) / DEVIATION
 
 
-def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0, form: Form | None = None) -> DescriptorNet:
+def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0, form: Form | None = None,
+                    of_own_size: Sequence[Tensor] | None = None) -> DescriptorNet:
     """Fit descriptors to some views of a pool; no label is needed.
 
     Parameters
@@ -268,6 +313,8 @@ def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0, form: Fo
         Of the decomposition; torch's own generator isn't used.
     form : Form, optional
         What views are brought to; one window as `fitting_side` says when None. See `fitting_form`.
+    of_own_size : sequence of Tensor, optional
+        Some of the views as they were before they were made smaller, for the tones; `views` when None.
 
     Raises
     ------
@@ -292,6 +339,7 @@ def fit_descriptors(views: Sequence[Tensor] | Tensor, *, seed: int = 0, form: Fo
                 some = sample[start:start + AT_ONCE]
                 rows[start:start + len(some)] = net.block(name, _squares(some, net.side))
             components.fit(rows, weight=WEIGHT[name], seed=seed)
+    net.fit_tones(list((views if of_own_size is None else of_own_size)[:N_FOR_TONES]))
     return net
 
 
@@ -369,8 +417,9 @@ def unfitted_descriptors(path: Path, *, prefix: str = "") -> DescriptorNet:
     """
     with safetensors.safe_open(str(path), framework="pt") as file:
         channels, side = file.get_tensor(f"{prefix}view").tolist()
-        windows = file.get_tensor(f"{prefix}windows").tolist() if f"{prefix}windows" in file.keys() else []  # noqa: SIM118
-    return DescriptorNet(channels=channels, form=Form(side, *windows)).eval()
+        names = set(file.keys())
+        windows = file.get_tensor(f"{prefix}windows").tolist() if f"{prefix}windows" in names else []
+    return DescriptorNet(channels=channels, form=Form(side, *windows), tones=f"{prefix}tone_factor" in names).eval()
 
 
 def holds_descriptors(path: Path, *, prefix: str = "") -> bool:

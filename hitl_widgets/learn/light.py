@@ -344,7 +344,7 @@ def rows_of(descriptors: DescriptorNet, images: Tensor | Sequence[Tensor]) -> Te
     """
     with torch.no_grad():
         batches = (range(start, min(start + AT_ONCE, len(images))) for start in range(0, len(images), AT_ONCE))
-        parts = [descriptors(descriptors.resized([images[row] for row in batch])) for batch in batches]
+        parts = [descriptors.rows_of([images[row].float() for row in batch]) for batch in batches]
     return torch.cat([torch.empty(0, descriptors.n_features), *parts])
 
 

@@ -24,6 +24,7 @@ from ..storage.files import make_folder
 from .descriptors import (
     AT_ONCE,
     N_FITTED,
+    N_FOR_TONES,
     DescriptorNet,
     Form,
     fit_descriptors,
@@ -38,10 +39,12 @@ from .views import read_ahead, read_view
 from .weights import load_weights, save_weights, weights_version
 
 # Changes where other descriptors are computed from the same items.
-FORM = "edges, pixels and patches, 2"
+FORM = "edges, pixels, patches and tones, 3"
 FILE = "net.safetensors"
 # As many items, which a card may wait for, are computed at once, whatever else is being computed.
 _FEW = 16
+# Numbers in the views of their own size to which tones are fitted: 40 MB.
+MOST_OF_OWN_SIZE = 10_000_000
 # Bytes that all rows may take on disk.
 LIMIT = 2**33
 
@@ -168,8 +171,8 @@ class PoolDescriptors:
         path = self._home() / FILE
         net = _read(path)
         if net is None:
-            views, form = self._sample()
-            net = fit_descriptors(views, seed=self.seed, form=form)
+            views, form, of_own_size = self._sample()
+            net = fit_descriptors(views, seed=self.seed, form=form, of_own_size=of_own_size)
             with suppress(OSError, SafetensorError):  # a full disk: the next session fits them again
                 make_folder(path.parent)
                 save_weights(net, path)
@@ -184,20 +187,23 @@ class PoolDescriptors:
         text = f"{FORM} {self.pool.digest} {self._view()!r} {self.seed}{' by windows' if self._by_windows else ''}"
         return self._folder / hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
-    def _sample(self) -> tuple[list[Tensor], Form]:
-        """Views of items that may be learnt from, drawn by chance, and the form to which they were brought."""
+    def _sample(self) -> tuple[list[Tensor], Form, list[Tensor]]:
+        """Views of items that may be learnt from, drawn by chance; their form; and some at their own size."""
         order = np.random.default_rng(self.seed).permutation(np.flatnonzero(~self._measures()))
         if not len(order):  # every item measures: nothing else is there to fit to
             order = np.arange(len(self.pool))
         views: list[Tensor] = []
+        of_own_size: list[Tensor] = []
         form = None
         for view in self._views(order[:N_FITTED]):
             if view is not None and (not views or len(view) == len(views[0])):
                 form = form or (fitting_form(view) if self._by_windows else Form(fitting_side(view)))
+                if len(of_own_size) < N_FOR_TONES and sum(one.numel() for one in of_own_size) < MOST_OF_OWN_SIZE:
+                    of_own_size.append(view)
                 views.append(resized(view, form))  # at once: 4,000 views of 96 x 96 in colour would take 440 MB
         if form is None:
             raise ModelError("none of the pool's items can be read, so they have no descriptors.")
-        return views, form
+        return views, form, of_own_size
 
     def _views(self, positions: np.ndarray) -> Iterator[Tensor | None]:
         view = self._view()
@@ -207,11 +213,11 @@ class PoolDescriptors:
 
     def _compute(self, net: DescriptorNet, positions: np.ndarray) -> np.ndarray:
         rows = np.full((len(positions), net.n_features), np.nan, np.float32)
-        readable = {row: resized(view, net.form) for row, view in enumerate(self._views(positions))
+        readable = {row: view for row, view in enumerate(self._views(positions))
                     if view is not None and len(view) == net.channels}
         if readable:
             with torch.no_grad():
-                rows[list(readable)] = net(torch.stack(list(readable.values()))).numpy()
+                rows[list(readable)] = net.rows_of(list(readable.values())).numpy()
         return rows
 
 

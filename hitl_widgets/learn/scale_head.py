@@ -50,6 +50,8 @@ class ScaleHead(nn.Module):
         From the kernel to the coordinates of its own space, and from there to how much isn't known.
     centre, middle : Tensor, shapes (n_features,) and (n_directions,)
         The mean row, and the mean in these coordinates.
+    units : Tensor, shape (n_features,)
+        By which each column of a row is multiplied first.
     numbers : Tensor, shape (6,)
         Part of the linear kernel, penalty, deviation of answers, quantile of the interval, and the ends of the scale.
     """
@@ -58,6 +60,7 @@ class ScaleHead(nn.Module):
     spreads: Tensor
     centre: Tensor
     middle: Tensor
+    units: Tensor
     numbers: Tensor
 
     def __init__(self, n_landmarks: int, n_features: int, n_directions: int) -> None:
@@ -67,9 +70,11 @@ class ScaleHead(nn.Module):
         for name, shape in (("whitened", (n_landmarks, n_directions)), ("spreads", (n_directions, n_directions)),
                             ("centre", (n_features,)), ("middle", (n_directions,)), ("numbers", (6,))):
             self.register_buffer(name, torch.zeros(shape))
+        self.register_buffer("units", torch.ones(n_features))
 
     def forward(self, rows: Tensor) -> Tensor:
         """From rows, shape (n, n_features), to values, shape (n, 1), which may lie beyond the ends of the scale."""
+        rows = rows * self.units
         values: Tensor = self.last(torch.cat([self.similar(rows), rows], dim=1))
         return values
 
@@ -80,6 +85,7 @@ class ScaleHead(nn.Module):
         ----------
         rows : Tensor, shape (n, n_features)
         """
+        rows = rows * self.units
         linear, penalty, noise = (float(number) for number in self.numbers[:3])
         kernel = _Kernel(self.similar, self.centre, linear)
         at = kernel(rows) @ self.whitened
@@ -187,7 +193,7 @@ class _Solution:
 
 # The steps of one fit in their order: candidates, the best of them out of fold, the interval, and the head itself.
 def fit_scale(rows: Tensor, values: np.ndarray, weights: np.ndarray, *, low: float, high: float,
-              draws: np.ndarray) -> FittedScale:
+              draws: np.ndarray, units: Tensor | None = None) -> FittedScale:
     """Fit a head to answers on a scale: kernel ridge regression, robust to answers that are wrong.
 
     Parameters
@@ -201,6 +207,8 @@ def fit_scale(rows: Tensor, values: np.ndarray, weights: np.ndarray, *, low: flo
     draws : ndarray, shape (n,)
         A number in [0, 1) for each item, which decides its fold; answers with one number (to one item, or to items of a
         group) are in one fold.
+    units : Tensor, shape (n_features,), optional
+        How much each column counts in what is alike, beside its own spread; 1 each when None.
 
     Raises
     ------
@@ -226,7 +234,8 @@ def fit_scale(rows: Tensor, values: np.ndarray, weights: np.ndarray, *, low: flo
     given = torch.from_numpy(np.asarray(values, np.float64))
     counts = torch.from_numpy(np.asarray(weights, np.float64))
     penalties = torch.tensor(PENALTIES, dtype=torch.float64)
-    rows = rows.double()
+    units = torch.ones(rows.shape[1]) if units is None else units
+    rows = rows.double() * units
     similar = _similarities(rows, draws)
     spaces = [_Space(rows, similar, linear) for linear in LINEAR_PARTS]
     fold = torch.from_numpy(_folds(values, draws))
@@ -250,7 +259,7 @@ def fit_scale(rows: Tensor, values: np.ndarray, weights: np.ndarray, *, low: flo
     calibrated = conformal_quantile((errors.abs() / deviations).numpy()) / OF_COVERAGE
     scale, deviations, quantile = scale * calibrated, deviations * calibrated, OF_COVERAGE
     head = _head_of(space, space.solve(given, known, penalty),
-                    torch.tensor([LINEAR_PARTS[best], float(penalty), scale, quantile, low, high]))
+                    torch.tensor([LINEAR_PARTS[best], float(penalty), scale, quantile, low, high]), units)
     return FittedScale(head, found[best][:, column].numpy(), deviations.numpy())
 
 
@@ -311,7 +320,7 @@ def conformal_quantile(scores: np.ndarray, coverage: float = COVERAGE) -> float:
     return float(np.sort(scores)[min(rank, len(scores)) - 1])
 
 
-def _head_of(space: _Space, solved: _Solution, numbers: Tensor) -> ScaleHead:
+def _head_of(space: _Space, solved: _Solution, numbers: Tensor, units: Tensor) -> ScaleHead:
     """The head of a regression, as layers over rows."""
     kernel, linear = space.kernel, space.kernel.linear
     landmarks = kernel.similar.landmarks
@@ -324,6 +333,6 @@ def _head_of(space: _Space, solved: _Solution, numbers: Tensor) -> ScaleHead:
         head.last.weight.copy_(torch.cat([alpha, slope])[None])
         head.last.bias.copy_(solved.mean - solved.middle @ solved.slopes[:, 0] - slope @ kernel.centre)
         for name, value in (("whitened", space.whitened), ("spreads", spreads), ("centre", kernel.centre),
-                            ("middle", solved.middle), ("numbers", numbers)):
+                            ("middle", solved.middle), ("numbers", numbers), ("units", units)):
             getattr(head, name).copy_(value)
     return head.eval()

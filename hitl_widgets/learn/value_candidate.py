@@ -124,13 +124,15 @@ def fit_value_candidate(project: Project, registry: Registry, *, certainty: str 
     if len(item_ids) < FEWEST:
         return f"Values are learnt once {FEWEST} items have some."
     rows = torch.from_numpy(registry.descriptors.of(positions))
+    net = registry.descriptors.net
+    n_tones = net.n_features - net.n_components
     draws = draws_of(project, item_ids, positions)
     weights = np.ones(len(table)) if certainty == "off" else table["weight"].to_numpy(np.float64)
     fitted: dict[str, FittedAttribute] = {}
     for attribute in lineage.today.attributes:
         said = np.flatnonzero(table["attribute_id"].to_numpy(str) == attribute.id)
         if (one := fit_values(rows, attribute, row[said], table["value"].iloc[said].tolist(), weights[said],
-                              draws=draws)) is not None:
+                              draws=draws, n_tones=n_tones)) is not None:
             fitted[attribute.id] = replace(one, answers=said[one.answers])
     if not fitted:
         return f"Values are learnt once {FEWEST} items that can be read have some that differ."

@@ -20,12 +20,14 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..taxonomy.attributes import Attribute, Value
-from .descriptors import unfitted_descriptors
+from .descriptors import TONE_SHARE, unfitted_descriptors
 from .light import fit_light, light_net, unfitted_head
 from .scale_head import ScaleHead, fit_scale
 
 # Answers without which there is no head.
 FEWEST = 8
+# For a scale, tones have this part of the variance of all other columns.
+TONES_FOR_SCALES = 0.64
 
 
 class ValueHeads(nn.Module):
@@ -168,7 +170,7 @@ def value_errors(attribute: Attribute, predicted: np.ndarray, values: Sequence[V
 
 
 def fit_values(rows: Tensor, attribute: Attribute, items: np.ndarray, values: Sequence[Value], weights: np.ndarray, *,
-               draws: np.ndarray) -> FittedAttribute | None:
+               draws: np.ndarray, n_tones: int = 0) -> FittedAttribute | None:
     """Fit the head of one attribute to the answers in which something is said of it.
 
     Parameters
@@ -184,6 +186,8 @@ def fit_values(rows: Tensor, attribute: Attribute, items: np.ndarray, values: Se
         How much each answer counts.
     draws : ndarray, shape (n_items,)
         As for `fit_scale`, one for each item.
+    n_tones : int
+        How many columns at the end are tones (`tones.Tones`), which count more for a scale than for what is alike.
 
     Returns
     -------
@@ -199,7 +203,8 @@ def fit_values(rows: Tensor, attribute: Attribute, items: np.ndarray, values: Se
     of_answers, answer_draws = rows[torch.from_numpy(items)], draws[items]
     if attribute.scale is not None:
         low, high = attribute.scale
-        fitted = fit_scale(of_answers, np.array(said, np.float64), weights, low=low, high=high, draws=answer_draws)
+        fitted = fit_scale(of_answers, np.array(said, np.float64), weights, low=low, high=high, draws=answer_draws,
+                           units=tone_units(rows.shape[1], n_tones))
         return FittedAttribute(attribute, fitted.head, items, usable, said, fitted.values, fitted.deviations)
     column = {choice: k for k, choice in enumerate(attribute.choices)}
     targets = torch.tensor([column[str(value)] for value in said])
@@ -208,6 +213,13 @@ def fit_values(rows: Tensor, attribute: Attribute, items: np.ndarray, values: Se
     light = fit_light(of_answers, targets, torch.from_numpy(weights).float(), n_labels=len(column), draws=answer_draws)
     probs = light.logits.softmax(dim=1).double().numpy()
     return FittedAttribute(attribute, light.head, items, usable, said, probs, np.full(len(items), np.nan))
+
+
+def tone_units(n_features: int, n_tones: int) -> Tensor:
+    """How much each column counts for a scale: tones by their own variance, not the little that descriptors give."""
+    units = torch.ones(n_features)
+    units[n_features - n_tones:] = (TONES_FOR_SCALES / TONE_SHARE) ** 0.5
+    return units
 
 
 class Predicted(NamedTuple):
