@@ -46,7 +46,8 @@ class _Answer(NamedTuple):
 # One loop, as a person works: what is decided next depends on what was asked and decided before.
 def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n: int = 200, error: float = 0.05,
              bias: float = 0.0, annotator: str = "sim", seed: int = 0, *, auroc: float = 0.85,
-             queue: str | None = None, values: Mapping[Any, Mapping[str, Value]] | None = None) -> pd.DataFrame:
+             queue: str | None = None, values: Mapping[Any, Mapping[str, Value]] | None = None,
+             noise: float = 0.0) -> pd.DataFrame:
     """Let a simulated annotator decide the next n items of the queue.
 
     The k-th decision of the j-th call in a session has an id of its own, made from annotator, seed, j and k. So a
@@ -78,6 +79,9 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
     values : mapping, optional
         Item id -> mapping of attribute to value, for attributes beside the labels. An attribute that isn't asked of the
         label, or that the mapping doesn't have, isn't answered.
+    noise : float
+        Standard deviation of its values on a scale, as a part of the scale's length, 0 to 1. A value that is at most
+        two of these from the true one is right.
 
     Returns
     -------
@@ -90,14 +94,15 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
     BadInput
         For a share outside 0 to 1, or an item without a truth; what was decided before it stays.
     """
-    for name, value, low, high in (("error", error, 0, 1), ("bias", bias, 0, 1), ("auroc", auroc, 0.5, 0.999)):
+    for name, value, low, high in (("error", error, 0, 1), ("bias", bias, 0, 1), ("auroc", auroc, 0.5, 0.999),
+                                   ("noise", noise, 0, 1)):
         check_number(name, value, f"a number from {low} to {high}", low, high)
     n = check_count("n", n, "a number of decisions, 0 or more,", least=0)
     annotator = check_annotator(annotator)
     session = wb.session
     project = session.project
     known = _known(project, truth, values or {})
-    person = _Person(session, _PoolConfusion(project, known), error=error, bias=bias, auroc=auroc)
+    person = _Person(session, _PoolConfusion(project, known), error=error, bias=bias, auroc=auroc, noise=noise)
     n = min(int(n), len(project.pool) + 1)
     call = session.count_simulation(annotator, seed)
     ids = [uuid.uuid5(uuid.NAMESPACE_OID, f"{project.id}/{annotator}/{seed}/{call}/{k}").hex for k in range(n)]
@@ -140,13 +145,14 @@ class _Person:
     ----------
     session : Session
     confusion : _PoolConfusion
-    error, bias, auroc : float
+    error, bias, auroc, noise : float
         As for `simulate`.
     """
 
-    def __init__(self, session: Session, confusion: _PoolConfusion, *, error: float, bias: float, auroc: float) -> None:
+    def __init__(self, session: Session, confusion: _PoolConfusion, *, error: float, bias: float, auroc: float,
+                 noise: float) -> None:
         self.session, self.confusion = session, confusion
-        self.error, self.bias, self.auroc = error, bias, auroc
+        self.error, self.bias, self.auroc, self.noise = error, bias, auroc, noise
 
     def decide(self, item: Item, true: _Answer, *, annotator: str, id: str, clock: datetime, pace: float,
                rng: np.random.Generator) -> tuple[dict[str, Any], datetime]:
@@ -154,7 +160,7 @@ class _Person:
         session, taxonomy = self.session, self.session.taxonomy
         seen, prediction = session.would_show(item), session.project.prediction(item.position)
         answer = self._answer(rng, true, seen, prediction, item, taxonomy)
-        right = _is_right(answer, true)
+        right = self._is_right(answer, true)
         took = MEDIAN_S[_verdict(answer, seen)] * pace
         clock += timedelta(seconds=took)
         decision = session.decide(
@@ -163,7 +169,7 @@ class _Person:
             **_more(answer, seen))
         if seen.arm == "answer_first" and seen.hidden and seen.suggestion is not None:
             decision = self._look_again(decision, true, clock=clock, rng=rng)
-            right = _is_right(_Answer(decision.label_id, answer.values), true)
+            right = self._is_right(_Answer(decision.label_id, answer.values), true)
         row: dict[str, Any] = {
             "item_id": item.id, "label": decision.label,
             "truth": None if true.label_id is None else taxonomy.name_of(true.label_id),
@@ -171,6 +177,14 @@ class _Person:
         if taxonomy.attributes:
             row["values"] = {taxonomy.attribute(one).name: value for one, value in answer.values.items()}
         return row, clock
+
+    def _is_right(self, answer: _Answer, true: _Answer) -> bool:
+        """Whether the label or the labels are right; where there are none, the values."""
+        if true.label_id is not None:
+            return answer.label_id == true.label_id
+        attributes = [self.session.taxonomy.attribute(one) for one in answer.values]
+        return all(_is_near(attribute, answer.values[attribute.id], true.values[attribute.id], self.noise)
+                   for attribute in attributes)
 
     def _answer(self, rng: np.random.Generator, true: _Answer, seen: Seen, prediction: Prediction | None, item: Item,
                 taxonomy: Taxonomy) -> _Answer:
@@ -220,6 +234,9 @@ class _Person:
         errs, follows = rng.random() < self.error, rng.random() < self.bias
         if suggested is not None and suggested != right and follows:
             return suggested
+        if not errs and self.noise and attribute.scale is not None:
+            low, high = attribute.scale
+            return attribute.nearest(float(right) + rng.normal(0, self.noise) * (high - low))
         if not errs:
             return right
         if attribute.steps:
@@ -238,10 +255,11 @@ class _Person:
                                    **_more(answer, seen))
 
 
-def _is_right(answer: _Answer, true: _Answer) -> bool:
-    """Whether the label or the labels are right; where there are none, the values."""
-    return answer.label_id == true.label_id if true.label_id is not None else \
-        all(value == true.values[one] for one, value in answer.values.items())
+def _is_near(attribute: Attribute, value: Value, true: Value, noise: float) -> bool:
+    """Whether a value is the true one, or so near that noise may be the reason."""
+    if attribute.scale is None or not noise:
+        return value == true
+    return abs(float(value) - float(true)) <= 2 * noise * (attribute.scale[1] - attribute.scale[0])
 
 
 def _verdict(answer: _Answer, seen: Seen) -> str:

@@ -273,6 +273,18 @@ def test_where_values_alone_are_asked_the_truth_is_values(project):
     assert rows["label"].isna().all()
 
 
+def test_values_scatter_about_the_truth_as_far_as_the_noise_says(project):
+    wb = project(hw.Taxonomy(attributes=[hw.Attribute("blur", scale=(0.0, 10.0))]), task="scale")
+    rows = hw.simulate(wb, [5.0] * len(SOME), n=150, error=0.0, noise=0.1)
+    away = wb.values()["value"].astype(float) - 5
+    assert 0.8 < away.std() < 1.2
+    assert abs(away.mean()) < 0.35
+    assert rows["right"].tolist() == (away.abs() <= 2).loc[
+        [wb.values()["item_id"].tolist().index(item_id) for item_id in rows["item_id"]]].tolist()
+    with pytest.raises(BadInput, match="noise is 2"):
+        hw.simulate(wb, [5.0] * len(SOME), n=1, noise=2)
+
+
 def test_suggested_values_are_seen_and_followed_once_heads_are_adopted(project):
     wb = project(hw.Taxonomy(attributes=ASKED.attributes[:1]), task="scale")
     hw.simulate(wb, [5] * len(SOME), n=4, error=0.0)
