@@ -34,7 +34,6 @@ from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
 from .quality.label_errors import SECOND_LOOK, SuspectedErrors
 from .records import Attribution, Bars, Decision, Item, Items, PredictedValue, Region, Seen, check_methods, no_bars
 from .sampling.queue import AUDIT_SHARE
-from .sampling.ranking import likeliest
 from .sampling.selector import check_strategy
 from .sampling.uncertainty import Strategy
 from .storage import archive as archive_
@@ -152,6 +151,7 @@ class Models:
         if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
         self._wb.project.require_pool()
+        self._wb._require_labels()
         with self._wb._bars(None, title="Comparing two models"):
             from .report.flips import flips
             return flips(self._wb.project, self._wb.registry, before, after, n=n)
@@ -170,6 +170,7 @@ class Models:
         ModelError
             Without a model, or when its last layer isn't found; the message says how to name it.
         """
+        self._wb._require_labels()
         with self._wb._bars(None, title="Computing embeddings"):
             from .explain.explanations import ids_of
             positions = None if item_ids is None else [self._wb.pool.position(item_id) for item_id in ids_of(item_ids)]
@@ -485,6 +486,9 @@ class People:
         from .report.experiment_plan import plan_experiment
         if hold is not None and not isinstance(hold, bool):
             raise BadInput(f"hold is {hold!r}; True, False or None is expected.")
+        if self._wb.project.task == "scale":
+            raise BadInput("how many cards an experiment needs is told of labels, and this project asks for values "
+                           "alone; people.bias(attribute=...) has the interval of what was measured so far.")
         plan = plan_experiment(self._wb.votes(), truth=self._known(), effect=effect, power=power)
         if hold:
             experiment.hold(self._wb.project, plan.n_more, effect=effect, power=power)
@@ -1325,7 +1329,10 @@ class Workbench:
         -------
         DataFrame
             item_id, label, confidence, margin, model; NaN and None for an item that can't be read. The label is None
-            too where the model is older than the edit that made the likeliest labels, and can't tell them apart.
+            too where the model is older than the edit that made the likeliest labels, and can't tell them apart. With
+            ``task="multilabel"`` labels is a tuple, and label has all names in one text; confidence is the probability
+            of what is suggested of the least certain label, and margin how near a label is to its threshold. With
+            ``task="scale"`` a row is about an attribute: item_id, attribute, value, low, high (90 %), model.
 
         Raises
         ------
@@ -1337,6 +1344,8 @@ class Workbench:
         if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float, np.number))
                                      or not budget_s > 0):
             raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
+        if self.project.task == "scale":
+            return self._predict_values(n, budget_s)
         with self._bars(None, title="Loading the model"):
             self.inference.require_model()
         positions = np.argsort(self.project.queue.draws) if n is None else \
@@ -1345,17 +1354,25 @@ class Workbench:
         predictions = self.project.ranking.predictions
         assert predictions is not None
         positions = np.sort(positions) if n is None else positions
-        positions = positions[predictions.tried[positions]]
-        probs = self.project.ranking.probs(self.project.lineage, positions)
-        names = np.array([self.taxonomy.name_of(label_id) for label_id in self.taxonomy.label_ids] + [None], object)
-        best = likeliest(probs, self.project.ranking.families(self.project.lineage))
-        top = np.where(best.sum(axis=1) == 1, best.argmax(axis=1), -1)
-        confidence = np.where(best, probs, -1).max(axis=1)
-        ranked = -np.sort(-self.project.ranking.probs_by_family(self.project.lineage, positions), axis=1)
-        return pd.DataFrame({"item_id": self.pool.ids[positions], "label": names[top],
-                             "confidence": np.where(best.any(axis=1), confidence, np.nan),
-                             "margin": ranked[:, 0] - ranked[:, 1] if ranked.shape[1] > 1 else ranked[:, 0],
-                             "model": predictions.model})
+        from .report.predictions import label_table
+        return label_table(self.project, positions[predictions.tried[positions]])
+
+    def _predict_values(self, n: int | None, budget_s: float | None) -> pd.DataFrame:
+        from .report.predictions import value_table
+        self._follow()
+        if self.project.adopted_values() is None:
+            raise ModelError("nothing predicts values yet; run wb.finetune(), or go on answering with wb.review(), "
+                             "which learns to from some 20 answers.")
+        positions = np.arange(len(self.pool)) if n is None else \
+            np.array([item.position for item in self.next(n)], np.int64)
+        with self._bars(len(positions), title="Predicting values") as advance:
+            return value_table(self.project, positions, self.project.predicted_values, advance, budget_s=budget_s)
+
+    def _require_labels(self) -> None:
+        """BadInput in a project that asks for values alone."""
+        if self.project.task == "scale":
+            raise BadInput("this project asks for values alone, so there is no model of labels; wb.predict() has the "
+                           "values that are suggested, and wb.values() those that were given.")
 
     def predict_values(self, n: int | None = None) -> pd.DataFrame:
         """Values of attributes that the adopted heads predict, for every item or for the next n of the queue.
@@ -1396,6 +1413,7 @@ class Workbench:
         Rows are in the pool's order, columns in the order of `wb.taxonomy.label_ids`; NaN where there is no prediction
         yet.
         """
+        self._require_labels()
         return self.project.ranking.probs(self.project.lineage)
 
     def finetune(self, epochs: int | None = None, budget_s: float | None = None, start: str = "adopted",
@@ -1554,6 +1572,7 @@ class Workbench:
         BadInput
             When there is no such method, or n or budget_s can't be used.
         """
+        self._require_labels()
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected.")
         if isinstance(budget_s, bool) or not isinstance(budget_s, (int, float)) or not budget_s > 0:
@@ -1583,6 +1602,7 @@ class Workbench:
         BadInput
             When there is no such version; the message names those there are.
         """
+        self._require_labels()
         self._follow()
         return self.registry.model(version)
 
@@ -1610,6 +1630,7 @@ class Workbench:
             When the version's weights are gone, or the net doesn't fit.
         """
         self.project.require_pool()
+        self._require_labels()
         return self.registry.adopt(version_or_net)
 
     def training_set(self, *, certainty: str = "weight") -> LabelledImages:
@@ -1621,6 +1642,7 @@ class Workbench:
             As for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels).
         """
         from .learn.training_set import training_set
+        self._require_labels()
         return training_set(self.project, self.registry, certainty=certainty)
 
     # -- reading

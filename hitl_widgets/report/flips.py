@@ -6,6 +6,8 @@ returns.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +17,8 @@ from ..errors import BadInput
 from ..items.pool import Pool
 from ..learn.registry import Registry, Version
 from ..project.project import Project
+from ..sampling.ranking import suggested_sets
+from ..taxonomy.label_sets import set_id
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
@@ -28,6 +32,9 @@ COLUMNS = ["item_id", "before", "before_confidence", "after", "after_confidence"
 
 class Flips:
     """The items to which one model gives another label than the other.
+
+    Of several labels an item it is the whole set: its confidence is that of the least certain label, and moved the mean
+    difference of the labels' probabilities.
 
     Attributes
     ----------
@@ -91,8 +98,12 @@ def flips(project: Project, registry: Registry, before: str | None = None, after
     # Not the hold-out's own draws: its items have the smallest of these, and would come first.
     positions = np.argsort(inference.pool.draws(project.settings["seed"] + 1), kind="stable")[:n]
     was, now = (_probs(registry, version, positions) for version in (old, new))
-    both = ~np.isnan(was).any(axis=1) & ~np.isnan(now).any(axis=1)
-    items = _table(project, inference.pool.ids[positions[both]], was[both], now[both])
+    # Of several labels, those that a model doesn't know yet are off.
+    unread = [np.isnan(probs).all(axis=1) if project.task == "multilabel" else np.isnan(probs).any(axis=1)
+              for probs in (was, now)]
+    both, was, now = ~unread[0] & ~unread[1], np.nan_to_num(was), np.nan_to_num(now)
+    thresholds = (registry.thresholds_of(old.name), registry.thresholds_of(new.name))
+    items = _table(project, inference.pool.ids[positions[both]], was[both], now[both], thresholds)
     return Flips(inference.pool, before=old.name, after=new.name, n_items=int(both.sum()), items=items)
 
 
@@ -116,22 +127,36 @@ def _probs(registry: Registry, version: Version, positions: np.ndarray) -> np.nd
     return registry.inference.probs(positions, predictor=predictor)
 
 
-def _table(project: Project, item_ids: np.ndarray, was: np.ndarray, now: np.ndarray) -> pd.DataFrame:
+def _suggested(project: Project, probs: np.ndarray, thresholds: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+    """What a model suggests of each item, and its confidence: of a set that of its least certain label."""
+    label_ids = project.taxonomy.label_ids
+    if project.task != "multilabel":
+        return np.array(label_ids, object)[probs.argmax(axis=1)], probs.max(axis=1)
+    on = suggested_sets(probs, label_ids, thresholds)
+    sets = np.array([set_id(itertools.compress(label_ids, row)) for row in on] + [None], object)[:-1]
+    return sets, np.maximum(probs, 1 - probs).min(axis=1)
+
+
+def _table(project: Project, item_ids: np.ndarray, was: np.ndarray, now: np.ndarray,
+           thresholds: tuple[Mapping[str, float], Mapping[str, float]]) -> pd.DataFrame:
     """`Flips.items` of these items, from the probabilities of both models, shape (n, n_labels)."""
-    tops, moved = (was.argmax(axis=1), now.argmax(axis=1)), np.abs(was - now).sum(axis=1) / 2
+    tops, sure = zip(*(_suggested(project, probs, limits) for probs, limits in zip((was, now), thresholds,
+                                                                                   strict=True)), strict=True)
+    apart = np.abs(was - now)
+    moved = apart.mean(axis=1) if project.task == "multilabel" else apart.sum(axis=1) / 2
     flipped = np.flatnonzero(tops[0] != tops[1])
     flipped = flipped[np.argsort(-moved[flipped], kind="stable")]
     measures = project.reference()
     answers = project.answers()
     teaches = dict(answers.training()[["item_id", "label_id"]].itertuples(index=False))
     blind = _answered_blind(answers.all_votes())
-    label_ids, name_of = project.taxonomy.label_ids, project.taxonomy.name_of
+    name_of = project.taxonomy.name_of
     rows = []
     for row in flipped.tolist():
-        item_id, (old, new) = str(item_ids[row]), (label_ids[top[row]] for top in tops)
+        item_id, (old, new) = str(item_ids[row]), (top[row] for top in tops)
         answer = measures.get(item_id, teaches.get(item_id))
         right = None if answer is None else {old: "before", new: "after"}.get(answer, "neither")
-        rows.append((item_id, name_of(old), float(was[row].max()), name_of(new), float(now[row].max()),
+        rows.append((item_id, name_of(old), float(sure[0][row]), name_of(new), float(sure[1][row]),
                      float(moved[row]), None if answer is None else name_of(answer), right,
                      "measures" if item_id in measures else "teaches" if item_id in teaches else None,
                      blind.get(item_id)))

@@ -1,0 +1,271 @@
+"""Does every method of a workbench say something true, or say clearly why it can't, whatever the project's task is?
+
+Each public method of `Workbench` and of what stands behind `models`, `edits` and `people` is called in small projects:
+of each task, by one person and by two, without a model and with one. It answers, and what it answers can be shown and
+drawn; or it raises the error that `REFUSED` has for it. A method that is new fails `test_every_method_is_called` until
+it is in `CALLS`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import hitl_widgets as hw
+from hitl_widgets import edits
+from hitl_widgets.errors import HitlError
+from hitl_widgets.records import Seen
+from hitl_widgets.workbench import Edits, Models, People, Workbench
+
+N = 36
+IDS = [f"i{k:02d}" for k in range(N)]
+LABELS = ["indoor", "people", "night"]
+# What holds of item k: whether each label does, how blurred it is, and from which side it was taken.
+SETS = [[name for name, every in zip(LABELS, (2, 3, 4), strict=True) if k % every == 0] for k in range(N)]
+LABEL = [LABELS[k % 3] for k in range(N)]
+BLUR, VIEW, INK = [k % 11 for k in range(N)], [("front", "side")[k % 2] for k in range(N)], [k / N for k in range(N)]
+
+KINDS = ("classify", "attributes", "multilabel", "scale")
+CASES = [("classify", "together", "bare"), ("classify", "alone", "model"),  # the other tests' tasks have one label
+         *((kind, people, model) for kind in KINDS[1:] for people in ("alone", "together")
+           for model in ("bare", "model"))]
+
+
+def images() -> np.ndarray:
+    """Pictures with a bright third for each label that is on, and more or less light all over."""
+    rng = np.random.default_rng(0)
+    drawn = rng.normal(60, 6, (N, 12, 12)) + 60 * np.array(INK)[:, None, None]
+    for k, on in enumerate(SETS):
+        for place, name in enumerate(LABELS):
+            drawn[k, 4 * place:4 * place + 4] += 90 * (name in on)
+    return drawn.clip(0, 255).astype(np.uint8)
+
+
+POOL = hw.Pool.from_images(images(), IDS)
+
+
+def taxonomy(kind: str) -> Any:
+    if kind in ("classify", "multilabel"):
+        return hw.Taxonomy(LABELS)
+    blur, view = hw.Attribute("blur", scale=(0, 10)), hw.Attribute("view", choices=["front", "side"])
+    if kind == "attributes":
+        return hw.Taxonomy(LABELS, attributes=[blur, view])
+    return hw.Taxonomy(attributes=[hw.Attribute("ink", scale=(0.0, 1.0)), blur, view])
+
+
+def said(kind: str, k: int, *, wrong: bool = False) -> dict[str, Any]:
+    """What somebody says of item k, right or wrong."""
+    values = {"blur": BLUR[k] if not wrong else 10 - BLUR[k], "view": VIEW[k]}
+    if kind == "multilabel":
+        return {"labels": SETS[k] if not wrong else [name for name in LABELS if name not in SETS[k]]}
+    if kind == "scale":
+        return {"values": {**values, "ink": INK[k] if not wrong else 1 - INK[k]}}
+    label = LABELS[(k + wrong) % 3]
+    return {"label": label} if kind == "classify" else {"label": label, "values": values}
+
+
+def seen(wb: Workbench, kind: str, k: int, arm: str) -> Seen:
+    """What a screen showed: a suggestion that is wrong of every fourth item, in one of two arms."""
+    suggested = said(kind, k, wrong=k % 4 == 0)
+    values = {wb.taxonomy.attribute(name).id: value for name, value in suggested.get("values", {}).items()}
+    suggestion = wb.taxonomy.label_set(suggested["labels"]) if kind == "multilabel" else \
+        wb.taxonomy.label(suggested["label"]).id if "label" in suggested else None
+    return Seen(suggestion=suggestion, hidden=arm == "blind", chosen_by="margin", model="m1", arm=arm,
+                arm_probability=0.5, taxonomy=1, **({"values": values, "values_model": "m1"} if values else {}))
+
+
+def net(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """A project of each case, made once."""
+    made: dict[tuple[str, str, str], Any] = {}
+
+    def folder(kind: str, people: str, model: str) -> Any:
+        if (case := (kind, people, model)) not in made:
+            made[case] = tmp_path_factory.mktemp("project") / "p"
+            with hw.Workbench(made[case], POOL, taxonomy(kind), annotator="ada", progress=False,
+                              model=net_of(kind, model), task=None if kind == "attributes" else kind) as wb:
+                for k, item_id in enumerate(IDS[:30]):
+                    for who in ("ada", "bob") if people == "together" and k < 24 else ("ada",):
+                        arm = "shown" if (k // 4 + (who == "bob")) % 2 else "blind"
+                        wb.decide(item_id, **said(kind, k, wrong=who == "bob" and k % 8 == 0), annotator=who,
+                                  certainty=3 if k % 8 == 0 else 9,
+                                  **({} if wb.project.queue.holdout[k] else {"seen": seen(wb, kind, k, arm)}))
+                wb.gold({item_id: gold_of(kind, N - 1 - k) for k, item_id in enumerate(IDS[:-4:-1])})
+                if model == "model":
+                    learn(wb, kind)
+        return made[case]
+    return folder
+
+
+def gold_of(kind: str, k: int) -> Any:
+    return {"multilabel": SETS[k], "scale": {"ink": INK[k], "blur": BLUR[k], "view": VIEW[k]}}.get(kind, LABELS[k % 3])
+
+
+def net_of(kind: str, model: str) -> nn.Module | None:
+    return net() if model == "model" and kind != "scale" else None
+
+
+def learn(wb: Workbench, kind: str) -> None:
+    if kind == "scale":
+        wb.finetune(epochs=1, min_steps=8)
+    else:
+        wb.predict()
+        wb.adopt(net(1))
+        wb.predict()
+
+
+@pytest.fixture(scope="module")
+def opened(folders: Callable[..., Any]) -> Iterator[Callable[..., Workbench]]:
+    """Opens a case's project, or a copy of it in another folder; each is closed at the end."""
+    made: dict[Any, Workbench] = {}
+
+    def open_(case: tuple[str, str, str], folder: Any = None) -> Workbench:
+        if (at := folder or folders(*case)) not in made:
+            if folder is not None:
+                shutil.copytree(folders(*case), folder)
+            made[at] = hw.Workbench(at, POOL, annotator="ada", progress=False, model=net_of(case[0], case[2]))
+        return made[at]
+    yield open_
+    for wb in made.values():
+        wb.close()
+
+
+def any_label(wb: Workbench) -> str | None:
+    return wb.taxonomy.names[0] if len(wb.taxonomy) else None
+
+
+def about(wb: Workbench, name: str = "blur") -> dict[str, str]:
+    return {"attribute": name} if wb.project.task == "scale" else {}
+
+
+def edit(wb: Workbench) -> Any:
+    return edits.rename("indoor", "inside") if len(wb.taxonomy) else edits.rename_attribute("blur", "blurred")
+
+
+def adjudicated(wb: Workbench) -> Any:
+    desk = wb.people.adjudicate(seed=0)
+    case = desk.next()
+    label = ["indoor", "night"] if wb.project.task == "multilabel" else any_label(wb)
+    desk.decide(case, label, "slip")
+    return [desk.table, desk.error, wb.consensus()]
+
+
+CALLS: dict[str, Callable[[Workbench], Any]] = {
+    "annotations": lambda wb: [wb.annotations(), wb.annotations(taxonomy=1)], "history": lambda wb: wb.history(),
+    "votes": lambda wb: wb.votes(), "consensus": lambda wb: wb.consensus(), "progress": lambda wb: wb.progress(),
+    "labels_table": lambda wb: wb.labels_table(), "values": lambda wb: wb.values(),
+    "decide": lambda wb: wb.decide(IDS[-1], **said(kind_of(wb), N - 1)),
+    "retract": lambda wb: wb.retract(wb.annotations()["decision_id"].iloc[0]),
+    "gold": lambda wb: [wb.gold(), wb.gold(wb.gold())],
+    "import_annotations": lambda wb: wb.import_annotations(
+        wb.values() if wb.project.task == "scale" else wb.annotations(), "carol"),
+    "preview": lambda wb: wb.preview(edit(wb)), "apply": lambda wb: wb.apply(edit(wb)),
+    "revert": lambda wb: wb.revert(wb.apply(edit(wb))), "next": lambda wb: wb.next(3), "claim": lambda wb: wb.claim(3),
+    "relabel_queue": lambda wb: wb.relabel_queue(), "review": lambda wb: wb.review(),
+    "predict": lambda wb: wb.predict(), "probs": lambda wb: wb.probs(),
+    "finetune": lambda wb: wb.finetune(epochs=1, min_steps=8), "explain": lambda wb: wb.explain(
+        IDS[:2], "saliency", **about(wb, "ink")),
+    "check_explanations": lambda wb: wb.check_explanations("saliency", 2), "model": lambda wb: wb.model(),
+    "adopt": lambda wb: wb.adopt(wb.models()["model"].iloc[0] if wb._adopted else net()),
+    "training_set": lambda wb: len(wb.training_set()), "archive": lambda wb: wb.archive(wb.folder.parent / "p.zip"),
+    "from_archive": lambda wb: Workbench.from_archive(wb.archive(wb.folder.parent / "p.zip"), wb.folder.parent / "q",
+                                                      pool=POOL, progress=False).close(),
+    "close": lambda wb: wb.close(),
+    "models": lambda wb: wb.models(), "models.flips": lambda wb: wb.models.flips(),
+    "models.embeddings": lambda wb: wb.models.embeddings(),
+    "edits": lambda wb: wb.edits(), "edits.open": lambda wb: wb.edits.open(),
+    "edits.triage": lambda wb: wb.edits.triage(), "edits.presume": lambda wb: wb.edits.presume(),
+    "edits.counts": lambda wb: wb.edits.counts(),
+    "people": lambda wb: wb.people(), "people.calibration": lambda wb: wb.people.calibration(),
+    "people.consensus": lambda wb: wb.people.consensus(**about(wb)),
+    "people.agreement": lambda wb: wb.people.agreement(**about(wb)),
+    "people.bias": lambda wb: wb.people.bias(**about(wb)),
+    "people.schools": lambda wb: wb.people.schools(n_boot=19, **about(wb)),
+    "people.plan": lambda wb: wb.people.plan(), "people.adjudicate": adjudicated,
+    "people.own": lambda wb: wb.people.own(),
+    "people.threads": lambda wb: [wb.people.threads().ask("Which?", item_id=IDS[0], label=any_label(wb)),
+                                  wb.people.threads()],
+    "people.second_looks": lambda wb: wb.people.second_looks(), "people.policy": lambda wb: wb.people.policy(),
+    "people.set": lambda wb: wb.people.set(repeats=0.1, purpose="to see"),
+    "people.consent": lambda wb: wb.people.consent(),
+    "people.plant": lambda wb: wb.people.plant(0.05, purpose="to see"),
+    "people.planted": lambda wb: wb.people.planted(),
+    "people.table": lambda wb: wb.people.table(),
+}
+
+# These change nothing that the others read: they share one project.
+READING = {"annotations", "history", "votes", "consensus", "progress", "labels_table", "values", "preview", "next",
+           "relabel_queue", "predict", "probs", "explain", "check_explanations", "model", "training_set", "models",
+           "models.flips", "models.embeddings", "edits", "edits.counts", "people", "people.calibration",
+           "people.consensus", "people.agreement", "people.bias", "people.schools", "people.plan", "people.own",
+           "people.second_looks", "people.policy", "people.consent", "people.planted", "people.table"}
+OF_MODELS = ("explain", "check_explanations", "model", "models.flips", "models.embeddings", "probs", "predict")
+ONE_LABEL, VALUES_ALONE, NO_MODEL = "one label at most", "asks for values alone", "there is no model"
+# (method, what of the case it depends on) -> what the error says. The first that fits counts.
+REFUSED: dict[tuple[str, str], str] = {
+    ("labels_table", "classify"): ONE_LABEL, ("labels_table", "attributes"): ONE_LABEL,
+    ("labels_table", "scale"): ONE_LABEL, ("predict", "scale bare"): "nothing predicts values yet",
+    ("explain", "scale bare"): "no heads|no model|nothing predicts", ("people.schools", "scale"): "not on a scale",
+    **{(name, "scale"): VALUES_ALONE for name in (
+        "probs", "check_explanations", "model", "adopt", "training_set", "models.flips", "models.embeddings",
+        "people.plan", "people.adjudicate", "people.plant")},
+    ("edits.presume", "scale"): "asks for values of attributes alone",
+    **{(name, f"{kind} bare"): NO_MODEL for name in OF_MODELS for kind in ("classify", "attributes", "multilabel")},
+}
+
+
+def kind_of(wb: Workbench) -> str:
+    task = getattr(wb.project, "task", "classify")
+    return "attributes" if task == "classify" and getattr(wb.taxonomy, "attributes", ()) else task
+
+
+def public(kind: type) -> set[str]:
+    return {name for name, value in vars(kind).items()
+            if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, classmethod))}
+
+
+def test_every_method_is_called():
+    named = {*public(Workbench), "models", "edits", "people"}
+    for prefix, kind in (("models", Models), ("edits", Edits), ("people", People)):
+        named |= {f"{prefix}.{name}" for name in public(kind)}
+    assert named == set(CALLS)
+
+
+def show(result: Any) -> None:
+    """Show what came back in each way in which a notebook or a person does."""
+    for one in result if isinstance(result, list) else [result]:
+        assert repr(one)
+        if hasattr(one, "_repr_html_"):
+            one._repr_html_()
+        if callable(getattr(one, "plot", None)) and not hasattr(one, "columns"):
+            one.plot()
+
+
+def refusal(name: str, case: tuple[str, str, str]) -> str | None:
+    kind, people, model = case
+    return next((why for (of, which), why in REFUSED.items()
+                 if of == name and set(which.split()) <= {kind, people, model}), None)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("case", CASES, ids="-".join)
+def test_a_method_answers_or_says_why_it_cannot(opened, tmp_path, case, name):
+    wb = opened(case, None if name in READING else tmp_path / "p")
+    expected = refusal(name, case)
+    if expected is None:
+        show(CALLS[name](wb))
+    else:
+        with pytest.raises(HitlError, match=expected):
+            show(CALLS[name](wb))
