@@ -155,7 +155,7 @@ def somebody_else(notebook: Notebook) -> None:
 
 SPLIT = ["s", "Shift+S", *"Sandal", "Enter", *"Sneaker", "Enter", *"Ankle boot".replace(" ", "_")]
 DECIDED = ["Shift+8", "Enter", "Enter", "u", "Enter", "4", "Shift+6", "Enter", "Shift+9", "Enter"]
-SETS = ["Enter", "2", "Enter", "Enter", "1", "9", "Shift+8"]
+SETS = ["Enter", "2", "Enter", "Enter", "3", "5", "Shift+8"]
 OF_SHOES = """, attributes=[
     hw.Attribute("wear", scale=(0, 10), labels=["Sandal", "Sneaker", "Ankle boot"], definition="10 is worn out."),
     hw.Attribute("crop", choices=["whole", "cut off", "turned"]), hw.Attribute("darkness", scale=(0.0, 1.0))]"""
@@ -198,7 +198,7 @@ SCENES: dict[str, Scene] = {
                                    train="wb.finetune(epochs=10, adopt='always')"), *LEARNT],
                     ["Enter", "2", "4", "Tab", "2", "Tab"], wait=ASKED),
     "values": Scene([FAULTS.format(labels="[]", view=APPEARANCE, task=', task="scale"', answer="", train=""),
-                     *LEARNT], ["Enter", "7", "Enter", "Shift+8", "Tab", "3", "5"], wait=ASKED),
+                     *LEARNT], ["Enter", "7", "Enter", "Shift+8", "3", "Tab", "3", "5", "Tab"], wait=ASKED),
     "values-blind": Scene([FAULTS.format(labels="[]", view=APPEARANCE, task=', task="scale"', answer="", train=""),
                            "wb.review(blind=True)"], ["6", "Enter", "2"], wait=ASKED),
     "taxonomy-tree": Scene([CLOTHES, TREE], ["Home", "ArrowDown"], focus=".hitl-tree"),

@@ -298,7 +298,7 @@ test("arrows step along a scale and along choices, and stop at the ends", () => 
 
 test("of values alone the map is that of the attribute in hand", () => {
   const { session, kernel } = open({ task: "scale", attributes: [BLUR, LOOK] });
-  fill(session, { ...VALUES, target: "Ablur" }, "a");
+  fill(session, { values: { ...VALUES.values, Alook: { value: 0.5, low: 0.4, high: 0.6 } }, target: "Ablur" }, "a");
   const map = (target) => session.push({ kind: "map", item_id: "a", method: "gradcam", target, against: null, height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array([9])]);
   map("Ablur");
   assert.equal(session.saliency.target, "Ablur");
@@ -308,4 +308,14 @@ test("of values alone the map is that of the attribute in hand", () => {
   assert.deepEqual(kernel.sent.filter((m) => m.kind === "map").map((m) => m.target), ["Alook"]);
   map("Alook");
   assert.equal(session.saliency.target, "Alook");
+});
+
+test("another attribute's map says nothing of the one in hand, and none is asked for where nothing is suggested", () => {
+  const { session, kernel } = open({ task: "scale", attributes: [BLUR, LOOK] });
+  fill(session, { values: { Ablur: { value: 3, low: 2, high: 5 } }, target: "Ablur" }, "a");
+  session.push({ kind: "map", item_id: "a", method: "gradcam", target: "Ablur", against: null, height: 1, width: 1, box: [0, 0, 8, 8], signed: false }, [new Uint8Array([9])]);
+  session.answering.move(1);
+  kernel.now += 300;
+  session.tick();
+  assert.deepEqual([session.saliency, kernel.sent.filter((m) => m.kind === "map").length], [null, 0]);
 });

@@ -1890,6 +1890,7 @@ var CardSession = class extends Session {
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
     const map = this.display.of(this.item, this.mapped, this.against);
+    if (map && this.answering.alone && this.mapped !== map.target) return null;
     return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id)) ? map : null;
   }
   /** The label that a map is wanted for, or the attribute in hand where there are no labels; null: the one that comes by itself.
@@ -2453,7 +2454,7 @@ var CardSession = class extends Session {
   #wantMap() {
     const { item, against, display: { on, method } } = this;
     const target = this.mapped ?? (item && mainTarget(item));
-    if (!on || !method || !target || !item || !mainTarget(item) || item.blind || item.no_map || item.broken) return;
+    if (!on || !method || !target || !item || !mainTarget(item) || this.answering.alone && !item.values?.[target] || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
     if (key === method || item.maps[key]) return;
     const asked = { method, target, ...against === null ? {} : { against } };
@@ -4088,7 +4089,7 @@ function buildLegend(session) {
       SHOWN[mode]
     );
     const [target, other] = [saliency?.target, saliency?.against].map((id) => id && session.nameOf(id));
-    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) ? "no prediction to explain" : "map on its way …");
+    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || session.answering.alone && !item.values?.[session.mapped ?? ""] ? "no prediction to explain" : "map on its way …");
     setAttribute(words2, "title", words2.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";

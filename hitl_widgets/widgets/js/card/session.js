@@ -146,6 +146,7 @@ export class CardSession extends Session {
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
     const map = this.display.of(this.item, this.mapped, this.against);
+    if (map && this.answering.alone && this.mapped !== map.target) return null; // another attribute's says nothing of this one
     return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id)) ? map : null; // else its label was retired meanwhile
   }
 
@@ -744,7 +745,7 @@ export class CardSession extends Session {
   #wantMap() {
     const { item, against, display: { on, method } } = this;
     const target = this.mapped ?? (item && mainTarget(item));
-    if (!on || !method || !target || !item || !mainTarget(item) || item.blind || item.no_map || item.broken) return;
+    if (!on || !method || !target || !item || !mainTarget(item) || (this.answering.alone && !item.values?.[target]) || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
     if (key === method || item.maps[key]) return; // the suggestion's own maps come by themselves
     const asked = { method, target, ...(against === null ? {} : { against }) };
