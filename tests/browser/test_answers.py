@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 playwright = pytest.importorskip("playwright")
-from browser.lab import Lab, Notebook  # noqa: E402
+from browser.lab import TESTS, Lab, Notebook  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -242,10 +242,11 @@ def test_values_alone_by_keys_alone(open_card):
     notebook = open_card(SCALE)
     assert notebook.card.get_by_text("Sensitive: to measure what a search engine shows").is_visible()
     assert notebook.card.locator(".hitl-field-value").all_inner_texts() == ["3", "0.62"]
-    items = [decide(notebook, "Enter"), decide(notebook, "7", "Enter"),
+    items = [decide(notebook, "Enter"), decide(notebook, "Shift+8", "7", "Enter"),
              decide(notebook, "Home", "Tab", "7", "3", "ArrowRight", "Enter"),
              decide(notebook, "End", "ArrowDown", "1", ".", "Enter"), decide(notebook, "u")]
     assert stored(notebook, "wb.annotations()['verdict'].tolist()") == ["accept", *["correct"] * 3, "unsure"]
+    assert notebook.value("[d.certainty for d in wb.session.latest()]") == [None, 8, 8, 8, 8]
     rows = notebook.value("wb.values()[['item_id', 'attribute', 'value']].values.tolist()")
     assert sorted(rows) == sorted([[item, name, value] for item, values in zip(items, (
         (3, 0.62), (7, 0.62), (0, 0.74), (10, 1.0), ()), strict=True)
@@ -356,3 +357,20 @@ def test_the_list_of_keys_tells_those_of_the_task(open_card):
     help = notebook.card.locator(".hitl-help")
     assert help.get_by_text("digit by digit").is_visible()
     assert help.get_by_text("choose the label with that key").count() == 0
+
+
+@pytest.mark.parametrize("code", [MANY, BESIDE, SCALE], ids=["several", "beside", "values"])
+def test_axe_finds_nothing_serious(open_card, code):
+    script = TESTS.parent / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        pytest.skip("axe-core is fetched by `npm ci`")
+    notebook = open_card(code)
+    notebook.page.add_script_tag(path=script)
+    for keys in ((), ("2",), ("Tab",), ("1",)):
+        press(notebook, *keys)
+        notebook.settle()
+        found = notebook.page.evaluate("() => axe.run(document.querySelector('.hitl-card'))")
+        serious = [(v["id"], v["help"], [n["html"][:200] for n in v["nodes"]][:3]) for v in found["violations"]
+                   if v["impact"] in ("serious", "critical")]
+        assert serious == []
+        assert len(found["passes"]) > 5

@@ -269,6 +269,7 @@ test("what was said of an attribute can be taken back, and Backspace is an undo 
   assert.deepEqual(keys(session, "8", "Backspace"), [true, true]);
   assert.equal(session.answering.given(BLUR), null);
   assert.deepEqual(keys(session, "Backspace", "z", "u"), [false, false, false]);
+  assert.equal(session.answering.key("8", "", false), false, "with Shift it is a certainty");
 });
 
 test("Escape leads from an attribute back to the labels", () => {

@@ -595,6 +595,7 @@ var Answering = class {
       this.set(attribute, step(attribute, this.given(attribute)?.value ?? null));
       return true;
     }
+    if (!digit && /^\d$/.test(name)) return false;
     const next = typed(attribute, this.hand.text, digit || name);
     if (!next) return false;
     if (repeat) return true;

@@ -205,6 +205,7 @@ export class Answering {
       this.set(attribute, step(attribute, this.given(attribute)?.value ?? null));
       return true;
     }
+    if (!digit && /^\d$/.test(name)) return false; // with Shift a digit is a certainty, whatever the keyboard prints there
     const next = typed(attribute, this.hand.text, digit || name);
     if (!next) return false;
     if (repeat) return true;
