@@ -22,7 +22,7 @@ from ..errors import ShapeError
 from ..quality.out_of_fold import N_FOLDS, folds
 from .confidence import MIN_ITEMS, fit_temperature, share_ratio
 from .data import TrainingData, check_labels
-from .descriptors import AT_ONCE, DescriptorNet, holds_descriptors, unfitted_descriptors
+from .descriptors import AT_ONCE, N_COMPONENTS, DescriptorNet, holds_descriptors, unfitted_descriptors
 from .losses import item_losses, label_groups, n_correct
 from .train import HISTORY, Progress, Trained
 
@@ -111,6 +111,16 @@ class Similarities(nn.Module):
         return (-squares.clamp_min(0) / self.reach).exp()
 
 
+def windows_of(rows: Tensor, n_windows: int) -> Tensor:
+    """The descriptors of windows, shape (n * n_windows, n_components), from those of views; of one window as they are.
+
+    The tones of several windows belong to none of them, and are left out.
+    """
+    if n_windows == 1:
+        return rows
+    return rows[:, :n_windows * sum(N_COMPONENTS.values())].reshape(len(rows) * n_windows, -1)
+
+
 class LabelHead(nn.Sequential):
     """Logits of labels of which an item may have several, from descriptors by windows.
 
@@ -138,7 +148,7 @@ class LabelHead(nn.Sequential):
 
     def forward(self, rows: Tensor) -> Tensor:
         """From rows, shape (n, n_windows * n_features), to logits, shape (n, n_labels)."""
-        of_windows = rows.reshape(len(rows) * int(self.windows), -1)
+        of_windows = windows_of(rows, int(self.windows))
         for layer in self:
             of_windows = layer(of_windows)
         return of_windows.reshape(len(rows), int(self.windows), -1).logsumexp(dim=1) * self.scale + self.bias

@@ -42,6 +42,7 @@ from .light import (
     Similarities,
     light_net,
     linear,
+    windows_of,
 )
 from .losses import label_losses, n_correct_sets, rarest_label, smoothed_sets
 from .train import HISTORY, Progress, Trained
@@ -137,7 +138,7 @@ def fit_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, n_windows: int
     As for `light.fit_kernel_head`; for windows, Ray and Craven (2005), Supervised versus multiple instance learning,
     doi:10.1145/1102351.1102439.
     """
-    windows = rows.float().reshape(len(rows) * n_windows, -1)
+    windows = windows_of(rows.float(), n_windows)
     some = np.random.default_rng(0).permutation(len(windows))[:N_LANDMARKS if n_windows == 1 else N_WINDOW_LANDMARKS]
     landmarks = windows[torch.from_numpy(np.sort(some))]
     apart = torch.cdist(landmarks.double(), landmarks.double()).square()
