@@ -1332,7 +1332,7 @@ class Workbench:
             too where the model is older than the edit that made the likeliest labels, and can't tell them apart. With
             ``task="multilabel"`` labels is a tuple, and label has all names in one text; confidence is the probability
             of what is suggested of the least certain label, and margin how near a label is to its threshold. With
-            ``task="scale"`` a row is about an attribute: item_id, attribute, value, low, high (90 %), model.
+            ``task="scale"`` it is `predict_values`, whatever the budget.
 
         Raises
         ------
@@ -1345,7 +1345,7 @@ class Workbench:
                                      or not budget_s > 0):
             raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
         if self.project.task == "scale":
-            return self._predict_values(n, budget_s)
+            return self.predict_values(n)
         with self._bars(None, title="Loading the model"):
             self.inference.require_model()
         positions = np.argsort(self.project.queue.draws) if n is None else \
@@ -1356,17 +1356,6 @@ class Workbench:
         positions = np.sort(positions) if n is None else positions
         from .report.predictions import label_table
         return label_table(self.project, positions[predictions.tried[positions]])
-
-    def _predict_values(self, n: int | None, budget_s: float | None) -> pd.DataFrame:
-        from .report.predictions import value_table
-        self._follow()
-        if self.project.adopted_values() is None:
-            raise ModelError("nothing predicts values yet; run wb.finetune(), or go on answering with wb.review(), "
-                             "which learns to from some 20 answers.")
-        positions = np.arange(len(self.pool)) if n is None else \
-            np.array([item.position for item in self.next(n)], np.int64)
-        with self._bars(len(positions), title="Predicting values") as advance:
-            return value_table(self.project, positions, self.project.predicted_values, advance, budget_s=budget_s)
 
     def _require_labels(self) -> None:
         """BadInput in a project that asks for values alone."""

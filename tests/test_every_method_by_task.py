@@ -174,7 +174,8 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
     "preview": lambda wb: wb.preview(edit(wb)), "apply": lambda wb: wb.apply(edit(wb)),
     "revert": lambda wb: wb.revert(wb.apply(edit(wb))), "next": lambda wb: wb.next(3), "claim": lambda wb: wb.claim(3),
     "relabel_queue": lambda wb: wb.relabel_queue(), "review": lambda wb: wb.review(),
-    "predict": lambda wb: wb.predict(), "probs": lambda wb: wb.probs(),
+    "predict": lambda wb: wb.predict(), "predict_values": lambda wb: wb.predict_values(),
+    "probs": lambda wb: wb.probs(),
     "finetune": lambda wb: wb.finetune(epochs=1, min_steps=8), "explain": lambda wb: wb.explain(
         IDS[:2], "saliency", **about(wb, "ink")),
     "check_explanations": lambda wb: wb.check_explanations("saliency", 2), "model": lambda wb: wb.model(),
@@ -207,17 +208,20 @@ CALLS: dict[str, Callable[[Workbench], Any]] = {
 
 # These change nothing that the others read: they share one project.
 READING = {"annotations", "history", "votes", "consensus", "progress", "labels_table", "values", "preview", "next",
-           "relabel_queue", "predict", "probs", "explain", "check_explanations", "model", "training_set", "models",
-           "models.flips", "models.embeddings", "edits", "edits.counts", "people", "people.calibration",
-           "people.consensus", "people.agreement", "people.bias", "people.schools", "people.plan", "people.own",
-           "people.second_looks", "people.policy", "people.consent", "people.planted", "people.table"}
+           "relabel_queue", "predict", "predict_values", "probs", "explain", "check_explanations", "model",
+           "training_set", "models", "models.flips", "models.embeddings", "edits", "edits.counts", "people",
+           "people.calibration", "people.consensus", "people.agreement", "people.bias", "people.schools",
+           "people.plan", "people.own", "people.second_looks", "people.policy", "people.consent", "people.planted",
+           "people.table"}
 OF_MODELS = ("explain", "check_explanations", "model", "models.flips", "models.embeddings", "probs", "predict")
 ONE_LABEL, VALUES_ALONE, NO_MODEL = "one label at most", "asks for values alone", "there is no model"
 # (method, what of the case it depends on) -> what the error says. The first that fits counts.
 REFUSED: dict[tuple[str, str], str] = {
     ("labels_table", "classify"): ONE_LABEL, ("labels_table", "attributes"): ONE_LABEL,
-    ("labels_table", "scale"): ONE_LABEL, ("predict", "scale bare"): "nothing predicts values yet",
-    ("explain", "scale bare"): "no heads|no model|nothing predicts", ("people.schools", "scale"): "not on a scale",
+    ("labels_table", "scale"): ONE_LABEL, ("predict", "scale bare"): "no heads",
+    ("explain", "scale bare"): "no heads|no model", ("people.schools", "scale"): "not on a scale",
+    ("predict_values", "scale bare"): "no heads",
+    **{("predict_values", kind): "no heads" for kind in KINDS[:3]},
     **{(name, "scale"): VALUES_ALONE for name in (
         "probs", "check_explanations", "model", "adopt", "training_set", "models.flips", "models.embeddings",
         "people.plan", "people.adjudicate", "people.plant")},

@@ -1,21 +1,15 @@
-"""Predictions as tables: of one label an item, of several, and of values. Read `label_table` first."""
+"""Predictions as tables: of one label an item, and of several. Read `label_table` first."""
 
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..project.project import Project
-from ..records import PredictedValue
 from ..sampling.ranking import likeliest, suggested_sets
 from ..taxonomy.label_sets import set_id
-
-VALUE_COLUMNS = ["item_id", "attribute", "value", "low", "high", "model"]
 
 
 def label_table(project: Project, positions: np.ndarray) -> pd.DataFrame:
@@ -59,32 +53,3 @@ def _of_sets(project: Project, ids: np.ndarray, probs: np.ndarray) -> pd.DataFra
         "labels": pd.Series([None if one is None else taxonomy.names_in(one) for one in sets], dtype=object),
         "confidence": np.where(unread, np.nan, sure.min(axis=1, initial=np.inf)),
         "margin": np.where(unread, np.nan, np.abs(known - limits).min(axis=1, initial=np.inf))})
-
-
-def value_table(project: Project, positions: np.ndarray, predicted: Callable[[int], Mapping[str, PredictedValue]],
-                advance: Callable[..., object] = lambda *done: None, *, budget_s: float | None = None) -> pd.DataFrame:
-    """List the values that the adopted heads predict, with their intervals.
-
-    Parameters
-    ----------
-    project : Project
-    positions : ndarray of int
-    predicted : callable
-        Gives an item's values, by attribute id.
-    advance : callable
-        Called after each item.
-    budget_s : float, optional
-        Seconds after which it ends with what is predicted by then.
-    """
-    began = time.monotonic()
-    names = {attribute.id: attribute.name for attribute in project.taxonomy.attributes}
-    rows: list[tuple[Any, ...]] = []
-    for position in positions.tolist():
-        of_item = predicted(position)
-        rows += [(str(project.pool.ids[position]), names[attribute_id], one.value, one.low, one.high, one.model)
-                 for attribute_id, one in of_item.items() if attribute_id in names]
-        advance()
-        if budget_s is not None and time.monotonic() - began > budget_s:
-            break
-    table: pd.DataFrame = pd.DataFrame(rows, columns=VALUE_COLUMNS)
-    return table.astype({"value": object})
