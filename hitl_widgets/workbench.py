@@ -1603,8 +1603,8 @@ class Workbench:
         Parameters
         ----------
         version_or_net : str or torch.nn.Module
-            A version of `models`, or its beginning; or a net that gives one logit for each of today's labels, in the
-            order of ``wb.taxonomy.label_ids``. It is copied, never changed.
+            A version of `models`, of heads for attributes too, or its beginning; or a net that gives one logit for each
+            of today's labels, in the order of ``wb.taxonomy.label_ids``. It is copied, never changed.
 
         Returns
         -------
@@ -1619,7 +1619,8 @@ class Workbench:
             When the version's weights are gone, or the net doesn't fit.
         """
         self.project.require_pool()
-        self._require_labels()
+        if not isinstance(version_or_net, str):
+            self._require_labels()
         return self.registry.adopt(version_or_net)
 
     def training_set(self, *, certainty: str = "weight") -> LabelledImages:

@@ -211,6 +211,8 @@ class Registry:
             if not isinstance(model, str):
                 raise BadInput(f"a model of type {type(model).__name__} was given; a version of wb.models(), or a "
                                "torch.nn.Module, is expected.")
+            if len(model) >= SHORTEST and (heads := self.values.go_back(model)) is not None:
+                return heads
             version = self.find(model)
             return version.name if version.name == self.adopted else \
                 self.install(self.load(version), origin="rolled back", label_ids=version.label_ids,

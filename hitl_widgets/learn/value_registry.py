@@ -230,7 +230,7 @@ class ValueRegistry:
         taxonomy : int
             The version of the taxonomy under which they were learnt.
         origin : str
-            "trained" or "background".
+            "trained", "background" or "rolled back".
         event_id : str or None
             Of the event; a fresh one when None.
         **more
@@ -264,6 +264,32 @@ class ValueRegistry:
             self._use(model)
         self._changed()
         return model.version
+
+    def go_back(self, beginning: str) -> str | None:
+        """Adopt heads again that were adopted before; their version, or None where no heads' version begins so.
+
+        Parameters
+        ----------
+        beginning : str
+            Of a version of `wb.models()`.
+
+        Raises
+        ------
+        ModelError
+            When their weights are gone.
+        """
+        self.follow()
+        events = {event.body["model"]: event for event in self._log.events(kind=KIND)
+                  if event.body["model"].startswith(beginning)}
+        if len(events) != 1:
+            return None
+        [event] = events.values()
+        model = self.load(event)
+        if model.version == self.version:
+            return model.version
+        kept = {name: event.body[name] for name in ("learnt", "n_training", "seed", "out_of_fold")}
+        return self.install(model.net, model.attributes, taxonomy=model.taxonomy, origin="rolled back", **kept,
+                            why="Somebody went back to these heads.", compared=None)
 
     @staticmethod
     def _kept(net: nn.Sequential) -> nn.Sequential:

@@ -73,6 +73,22 @@ def test_worse_heads_are_measured_and_not_adopted(values_bench):
     assert wb.finetune(adopt="always", seed=1).adopted
 
 
+def test_somebody_may_go_back_to_former_heads(values_bench):
+    wb = values_bench(SHADE)
+    measure_on_holdout(wb)
+    answer(wb, 30, SHADE, noise=2.0)
+    first = wb.finetune()
+    before = wb.session.predicted_values(0)
+    answer(wb, 60, SHADE)
+    second = wb.finetune()
+    assert second.adopted
+    assert wb.adopt(first.model[:8]) == first.model
+    assert wb.session.predicted_values(0) == before
+    assert list(wb.project.log.events(kind="adopted_values"))[-1].body["origin"] == "rolled back"
+    with pytest.raises(BadInput, match="unknown"):
+        wb.adopt("ffffffff")
+
+
 def test_without_values_there_is_nothing_to_learn_from(values_bench):
     wb = values_bench(SHADE)
     with pytest.raises(BadInput, match="no values to learn from"):
