@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,7 +39,7 @@ from ..records import (
     utc_now,
 )
 from ..sampling.adjudication import ResidualError, next_reviews, residual_error
-from ..taxonomy.label_sets import is_set
+from ..taxonomy.label_sets import is_set, set_id
 from ..taxonomy.labels import Taxonomy
 from .spelling import names_of
 from .verdicts import CAUSES_IN_WORDS, Verdict, check_cause
@@ -50,6 +51,8 @@ TOLERANCE, CLAIM_S = 0.05, 900
 COLUMNS = ["item_id", "before", "label", "changed", "cause", "note", "annotator", "acted_at", "n_answers", "verdict_id"]
 _FOR = "adjudication"
 _HTML_ROWS = 30
+# So many sets of labels a page offers at most.
+MOST_SETS = 200
 
 
 @dataclass(frozen=True)
@@ -299,6 +302,21 @@ class Adjudication:
     def taxonomy(self) -> Taxonomy:
         """Today's labels."""
         return self.project.taxonomy
+
+    @property
+    def sets(self) -> list[tuple[str, str]]:
+        """The sets of labels that a page offers, where an item may have several: id and name, the most frequent first.
+
+        Those that were answered, those that stand, and each label alone; empty where an item has one label.
+        """
+        project = self.project
+        if project.task != "multilabel":
+            return []
+        answers = project.answers()
+        counts = Counter(set_ for of_item in answers.given_votes.values() for set_, _ in of_item)
+        counts.update(dict.fromkeys((set_ for set_, _ in answers.standing_labels().values()), 0))
+        counts.update({set_id(labels): 0 for labels in ([], *([label_id] for label_id in project.taxonomy.label_ids))})
+        return [(set_, project.taxonomy.name_of(set_)) for set_, _ in counts.most_common(MOST_SETS)]
 
     @property
     def pool(self) -> Pool:

@@ -27,6 +27,7 @@ from .messages import (
     Cause,
     CompetingAnswer,
     Hello,
+    Labels,
     More,
     Noted,
     PastVerdict,
@@ -91,7 +92,14 @@ class AdjudicationReview(Widget[AdjudicationPush]):
         self._refill(act.have)
         self._start()
         return {"kind": "ready", "project_id": self.host.project_id, "annotator": self.host.annotator,
-                "keys": self.keys, "taxonomy": labels_of(self.host.taxonomy), "causes": list(CAUSES)}
+                "keys": self.keys, "taxonomy": self._choices(), "causes": list(CAUSES)}
+
+    def _choices(self) -> Labels:
+        """What may be chosen: labels, or sets of them where an item may have several."""
+        labels = labels_of(self.host.taxonomy)
+        sets = getattr(self.host, "sets", ())  # a host of one label an item needs none
+        return labels if not sets else {"version": labels["version"], "labels": [
+            {"label_id": id, "name": name, "path": name, "key": None, "own_key": False} for id, name in sets]}
 
     def _more(self, act: More) -> Noted:
         self._refill(act.have)

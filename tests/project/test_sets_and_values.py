@@ -217,3 +217,13 @@ def test_a_verdict_on_a_set_overrules_its_votes(scenes):
     assert scenes.consensus().set_index("item_id").loc["i0", "labels"] == ()
     with pytest.raises(UnknownLabel):
         desk.decide("i0", ["dog"], "slip")
+
+
+def test_the_page_offers_the_sets_that_were_answered_and_takes_one(scenes):
+    say(scenes, "i0", ada="indoor night", bob="indoor night", cem="people")
+    session = scenes.people.adjudicate(seed=1).session
+    offered = [name for _, name in session.sets]
+    assert offered[0] == "indoor, night"
+    assert {"people", "none of them", "indoor", "night"} <= set(offered)
+    verdict = session.adjudicate("i0", session.sets[0][0], "slip")
+    assert verdict.label_id == scenes.taxonomy.label_set(["indoor", "night"])
