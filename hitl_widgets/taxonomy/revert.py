@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import NamedTuple
 
-from ..errors import EditError, TaxonomyError
+from ..errors import EditError, TaxonomyError, UnknownLabel
 from .attributes import Attribute
 from .edits import Resolution, compose, from_body
 from .history import Change, Lineage, Step, ValueMaps
@@ -28,12 +28,16 @@ class _Traces(NamedTuple):
     came, went : set of str
         Ids of labels and attributes that it added and removed.
     changed : set of (id, field)
-        Fields of labels and attributes that stayed. The labels of an attribute are one only where it was asked of
-        every item before or after: else those that came go, and those that went come back, whatever others did.
+        Fields of labels and attributes that stayed.
+    followed : set of str
+        Ids of attributes whose labels became others, as after a split: of these those that came go again, and those
+        that went come back, whatever became of the others since.
     answers : set of str
         label_ids whose answers became something else, and what they became.
     needed : set of str
-        label_ids that have to be there: the parents of what came, went or moved, and the labels of attributes that did.
+        label_ids that have to be there: the parents of what came, went or moved.
+    asked, asks : set of str
+        label_ids of which an attribute was asked before and wasn't after, and the other way round.
     inner : bool
         Whether it changed if labels with others under them may be answers.
     """
@@ -41,15 +45,20 @@ class _Traces(NamedTuple):
     came: set[str]
     went: set[str]
     changed: set[tuple[str, str]]
+    followed: set[str]
     answers: set[str]
     needed: set[str]
+    asked: set[str]
+    asks: set[str]
     inner: bool
 
     def rest_on(self, earlier: _Traces) -> bool:
         """Whether the earlier step can't be undone as long as this one holds."""
-        ids = {label_id for label_id, _ in self.changed} | self.went | self.needed | self.answers
+        ids = {label_id for label_id, _ in self.changed} | self.went | self.needed | self.asks | self.answers
+        labels, earlier_labels = ({id for id, name in traces.changed if name == "labels"} for traces in (self, earlier))
         return bool(ids & earlier.came or self.changed & earlier.changed or self.answers & earlier.answers
-                    or self.went & ({label_id for label_id, _ in earlier.changed} | earlier.needed)
+                    or (labels | self.went) & earlier.followed or self.followed & earlier_labels
+                    or self.went & ({label_id for label_id, _ in earlier.changed} | earlier.needed | earlier.asked)
                     or (self.inner and earlier.inner))
 
 
@@ -84,7 +93,7 @@ def revert_step(lineage: Lineage, step_id: str) -> Change:
     today = lineage.today
     try:
         after = _without(lineage, step, today)
-    except TaxonomyError as error:
+    except (TaxonomyError, UnknownLabel) as error:
         # The first version under which it can't be done tells which step is in the way: it reused a name or a key.
         blocking = next(other for other in later if not _can(lambda at=other.version: _without(  # type: ignore[misc]
             lineage, step, lineage.versions[at])))
@@ -110,17 +119,28 @@ def _traces(lineage: Lineage, step: Step) -> _Traces:
                if getattr(old[label_id], name) != getattr(new[label_id], name)}
     came, went = set(new.keys() - old.keys()), set(old.keys() - new.keys())
     asked, asks = ({one.id: one for one in taxonomy.attributes} for taxonomy in (before, after))
-    changed |= {(id, name) for id in asked.keys() & asks.keys() for name in _ATTRIBUTE_FIELDS
-                if getattr(asked[id], name) != getattr(asks[id], name)
-                and (name != "labels" or not asked[id].labels or not asks[id].labels)}
-    of = {label_id for id in asked.keys() ^ asks.keys() for label_id in (asked.get(id) or asks[id]).labels}
+    fields_ = {(id, name) for id in asked.keys() & asks.keys() for name in _ATTRIBUTE_FIELDS
+               if getattr(asked[id], name) != getattr(asks[id], name)}
+    followed = set() if _names_labels(lineage, step) else {id for id, name in fields_ if name == "labels"}
+    changed |= {(id, name) for id, name in fields_ if name != "labels" or id not in followed}
+    of_before, of_after = ({(id, label_id) for id, one in attributes.items() for label_id in one.labels}
+                           for attributes in (asked, asks))
     moved = {label_id for label_id, name in changed if name == "parent"}
     above = {labels[label_id].parent for labels, ids in ((new, came | moved), (old, went | moved)) for label_id in ids}
     answers = {label_id for label_id, stands in step.resolution.items() if stands != (label_id,)}
     answers |= {label_id for other in answers for label_id in step.resolution[other]}
-    needed = {label_id for label_id in above if label_id} | of
     return _Traces(came | (asks.keys() - asked.keys()), went | (asked.keys() - asks.keys()), changed,
-                   answers | set(step.values), needed, before.inner_answers != after.inner_answers)
+                   followed, answers | set(step.values), {label_id for label_id in above if label_id},
+                   {label_id for _, label_id in of_before - of_after if label_id not in went},
+                   {label_id for _, label_id in of_after - of_before if label_id not in came},
+                   before.inner_answers != after.inner_answers)
+
+
+def _names_labels(lineage: Lineage, step: Step) -> bool:
+    """Whether a step says of which labels an attribute is asked."""
+    while step.reverts is not None:
+        step = next(other for other in lineage.steps if other.id == step.reverts)
+    return any(edit["edit"] == "change_attribute" and "labels" in edit for edit in step.edits)
 
 
 def _without(lineage: Lineage, step: Step, taxonomy: Taxonomy) -> Taxonomy:
@@ -238,6 +258,6 @@ def _refusal(step: Step, resting: list[Step]) -> str:
 def _can(act: Callable[[], object]) -> bool:
     try:
         act()
-    except TaxonomyError:
+    except (TaxonomyError, UnknownLabel):
         return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -270,6 +271,19 @@ def test_a_step_that_a_later_one_rests_on_is_not_taken_back(animals):
         revert_step(lineage, "taxonomy-2")
 
 
+def test_labels_of_which_an_attribute_was_asked_have_to_be_there_for_it_to_be_asked_of_them_again(animals):
+    lineage = edited(begun(animals), edits.change_attribute("view", labels=[]))
+    lineage = edited(lineage, edits.merge(["cat", "dog"], into="cat"))
+    with pytest.raises(EditError, match="a later edit rests on it: version 3"):
+        revert_step(lineage, "taxonomy-2")
+    lineage = reverted(reverted(lineage, 3), 2)
+    assert asked_of(lineage.today)["view"] == ["dog"]
+    # One that was added needs nothing of what was merged since.
+    lineage = edited(begun(animals), edits.add_attribute("tail", scale=(0, 3), labels=["dog"]))
+    lineage = edited(lineage, edits.merge(["cat", "dog"], into="cat"))
+    assert [one.name for one in reverted(lineage, 2).today.attributes] == ["blur", "view", "look"]
+
+
 # The edits between two taxonomies.
 
 def between(old: Taxonomy, new: Taxonomy) -> list[str]:
@@ -362,7 +376,7 @@ VALUES: dict[str, list[Value]] = {BLUR.id: list(range(11)), VIEW.id: ["front", "
                                   LOOK.id: [0.0, 0.1234, 0.5, 1.0]}
 
 
-def content(taxonomy: Taxonomy) -> object:
+def content(taxonomy: Taxonomy) -> tuple[Any, Any]:
     return ({(one.id, frozenset(one.labels), one.scale, one.choices, one.name) for one in taxonomy.attributes},
             taxonomy.labels)
 
@@ -386,6 +400,31 @@ def test_a_sequence_of_edits_taken_back_gives_every_value_its_meaning_exactly(da
     while standing := [step for step in lineage.steps if step.before and not step.reverted_by and not step.reverts]:
         lineage = reverted(lineage, standing[-1].version)
     assert content(lineage.today) == began
+    for attribute_id, values in VALUES.items():
+        assert [lineage.value(attribute_id, value, 1) for value in values] == values
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_edits_that_rest_on_none_are_taken_back_in_any_order(data):
+    lineage = begun(Taxonomy({"animal": ["dog", "cat"], "car": None}, attributes=[BLUR, VIEW, LOOK]))
+    began = content(lineage.today)
+    for _ in range(data.draw(st.integers(2, 5))):
+        try:
+            lineage = edited(lineage, data.draw(an_edit(lineage.today)))
+        except EditError:
+            continue
+    while standing := [step for step in lineage.steps if step.before and not step.reverted_by and not step.reverts]:
+        step = data.draw(st.sampled_from(standing))
+        try:
+            lineage = reverted(lineage, step.version)
+        except EditError:  # a later one rests on it
+            try:
+                lineage = reverted(lineage, standing[-1].version)
+            except EditError:  # of labels, by which others were taken back in another order
+                return
+    attributes, labels = content(lineage.today)
+    assert (attributes, set(labels)) == (began[0], set(began[1]))
     for attribute_id, values in VALUES.items():
         assert [lineage.value(attribute_id, value, 1) for value in values] == values
 
