@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from ..drawing import html
 from ..drawing.figures import png
 from ..learn.soft_labels import judged_answers
+from ..project.answers import Answers
 from ..project.names import own_rows
 from ..project.project import Project
 from ..quality import agreement, automation_bias
@@ -20,10 +21,12 @@ from ..quality.calibration import Calibration, calibration
 from ..quality.gold_tests import accuracy
 from ..quality.intervals import jeffreys
 from ..quality.suggestion_effect import AutomationBias
+from ..quality.value_consensus import value_consensus
 from ..quality.votes import is_vote
 from ..records import CLOSING, Estimate
 
 SLIPS = ["item_id", "label", "others", "n_others", "share", "judged_by", "certainty", "acted_at"]
+OWN_VALUES = ["attribute", "n", "offset", "offset_low", "offset_high", "spread"]
 _HTML_SLIPS = 20
 
 
@@ -57,6 +60,10 @@ class OwnPage:
     bias : AutomationBias or None
         The whole measure, whose figures beside `per_annotator` are everybody's; `per_annotator` has your own row
         (everybody's where you may see names). None where nobody had a suggestion.
+    values : DataFrame
+        Of each attribute with a scale that others answered too: attribute, n (your answers), offset (how far above the
+        others you answer, on average, in units of the scale), offset_low, offset_high (95 %), spread (standard
+        deviation of your errors); NaN where too few items were answered by two people.
     """
 
     annotator: str
@@ -69,6 +76,7 @@ class OwnPage:
     anchoring: Estimate
     effect: Estimate
     bias: AutomationBias | None = None
+    values: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=OWN_VALUES))
 
     def figures(self) -> dict[str, Estimate]:
         """List the figures by what they say."""
@@ -80,10 +88,13 @@ class OwnPage:
 
     def __str__(self) -> str:
         counts = self.counts
+        values = [f"{row['attribute']}: you answer {row['offset']:+.2f} ({row['offset_low']:+.2f} to "
+                  f"{row['offset_high']:+.2f}) beside the others" for row in self.values.to_dict("records")
+                  if not math.isnan(row["offset"])]
         lines = [f"{self.annotator}: {counts['n_answers']:,} answers, {counts['n_unsure']:,} of them unsure, "
                  f"{counts['n_skipped']:,} skipped, {counts['n_questions']:,} questions",
                  *(f"{name}: {estimate}" for name, estimate in self.figures().items()),
-                 f"{len(self.slips):,} answers that others answered otherwise"]
+                 *values, f"{len(self.slips):,} answers that others answered otherwise"]
         if self.calibration is not None and len(self.calibration.table):
             lines.append(f"certainty: {self.calibration.table['verdict'].iloc[0]}")
         return "\n".join(lines)
@@ -148,7 +159,21 @@ def own_page(project: Project, annotator: str) -> OwnPage:
         _share((compared["label"] == compared["others"]).to_numpy()[
             (compared["n_others"] >= 2) & compared["others"].notna()],
                "no item of yours was answered by two others who agree"),
-        _with_oneself(votes, annotator), mine, anchoring, effect, bias)
+        _with_oneself(votes, annotator), mine, anchoring, effect, bias, _own_values(project, annotator, answers))
+
+
+def _own_values(project: Project, annotator: str, answers: Answers) -> pd.DataFrame:
+    """How far above the others a person answers, and how much they err, by attribute."""
+    rows = []
+    for attribute in project.taxonomy.attributes:
+        votes = answers.votes_about_attribute(attribute)
+        people = set(votes["annotator"])
+        if attribute.scale is None or annotator not in people or len(people) < 2:
+            continue
+        table = value_consensus(votes.rename(columns={"label": "value"}), scale=attribute.scale).annotators
+        own = table[table["annotator"] == annotator].iloc[0]
+        rows.append((attribute.name, *(own[name] for name in OWN_VALUES[1:])))
+    return pd.DataFrame(rows, columns=OWN_VALUES)
 
 
 def _against_others(votes: pd.DataFrame, annotator: str) -> pd.DataFrame:

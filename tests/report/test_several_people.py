@@ -133,6 +133,14 @@ def test_values_have_a_consensus_that_knows_who_answers_high(faces):
     assert both["attribute"].unique().tolist() == ["blur", "view"]
 
 
+def test_ones_own_page_says_how_far_above_the_others_one_answers(faces):
+    faces.annotator = "bob"
+    row = faces.people.own().values.iloc[0]
+    assert (row["attribute"], row["n"]) == ("blur", N)
+    assert row["offset_low"] > 0
+    assert "blur: you answer +" in str(faces.people.own())
+
+
 def test_agreement_about_values_takes_the_distance_that_fits(faces):
     assert faces.people.agreement(attribute="blur").distance == "ordinal"
     assert faces.people.agreement("interval", attribute="blur").difference == pytest.approx(4 / 3, abs=0.4)
