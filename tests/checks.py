@@ -152,7 +152,8 @@ def docs() -> str:
 # Their shortest forms.
 BENCHMARKS = (
     ("structure",), ("intervals", "--n", "200"), ("agreement", "--seeds", "5"), ("log", "--n", "40"),
-    ("latency", "--quick"), ("project", "--items", "20000", "--decisions", "2000"),
+    ("latency", "--quick"), ("answer_keys", "--seeds", "1", "--decisions", "4"),
+    ("project", "--items", "20000", "--decisions", "2000"),
     ("taxonomy", "--items", "20000", "--edits", "5"),
     ("maps", "--items", "8", "--large", "1", "--repeat", "1"), ("maps_ahead", "--decisions", "10"),
     ("first_loop", "--seeds", "1"), ("photographs", "--photographs", "40", "--epochs", "2"))
