@@ -7,9 +7,11 @@ hand in time to the queue.
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import numpy as np
 from PIL import Image
@@ -22,6 +24,8 @@ COMPONENTS, OF_EDGES = 50, 100
 # Components settle long before every item of a large pool was read.
 FITTED_ON = 2_000
 _AT_ONCE, _IN_BACKGROUND_AT_ONCE = 1_024, 256
+# The interpreter waits so long for what the thread has begun.
+END_S = 10.0
 
 # Rows of embeddings of a person's net so far, NaN elsewhere; None without one, or where its last layer isn't known.
 Embeddings = Callable[[np.ndarray], "np.ndarray | None"]
@@ -251,6 +255,7 @@ class AvailableFeatures:
                 return
             if not self._works:
                 self._works = True
+                _started.add(self)
                 threading.Thread(target=self._work, daemon=True).start()
             self._known_since.wait_for(lambda: bool(self._ready[positions].all()) or not self._works, budget_s)
 
@@ -258,6 +263,12 @@ class AvailableFeatures:
         """Compute no more than what the thread has begun, until somebody asks again."""
         with self._known_since:
             self._wanted = []
+
+    def end(self) -> None:
+        """Stop, and wait until what the thread has begun is over."""
+        with self._known_since:
+            self._wanted = []
+            self._known_since.wait_for(lambda: not self._works, END_S)
 
     def _work(self) -> None:
         try:
@@ -284,6 +295,16 @@ class AvailableFeatures:
                     return some[:_IN_BACKGROUND_AT_ONCE]
             self._works = False
             return np.empty(0, np.int64)
+
+
+# A thread that computes when the interpreter ends may take the whole process down.
+_started: WeakSet[AvailableFeatures] = WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    for features in list(_started):
+        features.end()
 
 
 class _Held:

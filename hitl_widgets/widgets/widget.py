@@ -5,12 +5,14 @@ A widget is a subclass of `Widget` that says which acts it answers and what its 
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
+from weakref import WeakSet
 
 from IPython.core.getipython import get_ipython
 
@@ -25,6 +27,8 @@ P = TypeVar("P", bound=Push)
 Job = Callable[[], object]
 
 LONGEST_PAUSE_S = 30.0
+# The interpreter waits so long for the job that a thread has begun.
+END_S = 10.0
 
 
 def took_over(name: str) -> str:
@@ -113,6 +117,7 @@ class Widget(ABC, Generic[P]):
         """Start the thread, once."""
         with self._changed:
             if self._thread is None and not self._closed:
+                _started.add(self)
                 self._thread = threading.Thread(target=self._work, name=f"hitl-{self.NAME}", daemon=True)
                 self._thread.start()
 
@@ -142,3 +147,17 @@ class Widget(ABC, Generic[P]):
                 at = self._wakes_at()
                 self._changed.wait(None if at is None else max(0.02, at - time.monotonic()))
             return None
+
+
+# A thread that predicts or explains when the interpreter ends may take the whole process down.
+_started: WeakSet[Widget[Any]] = WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    for widget in list(_started):
+        with widget._changed:
+            widget._closed, thread = True, widget._thread
+            widget._changed.notify_all()
+        if thread is not None:
+            thread.join(END_S)

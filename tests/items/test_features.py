@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -262,3 +264,29 @@ def test_a_last_layer_is_named_where_it_is_not_found(bench):
 def test_a_convolution_that_gives_the_outputs_is_found(bench):
     model = nn.Sequential(nn.Conv2d(1, 5, 3, stride=4), nn.Conv2d(5, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     assert bench(model=model).models.embeddings().shape == (30, 5)
+
+
+ENDING = """
+import threading, time
+import numpy as np
+from hitl_widgets.items.features import AvailableFeatures
+
+begun = threading.Event()
+
+def describe(positions):
+    print("begun", flush=True)
+    begun.set()
+    time.sleep(0.3)
+    print("over", flush=True)
+    return np.zeros((len(positions), 2), np.float32)
+
+features = AvailableFeatures(2_000, embeddings=lambda positions: None, describe=describe)
+features.prepare(np.arange(2_000), budget_s=0)
+begun.wait()
+"""
+
+
+def test_an_interpreter_that_ends_waits_for_what_the_thread_has_begun_and_no_more() -> None:
+    ended = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["begun", "over"]
+    assert not ended.stderr
