@@ -154,7 +154,7 @@ def figures_of(measuring: Measuring, rows: Mapping[int, int], lineage: Lineage, 
         at_pool = np.array(list(truth), np.int64)
         at, labels = np.array([rows[position] for position in truth], np.int64), list(truth.values())
         if of_sets:
-            compared = _Sets(truth, measuring, lineage, at, (new, adopted, best),
+            compared = _Sets(truth, measuring.unknown.get(source, {}), lineage, at, (new, adopted, best),
                              None if groups is None else groups[at_pool])
             counts = {} if not holdout else _counts(measuring, n_holdout)
             by_source[source] = compared.figure(counts, why_alone if labels else why)
@@ -188,8 +188,8 @@ class _Sets:
     ----------
     truth : mapping of int to str
         Position -> id of the set of labels.
-    measuring : Measuring
-        Says which labels aren't known.
+    not_known : mapping of int to tuple of str
+        Position -> ids of the labels of which nothing is known, as in `Measuring.unknown`.
     lineage : Lineage
     at : ndarray of int
         Rows of the items in the models' outputs.
@@ -199,13 +199,14 @@ class _Sets:
         Of the items.
     """
 
-    def __init__(self, truth: Mapping[int, str], measuring: Measuring, lineage: Lineage, at: np.ndarray,
-                 models: tuple[Outputs | None, Outputs | None, Outputs | None], groups: np.ndarray | None) -> None:
+    def __init__(self, truth: Mapping[int, str], not_known: Mapping[int, tuple[str, ...]], lineage: Lineage,
+                 at: np.ndarray, models: tuple[Outputs | None, Outputs | None, Outputs | None],
+                 groups: np.ndarray | None) -> None:
         self._today, self._groups = lineage.today, groups
         label_ids = self._today.label_ids
         self._truth = np.full((len(truth), len(label_ids)), np.nan)
         for row, (position, chosen) in enumerate(truth.items()):
-            held, unknown = set(members(chosen)), measuring.unknown.get(position, ())
+            held, unknown = set(members(chosen)), not_known.get(position, ())
             self._truth[row] = [math.nan if label_id in unknown else label_id in held for label_id in label_ids]
         self._models = [model for model in models if model is not None]
         self._new, self._adopted, self._best = models

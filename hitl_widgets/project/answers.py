@@ -23,7 +23,7 @@ from ..quality.votes_about import about_attribute, about_label, names_of_states
 from ..storage.log import Log, gc_paused
 from ..storage.schema import OF_ATTRIBUTES, OF_LABELS, annotation_of
 from ..taxonomy.attributes import Attribute
-from ..taxonomy.label_sets import NONE_OF_THEM, members, set_id
+from ..taxonomy.label_sets import NONE_OF_THEM, set_id
 from .state import State
 
 # With fewer items that two people or more answered, how reliable each of them is can't be told.
@@ -82,6 +82,11 @@ class Answers:
         return self._state.verdicts.labels(self.lineage, self._state.changed)
 
     @cached_property
+    def judged_states(self) -> dict[str, dict[str, bool]]:
+        """What was adjudicated of sets of labels: item_id -> today's label_id -> whether it is on; see `Verdicts`."""
+        return self._state.verdicts.states(self.lineage, self._state.changed)
+
+    @cached_property
     def given_votes(self) -> tables.VotesByItem:
         """The labels that annotators gave each item, and their weights: see `annotation_tables.votes_by_item`."""
         return tables.votes_by_item(self._table, self.lineage)
@@ -116,7 +121,8 @@ class Answers:
         return counted.assign(prob=probs.mask(counted.index.isin(list(self.adjudicated)), 1.0)).reset_index()
 
     def _consensus_of_sets(self, method: str) -> pd.DataFrame:
-        table = tables.consensus_of_sets(tables.label_rows(self._table, self.lineage), self.lineage, self.adjudicated)
+        table = tables.consensus_of_sets(tables.label_rows(self._table, self.lineage), self.lineage,
+                                         self.judged_states)
         judged = table["item_id"].isin(list(self.adjudicated))
         if method == "auto":
             return table.assign(prob=np.where(judged, 1.0, np.nan))
@@ -166,7 +172,9 @@ class Answers:
         for (item_id, label_id), n_on, n in each.agg(["sum", "size"]).itertuples(name=None):
             on, top = agreed.get(item_id, ([], 1.0))
             agreed[item_id] = [*on, label_id] if 2 * n_on > n else on, top * (max(n_on, n - n_on) + 1) / (n + 2)
-        return {item_id: (self.adjudicated.get(item_id, set_id(on)), 1.0 if item_id in self.adjudicated else top)
+        judged = self.judged_states
+        return {item_id: (set_id([one for one in self.lineage.today.label_ids
+                                  if judged.get(item_id, {}).get(one, one in on)]), 1.0 if item_id in judged else top)
                 for item_id, (on, top) in agreed.items()}
 
     def is_shared(self) -> bool:
@@ -259,9 +267,9 @@ class Answers:
         self._compare_contents()
         rows = tables.label_rows(self._table, self.lineage)
         label_ids = self.lineage.today.label_ids
-        judged = [(item_id, label_id, label_id in members(chosen)) for item_id, chosen in self.adjudicated.items()
-                  for label_id in label_ids]
-        rows = rows[~rows["item_id"].isin(list(self.adjudicated))]
+        judged = [(item_id, *state) for item_id, states in self.judged_states.items() for state in states.items()]
+        overruled = pd.MultiIndex.from_tuples([one[:2] for one in judged], names=["item_id", "label_id"])
+        rows = rows[~pd.MultiIndex.from_frame(rows[["item_id", "label_id"]]).isin(overruled)]
         rows = pd.concat([rows[["item_id", "label_id", "value", "weight"]], pd.DataFrame(
             [(*one, 1.0) for one in judged], columns=["item_id", "label_id", "value", "weight"])], ignore_index=True)
         teaching = sorted(self._teaching(dict.fromkeys(rows["item_id"])))
@@ -374,7 +382,7 @@ class Answers:
         if not self._state.changed.isdisjoint(self._table["decision_id"]):
             self._standing = _without(self._standing, self._state.changed)
             self._table = _voting(self._standing)
-            for name in ("votes", "given_votes", "adjudicated", "_all_votes", "_with_repeats"):
+            for name in ("votes", "given_votes", "adjudicated", "judged_states", "_all_votes", "_with_repeats"):
                 vars(self).pop(name, None)
 
     def _places(self, item_ids: Iterable[str]) -> list[tuple[str, int]]:

@@ -219,8 +219,8 @@ class Measuring:
     n_in_doubt : int
         Hold-out items whose blind answers mean none of today's labels for certain since an edit. They are asked again.
     unknown : dict
-        Where an item may have several labels: position -> ids of the labels that its answers say nothing of, since they
-        were added later.
+        Where an item may have several labels: "holdout", "gold" or "imported" -> position -> ids of the labels that the
+        answers which measure say nothing of, since they were added later.
     """
 
     holdout: dict[int, str] = field(default_factory=dict)
@@ -229,7 +229,7 @@ class Measuring:
     tied: tuple[int, ...] = ()
     n_unsure: int = 0
     n_in_doubt: int = 0
-    unknown: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    unknown: dict[str, dict[int, tuple[str, ...]]] = field(default_factory=dict)
 
     @property
     def all(self) -> dict[int, str]:
@@ -296,47 +296,30 @@ class ReferenceLabels:
         """List the items that measure, by what they are."""
         key = (self._revision, lineage.today.version)
         if self._known[0] != key:
-            holdout, imported = dict[int, str](), dict[int, str]()
+            holdout, imported, gold = _Decided(lineage), _Decided(lineage), _Decided(lineage)
             tied, n_unsure, n_in_doubt = list[int](), 0, 0
             for position, of_item in self._answers.items():
-                judged = lineage.exactly(*self._verdicts[position]) if position in self._verdicts else None
+                judged = _certain([self._verdicts.get(position)], lineage)
                 if votes := _measuring_votes(of_item, lineage):
-                    votes = votes if judged is None else [judged]
-                    if len(top := leaders(votes)[0]) > 1:
+                    if not holdout.decide(position, [judged] if judged else votes):
                         tied.append(position)
-                    else:
-                        holdout[position] = top[0]
                 elif any(blind.labels for blind in of_item.values()):
                     n_in_doubt += 1
                 elif any(blind.unsure for blind in of_item.values()):
                     n_unsure += 1
-                if (votes := _today((blind.imported for blind in of_item.values()), lineage)) \
-                        and len(top := leaders(votes)[0]) == 1:
-                    imported[position] = top[0]
-            gold = {position: label for position, given in self.gold.items()
-                    if (label := lineage.exactly(*given)) is not None}
+                if votes := [one for blind in of_item.values() if (one := _certain([blind.imported], lineage))]:
+                    imported.decide(position, votes)
+            for position, given in self.gold.items():
+                if of_gold := _certain([given], lineage):
+                    gold.decide(position, [of_gold])
             if self._holdout.any() and self.gold.keys() >= set(np.flatnonzero(self._holdout).tolist()):
                 # All of the hold-out is known: nobody chose among its items, and no answer is surer.
-                holdout = {position: label for position, label in gold.items() if self._holdout[position]}
-                gold, tied = {p: label for p, label in gold.items() if p not in holdout}, []
-                n_unsure = n_in_doubt = 0
-            unknown = self._unknown({*holdout, *gold, *imported}, lineage) if len(lineage.versions) > 1 else {}
-            self._known = (key, Measuring(holdout, gold, imported, tuple(tied), n_unsure, n_in_doubt, unknown))
+                holdout, gold = (gold.where(self._holdout, there) for there in (True, False))
+                tied, n_unsure, n_in_doubt = [], 0, 0
+            unknown = {"holdout": holdout.unknown, "gold": gold.unknown, "imported": imported.unknown}
+            self._known = (key, Measuring(holdout.chosen, gold.chosen, imported.chosen, tuple(tied), n_unsure,
+                                          n_in_doubt, unknown))
         return self._known[1]
-
-    def _unknown(self, positions: Iterable[int], lineage: Lineage) -> dict[int, tuple[str, ...]]:
-        """Of items that may have several labels, the labels that none of what measures says anything of."""
-        unknown: dict[int, tuple[str, ...]] = {}
-        for position in positions:
-            blind = self._answers.get(position, {}).values()
-            pairs: list[Pair | None] = [self.gold.get(position), self._verdicts.get(position)]
-            for one in blind:
-                pairs += [*one.labels, one.imported, one.moved_to]
-            states = [lineage.label_states(*pair) for pair in pairs if pair is not None and is_set(pair[0])]
-            if states and (missing := tuple(label_id for label_id in lineage.today.label_ids
-                                            if all(state[label_id] is None for state in states))):
-                unknown[position] = missing
-        return unknown
 
     def is_narrow(self, ranking: Ranking, lineage: Lineage) -> bool:
         """Whether the current model's accuracy on the hold-out is known within 5 points at 95 %.
@@ -368,13 +351,74 @@ class ReferenceLabels:
         return self._narrow[1]
 
 
-def _measuring_votes(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[str]:
-    """The labels that an item's blind answers give it today, one for each annotator; none where they give none."""
-    votes = [label for blind in of_item.values() for label in _today(blind.labels, lineage)[:1]]
-    moved = _today((blind.moved_to for blind in of_item.values()), lineage)
+class _Decided:
+    """What the answers to each item say together: position -> label_id in `chosen`, -> labels not known in `unknown`.
+
+    Parameters
+    ----------
+    lineage : Lineage
+    """
+
+    def __init__(self, lineage: Lineage) -> None:
+        self.chosen: dict[int, str] = {}
+        self.unknown: dict[int, tuple[str, ...]] = {}
+        self._lineage = lineage
+        self._states: dict[Pair, Mapping[str, bool | None]] = {}
+
+    def decide(self, position: int, votes: Sequence[Sequence[Pair]]) -> bool:
+        """Take in the answers to an item; whether they aren't tied.
+
+        Parameters
+        ----------
+        position : int
+        votes : sequence
+            Of each annotator what they answered, the first that counts first. All mean something today for certain. A
+            label that was added later is one that an answer says nothing of: the annotator's next answer may.
+        """
+        missing: tuple[str, ...] = ()
+        top = leaders([self._lineage.exactly(*own[0]) or "" for own in votes])[0]
+        if is_set(top[0]) and len(self._lineage.versions) > 1:
+            top, missing = self._of_sets(votes)
+        if len(top) > 1:
+            return False
+        self.chosen[position] = top[0]
+        if missing:
+            self.unknown[position] = missing
+        return True
+
+    def _of_sets(self, votes: Sequence[Sequence[Pair]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The winners, as `leaders` gives them, of those who know of a label; and the labels that nobody knows of."""
+        given = [[self._states_of(pair) for pair in own] for own in votes]
+        most, tied, missing = list[str](), list[str](), list[str]()
+        for label_id in self._lineage.today.label_ids:
+            said = [on for own in given if (on := next((state[label_id] for state in own
+                                                        if state[label_id] is not None), None)) is not None]
+            if 2 * sum(said) >= max(1, len(said)):
+                (tied if 2 * sum(said) == len(said) else most).append(label_id)
+            if not said:
+                missing.append(label_id)
+        return tuple(dict.fromkeys((set_id(most), set_id([*most, *tied])))), tuple(missing)
+
+    def _states_of(self, pair: Pair) -> Mapping[str, bool | None]:
+        if pair not in self._states:
+            self._states[pair] = self._lineage.label_states(*pair)
+        return self._states[pair]
+
+    def where(self, mask: np.ndarray, there: bool) -> _Decided:
+        """What is known of the items where a mask is so."""
+        some = _Decided(self._lineage)
+        some.chosen = {position: label for position, label in self.chosen.items() if mask[position] == there}
+        some.unknown = {position: missing for position, missing in self.unknown.items() if mask[position] == there}
+        return some
+
+
+def _measuring_votes(of_item: Mapping[str, BlindAnswers], lineage: Lineage) -> list[list[Pair]]:
+    """What an item's blind answers say that means something today, by annotator; none where they say nothing."""
+    votes = [one for blind in of_item.values() if (one := _certain(blind.labels, lineage))]
+    moved = [one for blind in of_item.values() if (one := _certain([blind.moved_to], lineage))]
     return moved or votes if votes else []
 
 
-def _today(pairs: Iterable[Pair | None], lineage: Lineage) -> list[str]:
-    """Labels of today, of those that are certain."""
-    return [label for pair in pairs if pair is not None and (label := lineage.exactly(*pair)) is not None]
+def _certain(pairs: Iterable[Pair | None], lineage: Lineage) -> list[Pair]:
+    """Those answers that mean one label, or one set, of today for certain."""
+    return [pair for pair in pairs if pair is not None and lineage.exactly(*pair) is not None]

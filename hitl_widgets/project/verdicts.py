@@ -134,6 +134,17 @@ class Verdicts:
                 labels[item_id] = today
         return labels
 
+    def states(self, lineage: Lineage, changed: Collection[str] = ()) -> dict[str, dict[str, bool]]:
+        """What `labels` say of each label, where these are sets: item_id -> today's label_id -> whether it is on.
+
+        A label that was added after the verdict isn't there: of it the votes decide.
+        """
+        by_item = self.by_item()
+        states = {item_id: lineage.label_states(by_item[item_id].label_id or "", by_item[item_id].taxonomy)
+                  for item_id in self.labels(lineage, changed)}
+        return {item_id: {label_id: on for label_id, on in of_item.items() if on is not None}
+                for item_id, of_item in states.items()}
+
 
 def check_cause(cause: Any) -> Cause:
     """Return the cause, if it is one of `CAUSES`."""

@@ -417,8 +417,8 @@ def consensus(votes: VotesByItem, lineage: Lineage, adjudicated: Mapping[str, st
 SET_CONSENSUS_COLUMNS = ["item_id", "label", "labels", "share", "shares", "n_answers", "tied"]
 
 
-def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage, adjudicated: Mapping[str, str] | None = None
-                      ) -> pd.DataFrame:
+def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage,
+                      adjudicated: Mapping[str, Mapping[str, bool]] | None = None) -> pd.DataFrame:
     """Make a table of the labels that most annotators gave each item, where an item may have several.
 
     Each label is decided on its own: an item has it where most of those say so who could. Nobody has to have given the
@@ -429,8 +429,8 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage, adjudicated: Mapping
     rows : DataFrame
         As `label_rows` makes it.
     lineage : Lineage
-    adjudicated : mapping of str to str, optional
-        item_id -> the id of the set that overrules its votes.
+    adjudicated : mapping of str to mapping, optional
+        item_id -> label_id -> whether it is on, which overrules its votes; of other labels the votes decide.
 
     Returns
     -------
@@ -452,8 +452,9 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage, adjudicated: Mapping
     has, tied = 2 * on > known, (known > 0) & (2 * on == known)
     for place, item_id in enumerate(items):
         if item_id in overruled:
-            inside = set(members(overruled[item_id]))
-            has[place], tied[place] = [label_id in inside for label_id in label_ids], False
+            for k, label_id in enumerate(label_ids):
+                if label_id in overruled[item_id]:
+                    has[place, k], tied[place, k] = overruled[item_id][label_id], False
     answer = pd.factorize(pd.MultiIndex.from_arrays([item, rows["annotator"]]))[0] if len(rows) else item
     of_answer = np.zeros(answer.max(initial=-1) + 1, np.int64)
     of_answer[answer] = item

@@ -219,6 +219,47 @@ def test_a_verdict_on_a_set_overrules_its_votes(scenes):
         desk.decide("i0", ["dog"], "slip")
 
 
+def test_of_a_label_that_was_added_after_a_verdict_the_votes_decide(scenes):
+    say(scenes, "i0", ada="indoor", bob="night")
+    say(scenes, "i1", ada="people", bob="people")
+    scenes.people.adjudicate(seed=1).decide("i0", ["indoor", "night"], "slip")
+    scenes.apply(hw.edits.add("outdoor"))
+
+    def taught():
+        matrix = scenes.project.answers().label_matrix()
+        return matrix.on[matrix.item_ids.index("i0")].tolist()
+    assert taught()[:3] == [1, 0, 1]
+    assert np.isnan(taught()[3])
+    say(scenes, "i0", cem="people outdoor")
+    assert taught() == [1, 0, 1, 1]
+    for method in ("auto", "majority"):
+        row = scenes.consensus(method).set_index("item_id").loc["i0"]
+        assert (row["labels"], row["tied"]) == (("indoor", "night", "outdoor"), ())
+    standing = scenes.project.answers().standing_labels()["i0"][0]
+    assert standing == scenes.taxonomy.label_set(["indoor", "night", "outdoor"])
+
+
+def test_what_measures_says_nothing_of_a_label_that_was_added_after_its_answers(opened):
+    wb = opened(SCENES, "multilabel", holdout=0.5)
+    again, both, known, untouched = wb.holdout[:4]
+    for item_id in (again, both, untouched):
+        say(wb, item_id, ada="indoor")
+    wb.gold({known: ["indoor"]})
+    wb.apply(hw.edits.add("outdoor"))
+    say(wb, again, ada="indoor outdoor")
+    say(wb, both, bob="indoor outdoor", cem="indoor outdoor")
+    say(wb, known, ada="indoor outdoor")
+    measuring, place, label_set = wb.project.measuring(), wb.pool.position, wb.taxonomy.label_set
+    outdoor = wb.taxonomy.label("outdoor").id
+    two = label_set(["indoor", "outdoor"])
+    assert measuring.holdout == {place(again): two, place(both): two, place(known): two,
+                                 place(untouched): label_set(["indoor"])}
+    assert measuring.tied == ()
+    assert measuring.gold == {place(known): label_set(["indoor"])}
+    assert measuring.unknown == {"holdout": {place(untouched): (outdoor,)}, "gold": {place(known): (outdoor,)},
+                                 "imported": {}}
+
+
 def test_the_page_offers_the_sets_that_were_answered_and_takes_one(scenes):
     say(scenes, "i0", ada="indoor night", bob="indoor night", cem="people")
     session = scenes.people.adjudicate(seed=1).session
