@@ -219,7 +219,7 @@ def carried_over(said: Predicted, was: Attribute, now: Attribute, lineage: Linea
     ndarray or None
         As `Predicted.numbers`; None where a value has no meaning today.
     """
-    if (was.scale, was.choices) == (now.scale, now.choices):
+    if (was.scale, was.choices) == (now.scale, now.choices) and not lineage.moved(was.id, version):
         return said.numbers
     carried: list[Value | None] = [lineage.value(was.id, value, version) for value in said.values]
     if None in carried or (was.scale is None) != (now.scale is None):

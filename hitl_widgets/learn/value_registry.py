@@ -427,12 +427,20 @@ class ValueRegistry:
         ModelError
             Where the adopted heads have none, since the attribute or the choice is newer.
         """
-        name = output_of(attribute, choice)
+        name = output_of(attribute, self._former(attribute, choice))
         if name not in self.predictor.label_ids:
             of = f"choice {choice!r} of attribute" if choice is not None else "attribute"
             raise ModelError(f"{of} {attribute.name!r} is newer than the adopted heads, or too few answers say "
                              "anything of it. Answer some items, and fine-tune.")
         return name
+
+    def _former(self, attribute: Attribute, choice: Value | None) -> Value | None:
+        """The choice that the heads learnt and that means this one of today; itself where there is none."""
+        model, lineage = self._model, self._lineage()
+        if choice is None or model is None or not lineage.moved(attribute.id, model.taxonomy):
+            return choice
+        was = next((one for one in model.attributes if one.id == attribute.id), attribute)
+        return next((old for old in was.choices if lineage.value(was.id, old, model.taxonomy) == choice), choice)
 
     def target(self, name: str, position: int) -> str:
         """The output that a name stands for: itself, or of an attribute of choices that of the one to suggest.
@@ -466,6 +474,14 @@ class ValueRegistry:
         return self._architecture().pool
 
 
+def sorted_ends(low: float, high: float) -> tuple[float, float]:
+    """The ends of an interval, of which an edit that turns a scale round makes the lower one the upper one.
+
+    Where one has no meaning today, neither is known.
+    """
+    return (math.nan, math.nan) if math.isnan(low + high) else (min(low, high), max(low, high))
+
+
 def _todays(model: ValueModel, rows: torch.Tensor, lineage: Lineage) -> list[tuple[str, PredictedValue]]:
     """What heads say of one item, carried over to today's scales."""
     found = []
@@ -474,16 +490,17 @@ def _todays(model: ValueModel, rows: torch.Tensor, lineage: Lineage) -> list[tup
         if attribute.id not in today:
             continue
         said = predict_values(head, attribute, rows)
+        moved = lineage.moved(attribute.id, model.taxonomy)
 
-        def now(value: Value | None, id: str = attribute.id, was: Attribute = attribute) -> Value | None:
-            if value is None or was == today[id]:
+        def now(value: Value | None, id: str = attribute.id, moved: bool = moved) -> Value | None:
+            if value is None or not moved:
                 return value
             carried: Value | None = lineage.value(id, value, model.taxonomy)
             return carried
         if (value := now(said.values[0])) is None:
             continue
-        low, high = sorted(math.nan if end is None or isinstance(end, str) else float(end)
-                           for end in (now(said.low[0]), now(said.high[0])))
+        low, high = sorted_ends(*(math.nan if end is None or isinstance(end, str) else float(end)
+                                  for end in (now(said.low[0]), now(said.high[0]))))
         probs: dict[Value, float] | None = None
         if said.probs is not None:
             probs = {}

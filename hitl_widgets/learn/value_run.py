@@ -28,7 +28,7 @@ from .measurement import DECIDING, SOURCES
 from .registry import Registry
 from .value_candidate import ValueCandidate, ValueComparison, fit_value_candidate
 from .value_learning import adopt_values
-from .value_registry import ValueModel
+from .value_registry import ValueModel, sorted_ends
 from .values import Predicted
 from .weights import weights_version
 
@@ -251,14 +251,17 @@ def _predictions(registry: Registry, model: ValueModel, positions: np.ndarray, l
 
 def _carried(said: Predicted, was: Attribute, now: Attribute, lineage: Lineage, version: int
              ) -> tuple[list[Any], list[float], list[float]]:
+    moved = lineage.moved(was.id, version)
+
     def today(value: Value | None) -> Any:
-        return value if value is None or was == now else lineage.value(was.id, value, version)
+        return value if value is None or not moved else lineage.value(was.id, value, version)
 
     def number(value: Any) -> float:
         return float(value) if isinstance(value, (int, float)) else math.nan
     values = [today(value) for value in said.values]
-    ends = [[number(today(end)) for end in ends] for ends in (said.low, said.high)]
-    return values if now.scale is None else [number(value) for value in values], ends[0], ends[1]
+    ends = [sorted_ends(number(today(low)), number(today(high))) for low, high in zip(said.low, said.high, strict=True)]
+    low_ends, high_ends = [low for low, _ in ends], [high for _, high in ends]
+    return values if now.scale is None else [number(value) for value in values], low_ends, high_ends
 
 
 def _figure(attribute: Attribute, known: Sequence[Any], at: list[int], said: Sequence[Said | None], source: str,

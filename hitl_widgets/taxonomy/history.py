@@ -363,6 +363,10 @@ class Lineage:
         """
         return self._value(attribute_id, value, version, to)[0]
 
+    def moved(self, attribute_id: str, version: int | None) -> bool:
+        """Whether a step since a version changed what values of an attribute mean, also on one and the same scale."""
+        return attribute_id in self.mapped and any(attribute_id in step.values for step in self.stages(version))
+
     def value_doubt(self, attribute_id: str, value: Value, version: int | None) -> Step | None:
         """Find the step that left a value in doubt; None where it is certain, or its attribute is there no more."""
         if _attribute_of(self.today, attribute_id) is None:

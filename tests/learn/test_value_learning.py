@@ -10,7 +10,12 @@ from shades import NAMES, POOL
 import hitl_widgets as hw
 from hitl_widgets.learn.background import EVERY
 from hitl_widgets.learn.learnt import unpack
-from hitl_widgets.learn.value_candidate import ValueComparison, compare_values_with, fit_value_candidate
+from hitl_widgets.learn.value_candidate import (
+    ValueComparison,
+    carried_over,
+    compare_values_with,
+    fit_value_candidate,
+)
 from hitl_widgets.learn.value_learning import adopt_values
 from hitl_widgets.learn.value_registry import N_KEPT
 
@@ -173,6 +178,31 @@ def test_a_changed_scale_carries_suggestions_over_until_it_is_learnt_again(value
     found = compare_values_with(wb.project, wb.registry.values, new, wb.registry.values.adoption)
     assert found.adopted
     assert "edited" in found.why
+
+
+def test_a_scale_that_is_turned_round_and_choices_that_change_places_are_carried_over(values_bench):
+    wb = values_bench(STEP, LOOK)
+    answer(wb, 30, STEP, LOOK)
+    learner(wb).learn()
+    values, lineage = wb.registry.values, wb.project.lineage
+    position = int(open_positions(wb)[0])
+    before = wb.session.predicted_values(position)
+    explained = values.target(LOOK.id, position)
+    (low, high), moved = STEP.scale, dict(zip(LOOK.choices, LOOK.choices[1:] + LOOK.choices[:1], strict=True))
+    steps = range(int(low), int(high) + 1)
+    wb.apply([hw.edits.change_attribute(STEP.name, scale=STEP.scale, map={k: int(low + high) - k for k in steps}),
+              hw.edits.change_attribute(LOOK.name, choices=LOOK.choices, map=moved)])
+    after = wb.session.predicted_values(position)
+    assert after[STEP.id].value == low + high - before[STEP.id].value
+    assert (after[STEP.id].low, after[STEP.id].high) == (low + high - before[STEP.id].high,
+                                                         low + high - before[STEP.id].low)
+    assert after[LOOK.id].value == moved[before[LOOK.id].value]
+    assert values.target(LOOK.id, position) == explained
+    new, former = fit_value_candidate(wb.project, wb.registry), values.adopted
+    numbers = carried_over(values.predict(np.array([position]))[STEP.id], STEP, wb.taxonomy.attribute(STEP.id),
+                           new.lineage, former.taxonomy)
+    assert numbers.tolist() == [after[STEP.id].value]
+    assert lineage.today.version == former.taxonomy
 
 
 def test_heads_that_another_kernel_adopted_are_taken_up(values_bench):
