@@ -1109,7 +1109,8 @@ class Workbench:
             flags, annotator and acted_at where there are any, as in `annotations`, also after ``to_csv`` and
             ``pd.read_csv``. Or item id -> label. Labels are known by their former names too. Values of an attribute are
             in a column of its name. With ``task="multilabel"`` the labels are in a column ``labels`` or ``label``, as
-            tuples or as texts such as "indoor, night"; with ``task="scale"`` there is no label, and a table as `values`
+            tuples or as texts such as "indoor, night", or each label has a column of true and false, or a row as in
+            `labels_table`; with ``task="scale"`` there is no label, and a table as `values`
             gives it is taken too.
         annotator : str
             Whose answers these are, where there is no such column.

@@ -183,7 +183,7 @@ def judged_answers(project: Project) -> pd.DataFrame:
     """
     given = project.answers()
     answers = given.by_annotator()
-    if not len(answers):
+    if not len(answers) or project.task == "scale":  # of values alone nothing is left but who was unsure
         return pd.DataFrame({"annotator": [], "certainty": [], "right": [], "judged_by": []}).astype(
             {"annotator": object, "certainty": float, "right": bool, "judged_by": object})
     # Of several labels an item, an answer is right where the whole set is.

@@ -35,7 +35,7 @@ from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set
 from .evidence import named_values
 from .label_index import Pair
-from .spelling import SET_COLUMNS, Spelling, attributes_in, text_of
+from .spelling import SET_COLUMNS, Spelling, attributes_in, text_of, with_sets
 
 if TYPE_CHECKING:
     from .project import Project
@@ -99,7 +99,8 @@ def import_annotations(project: Project, frame: pd.DataFrame | pd.Series | Mappi
     frame : DataFrame, Series or mapping
         A DataFrame with the columns item_id (or id, or an index of that name) and label; verdict, certainty, note,
         flags, annotator and acted_at where there are any, as in `Project.annotations`, also after `to_csv` and
-        `read_csv`. A Series or a mapping gives item id -> label.
+        `read_csv`. A Series or a mapping gives item id -> label. Of several labels an item, labels has a list of names;
+        or each label has a column that says whether it is on; or each has a row, as in `Project.labels_table`.
     annotator : str
         Who gave the labels, where the frame doesn't say.
 
@@ -221,6 +222,8 @@ def _as_frame(table: Any, project: Project) -> pd.DataFrame:
         raise BadInput(f"the table has more than one column {repeated[0]!r}; one of each name is expected.")
     if {"attribute", "value"} <= set(table.columns) and "item_id" in table and "label" not in table:
         table = _wide(table)
+    if task == "multilabel":
+        table = with_sets(table, project.taxonomy)
     columns = set(map(str, table.columns))
     answers = {"classify": {"label"}, "multilabel": set(SET_COLUMNS),
                "scale": set(attributes_in(project.taxonomy, columns))}[task]

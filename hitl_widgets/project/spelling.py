@@ -103,6 +103,55 @@ def attributes_in(taxonomy: Taxonomy, columns: Set[str]) -> dict[str, Attribute]
     return found
 
 
+def with_sets(table: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:
+    """Give a table the column "labels" where it says of each label whether it is on: in a column of its own, or a row.
+
+    Raises
+    ------
+    BadInput
+        Where it doesn't say so of one of today's labels, which needn't be off, or says something else than yes or no.
+    """
+    columns = set(map(str, table.columns))
+    if {"item_id", "label", "value"} <= columns and not columns & {"labels", "label_ids", "label_id"}:
+        keys = [name for name in ("item_id", "annotator", "certainty") if name in columns]
+        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for record in table.to_dict("records"):
+            row = rows.setdefault(tuple(text_of(record[name]) for name in keys), {name: record[name] for name in keys})
+            label_id = taxonomy.answer(text_of(record["label"]) or "").id
+            on = _is_on(record["value"], record["label"], record["item_id"])
+            if row.setdefault("on", {}).setdefault(label_id, on) != on:
+                raise BadInput(f"item {record['item_id']!r} has label {record['label']!r} on in one row and off in "
+                               "another; leave one of them out.")
+        return pd.DataFrame([{**{name: row[name] for name in keys}, "labels": _those_on(row["on"], taxonomy, row)}
+                             for row in rows.values()], columns=[*keys, "labels"])
+    named = {name: taxonomy.label(name).id for name in taxonomy.names if name in columns - _OF_ROWS}
+    if not named or columns & set(SET_COLUMNS) or "item_id" not in columns:
+        return table
+    return table.assign(labels=[_those_on({
+        label_id: _is_on(record[name], name, record["item_id"]) for name, label_id in named.items()}, taxonomy, record)
+        for record in table.to_dict("records")])
+
+
+# Columns of a table that are no labels'.
+_OF_ROWS = frozenset(("item_id", "id", "annotator", "verdict", "certainty", "certainty_source", "note", "flags",
+                      "status", "acted_at", "model", "value"))
+
+
+def _those_on(on: Mapping[str, bool], taxonomy: Taxonomy, record: Mapping[Any, Any]) -> list[str]:
+    if unsaid := [taxonomy.name_of(label_id) for label_id in taxonomy.label_ids if label_id not in on]:
+        raise BadInput(f"the table doesn't say of item {record['item_id']!r} whether it has {', '.join(unsaid)!r:.80}; "
+                       "give every label as true or false, or a column 'labels' with a list of those that are on.")
+    return [label_id for label_id, is_on in on.items() if is_on]
+
+
+def _is_on(value: Any, label: Any, item_id: Any) -> bool:
+    said = (text_of(value) or "").strip().lower()
+    if said not in ("true", "false", "1", "0", "1.0", "0.0"):
+        raise BadInput(f"label {label!r:.80} of item {item_id!r} is {value!r:.80}; true or false, or 1 or 0, is "
+                       "expected.")
+    return said in ("true", "1", "1.0")
+
+
 def text_of(value: Any) -> str | None:
     """A label, an id or a name as text: a whole number without ".0"; None where it is missing.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.special import gammaln, stdtrit
 
 from ..drawing import html
@@ -33,6 +34,8 @@ SPREAD_PRIOR, OFFSET_PRIOR = 8.0, 2.0
 # Degrees of freedom of the errors that are tried: 4 for many outliers, 1,000 for none.
 FREEDOMS = (4.0, 6.0, 10.0, 30.0, 1000.0)
 _ITERATIONS, _ENOUGH = 200, 1e-5
+# The smallest variance of errors, as a part of the values': people who never differ leave none.
+_LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -197,6 +200,8 @@ class _Fit:
     mean, item_prior, offset_prior : float
         Mean and variance of the items' values, and variance of the offsets.
     freedom : float
+    group : ndarray of int64, shape (n_annotators,)
+        Of people who have items in common.
     """
 
     rows: RatedValues
@@ -210,6 +215,7 @@ class _Fit:
     item_prior: float
     offset_prior: float
     freedom: float
+    group: Ints
 
     @property
     def precision(self) -> Floats:
@@ -226,7 +232,7 @@ class _Fit:
         of_offsets -= of_offsets.mean(axis=0)  # offsets add up to 0
         of_offsets -= of_offsets.mean(axis=1, keepdims=True)
         through = np.asarray(precision.multiply(precision @ of_offsets).sum(axis=1)).ravel()
-        return self.item_error + self.item_error ** 2 * through, np.diag(of_offsets).copy()
+        return self.item_error + self.item_error ** 2 * np.maximum(through, 0), np.maximum(np.diag(of_offsets), 0)
 
 
 def _fit(rows: RatedValues) -> _Fit:
@@ -236,10 +242,10 @@ def _fit(rows: RatedValues) -> _Fit:
     n = np.bincount(rows.item, minlength=n_items)
     left = rows.value - item[rows.item]
     start = float((left ** 2).sum()) / max(1, len(rows) - n_items)
-    start = max(start, 1e-6 * float(np.var(rows.value)))
+    start = max(start, _LEAST_VARIANCE * float(np.var(rows.value)))
     between = max(0.1 * float(np.var(item)), float(np.var(item)) - start * float((1 / n).mean()), 1e-12)
     fit = _Fit(rows, item, start / n, np.zeros(n_people), np.zeros(n_people), np.full(n_people, np.sqrt(start)),
-               rows.weight.astype(np.float64), float(item.mean()), between, 0.25 * start, 10.0)
+               rows.weight.astype(np.float64), float(item.mean()), between, 0.25 * start, 10.0, _groups(rows))
     for iteration in range(_ITERATIONS):
         again = _step(fit, choose=iteration % 5 == 4)
         moved = float(abs(again.item - fit.item).max())
@@ -259,11 +265,13 @@ def _step(fit: _Fit, *, choose: bool) -> _Fit:
                          + np.bincount(what, precision * (rows.value - fit.offset[who]), n_items))
     offset_variance = 1 / (1 / fit.offset_prior + np.bincount(who, precision, n_people))
     offset = offset_variance * np.bincount(who, precision * (rows.value - item[what]), n_people)
-    offset -= offset.mean()  # the level is the items'
+    # The level is the items': of each group of people who have items in common, since nothing compares two of them.
+    offset -= (np.bincount(fit.group, offset) / np.bincount(fit.group))[fit.group]
     squares = (rows.value - item[what] - offset[who]) ** 2 + item_error[what] + offset_variance[who]
     sums, n_each = (np.bincount(who, of, n_people) for of in (fit.counted * squares, rows.weight))
     usual = float(np.exp(np.average(np.log(fit.spread ** 2), weights=n_each + 1e-9)))
-    spread = np.sqrt((SPREAD_PRIOR * usual + sums) / (SPREAD_PRIOR + n_each))
+    spread = np.sqrt(np.maximum((SPREAD_PRIOR * usual + sums) / (SPREAD_PRIOR + n_each),
+                                _LEAST_VARIANCE * float(np.var(rows.value))))
     ratio = squares / spread[who] ** 2
     freedom = _freedom(ratio, rows.weight) if choose else fit.freedom
     mean = float(item.mean())
@@ -271,7 +279,13 @@ def _step(fit: _Fit, *, choose: bool) -> _Fit:
                 rows.weight * (freedom + 1) / (freedom + ratio), mean,
                 max(1e-12, float(((item - mean) ** 2 + item_error).mean())),
                 (OFFSET_PRIOR * usual / 4 + float((offset ** 2 + offset_variance).sum())) / (OFFSET_PRIOR + n_people),
-                freedom)
+                freedom, fit.group)
+
+
+def _groups(rows: RatedValues) -> Ints:
+    """The number of each annotator's group: people with items in common, at first or second hand."""
+    answered = csr_matrix((np.ones(len(rows)), (rows.annotator, rows.item)), (len(rows.annotators), len(rows.items)))
+    return np.asarray(connected_components(answered @ answered.T, directed=False)[1], np.int64)
 
 
 def _freedom(ratio: Floats, weight: Floats) -> float:

@@ -499,7 +499,10 @@ def _by_suggested_label(group: pd.DataFrame, stood: pd.Series) -> Iterator[tuple
     if not group["suggestion"].map(is_set).any():
         yield from ((str(label_id), some) for label_id, some in stood.groupby(group["suggestion"]))
         return
-    suggested, given = (group[name].map(members) for name in ("suggestion", "label_id"))
+    # What an edit left in doubt, suggested or given, says nothing of any label.
+    group = group[group["suggestion"].notna() & (group["label_id"].notna() | (group["verdict"] == "unsure"))]
+    suggested = group["suggestion"].map(members)
+    given = group["label_id"].map(lambda label_id: members(label_id) if is_set(label_id) else ())
     for label_id in sorted({label for of_card in suggested for label in of_card}):
         there = suggested.map(lambda of_card, label=label_id: label in of_card)
         yield label_id, given[there].map(lambda of_card, label=label_id: label in of_card)

@@ -1,5 +1,7 @@
 """Do consensus, gold, imports, verdicts and what measures hold for sets of labels and for values of attributes?"""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -175,6 +177,31 @@ def test_a_table_of_sets_is_imported_however_they_are_spelt(opened, scenes, tmp_
     assert scenes.import_annotations({"i3": ["people"], "i4": "indoor|night"}) == 2
     with pytest.raises(UnknownLabel, match="row 0 of the table to import: label 'dog'"):
         scenes.import_annotations({"i5": ["dog"]})
+
+
+def test_tables_that_say_of_each_label_whether_it_is_on_are_taken(scenes, opened):
+    say(scenes, "i0", ada="indoor", bob="people night")
+    say(scenes, "i1", ada="")
+    as_rows = scenes.labels_table()
+    again = pd.read_csv(io.StringIO(as_rows.to_csv(index=False)))
+    as_columns = pd.DataFrame({"item_id": ["i0", "i1"], "night": [1, 0], "indoor": [True, False],
+                               "people": ["False", 0]})
+    for table, n in ((as_rows, 3), (again, 3), (as_columns, 2)):
+        other = opened(SCENES, "multilabel")
+        assert other.import_annotations(table) == n
+        assert other.import_annotations(table) == 0
+        if n == 3:
+            pd.testing.assert_frame_equal(other.labels_table(), as_rows)
+        else:
+            assert other.annotations()["labels"].tolist() == [("indoor", "night"), ()]
+    assert other.gold(as_columns.iloc[:1]) == {"i0": ("indoor", "night")}
+    for table, words in ((as_rows[as_rows["value"]], "whether it has 'people, night'"),
+                         (as_columns.drop(columns="night"), "whether it has 'night'"),
+                         (as_columns.assign(night=[0.5, 1]), "0.5; true or false"),
+                         (as_columns.assign(night=[None, 1]), "true or false"),
+                         (pd.concat([as_rows, as_rows.assign(value=True)]), "on in one row and off in another")):
+        with pytest.raises(BadInput, match=words):
+            opened(SCENES, "multilabel").import_annotations(table)
 
 
 def test_values_are_imported_from_columns_or_from_rows(opened, faces):

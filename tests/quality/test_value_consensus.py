@@ -111,6 +111,25 @@ def test_two_people_who_always_agree_have_narrow_intervals():
     assert result.annotators["spread"].max() < 0.5
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_an_annotator_without_items_in_common_keeps_their_values(noise):
+    """What two others differ by says nothing of a third one, such as the author of an import."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 10, 101)
+    rows = [(k, "import", truth[k]) for k in range(40)]
+    for k in range(40, 100):
+        rows += [(k, "ada", truth[k] + noise * rng.normal()), (k, "bob", truth[k] + 1 + noise * rng.normal())]
+    rows += [(100, "ada", truth[100])]
+    c = value_consensus(pd.DataFrame(rows, columns=["item_id", "annotator", "value"]))
+    offset = c.annotators.set_index("annotator")["offset"]
+    assert offset["import"] == pytest.approx(0, abs=1e-9)
+    assert offset["bob"] - offset["ada"] == pytest.approx(1, abs=0.15)
+    assert offset["bob"] + offset["ada"] == pytest.approx(0, abs=1e-9)
+    assert abs(c.table["value"][:40] - truth[:40]).max() < 0.1
+    assert np.isfinite(c.table[["low", "high"]].to_numpy()).all()
+    assert np.isfinite(c.annotators[["offset_low", "offset_high"]].to_numpy()).all()
+
+
 def test_what_does_not_fit_is_refused_with_a_reason():
     values, *_ = world(0)
     with pytest.raises(BadInput, match="method 'glad' isn't known"):

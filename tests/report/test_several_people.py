@@ -169,3 +169,20 @@ def test_label_and_attribute_are_refused_where_there_are_none(scenes, faces):
         scenes.people.agreement(attribute="blur")
     with pytest.raises(BadInput, match="one of them"):
         scenes.people.agreement(label="night", attribute="blur")
+
+
+def test_progress_after_an_edit_counts_what_is_not_in_doubt(scenes):
+    before = scenes.progress().suggestions.set_index("label")
+    scenes.apply(hw.edits.split("indoor", into=["kitchen", "office"]))
+    scenes.decide(IDS[0], labels=["office"])
+    after = scenes.progress().suggestions.set_index("label")
+    assert set(after.index) <= {"all", "people", "night"}
+    assert 0 < after.loc["people", "n"] < before.loc["people", "n"]
+    assert after.loc["people", "share"] == pytest.approx(1, abs=0.1)
+
+
+def test_your_own_page_of_values_has_room_for_who_was_unsure(faces):
+    faces.decide(IDS[0], "unsure", annotator="ada")
+    faces.decide(IDS[1], "unsure", annotator="bob")
+    assert "unsure" in repr(faces.people.own())
+    assert not len(faces.people.calibration().curve)
