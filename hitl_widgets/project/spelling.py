@@ -39,7 +39,7 @@ class Spelling:
     def __init__(self, lineage: Lineage, task: str, columns: Set[str]) -> None:
         self.lineage, self.task = lineage, task
         self._attributes = attributes_in(lineage.today, columns)
-        self._known: dict[str, tuple[str | None, BadInput | None]] = {}
+        self._known: dict[str | tuple[str, ...], tuple[str | None, BadInput | None]] = {}
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -58,9 +58,10 @@ class Spelling:
             None if names is None else ", ".join(names) or NONE_OF_THEM
         if text is None:
             return None, None, None
-        if text not in self._known:
-            self._known[text] = self._find(text, names)
-        return text, *self._known[text]
+        # Names may have commas in them: the text of a set isn't always its own.
+        if (said := text if names is None else names) not in self._known:
+            self._known[said] = self._find(text, names)
+        return text, *self._known[said]
 
     def values(self, record: Mapping[Any, Any]) -> dict[str, Value]:
         """Read a row's values: attribute id -> value; without those that are missing.
@@ -127,9 +128,9 @@ def with_sets(table: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:
     named = {name: taxonomy.label(name).id for name in taxonomy.names if name in columns - _OF_ROWS}
     if not named or columns & set(SET_COLUMNS) or "item_id" not in columns:
         return table
-    return table.assign(labels=[_those_on({
-        label_id: _is_on(record[name], name, record["item_id"]) for name, label_id in named.items()}, taxonomy, record)
-        for record in table.to_dict("records")])
+    sets: list[Any] = [_those_on({label_id: _is_on(record[name], name, record["item_id"]) for name, label_id
+                                  in named.items()}, taxonomy, record) for record in table.to_dict("records")]
+    return table.assign(labels=sets)
 
 
 # Columns of a table that are no labels'.

@@ -10,8 +10,10 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Literal
+
+import numpy as np
 
 from ..errors import BadInput, TaxonomyError
 from .checks import ID, check_name, text, texts
@@ -84,6 +86,8 @@ class Attribute:
         if not ID.match(self.id):
             raise TaxonomyError(f"{of}id is {self.id!r}; 1 to 80 letters, digits or _ . : - are expected. Leave it "
                                 "out to get one.")
+        if isinstance(self.choices, np.ndarray):  # as pandas' `unique` gives them
+            put("choices", tuple(self.choices.tolist()))
         if (self.scale is None) == (not self.choices):
             raise TaxonomyError(f"{of}either a scale, such as scale=(0, 10), or choices, such as choices=['front', "
                                 "'side'], is expected.")
@@ -127,10 +131,11 @@ class Attribute:
             if not isinstance(value, str) or value not in self.choices:
                 raise BadInput(f"attribute {self.name!r} is {value!r:.80}; one of {', '.join(self.choices)} is "
                                "expected.")
-            return value
+            return self.choices[self.choices.index(value)]
         low, high = self.scale
         numeric = isinstance(value, Real) and not isinstance(value, bool)
-        if not numeric or not math.isfinite(value) or not low <= value <= high \
+        # Compared first: a whole number may be too large for a float.
+        if not numeric or not low <= value <= high or not math.isfinite(value) \
                 or (self.kind == "ordinal" and float(value) != int(value)):
             what = "a whole number" if self.kind == "ordinal" else "a number"
             raise BadInput(f"attribute {self.name!r} is {value!r:.80}; {what} from {low:g} to {high:g} is expected.")
@@ -177,12 +182,11 @@ class Attribute:
 
 def _checked_scale(scale: Any, of: str) -> tuple[float, float]:
     fits = isinstance(scale, (tuple, list)) and len(scale) == 2 and all(
-        isinstance(end, (int, float)) and not isinstance(end, bool) and math.isfinite(end) and abs(end) <= 1e9
-        for end in scale)
-    if not fits or not scale[0] < scale[1]:
+        isinstance(end, (Integral, float)) and not isinstance(end, bool) and abs(end) <= 1e9 for end in scale)
+    if not fits or not scale[1] - scale[0] >= 1e-9:
         raise TaxonomyError(f"{of}scale is {scale!r:.80}; its lowest and its highest value are expected, such as "
                             "(0, 10) for whole steps or (0., 1.) for any number between.")
-    if all(isinstance(end, int) for end in scale):
+    if all(isinstance(end, Integral) for end in scale):
         if scale[1] - scale[0] >= MAX_STEPS:
             raise TaxonomyError(f"{of}scale {tuple(scale)!r} has {scale[1] - scale[0] + 1:,} whole steps; {MAX_STEPS} "
                                 f"at most are expected. A continuous scale is written ({scale[0]}., {scale[1]}.).")

@@ -179,6 +179,16 @@ def test_a_table_of_sets_is_imported_however_they_are_spelt(opened, scenes, tmp_
         scenes.import_annotations({"i5": ["dog"]})
 
 
+def test_names_with_commas_are_told_from_sets_that_are_spelt_alike(opened):
+    names, sets = ["a", "b", "a, b", "none of them"], [("a", "b"), ("a, b",), (), ("none of them",)]
+    wb = opened(names, "multilabel")
+    assert wb.import_annotations(pd.DataFrame({"item_id": IDS[:4], "labels": sets})) == 4
+    assert wb.annotations()["labels"].tolist() == sets
+    other = opened(names, "multilabel")
+    assert other.import_annotations(wb.annotations()) == 4
+    assert other.annotations()["labels"].tolist() == sets
+
+
 def test_tables_that_say_of_each_label_whether_it_is_on_are_taken(scenes, opened):
     say(scenes, "i0", ada="indoor", bob="people night")
     say(scenes, "i1", ada="")

@@ -29,15 +29,15 @@ def test_a_scale_of_whole_numbers_is_ordinal_and_one_of_floats_continuous() -> N
 
 @pytest.mark.parametrize(("attribute", "value", "kept"), [
     (BLUR, 3, 3), (BLUR, np.int64(10), 10), (BLUR, 3.0, 3), (LOOK, 0, 0.0), (LOOK, np.float32(0.25), 0.25),
-    (LOOK, 1 / 3, 0.3333), (VIEW, "side", "side")])
+    (LOOK, 1 / 3, 0.3333), (VIEW, "side", "side"), (VIEW, np.str_("side"), "side")])
 def test_values_are_kept_in_one_form(attribute: Attribute, value: object, kept: object) -> None:
     assert attribute.check(value) == kept
     assert type(attribute.check(value)) is type(kept)
 
 
 @pytest.mark.parametrize(("attribute", "value"), [
-    (BLUR, 11), (BLUR, -1), (BLUR, 2.5), (BLUR, True), (BLUR, "3"), (BLUR, float("nan")), (LOOK, 1.01), (LOOK, None),
-    (VIEW, "back"), (VIEW, 0), (VIEW, ["front"])])
+    (BLUR, 11), (BLUR, -1), (BLUR, 2.5), (BLUR, True), (BLUR, "3"), (BLUR, 10 ** 400), (BLUR, float("nan")),
+    (LOOK, 1.01), (LOOK, None), (VIEW, "back"), (VIEW, 0), (VIEW, ["front"])])
 def test_a_value_outside_says_what_is_expected(attribute: Attribute, value: object) -> None:
     with pytest.raises(BadInput, match=f"attribute '{attribute.name}' is .* is expected"):
         attribute.check(value)
@@ -46,10 +46,18 @@ def test_a_value_outside_says_what_is_expected(attribute: Attribute, value: obje
 @pytest.mark.parametrize("fields", [
     {}, {"scale": (0, 10), "choices": ["a", "b"]}, {"scale": (10, 0)}, {"scale": (0,)}, {"scale": (0, float("inf"))},
     {"scale": (0, 1000)}, {"choices": ["a"]}, {"choices": ["a", "a"]}, {"scale": (0, 1), "sensitive": True},
-    {"scale": (0, 1), "sensitive": " "}, {"scale": "01"}, {"scale": (False, True)}])
+    {"scale": (0, 1), "sensitive": " "}, {"scale": "01"}, {"scale": (False, True)}, {"scale": (0, 10 ** 400)},
+    {"scale": (0.0, 1e-300)}])
 def test_an_attribute_that_cant_be_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(TaxonomyError, match="expected"):
         Attribute("q", **fields)  # type: ignore[arg-type]
+
+
+def test_scales_and_choices_may_come_from_a_table() -> None:
+    assert Attribute("view", choices=np.array(["front", "side"])) == Attribute("view", choices=("front", "side"))  # type: ignore[arg-type]
+    scale = Attribute("blur", scale=(np.int64(0), np.int64(10))).scale
+    assert scale == (0, 10)
+    assert all(type(end) is int for end in scale or ())
 
 
 def test_a_taxonomy_keeps_its_attributes_through_json() -> None:
