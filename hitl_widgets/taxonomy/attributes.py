@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -182,11 +182,11 @@ class Attribute:
 
 def _checked_scale(scale: Any, of: str) -> tuple[float, float]:
     fits = isinstance(scale, (tuple, list)) and len(scale) == 2 and all(
-        isinstance(end, (Integral, float)) and not isinstance(end, bool) and abs(end) <= 1e9 for end in scale)
+        isinstance(end, (int, np.integer, float)) and not isinstance(end, bool) and abs(end) <= 1e9 for end in scale)
     if not fits or not scale[1] - scale[0] >= 1e-9:
         raise TaxonomyError(f"{of}scale is {scale!r:.80}; its lowest and its highest value are expected, such as "
                             "(0, 10) for whole steps or (0., 1.) for any number between.")
-    if all(isinstance(end, Integral) for end in scale):
+    if all(isinstance(end, (int, np.integer)) for end in scale):
         if scale[1] - scale[0] >= MAX_STEPS:
             raise TaxonomyError(f"{of}scale {tuple(scale)!r} has {scale[1] - scale[0] + 1:,} whole steps; {MAX_STEPS} "
                                 f"at most are expected. A continuous scale is written ({scale[0]}., {scale[1]}.).")
