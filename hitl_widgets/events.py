@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 from .errors import BadInput
-from .records import Decision, Region, Seen, check_annotator, check_event_id, check_instant
+from .records import Decision, Region, Seen, are_values, check_annotator, check_event_id, check_instant
 
 # `docs/architecture.md` says what the body of each holds.
 KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted", "repeated",
@@ -182,7 +182,7 @@ def decision_of(event: Event) -> Decision:
                     label=body.get("label"), label_id=body.get("label_id"), certainty=body.get("certainty"),
                     note=body.get("note"), flags=tuple(body.get("flags", ())), replaces=body.get("replaces"),
                     seen=Seen.from_log(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at,
-                    reason=body.get("reason"), values=body.get("values", {}),
+                    reason=body.get("reason"), values=values if are_values(values := body.get("values", {})) else {},
                     touched=None if touched is None else tuple(touched),
                     **{name: Region.from_dict(body[name]) for name in ("wrong", "missing") if name in body})
 

@@ -498,6 +498,8 @@ def judge_values(verdict: str | None, values: Mapping[str, Any], seen: Seen) -> 
         When verdict, values and what was seen contradict each other.
     """
     visible = seen.visible_values
+    if verdict not in (None, *VERDICTS):
+        raise BadInput(f"verdict {verdict!r:.80} is unknown; one of {', '.join(VERDICTS)} is expected.")
     if verdict in ("unsure", "skip"):
         return verdict
     if verdict == "accept" and not visible:

@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Tab
 
 from ..errors import BadInput
 from ..events import Event, canonical, is_planted
+from ..records import are_values
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
@@ -187,7 +188,8 @@ def annotation_row(decision_id: str, body: Mapping[str, Any], *, acted_at: int) 
     return {"decision_id": decision_id, "verdict": body["verdict"], "label_id": body.get("label_id"),
             "label": body.get("label"), "certainty": body.get("certainty"), "certainty_source": seen.get("certainty"),
             "flags": " ".join(body.get("flags", ())), "note": body.get("note"),
-            "acted_at": acted_at, "model": seen.get("model"), "taxonomy": seen.get("taxonomy"),
+            "acted_at": acted_at, "model": seen.get("model"),
+            "taxonomy": version if type(version := seen.get("taxonomy")) is int else None,
             "hidden": seen.get("hidden", False), "scripted": seen.get("scripted", False),
             "chosen_by": seen.get("chosen_by"), "shown_ms": seen.get("shown_ms"), "content": body.get("content"),
             # What a revision of an answer to a planted suggestion saw measures nothing.
@@ -202,7 +204,11 @@ def annotation_row(decision_id: str, body: Mapping[str, Any], *, acted_at: int) 
 
 
 def _as_json(values: Any) -> str | None:
-    return canonical(values) if values else None
+    """Values of attributes as text, without what can't be one: an invented log may hold anything."""
+    if not isinstance(values, Mapping):
+        return None
+    kept = {name: value for name, value in values.items() if are_values({name: value})}
+    return canonical(kept) if kept else None
 
 
 def text_or_none(value: Any) -> str | None:

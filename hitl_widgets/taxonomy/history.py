@@ -286,7 +286,8 @@ class Lineage:
         """
         if version not in self._sources:
             sources: dict[str, list[tuple[str, bool]]] = {label_id: [] for label_id in self.today.label_ids}
-            for old in self.versions[version].label_ids:
+            # Of a version that the log doesn't have, nothing is known.
+            for old in self.versions[version].label_ids if version in self.versions else ():
                 meaning = self.resolve(old, version)
                 for new in meaning:
                     sources[new].append((old, len(meaning) == 1))

@@ -8,7 +8,8 @@ import pytest
 
 import hitl_widgets as hw
 from hitl_widgets.errors import BadInput, UnknownLabel
-from hitl_widgets.records import Seen
+from hitl_widgets.events import Event
+from hitl_widgets.records import Seen, utc_now
 
 N = 12
 IDS = [f"i{k}" for k in range(N)]
@@ -305,3 +306,35 @@ def test_the_page_offers_the_sets_that_were_answered_and_takes_one(scenes):
     assert {"people", "none of them", "indoor", "night"} <= set(offered)
     verdict = session.adjudicate("i0", session.sets[0][0], "slip")
     assert verdict.label_id == scenes.taxonomy.label_set(["indoor", "night"])
+
+
+# -- what nobody writes
+
+@pytest.mark.parametrize("more", [
+    {"values": [1, 2]}, {"values": "text"}, {"values": {"blur": [1]}}, {"values": {"blur": {}}},
+    {"seen": {"values": [1], "taxonomy": 1}}, {"seen": {"taxonomy": 99}}])
+@pytest.mark.parametrize("task", ["multilabel", "scale"])
+def test_an_invented_event_keeps_nothing_else_from_being_read(opened, task, more):
+    of_values = hw.Taxonomy(attributes=[hw.Attribute("blur", id="blur", scale=(0, 10))])
+    wb = opened(SCENES if task == "multilabel" else of_values, task)
+    for k, item_id in enumerate(IDS[:6]):
+        for who in ("ada", "bob"):
+            wb.decide(item_id, **({"labels": SCENES[:1]} if task == "multilabel" else {"values": {"blur": k}}),
+                      annotator=who)
+    label = {"label_id": wb.taxonomy.label_set(SCENES[:1]), "label": "indoor"} if task == "multilabel" else {}
+    wb.project.log.append(Event("invented", "decided", "eve", utc_now(),
+                                {"verdict": "answer", "values": {"blur": 3}, **label, **more}, item_id=IDS[7]))
+    folder = wb.folder
+    wb.close()
+    with hw.Workbench(folder, POOL, annotator="ada", progress=False) as again:
+        assert len(again.annotations()) == 13
+        assert len(again.consensus()) >= 6
+        assert len(again.labels_table() if task == "multilabel" else again.values()) >= 12
+        again.people.own()
+        again.progress()
+
+
+def test_a_verdict_that_is_none_is_no_answer_of_values(faces):
+    with pytest.raises(BadInput, match="verdict 'unsur' is unknown"):
+        faces.decide("i0", "unsur", values={"blur": 3})
+    assert not len(faces.annotations())
