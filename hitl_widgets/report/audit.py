@@ -61,7 +61,7 @@ class Audited:
         """
         blind = self.sample[self.sample["half"] != "shown"]
         figures = {}
-        for (n_round, model), rows in blind.groupby(["round", "model"]):
+        for (n_round, model), rows in blind.groupby(["round", "model"], sort=False):  # the oldest first
             k, n = int(rows["right"].sum()), len(rows)
             effect = design_effect(rows["right"].to_numpy(float), rows["drawn_with"])
             low, high = jeffreys_of_pool(k / effect, n / effect, max(n, self.n_open[n_round, model]) / effect)

@@ -397,7 +397,7 @@ def _line(trained: Sequence[Event], adopted: Sequence[Event]) -> list[tuple[Even
     kind = [(event.body["after"]["label_ids"], event.body.get("measured_on")) for event in trained]
     for place in reversed(range(len(trained) - 1)):
         body, (_, start) = trained[place].body, line[-1]
-        if body["after"]["cells"] and kind[place] != kind[-1]:
+        if read_metrics(body["after"]).n and kind[place] != kind[-1]:
             break
         if body["model"] == start or (not body["adopted"] and began[place] == start):
             line.append((trained[place], began[place]))

@@ -109,6 +109,6 @@ def test_the_workbenchs_own_net_goes_on_with_the_pools_descriptors(tmp_path):
     wb.finetune(epochs=1)
     wb.registry.descriptors.of(np.arange(120))
     wb.next(20)
-    assert wb.project.selector.embeddings(np.arange(120)).shape == (120, 300)
+    assert wb.project.selector.embeddings(np.arange(120)).shape == (120, wb.registry.descriptors.net.n_features)
     assert {item.chosen_by for item in wb.next(20)} == {"typiclust", "audit"}
     wb.close()

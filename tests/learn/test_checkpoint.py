@@ -196,14 +196,14 @@ def test_after_an_interrupt_the_same_call_goes_on_and_another_begins_anew(tmp_pa
 
 
 def test_weights_that_led_to_a_loss_that_is_no_number_are_not_gone_on_with(tmp_path, monkeypatch):
-    from hitl_widgets.learn import train as finetune
-    wb, mean_loss = project(tmp_path / "p"), finetune.mean_loss  # type: ignore[attr-defined]
+    from hitl_widgets.learn import losses
+    wb, item_losses = project(tmp_path / "p"), losses.item_losses
     there = []
 
-    def diverging(logits, targets, weights):
+    def diverging(logits, targets):
         there.extend((tmp_path / "p" / "training").glob("*"))
-        return mean_loss(logits, targets, weights) * (float("nan") if there else 1)
-    monkeypatch.setattr(finetune, "mean_loss", diverging)
+        return item_losses(logits, targets) * (float("nan") if there else 1)
+    monkeypatch.setattr(losses, "item_losses", diverging)  # of which `mean_loss` takes the mean
     with pytest.raises(TrainingStopped, match="at step 33 "):
         wb.finetune(epochs=3, min_steps=96)
     assert there

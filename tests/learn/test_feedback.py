@@ -191,7 +191,8 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_model(labelled, monkeypat
     from hitl_widgets.learn import rationales as reasons
     wb = labelled()
     good = wb.finetune(epochs=1, adopt="always").model
-    monkeypatch.setattr(reasons, "occlusion_invariance", lambda net, views, painted: net(views).sum() * float("nan"))
+    monkeypatch.setattr(reasons, "occlusion_invariance",
+                        lambda net, views, painted, **_: net(views).sum() * float("nan"))
     with pytest.raises(TrainingStopped, match="loss is nan at step 1 "):
         wb.finetune(epochs=1, seed=5)
     assert wb.registry.adopted == good

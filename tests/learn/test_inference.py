@@ -103,14 +103,14 @@ def test_embeddings_of_light_models_are_kept_once(bench):
     assert not list((wb.project.folder / "predictions").rglob("embedd*"))
     np.testing.assert_array_equal(wb.inference.embeddings(), wb.registry.descriptors.of(every))
     np.testing.assert_array_equal(wb.inference.stored_embeddings(every[:4]), wb.inference.embeddings(every[:4]))
-    assert wb.inference.stored_embeddings(n=7).shape == (7, 300)
+    assert wb.inference.stored_embeddings(n=7).shape == (7, wb.registry.descriptors.net.n_features)
 
 
 def test_embeddings_that_nobody_asked_for_are_nan(bench):
     wb = bench()
     wb.registry.install(a_light_net(wb), origin="trained")
     assert wb.inference.stored_embeddings(np.arange(3)) is None
-    assert wb.inference.embeddings().shape == (len(wb.pool), 300)
+    assert wb.inference.embeddings().shape == (len(wb.pool), wb.registry.descriptors.net.n_features)
     assert np.isnan(wb.inference.embeddings()).all()
     wb.inference.probs(np.array([2]))
     assert np.flatnonzero(np.isfinite(wb.inference.embeddings()).all(axis=1)).tolist() == [2]
@@ -168,7 +168,7 @@ def test_features_of_a_light_model_tell_the_kinds_apart(bench):
     wb = bench()
     wb.registry.install(a_light_net(wb), origin="trained")
     rows = wb.inference.features(range(len(wb.pool)))
-    assert rows.shape == (len(wb.pool), 300)
+    assert rows.shape == (len(wb.pool), wb.registry.descriptors.net.n_features)
     assert KNeighborsClassifier(3).fit(rows[:60], KINDS[:60]).score(rows[60:], KINDS[60:]) > 0.95
 
 

@@ -16,6 +16,7 @@ from hitl_widgets.explain.attribute import NetExplainer
 from hitl_widgets.learn.inference import Adopted, Inference
 from hitl_widgets.learn.predict import NetPredictor
 from hitl_widgets.learn.weights import save_weights
+from hitl_widgets.sampling.ranking import Ranking
 
 
 def test_models_are_listed_with_their_figures(bench):
@@ -261,12 +262,13 @@ def test_a_models_probabilities_are_its_own_also_when_another_is_adopted_meanwhi
     first, second = adopted("first", 0.1), adopted("second", 0.9)
     inference = Inference.__new__(Inference)
     inference._adopted, inference.missing, inference._lineage = first, None, lambda: None
+    inference._ranking = Ranking()
 
     def adopts_another(*arguments):
         inference._adopted = second
 
     monkeypatch.setattr(inference, "_ask", adopts_another)
-    monkeypatch.setattr("hitl_widgets.learn.inference.todays_probs", lambda probs, *more: probs)
+    monkeypatch.setattr("hitl_widgets.learn.inference.todays_probs", lambda probs, *more, **how: probs)
     assert (inference.probs(np.arange(2), predictor=first.predictor) == np.float32(0.1)).all()
 
 
