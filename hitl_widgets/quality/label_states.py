@@ -238,7 +238,9 @@ def _joined(states: pd.DataFrame, found: Mapping[str, Consensus]) -> SetConsensu
         if len(result.table):
             tied[label_id] = rows["tied"].eq(True)
             likelier[label_id] = rows["label"].eq(ON)
-        per_label.append((label_id, len(result.votes), float(likelier[label_id].mean()) if len(items) else np.nan,
+        told = count[label_id].gt(0)  # of the others nobody knows
+        share_on = float(likelier.loc[told, label_id].mean()) if told.any() else np.nan
+        per_label.append((label_id, len(result.votes), share_on,
                           int(tied[label_id].sum()), result.method, result.evidence.why, result.copy_rate.value,
                           result.copy_rate.low, result.copy_rate.high))
         annotators.append(result.annotators.assign(label_id=label_id))

@@ -238,13 +238,15 @@ class _Fit:
 def _fit(rows: RatedValues) -> _Fit:
     """Estimate the model by EM."""
     n_items, n_people = len(rows.items), len(rows.annotators)
-    item = _means(replace(rows, weight=np.ones(len(rows))), rows.value)
+    item = _medians(rows)  # means would hold nobody who is always wrong apart from the others
     n = np.bincount(rows.item, minlength=n_items)
     left = rows.value - item[rows.item]
     start = float((left ** 2).sum()) / max(1, len(rows) - n_items)
     start = max(start, _LEAST_VARIANCE * float(np.var(rows.value)))
+    of_person = np.bincount(rows.annotator, left ** 2, n_people) + SPREAD_PRIOR * start
+    spread = np.sqrt(of_person / (np.bincount(rows.annotator, minlength=n_people) + SPREAD_PRIOR))
     between = max(0.1 * float(np.var(item)), float(np.var(item)) - start * float((1 / n).mean()), 1e-12)
-    fit = _Fit(rows, item, start / n, np.zeros(n_people), np.zeros(n_people), np.full(n_people, np.sqrt(start)),
+    fit = _Fit(rows, item, start / n, np.zeros(n_people), np.zeros(n_people), spread,
                rows.weight.astype(np.float64), float(item.mean()), between, 0.25 * start, 10.0, _groups(rows))
     for iteration in range(_ITERATIONS):
         again = _step(fit, choose=iteration % 5 == 4)

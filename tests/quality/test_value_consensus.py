@@ -145,3 +145,16 @@ def test_a_result_can_be_shown():
     for result in (value_consensus(values), value_consensus(values, "median")):
         assert "6 people" in repr(result)
         assert "p3" in result._repr_html_()
+
+
+def test_somebody_who_turns_the_scale_round_does_not_spoil_what_the_others_agree_on():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 10, 40)
+    said = {"ann": truth + rng.normal(0, 0.5, 40), "ben": truth + rng.normal(0, 0.5, 40), "cleo": 10 - truth}
+    values = pd.DataFrame([(f"i{k:02}", who, float(np.clip(of[k], 0, 10))) for k in range(40)
+                           for who, of in said.items()], columns=["item_id", "annotator", "value"])
+    found = value_consensus(values, scale=(0, 10))
+    errors = np.abs(found.table.sort_values("item_id")["value"].to_numpy(float) - truth)
+    assert errors.mean() < 0.6
+    spread = found.annotators.set_index("annotator")["spread"]
+    assert spread["cleo"] > 3 * max(spread["ann"], spread["ben"])
