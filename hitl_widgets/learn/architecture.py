@@ -22,7 +22,7 @@ from .average import holds_average_net, unfitted_average_net
 from .head import n_outputs, with_outputs
 from .light import holds_light_net, is_light_net, unfitted_light_net
 from .nets import holds_kmeans_net, kmeans_net, small_cnn, unfitted_kmeans_net
-from .outputs import Look, look_at
+from .outputs import Look, Unsquashed, look_at
 from .predict import NetPredictor, private_copy, sample_images, sample_positions
 from .preprocess import Preprocess, Probed, as_preprocess, without_preprocess
 from .views import KeptViews, read_ahead, read_view
@@ -90,7 +90,16 @@ class Architecture:
     @property
     def first_net(self) -> nn.Module | None:
         """The net that a person passed, with its first weights; None for the workbench's own."""
-        return self._net
+        return None if self._net is None else self.with_logits(self._net)
+
+    @property
+    def _squashed(self) -> bool:
+        """Whether a person's net ends in a sigmoid, in a project where an item may have several labels."""
+        return self.task == "multilabel" and self.look is not None and self.look.sigmoid
+
+    def with_logits(self, net: nn.Module) -> nn.Module:
+        """A net of this build with logits as outputs, also where it ends in a sigmoid; see `outputs.Unsquashed`."""
+        return Unsquashed(net) if self._squashed and not isinstance(net, Unsquashed) else net
 
     @property
     def view(self) -> Preprocess | Probed:
@@ -114,7 +123,7 @@ class Architecture:
                 views = self._sample_views()
                 alike = [view for view in views if view.shape == views[0].shape]
                 self._look = look_at(private_copy(self._net), torch.stack(alike)) if alike else None
-                if self._look is not None and self._look.sigmoid:
+                if self._look is not None and self._look.sigmoid and self.task != "multilabel":
                     self._tell("the net's outputs all lie between 0 and 1 and don't sum to 1, as after a sigmoid, and "
                                "are taken for logits: no probability comes near 1. Pass the net without its last "
                                "activation.")
@@ -124,7 +133,8 @@ class Architecture:
     @property
     def head(self) -> str | None:
         """Name of the last layer: the one that the person named, or that was found; None where it isn't known."""
-        return self._named_head or (None if self.look is None else self.look.head)
+        name = self._named_head or (None if self.look is None else self.look.head)
+        return f"{Unsquashed.NAME}.{name}" if name is not None and self._squashed else name
 
     def _tell(self, sentence: str | None) -> None:
         if sentence is not None and self._notify is not None:
@@ -140,7 +150,7 @@ class Architecture:
         if self._net is None:
             view = self._sample_view()
             return small_cnn(n_labels, channels=view.shape[0], size=(view.shape[1], view.shape[2]), seed=seed)
-        net = private_copy(self._net)
+        net = self.with_logits(private_copy(self._net))
         n_old = n_outputs(net, name=self.head) if self.look is None else self.look.n_outputs
         return net if n_old in (None, n_labels) else with_outputs(net, n_labels, old=n_old, seed=seed, name=self.head)
 

@@ -83,6 +83,26 @@ def look_at(net: nn.Module, views: Tensor) -> Look | None:
     return Look(head, raw.shape[1], probabilities, within and not probabilities and not untouched)
 
 
+class Unsquashed(nn.Module):
+    """A net that ends in a sigmoid, with logits in place of its probabilities.
+
+    Parameters
+    ----------
+    net : nn.Module
+        Its outputs are from 0 to 1; it isn't copied.
+    """
+
+    NAME = "net"
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, views: Tensor) -> Tensor:
+        """The logarithm of each output's odds, float32."""
+        return tensor_of(self.net(views)).float().logit(eps=1e-6)
+
+
 def read_logits(output: Any, n_items: int, n_labels: int | None = None, *,
                 probabilities: bool | None = None) -> Tensor:
     """The logits in a net's output, float32, shape (n_items, n_labels).

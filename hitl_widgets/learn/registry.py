@@ -278,8 +278,9 @@ class Registry:
     def _adopt_net(self, net: nn.Module) -> str:
         label_ids, former = self._lineage().today.label_ids, self.architecture
         net = private_copy(net)
-        if not former.builds(net, len(label_ids)):
+        if not former.builds(former.with_logits(net), len(label_ids)):
             self.architecture = former.with_net(net)
+        net = self.architecture.with_logits(net)
         try:
             version = self.install(net, origin="given", label_ids=label_ids)
         except BaseException:

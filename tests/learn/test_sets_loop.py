@@ -222,3 +222,27 @@ def test_maps_of_a_light_model_by_windows_lie_on_the_half_that_shows_the_label(o
         assert wb.explain([item_id]).targets[0] in wb.taxonomy.label_ids
         saliency = wb.explain([item_id], method="saliency", target="bars").maps[0]
         assert saliency.shape == (16, 32)
+
+
+def test_a_net_that_ends_in_a_sigmoid_gives_its_own_probabilities_and_is_trained(tmp_path):
+    net = OneLogitEach(squash=True)
+    with hw.Workbench(tmp_path / "project", POOL, NAMES, task="multilabel", annotator="ada", progress=False, model=net,
+                      holdout=0.3) as wb:
+        views = torch.stack([wb.registry.architecture.view(image) for image in IMAGES[:5]])
+        with torch.no_grad():
+            np.testing.assert_allclose(wb.registry.inference.probs(np.arange(5)), net(views).numpy(), atol=1e-5)
+        assert wb.registry.inference.predictor.head == "net.last"
+        answer(wb, 100)
+        answer(wb, 40, holdout=True)
+        run = wb.finetune(epochs=10, lr=0.02)
+        assert run.after["macro_f1"] > run.before["macro_f1"]
+        assert "label by label" in run.calibrated
+        other = OneLogitEach(squash=True)
+        with torch.no_grad():
+            other.last.bias += 1
+        wb.adopt(other)
+        with torch.no_grad():
+            np.testing.assert_allclose(wb.registry.inference.probs(np.arange(5)), other(views).numpy(), atol=1e-5)
+    with hw.Workbench(tmp_path / "project", POOL, model=net, annotator="ada", progress=False) as wb:
+        with torch.no_grad():
+            np.testing.assert_allclose(wb.registry.inference.probs(np.arange(5)), other(views).numpy(), atol=1e-5)
