@@ -1,21 +1,59 @@
 """Cards of the experiment on automation bias: which of the votes count, and whether the model was wrong on them.
 
-Read `drawn` and `truths` first.
+Read `drawn` and `truths` first; `EffectFigures` writes out what came of an experiment.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..drawing import html
 from ..errors import BadInput, ShapeError
+from ..records import Estimate
 
 SUGGESTED, WITHOUT = ("shown",), ("blind", "answer_first")
 DRAWN = (*SUGGESTED, *WITHOUT, "no_map")
+
+
+class EffectFigures:
+    """Text and table of a result whose attributes are estimates of what seeing a suggestion did.
+
+    Attributes
+    ----------
+    IN_WORDS : dict
+        What each figure is, in words, by the name of its attribute; in the order in which they are listed.
+    TITLE, UNIT, COUNTED : str
+        Of the table: its title, and the heads of the columns of the figure and of its n.
+    notes : tuple of str
+        What else has to be said with these figures.
+    """
+
+    IN_WORDS: ClassVar[Mapping[str, str]] = {}
+    TITLE: ClassVar[str]
+    UNIT: ClassVar[str]
+    COUNTED: ClassVar[str]
+    notes: tuple[str, ...]
+
+    def figures(self) -> dict[str, Estimate]:
+        """List every figure by name."""
+        return {name: getattr(self, name) for name in self.IN_WORDS}
+
+    def __repr__(self) -> str:
+        return "\n".join([*(f"{self.IN_WORDS[name]}: {estimate!r}" for name, estimate in self.figures().items()),
+                          *self.notes])
+
+    def _repr_html_(self) -> str:
+        rows = [[self.IN_WORDS[name], "none" if math.isnan(estimate) else f"{estimate.value:+.3f}",
+                 estimate.why or f"{estimate.low:+.3f} to {estimate.high:+.3f}", estimate.n]
+                for name, estimate in self.figures().items()]
+        return html.page(self.TITLE, html.table(["", self.UNIT, "95 % interval", self.COUNTED], rows),
+                         *map(html.paragraph, self.notes))
 
 
 def check(votes: pd.DataFrame) -> pd.DataFrame:

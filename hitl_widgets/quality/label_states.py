@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from ..errors import BadInput, ShapeError
 from ..records import Estimate, check_count
 from ..taxonomy.label_sets import members, set_id
 from .crowd_consensus import METHODS, USUAL_DEPENDENCE, Consensus, consensus
-from .experiment_cards import SUGGESTED, WITHOUT, check, drawn, judged
+from .experiment_cards import SUGGESTED, WITHOUT, EffectFigures, check, drawn, judged
 from .suggestion_effect import contrast
 
 ON, OFF = "on", "off"
@@ -260,7 +260,7 @@ def _joined(states: pd.DataFrame, found: Mapping[str, Consensus]) -> SetConsensu
 
 
 @dataclass(frozen=True, repr=False)
-class SetBias:
+class SetBias(EffectFigures):
     """What seeing suggested labels did to the sets that people give, as `set_bias` measures it.
 
     Each figure is a difference between cards whose suggestion was shown and blind ones, in the share of labels.
@@ -290,21 +290,10 @@ class SetBias:
     per_label: pd.DataFrame
     notes: tuple[str, ...] = ()
 
-    def figures(self) -> dict[str, Estimate]:
-        """List every figure by name."""
-        return {name: getattr(self, name) for name in FIGURES}
-
-    def __repr__(self) -> str:
-        return "\n".join([*(f"{IN_WORDS[name]}: {estimate!r}" for name, estimate in self.figures().items()),
-                          *self.notes])
-
-    def _repr_html_(self) -> str:
-        rows = [[IN_WORDS[name], "none" if math.isnan(estimate) else f"{estimate.value:+.3f}",
-                 estimate.why or f"{estimate.low:+.3f} to {estimate.high:+.3f}", estimate.n]
-                for name, estimate in self.figures().items()]
-        return html.page("What seeing suggested labels did",
-                         html.table(["", "difference", "95 % interval", "labels"], rows),
-                         *map(html.paragraph, self.notes))
+    IN_WORDS: ClassVar[Mapping[str, str]] = IN_WORDS
+    TITLE: ClassVar[str] = "What seeing suggested labels did"
+    UNIT: ClassVar[str] = "difference"
+    COUNTED: ClassVar[str] = "labels"
 
 
 def set_bias(states: pd.DataFrame, truth: pd.DataFrame | None = None, *, min_blind: int = 2) -> SetBias:

@@ -9,17 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..records import Estimate, check_count
 from .coefficients import Floats
-from .experiment_cards import SUGGESTED, WITHOUT, check, drawn, is_blind
+from .experiment_cards import SUGGESTED, WITHOUT, EffectFigures, check, drawn, is_blind
 from .intervals import student_mean
 from .suggestion_effect import contrast
 
@@ -35,7 +34,7 @@ _NO_REFERENCE = ("no card has a reference in both arms: pass truth=, or have ite
 
 
 @dataclass(frozen=True, repr=False)
-class ValueBias:
+class ValueBias(EffectFigures):
     """What seeing a suggested value did to people's values, as `value_bias` measures it.
 
     Attributes
@@ -65,21 +64,10 @@ class ValueBias:
     per_annotator: pd.DataFrame
     notes: tuple[str, ...] = ()
 
-    def figures(self) -> dict[str, Estimate]:
-        """List every figure by name."""
-        return {name: getattr(self, name) for name in FIGURES}
-
-    def __repr__(self) -> str:
-        return "\n".join([*(f"{IN_WORDS[name]}: {estimate!r}" for name, estimate in self.figures().items()),
-                          *self.notes])
-
-    def _repr_html_(self) -> str:
-        rows = [[IN_WORDS[name], "none" if math.isnan(estimate) else f"{estimate.value:+.3f}",
-                 estimate.why or f"{estimate.low:+.3f} to {estimate.high:+.3f}", estimate.n]
-                for name, estimate in self.figures().items()]
-        return html.page("What seeing a suggested value did",
-                         html.table(["", "part", "95 % interval", "cards"], rows),
-                         *map(html.paragraph, self.notes))
+    IN_WORDS: ClassVar[Mapping[str, str]] = IN_WORDS
+    TITLE: ClassVar[str] = "What seeing a suggested value did"
+    UNIT: ClassVar[str] = "part"
+    COUNTED: ClassVar[str] = "cards"
 
 
 def value_bias(values: pd.DataFrame, truth: pd.Series | Mapping[Any, float] | None = None, *,

@@ -378,14 +378,10 @@ class Taxonomy:
             When one of them is no answer.
         """
         if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
-            raise UnknownLabel(f"labels is {names!r:.80}; a list of names is expected, such as ['{self.name_of_first}']"
-                               ", or [] for none of them.")
+            example = self.name_of(self.label_ids[0]) if self.label_ids else "cat"
+            raise UnknownLabel(f"labels is {names!r:.80}; a list of names is expected, such as ['{example}'], or [] "
+                               "for none of them.")
         return set_id(self.answer(name).id for name in names)
-
-    @property
-    def name_of_first(self) -> str:
-        """The name of the first answer, as an example in messages; "cat" where there is none."""
-        return self.name_of(self.label_ids[0]) if self.label_ids else "cat"
 
     def attribute(self, name_or_id: str) -> Attribute:
         """Find the attribute of this name or id; UnknownLabel when there is none."""
