@@ -2,6 +2,7 @@
 // The decision card, as anywidget loads it.
 
 import "./css/card.css";
+import "./css/attributes.css";
 import { widget } from "./comms.js";
 import { basePath, probe } from "./outbox.js";
 import { decode } from "./pictures.js";
