@@ -49,7 +49,12 @@ def draw(seed: int, annotator: str, item_id: str) -> float:
     >>> draw(0, "ada", "item-1") == draw(0, "ada", "item-1") != draw(0, "bob", "item-1")
     True
     """
-    text = f"{seed}\0{annotator}\0{item_id}".encode("utf-8", "surrogatepass")
+    return number(str(seed), annotator, item_id)
+
+
+def number(*texts: str) -> float:
+    """Make the random-looking number of some texts, from 0 up to (not including) 1: see the recipe above."""
+    text = "\0".join(texts).encode("utf-8", "surrogatepass")
     return float((int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 11) * 2.0**-53)
 
 
