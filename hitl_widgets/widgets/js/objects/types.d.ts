@@ -1,0 +1,45 @@
+// The objects of an item: boxes, polygons or points, each with a label.
+
+export type Kind = "box" | "polygon" | "point";
+/** Pixels of the item, (0, 0) the top left corner: a box as x0, y0, x1, y1; a point as x, y; a polygon as x0, y0, x1, y1, ... */
+export type At = readonly number[];
+export type Size = readonly [width: number, height: number];
+export type Bounds = readonly [x0: number, y0: number, x1: number, y1: number];
+export type Side = "left" | "top" | "right" | "bottom";
+export interface Spot { x: number; y: number }
+
+/** An object as Python sends it: a proposal; with `origin` it is one of an earlier decision, `was` what the model had proposed. */
+export interface ObjectEntry {
+  id: string; kind: Kind; at: number[]; label_id: string; score?: number | null; origin?: "model" | "person";
+  was?: { at: number[]; label_id: string } | null; certainty?: number | null; unsure?: boolean; act?: string; label?: string;
+}
+
+/** An object as it stands; never changed in place. `score` and `proposal` are null where a person added it. */
+export interface Shape {
+  id: string; kind: Kind; at: At; label_id: string; certainty: number | null; unsure: boolean; score: number | null;
+  origin: "model" | "person"; proposal: { at: At; label_id: string } | null;
+}
+
+/** What is sent of an object. */
+export interface Given { id: string; kind: Kind; at: number[]; label_id: string; certainty?: number; unsure?: true }
+
+/** Kept by the card from one item to the next: the label used last, and how large its objects are. */
+export interface Memory { label_id: string | null; sizes: Map<string, [number, number]> }
+
+/** What is needed to make the objects of an item. `shown`: what is proposed; `given`: the objects of an earlier answer, where there is one. */
+export interface ObjectsOf { kind: Kind; size: Size; shown: ObjectEntry[]; given?: ObjectEntry[]; memory?: Memory }
+
+/** What the browser keeps of objects that aren't decided yet. */
+export interface ObjectsDraft { size: Size; kind: Kind; shown: ObjectEntry[]; list: Shape[]; touched: string[]; focus: string | null; answered: boolean }
+
+/** The part of the item that is in view, in its pixels. */
+export interface View { x: number; y: number; width: number; height: number }
+
+/** A key, as the browser reports it. */
+export interface KeyPress { key: string; code: string; shiftKey: boolean; altKey: boolean; ctrlKey: boolean; metaKey: boolean; repeat?: boolean }
+
+/** A part of an object that the pointer is over. */
+export interface Hit { id: string; part: "body" | "vertex" | "middle" | "sides"; sides?: Side[]; vertex?: number }
+
+/** The item's grey values around an object: `scale` pixels of the picture for one of the item, from `left`, `top` in the picture. */
+export interface Grey { values: Float32Array; width: number; height: number; left: number; top: number; scale_x: number; scale_y: number }
