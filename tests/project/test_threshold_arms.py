@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hitl_widgets.project.arms import draw
-from hitl_widgets.project.shown_objects import (
+from hitl_widgets.project.threshold_arms import (
     USUAL,
-    Shown,
+    DrawnProposals,
+    draw_proposals,
     draw_threshold,
     is_withheld,
     moved,
-    show,
     threshold_arm,
 )
 
@@ -25,9 +26,9 @@ PROPOSALS = [SimpleNamespace(id=f"o{k}", label_id=("Lr", "Lw")[k % 2], score=flo
 
 
 def shown(item_id: str = "i1", *, drawn: bool = True, hidden: bool = False, annotator: str = "ada", seed: int = 0,
-          **thresholds: float) -> Shown:
-    return show(PROPOSALS, thresholds, ["Lr", "Lw"], seed=seed, annotator=annotator, item_id=item_id, drawn=drawn,
-                hidden=hidden)
+          **thresholds: float) -> DrawnProposals[Any]:
+    return draw_proposals(PROPOSALS, thresholds, ["Lr", "Lw"], seed=seed, annotator=annotator, item_id=item_id,
+                          drawn=drawn, hidden=hidden)
 
 
 def by_recipe(*texts: str) -> float:
@@ -41,10 +42,10 @@ def test_thresholds_are_drawn_as_the_recipe_says():
         which = "usual" if drawn < 0.8 else "lower" if drawn < 0.9 else "higher"
         got = shown(f"i{k}", seed=7)
         assert draw_threshold(7, "ada", f"i{k}").which == which == threshold_arm(got.threshold,
-                                                                                got.threshold_probability)
+                                                                                got.probability)
         assert got.threshold == {"usual": 0.3, "lower": 0.15, "higher": 0.65}[which]
-        assert got.threshold_probability == {"usual": 0.8}.get(which, 0.1)
-        assert {one.id for one in (*got.objects, *got.withheld)} == {
+        assert got.probability == {"usual": 0.8}.get(which, 0.1)
+        assert {one.id for one in (*got.shown, *got.withheld)} == {
             one.id for one in PROPOSALS if one.score >= got.threshold}
 
 
@@ -58,7 +59,7 @@ def test_withheld_proposals_are_drawn_as_the_recipe_says_in_a_tenth_of_the_image
             one.id for one in PROPOSALS if one.score >= got.threshold and inside
             and by_recipe("withheld", "3", "ada", f"i{k}", one.id) < 0.05}
         n_images, n_withheld = n_images + inside, n_withheld + len(got.withheld)
-        n_above += inside * (len(got.objects) + len(got.withheld))
+        n_above += inside * (len(got.shown) + len(got.withheld))
     assert 0.08 < n_images / 2_000 < 0.12
     assert 0.04 < n_withheld / n_above < 0.06
 
@@ -74,24 +75,23 @@ def test_threshold_and_arm_are_drawn_independently():
 def test_a_blind_image_shows_nothing_and_withholds_nothing_but_its_threshold_is_drawn():
     for k in range(500):
         got, open_ = shown(f"i{k}", hidden=True), shown(f"i{k}")
-        assert got.hidden
-        assert got.withheld == ()
+        assert not got.withheld
         assert got.threshold == open_.threshold
-        assert got.threshold_probability == open_.threshold_probability
-        assert {one.id for one in got.objects} == {one.id for one in (*open_.objects, *open_.withheld)}
+        assert got.probability == open_.probability
+        assert {one.id for one in got.shown} == {one.id for one in (*open_.shown, *open_.withheld)}
 
 
 def test_what_measures_is_not_drawn():
     for k in range(200):
         got = shown(f"i{k}", drawn=False, hidden=True)
-        assert (got.threshold, got.threshold_probability, got.withheld) == (USUAL, None, ())
+        assert (got.threshold, got.probability, got.withheld) == (USUAL, None, [])
 
 
 def test_labels_have_thresholds_of_their_own():
     got = shown(drawn=False, Lr=0.2, Lw=0.6)
     assert got.threshold == pytest.approx(0.4)
-    assert min(one.score for one in got.objects if one.label_id == "Lr") < 0.25
-    assert min(one.score for one in got.objects if one.label_id == "Lw") >= 0.6
+    assert min(one.score for one in got.shown if one.label_id == "Lr") < 0.25
+    assert min(one.score for one in got.shown if one.label_id == "Lw") >= 0.6
     lower = next(f"i{k}" for k in range(100) if draw_threshold(0, "ada", f"i{k}").which == "lower")
     assert shown(lower, Lr=0.2, Lw=0.6).threshold == pytest.approx(0.2)
 

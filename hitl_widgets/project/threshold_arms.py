@@ -1,8 +1,8 @@
-"""Which proposals of an image a person is shown: from which score on, and which of those are withheld by chance.
+"""Arms of thresholds: from which score on proposals are shown to a person, and which of those are withheld by chance.
 
 What a prefill hides from people can be told only if chance decided what was proposed. So the threshold of each person
 and image is drawn, and in a tenth of the images a few of the proposals above it are kept from the person:
-`seen.withheld` in the log. Blind images show nothing, and nothing is withheld there. Read `show` first.
+`seen.withheld` in the log. Blind images show nothing, and nothing is withheld there. Read `draw_proposals` first.
 
 Recipe, for a script that has only the log: the seed is that of the event "created". A number from 0 to 1 is made of
 some texts, joined by one NUL character each, as in `arms`. That of ``"threshold"``, seed, annotator and item_id draws
@@ -17,7 +17,8 @@ proposals are withheld: each one whose own number, of ``"withheld"``, seed, anno
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from .arms import number
 
@@ -55,29 +56,26 @@ class Proposed(Protocol):
 P = TypeVar("P", bound=Proposed)
 
 
-class Shown(NamedTuple):
-    """What a person is shown of an image's proposals.
+@dataclass(frozen=True)
+class DrawnProposals(Generic[P]):
+    """An image's proposals at or above the threshold, as drawn for a person.
 
     Parameters
     ----------
-    objects : tuple of Proposal
-        Those that are shown; where `hidden`, those that would be.
-    withheld : tuple of Proposal
-        Those at or above the threshold that are kept from the person, each with the probability `WITHHELD`.
-    threshold : float or None
-        From which score on proposals are shown; where labels have thresholds of their own, their mean. None without a
-        model.
-    threshold_probability : float or None
-        With which it was drawn; None where it wasn't.
-    hidden : bool
-        Whether the image is blind: nothing is shown.
+    shown : list of Proposal
+        Those that are shown, or in a blind image would be.
+    withheld : list of Proposal
+        Those that are kept from the person, each with the probability `WITHHELD`.
+    threshold : float
+        From which score on proposals are shown; where labels have thresholds of their own, their mean.
+    probability : float or None
+        With which the threshold was drawn; None where it wasn't.
     """
 
-    objects: tuple[Proposed, ...] = ()
-    withheld: tuple[Proposed, ...] = ()
-    threshold: float | None = None
-    threshold_probability: float | None = None
-    hidden: bool = False
+    shown: list[P]
+    withheld: list[P]
+    threshold: float
+    probability: float | None
 
 
 def moved(threshold: float, which: str) -> float:
@@ -120,8 +118,8 @@ def is_withheld(seed: int, annotator: str, item_id: str, proposal_id: str) -> bo
         and number("withheld", str(seed), annotator, item_id, proposal_id) < WITHHELD
 
 
-def show(proposals: Sequence[P], thresholds: Mapping[str, float], label_ids: Iterable[str], *, seed: int,
-         annotator: str, item_id: str, drawn: bool, hidden: bool) -> Shown:
+def draw_proposals(proposals: Sequence[P], thresholds: Mapping[str, float], label_ids: Iterable[str], *, seed: int,
+                   annotator: str, item_id: str, drawn: bool, hidden: bool) -> DrawnProposals[P]:
     """Draw what a person is shown of an image's proposals: always the same, as long as the model and the seed are.
 
     Parameters
@@ -142,7 +140,7 @@ def show(proposals: Sequence[P], thresholds: Mapping[str, float], label_ids: Ite
 
     Returns
     -------
-    Shown
+    DrawnProposals
         In the order of the proposals.
     """
     arm = draw_threshold(seed, annotator, item_id) if drawn else Drawn("usual", None)
@@ -150,6 +148,6 @@ def show(proposals: Sequence[P], thresholds: Mapping[str, float], label_ids: Ite
     usual = moved(USUAL, arm.which)
     above = [one for one in proposals if one.score >= at.get(one.label_id, usual)]
     kept_back = [drawn and not hidden and is_withheld(seed, annotator, item_id, one.id) for one in above]
-    return Shown(tuple(one for one, back in zip(above, kept_back, strict=True) if not back),
-                 tuple(one for one, back in zip(above, kept_back, strict=True) if back),
-                 round(sum(at.values()) / len(at), 6) if at else usual, arm.probability, hidden)
+    return DrawnProposals([one for one, back in zip(above, kept_back, strict=True) if not back],
+                          [one for one, back in zip(above, kept_back, strict=True) if back],
+                          round(sum(at.values()) / len(at), 6) if at else usual, arm.probability)
