@@ -7,7 +7,6 @@ The yardstick is a key recorder of its own (`browser.recorder`). After each faul
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sqlite3
 import time
@@ -74,6 +73,9 @@ _HEAR = """() => {
     if (said.includes('in another tab or notebook meanwhile')) heard.push(said);
   }).observe(card, {subtree: true, childList: true, characterData: true});
 }"""
+
+# Its storage is empty before the frame with these words is painted.
+_HEARD = "(item) => window.hitlHeard.some((said) => said.match(/\\w+/g).includes(item))"
 
 
 class Desk:
@@ -149,14 +151,13 @@ class Desk:
         assert set(by_id) <= set(recorder.ids())
         for tab in tabs:
             mine, refused = recorder.noted("kept", tab.page), set()
-            heard = set(re.findall(r"\w+", " ".join(tab.page.evaluate("() => window.hitlHeard"))))
             for act in mine:
                 if act["id"] in by_id:
                     assert by_id[act["id"]][1:3] == [{"decide": "decided", "retract": "retracted"}[act["kind"]],
                                                      act["item"]]
                 elif act["kind"] == "decide":
                     refused.add(act["id"])
-                    assert act["item"] in heard
+                    tab.page.wait_for_function(_HEARD, arg=act["item"])
                     assert any(row[1] == "decided" and row[2] == act["item"] for row in log)
                 else:
                     by_another = any(row[1] == "retracted" and row[2] == act["item"] for row in log)

@@ -964,6 +964,36 @@ test("refusals that come together are told together", () => {
   assert.match(session.news.text, /^b: you decided/, "also when the next item is decided");
 });
 
+test("a refusal is told until a text that tells of it was painted, however long that takes, whatever else is told meanwhile", () => {
+  const { session, kernel } = open();
+  fill(session, "a", "b", "c", "d");
+  for (const label of ["L0", "L1", "L2"]) session.choose(label);
+  const [a, b, c] = acts(kernel);
+  refuseAsDecided(session, a); // in a tab that nobody looks at, nothing is painted
+  kernel.now += 60_000;
+  refuseAsDecided(session, b);
+  session.push({ kind: "news", text: "bob adopted model 63f5c4a." }, []);
+  session.say("");
+  kernel.now += 120_000;
+  assert.equal(session.never.untold, true);
+  assert.equal(session.news.text, "b: you decided this item in another tab: dog. So it is with a. bob adopted model 63f5c4a.");
+  session.told("another text");
+  assert.equal(session.never.untold, true, "that one says nothing of them");
+  session.told(session.news.text);
+  assert.equal(session.never.untold, false);
+  assert.equal(session.news.at, kernel.now, "it is to be read from here on");
+  kernel.now += 5000;
+  session.push({ kind: "news", text: "bob left." }, []);
+  assert.match(session.news.text, /^b: .* bob left\.$/, "nobody reads so fast");
+  kernel.now += 20_000;
+  refuseAsDecided(session, c);
+  assert.equal(session.news.text, "c: you decided this item in another tab: dog.");
+  session.told(session.news.text);
+  kernel.now += 20_000;
+  session.push({ kind: "news", text: "bob is back." }, []);
+  assert.equal(session.news.text, "bob is back.");
+});
+
 test("an undo just after the last decision was refused isn't one of the decision before", () => {
   const { session, kernel } = open();
   fill(session, "a", "b", "c");

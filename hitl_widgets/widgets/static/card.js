@@ -1542,6 +1542,52 @@ var Queue = class {
 };
 var isHidden = (past) => past.hidden && !past.revealed;
 
+// hitl_widgets/widgets/js/card/refusals.js
+var TOLD_MS = 1e4;
+var Refusals = class {
+  constructor() {
+    this.all = /* @__PURE__ */ new Map();
+    this.text = "";
+  }
+  /** @param {string} decision_id */
+  has(decision_id) {
+    return this.all.has(decision_id);
+  }
+  /** Whether nobody can have read of one yet. */
+  get untold() {
+    return [...this.all.values()].some(({ painted_at }) => painted_at === null);
+  }
+  /** One more. @param {string} decision_id @param {string} item_id @param {string} reason @param {number} now @returns {string} what tells of it,
+   * and of the others that are still to be told */
+  add(decision_id, item_id, reason, now) {
+    const before = new Set(this.#current(now).map((refusal) => refusal.item_id));
+    before.delete(item_id);
+    this.all.set(decision_id, { item_id, reason, painted_at: null });
+    this.text = `${item_id}: ${reason}${before.size ? ` So it is with ${[...before].join(", ")}.` : ""}`;
+    return this.text;
+  }
+  /** Other news, behind what is still to be told. @param {string} news @param {number} now */
+  before(news, now) {
+    return this.#current(now).length ? `${this.text} ${news}` : news;
+  }
+  /** This text was painted. @param {string} text @param {number} now @returns {boolean} whether somebody could read of a refusal for the first time */
+  painted(text, now) {
+    if (!this.text || !text.includes(this.text)) return false;
+    let first = false;
+    for (const refusal of this.all.values()) {
+      if (refusal.painted_at === null) {
+        refusal.painted_at = now;
+        first = true;
+      }
+    }
+    return first;
+  }
+  /** @param {number} now */
+  #current(now) {
+    return [...this.all.values()].filter(({ painted_at }) => painted_at === null || now - painted_at < TOLD_MS);
+  }
+};
+
 // hitl_widgets/widgets/js/card/display.js
 var MODES = (
   /** @type {const} */
@@ -1803,7 +1849,6 @@ var Tally = class {
 // hitl_widgets/widgets/js/card/session.js
 var LOW = 6;
 var MORE_MS = 2e3;
-var TOLD_MS = 1e4;
 var REVEALED_MS = 150;
 var QUIET_MS = 1e3;
 var RECENT = 12;
@@ -1850,7 +1895,7 @@ var CardSession = class extends Session {
     this.side = 0;
     this.elsewhere = /* @__PURE__ */ new Set();
     this.refused = null;
-    this.never = /* @__PURE__ */ new Map();
+    this.never = new Refusals();
     this.touched_at = -Infinity;
   }
   // What the card shows
@@ -2000,11 +2045,9 @@ var CardSession = class extends Session {
     if (act?.kind !== "decide") return;
     if (decided) {
       const at = this.around.now();
-      const before = [...this.never.values()].filter((other) => at - other.at < TOLD_MS).map(({ item_id: item_id2 }) => item_id2);
-      const text = `${act.item_id}: ${reason}${before.length ? ` So it is with ${[...new Set(before)].join(", ")}.` : ""}`;
+      const text = this.never.add(decision_id, act.item_id, reason, at);
       this.notice = { text, bad: true };
       this.news = { text, at };
-      this.never.set(decision_id, { item_id: act.item_id, at });
       if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at, text };
       if (this.queue.forget(decision_id) && act.verdict !== "skip" && act.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
       this.elsewhere.add(act.item_id);
@@ -2021,7 +2064,7 @@ var CardSession = class extends Session {
     if (this.extras.take(push, buffers)) return;
     const heard = this.people.take(push);
     if (heard !== void 0) {
-      if (heard) this.news = { text: heard, at: this.around.now() };
+      if (heard) this.#tell(heard);
       return this.changed(false);
     }
     this.status(push);
@@ -2047,13 +2090,23 @@ var CardSession = class extends Session {
       for (const { label_id } of this.queue.past) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "learning") this.learning = push.learning;
-    else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
+    else if (push.kind === "news") this.#tell(push.text);
     else if (push.kind === "end") {
       this.end = push.reason;
       if (!this.item) this.stop();
     }
     this.#decode();
     if (push.kind !== "item" || this.item !== item) this.changed(false);
+  }
+  /** News, which don't take the place of a refusal that nobody can have read yet. @param {string} text */
+  #tell(text) {
+    const at = this.around.now();
+    this.news = { text: this.never.before(text, at), at };
+  }
+  /** What the line below the item says was painted. @param {string} text */
+  told(text) {
+    const at = this.around.now();
+    if (this.never.painted(text, at) && this.news) this.news.at = at;
   }
   /** @param {string} item_id @param {string} decision_id */
   #know(item_id, decision_id) {
@@ -4276,13 +4329,15 @@ function buildFooter(session) {
     setText(notice, bad ?? (!setup ? "" : !outbox.durable ? `${said?.text ?? ""} (this browser keeps nothing: unstored decisions live in this tab only)` : outbox.others ? `${said?.text ?? ""} (${count(outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card)` : said?.text ?? ""));
     notice.classList.toggle("hitl-bad", bad !== null);
     const { news: heard } = session;
-    const fresh = heard && session.now() - heard.at < NEWS_MS && heard.text !== notice.textContent ? heard.text : "";
+    const untold = heard && session.never.untold;
+    const fresh = heard && (untold || session.now() - heard.at < NEWS_MS) && heard.text !== notice.textContent ? heard.text : "";
     setText(news, fresh);
     news.title = fresh;
     const { text = "", next: follows = "", why = "" } = session.learning ?? {};
     setText(learnt, text);
     setText(next, follows && ` · ${follows}`);
     learning.title = why;
+    session.told(`${notice.textContent} ${fresh}`);
   }
   return { footer, update };
 }

@@ -101,13 +101,15 @@ export function buildFooter(session) {
         : said?.text ?? ""));
     notice.classList.toggle("hitl-bad", bad !== null);
     const { news: heard } = session;
-    const fresh = heard && session.now() - heard.at < NEWS_MS && heard.text !== notice.textContent ? heard.text : "";
+    const untold = heard && session.never.untold;
+    const fresh = heard && (untold || session.now() - heard.at < NEWS_MS) && heard.text !== notice.textContent ? heard.text : "";
     setText(news, fresh);
     news.title = fresh;
     const { text = "", next: follows = "", why = "" } = session.learning ?? {};
     setText(learnt, text);
     setText(next, follows && ` · ${follows}`);
     learning.title = why;
+    session.told(`${notice.textContent} ${fresh}`);
   }
   return { footer, update };
 }

@@ -12,6 +12,7 @@ import { People } from "./people.js";
 import { Parts } from "./parts.js";
 import { decodeAhead, release, retry } from "../pictures.js";
 import { isHidden, pastOf, Queue, REVISION } from "./queue.js";
+import { Refusals } from "./refusals.js";
 import { keepMap, mainTarget, MapDisplay, mapKey } from "./display.js";
 import { Session } from "../session.js";
 import { isSet, membersOf } from "./sets.js";
@@ -33,7 +34,6 @@ import { Tally } from "./tally.js";
 
 const LOW = 6; // items left when more are asked for
 const MORE_MS = 2000;
-const TOLD_MS = 10_000; // refusals that come within so long are told together
 const REVEALED_MS = 150; // nobody reads a suggestion, and answers it, in less
 const QUIET_MS = 1000; // without a key for so long, no finger is about to press
 const RECENT = 12; // labels used lately
@@ -107,8 +107,8 @@ export class CardSession extends Session {
     this.elsewhere = new Set();
     /** The last decision made here, where it was refused since another one stands. @type {{at: number, text: string} | null} */
     this.refused = null;
-    /** All that were refused so: decision id -> its item, and when. @type {Map<string, {item_id: string, at: number}>} */
-    this.never = new Map();
+    /** All that were refused so. */
+    this.never = new Refusals();
     this.touched_at = -Infinity;
   }
 
@@ -257,11 +257,9 @@ export class CardSession extends Session {
       // Another tab or notebook was first: that decision stands, and the item doesn't come back; if an undo has brought it
       // back, it goes again.
       const at = this.around.now();
-      const before = [...this.never.values()].filter((other) => at - other.at < TOLD_MS).map(({ item_id }) => item_id);
-      const text = `${act.item_id}: ${reason}${before.length ? ` So it is with ${[...new Set(before)].join(", ")}.` : ""}`;
+      const text = this.never.add(decision_id, act.item_id, reason, at);
       this.notice = { text, bad: true };
       this.news = { text, at }; // the notice gives way to the next key
-      this.never.set(decision_id, { item_id: act.item_id, at });
       if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at, text };
       if (this.queue.forget(decision_id) && act.verdict !== "skip" && act.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
       this.elsewhere.add(act.item_id);
@@ -279,7 +277,7 @@ export class CardSession extends Session {
     if (this.extras.take(push, buffers)) return;
     const heard = this.people.take(push);
     if (heard !== undefined) {
-      if (heard) this.news = { text: heard, at: this.around.now() };
+      if (heard) this.#tell(heard);
       return this.changed(false);
     }
     this.status(push);
@@ -305,7 +303,7 @@ export class CardSession extends Session {
       for (const { label_id } of this.queue.past) this.#used(label_id);
     } else if (push.kind === "taxonomy") this.#name(push.taxonomy);
     else if (push.kind === "learning") this.learning = push.learning;
-    else if (push.kind === "news") this.news = { text: push.text, at: this.around.now() };
+    else if (push.kind === "news") this.#tell(push.text);
     else if (push.kind === "end") {
       this.end = push.reason;
       if (!this.item) this.stop();
@@ -313,6 +311,18 @@ export class CardSession extends Session {
     this.#decode();
     // What comes for later items changes nothing that can be seen.
     if (push.kind !== "item" || this.item !== item) this.changed(false);
+  }
+
+  /** News, which don't take the place of a refusal that nobody can have read yet. @param {string} text */
+  #tell(text) {
+    const at = this.around.now();
+    this.news = { text: this.never.before(text, at), at };
+  }
+
+  /** What the line below the item says was painted. @param {string} text */
+  told(text) {
+    const at = this.around.now();
+    if (this.never.painted(text, at) && this.news) this.news.at = at; // it is read from here on
   }
 
   /** @param {string} item_id @param {string} decision_id */
