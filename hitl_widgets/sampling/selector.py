@@ -24,9 +24,10 @@ from .diversity import (
     near_duplicates,
     typiclust,
 )
+from .of_objects import OfObjects, diverse_doubt
 from .queue import Queue
 from .ranking import Ranking
-from .strategies import BY_FAMILY, OVER_SETS, OVER_VALUES, inputs_of, scores_of, strategy_named
+from .strategies import BY_FAMILY, OVER_OBJECTS, OVER_SETS, OVER_VALUES, inputs_of, scores_of, strategy_named
 from .uncertainty import BY_ROW, Scores, Strategy, best
 
 # Typical items come until a model can learn from the answers: this many per label, and this many at most.
@@ -37,10 +38,14 @@ RIGHT_ENOUGH, MEASURED_PER_LABEL = 0.6, 2
 SETS_RIGHT_ENOUGH = 0.4
 # Where only values are asked: this many items with a value, which are learnt from twice in the background.
 TYPICAL_OF_VALUES = 40
+# Where objects are asked for: this many images, which have many objects to learn from.
+TYPICAL_OF_OBJECTS = 20
 # Strategies that compare items with each other order this many items ahead, among this many open ones drawn by chance.
 AHEAD, MAX_COMPARED = 20, 10_000
 # Where a strategy has chosen near-duplicates, it chooses others instead, so many times at most.
 TURNS = 4
+CHOOSING: tuple[Strategy, ...] = (typiclust, k_centre, diverse_margin, diverse_set_margin, diverse_spread,
+                                  diverse_doubt)
 
 # Embeddings at some positions, rows of NaN where they aren't at hand; None where there are none at all.
 EmbeddingsAt = Callable[[np.ndarray], "np.ndarray | None"]
@@ -88,6 +93,10 @@ class Selector:
         The version of the adopted heads for attributes, or None.
     over_values : callable
         Whether only values are asked: strategies then go by the spread of values.
+    over_objects : callable
+        Whether objects are asked for: strategies then go by the doubt about them.
+    objects : OfObjects or None
+        What is known of the objects.
     """
 
     def __init__(self, ranking: Ranking, notify: Callable[[str], None]) -> None:
@@ -98,6 +107,8 @@ class Selector:
         self.spread: SpreadOf = lambda rows: None
         self.value_model: Callable[[], str | None] = lambda: None
         self.over_values: Callable[[], bool] = lambda: False
+        self.over_objects: Callable[[], bool] = lambda: False
+        self.objects: OfObjects | None = None
         self.why = ""
         self._phase: str | None = None
         self._kept: dict[tuple[object, str], tuple[object, Scores]] = {}
@@ -111,6 +122,8 @@ class Selector:
         """
         if self.over_values():
             return self._default_over_values(queue.n_training())
+        if self.over_objects():
+            return self._default_over_objects(queue.n_training())
         n_labels = len(lineage.today.label_ids)
         enough, n_training = min(TYPICAL_AT_MOST, TYPICAL_PER_LABEL * n_labels), queue.n_training()
         measured, has_model = self.measured() or {"n": 0, "right": 0}, self.ranking.predictions is not None
@@ -149,6 +162,16 @@ class Selector:
                                f"({n_training} so far): before that, an item of which little is known is an outlier")
         return "typiclust"
 
+    def _default_over_objects(self, n_training: int) -> str:
+        """Name of the default where objects are asked for: typical images, later those in most doubt."""
+        if self.objects is not None and self.objects.has_model and n_training >= TYPICAL_OF_OBJECTS:
+            self._enter("uncertain", "images whose objects are least certain, and which are unlike each other: "
+                                     f"{n_training} images are answered, and a model proposes objects")
+            return "diverse_doubt"
+        self._enter("typical", f"typical images until {TYPICAL_OF_OBJECTS} are answered and a model proposes objects "
+                               f"({n_training} so far): before that, it is uncertain about the wrong ones")
+        return "typiclust"
+
     def _enter(self, phase: str, why: str) -> None:
         """Keep why items are asked for now, and notify where that is another reason than before."""
         with self._lock:
@@ -158,9 +181,12 @@ class Selector:
             self._notify(f"The queue now asks for {why}.")
 
     def _named(self, strategy: str | Strategy | None, queue: Queue, lineage: Lineage) -> str | Strategy:
-        """The strategy to use: the default, or the one over values where only these are asked."""
+        """The strategy to use: the default, or the one over values or objects where these are asked for."""
         name = self.default(queue, lineage) if strategy is None else strategy
-        return OVER_VALUES.get(name, name) if isinstance(name, str) and self.over_values() else name
+        if not isinstance(name, str):
+            return name
+        over = OVER_VALUES if self.over_values() else OVER_OBJECTS if self.over_objects() else {}
+        return over.get(name, name)
 
     def _function(self, name: str) -> Strategy:
         """The strategy of a name, over sets of labels where an item may have several."""
@@ -234,7 +260,9 @@ class Selector:
         inputs, predictions = inputs_of(function), self.ranking.predictions
         state = (len(queue.draws), lineage.today.version, None if predictions is None else predictions.model,
                  self.ranking.revision if "probs" in inputs else 0,
-                 self.value_model() if "spread" in inputs else None)
+                 self.value_model() if "spread" in inputs else None,
+                 None if self.objects is None or inputs.keys().isdisjoint(("doubt", "contested", "corrected")) else
+                 self.objects.state)
         open_ = queue.is_learnable(annotator)
         open_[list(taken)] = False
         with self._lock:
@@ -248,7 +276,7 @@ class Selector:
                 inputs_at = self._inputs(function, places, queue, lineage, asked, answered, n, seed)
                 return scores_of(function, inputs_at, n_items=len(places))
             scores = self._in_turns(scores_at, places, taken, max(n, AHEAD), queue.draws) \
-                if function in (typiclust, k_centre, diverse_margin, diverse_set_margin, diverse_spread) else \
+                if function in CHOOSING else \
                 _placed(scores_at(places, taken, max(n, AHEAD)), places, len(queue.draws))
             if scores is None or np.isnan(scores).all():
                 return None
@@ -285,7 +313,7 @@ class Selector:
     def _apart(self, scores: Scores | None, name: str | Strategy, queue: Queue, annotator: str, n: int,
                near: Collection[int]) -> Scores | None:
         """The scores, those of near-duplicates of better items and of `near` lowered below all others."""
-        if scores is None or name == "disagreement" or not isinstance(name, str):
+        if scores is None or name in ("disagreement", "contested") or not isinstance(name, str):
             return scores
         places = queue.is_learnable(annotator) & ~np.isnan(scores)
         line = np.flatnonzero(places)
@@ -325,7 +353,10 @@ class Selector:
             return np.asarray(table[places])
 
         def labelled() -> np.ndarray | None:
-            return self.embeddings(np.union1d(queue.training_positions(), np.array(sorted(taken), np.int64)))
+            return self.embeddings(answered_places())
+
+        def answered_places() -> np.ndarray:
+            return np.union1d(queue.training_positions(), np.array(sorted(taken), np.int64))
 
         def probs() -> np.ndarray | None:
             if self.ranking.predictions is None:
@@ -336,7 +367,11 @@ class Selector:
             rows = self.descriptors(places)
             return None if rows is None else self.spread(rows)
 
+        of = self.objects
         return {"probs": probs, "spread": spread,
+                "doubt": lambda: None if of is None else of.doubt(places),
+                "contested": lambda: None if of is None else of.contested(places),
+                "corrected": lambda: None if of is None else of.corrected(answered_places()),
                 "embeddings": lambda: self.embeddings(places), "labelled": labelled, "votes": votes, "counts": counts,
                 "n": lambda: min(n, len(places)),
                 "rng": lambda: np.random.default_rng([abs(seed), queue.n_training()])}

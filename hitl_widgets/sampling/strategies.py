@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import BadInput, ShapeError
 from .diversity import diverse_margin, diverse_set_margin, diverse_spread, k_centre, spread, typiclust
+from .of_objects import contested, diverse_doubt, doubt, most_corrected
 from .uncertainty import (
     BY_ROW,
     BY_ROW_OF_SETS,
@@ -38,6 +39,12 @@ INPUTS = {
     "counts": "the number of items that were answered with each label: (n_labels,)",
     "spread": "how much isn't known of the open items' values, as parts of the scales' lengths: (n_items,), NaN where "
               "it isn't known",
+    "doubt": "how doubtful the objects are that the model proposes in the open items: (n_items,), NaN where it wasn't "
+             "asked",
+    "contested": "how far the answers to the open items disagree about their objects: (n_items,), NaN where there are "
+                 "none",
+    "corrected": "which part of the proposals of the answered items was corrected: (n_labelled,), NaN where none was "
+                 "shown",
     "n": "the number of items that will be wanted",
     "rng": "a numpy Generator, the same for the same seed and number of answers",
 }
@@ -46,11 +53,16 @@ STRATEGIES: dict[str, Strategy] = {
     **BY_ROW, "balanced_margin": balanced(margin), "balanced_entropy": balanced(entropy),
     "typiclust": typiclust, "k_centre": k_centre, "diverse_margin": diverse_margin, "disagreement": disagreement,
     "spread": spread, "diverse_spread": diverse_spread,
+    "doubt": doubt, "diverse_doubt": diverse_doubt, "contested": contested, "most_corrected": most_corrected,
 }
 
 # Where only values of attributes are asked, a strategy's name means the one over values.
 OVER_VALUES = {**dict.fromkeys([*BY_ROW, "balanced_margin", "balanced_entropy", "disagreement"], "spread"),
                "diverse_margin": "diverse_spread"}
+
+# Where objects are asked for, a strategy's name means the one over objects.
+OVER_OBJECTS = {**dict.fromkeys([*BY_ROW, "balanced_margin", "balanced_entropy", "spread"], "doubt"),
+                "diverse_margin": "diverse_doubt", "diverse_spread": "diverse_doubt", "disagreement": "contested"}
 
 # Where an item may have several labels, a strategy's name means the one over sets of labels.
 OVER_SETS: dict[str, Strategy] = {

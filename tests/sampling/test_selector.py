@@ -8,7 +8,7 @@ import pytest
 from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.items.pool import Pool
 from hitl_widgets.project.project import Project
-from hitl_widgets.sampling.selector import AHEAD, TYPICAL_OF_VALUES, TYPICAL_PER_LABEL
+from hitl_widgets.sampling.selector import AHEAD, TYPICAL_OF_OBJECTS, TYPICAL_OF_VALUES, TYPICAL_PER_LABEL
 from hitl_widgets.sampling.strategies import INPUTS, STRATEGIES, inputs_of, scores_of
 from hitl_widgets.storage.arrays import Predictions
 from hitl_widgets.taxonomy.labels import Taxonomy
@@ -87,6 +87,17 @@ def test_every_strategy_looks_at_what_there_is(name):
     assert set(inputs_of(STRATEGIES[name])) <= set(INPUTS)
 
 
+class Known:
+    """What is known of the objects of a pool: a number for each image, by its position."""
+
+    state, has_model = 0, True
+
+    def doubt(self, positions: np.ndarray) -> np.ndarray:
+        return np.asarray(positions * 7 % 200 / 200)
+
+    contested = corrected = doubt
+
+
 # -- the queue asks by it --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -95,6 +106,7 @@ def test_every_strategy_orders_the_queue_and_says_so(opened, name):
     predicted(project, some_probs(200))
     project.selector.descriptors = project.selector.embeddings
     project.selector.spread = lambda rows: np.abs(rows[:, 0])
+    project.selector.objects = Known()
     for k in range(30):
         project.decide(f"i{k}", label=NAMES[k % 3], annotator="bob")
     items = project.next(10, strategy=name)
@@ -127,6 +139,42 @@ def test_where_values_are_asked_items_come_of_whose_values_least_is_known(opened
     diverse = project.next(10, strategy="diverse_margin")
     assert {item.chosen_by for item in diverse} == {"diverse_spread"}
     assert np.mean(spread[[item.position for item in diverse]]) > np.mean(spread[open_])
+
+
+def test_where_objects_are_asked_images_come_of_whose_objects_least_is_known(opened, said):
+    project = opened(audit=0.0)
+    selector, known = project.selector, Known()
+    selector.descriptors, selector.over_objects = selector.embeddings, lambda: True
+    queue = project.queue
+    for k in range(TYPICAL_OF_OBJECTS):
+        assert selector.default(queue, project.lineage) == "typiclust"
+        project.decide(f"i{k}", label="cat")
+    assert selector.default(queue, project.lineage) == "typiclust"  # there is no model
+    selector.objects = known
+    assert selector.default(queue, project.lineage) == "diverse_doubt"
+    assert "least certain" in said[-1]
+    open_ = np.arange(TYPICAL_OF_OBJECTS, 200)
+    most = int(open_[known.doubt(open_).argmax()])
+    for name in ("margin", "entropy", "least_confidence"):  # names of strategies over labels stay valid
+        items = project.next(10, strategy=name)
+        assert (items[0].position, items[0].chosen_by) == (most, "doubt")
+    assert {item.chosen_by for item in project.next(10, strategy="diverse_margin")} == {"diverse_doubt"}
+    assert {item.chosen_by for item in project.next(10, strategy="disagreement")} == {"contested"}
+
+
+def test_images_come_first_that_look_like_those_that_were_corrected(opened):
+    project = opened(audit=0.0)
+    selector = project.selector
+    rows = np.arange(200.0)[:, None]
+    selector.embeddings = selector.descriptors = lambda positions: rows[positions]
+    selector.over_objects, selector.objects = lambda: True, Known()
+    selector.objects.corrected = lambda positions: np.where(np.abs(positions - 30) < 10, 1.0, 0.0)
+    for k in range(0, 200, 5):
+        project.decide(f"i{k}", label="cat")
+    places = [item.position for item in project.next(8, strategy="most_corrected")
+              if item.chosen_by == "most_corrected"]
+    assert len(places) >= 5
+    assert all(abs(place - 30) <= 20 for place in places)
 
 
 def test_other_heads_make_another_order(opened):

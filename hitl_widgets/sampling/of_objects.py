@@ -1,0 +1,161 @@
+"""Strategies where an image has objects: how doubtful its proposals are, how far people disagree, what was corrected.
+
+They return a score for each image, the larger the sooner. Read `doubt_of` first; `strategies` lists them by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ShapeError
+from .diversity import Embeddings, diverse_spread
+from .uncertainty import Scores
+
+# So many of the answered images that look most alike tell how much will be corrected, and a weight for the mean.
+NEIGHBOURS, PRIOR = 10, 1.0
+
+
+class OfObjects(Protocol):
+    """What strategies know of the objects of a pool; each function takes positions and gives a score for each.
+
+    Scores are NaN where nothing is known; None stands for no score at all.
+    """
+
+    @property
+    def state(self) -> object:
+        """Something that is another one once scores have changed."""
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model proposes objects."""
+
+    def doubt(self, positions: np.ndarray) -> Scores | None:
+        """How doubtful the proposals of each image are: see `doubt_of`."""
+
+    def contested(self, positions: np.ndarray) -> Scores | None:
+        """How far the answers to each image disagree, from 0 to 1."""
+
+    def corrected(self, positions: np.ndarray) -> Scores | None:
+        """How much of the proposals of each answered image was corrected, from 0 to 1."""
+
+
+def doubt_of(scores: npt.ArrayLike, thresholds: npt.ArrayLike) -> float:
+    """How doubtful the proposals of an image are: the sum over those that are shown or nearly.
+
+    A proposal's score is moved so that its threshold is at 1/2; its doubt is 1 at the threshold, and 0 where the score
+    is 0 or 1. Those below half of the threshold aren't counted: most of them are noise.
+
+    Parameters
+    ----------
+    scores, thresholds : array_like of float, shape (n_proposals,)
+        Score of each proposal, and the threshold of its label.
+
+    Returns
+    -------
+    float
+        0 or more.
+
+    References
+    ----------
+    Brust, Kaeding and Denzler (2019), Active Learning for Deep Object Detection, doi:10.5220/0007248601810190, who
+    compare the sum over objects with their mean and maximum, and find the sum best.
+
+    Examples
+    --------
+    >>> doubt_of([0.3, 0.9, 0.1], [0.3, 0.3, 0.3])
+    1.0909090909090908
+    """
+    score, at = np.asarray(scores, np.float64), np.asarray(thresholds, np.float64)
+    if score.shape != at.shape or score.ndim != 1:
+        raise ShapeError(f"scores have shape {score.shape} and thresholds {at.shape}; one of each for every proposal "
+                         "is expected.")
+    on, off = score * (1 - at), (1 - score) * at
+    total = on + off
+    moved = np.divide(on, total, out=np.ones_like(total), where=total > 0)
+    return float((1 - np.abs(2 * moved - 1))[score >= at / 2].sum())
+
+
+def doubt(doubt: Scores) -> Scores:
+    """The images whose objects are least certain: see `doubt_of`."""
+    return np.array(doubt, np.float32)
+
+
+def diverse_doubt(doubt: Scores, embeddings: Embeddings | None = None, *, n: int,
+                  rng: np.random.Generator | None = None) -> Scores:
+    """Choose n images whose objects are least certain, and which are unlike each other, as `diverse_margin` does."""
+    return diverse_spread(doubt, embeddings, n=n, rng=rng)
+
+
+def contested(contested: Scores) -> Scores:
+    """The images about whose objects people, or people and model, disagree most."""
+    return np.array(contested, np.float32)
+
+
+def most_corrected(embeddings: Embeddings, labelled: Embeddings, corrected: Scores) -> Scores:
+    """The images that look like those whose proposals were corrected most.
+
+    Parameters
+    ----------
+    embeddings : ndarray, shape (n_items, n_features)
+        Of the open images; a row with NaN isn't known.
+    labelled : ndarray, shape (n_labelled, n_features)
+        Of the answered ones.
+    corrected : ndarray, shape (n_labelled,)
+        Which part of the proposals of each was corrected; NaN where none was shown.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_items,)
+        Mean over the answered images that look most alike, nearer ones counting more, drawn to the mean of all; NaN
+        where an image isn't known, and everywhere while nothing was corrected.
+
+    Examples
+    --------
+    >>> most_corrected(np.array([[0.0], [9.0]]), np.array([[0.0], [9.0]]), np.array([0.8, 0.0])).argmax()
+    0
+    """
+    rows, known, parts = (np.asarray(some, np.float64) for some in (embeddings, labelled, corrected))
+    if len(known) != len(parts):
+        raise ShapeError(f"there are {len(known)} rows of answered images and {len(parts)} parts; one of each is "
+                         "expected.")
+    usable = ~np.isnan(parts) & ~np.isnan(known).any(axis=1)
+    known, parts = known[usable], parts[usable]
+    scores = np.full(len(rows), np.nan, np.float32)
+    there = np.flatnonzero(~np.isnan(rows).any(axis=1))
+    if not len(parts) or not len(there):
+        return scores
+    squares = ((rows[there] ** 2).sum(axis=1)[:, None] + (known ** 2).sum(axis=1) - 2 * rows[there] @ known.T).clip(0)
+    k = min(NEIGHBOURS, len(parts))
+    nearest = np.argpartition(squares, k - 1, axis=1)[:, :k]
+    apart = np.take_along_axis(squares, nearest, axis=1)
+    usual = float(np.median(apart)) or 1.0
+    weight = np.exp(-apart / usual)
+    scores[there] = ((weight * parts[nearest]).sum(axis=1) + PRIOR * parts.mean()) / (weight.sum(axis=1) + PRIOR)
+    return scores
+
+
+def apart(answers: Sequence[Sequence[float]]) -> float:
+    """How far the answers to an image disagree: 1 minus the mean share of objects that two of them have in common.
+
+    Parameters
+    ----------
+    answers : sequence of sequence of float
+        For each pair of answers: how many objects they have in common, and how many each has.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN without a pair.
+
+    Examples
+    --------
+    >>> apart([(3, 4, 4), (0, 0, 0)])
+    0.125
+    """
+    if not len(answers):
+        return float("nan")
+    return 1 - float(np.mean([2 * both / (a + b) if a + b else 1.0 for both, a, b in answers]))
