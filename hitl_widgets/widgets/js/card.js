@@ -3,6 +3,7 @@
 
 import "./css/card.css";
 import "./css/attributes.css";
+import "./css/objects.css";
 import { widget } from "./comms.js";
 import { basePath, probe } from "./outbox.js";
 import { decode } from "./pictures.js";

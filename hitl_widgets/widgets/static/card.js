@@ -90,9 +90,9 @@ var Outbox = class {
   }
   /** Whether a decision about this item is on its way. @param {string} item_id */
   holds(item_id) {
-    let held = false;
-    for (const { act } of this.entries.values()) if (act.item_id === item_id && (act.kind === "decide" || act.kind === "retract")) held = act.kind === "decide";
-    return held;
+    let held2 = false;
+    for (const { act } of this.entries.values()) if (act.item_id === item_id && (act.kind === "decide" || act.kind === "retract")) held2 = act.kind === "decide";
+    return held2;
   }
   /** @param {A} act */
   #key(act) {
@@ -3259,8 +3259,8 @@ function buildSteps(session, attribute) {
   });
   const element = h("div", { class: choices ? "hitl-choice-row" : "hitl-steps", role: "radiogroup", "aria-label": attribute.name }, ...buttons.map(({ button }) => button));
   if (!choices) element.style.gridTemplateColumns = `repeat(${buttons.length}, 1fr)`;
-  function update(given, held) {
-    element.classList.toggle("hitl-held", held);
+  function update(given, held2) {
+    element.classList.toggle("hitl-held", held2);
     for (const { value, button } of buttons) {
       const on = given?.value === value;
       setAttribute(button, "aria-checked", String(on));
@@ -3301,10 +3301,10 @@ function buildScale(session, attribute) {
     track.addEventListener("pointermove", drag);
     track.addEventListener("lostpointercapture", () => track.removeEventListener("pointermove", drag), { once: true });
   });
-  function update(given, held) {
+  function update(given, held2) {
     const value = typeof given?.value === "number" ? given.value : null;
     const interval = given?.by === "model" && typeof given.low === "number" && typeof given.high === "number" ? [given.low, given.high] : null;
-    element.classList.toggle("hitl-held", held);
+    element.classList.toggle("hitl-held", held2);
     thumb.hidden = value === null;
     band.hidden = !interval;
     if (value !== null) thumb.style.left = share(value);
@@ -3335,14 +3335,14 @@ function buildField(session, attribute) {
     value,
     attribute.sensitive ? h("span", { class: "hitl-sensitive", text: `Sensitive: ${attribute.sensitive}`, title: attribute.sensitive }) : null
   );
-  function update(asked, held) {
+  function update(asked, held2) {
     row.hidden = !asked;
     if (!asked) return;
     const given = session.answering.given(attribute);
-    const typing = held ? session.answering.hand.text : "";
-    row.classList.toggle("hitl-in-hand", held);
+    const typing = held2 ? session.answering.hand.text : "";
+    row.classList.toggle("hitl-in-hand", held2);
     setAttribute(row, "data-by", given?.by ?? null);
-    control.update(given, held);
+    control.update(given, held2);
     setText(value, given ? written(attribute, given.value) : typing ? `${typing}…` : "–");
     value.title = given ? SOURCES[given.by] : "nothing said";
   }
@@ -3366,8 +3366,8 @@ function buildFields(session) {
       rows.style.setProperty("--hitl-n-values", String(Math.min(answering.most, 4)));
     }
     const asked = new Set(answering.fields.map(({ attribute_id }) => attribute_id));
-    const held = answering.field?.attribute_id;
-    for (const [id, { update: show }] of fields) show(asked.has(id), id === held);
+    const held2 = answering.field?.attribute_id;
+    for (const [id, { update: show }] of fields) show(asked.has(id), id === held2);
     const of = answering.alone ? "" : answering.many ? [...asked].length ? session.nameOf(session.focused?.label_id) : "" : session.focused?.name ?? "";
     setText(title, answering.alone ? "Values" : !asked.size ? "No attributes are asked" : answering.many ? "Attributes" : `Attributes of ${of}`);
     hint.hidden = asked.size < (answering.alone ? 2 : 1);
@@ -3855,9 +3855,33 @@ function buildLabels(session, refocus) {
   } };
 }
 
+// hitl_widgets/widgets/js/objects/shapes.js
+var within = (value, low, high) => Math.max(low, Math.min(high, value));
+
+// hitl_widgets/widgets/js/objects/view.js
+var SHARE = 0.4;
+var MOST = 32;
+var POINT = 24;
+var held = ({ times, x, y }) => ({ times, x: within(x, 0.5 / times, 1 - 0.5 / times), y: within(y, 0.5 / times, 1 - 0.5 / times) });
+function viewOf(near, [width, height]) {
+  const { times, x, y } = held(near);
+  return { x: (x - 0.5 / times) * width, y: (y - 0.5 / times) * height, width: width / times, height: height / times };
+}
+function closeUp([x0, y0, x1, y1], [width, height]) {
+  const [w, h2] = x1 > x0 && y1 > y0 ? [x1 - x0, y1 - y0] : [POINT, POINT];
+  const times = within(SHARE * Math.min(width / w, height / h2), 1, MOST);
+  return held({ times, x: (x0 + x1) / 2 / width, y: (y0 + y1) / 2 / height });
+}
+function revealing(near, bounds, size) {
+  const view = viewOf(near, size);
+  const shift = (from, length, low, high) => high - low >= length ? (low + high - length) / 2 - from : Math.max(0, high - from - length) + Math.min(0, low - from);
+  const [dx, dy] = [shift(view.x, view.width, bounds[0], bounds[2]), shift(view.y, view.height, bounds[1], bounds[3])];
+  return dx || dy ? held({ times: near.times, x: near.x + dx / size[0], y: near.y + dy / size[1] }) : near;
+}
+
 // hitl_widgets/widgets/js/card/stage.js
 var CRISP_FROM = 2;
-var MOST = 32;
+var MOST2 = 32;
 var MARGIN = 12;
 var GAP = 10;
 var MARKED_SIDE = 448;
@@ -3911,7 +3935,8 @@ function buildStage(session) {
   let room = { width: 0, height: 0 };
   let near = { times: 1, x: 0.5, y: 0.5 };
   let fitted = "";
-  let held = [null, null, null, null];
+  let layer = null;
+  let held2 = [null, null, null, null];
   function fit() {
     const item = session.item;
     if (!item?.width || !room.width) return;
@@ -3941,10 +3966,29 @@ function buildStage(session) {
     const scale = item?.width ? parseFloat(sheet.style.width) / item.width * times : 1;
     stage.classList.toggle("hitl-crisp", scale >= CRISP_FROM);
     setText(closeness, `${Math.round(100 * scale)} %`);
+    if (layer && item?.width) layer.look(viewOf(near, [item.width, item.height]), 1 / scale);
     if (times > 1) session.sharpen();
   }
+  function over(what) {
+    layer = what;
+    sheet.append(what.svg);
+    place();
+  }
+  const view = () => viewOf(near, [session.item?.width ?? 1, session.item?.height ?? 1]);
+  function closer(bounds) {
+    const { width = 1, height = 1 } = session.item ?? {};
+    const next = closeUp(bounds, [width, height]);
+    near = Math.abs(next.times - near.times) < 0.01 ? { times: 1, x: 0.5, y: 0.5 } : next;
+    place();
+  }
+  function reveal(bounds) {
+    const next = revealing(near, bounds, [session.item?.width ?? 1, session.item?.height ?? 1]);
+    if (next === near) return;
+    near = next;
+    place();
+  }
   function zoom(factor, at = { x: 0.5, y: 0.5 }) {
-    const times = Math.max(1, Math.min(MOST, near.times * factor));
+    const times = Math.max(1, Math.min(MOST2, near.times * factor));
     const [x, y] = [near.x + (at.x - 0.5) / near.times, near.y + (at.y - 0.5) / near.times];
     near = { times, x: x - (at.x - 0.5) / times, y: y - (at.y - 0.5) / times };
     place();
@@ -3995,15 +4039,15 @@ function buildStage(session) {
   });
   function drawImage(item, hot) {
     const picture = item?.picture ?? null;
-    if (held[0] === picture && held[1] === hot && picture) return;
+    if (held2[0] === picture && held2[1] === hot && picture) return;
     sheet.classList.toggle("hitl-empty", !picture);
     if (!picture || !item) {
-      held[0] = null;
+      held2[0] = null;
       return;
     }
-    const another = held[0] !== picture;
-    held[0] = picture;
-    held[1] = hot;
+    const another = held2[0] !== picture;
+    held2[0] = picture;
+    held2[1] = hot;
     const [width, height] = sizeOf(picture);
     if (image.width !== width || image.height !== height) {
       image.width = width;
@@ -4027,8 +4071,8 @@ function buildStage(session) {
   function drawMap(canvas, item, saliency, cover) {
     canvas.hidden = !saliency || !item?.picture;
     const i = cover === "over" ? 2 : 3;
-    if (!saliency || !item || saliency === held[i]) return;
-    held[i] = saliency;
+    if (!saliency || !item || saliency === held2[i]) return;
+    held2[i] = saliency;
     drawn(saliency, cover, canvas);
     lay(canvas, saliency, item);
   }
@@ -4084,6 +4128,7 @@ function buildStage(session) {
       }
     }
     fit();
+    layer?.update();
     drawImage(item, mode === "hot" ? saliency : null);
     drawMap(map, item, mode === "overlay" ? saliency : null, "over");
     drawMap(alone, item, two ? saliency : null, "beside");
@@ -4098,10 +4143,10 @@ function buildStage(session) {
     room = contentRect;
     session.resize(Math.ceil(Math.max(room.width, room.height) * devicePixelRatio));
     fit();
-    if (room.width && held[0] && held[0] === session.item?.picture) session.painted();
+    if (room.width && held2[0] && held2[0] === session.item?.picture) session.painted();
   });
   watch.observe(stage);
-  return { stage, update, zoom, move, stop: () => watch.disconnect() };
+  return { stage, update, zoom, move, over, view, closer, reveal, stop: () => watch.disconnect() };
 }
 function buildLegend(session) {
   const toggle = actionButton("map", "", () => session.toggleMap());

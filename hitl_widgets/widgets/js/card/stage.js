@@ -5,6 +5,7 @@ import { actionButton, h, setAttribute, setText } from "../dom.js";
 import { colourise, gradient } from "./overlay.js";
 import { sizeOf } from "../pictures.js";
 import { mainTarget, mapKey } from "./display.js";
+import { closeUp, revealing, viewOf } from "../objects/view.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 /** @typedef {import("./types.d.ts").Item} Item */
@@ -59,6 +60,8 @@ export function buildStage(session) {
   /** How close, and which point of the item is in the middle. */
   let near = { times: 1, x: 0.5, y: 0.5 };
   let fitted = "";
+  /** What lies over the item. @type {{svg: Element, update: () => void, look: (view: import("../objects/types.d.ts").View, px: number) => void} | null} */
+  let layer = null;
   /** What the canvases hold. @type {unknown[]} */
   let held = [null, null, null, null];
 
@@ -94,7 +97,34 @@ export function buildStage(session) {
     const scale = item?.width ? (parseFloat(sheet.style.width) / item.width) * times : 1;
     stage.classList.toggle("hitl-crisp", scale >= CRISP_FROM);
     setText(closeness, `${Math.round(100 * scale)} %`);
+    if (layer && item?.width) layer.look(viewOf(near, [item.width, item.height]), 1 / scale);
     if (times > 1) session.sharpen();
+  }
+
+  /** Lies over the item from now on, in its pixels. @param {NonNullable<typeof layer>} what */
+  function over(what) {
+    layer = what;
+    sheet.append(what.svg);
+    place();
+  }
+
+  /** What is in view, in pixels of the item. */
+  const view = () => viewOf(near, [session.item?.width ?? 1, session.item?.height ?? 1]);
+
+  /** Comes close to a part of the item, or shows the whole again. @param {import("../objects/types.d.ts").Bounds} bounds */
+  function closer(bounds) {
+    const { width = 1, height = 1 } = session.item ?? {};
+    const next = closeUp(bounds, [width, height]);
+    near = Math.abs(next.times - near.times) < 0.01 ? { times: 1, x: 0.5, y: 0.5 } : next;
+    place();
+  }
+
+  /** Moves the view as far as it takes to see a part of the item. @param {import("../objects/types.d.ts").Bounds} bounds */
+  function reveal(bounds) {
+    const next = revealing(near, bounds, [session.item?.width ?? 1, session.item?.height ?? 1]);
+    if (next === near) return;
+    near = next;
+    place();
   }
 
   /** @param {number} factor @param {{x: number, y: number}} [at] the point that stays where it is, as shares of the sheet */
@@ -241,6 +271,7 @@ export function buildStage(session) {
       if (near.times !== 1) { near = { times: 1, x: 0.5, y: 0.5 }; place(); }
     }
     fit();
+    layer?.update();
     drawImage(item, mode === "hot" ? saliency : null);
     drawMap(map, item, mode === "overlay" ? saliency : null, "over");
     drawMap(alone, item, two ? saliency : null, "beside");
@@ -259,7 +290,7 @@ export function buildStage(session) {
     if (room.width && held[0] && held[0] === session.item?.picture) session.painted(); // it came into view
   });
   watch.observe(stage);
-  return { stage, update, zoom, move, stop: () => watch.disconnect() };
+  return { stage, update, zoom, move, over, view, closer, reveal, stop: () => watch.disconnect() };
 }
 
 /** The line under the item: which map is shown, how, on what scale, how strong. @param {CardSession} session */

@@ -119,6 +119,7 @@ function arrow(objects, { key: name, shiftKey, altKey, repeat = false }) {
     objects.side = side;
   } else if (current.kind === "polygon" && (altKey || objects.vertex !== null)) {
     objects.vertex ??= furthest(at, dx, dy);
+    objects.version++;
     const { x, y } = spotsOf(at)[objects.vertex];
     objects.place(tag, withVertex(at, objects.vertex, { x: x + dx * jump, y: y + dy * jump }, size), "a corner moved", repeat);
   } else {

@@ -1,0 +1,290 @@
+// @ts-check
+// The objects of an item as SVG over it, in the item's own pixels; the map and the picture stay beneath.
+//
+// What the card calls:
+//
+//   const layer = buildObjects(host)          // see Host; `stage.over(layer)` puts it over the item (card/stage.js)
+//   layer.update()                            // whenever anything changed: only elements that look otherwise are touched
+//   layer.look(view, px)                      // the stage calls it: what is in view, and pixels of the item for one of the screen
+//   greyAround(picture, size, at)             // the item's grey values around an object, for objects/snap.js
+//
+// The pointer: a press on an object takes it, a drag moves it, or its side, or its corner. A drag from an empty place draws a
+// box, a click there adds a point (on a card that has the keys); with Shift, or the middle button, it moves the view.
+
+import { setAttribute, setText } from "../dom.js";
+import { cursorFor, hit, Pointing } from "../objects/pointing.js";
+import { boundsOf, outline, sideOf, spotsOf } from "../objects/shapes.js";
+import { sizeOf } from "../pictures.js";
+
+/** @typedef {import("../objects/image.js").ImageObjects} ImageObjects */
+/** @typedef {import("../objects/types.d.ts").Grey} Grey */
+/** @typedef {import("../objects/types.d.ts").Shape} Shape */
+/** @typedef {import("../objects/types.d.ts").Spot} Spot */
+/** @typedef {import("../objects/types.d.ts").View} View */
+/** What the layer needs of the card. `objects`: of the item on the screen, null where there are none; `nameOf`: a label's name; `tagOf`: what stands at
+ * each object, such as the label's key; `labels`: ids of the labels there are; `changed`: a person did something; `has_keys`: the card has the keyboard.
+ * @typedef {{readonly objects: ImageObjects | null, nameOf: (label_id: string) => string, colourOf: (label_id: string) => string,
+ *   tagOf: (label_id: string) => string, readonly labels: string[], changed: () => void, has_keys: () => boolean}} Host */
+/** What of an object is on the screen. @typedef {{group: SVGGElement, edge: SVGPathElement, line: SVGPathElement, tag: SVGTextElement, object: Shape | null,
+ *   looks: string, small: boolean}} Slot */
+
+const SVG = "http://www.w3.org/2000/svg";
+const TAG_FROM = 18; // pixels of the screen that an object has at least where its tag is written
+const CROSS = 9; // pixels of the screen, half a cross
+const AROUND = 8; // pixels of the item around an object that snapping looks at
+
+/** @template {keyof SVGElementTagNameMap} K @param {K} tag @param {Record<string, string>} attributes @param {Node[]} children @returns {SVGElementTagNameMap[K]} */
+function s(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** A path around an object; a point is a line without length, which a round cap makes a dot. @param {Shape} object */
+function pathOf({ kind, at }) {
+  if (kind === "point") return `M${at[0]} ${at[1]}h0`;
+  return `M${outline(kind, at).map(({ x, y }) => `${x} ${y}`).join("L")}Z`;
+}
+
+/** Dots at some places. @param {Spot[]} spots */
+const dots = (spots) => spots.map(({ x, y }) => `M${x} ${y}h0`).join("");
+
+/** Where an object can be taken. @param {Shape} object @returns {Spot[]} */
+function handles({ kind, at }) {
+  if (kind === "point") return [];
+  const corners = outline(kind, at);
+  return kind === "polygon" ? corners : corners.flatMap((a, i) => [a, { x: (a.x + corners[(i + 1) % 4].x) / 2, y: (a.y + corners[(i + 1) % 4].y) / 2 }]);
+}
+
+/** @param {Shape} object @param {ImageObjects} objects the side or the corner that is in hand */
+function inHand({ kind, at }, { vertex, side }) {
+  if (kind === "polygon" && vertex !== null && vertex < at.length / 2) return dots([spotsOf(at)[vertex]]);
+  if (kind !== "box" || !side) return "";
+  const [x0, y0, x1, y1] = at;
+  return side === "left" || side === "right" ? `M${sideOf(at, side)} ${y0}V${y1}` : `M${x0} ${sideOf(at, side)}H${x1}`;
+}
+
+/** @param {Host} host */
+export function buildObjects(host) {
+  const others = s("g", { class: "hitl-others" });
+  const [halo, rim, mark, held, grips] = ["halo", "rim", "mark", "held", "grips"].map((name) => s("path", { class: `hitl-object-${name}` }));
+  const words = s("text", { class: "hitl-object-words" });
+  const focus = s("g", { class: "hitl-object-focus" }, halo, rim, mark, held, grips, words);
+  const [trace_edge, trace, cross_edge, cross] = ["trace-edge", "trace", "cross-edge", "cross"].map((name) => s("path", { class: `hitl-object-${name}` }));
+  const drawing = s("g", { class: "hitl-object-drawing" }, trace_edge, trace, cross_edge, cross);
+  const svg = s("svg", { class: "hitl-objects", role: "img", preserveAspectRatio: "none" }, others, focus, drawing);
+
+  /** @type {Map<string, Slot>} */
+  const slots = new Map();
+  /** @type {Slot[]} */
+  const free = [];
+  /** What the elements show. @type {{objects: ImageObjects | null, version: number, tag: unknown, hidden: Slot | null}} */
+  let shown = { objects: null, version: -1, tag: null, hidden: null };
+  let px = 1;
+  /** @type {Pointing | null} */
+  let pointing = null;
+
+  /** @returns {Slot} */
+  function slot() {
+    const again = free.pop();
+    if (again) { again.group.style.display = ""; return again; }
+    const edge = s("path", { class: "hitl-object-edge" });
+    const line = s("path", { class: "hitl-object-line" });
+    const tag = s("text", { class: "hitl-object-tag" });
+    const group = s("g", {}, edge, line, tag);
+    others.append(group);
+    return { group, edge, line, tag, object: null, looks: "", small: false };
+  }
+
+  /** @param {Slot} at @param {Shape} object @param {string} looks */
+  function draw(at, object, looks) {
+    const { group, edge, line, tag } = at;
+    if (at.object?.at !== object.at || at.object.kind !== object.kind) {
+      const path = pathOf(object);
+      edge.setAttribute("d", path);
+      line.setAttribute("d", path);
+      const [x, y] = boundsOf(object.at);
+      tag.setAttribute("x", String(x));
+      tag.setAttribute("y", String(y));
+    }
+    at.object = object;
+    if (at.looks !== looks) {
+      at.looks = looks;
+      group.setAttribute("class", `hitl-object hitl-${object.kind}${looks[0] === "p" ? " hitl-proposed" : ""}${looks[1] === "!" ? " hitl-crossed" : ""}`);
+      group.style.color = host.colourOf(object.label_id);
+      setText(tag, host.tagOf(object.label_id) + (object.unsure ? "?" : ""));
+    }
+    room(at);
+  }
+
+  /** A tag is written where there is room for it. @param {Slot} at */
+  function room(at) {
+    if (!at.object) return;
+    const [x0, y0, x1, y1] = boundsOf(at.object.at);
+    const small = at.object.kind !== "point" && (x1 - x0 < TAG_FROM * px || y1 - y0 < TAG_FROM * px);
+    if (small === at.small) return;
+    at.small = small;
+    at.tag.style.display = small ? "none" : "";
+  }
+
+  /** @param {ImageObjects} objects */
+  function drawAll(objects) {
+    const gone = new Set(slots.keys());
+    const fresh = [];
+    for (const object of objects.list) {
+      const found = slots.get(object.id);
+      if (!found) { fresh.push(object); continue; }
+      gone.delete(object.id);
+      const looks = looksOf(objects, object);
+      if (found.object !== object || found.looks !== looks) draw(found, object, looks);
+    }
+    for (const id of gone) {
+      const left = /** @type {Slot} */ (slots.get(id));
+      slots.delete(id);
+      left.group.style.display = "none";
+      free.push(left);
+    }
+    for (const object of fresh) {
+      const at = slot();
+      slots.set(object.id, at);
+      draw(at, object, looksOf(objects, object));
+    }
+  }
+
+  /** @param {ImageObjects} objects @param {Shape} object */
+  const looksOf = (objects, object) => `${objects.isProposal(object) ? "p" : "-"}${objects.problemWith(object) ? "!" : "-"}${object.unsure ? "?" : "-"}${object.kind} ${object.label_id}`;
+
+  /** @param {ImageObjects} objects */
+  function drawFocus(objects) {
+    const { current } = objects;
+    const hidden = current ? slots.get(current.id) ?? null : null;
+    if (hidden !== shown.hidden) {
+      if (shown.hidden) shown.hidden.group.style.visibility = "";
+      if (hidden) hidden.group.style.visibility = "hidden";
+      shown.hidden = hidden;
+    }
+    focus.style.display = current ? "" : "none";
+    if (!current) return;
+    const path = pathOf(current);
+    for (const each of [halo, rim, mark]) setAttribute(each, "d", path);
+    setAttribute(grips, "d", dots(handles(current)));
+    setAttribute(held, "d", inHand(current, objects));
+    focus.style.color = host.colourOf(current.label_id);
+    setAttribute(focus, "class", `hitl-object-focus hitl-${current.kind}${objects.problemWith(current) ? " hitl-crossed" : ""}`);
+    const { score, certainty, unsure } = current;
+    setText(words, [host.nameOf(current.label_id), score === null ? "" : score.toFixed(2), certainty === null ? "" : `certainty ${certainty}`, unsure ? "unsure" : ""].filter(Boolean).join(" · "));
+    const [x0, y0, , y1] = boundsOf(current.at);
+    const above = y0 - 22 * px >= view.y;
+    const gap = current.kind === "point" ? 12 : 7;
+    setAttribute(words, "x", String(Math.max(view.x + 3 * px, x0)));
+    setAttribute(words, "y", String(above ? y0 - gap * px : Math.min(y1 + (gap + 11) * px, view.y + view.height - 4 * px)));
+  }
+
+  /** @param {ImageObjects} objects */
+  function drawDrawing({ drawing: what }) {
+    const on = what?.how === "corners";
+    drawing.style.display = on ? "" : "none";
+    if (!on) return;
+    const { spots, cursor, label_id } = what;
+    const path = `M${[...spots, cursor].map(({ x, y }) => `${x} ${y}`).join("L")}`;
+    for (const each of [trace_edge, trace]) setAttribute(each, "d", `${path}${dots(spots)}`);
+    const arm = CROSS * px;
+    for (const each of [cross_edge, cross]) setAttribute(each, "d", `M${cursor.x - arm} ${cursor.y}h${2 * arm}M${cursor.x} ${cursor.y - arm}v${2 * arm}`);
+    drawing.style.color = host.colourOf(label_id);
+  }
+
+  /** @type {View} */
+  let view = { x: 0, y: 0, width: 1, height: 1 };
+
+  function update() {
+    const { objects } = host;
+    svg.style.display = objects ? "" : "none";
+    if (!objects) { shown.objects = null; return; }
+    if (shown.objects === objects && shown.version === objects.version && shown.tag === host.tagOf) return others.classList.toggle("hitl-away", objects.alone);
+    if (shown.objects !== objects) pointing = null;
+    if (shown.tag !== host.tagOf) for (const each of slots.values()) each.looks = "";
+    Object.assign(shown, { objects, version: objects.version, tag: host.tagOf });
+    others.classList.toggle("hitl-away", objects.alone);
+    drawAll(objects);
+    drawFocus(objects);
+    drawDrawing(objects);
+    setAttribute(svg, "aria-label", objects.describe(host.nameOf));
+  }
+
+  /** @param {View} next @param {number} per_pixel */
+  function look(next, per_pixel) {
+    const { x, y, width, height } = next;
+    if (x === view.x && y === view.y && width === view.width && height === view.height && per_pixel === px) return;
+    const zoomed = per_pixel !== px;
+    view = next;
+    px = per_pixel;
+    setAttribute(svg, "viewBox", `${x} ${y} ${width} ${height}`);
+    if (zoomed) {
+      svg.style.setProperty("--hitl-px", `${px}px`);
+      for (const each of slots.values()) room(each);
+    }
+    if (shown.objects) { drawFocus(shown.objects); drawDrawing(shown.objects); }
+  }
+
+  // The pointer
+
+  /** @param {MouseEvent} event @returns {Spot} */
+  function spotAt({ clientX, clientY }) {
+    const { left, top, width, height } = svg.getBoundingClientRect();
+    return { x: view.x + ((clientX - left) / width) * view.width, y: view.y + ((clientY - top) / height) * view.height };
+  }
+
+  svg.addEventListener("pointerdown", (event) => {
+    const { objects } = host;
+    if (event.button !== 0 || !objects) return;
+    if (pointing?.objects !== objects) pointing = new Pointing(objects, { labels: host.labels });
+    const adds = host.has_keys();
+    if (!pointing.down(spotAt(event), px, { pans: event.shiftKey })) return;
+    event.stopPropagation();
+    svg.setPointerCapture(event.pointerId);
+    host.changed();
+    const drag = (/** @type {PointerEvent} */ e) => { if (pointing?.moveTo(spotAt(e))) host.changed(); };
+    svg.addEventListener("pointermove", drag);
+    svg.addEventListener("lostpointercapture", (e) => {
+      svg.removeEventListener("pointermove", drag);
+      if (pointing?.up(spotAt(e), { adds })) host.changed();
+    }, { once: true });
+  });
+  svg.addEventListener("pointermove", (event) => {
+    const { objects } = host;
+    if (!objects || event.buttons) return;
+    if (objects.drawing?.how !== "corners") svg.style.cursor = cursorFor(hit(objects, spotAt(event), px));
+    else if (objects.drawing.spots.length) {
+      objects.drawing.cursor = spotAt(event);
+      objects.version++;
+      host.changed();
+    }
+  });
+  // A double click on an object isn't a wish to come closer.
+  svg.addEventListener("dblclick", (event) => { if (host.objects && (host.objects.drawing || hit(host.objects, spotAt(event), px))) event.stopPropagation(); });
+
+  return { svg, update, look };
+}
+
+/** The item's grey values around an object: what objects/snap.js looks at.
+ * @param {import("../types.d.ts").Picture | HTMLCanvasElement} picture the item's, perhaps smaller @param {import("../objects/types.d.ts").Size} size of the item
+ * @param {readonly number[]} at of the object @returns {Grey | null} null: no picture is there */
+export function greyAround(picture, size, at) {
+  const [width, height] = sizeOf(picture);
+  const [scale_x, scale_y] = [width / size[0], height / size[1]];
+  const [x0, y0, x1, y1] = boundsOf(at);
+  const [left, top] = [Math.max(0, Math.floor((x0 - AROUND) * scale_x)), Math.max(0, Math.floor((y0 - AROUND) * scale_y))];
+  const [w, h] = [Math.min(width, Math.ceil((x1 + AROUND) * scale_x)) - left, Math.min(height, Math.ceil((y1 + AROUND) * scale_y)) - top];
+  if (w < 1 || h < 1) return null;
+  const canvas = document.createElement("canvas");
+  canvas.width = w;
+  canvas.height = h;
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+  context.drawImage(picture, left, top, w, h, 0, 0, w, h);
+  const { data } = context.getImageData(0, 0, w, h);
+  const values = new Float32Array(w * h);
+  // Luma as in Rec. 601.
+  for (let i = 0; i < values.length; i++) values[i] = 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2];
+  return { values, width: w, height: h, left, top, scale_x, scale_y };
+}
