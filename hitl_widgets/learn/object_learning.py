@@ -1,0 +1,384 @@
+"""From corrected images to an `ObjectNet`: which views, in which size and turned how, and from which score to propose.
+
+Read `fit_objects` first: it takes images as people corrected them, and gives a trained net with a threshold for each
+label. It knows nothing of a project.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.linear_model import RidgeClassifier
+from torch import Tensor
+
+from .object_net import COARSEST, N_VERTICES, Found, ObjectNet, ellipse
+from .object_targets import Annotated
+from .object_training import ObjectOptions, find_objects, train_objects
+from .object_views import resized
+
+# Longest side of a view: at least one, at most the other, and so that of ten objects nine have so many pixels a side.
+USUAL_SIDE, SMALLEST_SIDE, LARGEST_SIDE = 320, 128, 640
+PIXELS_OF_OBJECT = 16.0
+# A point stands for a box of this part of the image's diagonal.
+POINT_SIDE = 0.06
+# Thresholds of proposals: where nothing is known, and their limits.
+THRESHOLD, LEAST_THRESHOLD, MOST_THRESHOLD = 0.3, 0.2, 0.8
+# From so many images on, one in five joins the training later: until then it shows which threshold is best.
+MIN_FOR_THRESHOLDS, PART_LATER = 8, 0.2
+# Objects of a label that count as much as those of all labels together when its threshold is chosen.
+PRIOR_OBJECTS = 15
+# Objects overlap enough to be the same.
+SAME_OBJECT = 0.5
+# A turn means nothing where objects and their turned twins are told apart in at most so many of a hundred cases.
+TOLD_APART = 0.62
+MIN_CROPS, MOST_CROPS, CROP = 24, 400, 12
+
+
+@dataclass(frozen=True)
+class CorrectedImage:
+    """An image as somebody corrected it, in pixels of the image as it is shown.
+
+    Attributes
+    ----------
+    image : ndarray of uint8, shape (H, W) or (H, W, 3)
+    shapes : sequence of tuple of float
+        Coordinates of each object: see `objects.shapes.shape`.
+    labels : sequence of int
+        The number of each object's label.
+    weights : sequence of float
+        How much each counts.
+    ignored : sequence of 4 floats
+        Boxes that aren't background.
+    weight : float
+        How much the image counts.
+    unknown : tuple of int
+        Labels of which nothing is known in this image.
+    """
+
+    image: np.ndarray
+    shapes: Sequence[Sequence[float]]
+    labels: Sequence[int]
+    weights: Sequence[float]
+    ignored: Sequence[Sequence[float]] = ()
+    weight: float = 1.0
+    unknown: tuple[int, ...] = ()
+
+
+class Fitted(NamedTuple):
+    """A trained net.
+
+    Attributes
+    ----------
+    net : ObjectNet
+    thresholds : ndarray of float, shape (n_labels,)
+        From which score on each label is proposed.
+    n_later : int
+        How many images the thresholds were found on, before they were learnt; 0 where there were too few.
+    history : list of (int, float)
+        Step and loss, a few times.
+    stopped : str
+        "done" or "budget".
+    """
+
+    net: ObjectNet
+    thresholds: np.ndarray
+    n_later: int
+    history: list[tuple[int, float]]
+    stopped: str
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How a net is fitted.
+
+    Attributes
+    ----------
+    kind : "box", "polygon" or "point"
+    options : ObjectOptions
+    budget_s : float or None
+        Seconds for the training; fewer steps are made where it wouldn't last.
+    flips : tuple of 2 bools, or None
+        Whether images mean the same mirrored, and upside down; None finds it out from the objects.
+    """
+
+    kind: str = "box"
+    options: ObjectOptions = field(default_factory=ObjectOptions)
+    budget_s: float | None = None
+    flips: tuple[bool, bool] | None = None
+
+
+def fit_objects(images: Sequence[CorrectedImage], n_labels: int, fitting: Fitting, *, begin: ObjectNet | None = None,
+                unlabelled: Sequence[np.ndarray] = (),
+                show: Callable[[int, float], object] = lambda step, loss: None) -> Fitted:
+    """Train a net on corrected images, and find from which score on its objects are worth proposing.
+
+    Parameters
+    ----------
+    images : sequence of CorrectedImage
+    n_labels : int
+    fitting : Fitting
+    begin : ObjectNet or None
+        Its weights are where the training begins, as far as they fit; None for fresh ones.
+    unlabelled : sequence of ndarray
+        Images that nobody answered: thresholds are carried over to the final net by how many objects are found here.
+    show : callable
+        Called with the number of steps that are done and the loss.
+    """
+    side = working_side(images, fitting.kind)
+    annotated = [_annotated(one, side, fitting.kind) for one in images]
+    options, rng = fitting.options, np.random.default_rng(fitting.options.seed)
+    flips = fitting.flips or meaningless_turns(annotated)
+    how = replace(options.augmentation, mirror=flips[0] and options.augmentation.mirror,
+                  upside_down=flips[1] and options.augmentation.upside_down)
+    options = replace(options, augmentation=how)
+    net = _first_net(annotated, n_labels, side=side, flips=flips, seed=options.seed, begin=begin)
+    if fitting.kind == "polygon":
+        net.outlines.copy_(torch.from_numpy(usual_outlines(images, n_labels)))
+    order, n_later = rng.permutation(len(annotated)), 0
+    if len(annotated) >= MIN_FOR_THRESHOLDS:
+        n_later = max(2, round(PART_LATER * len(annotated)))
+    later = [annotated[row] for row in order[:n_later]]
+    views = [resized(image, side)[0] for image in unlabelled] if n_later else []
+    history: list[tuple[int, float]] = []
+    before: list[tuple[list[Found], list[Found]]] = []
+
+    def join(averaged: ObjectNet) -> None:
+        before.append((_found(averaged, [one.view for one in later]), _found(averaged, views)))
+
+    def shown(step: int, loss: float) -> None:
+        if step % 10 == 0 or step == 1:
+            history.append((step, round(loss, 4)))
+        show(step, loss)
+    began = time.monotonic()
+    trained, stopped = train_objects(
+        net, [annotated[row] for row in order[n_later:]], options, later=later, join=join, show=shown,
+        until=None if fitting.budget_s is None else began + fitting.budget_s)
+    thresholds = np.full(n_labels, THRESHOLD)
+    if before:
+        found, on_others = before[0]
+        early = best_thresholds(later, found, n_labels)
+        thresholds = carried_over(early, on_others, _found(trained, views), n_labels) if views else early
+    return Fitted(trained, thresholds, n_later, history, stopped)
+
+
+def working_side(images: Sequence[CorrectedImage], kind: str) -> int:
+    """The longest side of views in which small objects have pixels enough: a multiple of 32."""
+    longest, parts = [], []
+    for one in images:
+        height, width = one.image.shape[:2]
+        longest.append(max(height, width))
+        boxes = boxes_of(one.shapes, kind, (width, height))
+        parts += (np.sqrt((boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)) / max(height, width)).tolist()
+    usual = min(USUAL_SIDE, int(np.median(longest)))
+    small = max(float(np.quantile(parts, 0.1)), 1e-3) if parts else 1.0
+    needed = max(usual, PIXELS_OF_OBJECT / small)
+    side = int(np.clip(needed, SMALLEST_SIDE, max(SMALLEST_SIDE, min(LARGEST_SIDE, 2 * int(np.median(longest))))))
+    return -(-side // COARSEST) * COARSEST
+
+
+def boxes_of(shapes: Sequence[Sequence[float]], kind: str, size: tuple[int, int]) -> np.ndarray:
+    """The box around each object, that of a point a part of the image's diagonal: float32, shape (n, 4)."""
+    if not len(shapes):
+        return np.zeros((0, 4), np.float32)
+    boxes = np.array([(min(at[::2]), min(at[1::2]), max(at[::2]), max(at[1::2])) for at in shapes], np.float32)
+    if kind == "point":
+        half = POINT_SIDE * float(np.hypot(*size)) / 2
+        boxes += np.array([-half, -half, half, half], np.float32)
+    return boxes
+
+
+def _annotated(one: CorrectedImage, side: int, kind: str) -> Annotated:
+    view, scale = resized(one.image, side)
+    by = np.array([*scale, *scale], np.float32)
+    size = one.image.shape[1], one.image.shape[0]
+    boxes = boxes_of(one.shapes, kind, size) * by
+    ignored = np.asarray(one.ignored, np.float32).reshape(-1, 4) * by
+    return Annotated(view, boxes, np.asarray(one.labels, np.int64), np.asarray(one.weights, np.float32), ignored,
+                     one.weight, one.unknown)
+
+
+def _first_net(images: Sequence[Annotated], n_labels: int, *, side: int, flips: tuple[bool, bool], seed: int,
+               begin: ObjectNet | None) -> ObjectNet:
+    sides = np.concatenate([one.boxes[:, 2:] - one.boxes[:, :2] for one in images])
+    pixels = torch.cat([one.view.flatten(1)[:, ::7] for one in images], dim=1).float() / 255
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = ObjectNet(n_labels, side=side, typical=max(float(np.median(sides)) / 2, 2.0) if len(sides) else 24.0,
+                        mean=pixels.mean(dim=1).tolist(), std=pixels.std(dim=1).clamp(min=0.02).tolist(), flips=flips)
+    if begin is not None:
+        own = net.state_dict()
+        own |= {name: value for name, value in begin.state_dict().items()
+                if name in own and value.shape == own[name].shape and name not in ("side", "flips", "outlines")}
+        net.load_state_dict(own)
+    return net
+
+
+def _found(net: ObjectNet, views: Sequence[Tensor]) -> list[Found]:
+    found: list[Found] = []
+    for start in range(0, len(views), 8):
+        found += find_objects(net, views[start:start + 8])
+    return found
+
+
+# -- turns
+
+
+def meaningless_turns(images: Sequence[Annotated]) -> tuple[bool, bool]:
+    """Whether objects look alike mirrored, and upside down: then a turned image is one more to learn from.
+
+    A linear classifier is asked which of two crops, an object and its turned twin, is the object. Where it can't tell
+    objects that it hasn't seen, the turn means nothing. With few objects only mirroring is taken.
+    """
+    crops = []
+    for one in images:
+        grey = one.view.float().mean(dim=0).numpy()
+        for x0, y0, x1, y1 in np.round(one.boxes).astype(int).clip(0).tolist():
+            if x1 - x0 >= CROP // 2 and y1 - y0 >= CROP // 2 and grey[y0:y1, x0:x1].std() > 0:
+                crop = torch.from_numpy(grey[y0:y1, x0:x1].copy())[None, None]
+                small = torch.nn.functional.interpolate(crop, (CROP, CROP), mode="bilinear", antialias=True)[0, 0]
+                crops.append(((small - small.mean()) / small.std().clamp(min=1e-3)).numpy())
+    if len(crops) < MIN_CROPS:
+        return True, False
+    some = np.array(crops)[np.random.default_rng(0).permutation(len(crops))[:MOST_CROPS]]
+    return _told_apart(some, some[:, :, ::-1]) <= TOLD_APART, _told_apart(some, some[:, ::-1]) <= TOLD_APART
+
+
+def _told_apart(crops: np.ndarray, turned: np.ndarray, n_folds: int = 4) -> float:
+    """The share of crops that are told from their turned twins, by a classifier that didn't see them."""
+    rows = (crops - turned).reshape(len(crops), -1)
+    signs = np.where(np.arange(len(rows)) % 2, 1, -1)
+    right = []
+    for fold in range(n_folds):
+        apart = np.arange(len(rows)) // 2 % n_folds == fold
+        model = RidgeClassifier(alpha=30.0, fit_intercept=False)
+        model.fit(rows[~apart] * signs[~apart, None], signs[~apart])
+        right += (model.predict(rows[apart] * signs[apart, None]) == signs[apart]).tolist()
+    return float(np.mean(right))
+
+
+# -- thresholds
+
+
+def best_thresholds(images: Sequence[Annotated], found: Sequence[Found], n_labels: int) -> np.ndarray:
+    """The score from which on proposals of each label have the best F1, drawn towards that of all labels.
+
+    Parameters
+    ----------
+    images : sequence of Annotated
+    found : sequence of Found
+        In each image.
+    n_labels : int
+
+    Returns
+    -------
+    ndarray of float, shape (n_labels,)
+        Between 0.05 and 0.95.
+    """
+    rows = [hits(one.boxes, one.labels, each, one.ignored) for one, each in zip(images, found, strict=True)]
+    scores, labels, right = (np.concatenate([row[part] for row in rows]) for part in range(3))
+    counts = np.bincount(np.concatenate([one.labels for one in images]).astype(int), minlength=n_labels)
+    overall = _best_score(scores, right, int(counts.sum()))
+    thresholds = np.full(n_labels, overall)
+    for label in range(n_labels):
+        of = labels == label
+        own = _best_score(scores[of], right[of], int(counts[label]))
+        thresholds[label] = (counts[label] * own + PRIOR_OBJECTS * overall) / (counts[label] + PRIOR_OBJECTS)
+    return thresholds
+
+
+def _best_score(scores: np.ndarray, right: np.ndarray, n_true: int) -> float:
+    if not len(scores) or not n_true:
+        return THRESHOLD
+    order = np.argsort(-scores, kind="stable")
+    n_right, n_found = np.cumsum(right[order]), np.arange(1, len(scores) + 1)
+    best = int(np.argmax(2 * n_right / (n_found + n_true)))
+    below = scores[order][best + 1] if best + 1 < len(scores) else 0.0
+    return float(np.clip((scores[order][best] + below) / 2, 0.05, 0.95))
+
+
+def hits(boxes: np.ndarray, labels: np.ndarray, found: Found, ignored: np.ndarray, *, same: float = SAME_OBJECT
+         ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which found objects are there: one-to-one with objects of the same label, the best score first.
+
+    Returns
+    -------
+    scores, labels, right : ndarray
+        Of the found ones, without those in an ignored region that match nothing.
+    """
+    free, right = np.ones(len(boxes), bool), np.zeros(len(found.boxes), bool)
+    overlap, hidden = _iou(found.boxes, boxes), _iou(found.boxes, ignored)
+    for row in np.argsort(-found.scores, kind="stable"):
+        fitting = np.where(free & (labels == found.labels[row]), overlap[row], 0.0)
+        if len(fitting) and fitting.max() >= same:
+            free[fitting.argmax()], right[row] = False, True
+    counted = right | ~((hidden >= 0.3).any(axis=1) if len(ignored) else np.zeros(len(right), bool))
+    return found.scores[counted], found.labels[counted], right[counted]
+
+
+def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    if not len(a) or not len(b):
+        return np.zeros((len(a), len(b)))
+    both = np.clip(np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2]), 0, None)
+    shared = both.prod(axis=2)
+    areas = [np.clip(each[:, 2:] - each[:, :2], 0, None).prod(axis=1) for each in (a, b)]
+    overlaps: np.ndarray = shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-9)
+    return overlaps
+
+
+def carried_over(thresholds: np.ndarray, before: Sequence[Found], after: Sequence[Found], n_labels: int) -> np.ndarray:
+    """Thresholds with which another net finds as many objects in the same images.
+
+    Parameters
+    ----------
+    thresholds : ndarray, shape (n_labels,)
+    before, after : sequence of Found
+        What the former net and the other one find.
+    n_labels : int
+    """
+    carried = thresholds.copy()
+    for label in range(n_labels):
+        former, new = (np.sort(np.concatenate([one.scores[one.labels == label] for one in found]))[::-1]
+                       for found in (before, after))
+        n = int((former >= thresholds[label]).sum())
+        if n and len(new) > n:
+            carried[label] = (new[n - 1] + new[n]) / 2
+    return carried
+
+
+# -- polygons
+
+
+def usual_outlines(images: Sequence[CorrectedImage], n_labels: int) -> np.ndarray:
+    """The mean outline of each label's polygons, in their boxes from 0 to 1: shape (n_labels, N_VERTICES, 2).
+
+    An ellipse where there are none.
+    """
+    outlines = np.repeat(ellipse()[None], n_labels, axis=0).astype(np.float32)
+    for label in range(n_labels):
+        radii = [_radii(np.reshape(at, (-1, 2))) for one in images
+                 for at, own in zip(one.shapes, one.labels, strict=True) if own == label]
+        if radii:
+            mean = np.mean(radii, axis=0)
+            points = 0.5 + mean[:, None] * (2 * ellipse() - 1)
+            low, high = points.min(axis=0), points.max(axis=0)
+            outlines[label] = (points - low) / np.maximum(high - low, 1e-6)
+    return outlines
+
+
+def _radii(points: np.ndarray) -> np.ndarray:
+    """How far an outline lies from the middle of its box, in N_VERTICES directions; the box is from 0 to 1."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    at = (points - low) / np.maximum(high - low, 1e-9) - 0.5
+    ends = np.roll(at, -1, axis=0)
+    steps = np.linspace(0, 1, 40, endpoint=False)[:, None, None]
+    line = (at + steps * (ends - at)).reshape(-1, 2)
+    angle, far = np.arctan2(line[:, 1], line[:, 0]), np.hypot(*line.T)
+    which = np.round(angle / (2 * np.pi) * N_VERTICES).astype(int) % N_VERTICES
+    radii = np.array([far[which == number].max() if (which == number).any() else np.nan
+                      for number in range(N_VERTICES)])
+    return np.where(np.isnan(radii), np.nanmean(radii), radii)

@@ -1,0 +1,371 @@
+"""Models that find objects: the protocol, torchvision's convention, the workbench's own net, and checks of outputs.
+
+A model is an object with `predict`, called with a list of images (uint8 arrays, shape (H, W, 3)); it gives for each a
+mapping with boxes, labels and scores. `as_detector` takes such an object, or a torchvision-like net. `checked` turns
+what it says of an image into `Candidate` objects, and counts what can't be used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import shapely
+import torch
+from skimage.measure import approximate_polygon, find_contours
+from torch import nn
+
+from ..errors import ModelError
+from .object_net import LEAST_SCORE, MOST_OBJECTS, Found, ObjectNet, distinct
+from .object_training import find_objects
+from .object_views import resized
+from .predict import private_copy
+
+# Images that a model is given at once.
+AT_ONCE = 8
+# How far a polygon may lie from the outline of its mask, as a part of the outline's length, and in pixels at least.
+ROUGH, ROUGH_PX = 0.004, 0.75
+
+
+class Detector(Protocol):
+    """What finds objects in images."""
+
+    def predict(self, images: list[np.ndarray]) -> Sequence[Mapping[str, Any]]:
+        """What is in each image.
+
+        Parameters
+        ----------
+        images : list of ndarray of uint8, shape (H, W, 3)
+
+        Returns
+        -------
+        sequence of mapping
+            For each image ``boxes`` (n, 4), x0 y0 x1 y1 in its pixels, ``labels`` (n), names or numbers, ``scores``
+            (n), and perhaps ``masks`` (n, H, W), ``polygons`` (a list of (k, 2)) or ``points`` (n, 2).
+        """
+
+
+class Candidate(NamedTuple):
+    """An object that a model found: its kind's coordinates, the name or number of its label as the model gave it."""
+
+    at: tuple[float, ...]
+    label: int | str
+    score: float
+
+
+class TorchvisionDetector:
+    """A net of torchvision's detection convention, as a `Detector`.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        In evaluation mode it takes a list of (3, H, W) tensors from 0 to 1, and gives for each a dict with boxes,
+        labels (0 is the background, 1 the first label) and scores. It is copied.
+    device : torch.device or str
+    """
+
+    def __init__(self, net: nn.Module, *, device: torch.device | str = "cpu") -> None:
+        self.net, self.device = private_copy(net).eval().to(device), torch.device(device)
+
+    @torch.no_grad()
+    def predict(self, images: list[np.ndarray]) -> Sequence[Mapping[str, Any]]:
+        """As `Detector.predict`; labels count from 0, without the background."""
+        views = [torch.from_numpy(image).permute(2, 0, 1).float().div(255).to(self.device) for image in images]
+        output = self.net(views)
+        if not isinstance(output, (list, tuple)) or len(output) != len(views) or \
+                not all(isinstance(one, Mapping) and {"boxes", "labels", "scores"} <= set(one) for one in output):
+            raise ModelError("the net didn't give a list with a dict of boxes, labels and scores for each image, as "
+                             "torchvision's detectors do in evaluation mode; pass such a net, or an object with "
+                             "predict(images).")
+        return [{**one, "labels": _array(one["labels"]) - 1} for one in output]
+
+
+class OwnDetector:
+    """An `ObjectNet`, as a `Detector`.
+
+    Parameters
+    ----------
+    net : ObjectNet
+    kind : "box", "polygon" or "point"
+    """
+
+    def __init__(self, net: ObjectNet, kind: str = "box") -> None:
+        self.net, self.kind = net.eval(), kind
+
+    def predict(self, images: list[np.ndarray]) -> Sequence[Mapping[str, Any]]:
+        """As `Detector.predict`; labels are numbers from 0."""
+        if not images:
+            return []
+        views, scales = zip(*(resized(image, int(self.net.side)) for image in images), strict=True)
+        outputs: list[Mapping[str, Any]] = []
+        for image, found, scale in zip(images, find_objects(self.net, views), scales, strict=True):
+            height, width = image.shape[:2]
+            boxes = np.clip(found.boxes / np.array([*scale, *scale], np.float32), 0, [width, height, width, height])
+            more: dict[str, Any] = {}
+            if self.kind == "point":
+                more["points"] = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2 / np.array(scale, np.float32)
+            elif self.kind == "polygon":
+                more["polygons"] = [self._outline(box, label) for box, label in zip(boxes, found.labels, strict=True)]
+            outputs.append({"boxes": boxes, "labels": found.labels, "scores": found.scores, **more})
+        return outputs
+
+    def _outline(self, box: np.ndarray, label: int) -> np.ndarray:
+        """The usual outline of a label, in a box."""
+        outline = self.net.outlines[label].numpy()
+        points: np.ndarray = box[:2] + outline * (box[2:] - box[:2])
+        return points
+
+
+def as_detector(model: Any, *, device: torch.device | str = "cpu") -> Detector:
+    """A person's model as a `Detector`.
+
+    Raises
+    ------
+    ModelError
+        When it is neither a net nor has `predict`.
+    """
+    if callable(getattr(model, "predict", None)):
+        found: Detector = model
+        return found
+    if isinstance(model, ObjectNet):
+        return OwnDetector(model)
+    if isinstance(model, nn.Module):
+        return TorchvisionDetector(model, device=device)
+    raise ModelError(f"model is {type(model).__name__}; an object with predict(images), or a torch.nn.Module that "
+                     "gives a list of dicts with boxes, labels and scores as torchvision's detectors do, is expected.")
+
+
+def predicted(detector: Detector, images: Sequence[np.ndarray]) -> list[Mapping[str, Any]]:
+    """What a model says of some images, a few at a time.
+
+    Parameters
+    ----------
+    detector : Detector
+    images : sequence of ndarray of uint8, shape (H, W) or (H, W, 3)
+
+    Raises
+    ------
+    ModelError
+        When it raises, or doesn't give a mapping for each image.
+    """
+    outputs: list[Mapping[str, Any]] = []
+    for start in range(0, len(images), AT_ONCE):
+        some = [np.ascontiguousarray(np.broadcast_to(image[..., None], (*image.shape, 3)) if image.ndim == 2 else image)
+                for image in images[start:start + AT_ONCE]]
+        try:
+            output = detector.predict(some)
+        except ModelError:
+            raise
+        except Exception as error:  # a person's model, which may raise anything
+            raise ModelError(f"the model raised {type(error).__name__} on {len(some)} images, the first of size "
+                             f"{some[0].shape[1]} x {some[0].shape[0]}: {error}. predict(images) is called with a list "
+                             "of uint8 arrays of shape (H, W, 3).") from error
+        if not isinstance(output, (list, tuple)) or len(output) != len(some) \
+                or not all(isinstance(one, Mapping) for one in output):
+            raise ModelError(f"predict gave {type(output).__name__} for {len(some)} images; a list of as many dicts "
+                             "with boxes, labels and scores is expected.")
+        outputs += output
+    return outputs
+
+
+def checked(output: Mapping[str, Any], kind: str, size: tuple[int, int], *, most: int = MOST_OBJECTS,
+            least: float = LEAST_SCORE) -> tuple[list[Candidate], Counter[str]]:
+    """The usable objects of what a model says of an image, the best first, and counts of what was wrong with others.
+
+    Parameters
+    ----------
+    output : mapping
+        As `Detector.predict` gives for an image.
+    kind : "box", "polygon" or "point"
+    size : (int, int)
+        Width and height of the image.
+    most : int
+        Most objects that are kept.
+    least : float
+        Least score; objects below are left out, and aren't counted.
+
+    Raises
+    ------
+    ModelError
+        When there are no boxes, labels or scores, or not as many of each.
+    """
+    boxes, labels, scores = _columns(output, kind)
+    shapes = _shapes(output, boxes, kind)
+    faults: Counter[str] = Counter()
+    width, height = size
+    kept: list[Candidate] = []
+    with np.errstate(invalid="ignore"):
+        is_score = np.isfinite(scores) & (scores >= 0) & (scores <= 1)
+    faults["whose score isn't a number from 0 to 1"] = int((~is_score).sum())
+    for row in np.argsort(np.where(is_score, -scores, np.inf), kind="stable"):
+        if not is_score[row] or scores[row] < least:
+            continue
+        if len(kept) == most:
+            faults[f"beyond the {most} best"] += 1
+            continue
+        at, fault = shapes(int(row), width, height)
+        if fault:
+            faults[fault] += 1
+        if at is not None:
+            label = labels[row]
+            kept.append(Candidate(at, label if isinstance(label, str) else int(label), float(scores[row])))
+    return kept, +faults
+
+
+Shapes = Callable[[int, int, int], tuple["tuple[float, ...] | None", str]]
+
+
+def _columns(output: Mapping[str, Any], kind: str) -> tuple[np.ndarray | None, Sequence[Any], np.ndarray]:
+    """Boxes, labels and scores, of one length."""
+    missing = {"labels", "scores"} - set(output)
+    if "boxes" not in output and not (kind == "point" and "points" in output) \
+            and not (kind == "polygon" and {"polygons", "masks"} & set(output)):
+        missing |= {"boxes"}
+    if missing:
+        raise ModelError(f"the model gave {', '.join(map(str, sorted(output)))} for an image, without "
+                         f"{' and '.join(sorted(missing))}.")
+    scores = _array(output["scores"]).astype(np.float64).reshape(-1)
+    labels = output["labels"]
+    labels = _array(labels).tolist() if not isinstance(labels, (list, tuple)) else list(labels)
+    boxes = None
+    if "boxes" in output:
+        boxes = _array(output["boxes"]).astype(np.float64)
+        boxes = boxes.reshape(-1, 4) if boxes.size % 4 == 0 and (boxes.size == 0 or boxes.shape[-1] == 4) else boxes
+    lengths = {name: len(column) for name, column in
+               {"boxes": boxes, "labels": labels, "scores": scores}.items() if column is not None}
+    if len(set(lengths.values())) > 1 or (boxes is not None and boxes.shape[1:] != (4,)):
+        raise ModelError(f"the model gave {', '.join(f'{n} {name}' for name, n in lengths.items())} for an image"
+                         + ("" if boxes is None else f", boxes of shape {boxes.shape}")
+                         + "; as many of each are expected, and boxes of shape (n, 4).")
+    if not all(isinstance(label, (str, int, np.integer)) or (isinstance(label, float) and label.is_integer())
+               for label in labels):
+        raise ModelError(f"the model gave the labels {str(labels)[:60]}; names, or numbers of labels, are expected.")
+    return boxes, labels, scores
+
+
+def _shapes(output: Mapping[str, Any], boxes: np.ndarray | None, kind: str) -> Shapes:
+    """A function of a row that gives the coordinates of an object, and what is wrong with it."""
+    if kind == "point":
+        points = _array(output["points"]).astype(np.float64).reshape(-1, 2) if "points" in output else \
+            (np.asarray(boxes)[:, :2] + np.asarray(boxes)[:, 2:]) / 2
+        return lambda row, width, height: _point(points[row], width, height)
+    if kind == "polygon" and "polygons" in output:
+        polygons = list(output["polygons"])
+        return lambda row, width, height: _polygon(_array(polygons[row]), width, height)
+    if kind == "polygon" and "masks" in output:
+        masks = output["masks"]
+        return lambda row, width, height: outline_of(_array(masks[row]), size=(width, height))
+    of_boxes = np.asarray(boxes)
+    if kind == "polygon":
+        return lambda row, width, height: _corners(of_boxes[row], width, height)
+    return lambda row, width, height: _box(of_boxes[row], width, height)
+
+
+def _box(box: np.ndarray, width: int, height: int) -> tuple[tuple[float, ...] | None, str]:
+    if not np.isfinite(box).all():
+        return None, "with a coordinate that is no number"
+    if box[0] > box[2] or box[1] > box[3]:
+        return None, "that are inverted"
+    if box[0] == box[2] or box[1] == box[3]:
+        return None, "without area"
+    x0, y0, x1, y1 = np.clip(box, 0, [width, height, width, height]).tolist()
+    if x1 - x0 < 0.01 or y1 - y0 < 0.01:
+        return None, "outside of the image"
+    return (round(x0, 2), round(y0, 2), round(x1, 2), round(y1, 2)), ""
+
+
+def _corners(box: np.ndarray, width: int, height: int) -> tuple[tuple[float, ...] | None, str]:
+    at, fault = _box(box, width, height)
+    if at is None:
+        return None, fault
+    x0, y0, x1, y1 = at
+    return (x0, y0, x1, y0, x1, y1, x0, y1), ""
+
+
+def _point(point: np.ndarray, width: int, height: int) -> tuple[tuple[float, ...] | None, str]:
+    x, y = point.tolist()
+    if not (math.isfinite(x) and math.isfinite(y)):
+        return None, "with a coordinate that is no number"
+    if not (-1 <= x <= width + 1 and -1 <= y <= height + 1):
+        return None, "outside of the image"
+    return (round(min(max(x, 0.0), width), 2), round(min(max(y, 0.0), height), 2)), ""
+
+
+def _polygon(points: np.ndarray, width: int, height: int) -> tuple[tuple[float, ...] | None, str]:
+    points = np.asarray(points, np.float64).reshape(-1, 2) if np.size(points) % 2 == 0 else np.zeros((0, 2))
+    if not np.isfinite(points).all():
+        return None, "with a coordinate that is no number"
+    if len(points) < 3:
+        return None, "with fewer than 3 vertices"
+    whole = shapely.Polygon(points)
+    parts = shapely.get_parts(shapely.intersection(shapely.make_valid(whole), shapely.box(0, 0, width, height)))
+    parts = [part for part in parts if isinstance(part, shapely.Polygon) and part.area > 0.01]
+    if not parts:
+        return None, "without area in the image"
+    best = max(parts, key=lambda part: float(part.area))
+    rounded = shapely.Polygon(np.round(np.array(best.exterior.coords), 2))
+    if not rounded.is_valid or rounded.area <= 0:
+        return None, "without area in the image"
+    return tuple(np.array(rounded.exterior.coords)[:-1].ravel().tolist()), "" if whole.is_valid else \
+        "that cross themselves (their largest part is used)"
+
+
+def outline_of(mask: np.ndarray, *, size: tuple[int, int]) -> tuple[tuple[float, ...] | None, str]:
+    """The outline of the largest part of a mask as x, y of its vertices; None and the reason where there is none.
+
+    Parameters
+    ----------
+    mask : ndarray, shape (H, W) or (1, H, W)
+        True, or above 0.5, inside.
+    size : (int, int)
+        Width and height of the image.
+    """
+    width, height = size
+    mask = np.asarray(mask, np.float64)
+    mask = mask.reshape(mask.shape[-2:]) if mask.ndim > 1 and mask.size == np.prod(mask.shape[-2:]) else mask
+    if mask.shape != (height, width):
+        return None, f"whose mask isn't of the image's size, {height} x {width}"
+    lines = find_contours(np.pad(mask, 1), 0.5)  # type: ignore[no-untyped-call]
+    if not lines:
+        return None, "whose mask is empty"
+    line = max(lines, key=lambda one: abs(_area(one)))
+    length = float(np.hypot(*np.diff(line, axis=0).T).sum())
+    rough = approximate_polygon(line, max(ROUGH_PX, ROUGH * length))  # type: ignore[no-untyped-call]
+    points = rough[:-1, ::-1] - 0.5  # without the padding, from a pixel's centre to its corner
+    return _polygon(points, width, height)
+
+
+def _area(line: np.ndarray) -> float:
+    y, x = line.T
+    return float((x * np.roll(y, 1) - y * np.roll(x, 1)).sum() / 2)
+
+
+def _array(values: Any) -> np.ndarray:
+    if isinstance(values, torch.Tensor):
+        return values.detach().cpu().numpy()
+    return np.asarray(values)
+
+
+def without_repeats(candidates: Sequence[tuple[Candidate, str]], kind: str) -> list[tuple[Candidate, str]]:
+    """Objects without those that repeat a better one of the same label: labels that were merged say things twice.
+
+    Parameters
+    ----------
+    candidates : sequence of (Candidate, str)
+        Each with the label_id that it has today.
+    kind : "box", "polygon" or "point"
+        Points are never left out.
+    """
+    if kind == "point" or not candidates:
+        return list(candidates)
+    boxes = np.array([(min(one.at[::2]), min(one.at[1::2]), max(one.at[::2]), max(one.at[1::2]))
+                      for one, _ in candidates], np.float32)
+    ids = sorted({label_id for _, label_id in candidates})
+    labels = np.array([ids.index(label_id) for _, label_id in candidates])
+    # Scores name the rows that are kept, for they are all different here.
+    order = np.arange(len(candidates), 0, -1, dtype=np.float32)
+    kept = distinct(Found(boxes, labels, order), n=len(candidates))
+    return [candidates[len(candidates) - int(row)] for row in kept.scores]
