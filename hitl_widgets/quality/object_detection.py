@@ -1,0 +1,410 @@
+"""Average precision of a model that finds objects, F1 of one that finds points, and which errors cost what.
+
+`detection` compares predicted objects with true ones and gives a `Detection`; `compare_detection` gives the gain of one
+model over another on the same images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..drawing import html
+from ..errors import BadInput, ShapeError
+from ..records import Estimate, check_count
+from .intervals import clusters_of
+from .metrics import json_number
+from .object_matching import (
+    AP_FIGURES,
+    IOU_THRESHOLDS,
+    ON_POINT,
+    POINT_FIGURES,
+    Encoded,
+    Floats,
+    Matched,
+    ap_figures,
+    encode,
+    match,
+    point_figures,
+)
+
+if TYPE_CHECKING:
+    from ..drawing.figures import Drawing
+
+ALL = "all"
+# Side lengths of 32 and 96 pixels, as COCO draws the lines.
+AREAS = {"small": (0.0, 32.0 ** 2), "medium": (32.0 ** 2, 96.0 ** 2), "large": (96.0 ** 2, math.inf)}
+RESAMPLES = 1_000
+_NO_OBJECT = "no object of this label is known to be there"
+_ONE_IMAGE = "an interval needs two images with objects"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Detection:
+    """How well a model finds the objects of images, as `detection` measures it.
+
+    `result["map50"]` is an `Estimate`, so are `["map"]` and `["map75"]`; of points `["f1"]`, `["precision"]` and
+    `["recall"]`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for all labels together ("all") and one for each label, indexed by their names: label_id, n_images (that
+        have one), n_objects (that have to be found), n_predicted, and each figure with its 95 % interval (`_low`,
+        `_high`). A label that is in no image is NaN, and left out of the mean over labels.
+
+        - map: average precision, as pycocotools gives it, averaged over ten thresholds of the overlap (IoU) from 0.5 to
+          0.95, and over labels.
+        - map50, map75: the same at an overlap of 0.5 and of 0.75.
+        - precision, recall, f1: of points, averaged over labels. A predicted point is right within 3 % of the image's
+          diagonal.
+    kind : "box", "polygon" or "point"
+    n_images : int
+        Images that were compared.
+    notes : tuple of str
+        What else has to be said with these figures.
+    """
+
+    table: pd.DataFrame
+    kind: str
+    n_images: int
+    notes: tuple[str, ...] = ()
+    _matched: Matched | None = field(default=None, repr=False)
+    _weights: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+
+    @property
+    def FIGURES(self) -> tuple[str, ...]:  # noqa: N802 - as of the other metrics
+        """Names of the figures."""
+        return POINT_FIGURES if self.kind == "point" else AP_FIGURES
+
+    def __getitem__(self, name: str) -> Estimate:
+        """Estimate of one of `FIGURES` over all labels; BadInput for another name."""
+        return self.estimate(name)
+
+    def estimate(self, figure: str, label: str = ALL) -> Estimate:
+        """Figure of one label, by its name.
+
+        Parameters
+        ----------
+        figure : str
+            One of `FIGURES`.
+        label : str
+            A name in the table's index; "all" for all labels together.
+        """
+        if figure not in self.FIGURES or label not in self.table.index:
+            raise BadInput(f"there is no figure {figure!r} of {label!r}; one of {', '.join(self.FIGURES)} is expected, "
+                           f"of {', '.join(map(str, self.table.index[:10]))}.")
+        row = self.table.loc[label]
+        n = self.n_images if label == ALL else int(row["n_images"])
+        value, low, high = (float(row[f"{figure}{end}"]) for end in ("", "_low", "_high"))
+        return Estimate(value, low, high, n=n, why=_NO_OBJECT if math.isnan(value) else "")
+
+    @property
+    def per_label(self) -> pd.DataFrame:
+        """The table without the row for all labels, indexed by label_id, with the names in `label`."""
+        rows = self.table.iloc[1:].rename_axis("label").reset_index()
+        return rows.set_index("label_id")
+
+    @property
+    def why(self) -> str:
+        """Reason why there are no estimates; empty when there are."""
+        return "" if int(self.table["n_objects"].iloc[0]) else "no object is known to be in these images"
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """What kinds of errors the model makes, and what each kind costs.
+
+        A row for each of six kinds (TIDE): error, n, cost (how much map50, or F1 of points, rises when all errors of
+        this kind are mended and no others), low and high (95 %), meaning. Costs don't add up: mending one kind may
+        uncover another.
+
+        - classification: on a true object of another label (overlap 0.5 or more).
+        - localisation: beside a true object of the label (overlap 0.1 to 0.5).
+        - both: beside a true object of another label.
+        - duplicate: on a true object that a better-scored prediction found already.
+        - background: on nothing (overlap below 0.1).
+        - missed: a true object that nothing found, and that no error of the first two kinds is about.
+
+        Of points, on means within 3 % of the image's diagonal, beside within 9 %.
+
+        References
+        ----------
+        Bolya et al. (2020), TIDE: A General Toolbox for Identifying Object Detection Errors,
+        doi:10.1007/978-3-030-58580-8_33.
+        """
+        from .detection_errors import cost_table
+
+        return cost_table(self._known(), self._weights)
+
+    @cached_property
+    def cases(self) -> pd.DataFrame:
+        """Each error, the best-scored first: item_id, object_id and label of the prediction, error, score, overlap.
+
+        true_id and true_label are of the true object that the error is about, if there is one; of a missed object only
+        these are filled.
+        """
+        from .detection_errors import case_table
+
+        return case_table(self._known())
+
+    @cached_property
+    def by_area(self) -> pd.DataFrame:
+        """Average precision of small (below 32 x 32 pixels), medium and large (from 96 x 96 on) objects.
+
+        Indexed by size: n_objects, map, map50, map75, over all labels, as pycocotools gives them.
+        """
+        matched = self._known()
+        rows = {}
+        for name, area in AREAS.items():
+            curves = match(matched.encoded, matched.thresholds, area=area).curves()
+            rows[name] = {"n_objects": sum(int(curve.n_true.sum()) for curve in curves),
+                          **{figure: float(of[0]) for figure, of in ap_figures(curves, None)[1].items()}}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("size")
+
+    def curves(self) -> pd.DataFrame:
+        """Precision at 101 points of recall: label ("all" is the mean), threshold (of the overlap), recall, precision.
+
+        Without the labels that are in no image. Not for points.
+        """
+        from .detection_errors import curve_table
+
+        return curve_table(self._known())
+
+    def plot(self) -> Drawing:
+        """Draw precision against recall, the figures of each label, and what each kind of error costs."""
+        from ..drawing.detection_plot import plot_detection
+
+        curves = None if self.kind == "point" else self.curves()
+        return plot_detection(self.table, self.errors, curves)
+
+    def _known(self) -> Matched:
+        if self._matched is None:
+            raise BadInput("only the figures of this measurement were stored, not the objects; compare them again with "
+                           "quality.detection(truth, predictions).")
+        return self._matched
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the figures, ready for JSON; `from_dict` reads them."""
+        table = self.table.reset_index(names="label")
+        rows = [{name: json_number(value) if isinstance(value, float) else value for name, value in row.items()}
+                for row in table.astype(object).to_dict("records")]
+        return {"kind": "objects", "shape": self.kind, "n_images": self.n_images, "notes": list(self.notes),
+                "rows": rows}
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Detection:
+        """Read what `to_dict` wrote: the figures, without errors and curves."""
+        figures = POINT_FIGURES if body["shape"] == "point" else AP_FIGURES
+        table = pd.DataFrame(body["rows"]).set_index("label").rename_axis(None)
+        columns = [f"{figure}{end}" for figure in figures for end in ("", "_low", "_high")]
+        table[columns] = table[columns].astype(np.float64)
+        return cls(table, body["shape"], int(body["n_images"]), tuple(body.get("notes", ())))
+
+    def _summary(self) -> str:
+        row = self.table.iloc[0]
+        return f"{self.n_images:,} images, {int(row['n_objects']):,} objects, {int(row['n_predicted']):,} predicted"
+
+    def __repr__(self) -> str:
+        lines = [f"Detection: {self._summary()}", *(f"  {name:<10} {self[name]!r}" for name in self.FIGURES)]
+        main = self.FIGURES[1] if self.kind != "point" else self.FIGURES[0]
+        lines += [f"  {main} of {label}: {self.estimate(main, label)!r}" for label in self.table.index[1:21]]
+        return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for label in self.table.index:
+            cells: list[object] = [str(label), int(self.table.loc[label, "n_objects"])]
+            for figure in self.FIGURES:
+                estimate = self.estimate(figure, label)
+                cells += ["none", ""] if math.isnan(estimate) else \
+                    [f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}"]
+            rows.append(cells)
+        heads = ["label", "objects", *(cell for figure in self.FIGURES for cell in (figure, "95 %"))]
+        return html.page("Detection", html.paragraph(self._summary()), html.table(heads, rows),
+                         *map(html.paragraph, self.notes))
+
+
+def detection(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterable[Any] | None = None,
+              sizes: Mapping[Any, tuple[float, float]] | None = None,
+              threshold: float | Mapping[Any, float] = 0.5, groups: Mapping[Any, Any] | None = None,
+              resamples: int = RESAMPLES, seed: int = 0) -> Detection:
+    """Compare predicted objects with true ones: average precision, or F1 of points, with intervals over images.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        A row an object, as `wb.objects()` has it: item_id, label_id or label, kind (boxes without it) and x0, y0, x1,
+        y1; `points` of polygons. Rows whose act is "deleted" don't count. Objects whose status is "unsure",
+        "to_review" or "planted" needn't be found, and may be; the same holds where `crowd` is True, and any number of
+        predictions may lie in such an object (COCO's iscrowd).
+    predictions : DataFrame
+        The same with a score, as `wb.predict_objects()` makes it. The best 100 of each image and label count.
+    images : iterable of item_id, optional
+        Images that count, also those without an object. Without it `truth.attrs["images"]`, and without that every
+        image that has an object in one of the tables: a prediction in an image without a true object is wrong.
+    sizes : mapping of item_id to (width, height), optional
+        Of the images, in pixels; only points need them. Without it the columns width and height of either table.
+    threshold : float or mapping of label to float
+        Points count from this score on; by label_id where the tables have it, 0.5 for labels that aren't named. Average
+        precision needs none.
+    groups : mapping of item_id to group, optional
+        Where images were drawn by whole groups: these are resampled then.
+    resamples : int
+        Samples of images, for the intervals.
+    seed : int
+        Of the samples.
+
+    Returns
+    -------
+    Detection
+
+    Raises
+    ------
+    ShapeError
+        If a column is missing.
+    BadInput
+        If kinds are mixed, a coordinate or score is missing, an image has objects of several annotators, or the size of
+        an image with points isn't known.
+
+    Notes
+    -----
+    Average precision is that of pycocotools (bbox) to 1e-6. Polygons overlap by their exact areas, whereas pycocotools
+    counts pixels. Where one table has polygons and the other boxes, the boxes around them are compared.
+
+    References
+    ----------
+    Lin et al. (2014), Microsoft COCO, doi:10.1007/978-3-319-10602-1_48; Efron (1987), Better Bootstrap Confidence
+    Intervals, doi:10.1080/01621459.1987.10478410.
+
+    Examples
+    --------
+    >>> truth = pd.DataFrame({"item_id": [1, 1, 2], "label": ["cell", "cell", "dust"], "x0": [0, 50, 0],
+    ...                       "y0": 0, "x1": [40, 90, 10], "y1": 40})
+    >>> found = truth.assign(score=[.9, .8, .7], x1=[40, 80, 10])
+    >>> detection(truth, found)["map50"].value
+    1.0
+    >>> round(detection(truth, found).estimate("map", "cell").value, 3)
+    0.802
+    """
+    check_count("resamples", resamples, "a number of samples, 2 or more,", least=2)
+    encoded = encode(truth, predictions, images=images, sizes=sizes)
+    weights = resampled(encoded, groups, resamples, seed)
+    notes: tuple[str, ...] = ()
+    if encoded.n_unseen:
+        notes = (f"{encoded.n_unseen:,} images have predictions and no true object, so that every prediction there is "
+                 "wrong. If they weren't all looked at, pass images=.",)
+    matched = _matched(encoded, threshold)
+    return Detection(_table(matched, weights, encoded), encoded.kind, len(encoded.images), notes, matched, weights)
+
+
+def compare_detection(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame, figure: str | None = None, *,
+                      images: Iterable[Any] | None = None, sizes: Mapping[Any, tuple[float, float]] | None = None,
+                      threshold: float | Mapping[Any, float] | Sequence[float | Mapping[Any, float]] = 0.5,
+                      groups: Mapping[Any, Any] | None = None, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+    """Gain of one model over another on the same images: after minus before.
+
+    Parameters
+    ----------
+    truth : DataFrame
+        As for `detection`.
+    before, after : DataFrame
+        What each model predicts, as for `detection`.
+    figure : str, optional
+        "map", "map50" or "map75"; of points "f1", "precision" or "recall". By default map50 and f1.
+    threshold : float, mapping, or two of them
+        As for `detection`; of two the first is that of `before`.
+    images, sizes, groups, resamples, seed
+        As for `detection`.
+
+    Returns
+    -------
+    Estimate
+        From -1 to 1, with an interval over images; n is the number of images.
+
+    Examples
+    --------
+    >>> truth = pd.DataFrame({"item_id": range(30), "label": "cell", "x0": 0, "y0": 0, "x1": 40, "y1": 40})
+    >>> found = truth.assign(score=0.9)
+    >>> compare_detection(truth, found[:15], found).value.__round__(2)
+    0.5
+    """
+    if images is None and "images" not in truth.attrs:
+        images = pd.unique(pd.concat([table["item_id"] for table in (truth, before, after)], ignore_index=True))
+    images = None if images is None else list(images)
+    limits = list(threshold) if isinstance(threshold, Sequence) else [threshold, threshold]
+    values, samples, n = [], [], 0
+    for table, limit in zip((before, after), limits, strict=True):
+        encoded = encode(truth, table, images=images, sizes=sizes)
+        name = figure or ("f1" if encoded.kind == "point" else "map50")
+        known = POINT_FIGURES if encoded.kind == "point" else AP_FIGURES
+        if name not in known:
+            raise BadInput(f"figure {name!r} can't be compared; one of {', '.join(known)} is expected.")
+        curves, n = _matched(encoded, limit).curves(), len(encoded.images)
+        of = point_figures if encoded.kind == "point" else ap_figures
+        values.append(float(of(curves, None)[1][name][0]))
+        samples.append(of(curves, resampled(encoded, groups, resamples, seed))[1][name])
+    gain = values[1] - values[0]
+    if math.isnan(gain):
+        return Estimate(math.nan, n=n, why="no object is known to be in these images")
+    low, high = interval(gain, samples[1] - samples[0], n, within=(-1.0, 1.0))
+    return Estimate(gain, low, high, n=n)
+
+
+def resampled(encoded: Encoded, groups: Mapping[Any, Any] | None, n_samples: int,
+              seed: int) -> npt.NDArray[np.float32]:
+    """How often each image is in each sample, shape (n_samples, n_images)."""
+    n = len(encoded.images)
+    if groups is not None and (missing := [image for image in encoded.images if image not in groups]):
+        raise ShapeError(f"groups lacks image {missing[0]!r}; the group of each image is expected.")
+    place = clusters_of(None if groups is None else [groups[image] for image in encoded.images], n)
+    n_groups = int(place.max(initial=-1)) + 1
+    if not n_groups:
+        return np.zeros((n_samples, 0), np.float32)
+    drawn = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), n_samples)
+    return np.asarray(drawn[:, place], np.float32)
+
+
+def interval(value: float, samples: Floats, n: int, *, within: tuple[float, float] = (0.0, 1.0)) -> tuple[float, float]:
+    """95 % interval of a figure from samples of the images."""
+    finite = samples[np.isfinite(samples)]
+    if n < 2 or len(finite) < len(samples) / 2:
+        return math.nan, math.nan
+    low, high = np.quantile(finite, [0.025, 0.975])
+    return min(value, max(within[0], float(low))), max(value, min(within[1], float(high)))
+
+
+def _matched(encoded: Encoded, threshold: Any) -> Matched:
+    if encoded.kind != "point":
+        return match(encoded, IOU_THRESHOLDS)
+    least = [threshold.get(label, 0.5) for label in encoded.labels] if isinstance(threshold, Mapping) else threshold
+    return match(encoded, [ON_POINT], least=least)
+
+
+def _table(matched: Matched, weights: npt.NDArray[np.float32], encoded: Encoded) -> pd.DataFrame:
+    curves = matched.curves()
+    points = encoded.kind == "point"
+    figures, of = (POINT_FIGURES, point_figures) if points else (AP_FIGURES, ap_figures)
+    (each, together), (each_again, again) = of(curves, None), of(curves, weights)
+    n_of = [(int((curve.n_true > 0).sum()), int(curve.n_true.sum()), len(curve.image)) for curve in curves]
+    rows = [{"label_id": None, "n_images": len(encoded.images), "n_objects": sum(n for _, n, _ in n_of),
+             "n_predicted": sum(n for _, _, n in n_of), **_ends(figures, together, again, len(encoded.images))}]
+    for label, counts, values, samples in zip(encoded.labels, n_of, each, each_again, strict=True):
+        rows.append({"label_id": label, **dict(zip(("n_images", "n_objects", "n_predicted"), counts, strict=True)),
+                     **_ends(figures, values, samples, counts[0])})
+    return pd.DataFrame(rows, index=pd.Index([ALL, *encoded.names], dtype=object))
+
+
+def _ends(figures: Sequence[str], values: dict[str, Floats], samples: dict[str, Floats], n: int) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for name in figures:
+        value = float(values[name][0])
+        low, high = (math.nan, math.nan) if math.isnan(value) else interval(value, samples[name], n)
+        row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    return row
