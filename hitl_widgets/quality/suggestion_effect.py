@@ -327,6 +327,14 @@ def contrast(cards: pd.DataFrame, first: Sequence[str] = SUGGESTED, second: Sequ
     return _difference(one, other)
 
 
+def share_with(cards: pd.DataFrame, arms: Sequence[str]) -> Estimate:
+    """How often the model's label is given in a group of arms, with Wilson's interval; cards as for `contrast`."""
+    share = _shares(cards, (arms,))[0]
+    if share is None:
+        return Estimate(math.nan, why=f"no such card of the arm {' or '.join(arms)}")
+    return Estimate(share.value, *share.wilson(), n=share.n)
+
+
 def agreement_with_model(votes: pd.DataFrame) -> tuple[Estimate, Estimate, Estimate]:
     """How often labels are the model's: given blind, given in sight of its suggestion, and the difference.
 
@@ -346,10 +354,7 @@ def agreement_with_model(votes: pd.DataFrame) -> tuple[Estimate, Estimate, Estim
     cards, randomised = drawn(check(votes))
     cards = cards[cards["arm_probability"] < 1] if randomised else cards
     cards = cards.assign(took=cards["label"].to_numpy(object) == cards["suggestion"].to_numpy(object))
-    blind, shown = (Estimate(math.nan, why=f"no card of the arm {' or '.join(arms)}") if share is None else
-                    Estimate(share.value, *share.wilson(), n=share.n)
-                    for arms, share in zip((WITHOUT, SUGGESTED), _shares(cards, (WITHOUT, SUGGESTED)), strict=True))
-    return blind, shown, contrast(cards)
+    return share_with(cards, WITHOUT), share_with(cards, SUGGESTED), contrast(cards)
 
 
 def _shares(cards: pd.DataFrame, groups: Sequence[Sequence[str]], *, leaving: bool = False) -> list[_Share | None]:

@@ -1,0 +1,188 @@
+"""Objects that were probably annotated wrongly: where what people left differs from what a model proposes.
+
+Four errors are told apart: a missing object, a wrong label, objects that are wrongly grouped (one for several, or
+several for one) and a wrong place. Read `suspicions` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..objects.overlap import overlaps
+from ..records import LABELLING
+
+Floats = npt.NDArray[np.float64]
+Kind = Literal["missing", "wrong label", "wrongly grouped", "wrong place"]
+
+IN_WORDS: Mapping[str, str] = {
+    "missing": "an object may be missing", "wrong label": "the label may be wrong",
+    "wrongly grouped": "one object may be several, or several one", "wrong place": "the place may be wrong"}
+COLUMNS = ["item_id", "position", "annotator", "decision_id", "unsure", "chosen_by", "object_id", "error", "label_id",
+           "expected_id", "at", "right"]
+# A proposal with a score of this and more contradicts what is annotated; a person's own label is held against it.
+SURE = 0.6
+# Objects that overlap by so much are the same; by less than `APART` they have nothing to do with each other.
+SAME, APART = 0.5, 0.1
+# A proposal lies inside another object with this part of its area.
+INSIDE = 0.75
+# Two objects inside one proposal are parts of it, unless one of them is nearly the whole.
+WHOLE = 0.7
+# Who deleted a proposal has said that nothing is there: the model's word counts for so much less.
+DELETED = 0.5
+
+
+class Suspicion(NamedTuple):
+    """One object that may be wrong.
+
+    Parameters
+    ----------
+    error : "missing", "wrong label", "wrongly grouped" or "wrong place"
+    right : float
+        Probability that the person is right, as far as the model's scores tell.
+    place : int or None
+        Of the object among the person's; None for one that is missing.
+    at : sequence of float
+        The object's coordinates, or those of the proposal where one is missing.
+    expected_id : str or None
+        The label that the model expects there.
+    """
+
+    error: Kind
+    right: float
+    place: int | None
+    at: Sequence[float]
+    expected_id: str | None
+
+
+def suspicions(kind: str, objects: Sequence[Any], proposals: Sequence[Any], *, deleted: Sequence[Any] = (),
+               size: tuple[float, float] | None = None) -> list[Suspicion]:
+    """List the objects of one image that may be wrong, the least probable first; one for each object at most.
+
+    Parameters
+    ----------
+    kind : "box", "polygon" or "point"
+    objects : sequence
+        What the person left, each with `at` and `label_id`.
+    proposals : sequence
+        The model's, each with `at`, `label_id` and `score`.
+    deleted : sequence
+        Proposals that the person deleted, as `objects`.
+    size : (float, float), optional
+        Height and width of the image, for points.
+    """
+    sure = [one for one in proposals if one.score >= SURE]
+    if not sure:
+        return []
+    scores = np.array([one.score for one in sure], np.float64)
+    ats, theirs = [one.at for one in objects], [one.at for one in sure]
+    overlap = overlaps(kind, ats, theirs, size=size) if objects else np.zeros((0, len(sure)))
+    found = _grouped(kind, ats, theirs, scores, overlap) if kind != "point" else []
+    # Objects that are one for several, or several for one, aren't also at a wrong place.
+    grouped = {one.place for one in found}
+    explained = np.zeros(len(sure), np.bool_)
+    for one in found:
+        assert one.place is not None
+        explained |= overlap[one.place] > APART
+    for place, thing in enumerate(objects):
+        if place in grouped or not (overlap[place] > 0).any():
+            continue
+        best = int(overlap[place].argmax())
+        if overlap[place, best] >= SAME:
+            explained[best] = True
+            agreeing = max((one.score for one, of in zip(sure, overlap[place], strict=True)
+                            if of >= SAME and one.label_id == thing.label_id), default=0.0)
+            weak = _weaker(kind, thing, proposals, size)
+            if agreeing == 0.0:
+                found.append(Suspicion("wrong label", _right(scores[best], weak), place, thing.at,
+                                       sure[best].label_id))
+        elif overlap[place, best] > APART and overlap[:, best].argmax() == place:
+            explained[best] = True
+            found.append(Suspicion("wrong place", _right(scores[best], 0.0), place, thing.at, sure[best].label_id))
+    gone = overlaps(kind, [one.at for one in deleted], theirs, size=size) if deleted else np.zeros((0, len(sure)))
+    for place, one in enumerate(sure):
+        if explained[place] or overlap[:, place].max(initial=0.0) > APART:
+            continue
+        score = one.score * (DELETED if gone[:, place].max(initial=0.0) >= SAME else 1.0)
+        found.append(Suspicion("missing", 1 - score, None, one.at, one.label_id))
+    return sorted(found, key=lambda one: one.right)
+
+
+def suspected_objects(images: pd.DataFrame, proposals: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """List the objects that may be wrong, in all answered images.
+
+    Parameters
+    ----------
+    images : DataFrame
+        A row for each image and annotator: item_id, position, annotator, decision_id, verdict, chosen_by, width,
+        height, and objects (with those that were deleted), as `Answers.reviewed_images` has them.
+    proposals : mapping
+        item_id -> what the model proposes there.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`, the least probable first: object_id is None where one is missing, expected_id the label that the
+        model expects there, at its coordinates, and right the probability that the person is right.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for image in images.to_dict("records"):
+        some = proposals.get(image["item_id"], ())
+        if image["verdict"] not in LABELLING or not some:
+            continue
+        there = [one for one in image["objects"] if one.act != "deleted" and not one.unsure]
+        gone = [one for one in image["objects"] if one.act == "deleted"]
+        about = (image["item_id"], image["position"], image["annotator"], image["decision_id"], False,
+                 image["chosen_by"])
+        for one in suspicions(some[0].kind, there, some, deleted=gone, size=(image["height"], image["width"])):
+            thing = None if one.place is None else there[one.place]
+            rows.append((*about, None if thing is None else thing.id, one.error,
+                         None if thing is None else thing.label_id, one.expected_id, tuple(one.at), one.right))
+    table = pd.DataFrame(rows, columns=COLUMNS, dtype=object).astype(
+        {"position": np.int64, "unsure": bool, "right": float})
+    return table.sort_values("right", kind="stable", ignore_index=True)
+
+
+def _grouped(kind: str, ats: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]], scores: Floats,
+             overlap: Floats) -> list[Suspicion]:
+    """Objects that are one for several proposals, or several for one."""
+    if not len(ats):
+        return []
+    crowd = overlaps(kind, theirs, ats, crowd=np.ones(len(ats), np.bool_)).T  # part of each proposal inside an object
+    part = overlaps(kind, ats, theirs, crowd=np.ones(len(theirs), np.bool_))  # part of each object inside a proposal
+    apart = _apart(kind, theirs)
+    found = []
+    for place, at in enumerate(ats):
+        inside = np.flatnonzero((crowd[place] >= INSIDE) & (overlap[place] < SAME))
+        inside = inside[[all(apart[one, other] for other in inside if other != one) for one in inside]]
+        if len(inside) > 1:
+            found.append(Suspicion("wrongly grouped", _right(float(np.sort(scores[inside])[-2]), 0.0), place, at, None))
+            continue
+        for whole in np.flatnonzero((part[place] >= INSIDE) & (overlap[place] < WHOLE)):
+            others = np.flatnonzero((part[:, whole] >= INSIDE) & (overlap[:, whole] < WHOLE))
+            if len(others) > 1:
+                found.append(Suspicion("wrongly grouped", _right(float(scores[whole]), 0.0), place, at, None))
+                break
+    return found
+
+
+def _apart(kind: str, ats: Sequence[Sequence[float]]) -> npt.NDArray[np.bool_]:
+    return np.asarray(overlaps(kind, ats, ats) <= 0.3)
+
+
+def _weaker(kind: str, thing: Any, proposals: Sequence[Any], size: tuple[float, float] | None) -> float:
+    """The best score with which the model proposes the person's own label there."""
+    same = [one for one in proposals if one.label_id == thing.label_id]
+    if not same:
+        return 0.0
+    at_place = overlaps(kind, [thing.at], [one.at for one in same], size=size)[0] >= SAME
+    return max((one.score for one, there in zip(same, at_place, strict=True) if there), default=0.0)
+
+
+def _right(against: float, own: float) -> float:
+    """Probability that the person is right, of a score against them and one for them."""
+    return float((1 - against) / (1 - against + against * (1 - own)))
