@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .learn.preprocess import Preprocess as Preprocess
     from .learn.reliance import Reliance as Reliance
     from .learn.run import Run as Run
+    from .objects.shapes import Box as Box
+    from .objects.shapes import Point as Point
+    from .objects.shapes import Polygon as Polygon
     from .project.auto_label import Presumption as Presumption
     from .project.preview import Applied as Applied
     from .project.preview import Preview as Preview
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 
 # Where each public name is defined.
 _HOME = {"Applied": "project.preview", "Attribute": "taxonomy.attributes", "Attribution": "records",
+         "Box": "objects.shapes", "Point": "objects.shapes", "Polygon": "objects.shapes",
          "Calibration": "quality.calibration",
          "Decision": "records", "Estimate": "records", "Explanations": "explain.explanations",
          "Flips": "report.flips", "Item": "records", "Items": "records", "Label": "taxonomy.labels",
@@ -53,8 +57,9 @@ _HOME = {"Applied": "project.preview", "Attribute": "taxonomy.attributes", "Attr
          "__version__": "records", "simulate": "project.simulation"}
 _MODULES = ("edits", "errors", "quality")
 
-__all__ = ["Applied", "Attribute", "Attribution", "Calibration", "Decision", "Estimate", "Explanations", "Flips",
-           "Item", "Items", "Label", "LabelledImages", "Metrics", "Model", "Pool", "Prediction", "Preprocess",
+__all__ = ["Applied", "Attribute", "Attribution", "Box", "Calibration", "Decision", "Estimate", "Explanations",
+           "Flips", "Item", "Items", "Label", "LabelledImages", "Metrics", "Model", "Point", "Polygon", "Pool",
+           "Prediction", "Preprocess",
            "Presumption", "Preview", "Progress", "Region", "Reliance", "Run", "Seen", "Taxonomy", "Workbench",
            "__version__", "edits", "errors", "simulate"]
 

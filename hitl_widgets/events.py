@@ -7,14 +7,24 @@ which of a person's decisions on an item holds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
 from .errors import BadInput
-from .records import Decision, Region, Seen, are_values, check_annotator, check_event_id, check_instant
+from .records import (
+    MOST_OBJECTS,
+    Decision,
+    ObjectAnswer,
+    Region,
+    Seen,
+    are_values,
+    check_annotator,
+    check_event_id,
+    check_instant,
+)
 
 # `docs/architecture.md` says what the body of each holds.
 KINDS = ("created", "decided", "retracted", "taxonomy", "adopted", "trained", "gold", "presumed", "sorted", "repeated",
@@ -84,16 +94,22 @@ class Event:
 # Worked out anew at every send: what a decision replaces, what a script would have seen, what the person answered
 # before a suggestion was shown, and what was planted when they answered the item before.
 DERIVED = ("replaces", "content", "first", "planted")
+_GIVEN_OF_OBJECT = ("id", "kind", "at", "label_id", "certainty", "unsure")
 
 
 def _comparable(body: Mapping[str, Any]) -> str:
     fields = {k: v for k, v in body.items() if k not in DERIVED}
     if fields.get("seen", {}).get("scripted"):
         del fields["seen"]
+        # What became of the proposals follows from what the script would have seen.
+        if isinstance(fields.get("objects"), list):
+            fields["objects"] = [{name: one.get(name) for name in _GIVEN_OF_OBJECT} for one in fields["objects"]
+                                 if isinstance(one, Mapping) and one.get("act") != "deleted"]
+            fields["verdict"] = fields["verdict"] if fields["verdict"] in ("unsure", "skip") else "answer"
     return canonical(fields)
 
 
-def canonical(body: Mapping[str, Any]) -> str:
+def canonical(body: Mapping[str, Any] | Sequence[Any]) -> str:
     """Write a body as JSON text: sorted keys, no spaces, no NaN, so that equal bodies are equal texts."""
     try:
         return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -128,6 +144,9 @@ def decided(decision: Decision, *, content: str | None = None, first: Mapping[st
         body["values"] = dict(decision.values)
     if decision.touched is not None:
         body["touched"] = list(decision.touched)
+    if decision.objects is not None and decision.size is not None:
+        body["objects"] = [one.to_dict() for one in decision.objects]
+        body["size"] = list(decision.size)
     if seen := decision.seen.to_dict():
         body["seen"] = seen
     if content is not None:
@@ -178,13 +197,38 @@ def decision_of(event: Event) -> Decision:
     """Read the decision from an event of kind "decided" or "repeated"."""
     body = event.body
     touched = body.get("touched")
+    regions: dict[str, Any] = {name: Region.from_dict(body[name]) for name in ("wrong", "missing") if name in body}
     return Decision(id=event.id, item_id=event.item_id or "", annotator=event.annotator, verdict=body["verdict"],
                     label=body.get("label"), label_id=body.get("label_id"), certainty=body.get("certainty"),
                     note=body.get("note"), flags=tuple(body.get("flags", ())), replaces=body.get("replaces"),
                     seen=Seen.from_log(body.get("seen", {})), acted_at=event.acted_at, stored_at=event.stored_at,
                     reason=body.get("reason"), values=values if are_values(values := body.get("values", {})) else {},
-                    touched=None if touched is None else tuple(touched),
-                    **{name: Region.from_dict(body[name]) for name in ("wrong", "missing") if name in body})
+                    touched=None if touched is None else tuple(touched), **objects_of(body),
+                    **regions)
+
+
+def objects_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The objects of a decision's body and its image's size, without what an invented log may hold in their place.
+
+    A mapping of objects (tuple of `ObjectAnswer`) and size (width and height); empty where there are none.
+    """
+    objects, size = body.get("objects"), body.get("size")
+    if not isinstance(objects, list) or not (isinstance(size, list) and len(size) == 2
+                                             and all(type(side) is int and side > 0 for side in size)):
+        return {}
+    return {"objects": objects_in(objects), "size": tuple(size)}
+
+
+def objects_in(objects: Iterable[Any]) -> tuple[ObjectAnswer, ...]:
+    """Read the objects of a decision, each id once; what can't be an object is left out."""
+    read: dict[str, ObjectAnswer] = {}
+    for one in objects:
+        try:
+            answer = ObjectAnswer.from_dict(one)
+        except (BadInput, TypeError):
+            continue
+        read.setdefault(answer.id, answer)
+    return tuple(read.values())[:MOST_OBJECTS]
 
 
 def undo_id(decision_id: str) -> str:

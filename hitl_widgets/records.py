@@ -28,9 +28,19 @@ Display = Literal["overlay", "side_by_side", "hot"]
 Arm = Literal["shown", "blind", "no_map", "answer_first", "none"]
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
-# What is asked of an item: one label, any number of labels, or values of attributes alone.
-Task = Literal["classify", "multilabel", "scale"]
+# What is asked of an item: one label, any number of labels, values of attributes alone, or the objects in it.
+Task = Literal["classify", "multilabel", "scale", "boxes", "polygons", "points"]
 TASKS: tuple[str, ...] = get_args(Task)
+KindOfShape = Literal["box", "polygon", "point"]
+KINDS_OF_SHAPES: tuple[str, ...] = get_args(KindOfShape)
+# The shape of an object where objects are asked for.
+SHAPE_OF: Mapping[str, KindOfShape] = {"boxes": "box", "polygons": "polygon", "points": "point"}
+OBJECT_TASKS: tuple[str, ...] = tuple(SHAPE_OF)
+# A decision has so many objects at most, those that were proposed and deleted included.
+MOST_OBJECTS = 1_000
+# What became of an object that was proposed, or where it came from.
+ObjectAct = Literal["accepted", "moved", "relabelled", "added", "deleted"]
+OBJECT_ACTS: tuple[str, ...] = get_args(ObjectAct)
 # What `explain.attribute.METHODS` computes, for whoever checks a name without loading torch and captum.
 METHOD_NAMES = ("gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap")
 CLOSING: frozenset[str] = frozenset({"accept", "correct", "answer", "unsure"})
@@ -139,11 +149,18 @@ class Seen:
         Id of the same person's earlier decision on the item, where they are asked again to see whether they agree with
         themselves.
     objects : tuple of mapping
-        Regions, boxes or spans that were on the screen before the person acted: plain JSON, each with a text ``id``.
+        The objects that were on the screen before the person acted, or would have been where `hidden`: plain JSON, each
+        with a text ``id``, ``kind``, ``at``, ``label_id`` and ``score``. Those of an earlier decision that is revised
+        also have the ``origin`` and ``act`` of then, and ``was``: see `ObjectAnswer`.
     values : mapping
         Attribute id -> the value that was suggested, also where it was hidden.
     values_model : str or None
         Version of what suggested them.
+    withheld : tuple of mapping
+        Objects that were proposed and kept from the person by chance, as in `objects`, each with the probability ``p``
+        of that.
+    threshold, threshold_probability : float or None
+        The score from which on proposals were shown, and the probability with which this threshold was drawn.
 
     Notes
     -----
@@ -170,10 +187,14 @@ class Seen:
     objects: tuple[Mapping[str, Any], ...] = ()
     values: Mapping[str, int | float | str] = field(default_factory=dict)
     values_model: str | None = None
+    withheld: tuple[Mapping[str, Any], ...] = ()
+    threshold: float | None = None
+    threshold_probability: float | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.objects, list):
-            object.__setattr__(self, "objects", tuple(self.objects))
+        for name in ("objects", "withheld"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, (fits, expected) in _SEEN.items():
             if not fits(value := getattr(self, name)):
                 raise BadInput(f"seen.{name} is {value!r:.80}; {expected} is expected.")
@@ -199,6 +220,12 @@ class Seen:
         return None if self.hidden else self.suggestion
 
     @property
+    def visible_objects(self) -> tuple[Mapping[str, Any], ...]:
+        """The objects that the person could see before they acted: their own also where proposals were hidden."""
+        return tuple(one for one in self.objects if one.get("act") != "deleted"
+                     and (not self.hidden or one.get("origin") == "person"))
+
+    @property
     def visible_values(self) -> Mapping[str, int | float | str]:
         """The values that the person could see suggested: attribute id -> value."""
         return {} if self.hidden else self.values
@@ -206,7 +233,8 @@ class Seen:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, ready for JSON."""
         empty = Seen()
-        return {f.name: (dict(v) if f.name in ("probs", "values") else [*map(dict, v)] if f.name == "objects" else v)
+        return {f.name: (dict(v) if f.name in ("probs", "values") else
+                         [*map(dict, v)] if f.name in ("objects", "withheld") else v)
                 for f in fields(self)
                 if (v := getattr(self, f.name)) != getattr(empty, f.name)}
 
@@ -256,11 +284,14 @@ _SEEN: dict[str, tuple[Callable[[Any], bool], str]] = {
     "probs": (lambda value: isinstance(value, Mapping), "a mapping of label_id to probability"),
     "taxonomy": (lambda value: value is None or (isinstance(value, int) and _is_number(value)),
                  "a version of the taxonomy, or None,"),
-    "arm_probability": (lambda value: value is None or (_is_number(value) and 0 < value <= 1),
-                        "a probability above 0, up to 1, or None,"),
-    "objects": (lambda value: isinstance(value, tuple)
-                and all(isinstance(each, Mapping) and isinstance(each.get("id"), str) for each in value),
-                "a list of mappings, each with a text id,"),
+    **dict.fromkeys(("arm_probability", "threshold_probability"),
+                    (lambda value: value is None or (_is_number(value) and 0 < value <= 1),
+                     "a probability above 0, up to 1, or None,")),
+    **dict.fromkeys(("objects", "withheld"), (
+        lambda value: isinstance(value, tuple) and len(value) <= MOST_OBJECTS
+        and all(isinstance(each, Mapping) and isinstance(each.get("id"), str) for each in value),
+        f"a list of {MOST_OBJECTS:,} mappings at most, each with a text id,")),
+    "threshold": (lambda value: value is None or _is_number(value), "a score, or None,"),
     "values": (lambda values: are_values(values), "a mapping of attribute ids to numbers or texts"),
     "shown_ms": (lambda value: value is None or _is_number(value), "a number of milliseconds, or None,")}
 
@@ -334,6 +365,117 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """An object as a model proposes it.
+
+    Parameters
+    ----------
+    id : str
+        Its own among the proposals for an item.
+    kind : "box", "polygon" or "point"
+    at : tuple of float
+        Its coordinates in pixels: see `objects.shapes.shape`.
+    label_id : str
+    score : float
+        From 0 to 1.
+    """
+
+    id: str
+    kind: KindOfShape
+    at: tuple[float, ...]
+    label_id: str
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {"id": self.id, "kind": self.kind, "at": list(self.at), "label_id": self.label_id, "score": self.score}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAnswer:
+    """What an annotator said of one object in an item.
+
+    Parameters
+    ----------
+    id : str
+        Stays the same through revisions.
+    kind : "box", "polygon" or "point"
+    at : tuple of float
+        Its coordinates in pixels: see `objects.shapes.shape`.
+    label_id, label : str
+        The label, and its name as the annotator knew it.
+    certainty : float or None
+        From 0 (a guess) to 10 (sure).
+    unsure : bool
+        Whether the annotator was unsure of it.
+    origin : "model" or "person"
+    act : "accepted", "moved", "relabelled", "added" or "deleted"
+        What became of the proposal; of one that was moved and relabelled "relabelled". "added" where there was none.
+    iou : float or None
+        Intersection over union with the proposal; of points their nearness (`objects.overlap.iou_pair`). None without
+        one, and where it was deleted.
+    score : float or None
+        The proposal's.
+    was : mapping or None
+        The proposal's ``at`` and ``label_id`` where the object isn't as it was proposed.
+
+    Raises
+    ------
+    BadInput
+        When a part can't be used.
+    """
+
+    id: str
+    kind: KindOfShape
+    at: tuple[float, ...]
+    label_id: str
+    label: str
+    certainty: float | None = None
+    unsure: bool = False
+    origin: Literal["model", "person"] = "person"
+    act: ObjectAct = "added"
+    iou: float | None = None
+    score: float | None = None
+    was: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.id, str) or not 1 <= len(self.id) <= 80 or not is_text(self.id):
+            raise BadInput(f"an object has the id {self.id!r:.100}; a text of 1 to 80 characters is expected.")
+        if self.kind not in KINDS_OF_SHAPES or self.act not in OBJECT_ACTS or self.origin not in ("model", "person"):
+            raise BadInput(f"object {self.id!r} has kind {self.kind!r:.40}, act {self.act!r:.40} and origin "
+                           f"{self.origin!r:.40}; {', '.join(KINDS_OF_SHAPES)}; {', '.join(OBJECT_ACTS)}; and model or "
+                           "person are expected.")
+        if not isinstance(self.label_id, str) or not isinstance(self.label, str):
+            raise BadInput(f"object {self.id!r} has the label {self.label_id!r:.40}; a label is expected.")
+        n = len(self.at)
+        if n != {"box": 4, "point": 2}.get(self.kind, n) or n < 2 or n % 2 or not all(map(_is_number, self.at)):
+            raise BadInput(f"object {self.id!r} is a {self.kind} at {str(self.at)[:80]}; its coordinates are expected.")
+        check_certainty(self.certainty)
+
+    @property
+    def is_there(self) -> bool:
+        """False where the annotator deleted it."""
+        return self.act != "deleted"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON; what is None or False is left out."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["at"] = list(self.at)
+        if self.was is not None:
+            values["was"] = dict(self.was)
+        return {name: value for name, value in values.items() if value is not None and value is not False}
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> ObjectAnswer:
+        """Read what `to_dict` wrote; BadInput where it can't be one."""
+        known = {f.name for f in fields(cls)}
+        if not isinstance(body, Mapping) or not {"id", "kind", "at", "label_id", "label"} <= set(body) <= known \
+                or not isinstance(body["at"], (list, tuple)):
+            raise BadInput(f"an object is {body!r:.80}; a mapping with id, kind, at, label_id and label is expected.")
+        return cls(**{**body, "at": tuple(body["at"])})
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """One act of one annotator on one item.
 
@@ -394,6 +536,8 @@ class Decision:
     missing: Region | None = None
     values: Mapping[str, int | float | str] = field(default_factory=dict)
     touched: tuple[str, ...] | None = None
+    objects: tuple[ObjectAnswer, ...] | None = None
+    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         check_event_id(self.id)
@@ -406,6 +550,9 @@ class Decision:
         if self.touched is not None and not (isinstance(self.touched, tuple)
                                              and all(isinstance(one, str) for one in self.touched)):
             raise BadInput(f"touched is {self.touched!r:.80}; ids of labels and attributes, or None, are expected.")
+        if self.objects is not None and (len(self.objects) > MOST_OBJECTS or self.size is None):
+            raise BadInput(f"a decision has {len(self.objects):,} objects in an image of size {self.size}; at most "
+                           f"{MOST_OBJECTS:,} and the image's width and height are expected.")
         if self.verdict in LABELLING and self.label_id is None and not self.values:
             raise BadInput(f"verdict {self.verdict!r} needs a label; pass label=..., or say 'unsure' or 'skip'.")
         if self.verdict == "skip" and (self.label_id is not None or self.values):

@@ -999,7 +999,8 @@ class Workbench:
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                labels: Sequence[str] | None = None, values: Mapping[str, Any] | None = None,
-               touched: Sequence[str] | None = None, certainty: float | None = None, note: str | None = None,
+               objects: Sequence[Any] | None = None, touched: Sequence[str] | None = None,
+               certainty: float | None = None, note: str | None = None,
                flags: Sequence[str] = (), reason: str | None = None, wrong: np.ndarray | Region | None = None,
                missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Decision:
@@ -1018,9 +1019,13 @@ class Workbench:
             With ``task="multilabel"``, all the labels that the item has; empty for none of them.
         values : mapping, optional
             Values of attributes, by name: ``{"blur": 3}``. Only those that are asked of this label.
+        objects : sequence of Box, Polygon or Point, optional
+            With ``task="boxes"``, ``"polygons"`` or ``"points"``, all the objects in the image; empty where there are
+            none. One with the id of a proposal is what became of that one; proposals that were shown and aren't among
+            these were deleted. With an accept, the proposals as they are.
         touched : sequence of str, optional
             The labels and attributes that the person changed or confirmed by hand, where that is known; the others were
-            left as they were suggested.
+            left as they were suggested. Ids of objects where these are asked for.
         certainty : float, optional
             From 0 (a guess) to 10 (sure).
         note : str, optional
@@ -1051,9 +1056,10 @@ class Workbench:
             Nothing was stored then.
         """
         item_id = item_id.id if isinstance(item_id, Item) else item_id
-        return self.project.decide(item_id, verdict, label=label, labels=labels, values=values, touched=touched,
-                                   certainty=certainty, note=note, flags=flags, reason=reason, wrong=wrong,
-                                   missing=missing, seen=seen, id=id, annotator=annotator, acted_at=acted_at)
+        return self.project.decide(item_id, verdict, label=label, labels=labels, values=values,
+                                   objects=objects, touched=touched, certainty=certainty, note=note,
+                                   flags=flags, reason=reason, wrong=wrong, missing=missing, seen=seen, id=id,
+                                   annotator=annotator, acted_at=acted_at)
 
     def retract(self, decision_id: str | Decision, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision:
@@ -1676,6 +1682,31 @@ class Workbench:
         changed; "planted" where the suggestion was wrong on purpose). Values of retired attributes are left out.
         """
         return self.project.values()
+
+    def objects(self, deleted: bool = False, consensus: bool = False) -> pd.DataFrame:
+        """The objects that stand: a row for each object, image and annotator.
+
+        Columns: item_id, annotator, object_id (the same through revisions, its own within the image), kind ("box",
+        "polygon" or "point"), label, label_id, x0, y0, x1, y1 (in pixels of the image as it is shown; of a polygon the
+        box around it, of a point x and y twice), points (of a polygon, a tuple of (x, y); None else), certainty, origin
+        ("model" or "person"), act ("accepted", "moved", "relabelled", "added" or "deleted": what became of the
+        proposal), iou_to_proposal, score (of the proposal), decision_id, model (that proposed), status ("decided";
+        "unsure" where the annotator was unsure of this object or of the whole image; "to_review" where an edit left the
+        label in doubt, or the image has changed: then label is None; "planted").
+
+        Parameters
+        ----------
+        deleted : bool
+            List the proposals that were deleted, too.
+        consensus : bool
+            What stands for each image over its annotators, in place of what each of them said.
+
+        Raises
+        ------
+        BadInput
+            In a project of another task.
+        """
+        return self.project.objects(deleted=deleted, consensus=consensus)
 
     def history(self) -> pd.DataFrame:
         """Every event of the log, one row each, in the order in which it was stored."""

@@ -18,6 +18,8 @@ from ..events import Event, standing
 from ..items.pool import Pool
 from ..quality import annotation_tables as tables
 from ..quality.crowd_consensus import Consensus, consensus
+from ..quality.object_tables import STORED_COLUMNS as OBJECTS_STORED
+from ..quality.object_tables import images_table, objects_table
 from ..quality.value_tables import STORED_COLUMNS, value_votes
 from ..quality.votes_about import about_attribute, about_label, names_of_states
 from ..storage.log import Log, gc_paused
@@ -303,10 +305,48 @@ class Answers:
         """
         table = self._log.annotations(columns=STORED_COLUMNS)
         votes = value_votes(table, self.lineage, changed=self._state.changed)
-        ids = list(dict.fromkeys(votes["item_id"]))
+        return self._placed(votes, teaching)
+
+    def objects(self, *, teaching: bool = True) -> pd.DataFrame:
+        """List the objects that stand, where objects are asked for: see `object_tables.objects_table`.
+
+        Parameters
+        ----------
+        teaching : bool
+            Only those in images that a model learns from, never hold-out, never gold; all of them otherwise.
+
+        Returns
+        -------
+        DataFrame
+            Its columns, and position.
+        """
+        return self._placed(objects_table(self._objects, self.lineage, changed=self._state.changed), teaching)
+
+    def reviewed_images(self, *, teaching: bool = True) -> pd.DataFrame:
+        """List the images that were answered for certain, with their objects: see `object_tables.images_table`.
+
+        Parameters
+        ----------
+        teaching : bool
+            Only those that a model learns from, never hold-out, never gold; all of them otherwise.
+
+        Returns
+        -------
+        DataFrame
+            Its columns, and position; a row for each image and annotator.
+        """
+        return self._placed(images_table(self._objects, self.lineage, changed=self._state.changed), teaching)
+
+    @cached_property
+    def _objects(self) -> dict[str, list[Any]]:
+        self._compare_contents()
+        return self._log.annotations(columns=OBJECTS_STORED)
+
+    def _placed(self, table: pd.DataFrame, teaching: bool) -> pd.DataFrame:
+        ids = list(dict.fromkeys(table["item_id"]))
         kept = dict(self._teaching(ids) if teaching else self._places(ids))
-        votes = votes[votes["item_id"].isin(list(kept))].reset_index(drop=True)
-        return votes.assign(position=votes["item_id"].map(kept).astype(np.int64))
+        table = table[table["item_id"].isin(list(kept))].reset_index(drop=True)
+        return table.assign(position=table["item_id"].map(kept).astype(np.int64))
 
     def partial(self) -> pd.DataFrame:
         """List what a model learns from although its label isn't certain: an item and several labels.

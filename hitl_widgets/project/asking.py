@@ -138,7 +138,8 @@ class Asking:
         if standing is None or standing.body["verdict"] == "skip" or project.queue.is_blind(position):
             return self._shown(position, annotator, "revision")
         seen = standing.body.get("seen", {})
-        arm, hidden = seen.get("arm"), seen.get("suggestion") is not None and seen.get("hidden", False)
+        suggested = seen.get("suggestion") is not None or "objects" in standing.body
+        arm, hidden = seen.get("arm"), suggested and seen.get("hidden", False)
         drawn = arm in ARMS
         return Item(str(project.pool.ids[position]), position, "revision", hidden and arm != "answer_first",
                     project.pool.meta(position), arm=arm if drawn else None,
@@ -156,7 +157,7 @@ class Asking:
         item_id, meta = str(project.pool.ids[position]), project.pool.meta(position)
         if project.queue.is_blind(position):
             return Item(item_id, position, chosen_by, True, meta)
-        if project.ranking.predictions is None and project.state.adopted_values is None:
+        if project.ranking.predictions is None and project.state.adopted_values is None and project.propose is None:
             return Item(item_id, position, chosen_by, meta=meta, arm="none")
         arms, first = self.arms, adaptive.where(project, annotator)
         if None in first or (first and (prediction := project.prediction(position))

@@ -22,6 +22,8 @@ from ..taxonomy.labels import Taxonomy
 
 # So many of the largest probabilities are shown, and kept with a decision.
 SHOWN_PROBS = 5
+# Before an object's id, where a map is about one object.
+OBJECT = "object:"
 
 
 def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
@@ -45,7 +47,8 @@ def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
     return replace(seen, taxonomy=version, **_arm_kept(seen),
                    suggestion=None if seen.suggestion is None else suggested_id(seen.suggestion, offered),
                    values={offered.attribute(name).id: value for name, value in seen.values.items()},
-                   target=None if seen.target is None else seen.target if is_of_attribute(seen.target, offered) else
+                   target=None if seen.target is None else seen.target
+                   if is_of_attribute(seen.target, offered) or is_of_object(seen.target) else
                    offered.label(seen.target).id,
                    probs={offered.label(label).id: p for label, p in seen.probs.items()})
 
@@ -53,6 +56,11 @@ def seen_on_screen(seen: Seen, lineage: Lineage) -> Seen:
 def is_of_attribute(target: str, taxonomy: Taxonomy) -> bool:
     """Whether a map's target is the value of an attribute: its id, and of choices perhaps one of them after "="."""
     return target.partition("=")[0] in {attribute.id for attribute in taxonomy.attributes}
+
+
+def is_of_object(target: str) -> bool:
+    """Whether a map's target is an object: "object:" and its id."""
+    return target.startswith(OBJECT)
 
 
 def suggested_id(suggestion: str, offered: Taxonomy) -> str:
@@ -138,12 +146,20 @@ def named_values(values: Mapping[str, Any] | None, offered: Taxonomy, label_id: 
     return {attribute.id: given[attribute.id] for attribute in offered.attributes if attribute.id in given}
 
 
-def touched_ids(touched: Iterable[str] | None, offered: Taxonomy) -> tuple[str, ...] | None:
-    """The ids of labels and attributes that were touched, by name or id, each once; None where nobody recorded it."""
+def touched_ids(touched: Iterable[str] | None, offered: Taxonomy, *, objects: bool = False) -> tuple[str, ...] | None:
+    """The ids of labels and attributes that were touched, by name or id, each once; None where nobody recorded it.
+
+    Where `objects` are asked for, they are ids of these.
+    """
     if touched is None:
         return None
     if isinstance(touched, (str, bytes)) or not isinstance(touched, Iterable):
         raise BadInput(f"touched is {touched!r:.80}; a list of labels and attributes is expected, or None.")
+    if objects:
+        ids = tuple(dict.fromkeys(map(str, touched)))
+        if odd := [one for one in ids if not 1 <= len(one) <= 80 or any(map(str.isspace, one))]:
+            raise BadInput(f"touched holds {odd[0]!r:.100}; ids of objects are expected.")
+        return ids
     known = {name: attribute.id for attribute in offered.attributes for name in (attribute.id, attribute.name)}
     return tuple(dict.fromkeys(known[one] if one in known and one not in offered else offered.label(one).id
                                for one in touched))

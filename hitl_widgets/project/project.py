@@ -22,13 +22,18 @@ from ..errors import BadInput, HitlError, IdReused, UnknownDecision
 from ..items.pool import Pool
 from ..quality.annotation_tables import history_table, label_rows, with_sets
 from ..quality.label_errors import SuspectedErrors
+from ..quality.object_tables import STORED_COLUMNS as OBJECTS_STORED
+from ..quality.object_tables import images_table, objects_table
 from ..quality.value_tables import STORED_COLUMNS, values_table
 from ..records import (
+    OBJECT_TASKS,
     TASKS,
     Decision,
+    Item,
     Items,
     PredictedValue,
     Prediction,
+    Proposal,
     Region,
     Seen,
     check_annotator,
@@ -62,11 +67,12 @@ from .answers import Answers, annotation_table
 from .asking import Asking
 from .editing import Editing
 from .evidence import explanation_feedback, named_values, seen_now, seen_on_screen, touched_ids
+from .given_objects import answered_objects, check_given, seen_objects, seen_of_objects
 from .hidden_tests import HiddenTests, plantable
 from .importing import WITHDRAWN, is_known, known_answers
 from .notices import People
 from .preview import Applied, LabelCounts, Preview
-from .reference import Measuring, measuring_values
+from .reference import Measuring, first_blind, measuring_values
 from .relabel import Ordering, RelabelQueue
 from .state import State, doer, in_words, midnight
 
@@ -104,9 +110,9 @@ class Project:
         Whether the owner sees names beside people's figures. Fixed when the project is made; False by default.
     arms : mapping of str to float, or None
         The share of each way of showing an item, see `arms.ARMS`; None for what the project has, or `arms.DEFAULT`.
-    task : "classify", "multilabel", "scale" or None
-        What is asked of an item: one label, any number of labels, or values of attributes alone. Fixed when the project
-        is made; None for what the folder has, "classify" for a new one.
+    task : "classify", "multilabel", "scale", "boxes", "polygons", "points" or None
+        What is asked of an item: one label, any number of labels, values of attributes alone, or the objects in it.
+        Fixed when the project is made; None for what the folder has, "classify" for a new one.
     now : function returning an aware datetime
     notify : function taking a sentence
         Called when the folder knows better than the arguments, and when a strategy gives way to another. The default
@@ -131,6 +137,9 @@ class Project:
     suggest_values : callable or None
         Gives the values of attributes that would be suggested for the item at a position, by their ids; None where
         nothing predicts them.
+    propose : callable or None
+        Gives the objects that the adopted model proposes for the item at a position, best first; None where nothing
+        does.
     people : People
         What people are asked and told.
     news : list of str
@@ -162,6 +171,7 @@ class Project:
         self.selector.value_model = self._value_model
         self.selector.over_values = lambda: self.task == "scale"
         self.suggest_values: Callable[[int], Mapping[str, PredictedValue]] | None = None
+        self.propose: Callable[[int], Sequence[Proposal]] | None = None
         self.ordering: Ordering | None = None
         self.second_looks: SuspectedErrors | None = None
         self._pool, self._now, self.notify, self._annotators_per_item = pool, now, notify, annotators_per_item
@@ -187,7 +197,7 @@ class Project:
 
     @property
     def task(self) -> str:
-        """What is asked of an item: "classify" (one label), "multilabel" (any number of them) or "scale" (values)."""
+        """What is asked of an item: one of `records.TASKS`."""
         task: str = self.settings["task"]
         return task
 
@@ -238,8 +248,9 @@ class Project:
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
                labels: Iterable[str] | None = None, values: Mapping[str, Any] | None = None,
-               touched: Iterable[str] | None = None, certainty: float | None = None, note: str | None = None,
-               flags: Sequence[str] = (), reason: str | None = None, wrong: np.ndarray | Region | None = None,
+               objects: Iterable[Any] | None = None, touched: Iterable[str] | None = None,
+               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
+               reason: str | None = None, wrong: np.ndarray | Region | None = None,
                missing: np.ndarray | Region | None = None, seen: Seen | Mapping[str, Any] | None = None,
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None,
                known: Collection[str] | None = None) -> Decision:
@@ -258,8 +269,11 @@ class Project:
             In a multilabel project the labels that the item has, by name or label_id; empty for none of them.
         values : mapping or None
             Values of attributes, by name or id.
+        objects : iterable or None
+            Where objects are asked for, all that are in the item; empty for none.
         touched : iterable of str or None
-            Names or ids of the labels and attributes that the person changed or confirmed by hand, where that is known.
+            Names or ids of the labels and attributes that the person changed or confirmed by hand, where that is known;
+            ids of objects where these are asked for.
         certainty : float or None
             From 0 (a guess) to 10 (sure).
         note : str or None
@@ -292,26 +306,23 @@ class Project:
         """
         annotator = check_annotator(annotator or self.annotator)
         position = self.pool.position(item_id)
+        check_given(self, objects, label=label, labels=labels, values=values)
         seen = self._seen(seen, position, verdict, annotator)
         offered = self.lineage.versions[seen.taxonomy or self.taxonomy.version]
-        given, label_id = self._given_label(label, labels, offered), None
-        if self.task == "scale":
-            checked = named_values(values, offered, None)
-            verdict = judge_values(verdict, checked, seen)
-            checked = dict(seen.visible_values) if verdict == "accept" and not checked else checked
+        decision_id = id or new_id()
+        answer: dict[str, Any]
+        if self.task in OBJECT_TASKS:
+            answer = answered_objects(self, position, objects, verdict, seen, offered, decision_id)
         else:
-            verdict, label_id = judge(verdict, given, seen)
-            checked = named_values(values, offered, label_id)
+            answer = self._answered(verdict, self._given_label(label, labels, offered), values, seen, offered)
         item_id = str(self.pool.ids[position])
         self._check_repeat(seen, item_id, annotator)
         has_seen = self.queue.has_seen(position, annotator) or self.state.changed
         # An own repeat revises nothing.
         standing = self.log.standing_of(item_id, annotator) if has_seen and seen.repeat_of is None else None
         decision = Decision(
-            id=id or new_id(), item_id=item_id, annotator=annotator,
-            verdict=verdict,  # type: ignore[arg-type]
-            label=None if label_id is None else offered.name_as_answered(label_id), label_id=label_id,
-            values=checked, touched=touched_ids(touched, offered),
+            id=decision_id, item_id=item_id, annotator=annotator, **answer,
+            touched=touched_ids(touched, offered, objects=self.task in OBJECT_TASKS),
             certainty=check_certainty(certainty), note=note, flags=check_flags(flags), seen=seen,
             **explanation_feedback(self.pool, position, reason=reason, wrong=wrong, missing=missing),
             acted_at=acted_at or self._now(), replaces=None if standing is None or standing.id == id else standing.id)
@@ -623,6 +634,31 @@ class Project:
         self.refresh()
         return values_table(self.log.annotations(columns=STORED_COLUMNS), self.lineage, changed=self.state.changed)
 
+    def objects(self, *, deleted: bool = False, consensus: bool = False) -> pd.DataFrame:
+        """List the objects that stand; see `Workbench.objects`."""
+        if self.task not in OBJECT_TASKS:
+            raise BadInput(f"no objects are asked for in a project with task={self.task!r}; wb.annotations() has the "
+                           "labels.")
+        self.refresh()
+        if consensus:
+            raise NotImplementedError
+        return objects_table(self.log.annotations(columns=OBJECTS_STORED), self.lineage, deleted=deleted,
+                             changed=self.state.changed)
+
+    def reference_objects(self) -> pd.DataFrame:
+        """List the images that measure, with their objects: of the hold-out, as each annotator answered them blind.
+
+        Returns
+        -------
+        DataFrame
+            As `Answers.reviewed_images`.
+        """
+        with self.state.lock:
+            self.refresh()
+            answered = self.pool.ids[self.queue.holdout & self.queue.is_answered()].tolist()
+            table = images_table(first_blind(self.log.events_of(answered)), self.lineage, changed=self.state.changed)
+            return table.assign(position=self.pool.positions(table["item_id"].tolist()))
+
     def answers(self) -> Answers:
         """Read the answers that stand now, under today's taxonomy: consensus, and what a model learns from."""
         with self.state.lock:
@@ -798,12 +834,29 @@ class Project:
             self.refresh()  # the taxonomy may have changed elsewhere; the card says which one it showed
         if seen is not None:
             # The screen named another reason, so as not to tell.
-            return seen_on_screen(replace(seen, chosen_by="planted") if seen.planted else seen, self.lineage)
+            seen = seen_on_screen(replace(seen, chosen_by="planted") if seen.planted else seen, self.lineage)
+            return seen if self.task not in OBJECT_TASKS else \
+                seen_objects(seen, self.lineage.versions[seen.taxonomy or self.taxonomy.version])
         # A script that says neither accept nor correct answers an item that is asked blind as a person would.
         hidden = verdict not in ("accept", "correct") and (self.queue.is_blind(position) or (self.queue.audit.is_drawn(
             position) and self.asking.arms.of(annotator, str(self.pool.ids[position]), audited=True).arm == "blind"))
+        if self.task in OBJECT_TASKS:
+            return seen_of_objects(self, Item(str(self.pool.ids[position]), position, "script", hidden), annotator,
+                                   scripted=True)
         return seen_now(self.prediction(position), hidden=hidden, chosen_by="script", taxonomy=self.taxonomy.version,
                         scripted=True, values=self.predicted_values(position))
+
+    def _answered(self, verdict: str | None, given: str | None, values: Mapping[str, Any] | None, seen: Seen,
+                  offered: Taxonomy) -> dict[str, Any]:
+        """What a label or values say, as fields of a `Decision`: verdict, label, label_id and values."""
+        if self.task == "scale":
+            checked = named_values(values, offered, None)
+            verdict = judge_values(verdict, checked, seen)
+            return {"verdict": verdict,
+                    "values": dict(seen.visible_values) if verdict == "accept" and not checked else checked}
+        verdict, label_id = judge(verdict, given, seen)
+        return {"verdict": verdict, "label": None if label_id is None else offered.name_as_answered(label_id),
+                "label_id": label_id, "values": named_values(values, offered, label_id)}
 
     def _check_repeat(self, seen: Seen, item_id: str, annotator: str) -> None:
         """BadInput where an answer repeats something else than an answer of the same person to the same item."""

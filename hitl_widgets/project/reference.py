@@ -20,6 +20,7 @@ from ..quality.annotation_tables import leaders
 from ..quality.intervals import design_effect, jeffreys
 from ..records import LABELLING
 from ..sampling.ranking import Ranking, suggested_sets
+from ..storage.schema import ANNOTATION, annotation_of
 from ..taxonomy.attributes import Attribute, Value
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import is_set, set_id
@@ -113,8 +114,10 @@ def blind_answers(events: Iterable[Event], changed: Collection[str] = (), *,
 
 
 def _was_shown(seen: Mapping[str, Any]) -> bool:
-    """Whether a suggestion was in sight: of a label, or of a value."""
-    return (seen.get("suggestion") is not None or bool(seen.get("values"))) and not seen.get("hidden", False)
+    """Whether a suggestion was in sight: of a label, of a value, or of an object."""
+    proposed = any(isinstance(one, Mapping) and one.get("origin") != "person" for one in seen.get("objects", ()))
+    suggested = seen.get("suggestion") is not None or bool(seen.get("values")) or proposed
+    return suggested and not seen.get("hidden", False)
 
 
 def blind_answer(verdict: str | None, pair: Pair | None, chosen_by: str | None) -> BlindAnswers:
@@ -180,6 +183,44 @@ def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage
             for (item_id, attribute_id), (value, source) in found.items()]
     table: pd.DataFrame = pd.DataFrame(rows, columns=VALUE_COLUMNS)
     return table.astype({"position": np.int64, "value": object})
+
+
+def first_blind(events: Iterable[Event], changed: Collection[str] = ()) -> dict[str, list[Any]]:
+    """List the answers that measure, where objects are asked for: those that were given blind, as `blind_answers` says.
+
+    Where nobody answered an image so, an imported answer counts, of whose author nobody knows what they had seen.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        The "decided" and "retracted" events of the hold-out's items.
+    changed : collection of str
+        As for `blind_answers`.
+
+    Returns
+    -------
+    dict of list
+        Columns as of the log's table of annotations: a row for each item and annotator.
+    """
+    of_item: dict[str, dict[str, list[Event]]] = {}
+    back: dict[str, list[Event]] = {}
+    for event in events:
+        if event.kind == "decided" and "objects" in event.body:
+            of_item.setdefault(event.item_id or "", {}).setdefault(event.annotator, []).append(event)
+        elif event.kind == "retracted":
+            back.setdefault(event.item_id or "", []).append(event)
+    table: dict[str, list[Any]] = {name: [] for name in ANNOTATION.c.keys()}  # noqa: SIM118 - no mapping
+    for item_id, of_annotator in of_item.items():
+        blind = {name: blind_answers([*own, *back.get(item_id, ())], changed, what=lambda body: body)
+                 for name, own in of_annotator.items()}
+        given: dict[str, Any] = {name: one.labels[0] for name, one in blind.items() if one.labels} or \
+            {name: one.imported for name, one in blind.items() if one.imported}
+        for name, (body, _) in given.items():
+            event = next(event for event in of_annotator[name] if event.body is body)
+            row = {**annotation_of(event), "seq": event.seq, "item_id": item_id, "annotator": name}
+            for column, values in table.items():
+                values.append(row[column])
+    return table
 
 
 def _first_value(pairs: Iterable[Any], attribute_id: str, lineage: Lineage) -> Value | None:

@@ -21,6 +21,7 @@ from ..items.images import thumbnail_in
 from ..items.pool import Pool
 from ..quality.label_errors import SuspectedErrors
 from ..records import (
+    OBJECT_TASKS,
     Attribution,
     Bars,
     Decision,
@@ -29,6 +30,7 @@ from ..records import (
     LearningState,
     PredictedValue,
     Prediction,
+    Proposal,
     Seen,
     check_annotator,
     no_bars,
@@ -37,9 +39,11 @@ from ..sampling.selector import MAX_COMPARED, check_strategy
 from ..sampling.uncertainty import Strategy
 from ..storage import archive
 from ..taxonomy.labels import Taxonomy
-from .evidence import is_of_attribute, seen_of
+from .evidence import is_of_attribute, is_of_object, seen_of
+from .given_objects import seen_of_objects
 from .guideline import Guideline, guideline_of
 from .project import Project
+from .shown_objects import Shown, shown
 from .threads import Thread, Threads
 from .threads import entry as thread_entry
 
@@ -268,8 +272,11 @@ class Session:
         """The attribution of one item for `target` (a label_id), or rather than `against`; None without a model.
 
         The target may be an attribute's id: what makes its value larger, or of choices what speaks for the one that is
-        suggested; an id with "=" and a choice stands for that choice.
+        suggested; an id with "=" and a choice stands for that choice. Where objects are asked for, it is "object:" and
+        the id of a proposal.
         """
+        if is_of_object(target):
+            return None if self.project.propose is None else self._model.explain(position, method, target, against)
         of_value = is_of_attribute(target, self.taxonomy)
         if self.project.state.adopted_values is None if of_value else self.project.ranking.predictions is None:
             return None
@@ -287,8 +294,19 @@ class Session:
             return self.pool.thumbnail(self.pool.position(name), side=side)
         return thumbnail_in(self.project.folder, name, side)
 
-    def would_show(self, item: Item) -> Seen:
+    def proposals(self, position: int) -> Sequence[Proposal]:
+        """The objects that the adopted model proposes for one item, best first; none without a model."""
+        propose = self.project.propose
+        return () if propose is None else propose(position)
+
+    def shown_objects(self, item: Item, annotator: str | None = None) -> Shown:
+        """What an annotator is shown of an item's objects: the proposals, or their own where they look at it again."""
+        return shown(self.project, item, check_annotator(annotator or self.annotator))
+
+    def would_show(self, item: Item, annotator: str | None = None) -> Seen:
         """What a person would see of an item now."""
+        if self.task in OBJECT_TASKS:
+            return seen_of_objects(self.project, item, check_annotator(annotator or self.annotator))
         return seen_of(item, self.project.prediction(item.position), taxonomy=self.taxonomy.version,
                        values=self.predicted_values(item.position))
 

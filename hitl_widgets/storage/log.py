@@ -412,7 +412,7 @@ class Log:
         ----------
         columns : sequence of str or None
             The columns to read, beside seq, item_id, annotator and decision_id, which always come. None reads all but
-            those of `schema.OF_ATTRIBUTES`, which takes longer.
+            those of `schema.OF_ATTRIBUTES` and `schema.OF_OBJECTS`, which take longer.
 
         Returns
         -------

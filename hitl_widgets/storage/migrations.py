@@ -115,11 +115,36 @@ def add_values(conn: sa.Connection) -> None:
     conn.exec_driver_sql("DROP TABLE annotation_without_values")
 
 
+def add_objects(conn: sa.Connection) -> None:
+    """Give every annotation objects, of which no older version knew any."""
+    tables = sa.MetaData()
+    names = ("seq", "item_id", "annotator", "decision_id", "verdict", "label_id", "label", "certainty",
+             "certainty_source", "flags", "note", "acted_at", "model", "taxonomy", "hidden", "scripted", "chosen_by",
+             "shown_ms", "content", "suggestion", "arm", "arm_probability", "planted", "first_label_id",
+             "first_taxonomy", "given_values", "suggested_values", "first_values", "touched")
+    kinds: dict[str, type[sa.types.TypeEngine[Any]]] = {
+        "seq": sa.Integer, "certainty": sa.Float, "note": sa.Text, "acted_at": sa.BigInteger, "taxonomy": sa.Integer,
+        "hidden": sa.Integer, "scripted": sa.Integer, "shown_ms": sa.Float, "arm_probability": sa.Float,
+        "planted": sa.Integer, "first_taxonomy": sa.Integer, "given_values": sa.Text, "suggested_values": sa.Text,
+        "first_values": sa.Text, "touched": sa.Text, "objects": sa.Text, "seen_objects": sa.Text}
+    new = ("objects", "size", "seen_objects")
+    annotation = sa.Table("annotation", tables, *(
+        sa.Column(name, kinds.get(name, sa.String), primary_key=name == "seq", nullable=name not in names[:3],
+                  autoincrement=False if name == "seq" else "auto") for name in (*names, *new)),
+        sa.UniqueConstraint("item_id", "annotator"))
+    conn.exec_driver_sql("ALTER TABLE annotation RENAME TO annotation_without_objects")
+    annotation.create(conn)
+    conn.exec_driver_sql(f"INSERT INTO annotation ({', '.join(names)}) SELECT {', '.join(names)} "
+                         "FROM annotation_without_objects ORDER BY seq")
+    conn.exec_driver_sql("DROP TABLE annotation_without_objects")
+
+
 # Version 1 is the schema of the first logs, which have no table of migrations.
 MIGRATIONS = (Migration(2, "record_migrations", record_migrations),
               Migration(WITH_CHECKSUMS, "add_checksums", add_checksums),
               Migration(4, "add_exposure", add_exposure),
-              Migration(5, "add_values", add_values))
+              Migration(5, "add_values", add_values),
+              Migration(6, "add_objects", add_objects))
 SCHEMA = MIGRATIONS[-1].version
 
 

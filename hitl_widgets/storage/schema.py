@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Table, Text
 
 from ..errors import BadInput
-from ..events import Event, canonical, is_planted
+from ..events import Event, canonical, is_planted, objects_of
 from ..records import are_values
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -80,14 +80,19 @@ ANNOTATION = Table(
     Column("given_values", Text),  # of attributes, by their ids: JSON, NULL where there are none
     Column("suggested_values", Text),
     Column("first_values", Text),  # given before the suggestion was shown
-    Column("touched", Text),  # ids of labels and attributes that the person touched, NULL where nobody recorded it
+    Column("touched", Text),  # ids of what the person touched, NULL where nobody recorded it
+    Column("objects", Text),  # in the item: JSON, NULL where none are asked for
+    Column("size", String),  # of the item then, "width x height"
+    Column("seen_objects", Text),  # what was on the screen of objects, and what was withheld: JSON
     sa.UniqueConstraint("item_id", "annotator"),
 )
 
 # Where nobody asks for attributes, these hold nothing, and aren't read.
 OF_ATTRIBUTES = ("given_values", "suggested_values", "first_values", "touched")
+OF_OBJECTS = ("objects", "size", "seen_objects")
 # The columns of the table of annotations that are read where nobody names some.
-OF_LABELS = tuple(name for name in ANNOTATION.c.keys() if name not in OF_ATTRIBUTES)  # noqa: SIM118 - no mapping
+OF_LABELS = tuple(name for name in ANNOTATION.c.keys()  # noqa: SIM118 - no mapping
+                  if name not in (*OF_ATTRIBUTES, *OF_OBJECTS))
 
 CLAIM = Table(
     "claim", TABLES,
@@ -200,7 +205,18 @@ def annotation_row(decision_id: str, body: Mapping[str, Any], *, acted_at: int) 
             "first_taxonomy": first.get("taxonomy"),
             "given_values": _as_json(body.get("values")), "suggested_values": _as_json(seen.get("values")),
             "first_values": _as_json(first.get("values")),
-            "touched": " ".join(touched) if (touched := body.get("touched")) is not None else None}
+            "touched": " ".join(touched) if (touched := body.get("touched")) is not None else None,
+            **_of_objects(body, seen)}
+
+
+def _of_objects(body: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of objects, without what can't be one: an invented log may hold anything."""
+    if not (given := objects_of(body)):
+        return dict.fromkeys(OF_OBJECTS)
+    shown = {name: value for name in ("objects", "withheld", "threshold", "threshold_probability")
+             if (value := seen.get(name)) not in (None, [], ())} if isinstance(seen, Mapping) else {}
+    return {"objects": canonical([one.to_dict() for one in given["objects"]]), "size": "{}x{}".format(*given["size"]),
+            "seen_objects": canonical(shown) if shown else None}
 
 
 def _as_json(values: Any) -> str | None:

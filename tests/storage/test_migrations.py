@@ -30,8 +30,8 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 
 
 # Commits that made a project -> the schema of their log, how many were asked about each item, and its decisions.
-COMMITS = {"fa1687a": (1, 1, 23), "1f92640": (3, 2, 25), "780c17c": (4, 2, 28)}
-STEPS = {2: "record_migrations", 3: "add_checksums", 4: "add_exposure", 5: "add_values"}
+COMMITS = {"fa1687a": (1, 1, 23), "1f92640": (3, 2, 25), "780c17c": (4, 2, 28), "bcaad01": (5, 2, 31)}
+STEPS = {2: "record_migrations", 3: "add_checksums", 4: "add_exposure", 5: "add_values", 6: "add_objects"}
 
 
 @pytest.fixture(params=COMMITS)
@@ -66,7 +66,8 @@ def as_json(frame: pd.DataFrame) -> Any:
 
 # What migrations added to tables that were there.
 ADDED = {"checksum", "suggestion", "arm", "arm_probability", "planted", "first_label_id", "first_taxonomy",
-         "given_values", "suggested_values", "first_values", "touched"}
+         "given_values", "suggested_values", "first_values", "touched", "objects", "size",
+         "seen_objects"}
 
 
 def content(log: Path) -> dict[str, list[Any]]:
@@ -236,11 +237,19 @@ def test_annotations_of_an_older_log_get_what_was_suggested(folder: Path, schema
         assert True in table["planted"]
 
 
-def test_annotations_of_an_older_log_have_no_values(folder: Path):
+def test_annotations_of_an_older_log_have_no_values(folder: Path, schema_then: int):
     with Log(folder) as log:
         table = log.annotations(columns=("given_values", "suggested_values", "first_values", "touched"))
     assert table["item_id"]
     for name in ("given_values", "suggested_values", "first_values", "touched"):
+        assert (set(table[name]) == {None}) == (schema_then < 5 or name in ("suggested_values", "first_values"))
+
+
+def test_annotations_of_an_older_log_have_no_objects(folder: Path):
+    with Log(folder) as log:
+        table = log.annotations(columns=("objects", "size", "seen_objects"))
+    assert table["item_id"]
+    for name in ("objects", "size", "seen_objects"):
         assert set(table[name]) == {None}
 
 

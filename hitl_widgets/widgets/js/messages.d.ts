@@ -22,6 +22,9 @@ export interface Seen {
   objects?: Record<string, unknown>[];
   values?: Record<string, number | number | string>;
   values_model?: string;
+  withheld?: Record<string, unknown>[];
+  threshold?: number;
+  threshold_probability?: number;
 }
 
 /** The greeting of a page that has opened. One that is older than the tab's latest is ignored. */
@@ -577,7 +580,7 @@ export interface CardReady {
   project_id: string;
   annotator: string;
   annotator_is_default: boolean;
-  task: "classify" | "multilabel" | "scale";
+  task: "classify" | "multilabel" | "scale" | "boxes" | "polygons" | "points";
   taxonomy: Labels;
   certainty: "keep" | "ask" | "unsure_only";
   methods: string[];

@@ -1,0 +1,187 @@
+"""What a decision says of objects: which proposals stood, were changed or deleted, and which objects were added.
+
+It follows from what was on the screen and what the annotator left there, and from nothing else. Read `judge_objects`
+first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
+
+from ..errors import BadInput
+from ..records import MOST_OBJECTS, VERDICTS, Decision, KindOfShape, ObjectAnswer, Proposal, Seen
+from .overlap import iou_pair
+from .shapes import Shape, as_shape, inside, shape
+
+# Coordinates travel with two decimals: a proposal that differs by no more wasn't moved.
+SAME = 0.0101
+
+
+def given_shapes(objects: Iterable[Any], kind: str, size: tuple[int, int], *, decision_id: str) -> list[Shape]:
+    """Check the objects that an annotator gave, each with an id.
+
+    Parameters
+    ----------
+    objects : iterable
+        Each as `shapes.as_shape` takes it.
+    kind : str
+        What the project asks for.
+    size : (int, int)
+        Width and height of the image.
+    decision_id : str
+        Of which the ids of new objects are made, so that sending again gives the same ones.
+
+    Raises
+    ------
+    BadInput
+        When one can't be used, lies outside the image, or an id is given twice.
+    """
+    if isinstance(objects, (str, bytes, Mapping)) or not isinstance(objects, Iterable):
+        raise BadInput(f"objects is {objects!r:.80}; a list of hw.{kind.capitalize()}(...) is expected, empty where "
+                       "there are none.")
+    objects = list(objects)
+    if len(objects) > MOST_OBJECTS:
+        raise BadInput(f"{len(objects):,} objects were given for one image; {MOST_OBJECTS:,} are possible. Cut the "
+                       "image into tiles, or leave out those with a low score.")
+    shapes = [inside(as_shape(one, kind), *size) for one in objects]
+    ids = [one.id or f"{decision_id[:60]}.{place}" for place, one in enumerate(shapes)]
+    if len(set(ids)) < len(ids):
+        twice = next(id for id in ids if ids.count(id) > 1)
+        raise BadInput(f"two objects have the id {twice!r}; each needs its own, or none to get a new one.")
+    return [shape(one.kind, one.at, label=one.label, certainty=one.certainty, unsure=one.unsure, id=id)
+            for one, id in zip(shapes, ids, strict=True)]
+
+
+def judge_objects(given: Sequence[Shape], seen: Seen, *, size: tuple[int, int],
+                  name_of: Callable[[str], str]) -> tuple[ObjectAnswer, ...]:
+    """Tell of each object what became of its proposal, or that it was added; proposals that aren't given are deleted.
+
+    Parameters
+    ----------
+    given : sequence of Box, Polygon or Point
+        What the annotator left, each with an id, and with a label_id as label.
+    seen : Seen
+        What was on the screen. Where it was hidden, everything was added.
+    size : (int, int)
+        Width and height of the image.
+    name_of : callable
+        Name of a label_id.
+
+    Returns
+    -------
+    tuple of ObjectAnswer
+        In the order given; then what was deleted, in the order of the screen.
+    """
+    before = {str(one["id"]): one for one in seen.objects if not seen.hidden or _origin(one) == "person"}
+    answers = [_judged(one, before.get(str(one.id)), size, name_of) for one in given]
+    left = {one.id for one in answers}
+    gone = [one for id, one in before.items() if id not in left and _origin(one) == "model"]
+    return (*answers, *(_deleted(one, name_of) for one in gone))
+
+
+def verdict_of(verdict: str | None, objects: tuple[ObjectAnswer, ...] | None, seen: Seen) -> str:
+    """Tell the verdict that follows from the objects: accept where every proposal stood and none was added.
+
+    With none visible it is an answer, otherwise a correction.
+
+    Raises
+    ------
+    BadInput
+        When verdict and objects contradict each other.
+    """
+    if verdict not in (None, *VERDICTS):
+        raise BadInput(f"verdict {verdict!r:.80} is unknown; one of {', '.join(VERDICTS)} is expected.")
+    if verdict == "skip":
+        if objects is not None:
+            raise BadInput("a skip carries no objects; 'unsure' keeps them.")
+        return verdict
+    if verdict == "unsure":
+        return verdict
+    if objects is None:
+        raise BadInput("neither a verdict nor objects were given; pass objects=[...] (empty where there are none), or "
+                       "'accept', 'unsure' or 'skip'.")
+    proposed = not seen.hidden and any(_origin(one) == "model" for one in seen.objects)
+    follows = "answer" if not proposed else "accept" if all(one.act == "accepted" for one in objects) else "correct"
+    if verdict is None or verdict == follows or (verdict == "answer" and seen.scripted):
+        return verdict or follows
+    raise BadInput({"accept": "an accept takes the proposals as they are, but others were given",
+                    "correct": "nothing was corrected: the objects given are the proposals as they are, or none was "
+                               "visible",
+                    "answer": "proposals were visible, so this is no answer without them"}[verdict]
+                   + "; leave the verdict out.")
+
+
+def accepted(seen: Seen) -> list[Shape]:
+    """The objects of an accept: those that were visible, as they were.
+
+    Raises
+    ------
+    BadInput
+        When none was visible.
+    """
+    if not seen.visible_objects:
+        raise BadInput("there were no visible proposals to accept; pass objects=[...] instead, empty where there are "
+                       "none.")
+    return [shape(one["kind"], one["at"], label=one["label_id"], id=one["id"]) for one in seen.visible_objects]
+
+
+def as_seen(decision: Decision) -> list[dict[str, Any]]:
+    """List the objects of a decision as they are on the screen when it is looked at again, for `Seen.objects`."""
+    return [{name: value for name, value in one.to_dict().items() if name != "label"} for one in decision.objects or ()]
+
+
+def checked_seen(one: Mapping[str, Any], label_id_of: Callable[[str], str]) -> dict[str, Any]:
+    """Check an object that was on the screen, with its label's id.
+
+    Raises
+    ------
+    BadInput, UnknownLabel
+        When it can't be one.
+    """
+    kind, at = one.get("kind"), one.get("at")
+    if not isinstance(at, (list, tuple)):
+        raise BadInput(f"an object on the screen is {dict(one)!r:.80}; id, kind, at, label_id and score are expected.")
+    label_id = label_id_of(str(one.get("label_id")))
+    checked = ObjectAnswer(str(one["id"]), cast("KindOfShape", kind), tuple(at), label_id, "",
+                           origin=one.get("origin", "model"), act=one.get("act", "accepted"))
+    kept = {name: one[name] for name in ("score", "origin", "act", "was", "certainty", "unsure", "iou", "p", "doubt")
+            if one.get(name) is not None and one[name] is not False}
+    if "was" in kept and not (isinstance(kept["was"], Mapping) and isinstance(kept["was"].get("at"), (list, tuple))
+                              and len(kept["was"]["at"]) >= 2 and isinstance(kept["was"].get("label_id"), str)):
+        raise BadInput(f"an object on the screen was {kept['was']!r:.80}; at and label_id of its proposal are "
+                       "expected.")
+    return {"id": checked.id, "kind": checked.kind, "at": list(checked.at), "label_id": label_id, **kept}
+
+
+def proposed(proposals: Iterable[Proposal]) -> tuple[dict[str, Any], ...]:
+    """List proposals for `Seen.objects`."""
+    return tuple(one.to_dict() for one in proposals)
+
+
+def _origin(one: Mapping[str, Any]) -> Literal["model", "person"]:
+    return "person" if one.get("origin") == "person" else "model"
+
+
+def _judged(one: Shape, before: Mapping[str, Any] | None, size: tuple[int, int], name_of: Callable[[str], str]
+            ) -> ObjectAnswer:
+    label_id = str(one.label)
+    kind = cast("KindOfShape", one.kind)
+    answer: dict[str, Any] = {"id": str(one.id), "kind": kind, "at": one.at, "label_id": label_id,
+                              "label": name_of(label_id), "certainty": one.certainty, "unsure": one.unsure}
+    if before is None or _origin(before) == "person":
+        return ObjectAnswer(**answer)
+    former = before.get("was") or before
+    at = tuple(former["at"])
+    stays = len(at) == len(one.at) and all(abs(a - b) <= SAME for a, b in zip(at, one.at, strict=True))
+    act = "relabelled" if former["label_id"] != label_id else "accepted" if stays else "moved"
+    return ObjectAnswer(**answer, origin="model", act=cast("Any", act), score=before.get("score"),
+                        iou=1.0 if stays else round(iou_pair(kind, at, one.at, size=(size[1], size[0])), 6),
+                        was=None if act == "accepted" else {"at": list(at), "label_id": former["label_id"]})
+
+
+def _deleted(one: Mapping[str, Any], name_of: Callable[[str], str]) -> ObjectAnswer:
+    former = one.get("was") or one
+    label_id = former["label_id"]
+    return ObjectAnswer(str(one["id"]), one["kind"], tuple(former["at"]), label_id, name_of(label_id), origin="model",
+                        act="deleted", score=one.get("score"))

@@ -1,0 +1,126 @@
+"""Given objects: what a person or a script gave of an item's objects, checked, with what became of the proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BadInput, UnknownLabel
+from ..objects.deciding import accepted, checked_seen, given_shapes, judge_objects, verdict_of
+from ..records import SHAPE_OF, Item, ObjectAnswer, Seen
+from ..taxonomy.label_sets import set_id
+from ..taxonomy.labels import Taxonomy
+from .shown_objects import shown
+
+if TYPE_CHECKING:
+    from .project import Project
+
+
+def answered_objects(project: Project, position: int, objects: Iterable[Any] | None, verdict: str | None, seen: Seen,
+                     offered: Taxonomy, decision_id: str) -> dict[str, Any]:
+    """Check what was given of an item's objects: the fields of a `Decision` that follow from it.
+
+    Parameters
+    ----------
+    project : Project
+    position : int
+        Of the item in the pool.
+    objects : iterable or None
+        See `Workbench.decide`.
+    verdict : str or None
+    seen : Seen
+        What was on the screen, checked.
+    offered : Taxonomy
+        The version that was on the screen.
+    decision_id : str
+
+    Returns
+    -------
+    dict
+        verdict, label, label_id, objects and size.
+
+    Raises
+    ------
+    BadInput, UnknownLabel
+        When an object can't be used, or verdict and objects contradict each other.
+    """
+    height, width = project.pool.size(position)
+    size, kind = (int(width), int(height)), SHAPE_OF[project.task]
+    if objects is None and verdict == "accept":
+        objects = accepted(seen)
+    answers: tuple[ObjectAnswer, ...] | None = None
+    if objects is not None:
+        shapes = given_shapes(objects, kind, size, decision_id=decision_id)
+        label_ids = [_label_id(project, one.label, offered, kind) for one in shapes]
+        answers = judge_objects([replace(one, label=label_id) for one, label_id in zip(shapes, label_ids, strict=True)],
+                                seen, size=size, name_of=_name_of(project, offered))
+    verdict = verdict_of(verdict, answers, seen)
+    if answers is None:
+        return {"verdict": verdict, "label": None, "label_id": None}
+    label_id = set_id(one.label_id for one in answers if one.is_there)
+    return {"verdict": verdict, "label": offered.name_as_answered(label_id), "label_id": label_id, "objects": answers,
+            "size": size}
+
+
+def seen_objects(seen: Seen, offered: Taxonomy) -> Seen:
+    """Check the objects that were on a screen, and those that were withheld.
+
+    Raises
+    ------
+    BadInput, UnknownLabel
+        When one can't be an object, or has a label that wasn't offered.
+    """
+    objects, withheld = (tuple(checked_seen(one, lambda label: offered.label(label).id) for one in some)
+                         for some in (seen.objects, seen.withheld))
+    return replace(seen, objects=objects, withheld=withheld)
+
+
+def seen_of_objects(project: Project, item: Item, annotator: str, *, scripted: bool = False) -> Seen:
+    """Say what a person would see of an item now, where objects are asked for."""
+    now = shown(project, item, annotator)
+    arm = item.arm if now.model is not None or item.arm is None else "none"
+    return Seen(hidden=now.hidden, chosen_by=item.chosen_by, taxonomy=project.taxonomy.version, scripted=scripted,
+                model=now.model, repeat_of=item.repeat_of, objects=now.objects, withheld=now.withheld,
+                threshold=now.threshold, threshold_probability=now.threshold_probability, arm=arm,
+                arm_probability=item.arm_probability if arm == item.arm else None)
+
+
+def check_given(project: Project, objects: Iterable[Any] | None, **others: object) -> None:
+    """BadInput where a project was given what it doesn't ask for.
+
+    Parameters
+    ----------
+    project : Project
+    objects : iterable or None
+    **others
+        label, labels and values, None where they weren't given.
+    """
+    if project.task not in SHAPE_OF:
+        if objects is not None:
+            raise BadInput(f"objects=[...] was given, and a project with task={project.task!r} asks for none; make one "
+                           "with task='boxes', 'polygons' or 'points'.")
+        return
+    if given := [name for name, value in others.items() if value is not None]:
+        raise BadInput(f"{given[0]}= was given, and this project asks for the objects in an image; pass objects=[hw."
+                       f"{SHAPE_OF[project.task].capitalize()}(...)], empty where there are none.")
+
+
+def _label_id(project: Project, label: str | None, offered: Taxonomy, kind: str) -> str:
+    if label is None:
+        if len(offered.label_ids) == 1:
+            return offered.label_ids[0]
+        raise BadInput(f"a {kind} has no label; pass label=..., one of {', '.join(offered.names[:20])}.")
+    return (project.lineage.answer(label) if offered is project.taxonomy else offered.answer(label)).id
+
+
+def _name_of(project: Project, offered: Taxonomy) -> Callable[[str], str]:
+    def name_of(label_id: str) -> str:
+        for taxonomy in (offered, *reversed([*project.lineage.versions.values()])):
+            try:
+                return taxonomy.name_as_answered(label_id)
+            except UnknownLabel:
+                continue
+        raise UnknownLabel(f"label {label_id!r} is in no version of the taxonomy.")
+
+    return name_of

@@ -1,0 +1,80 @@
+"""Shown objects: which of the proposals for an item a person sees, and which objects when they look at it again.
+
+Read `shown` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..events import decision_of
+from ..objects.deciding import as_seen, proposed
+from ..records import Decision, Item
+from ..taxonomy.history import Lineage
+
+if TYPE_CHECKING:
+    from .project import Project
+
+# From which score on proposals are shown, where the model doesn't say.
+THRESHOLD = 0.3
+
+
+class Shown(NamedTuple):
+    """What a person is shown of an item's objects.
+
+    Parameters
+    ----------
+    objects, withheld : tuple of mapping
+        As in `Seen`.
+    threshold, threshold_probability : float or None
+        As in `Seen`; None where nothing was proposed.
+    hidden : bool
+        Whether what was proposed is kept from the person. Their own objects never are.
+    model : str or None
+        What proposed them.
+    """
+
+    objects: tuple[Mapping[str, Any], ...] = ()
+    withheld: tuple[Mapping[str, Any], ...] = ()
+    threshold: float | None = None
+    threshold_probability: float | None = None
+    hidden: bool = False
+    model: str | None = None
+
+
+def shown(project: Project, item: Item, annotator: str) -> Shown:
+    """Tell what a person is shown of an item: the proposals, or their own objects where they look at it again."""
+    standing = project.log.standing_of(item.id, annotator) if project.queue.has_seen(item.position, annotator) else None
+    if standing is not None and "objects" in standing.body:
+        former = decision_of(standing)
+        seen = former.seen
+        return Shown(tuple(revised(former, project.lineage)), seen.withheld, seen.threshold, seen.threshold_probability,
+                     seen.hidden, seen.model)
+    adopted = project.adopted()
+    if adopted is None or project.propose is None:
+        return Shown(hidden=item.blind)
+    proposals = project.propose(item.position)
+    thresholds = adopted.body.get("thresholds", {})
+    usual = min(thresholds.values(), default=THRESHOLD)
+    return Shown(proposed(one for one in proposals if one.score >= thresholds.get(one.label_id, THRESHOLD)),
+                 threshold=usual, threshold_probability=1.0, hidden=item.blind, model=adopted.body["model"])
+
+
+def revised(decision: Decision, lineage: Lineage) -> list[dict[str, Any]]:
+    """List the objects of a decision under today's labels, as they are shown when it is looked at again.
+
+    One whose label is in doubt has the first of its candidates and ``doubt`` True; one whose label is retired is left
+    out.
+    """
+    version, shown = decision.seen.taxonomy, []
+    for one in as_seen(decision):
+        now = lineage.exactly(one["label_id"], version)
+        candidates = () if now is not None else lineage.candidates(one["label_id"], version)
+        if now is None and not candidates:
+            continue
+        was = one.get("was")
+        if was is not None:
+            one["was"] = {**was, "label_id": lineage.exactly(was["label_id"], version) or was["label_id"]}
+        shown.append({**one, "label_id": now or candidates[0], **({} if now is not None else {"doubt": True})})
+    return shown

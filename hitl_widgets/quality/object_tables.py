@@ -1,0 +1,183 @@
+"""Objects as tables: what stands, and the images that a detector learns from or is measured on.
+
+Functions on the log's table of current annotations, with its columns of objects, and the taxonomy's lineage. Read
+`objects_table` first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..events import objects_in
+from ..objects.overlap import iou_pair
+from ..objects.shapes import bounds_of
+from ..records import CLOSING, ObjectAnswer
+from ..taxonomy.history import Lineage
+from ..taxonomy.label_sets import set_id
+from .annotation_tables import answer_weights
+
+Table = Mapping[str, Sequence[Any]]
+
+# What of the log's table goes into these.
+STORED_COLUMNS = ("verdict", "label_id", "taxonomy", "certainty", "certainty_source", "acted_at", "chosen_by",
+                  "planted", "hidden", "scripted", "model", "arm", "arm_probability", "shown_ms", "content", "touched",
+                  "objects", "size", "seen_objects")
+OBJECT_COLUMNS = ["item_id", "annotator", "object_id", "kind", "label", "label_id", "x0", "y0", "x1", "y1", "points",
+                  "certainty", "origin", "act", "iou_to_proposal", "score", "decision_id", "model", "status"]
+IMAGE_COLUMNS = ["item_id", "annotator", "verdict", "weight", "width", "height", "hidden", "arm", "chosen_by",
+                 "threshold", "decision_id", "objects", "ignore", "unknown"]
+# Whoever adds an object that overlaps a withheld proposal as much has found it.
+FOUND = 0.3
+NOTHING = set_id(())
+_NUMBERS = ("x0", "y0", "x1", "y1", "certainty", "iou_to_proposal", "score")
+
+
+class Answered(NamedTuple):
+    """An image as one annotator answered it: the row of the table, its size (width, height), and all its objects."""
+
+    row: int
+    size: tuple[int, int]
+    objects: tuple[ObjectAnswer, ...]
+
+
+def answered(table: Table) -> Iterator[Answered]:
+    """List the images that were answered, an unsure answer included, in the order of the table."""
+    for row, (verdict, text, size) in enumerate(zip(table["verdict"], table["objects"], table["size"], strict=True)):
+        if text is not None and verdict in CLOSING:
+            width, height = map(int, size.split("x"))
+            yield Answered(row, (width, height), objects_in(json.loads(text)))
+
+
+def objects_table(table: Table, lineage: Lineage, *, deleted: bool = False, changed: Collection[str] = ()
+                  ) -> pd.DataFrame:
+    """Make a table of the objects that stand, under today's labels: a row for each.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+        Current annotations, with the columns `STORED_COLUMNS`.
+    lineage : Lineage
+    deleted : bool
+        List the proposals that were deleted, too.
+    changed : collection of str
+        Ids of decisions on images whose content isn't what the annotator saw.
+
+    Returns
+    -------
+    DataFrame
+        `OBJECT_COLUMNS`, by item and annotator; see `Workbench.objects`. Objects whose label is retired are left out;
+        the log keeps them.
+    """
+    today, gone = _meanings(lineage)
+    rows: list[tuple[Any, ...]] = []
+    for row, _, objects in answered(table):
+        version, outdated = table["taxonomy"][row], table["decision_id"][row] in changed
+        whole = "planted" if table["planted"][row] else "to_review" if outdated else \
+            "unsure" if table["verdict"][row] == "unsure" else "decided"
+        for one in objects:
+            if not (one.is_there or deleted) or gone(one.label_id, version):
+                continue
+            label_id = None if outdated else today(one.label_id, version)
+            status = "to_review" if label_id is None and whole != "planted" else \
+                "unsure" if whole == "decided" and one.unsure else whole
+            points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if one.kind == "polygon" else None
+            rows.append((table["item_id"][row], table["annotator"][row], one.id, one.kind,
+                         None if label_id is None else lineage.today.name_of(label_id), label_id, *bounds_of(one.at),
+                         points, one.certainty, one.origin, one.act, one.iou, one.score, table["decision_id"][row],
+                         table["model"][row], status))
+    rows.sort(key=lambda row: row[:2])
+    return _frame(rows, OBJECT_COLUMNS)
+
+
+def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = ()) -> pd.DataFrame:
+    """Make a table of the images that were answered for certain, under today's labels: a row for each annotator's.
+
+    Without skips, unsure answers, planted ones, and those to images that have changed.
+
+    Parameters
+    ----------
+    table, lineage, changed
+        As for `objects_table`.
+
+    Returns
+    -------
+    DataFrame
+        `IMAGE_COLUMNS`: weight as `annotation_tables.votes_by_item`; objects, a tuple of `ObjectAnswer` under today's
+        labels, without those that are deleted, retired, in doubt or unsure; ignore, a tuple of boxes (x0, y0, x1, y1)
+        that neither hold an object for certain nor are background: of objects that are unsure or in doubt, and of
+        proposals that were withheld and that nobody found; unknown, a tuple of the label_ids that came later, so that
+        nothing is known of such objects.
+    """
+    today, gone = _meanings(lineage)
+    weights = answer_weights(table)
+
+    @cache
+    def unknown(version: int | None) -> tuple[str, ...]:
+        return tuple(label_id for label_id, on in lineage.label_states(NOTHING, version).items() if on is None)
+
+    rows: list[tuple[Any, ...]] = []
+    for row, size, objects in answered(table):
+        if table["verdict"][row] == "unsure" or table["planted"][row] or table["decision_id"][row] in changed:
+            continue
+        version, seen = table["taxonomy"][row], json.loads(table["seen_objects"][row] or "{}")
+        there, ignore = [], []
+        for one in objects:
+            if not one.is_there or gone(one.label_id, version):
+                continue
+            if one.unsure or (label_id := today(one.label_id, version)) is None:
+                ignore.append(bounds_of(one.at))
+            else:
+                there.append(replace(one, label_id=label_id, label=lineage.today.name_of(label_id)))
+        ignore += [bounds_of(one["at"]) for one in seen.get("withheld", ()) if not found(one, objects, size)]
+        rows.append((table["item_id"][row], table["annotator"][row], table["verdict"][row], weights[row], *size,
+                     bool(table["hidden"][row]), table["arm"][row], table["chosen_by"][row], seen.get("threshold"),
+                     table["decision_id"][row], tuple(there), tuple(ignore), unknown(version)))
+    rows.sort(key=lambda row: row[:2])
+    return _frame(rows, IMAGE_COLUMNS)
+
+
+def found(withheld: Mapping[str, Any], objects: Sequence[ObjectAnswer], size: tuple[int, int]) -> bool:
+    """Whether an annotator added an object where a proposal was withheld.
+
+    Parameters
+    ----------
+    withheld : mapping
+        With kind and at.
+    objects : sequence of ObjectAnswer
+        Of the image.
+    size : (int, int)
+        Width and height of the image.
+    """
+    return any(one.act == "added" and one.kind == withheld["kind"]
+               and iou_pair(one.kind, one.at, withheld["at"], size=size[::-1]) >= FOUND for one in objects)
+
+
+def _meanings(lineage: Lineage) -> tuple[Callable[[str, int | None], str | None], Callable[[str, int | None], bool]]:
+    """Two functions of a label_id and a version: what it is today (None in doubt), and whether it is retired."""
+    known: dict[tuple[str, int | None], tuple[str | None, bool]] = {}
+
+    def look_up(label_id: str, version: int | None) -> tuple[str | None, bool]:
+        if (label_id, version) not in known:
+            now = lineage.exactly(label_id, version)
+            known[label_id, version] = now, now is None and not lineage.candidates(label_id, version)
+        return known[label_id, version]
+
+    return (lambda label_id, version: look_up(label_id, version)[0]), \
+        (lambda label_id, version: look_up(label_id, version)[1])
+
+
+def _frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.DataFrame:
+    columns: dict[str, Any] = {}
+    for place, name in enumerate(names):
+        column = [row[place] for row in rows]
+        dtype = float if name in (*_NUMBERS, "weight", "threshold") else \
+            np.int64 if name in ("width", "height") else bool if name == "hidden" else object
+        columns[name] = pd.Series(column, dtype=dtype)
+    return pd.DataFrame(columns)
