@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -91,52 +91,53 @@ def add_exposure(conn: sa.Connection) -> None:
     conn.exec_driver_sql("CREATE INDEX ix_event_annotator ON event (annotator)")
 
 
+# The columns of the annotations at version 4, with the types of those that aren't text of a limited length.
+_ANNOTATED = ("seq", "item_id", "annotator", "decision_id", "verdict", "label_id", "label", "certainty",
+              "certainty_source", "flags", "note", "acted_at", "model", "taxonomy", "hidden", "scripted", "chosen_by",
+              "shown_ms", "content", "suggestion", "arm", "arm_probability", "planted", "first_label_id",
+              "first_taxonomy")
+_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
+    "seq": sa.Integer, "certainty": sa.Float, "note": sa.Text, "acted_at": sa.BigInteger, "taxonomy": sa.Integer,
+    "hidden": sa.Integer, "scripted": sa.Integer, "shown_ms": sa.Float, "arm_probability": sa.Float,
+    "planted": sa.Integer, "first_taxonomy": sa.Integer}
+_OF_VALUES = {"given_values": sa.Text, "suggested_values": sa.Text, "first_values": sa.Text, "touched": sa.Text}
+
+
 def add_values(conn: sa.Connection) -> None:
     """Give every annotation the values of attributes and what was touched, of which no older version knew any."""
-    tables = sa.MetaData()
-    names = ("seq", "item_id", "annotator", "decision_id", "verdict", "label_id", "label", "certainty",
-             "certainty_source", "flags", "note", "acted_at", "model", "taxonomy", "hidden", "scripted", "chosen_by",
-             "shown_ms", "content", "suggestion", "arm", "arm_probability", "planted", "first_label_id",
-             "first_taxonomy")
-    kinds: dict[str, type[sa.types.TypeEngine[Any]]] = {
-        "seq": sa.Integer, "certainty": sa.Float, "note": sa.Text, "acted_at": sa.BigInteger, "taxonomy": sa.Integer,
-        "hidden": sa.Integer, "scripted": sa.Integer, "shown_ms": sa.Float, "arm_probability": sa.Float,
-        "planted": sa.Integer, "first_taxonomy": sa.Integer, "given_values": sa.Text, "suggested_values": sa.Text,
-        "first_values": sa.Text, "touched": sa.Text}
-    new = ("given_values", "suggested_values", "first_values", "touched")
-    annotation = sa.Table("annotation", tables, *(
-        sa.Column(name, kinds.get(name, sa.String), primary_key=name == "seq", nullable=name not in names[:3],
-                  autoincrement=False if name == "seq" else "auto") for name in (*names, *new)),
-        sa.UniqueConstraint("item_id", "annotator"))
-    conn.exec_driver_sql("ALTER TABLE annotation RENAME TO annotation_without_values")
-    annotation.create(conn)
-    conn.exec_driver_sql(f"INSERT INTO annotation ({', '.join(names)}) SELECT {', '.join(names)} "
-                         "FROM annotation_without_values ORDER BY seq")
-    conn.exec_driver_sql("DROP TABLE annotation_without_values")
+    _widen(conn, _ANNOTATED, _TYPES, _OF_VALUES, before="annotation_without_values")
 
 
 def add_objects(conn: sa.Connection) -> None:
     """Give every annotation objects, of which no older version knew any."""
-    tables = sa.MetaData()
-    names = ("seq", "item_id", "annotator", "decision_id", "verdict", "label_id", "label", "certainty",
-             "certainty_source", "flags", "note", "acted_at", "model", "taxonomy", "hidden", "scripted", "chosen_by",
-             "shown_ms", "content", "suggestion", "arm", "arm_probability", "planted", "first_label_id",
-             "first_taxonomy", "given_values", "suggested_values", "first_values", "touched")
-    kinds: dict[str, type[sa.types.TypeEngine[Any]]] = {
-        "seq": sa.Integer, "certainty": sa.Float, "note": sa.Text, "acted_at": sa.BigInteger, "taxonomy": sa.Integer,
-        "hidden": sa.Integer, "scripted": sa.Integer, "shown_ms": sa.Float, "arm_probability": sa.Float,
-        "planted": sa.Integer, "first_taxonomy": sa.Integer, "given_values": sa.Text, "suggested_values": sa.Text,
-        "first_values": sa.Text, "touched": sa.Text, "objects": sa.Text, "seen_objects": sa.Text}
-    new = ("objects", "size", "seen_objects")
-    annotation = sa.Table("annotation", tables, *(
+    _widen(conn, (*_ANNOTATED, *_OF_VALUES), {**_TYPES, **_OF_VALUES},
+           {"objects": sa.Text, "size": sa.String, "seen_objects": sa.Text}, before="annotation_without_objects")
+
+
+def _widen(conn: sa.Connection, names: Sequence[str], types: Mapping[str, type[sa.types.TypeEngine[Any]]],
+           new: Mapping[str, type[sa.types.TypeEngine[Any]]], *, before: str) -> None:
+    """Make the table of annotations anew with more columns, so that its definition is that of a new log's.
+
+    Parameters
+    ----------
+    conn : sqlalchemy.Connection
+    names, types
+        Its columns until now, and the types of those that aren't `sa.String`.
+    new : mapping
+        The new columns, which hold NULL, and their types.
+    before : str
+        What the table is called meanwhile.
+    """
+    kinds = {**types, **new}
+    annotation = sa.Table("annotation", sa.MetaData(), *(
         sa.Column(name, kinds.get(name, sa.String), primary_key=name == "seq", nullable=name not in names[:3],
                   autoincrement=False if name == "seq" else "auto") for name in (*names, *new)),
         sa.UniqueConstraint("item_id", "annotator"))
-    conn.exec_driver_sql("ALTER TABLE annotation RENAME TO annotation_without_objects")
+    conn.exec_driver_sql(f"ALTER TABLE annotation RENAME TO {before}")
     annotation.create(conn)
-    conn.exec_driver_sql(f"INSERT INTO annotation ({', '.join(names)}) SELECT {', '.join(names)} "
-                         "FROM annotation_without_objects ORDER BY seq")
-    conn.exec_driver_sql("DROP TABLE annotation_without_objects")
+    conn.exec_driver_sql(f"INSERT INTO annotation ({', '.join(names)}) SELECT {', '.join(names)} FROM {before} "
+                         "ORDER BY seq")
+    conn.exec_driver_sql(f"DROP TABLE {before}")
 
 
 # Version 1 is the schema of the first logs, which have no table of migrations.
