@@ -22,7 +22,8 @@
 //   objects.rate(value), objects.nudge(by)                      // certainty of the object in focus. null: nothing is in focus
 //   objects.unsure()                                            // of the object in focus. null: nothing is in focus, so it is the item
 //   objects.undo()                                              // words, or null: nothing is left to take back, so it is the decision
-//   objects.snap(grey) (see objects/snap.js and stage.grey())   // one step; words
+//   snap(objects, grey, { side }) (objects/snap.js)             // one step; words. grey: greyAround(item.picture, size, objects.current.at) of stage/objects.js
+//       // side: true: only the side that was moved last
 //   objects.alone = true | false                                // the others are hidden while a key is held
 //
 //   objects.problem                                             // why it can't be decided now, in words, or null

@@ -124,11 +124,15 @@ function meet(a, b, c, d) {
 export function problemOf(at) {
   const spots = spotsOf(at);
   const n = spots.length;
-  for (let i = 0; i < n; i++) {
-    for (let j = i + 1; j < n; j++) {
-      if (spots[i].x === spots[j].x && spots[i].y === spots[j].y) return "has the same corner twice";
-      const neighbours = j === i + 1 || (i === 0 && j === n - 1);
-      if (!neighbours && meet(spots[i], spots[(i + 1) % n], spots[j], spots[(j + 1) % n])) return "crosses itself";
+  if (new Set(spots.map(({ x, y }) => `${x} ${y}`)).size < n) return "has the same corner twice";
+  // From left to right: an edge is compared with those that begin before it ends.
+  const edges = spots.map((a, i) => ({ i, a, b: spots[(i + 1) % n], low: Math.min(a.x, spots[(i + 1) % n].x), high: Math.max(a.x, spots[(i + 1) % n].x) }))
+    .sort((one, two) => one.low - two.low);
+  for (const [k, one] of edges.entries()) {
+    for (let l = k + 1; l < n && edges[l].low <= one.high; l++) {
+      const two = edges[l];
+      const neighbours = (one.i + 1) % n === two.i || (two.i + 1) % n === one.i;
+      if (!neighbours && meet(one.a, one.b, two.a, two.b)) return "crosses itself";
     }
   }
   return areaOf("polygon", at) > 0 ? null : "has no area";

@@ -14,6 +14,7 @@
 import { setAttribute, setText } from "../dom.js";
 import { cursorFor, hit, Pointing } from "../objects/pointing.js";
 import { boundsOf, outline, sideOf, spotsOf } from "../objects/shapes.js";
+import { lookedAt } from "../objects/snap.js";
 import { sizeOf } from "../pictures.js";
 
 /** @typedef {import("../objects/image.js").ImageObjects} ImageObjects */
@@ -31,7 +32,6 @@ import { sizeOf } from "../pictures.js";
 const SVG = "http://www.w3.org/2000/svg";
 const TAG_FROM = 18; // pixels of the screen that an object has at least where its tag is written
 const CROSS = 9; // pixels of the screen, half a cross
-const AROUND = 8; // pixels of the item around an object that snapping looks at
 
 /** @template {keyof SVGElementTagNameMap} K @param {K} tag @param {Record<string, string>} attributes @param {Node[]} children @returns {SVGElementTagNameMap[K]} */
 function s(tag, attributes = {}, ...children) {
@@ -273,9 +273,9 @@ export function buildObjects(host) {
 export function greyAround(picture, size, at) {
   const [width, height] = sizeOf(picture);
   const [scale_x, scale_y] = [width / size[0], height / size[1]];
-  const [x0, y0, x1, y1] = boundsOf(at);
-  const [left, top] = [Math.max(0, Math.floor((x0 - AROUND) * scale_x)), Math.max(0, Math.floor((y0 - AROUND) * scale_y))];
-  const [w, h] = [Math.min(width, Math.ceil((x1 + AROUND) * scale_x)) - left, Math.min(height, Math.ceil((y1 + AROUND) * scale_y)) - top];
+  const [x0, y0, x1, y1] = lookedAt(at, Math.min(scale_x, scale_y));
+  const [left, top] = [Math.max(0, Math.floor(x0 * scale_x)), Math.max(0, Math.floor(y0 * scale_y))];
+  const [w, h] = [Math.min(width, Math.ceil(x1 * scale_x)) - left, Math.min(height, Math.ceil(y1 * scale_y)) - top];
   if (w < 1 || h < 1) return null;
   const canvas = document.createElement("canvas");
   canvas.width = w;
