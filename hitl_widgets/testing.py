@@ -26,14 +26,20 @@ from PIL import Image
 
 from .errors import AlreadyDecided, ImageError, UnknownDecision, UnknownItem
 from .items.images import Picture
+from .objects.deciding import as_seen, given_shapes, judge_objects, verdict_of
+from .project.shown_objects import Shown
 from .records import (
+    OBJECT_TASKS,
+    SHAPE_OF,
     Attribution,
     Decision,
     Item,
     Items,
     LearningState,
+    ObjectAnswer,
     PredictedValue,
     Prediction,
+    Proposal,
     Region,
     Seen,
     judge_values,
@@ -135,6 +141,11 @@ class MemoryPool:
         image = self.load(position)
         return Picture(data=_png(image), mime="image/png", height=image.shape[0], width=image.shape[1])
 
+    def size(self, position: int) -> tuple[int, int]:
+        """Height and width of an item; ImageError if it can't be read."""
+        height, width = self.load(position).shape[:2]
+        return height, width
+
     def thumbnail(self, position: int) -> bytes:
         """Encode an item as PNG, even one of those named `broken`."""
         return _png(self.images[position])
@@ -169,8 +180,8 @@ class MemoryHost:
         Whether the maps have negative values too.
     meta : mapping, optional
         Metadata that every item shows.
-    task : "classify", "multilabel" or "scale"
-        What is asked of an item.
+    task : str
+        What is asked of an item: one of `hitl_widgets.records.TASKS`.
 
     Attributes
     ----------
@@ -264,7 +275,7 @@ class MemoryHost:
 
     def prediction(self, position: int) -> Prediction | None:
         """Make up probabilities for an item; None without a model."""
-        if self.model is None or self.task == "scale":
+        if self.model is None or self.task == "scale" or self.task in OBJECT_TASKS:
             return None
         rng = np.random.default_rng([position, sum(map(ord, self.model))])
         if self.task == "multilabel":
@@ -290,6 +301,23 @@ class MemoryHost:
                 values[attribute.id] = PredictedValue(attribute.id, at, below, above, model or "")
         return values
 
+    def shown_objects(self, item: Item, annotator: str | None = None) -> Shown:
+        """Make up six objects in a grid, the last the least certain; of a decided item take the annotator's own."""
+        former = next((d for d in reversed(self.latest(len(self.log), annotator)) if d.item_id == item.id), None)
+        if former is not None and former.objects is not None:
+            return Shown(tuple(as_seen(former)), threshold=former.seen.threshold, hidden=former.seen.hidden,
+                         model=former.seen.model)
+        if self.model is None:
+            return Shown(hidden=item.blind)
+        height, width = self.pool.size(item.position)
+        kind, ids, objects = SHAPE_OF[self.task], self.taxonomy.label_ids, []
+        for k in range(6):
+            x0, y0 = round(width * (k % 3 + 0.2) / 3, 2), round(height * (k // 3 + 0.2) / 2, 2)
+            x1, y1 = round(x0 + width / 6, 2), round(y0 + height / 4, 2)
+            at = {"box": (x0, y0, x1, y1), "point": (x0, y0), "polygon": (x0, y0, x1, y0, x1, y1, x0, y1)}[kind]
+            objects.append(Proposal(f"{item.id}.{k}", kind, at, ids[k % len(ids)], round(0.9 - 0.1 * k, 2)).to_dict())
+        return Shown(tuple(objects), threshold=0.3, threshold_probability=1.0, hidden=item.blind, model=self.model)
+
     def explanation(self, position: int, *, method: str, target: str, against: str | None = None) -> Attribution | None:
         """Make up an attribution of shape (14, 14): a spot near the middle."""
         height, width = self.pool.images[position].shape[:2]
@@ -303,11 +331,12 @@ class MemoryHost:
 
     # The parameters are those of `CardHost.decide`, each a field of the decision.
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
-               values: Mapping[str, Any] | None = None, touched: Iterable[str] | None = None,
-               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
-               reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
-               seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
-               acted_at: datetime | None = None, known: Collection[str] | None = None) -> Decision:
+               values: Mapping[str, Any] | None = None, objects: Iterable[Any] | None = None,
+               touched: Iterable[str] | None = None, certainty: float | None = None, note: str | None = None,
+               flags: Sequence[str] = (), reason: str | None = None, wrong: Region | None = None,
+               missing: Region | None = None, seen: Seen | None = None, id: str | None = None,
+               annotator: str | None = None, acted_at: datetime | None = None,
+               known: Collection[str] | None = None) -> Decision:
         """Store a decision; the same `id` a second time changes nothing."""
         id, annotator = id or new_id(), annotator or self.annotator
         with self._lock:
@@ -320,6 +349,10 @@ class MemoryHost:
             values = {name: self.taxonomy.attribute(name).check(value) for name, value in (values or {}).items()}
             if verdict is None and self.task == "scale":
                 verdict = judge_values(None, values, seen or Seen())
+            answers, size = None, None
+            if self.task in OBJECT_TASKS:
+                verdict, answers, size = self._judged(item_id, objects, verdict, seen or Seen(), id)
+                label = name = None if answers is None else set_id(one.label_id for one in answers if one.is_there)
             standing = [d.id for d in self.latest(len(self.log), annotator) if d.item_id == item_id and d.id != id]
             former = next((d for d in self.decisions if standing and d.id == standing[-1]), None)
             if known is not None and former and former.id not in known and former.verdict != "skip":
@@ -328,7 +361,7 @@ class MemoryHost:
             decision = Decision(id, item_id, annotator, cast(Any, verdict), name, label, certainty, note, tuple(flags),
                                 seen or Seen(), acted_at or utc_now(), replaces=standing[-1] if standing else None,
                                 reason=cast(Any, reason), wrong=wrong, missing=missing, values=values,
-                                touched=None if touched is None else tuple(touched))
+                                touched=None if touched is None else tuple(touched), objects=answers, size=size)
             if id not in {d.id for d in self.decisions}:
                 self.log.append(("decided", decision))
             if decision.closes:
@@ -336,6 +369,15 @@ class MemoryHost:
             else:
                 self._skipped = [i for i in self._skipped if i != item_id] + [item_id]
             return decision
+
+    def _judged(self, item_id: str, objects: Iterable[Any] | None, verdict: str | None, seen: Seen, decision_id: str
+                ) -> tuple[str, tuple[ObjectAnswer, ...] | None, tuple[int, int] | None]:
+        height, width = self.pool.size(self.pool.ids.index(item_id))
+        answers, kind = None, SHAPE_OF[self.task]
+        if objects is not None:
+            shapes = given_shapes(objects, kind, (width, height), decision_id=decision_id)
+            answers = judge_objects(shapes, seen, size=(width, height), name_of=lambda id: self.taxonomy.label(id).name)
+        return verdict_of(verdict, answers, seen), answers, None if answers is None else (width, height)
 
     def retract(self, decision_id: str, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Decision:

@@ -7,16 +7,17 @@ again is stored once; an act that follows another in its tab waits for that one.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from datetime import datetime
 from types import NoneType
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ..errors import BadInput, HitlError, StoreError
-from ..records import Region, Seen
+from ..records import MOST_OBJECTS, Region, Seen
 from ..taxonomy.edits import Edit, from_body
-from .messages import AnyAct, Edits, Ids, Rejected, Reply, Values
+from .messages import AnyAct, Edits, GivenObject, Ids, Objects, Rejected, Reply, Size, Values
 
 A = TypeVar("A", bound=AnyAct)
 
@@ -197,6 +198,46 @@ def _values(act: Mapping[str, Any], name: str) -> dict[str, float | str]:
     return dict(value)
 
 
+def _objects(act: Mapping[str, Any], name: str) -> tuple[GivenObject, ...]:
+    value = act.get(name)
+    if not isinstance(value, list):
+        raise BadInput(f"{name} is {value!r:.80}; a list of objects is expected, empty where there are none.")
+    if len(value) > MOST_OBJECTS:
+        raise BadInput(f"{name} holds {len(value):,} objects; {MOST_OBJECTS:,} are possible in one item.")
+    return tuple(_object(one) for one in value)
+
+
+def _object(one: Any) -> GivenObject:
+    if not isinstance(one, Mapping) or set(one) - {"id", "kind", "at", "label_id", "certainty", "unsure"}:
+        raise BadInput(f"an object is {one!r:.80}; id, kind, at, label_id, and perhaps certainty and unsure are "
+                       "expected.")
+    id = one.get("id")
+    for field in ("id", "kind", "label_id"):
+        if not isinstance(one.get(field), str) or not one[field]:
+            raise BadInput(f"object {id!r:.80} has the {field} {one.get(field)!r:.80}; a text is expected.")
+    at = one.get("at")
+    if not isinstance(at, list) or not at or not all(map(_is_finite, at)):
+        raise BadInput(f"object {id!r:.80} is at {at!r:.80}; a list of finite numbers is expected.")
+    certainty, unsure = one.get("certainty"), one.get("unsure", False)
+    if not (certainty is None or _is_finite(certainty)) or not isinstance(unsure, bool):
+        raise BadInput(f"object {id!r:.80} has certainty {certainty!r:.80} and unsure {unsure!r:.80}; a number or "
+                       "null, and true or false, are expected.")
+    return cast("GivenObject", {**one, "at": [float(number) for number in at], "certainty": certainty,
+                                "unsure": unsure})
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _size(act: Mapping[str, Any], name: str) -> tuple[int, int]:
+    value = act.get(name)
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(side, int) and not isinstance(side, bool)
+                                                                 and side > 0 for side in value):
+        raise BadInput(f"{name} is {value!r:.80}; width and height in pixels are expected.")
+    return value[0], value[1]
+
+
 def _instant(act: Mapping[str, Any], name: str) -> datetime:
     text = _text(act, name)
     try:
@@ -217,6 +258,6 @@ def _edits(act: Mapping[str, Any], name: str) -> tuple[Edit, ...]:
 
 READERS: dict[Any, Callable[[Mapping[str, Any], str], Any]] = {
     str: _text, float: _number, int: _whole, bool: _flag, tuple[str, ...]: _texts,
-    Ids: _ids, Values: _values, datetime: _instant, Edits: _edits,
+    Ids: _ids, Values: _values, Objects: _objects, Size: _size, datetime: _instant, Edits: _edits,
     Region: lambda act, name: Region.from_dict(act[name]),
     Seen: lambda act, name: Seen.from_dict(act.get(name) or {})}

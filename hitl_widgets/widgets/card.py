@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol, cast, get_args
 from weakref import WeakValueDictionary
 
 from ..errors import AlreadyDecided, BadInput, HitlError
-from ..records import LABELLING, Decision, Items, Task
+from ..records import LABELLING, OBJECT_TASKS, Decision, Items, Task
 from . import window
 from .acts import on
 from .comm import Card
@@ -61,7 +61,7 @@ from .messages import (
     examples_of,
     labels_of,
     learning_of,
-    past_of,
+    pasts_of,
 )
 from .packing import pack_item, pack_map, pack_segments
 from .widget import Job, Widget, took_over
@@ -275,13 +275,22 @@ class Review(Widget[CardPush]):
         return {"kind": "stored", "decision_id": decision.id}
 
     def _store(self, act: Decide) -> Decision:
-        # Of values alone the verdict follows from what was seen.
-        verdict = None if self.task == "scale" and act.verdict in LABELLING else act.verdict
+        # Of values alone, and of objects, the verdict follows from what was seen.
+        verdict = None if self.task in ("scale", *OBJECT_TASKS) and act.verdict in LABELLING else act.verdict
+        if act.objects is not None and act.size is not None:
+            self._check_size(act.item_id, act.size)
         return self.host.decide(
-            act.item_id, verdict, label=act.label_id, values=act.values, touched=act.touched,
+            act.item_id, verdict, label=None if self.task in OBJECT_TASKS else act.label_id, values=act.values,
+            objects=act.objects, touched=act.touched,
             certainty=act.certainty, note=act.note, flags=act.flags, reason=act.reason, wrong=act.wrong,
             missing=act.missing, seen=act.seen, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at,
             known=act.known)
+
+    def _check_size(self, item_id: str, size: tuple[int, int]) -> None:
+        height, width = self.host.pool.size(self.host.item(item_id).position)
+        if size != (width, height):
+            raise BadInput(f"the image {item_id!r} is {width} x {height} pixels now, and it was {size[0]} x {size[1]} "
+                           "when its objects were marked. Reload the page to see it as it is; your objects are kept.")
 
     def _retract(self, act: Retract) -> Stored:
         decision = self.host.retract(act.retracts, id=act.decision_id, annotator=act.annotator, acted_at=act.acted_at)
@@ -469,7 +478,7 @@ class Review(Widget[CardPush]):
 
     def _push_past(self) -> None:
         latest = self.host.latest(50, self.host.annotator)
-        self._push({"kind": "past", "past": list(map(past_of, latest))})
+        self._push({"kind": "past", "past": pasts_of(latest)})
         for item_id in dict.fromkeys(decision.item_id for decision in reversed(latest[-STRIP:])):
             self._errand(6.0, partial(self._push_thumbnail, item_id))
 

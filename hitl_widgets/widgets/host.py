@@ -26,8 +26,35 @@ class ItemPictures(Protocol):
     def thumbnail(self, position: int) -> bytes:
         """Encode an item as a small PNG."""
 
+    def size(self, position: int) -> tuple[int, int]:
+        """Height and width of an item."""
+
     def load(self, position: int) -> np.ndarray:
         """Read an item as uint8, shape (H, W) or (H, W, 3)."""
+
+
+class ShownObjects(Protocol):
+    """What a person is shown of an item's objects; see `hitl_widgets.records.Seen` for the fields."""
+
+    @property
+    def objects(self) -> Sequence[Mapping[str, Any]]:
+        """The objects on the screen, or that would be where `hidden`."""
+
+    @property
+    def withheld(self) -> Sequence[Mapping[str, Any]]:
+        """Those that are kept from the person by chance."""
+
+    @property
+    def threshold(self) -> float | None:
+        """From which score on proposals are shown."""
+
+    @property
+    def threshold_probability(self) -> float | None:
+        """How likely the draw of this threshold was."""
+
+    @property
+    def model(self) -> str | None:
+        """What proposed them."""
 
 
 class CardHost(Protocol):
@@ -47,7 +74,7 @@ class CardHost(Protocol):
 
     @property
     def task(self) -> str:
-        """What is asked of an item: "classify" (one label), "multilabel" or "scale" (attributes alone)."""
+        """What is asked of an item: one of `hitl_widgets.records.TASKS`."""
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -98,16 +125,23 @@ class CardHost(Protocol):
     def predicted_values(self, position: int) -> Mapping[str, PredictedValue]:
         """Predict the attributes of one item, by their ids; empty where nothing predicts them."""
 
+    def shown_objects(self, item: Item, annotator: str | None = None) -> ShownObjects:
+        """Say what an annotator is shown of an item's objects, where these are asked for."""
+
     def explanation(self, position: int, *, method: str, target: str,
                     against: str | None = None) -> Attribution | None:
-        """Explain why a model would choose the label `target`, or `target` rather than `against`; None without one."""
+        """Explain why a model would choose the label `target`, or `target` rather than `against`; None without one.
+
+        Where objects are asked for, the target is "object:" and the id of a proposal.
+        """
 
     def decide(self, item_id: Any, verdict: str | None = None, *, label: str | None = None,
-               values: Mapping[str, Any] | None = None, touched: Iterable[str] | None = None,
-               certainty: float | None = None, note: str | None = None, flags: Sequence[str] = (),
-               reason: str | None = None, wrong: Region | None = None, missing: Region | None = None,
-               seen: Seen | None = None, id: str | None = None, annotator: str | None = None,
-               acted_at: datetime | None = None, known: Collection[str] | None = None) -> Decision:
+               values: Mapping[str, Any] | None = None, objects: Iterable[Any] | None = None,
+               touched: Iterable[str] | None = None, certainty: float | None = None, note: str | None = None,
+               flags: Sequence[str] = (), reason: str | None = None, wrong: Region | None = None,
+               missing: Region | None = None, seen: Seen | None = None, id: str | None = None,
+               annotator: str | None = None, acted_at: datetime | None = None,
+               known: Collection[str] | None = None) -> Decision:
         """Store a decision. The same `id` a second time changes nothing.
 
         `label` may be the id of a set of labels. With `known`,

@@ -10,10 +10,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import BadInput
+from ..records import OBJECT_TASKS
 
 TABLES = Path(__file__).parent / "js" / "keys"
+# Tasks whose keys are in a table that several have, below their own.
+SHARED = dict.fromkeys(OBJECT_TASKS, "objects")
 OTHERS = ("Escape", "Tab", "Shift+Tab")  # the first always leaves, the others lead through the page
 KEY = re.compile(r"[^\sA-Z\d]|Shift\+[A-Z]|(?:Shift\+)?(?:[A-Z][A-Za-z]+|F\d\d?)")
 
@@ -30,7 +34,8 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
         Whose table.
     task : str
         What is asked on the card: where a table ``card.<task>.json`` lies beside the card's, its rows replace those of
-        the same action, and an action whose row is null there is none.
+        the same action, and an action whose row is null there is none. Tasks that ask for objects have a table
+        ``card.objects.json`` in common.
 
     Returns
     -------
@@ -43,9 +48,11 @@ def configured(keys: Mapping[str, str | Sequence[str]], widget: str = "card",
         When an action is unknown, a key is no key, or two actions share one.
     """
     defaults = json.loads((TABLES / f"{widget}.json").read_text("utf-8"))
-    if (other := TABLES / f"{widget}.{task}.json").exists():
-        rows = json.loads(other.read_text("utf-8"))
-        defaults = {**rows, **defaults, **rows}
+    rows: dict[str, Any] = {}
+    for name in (SHARED.get(task), task):
+        if (other := TABLES / f"{widget}.{name}.json").exists():
+            rows |= json.loads(other.read_text("utf-8"))
+    defaults = {**rows, **defaults, **rows}
     table: dict[str, tuple[list[str], str]] = {action: (row[0], row[1]) for action, row in defaults.items() if row}
     for action, wanted in keys.items():
         if action not in table:

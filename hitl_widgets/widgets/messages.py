@@ -8,13 +8,26 @@ and pushes go to the browser and are typed dictionaries. ``js/messages.d.ts`` is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, TypedDict, cast
 
 from ..errors import HitlError
-from ..records import CertaintySource, Decision, LearningState, Reason, Region, Seen, Task, Verdict
+from ..records import (
+    CertaintySource,
+    Decision,
+    KindOfShape,
+    LearningState,
+    ObjectAct,
+    ObjectAnswer,
+    Reason,
+    Region,
+    Seen,
+    Task,
+    Verdict,
+)
 from ..taxonomy.attributes import Attribute
 from ..taxonomy.attributes import Kind as AttributeKind
 from ..taxonomy.edits import Edit
@@ -30,6 +43,26 @@ KeyTable = dict[str, tuple[list[str], str]]  # action -> its keys, and what it d
 Ids = Annotated[tuple[str, ...], "one id or more, as text"]
 Edits = Annotated[tuple[Edit, ...], "one edit or more"]
 Values = Annotated[dict[str, float | str], "attribute_id -> a number, or one of the choices"]
+Size = Annotated[tuple[int, int], "width and height in pixels"]
+
+
+class _GivenObjectMore(TypedDict, total=False):
+    certainty: float | None
+    unsure: bool
+
+
+class GivenObject(_GivenObjectMore):
+    """An object that the annotator left in the item. One that was on the screen before keeps its id."""
+
+    id: str
+    kind: KindOfShape
+    at: list[float]
+    label_id: str
+
+
+Objects = Annotated[tuple[GivenObject, ...], "objects, each with id, kind, at and label_id"]
+
+MOST_PAST_OBJECTS = 2_000  # of the past decisions that are pushed
 
 # -- acts: what the browser asks for. A field with a default may be left out.
 
@@ -65,7 +98,9 @@ class Decide(SignedAct):
     """A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of.
 
     `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and
-    attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched.
+    attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched. `objects`:
+    all that are in the item where these are asked for, with the `size` that its picture had; `touched` are then the ids
+    of those that were in focus or changed.
     """
 
     KIND: ClassVar = "decide"
@@ -82,6 +117,8 @@ class Decide(SignedAct):
     known: tuple[str, ...] | None = None
     values: Values | None = None
     touched: tuple[str, ...] | None = None
+    objects: Objects | None = None
+    size: Size | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -443,7 +480,39 @@ class SuggestedValue(TypedDict):
     high: float | None
 
 
+class WasObject(TypedDict):
+    """Where the proposal lay that an object was, and its label."""
+
+    at: list[float]
+    label_id: str
+
+
+class _ObjectMore(TypedDict, total=False):
+    score: float
+    origin: Literal["model", "person"]
+    act: ObjectAct
+    iou: float
+    was: WasObject
+    certainty: float
+    unsure: bool
+    doubt: bool
+
+
+class ObjectEntry(_ObjectMore):
+    """An object of an item: as a model proposes it, or with `origin` and `act` as the annotator left it before.
+
+    `was`: the proposal where it isn't as that was. `doubt`: an edit of the taxonomy left its label in doubt.
+    """
+
+    id: str
+    kind: KindOfShape
+    at: list[float]
+    label_id: str
+
+
 class _ItemMore(TypedDict, total=False):
+    objects: list[ObjectEntry]
+    threshold: float
     target: str
     values: dict[str, SuggestedValue]
     values_model: str
@@ -468,7 +537,8 @@ class ItemEntry(_ItemMore):
     saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the
     person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by
     itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a
-    model suggests for attributes, by attribute_id.
+    model suggests for attributes, by attribute_id. `objects`: those that are shown, or would be if the item weren't
+    blind, from the score `threshold` on; of an item that is looked at again, those of the annotator's decision.
     """
 
     item_id: str
@@ -488,12 +558,14 @@ class RegionEntry(TypedDict):
 
 
 class _PastMore(TypedDict, total=False):
+    objects: list[ObjectEntry]
+    counts: dict[str, int]
     values: dict[str, float | str]
     touched: list[str]
 
 
 class PastDecision(_PastMore):
-    """A decision that stands."""
+    """A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones."""
 
     decision_id: str
     item_id: str
@@ -1104,8 +1176,8 @@ def cases_of(label: Label) -> dict[str, str]:
     return {name: case for case, names in cases.items() for name in names}
 
 
-def past_of(decision: Decision) -> PastDecision:
-    """Describe a past decision."""
+def past_of(decision: Decision, *, with_objects: bool = True) -> PastDecision:
+    """Describe a past decision; without its objects, of these the counts."""
     seen = decision.seen
     past: PastDecision = {
         "decision_id": decision.id, "item_id": decision.item_id, "verdict": decision.verdict,
@@ -1117,7 +1189,29 @@ def past_of(decision: Decision) -> PastDecision:
         past["values"] = dict(decision.values)
     if decision.touched is not None:
         past["touched"] = list(decision.touched)
+    if decision.objects is not None:
+        past["counts"] = dict(Counter(one.label_id for one in decision.objects if one.is_there))
+        if with_objects:
+            past["objects"] = [_object_entry(one) for one in decision.objects]
     return past
+
+
+def _object_entry(one: ObjectAnswer) -> ObjectEntry:
+    return cast("ObjectEntry", {name: value for name, value in one.to_dict().items() if name != "label"})
+
+
+def object_target(object_id: str) -> str:
+    """What a saliency map is of that explains one object."""
+    return f"object:{object_id}"
+
+
+def pasts_of(decisions: Sequence[Decision]) -> list[PastDecision]:
+    """Describe past decisions, the newest at the end; with up to 2,000 objects in all, those of the newest."""
+    described, n_objects = [], 0
+    for decision in reversed(decisions):
+        n_objects += len(decision.objects or ())
+        described.append(past_of(decision, with_objects=n_objects <= MOST_PAST_OBJECTS))
+    return described[::-1]
 
 
 def _region(region: Region | None) -> RegionEntry | None:

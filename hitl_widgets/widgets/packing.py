@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..drawing.overlay import quantise
 from ..errors import HitlError
 from ..items.superpixels import clickable
-from ..records import Item, PredictedValue, Prediction
+from ..records import OBJECT_TASKS, Item, PredictedValue, Prediction
 from ..taxonomy.label_sets import is_set, members
 from ..taxonomy.labels import Taxonomy
 from .host import CardHost
-from .messages import ItemEntry, PushMap, Segments, SuggestedValue, step_of
+from .messages import ItemEntry, ObjectEntry, PushMap, Segments, SuggestedValue, object_target, step_of
 
 SHOWN = 5  # predictions on the card
 SHOWN_IN_LIST = 30  # where each stands beside its label
@@ -42,13 +42,16 @@ def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tup
         buffers.append(picture.data)
     except HitlError as error:
         entry["broken"] = str(error)
+    if standing := host.standing([item.id], annotator).get(item.id):
+        entry["standing"] = standing
+    if host.task in OBJECT_TASKS:
+        _put_objects(host, item, annotator, entry)
+        return entry, buffers
     prediction, predicted = _predicted(host, item, entry)
     values = _suggested_values(host.taxonomy, predicted)
     planted = _planted(item, prediction)
     if exposure := _exposure(item, prediction, planted, known=prediction is not None or bool(values)):
         entry["exposure"] = exposure
-    if standing := host.standing([item.id], annotator).get(item.id):
-        entry["standing"] = standing
     if item.candidates:
         entry["candidates"] = list(item.candidates)
     if prediction is not None:
@@ -63,6 +66,31 @@ def pack_item(host: CardHost, item: Item, *, blind: bool, annotator: str) -> tup
         if item.arm == "answer_first" and item.blind:
             entry["answer_first"] = True
     return entry, buffers
+
+
+def _put_objects(host: CardHost, item: Item, annotator: str, entry: ItemEntry) -> None:
+    """Put the objects that are shown, or would be; those that are withheld go into the log with the decision alone."""
+    try:
+        shown = host.shown_objects(item, annotator)
+    except HitlError as error:
+        entry["problem"], entry["objects"] = str(error), []
+        return
+    entry["objects"] = cast("list[ObjectEntry]", [dict(one) for one in shown.objects])
+    exposure = _exposure(item, None, None, known=shown.model is not None)
+    if shown.model is not None:
+        entry["model"] = shown.model
+    if shown.withheld:
+        exposure["withheld"] = [dict(one) for one in shown.withheld]
+    if shown.threshold is not None:
+        entry["threshold"] = exposure["threshold"] = shown.threshold
+        exposure["threshold_probability"] = shown.threshold_probability
+    if exposure:
+        entry["exposure"] = exposure
+    if item.arm == "no_map" and shown.model is not None:
+        entry["no_map"] = True
+    proposed = [one for one in entry["objects"] if one.get("origin", "model") == "model" and "score" in one]
+    if proposed and not entry["blind"]:  # the first that Tab leads to
+        entry["target"] = object_target(min(proposed, key=lambda one: one["score"])["id"])
 
 
 def _is_plain(host: CardHost) -> bool:

@@ -27,6 +27,16 @@ export interface Seen {
   threshold_probability?: number;
 }
 
+/** An object that the annotator left in the item. One that was on the screen before keeps its id. */
+export interface GivenObject {
+  certainty?: number | null;
+  unsure?: boolean;
+  id: string;
+  kind: "box" | "polygon" | "point";
+  at: number[];
+  label_id: string;
+}
+
 /** The greeting of a page that has opened. One that is older than the tab's latest is ignored. */
 export interface Hello {
   kind: "hello";
@@ -35,7 +45,7 @@ export interface Hello {
   have?: string[];
 }
 
-/** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched. */
+/** A decision on an item. `known`: ids of the annotator's decisions on it that the page knows of. `label_id` may be the id of a set of labels. `values`: what was said of attributes. `touched`: ids of labels and attributes that the person changed or confirmed by hand; None where nothing of the kind can be touched. `objects`: all that are in the item where these are asked for, with the `size` that its picture had; `touched` are then the ids of those that were in focus or changed. */
 export interface Decide {
   kind: "decide";
   decision_id: string;
@@ -55,6 +65,8 @@ export interface Decide {
   known?: string[];
   values?: Record<string, number | string>;
   touched?: string[];
+  objects?: GivenObject[];
+  size?: [number, number];
 }
 
 /** The retraction of a decision. */
@@ -382,8 +394,32 @@ export interface SuggestedValue {
   high: number | null;
 }
 
-/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a model suggests for attributes, by attribute_id. */
+/** Where the proposal lay that an object was, and its label. */
+export interface WasObject {
+  at: number[];
+  label_id: string;
+}
+
+/** An object of an item: as a model proposes it, or with `origin` and `act` as the annotator left it before. `was`: the proposal where it isn't as that was. `doubt`: an edit of the taxonomy left its label in doubt. */
+export interface ObjectEntry {
+  score?: number;
+  origin?: "model" | "person";
+  act?: "accepted" | "moved" | "relabelled" | "added" | "deleted";
+  iou?: number;
+  was?: WasObject;
+  certainty?: number;
+  unsure?: boolean;
+  doubt?: boolean;
+  id: string;
+  kind: "box" | "polygon" | "point";
+  at: number[];
+  label_id: string;
+}
+
+/** An item of the queue; its picture is the buffer. `probs`: label_id and probability, the likeliest first. `broken` says why there is no picture, `problem` why there is no prediction. `candidates`: the label_ids that an earlier answer may mean now, or among which the model can't tell. `standing`: the id of the annotator's decision that stands for it. `exposure`: fields of `Seen` that go into the `seen` of its decisions as they are. `no_map`: no saliency map is shown. `answer_first`: it comes blind, and shows its suggestion and map once it is answered; the person then keeps the answer or changes it. Where an item may have several labels, `probs` are of each label by itself, `suggestion` is the id of a set, and `target` the label whose saliency map comes by itself. `values`: what a model suggests for attributes, by attribute_id. `objects`: those that are shown, or would be if the item weren't blind, from the score `threshold` on; of an item that is looked at again, those of the annotator's decision. */
 export interface ItemEntry {
+  objects?: ObjectEntry[];
+  threshold?: number;
   target?: string;
   values?: Record<string, SuggestedValue>;
   values_model?: string;
@@ -412,8 +448,10 @@ export interface RegionEntry {
   runs: number[];
 }
 
-/** A decision that stands. */
+/** A decision that stands. `counts`: how many objects have which label; `objects` are left out of old ones. */
 export interface PastDecision {
+  objects?: ObjectEntry[];
+  counts?: Record<string, number>;
   values?: Record<string, number | string>;
   touched?: string[];
   decision_id: string;

@@ -16,10 +16,10 @@ function probe(open) {
   try {
     const storage = open();
     if (!storage) return null;
-    const key = ROOT + "probe";
-    storage.setItem(key, "1");
-    const kept = storage.getItem(key) === "1";
-    storage.removeItem(key);
+    const key2 = ROOT + "probe";
+    storage.setItem(key2, "1");
+    const kept = storage.getItem(key2) === "1";
+    storage.removeItem(key2);
     return kept ? storage : null;
   } catch {
     return null;
@@ -51,15 +51,15 @@ var Outbox = class {
     const left = [];
     this.others = 0;
     for (let i = 0; this.storage && i < this.storage.length; i++) {
-      const key = this.storage.key(i) ?? "";
-      if (!key.startsWith(place)) continue;
-      if (!key.startsWith(mine)) {
+      const key2 = this.storage.key(i) ?? "";
+      if (!key2.startsWith(place)) continue;
+      if (!key2.startsWith(mine)) {
         this.others++;
         continue;
       }
       try {
-        const { act, n } = JSON.parse(this.storage.getItem(key) ?? "");
-        if (act?.decision_id && !this.entries.has(act.decision_id)) left.push({ act, n, sent_at: null, tries: 0 });
+        const { act: act2, n } = JSON.parse(this.storage.getItem(key2) ?? "");
+        if (act2?.decision_id && !this.entries.has(act2.decision_id)) left.push({ act: act2, n, sent_at: null, tries: 0 });
       } catch {
       }
     }
@@ -67,12 +67,12 @@ var Outbox = class {
     this.entries = new Map(all.map((entry) => [entry.act.decision_id, entry]));
   }
   /** @param {A} act */
-  put(act) {
+  put(act2) {
     this.last = Math.max(this.last + 1, this.now());
-    this.entries.set(act.decision_id, { act, n: this.last, sent_at: null, tries: 0 });
+    this.entries.set(act2.decision_id, { act: act2, n: this.last, sent_at: null, tries: 0 });
     if (!this.storage) return;
     try {
-      this.storage.setItem(this.#key(act), JSON.stringify({ act, n: this.last }));
+      this.storage.setItem(this.#key(act2), JSON.stringify({ act: act2, n: this.last }));
     } catch {
       this.storage = null;
     }
@@ -91,12 +91,12 @@ var Outbox = class {
   /** Whether a decision about this item is on its way. @param {string} item_id */
   holds(item_id) {
     let held2 = false;
-    for (const { act } of this.entries.values()) if (act.item_id === item_id && (act.kind === "decide" || act.kind === "retract")) held2 = act.kind === "decide";
+    for (const { act: act2 } of this.entries.values()) if (act2.item_id === item_id && (act2.kind === "decide" || act2.kind === "retract")) held2 = act2.kind === "decide";
     return held2;
   }
   /** @param {A} act */
-  #key(act) {
-    return join([...this.owner.slice(0, 2), act.annotator ?? "", act.decision_id]);
+  #key(act2) {
+    return join([...this.owner.slice(0, 2), act2.annotator ?? "", act2.decision_id]);
   }
 };
 
@@ -151,14 +151,14 @@ function connect(model, make) {
   const clock = setInterval(() => state.tick(), 250);
   const onLeave = () => state.leave?.();
   addEventListener("pagehide", onLeave);
-  const close = () => {
+  const close2 = () => {
     clearInterval(clock);
     removeEventListener("pagehide", onLeave);
     model.off("msg:custom", onReply);
     feed?.off("msg:custom", onPush);
     feed?.off("comm_live_update", onLine);
   };
-  return { state, close };
+  return { state, close: close2 };
 }
 var widget = (make, render2) => () => {
   let state;
@@ -284,15 +284,15 @@ var REPEATABLE = /* @__PURE__ */ new Set([
   "later"
 ]);
 function bind(table) {
-  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key) => [key, action])));
+  return new Map(Object.entries(table).flatMap(([action, [keys]]) => keys.map((key2) => [key2, action])));
 }
-function pressed({ key, shiftKey }) {
-  if (key.length > 1 || key === " ") return (shiftKey ? "Shift+" : "") + (key === " " ? "Space" : key);
-  return shiftKey && /\p{L}/u.test(key) ? `Shift+${key.toUpperCase()}` : key.toLowerCase();
+function pressed({ key: key2, shiftKey }) {
+  if (key2.length > 1 || key2 === " ") return (shiftKey ? "Shift+" : "") + (key2 === " " ? "Space" : key2);
+  return shiftKey && /\p{L}/u.test(key2) ? `Shift+${key2.toUpperCase()}` : key2.toLowerCase();
 }
-function digitOf({ code, key, shiftKey }) {
+function digitOf({ code, key: key2, shiftKey }) {
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(code)?.[1];
-  return digit && !(shiftKey && code.startsWith("Digit")) && (code.startsWith("Digit") || key === digit) ? digit : null;
+  return digit && !(shiftKey && code.startsWith("Digit")) && (code.startsWith("Digit") || key2 === digit) ? digit : null;
 }
 function read(event, bindings, { asking = false } = {}) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return null;
@@ -301,17 +301,17 @@ function read(event, bindings, { asking = false } = {}) {
   const digit = digitOf(event);
   if (digit !== null) return asking ? { kind: "certainty", value: Number(digit) } : { kind: "label", key: digit };
   if (event.key === "Escape") return { kind: "escape" };
-  const key = pressed(event);
-  const action = bindings.get(key);
+  const key2 = pressed(event);
+  const action = bindings.get(key2);
   if (action) return { kind: "do", action };
-  return /^[^\s]$/u.test(key) ? { kind: "label", key } : null;
+  return /^[^\s]$/u.test(key2) ? { kind: "label", key: key2 } : null;
 }
 function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @__PURE__ */ new Map()) {
   const present = new Set(labels.map((l) => l.label_id));
   const keys = new Map([...before].filter(([id]) => present.has(id)));
   const taken = new Set(before.values());
-  for (const { label_id, key } of labels) {
-    const wanted = key?.toLowerCase();
+  for (const { label_id, key: key2 } of labels) {
+    const wanted = key2?.toLowerCase();
     if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
     keys.set(label_id, wanted);
     taken.add(wanted);
@@ -328,9 +328,9 @@ function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @_
 }
 function clashes(labels, bindings) {
   return labels.flatMap((label) => {
-    const key = label.own_key ? label.key?.toLowerCase() ?? "" : "";
-    const action = bindings.get(key);
-    return action ? [{ label, key, action }] : [];
+    const key2 = label.own_key ? label.key?.toLowerCase() ?? "" : "";
+    const action = bindings.get(key2);
+    return action ? [{ label, key: key2, action }] : [];
   });
 }
 var NAMES = {
@@ -345,10 +345,913 @@ var NAMES = {
   PageUp: "PgUp",
   PageDown: "PgDn"
 };
-function keyName(key) {
-  if (key.startsWith("Shift+")) return `⇧${keyName(key.slice(6))}`;
-  return NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+function keyName(key2) {
+  if (key2.startsWith("Shift+")) return `⇧${keyName(key2.slice(6))}`;
+  return NAMES[key2] ?? (key2.length === 1 ? key2.toUpperCase() : key2);
 }
+
+// hitl_widgets/widgets/js/objects/shapes.js
+var LEAST = 1;
+var SIDES = (
+  /** @type {const} */
+  ["left", "top", "right", "bottom"]
+);
+var SAME = 5e-3;
+var within = (value2, low, high) => Math.max(low, Math.min(high, value2));
+function boundsOf(at) {
+  let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let i = 0; i < at.length; i += 2) {
+    x0 = Math.min(x0, at[i]);
+    x1 = Math.max(x1, at[i]);
+    y0 = Math.min(y0, at[i + 1]);
+    y1 = Math.max(y1, at[i + 1]);
+  }
+  return [x0, y0, x1, y1];
+}
+var spotsOf = (at) => Array.from({ length: at.length / 2 }, (_, i) => ({ x: at[2 * i], y: at[2 * i + 1] }));
+var same = (a, b) => a.length === b.length && a.every((value2, i) => Math.abs(value2 - b[i]) < SAME);
+var rounded = (at) => at.map((value2) => Math.round(value2 * 100) / 100);
+function moved(at, dx, dy, [width, height]) {
+  const [x0, y0, x1, y1] = boundsOf(at);
+  const by_x = dx < 0 ? Math.max(dx, Math.min(0, -x0)) : Math.min(dx, Math.max(0, width - x1));
+  const by_y = dy < 0 ? Math.max(dy, Math.min(0, -y0)) : Math.min(dy, Math.max(0, height - y1));
+  return by_x || by_y ? at.map((value2, i) => value2 + (i % 2 ? by_y : by_x)) : at;
+}
+function withSide(at, side, to, [width, height]) {
+  const [x0, y0, x1, y1] = at;
+  if (side === "left") return [within(to, 0, Math.max(0, x1 - LEAST)), y0, x1, y1];
+  if (side === "top") return [x0, within(to, 0, Math.max(0, y1 - LEAST)), x1, y1];
+  if (side === "right") return [x0, y0, within(to, Math.min(width, x0 + LEAST), width), y1];
+  return [x0, y0, x1, within(to, Math.min(height, y0 + LEAST), height)];
+}
+var sideOf = (at, side) => at[SIDES.indexOf(side)];
+var pushed = (at, side, by, size) => withSide(at, side, sideOf(at, side) + by, size);
+function boxBetween(a, b, [width, height]) {
+  const [x0, x1] = [within(Math.min(a.x, b.x), 0, Math.max(0, width - LEAST)), within(Math.max(a.x, b.x), 0, width)];
+  const [y0, y1] = [within(Math.min(a.y, b.y), 0, Math.max(0, height - LEAST)), within(Math.max(a.y, b.y), 0, height)];
+  return [x0, y0, Math.max(x1, x0 + LEAST), Math.max(y1, y0 + LEAST)];
+}
+function boxAround({ x, y }, width, height, size) {
+  const [w, h2] = [within(width, LEAST, size[0]), within(height, LEAST, size[1])];
+  const [x0, y0] = [within(x - w / 2, 0, size[0] - w), within(y - h2 / 2, 0, size[1] - h2)];
+  return [x0, y0, x0 + w, y0 + h2];
+}
+function withVertex(at, vertex, { x, y }, [width, height]) {
+  return at.map((value2, i) => i === 2 * vertex ? within(x, 0, width) : i === 2 * vertex + 1 ? within(y, 0, height) : value2);
+}
+function split(at, vertex) {
+  const spots = spotsOf(at);
+  const [a, b] = [spots[vertex], spots[(vertex + 1) % spots.length]];
+  return [...at.slice(0, 2 * vertex + 2), (a.x + b.x) / 2, (a.y + b.y) / 2, ...at.slice(2 * vertex + 2)];
+}
+var without = (at, vertex) => at.filter((_, i) => i >> 1 !== vertex);
+function longestEdge(at) {
+  const lengths = spotsOf(at).map(({ x, y }, i, all) => Math.hypot(all[(i + 1) % all.length].x - x, all[(i + 1) % all.length].y - y));
+  return lengths.indexOf(Math.max(...lengths));
+}
+function furthest(at, dx, dy) {
+  const far = spotsOf(at).map(({ x, y }) => x * dx + y * dy);
+  return far.indexOf(Math.max(...far));
+}
+function areaOf(kind, at) {
+  if (kind === "point") return 0;
+  if (kind === "box") return (at[2] - at[0]) * (at[3] - at[1]);
+  return Math.abs(spotsOf(at).reduce((sum, { x, y }, i, all) => sum + x * all[(i + 1) % all.length].y - all[(i + 1) % all.length].x * y, 0)) / 2;
+}
+var turn = (a, b, c) => (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
+var between = (a, b, c) => Math.min(a.x, b.x) <= c.x && c.x <= Math.max(a.x, b.x) && Math.min(a.y, b.y) <= c.y && c.y <= Math.max(a.y, b.y);
+function meet(a, b, c, d) {
+  const [t1, t2, t3, t4] = [turn(a, b, c), turn(a, b, d), turn(c, d, a), turn(c, d, b)];
+  if (t1 * t2 < 0 && t3 * t4 < 0) return true;
+  return t1 === 0 && between(a, b, c) || t2 === 0 && between(a, b, d) || t3 === 0 && between(c, d, a) || t4 === 0 && between(c, d, b);
+}
+function problemOf(at) {
+  const spots = spotsOf(at);
+  const n = spots.length;
+  if (new Set(spots.map(({ x, y }) => `${x} ${y}`)).size < n) return "has the same corner twice";
+  const edges = spots.map((a, i) => ({ i, a, b: spots[(i + 1) % n], low: Math.min(a.x, spots[(i + 1) % n].x), high: Math.max(a.x, spots[(i + 1) % n].x) })).sort((one, two) => one.low - two.low);
+  for (const [k, one] of edges.entries()) {
+    for (let l = k + 1; l < n && edges[l].low <= one.high; l++) {
+      const two = edges[l];
+      const neighbours = (one.i + 1) % n === two.i || (two.i + 1) % n === one.i;
+      if (!neighbours && meet(one.a, one.b, two.a, two.b)) return "crosses itself";
+    }
+  }
+  return areaOf("polygon", at) > 0 ? null : "has no area";
+}
+function contains(kind, at, { x, y }) {
+  if (kind === "point") return false;
+  if (kind === "box") return x >= at[0] && x <= at[2] && y >= at[1] && y <= at[3];
+  let inside = false;
+  const spots = spotsOf(at);
+  spots.forEach((a, i) => {
+    const b = spots[(i + 1) % spots.length];
+    if (a.y > y !== b.y > y && x < a.x + (y - a.y) * (b.x - a.x) / (b.y - a.y)) inside = !inside;
+  });
+  return inside;
+}
+function distance({ x, y }, a, b) {
+  const [dx, dy] = [b.x - a.x, b.y - a.y];
+  const t = dx || dy ? within(((x - a.x) * dx + (y - a.y) * dy) / (dx * dx + dy * dy), 0, 1) : 0;
+  return Math.hypot(x - a.x - t * dx, y - a.y - t * dy);
+}
+function outline(kind, at) {
+  if (kind !== "box") return spotsOf(at);
+  const [x0, y0, x1, y1] = at;
+  return [{ x: x0, y: y0 }, { x: x1, y: y0 }, { x: x1, y: y1 }, { x: x0, y: y1 }];
+}
+
+// hitl_widgets/widgets/js/objects/image.js
+var MOST = 1e3;
+var STEPS = 1e3;
+var MOST_CERTAIN = 10;
+var newMemory = () => ({ label_id: null, sizes: /* @__PURE__ */ new Map() });
+function shapeOf({ id, kind, at, label_id, score = null, origin, was, certainty = null, unsure = false }) {
+  const by_model = (origin ?? "model") === "model";
+  return { id, kind, at, label_id, certainty, unsure, score, origin: origin ?? "model", proposal: by_model ? was ?? { at, label_id } : null };
+}
+var byScore = (a, b) => (a.score ?? Infinity) - (b.score ?? Infinity) || 0;
+var ImageObjects = class _ImageObjects {
+  /** @param {ObjectsOf} of */
+  static of({ kind, size, shown, given, memory }) {
+    const present = (given ?? shown).filter(({ act: act2 }) => act2 !== "deleted");
+    return new _ImageObjects({ kind, size, shown: given ?? shown, list: present.map(shapeOf), answered: given !== void 0, memory });
+  }
+  /** @param {ObjectsDraft | null | undefined} draft @param {Memory} [memory] @returns {ImageObjects | null} */
+  static fromDraft(draft, memory) {
+    if (!draft || !Array.isArray(draft.list) || !Array.isArray(draft.shown) || !draft.size) return null;
+    const { kind, size, shown, list, touched, focus } = draft;
+    const objects = new _ImageObjects({ kind, size, shown, list, answered: draft.answered, memory });
+    for (const id of touched) objects.known.add(id);
+    if (focus !== null) objects.take(focus);
+    return objects;
+  }
+  /** @param {{kind: Shape["kind"], size: import("./types.d.ts").Size, shown: ObjectEntry[], list: readonly Shape[], answered: boolean, memory?: Memory}} of */
+  constructor({ kind, size, shown, list, answered, memory = newMemory() }) {
+    this.kind = kind;
+    this.size = size;
+    this.shown = shown;
+    this.answered = answered;
+    this.memory = memory;
+    this.list = list;
+    this.focus = null;
+    this.vertex = null;
+    this.drawing = null;
+    this.side = null;
+    this.alone = false;
+    this.version = 0;
+    this.known = /* @__PURE__ */ new Set();
+    this.steps = [];
+    this.tag = "";
+    this.pass = { ids: [], at: -1 };
+    this.checked = /* @__PURE__ */ new WeakMap();
+  }
+  // What there is
+  /** The object in focus. @returns {Shape | null} */
+  get current() {
+    return this.focus === null ? null : this.get(this.focus);
+  }
+  /** @param {string} id @returns {Shape | null} */
+  get(id) {
+    return this.list.find((object) => object.id === id) ?? null;
+  }
+  /** Whether a proposal stands as the model made it, and nobody looked at it. @param {Shape} object */
+  isProposal(object) {
+    return !this.answered && object.proposal !== null && !this.known.has(object.id);
+  }
+  /** What became of an object. @param {Shape} object @returns {"accepted" | "moved" | "relabelled" | "added"} */
+  became({ proposal, at, label_id }) {
+    if (!proposal) return "added";
+    return proposal.label_id !== label_id ? "relabelled" : same(proposal.at, at) ? "accepted" : "moved";
+  }
+  // Focus
+  /** @param {string | null} id */
+  take(id) {
+    if (id !== this.focus) {
+      this.vertex = null;
+      this.side = null;
+    }
+    if (this.drawing && (this.drawing.how === "corners" || this.drawing.id !== id)) this.drawing = null;
+    this.focus = id !== null && this.get(id) ? id : null;
+    this.tag = "";
+    this.version++;
+    if (this.focus === null) return;
+    this.known.add(this.focus);
+    const { pass } = this;
+    const at = pass.ids.indexOf(this.focus);
+    if (at < 0) pass.ids.splice(++pass.at, 0, this.focus);
+    else pass.at = at;
+  }
+  /** The next object, or null after the last one: then nothing is in focus. @returns {Shape | null} */
+  next() {
+    this.take(this.#following());
+    if (this.focus === null) this.pass = { ids: [], at: -1 };
+    return this.current;
+  }
+  /** @returns {string | null} */
+  #following() {
+    const { ids, at } = this.pass;
+    const there = new Set(this.list.map(({ id }) => id));
+    const later = ids.find((id, i) => i > at && there.has(id));
+    if (later !== void 0) return later;
+    const visited = new Set(ids);
+    const left = this.list.filter(({ id }) => !visited.has(id)).sort(byScore);
+    return (left.find(({ id }) => !this.known.has(id)) ?? left[0])?.id ?? null;
+  }
+  /** The one that was in focus before, or null where there is none. @returns {Shape | null} */
+  previous() {
+    const { ids, at } = this.pass;
+    let i = this.focus === null ? at : at - 1;
+    while (i >= 0 && !this.get(ids[i])) i--;
+    this.take(i < 0 ? null : ids[i]);
+    if (i < 0) this.pass.at = -1;
+    return this.current;
+  }
+  // Steps
+  /** One step that can be taken back; one that goes on, as with a key that is held down, is part of the last one.
+   * @param {string} tag what it is @param {readonly Shape[]} list @param {string} words that say what was done
+   * @param {{goes_on?: boolean, focus?: string | null}} [how] */
+  step(tag, list, words2, { goes_on = false, focus = this.focus } = {}) {
+    if (!(goes_on && this.tag === tag)) this.steps.push({ list: this.list, focus: this.focus, vertex: this.vertex, words: words2 });
+    if (this.steps.length > STEPS) this.steps.shift();
+    this.list = list;
+    if (focus !== this.focus) this.take(focus);
+    if (focus !== null) this.known.add(focus);
+    this.tag = tag;
+    this.version++;
+  }
+  /** The object in focus becomes another. @param {string} tag @param {Partial<Shape>} change @param {string} words @param {boolean} [goes_on] */
+  change(tag, change, words2, goes_on = false) {
+    const { current } = this;
+    if (!current) return;
+    this.step(tag, this.list.map((object) => object === current ? { ...object, ...change } : object), words2, { goes_on });
+  }
+  /** The object in focus gets another place or form. @param {string} tag @param {At} at @param {string} words @param {boolean} [goes_on]
+   * @returns {boolean} whether anything changed */
+  place(tag, at, words2, goes_on = false) {
+    if (!this.current || at === this.current.at || at.length === this.current.at.length && at.every((value2, i) => value2 === this.current?.at[i])) return false;
+    if (this.drawing && "plain" in this.drawing) this.drawing.plain = false;
+    this.change(tag, { at }, words2, goes_on);
+    return true;
+  }
+  /** @returns {string | null} what was taken back, in words */
+  undo() {
+    const { drawing } = this;
+    if (drawing?.how === "corners") {
+      if (!drawing.spots.pop()) this.drawing = null;
+      this.version++;
+      return this.drawing ? "Corner taken back" : "Not drawn";
+    }
+    const step = this.steps.pop();
+    if (!step) return null;
+    this.list = step.list;
+    this.drawing = null;
+    this.take(step.focus);
+    this.vertex = step.vertex;
+    return `Taken back: ${step.words}`;
+  }
+  // What is said of the object in focus
+  /** @param {string} label_id @returns {string | null} */
+  relabel(label_id) {
+    const { current, drawing } = this;
+    if (drawing?.how === "corners") {
+      drawing.label_id = this.memory.label_id = label_id;
+      this.version++;
+      return "";
+    }
+    if (!current) return null;
+    this.memory.label_id = label_id;
+    if (current.label_id === label_id) return "";
+    const fits = drawing && "plain" in drawing && drawing.plain && this.kind === "box";
+    const [x0, y0, x1, y1] = boundsOf(current.at);
+    const at = fits ? boxAround({ x: (x0 + x1) / 2, y: (y0 + y1) / 2 }, ...this.usual(label_id), this.size) : current.at;
+    this.change("relabel", { label_id, at }, "another label");
+    return "";
+  }
+  /** @param {number | null} certainty @returns {string | null} */
+  rate(certainty) {
+    if (!this.current) return null;
+    if (certainty !== this.current.certainty) this.change("certainty", { certainty }, "certainty");
+    return certainty === null ? "No certainty" : `Certainty ${certainty} for this object`;
+  }
+  /** @param {1 | -1} by @returns {string | null} */
+  nudge(by) {
+    if (!this.current) return null;
+    const now = this.current.certainty;
+    return this.rate(now === null ? by > 0 ? MOST_CERTAIN : MOST_CERTAIN - 1 : Math.max(0, Math.min(MOST_CERTAIN, now + by)));
+  }
+  /** @returns {string | null} */
+  unsure() {
+    if (!this.current) return null;
+    const unsure = !this.current.unsure;
+    this.change("unsure", { unsure }, "unsure");
+    return unsure ? "Unsure of this object" : "Sure of this object again";
+  }
+  /** The object in focus is taken away, and the next one is in focus. @returns {string | null} */
+  remove() {
+    const { current } = this;
+    if (!current) return null;
+    const list = this.list.filter((object) => object !== current);
+    this.step("delete", list, "deleted");
+    this.drawing = null;
+    this.take(this.#following());
+    return "Deleted";
+  }
+  /** @param {At} at @param {string} label_id @returns {Shape | null} null: there are too many */
+  add(at, label_id) {
+    if (this.list.length >= MOST) return null;
+    const object = { id: newId(), kind: this.kind, at, label_id, certainty: null, unsure: false, score: null, origin: "person", proposal: null };
+    this.memory.label_id = label_id;
+    this.step("add", [...this.list, object], "added", { focus: object.id });
+    return object;
+  }
+  /** How wide and high a new box of a label is: the median of those here, or of the last item, or a twelfth of the item.
+   * @param {string} label_id @returns {[number, number]} */
+  usual(label_id) {
+    return this.#median(label_id) ?? this.memory.sizes.get(label_id) ?? [this.size[0] / 12, this.size[1] / 12];
+  }
+  /** @param {string} label_id @returns {[number, number] | null} */
+  #median(label_id) {
+    const fresh = this.drawing && "id" in this.drawing ? this.drawing.id : null;
+    const bounds = this.list.filter((object) => object.label_id === label_id && object.id !== fresh).map(({ at }) => boundsOf(at));
+    if (!bounds.length) return null;
+    const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+    return [middle(bounds.map(([x0, , x1]) => x1 - x0)), middle(bounds.map(([, y0, , y1]) => y1 - y0))];
+  }
+  /** The item is decided: the next one begins with these sizes. */
+  remember() {
+    for (const label_id of new Set(this.list.map((object) => object.label_id))) {
+      const median = this.#median(label_id);
+      if (median) this.memory.sizes.set(label_id, median);
+    }
+  }
+  // What is stored
+  /** Why it can't be decided as it is. @returns {string | null} */
+  get problem() {
+    if (this.drawing?.how === "corners") return "A polygon isn't closed yet: Enter closes it, Esc gives it up.";
+    const bad = this.kind === "polygon" ? this.list.find((object) => this.problemWith(object)) : void 0;
+    return bad ? `A polygon ${this.problemWith(bad)}: move or remove a corner, or delete it.` : null;
+  }
+  /** @param {Shape} object @returns {string | null} */
+  problemWith(object) {
+    if (object.kind !== "polygon" || object.proposal && object.at === object.proposal.at) return null;
+    let problem = this.checked.get(object);
+    if (problem === void 0) this.checked.set(object, problem = problemOf(object.at));
+    return problem;
+  }
+  /** @returns {Given[]} */
+  get sent() {
+    const before = new Map(this.shown.map((entry) => [entry.id, entry.at]));
+    return this.list.map(({ id, kind, at, label_id, certainty, unsure }) => {
+      const shown = before.get(id);
+      return {
+        id,
+        kind,
+        at: shown && same(shown, at) ? [...shown] : rounded(at),
+        label_id,
+        ...certainty === null ? {} : { certainty },
+        ...unsure ? { unsure: (
+          /** @type {const} */
+          true
+        ) } : {}
+      };
+    });
+  }
+  /** What was on the screen before the person acted, for the log. */
+  get seen() {
+    return this.shown.filter(({ act: act2 }) => act2 !== "deleted").map(({ id, kind, at, label_id, score, origin, was }) => ({
+      id,
+      kind,
+      at,
+      label_id,
+      score: score ?? null,
+      ...origin ? { origin } : {},
+      ...was ? { was } : {}
+    }));
+  }
+  /** Ids of what was in focus or changed, as far as it is or was on the screen. @returns {string[]} */
+  get touched() {
+    const there = new Set([...this.shown, ...this.list].map(({ id }) => id));
+    return [...this.known].filter((id) => there.has(id));
+  }
+  /** Whether anything is other than it was shown. */
+  get differs() {
+    const before = this.shown.filter(({ act: act2 }) => act2 !== "deleted");
+    if (before.length !== this.list.length) return true;
+    const shapes = new Map(this.list.map((object) => [object.id, object]));
+    return before.some((entry) => {
+      const now = shapes.get(entry.id);
+      return !now || now.label_id !== entry.label_id || !same(now.at, entry.at);
+    });
+  }
+  /** @returns {"accept" | "correct" | "answer"} */
+  get verdict() {
+    return this.seen.length === 0 ? "answer" : this.differs ? "correct" : "accept";
+  }
+  /** Nothing was looked at or changed: there is nothing to keep. */
+  get empty() {
+    return this.known.size === 0 && this.steps.length === 0;
+  }
+  /** @returns {ObjectsDraft | null} */
+  toDraft() {
+    if (this.empty) return null;
+    const { size, kind, shown, list, touched, focus, answered } = this;
+    return { size, kind, shown, list: [...list], touched, focus, answered };
+  }
+  // In words
+  /** @param {(label_id: string) => string} nameOf @returns {string} */
+  describe(nameOf) {
+    const { current, drawing } = this;
+    if (drawing?.how === "corners") return `Drawing ${nameOf(drawing.label_id)}: ${counted(drawing.spots.length, "corner")}`;
+    if (!current) return this.list.length ? `${counted(this.list.length, "object")}, none in focus` : "No objects";
+    const place = [...this.list].sort(byScore).indexOf(current) + 1;
+    const became2 = this.became(current);
+    return [
+      `${place} of ${this.list.length}: ${nameOf(current.label_id)}`,
+      current.score === null ? "added" : `score ${current.score.toFixed(2)}`,
+      became2 === "moved" || became2 === "relabelled" ? became2 : "",
+      current.certainty === null ? "" : `certainty ${current.certainty}`,
+      current.unsure ? "unsure" : "",
+      this.problemWith(current) ?? "",
+      this.vertex === null ? "" : `corner ${this.vertex + 1} of ${current.at.length / 2}`
+    ].filter(Boolean).join(", ");
+  }
+  /** @returns {string} */
+  words() {
+    const counts = { accepted: 0, moved: 0, relabelled: 0, added: 0 };
+    for (const object of this.list) counts[this.became(object)]++;
+    const there = new Set(this.list.map(({ id }) => id));
+    const deleted = this.seen.filter(({ id }) => !there.has(id)).length;
+    const parts = Object.entries({ ...counts, deleted }).filter(([, n]) => n).map(([what, n]) => `${n} ${what === "accepted" ? "as proposed" : what}`);
+    return `${counted(this.list.length, "object")}${parts.length ? `: ${parts.join(", ")}` : ""}`;
+  }
+};
+var counted = (n, what) => `${n || "no"} ${what}${n === 1 ? "" : "s"}`;
+
+// hitl_widgets/widgets/js/objects/keys.js
+var STEP = 1;
+var FAR = 10;
+var FINE = 0.1;
+var JUMPS = 64;
+var ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+var EDGES = { ArrowLeft: ["left", "right"], ArrowRight: ["right", "left"], ArrowUp: ["top", "bottom"], ArrowDown: ["bottom", "top"] };
+var FIXED = [
+  [["Tab", "⇧", "Tab"], "the next object, by the least score, and back; after the last one Tab leaves the card"],
+  [["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], "move the object in focus by 1 pixel, with ⇧ by 10"],
+  [["Alt", "ArrowRight"], "pull the side there outwards; with ⇧ push the opposite side the same way. On a polygon: move a corner"],
+  [["Escape"], "let go of the corner, then of the object: keys mean the item again"]
+];
+var ACTIONS = {
+  draw: [["n"], "a new object of the label used last: arrows move it, Space, arrows size it, Space; a polygon: Space sets each corner, Enter closes it"],
+  delete: [["x", "Delete"], "delete the object in focus"],
+  next_corner: [["v"], "a polygon's next corner; arrows move it"],
+  previous_corner: [["Shift+V"], "a polygon's corner before"],
+  add_corner: [["i"], "a corner more, in the middle of the edge that follows"],
+  remove_corner: [["Shift+X"], "take the corner away; three stay"]
+};
+function key(objects, event) {
+  if (event.ctrlKey || event.metaKey) return null;
+  if (ARROWS[event.key]) return arrow(objects, event);
+  if (event.altKey) return null;
+  if (event.key === "Tab") return tab(objects, event);
+  if (event.key === "Escape") return escape(objects);
+  if (!objects.drawing || event.shiftKey) return null;
+  if (event.key === " ") return event.repeat ? "" : confirm(objects);
+  if (event.key === "Enter") return event.repeat ? "" : finish(objects);
+  return event.key === "Backspace" && objects.drawing.how === "corners" ? objects.undo() : null;
+}
+function act(objects, action, around = {}) {
+  if (action === "draw") return draw(objects, around);
+  if (objects.drawing?.how === "corners") return action in ACTIONS ? "Close the polygon first (Enter), or give it up (Esc)" : null;
+  if (action === "delete") return objects.remove();
+  const { current, vertex } = objects;
+  if (!current || current.kind !== "polygon") return null;
+  const n = current.at.length / 2;
+  if (action === "next_corner" || action === "previous_corner") {
+    objects.vertex = vertex === null ? 0 : (vertex + (action === "next_corner" ? 1 : n - 1)) % n;
+    objects.tag = "";
+    objects.version++;
+    return "";
+  }
+  if (action === "add_corner") {
+    const after = vertex ?? longestEdge(current.at);
+    objects.place("corner", split(current.at, after), "a corner added");
+    objects.vertex = after + 1;
+    return "";
+  }
+  if (action !== "remove_corner") return null;
+  if (vertex === null) return "Choose a corner first (v)";
+  if (n <= 3) return "A polygon has three corners at least";
+  objects.place("corner", without(current.at, vertex), "a corner taken away");
+  objects.vertex = vertex % (n - 1);
+  return "";
+}
+function tab(objects, { shiftKey, repeat }) {
+  if (objects.drawing?.how === "corners") return finish(objects);
+  if (repeat && objects.focus !== null) return "";
+  return (shiftKey ? objects.previous() : objects.next()) ? "" : null;
+}
+function escape(objects) {
+  const { drawing } = objects;
+  if (drawing?.how === "corners") objects.drawing = null;
+  else if (drawing) while (objects.get(drawing.id) && objects.undo() !== null) ;
+  else if (objects.vertex !== null) objects.vertex = null;
+  else if (objects.focus !== null) objects.take(null);
+  else return null;
+  objects.version++;
+  return drawing ? "Not drawn" : "";
+}
+function arrow(objects, { key: name, shiftKey, altKey, repeat = false }) {
+  const { drawing, current, size } = objects;
+  const [dx, dy] = ARROWS[name];
+  const jump = shiftKey ? drawing && "plain" in drawing || drawing?.how === "corners" ? Math.max(FAR, Math.round(Math.max(...size) / JUMPS)) : FAR : STEP;
+  if (drawing?.how === "corners") {
+    const { x, y } = drawing.cursor;
+    drawing.cursor = { x: within(x + dx * jump, 0, size[0]), y: within(y + dy * jump, 0, size[1]) };
+    objects.version++;
+    return "";
+  }
+  if (!current) return null;
+  const tag = `${name} ${shiftKey} ${altKey}`;
+  const { at } = current;
+  if (current.kind === "box" && (altKey || drawing?.how === "sizing")) {
+    const side = altKey ? EDGES[name][shiftKey ? 1 : 0] : dx ? "right" : "bottom";
+    objects.place(tag, pushed(at, side, (dx + dy) * (altKey ? STEP : jump), size), "a side moved", repeat);
+    objects.side = side;
+  } else if (current.kind === "polygon" && (altKey || objects.vertex !== null)) {
+    objects.vertex ??= furthest(at, dx, dy);
+    objects.version++;
+    const { x, y } = spotsOf(at)[objects.vertex];
+    objects.place(tag, withVertex(at, objects.vertex, { x: x + dx * jump, y: y + dy * jump }, size), "a corner moved", repeat);
+  } else {
+    const by = altKey ? shiftKey ? STEP : FINE : jump;
+    objects.place(tag, moved(at, dx * by, dy * by, size), "moved", repeat);
+  }
+  return "";
+}
+function beginning({ current, size }, view, width, height) {
+  const whole = !view || view.width >= size[0] && view.height >= size[1];
+  if (!current || !whole) {
+    const { x: x2, y: y2, width: w, height: h2 } = view ?? { x: 0, y: 0, width: size[0], height: size[1] };
+    return { x: x2 + w / 2, y: y2 + h2 / 2 };
+  }
+  const [x0, y0, x1, y1] = boundsOf(current.at);
+  const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2];
+  const gap = Math.max(2, width / 8);
+  if (x1 + gap + width <= size[0]) return { x: x1 + gap + width / 2, y };
+  if (x0 - gap - width >= 0) return { x: x0 - gap - width / 2, y };
+  return { x, y: y1 + gap + height <= size[1] ? y1 + gap + height / 2 : Math.max(height / 2, y0 - gap - height / 2) };
+}
+function labelOf({ memory, current, list }, labels) {
+  const wanted = [memory.label_id, current?.label_id, list[0]?.label_id, labels?.[0]];
+  return wanted.find((label_id) => label_id && (!labels || labels.includes(label_id))) ?? null;
+}
+function draw(objects, { view, labels }) {
+  if (objects.drawing?.how === "corners") return confirm(objects);
+  const label_id = labelOf(objects, labels);
+  if (label_id === null) return "There is no label yet";
+  const [width, height] = objects.kind === "box" ? objects.usual(label_id) : [objects.size[0] / 24, objects.size[1] / 24];
+  const spot = beginning(objects, view, width, height);
+  if (objects.kind === "polygon") {
+    objects.take(null);
+    objects.drawing = { how: "corners", spots: [], cursor: spot, label_id };
+    objects.version++;
+    return "Arrows move the cross, Space sets a corner, Enter closes the polygon";
+  }
+  const object = objects.add(objects.kind === "box" ? boxAround(spot, width, height, objects.size) : [spot.x, spot.y], label_id);
+  if (!object) return "There are too many objects";
+  objects.drawing = { how: "placing", id: object.id, plain: true };
+  return objects.kind === "box" ? "Arrows move the new box; Space, and they size it" : "Arrows move the new point; Space sets it";
+}
+function confirm(objects) {
+  const { drawing } = objects;
+  objects.version++;
+  if (drawing?.how === "corners") {
+    const last = drawing.spots.at(-1);
+    if (last && last.x === drawing.cursor.x && last.y === drawing.cursor.y) return "Move the cross to the next corner first";
+    drawing.spots.push({ ...drawing.cursor });
+    return "";
+  }
+  if (drawing?.how === "placing" && objects.kind === "box") {
+    drawing.how = "sizing";
+    return "Arrows move the right and the lower side; Space when it fits";
+  }
+  objects.drawing = null;
+  return "";
+}
+function finish(objects) {
+  const { drawing } = objects;
+  if (drawing?.how !== "corners") {
+    objects.drawing = null;
+    objects.version++;
+    return "";
+  }
+  return close(objects) ? "" : "A polygon has three corners at least: Space sets one, Esc gives it up";
+}
+function close(objects) {
+  const { drawing } = objects;
+  if (drawing?.how !== "corners" || drawing.spots.length < 3) return false;
+  objects.drawing = null;
+  objects.add(drawing.spots.flatMap(({ x, y }) => [x, y]), drawing.label_id);
+  return true;
+}
+
+// hitl_widgets/drawing/colours.json
+var colours_default = {
+  unsigned: {
+    first_code: 0,
+    last_code: 255,
+    colours: [
+      "#000004",
+      "#0c0826",
+      "#240c4f",
+      "#420a68",
+      "#5d126e",
+      "#781c6d",
+      "#932667",
+      "#ae305c",
+      "#c73e4c",
+      "#dd513a",
+      "#ed6925",
+      "#f8850f",
+      "#fca50a",
+      "#fac62d",
+      "#f2e661",
+      "#fcffa4"
+    ]
+  },
+  signed: {
+    first_code: 1,
+    last_code: 255,
+    colours: ["#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fee0b6", "#fdb863", "#e08214", "#b35806"]
+  },
+  regions: { wrong: "#e6007e", missing: "#0096c8" }
+};
+
+// hitl_widgets/widgets/js/card/overlay.js
+var rgbOf = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+var REGIONS = { wrong: rgbOf(colours_default.regions.wrong), missing: rgbOf(colours_default.regions.missing) };
+function tableOf({ colours, first_code, last_code }) {
+  const rgb = colours.map(rgbOf);
+  const out = new Uint8ClampedArray(256 * 3);
+  for (let v = 0; v < 256; v++) {
+    const at = Math.max(0, (v - first_code) / (last_code - first_code) * (rgb.length - 1));
+    const low = Math.min(Math.floor(at), rgb.length - 2);
+    for (let c = 0; c < 3; c++) out[v * 3 + c] = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
+  }
+  return out;
+}
+var TABLES = { unsigned: tableOf(colours_default.unsigned), signed: tableOf(colours_default.signed) };
+function smoothstep(x, from, to) {
+  const t = Math.max(0, Math.min(1, (x - from) / (to - from)));
+  return t * t * (3 - 2 * t);
+}
+var COVERS = {
+  over: (strength) => smoothstep(strength, 0, 0.6),
+  // the item stays visible where nothing counts
+  beside: () => 1,
+  hot: (strength) => smoothstep(strength, 0.15, 0.45)
+  // a mask: only its opacity is used
+};
+function colourise(values, signed, cover = "over") {
+  const words2 = wordsOf(signed, cover);
+  const out = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) out[i] = words2[values[i]];
+  return new Uint8ClampedArray(out.buffer);
+}
+var WORDS = /* @__PURE__ */ new Map();
+function wordsOf(signed, cover) {
+  const name = `${cover} ${signed}`;
+  let words2 = WORDS.get(name);
+  if (!words2) {
+    const rgba = new Uint8ClampedArray(256 * 4);
+    for (let v = 0; v < 256; v++) {
+      rgba.set((signed ? TABLES.signed : TABLES.unsigned).subarray(v * 3, v * 3 + 3), v * 4);
+      rgba[v * 4 + 3] = 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255);
+    }
+    words2 = new Uint32Array(rgba.buffer);
+    WORDS.set(name, words2);
+  }
+  return words2;
+}
+function gradient(signed) {
+  return `linear-gradient(90deg, ${(signed ? colours_default.signed : colours_default.unsigned).colours.join(", ")})`;
+}
+
+// hitl_widgets/widgets/js/card/regions.js
+var KINDS = (
+  /** @type {const} */
+  ["wrong", "missing"]
+);
+var STROKES = 50;
+function encode(mask) {
+  const runs = [];
+  let value2 = 0;
+  let from = 0;
+  for (let i = 0; i <= mask.length; i++) {
+    if (i < mask.length && mask[i] === value2) continue;
+    runs.push(i - from);
+    from = i;
+    value2 = 1 - value2;
+  }
+  return runs;
+}
+function decode2(runs, n_pixels) {
+  const mask = new Uint8Array(n_pixels);
+  let at = 0;
+  runs.forEach((run, i) => {
+    if (i % 2) mask.fill(1, at, at + run);
+    at += run;
+  });
+  return mask;
+}
+var Regions = class {
+  /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionEntry | null>>} [before] what was marked earlier */
+  constructor(width, height, before = {}) {
+    this.width = width;
+    this.height = height;
+    this.masks = { wrong: new Uint8Array(width * height), missing: new Uint8Array(width * height) };
+    this.counts = { wrong: 0, missing: 0 };
+    for (const kind of KINDS) {
+      const region = before[kind];
+      if (region && region.size[0] === height && region.size[1] === width) this.#put(kind, region.runs);
+    }
+    this.strokes = [];
+    this.version = 0;
+  }
+  /** @param {Kind} kind @param {number[]} runs */
+  #put(kind, runs) {
+    this.masks[kind] = decode2(runs, this.width * this.height);
+    this.counts[kind] = runs.reduce((sum, run, i) => i % 2 ? sum + run : sum, 0);
+  }
+  /** From here on a stroke is drawn, which can be taken back as one. */
+  begin() {
+    this.strokes.push({ wrong: encode(this.masks.wrong), missing: encode(this.masks.missing) });
+    if (this.strokes.length > STROKES) this.strokes.shift();
+  }
+  /** A round spot, or the way to it from the last one. A pixel is of one kind only.
+   * @param {Kind} kind @param {number} x @param {number} y in item pixels @param {number} radius
+   * @param {{erase?: boolean, from?: {x: number, y: number}}} [how] */
+  spot(kind, x, y, radius, { erase = false, from = { x, y } } = {}) {
+    const value2 = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
+    const [dx, dy] = [x - from.x, y - from.y];
+    const length2 = dx * dx + dy * dy;
+    const top = Math.max(0, Math.floor(Math.min(y, from.y) - radius));
+    const bottom = Math.min(this.height - 1, Math.ceil(Math.max(y, from.y) + radius));
+    const left = Math.max(0, Math.floor(Math.min(x, from.x) - radius));
+    const right = Math.min(this.width - 1, Math.ceil(Math.max(x, from.x) + radius));
+    for (let row = top; row <= bottom; row++) {
+      for (let column = left; column <= right; column++) {
+        const [px, py] = [column + 0.5 - from.x, row + 0.5 - from.y];
+        const t = length2 ? Math.max(0, Math.min(1, (px * dx + py * dy) / length2)) : 0;
+        const under = column === Math.floor(x) && row === Math.floor(y);
+        if (!under && (px - t * dx) ** 2 + (py - t * dy) ** 2 > radius * radius) continue;
+        const at = row * this.width + column;
+        this.counts[kind] += value2 - this.masks[kind][at];
+        this.counts[other] -= this.masks[other][at];
+        this.masks[kind][at] = value2;
+        this.masks[other][at] = 0;
+      }
+    }
+    this.version++;
+  }
+  /** A whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
+  fill(kind, parts, part, { erase = false } = {}) {
+    const value2 = erase ? 0 : 1;
+    const other = kind === "wrong" ? "missing" : "wrong";
+    for (const at of this.#pixels(parts, part)) {
+      this.counts[kind] += value2 - this.masks[kind][at];
+      this.counts[other] -= this.masks[other][at];
+      this.masks[kind][at] = value2;
+      this.masks[other][at] = 0;
+    }
+    this.version++;
+  }
+  /** Whether all of a part is marked. @param {Kind} kind @param {Parts} parts @param {number} part */
+  covers(kind, parts, part) {
+    for (const at of this.#pixels(parts, part)) if (!this.masks[kind][at]) return false;
+    return true;
+  }
+  /** The item's pixels that lie in a part. @param {Parts} parts @param {number} part */
+  *#pixels(parts, part) {
+    const { left, top, right, bottom } = parts.bounds[part];
+    const [across, down] = [this.width / parts.width, this.height / parts.height];
+    for (let row = Math.floor(top * down); row < Math.min(this.height, (bottom + 1) * down); row++) {
+      for (let column = Math.floor(left * across); column < Math.min(this.width, (right + 1) * across); column++) {
+        if (parts.at((column + 0.5) / this.width, (row + 0.5) / this.height) === part) yield row * this.width + column;
+      }
+    }
+  }
+  /** @returns {boolean} whether there was a stroke to take back */
+  undo() {
+    const before = this.strokes.pop();
+    if (!before) return false;
+    for (const kind of KINDS) this.#put(kind, before[kind]);
+    this.version++;
+    return true;
+  }
+  /** How many pixels are marked. @param {Kind} kind */
+  count(kind) {
+    return this.counts[kind];
+  }
+  /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionEntry | null} */
+  region(kind) {
+    return this.counts[kind] ? { size: [this.height, this.width], runs: encode(this.masks[kind]) } : null;
+  }
+  /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that no eye takes one for
+   * the other. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
+  drawn(times) {
+    const [width, height] = [Math.max(1, Math.round(this.width * times)), Math.max(1, Math.round(this.height * times))];
+    const pixels = new Uint8ClampedArray(width * height * 4);
+    for (let y = 0, at = 0; y < height; y++) {
+      const row = Math.min(this.height - 1, Math.floor(y / times)) * this.width;
+      for (let x = 0; x < width; x++, at += 4) {
+        const i = row + Math.min(this.width - 1, Math.floor(x / times));
+        if (this.masks.wrong[i]) pixels.set((x + y) % 8 < 4 ? [...REGIONS.wrong, 215] : [255, 255, 255, 120], at);
+        else if (this.masks.missing[i]) pixels.set(x % 8 < 4 && y % 8 < 4 ? [...REGIONS.missing, 230] : [255, 255, 255, 120], at);
+      }
+    }
+    return { width, height, pixels };
+  }
+};
+
+// hitl_widgets/widgets/js/card/draft.js
+var FLAGS = (
+  /** @type {const} */
+  {
+    ethics: "Ethics or bias",
+    bad_data: "Bad data",
+    not_in_taxonomy: "Not in the taxonomy",
+    second_look: "Second look"
+  }
+);
+var flagName = (flag) => FLAGS[
+  /** @type {keyof typeof FLAGS} */
+  flag
+] ?? flag;
+var beforeOf = (past) => !past || past.verdict === "skip" ? null : { label_id: past.label_id, values: past.values ?? {}, touched: past.touched ?? [] };
+var Draft = class {
+  /** @param {Past} [past] what was said of a decision that is looked at again
+   * @param {ByHand} [by_hand] what the browser kept @param {KeptObjects} [kept] and of objects */
+  constructor(past, by_hand, kept) {
+    this.before = by_hand ? by_hand.before : beforeOf(past);
+    this.labels = new Map(by_hand?.labels);
+    this.values = new Map(by_hand?.values);
+    this.objects = null;
+    this.objects_of = null;
+    this.kept = kept ?? null;
+    this.former = null;
+    this.flags = new Set(past?.flags);
+    this.note = past?.note ?? "";
+    this.reason = past?.reason ?? null;
+    const [height, width] = (past?.wrong ?? past?.missing)?.size ?? [0, 0];
+    this.regions = past && width ? new Regions(width, height, past) : null;
+  }
+  /** As a decision has it. */
+  get said() {
+    return {
+      note: this.note.trim() || null,
+      flags: [...this.flags],
+      reason: this.reason,
+      wrong: this.regions?.region("wrong") ?? null,
+      missing: this.regions?.region("missing") ?? null
+    };
+  }
+  /** @returns {ByHand} */
+  get by_hand() {
+    return { labels: [...this.labels], values: [...this.values], before: this.before };
+  }
+  /** What is kept of the objects. @returns {KeptObjects | null} */
+  get kept_objects() {
+    const { objects, objects_of: item } = this;
+    if (!objects || !item) return this.kept;
+    const drawn2 = objects.toDraft();
+    return drawn2 && { objects: drawn2, screen: { blind: item.blind, model: item.model, exposure: item.exposure } };
+  }
+  /** The answer is stored, and its item stays on the screen. @param {Past} past */
+  hold(past) {
+    this.before = beforeOf(past);
+    this.labels.clear();
+    this.values.clear();
+  }
+  /** Nothing is said. */
+  get empty() {
+    return (this.objects ? this.objects.empty : !this.kept && !this.former) && !this.labels.size && !this.values.size && !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.regions?.count(kind));
+  }
+  /** @param {string} flag @returns {string} what happened, in words */
+  flag(flag) {
+    if (!this.flags.delete(flag)) this.flags.add(flag);
+    return this.flags.has(flag) ? `${flagName(flag)}: marked, and stored with your decision` : `${flagName(flag)}: not marked`;
+  }
+  /** The reason that the map shows is right, or wrong; said again, it is taken back.
+   * @param {Reason} reason @returns {string} what happened, in words */
+  judge(reason) {
+    if (reason === "right" && this.regions?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";
+    this.reason = this.reason === reason ? null : reason;
+    return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "The reason is not judged";
+  }
+};
 
 // hitl_widgets/widgets/js/card/sets.js
 var MARK = "+";
@@ -356,6 +1259,245 @@ var NONE_OF_THEM = "none of them";
 var setId = (label_ids) => MARK + [...new Set(label_ids)].sort().join(MARK);
 var isSet = (label_id) => Boolean(label_id?.startsWith(MARK));
 var membersOf = (label_id) => !label_id ? [] : isSet(label_id) ? label_id.slice(1).split(MARK).filter(Boolean) : [label_id];
+
+// hitl_widgets/widgets/js/card/annotating.js
+var KINDS2 = { boxes: "box", polygons: "polygon", points: "point" };
+var OF_OBJECT = "object:";
+var isOfObject = (target) => Boolean(target?.startsWith(OF_OBJECT));
+function entriesOf(objects) {
+  const there = new Map(objects.list.map((object) => [object.id, object]));
+  const sent = new Map(objects.sent.map((given) => [given.id, given]));
+  const left = objects.list.map((object) => {
+    const act2 = objects.became(object);
+    const { score, origin, proposal, certainty, unsure } = object;
+    return (
+      /** @type {ObjectEntry} */
+      {
+        .../** @type {any} */
+        sent.get(object.id),
+        origin,
+        act: act2,
+        ...score === null ? {} : { score },
+        ...proposal && act2 !== "accepted" ? { was: { at: [...proposal.at], label_id: proposal.label_id } } : {},
+        ...certainty === null ? {} : { certainty },
+        ...unsure ? { unsure } : {}
+      }
+    );
+  });
+  const gone = objects.shown.flatMap((entry) => {
+    if (there.has(entry.id) || (entry.origin ?? "model") !== "model") return [];
+    const was = entry.was ?? { at: entry.at, label_id: entry.label_id };
+    return [
+      /** @type {ObjectEntry} */
+      {
+        id: entry.id,
+        kind: entry.kind,
+        at: was.at,
+        label_id: was.label_id,
+        origin: "model",
+        act: "deleted",
+        was,
+        ...typeof entry.score === "number" ? { score: entry.score } : {}
+      }
+    ];
+  });
+  return [...left, ...gone];
+}
+function countsOf(objects) {
+  const counts = {};
+  for (const { label_id } of objects) counts[label_id] = (counts[label_id] ?? 0) + 1;
+  return counts;
+}
+var Annotating = class {
+  /** @param {CardSession} session */
+  constructor(session) {
+    this.session = session;
+    this.memory = newMemory();
+  }
+  /** What objects are, where these are asked for. @returns {Shape["kind"] | null} */
+  get kind() {
+    return KINDS2[this.session.setup?.task ?? ""] ?? null;
+  }
+  /** Objects are the answer. */
+  get on() {
+    return this.kind !== null;
+  }
+  /** Those of the item on the screen. @returns {ImageObjects | null} */
+  get objects() {
+    const { item, draft, face } = this.session;
+    if (!this.on || !item || face || item.fetching || item.broken || !item.width) return null;
+    if (!draft.objects || draft.objects_of !== item) {
+      draft.objects = this.#made(item, draft);
+      draft.objects_of = item;
+    }
+    return draft.objects;
+  }
+  /** What the kernel sent of an item, as far as its labels are there still. @param {Item} item @returns {ObjectEntry[]} */
+  #sent({ objects = [] }) {
+    return objects.filter(({ label_id }) => this.session.labels.has(label_id));
+  }
+  /** Those that the person can see: of a blind item their own. @param {Item} item */
+  #visible(item) {
+    return this.#sent(item).filter(({ origin }) => !item.blind || origin === "person");
+  }
+  /** @param {Item} item @param {Draft} draft @returns {ImageObjects} */
+  #made(item, draft) {
+    const { memory } = this;
+    const kind = (
+      /** @type {Shape["kind"]} */
+      this.kind
+    );
+    const size = [item.width, item.height];
+    const shown = this.#visible(item);
+    if (draft.objects && draft.objects_of?.item_id === item.item_id && draft.objects.size.every((side, i) => side === size[i])) return draft.objects;
+    const kept = ImageObjects.fromDraft(draft.kept?.objects, memory);
+    if (kept) return this.#restored(kept, item, draft);
+    if (this.session.revising) return ImageObjects.of({ kind, size, shown, given: this.#entriesOf(this.session.revising.past, shown), memory });
+    const before = draft.former?.filter(({ label_id }) => this.session.labels.has(label_id));
+    const again = shown.some(({ origin }) => origin !== void 0);
+    const objects = ImageObjects.of({ kind, size, shown, memory, ...before ? { given: before } : again ? { given: shown } : {} });
+    if (before) {
+      objects.shown = shown;
+      objects.answered = false;
+    }
+    const doubtful = shown.filter(({ doubt, act: act2 }) => doubt && act2 !== "deleted").map(({ id }) => id);
+    if (!before && doubtful.length) {
+      objects.take(doubtful[0]);
+      objects.pass = { ids: doubtful, at: 0 };
+      this.session.notice = { bad: false, text: `${doubtful.length === 1 ? "One object is" : `${doubtful.length} objects are`} in doubt since the labels changed: it is in focus${doubtful.length === 1 ? "" : ", and Tab leads to the next"}.` };
+    }
+    return objects;
+  }
+  /** @param {Past} past @param {ObjectEntry[]} otherwise @returns {ObjectEntry[]} */
+  #entriesOf({ objects, instance }, otherwise) {
+    const entries = instance ? entriesOf(instance) : objects ?? otherwise;
+    return entries.filter(({ label_id }) => this.session.labels.has(label_id));
+  }
+  /** What the browser's storage kept, on an item that came anew. @param {ImageObjects} kept @param {Item} item @param {Draft} draft @returns {ImageObjects} */
+  #restored(kept, item, draft) {
+    const [width, height] = [item.width / kept.size[0], item.height / kept.size[1]];
+    if (width !== 1 || height !== 1) {
+      const scaled = (at) => at.map((value2, i) => value2 * (i % 2 ? height : width));
+      kept.list = kept.list.map((object) => ({ ...object, at: scaled(object.at), proposal: object.proposal && { ...object.proposal, at: scaled(object.proposal.at) } }));
+      kept.size = [item.width, item.height];
+      kept.shown = this.#visible(item);
+      this.session.notice = { bad: true, text: "The image has another size now: your objects were scaled to it. Look whether they fit." };
+    } else if (draft.kept?.screen.blind !== item.blind) kept.shown = this.#visible(item);
+    else Object.assign(item, draft.kept.screen);
+    return kept;
+  }
+  /** Ids of the labels that there are, in order. @returns {string[]} */
+  get labels() {
+    return [...this.session.labels.keys()];
+  }
+  /** The label of the object in focus, or of the next new one. @returns {string | null} */
+  get label_id() {
+    const { objects } = this;
+    const { label_id } = this.memory;
+    return objects?.current?.label_id ?? (label_id !== null && this.session.labels.has(label_id) ? label_id : null);
+  }
+  /** What a map would be of: the object in focus, as far as a model proposed it. @returns {string | null} */
+  get target() {
+    const { current = null } = this.objects ?? {};
+    return current?.proposal && current.origin === "model" ? OF_OBJECT + current.id : null;
+  }
+  /** @param {string} target @returns {string} */
+  named(target) {
+    const object = this.objects?.get(target.slice(OF_OBJECT.length));
+    return object ? `this ${this.session.nameOf(object.label_id)}` : "an object";
+  }
+  // Keys
+  /** Something was done to the objects. @param {string | null} words null: nothing was @returns {boolean} */
+  done(words2) {
+    if (words2 === null) return false;
+    const { session } = this;
+    session.touched_at = session.now();
+    session.answering.wants_map = true;
+    session.say(words2);
+    return true;
+  }
+  /** A key that is always the same: Tab, arrows, Esc. @param {KeyboardEvent} event @returns {boolean} whether it was for the objects */
+  key(event) {
+    return this.objects ? this.done(key(this.objects, event)) : false;
+  }
+  /** A key of the table. @param {string} action @param {import("../objects/types.d.ts").View} [view] @returns {boolean} */
+  act(action, view) {
+    return this.objects ? this.done(act(this.objects, action, { view, labels: this.labels })) : false;
+  }
+  /** A label's key: of the object in focus, or of the next new one. @param {string} label_id */
+  label(label_id) {
+    const { objects, session } = this;
+    if (!objects) return;
+    const words2 = objects.relabel(label_id);
+    if (words2 === null) this.memory.label_id = label_id;
+    this.done(words2 === null ? `New objects: ${session.nameOf(label_id)}` : words2 || session.nameOf(label_id));
+  }
+  /** @param {(objects: ImageObjects) => string | null} step @returns {boolean} whether it was for them */
+  withObjects(step) {
+    return this.objects ? this.done(step(this.objects)) : false;
+  }
+  /** The others are hidden as long as a key is held. @param {boolean} alone */
+  hold(alone) {
+    const { objects } = this;
+    if (!objects || objects.alone === alone) return;
+    objects.alone = alone;
+    objects.version++;
+    this.session.changed();
+  }
+  /** Where the object in focus lies. */
+  get bounds() {
+    const { current = null } = this.objects ?? {};
+    return current && boundsOf(current.at);
+  }
+  // What is stored
+  /** What Enter stores. @param {boolean} guess @returns {import("./session.js").Choice | string} or why it can't be stored */
+  choice(guess) {
+    const { objects, session } = this;
+    if (session.item?.broken) return "This item can't be shown: flag it as bad data, or skip it.";
+    if (!objects) return "The item isn't here yet.";
+    const unknown = objects.list.find(({ label_id: label_id2 }) => !session.labels.has(label_id2));
+    if (unknown) {
+      objects.take(unknown.id);
+      return "The label of this object isn't in the taxonomy any more: press another one's key, or delete the object.";
+    }
+    if (objects.problem) return objects.problem;
+    const label_id = setId(new Set(objects.list.map((object) => object.label_id)));
+    if (guess) return { verdict: "unsure", label_id, words: `Unsure, with ${objects.words()}`, guess: true };
+    return { verdict: objects.verdict, label_id, words: `Stored: ${objects.words()}` };
+  }
+  /** What goes with a decision. @param {import("./session.js").Choice} choice @returns {Pick<import("./types.d.ts").Decide, "objects" | "size" | "touched">} */
+  said({ verdict, guess }) {
+    const { objects } = this;
+    if (!objects || verdict === "skip" || verdict === "unsure" && !guess && objects.empty) return {};
+    return { objects: objects.sent, size: [objects.size[0], objects.size[1]], touched: objects.touched };
+  }
+  /** What was on the screen, for the log. @returns {object} */
+  get seen() {
+    const { item } = this.session;
+    const { objects } = this;
+    if (!objects || !item) return {};
+    return { objects: item.blind ? this.#sent(item) : objects.shown, ...item.model ? { model: item.model } : {} };
+  }
+  /** What the page keeps of a decision on them. @param {import("./types.d.ts").Decide} act @returns {Partial<Past>} */
+  past({ objects: sent }) {
+    const { objects } = this;
+    if (!objects) return {};
+    objects.remember();
+    return { instance: objects, ...sent ? { counts: countsOf(sent) } : {} };
+  }
+  /** The draft of a decision that was taken back, or refused: its objects with all that was done to them. @param {Past} past @returns {Draft} */
+  draftOf(past) {
+    const draft = new Draft(past);
+    if (past.instance) Object.assign(draft, { objects: past.instance, objects_of: past.item });
+    else if (this.on) draft.former = past.objects ?? null;
+    return draft;
+  }
+  /** How many objects of which labels. @param {Record<string, number> | undefined} [counts] those of the item on the screen where missing @returns {string} */
+  inWords(counts = countsOf(this.objects?.list ?? [])) {
+    const names = Object.entries(counts).sort(([a], [b]) => this.labels.indexOf(a) - this.labels.indexOf(b));
+    return names.map(([label_id, n]) => `${n} ${this.session.nameOf(label_id)}`).join(", ") || "no objects";
+  }
+};
 
 // hitl_widgets/widgets/js/card/values.js
 var LONGEST = 8;
@@ -367,24 +1509,24 @@ function nearest(attribute, number) {
   const inside = Math.max(low, Math.min(high, number));
   return attribute.kind === "ordinal" ? Math.round(inside) : Number(inside.toFixed(digits(attribute)));
 }
-function written(attribute, value) {
-  if (typeof value === "string" || attribute.kind !== "continuous") return String(value);
-  const short = value.toFixed(digits(attribute));
-  return Number(short) === value ? short : String(Number(value.toFixed(4)));
+function written(attribute, value2) {
+  if (typeof value2 === "string" || attribute.kind !== "continuous") return String(value2);
+  const short = value2.toFixed(digits(attribute));
+  return Number(short) === value2 ? short : String(Number(value2.toFixed(4)));
 }
 function stepsOf(attribute) {
   if (attribute.kind === "choices") return attribute.choices ?? [];
   const { low, high } = ends(attribute);
   return attribute.kind === "ordinal" && high - low <= 10 ? Array.from({ length: high - low + 1 }, (_, i) => low + i) : [];
 }
-function stepped(attribute, value, by, far = false) {
+function stepped(attribute, value2, by, far = false) {
   const { choices, step = 1 } = attribute;
   if (choices) {
-    const at = value === null ? -1 : choices.indexOf(String(value));
+    const at = value2 === null ? -1 : choices.indexOf(String(value2));
     return choices[at < 0 ? by > 0 ? 0 : choices.length - 1 : Math.max(0, Math.min(choices.length - 1, at + by))];
   }
   const { low, high } = ends(attribute);
-  return nearest(attribute, typeof value === "number" ? value + by * step * (far ? STRIDE : 1) : (low + high) / 2);
+  return nearest(attribute, typeof value2 === "number" ? value2 + by * step * (far ? STRIDE : 1) : (low + high) / 2);
 }
 function extreme(attribute, end) {
   if (attribute.choices) return attribute.choices[end > 0 ? attribute.choices.length - 1 : 0];
@@ -401,14 +1543,14 @@ function judged(attribute, text) {
   if (number >= low && number <= high) return "value";
   return number >= 0 && number < low && number * 10 <= high || number <= 0 && number > high && number * 10 >= low ? "begun" : "no";
 }
-function typed(attribute, text, key) {
+function typed(attribute, text, key2) {
   const { choices, kind, low = 0 } = attribute;
   if (choices) {
-    const choice = /^\d$/.test(key) ? choices[(Number(key) + 9) % 10] : void 0;
+    const choice = /^\d$/.test(key2) ? choices[(Number(key2) + 9) % 10] : void 0;
     return choice === void 0 ? null : { text: "", value: choice };
   }
-  if (!(/^\d$/.test(key) || key === "." && kind === "continuous" || key === "-" && low < 0)) return null;
-  for (const next of key === "-" ? ["-"] : [text + key, key]) {
+  if (!(/^\d$/.test(key2) || key2 === "." && kind === "continuous" || key2 === "-" && low < 0)) return null;
+  for (const next of key2 === "-" ? ["-"] : [text + key2, key2]) {
     const is = judged(attribute, next);
     if (is !== "no") return { text: next, value: is === "value" ? numberOf(attribute, next) : null };
   }
@@ -417,10 +1559,10 @@ function typed(attribute, text, key) {
 
 // hitl_widgets/widgets/js/card/answering.js
 var MOVES = {
-  ArrowRight: (attribute, value) => stepped(attribute, value, 1),
-  ArrowLeft: (attribute, value) => stepped(attribute, value, -1),
-  "Shift+ArrowRight": (attribute, value) => stepped(attribute, value, 1, true),
-  "Shift+ArrowLeft": (attribute, value) => stepped(attribute, value, -1, true),
+  ArrowRight: (attribute, value2) => stepped(attribute, value2, 1),
+  ArrowLeft: (attribute, value2) => stepped(attribute, value2, -1),
+  "Shift+ArrowRight": (attribute, value2) => stepped(attribute, value2, 1, true),
+  "Shift+ArrowLeft": (attribute, value2) => stepped(attribute, value2, -1, true),
   Home: (attribute) => extreme(attribute, -1),
   End: (attribute) => extreme(attribute, 1),
   Delete: () => null
@@ -435,7 +1577,7 @@ var Answering = class {
   }
   /** @param {import("../messages.d.ts").Labels} taxonomy */
   take(taxonomy) {
-    this.attributes = new Map((taxonomy.attributes ?? []).map((attribute) => [attribute.attribute_id, attribute]));
+    this.attributes = this.session.annotating?.on ? /* @__PURE__ */ new Map() : new Map((taxonomy.attributes ?? []).map((attribute) => [attribute.attribute_id, attribute]));
   }
   /** An item may have several labels. */
   get many() {
@@ -562,20 +1704,20 @@ var Answering = class {
     const by_hand = values.get(attribute_id);
     if (by_hand !== void 0) return by_hand === null ? null : { value: by_hand, by: "hand" };
     if (before) {
-      const value = before.values[attribute_id];
+      const value2 = before.values[attribute_id];
       const touched = before.touched.includes(attribute_id);
-      if (value !== void 0) return { value, by: touched ? "hand" : "before" };
+      if (value2 !== void 0) return { value: value2, by: touched ? "hand" : "before" };
       if (touched) return null;
     }
     return item && !item.blind && !item.broken && item.values?.[attribute_id] ? { ...item.values[attribute_id], by: "model" } : null;
   }
   /** @param {Attribute} attribute @param {Value | null} value null: nothing is said */
-  set(attribute, value) {
+  set(attribute, value2) {
     const { session } = this;
     if (!session.item || session.face || session.early) return;
-    session.draft.values.set(attribute.attribute_id, value);
+    session.draft.values.set(attribute.attribute_id, value2);
     session.touched_at = session.now();
-    session.say(`${attribute.name}: ${value === null ? "nothing said" : written(attribute, value)}`);
+    session.say(`${attribute.name}: ${value2 === null ? "nothing said" : written(attribute, value2)}`);
   }
   /** A value is dragged to. @param {Attribute} attribute @param {number} number */
   drag(attribute, number) {
@@ -623,10 +1765,10 @@ var Answering = class {
     const label_id = this.many ? setId(this.on) : null;
     const seen = this.many ? this.proposed && setId(this.proposed) : this.#suggestedValues;
     if (this.alone && !Object.keys(values).length) return "Nothing is said yet: give a value, or press u if you are unsure.";
-    const same = this.many ? seen === label_id : Object.entries(values).every(([id, value]) => this.#suggestedValues?.[id] === value);
+    const same2 = this.many ? seen === label_id : Object.entries(values).every(([id, value2]) => this.#suggestedValues?.[id] === value2);
     const words2 = this.many ? session.nameOf(label_id) : this.inWords(values);
     if (session.guesses) return { verdict: "unsure", label_id, words: `Unsure, perhaps ${words2}`, guess: true };
-    const verdict = seen === null ? "answer" : same ? "accept" : "correct";
+    const verdict = seen === null ? "answer" : same2 ? "accept" : "correct";
     return { verdict, label_id, words: `${{ accept: "Accepted", correct: "Corrected to", answer: "Answered" }[verdict]}: ${words2}` };
   }
   /** The values that the person can see suggested. @returns {Record<string, Value> | null} */
@@ -634,7 +1776,7 @@ var Answering = class {
     const { item } = this.session;
     if (!item?.values || item.blind || item.broken) return null;
     const known2 = Object.entries(item.values).filter(([id]) => this.attributes.has(id));
-    return known2.length ? Object.fromEntries(known2.map(([id, { value }]) => [id, value])) : null;
+    return known2.length ? Object.fromEntries(known2.map(([id, { value: value2 }]) => [id, value2])) : null;
   }
   /** What goes with a decision. @param {import("./session.js").Choice} choice
    * @returns {Pick<import("./types.d.ts").Decide, "values" | "touched">} */
@@ -652,7 +1794,7 @@ var Answering = class {
     const { item } = this.session;
     const values = Object.entries(item?.values ?? {}).filter(([id]) => this.attributes.has(id));
     if (!values.length) return {};
-    return { values: Object.fromEntries(values.map(([id, { value }]) => [id, value])), ...item?.values_model ? { values_model: item.values_model } : {} };
+    return { values: Object.fromEntries(values.map(([id, { value: value2 }]) => [id, value2])), ...item?.values_model ? { values_model: item.values_model } : {} };
   }
   /** The visible values in words. */
   get suggestedWords() {
@@ -660,9 +1802,9 @@ var Answering = class {
   }
   /** @param {Record<string, Value>} values */
   inWords(values) {
-    return Object.entries(values).map(([id, value]) => {
+    return Object.entries(values).map(([id, value2]) => {
       const attribute = this.attributes.get(id);
-      return !attribute ? String(value) : attribute.kind === "choices" ? String(value) : `${attribute.name} ${written(attribute, value)}`;
+      return !attribute ? String(value2) : attribute.kind === "choices" ? String(value2) : `${attribute.name} ${written(attribute, value2)}`;
     }).join(", ");
   }
   /** The name of a label, or of a set of labels. @param {string | null} label_id @param {(label_id: string) => string} name */
@@ -671,226 +1813,6 @@ var Answering = class {
     const ids = new Set(membersOf(label_id));
     const order = [...this.session.labels.keys()].filter((id) => ids.has(id));
     return [...order, ...[...ids].filter((id) => !order.includes(id))].map(name).join(", ") || NONE_OF_THEM;
-  }
-};
-
-// hitl_widgets/drawing/colours.json
-var colours_default = {
-  unsigned: {
-    first_code: 0,
-    last_code: 255,
-    colours: [
-      "#000004",
-      "#0c0826",
-      "#240c4f",
-      "#420a68",
-      "#5d126e",
-      "#781c6d",
-      "#932667",
-      "#ae305c",
-      "#c73e4c",
-      "#dd513a",
-      "#ed6925",
-      "#f8850f",
-      "#fca50a",
-      "#fac62d",
-      "#f2e661",
-      "#fcffa4"
-    ]
-  },
-  signed: {
-    first_code: 1,
-    last_code: 255,
-    colours: ["#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fee0b6", "#fdb863", "#e08214", "#b35806"]
-  },
-  regions: { wrong: "#e6007e", missing: "#0096c8" }
-};
-
-// hitl_widgets/widgets/js/card/overlay.js
-var rgbOf = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
-var REGIONS = { wrong: rgbOf(colours_default.regions.wrong), missing: rgbOf(colours_default.regions.missing) };
-function tableOf({ colours, first_code, last_code }) {
-  const rgb = colours.map(rgbOf);
-  const out = new Uint8ClampedArray(256 * 3);
-  for (let v = 0; v < 256; v++) {
-    const at = Math.max(0, (v - first_code) / (last_code - first_code) * (rgb.length - 1));
-    const low = Math.min(Math.floor(at), rgb.length - 2);
-    for (let c = 0; c < 3; c++) out[v * 3 + c] = rgb[low][c] + (at - low) * (rgb[low + 1][c] - rgb[low][c]);
-  }
-  return out;
-}
-var TABLES = { unsigned: tableOf(colours_default.unsigned), signed: tableOf(colours_default.signed) };
-function smoothstep(x, from, to) {
-  const t = Math.max(0, Math.min(1, (x - from) / (to - from)));
-  return t * t * (3 - 2 * t);
-}
-var COVERS = {
-  over: (strength) => smoothstep(strength, 0, 0.6),
-  // the item stays visible where nothing counts
-  beside: () => 1,
-  hot: (strength) => smoothstep(strength, 0.15, 0.45)
-  // a mask: only its opacity is used
-};
-function colourise(values, signed, cover = "over") {
-  const words2 = wordsOf(signed, cover);
-  const out = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) out[i] = words2[values[i]];
-  return new Uint8ClampedArray(out.buffer);
-}
-var WORDS = /* @__PURE__ */ new Map();
-function wordsOf(signed, cover) {
-  const name = `${cover} ${signed}`;
-  let words2 = WORDS.get(name);
-  if (!words2) {
-    const rgba = new Uint8ClampedArray(256 * 4);
-    for (let v = 0; v < 256; v++) {
-      rgba.set((signed ? TABLES.signed : TABLES.unsigned).subarray(v * 3, v * 3 + 3), v * 4);
-      rgba[v * 4 + 3] = 255 * COVERS[cover](signed ? Math.min(1, Math.abs(v - 128) / 127) : v / 255);
-    }
-    words2 = new Uint32Array(rgba.buffer);
-    WORDS.set(name, words2);
-  }
-  return words2;
-}
-function gradient(signed) {
-  return `linear-gradient(90deg, ${(signed ? colours_default.signed : colours_default.unsigned).colours.join(", ")})`;
-}
-
-// hitl_widgets/widgets/js/card/regions.js
-var KINDS = (
-  /** @type {const} */
-  ["wrong", "missing"]
-);
-var STROKES = 50;
-function encode(mask) {
-  const runs = [];
-  let value = 0;
-  let from = 0;
-  for (let i = 0; i <= mask.length; i++) {
-    if (i < mask.length && mask[i] === value) continue;
-    runs.push(i - from);
-    from = i;
-    value = 1 - value;
-  }
-  return runs;
-}
-function decode2(runs, n_pixels) {
-  const mask = new Uint8Array(n_pixels);
-  let at = 0;
-  runs.forEach((run, i) => {
-    if (i % 2) mask.fill(1, at, at + run);
-    at += run;
-  });
-  return mask;
-}
-var Regions = class {
-  /** @param {number} width @param {number} height @param {Partial<Record<Kind, RegionEntry | null>>} [before] what was marked earlier */
-  constructor(width, height, before = {}) {
-    this.width = width;
-    this.height = height;
-    this.masks = { wrong: new Uint8Array(width * height), missing: new Uint8Array(width * height) };
-    this.counts = { wrong: 0, missing: 0 };
-    for (const kind of KINDS) {
-      const region = before[kind];
-      if (region && region.size[0] === height && region.size[1] === width) this.#put(kind, region.runs);
-    }
-    this.strokes = [];
-    this.version = 0;
-  }
-  /** @param {Kind} kind @param {number[]} runs */
-  #put(kind, runs) {
-    this.masks[kind] = decode2(runs, this.width * this.height);
-    this.counts[kind] = runs.reduce((sum, run, i) => i % 2 ? sum + run : sum, 0);
-  }
-  /** From here on a stroke is drawn, which can be taken back as one. */
-  begin() {
-    this.strokes.push({ wrong: encode(this.masks.wrong), missing: encode(this.masks.missing) });
-    if (this.strokes.length > STROKES) this.strokes.shift();
-  }
-  /** A round spot, or the way to it from the last one. A pixel is of one kind only.
-   * @param {Kind} kind @param {number} x @param {number} y in item pixels @param {number} radius
-   * @param {{erase?: boolean, from?: {x: number, y: number}}} [how] */
-  spot(kind, x, y, radius, { erase = false, from = { x, y } } = {}) {
-    const value = erase ? 0 : 1;
-    const other = kind === "wrong" ? "missing" : "wrong";
-    const [dx, dy] = [x - from.x, y - from.y];
-    const length2 = dx * dx + dy * dy;
-    const top = Math.max(0, Math.floor(Math.min(y, from.y) - radius));
-    const bottom = Math.min(this.height - 1, Math.ceil(Math.max(y, from.y) + radius));
-    const left = Math.max(0, Math.floor(Math.min(x, from.x) - radius));
-    const right = Math.min(this.width - 1, Math.ceil(Math.max(x, from.x) + radius));
-    for (let row = top; row <= bottom; row++) {
-      for (let column = left; column <= right; column++) {
-        const [px, py] = [column + 0.5 - from.x, row + 0.5 - from.y];
-        const t = length2 ? Math.max(0, Math.min(1, (px * dx + py * dy) / length2)) : 0;
-        const under = column === Math.floor(x) && row === Math.floor(y);
-        if (!under && (px - t * dx) ** 2 + (py - t * dy) ** 2 > radius * radius) continue;
-        const at = row * this.width + column;
-        this.counts[kind] += value - this.masks[kind][at];
-        this.counts[other] -= this.masks[other][at];
-        this.masks[kind][at] = value;
-        this.masks[other][at] = 0;
-      }
-    }
-    this.version++;
-  }
-  /** A whole part of the item. @param {Kind} kind @param {Parts} parts @param {number} part @param {{erase?: boolean}} [how] */
-  fill(kind, parts, part, { erase = false } = {}) {
-    const value = erase ? 0 : 1;
-    const other = kind === "wrong" ? "missing" : "wrong";
-    for (const at of this.#pixels(parts, part)) {
-      this.counts[kind] += value - this.masks[kind][at];
-      this.counts[other] -= this.masks[other][at];
-      this.masks[kind][at] = value;
-      this.masks[other][at] = 0;
-    }
-    this.version++;
-  }
-  /** Whether all of a part is marked. @param {Kind} kind @param {Parts} parts @param {number} part */
-  covers(kind, parts, part) {
-    for (const at of this.#pixels(parts, part)) if (!this.masks[kind][at]) return false;
-    return true;
-  }
-  /** The item's pixels that lie in a part. @param {Parts} parts @param {number} part */
-  *#pixels(parts, part) {
-    const { left, top, right, bottom } = parts.bounds[part];
-    const [across, down] = [this.width / parts.width, this.height / parts.height];
-    for (let row = Math.floor(top * down); row < Math.min(this.height, (bottom + 1) * down); row++) {
-      for (let column = Math.floor(left * across); column < Math.min(this.width, (right + 1) * across); column++) {
-        if (parts.at((column + 0.5) / this.width, (row + 0.5) / this.height) === part) yield row * this.width + column;
-      }
-    }
-  }
-  /** @returns {boolean} whether there was a stroke to take back */
-  undo() {
-    const before = this.strokes.pop();
-    if (!before) return false;
-    for (const kind of KINDS) this.#put(kind, before[kind]);
-    this.version++;
-    return true;
-  }
-  /** How many pixels are marked. @param {Kind} kind */
-  count(kind) {
-    return this.counts[kind];
-  }
-  /** The region as the log has it, or null where nothing is marked. @param {Kind} kind @returns {RegionEntry | null} */
-  region(kind) {
-    return this.counts[kind] ? { size: [this.height, this.width], runs: encode(this.masks[kind]) } : null;
-  }
-  /** The marks as RGBA, `times` larger: stripes for what is wrong, dots for what is missing, so that no eye takes one for
-   * the other. @param {number} times @returns {{width: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}} */
-  drawn(times) {
-    const [width, height] = [Math.max(1, Math.round(this.width * times)), Math.max(1, Math.round(this.height * times))];
-    const pixels = new Uint8ClampedArray(width * height * 4);
-    for (let y = 0, at = 0; y < height; y++) {
-      const row = Math.min(this.height - 1, Math.floor(y / times)) * this.width;
-      for (let x = 0; x < width; x++, at += 4) {
-        const i = row + Math.min(this.width - 1, Math.floor(x / times));
-        if (this.masks.wrong[i]) pixels.set((x + y) % 8 < 4 ? [...REGIONS.wrong, 215] : [255, 255, 255, 120], at);
-        else if (this.masks.missing[i]) pixels.set(x % 8 < 4 && y % 8 < 4 ? [...REGIONS.missing, 230] : [255, 255, 255, 120], at);
-      }
-    }
-    return { width, height, pixels };
   }
 };
 
@@ -978,72 +1900,6 @@ var Brush = class {
     regions.spot(this.kind, at.x, at.y, this.size(item), { erase: this.erasing, from });
     this.cursor = at;
     this.#judge(draft);
-  }
-};
-
-// hitl_widgets/widgets/js/card/draft.js
-var FLAGS = (
-  /** @type {const} */
-  {
-    ethics: "Ethics or bias",
-    bad_data: "Bad data",
-    not_in_taxonomy: "Not in the taxonomy",
-    second_look: "Second look"
-  }
-);
-var flagName = (flag) => FLAGS[
-  /** @type {keyof typeof FLAGS} */
-  flag
-] ?? flag;
-var beforeOf = (past) => !past || past.verdict === "skip" ? null : { label_id: past.label_id, values: past.values ?? {}, touched: past.touched ?? [] };
-var Draft = class {
-  /** @param {Past} [past] what was said of a decision that is looked at again
-   * @param {ByHand} [by_hand] what the browser kept */
-  constructor(past, by_hand) {
-    this.before = by_hand ? by_hand.before : beforeOf(past);
-    this.labels = new Map(by_hand?.labels);
-    this.values = new Map(by_hand?.values);
-    this.flags = new Set(past?.flags);
-    this.note = past?.note ?? "";
-    this.reason = past?.reason ?? null;
-    const [height, width] = (past?.wrong ?? past?.missing)?.size ?? [0, 0];
-    this.regions = past && width ? new Regions(width, height, past) : null;
-  }
-  /** As a decision has it. */
-  get said() {
-    return {
-      note: this.note.trim() || null,
-      flags: [...this.flags],
-      reason: this.reason,
-      wrong: this.regions?.region("wrong") ?? null,
-      missing: this.regions?.region("missing") ?? null
-    };
-  }
-  /** @returns {ByHand} */
-  get by_hand() {
-    return { labels: [...this.labels], values: [...this.values], before: this.before };
-  }
-  /** The answer is stored, and its item stays on the screen. @param {Past} past */
-  hold(past) {
-    this.before = beforeOf(past);
-    this.labels.clear();
-    this.values.clear();
-  }
-  /** Nothing is said. */
-  get empty() {
-    return !this.labels.size && !this.values.size && !this.flags.size && !this.note.trim() && !this.reason && !KINDS.some((kind) => this.regions?.count(kind));
-  }
-  /** @param {string} flag @returns {string} what happened, in words */
-  flag(flag) {
-    if (!this.flags.delete(flag)) this.flags.add(flag);
-    return this.flags.has(flag) ? `${flagName(flag)}: marked, and stored with your decision` : `${flagName(flag)}: not marked`;
-  }
-  /** The reason that the map shows is right, or wrong; said again, it is taken back.
-   * @param {Reason} reason @returns {string} what happened, in words */
-  judge(reason) {
-    if (reason === "right" && this.regions?.count("wrong")) return "A region is marked as wrong: the reason can't be right.";
-    this.reason = this.reason === reason ? null : reason;
-    return this.reason ? `The reason is ${reason}${reason === "wrong" ? ": the brush marks where" : ""}` : "The reason is not judged";
   }
 };
 
@@ -1135,17 +1991,17 @@ var DraftStore = class {
     this.place = ROOT2 + [project_id, base, annotator].map(encodeURIComponent).join("/") + "/";
     this.written.clear();
     const { storage } = this;
-    const keys = Array.from({ length: storage?.length ?? 0 }, (_, i) => storage?.key(i) ?? "").filter((key) => key.startsWith(ROOT2));
-    for (const key of keys) if (!(this.now() - (this.#read(key)?.at ?? 0) < DAYS * 864e5)) this.#remove(key);
+    const keys = Array.from({ length: storage?.length ?? 0 }, (_, i) => storage?.key(i) ?? "").filter((key2) => key2.startsWith(ROOT2));
+    for (const key2 of keys) if (!(this.now() - (this.#read(key2)?.at ?? 0) < DAYS * 864e5)) this.#remove(key2);
   }
   /** @param {string} item_id @param {Draft} draft */
   put(item_id, draft) {
-    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version, draft.by_hand]);
+    const looks = JSON.stringify([[...draft.flags], draft.note, draft.reason, draft.regions?.version, draft.by_hand, draft.objects?.version]);
     if (!this.place || looks === this.written.get(item_id)) return;
     if (draft.empty) this.drop(item_id);
     else {
       try {
-        this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said, by_hand: draft.by_hand }));
+        this.storage?.setItem(this.#key(item_id), JSON.stringify({ at: this.now(), said: draft.said, by_hand: draft.by_hand, kept: draft.kept_objects ?? void 0 }));
       } catch {
       }
     }
@@ -1154,7 +2010,7 @@ var DraftStore = class {
   /** @param {string} item_id @returns {Draft | null} */
   draft(item_id) {
     const kept = this.place ? this.#read(this.#key(item_id)) : null;
-    return kept?.said ? new Draft(kept.said, kept.by_hand ?? { labels: [], values: [], before: null }) : null;
+    return kept?.said ? new Draft(kept.said, kept.by_hand ?? { labels: [], values: [], before: null }, kept.kept) : null;
   }
   /** It is decided. @param {string} item_id */
   drop(item_id) {
@@ -1165,18 +2021,18 @@ var DraftStore = class {
   #key(item_id) {
     return this.place + encodeURIComponent(item_id);
   }
-  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past, by_hand?: import("./draft.js").ByHand} | null} */
-  #read(key) {
+  /** @param {string} key @returns {{at: number, said: import("./types.d.ts").Past, by_hand?: import("./draft.js").ByHand, kept?: import("./draft.js").KeptObjects} | null} */
+  #read(key2) {
     try {
-      return JSON.parse(this.storage?.getItem(key) ?? "null");
+      return JSON.parse(this.storage?.getItem(key2) ?? "null");
     } catch {
       return null;
     }
   }
   /** @param {string} key */
-  #remove(key) {
+  #remove(key2) {
     try {
-      this.storage?.removeItem(key);
+      this.storage?.removeItem(key2);
     } catch {
     }
   }
@@ -1282,7 +2138,7 @@ var People = class {
   }
   /** @param {Thread} thread @param {Settling} how @param {string} [label_id] */
   settle({ thread, posts }, how, label_id) {
-    const answer = posts.filter(({ act }) => act === "answer").at(-1);
+    const answer = posts.filter(({ act: act2 }) => act2 === "answer").at(-1);
     this.send({ kind: "settle", thread, how, ...label_id ? { label_id } : {}, ...how === "sentence" && answer ? { text: answer.text } : {} });
   }
   /** @param {boolean} yes @param {string} [to] */
@@ -1300,10 +2156,10 @@ var People = class {
     this.send({ kind: "dismiss", notice });
   }
   /** It was refused. @param {PeopleAct} act */
-  refused(act) {
-    if (act.kind === "ask" || act.kind === "respond") this.unsent = act.text;
-    if (act.kind === "dismiss") this.over.delete(act.notice);
-    if (act.kind === "consent" && act.policy) this.over.delete(act.policy);
+  refused(act2) {
+    if (act2.kind === "ask" || act2.kind === "respond") this.unsent = act2.text;
+    if (act2.kind === "dismiss") this.over.delete(act2.notice);
+    if (act2.kind === "consent" && act2.policy) this.over.delete(act2.policy);
   }
 };
 
@@ -1514,9 +2370,9 @@ var Queue = class {
    * their way come last, those taken back stay away. @param {Past[]} stored @param {Act[]} waiting */
   remember(stored, waiting) {
     const here = new Map(this.past.map((past) => [past.decision_id, past]));
-    for (const act of waiting) {
-      if (act.kind === "retract") this.undone.add(act.retracts);
-      else if (!here.has(act.decision_id)) here.set(act.decision_id, pastOf(act));
+    for (const act2 of waiting) {
+      if (act2.kind === "retract") this.undone.add(act2.retracts);
+      else if (!here.has(act2.decision_id)) here.set(act2.decision_id, pastOf(act2));
     }
     const replaced = /* @__PURE__ */ new Set();
     for (const { former } of here.values()) for (let f = former; f; f = f.past.former) replaced.add(f.past.decision_id);
@@ -1600,10 +2456,10 @@ var mapKey = (item, method, target, against = null) => [
   ...against === null ? [] : ["against", against]
 ].join(" ");
 function keepMap(item, map) {
-  const key = mapKey(item, map.method, map.target, map.against);
+  const key2 = mapKey(item, map.method, map.target, map.against);
   const model = item.model ?? item.values_model;
-  if (!map.model || !model || map.model === model) item.maps[key] = map;
-  else if (!item.maps[key]?.values) item.maps[key] = { ...map, values: void 0, problem: "no map: the model has learnt more since this item came" };
+  if (!map.model || !model || map.model === model) item.maps[key2] = map;
+  else if (!item.maps[key2]?.values) item.maps[key2] = { ...map, values: void 0, problem: "no map: the model has learnt more since this item came" };
 }
 var MapDisplay = class {
   constructor() {
@@ -1623,7 +2479,7 @@ var MapDisplay = class {
     const { method } = this;
     if (!this.on || !item || item.blind || item.no_map || !method) return null;
     const wanted = [mapKey(item, method, target, against), mapKey(item, method, target), method];
-    return wanted.map((key) => item.maps[key]).find((map) => map?.values) ?? null;
+    return wanted.map((key2) => item.maps[key2]).find((map) => map?.values) ?? null;
   }
   toggle() {
     this.on = !this.on;
@@ -1870,6 +2726,7 @@ var CardSession = class extends Session {
     this.draft = new Draft();
     this.brush = new Brush();
     this.answering = new Answering(this);
+    this.annotating = new Annotating(this);
     this.people = new People(around.storage, (said) => this.#speak(said));
     this.drawer = null;
     this.stopped = false;
@@ -1918,6 +2775,7 @@ var CardSession = class extends Session {
   /** The label that Enter takes. @returns {Label | undefined} */
   get focused() {
     const { item } = this;
+    if (this.annotating.on) return this.labels.get(this.annotating.label_id ?? "");
     const main = this.answering.many && item && !item.blind && !item.broken ? item.target : this.suggestion?.[0];
     return this.labels.get(this.pointed ?? main ?? "");
   }
@@ -1936,13 +2794,13 @@ var CardSession = class extends Session {
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
     const map = this.display.of(this.item, this.mapped, this.against);
-    if (map && this.answering.alone && this.mapped !== map.target) return null;
-    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id)) ? map : null;
+    if (map && (this.answering.alone || this.annotating.on) && this.mapped !== map.target) return null;
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id) || isOfObject(id)) ? map : null;
   }
-  /** The label that a map is wanted for, or the attribute in hand where there are no labels; null: the one that comes by itself.
+  /** The label that a map is wanted for, or the attribute in hand where there are no labels, or the object in focus; null: the one that comes by itself.
    * @returns {string | null} */
   get mapped() {
-    return this.answering.alone ? this.answering.field?.attribute_id ?? null : this.pointed;
+    return this.annotating.on ? this.annotating.target : this.answering.alone ? this.answering.field?.attribute_id ?? null : this.pointed;
   }
   /** The label that the map holds the one in focus against. @returns {string | null} */
   get against() {
@@ -2005,9 +2863,9 @@ var CardSession = class extends Session {
     this.drafts.open(setup.project_id, this.around.base, setup.annotator);
     this.people.open(setup.project_id, this.around.base, setup.annotator);
     this.people.set(setup.about, setup.consent);
-    for (const [id, { act }] of this.outbox.entries) {
+    for (const [id, { act: act2 }] of this.outbox.entries) {
       this.mine.add(id);
-      if (act.kind === "decide") this.#know(act.item_id, id);
+      if (act2.kind === "decide") this.#know(act2.item_id, id);
     }
     this.queue.items = this.queue.items.filter(({ item_id, first }) => first || !this.outbox.holds(item_id));
     this.link.restart();
@@ -2019,15 +2877,15 @@ var CardSession = class extends Session {
     this.labels = new Map(taxonomy.labels.map((label) => [label.label_id, label]));
     this.answering.take(taxonomy);
     this.keys = assignKeys(taxonomy.labels, this.given, this.bindings);
-    for (const [label_id, key] of this.keys) this.given.set(label_id, key);
+    for (const [label_id, key2] of this.keys) this.given.set(label_id, key2);
     this.extras.examples.clear();
     if (this.setup) this.setup = { ...this.setup, taxonomy };
   }
   /** @param {import("./types.d.ts").Rejected} reply */
   #rejected({ decision_id, item_id, reason, again, decided }) {
     if (decision_id && !this.mine.has(decision_id)) return;
-    const act = again || !decision_id ? void 0 : this.outbox.settle(decision_id);
-    if (act?.kind === "retract" && this.never.has(act.retracts)) return;
+    const act2 = again || !decision_id ? void 0 : this.outbox.settle(decision_id);
+    if (act2?.kind === "retract" && this.never.has(act2.retracts)) return;
     this.notice = { text: reason, bad: true };
     if (item_id) {
       if (this.revising?.item.item_id === item_id) this.#leave();
@@ -2041,23 +2899,23 @@ var CardSession = class extends Session {
       this.troubled = true;
       return this.link.postpone(decision_id, reason);
     }
-    if (act && act.kind !== "decide" && act.kind !== "retract") this.people.refused(act);
-    if (act?.kind !== "decide") return;
+    if (act2 && act2.kind !== "decide" && act2.kind !== "retract") this.people.refused(act2);
+    if (act2?.kind !== "decide") return;
     if (decided) {
       const at = this.around.now();
-      const text = this.never.add(decision_id, act.item_id, reason, at);
+      const text = this.never.add(decision_id, act2.item_id, reason, at);
       this.notice = { text, bad: true };
       this.news = { text, at };
       if (this.queue.past.at(-1)?.decision_id === decision_id) this.refused = { at, text };
-      if (this.queue.forget(decision_id) && act.verdict !== "skip" && act.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
-      this.elsewhere.add(act.item_id);
+      if (this.queue.forget(decision_id) && act2.verdict !== "skip" && act2.seen.chosen_by !== REVISION) this.tally.add(-1, this.around.now());
+      this.elsewhere.add(act2.item_id);
       return;
     }
     const past = this.queue.past.find((one) => one.decision_id === decision_id);
     const item = this.queue.bringBack(decision_id);
     if (!item) return;
     item.rejection = reason;
-    if (past && this.answering.merged && this.queue.find(item.item_id) === item) item.draft = new Draft(past);
+    if (past && (this.answering.merged || this.annotating.on) && this.queue.find(item.item_id) === item) item.draft = this.annotating.draftOf(past);
   }
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
   push(push, buffers) {
@@ -2173,7 +3031,7 @@ var CardSession = class extends Session {
     const draft = current.draft ?? this.drafts.draft(current.item_id);
     if (!draft) return;
     this.draft = draft;
-    this.notice = { bad: false, text: "Your flags and note for this item are here again." };
+    this.notice = { bad: false, text: `Your ${this.annotating.on ? "objects" : "flags"} and note for this item are here again.` };
   }
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
   crash(error) {
@@ -2190,8 +3048,8 @@ var CardSession = class extends Session {
       return this.#choice({ verdict: "unsure", label_id: first.label_id, words: "Unsure, as before" });
     }
     const { many, alone } = this.answering;
-    if (many || alone) {
-      const { choice } = this.answering;
+    if (many || alone || this.annotating.on) {
+      const choice = this.annotating.on ? this.annotating.choice(this.guesses) : this.answering.choice;
       return typeof choice === "string" ? this.say(choice, true) : this.#choice(choice);
     }
     if (!this.focused) return this.say("No suggestion is shown for this item: choose a label.", true);
@@ -2211,6 +3069,7 @@ var CardSession = class extends Session {
   choose(label_id, guess = this.guessing, enter = false) {
     const label = this.labels.get(label_id);
     if (!this.item || !label) return;
+    if (this.annotating.on) return this.annotating.label(label_id);
     if (this.answering.many) return this.answering.toggle(label_id);
     if (!enter && !this.face && this.answering.asks(label_id)) return this.answering.select(label_id);
     if (guess) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}`, guess });
@@ -2221,17 +3080,18 @@ var CardSession = class extends Session {
     this.#choice({ verdict, label_id, words: `${done} ${label.name}${values && `, ${values}`}` });
   }
   /** The label with this key, if there is one. @param {string} key */
-  press(key) {
-    for (const [label_id, of] of this.keys) if (of === key) return this.choose(label_id);
+  press(key2) {
+    for (const [label_id, of] of this.keys) if (of === key2) return this.choose(label_id);
   }
+  /** Of the object in focus; of the item, where none is. */
   unsure() {
-    this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" });
+    if (!this.annotating.withObjects((objects) => objects.unsure())) this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" });
   }
   /** Unsure, with the label that comes next. */
   guess() {
     if (!this.item || this.face) return;
     this.guessing = !this.guessing;
-    this.say(!this.guessing ? "Not decided yet." : this.answering.many || this.answering.alone ? "Unsure: Enter stores what is on the card as your best guess." : "Unsure: which label is your best guess?");
+    this.say(!this.guessing ? "Not decided yet." : this.answering.many || this.answering.alone || this.annotating.on ? "Unsure: Enter stores what is on the card as your best guess." : "Unsure: which label is your best guess?");
   }
   skip() {
     if (this.revising) return this.say("A decision that is revised can't be skipped: choose, or leave with Esc.", true);
@@ -2317,19 +3177,20 @@ var CardSession = class extends Session {
     this.#decide(choice);
   }
   /** @param {number} value 0 to 10 */
-  rate(value) {
+  rate(value2) {
     if (!this.item || this.face) return;
+    if (!this.asking && this.annotating.withObjects((objects) => objects.rate(value2))) return;
     this.touched_at = this.around.now();
-    this.certainty = { value, source: "given" };
+    this.certainty = { value: value2, source: "given" };
     if (this.asking) return this.#decide(this.asking);
-    this.say(`Certainty ${value}`);
+    this.say(`Certainty ${value2}`);
   }
   /** @param {1 | -1} by */
   nudge(by) {
-    if (!this.item || this.face) return;
-    const value = Math.max(0, Math.min(10, (this.certainty?.value ?? 5) + by));
-    this.certainty = { value, source: "given" };
-    this.say(this.asking ? `${this.asking.words}: certainty ${value}, Enter decides` : `Certainty ${value}`);
+    if (!this.item || this.face || !this.asking && this.annotating.withObjects((objects) => objects.nudge(by))) return;
+    const value2 = Math.max(0, Math.min(10, (this.certainty?.value ?? 5) + by));
+    this.certainty = { value: value2, source: "given" };
+    this.say(this.asking ? `${this.asking.words}: certainty ${value2}, Enter decides` : `Certainty ${value2}`);
   }
   /** @returns {boolean} whether there was something to leave */
   escape() {
@@ -2384,19 +3245,20 @@ var CardSession = class extends Session {
   }
   /** @param {any} said */
   #speak(said) {
-    const act = { ...this.#act(said.kind, ""), ...said };
-    if (!said.item_id) delete act.item_id;
-    this.outbox.put(act);
+    const act2 = { ...this.#act(said.kind, ""), ...said };
+    if (!said.item_id) delete act2.item_id;
+    this.outbox.put(act2);
     this.changed();
     this.#soon(() => this.link.flush());
   }
   /** @returns {import("./types.d.ts").ItemAct[]} */
   #onTheirWay() {
-    return [...this.outbox.entries.values()].flatMap(({ act }) => act.kind === "decide" || act.kind === "retract" ? [act] : []);
+    return [...this.outbox.entries.values()].flatMap(({ act: act2 }) => act2.kind === "decide" || act2.kind === "retract" ? [act2] : []);
   }
   undo() {
     if (this.closed || this.needs_name) return;
     if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
+    if (!this.brush.kind && !this.asking && this.annotating.withObjects((objects) => objects.undo())) return;
     if (this.brush.kind || this.asking || this.guessing || this.revising) {
       this.escape();
       return;
@@ -2415,7 +3277,7 @@ var CardSession = class extends Session {
     if ((last.second || !last.former) && last.item) last.item.shown_at = void 0;
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
-      this.draft = new Draft(last);
+      this.draft = this.annotating.draftOf(last);
     }
     this.say(`Undone: ${this.wordsOf(last)}${last.former ? `. ${this.wordsOf(last.former.past)} is your answer again` : ""}`);
     this.link.flush();
@@ -2423,14 +3285,15 @@ var CardSession = class extends Session {
     this.#decode();
   }
   /** A past decision in words. @param {Past} past */
-  wordsOf({ verdict, label_id, label, values = {} }) {
-    const label_name = label_id ? this.nameOf(label_id, label) : null;
+  wordsOf({ verdict, label_id, label, values = {}, counts }) {
+    const label_name = counts ? this.annotating.inWords(counts) : label_id ? this.nameOf(label_id, label) : null;
     const name = [label_name, this.answering.inWords(values)].filter(Boolean).join(", ") || null;
     return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `perhaps ${name}` : name;
   }
   /** The name of a label, of a set of labels, or of an attribute. @param {string | null | undefined} label_id
    * @param {string | null} [then] as it was called when it was chosen */
   nameOf(label_id, then) {
+    if (isOfObject(label_id)) return this.annotating.named(label_id ?? "");
     const name = (id) => this.labels.get(id)?.name ?? this.answering.attributes.get(id)?.name ?? (isSet(label_id) ? id : then ?? id);
     return this.answering.named(label_id ?? null, name);
   }
@@ -2507,12 +3370,12 @@ var CardSession = class extends Session {
   /** Asks for the map of the label in focus. */
   #wantMap() {
     const { item, against, display: { on, method } } = this;
-    const target = this.mapped ?? (item && mainTarget(item));
-    if (!on || !method || !target || !item || !mainTarget(item) || this.answering.alone && !item.values?.[target] || item.blind || item.no_map || item.broken) return;
-    const key = mapKey(item, method, target, against);
-    if (key === method || item.maps[key]) return;
+    const target = this.mapped ?? (item && !this.annotating.on && mainTarget(item));
+    if (!on || !method || !target || !item || !mainTarget(item) && !this.annotating.on || this.answering.alone && !item.values?.[target] || item.blind || item.no_map || item.broken) return;
+    const key2 = mapKey(item, method, target, against);
+    if (key2 === method || item.maps[key2]) return;
     const asked = { method, target, ...against === null ? {} : { against } };
-    item.maps[key] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
+    item.maps[key2] = { ...asked, height: 0, width: 0, box: [0, 0, 0, 0], signed: false };
     this.extras.ask({ kind: "map", item_id: item.item_id, ...asked });
   }
   /** @param {string | null} label_id */
@@ -2600,7 +3463,7 @@ var CardSession = class extends Session {
     this.guessing = false;
     this.brush.kind = null;
     const rated = verdict !== "skip" ? this.certainty : null;
-    const act = {
+    const act2 = {
       ...this.#act("decide", item.item_id),
       kind: "decide",
       verdict,
@@ -2608,14 +3471,15 @@ var CardSession = class extends Session {
       ...this.draft.said,
       certainty: rated?.value ?? null,
       ...this.answering.said(choice),
+      ...this.annotating.said(choice),
       seen: this.#seen(item, rated?.source),
       known: [...this.known.get(item.item_id) ?? []]
     };
-    this.#know(item.item_id, act.decision_id);
+    this.#know(item.item_id, act2.decision_id);
     this.refused = null;
     this.stopped = false;
-    this.outbox.put(act);
-    const past = { ...pastOf(act), ...label_id === null ? {} : { label: this.nameOf(label_id) } };
+    this.outbox.put(act2);
+    const past = { ...pastOf(act2), ...label_id === null ? {} : { label: this.nameOf(label_id) }, ...this.annotating.past(act2) };
     const shows = !revising && this.#isFirst(item, verdict);
     const second = !revising && item.first;
     if (revising) this.queue.revise(revising.past, past);
@@ -2681,7 +3545,7 @@ var CardSession = class extends Session {
     const suggestion = item.broken || !item.suggestion || !this.knows(item.suggestion) ? void 0 : item.suggestion;
     const probs = item.probs.filter(([id]) => this.labels.has(id));
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(probs), model: item.model });
-    Object.assign(seen, item.broken ? {} : this.answering.seen);
+    Object.assign(seen, item.broken ? {} : this.answering.seen, this.annotating.seen);
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display.mode });
@@ -2705,7 +3569,7 @@ var CardSession = class extends Session {
     this.extras.ask({ kind: "fetch", item_id });
   }
   #have() {
-    const decided = this.#onTheirWay().map((act) => act.item_id);
+    const decided = this.#onTheirWay().map((act2) => act2.item_id);
     return [.../* @__PURE__ */ new Set([...this.queue.items.map((i) => i.item_id), ...decided])];
   }
   /** Asks for more items before they run out; the answer comes as pushes. */
@@ -2730,11 +3594,11 @@ var CardSession = class extends Session {
 // hitl_widgets/widgets/js/dom.js
 function h(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") node.addEventListener(name.slice(2), value);
-    else if (name === "text") node.textContent = String(value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false) node.setAttribute(name, String(value));
+  for (const [name, value2] of Object.entries(attributes)) {
+    if (typeof value2 === "function") node.addEventListener(name.slice(2), value2);
+    else if (name === "text") node.textContent = String(value2);
+    else if (value2 === true) node.setAttribute(name, "");
+    else if (value2 !== false) node.setAttribute(name, String(value2));
   }
   node.append(...children.filter((child) => child !== null && child !== void 0));
   return node;
@@ -2742,11 +3606,11 @@ function h(tag, attributes = {}, ...children) {
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
-function setAttribute(node, name, value) {
-  if (value === null) node.removeAttribute(name);
-  else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+function setAttribute(node, name, value2) {
+  if (value2 === null) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== value2) node.setAttribute(name, value2);
 }
-var cap = (key) => h("kbd", { class: "hitl-cap", text: keyName(key) });
+var cap = (key2) => h("kbd", { class: "hitl-cap", text: keyName(key2) });
 var capOf = (action) => h("kbd", { class: "hitl-cap", "data-action": action });
 function nameKeys(root, table) {
   for (const kbd of root.querySelectorAll("[data-action]")) {
@@ -2799,7 +3663,7 @@ var WHY_OF_SETS = {
   diverse_margin: "chosen: a label may be on or off, unlike the others asked with it"
 };
 var whyChosen = (chosen_by, many = false) => (many ? WHY_OF_SETS[chosen_by] : void 0) ?? WHY[chosen_by] ?? `chosen by ${chosen_by.replaceAll("_", " ")}`;
-var asText = (value) => value === null || value === void 0 ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+var asText = (value2) => value2 === null || value2 === void 0 ? "" : typeof value2 === "object" ? JSON.stringify(value2) : String(value2);
 function exampleOf(example, side) {
   const canvas = h("canvas", {
     class: "hitl-thumb",
@@ -2878,10 +3742,10 @@ function buildAbout(session) {
     setAttribute(facts, "title", known2);
     if (item?.meta !== described) {
       described = item?.meta;
-      meta.replaceChildren(...Object.entries(item?.meta ?? {}).flatMap(([key, value], i) => [
+      meta.replaceChildren(...Object.entries(item?.meta ?? {}).flatMap(([key2, value2], i) => [
         document.createTextNode(i ? " · " : ""),
-        h("b", { text: `${key} ` }),
-        document.createTextNode(asText(value))
+        h("b", { text: `${key2} ` }),
+        document.createTextNode(asText(value2))
       ]));
     }
     meta.hidden = !meta.children.length || session.face !== null;
@@ -2892,11 +3756,11 @@ function buildAbout(session) {
 // hitl_widgets/widgets/js/help.js
 function buildHelp(session, { refocus, first, takes_focus = true }) {
   const list = h("dl", {});
-  const close = h("button", { class: "hitl-key-button", type: "button", onclick: () => toggle(false) }, cap("Escape"), h("span", { text: "Close" }));
+  const close2 = h("button", { class: "hitl-key-button", type: "button", onclick: () => toggle(false) }, cap("Escape"), h("span", { text: "Close" }));
   const help = h(
     "div",
     { class: "hitl-help", hidden: true, role: "dialog", "aria-label": "Keys" },
-    h("div", { class: "hitl-row" }, h("h3", { class: "hitl-face-title", text: "Keys" }), close),
+    h("div", { class: "hitl-row" }, h("h3", { class: "hitl-face-title", text: "Keys" }), close2),
     list
   );
   let drawn2 = null;
@@ -2904,7 +3768,7 @@ function buildHelp(session, { refocus, first, takes_focus = true }) {
   function toggle(open = help.hidden) {
     help.hidden = !open;
     if (!open) refocus();
-    else if (takes_focus) close.focus();
+    else if (takes_focus) close2.focus();
   }
   function update() {
     const { setup } = session;
@@ -2916,7 +3780,7 @@ function buildHelp(session, { refocus, first, takes_focus = true }) {
     list.replaceChildren(...rows.filter(([keys]) => keys.length).map(([keys, words2]) => h(
       "div",
       {},
-      h("dt", {}, ...keys.map((key) => key === "…" || key === "letters" ? h("span", { text: key }) : cap(key))),
+      h("dt", {}, ...keys.map((key2) => key2 === "…" || key2 === "letters" ? h("span", { text: key2 }) : cap(key2))),
       h("dd", { text: words2 })
     )));
   }
@@ -2992,8 +3856,8 @@ function buildFace(session, refocus) {
     const [symbol, head, text] = FACES[kind];
     setText(sign, symbol);
     setText(title, head);
-    const s = Math.round(session.waited_ms / 1e3);
-    setText(words2, session.gone && kind !== "closed" && kind !== "name" ? `The kernel was restarted or has died. Run the notebook from the top: ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} here and will be stored then.` : "all your decisions are stored."}` : kind === "consent" ? session.people.question?.text ?? "" : kind === "closed" ? `${session.closed} ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} to be stored.` : "All your decisions here are stored."}` : kind === "wait" && session.trouble ? session.trouble : ["wait", "start", "fetch"].includes(kind) && s >= 3 ? `The kernel hasn't answered for ${s} s: it may be running a cell. Your decisions are kept; the card goes on when it answers.` : text);
+    const s2 = Math.round(session.waited_ms / 1e3);
+    setText(words2, session.gone && kind !== "closed" && kind !== "name" ? `The kernel was restarted or has died. Run the notebook from the top: ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} here and will be stored then.` : "all your decisions are stored."}` : kind === "consent" ? session.people.question?.text ?? "" : kind === "closed" ? `${session.closed} ${session.pending ? `${session.pending === 1 ? "1 decision waits" : `${session.pending} decisions wait`} to be stored.` : "All your decisions here are stored."}` : kind === "wait" && session.trouble ? session.trouble : ["wait", "start", "fetch"].includes(kind) && s2 >= 3 ? `The kernel hasn't answered for ${s2} s: it may be running a cell. Your decisions are kept; the card goes on when it answers.` : text);
     face.classList.toggle("hitl-calm", ["wait", "start", "fetch"].includes(kind));
   }
   return { face, update };
@@ -3012,7 +3876,7 @@ function ago(at, now) {
 }
 function buildDrawer(session, refocus) {
   const title = h("h3", { class: "hitl-face-title" });
-  const close = h("button", { class: "hitl-key-button", type: "button", onclick: () => {
+  const close2 = h("button", { class: "hitl-key-button", type: "button", onclick: () => {
     session.open(null);
     refocus();
   } }, cap("Escape"), h("span", { text: "Close" }));
@@ -3021,7 +3885,7 @@ function buildDrawer(session, refocus) {
   const drawer = h(
     "aside",
     { class: "hitl-drawer", role: "region", "aria-label": "Questions", hidden: true },
-    h("div", { class: "hitl-row" }, title, close),
+    h("div", { class: "hitl-row" }, title, close2),
     content,
     asking.form
   );
@@ -3117,7 +3981,7 @@ function questionsOf(session, focus) {
 function threadOf(session, thread, fresh, focus, elsewhere) {
   const { people } = session;
   const label = session.labels.get(thread.label_id ?? "") ?? session.explained;
-  const answered = thread.posts.some(({ act }) => act === "answer");
+  const answered = thread.posts.some(({ act: act2 }) => act2 === "answer");
   const settling = (how, text, title) => h("button", { class: "hitl-key-button", type: "button", title, onclick: () => people.settle(thread, how, how === "none" ? void 0 : label?.label_id) }, h("span", { text }));
   const what = elsewhere ? [thread.item_id, session.labels.get(thread.label_id ?? "")?.path].filter(Boolean).join(" · ") : "";
   const makes = !answered || !label || thread.settled ? [] : [
@@ -3235,8 +4099,8 @@ function buildNotice(session, refocus) {
 var SOURCES = { hand: "", model: "suggested", before: "as you answered" };
 function buildSteps(session, attribute) {
   const choices = attribute.kind === "choices";
-  const buttons = stepsOf(attribute).map((value, i) => {
-    const key = !choices ? null : i < 10 ? String((i + 1) % 10) : null;
+  const buttons = stepsOf(attribute).map((value2, i) => {
+    const key2 = !choices ? null : i < 10 ? String((i + 1) % 10) : null;
     const button = h(
       "button",
       {
@@ -3245,28 +4109,28 @@ function buildSteps(session, attribute) {
         tabindex: "-1",
         role: "radio",
         "aria-checked": "false",
-        "aria-label": `${attribute.name}: ${written(attribute, value)}`,
-        ...key ? { "aria-keyshortcuts": key } : {},
+        "aria-label": `${attribute.name}: ${written(attribute, value2)}`,
+        ...key2 ? { "aria-keyshortcuts": key2 } : {},
         onclick: () => {
           session.answering.hold(attribute.attribute_id);
-          session.answering.set(attribute, value);
+          session.answering.set(attribute, value2);
         }
       },
-      key ? cap(key) : null,
-      h("span", { text: written(attribute, value) })
+      key2 ? cap(key2) : null,
+      h("span", { text: written(attribute, value2) })
     );
-    return { value, button };
+    return { value: value2, button };
   });
   const element = h("div", { class: choices ? "hitl-choice-row" : "hitl-steps", role: "radiogroup", "aria-label": attribute.name }, ...buttons.map(({ button }) => button));
   if (!choices) element.style.gridTemplateColumns = `repeat(${buttons.length}, 1fr)`;
   function update(given, held2) {
     element.classList.toggle("hitl-held", held2);
-    for (const { value, button } of buttons) {
-      const on = given?.value === value;
+    for (const { value: value2, button } of buttons) {
+      const on = given?.value === value2;
       setAttribute(button, "aria-checked", String(on));
       setAttribute(button, "data-by", on ? given.by : null);
       const { low, high } = given ?? {};
-      button.classList.toggle("hitl-below", !choices && !on && given?.by === "model" && typeof value === "number" && (low ?? value + 1) <= value && value <= (high ?? value - 1));
+      button.classList.toggle("hitl-below", !choices && !on && given?.by === "model" && typeof value2 === "number" && (low ?? value2 + 1) <= value2 && value2 <= (high ?? value2 - 1));
     }
   }
   return { element, update };
@@ -3289,7 +4153,7 @@ function buildScale(session, attribute) {
     track,
     h("span", { class: "hitl-end", text: written(attribute, high) })
   );
-  const share = (value) => `${100 * Math.max(0, Math.min(1, (value - low) / (high - low)))}%`;
+  const share = (value2) => `${100 * Math.max(0, Math.min(1, (value2 - low) / (high - low)))}%`;
   const drag = (event) => {
     const { left, width } = track.getBoundingClientRect();
     session.answering.drag(attribute, low + (event.clientX - left) / width * (high - low));
@@ -3302,16 +4166,16 @@ function buildScale(session, attribute) {
     track.addEventListener("lostpointercapture", () => track.removeEventListener("pointermove", drag), { once: true });
   });
   function update(given, held2) {
-    const value = typeof given?.value === "number" ? given.value : null;
+    const value2 = typeof given?.value === "number" ? given.value : null;
     const interval = given?.by === "model" && typeof given.low === "number" && typeof given.high === "number" ? [given.low, given.high] : null;
     element.classList.toggle("hitl-held", held2);
-    thumb.hidden = value === null;
+    thumb.hidden = value2 === null;
     band.hidden = !interval;
-    if (value !== null) thumb.style.left = share(value);
+    if (value2 !== null) thumb.style.left = share(value2);
     setAttribute(thumb, "data-by", given?.by ?? null);
     if (interval) Object.assign(band.style, { left: share(interval[0]), width: `calc(${share(interval[1])} - ${share(interval[0])})` });
-    setAttribute(track, "aria-valuenow", value === null ? null : String(value));
-    setAttribute(track, "aria-valuetext", value === null ? "nothing said" : `${written(attribute, value)}${given && SOURCES[given.by] ? `, ${SOURCES[given.by]}` : ""}`);
+    setAttribute(track, "aria-valuenow", value2 === null ? null : String(value2));
+    setAttribute(track, "aria-valuetext", value2 === null ? "nothing said" : `${written(attribute, value2)}${given && SOURCES[given.by] ? `, ${SOURCES[given.by]}` : ""}`);
     track.title = `Drag, or ${isUnit(attribute) ? "digits after the point" : "type the number"}; arrows step by ${nearest({ ...attribute, low: 0, high: Infinity }, step)}`;
   }
   return { element, update };
@@ -3326,13 +4190,13 @@ function buildField(session, attribute) {
     title: attribute.definition ?? attribute.name,
     onclick: () => session.answering.hold(attribute.attribute_id)
   });
-  const value = h("span", { class: "hitl-field-value" });
+  const value2 = h("span", { class: "hitl-field-value" });
   const row = h(
     "div",
     { class: "hitl-value", role: "group", "aria-label": attribute.name, "data-attribute": attribute.attribute_id },
     name,
     control.element,
-    value,
+    value2,
     attribute.sensitive ? h("span", { class: "hitl-sensitive", text: `Sensitive: ${attribute.sensitive}`, title: attribute.sensitive }) : null
   );
   function update(asked, held2) {
@@ -3343,8 +4207,8 @@ function buildField(session, attribute) {
     row.classList.toggle("hitl-in-hand", held2);
     setAttribute(row, "data-by", given?.by ?? null);
     control.update(given, held2);
-    setText(value, given ? written(attribute, given.value) : typing ? `${typing}…` : "–");
-    value.title = given ? SOURCES[given.by] : "nothing said";
+    setText(value2, given ? written(attribute, given.value) : typing ? `${typing}…` : "–");
+    value2.title = given ? SOURCES[given.by] : "nothing said";
   }
   return { row, update };
 }
@@ -3375,20 +4239,701 @@ function buildFields(session) {
   return { element, update };
 }
 
+// hitl_widgets/widgets/js/card/object_list.js
+var MOST2 = 60;
+var BEFORE = 20;
+var byScore2 = (a, b) => (a.score ?? Infinity) - (b.score ?? Infinity) || 0;
+function became(session, objects, object) {
+  const what = objects.became(object);
+  const words2 = what === "relabelled" ? `was ${session.nameOf(object.proposal?.label_id)}` : what === "accepted" ? objects.isProposal(object) ? "" : "✓" : what;
+  return [words2, object.certainty === null ? "" : `certainty ${object.certainty}`, object.unsure ? "unsure" : "", objects.problemWith(object) ? "crosses itself" : ""].filter(Boolean).join(", ");
+}
+function heading(session) {
+  const { item, annotating, setup } = session;
+  const { objects } = annotating;
+  if (item?.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it.`];
+  if (!item || !objects) return ["", ""];
+  const counts = annotating.inWords();
+  if (objects.list.length) return [objects.answered ? "As you answered" : objects.shown.length ? "The model proposes, and you" : "Your objects", counts];
+  if (item.chosen_by === "second look") return ["What do you see?", "Asked once more, blind: proposals and answers stay hidden."];
+  if (session.blind) return ["What do you see?", "Asked blind: what the model proposes stays hidden."];
+  if (item.problem) return ["The model failed on this item", item.problem];
+  if (objects.shown.length) return ["No objects", "Enter stores that there are none."];
+  if (item.model) return ["Nothing is proposed", item.threshold === void 0 ? "" : `The model is nowhere surer than ${item.threshold.toFixed(2)}.`];
+  return ["What do you see?", "There is no model yet: your first answers will train one."];
+}
+function buildObjectList(session, colourOf) {
+  const title = h("h3", { class: "hitl-title" });
+  const margin = h("span", { class: "hitl-quiet hitl-margin" });
+  const accept = h("span", { class: "hitl-accept" }, capOf("accept"), h("span"));
+  const rows = h("div", { class: "hitl-object-rows", role: "listbox", "aria-label": "Objects" });
+  const part = h("p", { class: "hitl-quiet hitl-object-part", hidden: true });
+  const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object, here and by dragging over the picture" }));
+  const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next, the least certain first" }));
+  const element = h(
+    "section",
+    { class: "hitl-objects-said hitl-merged", hidden: true },
+    h("div", { class: "hitl-row" }, title, margin, accept),
+    rows,
+    empty,
+    h("div", { class: "hitl-row hitl-object-below" }, hint, part)
+  );
+  let drawn2 = /* @__PURE__ */ new Map();
+  let of = null;
+  let taxonomy = null;
+  let order = "";
+  function build(id) {
+    const parts = { key: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }), score: h("span", { class: "hitl-p" }), what: h("span", { class: "hitl-object-what" }) };
+    const row = h("button", { class: "hitl-object-row", type: "button", tabindex: "-1", role: "option", onclick: () => {
+      session.annotating.withObjects((objects) => {
+        objects.take(id);
+        return "";
+      });
+    } }, parts.key, parts.name, parts.what, parts.score);
+    return { row, ...parts, object: null, looks: "" };
+  }
+  function draw2(objects) {
+    const all = [...objects.list].sort(byScore2);
+    const { current } = objects;
+    const from = all.length <= MOST2 ? 0 : Math.max(0, Math.min(all.length - MOST2, (current ? all.indexOf(current) : 0) - BEFORE));
+    const shown = all.slice(from, from + MOST2);
+    const next = new Map(shown.map(({ id }) => [id, drawn2.get(id) ?? build(id)]));
+    const ids = [...next.keys()].join();
+    if (ids !== order) {
+      order = ids;
+      rows.replaceChildren(...[...next.values()].map(({ row }) => row));
+    }
+    drawn2 = next;
+    part.hidden = all.length <= MOST2;
+    setText(part, `${from + 1} to ${from + shown.length} of ${all.length}`);
+    for (const object of shown) {
+      const at = (
+        /** @type {Row} */
+        drawn2.get(object.id)
+      );
+      const focused = object === current;
+      const looks = `${focused} ${objects.isProposal(object)}`;
+      if (at.object === object && at.looks === looks) continue;
+      Object.assign(at, { object, looks });
+      const key2 = session.keys.get(object.label_id) ?? "";
+      const what = became(session, objects, object);
+      const score = object.score === null ? "" : object.score.toFixed(2);
+      setText(at.key, key2.toUpperCase());
+      at.key.style.setProperty("--hitl-of-label", colourOf(object.label_id));
+      setText(at.name, session.nameOf(object.label_id));
+      setText(at.what, what);
+      setText(at.score, score);
+      at.row.classList.toggle("hitl-proposed", objects.isProposal(object));
+      at.row.classList.toggle("hitl-focused", focused);
+      setAttribute(at.row, "aria-selected", String(focused));
+      setAttribute(at.row, "aria-label", [session.nameOf(object.label_id), score && `score ${score}`, what].filter(Boolean).join(", "));
+      if (focused) keepInView(at.row);
+    }
+  }
+  function keepInView(row) {
+    const [top, height] = [row.offsetTop - rows.offsetTop, row.offsetHeight];
+    if (top < rows.scrollTop) rows.scrollTop = top;
+    else if (top + height > rows.scrollTop + rows.clientHeight) rows.scrollTop = top + height - rows.clientHeight;
+  }
+  function update() {
+    const { annotating, setup } = session;
+    element.hidden = !annotating.on;
+    if (element.hidden) return;
+    const { objects } = annotating;
+    if (setup?.taxonomy !== taxonomy || objects !== of) {
+      taxonomy = setup?.taxonomy;
+      if (objects !== of) rows.scrollTop = 0;
+      of = objects;
+      drawn2 = /* @__PURE__ */ new Map();
+      order = "?";
+    }
+    const [head, text] = heading(session);
+    setText(title, head);
+    setText(margin, text);
+    margin.title = text;
+    accept.hidden = !objects;
+    setText(
+      /** @type {Node} */
+      accept.lastChild,
+      !objects ? "" : session.guesses ? "best guess" : objects.verdict === "accept" ? "accept all" : "store"
+    );
+    empty.hidden = !objects || objects.list.length > 0;
+    hint.hidden = !objects?.list.length;
+    if (objects) draw2(objects);
+    else rows.replaceChildren();
+  }
+  return { element, update };
+}
+function hints(session) {
+  const { annotating: { objects }, setup } = session;
+  if (!objects || !setup) return "";
+  const key2 = (action, words2) => setup.keys[action]?.[0].length ? `${keyName(setup.keys[action][0][0])} ${words2}` : "";
+  const { current, drawing } = objects;
+  if (drawing?.how === "corners") return "arrows move the cross · Space sets a corner · ⏎ Enter closes · Esc gives it up";
+  if (drawing) return `arrows ${drawing.how === "sizing" ? "size" : "move"} it · Space when it fits · a label's key · Esc gives it up`;
+  if (!current) return [objects.list.length ? "Tab takes the least certain" : "", key2("draw", "draws one"), key2("accept", objects.list.length ? "stores all" : "stores that there are none"), key2("skip", "skips")].filter(Boolean).join(" · ");
+  const by_kind = { box: "arrows move, Alt the sides, ⇧ × 10", polygon: `arrows move, ${key2("next_corner", "a corner")}`, point: "arrows move, ⇧ × 10" }[current.kind];
+  return [by_kind, "a label's key", key2("snap", "snaps"), key2("delete", "deletes"), key2("unsure", "unsure"), key2("undo", "undoes"), "Tab next", key2("accept", "stores all")].filter(Boolean).join(" · ");
+}
+
+// hitl_widgets/widgets/js/objects/snap.js
+var REACH = 5;
+var LEAST2 = 1;
+var PIECES = 8;
+var NARROW = 0.45;
+var SLACK = 1;
+var ROUNDS = [{ power: 2, reach: Infinity }, { power: 2, reach: Infinity }, { power: 12, reach: 1.5 }];
+var FINE2 = 0.5;
+var BESIDE = [-2, -1, 0, 1, 2];
+function snap(objects, grey, { side = false } = {}) {
+  const { current, size } = objects;
+  if (!current) return null;
+  if (!grey) return "There is no picture to snap to";
+  const sides = side && objects.side ? [objects.side] : SIDES;
+  const { at, n } = current.kind === "box" ? snapBox(grey, current.at, size, { sides }) : current.kind === "polygon" ? snapPolygon(grey, current.at, size) : snapPoint(grey, current.at, size);
+  if (!objects.place("snap", at, "snapped")) return `No edge within ${REACH} pixels`;
+  return current.kind === "point" ? "Snapped" : `Snapped ${n} ${current.kind === "box" ? "side" : "corner"}${n === 1 ? "" : "s"}`;
+}
+function peak(profile, from, to) {
+  let best = -1;
+  for (let i = Math.max(1, from); i <= Math.min(profile.length - 2, to); i++) {
+    if (profile[i] >= profile[i - 1] && profile[i] >= profile[i + 1] && (best < 0 || profile[i] > profile[best])) best = i;
+  }
+  if (best < 0 || profile[best] < LEAST2) return null;
+  const [a, b, c] = [profile[best - 1], profile[best], profile[best + 1]];
+  const curve = a - 2 * b + c;
+  return { i: best + (curve < 0 ? within((a - c) / (2 * curve), -0.5, 0.5) : 0), value: b };
+}
+function edgeNear(grey, at, side, low, high, power) {
+  const upright = side === "left" || side === "right";
+  const { values, width, height } = grey;
+  const [x0, y0, x1, y1] = at;
+  const [scale, origin, n_across] = upright ? [grey.scale_x, grey.left, width] : [grey.scale_y, grey.top, height];
+  const [first, last] = upright ? [y0, y1].map((y) => y * grey.scale_y - grey.top) : [x0, x1].map((x) => x * grey.scale_x - grey.left);
+  const n_along = upright ? height : width;
+  const [top, bottom] = [within(Math.floor(first), 0, n_along - 1), within(Math.ceil(last), 1, n_along)];
+  const [step_across, step_along] = upright ? [1, width] : [width, 1];
+  const [from, to] = [Math.ceil(low * scale - origin - 1e-9), Math.floor(high * scale - origin + 1e-9)];
+  const begin = Math.max(2, from - 1);
+  const end = Math.min(n_across - 2, to + 1);
+  if (end - begin < 2 || bottom <= top) return null;
+  const n_pieces = within(Math.floor((bottom - top) / 3), 1, PIECES);
+  const profile = new Array(end - begin + 1).fill(0);
+  let total = 0;
+  const sums = new Float64Array(profile.length * n_pieces);
+  for (let k = top; k < bottom; k++) {
+    const share = (k + 0.5 - first) / (last - first);
+    const weight = Math.sin(Math.PI * within(share, 0, 1)) ** power;
+    total += weight;
+    const piece = Math.min(n_pieces - 1, Math.floor((k - top) / (bottom - top) * n_pieces));
+    for (let b = begin; b <= end; b++) {
+      const i = k * step_along + b * step_across;
+      sums[piece * profile.length + b - begin] += weight * (values[i] + values[i + step_across] - values[i - step_across] - values[i - 2 * step_across]) / 4;
+    }
+  }
+  if (total === 0) return null;
+  sums.forEach((sum, i) => {
+    profile[i % profile.length] += Math.abs(sum) / total;
+  });
+  const found = peak(profile, from - begin, to - begin);
+  return found ? (found.i + begin + origin) / scale : null;
+}
+function snapBox(grey, at, size, { reach = REACH, sides = SIDES } = {}) {
+  const start = at;
+  const fixed = /* @__PURE__ */ new Map();
+  for (const side of sides) {
+    const limit = side === "left" || side === "top" ? 0 : size[side === "right" ? 0 : 1];
+    if (Math.abs(sideOf(start, side) - limit) <= reach) fixed.set(side, limit);
+  }
+  let now = start;
+  for (const [side, to] of fixed) now = withSide(now, side, to, size);
+  const found = /* @__PURE__ */ new Set();
+  for (const { power, reach: again } of ROUNDS) {
+    const between2 = now;
+    for (const side of sides) {
+      if (fixed.has(side) || again < Infinity && !found.has(side)) continue;
+      const first = side === "left" || side === "top";
+      const across = side === "left" || side === "right" ? start[2] - start[0] : start[3] - start[1];
+      const [origin, from] = [sideOf(start, side), sideOf(again < Infinity ? between2 : start, side)];
+      const out = reach + SLACK;
+      const inwards = Math.min(out, Math.max(1, NARROW * across));
+      const to = edgeNear(grey, between2, side, Math.max(from - again, origin - (first ? out : inwards)), Math.min(from + again, origin + (first ? inwards : out)), power);
+      if (to === null) continue;
+      found.add(side);
+      now = withSide(now, side, to, size);
+    }
+  }
+  return { at: now, n: SIDES.filter((side) => sideOf(now, side) !== sideOf(start, side)).length };
+}
+function value({ values, width, height, left, top, scale_x, scale_y }, x, y) {
+  const [u, v] = [within(x * scale_x - left - 0.5, 0, width - 1), within(y * scale_y - top - 0.5, 0, height - 1)];
+  const [i, j] = [Math.min(width - 2, Math.floor(u)), Math.min(height - 2, Math.floor(v))];
+  if (i < 0 || j < 0) return values[0];
+  const [fx, fy] = [u - i, v - j];
+  const at = j * width + i;
+  return (1 - fy) * ((1 - fx) * values[at] + fx * values[at + 1]) + fy * ((1 - fx) * values[at + width] + fx * values[at + width + 1]);
+}
+function snapPolygon(grey, at, size, { reach = REACH } = {}) {
+  const corners = outline("polygon", at);
+  const snapped = corners.map((corner, i) => cornerNear(grey, corner, corners.at(i - 1) ?? corner, corners[(i + 1) % corners.length], size, reach));
+  const now = snapped.flatMap(({ x, y }) => [x, y]);
+  for (let i = 0; i < corners.length && problemOf(now); i++) now.splice(2 * i, 2, corners[i].x, corners[i].y);
+  return { at: now, n: spotsOf(now).filter(({ x, y }, i) => x !== corners[i].x || y !== corners[i].y).length };
+}
+function cornerNear(grey, corner, before, after, [width, height], reach) {
+  const [tx, ty] = [after.x - before.x, after.y - before.y];
+  const length = Math.hypot(tx, ty);
+  if (!length) return corner;
+  const [ux, uy] = [tx / length, ty / length];
+  const n = Math.round(reach / FINE2);
+  const margin = Math.round(1 / FINE2) + 1;
+  const samples = Array.from({ length: 2 * (n + margin) + 1 }, (_, i) => {
+    const s3 = (i - n - margin) * FINE2;
+    return BESIDE.reduce((sum, t) => sum + value(grey, corner.x - uy * s3 + ux * t, corner.y + ux * s3 + uy * t), 0) / BESIDE.length;
+  });
+  const wide = Math.round(1 / FINE2);
+  const profile = samples.map((_, i) => i < wide || i >= samples.length - wide ? 0 : Math.abs(samples[i + wide] - samples[i - wide]) / 2);
+  const found = peak(profile, margin, margin + 2 * n);
+  if (!found) return corner;
+  const s2 = (found.i - n - margin) * FINE2;
+  return { x: within(corner.x - uy * s2, 0, width), y: within(corner.y + ux * s2, 0, height) };
+}
+function snapPoint(grey, at, [width, height], { reach = REACH } = {}) {
+  const [x, y] = at;
+  const wide = reach + 2;
+  const around = [];
+  for (let dy = -wide; dy <= wide; dy++) {
+    for (let dx = -wide; dx <= wide; dx++) {
+      const far2 = Math.hypot(dx, dy);
+      if (far2 > wide || x + dx < 0 || y + dy < 0 || x + dx > width || y + dy > height) continue;
+      let smooth = 0;
+      for (let j = -1; j <= 1; j++) for (let i = -1; i <= 1; i++) smooth += value(grey, x + dx + i, y + dy + j) * (2 - Math.abs(i)) * (2 - Math.abs(j)) / 16;
+      around.push({ x: x + dx, y: y + dy, value: smooth, far: far2 });
+    }
+  }
+  const sorted = around.map((spot) => spot.value).sort((a, b) => a - b);
+  const usual = sorted[sorted.length >> 1];
+  const near = around.filter(({ far: far2 }) => far2 <= reach);
+  const best = near.reduce((a, b) => Math.abs(b.value - usual) > Math.abs(a.value - usual) ? b : a, near[0]);
+  const height_of_it = best ? best.value - usual : 0;
+  if (!best || Math.abs(height_of_it) < 3 * LEAST2) return { at, n: 0 };
+  let [weight, mx, my] = [0, 0, 0];
+  for (const spot of around) {
+    const w = Math.max(0, (spot.value - usual) / height_of_it - 0.5);
+    if (Math.hypot(spot.x - best.x, spot.y - best.y) > reach) continue;
+    weight += w;
+    mx += w * spot.x;
+    my += w * spot.y;
+  }
+  const [to_x, to_y] = [mx / weight, my / weight];
+  const far = Math.hypot(to_x - x, to_y - y);
+  const share = far > reach ? reach / far : 1;
+  return { at: [within(x + (to_x - x) * share, 0, width), within(y + (to_y - y) * share, 0, height)], n: 1 };
+}
+function lookedAt(at, scale = 1) {
+  const [x0, y0, x1, y1] = boundsOf(at);
+  const margin = REACH + SLACK + 3 / Math.min(1, scale);
+  return [x0 - margin, y0 - margin, x1 + margin, y1 + margin];
+}
+
+// hitl_widgets/widgets/js/objects/palette.js
+var COLOURS = ["#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2", "#bbbbbb"];
+var UNKNOWN = "#ffffff";
+function palette(labels) {
+  const colours = new Map([...labels].map(({ label_id, colour }, i) => [label_id, /^#[0-9a-f]{3,8}$/i.test(colour ?? "") ? (
+    /** @type {string} */
+    colour
+  ) : COLOURS[i % COLOURS.length]]));
+  return (label_id) => colours.get(label_id) ?? UNKNOWN;
+}
+
+// hitl_widgets/widgets/js/objects/pointing.js
+var NEAR = 6;
+var FAR2 = 4;
+var AROUND = [[["left", "top"], ["top"]], [["top", "right"], ["right"]], [["right", "bottom"], ["bottom"]], [["bottom", "left"], ["left"]]];
+function offset({ kind, at }, spot) {
+  const corners = outline(kind, at);
+  return Math.min(...corners.map((corner, i) => distance(spot, corner, corners[(i + 1) % corners.length])));
+}
+function hit(objects, spot, px) {
+  return (objects.current && handle(objects.current, spot, NEAR * px)) ?? body(objects, spot, NEAR * px);
+}
+function handle({ id, kind, at }, spot, near) {
+  if (kind === "point") return null;
+  const corners = outline(kind, at);
+  const corner = corners.findIndex(({ x, y }) => Math.hypot(x - spot.x, y - spot.y) <= near);
+  if (kind === "polygon") {
+    if (corner >= 0) return { id, part: "vertex", vertex: corner };
+    const middle = corners.findIndex(({ x, y }, i) => Math.hypot((x + corners[(i + 1) % corners.length].x) / 2 - spot.x, (y + corners[(i + 1) % corners.length].y) / 2 - spot.y) <= near);
+    return middle < 0 ? null : { id, part: "middle", vertex: middle };
+  }
+  if (corner >= 0) return { id, part: "sides", sides: AROUND[corner][0] };
+  const side = corners.findIndex((a, i) => distance(spot, a, corners[(i + 1) % 4]) <= near);
+  return side < 0 ? null : { id, part: "sides", sides: AROUND[side][1] };
+}
+function body({ list }, spot, near) {
+  const at_hand = list.filter(({ at }) => {
+    const [x0, y0, x1, y1] = boundsOf(at);
+    return spot.x >= x0 - 2 * near && spot.x <= x1 + 2 * near && spot.y >= y0 - 2 * near && spot.y <= y1 + 2 * near;
+  });
+  const points = at_hand.filter(({ kind }) => kind === "point").map((object) => ({ object, far: Math.hypot(object.at[0] - spot.x, object.at[1] - spot.y) }));
+  const inside = at_hand.filter(({ kind, at }) => contains(kind, at, spot)).map((object) => ({ object, far: areaOf(object.kind, object.at) }));
+  const beside = at_hand.filter(({ kind }) => kind !== "point").map((object) => ({ object, far: offset(object, spot) })).filter(({ far }) => far <= near);
+  for (const found of [points, inside, beside]) {
+    const [best] = found.sort((a, b) => a.far - b.far);
+    if (best) return { id: best.object.id, part: "body" };
+  }
+  return null;
+}
+function cursorFor(found) {
+  if (!found) return "";
+  if (found.part !== "sides") return found.part === "body" ? "move" : "crosshair";
+  const [sides] = [(found.sides ?? []).map((side) => SIDES.indexOf(side)).sort().join("")];
+  return { 0: "ew-resize", 2: "ew-resize", 1: "ns-resize", 3: "ns-resize", "01": "nwse-resize", 23: "nwse-resize" }[sides] ?? "nesw-resize";
+}
+var Pointing = class {
+  /** @param {ImageObjects} objects @param {{labels?: string[]}} [around] ids of the labels there are, in order */
+  constructor(objects, { labels } = {}) {
+    this.objects = objects;
+    this.labels = labels;
+    this.drags = 0;
+    this.drag = null;
+  }
+  /** @param {Spot} spot @param {number} px pixels of the item for one of the screen @param {{pans?: boolean}} [how] `pans`: a drag from an empty place moves the view
+   * @returns {boolean} whether the press is for objects */
+  down(spot, px, { pans = false } = {}) {
+    const { objects } = this;
+    const { drawing } = objects;
+    this.drags++;
+    if (drawing?.how === "corners") {
+      this.#corner(drawing, spot, px);
+      return true;
+    }
+    const found = drawing ? null : hit(objects, spot, px);
+    if (found) objects.take(found.id);
+    if (found?.part === "vertex") objects.vertex = found.vertex ?? null;
+    if (!found && (pans || objects.kind === "polygon")) return false;
+    this.drag = { hit: found, from: spot, at: objects.current?.at ?? [], px, moving: false };
+    return true;
+  }
+  /** @param {Extract<ImageObjects["drawing"], {how: "corners"}>} drawing @param {Spot} spot @param {number} px */
+  #corner(drawing, spot, px) {
+    const [first] = drawing.spots;
+    const [width, height] = this.objects.size;
+    if (first && drawing.spots.length > 2 && Math.hypot(first.x - spot.x, first.y - spot.y) <= NEAR * px) close(this.objects);
+    else {
+      drawing.cursor = { x: within(spot.x, 0, width), y: within(spot.y, 0, height) };
+      drawing.spots.push({ ...drawing.cursor });
+    }
+    this.objects.version++;
+  }
+  /** @param {Spot} spot @returns {boolean} whether anything changed */
+  moveTo(spot) {
+    const { objects, drag } = this;
+    if (!drag) return false;
+    if (!drag.moving && Math.hypot(spot.x - drag.from.x, spot.y - drag.from.y) < FAR2 * drag.px) return false;
+    const goes_on = drag.moving;
+    drag.moving = true;
+    if (!drag.hit) return this.#draw(drag, spot, goes_on);
+    const { part, sides = [], vertex = 0 } = drag.hit;
+    const { size } = objects;
+    const [dx, dy] = [spot.x - drag.from.x, spot.y - drag.from.y];
+    const tag = `drag ${this.drags}`;
+    if (part === "body") return objects.place(tag, moved(drag.at, dx, dy, size), "moved", goes_on);
+    if (part === "sides") {
+      const at = sides.reduce((box, side) => withSide(box, side, drag.at[SIDES.indexOf(side)] + (side === "left" || side === "right" ? dx : dy), size), drag.at);
+      return objects.place(tag, at, "a side moved", goes_on);
+    }
+    if (part === "middle" && !goes_on) {
+      drag.at = split(drag.at, vertex);
+      drag.hit = { ...drag.hit, part: "vertex", vertex: vertex + 1 };
+    }
+    objects.vertex = drag.hit.vertex ?? 0;
+    const { x, y } = spotsOf(drag.at)[objects.vertex];
+    return objects.place(tag, withVertex(drag.at, objects.vertex, { x: x + dx, y: y + dy }, size), "a corner moved", goes_on);
+  }
+  /** A box is drawn from where the drag began; the one that a key has begun takes its place. @param {NonNullable<Pointing["drag"]>} drag @param {Spot} spot
+   * @param {boolean} goes_on @returns {boolean} */
+  #draw({ from }, spot, goes_on) {
+    const { objects } = this;
+    if (objects.kind !== "box") return false;
+    const at = boxBetween(from, spot, objects.size);
+    if (goes_on) return objects.place(objects.tag, at, "drawn", true);
+    if (objects.drawing) {
+      objects.drawing = null;
+      return objects.place("drawn", at, "drawn");
+    }
+    const label_id = labelOf(objects, this.labels);
+    if (label_id === null || !objects.add(at, label_id)) this.drag = null;
+    return this.drag !== null;
+  }
+  /** @param {Spot} spot @param {{adds?: boolean}} [how] `adds`: a click at an empty place adds a point @returns {boolean} whether anything changed */
+  up(spot, { adds = true } = {}) {
+    const { objects, drag } = this;
+    this.drag = null;
+    if (!drag || drag.hit || drag.moving) return drag !== null;
+    const [width, height] = objects.size;
+    const at = [within(spot.x, 0, width), within(spot.y, 0, height)];
+    if (objects.kind === "point" && objects.drawing) {
+      objects.drawing = null;
+      objects.place("drawn", at, "drawn");
+    } else if (objects.kind === "point" && adds) {
+      const label_id = labelOf(objects, this.labels);
+      if (label_id !== null) objects.add(at, label_id);
+    } else objects.take(null);
+    return true;
+  }
+};
+
+// hitl_widgets/widgets/js/stage/objects.js
+var SVG = "http://www.w3.org/2000/svg";
+var TAG_FROM = 18;
+var CROSS = 9;
+function s(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value2] of Object.entries(attributes)) node.setAttribute(name, value2);
+  node.append(...children);
+  return node;
+}
+function pathOf({ kind, at }) {
+  if (kind === "point") return `M${at[0]} ${at[1]}h0`;
+  return `M${outline(kind, at).map(({ x, y }) => `${x} ${y}`).join("L")}Z`;
+}
+var dots = (spots) => spots.map(({ x, y }) => `M${x} ${y}h0`).join("");
+function handles({ kind, at }) {
+  if (kind === "point") return [];
+  const corners = outline(kind, at);
+  return kind === "polygon" ? corners : corners.flatMap((a, i) => [a, { x: (a.x + corners[(i + 1) % 4].x) / 2, y: (a.y + corners[(i + 1) % 4].y) / 2 }]);
+}
+function inHand({ kind, at }, { vertex, side }) {
+  if (kind === "polygon" && vertex !== null && vertex < at.length / 2) return dots([spotsOf(at)[vertex]]);
+  if (kind !== "box" || !side) return "";
+  const [x0, y0, x1, y1] = at;
+  return side === "left" || side === "right" ? `M${sideOf(at, side)} ${y0}V${y1}` : `M${x0} ${sideOf(at, side)}H${x1}`;
+}
+function buildObjects(host) {
+  const others = s("g", { class: "hitl-others" });
+  const [halo, rim, mark, held2, grips] = ["halo", "rim", "mark", "held", "grips"].map((name) => s("path", { class: `hitl-object-${name}` }));
+  const words2 = s("text", { class: "hitl-object-words" });
+  const focus = s("g", { class: "hitl-object-focus" }, halo, rim, mark, held2, grips, words2);
+  const [trace_edge, trace, cross_edge, cross] = ["trace-edge", "trace", "cross-edge", "cross"].map((name) => s("path", { class: `hitl-object-${name}` }));
+  const drawing = s("g", { class: "hitl-object-drawing" }, trace_edge, trace, cross_edge, cross);
+  const svg = s("svg", { class: "hitl-objects", role: "img", preserveAspectRatio: "none" }, others, focus, drawing);
+  const slots = /* @__PURE__ */ new Map();
+  const free = [];
+  let shown = { objects: null, version: -1, tag: null, hidden: null };
+  let px = 1;
+  let pointing = null;
+  function slot() {
+    const again = free.pop();
+    if (again) {
+      again.group.style.display = "";
+      return again;
+    }
+    const edge = s("path", { class: "hitl-object-edge" });
+    const line = s("path", { class: "hitl-object-line" });
+    const tag = s("text", { class: "hitl-object-tag" });
+    const group = s("g", {}, edge, line, tag);
+    others.append(group);
+    return { group, edge, line, tag, object: null, looks: "", small: false };
+  }
+  function draw2(at, object, looks) {
+    const { group, edge, line, tag } = at;
+    if (at.object?.at !== object.at || at.object.kind !== object.kind) {
+      const path = pathOf(object);
+      edge.setAttribute("d", path);
+      line.setAttribute("d", path);
+      const [x, y] = boundsOf(object.at);
+      tag.setAttribute("x", String(x));
+      tag.setAttribute("y", String(y));
+    }
+    at.object = object;
+    if (at.looks !== looks) {
+      at.looks = looks;
+      group.setAttribute("class", `hitl-object hitl-${object.kind}${looks[0] === "p" ? " hitl-proposed" : ""}${looks[1] === "!" ? " hitl-crossed" : ""}`);
+      group.style.color = host.colourOf(object.label_id);
+      setText(tag, host.tagOf(object.label_id) + (object.unsure ? "?" : ""));
+    }
+    room(at);
+  }
+  function room(at) {
+    if (!at.object) return;
+    const [x0, y0, x1, y1] = boundsOf(at.object.at);
+    const small = at.object.kind !== "point" && (x1 - x0 < TAG_FROM * px || y1 - y0 < TAG_FROM * px);
+    if (small === at.small) return;
+    at.small = small;
+    at.tag.style.display = small ? "none" : "";
+  }
+  function drawAll(objects) {
+    const gone = new Set(slots.keys());
+    const fresh = [];
+    for (const object of objects.list) {
+      const found = slots.get(object.id);
+      if (!found) {
+        fresh.push(object);
+        continue;
+      }
+      gone.delete(object.id);
+      const looks = looksOf(objects, object);
+      if (found.object !== object || found.looks !== looks) draw2(found, object, looks);
+    }
+    for (const id of gone) {
+      const left = (
+        /** @type {Slot} */
+        slots.get(id)
+      );
+      slots.delete(id);
+      left.group.style.display = "none";
+      free.push(left);
+    }
+    for (const object of fresh) {
+      const at = slot();
+      slots.set(object.id, at);
+      draw2(at, object, looksOf(objects, object));
+    }
+  }
+  const looksOf = (objects, object) => `${objects.isProposal(object) ? "p" : "-"}${objects.problemWith(object) ? "!" : "-"}${object.unsure ? "?" : "-"}${object.kind} ${object.label_id}`;
+  function drawFocus(objects) {
+    const { current } = objects;
+    const hidden = current ? slots.get(current.id) ?? null : null;
+    if (hidden !== shown.hidden) {
+      if (shown.hidden) shown.hidden.group.style.visibility = "";
+      if (hidden) hidden.group.style.visibility = "hidden";
+      shown.hidden = hidden;
+    }
+    focus.style.display = current ? "" : "none";
+    if (!current) return;
+    const path = pathOf(current);
+    for (const each of [halo, rim, mark]) setAttribute(each, "d", path);
+    setAttribute(grips, "d", dots(handles(current)));
+    setAttribute(held2, "d", inHand(current, objects));
+    focus.style.color = host.colourOf(current.label_id);
+    setAttribute(focus, "class", `hitl-object-focus hitl-${current.kind}${objects.problemWith(current) ? " hitl-crossed" : ""}`);
+    const { score, certainty, unsure } = current;
+    setText(words2, [host.nameOf(current.label_id), score === null ? "" : score.toFixed(2), certainty === null ? "" : `certainty ${certainty}`, unsure ? "unsure" : ""].filter(Boolean).join(" · "));
+    const [x0, y0, , y1] = boundsOf(current.at);
+    const above = y0 - 22 * px >= view.y;
+    const gap = current.kind === "point" ? 12 : 7;
+    setAttribute(words2, "x", String(Math.max(view.x + 3 * px, x0)));
+    setAttribute(words2, "y", String(above ? y0 - gap * px : Math.min(y1 + (gap + 11) * px, view.y + view.height - 4 * px)));
+  }
+  function drawDrawing({ drawing: what }) {
+    const on = what?.how === "corners";
+    drawing.style.display = on ? "" : "none";
+    if (!on) return;
+    const { spots, cursor, label_id } = what;
+    const path = `M${[...spots, cursor].map(({ x, y }) => `${x} ${y}`).join("L")}`;
+    for (const each of [trace_edge, trace]) setAttribute(each, "d", `${path}${dots(spots)}`);
+    const arm = CROSS * px;
+    for (const each of [cross_edge, cross]) setAttribute(each, "d", `M${cursor.x - arm} ${cursor.y}h${2 * arm}M${cursor.x} ${cursor.y - arm}v${2 * arm}`);
+    drawing.style.color = host.colourOf(label_id);
+  }
+  let view = { x: 0, y: 0, width: 1, height: 1 };
+  function update() {
+    const { objects } = host;
+    svg.style.display = objects ? "" : "none";
+    if (!objects) {
+      shown.objects = null;
+      return;
+    }
+    if (shown.objects === objects && shown.version === objects.version && shown.tag === host.tagOf) return others.classList.toggle("hitl-away", objects.alone);
+    if (shown.objects !== objects) pointing = null;
+    if (shown.tag !== host.tagOf) for (const each of slots.values()) each.looks = "";
+    Object.assign(shown, { objects, version: objects.version, tag: host.tagOf });
+    others.classList.toggle("hitl-away", objects.alone);
+    drawAll(objects);
+    drawFocus(objects);
+    drawDrawing(objects);
+    setAttribute(svg, "aria-label", objects.describe(host.nameOf));
+  }
+  function look(next, per_pixel) {
+    const { x, y, width, height } = next;
+    if (x === view.x && y === view.y && width === view.width && height === view.height && per_pixel === px) return;
+    const zoomed = per_pixel !== px;
+    view = next;
+    px = per_pixel;
+    setAttribute(svg, "viewBox", `${x} ${y} ${width} ${height}`);
+    if (zoomed) {
+      svg.style.setProperty("--hitl-px", `${px}px`);
+      for (const each of slots.values()) room(each);
+    }
+    if (shown.objects) {
+      drawFocus(shown.objects);
+      drawDrawing(shown.objects);
+    }
+  }
+  function spotAt({ clientX, clientY }) {
+    const { left, top, width, height } = svg.getBoundingClientRect();
+    return { x: view.x + (clientX - left) / width * view.width, y: view.y + (clientY - top) / height * view.height };
+  }
+  svg.addEventListener("pointerdown", (event) => {
+    const { objects } = host;
+    if (event.button !== 0 || !objects) return;
+    if (pointing?.objects !== objects) pointing = new Pointing(objects, { labels: host.labels });
+    const adds = host.has_keys();
+    if (!pointing.down(spotAt(event), px, { pans: event.shiftKey })) return;
+    event.stopPropagation();
+    svg.setPointerCapture(event.pointerId);
+    host.changed();
+    const drag = (e) => {
+      if (pointing?.moveTo(spotAt(e))) host.changed();
+    };
+    svg.addEventListener("pointermove", drag);
+    svg.addEventListener("lostpointercapture", (e) => {
+      svg.removeEventListener("pointermove", drag);
+      if (pointing?.up(spotAt(e), { adds })) host.changed();
+    }, { once: true });
+  });
+  svg.addEventListener("pointermove", (event) => {
+    const { objects } = host;
+    if (!objects || event.buttons) return;
+    if (objects.drawing?.how !== "corners") svg.style.cursor = cursorFor(hit(objects, spotAt(event), px));
+    else if (objects.drawing.spots.length) {
+      objects.drawing.cursor = spotAt(event);
+      objects.version++;
+      host.changed();
+    }
+  });
+  svg.addEventListener("dblclick", (event) => {
+    if (host.objects && (host.objects.drawing || hit(host.objects, spotAt(event), px))) event.stopPropagation();
+  });
+  return { svg, update, look };
+}
+function greyAround(picture, size, at) {
+  const [width, height] = sizeOf(picture);
+  const [scale_x, scale_y] = [width / size[0], height / size[1]];
+  const [x0, y0, x1, y1] = lookedAt(at, Math.min(scale_x, scale_y));
+  const [left, top] = [Math.max(0, Math.floor(x0 * scale_x)), Math.max(0, Math.floor(y0 * scale_y))];
+  const [w, h2] = [Math.min(width, Math.ceil(x1 * scale_x)) - left, Math.min(height, Math.ceil(y1 * scale_y)) - top];
+  if (w < 1 || h2 < 1) return null;
+  const canvas = document.createElement("canvas");
+  canvas.width = w;
+  canvas.height = h2;
+  const context = (
+    /** @type {CanvasRenderingContext2D} */
+    canvas.getContext("2d", { willReadFrequently: true })
+  );
+  context.drawImage(picture, left, top, w, h2, 0, 0, w, h2);
+  const { data } = context.getImageData(0, 0, w, h2);
+  const values = new Float32Array(w * h2);
+  for (let i = 0; i < values.length; i++) values[i] = 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2];
+  return { values, width: w, height: h2, left, top, scale_x, scale_y };
+}
+
 // hitl_widgets/widgets/js/card/beside.js
 function buildCertainty(session) {
   const state = h("span", { class: "hitl-quiet" });
-  const steps = [..."`1234567890"].map((key, value) => h("button", {
+  const steps = [..."`1234567890"].map((key2, value2) => h("button", {
     class: "hitl-step",
     type: "button",
     tabindex: "-1",
     role: "radio",
     "aria-checked": "false",
-    "aria-label": `certainty ${value} of 10`,
-    title: `⇧ ${key}`,
-    "aria-keyshortcuts": `Shift+${key}`,
-    text: value,
-    onclick: () => session.rate(value)
+    "aria-label": `certainty ${value2} of 10`,
+    title: `⇧ ${key2}`,
+    "aria-keyshortcuts": `Shift+${key2}`,
+    text: value2,
+    onclick: () => session.rate(value2)
   }));
   const element = h(
     "section",
@@ -3404,9 +4949,9 @@ function buildCertainty(session) {
   );
   function update() {
     const { certainty, asking } = session;
-    steps.forEach((step, value) => {
-      step.classList.toggle("hitl-below", certainty !== null && value < certainty.value);
-      setAttribute(step, "aria-checked", String(certainty?.value === value));
+    steps.forEach((step, value2) => {
+      step.classList.toggle("hitl-below", certainty !== null && value2 < certainty.value);
+      setAttribute(step, "aria-checked", String(certainty?.value === value2));
     });
     element.classList.toggle("hitl-asking", asking !== null);
     element.classList.toggle("hitl-carried", certainty?.source === "carried");
@@ -3629,26 +5174,28 @@ function buildBars(session) {
   }
   function update() {
     const { item, focused, first, answering } = session;
+    element.hidden = session.annotating.on;
+    if (element.hidden) return;
     const seen = session.suggestion;
     const probs = seen && !answering.merged ? (item?.probs ?? []).filter(([id]) => session.labels.has(id)) : [];
     probs.forEach(([label_id, p], i) => {
       const line = row(i);
       const name = session.labels.get(label_id)?.name ?? label_id;
-      const key = session.keys.get(label_id) ?? "";
+      const key2 = session.keys.get(label_id) ?? "";
       const suggested = label_id === seen?.[0];
       line.row.hidden = false;
       line.row.dataset.label = label_id;
       line.row.classList.toggle("hitl-suggested", suggested);
       line.row.classList.toggle("hitl-own", label_id === first?.label_id);
       line.row.classList.toggle("hitl-focused", label_id === focused?.label_id);
-      setText(line.cap, key.toUpperCase());
-      line.cap.classList.toggle("hitl-nokey", !key);
+      setText(line.cap, key2.toUpperCase());
+      line.cap.classList.toggle("hitl-nokey", !key2);
       setText(line.name, name);
       setText(line.group, session.labels.get(label_id)?.group ?? "");
       line.fill.style.width = `${100 * p}%`;
       setText(line.p, percent(p));
       setAttribute(line.row, "aria-label", `${name}, ${percent(p)}${suggested ? ", suggested" : ""}${label_id === first?.label_id ? ", your answer" : ""}`);
-      setAttribute(line.row, "aria-keyshortcuts", key || null);
+      setAttribute(line.row, "aria-keyshortcuts", key2 || null);
     });
     for (const line of rows.slice(probs.length)) line.row.hidden = true;
     setText(margin, probs.length > 1 ? ahead(100 * (probs[0][1] - probs[1][1])) : "");
@@ -3711,8 +5258,8 @@ function buildLabels(session, refocus) {
   const find = h("label", { class: "hitl-find" }, capOf("search"), box);
   const columns = h("div", { class: "hitl-columns" });
   const chips = h("div", { class: "hitl-chips", role: "group", "aria-label": "Labels" }, columns);
-  const heading = h("div", { class: "hitl-row" }, title, find);
-  const element = h("section", {}, heading, chips);
+  const heading2 = h("div", { class: "hitl-row" }, title, find);
+  const element = h("section", {}, heading2, chips);
   let marked = 0;
   let searching = false;
   let drawn2 = null;
@@ -3729,7 +5276,7 @@ function buildLabels(session, refocus) {
     if (!searching) return likelyFirst(labels, likely2).filter((label) => session.keys.has(label.label_id) || likely2.includes(label.label_id)).slice(0, MOST_CHIPS);
     return match(labels, box.value, { probs: new Map(session.suggestion ? session.item?.probs : []), recent: session.recent });
   }
-  function draw() {
+  function draw2() {
     const labels = shown();
     const { answering } = session;
     const n_columns = columnsOf(session, labels, searching);
@@ -3739,11 +5286,11 @@ function buildLabels(session, refocus) {
     marks.clear();
     let group;
     columns.replaceChildren(...labels.flatMap((label, i) => {
-      const key = session.keys.get(label.label_id);
+      const key2 = session.keys.get(label.label_id);
       const likely2 = !searching && session.candidates.includes(label.label_id);
-      const heading2 = searching || likely2 || label.group === group ? [] : [h("div", { class: "hitl-group", text: label.group ?? "" })];
-      if (heading2.length) group = label.group;
-      return [...heading2, h(
+      const heading3 = searching || likely2 || label.group === group ? [] : [h("div", { class: "hitl-group", text: label.group ?? "" })];
+      if (heading3.length) group = label.group;
+      return [...heading3, h(
         "button",
         {
           class: `hitl-chip${searching && i === marked ? " hitl-marked" : ""}${likely2 ? " hitl-likely" : ""}`,
@@ -3751,7 +5298,7 @@ function buildLabels(session, refocus) {
           tabindex: "-1",
           "data-label": label.label_id,
           title: label.definition ? `${label.path}: ${label.definition}` : label.path,
-          ...key ? { "aria-keyshortcuts": key } : {},
+          ...key2 ? { "aria-keyshortcuts": key2 } : {},
           ...answering.many ? { role: "checkbox", "aria-checked": "false" } : {},
           onclick: () => {
             leave();
@@ -3760,7 +5307,7 @@ function buildLabels(session, refocus) {
           onpointerenter: () => session.peek(label.label_id),
           onpointerleave: () => session.peek(null)
         },
-        key ? cap(key) : h("span", { class: "hitl-cap hitl-nokey" }),
+        key2 ? cap(key2) : h("span", { class: "hitl-cap hitl-nokey" }),
         answering.merged ? markOf(label.label_id).box : null,
         h("span", { class: "hitl-name", text: searching || likely2 ? label.path : label.name }),
         answering.merged && n_columns < 3 ? markOf(label.label_id).track : null,
@@ -3797,11 +5344,11 @@ function buildLabels(session, refocus) {
     chips.style.minHeight = `${chips.offsetHeight}px`;
     searching = true;
     marked = 0;
-    draw();
+    draw2();
   });
   box.addEventListener("input", () => {
     marked = 0;
-    draw();
+    draw2();
   });
   chips.addEventListener("pointerdown", (event) => event.preventDefault());
   box.addEventListener("blur", () => {
@@ -3814,7 +5361,7 @@ function buildLabels(session, refocus) {
     if (step && labels.length) {
       event.preventDefault();
       marked = (marked + step + labels.length) % labels.length;
-      draw();
+      draw2();
     } else if (event.key === "Enter" && !event.isComposing && labels[marked]) {
       event.preventDefault();
       const { label_id } = labels[marked];
@@ -3830,10 +5377,10 @@ function buildLabels(session, refocus) {
       drawn2 = setup.taxonomy;
       likely = session.candidates.join();
       setText(title, likely ? "Labels, the likely ones first" : setup.taxonomy.labels.length > MOST_CHIPS ? `Labels with a key, of ${setup.taxonomy.labels.length.toLocaleString("en")}` : "Labels");
-      draw();
+      draw2();
     }
     columns.classList.toggle("hitl-keys-away", session.answering.field !== null);
-    heading.hidden = session.answering.merged && find.hidden && !likely && !searching;
+    heading2.hidden = session.answering.merged && find.hidden && !likely && !searching;
     const suggested = session.suggestion?.[0];
     for (const chip of columns.children) {
       const { label } = (
@@ -3855,12 +5402,9 @@ function buildLabels(session, refocus) {
   } };
 }
 
-// hitl_widgets/widgets/js/objects/shapes.js
-var within = (value, low, high) => Math.max(low, Math.min(high, value));
-
 // hitl_widgets/widgets/js/objects/view.js
 var SHARE = 0.4;
-var MOST = 32;
+var MOST3 = 32;
 var POINT = 24;
 var held = ({ times, x, y }) => ({ times, x: within(x, 0.5 / times, 1 - 0.5 / times), y: within(y, 0.5 / times, 1 - 0.5 / times) });
 function viewOf(near, [width, height]) {
@@ -3869,7 +5413,7 @@ function viewOf(near, [width, height]) {
 }
 function closeUp([x0, y0, x1, y1], [width, height]) {
   const [w, h2] = x1 > x0 && y1 > y0 ? [x1 - x0, y1 - y0] : [POINT, POINT];
-  const times = within(SHARE * Math.min(width / w, height / h2), 1, MOST);
+  const times = within(SHARE * Math.min(width / w, height / h2), 1, MOST3);
   return held({ times, x: (x0 + x1) / 2 / width, y: (y0 + y1) / 2 / height });
 }
 function revealing(near, bounds, size) {
@@ -3881,7 +5425,7 @@ function revealing(near, bounds, size) {
 
 // hitl_widgets/widgets/js/card/stage.js
 var CRISP_FROM = 2;
-var MOST2 = 32;
+var MOST4 = 32;
 var MARGIN = 12;
 var GAP = 10;
 var MARKED_SIDE = 448;
@@ -3988,7 +5532,7 @@ function buildStage(session) {
     place();
   }
   function zoom(factor, at = { x: 0.5, y: 0.5 }) {
-    const times = Math.max(1, Math.min(MOST2, near.times * factor));
+    const times = Math.max(1, Math.min(MOST4, near.times * factor));
     const [x, y] = [near.x + (at.x - 0.5) / near.times, near.y + (at.y - 0.5) / near.times];
     near = { times, x: x - (at.x - 0.5) / times, y: y - (at.y - 0.5) / times };
     place();
@@ -4104,8 +5648,8 @@ function buildStage(session) {
     parts.hidden = !item?.parts;
     if (!item?.parts) return;
     const state = `${item.item_id} ${session.brush.part}`;
-    if (state === split) return;
-    split = state;
+    if (state === split2) return;
+    split2 = state;
     const times = MARKED_SIDE / Math.max(item.width, item.height);
     const { width, height, pixels } = item.parts.drawn(Math.max(1, Math.round(item.width * times)), Math.max(1, Math.round(item.height * times)), session.brush.part);
     parts.width = width;
@@ -4114,7 +5658,7 @@ function buildStage(session) {
   }
   let shown;
   let painted = "";
-  let split = "";
+  let split2 = "";
   function update() {
     const { item, saliency } = session;
     const { mode, on, method } = session.display;
@@ -4172,7 +5716,7 @@ function buildLegend(session) {
   function update() {
     const { item, saliency } = session;
     const { on, method, mode, opacity: strength } = session.display;
-    const pushed = item && method ? item.maps[mapKey(item, method, session.mapped, session.against)] ?? item.maps[method] : null;
+    const pushed2 = item && method ? item.maps[mapKey(item, method, session.mapped, session.against)] ?? item.maps[method] : null;
     legend.hidden = !item || !session.display.methods.length || session.answering.alone && !item.target;
     if (legend.hidden) return;
     setText(
@@ -4188,7 +5732,7 @@ function buildLegend(session) {
       SHOWN[mode]
     );
     const [target, other] = [saliency?.target, saliency?.against].map((id) => id && session.nameOf(id));
-    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed?.problem ? pushed.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || session.answering.alone && !item.values?.[session.mapped ?? ""] ? "no prediction to explain" : "map on its way …");
+    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? `${methodName(saliency.method)} for ${target}${other ? ` and not ${other}` : ""}` : !on || !item || item.no_map ? "" : item.broken || !mainTarget(item) || session.answering.alone && !item.values?.[session.mapped ?? ""] ? "no prediction to explain" : "map on its way …");
     setAttribute(words2, "title", words2.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";
@@ -4371,7 +5915,9 @@ function buildFooter(session) {
   function update() {
     const { setup, outbox, notice: said } = session;
     const bad = wrong();
-    setText(notice, bad ?? (!setup ? "" : !outbox.durable ? `${said?.text ?? ""} (this browser keeps nothing: unstored decisions live in this tab only)` : outbox.others ? `${said?.text ?? ""} (${count(outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card)` : said?.text ?? ""));
+    const hint = bad === null && !said?.text && setup ? hints(session) : "";
+    setText(notice, bad ?? (!setup ? "" : !outbox.durable ? `${said?.text ?? ""} (this browser keeps nothing: unstored decisions live in this tab only)` : outbox.others ? `${said?.text ?? ""} (${count(outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card)` : said?.text || hint));
+    notice.classList.toggle("hitl-hint", hint !== "");
     notice.classList.toggle("hitl-bad", bad !== null);
     const { news: heard } = session;
     const untold = heard && session.never.untold;
@@ -4394,6 +5940,7 @@ var LABEL_KEYS = {
   multilabel: [[["1", "…", "0", "letters"], "turn the label with that key on or off"]],
   scale: []
 };
+var OBJECT_KEYS = [[["1", "…", "0", "letters"], "the label with that key: of the object in focus, or else of what you draw next"], ...FIXED];
 var VALUE_KEYS = [
   [["Tab", "⇧", "Tab"], "from the labels to their attributes, from one to the next, and back; so do ↑ and ↓ there"],
   [["1", "…", "0"], "in an attribute: the choice with that key, or the number, digit by digit; on a scale from 0 to 1 digits are tenths, hundredths"],
@@ -4411,6 +5958,25 @@ function render(el, session) {
   const header = buildHeader(session, { help: () => help.toggle(), ask: () => drawer.ask() });
   const temporary = buildTemporary(session);
   const bars = buildBars(session);
+  let looks = { labels: null, keys: null, colourOf: () => "#fff", tagOf: () => "" };
+  const objects = buildObjectList(session, (label_id) => looks.colourOf(label_id));
+  const layer = buildObjects({
+    get objects() {
+      return session.annotating.objects;
+    },
+    get labels() {
+      return session.annotating.labels;
+    },
+    nameOf: (label_id) => session.nameOf(label_id),
+    get colourOf() {
+      return looks.colourOf;
+    },
+    get tagOf() {
+      return looks.tagOf;
+    },
+    changed: () => session.annotating.done(""),
+    has_keys: () => root.contains(document.activeElement)
+  });
   const labels = buildLabels(session, refocus);
   const fields = buildFields(session);
   const certainty = buildCertainty(session);
@@ -4421,16 +5987,16 @@ function render(el, session) {
   const face = buildFace(session, refocus);
   const drawer = buildDrawer(session, refocus);
   const notice = buildNotice(session, refocus);
-  const keyRows = () => [...LABEL_KEYS[session.setup?.task ?? "classify"] ?? [], ...CERTAINTY_KEYS, ...session.answering.attributes.size ? VALUE_KEYS : []];
+  const keyRows = () => [...session.annotating.on ? OBJECT_KEYS : LABEL_KEYS[session.setup?.task ?? "classify"] ?? [], ...CERTAINTY_KEYS, ...session.answering.attributes.size ? VALUE_KEYS : []];
   const help = buildHelp(session, { refocus, first: keyRows, takes_focus: false });
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
   stage.stage.append(revising, reason.words);
-  const body = h(
+  const body2 = h(
     "div",
     { class: "hitl-body" },
     h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
-    h("div", { class: "hitl-panel" }, bars.element, labels.element, fields.element, certainty.element, reason.element, flags.element, actions.element),
+    h("div", { class: "hitl-panel" }, bars.element, objects.element, labels.element, fields.element, certainty.element, reason.element, flags.element, actions.element),
     face.face,
     drawer.drawer,
     help.help
@@ -4449,7 +6015,7 @@ function render(el, session) {
     },
     header.header,
     temporary.bar,
-    body,
+    body2,
     notice.bar,
     strip.strip,
     footer.footer,
@@ -4494,9 +6060,29 @@ function render(el, session) {
     question: () => drawer.ask(),
     guideline: () => session.open("guideline"),
     project: () => session.open("project"),
-    help: () => help.toggle()
+    help: () => help.toggle(),
+    ...Object.fromEntries(["draw", "delete", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [
+      name,
+      () => {
+        if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say("Tab takes an object first.");
+      }
+    ])),
+    snap: () => toEdges(),
+    snap_side: () => toEdges(true),
+    alone: () => session.annotating.hold(true),
+    close_up: () => {
+      const { bounds } = session.annotating;
+      if (bounds) stage.closer(bounds);
+      else stage.zoom(0);
+    }
   };
-  function act(action) {
+  function toEdges(side = false) {
+    const { current = null, size } = session.annotating.objects ?? {};
+    const picture = session.item?.picture;
+    if (!current || !size || !picture) return session.say("Tab takes an object first.");
+    session.annotating.withObjects((all) => snap(all, greyAround(picture, size, current.at), { side }));
+  }
+  function act2(action) {
     if (session.face && action.kind === "do" && !WITHOUT_ITEM.has(action.action)) return;
     if (action.kind === "label") session.press(action.key);
     else if (action.kind === "certainty") session.rate(action.value);
@@ -4526,6 +6112,11 @@ function render(el, session) {
     if (event.key === "Tab") return session.answering.move(event.shiftKey ? -1 : 1);
     return session.answering.key(pressed(event), digitOf(event) ?? "", event.repeat);
   }
+  function onObject(event) {
+    if (!session.annotating.on || event.isComposing || session.face || session.drawer || session.asking || session.brush.kind) return false;
+    if (event.key === "Tab" && event.target !== root) return false;
+    return session.annotating.key(event) || event.key === " " && event.target === root;
+  }
   function onKey(event) {
     const target = (
       /** @type {HTMLElement} */
@@ -4552,7 +6143,7 @@ function render(el, session) {
       event.preventDefault();
       return session.withBrush(brushKeys[event.key]);
     }
-    if (help.help.hidden && onValue(event)) {
+    if (help.help.hidden && (onObject(event) || onValue(event))) {
       event.preventDefault();
       return;
     }
@@ -4562,7 +6153,7 @@ function render(el, session) {
     const name = action.kind === "do" ? action.action : action.kind;
     if (event.repeat && !REPEATABLE.has(name)) return;
     if (!help.help.hidden && name !== "help" && name !== "escape") return;
-    act(action);
+    act2(action);
   }
   function isForAnyItem(event) {
     const action = read(event, session.bindings);
@@ -4574,6 +6165,7 @@ function render(el, session) {
     if (root.dataset.item !== item && !isForAnyItem(event)) event.preventDefault();
     else onKey(event);
   }));
+  for (const name of ["keyup", "focusout"]) root.addEventListener(name, () => session.annotating.hold(false));
   root.addEventListener("click", (event) => {
     const target = (
       /** @type {HTMLElement} */
@@ -4593,6 +6185,7 @@ function render(el, session) {
   let named = null;
   let later = false;
   let frame = 0;
+  let revealed = "";
   function update() {
     cancelAnimationFrame(frame);
     frame = 0;
@@ -4601,6 +6194,7 @@ function render(el, session) {
       named = session.setup.keys;
       nameKeys(root, session.setup.keys);
     }
+    if (session.annotating.on) updateObjects();
     setAttribute(root, "data-item", item && !session.face ? item.item_id : "");
     setAttribute(root, "data-pending", String(session.pending));
     setAttribute(root, "data-task", session.setup?.task ?? null);
@@ -4628,8 +6222,19 @@ function render(el, session) {
       guard(updateLater);
     }));
   }
+  function updateObjects() {
+    const { setup, keys, annotating } = session;
+    if (!layer.svg.parentNode) stage.over(layer);
+    if (setup && (looks.labels !== setup.taxonomy || looks.keys !== keys)) {
+      looks = { labels: setup.taxonomy, keys, colourOf: palette(setup.taxonomy.labels), tagOf: (label_id) => keys.get(label_id)?.toUpperCase() ?? "" };
+    }
+    const { bounds } = annotating;
+    if (bounds && bounds.join() !== revealed) stage.reveal(bounds);
+    revealed = bounds?.join() ?? "";
+  }
   function updateLater() {
     const { item } = session;
+    objects.update();
     legend.update();
     reason.update();
     flags.update();
@@ -4645,7 +6250,7 @@ function render(el, session) {
       spoken = step;
       const seen = session.suggestion;
       const proposed = session.answering.proposed;
-      setText(live, proposed ? `Suggestion: ${session.nameOf(item?.suggestion)}` : seen ? `${session.first ? `You answered ${session.wordsOf(session.first)}. ` : ""}Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
+      setText(live, session.annotating.on ? `${session.blind ? "Blind item. " : ""}${session.annotating.inWords()}` : proposed ? `Suggestion: ${session.nameOf(item?.suggestion)}` : seen ? `${session.first ? `You answered ${session.wordsOf(session.first)}. ` : ""}Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}` : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
     }
   }
   const stop = session.subscribe((at_once) => {

@@ -33,7 +33,7 @@ export class Answering {
   }
 
   /** @param {import("../messages.d.ts").Labels} taxonomy */
-  take(taxonomy) { this.attributes = new Map((taxonomy.attributes ?? []).map((attribute) => [attribute.attribute_id, attribute])); }
+  take(taxonomy) { this.attributes = this.session.annotating?.on ? new Map() : new Map((taxonomy.attributes ?? []).map((attribute) => [attribute.attribute_id, attribute])); }
 
   /** An item may have several labels. */
   get many() { return this.session.setup?.task === "multilabel"; }

@@ -2,6 +2,7 @@
 // The line above the item, the warning of a server that vanishes, and the line below.
 
 import { capOf, h, setText } from "../dom.js";
+import { hints } from "./object_list.js";
 
 /** @typedef {import("./session.js").CardSession} CardSession */
 
@@ -96,9 +97,11 @@ export function buildFooter(session) {
   function update() {
     const { setup, outbox, notice: said } = session;
     const bad = wrong();
+    const hint = bad === null && !said?.text && setup ? hints(session) : "";
     setText(notice, bad ?? (!setup ? "" : !outbox.durable ? `${said?.text ?? ""} (this browser keeps nothing: unstored decisions live in this tab only)`
       : outbox.others ? `${said?.text ?? ""} (${count(outbox.others, "decision", "decisions")} of another annotator wait in this browser until they open the card)`
-        : said?.text ?? ""));
+        : said?.text || hint));
+    notice.classList.toggle("hitl-hint", hint !== "");
     notice.classList.toggle("hitl-bad", bad !== null);
     const { news: heard } = session;
     const untold = heard && session.never.untold;

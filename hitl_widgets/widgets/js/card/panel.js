@@ -60,6 +60,8 @@ export function buildBars(session) {
 
   function update() {
     const { item, focused, first, answering } = session;
+    element.hidden = session.annotating.on; // objects have a list of their own
+    if (element.hidden) return;
     const seen = session.suggestion;
     const probs = seen && !answering.merged ? (item?.probs ?? []).filter(([id]) => session.labels.has(id)) : [];
     probs.forEach(([label_id, p], i) => {

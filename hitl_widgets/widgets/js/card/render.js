@@ -9,6 +9,11 @@ import { buildFace } from "./faces.js";
 import { buildDrawer, buildNotice } from "./drawer.js";
 import { digitOf, pressed, read, REPEATABLE } from "../keys.js";
 import { buildFields } from "./attributes.js";
+import { buildObjectList } from "./object_list.js";
+import { FIXED } from "../objects/keys.js";
+import { snap } from "../objects/snap.js";
+import { palette } from "../objects/palette.js";
+import { buildObjects, greyAround } from "../stage/objects.js";
 import { buildActions, buildCertainty, buildFlags, buildReason } from "./beside.js";
 import { buildBars, buildLabels, percent } from "./panel.js";
 import { buildLegend, buildStage } from "./stage.js";
@@ -22,6 +27,8 @@ const CERTAINTY_KEYS = [[["⇧", "`", "…", "0"], "how sure you are: 0, 1 … 9
 /** @type {Record<string, [string[], string][]>} */
 const LABEL_KEYS = { classify: [[["1", "…", "0", "letters"], "choose the label with that key"]],
   multilabel: [[["1", "…", "0", "letters"], "turn the label with that key on or off"]], scale: [] };
+/** @type {[string[], string][]} */
+const OBJECT_KEYS = [[["1", "…", "0", "letters"], "the label with that key: of the object in focus, or else of what you draw next"], ...FIXED];
 /** @type {[string[], string][]} */
 const VALUE_KEYS = [[["Tab", "⇧", "Tab"], "from the labels to their attributes, from one to the next, and back; so do ↑ and ↓ there"],
   [["1", "…", "0"], "in an attribute: the choice with that key, or the number, digit by digit; on a scale from 0 to 1 digits are tenths, hundredths"],
@@ -42,6 +49,14 @@ export function render(el, session) {
   const header = buildHeader(session, { help: () => help.toggle(), ask: () => drawer.ask() });
   const temporary = buildTemporary(session);
   const bars = buildBars(session);
+  /** How objects look, as long as the labels and their keys stay the same. @type {{labels: unknown, keys: unknown, colourOf: (label_id: string) => string, tagOf: (label_id: string) => string}} */
+  let looks = { labels: null, keys: null, colourOf: () => "#fff", tagOf: () => "" };
+  const objects = buildObjectList(session, (label_id) => looks.colourOf(label_id));
+  const layer = buildObjects({
+    get objects() { return session.annotating.objects; }, get labels() { return session.annotating.labels; },
+    nameOf: (label_id) => session.nameOf(label_id), get colourOf() { return looks.colourOf; }, get tagOf() { return looks.tagOf; },
+    changed: () => session.annotating.done(""), has_keys: () => root.contains(document.activeElement),
+  });
   const labels = buildLabels(session, refocus);
   const fields = buildFields(session);
   const certainty = buildCertainty(session);
@@ -52,14 +67,14 @@ export function render(el, session) {
   const face = buildFace(session, refocus);
   const drawer = buildDrawer(session, refocus);
   const notice = buildNotice(session, refocus);
-  const keyRows = () => [...LABEL_KEYS[session.setup?.task ?? "classify"] ?? [], ...CERTAINTY_KEYS, ...(session.answering.attributes.size ? VALUE_KEYS : [])];
+  const keyRows = () => [...(session.annotating.on ? OBJECT_KEYS : LABEL_KEYS[session.setup?.task ?? "classify"] ?? []), ...CERTAINTY_KEYS, ...(session.answering.attributes.size ? VALUE_KEYS : [])];
   const help = buildHelp(session, { refocus, first: keyRows, takes_focus: false });
   const revising = h("div", { class: "hitl-revising", hidden: true });
   const live = h("div", { class: "hitl-spoken", "aria-live": "polite" });
   stage.stage.append(revising, reason.words);
   const body = h("div", { class: "hitl-body" },
     h("div", { class: "hitl-left" }, stage.stage, legend.legend, about.about),
-    h("div", { class: "hitl-panel" }, bars.element, labels.element, fields.element, certainty.element, reason.element, flags.element, actions.element),
+    h("div", { class: "hitl-panel" }, bars.element, objects.element, labels.element, fields.element, certainty.element, reason.element, flags.element, actions.element),
     face.face, drawer.drawer, help.help);
   const root = h("div", { class: "hitl-card", tabindex: "0", role: "application", "aria-label": "Decision card",
     "aria-roledescription": "decision card", "data-lm-suppress-shortcuts": "true", "data-item": "", "data-pending": "0" },
@@ -81,7 +96,18 @@ export function render(el, session) {
     left: () => stage.move(-0.1, 0), right: () => stage.move(0.1, 0), up: () => stage.move(0, -0.1), down: () => stage.move(0, 0.1),
     question: () => drawer.ask(), guideline: () => session.open("guideline"), project: () => session.open("project"),
     help: () => help.toggle(),
+    ...Object.fromEntries(["draw", "delete", "next_corner", "previous_corner", "add_corner", "remove_corner"].map((name) => [name,
+      () => { if (!session.annotating.act(name, stage.view()) && name !== "draw") session.say("Tab takes an object first."); }])),
+    snap: () => toEdges(), snap_side: () => toEdges(true), alone: () => session.annotating.hold(true), close_up: () => { const { bounds } = session.annotating; if (bounds) stage.closer(bounds); else stage.zoom(0); },
   };
+
+  /** The object in focus goes to the edges in the picture. @param {boolean} [side] only the side that was moved last */
+  function toEdges(side = false) {
+    const { current = null, size } = session.annotating.objects ?? {};
+    const picture = session.item?.picture;
+    if (!current || !size || !picture) return session.say("Tab takes an object first.");
+    session.annotating.withObjects((all) => snap(all, greyAround(picture, size, current.at), { side }));
+  }
 
   /** @param {import("../keys.js").Action} action */
   function act(action) {
@@ -110,6 +136,13 @@ export function render(el, session) {
     return session.answering.key(pressed(event), digitOf(event) ?? "", event.repeat);
   }
 
+  /** A key for the objects of the item: Tab, arrows, Esc. @param {KeyboardEvent} event @returns {boolean} */
+  function onObject(event) {
+    if (!session.annotating.on || event.isComposing || session.face || session.drawer || session.asking || session.brush.kind) return false;
+    if (event.key === "Tab" && event.target !== root) return false; // from one button to the next
+    return session.annotating.key(event) || (event.key === " " && event.target === root); // the notebook doesn't scroll below it
+  }
+
   /** @param {KeyboardEvent} event */
   function onKey(event) {
     const target = /** @type {HTMLElement} */ (event.target);
@@ -134,7 +167,7 @@ export function render(el, session) {
       event.preventDefault();
       return session.withBrush(brushKeys[event.key]);
     }
-    if (help.help.hidden && onValue(event)) {
+    if (help.help.hidden && (onObject(event) || onValue(event))) {
       event.preventDefault();
       return;
     }
@@ -160,6 +193,8 @@ export function render(el, session) {
     if (root.dataset.item !== item && !isForAnyItem(event)) event.preventDefault();
     else onKey(event);
   }));
+  // What was hidden as long as a key was held.
+  for (const name of ["keyup", "focusout"]) root.addEventListener(name, () => session.annotating.hold(false));
   root.addEventListener("click", (event) => {
     // A click anywhere on the card gives it the keys; a button hands them back once it has done its work.
     const target = /** @type {HTMLElement} */ (event.target);
@@ -180,6 +215,7 @@ export function render(el, session) {
   let named = null;
   let later = false;
   let frame = 0;
+  let revealed = "";
 
   // What a key changes at once: it is painted in the very next frame.
   function update() {
@@ -190,6 +226,7 @@ export function render(el, session) {
       named = session.setup.keys;
       nameKeys(root, session.setup.keys);
     }
+    if (session.annotating.on) updateObjects();
     setAttribute(root, "data-item", item && !session.face ? item.item_id : "");
     setAttribute(root, "data-pending", String(session.pending));
     setAttribute(root, "data-task", session.setup?.task ?? null);
@@ -216,8 +253,21 @@ export function render(el, session) {
     requestAnimationFrame(() => setTimeout(() => { later = false; guard(updateLater); }));
   }
 
+  /** What the objects have on the stage. */
+  function updateObjects() {
+    const { setup, keys, annotating } = session;
+    if (!layer.svg.parentNode) stage.over(layer);
+    if (setup && (looks.labels !== setup.taxonomy || looks.keys !== keys)) {
+      looks = { labels: setup.taxonomy, keys, colourOf: palette(setup.taxonomy.labels), tagOf: (label_id) => keys.get(label_id)?.toUpperCase() ?? "" };
+    }
+    const { bounds } = annotating;
+    if (bounds && bounds.join() !== revealed) stage.reveal(bounds);
+    revealed = bounds?.join() ?? "";
+  }
+
   function updateLater() {
     const { item } = session;
+    objects.update();
     legend.update();
     reason.update();
     flags.update();
@@ -233,7 +283,7 @@ export function render(el, session) {
       spoken = step;
       const seen = session.suggestion;
       const proposed = session.answering.proposed;
-      setText(live, proposed ? `Suggestion: ${session.nameOf(item?.suggestion)}` : seen ? `${session.first ? `You answered ${session.wordsOf(session.first)}. ` : ""}Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}`
+      setText(live, session.annotating.on ? `${session.blind ? "Blind item. " : ""}${session.annotating.inWords()}` : proposed ? `Suggestion: ${session.nameOf(item?.suggestion)}` : seen ? `${session.first ? `You answered ${session.wordsOf(session.first)}. ` : ""}Suggestion: ${session.labels.get(seen[0])?.name}, ${percent(seen[1])}`
         : session.blind ? "Blind item: what do you see?" : "No suggestion: what do you see?");
     }
   }

@@ -2,6 +2,7 @@
 // The state of the card, and what happens on a key.
 
 import { assignKeys, bind, clashes } from "../keys.js";
+import { Annotating, isOfObject } from "./annotating.js";
 import { Answering } from "./answering.js";
 import { Brush } from "./brush.js";
 import { Draft, flagName } from "./draft.js";
@@ -63,6 +64,7 @@ export class CardSession extends Session {
     this.draft = new Draft();
     this.brush = new Brush();
     this.answering = new Answering(this);
+    this.annotating = new Annotating(this);
     this.people = new People(around.storage, (said) => this.#speak(said));
     /** What lies over the labels. @type {import("./people.js").Drawer | null} */
     this.drawer = null;
@@ -130,6 +132,7 @@ export class CardSession extends Session {
   /** The label that Enter takes. @returns {Label | undefined} */
   get focused() {
     const { item } = this;
+    if (this.annotating.on) return this.labels.get(this.annotating.label_id ?? "");
     const main = this.answering.many && item && !item.blind && !item.broken ? item.target : this.suggestion?.[0];
     return this.labels.get(this.pointed ?? main ?? "");
   }
@@ -146,13 +149,13 @@ export class CardSession extends Session {
   /** The map that the person can see. @returns {Saliency | null} */
   get saliency() {
     const map = this.display.of(this.item, this.mapped, this.against);
-    if (map && this.answering.alone && this.mapped !== map.target) return null; // another attribute's says nothing of this one
-    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id)) ? map : null; // else its label was retired meanwhile
+    if (map && (this.answering.alone || this.annotating.on) && this.mapped !== map.target) return null; // another one's says nothing of this one
+    return map && [map.target, map.against ?? map.target].every((id) => this.labels.has(id) || this.answering.attributes.has(id) || isOfObject(id)) ? map : null; // else its label was retired meanwhile
   }
 
-  /** The label that a map is wanted for, or the attribute in hand where there are no labels; null: the one that comes by itself.
+  /** The label that a map is wanted for, or the attribute in hand where there are no labels, or the object in focus; null: the one that comes by itself.
    * @returns {string | null} */
-  get mapped() { return this.answering.alone ? this.answering.field?.attribute_id ?? null : this.pointed; }
+  get mapped() { return this.annotating.on ? this.annotating.target : this.answering.alone ? this.answering.field?.attribute_id ?? null : this.pointed; }
 
   /** The label that the map holds the one in focus against. @returns {string | null} */
   get against() { return this.rival !== null && this.rival !== this.focused?.label_id ? this.rival : null; }
@@ -269,7 +272,8 @@ export class CardSession extends Session {
     const item = this.queue.bringBack(decision_id);
     if (!item) return;
     item.rejection = reason;
-    if (past && this.answering.merged && this.queue.find(item.item_id) === item) item.draft = new Draft(past); // what was said isn't lost
+    // What was said isn't lost.
+    if (past && (this.answering.merged || this.annotating.on) && this.queue.find(item.item_id) === item) item.draft = this.annotating.draftOf(past);
   }
 
   /** @param {Push} push @param {ArrayBufferView[]} buffers */
@@ -392,7 +396,7 @@ export class CardSession extends Session {
     const draft = current.draft ?? this.drafts.draft(current.item_id);
     if (!draft) return;
     this.draft = draft;
-    this.notice = { bad: false, text: "Your flags and note for this item are here again." };
+    this.notice = { bad: false, text: `Your ${this.annotating.on ? "objects" : "flags"} and note for this item are here again.` };
   }
 
   /** The card's own code failed: said on the card, where it can be read. @param {unknown} error */
@@ -412,8 +416,8 @@ export class CardSession extends Session {
       return this.#choice({ verdict: "unsure", label_id: first.label_id, words: "Unsure, as before" });
     }
     const { many, alone } = this.answering;
-    if (many || alone) {
-      const { choice } = this.answering;
+    if (many || alone || this.annotating.on) {
+      const choice = this.annotating.on ? this.annotating.choice(this.guesses) : this.answering.choice;
       return typeof choice === "string" ? this.say(choice, true) : this.#choice(choice);
     }
     if (!this.focused) return this.say("No suggestion is shown for this item: choose a label.", true);
@@ -435,6 +439,7 @@ export class CardSession extends Session {
   choose(label_id, guess = this.guessing, enter = false) {
     const label = this.labels.get(label_id);
     if (!this.item || !label) return;
+    if (this.annotating.on) return this.annotating.label(label_id);
     if (this.answering.many) return this.answering.toggle(label_id);
     if (!enter && !this.face && this.answering.asks(label_id)) return this.answering.select(label_id);
     if (guess) return this.#choice({ verdict: "unsure", label_id, words: `Unsure, perhaps ${label.name}`, guess });
@@ -450,13 +455,14 @@ export class CardSession extends Session {
     for (const [label_id, of] of this.keys) if (of === key) return this.choose(label_id);
   }
 
-  unsure() { this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" }); }
+  /** Of the object in focus; of the item, where none is. */
+  unsure() { if (!this.annotating.withObjects((objects) => objects.unsure())) this.#choice({ verdict: "unsure", label_id: null, words: "Unsure" }); }
 
   /** Unsure, with the label that comes next. */
   guess() {
     if (!this.item || this.face) return;
     this.guessing = !this.guessing;
-    this.say(!this.guessing ? "Not decided yet." : this.answering.many || this.answering.alone ? "Unsure: Enter stores what is on the card as your best guess."
+    this.say(!this.guessing ? "Not decided yet." : this.answering.many || this.answering.alone || this.annotating.on ? "Unsure: Enter stores what is on the card as your best guess."
       : "Unsure: which label is your best guess?");
   }
 
@@ -557,6 +563,7 @@ export class CardSession extends Session {
   /** @param {number} value 0 to 10 */
   rate(value) {
     if (!this.item || this.face) return;
+    if (!this.asking && this.annotating.withObjects((objects) => objects.rate(value))) return;
     this.touched_at = this.around.now();
     this.certainty = { value, source: "given" };
     if (this.asking) return this.#decide(this.asking);
@@ -565,7 +572,7 @@ export class CardSession extends Session {
 
   /** @param {1 | -1} by */
   nudge(by) {
-    if (!this.item || this.face) return;
+    if (!this.item || this.face || (!this.asking && this.annotating.withObjects((objects) => objects.nudge(by)))) return;
     const value = Math.max(0, Math.min(10, (this.certainty?.value ?? 5) + by));
     this.certainty = { value, source: "given" };
     this.say(this.asking ? `${this.asking.words}: certainty ${value}, Enter decides` : `Certainty ${value}`);
@@ -645,6 +652,7 @@ export class CardSession extends Session {
   undo() {
     if (this.closed || this.needs_name) return;
     if (this.brush.kind && this.draft.regions?.undo()) return this.say("The last stroke is taken back");
+    if (!this.brush.kind && !this.asking && this.annotating.withObjects((objects) => objects.undo())) return;
     if (this.brush.kind || this.asking || this.guessing || this.revising) { this.escape(); return; }
     // Not the decision before: the last one was refused a moment ago, and nobody can have read of that yet.
     if (this.refused && this.around.now() - this.refused.at < QUIET_MS) return this.say(this.refused.text, true);
@@ -662,7 +670,7 @@ export class CardSession extends Session {
     // What was said beside the label is on the screen again with the item.
     if (this.queue.current !== before) {
       if (before) before.draft = this.draft;
-      this.draft = new Draft(last);
+      this.draft = this.annotating.draftOf(last);
     }
     this.say(`Undone: ${this.wordsOf(last)}${last.former ? `. ${this.wordsOf(last.former.past)} is your answer again` : ""}`);
     this.link.flush();
@@ -671,8 +679,8 @@ export class CardSession extends Session {
   }
 
   /** A past decision in words. @param {Past} past */
-  wordsOf({ verdict, label_id, label, values = {} }) {
-    const label_name = label_id ? this.nameOf(label_id, label) : null;
+  wordsOf({ verdict, label_id, label, values = {}, counts }) {
+    const label_name = counts ? this.annotating.inWords(counts) : label_id ? this.nameOf(label_id, label) : null;
     const name = [label_name, this.answering.inWords(values)].filter(Boolean).join(", ") || null;
     return verdict === "skip" ? "skipped" : name === null ? "unsure" : verdict === "unsure" ? `perhaps ${name}` : name;
   }
@@ -680,6 +688,7 @@ export class CardSession extends Session {
   /** The name of a label, of a set of labels, or of an attribute. @param {string | null | undefined} label_id
    * @param {string | null} [then] as it was called when it was chosen */
   nameOf(label_id, then) {
+    if (isOfObject(label_id)) return this.annotating.named(label_id ?? "");
     /** @param {string} id */
     const name = (id) => this.labels.get(id)?.name ?? this.answering.attributes.get(id)?.name ?? (isSet(label_id) ? id : then ?? id);
     return this.answering.named(label_id ?? null, name);
@@ -754,8 +763,8 @@ export class CardSession extends Session {
   /** Asks for the map of the label in focus. */
   #wantMap() {
     const { item, against, display: { on, method } } = this;
-    const target = this.mapped ?? (item && mainTarget(item));
-    if (!on || !method || !target || !item || !mainTarget(item) || (this.answering.alone && !item.values?.[target]) || item.blind || item.no_map || item.broken) return;
+    const target = this.mapped ?? (item && !this.annotating.on && mainTarget(item));
+    if (!on || !method || !target || !item || (!mainTarget(item) && !this.annotating.on) || (this.answering.alone && !item.values?.[target]) || item.blind || item.no_map || item.broken) return;
     const key = mapKey(item, method, target, against);
     if (key === method || item.maps[key]) return; // the suggestion's own maps come by themselves
     const asked = { method, target, ...(against === null ? {} : { against }) };
@@ -848,13 +857,13 @@ export class CardSession extends Session {
     const rated = verdict !== "skip" ? this.certainty : null;
     /** @type {import("./types.d.ts").Decide} */
     const act = { ...this.#act("decide", item.item_id), kind: "decide", verdict, label_id, ...this.draft.said,
-      certainty: rated?.value ?? null, ...this.answering.said(choice), seen: this.#seen(item, rated?.source), known: [...this.known.get(item.item_id) ?? []] };
+      certainty: rated?.value ?? null, ...this.answering.said(choice), ...this.annotating.said(choice), seen: this.#seen(item, rated?.source), known: [...this.known.get(item.item_id) ?? []] };
     this.#know(item.item_id, act.decision_id);
     this.refused = null;
     this.stopped = false;
     // Kept in the browser before anything else: whatever goes wrong from here on, it isn't lost.
     this.outbox.put(act);
-    const past = { ...pastOf(act), ...(label_id === null ? {} : { label: this.nameOf(label_id) }) };
+    const past = { ...pastOf(act), ...(label_id === null ? {} : { label: this.nameOf(label_id) }), ...this.annotating.past(act) };
     const shows = !revising && this.#isFirst(item, verdict);
     const second = !revising && item.first;
     if (revising) this.queue.revise(revising.past, past);
@@ -929,7 +938,7 @@ export class CardSession extends Session {
     const suggestion = item.broken || !item.suggestion || !this.knows(item.suggestion) ? undefined : item.suggestion;
     const probs = item.probs.filter(([id]) => this.labels.has(id));
     if (suggestion) Object.assign(seen, { suggestion, probs: Object.fromEntries(probs), model: item.model });
-    Object.assign(seen, item.broken ? {} : this.answering.seen);
+    Object.assign(seen, item.broken ? {} : this.answering.seen, this.annotating.seen);
     if (item.blind) seen.hidden = true;
     const map = this.saliency;
     if (map) Object.assign(seen, { method: map.method, target: map.target, display: this.display.mode });

@@ -18,6 +18,8 @@ export interface Past extends Omit<PastDecision, "label" | "certainty_source" | 
   label?: string | null; certainty_source?: PastDecision["certainty_source"]; chosen_by?: string | null;
   /** It is the second answer to an item that was answered first; `former` is the first. */
   second?: boolean;
+  /** Its objects, with all the steps that led to them. */
+  instance?: import("../objects/image.js").ImageObjects;
   item?: Item; thumb?: Picture | HTMLCanvasElement; revealed?: boolean; former?: { past: Past; at: number };
 }
 

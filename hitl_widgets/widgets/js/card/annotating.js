@@ -1,0 +1,257 @@
+// @ts-check
+// The objects of the item on the screen, where these are the answer: objects/image.js knows them, this is their place on the card.
+//
+// They are in the draft, made when they are first asked for: from the browser's storage, from the decision that is looked at
+// again or was taken back, or from what is proposed.
+
+import { ImageObjects, newMemory } from "../objects/image.js";
+import { act, key } from "../objects/keys.js";
+import { boundsOf } from "../objects/shapes.js";
+import { Draft } from "./draft.js";
+import { setId } from "./sets.js";
+
+/** @typedef {import("./session.js").CardSession} CardSession */
+/** @typedef {import("./types.d.ts").Item} Item */
+/** @typedef {import("./types.d.ts").Past} Past */
+/** @typedef {import("../messages.d.ts").ObjectEntry} ObjectEntry */
+/** @typedef {import("../objects/types.d.ts").Shape} Shape */
+
+/** @type {Record<string, Shape["kind"]>} */
+const KINDS = { boxes: "box", polygons: "polygon", points: "point" };
+/** What a saliency map of one object is of. */
+const OF_OBJECT = "object:";
+
+/** @param {string | null | undefined} target */
+export const isOfObject = (target) => Boolean(target?.startsWith(OF_OBJECT));
+
+/** The objects of a decision, as the kernel tells them of one that is looked at again. @param {ImageObjects} objects @returns {ObjectEntry[]} */
+export function entriesOf(objects) {
+  const there = new Map(objects.list.map((object) => [object.id, object]));
+  const sent = new Map(objects.sent.map((given) => [given.id, given]));
+  const left = objects.list.map((object) => {
+    const act = objects.became(object);
+    const { score, origin, proposal, certainty, unsure } = object;
+    return /** @type {ObjectEntry} */ ({ .../** @type {any} */ (sent.get(object.id)), origin, act, ...(score === null ? {} : { score }),
+      ...(proposal && act !== "accepted" ? { was: { at: [...proposal.at], label_id: proposal.label_id } } : {}),
+      ...(certainty === null ? {} : { certainty }), ...(unsure ? { unsure } : {}) });
+  });
+  const gone = objects.shown.flatMap((entry) => {
+    if (there.has(entry.id) || (entry.origin ?? "model") !== "model") return [];
+    const was = entry.was ?? { at: entry.at, label_id: entry.label_id };
+    return [/** @type {ObjectEntry} */ ({ id: entry.id, kind: entry.kind, at: was.at, label_id: was.label_id, origin: "model", act: "deleted", was,
+      ...(typeof entry.score === "number" ? { score: entry.score } : {}) })];
+  });
+  return [...left, ...gone];
+}
+
+/** @param {Iterable<{label_id: string}>} objects @returns {Record<string, number>} */
+function countsOf(objects) {
+  /** @type {Record<string, number>} */
+  const counts = {};
+  for (const { label_id } of objects) counts[label_id] = (counts[label_id] ?? 0) + 1;
+  return counts;
+}
+
+export class Annotating {
+  /** @param {CardSession} session */
+  constructor(session) {
+    this.session = session;
+    /** Outlives the item: the label used last, and how large its objects are. */
+    this.memory = newMemory();
+  }
+
+  /** What objects are, where these are asked for. @returns {Shape["kind"] | null} */
+  get kind() { return KINDS[this.session.setup?.task ?? ""] ?? null; }
+
+  /** Objects are the answer. */
+  get on() { return this.kind !== null; }
+
+  /** Those of the item on the screen. @returns {ImageObjects | null} */
+  get objects() {
+    const { item, draft, face } = this.session;
+    if (!this.on || !item || face || item.fetching || item.broken || !item.width) return null;
+    if (!draft.objects || draft.objects_of !== item) {
+      draft.objects = this.#made(item, draft);
+      draft.objects_of = item;
+    }
+    return draft.objects;
+  }
+
+  /** What the kernel sent of an item, as far as its labels are there still. @param {Item} item @returns {ObjectEntry[]} */
+  #sent({ objects = [] }) { return objects.filter(({ label_id }) => this.session.labels.has(label_id)); }
+
+  /** Those that the person can see: of a blind item their own. @param {Item} item */
+  #visible(item) { return this.#sent(item).filter(({ origin }) => !item.blind || origin === "person"); }
+
+  /** @param {Item} item @param {Draft} draft @returns {ImageObjects} */
+  #made(item, draft) {
+    const { memory } = this;
+    const kind = /** @type {Shape["kind"]} */ (this.kind);
+    /** @type {import("../objects/types.d.ts").Size} */
+    const size = [item.width, item.height];
+    const shown = this.#visible(item);
+    if (draft.objects && draft.objects_of?.item_id === item.item_id && draft.objects.size.every((side, i) => side === size[i])) return draft.objects;
+    const kept = ImageObjects.fromDraft(draft.kept?.objects, memory);
+    if (kept) return this.#restored(kept, item, draft);
+    if (this.session.revising) return ImageObjects.of({ kind, size, shown, given: this.#entriesOf(this.session.revising.past, shown), memory });
+    const before = draft.former?.filter(({ label_id }) => this.session.labels.has(label_id));
+    const again = shown.some(({ origin }) => origin !== undefined);
+    const objects = ImageObjects.of({ kind, size, shown, memory, ...(before ? { given: before } : again ? { given: shown } : {}) });
+    if (before) { // a decision was taken back: its objects are here, and what was proposed is what it was
+      objects.shown = shown;
+      objects.answered = false;
+    }
+    const doubtful = shown.filter(({ doubt, act }) => doubt && act !== "deleted").map(({ id }) => id);
+    if (!before && doubtful.length) {
+      objects.take(doubtful[0]);
+      objects.pass = { ids: doubtful, at: 0 }; // Tab leads to the others first
+      this.session.notice = { bad: false, text: `${doubtful.length === 1 ? "One object is" : `${doubtful.length} objects are`} in doubt since the labels changed: it is in focus${
+        doubtful.length === 1 ? "" : ", and Tab leads to the next"}.` };
+    }
+    return objects;
+  }
+
+  /** @param {Past} past @param {ObjectEntry[]} otherwise @returns {ObjectEntry[]} */
+  #entriesOf({ objects, instance }, otherwise) {
+    const entries = instance ? entriesOf(instance) : objects ?? otherwise;
+    return entries.filter(({ label_id }) => this.session.labels.has(label_id));
+  }
+
+  /** What the browser's storage kept, on an item that came anew. @param {ImageObjects} kept @param {Item} item @param {Draft} draft @returns {ImageObjects} */
+  #restored(kept, item, draft) {
+    const [width, height] = [item.width / kept.size[0], item.height / kept.size[1]];
+    if (width !== 1 || height !== 1) {
+      /** @param {readonly number[]} at */
+      const scaled = (at) => at.map((value, i) => value * (i % 2 ? height : width));
+      kept.list = kept.list.map((object) => ({ ...object, at: scaled(object.at), proposal: object.proposal && { ...object.proposal, at: scaled(object.proposal.at) } }));
+      kept.size = [item.width, item.height];
+      kept.shown = this.#visible(item);
+      this.session.notice = { bad: true, text: "The image has another size now: your objects were scaled to it. Look whether they fit." };
+    } else if (draft.kept?.screen.blind !== item.blind) kept.shown = this.#visible(item);
+    else Object.assign(item, draft.kept.screen); // the model may have learnt since: they changed what was on the screen then
+    return kept;
+  }
+
+  /** Ids of the labels that there are, in order. @returns {string[]} */
+  get labels() { return [...this.session.labels.keys()]; }
+
+  /** The label of the object in focus, or of the next new one. @returns {string | null} */
+  get label_id() {
+    const { objects } = this;
+    const { label_id } = this.memory;
+    return objects?.current?.label_id ?? (label_id !== null && this.session.labels.has(label_id) ? label_id : null);
+  }
+
+  /** What a map would be of: the object in focus, as far as a model proposed it. @returns {string | null} */
+  get target() {
+    const { current = null } = this.objects ?? {};
+    return current?.proposal && current.origin === "model" ? OF_OBJECT + current.id : null;
+  }
+
+  /** @param {string} target @returns {string} */
+  named(target) {
+    const object = this.objects?.get(target.slice(OF_OBJECT.length));
+    return object ? `this ${this.session.nameOf(object.label_id)}` : "an object";
+  }
+
+  // Keys
+
+  /** Something was done to the objects. @param {string | null} words null: nothing was @returns {boolean} */
+  done(words) {
+    if (words === null) return false;
+    const { session } = this;
+    session.touched_at = session.now();
+    session.answering.wants_map = true;
+    session.say(words);
+    return true;
+  }
+
+  /** A key that is always the same: Tab, arrows, Esc. @param {KeyboardEvent} event @returns {boolean} whether it was for the objects */
+  key(event) { return this.objects ? this.done(key(this.objects, event)) : false; }
+
+  /** A key of the table. @param {string} action @param {import("../objects/types.d.ts").View} [view] @returns {boolean} */
+  act(action, view) { return this.objects ? this.done(act(this.objects, action, { view, labels: this.labels })) : false; }
+
+  /** A label's key: of the object in focus, or of the next new one. @param {string} label_id */
+  label(label_id) {
+    const { objects, session } = this;
+    if (!objects) return;
+    const words = objects.relabel(label_id);
+    if (words === null) this.memory.label_id = label_id;
+    this.done(words === null ? `New objects: ${session.nameOf(label_id)}` : words || session.nameOf(label_id));
+  }
+
+  /** @param {(objects: ImageObjects) => string | null} step @returns {boolean} whether it was for them */
+  withObjects(step) { return this.objects ? this.done(step(this.objects)) : false; }
+
+  /** The others are hidden as long as a key is held. @param {boolean} alone */
+  hold(alone) {
+    const { objects } = this;
+    if (!objects || objects.alone === alone) return;
+    objects.alone = alone;
+    objects.version++;
+    this.session.changed();
+  }
+
+  /** Where the object in focus lies. */
+  get bounds() {
+    const { current = null } = this.objects ?? {};
+    return current && boundsOf(current.at);
+  }
+
+  // What is stored
+
+  /** What Enter stores. @param {boolean} guess @returns {import("./session.js").Choice | string} or why it can't be stored */
+  choice(guess) {
+    const { objects, session } = this;
+    if (session.item?.broken) return "This item can't be shown: flag it as bad data, or skip it.";
+    if (!objects) return "The item isn't here yet.";
+    const unknown = objects.list.find(({ label_id }) => !session.labels.has(label_id));
+    if (unknown) {
+      objects.take(unknown.id);
+      return "The label of this object isn't in the taxonomy any more: press another one's key, or delete the object.";
+    }
+    if (objects.problem) return objects.problem;
+    const label_id = setId(new Set(objects.list.map((object) => object.label_id)));
+    if (guess) return { verdict: "unsure", label_id, words: `Unsure, with ${objects.words()}`, guess: true };
+    return { verdict: objects.verdict, label_id, words: `Stored: ${objects.words()}` };
+  }
+
+  /** What goes with a decision. @param {import("./session.js").Choice} choice @returns {Pick<import("./types.d.ts").Decide, "objects" | "size" | "touched">} */
+  said({ verdict, guess }) {
+    const { objects } = this;
+    if (!objects || verdict === "skip" || (verdict === "unsure" && !guess && objects.empty)) return {};
+    return { objects: objects.sent, size: [objects.size[0], objects.size[1]], touched: objects.touched };
+  }
+
+  /** What was on the screen, for the log. @returns {object} */
+  get seen() {
+    const { item } = this.session;
+    const { objects } = this;
+    if (!objects || !item) return {};
+    // Of a blind item what would have been shown.
+    return { objects: item.blind ? this.#sent(item) : objects.shown, ...(item.model ? { model: item.model } : {}) };
+  }
+
+  /** What the page keeps of a decision on them. @param {import("./types.d.ts").Decide} act @returns {Partial<Past>} */
+  past({ objects: sent }) {
+    const { objects } = this;
+    if (!objects) return {};
+    objects.remember();
+    return { instance: objects, ...(sent ? { counts: countsOf(sent) } : {}) };
+  }
+
+  /** The draft of a decision that was taken back, or refused: its objects with all that was done to them. @param {Past} past @returns {Draft} */
+  draftOf(past) {
+    const draft = new Draft(past);
+    if (past.instance) Object.assign(draft, { objects: past.instance, objects_of: past.item });
+    else if (this.on) draft.former = past.objects ?? null;
+    return draft;
+  }
+
+  /** How many objects of which labels. @param {Record<string, number> | undefined} [counts] those of the item on the screen where missing @returns {string} */
+  inWords(counts = countsOf(this.objects?.list ?? [])) {
+    const names = Object.entries(counts).sort(([a], [b]) => this.labels.indexOf(a) - this.labels.indexOf(b));
+    return names.map(([label_id, n]) => `${n} ${this.session.nameOf(label_id)}`).join(", ") || "no objects";
+  }
+}

@@ -1,0 +1,151 @@
+// @ts-check
+// The objects of the item as a list, in the order in which Tab comes to them, and what the model proposes in a line.
+
+import { capOf, cap, h, setAttribute, setText } from "../dom.js";
+import { keyName } from "../keys.js";
+
+/** @typedef {import("./session.js").CardSession} CardSession */
+/** @typedef {import("../objects/image.js").ImageObjects} ImageObjects */
+/** @typedef {import("../objects/types.d.ts").Shape} Shape */
+/** @typedef {{row: HTMLElement, key: HTMLElement, name: HTMLElement, score: HTMLElement, what: HTMLElement, object: Shape | null, looks: string}} Row */
+
+const MOST = 60; // rows at once; with more objects those around the one in focus
+const BEFORE = 20;
+
+/** @param {Shape} a @param {Shape} b */
+const byScore = (a, b) => (a.score ?? Infinity) - (b.score ?? Infinity) || 0;
+
+/** What became of an object, in a word. @param {CardSession} session @param {ImageObjects} objects @param {Shape} object @returns {string} */
+function became(session, objects, object) {
+  const what = objects.became(object);
+  const words = what === "relabelled" ? `was ${session.nameOf(object.proposal?.label_id)}` : what === "accepted" ? (objects.isProposal(object) ? "" : "✓") : what;
+  return [words, object.certainty === null ? "" : `certainty ${object.certainty}`, object.unsure ? "unsure" : "", objects.problemWith(object) ? "crosses itself" : ""].filter(Boolean).join(", ");
+}
+
+/** What the model proposes, or why nothing is. @param {CardSession} session @returns {[string, string]} a heading, and the rest */
+function heading(session) {
+  const { item, annotating, setup } = session;
+  const { objects } = annotating;
+  if (item?.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it.`];
+  if (!item || !objects) return ["", ""];
+  const counts = annotating.inWords();
+  if (objects.list.length) return [objects.answered ? "As you answered" : objects.shown.length ? "The model proposes, and you" : "Your objects", counts];
+  if (item.chosen_by === "second look") return ["What do you see?", "Asked once more, blind: proposals and answers stay hidden."];
+  if (session.blind) return ["What do you see?", "Asked blind: what the model proposes stays hidden."];
+  if (item.problem) return ["The model failed on this item", item.problem];
+  if (objects.shown.length) return ["No objects", "Enter stores that there are none."];
+  if (item.model) return ["Nothing is proposed", item.threshold === undefined ? "" : `The model is nowhere surer than ${item.threshold.toFixed(2)}.`];
+  return ["What do you see?", "There is no model yet: your first answers will train one."];
+}
+
+/** @param {CardSession} session @param {(label_id: string) => string} colourOf */
+export function buildObjectList(session, colourOf) {
+  const title = h("h3", { class: "hitl-title" });
+  const margin = h("span", { class: "hitl-quiet hitl-margin" });
+  const accept = h("span", { class: "hitl-accept" }, capOf("accept"), h("span"));
+  const rows = h("div", { class: "hitl-object-rows", role: "listbox", "aria-label": "Objects" });
+  const part = h("p", { class: "hitl-quiet hitl-object-part", hidden: true });
+  const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object, here and by dragging over the picture" }));
+  const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next, the least certain first" }));
+  const element = h("section", { class: "hitl-objects-said hitl-merged", hidden: true }, h("div", { class: "hitl-row" }, title, margin, accept), rows, empty,
+    h("div", { class: "hitl-row hitl-object-below" }, hint, part));
+  /** @type {Map<string, Row>} */
+  let drawn = new Map();
+  /** @type {unknown} */
+  let of = null;
+  /** @type {unknown} */
+  let taxonomy = null;
+  let order = "";
+
+  /** @param {string} id @returns {Row} */
+  function build(id) {
+    const parts = { key: h("kbd", { class: "hitl-cap" }), name: h("span", { class: "hitl-name" }), score: h("span", { class: "hitl-p" }), what: h("span", { class: "hitl-object-what" }) };
+    const row = h("button", { class: "hitl-object-row", type: "button", tabindex: "-1", role: "option", onclick: () => {
+      session.annotating.withObjects((objects) => { objects.take(id); return ""; });
+    } }, parts.key, parts.name, parts.what, parts.score);
+    return { row, ...parts, object: null, looks: "" };
+  }
+
+  /** @param {ImageObjects} objects */
+  function draw(objects) {
+    const all = [...objects.list].sort(byScore);
+    const { current } = objects;
+    const from = all.length <= MOST ? 0 : Math.max(0, Math.min(all.length - MOST, (current ? all.indexOf(current) : 0) - BEFORE));
+    const shown = all.slice(from, from + MOST);
+    const next = new Map(shown.map(({ id }) => [id, drawn.get(id) ?? build(id)]));
+    const ids = [...next.keys()].join();
+    if (ids !== order) {
+      order = ids;
+      rows.replaceChildren(...[...next.values()].map(({ row }) => row));
+    }
+    drawn = next;
+    part.hidden = all.length <= MOST;
+    setText(part, `${from + 1} to ${from + shown.length} of ${all.length}`);
+    for (const object of shown) {
+      const at = /** @type {Row} */ (drawn.get(object.id));
+      const focused = object === current;
+      const looks = `${focused} ${objects.isProposal(object)}`;
+      if (at.object === object && at.looks === looks) continue;
+      Object.assign(at, { object, looks });
+      const key = session.keys.get(object.label_id) ?? "";
+      const what = became(session, objects, object);
+      const score = object.score === null ? "" : object.score.toFixed(2);
+      setText(at.key, key.toUpperCase());
+      at.key.style.setProperty("--hitl-of-label", colourOf(object.label_id));
+      setText(at.name, session.nameOf(object.label_id));
+      setText(at.what, what);
+      setText(at.score, score);
+      at.row.classList.toggle("hitl-proposed", objects.isProposal(object));
+      at.row.classList.toggle("hitl-focused", focused);
+      setAttribute(at.row, "aria-selected", String(focused));
+      setAttribute(at.row, "aria-label", [session.nameOf(object.label_id), score && `score ${score}`, what].filter(Boolean).join(", "));
+      if (focused) keepInView(at.row);
+    }
+  }
+
+  /** The row of the object in focus is in view, whatever lies around the list stays where it is. @param {HTMLElement} row */
+  function keepInView(row) {
+    const [top, height] = [row.offsetTop - rows.offsetTop, row.offsetHeight];
+    if (top < rows.scrollTop) rows.scrollTop = top;
+    else if (top + height > rows.scrollTop + rows.clientHeight) rows.scrollTop = top + height - rows.clientHeight;
+  }
+
+  function update() {
+    const { annotating, setup } = session;
+    element.hidden = !annotating.on;
+    if (element.hidden) return;
+    const { objects } = annotating;
+    if (setup?.taxonomy !== taxonomy || objects !== of) {
+      taxonomy = setup?.taxonomy;
+      if (objects !== of) rows.scrollTop = 0;
+      of = objects;
+      drawn = new Map();
+      order = "?";
+    }
+    const [head, text] = heading(session);
+    setText(title, head);
+    setText(margin, text);
+    margin.title = text;
+    accept.hidden = !objects;
+    setText(/** @type {Node} */ (accept.lastChild), !objects ? "" : session.guesses ? "best guess" : objects.verdict === "accept" ? "accept all" : "store");
+    empty.hidden = !objects || objects.list.length > 0;
+    hint.hidden = !objects?.list.length;
+    if (objects) draw(objects);
+    else rows.replaceChildren();
+  }
+  return { element, update };
+}
+
+/** What keys do now, in a line. @param {CardSession} session @returns {string} */
+export function hints(session) {
+  const { annotating: { objects }, setup } = session;
+  if (!objects || !setup) return "";
+  /** @param {string} action @param {string} words */
+  const key = (action, words) => (setup.keys[action]?.[0].length ? `${keyName(setup.keys[action][0][0])} ${words}` : "");
+  const { current, drawing } = objects;
+  if (drawing?.how === "corners") return "arrows move the cross · Space sets a corner · ⏎ Enter closes · Esc gives it up";
+  if (drawing) return `arrows ${drawing.how === "sizing" ? "size" : "move"} it · Space when it fits · a label's key · Esc gives it up`;
+  if (!current) return [objects.list.length ? "Tab takes the least certain" : "", key("draw", "draws one"), key("accept", objects.list.length ? "stores all" : "stores that there are none"), key("skip", "skips")].filter(Boolean).join(" · ");
+  const by_kind = { box: "arrows move, Alt the sides, ⇧ × 10", polygon: `arrows move, ${key("next_corner", "a corner")}`, point: "arrows move, ⇧ × 10" }[current.kind];
+  return [by_kind, "a label's key", key("snap", "snaps"), key("delete", "deletes"), key("unsure", "unsure"), key("undo", "undoes"), "Tab next", key("accept", "stores all")].filter(Boolean).join(" · ");
+}
