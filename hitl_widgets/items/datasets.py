@@ -1,21 +1,26 @@
 """Data sets for lessons, made offline from images that scikit-learn and scikit-image carry.
 
 These are 1,797 handwritten digits and some photographs. Use `digits_on_photographs`, `digits_with_stickers` or
-`photographs_with_faults`. Of images with one label each, `side_by_side` makes images with two.
+`photographs_with_faults`. Of images with one label each, `side_by_side` makes images with two. `cells` draws images
+with several objects each, whose places it knows.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageFilter
+from scipy.ndimage import gaussian_filter
 from skimage import data
 from sklearn.datasets import load_digits, load_sample_images
 
 from ..errors import BadInput
+from ..objects.shapes import Box, Point, Polygon, Shape
 
 N_DIGITS = 1_797
 # Ten colours that stay apart, the digits' in order.
@@ -25,6 +30,17 @@ SURFACES = ("brick", "coins", "fur", "grass", "gravel")
 BLUR_A_STEP = 0.006
 STICKERS = np.array([[230, 25, 75], [60, 180, 75], [67, 99, 216], [245, 130, 49], [145, 30, 180], [66, 212, 244],
                      [240, 50, 230], [191, 239, 69], [70, 153, 144], [150, 95, 35]], np.uint8)
+
+# Labels of the drawn cells, as in the BCCD data set of blood cells.
+CELLS = ("RBC", "WBC", "Platelets")
+# Light that each takes away at its thickest place, of red, green and blue (Beer-Lambert), by what it is.
+RED_CELL, PURPLE, CYTOPLASM = np.array([[0.10, 0.38, 0.33], [0.75, 1.25, 0.42], [0.22, 0.26, 0.10]])
+# A cell's radius is given for images of this height or width, whichever is shorter.
+SIDE = 240
+# Directions in which a cell's radius is known, in radians.
+TURN = np.linspace(0, 2 * np.pi, 360, endpoint=False)
+# Of a cell's outline as a polygon.
+VERTICES = 18
 
 
 def digits_on_photographs(n: int = N_DIGITS, *, size: int = 64, mislead: float = 0.0,
@@ -223,6 +239,154 @@ def side_by_side(images: np.ndarray, labels: Sequence[Any] | np.ndarray, n: int,
     left, right = halves.T
     return np.concatenate([images[left], images[right]], axis=2), \
         [(str(one), str(other)) for one, other in zip(names[left], names[right], strict=True)]
+
+
+def cells(n: int = 120, *, size: tuple[int, int] = (240, 320), task: str = "boxes",
+          seed: int = 0) -> tuple[np.ndarray, list[list[Shape]]]:
+    """Drawn blood cells under a microscope, with the place and the label of each.
+
+    Red cells ("RBC") are discs with a pale middle that overlap a little, white ones ("WBC", up to two) large with a
+    purple nucleus of two or three lobes, platelets ("Platelets", up to five) small and purple. Cells at the edge are
+    cut off by it.
+
+    Parameters
+    ----------
+    n : int
+        Number of images, 1 or more.
+    size : (int, int)
+        Height and width of an image, in pixels, from 64 to 2,000 each. Cells grow with the shorter side.
+    task : "boxes", "polygons" or "points"
+        What an object is: the box around a cell, its outline in up to 18 vertices, or its middle.
+    seed : int
+        Of the cells. The first images of a larger n are the same.
+
+    Returns
+    -------
+    images : ndarray of uint8, shape (n, height, width, 3)
+    truth : list of list of Box, Polygon or Point, one list for each image
+        All cells of the image, white ones first, then platelets and red ones, in pixels. Boxes and polygons end at the
+        image's edge.
+
+    Raises
+    ------
+    BadInput
+        When n, size or task is none of these.
+
+    References
+    ----------
+    After BCCD, blood cells with boxes, github.com/Shenggan/BCCD_Dataset.
+
+    Examples
+    --------
+    >>> images, truth = cells(2)
+    >>> images.shape, sorted({cell.label for cell in truth[0]})
+    ((2, 240, 320, 3), ['Platelets', 'RBC', 'WBC'])
+    """
+    if n < 1 or task not in ("boxes", "polygons", "points") or not all(64 <= side <= 2_000 for side in size):
+        raise BadInput(f"n = {n}, size = {size}, task = {task!r}; n from 1 on, a height and a width from 64 to 2,000, "
+                       "and boxes, polygons or points are expected.")
+    images, truth = np.empty((n, *size, 3), np.uint8), []
+    for number, image in enumerate(images):
+        rng = np.random.default_rng([seed, number])
+        taken = _light_through(placed := _place_cells(size, rng), size, rng)
+        light = 255 * _background(size, rng) * np.exp(-gaussian_filter(taken, (0.7, 0.7, 0)))
+        image[:] = np.clip(light + 2.5 * rng.standard_normal(light.shape, np.float32), 0, 255)
+        truth.append([_as_object(cell, size, task) for cell in placed])
+    return images, truth
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell: what it is, its middle (x, y) and, from there, its radius in directions `TURN`, in pixels."""
+
+    label: str
+    x: float
+    y: float
+    radius: np.ndarray
+
+    @property
+    def outline(self) -> np.ndarray:
+        """Points around it, shape (360, 2), x and y."""
+        return np.array([self.x, self.y]) + self.radius[:, None] * np.stack([np.cos(TURN), np.sin(TURN)], axis=1)
+
+
+def _place_cells(size: tuple[int, int], rng: np.random.Generator) -> list[_Cell]:
+    """Cells at random places, which touch or overlap by a seventh of their radii at most; large ones first."""
+    height, width = size
+    scale, crowd = min(size) / SIDE, height * width / (SIDE * SIDE * 4 / 3) * (SIDE / min(size)) ** 2
+    wanted = [("WBC", 27, 33, int(rng.choice(3, p=[0.2, 0.65, 0.15]))), ("Platelets", 4.5, 6.5, int(rng.integers(6))),
+              ("RBC", 14, 18, max(1, round(crowd * rng.integers(9, 23))))]
+    placed: list[_Cell] = []
+    for label, least, most, n in wanted:
+        for _ in range(60 * n):
+            if sum(cell.label == label for cell in placed) == n:
+                break
+            middle, mean = rng.uniform((0, 0), (width, height)), scale * rng.uniform(least, most)
+            near = 0.86 if label == "RBC" else 1.05
+            if all(math.hypot(*(middle - (cell.x, cell.y))) > near * (mean + cell.radius.mean()) for cell in placed):
+                lean, dents = rng.uniform(0, 0.09), rng.uniform(0, 0.035)
+                radius = mean * (1 + lean * np.cos(2 * (TURN - rng.uniform(0, np.pi)))
+                                 + dents * np.cos(3 * TURN + rng.uniform(0, 2 * np.pi)))
+                placed.append(_Cell(label, float(middle[0]), float(middle[1]), radius))
+    return placed
+
+
+def _light_through(placed: Sequence[_Cell], size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """How much light the cells take away, as an exponent, shape (height, width, 3)."""
+    taken = np.zeros((*size, 3), np.float32)
+    y, x = np.mgrid[:size[0], :size[1]] + 0.5
+    for cell in placed:
+        reach = cell.radius.max() + 2
+        rows, columns = (slice(max(0, int(at - reach)), int(at + reach) + 1) for at in (cell.y, cell.x))
+        across, down = x[rows, columns] - cell.x, y[rows, columns] - cell.y
+        edge = np.interp(np.arctan2(down, across) % (2 * np.pi), TURN, cell.radius, period=2 * np.pi)
+        far = np.hypot(across, down)
+        inside, depth = np.clip(edge - far + 0.5, 0, 1), far / edge
+        if cell.label == "RBC":
+            # A disc that is thin in its middle: a torus seen from above.
+            thick = rng.uniform(0.85, 1.1) * (0.42 + 0.58 * np.clip((depth - 0.15) / 0.5, 0, 1) ** 2)
+            taken[rows, columns] += (inside * thick)[..., None] * RED_CELL
+        elif cell.label == "Platelets":
+            grain = gaussian_filter(rng.normal(0, 1, far.shape), 1) * 0.6 + 0.62
+            taken[rows, columns] += (inside * np.clip(grain, 0.3, 1))[..., None] * PURPLE
+        else:
+            taken[rows, columns] += inside[..., None] * CYTOPLASM
+            taken[rows, columns] += (inside * _nucleus(across, down, cell.radius.mean(), rng))[..., None] * PURPLE
+    return taken
+
+
+def _nucleus(across: np.ndarray, down: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
+    """A nucleus of two or three lobes, from 0 (none) to 1, with some grain."""
+    turn, n = rng.uniform(0, 2 * np.pi), int(rng.integers(2, 4))
+    there = np.zeros(across.shape)
+    for lobe in range(n):
+        angle, wide = turn + lobe * 2 * np.pi / n * 0.8, radius * rng.uniform(0.42, 0.52)
+        far = np.hypot(across - 0.36 * radius * np.cos(angle), down - 0.36 * radius * np.sin(angle))
+        there = np.maximum(there, np.clip((wide - far) / 2 + 0.5, 0, 1))
+    return there * np.clip(0.85 + gaussian_filter(rng.normal(0, 1, across.shape), 1.5) * 0.5, 0.5, 1.1)
+
+
+def _background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Light without cells: cream, uneven, and a little darker on one side, shape (height, width, 3)."""
+    y, x = (at / side for at, side in zip(np.mgrid[:size[0], :size[1]], size, strict=True))
+    angle = rng.uniform(0, 2 * np.pi)
+    coarse = Image.fromarray(rng.normal(0, 0.014, (4, 5)).astype(np.float32))
+    stains = np.asarray(coarse.resize((size[1], size[0]), Image.Resampling.BICUBIC))
+    light = 1 - 0.05 * (np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5)) + stains
+    return light.astype(np.float32)[..., None] * rng.normal((0.925, 0.885, 0.865), 0.008).astype(np.float32)
+
+
+def _as_object(cell: _Cell, size: tuple[int, int], task: str) -> Shape:
+    """The cell as an object, cut off at the image's edge. Its middle is inside, so that something of it is seen."""
+    height, width = size
+    if task == "points":
+        return Point(cell.x, cell.y, cell.label)
+    seen = np.clip(cell.outline, 0, (width, height))
+    (x0, y0), (x1, y1) = seen.min(axis=0).tolist(), seen.max(axis=0).tolist()
+    if task == "boxes":
+        return Box(x0, y0, x1, y1, cell.label)
+    some = seen[::len(TURN) // VERTICES]
+    return Polygon([(float(x), float(y)) for x, y in dict.fromkeys(map(tuple, some.tolist()))], cell.label)
 
 
 def _photograph(surface: str) -> Image.Image:

@@ -8,13 +8,16 @@ import pytest
 
 from hitl_widgets.errors import BadInput
 from hitl_widgets.items.datasets import (
+    CELLS,
     STICKERS,
     SURFACES,
+    cells,
     digits_on_photographs,
     digits_with_stickers,
     photographs_with_faults,
     side_by_side,
 )
+from hitl_widgets.objects.overlap import iou_pair
 
 
 def test_a_stickers_colour_gives_the_digit_away_and_nothing_else_of_the_image_is_changed():
@@ -84,3 +87,77 @@ def test_photographs_have_the_faults_that_the_table_says():
 def test_photographs_that_cannot_be_made_are_refused(n, size):
     with pytest.raises(BadInput, match="size from 16 to 96"):
         photographs_with_faults(n, size=size)
+
+
+def test_drawn_cells_are_where_their_boxes_say_in_the_colour_of_their_label():
+    images, truth = cells(6, seed=3)
+    light = images.astype(float)
+    for image, objects in zip(light, truth, strict=True):
+        covered = np.zeros(image.shape[:2], bool)
+        for one in objects:
+            x0, y0, x1, y1 = (round(number) for number in one.at)
+            covered[max(0, y0 - 3):y1 + 3, max(0, x0 - 3):x1 + 3] = True
+        background = np.median(image[~covered], axis=0)
+        for one in objects:
+            x0, y0, x1, y1 = (round(number) for number in one.at)
+            inside = image[y0:y1, x0:x1].reshape(-1, 3)
+            red, green, _ = background - np.quantile(inside, 0.2, axis=0)
+            assert green > 25, f"{one} isn't to be seen"
+            assert (red > 45) == (one.label != "RBC"), f"{one} has another colour"
+
+
+def test_all_that_stands_out_of_the_background_lies_in_a_box_of_a_drawn_cell():
+    images, truth = cells(6, seed=5)
+    for image, objects in zip(images, truth, strict=True):
+        outside = np.ones(image.shape[:2], bool)
+        for one in objects:
+            x0, y0, x1, y1 = one.at
+            outside[max(0, int(y0) - 2):int(y1) + 3, max(0, int(x0) - 2):int(x1) + 3] = False
+        green = image[..., 1].astype(float)
+        assert green[outside].min() > np.median(green[outside]) - 35
+
+
+def test_boxes_polygons_and_points_are_of_the_same_cells():
+    pictures, boxes = cells(4, task="boxes")
+    for task in ("polygons", "points"):
+        images, truth = cells(4, task=task)
+        assert (images == pictures).all()
+        for of_image, objects in zip(boxes, truth, strict=True):
+            assert [one.label for one in of_image] == [one.label for one in objects]
+            for box, one in zip(of_image, objects, strict=True):
+                x0, y0, x1, y1 = one.bounds
+                assert box.x0 <= x0 <= x1 <= box.x1
+                assert box.y0 <= y0 <= y1 <= box.y1
+                if task == "polygons":
+                    assert (x1 - x0) * (y1 - y0) > 0.85 * (box.x1 - box.x0) * (box.y1 - box.y0)
+
+
+def test_drawn_cells_lie_in_their_images_overlap_a_little_and_are_of_three_labels():
+    for size in ((240, 320), (96, 128)):
+        images, truth = cells(20, size=size)
+        assert images.shape == (20, *size, 3)
+        assert {one.label for objects in truth for one in objects} == set(CELLS)
+        for objects in truth:
+            at = np.array([one.at for one in objects])
+            assert at.min() >= 0
+            assert (at[:, [0, 2]] <= size[1]).all()
+            assert (at[:, [1, 3]] <= size[0]).all()
+        assert 8 <= np.mean([len(objects) for objects in truth]) <= 25
+    overlapping = [one for objects in truth for place, one in enumerate(objects) for other in objects[place + 1:]
+                   if iou_pair("box", one.at, other.at, size=size) > 0]
+    assert overlapping
+
+
+def test_the_first_drawn_images_are_the_same_however_many_are_drawn():
+    images, truth = cells(3, size=(96, 128))
+    more, of_more = cells(5, size=(96, 128))
+    other, _ = cells(3, size=(96, 128), seed=1)
+    assert (more[:3] == images).all()
+    assert of_more[:3] == truth
+    assert (other != images).any()
+
+
+@pytest.mark.parametrize("wrong", [{"n": 0}, {"task": "classify"}, {"size": (20, 320)}, {"size": (240, 5_000)}])
+def test_cells_that_cant_be_drawn_are_refused(wrong):
+    with pytest.raises(BadInput, match=r"n from 1 on"):
+        cells(**{"n": 1} | wrong)
