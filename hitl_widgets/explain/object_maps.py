@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import ceil
 from typing import Any, TypeAlias
 
@@ -188,8 +188,8 @@ def _around(box: Sequence[float], height: int, width: int) -> tuple[int, int, in
     return left, top, int(max(left + 1, min(ceil(x1 + wide), width))), int(max(top + 1, min(ceil(y1 + high), height)))
 
 
-def score_of_best(detections: Mapping[str, Any], box: Sequence[float], label: Any) -> Tensor:
-    """The score of the detection that stands for an object: the largest score times overlap among those of its label.
+def score_of_best(detections: Mapping[str, Any], box: Sequence[float], labels: Collection[Any]) -> Tensor:
+    """The score of the detection that stands for an object: the largest score times overlap among those of its labels.
 
     Parameters
     ----------
@@ -197,20 +197,20 @@ def score_of_best(detections: Mapping[str, Any], box: Sequence[float], label: An
         boxes (n, 4), labels (n,) and scores (n,) of one view.
     box : sequence of 4 floats
         The object's place.
-    label : object
-        As the detections' labels are written.
+    labels : collection
+        Those that stand for the object's, as the detections have them.
 
     Returns
     -------
     Tensor of float, shape ()
-        0 where nothing of this label overlaps the object. Gradients flow through the score alone.
+        0 where nothing of these labels overlaps the object. Gradients flow through the score alone.
 
     References
     ----------
     Petsiuk et al. (2021), Black-box Explanation of Object Detectors via Saliency Maps, arXiv:2006.03204.
     """
     scores = torch.as_tensor(detections["scores"]).float()
-    same = torch.as_tensor(np.asarray([one == label for one in _listed(detections["labels"])], bool))
+    same = torch.as_tensor(np.asarray([one in labels for one in _listed(detections["labels"])], bool))
     boxes = torch.as_tensor(detections["boxes"]).detach().float().reshape(-1, 4).cpu()
     overlap = torch.where(same, _overlaps(boxes, torch.tensor([float(side) for side in box])), 0.0)
     if not len(scores) or not bool((overlap >= LEAST_OVERLAP).any()):

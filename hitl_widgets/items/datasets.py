@@ -386,7 +386,7 @@ def _as_object(cell: _Cell, size: tuple[int, int], task: str) -> Shape:
     if task == "boxes":
         return Box(x0, y0, x1, y1, cell.label)
     some = seen[::len(TURN) // VERTICES]
-    return Polygon([(float(x), float(y)) for x, y in dict.fromkeys(map(tuple, some.tolist()))], cell.label)
+    return Polygon(tuple((x, y) for x, y in dict.fromkeys(map(tuple, some.tolist()))), cell.label)
 
 
 def _photograph(surface: str) -> Image.Image:

@@ -57,7 +57,7 @@ def part_inside(values, box, by=0.0):
 
 def score_at(finder, row):
     box = finder.boxes[row]
-    return lambda views: torch.stack([score_of_best(found, box, finder.labels[row]) for found in finder(list(views))])
+    return lambda views: torch.stack([score_of_best(found, box, [finder.labels[row]]) for found in finder(list(views))])
 
 
 def test_both_maps_of_an_object_lie_on_it_and_not_on_another_of_its_label():
@@ -157,14 +157,14 @@ def test_a_net_without_convolutions_has_no_gradcam():
 def test_the_detection_that_stands_for_an_object_is_of_its_label_and_its_place():
     found = {"boxes": torch.tensor([[0.0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]]),
              "labels": torch.tensor([1, 2, 1]), "scores": torch.tensor([0.6, 0.9, 0.8], requires_grad=True)}
-    one = score_of_best(found, (0, 0, 10, 10), 1)
+    one = score_of_best(found, (0, 0, 10, 10), [1])
     assert one.item() == pytest.approx(0.6)
     one.backward()
     assert found["scores"].grad.tolist() == [1, 0, 0]
-    assert score_of_best(found, (0, 0, 10, 10), 2).item() == pytest.approx(0.9 * 90 / 110)
-    assert score_of_best(found, (30, 30, 40, 40), 1).item() == 0
-    assert score_of_best(found, (0, 0, 10, 10), 3).item() == 0
+    assert score_of_best(found, (0, 0, 10, 10), [2]).item() == pytest.approx(0.9 * 90 / 110)
+    assert score_of_best(found, (30, 30, 40, 40), [1]).item() == 0
+    assert score_of_best(found, (0, 0, 10, 10), [3]).item() == 0
     nothing = {"boxes": np.empty((0, 4)), "labels": [], "scores": np.empty(0)}
-    assert float(score_of_best(nothing, (0, 0, 10, 10), 1)) == 0
+    assert float(score_of_best(nothing, (0, 0, 10, 10), [1])) == 0
     named = {"boxes": np.array([[0, 0, 10, 10]]), "labels": ["RBC"], "scores": np.array([0.5])}
-    assert float(score_of_best(named, (0, 0, 10, 10), "RBC")) == 0.5
+    assert float(score_of_best(named, (0, 0, 10, 10), ["RBC"])) == 0.5
