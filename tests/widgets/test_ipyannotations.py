@@ -215,7 +215,7 @@ def test_what_no_log_can_keep_is_refused_and_said(open_review):
     desk, widget, review = open_review(Plain())
     widget.submit([{"type": "box", "xyxy": [0, 0, 1, 1]}])
     assert desk.decisions == []
-    assert "Regions can't be kept yet" in said(review)
+    assert "task='polygons'" in said(review)
 
 
 # -- undo
@@ -547,9 +547,9 @@ def test_an_item_that_the_labeller_cannot_show_can_only_be_skipped(open_review, 
 
 
 @pytest.mark.parametrize(("make", "why"), [
-    (lambda: images.BoxAnnotator(options=CLOTHES), "boxes, polygons and points can't be kept"),
-    (lambda: images.PolygonAnnotator(options=CLOTHES), "boxes, polygons and points can't be kept"),
-    (lambda: images.PointAnnotator(options=CLOTHES), "boxes, polygons and points can't be kept"),
+    (lambda: images.BoxAnnotator(options=CLOTHES), "asks for no boxes"),
+    (lambda: images.PolygonAnnotator(options=CLOTHES), "asks for no polygons"),
+    (lambda: images.PointAnnotator(options=CLOTHES), "asks for no points"),
     (lambda: text.TextTagger(), "spans of text can't be kept"),
     (lambda: images.FreetextAnnotator(), "captions can't be kept"),
     (lambda: text.ClassLabeller(options=CLOTHES), "items are images"),

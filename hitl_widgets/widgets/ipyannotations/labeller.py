@@ -21,7 +21,7 @@ import ipywidgets
 from PIL import Image, ImageDraw
 
 from ...errors import BadInput, HitlError, StoreError, UnknownDecision
-from ...records import Item, new_id, utc_now
+from ...records import Decision, Item, new_id, utc_now
 from ..card import take_over
 from ..comm import STATIC
 from ..host import CardHost
@@ -53,7 +53,7 @@ class LabellerReview:
     kept as unsure, with the flag "not_in_taxonomy" and the name as its note. A labeller of one label shows no
     suggestion, so every item is blind; the log keeps what the model would have said, as hidden. Where an item may have
     several labels, the list that is submitted is the answer, an empty one too, and the suggested labels are on already
-    unless the item is blind.
+    unless the item is blind. Where objects are asked for, proposals are on an annotator's canvas in the same way.
 
     Parameters
     ----------
@@ -74,7 +74,8 @@ class LabellerReview:
     Raises
     ------
     BadInput
-        When the labeller doesn't give labels, has none of the taxonomy's, or gives one where items may have several.
+        When the labeller doesn't give labels, has none of the taxonomy's, or gives one where items may have several; or
+        where objects are asked for and it gives others.
 
     Notes
     -----
@@ -102,7 +103,8 @@ class LabellerReview:
         self._again, self._back = (ipywidgets.Button(description=text) for text in ("Look again", "Undo the last"))
         self._again.on_click(lambda _: self._act(self._look_again))
         self._back.on_click(lambda _: self._act(self._undo))
-        self._status = ipywidgets.VBox([self._message, self._progress, self._notices, Shield()])
+        self._status = ipywidgets.VBox([*self._answers.controls, self._message, self._progress, self._notices,
+                                        Shield()])
         self.view = ipywidgets.VBox([widget, self._status])
         self.view.add_class("hitl-labeller")
         if (former := _behind.get(id(widget))) is not None:
@@ -198,7 +200,7 @@ class LabellerReview:
             self._say(f"Stored for item {item_id}: unsure, for {decision.note!r} isn't in the taxonomy. The name "
                       "is kept as a note, with the flag not_in_taxonomy.")
         else:
-            self._say(f"Stored for item {item_id}: {decision.label or 'skipped; it comes again later'}.")
+            self._say(f"Stored for item {item_id}: {_stored(decision)}.{self._answers.remark}")
         self._advance()
 
     def _undo(self) -> None:
@@ -315,6 +317,14 @@ class LabellerReview:
         item = "" if self._item is None else f"Item {self._item.id} · "
         return f"{item}{progress['answered']:,} of {progress['items']:,} answered by {annotator}, " \
                f"{progress['today']:,} today"
+
+
+def _stored(decision: Decision) -> str:
+    """What a decision says, in few words."""
+    if decision.objects is not None:
+        there = sum(one.is_there for one in decision.objects)
+        return f"{there:,} object{'' if there == 1 else 's'}"
+    return decision.label or "skipped; it comes again later"
 
 
 def _who(host: CardHost) -> list[str]:

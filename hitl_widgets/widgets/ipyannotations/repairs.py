@@ -13,7 +13,6 @@ from typing import Any
 
 import ipyannotations.generic
 import ipyannotations.images
-import ipyannotations.images.annotator
 import ipyannotations.text
 import ipywidgets
 from ipyannotations.controls.togglebuttongroup import ToggleButtonGroup
@@ -29,8 +28,7 @@ _DIGITS = frozenset("0123456789")
 
 SERVED = "A labeller that gives labels, such as ipyannotations.images.ClassLabeller, is expected"
 # What the log has no decision for yet, and how to call it.
-REFUSED = {ipyannotations.images.annotator.Annotator: "boxes, polygons and points",
-           ipyannotations.text.TextTagger: "spans of text",
+REFUSED = {ipyannotations.text.TextTagger: "spans of text",
            ipyannotations.generic.FreetextAnnotator: "captions"}
 
 

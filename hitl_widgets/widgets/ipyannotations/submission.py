@@ -1,7 +1,7 @@
 """What a labeller submits, and what becomes of it: the arguments of a decision, of one label or of several.
 
 `answers_for` gives what reads a labeller in a project: `OneLabel`, or `SeveralLabels`, which also puts the suggested
-labels on.
+labels on, or `object_answers.ObjectAnswers`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ import traitlets
 
 from ...errors import BadInput, UnknownLabel
 from ...project.evidence import seen_of
-from ...records import Seen, judge
+from ...records import OBJECT_TASKS, SHAPE_OF, Seen, judge
 from ...taxonomy.label_sets import members, set_id
 from ...taxonomy.labels import Taxonomy
 from ..host import CardHost
 from ..packing import SHOWN
 from ..window import Entry
+from .canvas import kind_of
+from .object_answers import ObjectAnswers
 from .repairs import is_a_caption
+
+PLURALS: dict[str, str] = {kind: task for task, kind in SHAPE_OF.items()}
 
 
 class Answers(Protocol):
@@ -31,6 +35,10 @@ class Answers(Protocol):
 
     # The version that the choices were made for: a name that a later edit changes still means what it meant.
     taxonomy: Taxonomy
+    # Widgets that stand below the labeller.
+    controls: Sequence[Any]
+    # What to say of the submission that was read last, beside what was stored.
+    remark: str
 
     def notices(self) -> list[str]:
         """List what to know before the first item; BadInput where the labeller doesn't fit the taxonomy."""
@@ -52,9 +60,14 @@ def answers_for(host: CardHost, widget: Any) -> Answers:
     ------
     BadInput
         In a project that asks for values of attributes alone, or where the labeller gives one label and the project
-        asks for several.
+        asks for several, or objects where it asks for labels, or the other way round.
     """
     task = getattr(host, "task", "classify")
+    if task in OBJECT_TASKS:
+        return ObjectAnswers(host, widget)
+    if (kind := kind_of(widget)) is not None:
+        raise BadInput(f"view is a {type(widget).__name__}, and this project asks for no {PLURALS[kind]}; make one "
+                       f"with task={PLURALS[kind]!r}, or take a labeller that gives labels.")
     if task == "scale":
         raise BadInput("this project asks for values of attributes, and a labeller gives labels. Leave view out to get "
                        "the card.")
@@ -77,6 +90,8 @@ class OneLabel:
 
     def __init__(self, host: CardHost, widget: Any) -> None:
         self._host, self._widget, self.taxonomy = host, widget, host.taxonomy
+        self.controls: Sequence[Any] = ()
+        self.remark = ""
 
     def notices(self) -> list[str]:
         """List what to know before the first item; BadInput where no choice is a label."""
@@ -147,6 +162,8 @@ class SeveralLabels:
 
     def __init__(self, host: CardHost, widget: Any) -> None:
         self._host, self._widget, self.taxonomy = host, widget, host.taxonomy
+        self.controls: Sequence[Any] = ()
+        self.remark = ""
         self._shows = isinstance(getattr(type(widget), "data", None), traitlets.List)
         self._entry: Entry | None = None
         self._seen, self._touched, self._showing, self._watches = Seen(hidden=True), set[str](), False, False
@@ -240,7 +257,7 @@ def _names(value: Any) -> list[str]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise BadInput(f"the labeller gave {reprlib.repr(value)}; a label's name is expected, or None for a skip. "
-                       "Regions can't be kept yet.")
+                       "Regions are kept in a project with task='polygons'.")
     return list(names)
 
 
