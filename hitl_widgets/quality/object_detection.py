@@ -7,7 +7,7 @@ model over another on the same images.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit, logit, stdtrit
 
 from ..drawing import html
 from ..errors import BadInput, ShapeError
@@ -26,6 +27,7 @@ from .object_matching import (
     IOU_THRESHOLDS,
     ON_POINT,
     POINT_FIGURES,
+    Curve,
     Encoded,
     Floats,
     Matched,
@@ -34,6 +36,8 @@ from .object_matching import (
     match,
     point_figures,
 )
+from .pairwise import unseen
+from .resampling import ALIKE
 
 if TYPE_CHECKING:
     from ..drawing.figures import Drawing
@@ -353,7 +357,7 @@ def compare_detection(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataF
     gain = values[1] - values[0]
     if math.isnan(gain):
         return Estimate(math.nan, n=n, why="no object is known to be in these images")
-    low, high = interval(gain, samples[1] - samples[0], n, within=(-1.0, 1.0))
+    low, high = interval(gain, samples[1] - samples[0], rarest(curves), signed=True)
     return Estimate(gain, low, high, n=n)
 
 
@@ -371,13 +375,43 @@ def resampled(encoded: Encoded, groups: Mapping[Any, Any] | None, n_samples: int
     return np.asarray(drawn[:, place], np.float32)
 
 
-def interval(value: float, samples: Floats, n: int, *, within: tuple[float, float] = (0.0, 1.0)) -> tuple[float, float]:
-    """95 % interval of a figure from samples of the images."""
+def interval(value: float, samples: Floats, n: int, *, signed: bool = False) -> tuple[float, float]:
+    """95 % interval of a figure from samples of the images: the wider of Student's and of the percentiles at each end.
+
+    Parameters
+    ----------
+    value : float
+        The figure; a share, or with `signed` a difference of shares.
+    samples : ndarray of float, shape (n_samples,)
+        The figure in each sample of the images.
+    n : int
+        Images that tell of it: those with an object of the rarest label.
+
+    Returns
+    -------
+    low, high : float
+        Student's interval of a share is made on the scale of its log odds. Where all samples are alike it reaches to
+        what as many images as can stay unseen would make of it. NaN for fewer than two images.
+    """
     finite = samples[np.isfinite(samples)]
     if n < 2 or len(finite) < len(samples) / 2:
         return math.nan, math.nan
+    if float(finite.std()) < ALIKE:
+        left = float(unseen(n, 0.95))
+        return (max(-1.0, value - left) if signed else value * (1 - left)), min(1.0, value + (1 - value) * left)
+    scale: tuple[Callable[[Any], Any], Callable[[Any], Any]] = (np.asarray, float) if signed else (logit, expit)
+    within = (-1.0, 1.0) if signed else (0.5 / n / 10, 1 - 0.5 / n / 10)
+    to, back = scale
+    centre, spread = to(np.clip(value, *within)), float(to(np.clip(finite, *within)).std())
+    half = -float(stdtrit(n - 1, 0.025)) * spread * math.sqrt(n / (n - 1))
     low, high = np.quantile(finite, [0.025, 0.975])
-    return min(value, max(within[0], float(low))), max(value, min(within[1], float(high)))
+    low, high = min(float(low), float(back(centre - half))), max(float(high), float(back(centre + half)))
+    return min(value, max(-1.0, low)), max(value, min(1.0, high))
+
+
+def rarest(curves: Sequence[Curve]) -> int:
+    """Number of images with an object of the rarest label that is in any."""
+    return min((n for curve in curves if (n := int((curve.n_true > 0).sum()))), default=0)
 
 
 def _matched(encoded: Encoded, threshold: Any) -> Matched:
@@ -394,7 +428,7 @@ def _table(matched: Matched, weights: npt.NDArray[np.float32], encoded: Encoded)
     (each, together), (each_again, again) = of(curves, None), of(curves, weights)
     n_of = [(int((curve.n_true > 0).sum()), int(curve.n_true.sum()), len(curve.image)) for curve in curves]
     rows = [{"label_id": None, "n_images": len(encoded.images), "n_objects": sum(n for _, n, _ in n_of),
-             "n_predicted": sum(n for _, _, n in n_of), **_ends(figures, together, again, len(encoded.images))}]
+             "n_predicted": sum(n for _, _, n in n_of), **_ends(figures, together, again, rarest(curves))}]
     for label, counts, values, samples in zip(encoded.labels, n_of, each, each_again, strict=True):
         rows.append({"label_id": label, **dict(zip(("n_images", "n_objects", "n_predicted"), counts, strict=True)),
                      **_ends(figures, values, samples, counts[0])})

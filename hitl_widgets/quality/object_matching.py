@@ -31,7 +31,8 @@ ON, BESIDE = 0.5, 0.1
 ON_POINT, BESIDE_POINT = 0.0, -2.0
 # Objects with this status needn't be found, and may be.
 IN_DOUBT = ("unsure", "to_review", "planted")
-_CELLS = 20_000_000
+# Of samples and predictions at a time: as many as a processor's cache takes.
+_CELLS = 1_000_000
 
 AP_FIGURES = ("map", "map50", "map75")
 POINT_FIGURES = ("f1", "precision", "recall")
