@@ -1,8 +1,8 @@
 """Intervals of average precision: how often they hold the truth, and how long a resampling of 1,000 images takes.
 
-Worlds like blood smears: about twelve common and one each of two rare objects in an image; images differ in how hard they
-are, so that their objects are found or missed together. The truth is the figure over 4,000 images of the world; each
-sample is some of them. The reference is the percentile bootstrap over images.
+Worlds like blood smears: about twelve common and one each of two rare objects in an image; images differ in how hard
+they are, so that their objects are found or missed together. The truth is the figure over 4,000 images of the world;
+each sample is some of them. The reference is the percentile bootstrap over images.
 
     python benchmarks/object_intervals.py [--seeds 400]
 """

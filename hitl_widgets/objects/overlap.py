@@ -374,6 +374,40 @@ def match_one_to_one(overlap: npt.ArrayLike, least: float = 0.5) -> tuple[Ints, 
     return first[kept].astype(np.int64), second[kept].astype(np.int64)
 
 
+def match_by_overlap(overlap: npt.ArrayLike, least: float = 0.0) -> tuple[Ints, Ints]:
+    """Pair the objects of two people, those first that overlap most.
+
+    The pairs of a higher `least` are among those of a lower one, so that one pairing does for every threshold.
+
+    Parameters
+    ----------
+    overlap : array_like of float, shape (n, m)
+    least : float
+        No pair overlaps less; pairs that don't overlap at all are never made.
+
+    Returns
+    -------
+    first, second : ndarray of int64, shape (n_pairs,)
+        Their places, the largest overlap first.
+
+    Examples
+    --------
+    >>> [places.tolist() for places in match_by_overlap([[.9, .8], [.85, .1]])]
+    [[0, 1], [0, 1]]
+    """
+    overlap = np.asarray(overlap, np.float64)
+    rows, columns = np.nonzero((overlap >= least) & (overlap > 0))
+    order = np.argsort(-overlap[rows, columns], kind="stable")
+    pairs: list[tuple[int, int]] = []
+    free_row, free_column = [True] * overlap.shape[0], [True] * overlap.shape[1]
+    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
+        if free_row[row] and free_column[column]:
+            free_row[row] = free_column[column] = False
+            pairs.append((row, column))
+    first, second = np.array(pairs, np.int64).reshape(-1, 2).T
+    return first, second
+
+
 def bounds(ats: Sequence[Sequence[float]]) -> Floats:
     """Box around each object, from its flat coordinates.
 

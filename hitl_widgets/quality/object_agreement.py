@@ -1,0 +1,425 @@
+"""Agreement of several people on the objects of images: whether they found, named and placed the same.
+
+`agreement_objects` takes a table of objects; `ObjectAgreement` says what is in the result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import stdtrit
+
+from ..drawing import html
+from ..errors import BadInput, ShapeError
+from ..objects.overlap import distances, match_by_overlap, overlaps
+from ..records import Estimate, check_count
+from .object_matching import Floats, coordinates
+from .pairwise import unseen
+from .resampling import ALIKE, around
+
+if TYPE_CHECKING:
+    from ..drawing.figures import Drawing
+
+QUESTIONS = ("found", "named", "placed", "together", "ks")
+IN_WORDS = {"found": "found the same objects", "named": "named them the same", "placed": "placed them the same",
+            "together": "found, named and placed the same", "ks": "placed: KS distance"}
+THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(13))
+RESAMPLES = 1_000
+# Each image is compared with so many others, to learn what agreement chance gives.
+_OTHERS = 4
+_BINS = 200
+COLUMNS = ["question", "threshold", "value", "low", "high", "n_images", "n", "why"]
+PERSON_COLUMNS = ["annotator", "n_images", "n_objects", "found", "named", "placed"]
+# What one person found in an image: coordinates and labels.
+_Objects = tuple[list[Sequence[float]], npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ObjectAgreement:
+    """How far people agree on the objects of images, at each threshold from which two objects are taken for the same.
+
+    `result["found"]` is the `Estimate` at a threshold of 0.5.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each question and threshold of the overlap: question, threshold, value, low and high (95 %, over
+        images), n_images (that two people or more reviewed), n (pairs of objects, for "found" objects), why (the reason
+        where there is no number).
+
+        - found: 1 - Do / De, with Do the share of two people's objects in one image that have no partner, and De the
+          same of two people in two different images. 1 where each found what the other did, 0 where no more than
+          chance would pair.
+        - named: Krippendorff's alpha (nominal) of the labels of paired objects.
+        - placed: sigma, 1 - the mean distance of paired objects over the mean distance of objects of different images;
+          the distance is (1 - GIoU) / 2, of points the part of the diagonal. It is about objects that two people found,
+          overlapping by 0.3 or more; those that overlap by less than the threshold count as placed by chance, since
+          without them the worst placed would be left out first.
+        - together: as found, of partners that have the same label.
+        - ks: the largest difference between the distributions of these two kinds of distances: 1 where every pair is
+          nearer than any two objects of different images.
+
+        One threshold moves what is placed badly to what isn't found; so look at the curves.
+    annotators : DataFrame
+        A row a person: annotator, n_images, n_objects, and at a threshold of 0.5 with all others: found (share of their
+        and the others' objects that have a partner), named (share of pairs with one label), placed (mean overlap of
+        pairs). Not corrected for chance.
+    kind : "box", "polygon" or "point"
+    notes : tuple of str
+        What else has to be said with these figures.
+    """
+
+    table: pd.DataFrame
+    annotators: pd.DataFrame
+    kind: str
+    notes: tuple[str, ...] = field(default=())
+
+    def __getitem__(self, question: str) -> Estimate:
+        """Estimate of one of `QUESTIONS` at a threshold of 0.5."""
+        return self.at(question)
+
+    def at(self, question: str, threshold: float = 0.5) -> Estimate:
+        """Estimate of a question at a threshold of the table."""
+        rows = self.table[(self.table["question"] == question) & np.isclose(self.table["threshold"], threshold)]
+        if rows.empty:
+            raise BadInput(f"there is no {question!r} at {threshold!r}; {', '.join(QUESTIONS)} are asked, at "
+                           f"thresholds {THRESHOLDS[0]} to {THRESHOLDS[-1]} in steps of 0.05.")
+        row = rows.iloc[0]
+        return Estimate(row["value"], row["low"], row["high"], int(row["n_images"]), row["why"])
+
+    def plot(self) -> Drawing:
+        """Draw each question over the thresholds, with its 95 % band."""
+        from ..drawing.object_agreement_plot import plot_object_agreement
+
+        return plot_object_agreement(self.table, "nearness" if self.kind == "point" else "IoU")
+
+    def _summary(self) -> str:
+        return f"{int(self.table['n_images'].iloc[0]):,} images that two people or more reviewed, " \
+               f"{len(self.annotators)} people"
+
+    def __repr__(self) -> str:
+        lines = [f"Agreement on objects: {self._summary()}"]
+        for question in QUESTIONS:
+            cells = [f"{float(self.at(question, threshold)):.2f} at {threshold}" for threshold in (0.3, 0.7, 0.9)]
+            lines.append(f"  {question:<7} {self[question]!r} at an overlap of 0.5; {', '.join(cells)}")
+        return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for question in QUESTIONS:
+            cells: list[object] = [IN_WORDS[question]]
+            for threshold in (0.3, 0.5, 0.7, 0.9):
+                estimate = self.at(question, threshold)
+                cells.append("none" if math.isnan(estimate) else
+                             f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})")
+            rows.append(cells)
+        return html.page("Agreement on objects", html.paragraph(self._summary()),
+                         html.table(["", *(f"overlap {threshold}" for threshold in (0.3, 0.5, 0.7, 0.9))], rows),
+                         *map(html.paragraph, self.notes))
+
+
+def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = None,
+                      sizes: Mapping[Any, tuple[float, float]] | None = None, resamples: int = RESAMPLES,
+                      seed: int = 0) -> ObjectAgreement:
+    """Measure how far several people agree on the objects of images: found, named and placed.
+
+    Parameters
+    ----------
+    objects : DataFrame
+        A row an object, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes without it), x0,
+        y0, x1, y1; `points` of polygons. Rows whose act is "deleted" don't count.
+    reviewed : DataFrame, optional
+        item_id and annotator of each image that each person looked at, also of those in which they found nothing.
+        Without it `objects.attrs["reviewed"]`, and without that the images in which they found something.
+    sizes : mapping of item_id to (width, height), optional
+        Of the images, in pixels; only points need them. Without it the columns width and height.
+    resamples : int
+        Samples of images, for the intervals.
+    seed : int
+        Of the samples, and of the images that are compared for chance.
+
+    Returns
+    -------
+    ObjectAgreement
+
+    Raises
+    ------
+    ShapeError
+        If a column is missing.
+    BadInput
+        If kinds are mixed, a coordinate is missing, or the size of an image with points isn't known.
+
+    Notes
+    -----
+    Alpha over 1 - IoU isn't given: two boxes that don't meet are 1 apart however far they are, so that the expected
+    disagreement is always about 1, and it ranks annotators worse than other distances do.
+
+    References
+    ----------
+    Braylan, Alonso and Lease (2022), Measuring Annotator Agreement Generally across Complex Structured, Multi-object,
+    and Free-text Annotation Tasks, doi:10.1145/3485447.3512242; Krippendorff (2018), Content Analysis, 4th edition.
+
+    Examples
+    --------
+    >>> ann = pd.DataFrame({"item_id": range(20), "annotator": "ann", "label": ["cell", "dust"] * 10,
+    ...                     "x0": range(0, 1000, 50), "y0": 0, "x1": range(40, 1040, 50), "y1": 40})
+    >>> bob = ann.assign(annotator="bob", x0=ann["x0"] + 4)
+    >>> found = agreement_objects(pd.concat([ann, bob]))
+    >>> found["found"].value, found["named"].value, found.at("found", 0.9).value < 1
+    (1.0, 1.0, True)
+    """
+    check_count("resamples", resamples, "a number of samples, 2 or more,", least=2)
+    given = _Given.of(objects, reviewed, sizes)
+    counts = _count(given, np.random.default_rng(seed))
+    n_images = len(counts.image)
+    drawn = np.random.default_rng(seed).multinomial(n_images, np.full(n_images, 1 / n_images), resamples) if n_images \
+        else np.zeros((resamples, 0))
+    once, again = counts.figures(np.ones((1, n_images))), counts.figures(drawn.astype(np.float64))
+    rows = []
+    for question in QUESTIONS:
+        for place, threshold in enumerate(THRESHOLDS):
+            value, n = float(once[question][0, place]), counts.n_of(question, place)
+            low, high = _interval(value, again[question][:, place], n_images)
+            why = "" if not math.isnan(value) else counts.why(question, n)
+            rows.append((question, threshold, value, low, high, n_images, n, why))
+    notes = () if given.told else (
+        "An image in which somebody found nothing doesn't count for them: pass reviewed= if there are some.",)
+    return ObjectAgreement(pd.DataFrame(rows, columns=COLUMNS), counts.people, given.kind, notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """The objects of each person in each image.
+
+    Parameters
+    ----------
+    kind : str
+    by : dict of (item_id, annotator) to (coordinates, labels)
+        Also of people who reviewed an image and found nothing.
+    images : dict of item_id to list of annotators
+    labels : list
+    sizes : dict of item_id to (height, width)
+    told : bool
+        Whether it is known who reviewed what.
+    """
+
+    kind: str
+    by: dict[tuple[Any, Any], _Objects]
+    images: dict[Any, list[Any]]
+    labels: list[Any]
+    sizes: dict[Any, tuple[float, float]]
+    told: bool
+
+    @classmethod
+    def of(cls, objects: pd.DataFrame, reviewed: pd.DataFrame | None,
+           sizes: Mapping[Any, tuple[float, float]] | None) -> _Given:
+        if not isinstance(objects, pd.DataFrame):
+            raise BadInput(f"objects is a {type(objects).__name__}; a table of objects is expected, as wb.objects() "
+                           "makes it.")
+        key = "label_id" if "label_id" in objects else "label"
+        if missing := [name for name in ("item_id", "annotator", key) if name not in objects]:
+            raise ShapeError(f"the table of objects lacks {', '.join(missing)}; item_id, annotator, label and x0, y0, "
+                             "x1, y1 are expected, as wb.objects() has them.")
+        told = reviewed if reviewed is not None else objects.attrs.get("reviewed")
+        rows = objects[objects["act"].ne("deleted").to_numpy(np.bool_)] if "act" in objects else objects
+        rows = rows.reset_index(drop=True)
+        kinds = list(rows["kind"].unique()) if "kind" in rows and len(rows) else ["box"]
+        if len(kinds) > 1:
+            raise BadInput(f"the table has objects of the kinds {', '.join(map(str, kinds))}; those of one kind are "
+                           "expected.")
+        ats = coordinates(rows, kinds[0]) if len(rows) else []
+        label, labels = pd.factorize(rows[key])
+        by: dict[tuple[Any, Any], _Objects] = {}
+        images: dict[Any, list[Any]] = {}
+        whole = rows if told is None else pd.concat([rows[["item_id", "annotator"]], told[["item_id", "annotator"]]])
+        for item, annotator in whole[["item_id", "annotator"]].drop_duplicates().itertuples(index=False):
+            by[item, annotator] = ([], np.zeros(0, np.int64))
+            images.setdefault(item, []).append(annotator)
+        for who, places in rows.groupby(["item_id", "annotator"], sort=False).indices.items():
+            by[who] = ([ats[place] for place in places], np.asarray(label[places], np.int64))
+        known = {}
+        if {"width", "height"} <= set(rows):
+            known = {item: (height, width) for item, height, width in
+                     rows[["item_id", "height", "width"]].drop_duplicates("item_id").itertuples(index=False)}
+        known |= {item: (height, width) for item, (width, height) in (sizes or {}).items()}
+        if kinds[0] == "point" and (unknown := [item for item in images if not min(known.get(item, (0, 0))) > 0]):
+            raise BadInput(f"the size of image {unknown[0]!r} isn't known; points need it, as columns width and height "
+                           "or as sizes={item_id: (width, height)}.")
+        return cls(kinds[0], by, images, list(labels), known, told is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """What the figures are made of, image by image.
+
+    Parameters
+    ----------
+    image : list
+        Images with two people or more.
+    alone, alone_chance : ndarray of float, shape (n_images, 2, n_thresholds + 1)
+        Objects without a partner, then objects without a partner of the same label, and in the last place all objects:
+        of two people in the image, and of one in it and one in another.
+    named : ndarray of float, shape (n_images, n_thresholds, n_labels, n_labels)
+        Pairs of each two labels, in both orders.
+    near, far : ndarray of float, shape (n_images, n_thresholds, n_bins) and (n_images, n_bins)
+        Distances of pairs, and of objects of different images, in bins.
+    near_sum, far_sum : ndarray of float, shape (n_images, n_thresholds) and (n_images,)
+    people : DataFrame
+    """
+
+    image: list[Any]
+    alone: Floats
+    alone_chance: Floats
+    named: Floats
+    near: Floats
+    far: Floats
+    near_sum: Floats
+    far_sum: Floats
+    people: pd.DataFrame
+
+    def figures(self, weights: Floats) -> dict[str, Floats]:
+        """Each figure in each sample of the images, shape (n_samples, n_thresholds); NaN where undefined."""
+        alone = [np.einsum("si,ikt->kst", weights, of, optimize=True) for of in (self.alone, self.alone_chance)]
+        observed, expected = (_quotient(of[..., :-1], of[..., -1:]) for of in alone)
+        found, together = 1 - _quotient(observed, expected)
+        named = np.einsum("si,itkl->stkl", weights, self.named, optimize=True)
+        pairs, of_label = named.sum(axis=(2, 3)), named.sum(axis=3)
+        same = np.einsum("stkk->st", named)
+        met = _quotient((of_label * (of_label - 1)).sum(axis=2), pairs * (pairs - 1))
+        n_near = weights @ self.near.sum(axis=2)
+        far = _quotient(weights @ self.far_sum, weights @ self.far.sum(axis=1))[:, None]
+        near = _quotient(weights @ self.near_sum + (n_near[:, :1] - n_near) * far, n_near[:, :1])
+        reached = [_quotient(np.cumsum(of, axis=-1), of.sum(axis=-1, keepdims=True)) for of in
+                   (np.einsum("si,itb->stb", weights, self.near, optimize=True), (weights @ self.far)[:, None, :])]
+        return {"found": found, "named": 1 - _quotient(1 - _quotient(same, pairs), 1 - met),
+                "placed": 1 - _quotient(near, far), "together": together,
+                "ks": (reached[0] - reached[1]).max(axis=2)}
+
+    def n_of(self, question: str, place: int) -> int:
+        """Objects, for "found", or pairs of them at a threshold."""
+        whole = question in ("found", "together")
+        return int(self.alone[:, 0, -1].sum() if whole else self.near[:, place].sum())
+
+    def why(self, question: str, n: int) -> str:
+        """Reason why a figure is undefined."""
+        if len(self.image) < 2:
+            return "two images that two people reviewed are needed"
+        if question == "named" and n:
+            return "all paired objects have one label, so that no disagreement is expected by chance"
+        whole = question in ("found", "together")
+        return "nobody found an object" if whole else "no two objects are paired at this overlap"
+
+
+def _pairs(given: _Given, item: Any) -> Iterator[tuple[Any, Any]]:
+    yield from combinations(sorted(given.images[item], key=str), 2)
+
+
+def _count(given: _Given, rng: np.random.Generator) -> _Counts:
+    """Compare every two people in each image, and each image with some others."""
+    limits, n_labels = np.array(THRESHOLDS), max(1, len(given.labels))
+    images = [item for item, people in given.images.items() if len(people) >= 2]
+    n, n_limits = len(images), len(limits)
+    alone, chance = np.zeros((n, 2, n_limits + 1)), np.zeros((n, 2, n_limits + 1))
+    named, near = np.zeros((n, n_limits, n_labels, n_labels)), np.zeros((n, n_limits, _BINS))
+    far, near_sum, far_sum = np.zeros((n, _BINS)), np.zeros((n, n_limits)), np.zeros(n)
+    middle = THRESHOLDS.index(0.5)
+    theirs: dict[Any, list[Any]] = {}
+    order = rng.permutation(n)
+    place_of = np.argsort(order)
+    for row, item in enumerate(images):
+        size = given.sizes.get(item)
+        for one, other in _pairs(given, item):
+            (a, of_a), (b, of_b) = given.by[item, one], given.by[item, other]
+            worth, first, second = _paired(given.kind, a, b, size)
+            kept = worth[None, :] >= limits[:, None]
+            alike = of_a[first] == of_b[second]
+            alone[row] += _alone(len(a) + len(b), kept, alike)
+            apart = _distances_of_pairs(given.kind, a, b, first, second, size)
+            for pair in range(len(worth)):
+                at = kept[:, pair]
+                named[row, at, of_a[first[pair]], of_b[second[pair]]] += 1
+                named[row, at, of_b[second[pair]], of_a[first[pair]]] += 1
+                near[row, at, min(_BINS - 1, int(apart[pair] * _BINS))] += 1
+                near_sum[row, at] += apart[pair]
+            some = kept[middle]
+            same = int(alike[some].sum())
+            for who in (one, other):
+                theirs.setdefault(who, []).append((int(some.sum()), len(a) + len(b), same, float(worth[some].sum())))
+        for step in range(1, min(_OTHERS, n - 1) + 1):
+            apart_from = images[order[(place_of[row] + step) % n]]
+            (a, of_a), (b, of_b) = _strangers(given, item, apart_from, step)
+            worth, first, second = _paired(given.kind, a, b, size)
+            chance[row] += _alone(len(a) + len(b), worth[None, :] >= limits[:, None], of_a[first] == of_b[second])
+            if a and b:
+                between = distances(given.kind, a, b, size=size).ravel()
+                far[row] += np.bincount(np.minimum((between * _BINS).astype(int), _BINS - 1), minlength=_BINS)
+                far_sum[row] += between.sum()
+    return _Counts(images, alone, chance, named, near, far, near_sum, far_sum, _people(given, theirs))
+
+
+def _alone(n: int, kept: npt.NDArray[np.bool_], alike: npt.NDArray[np.bool_]) -> Floats:
+    """Of n objects of two people those without a partner, and those without one of the same label; then n."""
+    return np.array([[*(n - 2 * (kept & some).sum(axis=1)), n] for some in (np.ones_like(alike), alike)], np.float64)
+
+
+def _strangers(given: _Given, item: Any, other: Any, step: int) -> tuple[_Objects, _Objects]:
+    """What one person found in an image, and another in another image."""
+    first = given.images[item][step % len(given.images[item])]
+    seconds = [who for who in given.images[other] if who != first]
+    return given.by[item, first], given.by[other, seconds[step % len(seconds)]]
+
+
+def _paired(kind: str, a: list[Sequence[float]], b: list[Sequence[float]],
+            size: tuple[float, float] | None) -> tuple[Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Overlap of each pair, and the places of both objects."""
+    if not a or not b:
+        return np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64)
+    overlap = overlaps(kind, a, b, size=size)
+    first, second = match_by_overlap(overlap, THRESHOLDS[0])
+    return overlap[first, second], first, second
+
+
+def _distances_of_pairs(kind: str, a: list[Sequence[float]], b: list[Sequence[float]], first: npt.NDArray[np.int64],
+                        second: npt.NDArray[np.int64], size: tuple[float, float] | None) -> Floats:
+    return np.array([distances(kind, [a[one]], [b[other]], size=size)[0, 0] for one, other in
+                     zip(first.tolist(), second.tolist(), strict=True)]) if kind == "polygon" else \
+        np.diag(distances(kind, [a[one] for one in first], [b[other] for other in second], size=size)) \
+        if len(first) else np.zeros(0)
+
+
+def _people(given: _Given, theirs: dict[Any, list[Any]]) -> pd.DataFrame:
+    rows = []
+    for who in sorted({who for people in given.images.values() for who in people}, key=str):
+        own = [of for (_, annotator), of in given.by.items() if annotator == who]
+        n_pairs, n_objects, same, worth = np.sum(theirs.get(who, [(0, 0, 0, 0.0)]), axis=0)
+        rows.append((who, len(own), sum(len(ats) for ats, _ in own), 2 * n_pairs / n_objects if n_objects else np.nan,
+                     same / n_pairs if n_pairs else np.nan, worth / n_pairs if n_pairs else np.nan))
+    return pd.DataFrame(rows, columns=PERSON_COLUMNS)
+
+
+def _quotient(above: Floats, below: Floats) -> Floats:
+    """The quotient, NaN where it is undefined."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(below > 1e-12, above / below, np.nan)
+
+
+def _interval(value: float, samples: Floats, n: int) -> tuple[float, float]:
+    """95 % interval of a coefficient: the wider of Student's on the scale log(1 - value) and the percentiles."""
+    finite = samples[np.isfinite(samples)]
+    if math.isnan(value) or n < 2 or len(finite) < len(samples) / 2:
+        return math.nan, math.nan
+    if value >= 1 - 1e-12 or float(finite.std()) < ALIKE:
+        left = float(unseen(n, 0.95))
+        return value - left, min(1.0, value + left)
+    scale = np.log(np.maximum(1 - finite, 1e-6))
+    student = -float(stdtrit(n - 1, 0.025)) * math.sqrt(n / (n - 1))
+    low, high = around(value, float(scale.std()) * (1 - value), student, student)
+    ends = np.quantile(finite, [0.025, 0.975])
+    return min(value, low, float(ends[0])), min(1.0, max(value, high, float(ends[1])))
