@@ -170,7 +170,7 @@ def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = 
     --------
     >>> ann = pd.DataFrame({"item_id": range(20), "annotator": "ann", "label": ["cell", "dust"] * 10,
     ...                     "x0": range(0, 1000, 50), "y0": 0, "x1": range(40, 1040, 50), "y1": 40})
-    >>> bob = ann.assign(annotator="bob", x0=ann["x0"] + 4)
+    >>> bob = ann.assign(annotator="bob", x0=ann["x0"] + 5)
     >>> found = agreement_objects(pd.concat([ann, bob]))
     >>> found["found"].value, found["named"].value, found.at("found", 0.9).value < 1
     (1.0, 1.0, True)

@@ -192,7 +192,7 @@ def _rows(table: pd.DataFrame, images: pd.Index, labels: list[Any], key: str, ki
     score = np.ones(len(table)) if score is None else score
     crowd = table["crowd"].to_numpy(np.bool_, na_value=False) if "crowd" in table else np.zeros(len(table), bool)
     doubt = table["status"].isin(IN_DOUBT).to_numpy(np.bool_) if "status" in table else np.zeros(len(table), bool)
-    kept = np.flatnonzero((image >= 0) & ((label >= 0) | crowd))
+    kept = np.flatnonzero((image >= 0) & ((label >= 0) | crowd | doubt))
     order = kept[np.lexsort((kept, -score[kept], image[kept]))]  # of equal scores in the table's order
     ats = coordinates(table.iloc[order], kind)
     return Rows(image[order].astype(np.int64), label[order].astype(np.int64), ats, score[order],
