@@ -15,6 +15,7 @@ import io
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,13 +48,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as home, contextlib.redirect_stderr(io.StringIO()):
             wb, truth = begun(Path(home) / "sim", pool, labels, seed)
             said = hw.simulate(wb, truth, n=150, error=0.05, seed=seed)
-            run = wb.finetune()
+            run: Any = wb.finetune()
             took = time.perf_counter() - began
             wb.close()
             other, _ = begun(Path(home) / "true", pool, labels, seed)
             other.import_annotations(pd.DataFrame({"item_id": said["item_id"], "label": said["truth"]}),
                                      annotator="truth")
-            ideal = other.finetune()
+            ideal: Any = other.finetune()
             other.close()
         rows.append({"seed": seed, "n": run.after.n, "weak": float(run.before["accuracy"]),
                      "after": float(run.after["accuracy"]), "gain": float(run.gain), "gain_low": run.gain.low,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from typing import Any
 
 import pandas as pd
 import torch
@@ -37,7 +38,7 @@ def one_run(n_labelled: int, seed: int) -> pd.DataFrame:
     wb.import_annotations(pd.DataFrame({"item_id": taught, "label": truth[taught]}))
     rows = []
 
-    def tell(name: str, run: hw.Run) -> None:
+    def tell(name: str, run: Any) -> None:
         says = wb.predict().set_index("item_id")["label"]
         row = {"labelled": n_labelled, "model": name, "adopted": run.adopted, "gain on gold": float(run.gain)}
         row |= {place: (says[items] == truth[items]).mean() for place, items in unseen.items()}

@@ -32,7 +32,19 @@ from .project.project import Project
 from .project.relabel import by_features
 from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
 from .quality.label_errors import SECOND_LOOK, SuspectedErrors
-from .records import Attribution, Bars, Decision, Item, Items, PredictedValue, Region, Seen, check_methods, no_bars
+from .records import (
+    OBJECT_TASKS,
+    Attribution,
+    Bars,
+    Decision,
+    Item,
+    Items,
+    PredictedValue,
+    Region,
+    Seen,
+    check_methods,
+    no_bars,
+)
 from .sampling.queue import AUDIT_SHARE
 from .sampling.selector import check_strategy
 from .sampling.uncertainty import Strategy
@@ -48,6 +60,8 @@ if TYPE_CHECKING:
     from .learn.data import LabelledImages
     from .learn.inference import Inference
     from .learn.model import Model
+    from .learn.object_registry import ObjectRegistry
+    from .learn.object_run import ObjectRun
     from .learn.rationales import Augment
     from .learn.registry import Registry
     from .learn.run import Run
@@ -113,10 +127,10 @@ class Models:
 
         Columns: model (its version), origin ("given", "trained", "rolled back", or "background" where it was learnt
         while somebody labelled), adopted_at (NaT where it never was), accuracy with n items when it was trained (on
-        what `Run.measured_on` says), n_training (items that it learnt from), adopted (True for today's). The rounds
-        were measured on the same items: the largest accuracy among many owes some of it to chance. Weights and
-        predictions are kept of models that were ever adopted, of those of the background the last five, and of the last
-        three rounds.
+        what `Run.measured_on` says; of detectors map50, and of points F1), n_training (items that it learnt from),
+        adopted (True for today's). The rounds were measured on the same items: the largest accuracy among many owes
+        some of it to chance. Weights and predictions are kept of models that were ever adopted, of those of the
+        background the last five, and of the last three rounds.
         """
         from .learn.registry import models
         return models(self._wb.project.log.events())
@@ -873,10 +887,11 @@ class Workbench:
         self._widgets: WeakSet[Review | LabellerReview | TaxonomyEditor | Triage | AdjudicationDesk] = WeakSet()
         self._open: dict[type, TaxonomyEditor | Triage | AdjudicationDesk] = {}
         self.session = Session(
-            self.project, ModelAccess(lambda positions: self.inference.ask(positions), self._embeddings, self._explain,
+            self.project, ModelAccess(self._ask, self._embeddings, self._explain,
                                       self._label_errors, self._follow, self._describe),
             pool=None if pool is None else self.project.pool, annotator_is_default=annotator is None and who == NOBODY,
             bars=self._bars)
+        self._objects: ObjectRegistry | None = None
         if pool is not None:
             self.project.ordering = by_features(lambda positions: self.inference.features(positions),
                                              seed=self.project.settings["seed"])
@@ -884,7 +899,7 @@ class Workbench:
         try:
             if pool is not None and (model is not None or any(self.project.log.events(kind="adopted"))):
                 with self._bars(None, title=f"Opening the model of {Path(folder).name}"):
-                    self.registry.open()
+                    self.detectors.open() if self._asks_for_objects else self.registry.open()
         except BaseException as error:
             self.project.abandon()
             if isinstance(error, KeyError):  # of the event of the adopted model
@@ -934,8 +949,33 @@ class Workbench:
         with self._wiring:
             if self._registry is None:
                 from .learn.registry import registry_of
-                self._registry = registry_of(self.project, **self._model_arguments)
+                arguments = {**self._model_arguments, "net": None, "preprocess": None, "head": None} \
+                    if self._asks_for_objects else self._model_arguments
+                self._registry = registry_of(self.project, **arguments)
             return self._registry
+
+    @property
+    def _asks_for_objects(self) -> bool:
+        return self.project.task in OBJECT_TASKS
+
+    @property
+    def detectors(self) -> ObjectRegistry:
+        """The detectors of a project that asks for objects; loads torch when first used.
+
+        Raises
+        ------
+        BadInput
+            In a project of another task.
+        """
+        if not self._asks_for_objects:
+            raise BadInput(f"this project has task={self.project.task!r}, and no model that finds objects; "
+                           "wb.predict() has what its model says.")
+        with self._wiring:
+            if self._objects is None:
+                from .learn.object_registry import ObjectRegistry
+                self._objects = ObjectRegistry(self.project, model=self._model_arguments["net"],
+                                               device=self._model_arguments["device"])
+            return self._objects
 
     @property
     def inference(self) -> Inference:
@@ -1339,7 +1379,7 @@ class Workbench:
             too where the model is older than the edit that made the likeliest labels, and can't tell them apart. With
             ``task="multilabel"`` labels is a tuple, and label has all names in one text; confidence is the probability
             of what is suggested of the least certain label, and margin how near a label is to its threshold. With
-            ``task="scale"`` it is `predict_values`, whatever the budget.
+            ``task="scale"`` it is `predict_values`, whatever the budget; where objects are asked for `predict_objects`.
 
         Raises
         ------
@@ -1353,6 +1393,8 @@ class Workbench:
             raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
         if self.project.task == "scale":
             return self.predict_values(n)
+        if self._asks_for_objects:
+            return self.predict_objects(n)
         with self._bars(None, title="Loading the model"):
             self.inference.require_model()
         positions = np.argsort(self.project.queue.draws) if n is None else \
@@ -1366,6 +1408,9 @@ class Workbench:
 
     def _require_labels(self) -> None:
         """BadInput in a project that asks for values alone."""
+        if self._asks_for_objects:
+            raise BadInput("this project asks for objects, and its model says no label of a whole image; "
+                           "wb.predict_objects() has what is proposed, and wb.objects() what people said.")
         if self.project.task == "scale":
             raise BadInput("this project asks for values alone, so there is no model of labels; wb.predict() has the "
                            "values that are suggested, and wb.values() those that were given.")
@@ -1403,6 +1448,40 @@ class Workbench:
         with self._bars(None, title="Predicting values"):
             return predicted_table(registry, model, self.project.lineage, positions, self.pool.ids[positions])
 
+    def predict_objects(self, n: int | None = None) -> pd.DataFrame:
+        """Objects that the adopted model finds, in every item or in the next n of the queue.
+
+        Parameters
+        ----------
+        n : int, optional
+            Only the next n items of the queue.
+
+        Returns
+        -------
+        DataFrame
+            item_id, object_id, kind ("box", "polygon" or "point"), label and label_id (today's), x0, y0, x1, y1 (in
+            pixels of the image as it is shown; of a point x and y twice), points (of a polygon, a tuple of (x, y); None
+            else), score, model. All objects with a score of 0.01 or more, at most 100 an image, the best first; the
+            card shows those from a threshold on. Nothing of items that can't be read.
+
+        Raises
+        ------
+        ModelError
+            Without a model.
+        BadInput
+            In a project of another task.
+        """
+        if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
+            raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
+        detectors = self.detectors
+        self.project.require_pool()
+        model = detectors.require()
+        positions = np.arange(len(self.pool)) if n is None else \
+            np.array([item.position for item in self.next(n)], np.int64)
+        with self._bars(len(positions), title="Searching objects") as advance:
+            detectors.ask(positions, model, advance)
+        return detectors.table(positions, model)
+
     def probs(self) -> np.ndarray:
         """Probabilities of the adopted model: the whole memory map, float32, shape (n_items, n_labels).
 
@@ -1416,8 +1495,12 @@ class Workbench:
                  adopt: str = "better", seed: int | None = None, *, reasons: str = "auto", certainty: str = "weight",
                  backbone_lr_scale: float = 1.0, lr: float | None = None, batch_size: int = 16,
                  weight_decay: float = 0.05, augment: bool | Augment = True,
-                 min_steps: int | None = None) -> Run:
+                 min_steps: int | None = None) -> Run | ObjectRun:
         """Train on the annotations, measure the gain on the hold-out, and adopt the result if it is better.
+
+        Where objects are asked for, a detector learns from the corrected images, and `epochs`, `budget_s`, `start`
+        ("adopted" or "initial"), `adopt`, `seed`, `certainty` ("weight" or "off") and `lr` are used, the
+        others aren't (docs/objects.md).
 
         The training's state is kept once a minute and at the end. When a call was interrupted or its process
         ended, the same call resumes there.
@@ -1467,7 +1550,7 @@ class Workbench:
 
         Returns
         -------
-        Run
+        Run or ObjectRun
             .before, .after (metrics with n and interval), .gain, .model, .plot(); with marked regions also
             .relies_before and .relies_after.
 
@@ -1481,6 +1564,11 @@ class Workbench:
         with self._bars(None, title="Loading torch"):
             from .learn.run import Recipe, finetune
             from .widgets.live import Live
+        if self._asks_for_objects:
+            from .learn.object_run import ObjectRecipe, finetune_objects
+            seed = self.project.settings["seed"] if seed is None else seed
+            return finetune_objects(self.project, self.detectors, ObjectRecipe(
+                epochs, budget_s, start, adopt, seed, certainty, lr), bars=self._bars)
         recipe = Recipe(epochs=epochs, budget_s=budget_s, start=start, adopt=adopt,
                         seed=self.project.settings["seed"] if seed is None else seed, reasons=reasons,
                         certainty=certainty, backbone_lr_scale=backbone_lr_scale, lr=lr, batch_size=batch_size,
@@ -1626,6 +1714,8 @@ class Workbench:
             When the version's weights are gone, or the net doesn't fit.
         """
         self.project.require_pool()
+        if self._asks_for_objects:
+            return self.detectors.adopt(version_or_net)
         if not isinstance(version_or_net, str):
             self._require_labels()
         return self.registry.adopt(version_or_net)
@@ -1834,18 +1924,24 @@ class Workbench:
     @property
     def _adopted(self) -> str | None:
         """The version of the model in use; None where none was asked for yet."""
+        if self._objects is not None:
+            return self._objects.version
         return None if self._registry is None else self._registry.adopted
 
     def _follow(self) -> None:
         """Take up the model that another process adopted; a project in which nobody adopted any needs no registry."""
         self.project.follow()
-        if self.project.state.adopted is not None:
+        if self.project.state.adopted is not None and self._asks_for_objects:
+            self.detectors.follow()
+        elif self.project.state.adopted is not None:
             self.registry.follow()
         if self.project.state.adopted_values is not None:
             self.registry.values.follow()
 
     def _learn(self, learn: bool | None) -> None:
-        """Start or stop learning in the background, as `review` was asked."""
+        """Start or stop learning in the background, as `review` was asked; objects are learnt by `finetune` alone."""
+        if self._asks_for_objects:
+            return
         event = self.project.state.adopted
         if learn is None:
             learn = self.project.task == "scale" or (
@@ -1877,6 +1973,13 @@ class Workbench:
         with self._bars(None, title="Loading the model"):
             self.inference.require_model()
             return self.explainer
+
+    def _ask(self, positions: np.ndarray) -> None:
+        """Have the adopted model predict these items, or search them for objects."""
+        if self._asks_for_objects:
+            self.detectors.ask(positions)
+        else:
+            self.inference.ask(positions)
 
     def _embeddings(self, positions: np.ndarray) -> np.ndarray | None:
         if (registry := self._registry) is None or registry.architecture.own:

@@ -259,6 +259,8 @@ class Session:
     def _prepare(self, positions: Sequence[int]) -> None:
         if self.project.ranking.predictions is not None:
             self.predict(np.array(positions, np.int64))
+        elif self.project.propose is not None:
+            self._model.predict(np.array(positions, np.int64))
 
     def prediction(self, position: int) -> Prediction | None:
         """The prediction of one item, made when needed; None without a model, or for an unreadable item."""

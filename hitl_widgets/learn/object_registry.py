@@ -1,0 +1,503 @@
+"""The adopted detector of a project: where its weights lie, what it proposes, and under which labels.
+
+An `ObjectRegistry` follows the log's "adopted" events of a project that asks for objects. Read
+`ObjectRegistry.proposals` first. What a model found is kept on disk under the labels that it learnt, and carried over
+to today's labels when it is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from ..errors import BadInput, ImageError, ModelError, StoreError
+from ..events import Event
+from ..objects.overlap import bounds
+from ..project.project import Project
+from ..records import SHAPE_OF, Proposal
+from ..storage.files import make_folder
+from .object_cache import FoundObjects
+from .object_net import ObjectNet
+from .object_predictors import (
+    Candidate,
+    Detector,
+    OwnDetector,
+    TorchvisionDetector,
+    as_detector,
+    checked,
+    predicted,
+    without_repeats,
+)
+from .predict import pick_device, private_copy
+from .weights import load_weights, save_weights, shapes_in, weights_version
+
+KIND_OF_MODEL = "objects"
+PREDICTED_COLUMNS = ["item_id", "object_id", "kind", "label", "label_id", "x0", "y0", "x1", "y1", "points", "score",
+                     "model"]
+AGAIN = "Or train anew with wb.finetune(start='initial'): no object is lost."
+SHORTEST = 4
+# Items whose images are read and predicted before what was found is stored.
+AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class ObjectModel:
+    """A detector, as it was adopted.
+
+    Attributes
+    ----------
+    version : str
+    detector : Detector
+    label_ids : tuple of str
+        The labels of its outputs.
+    taxonomy : int
+        The version of the taxonomy that these are from.
+    net : torch.nn.Module or None
+        Its weights; None of an object of which only `predict` is known.
+    own : bool
+        Whether it is an `ObjectNet` of the workbench's.
+    thresholds : dict of str to float
+        label_id -> the score from which on objects are proposed.
+    """
+
+    version: str
+    detector: Detector
+    label_ids: tuple[str, ...]
+    taxonomy: int
+    net: nn.Module | None
+    own: bool
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+
+class ObjectRegistry:
+    """The detectors of a project. Safe for many threads.
+
+    Parameters
+    ----------
+    project : Project
+        Of a task that asks for objects.
+    model : Any
+        A person's detector, as `object_predictors.as_detector` takes it; None for the workbench's own.
+    device : str
+        "auto", or what torch.device takes; for a person's net.
+
+    Attributes
+    ----------
+    training : threading.Lock
+        Held while a model is trained or adopted.
+    missing : str or None
+        Why the adopted model can't be used here.
+    """
+
+    def __init__(self, project: Project, *, model: Any = None, device: str = "auto") -> None:
+        self.project, self.kind = project, SHAPE_OF[project.task]
+        self.training = threading.Lock()
+        self.missing: str | None = None
+        self.device = torch.device("cpu") if model is None or not isinstance(model, nn.Module) else pick_device(device)
+        self.given = None if model is None else as_detector(private_copy(model) if isinstance(model, nn.Module)
+                                                            else model, device=self.device)
+        self._given_names = _names_of(model)
+        self._lock, self._predicting = threading.RLock(), threading.Lock()
+        self._event: Event | None = None
+        self._at = 0  # number of that event
+        self._model: ObjectModel | None = None
+        self._caches: dict[str, FoundObjects] = {}
+        self._told = set[str]()
+
+    @property
+    def adopted(self) -> ObjectModel | None:
+        """The adopted model, as of the last `follow`; None without one that can be used."""
+        return self._model
+
+    @property
+    def version(self) -> str | None:
+        """The adopted model's version, or None."""
+        return None if self._model is None else self._model.version
+
+    def require(self) -> ObjectModel:
+        """The adopted model; ModelError where there is none, with the remedy."""
+        self.follow()
+        if self._model is None:
+            raise ModelError(self.missing or "there is no model yet; pass model=... to the workbench, or correct some "
+                             "images and run wb.finetune().")
+        return self._model
+
+    def path(self, version: str) -> Path:
+        """Where the weights of a model lie."""
+        return self.project.folder / "models" / f"{KIND_OF_MODEL}-{version}.safetensors"
+
+    # -- opening and adopting --------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Take up the adopted model; a person's that comes to a project without one is adopted."""
+        self.follow()
+        if self.given is None:
+            return
+        if self._event is None:
+            self.install(self.model_of(self.given), origin="given")
+        elif self._event.body["own"]:
+            self.project.notify(f"{self.project.folder.name} goes on with the workbench's own model, "
+                                f"{self._event.body['model']}, and not with the model given; wb.adopt(model) takes "
+                                "that one.")
+
+    def follow(self) -> bool:
+        """Take up the model that was adopted last, by whichever process; whether it is another than before."""
+        # The project's lock is never waited for under this one's: who asks for proposals may hold it.
+        event = self.project.adopted()
+        with self._lock:
+            if event is None or (event.seq or 0) <= self._at:
+                return False
+            self._event, self._at = event, event.seq or 0
+        try:
+            model = self.load(event)
+        except ModelError as error:
+            self.missing = str(error)
+            self.project.notify(f"{self.project.folder.name}: {error}")
+            return False
+        self._use(model, event)
+        self.project.tell("model")
+        return True
+
+    def load(self, event: Event) -> ObjectModel:
+        """The model of an "adopted" event.
+
+        Raises
+        ------
+        ModelError
+            When its weights are gone or damaged, or it needs a model that wasn't given.
+        """
+        body = event.body
+        version, label_ids, own = body["model"], tuple(body["label_ids"]), bool(body["own"])
+        taxonomy = int(body.get("taxonomy", self.project.lineage.today.version))
+        path = self.path(version)
+        more: dict[str, Any] = {"label_ids": label_ids, "taxonomy": taxonomy, "own": own,
+                                "thresholds": dict(body.get("thresholds", {}))}
+        if not own and self.given is None:
+            raise ModelError(f"the adopted model {version} is a person's own; open the project with model=... {AGAIN}")
+        if not own and not isinstance(self.given, TorchvisionDetector):
+            assert self.given is not None
+            if (other := _version_of(self.given)) != version:
+                self.project.notify(f"The model given, {other}, isn't the one that was adopted, {version}; it is "
+                                    "adopted now.")
+                return self._given_anew()
+            return ObjectModel(version, self.given, net=None, **more)
+        if not path.exists():
+            raise ModelError(f"the weights of the adopted model, {path}, are gone. {AGAIN}")
+        try:
+            net: nn.Module = ObjectNet(shapes_in(path)["centres.weight"][0]) if own else \
+                self.given.net  # type: ignore[union-attr]  # a TorchvisionDetector, as was checked above
+            net = load_weights(net, path)
+        except (OSError, SafetensorError, KeyError) as error:
+            raise ModelError(f"the weights in {path} can't be read ({error}). {AGAIN}") from error
+        if (held := weights_version(net)) != version:
+            raise ModelError(f"{path} holds other weights ({held}) than its name says: the file was damaged or "
+                             f"changed. {AGAIN}")
+        detector: Detector = OwnDetector(net, self.kind) if isinstance(net, ObjectNet) else \
+            TorchvisionDetector(net, device=self.device)
+        return ObjectModel(version, detector, net=net, **more)
+
+    def model_of(self, detector: Detector | ObjectNet, *, label_ids: Sequence[str] | None = None,
+                 thresholds: Mapping[str, float] | None = None, taxonomy: int | None = None) -> ObjectModel:
+        """A detector as a model of this project, under today's labels.
+
+        Raises
+        ------
+        ModelError
+            When it fails on an image of the pool, or what it gives can't be used.
+        """
+        today = self.project.lineage.today
+        net = detector if isinstance(detector, nn.Module) else getattr(detector, "net", None)
+        if isinstance(detector, ObjectNet):
+            detector = OwnDetector(detector, self.kind)
+        net = net if isinstance(net, nn.Module) else None
+        version = weights_version(net) if net is not None else _version_of(detector)
+        model = ObjectModel(version, detector, tuple(label_ids or today.label_ids), taxonomy or today.version, net,
+                            isinstance(net, ObjectNet), dict(thresholds or {}))
+        if not model.own:
+            self._try_out(model)
+        return model
+
+    def install(self, model: ObjectModel, *, origin: Literal["given", "trained", "rolled back"],
+                event_id: str | None = None, **more: Any) -> str:
+        """Make a model the project's own. Its weights are on disk before the log says so.
+
+        Parameters
+        ----------
+        model : ObjectModel
+        origin : str
+        event_id : str or None
+            Of the event; a fresh one when None.
+        **more
+            Further parts of the event's body.
+
+        Returns
+        -------
+        str
+            Its version.
+
+        Raises
+        ------
+        StoreError
+            When the weights can't be kept; nothing is adopted then.
+        """
+        self.save(model)
+        body = {"model": model.version, "label_ids": list(model.label_ids), "origin": origin, "own": model.own,
+                "kind": KIND_OF_MODEL, "taxonomy": model.taxonomy,
+                **({"thresholds": dict(model.thresholds)} if model.thresholds else {}), **more}
+        self._use(model, self.project.record("adopted", body, id=event_id))
+        self.project.refresh()  # its state knows of the model before a listener asks
+        self.project.tell("model")
+        return model.version
+
+    def save(self, model: ObjectModel) -> None:
+        """Keep a model's weights; StoreError where there is no room."""
+        if model.net is None:
+            return
+        try:
+            make_folder(self.path(model.version).parent)
+            save_weights(model.net, self.path(model.version), metadata={"version": model.version})
+        except (OSError, SafetensorError) as error:
+            raise StoreError(f"the model can't be kept in {self.path(model.version).parent} ({error}). Make room on "
+                             "the disk, or let the folder be written to, and try again; no answer is lost.") from error
+
+    def adopt(self, model: Any) -> str:
+        """Go back to a former version, or go on with a person's detector; see `Workbench.adopt`."""
+        with self.training:
+            self.follow()
+            if not isinstance(model, str):
+                self.given = as_detector(private_copy(model) if isinstance(model, nn.Module) else model,
+                                         device=self.device)
+                self._given_names = _names_of(model)
+                return self.install(self.model_of(self.given), origin="given")
+            events = {event.body["model"]: event for event in self.project.log.events(kind=("adopted", "trained"))
+                      if "label_ids" in event.body and event.body["model"].startswith(model)} \
+                if len(model) >= SHORTEST else {}
+            if len(events) != 1:
+                raise BadInput(f"model version {model!r} {'fits more than one' if events else 'is unknown'}; see "
+                               "wb.models().")
+            [event] = events.values()
+            if event.body["model"] == self.version:
+                return str(event.body["model"])
+            return self.install(self.load(event), origin="rolled back")
+
+    def _given_anew(self) -> ObjectModel:
+        assert self.given is not None
+        model = self.model_of(self.given)
+        self.project.record("adopted", {
+            "model": model.version, "label_ids": list(model.label_ids), "origin": "given", "own": False,
+            "kind": KIND_OF_MODEL, "taxonomy": model.taxonomy})
+        return model
+
+    def _use(self, model: ObjectModel, event: Event) -> None:
+        with self._lock:
+            if (event.seq or 0) >= self._at:
+                self._event, self._at = event, event.seq or 0
+                self._model, self.missing = model, None
+        self.project.propose = self.proposals
+
+    def _try_out(self, model: ObjectModel) -> None:
+        """Run a person's model on an image of the pool."""
+        pool = self.project.pool
+        for position in range(min(len(pool), 20)):
+            with suppress(ImageError):
+                image = pool.load(position)
+                [output] = predicted(model.detector, [image])
+                checked(output, self.kind, (image.shape[1], image.shape[0]))
+                return
+
+    # -- what it finds ---------------------------------------------------------------------------------------
+
+    def ask(self, positions: Sequence[int] | np.ndarray, model: ObjectModel | None = None,
+            show: Callable[[int], object] = lambda n: None) -> None:
+        """Have a model search those of these items that it wasn't asked about yet.
+
+        Parameters
+        ----------
+        positions : sequence of int
+            Of the items in the pool.
+        model : ObjectModel or None
+            The adopted one when None; without any, nothing is done.
+        show : callable
+            Called with the number of items that were searched since the last call.
+        """
+        if model is None:
+            self.follow()
+            model = self._model
+        if model is None:
+            return
+        cache = self._cache(model)
+        missing = cache.missing(positions)
+        number_of = self._numbers(model) if missing else {}  # not under the lock: it waits for the project's
+        faults, n_searched = Counter[str](), 0
+        for start in range(0, len(missing), AT_ONCE):
+            with self._predicting:  # two threads don't search the same item
+                some = cache.missing(missing[start:start + AT_ONCE])
+                found, wrong = self._search(model, some, number_of)
+                cache.put(some, found)
+            faults += wrong
+            n_searched += len(some)
+            show(len(missing[start:start + AT_ONCE]))
+        self._tell_faults(model, faults, n_searched)
+
+    def _search(self, model: ObjectModel, positions: Sequence[int], number_of: Mapping[int | str, int]
+                ) -> tuple[list[list[Candidate]], Counter[str]]:
+        """What a model finds in some items, with the number of a label among its own; nothing in unreadable ones."""
+        images: dict[int, np.ndarray] = {}
+        for position in positions:
+            with suppress(ImageError):
+                images[position] = self.project.pool.load(position)
+        outputs = dict(zip(images, predicted(model.detector, list(images.values())), strict=True))
+        faults, found = Counter[str](), []
+        for position in positions:
+            kept: list[Candidate] = []
+            if position in images:
+                height, width = images[position].shape[:2]
+                candidates, wrong = checked(outputs[position], self.kind, (width, height))
+                faults += wrong
+                for one in candidates:
+                    number = number_of.get(one.label)
+                    if number is None:
+                        faults[f"of the unknown label {one.label!r:.60}"] += 1
+                    else:
+                        kept.append(one._replace(label=number))
+            found.append(kept)
+        return found, faults
+
+    def _numbers(self, model: ObjectModel) -> dict[int | str, int]:
+        """The number of a label among the model's own, by what the model calls it: a name, an id or a number."""
+        taxonomy, numbers = self.project.lineage.versions[model.taxonomy], dict[int | str, int]()
+        for number, label_id in enumerate(model.label_ids):
+            numbers |= {taxonomy.name_of(label_id): number, label_id: number}
+            if model.own or not self._given_names:
+                numbers[number] = number
+        if not model.own:
+            numbers |= {place: numbers[name] for place, name in enumerate(self._given_names) if name in numbers}
+        return numbers
+
+    def numbers_of_given(self, label_ids: Sequence[str]) -> dict[int, int]:
+        """The numbers by which a person's net of torchvision's convention calls labels: place in `label_ids` -> number.
+
+        Those of its `labels`, where it names them, else those of today's taxonomy; 0 is the background.
+        """
+        today, model = self.project.lineage.today, self._model
+        if self._given_names:
+            names = {name: place + 1 for place, name in enumerate(self._given_names)}
+            return {place: names[today.name_of(label_id)] for place, label_id in enumerate(label_ids)
+                    if today.name_of(label_id) in names}
+        known = list(label_ids) if model is None or model.own else \
+            [self.project.lineage.exactly(label_id, model.taxonomy) for label_id in model.label_ids]
+        return {place: known.index(label_id) + 1 for place, label_id in enumerate(label_ids) if label_id in known}
+
+    def _tell_faults(self, model: ObjectModel, faults: Mapping[str, int], n_images: int) -> None:
+        """Say once of each kind of fault what the model gave that can't be used."""
+        new = {fault: n for fault, n in faults.items() if f"{model.version} {fault}" not in self._told}
+        if new:
+            self._told |= {f"{model.version} {fault}" for fault in new}
+            self.project.notify(f"Of what model {model.version[:7]} found in {n_images} image"
+                                f"{'s' if n_images != 1 else ''}, these weren't used, the rest is: "
+                                + "; ".join(f"{n:,} {fault}" for fault, n in new.items()) + ". It isn't said again.")
+
+    def proposals(self, position: int, model: ObjectModel | None = None) -> tuple[Proposal, ...]:
+        """What a model finds in an item, under today's labels: all with a score of .01 or more, the best first.
+
+        Objects of labels that were retired are left out, and so are those of labels that were split: nobody knows
+        which of the parts they are. Labels that were merged say an object once.
+
+        Parameters
+        ----------
+        position : int
+        model : ObjectModel or None
+            The adopted one when None; without any the result is empty.
+        """
+        if model is None:
+            self.follow()
+            model = self._model
+        if model is None:
+            return ()
+        self.ask([position], model)
+        lineage, found = self.project.lineage, []
+        today = [lineage.exactly(label_id, model.taxonomy) for label_id in model.label_ids]
+        in_doubt = set[str]()
+        for one in self._cache(model).get(position):
+            label_id = today[int(one.label)]
+            if label_id is None:
+                if lineage.candidates(model.label_ids[int(one.label)], model.taxonomy):
+                    in_doubt.add(model.label_ids[int(one.label)])
+                continue
+            found.append((one, label_id))
+        if in_doubt and f"{model.version} split" not in self._told:
+            self._told.add(f"{model.version} split")
+            named = lineage.versions[model.taxonomy]
+            self.project.notify(f"Model {model.version[:7]} is older than the split of "
+                                f"{', '.join(sorted(map(named.name_of, in_doubt)))}, and proposes none of these; fine-"
+                                "tune, and the new one will.")
+        if len({label_id for label_id in today if label_id}) < len([label_id for label_id in today if label_id]):
+            found = without_repeats(found, self.kind)
+        kind: Any = self.kind
+        return tuple(Proposal(f"{model.version[:8]}.{place}", kind, one.at, label_id, one.score)
+                     for place, (one, label_id) in enumerate(found))
+
+    def thresholds(self, model: ObjectModel | None = None) -> dict[str, float]:
+        """From which score on a model's objects are proposed, by today's labels; a merged one has its parts' least."""
+        model = model or self._model
+        carried: dict[str, float] = {}
+        for label_id, threshold in ({} if model is None else model.thresholds).items():
+            assert model is not None
+            now = self.project.lineage.exactly(label_id, model.taxonomy)
+            if now is not None:
+                carried[now] = min(threshold, carried.get(now, 1.0))
+        return carried
+
+    def table(self, positions: Sequence[int] | np.ndarray, model: ObjectModel | None = None) -> pd.DataFrame:
+        """What a model finds in some items, a row an object: see `Workbench.predict_objects`."""
+        rows: list[tuple[Any, ...]] = []
+        model = model or self.require()
+        today = self.project.lineage.today
+        for position in map(int, positions):
+            item_id = str(self.project.pool.ids[position])
+            for one in self.proposals(position, model):
+                points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if one.kind == "polygon" else None
+                box = (*one.at, *one.at) if one.kind == "point" else \
+                    one.at if one.kind == "box" else tuple(bounds([one.at])[0].tolist())
+                rows.append((item_id, one.id, one.kind, today.name_of(one.label_id), one.label_id, *box, points,
+                             one.score, model.version))
+        columns = {name: pd.Series([row[place] for row in rows],
+                                   dtype=float if name in ("x0", "y0", "x1", "y1", "score") else object)
+                   for place, name in enumerate(PREDICTED_COLUMNS)}
+        return pd.DataFrame(columns)
+
+    def _cache(self, model: ObjectModel) -> FoundObjects:
+        with self._lock:
+            if model.version not in self._caches:
+                self._caches[model.version] = FoundObjects(
+                    self.project.folder / "predictions" / model.version / f"{KIND_OF_MODEL}.tsv", self.project.pool)
+            return self._caches[model.version]
+
+
+def _names_of(model: Any) -> tuple[str, ...]:
+    """The names of a person's model's labels, where it tells them as `labels`; they stand for its numbers from 0."""
+    names = getattr(model, "labels", None)
+    if isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    return ()
+
+
+def _version_of(detector: Detector) -> str:
+    """The version of a person's detector: of its weights, or its own attribute `version`, or that of its class."""
+    if isinstance(net := getattr(detector, "net", None), nn.Module):
+        return weights_version(net)
+    told = getattr(detector, "version", None)
+    name = str(told) if told is not None else f"{type(detector).__module__}.{type(detector).__qualname__}"
+    return hashlib.blake2b(name.encode(), digest_size=8).hexdigest()

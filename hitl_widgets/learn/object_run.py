@@ -1,0 +1,516 @@
+"""A fine-tuning in a project that asks for objects: training from corrected images, measurement, adoption.
+
+`finetune_objects` does all of it and gives an `ObjectRun`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from ..drawing import html
+from ..errors import BadInput, ImageError
+from ..events import canonical
+from ..project import experiment
+from ..project.project import Project
+from ..quality.object_detection import Detection, compare_detection, detection
+from ..records import Bars, Estimate, ObjectAnswer, no_bars
+from .learnt import pack
+from .object_finetuning import DetectorOptions, finetune_detector
+from .object_learning import LEAST_THRESHOLD, MOST_THRESHOLD, THRESHOLD, CorrectedImage, Fitting, fit_objects
+from .object_predictors import TorchvisionDetector
+from .object_registry import ObjectModel, ObjectRegistry
+from .object_training import BATCH, STEPS, ObjectOptions
+from .run import limit_torch_threads
+
+# Unanswered images on which thresholds are carried over to the final net.
+N_UNLABELLED = 24
+MAX_WEIGHT = 3.0
+START, ADOPT, CERTAINTY = ("adopted", "initial"), ("better", "always", "never"), ("weight", "off")
+NO_HOLDOUT = "not measured: no hold-out image was answered blind yet"
+MAIN = {"box": "map50", "polygon": "map50", "point": "f1"}
+IN_WORDS = {"map50": "average precision at an overlap of 0.5 (map50)", "map": "average precision (map)", "f1": "F1",
+            "map75": "average precision at an overlap of 0.75", "precision": "precision", "recall": "recall"}
+
+
+@dataclass(frozen=True)
+class ObjectRecipe:
+    """The arguments of one run, checked when made.
+
+    Parameters
+    ----------
+    epochs, budget_s, start, adopt, seed, certainty, lr
+        As for `Workbench.finetune`.
+
+    Raises
+    ------
+    BadInput
+        When one can't be used.
+    """
+
+    epochs: int | None = None
+    budget_s: float | None = None
+    start: str = "adopted"
+    adopt: str = "better"
+    seed: int = 0
+    certainty: str = "weight"
+    lr: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, choices in (("start", START), ("adopt", ADOPT), ("certainty", CERTAINTY)):
+            if getattr(self, name) not in choices:
+                raise BadInput(f"{name} is {getattr(self, name)!r}; one of {', '.join(choices)} is expected where "
+                               "objects are learnt.")
+        for name, expected in (("budget_s", "a number of seconds above 0, or None,"), ("lr", "a number above 0, or "
+                                                                                      "None,")):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float, np.number))
+                                      or not 0 < value < math.inf):
+                raise BadInput(f"{name} is {value!r}; {expected} is expected.")
+        for name, least in (("epochs", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer))
+                                      or value < least):
+                raise BadInput(f"{name} is {value!r}; a whole number, {least} or more, is expected.")
+
+
+@dataclass(frozen=True)
+class ObjectRun:
+    """What came of one fine-tuning of a detector.
+
+    Attributes
+    ----------
+    before, after : Detection
+        Of the adopted model and of the new one, on the same hold-out images: `after["map50"]`, `["map"]`, of points
+        `["f1"]`, each with its interval, and `after.per_label`. Without images where nothing measures.
+    gain : Estimate
+        After minus before in map50, of points in F1, with the paired 95 % interval over images.
+    model : str
+        Version of the new model.
+    adopted : bool
+        Whether it is the project's model now.
+    verdict : str
+        Why it was adopted, or wasn't.
+    n_training, n_objects : int
+        How many images it learnt from, and how many objects are in them.
+    n_validation : int
+        How many of these images showed from which score on to propose, before they were learnt.
+    taken : str
+        Which net was trained: the workbench's own, or a copy of the person's.
+    thresholds : dict of str to float
+        label_id -> the score from which on its objects are proposed.
+    history : DataFrame
+        step and loss.
+    stopped_because : str
+        "done" or "budget".
+    seconds : float
+        How long it took.
+    round : int
+        Its number, 1 for the project's first.
+    measured_on : str
+        "holdout", or "" where nothing measures.
+    net : torch.nn.Module or None
+        The trained net; None for a run that was read from the log.
+    """
+
+    before: Detection
+    after: Detection
+    gain: Estimate
+    model: str
+    adopted: bool
+    verdict: str
+    n_training: int
+    n_objects: int
+    seconds: float
+    round: int
+    history: pd.DataFrame
+    n_validation: int = 0
+    taken: str = ""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    stopped_because: str = "done"
+    measured_on: str = ""
+    net: nn.Module | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def main(self) -> str:
+        """The figure that decides: "map50", of points "f1"."""
+        return MAIN[self.after.kind]
+
+    def table(self) -> pd.DataFrame:
+        """The figure that decides, for each label and for all: label, n (objects), before, after, gain, threshold."""
+        after, before = self.after.table, self.before.table
+        rows = []
+        for name in after.index:
+            was, now = (float(table[self.main].get(name, math.nan)) for table in (before, after))
+            rows.append([name, int(after.loc[name, "n_objects"]), was, now, now - was,
+                         self.thresholds.get(after.loc[name, "label_id"], math.nan)])
+        table: pd.DataFrame = pd.DataFrame(rows, columns=["label", "n", "before", "after", "gain", "threshold"])
+        return table
+
+    def __repr__(self) -> str:
+        return "\n".join([self._title(), *self._lines()])
+
+    def _repr_html_(self) -> str:
+        def cell(value: float) -> str:
+            return "none" if math.isnan(value) else f"{value:.3f}"
+        rows = [(row.label, row.n, cell(row.before), cell(row.after), cell(row.threshold))
+                for row in _rows(self.table())] if self.after.n_images else []
+        return html.page(self._title()[0].upper() + self._title()[1:],
+                         html.table([f"{self.main} of", "objects", "before", "after", "proposed from"], rows)
+                         if rows else html.Html(),
+                         *(html.paragraph(line[0].upper() + line[1:] + ".") for line in self._lines()))
+
+    def _title(self) -> str:
+        verdict = "adopted" if self.adopted else "not adopted: the former model stands"
+        return f"round {self.round}: model {self.model}, {verdict}"
+
+    def _lines(self) -> list[str]:
+        steps = int(self.history["step"].max()) if len(self.history) else 0
+        lines = [f"learned from {self.n_training} images with {self.n_objects:,} objects in {steps} steps, "
+                 f"{self.seconds:.0f} s" + (" (the budget ended it)" if self.stopped_because == "budget" else "")]
+        if self.measured_on:
+            lines.append(f"measured on {self.after.n_images} hold-out images that were answered blind")
+            for name in (self.main, "map") if self.main != "f1" else ("f1",):
+                was = self.before[name] if self.before.n_images and not math.isnan(self.before[name]) else "none"
+                lines.append(f"{IN_WORDS[name]}: {was} before, {self.after[name]} after")
+            if self.before.n_images:
+                lines.append(f"gain {self.gain}")
+        lines.append(f"{'adopted' if self.adopted else 'not adopted'}: {self.verdict}")
+        if self.thresholds:
+            found = f"found on {self.n_validation} of these images before they were learnt" if self.n_validation \
+                else "the usual ones: there are few images"
+            names = self.after.per_label["label"].to_dict() if self.after.n_images else {}
+            lines.append("objects are proposed from a score of " + ", ".join(
+                f"{value:.2f} ({names.get(label_id, label_id)})" for label_id, value in self.thresholds.items())
+                + f"; {found}")
+        return [*lines, *([self.taken] if self.taken else [])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the log keeps of it."""
+        after = self.after[self.main] if self.after.n_images else math.nan
+        return {"model": self.model, "adopted": self.adopted, "verdict": self.verdict, "kind": "objects",
+                "n_training": self.n_training, "n_objects": self.n_objects, "n_validation": self.n_validation,
+                "round": self.round, "seconds": self.seconds, "stopped_because": self.stopped_because,
+                "taken": self.taken, "thresholds": dict(self.thresholds), "measured_on": self.measured_on,
+                "before": self.before.to_dict(), "after": self.after.to_dict(),
+                "gain": None if math.isnan(self.gain) else [float(self.gain), self.gain.n, self.gain.low,
+                                                            self.gain.high],
+                "why": self.gain.why, "accuracy": None if math.isnan(after) else float(after), "n": self.after.n_images,
+                "history": self.history.to_dict("records")}
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> ObjectRun:
+        """Read what `to_dict` wrote."""
+        gain = body["gain"]
+        before, after = (Detection.from_dict({**body[name], "rows": body[name]["rows"]}) for name in ("before",
+                                                                                                    "after"))
+        return cls(before, after, Estimate(math.nan, why=body["why"]) if gain is None else
+                   Estimate(gain[0], gain[2], gain[3], n=gain[1]),
+                   history=pd.DataFrame(body["history"]),
+                   **{name: body[name] for name in ("model", "adopted", "verdict", "n_training", "n_objects", "round",
+                                                    "seconds", "n_validation", "taken", "thresholds",
+                                                    "stopped_because", "measured_on")})
+
+
+class Gathered(NamedTuple):
+    """What a run learns from: images, their ids, the labels, and a digest of all that was said."""
+
+    images: list[CorrectedImage]
+    item_ids: list[str]
+    label_ids: tuple[str, ...]
+    digest: str
+
+
+def finetune_objects(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, *, bars: Bars = no_bars
+                     ) -> ObjectRun:
+    """Train a detector on the corrected images, measure it on the hold-out, and adopt it unless it is worse.
+
+    A run whose answers and arguments are those of a former session's is read from the log.
+
+    Parameters
+    ----------
+    project : Project
+    registry : ObjectRegistry
+    recipe : ObjectRecipe
+    bars : Bars
+        Shows how far it is.
+
+    Raises
+    ------
+    BadInput
+        Where no image was answered yet.
+    KeyboardInterrupt
+        When it was interrupted: nothing is adopted then.
+    """
+    with registry.training:
+        try:
+            return _finetune(project, registry, recipe, bars)
+        except KeyboardInterrupt:
+            project.notify("Interrupted: nothing was adopted, the former model stands. The same call begins anew; it "
+                           "takes about a minute.")
+            raise
+
+
+def _finetune(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, bars: Bars) -> ObjectRun:
+    began = time.monotonic()
+    with bars(None, title="Gathering the corrected images"):
+        registry.follow()
+        data, n_round = gather(project, certainty=recipe.certainty), project.round
+    if recipe.adopt != "never" and (why := experiment.running(project)):
+        project.notify(f"{why} A model that this run adopts changes the proposals all the same; to keep them, pass "
+                       "adopt='never', and adopt it when the experiment is over.")
+    reference = project.reference_objects().drop_duplicates("item_id")
+    key = _key(data, reference, recipe)
+    if (earlier := _former_run(project, registry, key)) is not None:
+        project.notify(f"No new answers since round {earlier.round}: this is that run. To train all the same, pass "
+                       "another seed.")
+        return earlier
+    before = registry.adopted
+    budget_s = None if recipe.budget_s is None else max(0.8 * recipe.budget_s - (time.monotonic() - began), 0.1)
+    with limit_torch_threads():
+        model, fitted = _trained(project, registry, recipe, data, budget_s, bars,
+                                 title=f"Round {n_round}: learning from {len(data.images)} images")
+        registry.follow()
+        before = registry.adopted or before
+        with bars(len(reference), title=f"Round {n_round}: measuring on the hold-out") as advance:
+            for one in (model, *([] if before is None else [before])):
+                registry.ask(reference["position"].tolist(), one, advance if one is model else lambda n: None)
+    run = _measured(project, registry, reference, before, model, recipe)
+    run = replace(run, round=n_round, n_training=len(data.images), seconds=round(time.monotonic() - began, 1),
+                  n_objects=sum(len(one.shapes) for one in data.images), **fitted)
+    body = {**run.to_dict(), "key": key, "start": recipe.start, "seed": recipe.seed, "label_ids": list(data.label_ids),
+            "own": model.own, "taxonomy": model.taxonomy, "parent": None, "best": None, "learnt": pack(data.item_ids),
+            "former": None if before is None else before.version}
+    for name in ("before", "after"):
+        body[name] = {**body[name], "label_ids": list(data.label_ids)}
+    registry.save(model)
+    _trained_here.add((project.id, key))
+    project.record("trained", body)
+    if run.adopted:
+        registry.install(model, origin="trained", n_training=len(data.images), learnt=body["learnt"])
+    project.refresh()
+    project.log.keep_copy(f"round-{n_round}")
+    return run
+
+
+# Runs of this process aren't read from the log: whoever calls again wants to train again.
+_trained_here = set[tuple[str, str]]()
+
+
+def gather(project: Project, *, certainty: str = "weight") -> Gathered:
+    """The images that people answered for certain, with their objects under today's labels.
+
+    An object's weight is (1 + its certainty) / (1 + the mean of its annotator's), up to 3; 1 without a certainty. Of
+    an image that several answered each answer counts as a part.
+
+    Raises
+    ------
+    BadInput
+        Where there is none.
+    """
+    table = project.answers().reviewed_images()
+    label_ids = project.lineage.today.label_ids
+    number_of = {label_id: number for number, label_id in enumerate(label_ids)}
+    means = _mean_certainties(table)
+    n_of = table["item_id"].value_counts()
+    images, item_ids, left_out, said = [], [], list[str](), list[Any]()
+    for row in _rows(table):
+        try:
+            image = project.pool.load(int(row.position))
+        except ImageError:
+            left_out.append(str(row.item_id))
+            continue
+        if image.shape[:2] != (row.height, row.width):
+            left_out.append(str(row.item_id))
+            continue
+        objects: Sequence[ObjectAnswer] = [one for one in row.objects if one.label_id in number_of]
+        weights = [_weight(one, means.get(str(row.annotator))) if certainty == "weight" else 1.0 for one in objects]
+        unknown = tuple(number_of[label_id] for label_id in row.unknown if label_id in number_of)
+        images.append(CorrectedImage(image, [one.at for one in objects], [number_of[one.label_id] for one in objects],
+                                     weights, [list(box) for box in row.ignore],
+                                     (float(row.weight) if certainty == "weight" else 1.0) / n_of[row.item_id],
+                                     unknown))
+        item_ids.append(str(row.item_id))
+        said.append([str(row.item_id), str(row.annotator), [[*one.at, one.label_id, round(weight, 4)] for one, weight in
+                                                            zip(objects, weights, strict=True)],
+                     [list(box) for box in row.ignore], list(unknown)])
+    if left_out:
+        project.notify(f"{len(left_out)} images don't teach: they can't be read, or have another size than when they "
+                       f"were answered ({', '.join(left_out[:3])}{', ...' if len(left_out) > 3 else ''}).")
+    if not images:
+        raise BadInput("no image was corrected yet, so there is nothing to learn from; answer some of the queue with "
+                       "wb.review(). Hold-out and gold images measure, they never teach.")
+    digest = hashlib.blake2b(canonical({"said": said, "labels": list(label_ids)}).encode(), digest_size=16).hexdigest()
+    return Gathered(images, item_ids, label_ids, digest)
+
+
+def _mean_certainties(table: pd.DataFrame) -> dict[str, float]:
+    given: dict[str, list[float]] = {}
+    for row in _rows(table):
+        given.setdefault(str(row.annotator), []).extend(
+            float(one.certainty) for one in row.objects if one.certainty is not None)
+    return {annotator: float(np.mean(values)) for annotator, values in given.items() if values}
+
+
+def _weight(one: ObjectAnswer, mean: float | None) -> float:
+    return 1.0 if one.certainty is None or mean is None else min(MAX_WEIGHT, (1 + one.certainty) / (1 + mean))
+
+
+def _key(data: Gathered, reference: pd.DataFrame, recipe: ObjectRecipe) -> str:
+    known = [[str(row.item_id), str(row.decision_id)] for row in _rows(reference)]
+    arguments = {name: getattr(recipe, name) for name in ("epochs", "budget_s", "start", "adopt", "seed", "certainty",
+                                                          "lr")}
+    return hashlib.blake2b(canonical({"data": data.digest, "known": known, **arguments}).encode(),
+                           digest_size=16).hexdigest()
+
+
+def _former_run(project: Project, registry: ObjectRegistry, key: str) -> ObjectRun | None:
+    if (project.id, key) in _trained_here:
+        return None
+    return next((ObjectRun.from_dict(event.body) for event in reversed(list(project.log.events(kind="trained")))
+                 if event.body["key"] == key
+                 and (not event.body["adopted"] or event.body["model"] == registry.version)), None)
+
+
+def _trained(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, data: Gathered, budget_s: float | None,
+             bars: Bars, *, title: str) -> tuple[ObjectModel, dict[str, Any]]:
+    """The new model, and what the run says of its training."""
+    model = registry.adopted
+    given = registry.given if recipe.start == "initial" or model is None else model.detector
+    if isinstance(given, TorchvisionDetector):
+        return _trained_of_person(project, registry, recipe, data, given, budget_s, bars, title=title)
+    steps = STEPS if recipe.epochs is None else max(1, -(-recipe.epochs * len(data.images) // BATCH))
+    options = ObjectOptions(steps=steps, seed=recipe.seed)
+    options = options if recipe.lr is None else replace(options, lr=recipe.lr)
+    with bars(steps, title=title, unit="step") as advance:
+        def show(step: int, loss: float) -> None:
+            advance(1, {"loss": f"{loss:.2f}"})
+        fitted = fit_objects(data.images, len(data.label_ids), Fitting(registry.kind, options, budget_s),
+                             unlabelled=_unlabelled(project, recipe.seed), show=show)
+    limits = np.clip(fitted.thresholds, LEAST_THRESHOLD, MOST_THRESHOLD)
+    thresholds = {label_id: round(float(limit), 3) for label_id, limit in zip(data.label_ids, limits, strict=True)}
+    taken = "" if registry.given is None else "the workbench's own net was trained: of the model given only predict " \
+                                              "is known, which can't be trained"
+    return registry.model_of(fitted.net, label_ids=data.label_ids, thresholds=thresholds), {
+        "history": pd.DataFrame(fitted.history, columns=["step", "loss"]), "stopped_because": fitted.stopped,
+        "n_validation": fitted.n_later, "thresholds": thresholds, "taken": taken, "net": fitted.net}
+
+
+def _trained_of_person(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, data: Gathered,
+                       detector: TorchvisionDetector, budget_s: float | None, bars: Bars, *, title: str
+                       ) -> tuple[ObjectModel, dict[str, Any]]:
+    """A copy of a person's net, trained by torchvision's convention."""
+    numbers = registry.numbers_of_given(data.label_ids)
+    if unknown := [project.lineage.today.name_of(label_id) for number, label_id in enumerate(data.label_ids)
+                   if number not in numbers]:
+        project.notify(f"The net given has no output for {', '.join(unknown)}, and doesn't learn "
+                       f"{'it' if len(unknown) == 1 else 'them'}.")
+    options = DetectorOptions(registry.kind, budget_s=budget_s, seed=recipe.seed)
+    options = options if recipe.lr is None else replace(options, lr=recipe.lr)
+    options = options if recipe.epochs is None else replace(options, epochs=recipe.epochs)
+    with bars(None, title=title, unit="step") as advance:
+        def show(step: int, steps: int, loss: float) -> None:
+            advance(1, {"loss": f"{loss:.2f}", "of": f"{steps} steps"})
+        net, history, stopped = finetune_detector(detector.net, data.images, numbers, options,
+                                                  device=registry.device, show=show)
+    former = registry.adopted
+    thresholds = {label_id: former.thresholds.get(label_id, THRESHOLD) for label_id in data.label_ids} \
+        if former is not None and former.thresholds else dict.fromkeys(data.label_ids, THRESHOLD)
+    model = registry.model_of(TorchvisionDetector(net, device=registry.device), label_ids=data.label_ids,
+                              thresholds=thresholds)
+    return model, {"history": pd.DataFrame(history, columns=["step", "loss"]), "stopped_because": stopped,
+                   "thresholds": thresholds, "taken": "a copy of the net given was trained", "net": net}
+
+
+def _unlabelled(project: Project, seed: int) -> list[np.ndarray]:
+    """Some images that nobody answered and that don't measure."""
+    queue, images = project.queue, list[np.ndarray]()
+    places = np.flatnonzero(~queue.is_answered() & ~queue.holdout & ~queue.gold)
+    for position in np.random.default_rng(seed).permutation(places)[:N_UNLABELLED].tolist():
+        try:
+            images.append(project.pool.load(position))
+        except ImageError:
+            continue
+    return images
+
+
+def _measured(project: Project, registry: ObjectRegistry, reference: pd.DataFrame, before: ObjectModel | None,
+              model: ObjectModel, recipe: ObjectRecipe) -> ObjectRun:
+    """Former and new model on the same hold-out images, and whether the new one is adopted."""
+    truth, sizes = truth_of(project, reference, registry.kind)
+    item_ids = [str(item_id) for item_id in reference["item_id"]]
+    column = project.settings.get("group")
+    groups = None if column is None else dict(zip(
+        item_ids, project.pool.group_sums(column)[reference["position"].to_numpy(np.int64)], strict=True))
+    tables, limits, figures = [], [], []
+    for one in (before, model):
+        table = registry.table(reference["position"].tolist(), one) if one is not None else \
+            registry.table([], model)
+        limit = dict.fromkeys(project.lineage.today.label_ids, THRESHOLD) | registry.thresholds(one)
+        images = item_ids if one is not None else []
+        figures.append(detection(truth if images else truth.iloc[:0], table, images=images, sizes=sizes,
+                                 threshold=limit, groups=groups))
+        tables.append(table)
+        limits.append(limit)
+    main, n_objects = MAIN[registry.kind], int((~truth["crowd"]).sum())
+    if not n_objects:
+        gain = Estimate(math.nan, why=NO_HOLDOUT)
+        adopted, verdict = True, NO_HOLDOUT if not len(reference) else \
+            "not measured: there is no object in the hold-out images that were answered"
+    elif before is None:
+        gain = Estimate(math.nan, why="there was no model before")
+        adopted, verdict = True, "the first model that was measured"
+    else:
+        gain = compare_detection(truth, tables[0], tables[1], main, images=item_ids, sizes=sizes,
+                                 threshold=limits, groups=groups)
+        adopted, verdict = _verdict(gain, main, len(item_ids))
+    if recipe.adopt != "better":
+        adopted, verdict = recipe.adopt == "always", f"adopt={recipe.adopt!r}; by the measure: {verdict}"
+    return ObjectRun(figures[0], figures[1], gain, model.version, adopted, verdict, 0, 0, 0.0, 0, pd.DataFrame(),
+                     measured_on="holdout" if n_objects else "")
+
+
+def _verdict(gain: Estimate, main: str, n_images: int) -> tuple[bool, str]:
+    """Adopt where the figure is higher; a tie keeps the former model. As `quality.adoption.better` does."""
+    doubt = "" if gain.low > 0 or gain.high < 0 else f"; can't be told apart at n = {n_images}"
+    if not gain > 0:
+        return False, (f"{main} {-gain:.3f} lower than of the former model, on {n_images} images" if gain < 0 else
+                       f"{main} is that of the former model, on {n_images} images") + doubt
+    return True, f"{main} {gain:.3f} higher than of the former model, on {n_images} images{doubt}"
+
+
+def _rows(table: pd.DataFrame) -> list[Any]:
+    """The rows of a table of images, each with the columns as attributes."""
+    return list(table.itertuples())
+
+
+def truth_of(project: Project, reference: pd.DataFrame, kind: str
+             ) -> tuple[pd.DataFrame, dict[str, tuple[float, float]]]:
+    """The objects of hold-out images as `quality.detection` takes them, and the images' sizes.
+
+    Regions in doubt are rows with ``crowd``: what a model finds there is neither right nor wrong.
+    """
+    rows, sizes, name_of = list[tuple[Any, ...]](), {}, project.lineage.today.name_of
+    for image in _rows(reference):
+        item_id = str(image.item_id)
+        sizes[item_id] = float(image.width), float(image.height)
+        for one in image.objects:
+            points = tuple(zip(one.at[::2], one.at[1::2], strict=True)) if kind == "polygon" else None
+            rows.append((item_id, one.id, kind, name_of(one.label_id), one.label_id, min(one.at[::2]),
+                         min(one.at[1::2]), max(one.at[::2]), max(one.at[1::2]), points, False))
+        for x0, y0, x1, y1 in image.ignore if kind != "point" else ():
+            corners = ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+            rows.append((item_id, "", kind, None, None, x0, y0, x1, y1, corners if kind == "polygon" else None, True))
+    names = ["item_id", "object_id", "kind", "label", "label_id", "x0", "y0", "x1", "y1", "points", "crowd"]
+    table = pd.DataFrame({name: pd.Series([row[place] for row in rows], dtype=bool if name == "crowd" else float if
+                                          name in ("x0", "y0", "x1", "y1") else object)
+                          for place, name in enumerate(names)})
+    return table, sizes

@@ -1,0 +1,214 @@
+"""A fine-tuning from corrected boxes: what is learnt and measured, adoption, and that it is read back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from circles import NAMES, drawn
+from detectors import OneBox, Told
+
+import hitl_widgets as hw
+from hitl_widgets.errors import BadInput
+from hitl_widgets.learn import object_run
+from hitl_widgets.learn.object_run import ObjectRun, gather
+
+N = 30
+IMAGES = [drawn(seed) for seed in range(N)]
+BLIND = {"hidden": True, "chosen_by": "holdout"}
+
+
+def opened(folder, *, task="boxes", model=None, taxonomy=NAMES):
+    return hw.Workbench(folder, hw.Pool.from_images([image for image, _, _ in IMAGES]),
+                        None if taxonomy is None else hw.Taxonomy(taxonomy), annotator="ada", task=task,
+                        progress=False, holdout=0.3, model=model)
+
+
+def shapes(position, task="boxes"):
+    _, boxes, labels = IMAGES[position]
+    for (x0, y0, x1, y1), label in zip(boxes.tolist(), labels.tolist(), strict=True):
+        if task == "points":
+            yield hw.Point((x0 + x1) / 2, (y0 + y1) / 2, label=NAMES[label])
+        elif task == "polygons":
+            turn = 2 * np.pi * np.arange(8) / 8
+            yield hw.Polygon(np.stack([(x0 + x1) / 2 + (x1 - x0) / 2 * np.cos(turn),
+                                       (y0 + y1) / 2 + (y1 - y0) / 2 * np.sin(turn)], 1).tolist(), label=NAMES[label])
+        else:
+            yield hw.Box(x0, y0, x1, y1, label=NAMES[label])
+
+
+def answer(wb, n=12, *, holdout=True):
+    held = set(wb.holdout)
+    places = [place for place in range(N) if str(wb.pool.ids[place]) not in held][:n]
+    for place in places:
+        wb.decide(str(wb.pool.ids[place]), objects=list(shapes(place, wb.project.task)))
+    for item_id in sorted(held) if holdout else []:
+        wb.decide(item_id, objects=list(shapes(wb.pool.position(item_id), wb.project.task)), seen=BLIND)
+    return places
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "p"
+    wb = opened(folder)
+    answer(wb)
+    run = wb.finetune(epochs=40)
+    yield wb, run, folder
+    wb.close()
+
+
+def test_a_first_run_learns_from_the_boxes_and_measures_on_blind_images(trained):
+    wb, run, _ = trained
+    assert isinstance(run, ObjectRun)
+    assert (run.adopted, run.round, run.n_training, run.n_validation) == (True, 1, 12, 2)
+    assert run.measured_on == "holdout"
+    assert run.after.n_images == len(wb.holdout)
+    assert run.after["map50"] > 0.6
+    assert run.after["map50"].low <= run.after["map50"] <= run.after["map50"].high
+    assert 0 < run.after["map"] <= run.after["map50"]
+    assert run.after.per_label["label"].tolist() == NAMES or set(run.after.per_label["label"]) == set(NAMES)
+    assert run.before.n_images == 0
+    assert run.gain.why == "there was no model before"
+    assert all(0.2 <= threshold <= 0.8 for threshold in run.thresholds.values())
+
+
+def test_the_adopted_model_proposes_what_is_there(trained):
+    wb, run, _ = trained
+    assert wb.detectors.version == run.model
+    position = next(place for place in range(N) if str(wb.pool.ids[place]) in wb.holdout)
+    proposals = [one for one in wb.session.proposals(position) if one.score >= run.thresholds[one.label_id]]
+    middles = np.array([((one.at[0] + one.at[2]) / 2, (one.at[1] + one.at[3]) / 2) for one in proposals])
+    _, boxes, _ = IMAGES[position]
+    true = (boxes[:, :2] + boxes[:, 2:]) / 2
+    assert np.median(np.hypot(*(middles[:, None] - true[None]).transpose(2, 0, 1)).min(axis=0)) < 4
+    [event] = wb.project.log.events(kind="adopted")
+    assert event.body["thresholds"] == dict(run.thresholds)
+
+
+def test_a_run_says_in_words_what_came_of_it(trained):
+    _, run, _ = trained
+    for words in ("round 1", "12 images", "blind", "map50", "adopted", "objects are proposed from"):
+        assert words in repr(run)
+    assert "<table" in run._repr_html_()
+    assert run.table()["label"].tolist()[0] == "all"
+    assert set(run.table().columns) == {"label", "n", "before", "after", "gain", "threshold"}
+
+
+def test_a_run_is_read_back_from_the_log_and_not_made_again(trained):
+    wb, run, _ = trained
+    [event] = wb.project.log.events(kind="trained")
+    read = ObjectRun.from_dict(event.body)
+    assert repr(read) == repr(run)
+    assert read.after["map50"] == run.after["map50"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(object_run, "_trained_here", set())  # as in another session
+        again = wb.finetune(epochs=40)
+    assert again.round == 1
+    assert len(list(wb.project.log.events(kind="trained"))) == 1
+
+
+def test_a_worse_model_is_not_adopted_and_the_same_images_measure_both(trained):
+    wb, run, _ = trained
+    worse = wb.finetune(epochs=1, seed=5)
+    assert not worse.adopted
+    assert worse.before["map50"] == pytest.approx(float(run.after["map50"]))
+    assert worse.gain < 0
+    assert worse.gain == pytest.approx(worse.after["map50"] - worse.before["map50"])
+    assert "lower than of the former model" in worse.verdict
+    assert wb.detectors.version == run.model
+    assert wb.models()["adopted"].tolist() == [True, False]
+
+
+def test_without_answers_there_is_nothing_to_learn_and_without_holdout_it_says_so(tmp_path):
+    wb = opened(tmp_path / "p")
+    with pytest.raises(BadInput, match="no image was corrected yet"):
+        wb.finetune()
+    answer(wb, 3, holdout=False)
+    run = wb.finetune(epochs=1)
+    assert run.adopted
+    assert "no hold-out image was answered blind yet" in run.verdict
+    assert np.isnan(run.gain)
+    assert run.thresholds == dict.fromkeys(wb.taxonomy.label_ids, 0.3)
+    assert "nan" not in repr(run)
+    with pytest.raises(BadInput, match="start is 'frozen'"):
+        wb.finetune(start="frozen")
+    with pytest.raises(BadInput, match="epochs is 0"):
+        wb.finetune(epochs=0)
+    wb.close()
+
+
+def test_certain_objects_count_more_and_unsure_ones_are_neither_object_nor_background(tmp_path):
+    wb = opened(tmp_path / "p")
+    places = answer(wb, 1, holdout=False)
+    other = next(place for place in range(N) if str(wb.pool.ids[place]) not in wb.holdout and place not in places)
+    wb.decide(str(wb.pool.ids[other]), objects=[
+        hw.Box(1, 1, 20, 20, label="disc", certainty=9), hw.Box(30, 1, 50, 20, label="ring", certainty=2),
+        hw.Box(60, 30, 80, 50, label="ring", unsure=True)])
+    data = gather(wb.project)
+    image = data.images[data.item_ids.index(str(wb.pool.ids[other]))]
+    assert len(image.shapes) == 2
+    assert image.weights == pytest.approx([10 / 6.5, 3 / 6.5])
+    assert image.ignored == [[60, 30, 80, 50]]
+    assert gather(wb.project, certainty="off").images[data.item_ids.index(str(wb.pool.ids[other]))].weights == [1, 1]
+    wb.close()
+
+
+def test_an_interrupted_run_leaves_the_former_model(tmp_path, monkeypatch):
+    wb = opened(tmp_path / "p")
+    answer(wb, 3, holdout=False)
+
+    def interrupted(*arguments, **more):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(object_run, "fit_objects", interrupted)
+    told = []
+    monkeypatch.setattr(wb.project, "notify", told.append)
+    with pytest.raises(KeyboardInterrupt):
+        wb.finetune()
+    assert wb.detectors.version is None
+    assert any("nothing was adopted" in notice for notice in told)
+    assert not wb.detectors.training.locked()
+    wb.close()
+
+
+def test_points_are_measured_by_f1_and_polygons_by_their_areas(tmp_path):
+    points = opened(tmp_path / "points", task="points")
+    answer(points, 8)
+    run = points.finetune(epochs=40)
+    assert run.main == "f1"
+    assert run.after["f1"] > 0.4
+    assert "F1" in repr(run)
+    points.close()
+    polygons = opened(tmp_path / "polygons", task="polygons")
+    answer(polygons, 3)
+    run = polygons.finetune(epochs=2)
+    assert run.after.kind == "polygon"
+    assert {one.kind for one in polygons.session.proposals(0)} <= {"polygon"}
+    polygons.close()
+
+
+def test_a_persons_net_is_trained_by_torchvisions_convention_on_a_copy(tmp_path):
+    net = OneBox()
+    wb = opened(tmp_path / "p", model=net)
+    answer(wb, 6)
+    run = wb.finetune(epochs=1, lr=0.5, adopt="always")
+    assert "a copy of the net given" in run.taken
+    assert run.net.box.tolist() != [10, 10, 30, 30]
+    assert net.box.tolist() == [10, 10, 30, 30]
+    assert run.before.n_images == run.after.n_images == len(wb.holdout)
+    assert wb.detectors.version == run.model
+    wb.close()
+    again = opened(tmp_path / "p", model=OneBox(), taxonomy=None)
+    assert again.detectors.version == run.model
+    assert again.session.proposals(0)[0].at == pytest.approx(run.net.box.tolist(), abs=0.01)
+    again.close()
+
+
+def test_beside_a_model_of_which_only_predict_is_known_the_own_net_is_trained(tmp_path):
+    wb = opened(tmp_path / "p", model=Told())
+    answer(wb, 3)
+    run = wb.finetune(epochs=1, adopt="always")
+    assert "the workbench's own net was trained" in run.taken
+    assert wb.detectors.adopted.own
+    wb.close()
+    again = opened(tmp_path / "p", model=Told(), taxonomy=None)
+    assert again.detectors.version == run.model  # it goes on with that one, and says so
+    again.close()
