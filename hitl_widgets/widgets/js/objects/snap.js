@@ -2,8 +2,9 @@
 // Snapping: what is close to an edge of the picture lies on it afterwards. Pure functions on grey values, no DOM.
 //
 // A side of a box goes to the edge of the item where that is within 5 pixels, and else to where the grey values change most
-// across it, averaged along it (Sobel's derivative, with a parabola through the maximum: better than a pixel). A corner of a
-// polygon goes along its normal in the same way; a point goes to the middle of the spot that stands out around it.
+// across it, averaged along it (Sobel's derivative, with a parabola through the maximum: better than a pixel). Of two edges the
+// nearer one wins, unless the other is much stronger: people and models are off by 5 pixels less often than by 2. A corner of
+// a polygon goes along its normal in the same way; a point goes to the middle of the spot that stands out around it.
 
 import { boundsOf, outline, problemOf, SIDES, sideOf, spotsOf, within, withSide } from "./shapes.js";
 
@@ -15,7 +16,8 @@ import { boundsOf, outline, problemOf, SIDES, sideOf, spotsOf, within, withSide 
 /** `n`: how many sides or corners moved. @typedef {{at: At, n: number}} Snapped */
 
 export const REACH = 5; // pixels of the item
-const LEAST = 1; // grey levels of 255 that an edge has at least
+const USUAL = 3; // pixels that a side is off, as a standard deviation
+const LEAST = 3; // grey levels of 255 that an edge has at least, averaged along it: less is noise, or the blocks of a JPEG file
 const PIECES = 8; // of a side: light and dark stretches of one edge must not cancel out
 const NARROW = 0.45; // of a box's width or height that a side moves inwards at most
 const SLACK = 1; // pixels that an edge is wide
@@ -38,22 +40,25 @@ export function snap(objects, grey, { side = false } = {}) {
   return current.kind === "point" ? "Snapped" : `Snapped ${n} ${current.kind === "box" ? "side" : "corner"}${n === 1 ? "" : "s"}`;
 }
 
-/** The highest place of a profile that its neighbours don't exceed, between samples. @param {number[]} profile @param {number} from @param {number} to
- * the samples that may be it @returns {{i: number, value: number} | null} */
-function peak(profile, from, to) {
-  let best = -1;
+/** The highest place of a profile that its neighbours don't exceed, between samples; what is further away counts less.
+ * @param {number[]} profile @param {number} from @param {number} to the samples that may be it @param {number} start where it is looked from @param {number} usual
+ * how far away it usually is @returns {number | null} */
+function peak(profile, from, to, start, usual) {
+  let [best, most] = [-1, 0];
   for (let i = Math.max(1, from); i <= Math.min(profile.length - 2, to); i++) {
-    if (profile[i] >= profile[i - 1] && profile[i] >= profile[i + 1] && (best < 0 || profile[i] > profile[best])) best = i;
+    const counts = profile[i] * Math.exp(-(((i - start) / usual) ** 2) / 2);
+    if (profile[i] < LEAST || profile[i] < profile[i - 1] || profile[i] < profile[i + 1] || counts <= most) continue;
+    [best, most] = [i, counts];
   }
-  if (best < 0 || profile[best] < LEAST) return null;
+  if (best < 0) return null;
   const [a, b, c] = [profile[best - 1], profile[best], profile[best + 1]];
   const curve = a - 2 * b + c;
-  return { i: best + (curve < 0 ? within((a - c) / (2 * curve), -0.5, 0.5) : 0), value: b };
+  return best + (curve < 0 ? within((a - c) / (2 * curve), -0.5, 0.5) : 0);
 }
 
-/** Where the edge near a side of a box is. @param {Grey} grey @param {At} at @param {Side} side @param {number} low @param {number} high between which it may be
- * @param {number} power of the middle @returns {number | null} */
-function edgeNear(grey, at, side, low, high, power) {
+/** Where the edge near a side of a box is. @param {Grey} grey @param {At} at @param {Side} side @param {number} start where the side was
+ * @param {number} low @param {number} high between which the edge may be @param {number} power of the middle @returns {number | null} */
+function edgeNear(grey, at, side, start, low, high, power) {
   const upright = side === "left" || side === "right";
   const { values, width, height } = grey;
   const [x0, y0, x1, y1] = at;
@@ -83,8 +88,8 @@ function edgeNear(grey, at, side, low, high, power) {
   }
   if (total === 0) return null;
   sums.forEach((sum, i) => { profile[i % profile.length] += Math.abs(sum) / total; });
-  const found = peak(profile, from - begin, to - begin);
-  return found ? (found.i + begin + origin) / scale : null;
+  const found = peak(profile, from - begin, to - begin, start * scale - origin - begin, USUAL * scale);
+  return found === null ? null : (found + begin + origin) / scale;
 }
 
 /** @param {Grey} grey @param {At} at @param {Size} size @param {{reach?: number, sides?: readonly Side[]}} [how] @returns {Snapped} */
@@ -109,7 +114,7 @@ export function snapBox(grey, at, size, { reach = REACH, sides = SIDES } = {}) {
       const [origin, from] = [sideOf(start, side), sideOf(again < Infinity ? between : start, side)];
       const out = reach + SLACK;
       const inwards = Math.min(out, Math.max(1, NARROW * across));
-      const to = edgeNear(grey, between, side, Math.max(from - again, origin - (first ? out : inwards)), Math.min(from + again, origin + (first ? inwards : out)), power);
+      const to = edgeNear(grey, between, side, origin, Math.max(from - again, origin - (first ? out : inwards)), Math.min(from + again, origin + (first ? inwards : out)), power);
       if (to === null) continue;
       found.add(side);
       now = withSide(now, side, to, size);
@@ -152,9 +157,9 @@ function cornerNear(grey, corner, before, after, [width, height], reach) {
   });
   const wide = Math.round(1 / FINE);
   const profile = samples.map((_, i) => (i < wide || i >= samples.length - wide ? 0 : Math.abs(samples[i + wide] - samples[i - wide]) / 2));
-  const found = peak(profile, margin, margin + 2 * n);
-  if (!found) return corner;
-  const s = (found.i - n - margin) * FINE;
+  const found = peak(profile, margin, margin + 2 * n, n + margin, USUAL / FINE);
+  if (found === null) return corner;
+  const s = (found - n - margin) * FINE;
   return { x: within(corner.x - uy * s, 0, width), y: within(corner.y + ux * s, 0, height) };
 }
 
@@ -178,7 +183,7 @@ export function snapPoint(grey, at, [width, height], { reach = REACH } = {}) {
   const near = around.filter(({ far }) => far <= reach);
   const best = near.reduce((a, b) => (Math.abs(b.value - usual) > Math.abs(a.value - usual) ? b : a), near[0]);
   const height_of_it = best ? best.value - usual : 0;
-  if (!best || Math.abs(height_of_it) < 3 * LEAST) return { at, n: 0 };
+  if (!best || Math.abs(height_of_it) < LEAST) return { at, n: 0 };
   // The middle of what stands out as much: a noisy top is no good place by itself.
   let [weight, mx, my] = [0, 0, 0];
   for (const spot of around) {
