@@ -1,4 +1,4 @@
-"""A project: every act of a person and every question about what they did, for widgets and scripts alike.
+"""A project: every act of a person; what stands after it is in `standing`.
 
 A `Project` is safe for many threads, and for several processes on one folder: each sees the other's decisions. Read
 `Project.decide` and `Project.next` first.
@@ -20,11 +20,7 @@ import pandas as pd
 from .. import events
 from ..errors import BadInput, HitlError, IdReused, UnknownDecision
 from ..items.pool import Pool
-from ..quality.annotation_tables import history_table, label_rows, with_sets
 from ..quality.label_errors import SuspectedErrors
-from ..quality.object_tables import STORED_COLUMNS as OBJECTS_STORED
-from ..quality.object_tables import images_table, objects_table
-from ..quality.value_tables import STORED_COLUMNS, values_table
 from ..records import (
     OBJECT_TASKS,
     TASKS,
@@ -32,7 +28,6 @@ from ..records import (
     Item,
     Items,
     PredictedValue,
-    Prediction,
     Proposal,
     Region,
     Seen,
@@ -47,8 +42,8 @@ from ..records import (
     new_id,
     utc_now,
 )
-from ..sampling.queue import AUDIT_SHARE, Queue
-from ..sampling.ranking import Ranking, likeliest, suggested_sets
+from ..sampling.queue import AUDIT_SHARE
+from ..sampling.ranking import Ranking
 from ..sampling.selector import Selector
 from ..sampling.uncertainty import Strategy
 from ..storage.arrays import Predictions
@@ -62,8 +57,6 @@ from ..taxonomy.label_sets import is_set, members, set_id
 from ..taxonomy.labels import Label, Taxonomy
 from ..taxonomy.revert import revert_step
 from . import opening, policy, threads
-from . import preview as preview_
-from .answers import Answers, annotation_table
 from .asking import Asking
 from .editing import Editing
 from .evidence import explanation_feedback, named_values, seen_now, seen_on_screen, touched_ids
@@ -71,15 +64,15 @@ from .given_objects import answered_objects, check_given, seen_objects, seen_of_
 from .hidden_tests import HiddenTests, plantable
 from .importing import WITHDRAWN, is_known, known_answers
 from .notices import People
-from .preview import Applied, LabelCounts, Preview
-from .reference import Measuring, first_blind, measuring_values
+from .preview import Applied, Preview
 from .relabel import Ordering, RelabelQueue
-from .state import State, doer, in_words, midnight
+from .standing import Standing
+from .state import State, doer, in_words
 
 logger = logging.getLogger(__name__)
 
 
-class Project:
+class Project(Standing):
     """A folder with a log, the pool it is about and the taxonomy that holds today.
 
     Parameters
@@ -189,53 +182,6 @@ class Project:
             if isinstance(error, UNREADABLE) and not isinstance(error, HitlError) and not self.log.created:
                 raise self.log.unreadable(error) from error
             raise
-
-    @property
-    def id(self) -> str:
-        """The project's own random id, made once."""
-        return self.log.id
-
-    @property
-    def task(self) -> str:
-        """What is asked of an item: one of `records.TASKS`."""
-        task: str = self.settings["task"]
-        return task
-
-    @property
-    def taxonomy(self) -> Taxonomy:
-        """Today's taxonomy."""
-        return self.lineage.today
-
-    @property
-    def lineage(self) -> Lineage:
-        """Every version of the taxonomy."""
-        return self.state.lineage
-
-    @property
-    def queue(self) -> Queue:
-        """Who answered what."""
-        return self.state.queue
-
-    @property
-    def absent(self) -> tuple[str, ...]:
-        """Ids of answered items that aren't in the pool."""
-        return self.state.absent
-
-    @property
-    def pool(self) -> Pool:
-        """The items; BadInput where the project was opened without them."""
-        if self._pool is None:
-            raise BadInput(f"{self.folder} was opened without a pool, for reading; open it with its pool to do this.")
-        return self._pool
-
-    def require_pool(self) -> None:
-        """BadInput where the project was opened without its items."""
-        self.pool  # noqa: B018
-
-    @property
-    def has_pool(self) -> bool:
-        """Whether the project was opened with its items."""
-        return self._pool is not None
 
     def abandon(self) -> None:
         """Close the project after a failed opening; a log that was made just now doesn't stay in the way."""
@@ -422,26 +368,6 @@ class Project:
         return self._editing.preview(revert_step(lineage, revert) if revert is not None else
                                      history.change(as_list(edit), lineage.today.version, lineage), lineage)
 
-    def edits(self) -> pd.DataFrame:
-        """Every edit of the taxonomy, one row each, the oldest first."""
-        self.refresh()
-        return preview_.edit_table(self.lineage)
-
-    def counts(self) -> pd.DataFrame:
-        """Count the answers that mean each label, are presumed to, or may; quick, however many there are."""
-        self.require_pool()
-        with self.state.lock:
-            self.refresh()
-            doubtful = self.state.label_index.doubtful(self.lineage)
-            return preview_.count_table(self.lineage, self.state.label_index, [
-                pair for place, pair in self.state.presumed_positions().items() if doubtful[place]])
-
-    def label_counts(self) -> LabelCounts:
-        """Count the answers of every label today, parents of other labels included; none without a pool."""
-        with self.state.lock:
-            self.refresh()
-            return preview_.label_counts({} if self._pool is None else self.state.label_index.counts(), self.lineage)
-
     def presume(self, labels: Mapping[Any, Any], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
         """Presume labels for items in doubt, without asking.
 
@@ -525,11 +451,6 @@ class Project:
             self.tell("decisions")
         return self.gold()
 
-    def gold_values(self) -> dict[str, dict[str, Value]]:
-        """List the known values: item_id -> attribute id -> value under today's scales, as far as that is certain."""
-        self.refresh()
-        return {item_id: found for item_id in self.state.gold_values if (found := self.state.gold_values_of(item_id))}
-
     def check_plantable(self) -> None:
         """BadInput where no gold item can have a planted suggestion."""
         self.require_pool()
@@ -581,160 +502,6 @@ class Project:
         """List the next items as `next` does, and hold them for the annotator for a quarter of an hour."""
         return self.asking.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
-    def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
-        """List the decisions of an annotator that stand for some items: item_id -> decision id."""
-        annotator = check_annotator(annotator or self.annotator)
-        events_ = [self.log.standing_of(item_id, annotator) for item_id in item_ids]
-        return {event.item_id or "": event.id for event in events_ if event is not None}
-
-    def prediction(self, position: int) -> Prediction | None:
-        """Read the current model's prediction of one item under today's labels; None where there is none."""
-        with self.state.lock:
-            if self.ranking.predictions is None:
-                return None
-            probs = self.ranking.probs(self.lineage, np.array([position]))
-            label_ids, model = self.taxonomy.label_ids, self.ranking.predictions.model
-            if self.ranking.multilabel:
-                on = suggested_sets(probs, label_ids, self.ranking.thresholds)[0]
-                chosen = set_id(label_id for label_id, one in zip(label_ids, on, strict=True) if one)
-                return None if np.isnan(probs).all() else \
-                    Prediction(str(self.pool.ids[position]), label_ids, probs[0], model, (chosen,))
-            best = np.flatnonzero(likeliest(probs, self.ranking.families(self.lineage))[0])
-        return Prediction(str(self.pool.ids[position]), label_ids, probs[0], model,
-                          tuple(label_ids[column] for column in best)) if len(best) else None
-
-    def predicted_values(self, position: int) -> Mapping[str, PredictedValue]:
-        """Read what is suggested for the attributes of one item, by their ids; empty where nothing predicts them."""
-        return {} if self.suggest_values is None or not self.taxonomy.attributes else self.suggest_values(position)
-
-    # -- what stands -----------------------------------------------------------------------------------------
-
-    def annotations(self, taxonomy: int | None = None) -> pd.DataFrame:
-        """List what stands, one row per item and annotator, under today's labels or as an older version saw them."""
-        self.refresh()
-        table = annotation_table(self.log, self.state, taxonomy)
-        return table if self.task != "multilabel" else \
-            with_sets(table, self.taxonomy if taxonomy is None else self.lineage.versions[taxonomy])
-
-    def labels_table(self) -> pd.DataFrame:
-        """List which labels each annotator gave each item or not; see `Workbench.labels_table`."""
-        if self.task != "multilabel":
-            raise BadInput(f"an item has one label at most in a project with task={self.task!r}; wb.annotations() has "
-                           "it.")
-        self.refresh()
-        rows = label_rows(self.log.annotations(), self.lineage)
-        rows = rows[~rows["decision_id"].isin(list(self.state.changed))].reset_index(drop=True)
-        name_of = {label_id: self.taxonomy.name_of(label_id) for label_id in self.taxonomy.label_ids}
-        table: pd.DataFrame = rows.assign(label=rows["label_id"].map(name_of).astype(object))[
-            ["item_id", "annotator", "label", "value", "certainty"]]
-        return table
-
-    def values(self) -> pd.DataFrame:
-        """List the values of attributes that stand; see `Workbench.values`."""
-        self.refresh()
-        return values_table(self.log.annotations(columns=STORED_COLUMNS), self.lineage, changed=self.state.changed)
-
-    def objects(self, *, deleted: bool = False, consensus: bool = False) -> pd.DataFrame:
-        """List the objects that stand; see `Workbench.objects`."""
-        if self.task not in OBJECT_TASKS:
-            raise BadInput(f"no objects are asked for in a project with task={self.task!r}; wb.annotations() has the "
-                           "labels.")
-        self.refresh()
-        if consensus:
-            raise NotImplementedError
-        return objects_table(self.log.annotations(columns=OBJECTS_STORED), self.lineage, deleted=deleted,
-                             changed=self.state.changed)
-
-    def reference_objects(self) -> pd.DataFrame:
-        """List the images that measure, with their objects: of the hold-out, as each annotator answered them blind.
-
-        Returns
-        -------
-        DataFrame
-            As `Answers.reviewed_images`.
-        """
-        with self.state.lock:
-            self.refresh()
-            answered = self.pool.ids[self.queue.holdout & self.queue.is_answered()].tolist()
-            table = images_table(first_blind(self.log.events_of(answered)), self.lineage, changed=self.state.changed)
-            return table.assign(position=self.pool.positions(table["item_id"].tolist()))
-
-    def answers(self) -> Answers:
-        """Read the answers that stand now, under today's taxonomy: consensus, and what a model learns from."""
-        with self.state.lock:
-            self.refresh()
-            return Answers(self.log, self.state, self._pool, task=self.task)
-
-    def history(self) -> pd.DataFrame:
-        """Every event in the order in which the log got it, one row each."""
-        return history_table(self.log.events())
-
-    def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
-        """List the last n decisions that an annotator made on a screen and that stand, the newest at the end."""
-        return [events.decision_of(event) for event in
-                self.log.latest(check_annotator(annotator or self.annotator), n)]
-
-    def reasons(self) -> dict[str, list[Decision]]:
-        """List the decisions that stand and mark a region of their item: item_id -> one decision an annotator."""
-        marked: dict[str, list[Decision]] = {}
-        for event in self.log.marking():
-            if event.id in self.state.changed:
-                continue
-            marked.setdefault(event.item_id or "", []).append(events.decision_of(event))
-        return marked
-
-    def gold(self) -> dict[str, str]:
-        """List the known answers: item_id -> today's label_id, as far as that is certain."""
-        self.refresh()
-        return {item_id: label for item_id, given in self.state.gold.items()
-                if (label := self.lineage.exactly(*given)) is not None}
-
-    def reference(self) -> dict[str, str]:
-        """List what measures: item_id -> today's label_id, of gold and of hold-out items answered blind."""
-        measuring = self.measuring()
-        return {str(self.pool.ids[place]): label_id for place, label_id in (measuring.holdout | measuring.gold).items()}
-
-    def measuring(self) -> Measuring:
-        """List the items that measure by what they are (hold-out, gold, imported), and how many are unsure."""
-        with self.state.lock:
-            self.refresh()
-            return self.state.reference.measuring(self.lineage)
-
-    def reference_values(self) -> pd.DataFrame:
-        """List the values of attributes that measure: see `reference.measuring_values`.
-
-        Returns
-        -------
-        DataFrame
-            item_id, position, attribute_id, value, source ("gold", "holdout" or "imported").
-        """
-        with self.state.lock:
-            self.refresh()
-            gold = self.gold_values()
-            answered = self.pool.ids[self.queue.holdout & self.queue.is_answered()].tolist()
-            places = dict(zip(ids := [*answered, *gold], self.pool.positions(ids).tolist(), strict=True))
-            return measuring_values(self.log.events_of(answered), {i: p for i, p in places.items() if p >= 0},
-                                    self.lineage, changed=self.state.changed, gold=gold)
-
-    def tally(self, annotator: str | None = None) -> dict[str, Any]:
-        """Count where an annotator stands.
-
-        Returns
-        -------
-        dict
-            answered (in all), today, in_round, open, items (of the pool), round, taxonomy (its version), holdout (how
-            many answers measure).
-        """
-        annotator = check_annotator(annotator or self.annotator)
-        with self.state.lock:
-            self.refresh()
-            answered, began = self.queue.n_closed(annotator), self.state.trained_at
-            return {"answered": answered, "today": self.state.n_acted(annotator, midnight(self._now())),
-                    "in_round": self.state.n_acted(annotator, began) if began else answered,
-                    "open": self.queue.n_open(annotator), "items": len(self.pool), "round": self.round,
-                    "taxonomy": self.taxonomy.version,
-                    "holdout": len(self.state.reference.measuring(self.lineage).holdout)}
-
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with "decisions", "taxonomy", "threads", "model" or "learning" after each change.
 
@@ -771,37 +538,6 @@ class Project:
         self.state.open(shares=opening.shares_items(self._pool, folder, notify=notify))
         if "arms" in start:
             policy.set_arms(self, start["arms"])
-
-    @property
-    def round(self) -> int:
-        """1 before the first fine-tuning, 2 after it, and so on."""
-        with self.state.lock:
-            self.refresh()
-            return 1 + self.state.n_trained
-
-    def refresh(self) -> None:
-        """Take in what this or another process has stored since the last look."""
-        self.state.refresh()
-
-    def adopted(self) -> events.Event | None:
-        """Read the last "adopted" event, by whichever process; None before the first."""
-        with self.state.lock:
-            self.refresh()
-            return self.state.adopted
-
-    def adopted_values(self) -> events.Event | None:
-        """Read the last "adopted_values" event, by whichever process; None before the first."""
-        with self.state.lock:
-            self.refresh()
-            return self.state.adopted_values
-
-    def _value_model(self) -> str | None:
-        event = self.state.adopted_values
-        return None if event is None else str(event.body["model"])
-
-    def _measured(self) -> Mapping[str, Any] | None:
-        event = self.state.adopted
-        return None if event is None else event.body.get("out_of_fold")
 
     def follow(self) -> None:
         """Take in what others have stored, add to `news` who did what, and tell the listeners of an edit.
