@@ -6,24 +6,30 @@ convention, or anything with ``predict``. `object_maps` has the methods.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..drawing.overlay import resample
 from ..errors import BadInput, HitlError, ModelError
+from ..items.pool import Pool
+from ..learn.object_learning import POINT_SIDE
 from ..learn.object_net import STRIDE, ObjectNet
 from ..learn.object_predictors import AT_ONCE, Detector, OwnDetector, TorchvisionDetector, predicted
 from ..learn.object_views import padded, resized
 from ..learn.predict import private_copy
-from ..records import Attribution
+from ..objects.shapes import Shape, as_shape, bounds_of
+from ..records import Attribution, Bars, Proposal, no_bars
 from ..storage.attribution_cache import AttributionCache
+from .explanations import Explanations
 from .object_maps import METHODS, Score, gradcam_of, occlusion_of, score_of_best
 
 # Maps kept in memory.
@@ -50,12 +56,25 @@ class Explained(NamedTuple):
     labels: Collection[int | str]
 
 
+class Detects(Protocol):
+    """What has an adopted detector: `learn.object_registry.ObjectRegistry`."""
+
+    def require(self) -> Any:
+        """The adopted model, with version and detector; ModelError where there is none."""
+
+    def proposals(self, position: int) -> Sequence[Proposal]:
+        """What it finds in an item, the best first."""
+
+    def labels_of(self, label_id: str) -> Collection[int | str]:
+        """The adopted detector's own labels that stand for one of today's."""
+
+
 class _View(NamedTuple):
     """What a detector reads of an image, and how to score an object in it."""
 
     view: Tensor
     box: tuple[float, float, float, float]
-    covers: tuple[float, float]
+    extent: tuple[int, int]  # height and width that the image has in the view; the rest has no meaning
     score: Score
     net: nn.Module | None
     at_once: int
@@ -122,20 +141,22 @@ class ObjectExplainer:
             if content is not None and (kept := self._recall(key)) is not None:
                 return replace(kept, target=f"{OBJECT}{one.id}")
             try:
-                values, covers = self._values(image(), one, method)
+                pixels = image()
+                values = self._values(pixels, one, method)
             except HitlError:
                 raise
             except Exception as error:  # a person's model, which may raise anything
                 raise ModelError(f"the model raised on item {item_id!r} while an object was explained: "
                                  f"{type(error).__name__}: {error}.") from error
+            box = (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0]))
             made = Attribution(item_id=item_id, method=method, target=f"{OBJECT}{one.id}", model=self.version,
-                               values=values, box=(0.0, 0.0, *covers), signed=method == "occlusion")
+                               values=values, box=box, signed=method == "occlusion")
             if content is not None:
                 self._keep(key, made)
             return made
 
-    def _values(self, image: np.ndarray, one: Explained, method: str) -> tuple[np.ndarray, tuple[float, float]]:
-        """The values of a map, and how much of the image they cover, across and down, from its upper left corner."""
+    def _values(self, image: np.ndarray, one: Explained, method: str) -> np.ndarray:
+        """The values of a map of the whole image, on the detector's view."""
         seen = self._own(image, one) if isinstance(self._detector, OwnDetector) else self._others(image, one)
         if method == "gradcam":
             assert seen.net is not None
@@ -144,7 +165,7 @@ class ObjectExplainer:
             values = occlusion_of(seen.score, seen.view, seen.box, at_once=seen.at_once)
         if not np.isfinite(values).all():
             raise ModelError(f"{method!r} gave values that aren't finite numbers; another method may serve.")
-        return values, seen.covers
+        return np.ascontiguousarray(values[:seen.extent[0], :seen.extent[1]])
 
     def _own(self, image: np.ndarray, one: Explained) -> _View:
         """Our own net: the logit of the label at the object's centre, or at a cell beside it."""
@@ -160,26 +181,26 @@ class ObjectExplainer:
 
         def score(views: Tensor) -> Tensor:
             return net(views)[0][:, labels, rows, columns].flatten(1).amax(dim=1)
-        return _View(whole, box, (whole.shape[2] / across, whole.shape[1] / down), score, net, 2 * AT_ONCE)
+        return _View(whole, box, (view.shape[1], view.shape[2]), score, net, 2 * AT_ONCE)
 
     def _others(self, image: np.ndarray, one: Explained) -> _View:
         """Somebody's detector: the score of the detection that stands for the object."""
         colour = image if image.ndim == 3 else np.broadcast_to(image[..., None], (*image.shape, 3))
         view = torch.from_numpy(np.ascontiguousarray(colour)).permute(2, 0, 1).float() / 255
-        covers = (float(image.shape[1]), float(image.shape[0]))
+        extent = (image.shape[0], image.shape[1])
         detector = self._detector
         if not isinstance(detector, TorchvisionDetector):
             def score_by_predict(views: Tensor) -> Tensor:
                 images = [(255 * one).round().byte().permute(1, 2, 0).numpy() for one in views]
                 return torch.stack([score_of_best(found, one.bounds, one.labels)
                                     for found in predicted(detector, images)])
-            return _View(view, one.bounds, covers, score_by_predict, None, AT_ONCE)
+            return _View(view, one.bounds, extent, score_by_predict, None, AT_ONCE)
         net, device = self._copied(detector.net), detector.device
         labels = [int(label) + 1 for label in one.labels]  # 0 is the background
 
         def score(views: Tensor) -> Tensor:
             return torch.stack([score_of_best(found, one.bounds, labels) for found in net(list(views.to(device)))])
-        return _View(view.to(device), one.bounds, covers, score, net, AT_ONCE)
+        return _View(view.to(device), one.bounds, extent, score, net, AT_ONCE)
 
     def _copied(self, net: nn.Module) -> nn.Module:
         if self._net is None:
@@ -200,3 +221,146 @@ class ObjectExplainer:
         self._kept[key] = made
         while len(self._kept) > N_KEPT:
             self._kept.popitem(last=False)
+
+
+class ObjectMaps:
+    """Explains the objects of a project: those that its adopted detector proposes, and any other place and label.
+
+    Parameters
+    ----------
+    detects : Detects
+        Has the adopted detector.
+    pool : Pool
+    kind : "box", "polygon" or "point"
+    folder : Path
+        Where maps are kept.
+    content : callable
+        Gives, for an item's position, what identifies its content; None where that isn't known.
+    """
+
+    def __init__(self, detects: Detects, pool: Pool, kind: str, folder: Path, *,
+                 content: Callable[[int], str | None]) -> None:
+        self.detects, self.pool, self.kind = detects, pool, kind
+        self._folder, self._content, self._lock = folder, content, threading.Lock()
+        self._explainer: ObjectExplainer | None = None
+
+    def explain(self, position: int, method: str, target: str) -> Attribution:
+        """Why the adopted model finds a proposal of an item.
+
+        Parameters
+        ----------
+        position : int
+            Of the item in the pool.
+        method : "gradcam" or "occlusion"
+        target : str
+            "object:" and the id of a proposal.
+
+        Raises
+        ------
+        BadInput
+            When the item has no such proposal, or there is no such method.
+        ModelError
+            Without a model, or when the method doesn't serve it.
+        """
+        object_id = target.removeprefix(OBJECT)
+        one = next((one for one in self.detects.proposals(position) if one.id == object_id), None)
+        if one is None:
+            raise BadInput(f"object {object_id!r} is none that the model proposes in item "
+                           f"{str(self.pool.ids[position])!r}; a map shows why it proposes one.")
+        return self.explain_at(position, method, object_id, one.at, one.label_id)
+
+    def explain_at(self, position: int, method: str, object_id: str, at: Sequence[float], label_id: str
+                   ) -> Attribution:
+        """What speaks for an object of a label at a place, whether the model proposes it or not.
+
+        Parameters
+        ----------
+        position, method
+            As of `explain`.
+        object_id : str
+            For the map's target.
+        at : sequence of float
+            Its coordinates, in pixels of the item.
+        label_id : str
+        """
+        model = self.detects.require()
+        with self._lock:
+            if self._explainer is None or self._explainer.version != model.version:
+                self._explainer = ObjectExplainer(model.detector, model.version, self._folder)
+            explainer = self._explainer
+        one = Explained(object_id, self._bounds(position, at), frozenset(self.detects.labels_of(label_id)))
+        return explainer.explain(str(self.pool.ids[position]), lambda: self.pool.load(position), one, method,
+                                 content=self._content(position))
+
+    def _bounds(self, position: int, at: Sequence[float]) -> tuple[float, float, float, float]:
+        """The box around an object; of a point one that is as large as what a point stands for."""
+        x0, y0, x1, y1 = bounds_of(at)
+        if self.kind == "point":
+            half = POINT_SIDE * math.hypot(*self.pool.size(position)) / 2
+            return x0 - half, y0 - half, x1 + half, y1 + half
+        return x0, y0, x1, y1
+
+
+def explain_objects(maps: ObjectMaps, item_ids: Sequence[Any], one: Any, *, method: str,
+                    label_id_of: Callable[[str], str], name_of: Callable[[str], str],
+                    bars: Bars = no_bars) -> Explanations:
+    """Explain an object of each of some items; see `Workbench.explain`.
+
+    Parameters
+    ----------
+    maps : ObjectMaps
+    item_ids : sequence of str
+    one : str, Box, Polygon, Point or None
+        The id of a proposal, or a place with a label; None for the proposal with the largest score of each item.
+    method : "gradcam" or "occlusion"
+    label_id_of, name_of : callable
+        A label's id, from its name or id, and its name.
+    bars : Bars
+        Shows how many items are explained.
+
+    Raises
+    ------
+    BadInput
+        When there is no such method, or the object is something else.
+    """
+    if method not in METHODS:
+        raise BadInput(f"method is {method!r}; for an object {' and '.join(METHODS)} are there.")
+    shape: Shape | None = None if one is None or isinstance(one, str) else as_shape(one, maps.kind)
+    if shape is not None and shape.label is None:
+        raise BadInput(f"the {maps.kind} that is to be explained has no label; pass label=...")
+    maps.detects.require()
+    positions = [maps.pool.position(item_id) for item_id in item_ids]
+    names = [str(maps.pool.ids[position]) for position in positions]
+    made: list[Attribution | None] = []
+    arrays: list[np.ndarray | None] = []
+    titles, errors = list[str](), dict[str, str]()
+    with bars(len(positions), title=f"Explaining by {method}") as advance:
+        for position, name in zip(positions, names, strict=True):
+            try:
+                object_id, at, label_id, title = _object_of(maps, position, one, shape, label_id_of, name_of)
+                result = maps.explain_at(position, method, object_id, at, label_id)
+                made.append(result)
+                arrays.append(resample(result, maps.pool.size(position)))
+                titles.append(title)
+            except HitlError as error:
+                errors[name] = str(error)
+                made.append(None)
+                arrays.append(None)
+                titles.append("")
+            advance(1)
+    return Explanations(maps.pool, item_ids=names, method=method, titles=titles, maps=arrays, attributions=made,
+                        errors=errors, targets=[None if result is None else result.target for result in made])
+
+
+def _object_of(maps: ObjectMaps, position: int, one: Any, shape: Shape | None, label_id_of: Callable[[str], str],
+               name_of: Callable[[str], str]) -> tuple[str, Sequence[float], str, str]:
+    """The id, place and label of the object to explain in an item, and what the map is called."""
+    if shape is not None:
+        label_id = label_id_of(str(shape.label))
+        return shape.id or "given", shape.at, label_id, f"{name_of(label_id)} here"
+    proposals = maps.detects.proposals(position)
+    found = next((each for each in proposals if one is None or each.id == one), None)
+    if found is None:
+        raise BadInput(f"the model proposes {'no object' if one is None else f'no object {one!r}'} in item "
+                       f"{str(maps.pool.ids[position])!r}; see wb.predict_objects(), or pass a place with a label.")
+    return found.id, found.at, found.label_id, f"{name_of(found.label_id)}, score {found.score:.2f}"

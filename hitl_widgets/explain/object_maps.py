@@ -194,7 +194,7 @@ def score_of_best(detections: Mapping[str, Any], box: Sequence[float], labels: C
     Parameters
     ----------
     detections : mapping
-        boxes (n, 4), labels (n,) and scores (n,) of one view.
+        boxes (n, 4), labels (n,) and scores (n,) of one view; polygons or points may stand in place of boxes.
     box : sequence of 4 floats
         The object's place.
     labels : collection
@@ -211,12 +211,25 @@ def score_of_best(detections: Mapping[str, Any], box: Sequence[float], labels: C
     """
     scores = torch.as_tensor(detections["scores"]).float()
     same = torch.as_tensor(np.asarray([one in labels for one in _listed(detections["labels"])], bool))
-    boxes = torch.as_tensor(detections["boxes"]).detach().float().reshape(-1, 4).cpu()
-    overlap = torch.where(same, _overlaps(boxes, torch.tensor([float(side) for side in box])), 0.0)
+    place = torch.tensor([float(side) for side in box])
+    overlap = torch.where(same, _overlaps(_boxes(detections, place), place), 0.0)
     if not len(scores) or not bool((overlap >= LEAST_OVERLAP).any()):
         return scores.sum() * 0.0
     overlap = torch.where(overlap >= LEAST_OVERLAP, overlap, 0.0).to(scores.device)
     return (scores * overlap)[(scores.detach() * overlap).argmax()]
+
+
+def _boxes(detections: Mapping[str, Any], place: Tensor) -> Tensor:
+    """Boxes of detections; of a point one as large as the object's place, around it."""
+    if "boxes" in detections:
+        return torch.as_tensor(detections["boxes"]).detach().float().reshape(-1, 4).cpu()
+    if "points" in detections:
+        half = (place[2:] - place[:2]) / 2
+        points = torch.as_tensor(detections["points"]).detach().float().reshape(-1, 2).cpu()
+        return torch.cat([points - half, points + half], dim=1)
+    outlines = [torch.as_tensor(np.asarray(one)).float().reshape(-1, 2) for one in detections.get("polygons", ())]
+    return torch.stack([torch.cat([one.amin(dim=0), one.amax(dim=0)]) for one in outlines]) if outlines else \
+        torch.empty(0, 4)
 
 
 def _listed(labels: Any) -> list[Any]:
