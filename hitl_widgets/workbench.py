@@ -26,7 +26,7 @@ from .errors import BadInput, ModelError
 from .items.pool import Pool
 from .project import policy as policy_
 from .project.adaptive import adapt
-from .project.evidence import is_of_attribute
+from .project.evidence import is_of_attribute, is_of_object
 from .project.importing import import_annotations
 from .project.project import Project
 from .project.relabel import by_features
@@ -34,6 +34,7 @@ from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
 from .quality.label_errors import SECOND_LOOK, SuspectedErrors
 from .records import (
     OBJECT_TASKS,
+    SHAPE_OF,
     Attribution,
     Bars,
     Decision,
@@ -55,6 +56,7 @@ from .widgets.bars import Bar, say
 if TYPE_CHECKING:
     from .drawing.figures import Drawing
     from .explain.explanations import Explanations
+    from .explain.object_explainer import ObjectMaps
     from .explain.service import Explainer
     from .learn.background import BackgroundLearning
     from .learn.data import LabelledImages
@@ -892,6 +894,7 @@ class Workbench:
             pool=None if pool is None else self.project.pool, annotator_is_default=annotator is None and who == NOBODY,
             bars=self._bars)
         self._objects: ObjectRegistry | None = None
+        self._object_maps: ObjectMaps | None = None
         if pool is not None:
             self.project.ordering = by_features(lambda positions: self.inference.features(positions),
                                              seed=self.project.settings["seed"])
@@ -1001,6 +1004,17 @@ class Workbench:
                 self._value_explainer = Explainer(self.registry.values, self.folder / "maps",
                                                   content=self.project.content)
             return self._value_explainer
+
+    @property
+    def object_maps(self) -> ObjectMaps:
+        """Explains the objects that the adopted detector finds; loads captum when first used."""
+        detectors = self.detectors
+        with self._wiring:
+            if self._object_maps is None:
+                from .explain.object_explainer import ObjectMaps
+                self._object_maps = ObjectMaps(detectors, self.pool, SHAPE_OF[self.project.task], self.folder / "maps",
+                                               content=self.project.content)
+            return self._object_maps
 
     def __repr__(self) -> str:
         try:
@@ -1577,8 +1591,8 @@ class Workbench:
                         bars=self._bars, compare_maps=self._compare_maps)
 
     def explain(self, item_ids: Any, method: str = "gradcam", target: str | Sequence[str | None] | None = None,
-                *, attribute: str | None = None) -> Explanations:
-        """Saliency maps of some items, for the adopted model's suggestion or for another label.
+                *, attribute: str | None = None, object: Any = None) -> Explanations:
+        """Saliency maps of some items, for the adopted model's suggestion or for another label; or of an object each.
 
         Parameters
         ----------
@@ -1592,6 +1606,10 @@ class Workbench:
         attribute : str, optional
             An attribute's name or id: the maps then show what makes its value larger, or of choices what speaks for the
             one that is suggested. Where values are asked alone and there is one attribute, it needn't be named.
+        object : str, Box, Polygon or Point, optional
+            Where objects are asked for: the id of a proposal, as `predict_objects` has it, or a place with a label,
+            whether the model found something there or not; each item's proposal with the largest score, if missing. The
+            maps show what its score rests on; method is "gradcam" or "occlusion".
 
         Returns
         -------
@@ -1605,6 +1623,10 @@ class Workbench:
         BadInput, UnknownItem, UnknownLabel
             When there is no such method, item or label.
         """
+        if self._asks_for_objects:
+            return self._explain_objects(item_ids, method, object, target=target, attribute=attribute)
+        if object is not None:
+            raise BadInput("object=... was given, and this project asks for none; leave it out.")
         if attribute is None and self.project.task == "scale":
             if len(self.taxonomy.attributes) > 1:
                 raise BadInput("name the attribute whose values are to be explained: attribute=, one of "
@@ -1996,10 +2018,23 @@ class Workbench:
         return None if self.project.state.adopted_values is None else self.registry.values.spread(rows)
 
     def _explain(self, position: int, method: str, target: str, against: str | None) -> Attribution | None:
+        if is_of_object(target):
+            return self.object_maps.explain(position, method, target)
         if is_of_attribute(target, self.taxonomy):
             values = self.registry.values
             return self.value_explainer.explain(position, method, values.target(target, position), against)
         return self.explainer.explain(position, method, target, against)
+
+    def _explain_objects(self, item_ids: Any, method: str, one: Any, **others: object) -> Explanations:
+        if given := [name for name, value in others.items() if value is not None]:
+            raise BadInput(f"{given[0]}= was given, and this project asks for objects; pass object=, the id of a "
+                           f"proposal or hw.{SHAPE_OF[self.project.task].capitalize()}(..., label=...).")
+        with self._bars(None, title="Loading the model"):
+            from .explain.explanations import ids_of
+            from .explain.object_explainer import explain_objects
+            maps = self.object_maps
+        return explain_objects(maps, ids_of(item_ids), one, method=method, name_of=self.taxonomy.name_of,
+                               label_id_of=lambda label: self.taxonomy.answer(label).id, bars=self._bars)
 
     def _label_errors(self) -> SuspectedErrors:
         if self.project.task == "scale":

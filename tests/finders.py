@@ -32,7 +32,7 @@ class Finder(nn.Module):
             scores = [maps[int(y0) // 2:int(y1) // 2, int(x0) // 2:int(x1) // 2].mean()
                       for x0, y0, x1, y1 in self.boxes]
             found.append({"boxes": torch.tensor(self.boxes), "labels": torch.tensor(self.labels),
-                          "scores": torch.sigmoid(4 * torch.stack(scores) - 2)})
+                          "scores": torch.sigmoid(8 * torch.stack(scores) - 1.5)})
         return found
 
 

@@ -177,7 +177,7 @@ class ObjectExplainer:
         row, column = (min(int(middle / STRIDE), side // STRIDE - 1) for middle, side in
                        (((box[1] + box[3]) / 2, whole.shape[1]), ((box[0] + box[2]) / 2, whole.shape[2])))
         rows, columns = slice(max(0, row - 1), row + 2), slice(max(0, column - 1), column + 2)
-        labels = [int(label) for label in one.labels]
+        labels = [label for label in one.labels if isinstance(label, int)]
 
         def score(views: Tensor) -> Tensor:
             return net(views)[0][:, labels, rows, columns].flatten(1).amax(dim=1)
@@ -196,7 +196,7 @@ class ObjectExplainer:
                                     for found in predicted(detector, images)])
             return _View(view, one.bounds, extent, score_by_predict, None, AT_ONCE)
         net, device = self._copied(detector.net), detector.device
-        labels = [int(label) + 1 for label in one.labels]  # 0 is the background
+        labels = [label + 1 for label in one.labels if isinstance(label, int)]  # 0 is the background
 
         def score(views: Tensor) -> Tensor:
             return torch.stack([score_of_best(found, one.bounds, labels) for found in net(list(views.to(device)))])

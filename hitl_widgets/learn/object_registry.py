@@ -386,6 +386,12 @@ class ObjectRegistry:
             numbers |= {place: numbers[name] for place, name in enumerate(self._given_names) if name in numbers}
         return numbers
 
+    def labels_of(self, label_id: str) -> frozenset[int | str]:
+        """What the adopted model calls one of today's labels: names, ids and numbers; more where labels were merged."""
+        model = self.require()
+        today = [self.project.lineage.exactly(own, model.taxonomy) for own in model.label_ids]
+        return frozenset(name for name, number in self._numbers(model).items() if today[number] == label_id)
+
     def numbers_of_given(self, label_ids: Sequence[str]) -> dict[int, int]:
         """The numbers by which a person's net of torchvision's convention calls labels: place in `label_ids` -> number.
 
