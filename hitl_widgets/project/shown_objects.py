@@ -12,12 +12,11 @@ from ..events import decision_of
 from ..objects.deciding import as_seen, proposed
 from ..records import Decision, Item
 from ..taxonomy.history import Lineage
+from .arms import ARMS
+from .threshold_arms import WITHHELD, draw_proposals
 
 if TYPE_CHECKING:
     from .project import Project
-
-# From which score on proposals are shown, where the model doesn't say.
-THRESHOLD = 0.3
 
 
 class Shown(NamedTuple):
@@ -28,7 +27,7 @@ class Shown(NamedTuple):
     objects, withheld : tuple of mapping
         As in `Seen`.
     threshold, threshold_probability : float or None
-        As in `Seen`; None where nothing was proposed.
+        As in `Seen`; None where nothing was proposed, and the probability also where nothing was drawn.
     hidden : bool
         Whether what was proposed is kept from the person. Their own objects never are.
     model : str or None
@@ -44,7 +43,10 @@ class Shown(NamedTuple):
 
 
 def shown(project: Project, item: Item, annotator: str) -> Shown:
-    """Tell what a person is shown of an item: the proposals, or their own objects where they look at it again."""
+    """Tell what a person is shown of an item: the proposals, or their own objects where they look at it again.
+
+    Which proposals these are is drawn: see `threshold_arms`.
+    """
     standing = project.log.standing_of(item.id, annotator) if project.queue.has_seen(item.position, annotator) else None
     if standing is not None and "objects" in standing.body:
         former = decision_of(standing)
@@ -54,11 +56,12 @@ def shown(project: Project, item: Item, annotator: str) -> Shown:
     adopted = project.adopted()
     if adopted is None or project.propose is None:
         return Shown(hidden=item.blind)
-    proposals = project.propose(item.position)
-    thresholds = adopted.body.get("thresholds", {})
-    usual = min(thresholds.values(), default=THRESHOLD)
-    return Shown(proposed(one for one in proposals if one.score >= thresholds.get(one.label_id, THRESHOLD)),
-                 threshold=usual, threshold_probability=1.0, hidden=item.blind, model=adopted.body["model"])
+    # What measures, what a script answers and what is looked at again was no part of the draw.
+    drawn = draw_proposals(project.propose(item.position), adopted.body.get("thresholds", {}),
+                           project.taxonomy.label_ids, seed=project.settings["seed"], annotator=annotator,
+                           item_id=item.id, drawn=item.arm in ARMS, hidden=item.blind)
+    return Shown(proposed(drawn.shown), tuple({**one, "p": WITHHELD} for one in proposed(drawn.withheld)),
+                 drawn.threshold, drawn.probability, item.blind, adopted.body["model"])
 
 
 def revised(decision: Decision, lineage: Lineage) -> list[dict[str, Any]]:

@@ -1,0 +1,59 @@
+"""First looks: what each person made of the proposals of an image when they first answered it. Read `first_looks`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ..records import CLOSING
+from .project import Project
+
+COLUMNS = ["item_id", "position", "annotator", "decision_id", "verdict", "arm", "arm_probability", "threshold",
+           "threshold_probability", "hidden", "chosen_by", "model", "shown_ms", "acted_at", "width", "height",
+           "objects", "seen", "withheld"]
+
+
+def first_looks(project: Project) -> pd.DataFrame:
+    """List each person's first answer to each image, as the log has it: the table that `quality.prefill` takes.
+
+    A revision is no first look, since the person has seen the image and their own objects before; an answer that was
+    taken back is none either.
+
+    Returns
+    -------
+    DataFrame
+        A row for each image and annotator: `COLUMNS`. objects are those of the answer, deleted proposals among them;
+        seen the proposals that were on the screen, or in a blind image would have been; withheld those that were kept
+        back: lists of dicts, with the labels' names of today, or of then where they are gone, as label_id.
+    """
+    back = {event.body["decision_id"] for event in project.log.events(kind="retracted")}
+    places: dict[str, int] = {}
+    if project.has_pool:
+        places = {str(item_id): place for place, item_id in enumerate(project.pool.ids)}
+    rows: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for event in project.log.events(kind="decided"):
+        body, key = event.body, (event.item_id or "", event.annotator)
+        if "objects" not in body or event.id in back or key in rows or body["verdict"] not in CLOSING:
+            continue
+        seen, version = body.get("seen", {}), body.get("seen", {}).get("taxonomy")
+        width, height = body["size"]
+        rows[key] = (key[0], places.get(key[0], -1), key[1], event.id, body["verdict"], seen.get("arm"),
+                     seen.get("arm_probability"), seen.get("threshold"), seen.get("threshold_probability"),
+                     seen.get("hidden", False), seen.get("chosen_by"), seen.get("model"), seen.get("shown_ms"),
+                     event.acted_at, width, height, _named(project, body["objects"], version),
+                     [one for one in _named(project, seen.get("objects", ()), version)
+                      if one.get("origin", "model") == "model"], _named(project, seen.get("withheld", ()), version))
+    table = pd.DataFrame(list(rows.values()), columns=COLUMNS, dtype=object)
+    return table.astype({"position": int, "hidden": bool, "shown_ms": float, "arm_probability": float,
+                         "threshold": float, "threshold_probability": float})
+
+
+def _named(project: Project, objects: Any, version: int | None) -> list[dict[str, Any]]:
+    """Objects with the names of their labels in place of the ids: today's, or those of then."""
+    named = []
+    for one in objects:
+        now = project.lineage.exactly(one["label_id"], version)
+        name = one.get("label", one["label_id"]) if now is None else project.taxonomy.name_of(now)
+        named.append({**one, "label_id": name})
+    return named
