@@ -28,6 +28,7 @@ from .project import policy as policy_
 from .project.adaptive import adapt
 from .project.evidence import is_of_attribute, is_of_object
 from .project.importing import import_annotations
+from .project.of_labels import require_labels
 from .project.project import Project
 from .project.relabel import by_features
 from .project.session import SECOND_LOOK_QUEUE, ModelAccess, Session
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from .quality.calibration import Calibration
     from .quality.crowd_consensus import Consensus
     from .quality.label_states import SetConsensus
+    from .quality.prefill import PrefillBias
     from .quality.schools_of_thought import Schools
     from .quality.suggestion_effect import AutomationBias
     from .quality.value_agreement import ValueAgreement
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
     from .quality.value_consensus import ValueConsensus
     from .report.experiment_plan import ExperimentPlan
     from .report.flips import Flips
+    from .report.object_progress import ObjectProgress
     from .report.own_page import OwnPage
     from .report.progress import Progress
     from .widgets.adjudication import AdjudicationDesk
@@ -256,6 +259,7 @@ class Edits:
         from .widgets.triage import Triage
         wb = self._wb
         wb.project.require_pool()
+        require_labels(wb.project, "the triage is", "wb.people.second_looks() lists the objects that may be wrong")
         return wb._opened(Triage(UnplacedItems(wb.project, label), lambda positions: wb.inference.features(positions),
                                     size=size, keys=keys))
 
@@ -279,6 +283,7 @@ class Edits:
         """
         from .project.auto_label import advance
         wb, project = self._wb, self._wb.project
+        require_labels(project, "presumptions are", 'wb.review(queue="relabel") asks the images in doubt again')
         if project.task == "scale":
             raise BadInput("labels are presumed, and this project asks for values of attributes alone: answer the "
                            'items in doubt with wb.review(queue="relabel").')
@@ -348,6 +353,7 @@ class People:
             When the annotator has answered nothing, or their figures aren't shown to you.
         """
         from .learn.soft_labels import judged_answers
+        require_labels(self._wb.project, "this calibration is", "wb.objects() has the certainty of each object")
         from .project.names import own_and_all, sees_names
         from .quality.calibration import calibration
         project, reader = self._wb.project, self._wb.annotator
@@ -422,7 +428,7 @@ class People:
         return agreement_of(self._wb.project, self._wb.annotator, distance, label=label, attribute=attribute)
 
     def bias(self, truth: pd.Series | Mapping[str, Any] | None = None, *, label: str | None = None,
-             attribute: str | None = None) -> AutomationBias | ValueBias:
+             attribute: str | None = None) -> AutomationBias | ValueBias | PrefillBias:
         """What seeing the model's suggestion does to people's labels, from cards whose arm was drawn by chance.
 
         Parameters
@@ -438,12 +444,13 @@ class People:
 
         Returns
         -------
-        AutomationBias or ValueBias
+        AutomationBias, ValueBias or PrefillBias
             .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's where
             you may see names), .power(n), .plot(). Of a scale .pull (the part of the way to the suggested value that
             people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no label
             `.per_label` also has kept and left_off: how much more often a suggested label is on, and one that wasn't
-            suggested off, when this is seen.
+            suggested off, when this is seen. Where objects are asked for, PrefillBias: .missed (objects that are found
+            blind and missed where their proposal was withheld), .missed_share, .proposed, .by_threshold, .by_score.
         """
         from .report.several_people import bias_of
         return bias_of(self._wb.project, self._wb.annotator, truth, label=label, attribute=attribute)
@@ -502,6 +509,7 @@ class People:
         from .report.experiment_plan import plan_experiment
         if hold is not None and not isinstance(hold, bool):
             raise BadInput(f"hold is {hold!r}; True, False or None is expected.")
+        require_labels(self._wb.project, "this plan is", "people.bias() has the interval of what was measured so far")
         if self._wb.project.task == "scale":
             raise BadInput("how many cards an experiment needs is told of labels, and this project asks for values "
                            "alone; people.bias(attribute=...) has the interval of what was measured so far.")
@@ -545,6 +553,7 @@ class People:
         from .project.adjudication import Adjudication
         from .widgets.adjudication import AdjudicationDesk
         wb = self._wb
+        require_labels(wb.project, "verdicts are", "wb.objects(consensus=True) joins the objects of several people")
         session = Adjudication(wb.project, tolerance=tolerance, new=new, seed=seed, bars=wb._bars)
         return wb._opened(AdjudicationDesk(session, keys=keys))
 
@@ -560,6 +569,7 @@ class People:
             itself in a notebook
         """
         from .report.own_page import own_page
+        require_labels(self._wb.project, "this page is", "people.bias() and people.agreement() tell of objects")
         return own_page(self._wb.project, self._wb.annotator)
 
     def _known(self) -> pd.Series:
@@ -1149,6 +1159,8 @@ class Workbench:
         BadInput, UnknownItem, UnknownLabel
             When an item or label isn't known, or one is missing; nothing was stored then.
         """
+        if known is not None and len(known):
+            require_labels(self.project, "known answers are", "the hold-out, which is answered blind, measures")
         gold = self.project.set_gold({} if known is None else known)
         if self.project.task == "scale":
             return {item_id: {self.taxonomy.attribute(name).name: value for name, value in values.items()}
@@ -1171,7 +1183,8 @@ class Workbench:
             in a column of its name. With ``task="multilabel"`` the labels are in a column ``labels`` or ``label``, as
             tuples or as texts such as "indoor, night", or each label has a column of true and false, or a row as in
             `labels_table`; with ``task="scale"`` there is no label, and a table as `values`
-            gives it is taken too.
+            gives it is taken too. Where objects are asked for, a table with a row for each object, as `objects` gives
+            it; a row without coordinates says of an image that it has none.
         annotator : str
             Whose answers these are, where there is no such column.
 
@@ -1186,6 +1199,10 @@ class Workbench:
             With the number of the first row that can't be used (from 0), or of two rows in which one person answers an
             item differently; nothing was stored then.
         """
+        if self.project.task in OBJECT_TASKS:
+            from .project.importing_objects import import_objects
+            with self._bars(None, title="Importing objects"):
+                return import_objects(self.project, df, annotator=annotator)  # type: ignore[arg-type]
         with self._bars(None, title=f"Importing {len(df):,} labels" if isinstance(df, pd.DataFrame) else "Importing"):
             return import_annotations(self.project, df, annotator=annotator)
 
@@ -1421,7 +1438,7 @@ class Workbench:
         return label_table(self.project, positions[predictions.tried[positions]])
 
     def _require_labels(self) -> None:
-        """BadInput in a project that asks for values alone."""
+        """BadInput in a project that asks for values alone, or for objects."""
         if self._asks_for_objects:
             raise BadInput("this project asks for objects, and its model says no label of a whole image; "
                            "wb.predict_objects() has what is proposed, and wb.objects() what people said.")
@@ -1869,13 +1886,14 @@ class Workbench:
             without what each annotator answers too high or too low). Of one with choices: item_id, value (missing where
             tied), share, n_answers, tied. With ``task="scale"`` and no attribute all of them, with a column attribute.
         """
+        require_labels(self.project, "this consensus is", "wb.objects(consensus=True) joins several people's objects")
         with self._bars(None, title="Finding the consensus"):
             if attribute is not None or self.project.task == "scale":
                 from .report.several_people import value_table
                 return value_table(self.project, attribute, method)
             return self.project.answers().consensus(method)
 
-    def progress(self, n_answers: int = 50, *, goal: float | None = None) -> Progress:
+    def progress(self, n_answers: int = 50, *, goal: float | None = None) -> Progress | ObjectProgress:
         """What the rounds so far achieved, and what the next answers are likely to gain.
 
         Parameters
@@ -1889,9 +1907,11 @@ class Workbench:
 
         Returns
         -------
-        Progress
+        Progress or ObjectProgress
             .accuracy, .labels, .suggestions, .times, .people, .difficulty (DataFrames, every share with its n and 95 %
-            interval), .gained, .likely, .goal, .plot()
+            interval), .gained, .likely, .goal, .plot(). Where objects are asked for .accuracy and .labels have map50
+            (of points f1) on the blind hold-out, .suggestions the proposals that stood, .acts what became of objects,
+            .prefill what the proposals hide, .now the adopted model; no .likely and no goal.
 
         Raises
         ------
@@ -1899,8 +1919,11 @@ class Workbench:
             When n_answers isn't a whole number, 1 or more, or goal no number above 0 and below 1, or the project was
             opened without its pool.
         """
-        from .report.progress import progress
         self.project.require_pool()
+        if self.project.task in OBJECT_TASKS:
+            from .report.object_progress import object_progress
+            return object_progress(self.project, more=n_answers, goal=goal)
+        from .report.progress import progress
         return progress(self.project, more=n_answers, goal=goal, registry=lambda: self.registry)
 
     def archive(self, path: str | os.PathLike[str]) -> Path:

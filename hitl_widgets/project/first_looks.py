@@ -51,9 +51,14 @@ def first_looks(project: Project) -> pd.DataFrame:
 
 def _named(project: Project, objects: Any, version: int | None) -> list[dict[str, Any]]:
     """Objects with the names of their labels in place of the ids: today's, or those of then."""
+    def name_of(label_id: str, then: str) -> str:
+        now = project.lineage.exactly(label_id, version)
+        return then if now is None else project.taxonomy.name_of(now)
+
     named = []
     for one in objects:
-        now = project.lineage.exactly(one["label_id"], version)
-        name = one.get("label", one["label_id"]) if now is None else project.taxonomy.name_of(now)
-        named.append({**one, "label_id": name})
+        row = {**one, "label_id": name_of(one["label_id"], one.get("label", one["label_id"]))}
+        if was := one.get("was"):
+            row["was"] = {**was, "label_id": name_of(was["label_id"], was["label_id"])}
+        named.append(row)
     return named

@@ -454,8 +454,9 @@ class Project(Standing):
     def check_plantable(self) -> None:
         """BadInput where no gold item can have a planted suggestion."""
         self.require_pool()
-        if self.task == "scale":
-            raise BadInput("suggestions of labels are planted, and this project asks for values alone.")
+        if self.task == "scale" or self.task in OBJECT_TASKS:
+            raise BadInput("suggestions of labels are planted, and this project asks for "
+                           f"{'values alone' if self.task == 'scale' else 'the objects in an image'}.")
         with self.state.lock:
             self.refresh()
             n_gold, n = len(self.state.gold), len(plantable(self.state))

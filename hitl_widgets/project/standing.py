@@ -141,6 +141,8 @@ class Standing:
 
     def labels_table(self) -> pd.DataFrame:
         """List which labels each annotator gave each item or not; see `Workbench.labels_table`."""
+        if self.task in OBJECT_TASKS:
+            raise BadInput("an image has objects in this project, each with a label; wb.objects() has them.")
         if self.task != "multilabel":
             raise BadInput(f"an item has one label at most in a project with task={self.task!r}; wb.annotations() has "
                            "it.")

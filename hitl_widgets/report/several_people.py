@@ -13,19 +13,23 @@ import pandas as pd
 
 from ..errors import BadInput
 from ..project.answers import Answers
+from ..project.first_looks import first_looks
 from ..project.names import as_seen_by, own_rows
+from ..project.of_labels import require_labels
 from ..project.project import Project
 from ..quality import agreement, automation_bias, consensus, schools
 from ..quality.annotator_agreement import Agreement, Distance
 from ..quality.by_label import ByLabel
 from ..quality.crowd_consensus import Consensus
 from ..quality.label_states import IN_WORDS, SetConsensus, set_bias, set_consensus
+from ..quality.prefill import PrefillBias, prefill_bias
 from ..quality.schools_of_thought import Schools
 from ..quality.suggestion_effect import AutomationBias, bias_by_label
 from ..quality.value_agreement import ValueAgreement, value_agreement
 from ..quality.value_bias import ValueBias, value_bias
 from ..quality.value_consensus import ValueConsensus, value_consensus
 from ..quality.votes_about import names_of_states
+from ..records import OBJECT_TASKS
 from ..taxonomy.attributes import Attribute
 from ..taxonomy.label_sets import NONE_OF_THEM, members
 
@@ -83,6 +87,8 @@ def subject(project: Project, *, reader: str | None = None, label: str | None = 
         When there is no such label or attribute, or the project asks for something else.
     """
     taxonomy, task = project.taxonomy, project.task
+    require_labels(project, "this figure is", "wb.objects(consensus=True), people.agreement() and people.bias() tell "
+                   "of objects")
     if label is not None and attribute is not None:
         raise BadInput("label and attribute were both given; a figure is about one of them.")
     if label is not None and task != "multilabel":
@@ -185,8 +191,10 @@ def agreement_of(project: Project, reader: str, distance: Distance | None = None
 
 
 def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | None = None,
-            attribute: str | None = None) -> AutomationBias | ValueBias:
+            attribute: str | None = None) -> AutomationBias | ValueBias | PrefillBias:
     """What seeing the model's suggestion does to people's answers; see `Workbench.people.bias`."""
+    if project.task in OBJECT_TASKS:
+        return _prefill(project, reader, truth=truth, label=label, attribute=attribute)
     answers = project.answers()
     about = subject(project, reader=reader, label=label, attribute=attribute, answers=answers)
     if about.kind == "scale":
@@ -203,6 +211,15 @@ def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | No
         found = replace(found, per_label=per_label.join(kept.per_label.set_index("label_id")),
                         notes=(*found.notes, *(f"To {IN_WORDS[name]}, more often when it is seen: {figure}."
                                                for name, figure in kept.figures().items() if figure.n)))
+    return replace(found, per_annotator=own_rows(project, found.per_annotator, reader))
+
+
+def _prefill(project: Project, reader: str, **unused: Any) -> PrefillBias:
+    """What the proposals hide, where objects are asked for."""
+    if given := [name for name, value in unused.items() if value is not None]:
+        raise BadInput(f"{given[0]}= was given; where objects are asked for, what people find blind is the measure, "
+                       "and .per_label has a row for each label. Leave it out.")
+    found = prefill_bias(as_seen_by(project, first_looks(project), reader))
     return replace(found, per_annotator=own_rows(project, found.per_annotator, reader))
 
 

@@ -1,0 +1,148 @@
+"""Import of objects that people already have, from a table as `Workbench.objects` gives it. Read `import_objects`."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import events
+from ..errors import BadInput
+from ..objects.shapes import Shape, shape
+from ..records import SHAPE_OF, Decision, Seen, check_annotator, check_certainty, new_id, utc_now
+from .given_objects import answered_objects
+from .project import Project
+from .spelling import text_of
+
+_NUMBERS: Mapping[str, Sequence[str]] = {"box": ("x0", "y0", "x1", "y1"), "point": ("x0", "y0"), "polygon": ("points",)}
+# Who answered is nobody's answer there.
+_UNDECIDED = ("to_review", "planted")
+
+
+def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "import") -> int:
+    """Store objects that people already have: all that a table has of an image and annotator are one answer.
+
+    Importing the same table again changes nothing, also where the objects were revised or retracted since.
+
+    Parameters
+    ----------
+    project : Project
+    frame : DataFrame
+        A row for each object: item_id, label (its name, or a column label_id), and x0, y0, x1, y1 of a box, x0, y0 (or
+        x, y) of a point, points of a polygon; annotator, certainty, status and act where there are any, as in
+        `Workbench.objects`, also after ``to_csv`` and ``pd.read_csv``. A row without coordinates says that the image
+        was looked at; alone, that it has no objects.
+    annotator : str
+        Whose objects these are, where the table doesn't say.
+
+    Returns
+    -------
+    int
+        How many images were answered anew.
+
+    Raises
+    ------
+    BadInput, UnknownItem, UnknownLabel
+        With the number of the first row that can't be used, counted from 0; nothing was stored then.
+    """
+    frame = _as_frame(frame, SHAPE_OF[project.task])
+    project.refresh()
+    images: dict[tuple[str, str], list[tuple[int, Shape]]] = {}
+    undecided: set[tuple[str, str]] = set()
+    for number, record in enumerate(frame.to_dict("records")):
+        try:
+            key = _item(project, record["item_id"]), check_annotator(text_of(record.get("annotator")) or annotator)
+            objects = images.setdefault(key, [])
+            if record.get("status") in _UNDECIDED:
+                undecided.add(key)
+            elif record.get("act") != "deleted" and (one := _shape(record, SHAPE_OF[project.task])) is not None:
+                objects.append((number, one))
+        except BadInput as error:
+            raise type(error)(f"row {number} of the table to import: {error}") from None
+    if undecided:
+        project.notify(f"the objects of {len(undecided):,} answers are to be reviewed, or were given to a planted "
+                       "suggestion: nobody's answer, so they were left out.")
+    decisions = [decision for (item_id, who), numbered in images.items() if (item_id, who) not in undecided
+                 if (decision := _decision(project, item_id, who, numbered)) is not None]
+    project.take_in(*[events.decided(one, content=project.content(project.pool.position(one.item_id)))
+                      for one in decisions])
+    return len(decisions)
+
+
+def _as_frame(table: Any, kind: str) -> pd.DataFrame:
+    if not isinstance(table, pd.DataFrame):
+        raise BadInput(f"a {type(table).__name__} was given; a table with a row for each object is expected, as "
+                       "wb.objects() gives it.")
+    table = table.rename(columns={"id": "item_id"} if "item_id" not in table and "id" in table else {})
+    if table.index.name in ("item_id", "id") and "item_id" not in table:
+        table = table.rename_axis("item_id").reset_index()
+    if kind == "point" and {"x", "y"} <= set(table) and "x0" not in table:
+        table = table.rename(columns={"x": "x0", "y": "y0"})
+    if missing := [name for name in ("item_id", *_NUMBERS[kind]) if name not in table]:
+        raise BadInput(f"the table of objects lacks {', '.join(missing)}; item_id, label and "
+                       f"{', '.join(_NUMBERS[kind])} are expected, as wb.objects() gives them.")
+    return table
+
+
+def _item(project: Project, item_id: Any) -> str:
+    pool = project.pool
+    text = str(item_id)
+    return str(pool.ids[pool.position(text if text in pool else text_of(item_id) or text)])
+
+
+def _shape(record: Mapping[Any, Any], kind: str) -> Shape | None:
+    """The object of a row; None of one that says that there is none."""
+    given = text_of(record.get("kind"))
+    if given not in (None, kind):
+        raise BadInput(f"a {given} was given, and this project asks for one {kind} for each object.")
+    values = [record.get(name) for name in _NUMBERS[kind]]
+    if all(_is_nothing(value) for value in values):
+        return None
+    at: Any = _points(values[0]) if kind == "polygon" else values
+    label = text_of(record.get("label_id")) or text_of(record.get("label"))
+    certainty = record.get("certainty")
+    return shape(kind, at, label=label, certainty=None if _is_nothing(certainty) else check_certainty(certainty),
+                 unsure=record.get("status") == "unsure")
+
+
+def _points(value: Any) -> list[float]:
+    """A polygon's vertices, from a sequence or from the text that ``to_csv`` makes of one."""
+    if isinstance(value, str):
+        try:
+            value = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            raise BadInput(f"points {value!r:.80} can't be read; ((x, y), (x, y), (x, y)) is expected.") from None
+    if not isinstance(value, Iterable):
+        raise BadInput(f"points is {value!r:.80}; ((x, y), (x, y), (x, y)) is expected.")
+    return [number for point in value for number in (point if isinstance(point, Iterable) else (point,))]
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, (float, np.floating)) and math.isnan(value))
+
+
+def _decision(project: Project, item_id: str, annotator: str, numbered: Sequence[tuple[int, Shape]]) -> Decision | None:
+    """The decision that says what a table says of an image; None where its annotator has said so before."""
+    offered, decision_id = project.taxonomy, new_id()
+    seen = Seen(taxonomy=offered.version, chosen_by="import", scripted=True)
+    position = project.pool.position(item_id)
+    try:
+        answer = answered_objects(project, position, [one for _, one in numbered], None, seen, offered, decision_id)
+    except BadInput as error:
+        rows = f"row {numbered[0][0]}" if len(numbered) == 1 else f"rows {numbered[0][0]} to {numbered[-1][0]}"
+        raise type(error)(f"{rows} of the table to import, item {item_id!r}: {error}") from None
+    new = {(one.label_id, one.at) for one in answer["objects"]}
+    for event in project.log.events_of([item_id]):
+        if event.kind != "decided" or event.annotator != annotator or "objects" not in event.body:
+            continue
+        version = event.body.get("seen", {}).get("taxonomy")
+        if new == {(project.lineage.exactly(one["label_id"], version), tuple(one["at"])) for one in
+                   event.body["objects"] if one.get("act") != "deleted"}:
+            return None
+    standing = project.log.standing_of(item_id, annotator)
+    return Decision(id=decision_id, item_id=item_id, annotator=annotator, seen=seen, acted_at=utc_now(),
+                    replaces=None if standing is None else standing.id, **answer)

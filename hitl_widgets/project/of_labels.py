@@ -1,0 +1,23 @@
+"""What is about labels of whole items, and can't be asked where an image has objects. Read `require_labels`."""
+
+from __future__ import annotations
+
+from ..errors import BadInput
+from ..records import OBJECT_TASKS
+from .project import Project
+
+
+def require_labels(project: Project, what: str, instead: str) -> None:
+    """BadInput in a project that asks for the objects in an image.
+
+    Parameters
+    ----------
+    project : Project
+    what : str
+        What is about labels of whole items, with its verb: "schools of thought are".
+    instead : str
+        What says something of objects.
+    """
+    if project.task in OBJECT_TASKS:
+        raise BadInput(f"{what} about the labels of whole items, and this project asks for the objects in an image "
+                       f"(task={project.task!r}); {instead}.")

@@ -1,0 +1,273 @@
+"""Progress of a project that asks for the objects in images: how well they are found, what stood, how long it took.
+
+Every number comes with its n and its 95 % interval. Read `object_progress` first.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..drawing import html
+from ..errors import BadInput
+from ..events import Event
+from ..objects.shapes import bounds_of
+from ..project.first_looks import first_looks
+from ..project.project import Project
+from ..quality.intervals import design_effect, jeffreys, of_median
+from ..quality.object_detection import Detection, detection
+from ..quality.prefill import PrefillBias, prefill_bias
+from ..records import SHAPE_OF, Estimate, check_count
+
+if TYPE_CHECKING:
+    from ..drawing.figures import Drawing
+
+# What a model is measured by first: average precision at an overlap of one half, F1 of points.
+FIRST = {"box": "map50", "polygon": "map50", "point": "f1"}
+ACCURACY = ["round", "source", "model", "answers", "n", "share", "low", "high", "curve", "origin", "figure"]
+STOOD = {"accepted": True, "moved": False, "relabelled": False, "deleted": False}
+
+
+@dataclass(frozen=True, repr=False)
+class ObjectProgress:
+    """Progress of a project of objects over its rounds. All shares stand beside n, low and high (95 %).
+
+    Parameters
+    ----------
+    accuracy : DataFrame
+        A row a round: round, source ("holdout"), model, answers (images that it learnt from), n (hold-out images, which
+        were answered blind), share (the figure), low, high, curve, origin, figure ("map50", of points "f1"). A model
+        that no round trained is measured now, and has the round after the last.
+    labels : DataFrame
+        The same of each of today's labels: label, round, answers (objects of the label, by then), n (images with one),
+        recall (the figure of the label), low, high.
+    suggestions : DataFrame
+        How many of the visible proposals stood as they were: round, label ("all", or one), n (proposals), share, low,
+        high. Intervals allow for proposals of one image being alike.
+    acts : DataFrame
+        What became of objects: a row for each round: round, n_images, accepted, moved, relabelled, deleted, added (an
+        image), iou (mean overlap of moved objects with their proposals).
+    times : DataFrame
+        Seconds from the picture to the key, an image: round, verdict, n, median_s, low, high.
+    now : Detection or None
+        The adopted model on the hold-out's images; None where none was answered or there is no model.
+    prefill : PrefillBias
+        What the proposals hide from people.
+    queue : str
+        What the queue asks for now, and why.
+    """
+
+    accuracy: pd.DataFrame
+    labels: pd.DataFrame
+    suggestions: pd.DataFrame
+    acts: pd.DataFrame
+    times: pd.DataFrame
+    now: Detection | None
+    prefill: PrefillBias
+    queue: str
+    gained: Estimate
+    values: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["attribute", "measure"]))
+    likely: Estimate = field(default_factory=lambda: Estimate(math.nan, why="isn't told of objects"))
+    more: int = 0
+    goal: None = None
+
+    def plot(self) -> Drawing:
+        """The figure by round, that of each label, proposals that stood and time per image, with 95 % intervals."""
+        from ..drawing.plots import plot_progress
+        return plot_progress(self)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:<20} {text}" for name, text in self._lines())
+
+    def _lines(self) -> list[tuple[str, str]]:
+        stood = self.suggestions[self.suggestions["label"] == "all"]
+        first = "figure" if not len(self.accuracy) else str(self.accuracy["figure"].iloc[-1])
+        return [(f"hold-out {first}", _latest(self.accuracy)), ("proposals stood", _latest(stood)),
+                ("last round gained", f"{self.gained}"), ("missed unproposed", f"{self.prefill.missed}"),
+                ("the queue asks for", self.queue)]
+
+    def _repr_html_(self) -> str:
+        rounds = [(row["round"], row["answers"], html.bar(row["share"], low=row["low"], high=row["high"]),
+                   str(Estimate(row["share"], row["low"], row["high"], n=row["n"])))
+                  for row in self.accuracy.to_dict("records")]
+        acts = [[row["round"], row["n_images"], *(f"{row[name]:.1f}" for name in (*STOOD, "added"))]
+                for row in self.acts.to_dict("records")]
+        figure = str(self.accuracy["figure"].iloc[-1]) if len(self.accuracy) else ""
+        return html.page(
+            "Progress", *([html.table(("round", "images learnt from", figure, ""), rounds)] if rounds else []),
+            *([html.table(("round", "images", *STOOD, "added"), acts)] if acts else []),
+            *(html.paragraph(f"{name}: {text}") for name, text in self._lines()))
+
+
+def object_progress(project: Project, *, more: int = 50, goal: float | None = None) -> ObjectProgress:
+    """Measure the rounds so far of a project that asks for objects.
+
+    Parameters
+    ----------
+    project : Project
+    more : int
+        Not used: what the next images will gain isn't told.
+    goal : float, optional
+        None: how many images are left to a goal isn't told either.
+
+    Raises
+    ------
+    BadInput
+        If more isn't a whole number, 1 or more, or there is a goal.
+    """
+    check_count("n_answers", more, "a whole number, 1 or more,", least=1)
+    if goal is not None:
+        raise BadInput("a goal is an accuracy of items with one label each; how many images are left isn't told where "
+                       "objects are asked for. Leave goal out.")
+    project.refresh()
+    kind = SHAPE_OF[project.task]
+    trained = [event for event in project.log.events(kind="trained") if event.body.get("kind") == "objects"]
+    measured = [Detection.from_dict(event.body["after"]) for event in trained]
+    now, adopted = _now(project, kind, trained, measured), project.adopted()
+    looks = first_looks(project)
+    ends = [event.seq or 0 for event in trained]
+    round_of = {event.id: 1 + bisect_left(ends, event.seq or 0) for event in project.log.events(kind="decided")}
+    looks = looks.assign(round=looks["decision_id"].map(round_of).astype(int))
+    accuracy, labels = _accuracy(trained, measured, looks, FIRST[kind], set(project.taxonomy.names))
+    if now is not None and adopted is not None and all(event.body["model"] != adopted.body["model"]
+                                                       for event in trained):
+        figure = now[FIRST[kind]]
+        accuracy.loc[len(accuracy)] = [len(trained) + 1, "holdout", adopted.body["model"], 0, figure.n, figure.value,
+                                       figure.low, figure.high, 1, adopted.body.get("origin", "given"), FIRST[kind]]
+    project.selector.default(project.queue, project.lineage)
+    return ObjectProgress(accuracy=accuracy, labels=labels, suggestions=_stood(looks), acts=_acts(looks),
+                          times=_times(looks), now=now, prefill=prefill_bias(looks), queue=project.selector.why,
+                          gained=_gained(trained))
+
+
+def _now(project: Project, kind: str, trained: Sequence[Event], measured: Sequence[Detection]) -> Detection | None:
+    """The adopted model on the hold-out's images: as its round measured it, or measured now."""
+    adopted = project.adopted()
+    if adopted is None or not project.has_pool:
+        return None
+    for event, figures in zip(reversed(trained), reversed(measured), strict=True):
+        if event.body["model"] == adopted.body["model"]:
+            return figures if figures.n_images else None
+    reference = project.reference_objects().drop_duplicates("item_id")
+    if project.propose is None or not len(reference):
+        return None
+    proposals = {item_id: project.propose(int(place)) for item_id, place in
+                 zip(reference["item_id"], reference["position"], strict=True)}
+    truth = [(image["item_id"], kind, one.label_id, one.label, *bounds_of(one.at), _points(kind, one.at), False)
+             for image in reference.to_dict("records") for one in image["objects"]]
+    truth += [(image["item_id"], kind, None, None, *box, _points(kind, _corners(box)), True)
+              for image in reference.to_dict("records") if kind != "point" for box in image["ignore"]]
+    name_of = {label_id: project.taxonomy.name_of(label_id) for label_id in project.taxonomy.label_ids}
+    found = [(item_id, kind, one.label_id, name_of[one.label_id], *bounds_of(one.at), _points(kind, one.at), one.score)
+             for item_id, of_image in proposals.items() for one in of_image if one.label_id in name_of]
+    if not truth:
+        return None
+    columns = ["item_id", "kind", "label_id", "label", "x0", "y0", "x1", "y1", "points"]
+    sizes = {image["item_id"]: (float(image["width"]), float(image["height"])) for image in
+             reference.to_dict("records")}
+    thresholds: Any = {label_id: adopted.body.get("thresholds", {}).get(label_id, 0.3)
+                       for label_id in project.taxonomy.label_ids}
+    measured_now = detection(_frame(truth, [*columns, "crowd"]), _frame(found, [*columns, "score"]),
+                             images=list(reference["item_id"]), sizes=sizes, threshold=thresholds)
+    return measured_now if not math.isnan(measured_now[FIRST[kind]]) else None
+
+
+def _frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.DataFrame:
+    table = pd.DataFrame(list(rows), columns=list(names), dtype=object)
+    numbers = {name: float for name in ("x0", "y0", "x1", "y1", "score") if name in table}
+    return table.astype({**numbers, **({"crowd": bool} if "crowd" in table else {})})
+
+
+def _points(kind: str, at: Sequence[float]) -> Any:
+    return tuple(zip(at[::2], at[1::2], strict=True)) if kind == "polygon" else None
+
+
+def _corners(box: Sequence[float]) -> tuple[float, ...]:
+    x0, y0, x1, y1 = box
+    return x0, y0, x1, y0, x1, y1, x0, y1
+
+
+def _accuracy(trained: Sequence[Event], measured: Sequence[Detection], looks: pd.DataFrame, figure: str,
+              names: set[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The figure of each round, over all labels and of each of today's."""
+    rows: list[tuple[Any, ...]] = []
+    labels: list[tuple[Any, ...]] = []
+    counts: Counter[str] = Counter()
+    for n_round, (event, after) in enumerate(zip(trained, measured, strict=True), 1):
+        for objects in looks.loc[looks["round"] == n_round, "objects"]:
+            counts.update(one["label_id"] for one in objects if one.get("act") != "deleted")
+        if not after.n_images or math.isnan(after[figure]):
+            continue
+        one = after[figure]
+        rows.append((n_round, "holdout", event.body["model"], int(event.body["n_training"]), one.n, one.value, one.low,
+                     one.high, 1, "round", figure))
+        for name in after.table.index[1:]:
+            of_label = after.estimate(figure, name)
+            if name in names and not math.isnan(of_label):
+                labels.append((name, n_round, counts[name], of_label.n, of_label.value, of_label.low, of_label.high))
+    return pd.DataFrame(rows, columns=ACCURACY), pd.DataFrame(
+        labels, columns=["label", "round", "answers", "n", "recall", "low", "high"])
+
+
+def _gained(trained: Sequence[Event]) -> Estimate:
+    if not trained:
+        return Estimate(math.nan, why="no round is over yet")
+    gain = trained[-1].body.get("gain")
+    if not gain:
+        return Estimate(math.nan, why=str(trained[-1].body.get("why") or "it wasn't measured"))
+    value, n, low, high = gain
+    return Estimate(value, low, high, n=n)
+
+
+def _stood(looks: pd.DataFrame) -> pd.DataFrame:
+    """How many visible proposals stood as they were, over all labels and of each."""
+    rows: list[tuple[Any, ...]] = []
+    visible = looks[~looks["hidden"]]
+    each = [(n_round, item_id, (one.get("was") or one)["label_id"] if one["act"] != "relabelled" else None,
+             STOOD[one["act"]]) for n_round, item_id, objects in
+            zip(visible["round"], visible["item_id"], visible["objects"], strict=True)
+            for one in objects if one.get("origin") == "model" and one.get("act") in STOOD]
+    table = pd.DataFrame(each, columns=["round", "item_id", "label", "stood"])
+    for n_round, group in table.groupby("round"):
+        for label, some in [("all", group), *group.dropna(subset=["label"]).groupby("label")]:
+            k, n = int(some["stood"].sum()), len(some)
+            effect = design_effect(some["stood"].to_numpy(float), some["item_id"])
+            rows.append((n_round, label, n, k / n, *jeffreys(k / effect, n / effect)))
+    return pd.DataFrame(rows, columns=["round", "label", "n", "share", "low", "high"])
+
+
+def _acts(looks: pd.DataFrame) -> pd.DataFrame:
+    """What became of objects in an image, on average, where proposals could be seen."""
+    rows = []
+    for n_round, group in looks[~looks["hidden"] & looks["model"].notna()].groupby("round"):
+        acts = Counter(one.get("act") for objects in group["objects"] for one in objects)
+        overlap = [one["iou"] for objects in group["objects"] for one in objects
+                   if one.get("act") == "moved" and one.get("iou") is not None]
+        rows.append((n_round, len(group), *(acts[name] / len(group) for name in (*STOOD, "added")),
+                     float(np.mean(overlap)) if overlap else math.nan))
+    return pd.DataFrame(rows, columns=["round", "n_images", *STOOD, "added", "iou"])
+
+
+def _times(looks: pd.DataFrame) -> pd.DataFrame:
+    timed = looks[looks["shown_ms"] > 0]
+    rows = []
+    for n_round, by_round in timed.groupby("round"):
+        for verdict, group in [("all", by_round), *by_round.groupby("verdict")]:
+            seconds = group["shown_ms"].to_numpy(np.float64) / 1000
+            low, high = of_median(seconds)
+            rows.append((n_round, verdict, len(group), float(np.median(seconds)), max(0.0, low), high))
+    return pd.DataFrame(rows, columns=["round", "verdict", "n", "median_s", "low", "high"])
+
+
+def _latest(table: pd.DataFrame) -> str:
+    if not len(table):
+        return "nothing yet"
+    row = table.iloc[-1]
+    return f"{Estimate(row['share'], row['low'], row['high'], n=int(row['n']))} in round {row['round']}"

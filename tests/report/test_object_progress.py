@@ -1,0 +1,101 @@
+"""Progress where objects are asked for: rounds, proposals that stood, acts, times, and the model on blind images."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hitl_widgets as hw
+from hitl_widgets.errors import BadInput
+from hitl_widgets.records import Proposal, Seen
+
+N = 40
+AT = {"RBC": (1.0, 1.0, 21.0, 21.0), "WBC": (30.0, 30.0, 50.0, 50.0)}
+
+
+@pytest.fixture
+def wb(tmp_path: Path):
+    pool = hw.Pool.from_images(np.random.default_rng(0).integers(0, 255, (N, 60, 80), np.uint8))
+    with hw.Workbench(tmp_path / "p", pool, ["RBC", "WBC"], task="boxes", holdout=0.3, annotator="ada",
+                      progress=False) as wb:
+        yield wb
+
+
+def propose(wb: hw.Workbench) -> None:
+    """A model that finds every RBC, and every WBC at a place some pixels off."""
+    label = {name: wb.taxonomy.label(name).id for name in AT}
+    off = {"RBC": 0.0, "WBC": 9.0}
+    wb.project.propose = lambda position: tuple(
+        Proposal(f"m{position}.{k}", "box", (x0 + off[name], y0, x1 + off[name], y1), label[name], 0.9 - 0.2 * k)
+        for k, (name, (x0, y0, x1, y1)) in enumerate(AT.items()))
+    wb.project.record("adopted", {"model": "m", "label_ids": list(wb.taxonomy.label_ids), "origin": "given",
+                                  "own": False, "kind": "objects"})
+
+
+def test_without_a_model_there_is_nothing_to_measure_and_it_says_so(wb):
+    wb.decide("0", objects=[])
+    progress = wb.progress()
+    assert progress.now is None
+    assert not len(progress.accuracy)
+    assert "nothing yet" in repr(progress)
+    assert progress._repr_html_()
+    assert "typical" in progress.queue
+    progress.plot()
+
+
+def test_the_model_is_measured_on_images_that_were_answered_blind(wb):
+    propose(wb)
+    held = wb.holdout
+    for k, item in enumerate(wb.next(N, strategy="random")):
+        blind = item.id in held
+        seen = wb.session.would_show(item)
+        assert seen.hidden or not blind
+        given = [hw.Box(*at, label=name) for name, at in AT.items()] if blind or k % 2 else [
+            {name: one[name] for name in ("id", "at", "label_id")} for one in seen.visible_objects]
+        wb.decide(item, objects=given, seen={**seen.to_dict(), "shown_ms": 5_000, "scripted": False})
+    progress = wb.progress()
+    now = progress.now
+    assert now is not None
+    assert now.n_images == len(held)
+    assert now.estimate("map50", "RBC").value == pytest.approx(1.0)
+    assert now.estimate("map50", "WBC").value == pytest.approx(0.0, abs=1e-9)  # overlaps by less than half
+    row = progress.accuracy.iloc[-1]
+    assert (row["model"], row["figure"], row["share"]) == ("m", "map50", pytest.approx(0.5))
+    assert progress.times["median_s"].tolist()[0] == 5
+    progress.plot()
+
+
+def test_proposals_that_stood_and_acts_are_counted_by_image(wb):
+    propose(wb)
+    label = {name: wb.taxonomy.label(name).id for name in AT}
+    ids = [item_id for item_id in map(str, range(N)) if item_id not in wb.holdout][:8]
+    for k, item_id in enumerate(ids):
+        seen = Seen(model="m", taxonomy=1, chosen_by="random", arm="shown", arm_probability=0.9, threshold=0.3,
+                    threshold_probability=0.8, objects=tuple(
+                        one.to_dict() for one in wb.project.propose(wb.pool.position(item_id))))
+        first, second = (dict(one) for one in seen.objects)
+        moved = [x + 2 for x in second["at"]] if k < 4 else second["at"]
+        wb.decide(item_id, seen=seen, objects=[
+            {"id": first["id"], "at": first["at"], "label_id": first["label_id"]},
+            *([{"id": second["id"], "at": moved, "label_id": label["WBC"]}] if k < 6 else []),
+            *([hw.Box(60, 1, 70, 9, "RBC")] if k == 0 else [])])
+    progress = wb.progress()
+    stood = progress.suggestions.set_index("label")
+    assert (stood.loc["all", "n"], stood.loc["all", "share"]) == (16, 10 / 16)
+    assert stood.loc["RBC", "share"] == 1
+    assert stood.loc["WBC", "share"] == 2 / 8
+    assert stood.loc["all", "low"] < 10 / 16 < stood.loc["all", "high"]
+    acts = progress.acts.iloc[0]
+    assert acts[["n_images", "accepted", "moved", "deleted", "added"]].tolist() == [8, 10 / 8, 4 / 8, 2 / 8, 1 / 8]
+    assert 0.6 < acts["iou"] < 0.9
+
+
+def test_a_goal_is_refused_in_a_sentence(wb):
+    with pytest.raises(BadInput, match="Leave goal out"):
+        wb.progress(goal=0.9)
+    with pytest.raises(BadInput, match="n_answers"):
+        wb.progress(0)
+    assert math.isnan(wb.progress().gained)
