@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from .quality.calibration import Calibration
     from .quality.crowd_consensus import Consensus
     from .quality.label_states import SetConsensus
+    from .quality.object_agreement import ObjectAgreement
     from .quality.prefill import PrefillBias
     from .quality.schools_of_thought import Schools
     from .quality.suggestion_effect import AutomationBias
@@ -403,7 +404,7 @@ class People:
         return consensus_of(self._wb.project, self._wb.annotator, method, label=label, attribute=attribute)
 
     def agreement(self, distance: Distance | None = None, *, label: str | None = None, attribute: str | None = None
-                  ) -> Agreement | ValueAgreement:
+                  ) -> Agreement | ValueAgreement | ObjectAgreement:
         """How far annotators agree: coefficients with intervals over items, and over items and people.
 
         Parameters
@@ -419,10 +420,10 @@ class People:
 
         Returns
         -------
-        Agreement or ValueAgreement
+        Agreement, ValueAgreement or ObjectAgreement
             .table, .per_label, .pairs and .within (pseudonyms in place of other people's names, unless you may see
             them), .over_time(), .plot(). Of a scale .alpha, .difference (by how much two values of an item differ),
-            .table and .pairs.
+            .table and .pairs. Of objects how many were found, named and placed alike, as curves: .table, .plot().
         """
         from .report.several_people import agreement_of
         return agreement_of(self._wb.project, self._wb.annotator, distance, label=label, attribute=attribute)

@@ -22,6 +22,7 @@ from ..quality.annotator_agreement import Agreement, Distance
 from ..quality.by_label import ByLabel
 from ..quality.crowd_consensus import Consensus
 from ..quality.label_states import IN_WORDS, SetConsensus, set_bias, set_consensus
+from ..quality.object_agreement import ObjectAgreement, agreement_objects
 from ..quality.prefill import PrefillBias, prefill_bias
 from ..quality.schools_of_thought import Schools
 from ..quality.suggestion_effect import AutomationBias, bias_by_label
@@ -176,8 +177,10 @@ def _own(project: Project, reader: str, found: Consensus) -> Consensus:
 
 
 def agreement_of(project: Project, reader: str, distance: Distance | None = None, *, label: str | None = None,
-                 attribute: str | None = None) -> Agreement | ValueAgreement:
+                 attribute: str | None = None) -> Agreement | ValueAgreement | ObjectAgreement:
     """How far annotators agree; see `Workbench.people.agreement`."""
+    if project.task in OBJECT_TASKS:
+        return _agreement_on_objects(project, reader, distance=distance, label=label, attribute=attribute)
     about = subject(project, reader=reader, label=label, attribute=attribute)
     if about.kind == "scale":
         assert about.attribute is not None
@@ -212,6 +215,20 @@ def bias_of(project: Project, reader: str, truth: Any = None, *, label: str | No
                         notes=(*found.notes, *(f"To {IN_WORDS[name]}, more often when it is seen: {figure}."
                                                for name, figure in kept.figures().items() if figure.n)))
     return replace(found, per_annotator=own_rows(project, found.per_annotator, reader))
+
+
+def _agreement_on_objects(project: Project, reader: str, **unused: Any) -> ObjectAgreement:
+    """How far annotators agree on the objects of the images that several of them answered."""
+    if given := [name for name, value in unused.items() if value is not None]:
+        raise BadInput(f"{given[0]}= was given; of objects it is told how many were found, named and placed alike. "
+                       "Leave it out.")
+    images = project.answers().reviewed_images(teaching=False)
+    sizes = {item_id: (float(width), float(height)) for item_id, width, height in
+             zip(images["item_id"], images["width"], images["height"], strict=True)}
+    objects = project.objects()
+    objects = objects[objects["status"] == "decided"]
+    return agreement_objects(as_seen_by(project, objects, reader), sizes=sizes,
+                             reviewed=as_seen_by(project, images[["item_id", "annotator"]], reader))
 
 
 def _prefill(project: Project, reader: str, **unused: Any) -> PrefillBias:
