@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from ..errors import BadInput, ShapeError
 
@@ -406,6 +408,69 @@ def match_by_overlap(overlap: npt.ArrayLike, least: float = 0.0) -> tuple[Ints, 
             pairs.append((row, column))
     first, second = np.array(pairs, np.int64).reshape(-1, 2).T
     return first, second
+
+
+def clusters(overlap: npt.ArrayLike, owner: npt.ArrayLike, least: float = 0.5) -> list[Ints]:
+    """Group the objects that several people found in one image, each person's objects apart.
+
+    Groups are joined while the mean overlap between two of them is `least` or more, the largest first, and nobody has
+    an object in both.
+
+    Parameters
+    ----------
+    overlap : array_like of float, shape (n, n)
+        Of all objects with each other.
+    owner : array_like of int, shape (n,)
+        Whose object each is.
+    least : float
+
+    Returns
+    -------
+    list of ndarray of int64
+        Places of the objects of each group, in the order of their first objects.
+
+    References
+    ----------
+    Sokal and Michener (1958), A Statistical Method for Evaluating Systematic Relationships, for average linkage.
+
+    Examples
+    --------
+    >>> [group.tolist() for group in clusters([[1, .9, .8], [.9, 1, .6], [.8, .6, 1]], [0, 1, 1])]
+    [[0, 1], [2]]
+    """
+    of, whose = np.asarray(overlap, np.float64), np.asarray(owner, np.int64)
+    other = whose[:, None] != whose[None, :]
+    near = (of >= least) & other
+    place = connected_components(csr_matrix(near), directed=False)[1]
+    found: list[Ints] = []
+    for group in np.unique(place).tolist():
+        members = np.flatnonzero(place == group)
+        inside = near[np.ix_(members, members)]
+        if len(members) <= 2 or inside.sum() == len(members) * (len(members) - 1):
+            found.append(members)
+            continue
+        found += [members[part] for part in _linked(of[np.ix_(members, members)], whose[members], least)]
+    return sorted(found, key=lambda part: int(part[0]))
+
+
+def _linked(overlap: Floats, owner: Ints, least: float) -> list[Ints]:
+    """Average linkage under the condition that nobody is in a group twice."""
+    n = len(owner)
+    total, apart = overlap.copy(), owner[:, None] == owner[None, :]
+    size, alive = np.ones(n), [[place] for place in range(n)]
+    while True:
+        mean = np.where(apart, -1.0, total / (size[:, None] * size[None, :]))
+        one, other = divmod(int(mean.argmax()), n)
+        if mean[one, other] < least:
+            return [np.array(sorted(part), np.int64) for part in alive if part]
+        total[one] += total[other]
+        total[:, one] = total[one]
+        apart[one] |= apart[other]
+        apart[:, one] = apart[one]
+        apart[one, one] = True
+        apart[other], apart[:, other] = True, True
+        size[one] += size[other]
+        alive[one], alive[other] = alive[one] + alive[other], []
 
 
 def bounds(ats: Sequence[Sequence[float]]) -> Floats:

@@ -1,0 +1,406 @@
+"""Consensus of several people on the objects of images. Read `consensus_objects` first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import nnls
+from scipy.special import expit, softmax
+
+from ..errors import BadInput, ShapeError
+from ..objects.overlap import bounds, clusters, overlaps
+from .object_matching import Floats, Ints, coordinates
+
+CONSENSUS = "consensus"
+# Objects of two people that overlap by as much are the same.
+SAME = 0.5
+# An annotator's ability is drawn to that of all as if by so many objects; it counts as from 55 % to 99 % right, and a
+# spread as 1 % of an object's size at least.
+PRIOR, LEAST, MOST, LEAST_SPREAD = 10.0, 0.55, 0.99, 0.01
+# What an object counts of which its annotator was unsure.
+UNSURE = 0.5
+_ITERATIONS = 10
+_NEARLY = 1e-6
+
+
+def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = None, *,
+                      sizes: Mapping[Any, tuple[float, float]] | None = None) -> pd.DataFrame:
+    """Join what several people found in each image: which objects stand, with which label, and where.
+
+    Parameters
+    ----------
+    objects : DataFrame
+        A row an object and annotator, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes
+        without it), x0, y0, x1, y1; `points` of polygons. Rows whose act is "deleted" or whose status is "planted" are
+        no votes; one whose status is "unsure" counts half, and one without a label says only where an object is.
+    reviewed : DataFrame, optional
+        item_id and annotator of each image that each person looked at, also of those in which they found nothing.
+        Without it the images in which they found something.
+    sizes : mapping of item_id to (width, height), optional
+        Of the images, in pixels; only points need them. Without it the columns width and height.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `objects`, a row an object that stands: annotator is "consensus"; label by weighted votes;
+        coordinates the weighted median of each side or of the point, of polygons the one that overlaps the others most;
+        certainty the mean of those given; status "decided", or "unsure" where as much weight is for the object, or for
+        another label, as against it. Besides share (of the weight of those who reviewed the image, from 0.5 to 1) and
+        n (people who found it). What only one person reviewed is as they left it.
+
+    Raises
+    ------
+    ShapeError
+        If a column is missing.
+    BadInput
+        If kinds are mixed, a coordinate is missing, or the size of an image with points isn't known.
+
+    Notes
+    -----
+    Objects of different people are the same where they overlap by 0.5 or more on average, whatever their labels; nobody
+    has two of them. Each person has three weights, drawn to the mean of all people: for whether an object is there and
+    for its label the log odds of being right, given what everybody's weighted votes make of it (EM); for where it is the
+    inverse of the variance of their sides. People who corrected the same proposals didn't find them
+    independently: what they all left untouched is the model's.
+
+    References
+    ----------
+    Dawid and Skene (1979), Maximum Likelihood Estimation of Observer Error-rates, doi:10.2307/2346806, with one error
+    rate a person; Nitzan and Paroush (1982), Optimal Decision Rules in Uncertain Dichotomous Choice Situations,
+    doi:10.2307/2526438, for the weights; Braylan et al. (2022), doi:10.1145/3485447.3512242.
+
+    Examples
+    --------
+    >>> objects = pd.DataFrame({"item_id": 1, "annotator": ["ann", "bob", "cleo", "cleo"], "label": "cell",
+    ...                         "x0": [0, 1, 2, 90], "y0": 0, "x1": [40, 41, 46, 99], "y1": 40})
+    >>> consensus_objects(objects)[["annotator", "x0", "x1", "n"]].values.tolist()
+    [['consensus', 1.0, 41.0, 3]]
+    """
+    votes = _Votes.of(objects, reviewed, sizes)
+    return _joined(votes, _Weights.of(votes))
+
+
+def object_abilities(objects: pd.DataFrame, reviewed: pd.DataFrame | None = None, *,
+                     sizes: Mapping[Any, tuple[float, float]] | None = None) -> pd.DataFrame:
+    """Tell how well each annotator finds, names and places objects, by what they and the others did.
+
+    Parameters
+    ----------
+    objects, reviewed, sizes
+        As for `consensus_objects`.
+
+    Returns
+    -------
+    DataFrame
+        A row a person: annotator, n (objects that somebody found in images that they and others reviewed), found and
+        named (how often they are right about whether an object is there, and about its label), spread (standard
+        deviation of where they place a side, as part of the object's size). All are drawn to the mean of all people.
+    """
+    votes = _Votes.of(objects, reviewed, sizes)
+    weights = _Weights.of(votes)
+    return pd.DataFrame({"annotator": np.asarray(votes.people),
+                         "n": np.bincount(votes.asked_person, minlength=len(votes.people)), "found": weights.found,
+                         "named": weights.named, "spread": weights.spread})
+
+
+@dataclass(frozen=True, eq=False)
+class _Votes:
+    """Objects in groups, and what each reviewer of an image says of each group.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The objects, with `at` (their coordinates).
+    kind : str
+    person, label, group : ndarray of int64, shape (n_objects,)
+        Of each object; label is -1 where there is none.
+    people : Index
+    worth : ndarray of float, shape (n_objects,)
+        0.5 where its annotator was unsure, else 1.
+    asked_group, asked_person, asked_object : ndarray of int64, shape (n_votes,)
+        Each group of an image and each person who reviewed it, with their object in the group, -1 for none; of images
+        that two people or more reviewed.
+    """
+
+    rows: pd.DataFrame
+    kind: str
+    person: Ints
+    label: Ints
+    group: Ints
+    people: pd.Index
+    worth: Floats
+    asked_group: Ints
+    asked_person: Ints
+    asked_object: Ints
+
+    @classmethod
+    def of(cls, objects: pd.DataFrame, reviewed: pd.DataFrame | None,
+           sizes: Mapping[Any, tuple[float, float]] | None) -> _Votes:
+        rows, kind = _checked(objects)
+        told = rows if reviewed is None else reviewed
+        if missing := [name for name in ("item_id", "annotator") if name not in told]:
+            raise ShapeError(f"the table of what was reviewed lacks {', '.join(missing)}.")
+        pairs = pd.concat([told[["item_id", "annotator"]], rows[["item_id", "annotator"]]]).drop_duplicates()
+        people = pd.Index(sorted(pairs["annotator"].unique(), key=str), dtype=object)
+        person = people.get_indexer(pd.Index(rows["annotator"], dtype=object)).astype(np.int64)
+        reviewers = {item: people.get_indexer(pd.Index(of, dtype=object)) for item, of in
+                     pairs.groupby("item_id", sort=False)["annotator"]}
+        label = pd.factorize(rows["label_id" if "label_id" in rows else "label"])[0].astype(np.int64)
+        worth = np.where(rows["status"].eq("unsure"), UNSURE, 1.0) if "status" in rows else np.ones(len(rows))
+        ats, group, n_groups = rows["at"].tolist(), np.full(len(rows), -1, np.int64), 0
+        asked: list[tuple[int, int, int]] = []
+        known = _sizes(rows, sizes)
+        for item, found in rows.groupby("item_id", sort=False).indices.items():
+            places = np.asarray(found, np.int64)
+            if len(reviewers[item]) < 2:
+                group[places] = n_groups + np.arange(len(places))
+                n_groups += len(places)
+                continue
+            if kind == "point" and item not in known:
+                raise BadInput(f"the size of image {item!r} isn't known; points need it, as columns width and height "
+                               "or as sizes={item_id: (width, height)}.")
+            own = [ats[place] for place in places]
+            for part in clusters(overlaps(kind, own, own, size=known.get(item)), person[places], SAME):
+                group[places[part]] = n_groups
+                theirs = dict(zip(person[places[part]].tolist(), places[part].tolist(), strict=True))
+                asked += [(n_groups, int(who), theirs.get(int(who), -1)) for who in reviewers[item]]
+                n_groups += 1
+        of_votes = np.array(asked, np.int64).reshape(-1, 3)
+        return cls(rows, kind, person, label, group, people, np.asarray(worth, np.float64), *of_votes.T)
+
+
+@dataclass(frozen=True, eq=False)
+class _Weights:
+    """How well each person finds, names and places objects: see `object_abilities`.
+
+    Parameters
+    ----------
+    found, named, spread : ndarray of float, shape (n_people,)
+    n_labels : int
+    """
+
+    found: Floats
+    named: Floats
+    spread: Floats
+    n_labels: int
+
+    @classmethod
+    def of(cls, votes: _Votes) -> _Weights:
+        n_labels = max(2, int(votes.label.max(initial=-1)) + 1)
+        return cls(_found(votes), _named(votes, n_labels), _spread(votes), n_labels)
+
+    @property
+    def for_being(self) -> Floats:
+        return np.asarray(np.log(self.found / (1 - self.found)))
+
+    @property
+    def for_label(self) -> Floats:
+        return np.asarray(np.log(self.named / (1 - self.named) * (self.n_labels - 1)))
+
+    @property
+    def for_place(self) -> Floats:
+        return np.asarray(1 / self.spread ** 2)
+
+
+def _found(votes: _Votes) -> Floats:
+    """How often each person is right about whether an object is there."""
+    ability, who, group = np.full(len(votes.people), 0.8), votes.asked_person, votes.asked_group
+    yes = votes.asked_object >= 0
+    for _ in range(_ITERATIONS if len(who) else 0):
+        weight = np.log(ability / (1 - ability))[who] * np.where(yes, 1.0, -1.0)
+        there = expit(np.bincount(group, weight)[group])
+        ability = _shrunk(who, np.where(yes, there, 1 - there), len(ability))
+    return ability
+
+
+def _named(votes: _Votes, n_labels: int) -> Floats:
+    """How often each person is right about the label of an object that others found too."""
+    ability = np.full(len(votes.people), 0.8)
+    some = np.flatnonzero(votes.label >= 0)
+    n_groups = int(votes.group.max(initial=-1)) + 1
+    some = some[np.bincount(votes.group[some], minlength=n_groups)[votes.group[some]] >= 2] if len(some) else some
+    who, group, label = votes.person[some], votes.group[some], votes.label[some]
+    for _ in range(_ITERATIONS if len(some) else 0):
+        weight = np.log(ability / (1 - ability) * (n_labels - 1))[who]
+        scores = np.bincount(group * n_labels + label, weight, n_groups * n_labels).reshape(-1, n_labels)[group]
+        ability = _shrunk(who, softmax(scores, axis=1)[np.arange(len(some)), label], len(ability))
+    return ability
+
+
+def _shrunk(who: Ints, right: Floats, n_people: int) -> Floats:
+    n = np.bincount(who, minlength=n_people)
+    return np.clip((np.bincount(who, right, n_people) + PRIOR * right.mean()) / (n + PRIOR), LEAST, MOST)
+
+
+def _spread(votes: _Votes) -> Floats:
+    """Standard deviation of where each person places a side, as part of the object's size.
+
+    Of each two people the median squared distance of what both found is the sum of their variances.
+    """
+    n_people = len(votes.people)
+    apart: dict[tuple[int, int], list[float]] = {}
+    order = np.argsort(votes.group, kind="stable")
+    ends = np.flatnonzero(np.diff(np.append(votes.group[order], -1))) + 1
+    boxes = bounds(votes.rows["at"].tolist())
+    for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+        members = order[start:end]
+        for one, other in combinations(members.tolist(), 2):
+            a, b = boxes[one], boxes[other]
+            area = (a[2] - a[0]) * (a[3] - a[1])
+            people = sorted((int(votes.person[one]), int(votes.person[other])))
+            apart.setdefault((people[0], people[1]), []).append(float(((a - b) ** 2).mean()) / max(area, 1.0))
+    if not apart:
+        return np.full(n_people, 0.1)
+    pairs, values = np.array(list(apart)), np.array([np.median(of) for of in apart.values()])
+    root_n = np.sqrt([len(of) for of in apart.values()])
+    usual = float(np.average(values, weights=root_n ** 2)) / 2
+    design = np.zeros((len(pairs), n_people))
+    design[np.arange(len(pairs)), pairs[:, 0]] = design[np.arange(len(pairs)), pairs[:, 1]] = 1
+    # Rows that draw each person's variance to the usual one.
+    drawn = np.sqrt(PRIOR) * np.eye(n_people)
+    variance = nnls(np.vstack([design * root_n[:, None], drawn]),
+                    np.concatenate([values * root_n, np.full(n_people, np.sqrt(PRIOR) * usual)]))[0]
+    return np.maximum(np.sqrt(variance), LEAST_SPREAD)
+
+
+def _checked(objects: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    if not isinstance(objects, pd.DataFrame):
+        raise BadInput(f"objects is a {type(objects).__name__}; a table of objects is expected, as wb.objects() makes "
+                       "it.")
+    if missing := [name for name in ("item_id", "annotator", "x0", "y0") if name not in objects] + \
+            ([] if {"label", "label_id"} & set(objects) else ["label"]):
+        raise ShapeError(f"the table of objects lacks {', '.join(missing)}; item_id, annotator, label and x0, y0, x1, "
+                         "y1 are expected, as wb.objects() has them.")
+    kept = np.ones(len(objects), bool)
+    for name, gone in (("act", "deleted"), ("status", "planted")):
+        if name in objects:
+            kept &= objects[name].ne(gone).to_numpy(np.bool_)
+    rows = objects[kept].reset_index(drop=True)
+    kinds = list(rows["kind"].unique()) if "kind" in rows and len(rows) else ["box"]
+    if len(kinds) > 1:
+        raise BadInput(f"the table has objects of the kinds {', '.join(map(str, kinds))}; those of one kind are "
+                       "expected.")
+    return rows.assign(at=pd.Series(coordinates(rows, kinds[0]) if len(rows) else [], rows.index, dtype=object)), \
+        str(kinds[0])
+
+
+def _sizes(rows: pd.DataFrame, sizes: Mapping[Any, tuple[float, float]] | None) -> dict[Any, tuple[float, float]]:
+    """Height and width of each image, where they are known."""
+    found: dict[Any, tuple[float, float]] = {}
+    if {"width", "height"} <= set(rows):
+        found = {item: (height, width) for item, height, width in
+                 rows[["item_id", "height", "width"]].drop_duplicates("item_id").itertuples(index=False)}
+    return found | {item: (height, width) for item, (width, height) in (sizes or {}).items()}
+
+
+def _joined(votes: _Votes, weights: _Weights) -> pd.DataFrame:
+    """One row for each group that stands."""
+    weight = weights.for_being
+    rows, of_object = votes.rows, weight[votes.person] * votes.worth
+    n_groups = int(votes.group.max(initial=-1)) + 1
+    whole = np.bincount(votes.asked_group, weight[votes.asked_person], n_groups)
+    yes = np.bincount(votes.group, of_object, n_groups)
+    alone = np.bincount(votes.asked_group, minlength=n_groups) == 0
+    share = np.where(alone, 1.0, yes / np.where(whole > 0, whole, 1.0))
+    order = np.argsort(votes.group, kind="stable")
+    first = np.searchsorted(votes.group[order], np.arange(n_groups + 1))
+    made = []
+    for group in np.flatnonzero(share >= 0.5 - _NEARLY).tolist():
+        members = order[first[group]:first[group + 1]]
+        if alone[group]:
+            row = rows.iloc[members[0]].to_dict()
+            made.append({**row, "annotator": CONSENSUS, "share": 1.0, "n": 1})
+            continue
+        made.append({**_one(votes, members, weights, tied=share[group] <= 0.5 + _NEARLY),
+                     "share": float(share[group]), "n": len(members)})
+    names = [*(name for name in rows.columns if name != "at"), "share", "n"]
+    table = pd.DataFrame(made, columns=names)
+    for name in rows.columns:
+        if name in table:
+            table[name] = table[name].astype(rows[name].dtype if name not in ("x0", "y0", "x1", "y1") else np.float64)
+    if "object_id" in table:
+        table["object_id"] = _unique(table)
+    return table.astype({"share": np.float64, "n": np.int64})
+
+
+def _one(votes: _Votes, members: Ints, weights: _Weights, *, tied: bool) -> dict[str, Any]:
+    """Join the objects of a group."""
+    rows, who = votes.rows, votes.person[members]
+    weight = weights.for_label[who] * votes.worth[members]
+    heaviest = members[int(weight.argmax())]
+    row = rows.iloc[heaviest].to_dict()
+    named = votes.label[members] >= 0
+    if named.any():
+        of_label = np.bincount(votes.label[members][named], weight[named])
+        best = int(of_label.argmax())
+        tied = tied or int((of_label >= of_label[best] - _NEARLY).sum()) > 1
+        stands = members[named][int(np.where(votes.label[members][named] == best, weight[named], -1.0).argmax())]
+        row |= {name: rows.at[stands, name] for name in ("label", "label_id") if name in rows}
+    row |= _place(votes, members, weights.for_place[who])
+    for name, value in (("decision_id", None), ("model", None), ("iou_to_proposal", np.nan), ("score", np.nan)):
+        if name in row:
+            row[name] = value
+    for name in ("origin", "act", "object_id"):
+        if name in row:
+            of_value: dict[Any, float] = {}
+            for value, worth in zip(rows[name].iloc[members], weight, strict=True):
+                of_value[value] = of_value.get(value, 0.0) + float(worth)
+            row[name] = max(of_value, key=lambda value: of_value[value])
+    if "certainty" in row:
+        given = rows["certainty"].iloc[members].to_numpy(np.float64)
+        row["certainty"] = float(np.nanmean(given)) if np.isfinite(given).any() else np.nan
+    if "status" in row:
+        doubt = bool(rows["status"].iloc[members].isin(["unsure", "to_review"]).all())
+        row["status"] = "to_review" if not named.any() else "unsure" if tied or doubt else "decided"
+    return {**row, "annotator": CONSENSUS}
+
+
+def _place(votes: _Votes, members: Ints, weight: Floats) -> dict[str, Any]:
+    """Where the object is."""
+    ats: list[Sequence[float]] = [votes.rows["at"].iloc[place] for place in members]
+    if votes.kind == "polygon":
+        of_others = overlaps("polygon", ats, ats)
+        np.fill_diagonal(of_others, 0.0)
+        best = int((of_others @ weight + 1e-9 * weight).argmax())
+        at: Sequence[float] = ats[best]
+        found: dict[str, Any] = {"points": votes.rows["points"].iloc[members[best]]}
+        at = bounds([at])[0].tolist()
+    else:
+        found, sides = {}, [weighted_median(np.array(side), weight) for side in zip(*ats, strict=True)]
+        at = sides if len(sides) == 4 else [*sides, *sides]
+    return found | {name: float(value) for name, value in zip(("x0", "y0", "x1", "y1"), at, strict=True)
+                    if name in votes.rows}
+
+
+def weighted_median(values: Floats, weight: npt.ArrayLike) -> float:
+    """Value with half of the weight below and half above; the middle of two where it falls between them.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n,)
+    weight : array_like of float, shape (n,)
+
+    Examples
+    --------
+    >>> weighted_median(np.array([1.0, 2.0, 9.0]), [1, 1, 1]), weighted_median(np.array([1.0, 2.0]), [1, 1])
+    (2.0, 1.5)
+    """
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(np.asarray(weight, np.float64)[order])
+    half = reached[-1] / 2
+    low = int(np.searchsorted(reached, half * (1 - _NEARLY)))
+    high = int(np.searchsorted(reached, half * (1 + _NEARLY)))
+    return float((values[order[low]] + values[order[min(high, len(order) - 1)]]) / 2)
+
+
+def _unique(table: pd.DataFrame) -> pd.Series:
+    """Ids of objects, told apart within an image where two people gave different objects one id."""
+    again = table.groupby(["item_id", "object_id"]).cumcount()
+    return pd.Series([one if not n else f"{one}-{n}" for one, n in zip(table["object_id"], again, strict=True)],
+                     table.index, dtype=table["object_id"].dtype)
