@@ -17,8 +17,9 @@ from .. import events
 from ..errors import BadInput
 from ..items.pool import Pool
 from ..quality.annotation_tables import history_table, label_rows, with_sets
+from ..quality.object_consensus import consensus_objects
 from ..quality.object_tables import STORED_COLUMNS as OBJECTS_STORED
-from ..quality.object_tables import images_table, objects_table
+from ..quality.object_tables import images_table, objects_table, reviewed_images
 from ..quality.value_tables import STORED_COLUMNS, values_table
 from ..records import OBJECT_TASKS, Decision, PredictedValue, Prediction, check_annotator
 from ..sampling.queue import Queue
@@ -165,10 +166,11 @@ class Standing:
             raise BadInput(f"no objects are asked for in a project with task={self.task!r}; wb.annotations() has the "
                            "labels.")
         self.refresh()
-        if consensus:
-            raise NotImplementedError
-        return objects_table(self.log.annotations(columns=OBJECTS_STORED), self.lineage, deleted=deleted,
-                             changed=self.state.changed)
+        table = self.log.annotations(columns=OBJECTS_STORED)
+        found = objects_table(table, self.lineage, deleted=deleted and not consensus, changed=self.state.changed)
+        reviewed, sizes = reviewed_images(table, changed=self.state.changed)
+        found.attrs["reviewed"] = reviewed
+        return consensus_objects(found, sizes=sizes) if consensus else found
 
     def reference_objects(self) -> pd.DataFrame:
         """List the images that measure, with their objects: of the hold-out, as each annotator answered them blind.

@@ -20,7 +20,7 @@ from ..drawing import html
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import distances, match_by_overlap, overlaps
 from ..records import Estimate, check_count
-from .object_matching import Floats, coordinates
+from .object_matching import Floats, coordinates, reviewed_pairs
 from .pairwise import unseen
 from .resampling import ALIKE, around
 
@@ -137,7 +137,8 @@ def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = 
         y0, x1, y1; `points` of polygons. Rows whose act is "deleted" don't count.
     reviewed : DataFrame, optional
         item_id and annotator of each image that each person looked at, also of those in which they found nothing.
-        Without it `objects.attrs["reviewed"]`, and without that the images in which they found something.
+        Without it what `wb.objects()` says of that in its `attrs["reviewed"]`, else the images in which they found
+        something.
     sizes : mapping of item_id to (width, height), optional
         Of the images, in pixels; only points need them. Without it the columns width and height.
     resamples : int
@@ -227,7 +228,7 @@ class _Given:
         if missing := [name for name in ("item_id", "annotator", key) if name not in objects]:
             raise ShapeError(f"the table of objects lacks {', '.join(missing)}; item_id, annotator, label and x0, y0, "
                              "x1, y1 are expected, as wb.objects() has them.")
-        told = reviewed if reviewed is not None else objects.attrs.get("reviewed")
+        told = reviewed if reviewed is not None else reviewed_pairs(objects)
         rows = objects[objects["act"].ne("deleted").to_numpy(np.bool_)] if "act" in objects else objects
         rows = rows.reset_index(drop=True)
         kinds = list(rows["kind"].unique()) if "kind" in rows and len(rows) else ["box"]

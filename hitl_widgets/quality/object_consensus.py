@@ -15,14 +15,14 @@ from scipy.special import expit, softmax
 
 from ..errors import BadInput, ShapeError
 from ..objects.overlap import bounds, clusters, overlaps
-from .object_matching import Floats, Ints, coordinates
+from .object_matching import Floats, Ints, coordinates, reviewed_pairs
 
 CONSENSUS = "consensus"
 # Objects of two people that overlap by as much are the same.
 SAME = 0.5
 # An annotator's ability is drawn to that of all as if by so many objects; it counts as from 55 % to 99 % right, and a
 # spread as 1 % of an object's size at least.
-PRIOR, LEAST, MOST, LEAST_SPREAD = 10.0, 0.55, 0.99, 0.01
+PRIOR, LEAST, MOST, LEAST_SPREAD, USUAL_SPREAD = 10.0, 0.55, 0.99, 0.01, 0.1
 # What an object counts of which its annotator was unsure.
 UNSURE = 0.5
 _ITERATIONS = 10
@@ -41,18 +41,19 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
         no votes; one whose status is "unsure" counts half, and one without a label says only where an object is.
     reviewed : DataFrame, optional
         item_id and annotator of each image that each person looked at, also of those in which they found nothing.
-        Without it the images in which they found something.
+        Without it what `wb.objects()` says of that in its `attrs["reviewed"]`, else the images in which they found
+        something.
     sizes : mapping of item_id to (width, height), optional
         Of the images, in pixels; only points need them. Without it the columns width and height.
 
     Returns
     -------
     DataFrame
-        The columns of `objects`, a row an object that stands: annotator is "consensus"; label by weighted votes;
-        coordinates the weighted median of each side or of the point, of polygons the one that overlaps the others most;
-        certainty the mean of those given; status "decided", or "unsure" where as much weight is for the object, or for
-        another label, as against it. Besides share (of the weight of those who reviewed the image, from 0.5 to 1) and
-        n (people who found it). What only one person reviewed is as they left it.
+        The columns of `objects` and status, a row an object that stands: annotator is "consensus"; label by weighted
+        votes; coordinates the weighted median of each side or of the point, of polygons the one that overlaps the
+        others most; certainty the mean of those given; status "decided", or "unsure" where as much weight is for the
+        object, or for another label, as against it. Besides share (of the weight of those who reviewed the image, from
+        0.5 to 1) and n (people who found it). What only one person reviewed is as they left it.
 
     Raises
     ------
@@ -65,9 +66,9 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
     -----
     Objects of different people are the same where they overlap by 0.5 or more on average, whatever their labels; nobody
     has two of them. Each person has three weights, drawn to the mean of all people: for whether an object is there and
-    for its label the log odds of being right, given what everybody's weighted votes make of it (EM); for where it is the
-    inverse of the variance of their sides. People who corrected the same proposals didn't find them
-    independently: what they all left untouched is the model's.
+    for its label the log odds of being right, given what everybody's weighted votes make of it (EM); for where it is
+    the inverse of the variance of their sides. People who corrected the same proposals didn't find them independently:
+    what they all left untouched is the model's.
 
     References
     ----------
@@ -83,7 +84,9 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
     [['consensus', 1.0, 41.0, 3]]
     """
     votes = _Votes.of(objects, reviewed, sizes)
-    return _joined(votes, _Weights.of(votes))
+    table = _joined(votes, _Weights.of(votes))
+    table.attrs |= objects.attrs
+    return table
 
 
 def object_abilities(objects: pd.DataFrame, reviewed: pd.DataFrame | None = None, *,
@@ -143,7 +146,8 @@ class _Votes:
     def of(cls, objects: pd.DataFrame, reviewed: pd.DataFrame | None,
            sizes: Mapping[Any, tuple[float, float]] | None) -> _Votes:
         rows, kind = _checked(objects)
-        told = rows if reviewed is None else reviewed
+        told = reviewed_pairs(objects) if reviewed is None else reviewed
+        told = rows if told is None else told
         if missing := [name for name in ("item_id", "annotator") if name not in told]:
             raise ShapeError(f"the table of what was reviewed lacks {', '.join(missing)}.")
         pairs = pd.concat([told[["item_id", "annotator"]], rows[["item_id", "annotator"]]]).drop_duplicates()
@@ -152,7 +156,7 @@ class _Votes:
         reviewers = {item: people.get_indexer(pd.Index(of, dtype=object)) for item, of in
                      pairs.groupby("item_id", sort=False)["annotator"]}
         label = pd.factorize(rows["label_id" if "label_id" in rows else "label"])[0].astype(np.int64)
-        worth = np.where(rows["status"].eq("unsure"), UNSURE, 1.0) if "status" in rows else np.ones(len(rows))
+        worth = np.where(rows["status"].eq("unsure"), UNSURE, 1.0)
         ats, group, n_groups = rows["at"].tolist(), np.full(len(rows), -1, np.int64), 0
         asked: list[tuple[int, int, int]] = []
         known = _sizes(rows, sizes)
@@ -246,9 +250,11 @@ def _spread(votes: _Votes) -> Floats:
     n_people = len(votes.people)
     apart: dict[tuple[int, int], list[float]] = {}
     order = np.argsort(votes.group, kind="stable")
+    if not len(order):
+        return np.full(n_people, USUAL_SPREAD)
     ends = np.flatnonzero(np.diff(np.append(votes.group[order], -1))) + 1
     boxes = bounds(votes.rows["at"].tolist())
-    for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+    for start, end in zip(np.append(0, ends[:-1]).tolist(), ends.tolist(), strict=True):
         members = order[start:end]
         for one, other in combinations(members.tolist(), 2):
             a, b = boxes[one], boxes[other]
@@ -256,7 +262,7 @@ def _spread(votes: _Votes) -> Floats:
             people = sorted((int(votes.person[one]), int(votes.person[other])))
             apart.setdefault((people[0], people[1]), []).append(float(((a - b) ** 2).mean()) / max(area, 1.0))
     if not apart:
-        return np.full(n_people, 0.1)
+        return np.full(n_people, USUAL_SPREAD)
     pairs, values = np.array(list(apart)), np.array([np.median(of) for of in apart.values()])
     root_n = np.sqrt([len(of) for of in apart.values()])
     usual = float(np.average(values, weights=root_n ** 2)) / 2
@@ -282,6 +288,8 @@ def _checked(objects: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         if name in objects:
             kept &= objects[name].ne(gone).to_numpy(np.bool_)
     rows = objects[kept].reset_index(drop=True)
+    if "status" not in rows:
+        rows = rows.assign(status=pd.Series("decided", rows.index, dtype=object))
     kinds = list(rows["kind"].unique()) if "kind" in rows and len(rows) else ["box"]
     if len(kinds) > 1:
         raise BadInput(f"the table has objects of the kinds {', '.join(map(str, kinds))}; those of one kind are "
@@ -355,9 +363,8 @@ def _one(votes: _Votes, members: Ints, weights: _Weights, *, tied: bool) -> dict
     if "certainty" in row:
         given = rows["certainty"].iloc[members].to_numpy(np.float64)
         row["certainty"] = float(np.nanmean(given)) if np.isfinite(given).any() else np.nan
-    if "status" in row:
-        doubt = bool(rows["status"].iloc[members].isin(["unsure", "to_review"]).all())
-        row["status"] = "to_review" if not named.any() else "unsure" if tied or doubt else "decided"
+    doubt = bool(rows["status"].iloc[members].isin(["unsure", "to_review"]).all())
+    row["status"] = "to_review" if not named.any() else "unsure" if tied or doubt else "decided"
     return {**row, "annotator": CONSENSUS}
 
 
@@ -365,12 +372,9 @@ def _place(votes: _Votes, members: Ints, weight: Floats) -> dict[str, Any]:
     """Where the object is."""
     ats: list[Sequence[float]] = [votes.rows["at"].iloc[place] for place in members]
     if votes.kind == "polygon":
-        of_others = overlaps("polygon", ats, ats)
-        np.fill_diagonal(of_others, 0.0)
-        best = int((of_others @ weight + 1e-9 * weight).argmax())
-        at: Sequence[float] = ats[best]
+        best = int((overlaps("polygon", ats, ats) @ weight).argmax())
         found: dict[str, Any] = {"points": votes.rows["points"].iloc[members[best]]}
-        at = bounds([at])[0].tolist()
+        at: Sequence[float] = bounds([ats[best]])[0].tolist()
     else:
         found, sides = {}, [weighted_median(np.array(side), weight) for side in zip(*ats, strict=True)]
         at = sides if len(sides) == 4 else [*sides, *sides]

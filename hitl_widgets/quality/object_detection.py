@@ -251,8 +251,9 @@ def detection(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterabl
     predictions : DataFrame
         The same with a score, as `wb.predict_objects()` makes it. The best 100 of each image and label count.
     images : iterable of item_id, optional
-        Images that count, also those without an object. Without it `truth.attrs["images"]`, and without that every
-        image that has an object in one of the tables: a prediction in an image without a true object is wrong.
+        Images that count, also those without an object. Without it those that were reviewed, as `wb.objects()` says in
+        its `attrs["reviewed"]`; and without that every image that has an object in one of the tables: a prediction in
+        an image without a true object is wrong.
     sizes : mapping of item_id to (width, height), optional
         Of the images, in pixels; only points need them. Without it the columns width and height of either table.
     threshold : float or mapping of label to float
@@ -339,7 +340,7 @@ def compare_detection(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataF
     >>> compare_detection(truth, found[:15], found).value.__round__(2)
     0.5
     """
-    if images is None and "images" not in truth.attrs:
+    if images is None and "reviewed" not in truth.attrs:
         images = pd.unique(pd.concat([table["item_id"] for table in (truth, before, after)], ignore_index=True))
     images = None if images is None else list(images)
     limits = list(threshold) if isinstance(threshold, Sequence) else [threshold, threshold]

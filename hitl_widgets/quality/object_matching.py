@@ -115,7 +115,8 @@ def encode(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterable[A
         raise BadInput("a score of the predictions is missing or isn't finite; a number for each is expected.")
     _one_annotator(truth)
     key = "label_id" if all("label_id" in table for table in (truth, predictions)) else "label"
-    counted = images if images is not None else truth.attrs.get("images")
+    told = reviewed_pairs(truth) if images is None else None
+    counted = images if told is None else told["item_id"]
     seen = [*truth["item_id"], *predictions["item_id"]]
     index = _in_order(dict.fromkeys(seen if counted is None else counted))
     names = _names([truth, predictions], key)
@@ -132,6 +133,31 @@ def encode(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterable[A
 def _ids(table: pd.DataFrame, rows: Rows) -> npt.NDArray[np.object_]:
     ids = table["object_id"].to_numpy(object) if "object_id" in table else np.full(len(table), None, object)
     return np.asarray(ids[rows.row], dtype=object)
+
+
+class Reviewed(tuple[tuple[Any, Any], ...]):
+    """Who reviewed which images: pairs of item_id and annotator, which a table of objects carries in its `attrs`.
+
+    Images in which somebody found nothing are in no row of the table. pandas copies `attrs` with every step; these
+    pairs never change, so that they needn't be copied.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Reviewed:
+        """Return the pairs themselves."""
+        return self
+
+
+def reviewed_pairs(objects: pd.DataFrame) -> pd.DataFrame | None:
+    """Read who reviewed which images from a table's `attrs["reviewed"]`: item_id and annotator; None where it has none.
+
+    Of annotators of whom the table has no rows nothing is told; of a consensus, which is of all of them, everything.
+    """
+    pairs = objects.attrs.get("reviewed")
+    if pairs is None:
+        return None
+    told = pd.DataFrame(list(pairs), columns=["item_id", "annotator"])
+    own = set(objects["annotator"]) if "annotator" in objects else set()
+    return told[told["annotator"].isin(own)] if own & set(told["annotator"]) else told
 
 
 def _checked(what: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from ..records import CLOSING, ObjectAnswer
 from ..taxonomy.history import Lineage
 from ..taxonomy.label_sets import set_id
 from .annotation_tables import answer_weights
+from .object_matching import Reviewed
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -141,6 +142,34 @@ def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
                      table["decision_id"][row], tuple(there), tuple(ignore), unknown(version)))
     rows.sort(key=lambda row: row[:2])
     return _frame(rows, IMAGE_COLUMNS)
+
+
+def reviewed_images(table: Table, *, changed: Collection[str] = ()) -> tuple[Reviewed, dict[str, tuple[int, int]]]:
+    """Tell who answered which images for certain, and how large the images are.
+
+    Parameters
+    ----------
+    table, changed
+        As for `objects_table`. Unsure and planted answers, and those to images that have changed, don't count.
+
+    Returns
+    -------
+    reviewed : Reviewed
+        Pairs of item_id and annotator.
+    sizes : dict of str to (int, int)
+        item_id -> width and height, of all that were answered.
+    """
+    pairs: list[tuple[Any, Any]] = []
+    sizes: dict[str, tuple[int, int]] = {}
+    for row, (verdict, text, size) in enumerate(zip(table["verdict"], table["objects"], table["size"], strict=True)):
+        if text is None or verdict not in CLOSING:
+            continue
+        width, height = map(int, size.split("x"))
+        sizes[table["item_id"][row]] = width, height
+        if verdict != "unsure" and not table["planted"][row] and \
+                table["decision_id"][row] not in changed:
+            pairs.append((table["item_id"][row], table["annotator"][row]))
+    return Reviewed(pairs), sizes
 
 
 def found(withheld: Mapping[str, Any], objects: Sequence[ObjectAnswer], size: tuple[int, int]) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hitl_widgets as hw
-from hitl_widgets import edits
+from hitl_widgets import edits, quality
 from hitl_widgets.errors import BadInput, IdReused, UnknownLabel
 from hitl_widgets.records import Proposal
 
@@ -181,3 +182,20 @@ def test_only_what_was_given_blind_measures(wb):
     wb.decide(held[1], objects=own)
     assert wb.project.reference_objects()["item_id"].tolist() == [held[0]]
     assert len(wb.project.reference_objects()["objects"].iloc[0]) == 1
+
+
+def test_what_several_people_found_has_a_consensus_and_says_who_reviewed_what(wb):
+    for who, boxes in (("ada", [(10, 10, 30, 30)]), ("bob", [(11, 11, 31, 31), (40, 40, 55, 55)]),
+                       ("cleo", [(12, 12, 32, 32)])):
+        wb.decide("3", objects=[hw.Box(*box, "RBC") for box in boxes], annotator=who)
+        wb.decide("4", objects=[], annotator=who)
+    table = wb.objects(consensus=True)
+    assert list(table) == [*COLUMNS, "share", "n"]
+    assert table[["item_id", "annotator", "label", "x0", "y1", "status", "n"]].to_numpy().tolist() == [
+        ["3", "consensus", "RBC", 11.0, 31.0, "decided", 3]]
+    assert set(wb.objects().attrs["reviewed"]) == {(item, who) for item in "34" for who in ("ada", "bob", "cleo")}
+    # An image in which everybody found nothing measures: what a model finds there is wrong.
+    found = wb.objects(consensus=True).assign(score=0.5)
+    wrong = pd.concat([found.assign(item_id="4", score=0.9), found, found.assign(item_id="5", score=1.0)])
+    assert quality.detection(wb.objects(consensus=True), wrong)["map50"].value == pytest.approx(0.5)
+    assert quality.agreement_objects(wb.objects())["found"].n == 2

@@ -16,6 +16,7 @@ from pycocotools.cocoeval import COCOeval
 from hitl_widgets.errors import BadInput, ShapeError
 from hitl_widgets.quality import compare_detection, detection
 from hitl_widgets.quality.object_detection import Detection
+from hitl_widgets.quality.object_matching import Reviewed
 
 N_IMAGES, N_LABELS = 6, 4
 CORNERS = ["x0", "y0", "x1", "y1"]
@@ -148,8 +149,9 @@ def test_images_that_were_not_looked_at_can_be_left_out_and_are_named_otherwise(
     assert "1 images have predictions and no true object" in repr(detection(truth, more))
     assert detection(truth, more).estimate("map50", "cell").value < 1
     assert detection(truth, more, images=["a", "b"]).estimate("map50", "cell").value == 1
-    truth.attrs["images"] = ["a", "b"]
-    assert detection(truth, more)["map50"].value == 1
+    truth.attrs["reviewed"] = Reviewed([("a", "ann"), ("b", "ann"), ("c", "bob")])
+    assert detection(truth.assign(annotator="ann"), more)["map50"].value == 1
+    assert detection(truth, more)["map50"].value < 1
 
 
 def test_objects_that_somebody_was_unsure_of_need_not_be_found() -> None:
