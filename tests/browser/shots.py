@@ -14,6 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from browser.blood import SETUP as BLOOD
 from browser.lab import Lab, Notebook
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -110,6 +111,16 @@ for i, row in truth.iloc[60:360].iterrows():
     wb.decide(pool.ids[i], {answer}values={{"blur": int(row["blur"]), "covered": covered[i]}},
               seen={{"chosen_by": "random", "shown_ms": 1400}})
 {train}"""
+CELLS = f"""{BLOOD}
+wb = cells(12)
+def off(boxes, item_id):
+    rng = np.random.default_rng(len(item_id) + len(boxes))
+    return [(label if k % 7 else "Platelets", np.clip(np.add(at, rng.normal(0, 3, 4)), 0, [640, 480] * 2)) for k, (label, at) in enumerate(boxes)
+            if k % 9 != 4]
+proposes(wb, off)
+opened(wb{{more}})
+review"""
+CORRECTED = ["Tab", "1", "Tab", "Tab", "ArrowRight", "ArrowRight", "Tab", "x", "e", "Shift+8", "u"]
 TREE, TRIAGE = "wb.edits.open()", "wb.edits.triage()"
 
 
@@ -201,6 +212,11 @@ SCENES: dict[str, Scene] = {
                      *LEARNT], ["Enter", "7", "Enter", "Shift+8", "3", "Tab", "3", "5", "Tab"], wait=ASKED),
     "values-blind": Scene([FAULTS.format(labels="[]", view=APPEARANCE, task=', task="scale"', answer="", train=""),
                            "wb.review(blind=True)"], ["6", "Enter", "2"], wait=ASKED),
+    "objects": Scene([CELLS.replace("{more}", "")], CORRECTED, wait=ASKED),
+    "objects-dark": Scene([CELLS.replace("{more}", "")], CORRECTED, settings=DARK, wait=ASKED),
+    "objects-narrow": Scene([CELLS.replace("{more}", "")], CORRECTED, width=560, height=1500, wait=ASKED),
+    "objects-drawn": Scene([CELLS.replace("{more}", ", blind=True")], ["n", *["Shift+ArrowDown"] * 4, " ", "Shift+ArrowRight"], wait=ASKED),
+    "objects-keys": Scene([CELLS.replace("{more}", "")], ["?"]),
     "taxonomy-tree": Scene([CLOTHES, TREE], ["Home", "ArrowDown"], focus=".hitl-tree"),
     "taxonomy-split": Scene([CLOTHES, TREE], SPLIT, focus=".hitl-tree"),
     "taxonomy-two": Scene([CLOTHES, TREE], SPLIT, after=somebody_else, focus=".hitl-tree"),

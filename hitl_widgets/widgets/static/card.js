@@ -4254,7 +4254,7 @@ function heading(session) {
   if (item?.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it.`];
   if (!item || !objects) return ["", ""];
   const counts = annotating.inWords();
-  if (objects.list.length) return [objects.answered ? "As you answered" : objects.shown.length ? "The model proposes, and you" : "Your objects", counts];
+  if (objects.list.length) return [objects.list.length === 1 ? "1 object" : `${objects.list.length} objects`, counts];
   if (item.chosen_by === "second look") return ["What do you see?", "Asked once more, blind: proposals and answers stay hidden."];
   if (session.blind) return ["What do you see?", "Asked blind: what the model proposes stays hidden."];
   if (item.problem) return ["The model failed on this item", item.problem];
@@ -4266,7 +4266,7 @@ function buildObjectList(session, colourOf) {
   const title = h("h3", { class: "hitl-title" });
   const margin = h("span", { class: "hitl-quiet hitl-margin" });
   const accept = h("span", { class: "hitl-accept" }, capOf("accept"), h("span"));
-  const rows = h("div", { class: "hitl-object-rows", role: "listbox", "aria-label": "Objects" });
+  const rows = h("div", { class: "hitl-object-rows", tabindex: "-1", role: "listbox", "aria-label": "Objects" });
   const part = h("p", { class: "hitl-quiet hitl-object-part", hidden: true });
   const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object, here and by dragging over the picture" }));
   const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next, the least certain first" }));
@@ -4948,14 +4948,16 @@ function buildCertainty(session) {
     h("div", { class: "hitl-steps", role: "radiogroup", "aria-label": "Certainty, from a guess (0) to certain (10)" }, ...steps)
   );
   function update() {
-    const { certainty, asking } = session;
+    const { asking, annotating } = session;
+    const object = asking ? null : annotating.objects?.current ?? null;
+    const certainty = !object ? session.certainty : object.certainty === null ? null : { value: object.certainty, source: "given" };
     steps.forEach((step, value2) => {
       step.classList.toggle("hitl-below", certainty !== null && value2 < certainty.value);
       setAttribute(step, "aria-checked", String(certainty?.value === value2));
     });
     element.classList.toggle("hitl-asking", asking !== null);
     element.classList.toggle("hitl-carried", certainty?.source === "carried");
-    setText(state, asking ? `${asking.words}: rate it to decide, or press Esc` : !certainty ? "not given" : certainty.source === "given" ? `${certainty.value}, for this item` : `${certainty.value}, carried over`);
+    setText(state, asking ? `${asking.words}: rate it to decide, or press Esc` : !certainty ? `not given${object ? " for this object" : ""}` : certainty.source === "given" ? `${certainty.value}, for this ${object ? "object" : "item"}` : `${certainty.value}, carried over`);
   }
   return { element, update };
 }

@@ -19,7 +19,10 @@ export function buildCertainty(session) {
     h("div", { class: "hitl-steps", role: "radiogroup", "aria-label": "Certainty, from a guess (0) to certain (10)" }, ...steps));
 
   function update() {
-    const { certainty, asking } = session;
+    const { asking, annotating } = session;
+    // With an object in focus, it is that one's.
+    const object = asking ? null : annotating.objects?.current ?? null;
+    const certainty = !object ? session.certainty : object.certainty === null ? null : { value: object.certainty, source: "given" };
     steps.forEach((step, value) => {
       step.classList.toggle("hitl-below", certainty !== null && value < certainty.value);
       setAttribute(step, "aria-checked", String(certainty?.value === value));
@@ -27,7 +30,7 @@ export function buildCertainty(session) {
     element.classList.toggle("hitl-asking", asking !== null);
     element.classList.toggle("hitl-carried", certainty?.source === "carried");
     setText(state, asking ? `${asking.words}: rate it to decide, or press Esc`
-      : !certainty ? "not given" : certainty.source === "given" ? `${certainty.value}, for this item` : `${certainty.value}, carried over`);
+      : !certainty ? `not given${object ? " for this object" : ""}` : certainty.source === "given" ? `${certainty.value}, for this ${object ? "object" : "item"}` : `${certainty.value}, carried over`);
   }
   return { element, update };
 }

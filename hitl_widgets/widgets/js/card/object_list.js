@@ -29,7 +29,7 @@ function heading(session) {
   if (item?.broken) return ["This item can't be shown", `${keyName(setup?.keys.flag?.[0][0] ?? "")} flags it as bad data and goes on. You may also skip it.`];
   if (!item || !objects) return ["", ""];
   const counts = annotating.inWords();
-  if (objects.list.length) return [objects.answered ? "As you answered" : objects.shown.length ? "The model proposes, and you" : "Your objects", counts];
+  if (objects.list.length) return [objects.list.length === 1 ? "1 object" : `${objects.list.length} objects`, counts];
   if (item.chosen_by === "second look") return ["What do you see?", "Asked once more, blind: proposals and answers stay hidden."];
   if (session.blind) return ["What do you see?", "Asked blind: what the model proposes stays hidden."];
   if (item.problem) return ["The model failed on this item", item.problem];
@@ -43,7 +43,7 @@ export function buildObjectList(session, colourOf) {
   const title = h("h3", { class: "hitl-title" });
   const margin = h("span", { class: "hitl-quiet hitl-margin" });
   const accept = h("span", { class: "hitl-accept" }, capOf("accept"), h("span"));
-  const rows = h("div", { class: "hitl-object-rows", role: "listbox", "aria-label": "Objects" });
+  const rows = h("div", { class: "hitl-object-rows", tabindex: "-1", role: "listbox", "aria-label": "Objects" });
   const part = h("p", { class: "hitl-quiet hitl-object-part", hidden: true });
   const empty = h("p", { class: "hitl-quiet hitl-object-none", hidden: true }, capOf("draw"), h("span", { text: "draws an object, here and by dragging over the picture" }));
   const hint = h("span", { class: "hitl-caps" }, cap("Tab"), h("span", { text: "the next, the least certain first" }));
