@@ -111,14 +111,14 @@ for i, row in truth.iloc[60:360].iterrows():
     wb.decide(pool.ids[i], {answer}values={{"blur": int(row["blur"]), "covered": covered[i]}},
               seen={{"chosen_by": "random", "shown_ms": 1400}})
 {train}"""
-CELLS = f"""{BLOOD}
+CELLS = BLOOD + """
 wb = cells(12)
-def off(boxes, item_id):
-    rng = np.random.default_rng(len(item_id) + len(boxes))
-    return [(label if k % 7 else "Platelets", np.clip(np.add(at, rng.normal(0, 3, 4)), 0, [640, 480] * 2)) for k, (label, at) in enumerate(boxes)
-            if k % 9 != 4]
+def off(boxes):
+    rng = np.random.default_rng(len(boxes))
+    moved = [(label, np.clip(at + rng.normal(0, 3, 4), 0, [640, 480] * 2)) for label, at in boxes]
+    return [(label if k % 7 else "Platelets", at) for k, (label, at) in enumerate(moved) if k % 9 != 4]
 proposes(wb, off)
-opened(wb{{more}})
+opened(wb{more})
 review"""
 CORRECTED = ["Tab", "1", "Tab", "Tab", "ArrowRight", "ArrowRight", "Tab", "x", "e", "Shift+8", "u"]
 TREE, TRIAGE = "wb.edits.open()", "wb.edits.triage()"
@@ -215,7 +215,8 @@ SCENES: dict[str, Scene] = {
     "objects": Scene([CELLS.replace("{more}", "")], CORRECTED, wait=ASKED),
     "objects-dark": Scene([CELLS.replace("{more}", "")], CORRECTED, settings=DARK, wait=ASKED),
     "objects-narrow": Scene([CELLS.replace("{more}", "")], CORRECTED, width=560, height=1500, wait=ASKED),
-    "objects-drawn": Scene([CELLS.replace("{more}", ", blind=True")], ["n", *["Shift+ArrowDown"] * 4, " ", "Shift+ArrowRight"], wait=ASKED),
+    "objects-drawn": Scene([CELLS.replace("{more}", ", blind=True")],
+                           ["n", *["Shift+ArrowDown"] * 4, " ", "Shift+ArrowRight"], wait=ASKED),
     "objects-keys": Scene([CELLS.replace("{more}", "")], ["?"]),
     "taxonomy-tree": Scene([CLOTHES, TREE], ["Home", "ArrowDown"], focus=".hitl-tree"),
     "taxonomy-split": Scene([CLOTHES, TREE], SPLIT, focus=".hitl-tree"),

@@ -127,7 +127,7 @@ def test_a_proposal_that_was_moved_is_a_correction_whatever_the_page_says(wb: hw
     ([{**_box("RBC"), "kind": "point", "at": [1, 2]}], "asks for boxes"),
 ])
 def test_what_cannot_be_stored_is_refused_in_words(wb: hw.Workbench, review: Review, objects: Any, words: str) -> None:
-    reply = review.receive(_act("img-0", objects, size=[30, 20]))
+    reply: Any = review.receive(_act("img-0", objects, size=[30, 20]))
     assert reply["kind"] == "rejected"
     assert not reply.get("again")
     assert words in reply["reason"]
@@ -136,12 +136,12 @@ def test_what_cannot_be_stored_is_refused_in_words(wb: hw.Workbench, review: Rev
 
 @pytest.mark.parametrize("size", [[30], "30x20", [30, 0], [30.5, 20]])
 def test_a_size_is_two_whole_numbers(review: Review, size: Any) -> None:
-    reply = review.receive(_act("img-0", [], size=size))
+    reply: Any = review.receive(_act("img-0", [], size=size))
     assert "width and height in pixels are expected" in reply["reason"]
 
 
 def test_an_image_that_changed_its_size_is_refused_with_both(review: Review) -> None:
-    reply = review.receive(_act("img-0", [], size=[60, 40]))
+    reply: Any = review.receive(_act("img-0", [], size=[60, 40]))
     assert "30 x 20 pixels now, and it was 60 x 40" in reply["reason"]
     assert "your objects are kept" in reply["reason"]
 

@@ -4378,7 +4378,8 @@ function hints(session) {
 
 // hitl_widgets/widgets/js/objects/snap.js
 var REACH = 5;
-var LEAST2 = 1;
+var USUAL = 3;
+var LEAST2 = 3;
 var PIECES = 8;
 var NARROW = 0.45;
 var SLACK = 1;
@@ -4394,17 +4395,19 @@ function snap(objects, grey, { side = false } = {}) {
   if (!objects.place("snap", at, "snapped")) return `No edge within ${REACH} pixels`;
   return current.kind === "point" ? "Snapped" : `Snapped ${n} ${current.kind === "box" ? "side" : "corner"}${n === 1 ? "" : "s"}`;
 }
-function peak(profile, from, to) {
-  let best = -1;
+function peak(profile, from, to, start, usual) {
+  let [best, most] = [-1, 0];
   for (let i = Math.max(1, from); i <= Math.min(profile.length - 2, to); i++) {
-    if (profile[i] >= profile[i - 1] && profile[i] >= profile[i + 1] && (best < 0 || profile[i] > profile[best])) best = i;
+    const counts = profile[i] * Math.exp(-(((i - start) / usual) ** 2) / 2);
+    if (profile[i] < LEAST2 || profile[i] < profile[i - 1] || profile[i] < profile[i + 1] || counts <= most) continue;
+    [best, most] = [i, counts];
   }
-  if (best < 0 || profile[best] < LEAST2) return null;
+  if (best < 0) return null;
   const [a, b, c] = [profile[best - 1], profile[best], profile[best + 1]];
   const curve = a - 2 * b + c;
-  return { i: best + (curve < 0 ? within((a - c) / (2 * curve), -0.5, 0.5) : 0), value: b };
+  return best + (curve < 0 ? within((a - c) / (2 * curve), -0.5, 0.5) : 0);
 }
-function edgeNear(grey, at, side, low, high, power) {
+function edgeNear(grey, at, side, start, low, high, power) {
   const upright = side === "left" || side === "right";
   const { values, width, height } = grey;
   const [x0, y0, x1, y1] = at;
@@ -4435,8 +4438,8 @@ function edgeNear(grey, at, side, low, high, power) {
   sums.forEach((sum, i) => {
     profile[i % profile.length] += Math.abs(sum) / total;
   });
-  const found = peak(profile, from - begin, to - begin);
-  return found ? (found.i + begin + origin) / scale : null;
+  const found = peak(profile, from - begin, to - begin, start * scale - origin - begin, USUAL * scale);
+  return found === null ? null : (found + begin + origin) / scale;
 }
 function snapBox(grey, at, size, { reach = REACH, sides = SIDES } = {}) {
   const start = at;
@@ -4457,7 +4460,7 @@ function snapBox(grey, at, size, { reach = REACH, sides = SIDES } = {}) {
       const [origin, from] = [sideOf(start, side), sideOf(again < Infinity ? between2 : start, side)];
       const out = reach + SLACK;
       const inwards = Math.min(out, Math.max(1, NARROW * across));
-      const to = edgeNear(grey, between2, side, Math.max(from - again, origin - (first ? out : inwards)), Math.min(from + again, origin + (first ? inwards : out)), power);
+      const to = edgeNear(grey, between2, side, origin, Math.max(from - again, origin - (first ? out : inwards)), Math.min(from + again, origin + (first ? inwards : out)), power);
       if (to === null) continue;
       found.add(side);
       now = withSide(now, side, to, size);
@@ -4493,9 +4496,9 @@ function cornerNear(grey, corner, before, after, [width, height], reach) {
   });
   const wide = Math.round(1 / FINE2);
   const profile = samples.map((_, i) => i < wide || i >= samples.length - wide ? 0 : Math.abs(samples[i + wide] - samples[i - wide]) / 2);
-  const found = peak(profile, margin, margin + 2 * n);
-  if (!found) return corner;
-  const s2 = (found.i - n - margin) * FINE2;
+  const found = peak(profile, margin, margin + 2 * n, n + margin, USUAL / FINE2);
+  if (found === null) return corner;
+  const s2 = (found - n - margin) * FINE2;
   return { x: within(corner.x - uy * s2, 0, width), y: within(corner.y + ux * s2, 0, height) };
 }
 function snapPoint(grey, at, [width, height], { reach = REACH } = {}) {
@@ -4516,7 +4519,7 @@ function snapPoint(grey, at, [width, height], { reach = REACH } = {}) {
   const near = around.filter(({ far: far2 }) => far2 <= reach);
   const best = near.reduce((a, b) => Math.abs(b.value - usual) > Math.abs(a.value - usual) ? b : a, near[0]);
   const height_of_it = best ? best.value - usual : 0;
-  if (!best || Math.abs(height_of_it) < 3 * LEAST2) return { at, n: 0 };
+  if (!best || Math.abs(height_of_it) < LEAST2) return { at, n: 0 };
   let [weight, mx, my] = [0, 0, 0];
   for (const spot of around) {
     const w = Math.max(0, (spot.value - usual) / height_of_it - 0.5);

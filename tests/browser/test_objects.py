@@ -1,0 +1,152 @@
+"""Boxes on real blood-cell images, in a real JupyterLab: by keys alone; the log has exactly what was pressed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright")
+from browser.blood import DATA, HERE, SETUP  # noqa: E402
+from browser.lab import Lab, Notebook  # noqa: E402
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(not HERE, reason=f"the blood cells of BCCD aren't at {DATA}")]
+
+# The first has another label, the second isn't there, the third is off by 4 pixels, the fourth by more; the rest stay.
+TWENTY = """
+wb = cells(3, least=19, most=19)
+inside = lambda at: np.clip(at, 0, [640, 480] * 2)
+def off(boxes):
+    (label, a), (_, b), (third, c), (fourth, d), *rest = [*boxes[:1], ("RBC", (300, 5, 340, 40)), *boxes[1:]]
+    return [("Platelets" if label != "Platelets" else "RBC", a), ("RBC", b), (third, inside(np.add(c, [4, -4, 4, -4]))),
+            (fourth, inside(np.add(d, [-23, 12, -23, 12]))), *rest]
+proposes(wb, off)
+opened(wb)"""
+_POINTERS = """() => {
+  window.pointed = 0;
+  for (const name of ['pointerdown', 'mousedown', 'wheel', 'click']) {
+    document.addEventListener(name, (event) => { if (event.isTrusted) window.pointed++; }, true);
+  }
+}"""
+
+_MOVED_IS_KEPT = """() => Object.entries(localStorage).some(([key, kept]) => key.includes('/draft/')
+  && JSON.parse(kept).kept.objects.list.some(({at, proposal}) => proposal && at[0] !== proposal.at[0]))"""
+
+
+@pytest.fixture
+def open_card(lab: Lab):
+    opened: list[Notebook] = []
+
+    def opening(code: str, *then: str) -> Notebook:
+        notebook = lab.take([f"{SETUP}\n{code}", *then])
+        opened.append(notebook)
+        notebook.run_cell(0)
+        take(notebook)
+        return notebook
+
+    yield opening
+    for notebook in opened:
+        assert notebook.errors() == []
+
+
+def take(notebook: Notebook) -> None:
+    """Wait for an item and give the card the keys; from here on the mouse isn't touched."""
+    notebook.wait_for_item()
+    notebook.settle()
+    notebook.card.focus()
+    notebook.page.evaluate(_POINTERS)
+
+
+def press(notebook: Notebook, *keys: str) -> int:
+    """Press keys; gives how many, where one that goes on and on is held down."""
+    for key in keys:
+        notebook.page.keyboard.press(key)
+    return sum(key != before for key, before in zip(keys, (None, *keys), strict=False))
+
+
+def in_focus(notebook: Notebook) -> str:
+    """What the card says of the object in focus."""
+    notebook.settle()
+    return str(notebook.card.locator(".hitl-objects").get_attribute("aria-label"))
+
+
+def decide(notebook: Notebook, *keys: str) -> str:
+    """Press keys, of which the last one decides; the next image is there then."""
+    before = notebook.item
+    press(notebook, *keys)
+    notebook.wait_for_item(before)
+    return before
+
+
+def stored(notebook: Notebook, expression: str) -> Any:
+    notebook.wait_until_stored()
+    return notebook.value(expression)
+
+
+def test_an_image_of_twenty_boxes_is_corrected_by_few_keys_and_no_mouse(open_card):
+    notebook = open_card(TWENTY)
+    assert in_focus(notebook) == "20 objects, none in focus"
+    kinds = {"RBC": "1", "WBC": "2", "Platelets": "3"}
+    label = notebook.value(f"boxes_of({notebook.item!r})[0][0]")
+    truth = notebook.value(f"boxes_of({notebook.item!r})[2][1]")
+    keys = {"relabel": press(notebook, "Tab", kinds[label]), "delete": press(notebook, "Tab", "x"),
+            "snap": press(notebook, "e")}  # the next one is in focus after a deletion
+    assert in_focus(notebook).startswith("2 of 19")
+    keys["move"] = press(notebook, "Tab", *["Shift+ArrowRight"] * 2, *["ArrowRight"] * 3, "Shift+ArrowUp",
+                         *["ArrowUp"] * 2)
+    item = decide(notebook, "Enter")
+    rows = stored(notebook, f"of({item!r})")
+    acts = [row[0] for row in rows]
+    assert acts.count("accepted") + acts.count("moved") == 18
+    assert acts[0] == "relabelled"
+    assert rows[0][1] == label
+    assert rows[-1][:2] == ["deleted", "RBC"]
+    assert acts[2] == "moved"  # where it was put
+    assert all(abs(a - b) <= 1 for a, b in zip(rows[2][5:], truth, strict=True))
+    assert all(row[2] == "model" for row in rows)
+    assert max(keys[what] for what in ("relabel", "delete", "snap")) <= 3
+    assert keys["move"] <= 12
+    assert notebook.page.evaluate("() => window.pointed") == 0
+
+
+def test_what_was_pressed_is_what_the_log_says(open_card):
+    notebook = open_card(TWENTY)
+    first = decide(notebook, "Tab", "Shift+8", "u", "Enter")
+    drawn = decide(notebook, "n", "1", *["ArrowRight"] * 5, " ", "Shift+ArrowRight", " ", "Shift+9", "Escape",
+                   "Shift+4", "Enter")
+    rows = stored(notebook, f"of({first!r})")
+    assert [row[0] for row in rows] == ["accepted"] * 20
+    assert rows[0][3:5] == [8, "unsure"]
+    rows = notebook.value(f"of({drawn!r})")
+    assert len(rows) == 21
+    assert rows[-1][:4] == ["added", "RBC", "person", 9]
+    bodies = "[e.body for e in wb.history().query(\"kind == 'decided'\").itertuples()]"
+    decisions = notebook.value(f"[[b['verdict'], b.get('certainty'), len(b['seen']['objects'])] for b in {bodies}]")
+    assert decisions == [["accept", None, 20], ["correct", 4, 20]]
+
+
+def test_undo_goes_on_after_the_decision_and_a_reload_keeps_the_draft(open_card, lab):
+    notebook = open_card(TWENTY)
+    notebook.save()
+    item = decide(notebook, "Tab", "2", "Tab", "x", "Enter")
+    press(notebook, "Tab", "z")  # nothing was changed in the second image: its first undo is that of the decision
+    assert notebook.item == item
+    press(notebook, "z")  # the deletion
+    assert in_focus(notebook).startswith("2 of 20")
+    press(notebook, "Tab", "ArrowRight")
+    before = in_focus(notebook)
+    notebook.wait_until_stored()
+    notebook.page.wait_for_function(_MOVED_IS_KEPT, timeout=20_000)
+    notebook.page.reload(wait_until="commit")
+    lab.wait_for_kernel(notebook)
+    take(notebook)
+    assert notebook.item == item
+    assert "objects and note for this item are here again" in notebook.card.locator(".hitl-footer").inner_text()
+    assert in_focus(notebook) == before
+    decide(notebook, "Enter")
+    rows = stored(notebook, f"of({item!r})")
+    acts = [row[0] for row in rows]
+    assert acts.count("moved") == 1
+    assert acts.count("relabelled") == 1
+    assert acts.count("deleted") == 0
+    assert notebook.value("wb.history().kind.tolist().count('retracted')") == 1
