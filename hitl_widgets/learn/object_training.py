@@ -18,7 +18,7 @@ from .object_targets import OF_SIDES, Annotated, object_loss, targets_of
 from .object_views import Augmentation, Drawer, padded
 
 # Steps of a training, and views of a step; then the part of the steps in which the learning rate rises.
-STEPS, BATCH = 220, 8
+STEPS, BATCH = 180, 8
 WARM_UP = 0.08
 # Part of the training after which further images join it.
 BEFORE_LATER = 0.6
