@@ -64,6 +64,7 @@ from .given_objects import answered_objects, check_given, seen_objects, seen_of_
 from .hidden_tests import HiddenTests, plantable
 from .importing import WITHDRAWN, is_known, known_answers
 from .notices import People
+from .object_scores import ObjectScores
 from .preview import Applied, Preview
 from .relabel import Ordering, RelabelQueue
 from .standing import Standing
@@ -163,6 +164,8 @@ class Project(Standing):
         self.selector.measured = self._measured
         self.selector.value_model = self._value_model
         self.selector.over_values = lambda: self.task == "scale"
+        self.selector.over_objects = lambda: self.task in OBJECT_TASKS
+        self.selector.objects = self.object_scores = ObjectScores(self)
         self.suggest_values: Callable[[int], Mapping[str, PredictedValue]] | None = None
         self.propose: Callable[[int], Sequence[Proposal]] | None = None
         self.ordering: Ordering | None = None

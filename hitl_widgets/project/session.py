@@ -443,6 +443,8 @@ class Session:
         if strategy == "random":
             return
         first = project.queue.sample_learnable(PREDICTED_AHEAD, annotator or self.annotator)
+        if project.object_scores.has_model:
+            project.object_scores.ahead(first, budget_s, self._model.predict)
         if not project.selector.uses_embeddings(strategy, project.queue, project.lineage):
             self._features.prepare(first, budget_s=0)  # so that none of a batch are near-duplicates
             return

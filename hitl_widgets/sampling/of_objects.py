@@ -25,9 +25,8 @@ class OfObjects(Protocol):
     Scores are NaN where nothing is known; None stands for no score at all.
     """
 
-    @property
-    def state(self) -> object:
-        """Something that is another one once scores have changed."""
+    def state(self, *, of_answers: bool) -> object:
+        """Something that is another one once scores have changed, of those that follow from answers if so wanted."""
 
     @property
     def has_model(self) -> bool:

@@ -262,7 +262,7 @@ class Selector:
                  self.ranking.revision if "probs" in inputs else 0,
                  self.value_model() if "spread" in inputs else None,
                  None if self.objects is None or inputs.keys().isdisjoint(("doubt", "contested", "corrected")) else
-                 self.objects.state)
+                 self.objects.state(of_answers="doubt" not in inputs))
         open_ = queue.is_learnable(annotator)
         open_[list(taken)] = False
         with self._lock:
